@@ -1,0 +1,124 @@
+"""Every error that brainio raises, in one tree.
+
+::
+
+    BrainioError
+    ├── CatalogError                a catalog cannot be read, written or told from another
+    │   ├── UnknownCatalogError       no catalog in force has that identifier          (also KeyError)
+    │   └── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
+    ├── EntryLookupError            an identifier does not lead to one entry           (also KeyError)
+    │   ├── AssemblyLookupError
+    │   ├── StimulusSetLookupError
+    │   └── AmbiguousEntryError       two catalogs list different bytes under one key
+    ├── EntryUnavailableError       the entry is known, its bytes cannot be had
+    ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
+    ├── TransferError               a store did not give or take the bytes             (also OSError)
+    ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
+    ├── FormatError                 a file or object that breaks the published format  (also ValueError)
+    │   ├── StimulusSetFormatError
+    │   ├── AssemblyFormatError
+    │   ├── ArchiveError
+    │   └── UnknownClassError         a class name that is no assembly class
+    ├── PackagingError              a package that may not be published as it is       (also ValueError)
+    └── GroupbyError                levels that cannot be grouped by                   (also ValueError)
+
+    BrainioWarning
+    ├── CatalogWarning              a part of a catalog was left out
+    └── EntryStatusWarning          an entry that is superseded or deprecated was loaded
+
+Messages name the identifier, file, row or coordinate at fault, what was expected and found, and the next step.
+The second parent keeps code working that was written against the built-in exceptions.
+This module imports nothing, so that every room may.
+"""
+
+
+class BrainioError(Exception):
+    """Parent of all errors of this package."""
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument, which would turn every line break of a message into "\n".
+        return str(self.args[0]) if len(self.args) == 1 else super().__str__()
+
+
+class CatalogError(BrainioError):
+    """A catalog cannot be read, written or told from another."""
+
+
+class UnknownCatalogError(CatalogError, KeyError):
+    """No catalog in force has that identifier."""
+
+
+class CatalogRowError(CatalogError, ValueError):
+    """One row of a catalog is malformed; the message names file and line."""
+
+
+class EntryLookupError(BrainioError, KeyError):
+    """An identifier does not lead to one entry."""
+
+
+class AssemblyLookupError(EntryLookupError):
+    """No catalog in force lists an assembly under that identifier or alias."""
+
+
+class StimulusSetLookupError(EntryLookupError):
+    """No catalog in force lists a stimulus set under that identifier or alias."""
+
+
+class AmbiguousEntryError(EntryLookupError):
+    """Two catalogs in force list different bytes under the same key."""
+
+
+class EntryUnavailableError(BrainioError):
+    """The entry is known, but its bytes cannot be had."""
+
+
+class LocationError(BrainioError, ValueError):
+    """A location is malformed, of an unknown kind, or of a kind its catalog may not use."""
+
+
+class TransferError(BrainioError, OSError):
+    """A store did not give or did not take the bytes."""
+
+
+class IntegrityError(BrainioError, OSError):
+    """Bytes are not the bytes that were promised: wrong hash, wrong size, or cut short."""
+
+
+class FormatError(BrainioError, ValueError):
+    """A file or object breaks the published format."""
+
+
+class StimulusSetFormatError(FormatError):
+    """The table of a stimulus set, or the files it names, break the format."""
+
+
+class AssemblyFormatError(FormatError):
+    """A netCDF file or an array breaks the format of its assembly class."""
+
+
+class ArchiveError(FormatError):
+    """An archive is damaged or holds a member that may not be unpacked."""
+
+
+class UnknownClassError(FormatError):
+    """A catalog or caller names a class that is no assembly class."""
+
+
+class PackagingError(BrainioError, ValueError):
+    """A package may not be published as it is; the message lists every problem."""
+
+
+class GroupbyError(BrainioError, ValueError):
+    """The named levels cannot be grouped by."""
+
+
+class BrainioWarning(UserWarning):
+    """Parent of all warnings of this package."""
+
+
+class CatalogWarning(BrainioWarning):
+    """A part of a catalog was left out."""
+
+
+class EntryStatusWarning(BrainioWarning):
+    """An entry was loaded that is superseded or deprecated."""

@@ -1,0 +1,77 @@
+"""Metadata of the distribution; build system and tools are in pyproject.toml."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+
+EXTRAS = {
+    "dask": ["dask[array]"],
+    "demo": ["matplotlib"],  # the picture that the first example of the README writes
+    "package-demo": ["stimupy==1.2.0"],  # the published source of the demo's stimuli and thresholds
+}
+EXTRAS["test"] = [
+    *EXTRAS["dask"],
+    *EXTRAS["demo"],
+    "boto3-stubs[s3]",
+    "hypothesis",
+    "moto[s3,server]",
+    "mypy",
+    "pandas-stubs",
+    "pytest",
+    "pytest-xdist",
+    "ruff",
+    "types-tqdm",
+]
+
+setup(
+    name="brainio",
+    version="2.0.0.dev0",
+    description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata, ready to analyse",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    author="The brainio developers",
+    python_requires=">=3.11",
+    packages=[*find_packages(include=["brainio", "brainio.*"]), "brainio_catalogs"],
+    package_dir={"brainio_catalogs": "catalogs"},
+    package_data={
+        "brainio": ["py.typed"],
+        "brainio_catalogs": ["*/*.csv", "*/*.md", "*/cards/*.json", "*/files/*"],
+    },
+    install_requires=[
+        "boto3",          # S3
+        "click",          # command line
+        "filelock",       # one writer at a time for a catalog
+        "fsspec[http]",   # every store that is not S3
+        "netCDF4",        # assemblies on disk
+        "numpy",
+        "pandas",
+        "pillow",         # checks of image stimuli
+        "rich",           # tables on a terminal
+        "tqdm",           # progress, also in notebooks
+        "xarray",
+    ],
+    extras_require=EXTRAS,
+    entry_points={
+        "console_scripts": ["brainio = brainio.cli:main"],
+        "brainio_lookups": [
+            "brainscore = brainio_catalogs:brainscore",
+            "brainio_demo = brainio_catalogs:brainio_demo",
+        ],
+    },
+    keywords="neuroscience stimuli recordings netCDF xarray catalog",
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Science/Research",
+        "Operating System :: MacOS",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering",
+        "Typing :: Typed",
+    ],
+)
