@@ -22,6 +22,7 @@ EXTRAS["test"] = [
     "pytest",
     "pytest-xdist",
     "ruff",
+    "types-tabulate",
     "types-tqdm",
 ]
 
@@ -50,7 +51,7 @@ setup(
         "numpy",
         "pandas",
         "pillow",         # checks of image stimuli
-        "rich",           # tables on a terminal
+        "tabulate",       # tables on a terminal
         "tqdm",           # progress, also in notebooks
         "xarray",
     ],

@@ -1,0 +1,54 @@
+"""Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata, ready to analyse.
+
+Names load when they are first used, so that `import brainio` costs nothing.
+
+Examples
+--------
+>>> import brainio
+>>> assembly = brainio.get_assembly('klein.Carney1999')
+>>> assembly.attrs['stimulus_set'].identifier
+'klein.Carney1999'
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from brainio.catalogs import add_catalog, list_assemblies, list_catalogs, list_stimulus_sets
+    from brainio.fetch import get_assembly, get_stimulus_set
+    from brainio.lookup import get_catalog
+
+__all__ = [
+    "add_catalog",
+    "get_assembly",
+    "get_catalog",
+    "get_stimulus_set",
+    "list_assemblies",
+    "list_catalogs",
+    "list_stimulus_sets",
+]
+
+_HOMES = {
+    "add_catalog": "catalogs",
+    "get_assembly": "fetch",
+    "get_catalog": "lookup",
+    "get_stimulus_set": "fetch",
+    "list_assemblies": "catalogs",
+    "list_catalogs": "catalogs",
+    "list_stimulus_sets": "catalogs",
+}
+_MODULES = ("assemblies", "catalogs", "errors", "fetch", "lookup", "packaging", "s3", "stimuli", "stores", "transform")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"brainio.{name}")
+    if name in _HOMES:
+        value = getattr(import_module(f"brainio.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__, *_MODULES])

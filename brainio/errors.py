@@ -13,6 +13,7 @@
     ├── EntryUnavailableError       the entry is known, its bytes cannot be had
     ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
     ├── TransferError               a store did not give or take the bytes             (also OSError)
+    ├── CacheError                  the local cache cannot be written                  (also OSError)
     ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
     │   ├── StimulusSetFormatError
@@ -78,6 +79,10 @@ class LocationError(BrainioError, ValueError):
 
 class TransferError(BrainioError, OSError):
     """A store did not give or did not take the bytes."""
+
+
+class CacheError(BrainioError, OSError):
+    """The local cache cannot be written: no space, no permission, no folder."""
 
 
 class IntegrityError(BrainioError, OSError):

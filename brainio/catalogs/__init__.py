@@ -1,0 +1,59 @@
+"""What exists: entries and their files, the catalogs that list them, and which catalogs are in force.
+
+This package imports no pandas; `Catalog`, the DataFrame, loads when it is first named.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
+from brainio.catalogs.in_force import (
+    add_catalog,
+    catalog_source,
+    entries,
+    list_assemblies,
+    list_catalogs,
+    list_stimulus_sets,
+    listing,
+    listings,
+    resolve,
+    sources,
+)
+from brainio.catalogs.listing import Listing, append_rows
+from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
+
+if TYPE_CHECKING:
+    from brainio.catalogs.frame import SOURCE_CATALOG, Catalog, CatalogLoader
+
+__all__ = [
+    "BRAINIO_CATALOGS",
+    "ENTRYPOINT",
+    "LOOKUP_TYPES",
+    "SOURCE_CATALOG",
+    "TYPE_ASSEMBLY",
+    "TYPE_STIMULUS_SET",
+    "Catalog",
+    "CatalogLoader",
+    "CatalogSource",
+    "Entry",
+    "EntryFile",
+    "Listing",
+    "add_catalog",
+    "append_rows",
+    "catalog_source",
+    "entries",
+    "list_assemblies",
+    "list_catalogs",
+    "list_stimulus_sets",
+    "listing",
+    "listings",
+    "resolve",
+    "sources",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("Catalog", "CatalogLoader", "SOURCE_CATALOG"):
+        from brainio.catalogs import frame
+
+        return getattr(frame, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

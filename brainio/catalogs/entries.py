@@ -1,0 +1,171 @@
+"""What a catalog lists: entries and their files, as plain frozen records.
+
+Reads and writes nothing; knows neither pandas nor any store.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+TYPE_ASSEMBLY = "assembly"
+TYPE_STIMULUS_SET = "stimulus_set"
+LOOKUP_TYPES = (TYPE_STIMULUS_SET, TYPE_ASSEMBLY)
+
+REQUIRED_COLUMNS = (
+    "identifier",
+    "lookup_type",
+    "class",
+    "location_type",
+    "location",
+    "sha1",
+    "stimulus_set_identifier",
+)
+OPTIONAL_COLUMNS = (
+    "version_id",
+    "sha256",
+    "size",
+    "mirrors",
+    "aliases",
+    "version",
+    "status",
+    "successor",
+    "publication",
+    "license",
+    "card",
+)
+
+STATUS_CURRENT = "current"
+STATUS_UNAVAILABLE = "unavailable"
+STATUSES = (STATUS_CURRENT, "superseded", "deprecated", STATUS_UNAVAILABLE)
+
+_HEX = {"sha1": re.compile(r"[0-9a-f]{40}"), "sha256": re.compile(r"[0-9a-f]{64}")}
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFile:
+    """One file of an entry: a row of its catalog.
+
+    Attributes
+    ----------
+    part : str
+        `'csv'` or `'zip'` of a stimulus set, `'nc'` of an assembly.
+    class_name : str
+        Name of the class that loads it; empty for a ZIP archive.
+    location_type, location : str
+        As the catalog writes them; `brainio.stores.parse_location` reads them.
+    sha1, sha256 : str
+        Lower-case hexadecimal; empty where the catalog promises none.
+    size : int or None
+        Bytes; None where the catalog does not say.
+    version_id : str
+        S3's. `'null'` is the version of an object without versioning; empty: none stated.
+    mirrors : tuple of str
+        Further locations of the same bytes.
+    row : int
+        Position in the catalog, counted from 0 behind the header.
+    """
+
+    part: str
+    class_name: str
+    location_type: str
+    location: str
+    sha1: str = ""
+    sha256: str = ""
+    size: int | None = None
+    version_id: str = ""
+    mirrors: tuple[str, ...] = ()
+    row: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One stimulus set or assembly in a catalog.
+
+    `base` is the folder (or the URL of the folder) of the catalog: relative locations start there.
+    """
+
+    catalog: str
+    lookup_type: str
+    identifier: str
+    files: tuple[EntryFile, ...]
+    stimulus_set_identifier: str = ""
+    aliases: tuple[str, ...] = ()
+    version: str = ""
+    status: str = STATUS_CURRENT
+    successor: str = ""
+    publication: str = ""
+    license: str = ""
+    card: str = ""
+    base: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The lookup type in words: `'stimulus set'` or `'assembly'`."""
+        return self.lookup_type.replace("_", " ")
+
+    @property
+    def class_name(self) -> str:
+        """Class of the object that the entry loads as, e.g. `'StimulusSet'`, `'NeuroidAssembly'`."""
+        return next((file.class_name for file in self.files if file.class_name), "")
+
+    def file(self, part: str) -> EntryFile | None:
+        """Return the file that is this part (`'csv'`, `'zip'`, `'nc'`), or None."""
+        return next((file for file in self.files if file.part == part), None)
+
+    @property
+    def content(self) -> frozenset[tuple[str, ...]]:
+        """What makes two entries the same: for each part its hash, or its location where no hash is promised."""
+        return frozenset((file.part, file.sha1 or file.sha256 or file.location) for file in self.files)
+
+
+def part_of(lookup_type: str, class_name: str) -> str:
+    """Tell which part of an entry a row is; a stimulus set's row without a class is its archive."""
+    if lookup_type == TYPE_ASSEMBLY:
+        return "nc"
+    return "csv" if class_name else "zip"
+
+
+def row_problems(row: Mapping[str, str]) -> list[str]:
+    """List everything that is wrong with one row of a catalog, in words.
+
+    Examples
+    --------
+    >>> row_problems({'identifier': 'x', 'lookup_type': 'movie', 'location': 's3://b/k', 'sha1': '12'})
+    ["lookup_type is 'movie'; expected 'stimulus_set' or 'assembly'", "sha1 is '12'; expected 40 hexadecimal digits"]
+    """
+    problems = []
+    if not row["identifier"]:
+        problems.append("identifier is empty")
+    if row["lookup_type"] not in LOOKUP_TYPES:
+        problems.append(f"lookup_type is {row['lookup_type']!r}; expected 'stimulus_set' or 'assembly'")
+    if not row["location"]:
+        problems.append("location is empty")
+    for column, pattern in _HEX.items():
+        value = row.get(column, "")
+        if value and not pattern.fullmatch(value.lower()):
+            digits = 40 if column == "sha1" else 64
+            problems.append(f"{column} is {value!r}; expected {digits} hexadecimal digits")
+    size = row.get("size", "")
+    if size and not (size.isascii() and size.isdigit()):
+        problems.append(f"size is {size!r}; expected a number of bytes")
+    status = row.get("status", "")
+    if status and status not in STATUSES:
+        problems.append(f"status is {status!r}; expected one of {', '.join(STATUSES)}")
+    return problems
+
+
+def file_of(row: Mapping[str, str], number: int) -> EntryFile:
+    """Read the file that a row without problems lists."""
+    size = row.get("size", "")
+    return EntryFile(
+        part=part_of(row["lookup_type"], row["class"]),
+        class_name=row["class"],
+        location_type=row["location_type"],
+        location=row["location"],
+        sha1=row["sha1"].lower(),
+        sha256=row.get("sha256", "").lower(),
+        size=int(size) if size else None,
+        version_id=row.get("version_id", ""),
+        mirrors=tuple(row.get("mirrors", "").split()),
+        row=number,
+    )

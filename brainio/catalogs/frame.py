@@ -1,0 +1,136 @@
+"""`Catalog`: the pandas face of a catalog, for code that works with the table itself.
+
+Look-ups do not pass through here; `in_force` reads the same files without pandas.
+"""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, Entry, EntryFile
+from brainio.errors import CatalogError
+
+SOURCE_CATALOG = "source_catalog"
+
+
+class Catalog(pd.DataFrame):
+    """A catalog as a table: one row a file, columns as in the CSV form, all of them text (dtype object, NaN if empty).
+
+    Attributes
+    ----------
+    identifier : str
+        Of the catalog.
+    url : str or None
+        Where the catalog is published, if that was said.
+    attrs : dict
+        `'source_path'` is the CSV file that the catalog was read from.
+    """
+
+    _metadata: ClassVar[list[str]] = ["identifier", "url"]
+    identifier: str | None
+    url: str | None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self._metadata:
+            object.__setattr__(self, name, getattr(args[0], name, None) if args else None)
+
+    @property
+    def _constructor(self) -> Callable[..., "Catalog"]:
+        return Catalog
+
+    @classmethod
+    def get_loader_class(cls) -> type["CatalogLoader"]:
+        """Return the class that reads this one from a file."""
+        return CatalogLoader
+
+    @classmethod
+    def from_files(cls, identifier: str, csv_path: str | PathLike[str], url: str | None = None) -> "Catalog":
+        """Read a catalog from its CSV file.
+
+        Parameters
+        ----------
+        identifier : str
+            Of the catalog.
+        csv_path : str or path
+            Its CSV file; kept in `attrs['source_path']`.
+        url : str, optional
+            Where the catalog is published.
+
+        Raises
+        ------
+        CatalogError
+            The file cannot be read or lacks columns of the format.
+
+        Examples
+        --------
+        >>> from brainio_catalogs import brainio_demo
+        >>> catalog = Catalog.from_files('brainio_demo', brainio_demo.location)
+        >>> sorted(catalog['lookup_type'].unique())
+        ['assembly', 'stimulus_set']
+        """
+        return CatalogLoader(cls, identifier, csv_path, url).load()
+
+
+class CatalogLoader:
+    """Reads a `Catalog` from its CSV file."""
+
+    def __init__(
+        self, cls: type[Catalog], identifier: str, csv_path: str | PathLike[str], url: str | None = None
+    ) -> None:
+        self.cls = cls
+        self.identifier = identifier
+        self.csv_path = csv_path
+        self.url = url
+
+    def load(self) -> Catalog:
+        """Read the file; raises as `Catalog.from_files` does."""
+        try:
+            # `null` is a version id of S3, "None" may be an identifier: only an empty field is missing.
+            frame = pd.read_csv(self.csv_path, dtype=object, keep_default_na=False, na_values=[""])
+        except (OSError, ValueError) as error:
+            raise CatalogError(f"catalog {self.identifier!r} cannot be read from {self.csv_path}: {error}") from error
+        missing = [column for column in REQUIRED_COLUMNS if column not in frame.columns]
+        if missing:
+            raise CatalogError(f"{self.csv_path} is no catalog: its header lacks {', '.join(missing)}")
+        catalog = self.cls(frame)
+        catalog.identifier = self.identifier
+        catalog.url = self.url
+        catalog.attrs["source_path"] = Path(self.csv_path)
+        return catalog
+
+
+def row_of(entry: Entry, file: EntryFile) -> "pd.Series[Any]":
+    """Return the row of a file as pandas shows it: the columns of the format, then `source_catalog`, then ours.
+
+    Values are text, NaN where the catalog is silent; the name of the series is the position of the row.
+    """
+    values = {
+        "identifier": entry.identifier,
+        "lookup_type": entry.lookup_type,
+        "class": file.class_name,
+        "location_type": file.location_type,
+        "location": file.location,
+        "sha1": file.sha1,
+        "stimulus_set_identifier": entry.stimulus_set_identifier,
+        SOURCE_CATALOG: entry.catalog,
+        "version_id": file.version_id,
+        "sha256": file.sha256,
+        "size": "" if file.size is None else str(file.size),
+        "mirrors": " ".join(file.mirrors),
+        "aliases": " ".join(entry.aliases),
+        **{name: getattr(entry, name) for name in OPTIONAL_COLUMNS[5:]},
+    }
+    cells = [value or float("nan") for value in values.values()]
+    return pd.Series(cells, index=_index(tuple(values)), dtype=object, name=file.row)
+
+
+_indexes: dict[tuple[str, ...], "pd.Index[str]"] = {}
+
+
+def _index(names: tuple[str, ...]) -> "pd.Index[str]":
+    """Return the one index of all rows: building it costs more than the row."""
+    return _indexes.setdefault(names, pd.Index(names, dtype=object)) if names not in _indexes else _indexes[names]

@@ -1,0 +1,255 @@
+"""Which catalogs are in force, and resolving an identifier over all of them.
+
+In force are, in this order: what `add_catalog` added, what `BRAINIO_CATALOGS` names, what installed distributions
+offer. Catalog files that change while the program runs are read again at the next look-up.
+"""
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+
+from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
+from brainio.catalogs.listing import Listing
+from brainio.catalogs.sources import (
+    BRAINIO_CATALOGS,
+    CatalogSource,
+    Source,
+    installed_sources,
+    named_sources,
+    source_from,
+)
+from brainio.catalogs.suggest import not_found
+from brainio.errors import AmbiguousEntryError, CatalogError, CatalogWarning, EntryLookupError, UnknownCatalogError
+
+_lock = threading.RLock()
+_added: dict[str, CatalogSource] = {}
+_listings: dict[Source, tuple[object, Listing | CatalogError]] = {}
+_sources_for: tuple[str, dict[str, CatalogSource], dict[str, Source]] | None = None
+
+
+def add_catalog(location: str | os.PathLike[str], identifier: str | None = None) -> str:
+    """Put a catalog in force for the running program, before all others.
+
+    Parameters
+    ----------
+    location : str or path
+        Path or URL of its CSV file.
+    identifier : str, optional
+        Of the catalog; by default the file name without its ending.
+
+    Returns
+    -------
+    str
+        The identifier of the catalog.
+
+    Raises
+    ------
+    CatalogError
+        Nothing can be read there, or it is no catalog; or the identifier is taken by another one.
+
+    Examples
+    --------
+    >>> from brainio_catalogs import brainio_demo
+    >>> add_catalog(brainio_demo.location)
+    'brainio_demo'
+    """
+    source = source_from(os.fspath(location), identifier)
+    taken = _sources().get(source.identifier)
+    if taken is not None and taken != source:
+        raise CatalogError(_doubled(source.identifier, taken, source))
+    with _lock:
+        _read(source)
+        _added[source.identifier] = source
+    return source.identifier
+
+
+def sources() -> dict[str, Source]:
+    """Return the sources of the catalogs in force: catalog identifier -> source.
+
+    Raises
+    ------
+    CatalogError
+        Two different catalogs claim one identifier.
+    """
+    return dict(_sources())
+
+
+def listings() -> list[Listing]:
+    """Return the catalogs in force, each as it is now; one that cannot be read is left out with a `CatalogWarning`."""
+    found = []
+    for source in _sources().values():
+        try:
+            found.append(_read(source))
+        except CatalogError as error:
+            warnings.warn(f"{error}; this catalog is left out", CatalogWarning, stacklevel=3)
+    return found
+
+
+def catalog_source(identifier: str) -> Source:
+    """Return the source of one catalog in force.
+
+    Raises
+    ------
+    UnknownCatalogError
+        No catalog in force has that identifier.
+    """
+    known = _sources()
+    if identifier not in known:
+        raise UnknownCatalogError(
+            f"no catalog {identifier!r} is in force (in force: {', '.join(known) or 'none'}); "
+            f"name its file in {BRAINIO_CATALOGS} or call brainio.add_catalog"
+        )
+    return known[identifier]
+
+
+def listing(identifier: str) -> Listing:
+    """Return one catalog in force as it is now.
+
+    Raises
+    ------
+    UnknownCatalogError, CatalogError
+        No catalog in force has that identifier; or it cannot be read.
+    """
+    return _read(catalog_source(identifier))
+
+
+def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, version: str | None = None) -> Entry:
+    """Return the one entry that an identifier names.
+
+    Parameters
+    ----------
+    lookup_type : str
+        `'stimulus_set'` or `'assembly'`.
+    identifier : str
+        Identifier or alias, or `catalog_identifier:identifier` to look in one catalog only.
+    catalog : str, optional
+        Identifier of the only catalog to look in.
+    version : str, optional
+        Version of the entry; by default the current one.
+
+    Raises
+    ------
+    AssemblyLookupError, StimulusSetLookupError
+        Nothing has that name; the message says what was probably meant.
+    AmbiguousEntryError
+        Two catalogs list different bytes under that name.
+    UnknownCatalogError
+        `catalog` is not in force.
+
+    Examples
+    --------
+    >>> resolve('assembly', 'MajajHong2015').identifier
+    'dicarlo.MajajHong2015'
+    """
+    found = listings() if catalog is None else [listing(catalog)]
+    hits = list(_hits(found, lookup_type, identifier, version))
+    if not hits and catalog is None and ":" in identifier:
+        prefix, _, rest = identifier.partition(":")
+        if prefix in _sources():
+            return resolve(lookup_type, rest, catalog=prefix, version=version)
+    if not hits:
+        raise not_found(found, lookup_type, identifier, version)
+    if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
+        raise _ambiguous(identifier, hits)
+    return hits[0]
+
+
+def entries(lookup_type: str | None = None, catalog: str | None = None) -> Iterator[Entry]:
+    """Yield the current version of every entry of the catalogs in force, in their order.
+
+    An entry that several catalogs list with the same bytes is yielded once.
+    """
+    seen: dict[tuple[str, str], set[frozenset[tuple[str, ...]]]] = {}
+    for one in listings() if catalog is None else [listing(catalog)]:
+        for key, entry in one.entries.items():
+            if key[0] != (lookup_type or key[0]):
+                continue
+            contents = seen.setdefault(key, set())
+            if entry.content not in contents:
+                contents.add(entry.content)
+                yield entry
+
+
+def list_stimulus_sets() -> list[str]:
+    """Return the sorted identifiers of all stimulus sets in the catalogs in force."""
+    return sorted({entry.identifier for entry in entries(TYPE_STIMULUS_SET)})
+
+
+def list_assemblies() -> list[str]:
+    """Return the sorted identifiers of all assemblies in the catalogs in force."""
+    return sorted({entry.identifier for entry in entries(TYPE_ASSEMBLY)})
+
+
+def list_catalogs() -> list[str]:
+    """Return the sorted identifiers of the catalogs in force."""
+    return sorted(_sources())
+
+
+def _hits(found: list[Listing], lookup_type: str, identifier: str, version: str | None) -> Iterator[Entry]:
+    """Yield entries of that exact identifier; where there is none, entries of that alias."""
+    hit = False
+    for one in found:
+        entry = one.find(lookup_type, identifier, version)
+        if entry is not None:
+            hit = True
+            yield entry
+    if hit:
+        return
+    for one in found:
+        name = one.aliases.get((lookup_type, identifier))
+        entry = None if name is None else one.find(lookup_type, name, version)
+        if entry is not None:
+            yield entry
+
+
+def _ambiguous(identifier: str, hits: list[Entry]) -> EntryLookupError:
+    places = " and ".join(f"catalog {entry.catalog!r} (as {entry.identifier!r})" for entry in hits)
+    choices = " or ".join(repr(f"{entry.catalog}:{entry.identifier}") for entry in hits)
+    return AmbiguousEntryError(
+        f"{identifier!r} names different {hits[0].kind} files in {places}; "
+        f"say which one you mean: {choices}, or the keyword catalog={hits[0].catalog!r}"
+    )
+
+
+def _sources() -> dict[str, Source]:
+    global _sources_for  # noqa: PLW0603 - one program has one set of catalogs in force
+    setting = os.environ.get(BRAINIO_CATALOGS, "")
+    with _lock:
+        if _sources_for is None or _sources_for[0] != setting or _sources_for[1] != _added:
+            _sources_for = setting, dict(_added), _gather(setting)
+        return _sources_for[2]
+
+
+def _gather(setting: str) -> dict[str, Source]:
+    gathered: dict[str, Source] = {}
+    for source in (*_added.values(), *named_sources(setting), *installed_sources()):
+        known = gathered.setdefault(source.identifier, source)
+        if known != source:
+            raise CatalogError(_doubled(source.identifier, known, source))
+    return gathered
+
+
+def _doubled(identifier: str, first: Source, second: Source) -> str:
+    places = [one.location if isinstance(one, CatalogSource) else "an installed function" for one in (first, second)]
+    return (
+        f"two catalogs claim the identifier {identifier!r}: {places[0]} and {places[1]}; "
+        f"rename the file of one, or leave it out of {BRAINIO_CATALOGS}"
+    )
+
+
+def _read(source: Source) -> Listing:
+    """Read a catalog unless it was read and has not changed; a remote one is asked for once, also if that fails."""
+    fingerprint = source.fingerprint()
+    known = _listings.get(source)
+    if known is None or known[0] != fingerprint:
+        with _lock:
+            try:
+                known = fingerprint, source.read()
+            except CatalogError as error:
+                known = fingerprint, error
+            if fingerprint is not None or not isinstance(known[1], CatalogError) or source.is_remote:
+                _listings[source] = known
+    if isinstance(known[1], CatalogError):
+        raise known[1]
+    return known[1]

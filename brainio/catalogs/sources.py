@@ -1,0 +1,177 @@
+"""Where catalogs are read from: installed distributions, `BRAINIO_CATALOGS`, and the running program.
+
+Finds sources and reads their text; what the text lists is the business of `listing`.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, ClassVar
+from urllib.parse import urlsplit
+
+from brainio.catalogs.listing import Listing, listing_from_rows, read_listing
+from brainio.errors import CatalogError, CatalogWarning
+
+if TYPE_CHECKING:
+    from brainio.catalogs.frame import Catalog
+
+ENTRYPOINT = "brainio_lookups"
+BRAINIO_CATALOGS = "BRAINIO_CATALOGS"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSource:
+    """A catalog's identifier and the path or URL of its CSV file.
+
+    A distribution offers one as an entry point of the group `brainio_lookups`: called, it returns the `Catalog`, as
+    that group wants; read by brainio itself, it needs no pandas, so that the command line answers at once.
+
+    Examples
+    --------
+    In the package that offers the catalog::
+
+        my_lab = CatalogSource("my_lab", str(Path(__file__).parent / "my_lab.csv"))
+    """
+
+    identifier: str
+    location: str
+
+    def __call__(self) -> "Catalog":
+        """Return the catalog as a DataFrame."""
+        from brainio.catalogs.frame import Catalog
+
+        return Catalog.from_files(self.identifier, self.location)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the catalog is read over a network; such a catalog may name no local files."""
+        return "://" in self.location and not self.location.startswith("file://")
+
+    @property
+    def path(self) -> Path:
+        """The CSV file of a catalog on this machine.
+
+        Raises
+        ------
+        CatalogError
+            The catalog lies elsewhere.
+        """
+        if self.is_remote:
+            raise CatalogError(
+                f"catalog {self.identifier!r} lies at {self.location}, where entries cannot be added; "
+                f"add them to a copy on this machine"
+            )
+        return Path(self.location.removeprefix("file://"))
+
+    def fingerprint(self) -> object:
+        """Return what changes when the file does; remote catalogs are read once a process."""
+        if self.is_remote:
+            return None
+        try:
+            status = os.stat(self.location.removeprefix("file://"))  # noqa: PTH116 - on every look-up: no Path is built
+        except OSError:
+            return None
+        return status.st_ino, status.st_size, status.st_mtime_ns
+
+    def read(self) -> Listing:
+        """Read the catalog's entries.
+
+        Raises
+        ------
+        CatalogError
+            There is nothing to read, or it is no catalog.
+        """
+        return read_listing(self.identifier, self._text(), self.location.removeprefix("file://"))
+
+    def _text(self) -> str:
+        try:
+            if self.is_remote:
+                return _read_remote(self.location).decode("utf-8")
+            return self.path.read_text(encoding="utf-8", newline="")
+        except UnicodeDecodeError as error:
+            raise CatalogError(f"catalog {self.identifier!r} at {self.location} is not UTF-8: {error}") from error
+        except OSError as error:
+            raise CatalogError(
+                f"catalog {self.identifier!r} cannot be read from {self.location}: {error}; "
+                f"correct the path or URL (in {BRAINIO_CATALOGS}, if it was named there)"
+            ) from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FrameSource:
+    """A `Catalog` that a distribution's function made and that has no file."""
+
+    identifier: str
+    catalog: "Catalog"
+    is_remote: ClassVar[bool] = False
+
+    def fingerprint(self) -> None:
+        """Return None: what was made in memory is converted once."""
+
+    def read(self) -> Listing:
+        """Convert the rows of the DataFrame."""
+        frame = self.catalog.astype(object).where(self.catalog.notna(), "")
+        records = frame.to_dict("records")
+        rows = ({str(column): str(value) for column, value in record.items()} for record in records)
+        return listing_from_rows(self.identifier, enumerate(rows, start=2))
+
+
+Source = CatalogSource | FrameSource
+
+
+def _read_remote(url: str) -> bytes:
+    from brainio.stores import open_read, parse_location
+
+    with open_read(parse_location(url)) as reading:
+        return b"".join(reading.chunks())
+
+
+def source_from(location: str, identifier: str | None = None) -> CatalogSource:
+    """Make the source of a catalog named by path or URL; its identifier is the file's stem unless given.
+
+    Examples
+    --------
+    >>> source_from('https://lab.org/catalogs/lab.csv').identifier
+    'lab'
+    """
+    if "://" in location:
+        return CatalogSource(identifier or PurePosixPath(urlsplit(location).path).stem, location)
+    path = Path(location).expanduser().absolute()
+    return CatalogSource(identifier or path.stem, str(path))
+
+
+def named_sources(setting: str) -> Iterator[CatalogSource]:
+    """Read the value of `BRAINIO_CATALOGS`: paths or URLs, separated by commas."""
+    for location in setting.split(","):
+        if location.strip():
+            yield source_from(location.strip())
+
+
+@cache
+def installed_sources() -> tuple[Source, ...]:
+    """Find the catalogs that installed distributions offer; a broken one is left out with a `CatalogWarning`."""
+    sources = []
+    for point in sorted(metadata.entry_points(group=ENTRYPOINT), key=lambda point: point.name):
+        try:
+            offered = point.load()
+            sources.append(offered if isinstance(offered, CatalogSource) else _from_function(point.name, offered))
+        # Whatever the code of another distribution raises, its neighbours' catalogs still serve.
+        except Exception as error:  # noqa: BLE001
+            warnings.warn(
+                f"catalog {point.name!r} ({point.value}) is left out: {type(error).__name__}: {error}",
+                CatalogWarning,
+                stacklevel=2,
+            )
+    return tuple(sources)
+
+
+def _from_function(identifier: str, function: Callable[[], "Catalog"]) -> Source:
+    catalog = function()
+    path = catalog.attrs.get("source_path")
+    if path is not None and Path(path).is_file():
+        return CatalogSource(identifier, str(Path(path).absolute()))
+    return FrameSource(identifier, catalog)

@@ -1,0 +1,393 @@
+"""The way out: from an identifier to the entry, to verified local files, to the object in memory.
+
+Joins the rooms below and adds no rule of its own to any of them. Every function may be called from many threads.
+"""
+
+import json
+import os
+import warnings
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from brainio.cache import Cache, Unpacked, hash_file
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve
+from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
+from brainio.errors import (
+    EntryStatusWarning,
+    EntryUnavailableError,
+    IntegrityError,
+    LocationError,
+    StimulusSetFormatError,
+    TransferError,
+    UnknownClassError,
+)
+from brainio.stimuli import StimulusSet, StimulusSetLoader
+from brainio.stores import Location, open_read, parse_location
+
+if TYPE_CHECKING:
+    from brainio.assemblies import DataAssembly
+
+__all__ = [
+    "BRAINIO_HOME",
+    "StimulusSetLoader",
+    "fetch_entry",
+    "fetch_file",
+    "get_assembly",
+    "get_local_data_path",
+    "get_stimulus_set",
+    "load_stimulus_files",
+    "local_file",
+    "resolve_assembly_class",
+    "resolve_stimulus_set_class",
+    "unzip",
+    "verify_sha1",
+]
+
+BRAINIO_HOME = "BRAINIO_HOME"
+
+# Tests of other projects set this to redirect the cache.
+_local_data_path: str | os.PathLike[str] | None = None
+
+
+def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: str | None = None) -> StimulusSet:
+    """Load a stimulus set by its identifier: fetched if need be, verified, its files unpacked.
+
+    Parameters
+    ----------
+    identifier : str
+        Identifier or alias of a stimulus set in a catalog in force, or `catalog_identifier:identifier`.
+    catalog : str, optional
+        Identifier of the only catalog to look in.
+    version : str, optional
+        Version of the entry; by default the current one.
+
+    Returns
+    -------
+    StimulusSet
+        One row a stimulus; `stimulus_paths` leads to the files.
+
+    Raises
+    ------
+    StimulusSetLookupError, AmbiguousEntryError
+        The identifier does not lead to one stimulus set.
+    EntryUnavailableError
+        The catalog knows it, but its files cannot be had.
+    TransferError, IntegrityError
+        No location gave the right bytes.
+    StimulusSetFormatError, ArchiveError
+        The files break the format.
+
+    Examples
+    --------
+    >>> stimulus_set = get_stimulus_set('klein.Carney1999')
+    >>> len(stimulus_set)
+    43
+    """
+    return _load_stimulus_set(resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version))
+
+
+def get_assembly(identifier: str, *, catalog: str | None = None, version: str | None = None) -> "DataAssembly":
+    """Load a data assembly by its identifier: fetched if need be, verified, joined with its stimuli's metadata.
+
+    Parameters
+    ----------
+    identifier : str
+        Identifier or alias of an assembly in a catalog in force, or `catalog_identifier:identifier`.
+    catalog : str, optional
+        Identifier of the only catalog to look in; also for the stimulus set of the assembly.
+    version : str, optional
+        Version of the entry; by default the current one.
+
+    Returns
+    -------
+    DataAssembly
+        Of the class that the catalog names. `attrs` hold `identifier`, `stimulus_set_identifier`, `stimulus_set`, and one
+        entry for each group of extras. An assembly whose stimulus set cannot be had comes without its metadata, with an
+        `EntryStatusWarning`.
+
+    Raises
+    ------
+    AssemblyLookupError, AmbiguousEntryError
+        The identifier does not lead to one assembly.
+    EntryUnavailableError
+        The catalog knows it, but its file cannot be had.
+    TransferError, IntegrityError
+        No location gave the right bytes.
+    AssemblyFormatError
+        The file breaks the format.
+    UnknownClassError
+        The catalog names a class that is no assembly class.
+
+    Examples
+    --------
+    >>> assembly = get_assembly('klein.Carney1999')
+    >>> assembly.sizes['presentation']
+    2752
+    """
+    entry = resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version)
+    cls = resolve_assembly_class(entry.class_name)
+    _warn_of_status(entry)
+    path = fetch_entry(entry)["nc"]
+    stimulus_set = _stimulus_set_of(entry, catalog)
+    assembly = cls.from_files(
+        path, stimulus_set_identifier=entry.stimulus_set_identifier or None, stimulus_set=stimulus_set
+    )
+    assembly.attrs["identifier"] = entry.identifier
+    return assembly
+
+
+def _stimulus_set_of(entry: Entry, catalog: str | None) -> StimulusSet | None:
+    if not entry.stimulus_set_identifier:
+        return None
+    stimuli = resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier, catalog=catalog)
+    if stimuli.status == STATUS_UNAVAILABLE:
+        warnings.warn(
+            f"assembly {entry.identifier!r} comes without the metadata of its stimuli: {_unavailable(stimuli)}",
+            EntryStatusWarning,
+            stacklevel=3,
+        )
+        return None
+    return _load_stimulus_set(stimuli)
+
+
+def _load_stimulus_set(entry: Entry) -> StimulusSet:
+    if entry.file("csv") is None or entry.file("zip") is None:
+        raise EntryUnavailableError(_unavailable(entry))
+    cls = resolve_stimulus_set_class(entry.class_name)
+    _warn_of_status(entry)
+    paths = fetch_entry(entry)
+    return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, cls)
+
+
+def load_stimulus_files(
+    csv_path: Path, zip_path: Path, identifier: str, cls: type[StimulusSet] = StimulusSet
+) -> StimulusSet:
+    """Make a stimulus set of a CSV and a ZIP file on this machine.
+
+    Raises
+    ------
+    StimulusSetFormatError, ArchiveError
+        The files break the format; for one, a row names a file that the archive does not hold.
+    """
+    unpacked = _cache().unpack(zip_path)
+    stimulus_set = StimulusSetLoader(cls, csv_path, unpacked.folder).load()
+    _require_members(stimulus_set, unpacked, csv_path, zip_path)
+    stimulus_set.identifier = identifier
+    return stimulus_set
+
+
+def _require_members(stimulus_set: StimulusSet, unpacked: Unpacked, csv_path: Path, zip_path: Path) -> None:
+    missing = ~stimulus_set["filename"].isin(unpacked.members)
+    if not missing.any():
+        return
+    lacking = stimulus_set.loc[missing, ["stimulus_id", "filename"]].head(5).itertuples(index=False)
+    named = ", ".join(f"{row.filename!r} (stimulus_id {row.stimulus_id!r})" for row in lacking)
+    raise StimulusSetFormatError(
+        f"{zip_path} lacks {missing.sum()} of the {len(stimulus_set)} files that {csv_path} names: {named}"
+        f"{', ...' if missing.sum() > 5 else ''}; the package must be made again with these files in its ZIP archive"
+    )
+
+
+def fetch_entry(entry: Entry) -> dict[str, Path]:
+    """Bring the files of an entry into the cache and return where they are: part (`'csv'`, `'zip'`, `'nc'`) -> path.
+
+    Raises
+    ------
+    EntryUnavailableError, LocationError, TransferError, IntegrityError
+    """
+    if entry.status == STATUS_UNAVAILABLE:
+        raise EntryUnavailableError(_unavailable(entry))
+    return {file.part: _fetch_entry_file(entry, file) for file in entry.files}
+
+
+def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
+    location = parse_location(file.location, file.location_type, base=entry.base)
+    mirrors = [parse_location(mirror, base=entry.base) for mirror in file.mirrors]
+    for place in (location, *mirrors):
+        if place.is_local and "://" in entry.base:
+            raise LocationError(
+                f"catalog {entry.catalog!r} came over the network and may not name a place on this machine: "
+                f"{place} (file {file.part} of {entry.kind} {entry.identifier!r}); copy the catalog here if you trust it"
+            )
+    places = [(location, file.version_id), *((mirror, "") for mirror in mirrors)]
+    return local_file(places, sha1=file.sha1, sha256=file.sha256, size=file.size)
+
+
+def local_file(
+    places: Iterable[tuple[Location, str]], *, sha1: str = "", sha256: str = "", size: int | None = None
+) -> Path:
+    """Return the verified local copy of a file, fetched from the first place that gives the right bytes.
+
+    Parameters
+    ----------
+    places : iterable of (Location, str)
+        Locations of the same bytes with their version ids (empty: none stated), in the order to try them.
+    sha1, sha256 : str
+        Promised hashes; with neither, what a location and version once gave is what they mean.
+    size : int, optional
+        Promised size in bytes.
+
+    Raises
+    ------
+    TransferError, IntegrityError
+        No place gave the right bytes; the message has the reason of each.
+    """
+    cache = _cache()
+    places = list(places)
+    location, version_id = places[0]
+    found = cache.find(sha1, location.name, sha256 or None) if sha1 else cache.recall(location.url, version_id or None)
+    if found is not None:
+        return found
+    failures: list[TransferError | IntegrityError] = []
+    for place, version in places:
+        try:
+            path = _download(cache, place, version, name=location.name, sha1=sha1, sha256=sha256, size=size)
+        except (TransferError, IntegrityError) as failure:
+            failures.append(failure)
+            continue
+        if not sha1:
+            cache.remember(location.url, version_id or None, hash_file(path), location.name)
+        return path
+    if len(failures) == 1:
+        raise failures[0]
+    reasons = "\n".join(f"- {failure}" for failure in failures)
+    raise TransferError(f"{location.name} could not be had from any of its {len(failures)} locations:\n{reasons}")
+
+
+def _download(
+    cache: Cache, place: Location, version_id: str, *, name: str, sha1: str, sha256: str, size: int | None
+) -> Path:
+    with open_read(place, version_id or None) as reading:
+        chunks = _with_progress(reading.chunks(), name, reading.size or size)
+        try:
+            return cache.add(chunks, name=name, sha1=sha1 or None, sha256=sha256 or None, size=size)
+        except IntegrityError as error:
+            raise IntegrityError(f"{place}: {error}") from error
+
+
+def _with_progress(chunks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
+    """Pass chunks on and show their progress on a terminal; elsewhere silently."""
+    with tqdm(desc=name, total=size, unit="B", unit_scale=True, unit_divisor=1024, disable=None, leave=False) as bar:
+        for chunk in chunks:
+            yield chunk
+            bar.update(len(chunk))
+
+
+def _warn_of_status(entry: Entry) -> None:
+    if entry.status in (STATUS_CURRENT, STATUS_UNAVAILABLE):
+        return
+    instead = f"; its successor is {entry.successor!r}" if entry.successor else ""
+    version = f" (version {entry.version})" if entry.version else ""
+    warnings.warn(
+        f"{entry.kind} {entry.identifier!r}{version} is {entry.status} in catalog {entry.catalog!r}{instead}",
+        EntryStatusWarning,
+        stacklevel=4,
+    )
+
+
+def _unavailable(entry: Entry) -> str:
+    parts = ("csv", "zip") if entry.lookup_type == TYPE_STIMULUS_SET else ("nc",)
+    lacking = [part.upper() for part in parts if entry.file(part) is None]
+    default = f"the catalog lists no {' and no '.join(lacking)} file" if lacking else "the catalog gives no reason"
+    return (
+        f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} cannot be had: "
+        f"{_status_reason(entry) or default}"
+    )
+
+
+def _status_reason(entry: Entry) -> str:
+    """Read from its card why an entry cannot be had; empty where there is none."""
+    if not entry.card:
+        return ""
+    try:
+        with open_read(parse_location(entry.card, base=entry.base)) as reading:
+            card = json.loads(b"".join(reading.chunks()))
+    except (TransferError, LocationError, ValueError):
+        return ""
+    return str(card.get("status_reason", ""))
+
+
+def resolve_assembly_class(class_name: str) -> type["DataAssembly"]:
+    """Return the assembly class of that name.
+
+    Raises
+    ------
+    UnknownClassError
+        `brainio.assemblies` has no assembly class of that name.
+
+    Examples
+    --------
+    >>> resolve_assembly_class('NeuroidAssembly').__name__
+    'NeuroidAssembly'
+    """
+    from brainio.assemblies import ASSEMBLY_CLASSES
+
+    if class_name not in ASSEMBLY_CLASSES:
+        raise UnknownClassError(f"{class_name!r} is no assembly class; expected one of {', '.join(ASSEMBLY_CLASSES)}")
+    return ASSEMBLY_CLASSES[class_name]
+
+
+def resolve_stimulus_set_class(class_name: str) -> type[StimulusSet]:
+    """Return the stimulus set class of that name; there is one, `StimulusSet`.
+
+    Raises
+    ------
+    UnknownClassError
+        Another name was given.
+    """
+    if class_name != StimulusSet.__name__:
+        raise UnknownClassError(f"{class_name!r} is no stimulus set class; expected {StimulusSet.__name__!r}")
+    return StimulusSet
+
+
+def get_local_data_path() -> str:
+    """Return the folder of the cache: what the environment variable `BRAINIO_HOME` says, else `~/.brainio`."""
+    if _local_data_path is not None:
+        return os.fspath(_local_data_path)
+    return os.environ.get(BRAINIO_HOME) or str(Path("~/.brainio").expanduser())
+
+
+def _cache() -> Cache:
+    return Cache(Path(get_local_data_path()))
+
+
+def fetch_file(location_type: str, location: str, sha1: str | None = None, version_id: str | None = None) -> str:
+    """Fetch one file, verify it and return its local path.
+
+    Parameters
+    ----------
+    location_type : str
+        `'S3'`, or a protocol of fsspec.
+    location : str
+        As catalogs write it, e.g. `'https://BUCKET.s3.amazonaws.com/KEY'`.
+    sha1 : str, optional
+        Promised hash; without it the bytes are taken as they come.
+    version_id : str, optional
+        S3's.
+
+    Raises
+    ------
+    LocationError, TransferError, IntegrityError
+    """
+    return str(local_file([(parse_location(location, location_type), version_id or "")], sha1=sha1 or ""))
+
+
+def unzip(zip_path: str | os.PathLike[str]) -> str:
+    """Unpack a ZIP archive into the cache and return the folder, which appears complete or not at all.
+
+    Raises
+    ------
+    ArchiveError
+        The archive is damaged or holds a member that may not be unpacked.
+    """
+    return str(_cache().unpack(Path(zip_path)).folder)
+
+
+def verify_sha1(filepath: str | os.PathLike[str], sha1: str) -> None:
+    """Raise `IntegrityError` (an OSError) unless a file has this SHA-1."""
+    found = hash_file(Path(filepath))
+    if found != sha1.lower():
+        raise IntegrityError(f"{filepath}: invalid SHA-1 hash {found} (expected {sha1}); fetch the file again")

@@ -1,0 +1,157 @@
+"""Face over `brainio.catalogs` for code that works with rows and tables of catalogs.
+
+Every look-up here is one of `brainio.catalogs`; rows are pandas Series, tables are `Catalog`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from brainio.cache import hash_file as sha1_hash
+from brainio.catalogs import (
+    ENTRYPOINT,
+    TYPE_ASSEMBLY,
+    TYPE_STIMULUS_SET,
+    CatalogSource,
+    append_rows,
+    catalog_source,
+    list_assemblies,
+    list_catalogs,
+    list_stimulus_sets,
+    resolve,
+    sources,
+)
+from brainio.catalogs.frame import SOURCE_CATALOG, Catalog, row_of
+from brainio.catalogs.sources import FrameSource
+from brainio.errors import AssemblyLookupError, CatalogError, StimulusSetLookupError
+
+if TYPE_CHECKING:
+    Row = pd.Series[Any]
+
+__all__ = [
+    "ENTRYPOINT",
+    "SOURCE_CATALOG",
+    "TYPE_ASSEMBLY",
+    "TYPE_STIMULUS_SET",
+    "AssemblyLookupError",
+    "StimulusSetLookupError",
+    "append",
+    "combined_catalog",
+    "get_catalog",
+    "get_catalogs",
+    "list_assemblies",
+    "list_catalogs",
+    "list_stimulus_sets",
+    "lookup_assembly",
+    "lookup_stimulus_set",
+    "sha1_hash",
+]
+
+
+def get_catalogs() -> dict[str, Catalog]:
+    """Return the catalogs in force as tables: catalog identifier -> `Catalog`."""
+    return {identifier: get_catalog(identifier) for identifier in sources()}
+
+
+def get_catalog(identifier: str) -> Catalog:
+    """Return one catalog in force as a table.
+
+    Raises
+    ------
+    UnknownCatalogError
+        No catalog in force has that identifier.
+
+    Examples
+    --------
+    >>> get_catalog('brainscore').shape[0] >= 454
+    True
+    """
+    source = catalog_source(identifier)
+    return source.catalog if isinstance(source, FrameSource) else source()
+
+
+def combined_catalog() -> Catalog:
+    """Return all rows of all catalogs in force; column `source_catalog` names the catalog of each row."""
+    parts = [catalog.assign(**{SOURCE_CATALOG: identifier}) for identifier, catalog in get_catalogs().items()]
+    return Catalog(pd.concat(parts, ignore_index=True)) if parts else Catalog()
+
+
+def lookup_assembly(identifier: str) -> "Row":
+    """Return the row of an assembly as a pandas Series.
+
+    Raises
+    ------
+    AssemblyLookupError
+        No catalog in force has it.
+
+    Examples
+    --------
+    >>> lookup_assembly('dicarlo.MajajHong2015')['class']
+    'NeuronRecordingAssembly'
+    """
+    entry = resolve(TYPE_ASSEMBLY, identifier)
+    return row_of(entry, entry.files[0])
+
+
+def lookup_stimulus_set(identifier: str) -> tuple["Row", "Row"]:
+    """Return the rows of a stimulus set's CSV and ZIP files, each as a pandas Series.
+
+    Raises
+    ------
+    StimulusSetLookupError
+        No catalog in force has it, or its catalog does not list both files.
+
+    Examples
+    --------
+    >>> csv_row, zip_row = lookup_stimulus_set('hvm')
+    >>> zip_row['location']
+    's3://brainscore-storage/brainio-brainscore/stimulus_hvm.zip'
+    """
+    entry = resolve(TYPE_STIMULUS_SET, identifier)
+    csv, archive = entry.file("csv"), entry.file("zip")
+    if csv is None or archive is None:
+        lacking = "CSV" if csv is None else "ZIP"
+        raise StimulusSetLookupError(f"catalog {entry.catalog!r} lists no {lacking} file of stimulus set {identifier!r}")
+    return row_of(entry, csv), row_of(entry, archive)
+
+
+def append(
+    catalog_identifier: str,
+    object_identifier: str,
+    cls: str | None,
+    lookup_type: str,
+    bucket_name: str,
+    sha1: str,
+    s3_key: str,
+    stimulus_set_identifier: str | None = None,
+) -> Catalog:
+    """Add the row of a file on S3 to the CSV file of a catalog in force and return the catalog.
+
+    Parameters
+    ----------
+    cls : str or None
+        Class of the object; None or empty for the ZIP file of a stimulus set.
+    lookup_type : str
+        `'stimulus_set'` or `'assembly'`.
+
+    Raises
+    ------
+    UnknownCatalogError
+        No catalog in force has that identifier.
+    CatalogError
+        The catalog has no file on this machine, or lists the same key with other bytes.
+    """
+    source = catalog_source(catalog_identifier)
+    if not isinstance(source, CatalogSource):
+        raise CatalogError(f"catalog {catalog_identifier!r} has no file that a row could be added to")
+    row = {
+        "identifier": object_identifier,
+        "lookup_type": lookup_type,
+        "class": cls or "",
+        "location_type": "S3",
+        "location": f"https://{bucket_name}.s3.amazonaws.com/{s3_key}",
+        "sha1": sha1,
+        "stimulus_set_identifier": stimulus_set_identifier or "",
+    }
+    append_rows(source.path, [row])
+    return get_catalog(catalog_identifier)

@@ -1,0 +1,128 @@
+"""Make the catalog `brainscore` from the tables of facts that lie beside it.
+
+Run it from the top of the project::
+
+    python packaging_scripts/brainscore_catalog.py
+
+It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv` and the cards of entries that need
+one. Running it again gives the same bytes. What the tables state and where they come from: `catalogs/brainscore/README.md`.
+"""
+
+import argparse
+import csv
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+
+FOLDER = Path(__file__).parents[1] / "catalogs" / "brainscore"
+COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+NO_CSV = (
+    "Its publishers state the location of a ZIP archive only: there is no CSV file that would name the stimuli, and no "
+    "hash or version id that would tell whether the bytes are the right ones."
+)
+NO_CSV_OF_2021 = (
+    "Of this version only the ZIP archive is known; the CSV file that names its stimuli is not stated anywhere."
+)
+CLASS_UNSTATED = {"csv": "StimulusSet", "zip": "", "nc": "DataAssembly"}
+
+Row = dict[str, str]
+
+
+def read(path: Path) -> list[Row]:
+    """Read a table of facts."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def current_rows(published: Iterable[Row]) -> Iterator[Row]:
+    """Turn each published file into a row of the catalog."""
+    for fact in published:
+        row = {column: fact.get(column, "") for column in COLUMNS}
+        row |= {"location_type": "S3", "status": "current"}
+        if fact["part"] == "zip" and not fact["sha1"]:
+            row |= {"status": "unavailable", "card": card_of(fact["identifier"])}
+        yield row
+
+
+def superseded_rows(superseded: Iterable[Row], current: list[Row]) -> Iterator[Row]:
+    """List what was published in 2021 and differs today, each as an entry of its own.
+
+    Files of such an entry whose bytes did not change are those of its successor. Where the identifier did not change
+    either, the entry of 2021 is version 1 and today's is version 2.
+    """
+    by_entry: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for fact in superseded:
+        by_entry[fact["lookup_type"], fact["identifier"]].append(fact)
+    set_of_2021 = {
+        facts[0]["current_identifier"]: identifier
+        for (lookup_type, identifier), facts in by_entry.items()
+        if lookup_type == "stimulus_set" and facts[0]["current_identifier"]
+    }
+    for (lookup_type, identifier), facts in by_entry.items():
+        successor = facts[0]["current_identifier"]
+        today = [row for row in current if (row["lookup_type"], row["identifier"]) == (lookup_type, successor)]
+        same = successor == identifier
+        replaced = {fact["part"] for fact in facts}
+        common = {
+            "lookup_type": lookup_type,
+            "identifier": identifier,
+            "location_type": "S3",
+            "version": "1" if same else "",
+            "status": "superseded" if successor else "deprecated",
+            "successor": successor,
+            "publication": today[0]["publication"] if today else "",
+            "aliases": "",
+        }
+        for row in today:
+            if same:
+                row["version"] = "2"  # today's
+            if part_of(row) not in replaced:
+                yield row | common
+        if lookup_type == "stimulus_set" and not today and "csv" not in replaced:
+            common["card"] = card_of(identifier)
+        for fact in facts:
+            like = next((row for row in today if part_of(row) == fact["part"]), dict.fromkeys(COLUMNS, ""))
+            own = {"location": fact["location"], "sha1": fact["sha1"], "version_id": "", "mirrors": ""}
+            row = like | own | common
+            row["class"] = row["class"] or CLASS_UNSTATED[fact["part"]]
+            stimuli = row["stimulus_set_identifier"]
+            row["stimulus_set_identifier"] = set_of_2021.get(stimuli, stimuli)
+            yield row
+
+
+def card_of(identifier: str) -> str:
+    """Name the card of an entry, relative to the catalog."""
+    return f"cards/{identifier}.json"
+
+
+def part_of(row: Row) -> str:
+    """Tell the part of an entry by the ending of its file."""
+    return row["location"].rpartition(".")[2]
+
+
+def main() -> None:
+    """Write the catalog."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the catalog is written (default: %(default)s)")
+    folder: Path = parser.parse_args().folder
+    rows = list(current_rows(read(FOLDER / "facts" / "published_files.csv")))
+    rows += list(superseded_rows(read(FOLDER / "facts" / "superseded_2021.csv"), rows))
+    (folder / "cards").mkdir(parents=True, exist_ok=True)
+    for row in rows:
+        if row["card"]:
+            reason = NO_CSV if row["status"] == "unavailable" else NO_CSV_OF_2021
+            card = {"identifier": row["identifier"], "lookup_type": row["lookup_type"], "status_reason": reason}
+            (folder / row["card"]).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
+    with (folder / "brainscore.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+    entries = {(row["lookup_type"], row["identifier"], row["version"]) for row in rows}
+    print(f"{folder / 'brainscore.csv'}: {len(rows)} files of {len(entries)} entries")
+
+
+if __name__ == "__main__":
+    main()

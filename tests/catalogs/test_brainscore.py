@@ -1,0 +1,101 @@
+"""Promises of the catalog `brainscore`: every published data set is there, as its publishers state it."""
+
+import csv
+import json
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from brainio_catalogs import brainscore
+
+from brainio.catalogs import Entry, EntryFile, listing
+from brainio.catalogs.publications import publications_of
+
+FOLDER = Path(brainscore.location).parent
+SCRIPT = Path(__file__).parents[2] / "packaging_scripts" / "brainscore_catalog.py"
+
+Fact = dict[str, str]
+
+
+def facts(name: str) -> list[Fact]:
+    with (FOLDER / "facts" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+PUBLISHED = facts("published_files")
+SUPERSEDED = facts("superseded_2021")
+
+
+def entry_of(fact: Fact) -> Entry:
+    return listing("brainscore").entries[fact["lookup_type"], fact["identifier"]]
+
+
+def test_there_are_153_stimulus_sets_and_149_assemblies_with_454_files() -> None:
+    entries = {(fact["lookup_type"], fact["identifier"]): entry_of(fact) for fact in PUBLISHED}
+    assert Counter(lookup_type for lookup_type, _ in entries) == {"stimulus_set": 153, "assembly": 149}
+    assert sum(len(entry.files) for entry in entries.values()) == 454 == len(PUBLISHED)
+    names = Counter(identifier for _, identifier in entries)
+    assert sum(count == 2 for count in names.values()) == 58
+
+
+def test_every_fact_is_an_entry_file_with_all_it_states() -> None:
+    for fact in PUBLISHED:
+        entry = entry_of(fact)
+        file = entry.file(fact["part"])
+        assert isinstance(file, EntryFile), fact
+        assert (file.class_name, file.location, file.sha1, file.version_id) == (
+            fact["class"],
+            fact["location"],
+            fact["sha1"],
+            fact["version_id"],
+        )
+        assert file.location_type == "S3"
+        assert file.mirrors == tuple(fact["mirrors"].split())
+        assert entry.stimulus_set_identifier == fact["stimulus_set_identifier"]
+        assert entry.publication == fact["publication"]
+        assert entry.status == ("current" if fact["sha1"] else "unavailable")
+
+
+def test_every_alias_leads_to_its_entry() -> None:
+    aliases = [(fact, alias) for fact in PUBLISHED for alias in fact["aliases"].split()]
+    assert len(aliases) > 200
+    for fact, alias in aliases:
+        assert listing("brainscore").aliases[fact["lookup_type"], alias] == fact["identifier"]
+
+
+@pytest.mark.parametrize("fact", SUPERSEDED, ids=lambda fact: f"{fact['identifier']}-{fact['part']}")
+def test_what_was_replaced_since_2021_is_listed_and_not_silently_the_same(fact: Fact) -> None:
+    versions = listing("brainscore").all_versions(entry_of(fact))
+    old = next(entry for entry in versions if any(file.sha1 == fact["sha1"] for file in entry.files))
+    file = old.file(fact["part"])
+    assert file is not None
+    assert file.location == fact["location"]
+    assert old.successor == fact["current_identifier"]
+    assert old.status == ("superseded" if fact["current_identifier"] else "deprecated")
+
+
+def test_the_entry_without_csv_and_hash_says_why_it_cannot_be_had() -> None:
+    entry = listing("brainscore").entries["stimulus_set", "Zerbe2026_fmri_stim_full"]
+    assert entry.status == "unavailable"
+    card = json.loads((FOLDER / entry.card).read_text())
+    assert "no CSV file" in card["status_reason"]
+
+
+def test_stimulus_sets_that_assemblies_name_are_in_the_catalog() -> None:
+    known = listing("brainscore").entries
+    named = {entry.stimulus_set_identifier for entry in known.values()} - {""}
+    assert {name for name in named if ("stimulus_set", name) not in known} == set()
+
+
+def test_publications_are_found_by_their_key() -> None:
+    (paper,) = publications_of(listing("brainscore").entries["stimulus_set", "Rust2012"])
+    assert paper["authors"].startswith("Rust, Nicole")
+
+
+def test_the_script_makes_the_same_catalog_again(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, SCRIPT, "--folder", tmp_path], check=True, capture_output=True)
+    made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert made == {path: (FOLDER / path).read_bytes() for path in made}
+    assert Path("brainscore.csv") in made

@@ -1,0 +1,146 @@
+"""Promises of `brainio.catalogs.in_force`: which catalogs serve, and what an identifier leads to."""
+
+from pathlib import Path
+
+import pytest
+
+from brainio import catalogs
+from brainio.catalogs import add_catalog, list_catalogs, resolve
+from brainio.catalogs.entries import REQUIRED_COLUMNS
+from brainio.errors import (
+    AmbiguousEntryError,
+    AssemblyLookupError,
+    CatalogError,
+    CatalogWarning,
+    StimulusSetLookupError,
+    UnknownCatalogError,
+)
+from tests.servers import HttpFolder
+
+HEADER = ",".join(REQUIRED_COLUMNS) + ",aliases"
+
+
+@pytest.fixture(autouse=True)
+def nothing_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogs.in_force, "_added", {})
+
+
+def write(path: Path, *lines: str) -> Path:
+    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    return path
+
+
+def line(identifier: str, sha1: str = "a" * 40, aliases: str = "") -> str:
+    return f"{identifier},assembly,DataAssembly,S3,s3://b/{identifier}.nc,{sha1},,{aliases}"
+
+
+def test_installed_catalogs_are_in_force() -> None:
+    assert {"brainscore", "brainio_demo"} <= set(list_catalogs())
+
+
+def test_catalogs_named_in_the_environment_are_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = write(tmp_path / "one.csv", line("x.One2026")), write(tmp_path / "two.csv", line("x.Two2026"))
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{first}, {second},")
+    assert {"one", "two"} <= set(list_catalogs())
+    assert resolve("assembly", "x.Two2026").catalog == "two"
+    monkeypatch.delenv("BRAINIO_CATALOGS")
+    assert "one" not in list_catalogs()
+
+
+def test_a_catalog_is_read_over_http_once(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(http_folder.folder / "lab.csv", line("x.Doe2026"))
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/lab.csv")
+    assert resolve("assembly", "x.Doe2026").base == http_folder.url
+    assert resolve("assembly", "x.Doe2026").catalog == "lab"
+    assert [request.path for request in http_folder.requests if request.method == "GET"] == ["/lab.csv"]
+
+
+def test_a_catalog_is_put_in_force_by_a_call(tmp_path: Path) -> None:
+    assert add_catalog(write(tmp_path / "one.csv", line("x.One2026"))) == "one"
+    assert add_catalog(tmp_path / "one.csv") == "one"
+    assert resolve("assembly", "x.One2026").catalog == "one"
+
+
+def test_a_call_with_a_missing_file_changes_nothing(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match="'none' cannot be read from"):
+        add_catalog(tmp_path / "none.csv")
+    assert "none" not in list_catalogs()
+
+
+def test_two_catalogs_cannot_claim_one_identifier(tmp_path: Path) -> None:
+    (tmp_path / "sub").mkdir()
+    add_catalog(write(tmp_path / "one.csv", line("x.One2026")))
+    with pytest.raises(CatalogError, match="two catalogs claim the identifier 'one'"):
+        add_catalog(write(tmp_path / "sub" / "one.csv", line("x.One2026")))
+
+
+def test_an_entry_that_was_added_while_the_program_runs_is_found(tmp_path: Path) -> None:
+    path = write(tmp_path / "one.csv", line("x.One2026"))
+    add_catalog(path)
+    assert resolve("assembly", "x.One2026")
+    catalogs.append_rows(
+        path, [dict(zip(HEADER.split(","), line("x.New2026", "c" * 40, "new").split(","), strict=True))]
+    )
+    assert resolve("assembly", "new").identifier == "x.New2026"
+
+
+def test_a_catalog_that_cannot_be_read_is_left_out_and_the_others_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(tmp_path / "gone.csv"))
+    with pytest.warns(CatalogWarning, match=r"'gone' cannot be read .*BRAINIO_CATALOGS.* left out"):
+        assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
+    with pytest.raises(CatalogError, match="'gone' cannot be read"):
+        resolve("assembly", "x", catalog="gone")
+
+
+def test_the_same_hashes_in_two_catalogs_are_one_entry(tmp_path: Path) -> None:
+    add_catalog(write(tmp_path / "one.csv", line("x.Doe2026")))
+    add_catalog(write(tmp_path / "two.csv", line("x.Doe2026")))
+    assert resolve("assembly", "x.Doe2026").catalog == "one"
+    assert catalogs.list_assemblies().count("x.Doe2026") == 1
+
+
+def test_different_hashes_in_two_catalogs_are_an_error_that_says_how_to_choose(tmp_path: Path) -> None:
+    add_catalog(write(tmp_path / "one.csv", line("x.Doe2026")))
+    add_catalog(write(tmp_path / "two.csv", line("x.Doe2026", "b" * 40)))
+    with pytest.raises(AmbiguousEntryError) as caught:
+        resolve("assembly", "x.Doe2026")
+    assert "'one:x.Doe2026' or 'two:x.Doe2026'" in str(caught.value)
+    assert "catalog='one'" in str(caught.value)
+    assert resolve("assembly", "two:x.Doe2026").files[0].sha1 == "b" * 40
+    assert resolve("assembly", "x.Doe2026", catalog="two").files[0].sha1 == "b" * 40
+
+
+def test_an_identifier_comes_before_an_alias_of_the_same_name(tmp_path: Path) -> None:
+    add_catalog(write(tmp_path / "one.csv", line("x.Old2026", aliases="x.Doe2026"), line("x.Doe2026", "b" * 40)))
+    assert resolve("assembly", "x.Doe2026").files[0].sha1 == "b" * 40
+
+
+def test_aliases_resolve() -> None:
+    assert resolve("stimulus_set", "dicarlo.hvm").identifier == "hvm"
+    assert resolve("assembly", "MajajHong2015").identifier == "dicarlo.MajajHong2015"
+
+
+@pytest.mark.parametrize("typo", ["dicarlo.MajajHnog2015", "DICARLO.MAJAJHONG2015", "Majaj", "MajajHong2015x"])
+def test_an_unknown_identifier_says_what_was_meant(typo: str) -> None:
+    with pytest.raises(AssemblyLookupError, match=r"did you mean .*MajajHong2015") as caught:
+        resolve("assembly", typo)
+    assert isinstance(caught.value, KeyError)
+
+
+def test_an_identifier_of_the_other_kind_says_so() -> None:
+    with pytest.raises(AssemblyLookupError, match="'hvm' is a stimulus set: use get_stimulus_set"):
+        resolve("assembly", "hvm")
+    with pytest.raises(StimulusSetLookupError, match="is an assembly: use get_assembly"):
+        resolve("stimulus_set", "dicarlo.MajajHong2015")
+
+
+def test_an_unknown_version_lists_the_known_ones() -> None:
+    with pytest.raises(AssemblyLookupError, match="'aru.Kuzovkin2018' has no version '7'; it has 1, 2"):
+        resolve("assembly", "aru.Kuzovkin2018", version="7")
+
+
+def test_an_unknown_catalog_names_those_in_force() -> None:
+    with pytest.raises(UnknownCatalogError, match="no catalog 'lab' is in force .*brainscore"):
+        resolve("assembly", "x", catalog="lab")
