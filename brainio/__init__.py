@@ -5,9 +5,9 @@ Names load when they are first used, so that `import brainio` costs nothing.
 Examples
 --------
 >>> import brainio
->>> assembly = brainio.get_assembly('klein.Carney1999')
+>>> assembly = brainio.get_assembly('modelfest.Carney1999')
 >>> assembly.attrs['stimulus_set'].identifier
-'klein.Carney1999'
+'modelfest.Carney1999'
 """
 
 from importlib import import_module

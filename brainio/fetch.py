@@ -82,7 +82,7 @@ def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: st
 
     Examples
     --------
-    >>> stimulus_set = get_stimulus_set('klein.Carney1999')
+    >>> stimulus_set = get_stimulus_set('modelfest.Carney1999')
     >>> len(stimulus_set)
     43
     """
@@ -123,7 +123,7 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
 
     Examples
     --------
-    >>> assembly = get_assembly('klein.Carney1999')
+    >>> assembly = get_assembly('modelfest.Carney1999')
     >>> assembly.sizes['presentation']
     2752
     """

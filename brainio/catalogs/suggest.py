@@ -4,7 +4,6 @@ Builds the error for it; looks only at names that catalogs list.
 """
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
 from brainio.catalogs.listing import Listing
@@ -27,6 +26,8 @@ def nearest(name: str, known: Iterable[str], most: int = _MOST) -> list[str]:
     >>> nearest('MajajHnog2015', ['MajajHong2015', 'Rust2012'])
     ['MajajHong2015']
     """
+    from difflib import get_close_matches
+
     wanted = name.lower()
     folded: dict[str, str] = {}
     for one in known:

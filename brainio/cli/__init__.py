@@ -3,8 +3,6 @@
 Heavy libraries load inside the commands that need them, so that `brainio list` answers at once.
 """
 
-from importlib.metadata import version as version_of
-
 import click
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, entries, resolve, sources
@@ -38,7 +36,7 @@ class _Group(click.Group):
     epilog="Exit codes: 0 done, 2 wrong usage, 3 no such identifier, 4 known but not to be had, 5 transfer failed, "
     "6 wrong bytes, 7 catalog not readable, 1 any other error.",
 )
-@click.version_option(version_of("brainio"), prog_name="brainio")
+@click.version_option(package_name="brainio")
 def main() -> None:
     """Stimuli and neural recordings by identifier.
 
@@ -46,7 +44,7 @@ def main() -> None:
     Examples:
       brainio list assemblies
       brainio info dicarlo.MajajHong2015
-      brainio get carney.Carney1999
+      brainio get modelfest.Carney1999
     """
 
 

@@ -1,0 +1,69 @@
+"""Promises of the documentation: every example runs, in the order in which a reader meets it."""
+
+import contextlib
+import doctest
+import importlib
+import io
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import brainio
+
+TOP = Path(__file__).parents[1]
+BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MODULES = ["brainio", *(module.name for module in pkgutil.walk_packages(brainio.__path__, "brainio."))]
+# What only a machine on the internet can do.
+ELSEWHERE = ("dicarlo.MajajHong2015", "python3 -m venv", "python3 tests/run.py", "pip install", "https://lab.example")
+
+
+def blocks(document: str) -> list[tuple[str, str]]:
+    found = BLOCK.findall((TOP / document).read_text(encoding="utf-8"))
+    return [(language, text) for language, text in found if not any(word in text for word in ELSEWHERE)]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_of_docstrings_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        result = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert result.failed == 0, said.getvalue()
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/guide.md"])
+def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec("import brainio", names)
+    found = blocks(document)
+    assert len(found) > 1
+    for language, text in found:
+        if language == "python":
+            exec(compile(text, document, "exec"), names)
+        else:
+            for command in text.strip().splitlines():
+                run(command)
+
+
+def run(command: str) -> None:
+    """Run a command of a document with this Python's `brainio`."""
+    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=os.environ | {"PATH": scripts})
+    assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+def test_the_first_look_prints_the_data_and_names_its_picture(tmp_path: Path) -> None:
+    picture = tmp_path / "look.png"
+    done = subprocess.run(
+        [sys.executable, TOP / "docs" / "first_look.py", picture], capture_output=True, text=True, check=True
+    )
+    assert "BehavioralAssembly" in done.stdout
+    assert done.stdout.endswith(f"Wrote {picture}\n")
+    assert picture.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,308 @@
+"""Promises of `brainio.fetch`: the right bytes are asked for, checked, kept and joined."""
+
+import csv
+import hashlib
+import io
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from brainio_catalogs import brainscore
+
+import brainio
+from brainio import fetch
+from brainio.assemblies import NeuroidAssembly, NeuronRecordingAssembly
+from brainio.catalogs import append_rows, in_force, listing
+from brainio.errors import (
+    BrainioError,
+    EntryStatusWarning,
+    EntryUnavailableError,
+    IntegrityError,
+    LocationError,
+    StimulusSetFormatError,
+    TransferError,
+    UnknownClassError,
+)
+from brainio.packaging import write_netcdf
+from tests.servers import HttpFolder, S3Static
+
+PUBLISHED = list(
+    csv.DictReader((Path(brainscore.location).parent / "facts" / "published_files.csv").open(encoding="utf-8"))
+)
+
+
+def sha1(body: bytes) -> str:
+    return hashlib.sha1(body).hexdigest()
+
+
+def stimulus_files(names: tuple[str, ...] = ("one.png", "two.png")) -> tuple[bytes, bytes]:
+    """Return the bytes of a CSV and a ZIP file of two stimuli; the archive holds the files of those names."""
+    table = "stimulus_id,filename,object_name\n1,one.png,car\n2,two.png,face\n"
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in names:
+            file.writestr(name, f"picture {name}")
+    return table.encode(), archive.getvalue()
+
+
+def assembly_file(folder: Path) -> bytes:
+    assembly = NeuroidAssembly(
+        np.arange(8.0).reshape(4, 2),
+        coords={
+            "stimulus_id": ("presentation", ["1", "2", "1", "2"]),
+            "repetition": ("presentation", [0, 0, 1, 1]),
+            "neuroid_id": ("neuroid", ["a", "b"]),
+            "region": ("neuroid", ["V4", "IT"]),
+        },
+        dims=["presentation", "neuroid"],
+        attrs={"identifier": "lab.Doe2026", "stimulus_set_identifier": "lab.Doe2026"},
+    )
+    path = folder / "assembly.nc"
+    write_netcdf(assembly, path)
+    return path.read_bytes()
+
+
+class Lab:
+    """A catalog `lab` of one stimulus set and one assembly that lie on an S3 server."""
+
+    def __init__(self, folder: Path, server: S3Static) -> None:
+        self.catalog = folder / "lab.csv"
+        self.server = server
+
+    def publish(self, name: str, body: bytes, cls: str = "", identifier: str = "lab.Doe2026", **columns: str) -> None:
+        self.server.objects["lab-bucket", name] = body
+        lookup_type = "assembly" if name.endswith(".nc") else "stimulus_set"
+        row = {
+            "identifier": identifier,
+            "lookup_type": lookup_type,
+            "class": cls,
+            "location_type": "S3",
+            "location": f"https://lab-bucket.s3.amazonaws.com/{name}",
+            "sha1": sha1(body),
+            "stimulus_set_identifier": "lab.Doe2026" if name.endswith(".nc") else "",
+        }
+        append_rows(self.catalog, [row | columns])
+
+    def publish_stimuli(self, names: tuple[str, ...] = ("one.png", "two.png")) -> None:
+        table, archive = stimulus_files(names)
+        self.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet")
+        self.publish("stimulus_lab_Doe2026.zip", archive)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, s3_static: S3Static, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    monkeypatch.setattr(in_force, "_added", {})
+    lab = Lab(tmp_path, s3_static)
+    append_rows(lab.catalog, [])
+    brainio.add_catalog(lab.catalog)
+    return lab
+
+
+def test_an_identifier_goes_in_and_an_assembly_with_its_stimuli_comes_out(lab: Lab, tmp_path: Path) -> None:
+    lab.publish_stimuli()
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    assembly = brainio.get_assembly("lab.Doe2026")
+    assert type(assembly) is NeuroidAssembly
+    assert assembly.attrs["identifier"] == assembly.attrs["stimulus_set_identifier"] == "lab.Doe2026"
+    assert list(assembly["object_name"].values) == ["car", "face", "car", "face"]
+    assert assembly.sel(region="IT").values.tolist() == [[1.0], [3.0], [5.0], [7.0]]
+    stimulus_set = assembly.attrs["stimulus_set"]
+    assert stimulus_set.identifier == "lab.Doe2026"
+    assert stimulus_set.get_stimulus("2").name == "two.png"
+    assert stimulus_set.get_stimulus("2").read_text() == "picture two.png"
+
+
+def test_what_is_in_the_cache_is_not_asked_for_again(lab: Lab) -> None:
+    lab.publish_stimuli()
+    brainio.get_stimulus_set("lab.Doe2026")
+    asked = len(lab.server.requests)
+    brainio.get_stimulus_set("lab.Doe2026")
+    assert asked == len(lab.server.requests) == 2
+
+
+def test_many_threads_may_ask_at_once(lab: Lab, tmp_path: Path) -> None:
+    lab.publish_stimuli()
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    with ThreadPoolExecutor(8) as pool:
+        assemblies = list(pool.map(lambda _: brainio.get_assembly("lab.Doe2026"), range(16)))
+    assert all(assembly.identical(assemblies[0]) for assembly in assemblies)
+
+
+def test_the_cache_is_where_the_environment_says_unless_a_test_redirects_it(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fetch.get_local_data_path() == str(tmp_path / "home")
+    monkeypatch.setattr(fetch, "_local_data_path", tmp_path / "elsewhere")
+    lab.publish_stimuli()
+    path = brainio.get_stimulus_set("lab.Doe2026").get_stimulus("1")
+    assert path.is_relative_to(tmp_path / "elsewhere")
+
+
+def test_wrong_bytes_are_an_error_and_leave_nothing(lab: Lab, tmp_path: Path) -> None:
+    lab.publish_stimuli()
+    lab.server.objects["lab-bucket", "stimulus_lab_Doe2026.zip"] = b"other bytes"
+    with pytest.raises(IntegrityError, match=r"s3://lab-bucket/stimulus_lab_Doe2026\.zip.*" + sha1(b"other bytes")):
+        brainio.get_stimulus_set("lab.Doe2026")
+    assert [path for path in (tmp_path / "home").rglob("*.zip*") if path.is_file()] == []
+
+
+def test_mirrors_are_tried_in_turn(lab: Lab, http_folder: HttpFolder) -> None:
+    table, archive = stimulus_files()
+    (http_folder.folder / "copy.csv").write_bytes(table)
+    mirrors = f"s3://lab-bucket/broken.csv {http_folder.url}/copy.csv"
+    lab.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet", mirrors=mirrors)
+    lab.publish("stimulus_lab_Doe2026.zip", archive)
+    lab.server.objects["lab-bucket", "broken.csv"] = b"broken"
+    del lab.server.objects["lab-bucket", "stimulus_lab_Doe2026.csv"]
+    assert len(brainio.get_stimulus_set("lab.Doe2026")) == 2
+
+
+def test_when_all_locations_fail_the_reason_of_each_is_told(lab: Lab) -> None:
+    table, archive = stimulus_files()
+    lab.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet", mirrors="s3://lab-bucket/broken.csv")
+    lab.publish("stimulus_lab_Doe2026.zip", archive)
+    lab.server.objects = {("lab-bucket", "broken.csv"): b"broken"}
+    with pytest.raises(TransferError) as caught:
+        brainio.get_stimulus_set("lab.Doe2026")
+    message = str(caught.value)
+    assert "any of its 2 locations" in message
+    assert "s3://lab-bucket/stimulus_lab_Doe2026.csv" in message
+    assert sha1(b"broken") in message
+
+
+def test_a_file_without_a_promised_hash_is_fetched_once_for_each_version(lab: Lab) -> None:
+    lab.server.versions = {("bkt", "k.bin", "1"): b"first", ("bkt", "k.bin", "2"): b"second"}
+    lab.server.objects["bkt", "k.bin"] = b"now"
+    for version, body in (("1", b"first"), ("2", b"second"), (None, b"now"), ("1", b"first")):
+        assert Path(fetch.fetch_file("S3", "s3://bkt/k.bin", version_id=version)).read_bytes() == body
+    assert lab.server.asked() == [("bkt", "k.bin", "1"), ("bkt", "k.bin", "2"), ("bkt", "k.bin", None)]
+
+
+def test_an_archive_without_a_file_that_a_row_names_is_an_error(lab: Lab) -> None:
+    lab.publish_stimuli(names=("one.png",))
+    with pytest.raises(StimulusSetFormatError, match=r"lacks 1 of the 2 files .*'two\.png' \(stimulus_id '2'\)"):
+        brainio.get_stimulus_set("lab.Doe2026")
+
+
+@pytest.mark.parametrize("name", ["Unknown", "StimulusSet", "walk_coords", "os.system", "__class__", ""])
+def test_only_assembly_classes_may_be_named(lab: Lab, tmp_path: Path, name: str) -> None:
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), name)
+    with pytest.raises(UnknownClassError, match="is no assembly class; expected one of DataAssembly"):
+        brainio.get_assembly("lab.Doe2026")
+    assert lab.server.requests == []
+
+
+def test_a_catalog_from_the_network_may_not_name_local_files(
+    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = "x.Doe2026,assembly,DataAssembly,{},{},,"
+    header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
+    for number, (kind, place) in enumerate((("file", "file:///etc/passwd"), ("", "/etc/passwd"))):
+        (http_folder.folder / f"evil{number}.csv").write_text(f"{header}\n{row.format(kind, place)}\n")
+        monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/evil{number}.csv")
+        with pytest.raises(LocationError, match="came over the network and may not name a place on this machine"):
+            brainio.get_assembly("x.Doe2026")
+
+
+def test_locations_relative_to_the_catalog_are_found_beside_it(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, archive = stimulus_files()
+    (http_folder.folder / "files").mkdir()
+    for name, body in (("s.csv", table), ("s.zip", archive)):
+        (http_folder.folder / "files" / name).write_bytes(body)
+    (http_folder.folder / "web.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
+        f"x.Doe2026,stimulus_set,StimulusSet,,files/s.csv,{sha1(table)},\n"
+        f"x.Doe2026,stimulus_set,,,files/s.zip,{sha1(archive)},\n"
+    )
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/web.csv")
+    assert len(brainio.get_stimulus_set("x.Doe2026")) == 2
+
+
+def test_an_assembly_whose_stimulus_set_cannot_be_had_comes_without_its_metadata(lab: Lab, tmp_path: Path) -> None:
+    table, _ = stimulus_files()
+    lab.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet", status="unavailable")
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    with pytest.warns(EntryStatusWarning, match="without the metadata of its stimuli: .* lists no ZIP file"):
+        assembly = brainio.get_assembly("lab.Doe2026")
+    assert assembly.attrs["stimulus_set_identifier"] == "lab.Doe2026"
+    assert "object_name" not in assembly.coords
+
+
+def test_a_superseded_entry_loads_with_a_warning_that_names_its_successor(lab: Lab, tmp_path: Path) -> None:
+    lab.publish(
+        "assy_lab_Old2026.nc",
+        assembly_file(tmp_path),
+        "NeuroidAssembly",
+        identifier="lab.Old2026",
+        status="superseded",
+        successor="lab.New2026",
+        stimulus_set_identifier="",
+    )
+    with pytest.warns(EntryStatusWarning, match=r"'lab\.Old2026' is superseded .* successor is 'lab\.New2026'"):
+        brainio.get_assembly("lab.Old2026")
+
+
+def test_an_unavailable_entry_says_why() -> None:
+    with pytest.raises(EntryUnavailableError, match="there is no CSV file that would name the stimuli"):
+        brainio.get_stimulus_set("Zerbe2026_fmri_stim_full")
+
+
+def test_an_assembly_without_stimulus_set_loads(lab: Lab, tmp_path: Path) -> None:
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuronRecordingAssembly", stimulus_set_identifier="")
+    assembly = brainio.get_assembly("lab.Doe2026")
+    assert type(assembly) is NeuronRecordingAssembly
+    assert assembly.shape == (4, 2)
+
+
+def loaded_or_refused(identifier: str, lookup_type: str) -> None:
+    """Ask for an entry of which the server has wrong bytes only."""
+    getter = brainio.get_assembly if lookup_type == "assembly" else brainio.get_stimulus_set
+    with pytest.raises(BrainioError):
+        getter(identifier)
+
+
+def test_the_published_data_sets_are_asked_for_at_the_right_bucket_key_and_version(s3_static: S3Static) -> None:
+    for fact in PUBLISHED:
+        if not fact["sha1"]:
+            continue
+        bucket, _, key = fact["location"].removeprefix("s3://").partition("/")
+        entry = listing("brainscore").entries[fact["lookup_type"], fact["identifier"]]
+        file = entry.file(fact["part"])
+        assert file is not None
+        del s3_static.requests[:]
+        with pytest.raises(BrainioError):
+            fetch._fetch_entry_file(entry, file)
+        assert s3_static.asked()[0] == (bucket, key, fact["version_id"] or None)
+        mirrors = [tuple(mirror.removeprefix("s3://").partition("/")[::2]) for mirror in fact["mirrors"].split()]
+        assert [(bucket, key) for bucket, key, _ in s3_static.asked()[1:]] == mirrors
+
+
+@pytest.mark.parametrize(
+    ("identifier", "lookup_type", "expected"),
+    [
+        ("dicarlo.MajajHong2015", "assembly", ("brainscore-storage", "brainio-brainscore/assy_dicarlo_MajajHong2015.nc", "null")),
+        ("hvm", "stimulus_set", ("brainscore-storage", "brainio-brainscore/stimulus_hvm.csv", "null")),
+    ],
+)  # fmt: skip
+def test_get_asks_for_the_right_bucket_key_and_version_without_credentials(
+    s3_static: S3Static, identifier: str, lookup_type: str, expected: tuple[str, str, str]
+) -> None:
+    loaded_or_refused(identifier, lookup_type)
+    assert s3_static.asked()[0] == expected
+    assert not any(request.signed for request in s3_static.requests)
+
+
+def test_verify_sha1_names_both_hashes(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"x")
+    fetch.verify_sha1(tmp_path / "x", sha1(b"x"))
+    with pytest.raises(OSError, match=f"invalid SHA-1 hash {sha1(b'x')}"):
+        fetch.verify_sha1(tmp_path / "x", sha1(b"y"))
+
+
+def test_unzip_unpacks_into_the_cache(tmp_path: Path) -> None:
+    (tmp_path / "s.zip").write_bytes(stimulus_files()[1])
+    folder = Path(fetch.unzip(tmp_path / "s.zip"))
+    assert sorted(path.name for path in folder.iterdir()) == ["one.png", "two.png"]
+    assert folder.is_relative_to(tmp_path / "home")

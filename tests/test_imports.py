@@ -1,0 +1,93 @@
+"""Promises about importing: it is cheap, it runs one way, and every public name is where code expects it."""
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import brainio
+
+PACKAGE = Path(brainio.__file__).parent
+HEAVY = ["numpy", "pandas", "xarray", "boto3", "botocore", "fsspec", "netCDF4", "PIL"]
+# The floors of the house, from the top. A module imports from its own room or from below.
+FLOORS = [
+    {"cli"},
+    {"s3", "lookup"},
+    {"fetch", "packaging"},
+    {"catalogs"},
+    {"stores", "cache"},
+    {"assemblies", "stimuli", "transform"},
+    {"errors"},
+]
+INTERFACE = {
+    "brainio": "get_assembly get_stimulus_set list_assemblies list_stimulus_sets list_catalogs get_catalog add_catalog",
+    "brainio.stimuli": "StimulusSet StimulusSetLoader",
+    "brainio.assemblies": "DataAssembly BehavioralAssembly NeuroidAssembly NeuronRecordingAssembly ModelFeaturesAssembly "
+    "PropertyAssembly SpikeTimesAssembly MetadataAssembly walk_coords merge_data_arrays array_is_element gather_indexes "
+    "get_levels coords_for_dim get_metadata AssemblyLoader StimulusReferenceAssemblyLoader StimulusMergeAssemblyLoader "
+    "GroupAppendAssemblyLoader DataPoint GroupbyError is_fastpath GroupbyBridge BRAINIO_CHUNKS",
+    "brainio.packaging": "package_data_assembly package_stimulus_set write_netcdf create_stimulus_csv create_stimulus_zip "
+    "upload_to_s3 get_user_info check_naming_convention check_stimulus_naming_convention check_image_format "
+    "check_stimulus_numbers check_experiment_stimulus_set extract_specific",
+    "brainio.s3": "load_stimulus_set_from_s3 load_assembly_from_s3 load_file load_weight_file load_folder_from_s3 "
+    "load_file_from_s3 sha1_hash download_file_if_not_exists get_path",
+    "brainio.lookup": "lookup_assembly lookup_stimulus_set combined_catalog get_catalogs append sha1_hash TYPE_ASSEMBLY "
+    "TYPE_STIMULUS_SET AssemblyLookupError StimulusSetLookupError list_assemblies list_stimulus_sets get_catalog "
+    "list_catalogs",
+    "brainio.fetch": "get_assembly get_stimulus_set fetch_file unzip verify_sha1 get_local_data_path "
+    "resolve_assembly_class resolve_stimulus_set_class StimulusSetLoader",
+    "brainio.catalogs": "Catalog",
+    "brainio.transform": "subset index_efficient",
+}
+
+
+@pytest.mark.parametrize("code", ["import brainio", "import brainio.cli", "import brainio; brainio.list_assemblies()"])
+def test_nothing_heavy_is_imported(code: str) -> None:
+    program = f"import sys\n{code}\nprint([name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", INTERFACE)
+def test_the_names_of_the_interface_are_importable(module: str) -> None:
+    imported = importlib.import_module(module)
+    assert [name for name in INTERFACE[module].split() if not hasattr(imported, name)] == []
+
+
+def test_completion_sees_every_public_name() -> None:
+    program = "import brainio; print(*dir(brainio))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert {*brainio.__all__, "assemblies", "stimuli", "fetch", "packaging"} <= set(done.stdout.split())
+
+
+def test_type_checkers_see_every_public_name() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text())
+    shown = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert set(brainio.__all__) <= shown
+    assert (PACKAGE / "py.typed").exists()
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'get_asembly'"):
+        brainio.get_asembly  # type: ignore[attr-defined]  # noqa: B018
+
+
+def rooms_imported(path: Path) -> set[str]:
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    return {module.split(".")[1] for module in modules if module.startswith("brainio.")}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_run_downwards(path: Path) -> None:
+    room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    floor = next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+    below = set().union(*FLOORS[floor + 1 :])
+    own_floor = {"assemblies", "stimuli", "transform"} if room in ("assemblies", "transform") else set()
+    assert rooms_imported(path) - {room} <= below | own_floor
