@@ -29,7 +29,7 @@ EXTRAS["test"] = [
 setup(
     name="brainio",
     version="2.0.0.dev0",
-    description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata, ready to analyse",
+    description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="MIT",
@@ -43,16 +43,16 @@ setup(
         "brainio_catalogs": ["*/*.csv", "*/*.md", "*/cards/*.json", "*/files/*"],
     },
     install_requires=[
-        "boto3",          # S3
-        "click",          # command line
-        "filelock",       # one writer at a time for a catalog
-        "fsspec[http]",   # every store that is not S3
-        "netCDF4",        # assemblies on disk
+        "boto3",  # S3
+        "click",  # command line
+        "filelock",  # one writer at a time for a catalog
+        "fsspec[http]",  # every store that is not S3
+        "netCDF4",  # assemblies on disk
         "numpy",
         "pandas",
-        "pillow",         # checks of image stimuli
-        "tabulate",       # tables on a terminal
-        "tqdm",           # progress, also in notebooks
+        "pillow",  # checks of image stimuli
+        "tabulate",  # tables on a terminal
+        "tqdm",  # progress, also in notebooks
         "xarray",
     ],
     extras_require=EXTRAS,

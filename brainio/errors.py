@@ -13,7 +13,7 @@
     ├── EntryUnavailableError       the entry is known, its bytes cannot be had
     ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
     ├── TransferError               a store did not give or take the bytes             (also OSError)
-    ├── CacheError                  the local cache cannot be written                  (also OSError)
+    ├── CacheError                  the local cache cannot be read or written          (also OSError)
     ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
     │   ├── StimulusSetFormatError
@@ -21,7 +21,8 @@
     │   ├── ArchiveError
     │   └── UnknownClassError         a class name that is no assembly class
     ├── PackagingError              a package that may not be published as it is       (also ValueError)
-    └── GroupbyError                levels that cannot be grouped by                   (also ValueError)
+    ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
+    └── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
 
     BrainioWarning
     ├── CatalogWarning              a part of a catalog was left out
@@ -82,7 +83,7 @@ class TransferError(BrainioError, OSError):
 
 
 class CacheError(BrainioError, OSError):
-    """The local cache cannot be written: no space, no permission, no folder."""
+    """The local cache cannot be read or written: no space, no permission, no folder."""
 
 
 class IntegrityError(BrainioError, OSError):
@@ -115,6 +116,10 @@ class PackagingError(BrainioError, ValueError):
 
 class GroupbyError(BrainioError, ValueError):
     """The named levels cannot be grouped by."""
+
+
+class SubsetError(BrainioError, AssertionError):
+    """An assembly does not hold the coordinates that it is to be cut to."""
 
 
 class BrainioWarning(UserWarning):

@@ -104,9 +104,9 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
     Returns
     -------
     DataAssembly
-        Of the class that the catalog names. `attrs` hold `identifier`, `stimulus_set_identifier`, `stimulus_set`, and one
-        entry for each group of extras. An assembly whose stimulus set cannot be had comes without its metadata, with an
-        `EntryStatusWarning`.
+        Of the class that the catalog names. `attrs` hold `identifier`, `stimulus_set_identifier`, `stimulus_set`, and
+        one entry for each group of extras. An assembly whose stimulus set cannot be had comes without its metadata,
+        with an `EntryStatusWarning`.
 
     Raises
     ------
@@ -210,7 +210,7 @@ def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
         if place.is_local and "://" in entry.base:
             raise LocationError(
                 f"catalog {entry.catalog!r} came over the network and may not name a place on this machine: "
-                f"{place} (file {file.part} of {entry.kind} {entry.identifier!r}); copy the catalog here if you trust it"
+                f"{place} (file {file.part} of {entry.kind} {entry.identifier!r}); copy the catalog if you trust it"
             )
     places = [(location, file.version_id), *((mirror, "") for mirror in mirrors)]
     return local_file(places, sha1=file.sha1, sha256=file.sha256, size=file.size)

@@ -111,7 +111,9 @@ def lookup_stimulus_set(identifier: str) -> tuple["Row", "Row"]:
     csv, archive = entry.file("csv"), entry.file("zip")
     if csv is None or archive is None:
         lacking = "CSV" if csv is None else "ZIP"
-        raise StimulusSetLookupError(f"catalog {entry.catalog!r} lists no {lacking} file of stimulus set {identifier!r}")
+        raise StimulusSetLookupError(
+            f"catalog {entry.catalog!r} lists no {lacking} file of stimulus set {identifier!r}"
+        )
     return row_of(entry, csv), row_of(entry, archive)
 
 

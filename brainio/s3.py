@@ -121,7 +121,11 @@ def load_assembly_from_s3(
 
 
 def load_file(
-    bucket: str, relative_path: str, version_id: str | None = None, folder_name: str | None = None, sha1: str | None = None
+    bucket: str,
+    relative_path: str,
+    version_id: str | None = None,
+    folder_name: str | None = None,
+    sha1: str | None = None,
 ) -> Path:
     """Fetch a file of a model and return its local path, which keeps the name of the file.
 

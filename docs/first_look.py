@@ -1,4 +1,4 @@
-"""Load the demo by its identifier, print it, and draw what sixteen observers saw: `python docs/first_look.py [picture]`."""
+"""Load the demo by its identifier, print it, and draw it: `python docs/first_look.py [picture]`."""
 
 import sys
 from pathlib import Path

@@ -4,8 +4,9 @@ Run it from the top of the project::
 
     python packaging_scripts/brainscore_catalog.py
 
-It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv` and the cards of entries that need
-one. Running it again gives the same bytes. What the tables state and where they come from: `catalogs/brainscore/README.md`.
+It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv` and the cards of entries that
+need one. Running it again gives the same bytes. What the tables state and where they come from stands in
+`catalogs/brainscore/README.md`.
 """
 
 import argparse
@@ -106,7 +107,9 @@ def part_of(row: Row) -> str:
 def main() -> None:
     """Write the catalog."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="where the catalog is written (default: %(default)s)")
+    parser.add_argument(
+        "--folder", type=Path, default=FOLDER, help="where the catalog is written (default: %(default)s)"
+    )
     folder: Path = parser.parse_args().folder
     rows = list(current_rows(read(FOLDER / "facts" / "published_files.csv")))
     rows += list(superseded_rows(read(FOLDER / "facts" / "superseded_2021.csv"), rows))

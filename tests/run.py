@@ -20,8 +20,10 @@ def step(name: str, *command: str | Path) -> None:
     """Run one command; say how long it took, and stop at the first that fails."""
     print(f"== {name}", flush=True)
     begin = time.monotonic()
-    code = subprocess.run(command, cwd=TOP, check=False).returncode  # noqa: S603
-    print(f"== {name}: {'passed' if code == 0 else f'failed with exit code {code}'} in {time.monotonic() - begin:.0f} s")
+    code = subprocess.run(command, cwd=TOP, check=False).returncode
+    print(
+        f"== {name}: {'passed' if code == 0 else f'failed with exit code {code}'} in {time.monotonic() - begin:.0f} s"
+    )
     if code:
         sys.exit(code)
 

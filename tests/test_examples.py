@@ -55,7 +55,9 @@ def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monke
 def run(command: str) -> None:
     """Run a command of a document with this Python's `brainio`."""
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=os.environ | {"PATH": scripts})
+    done = subprocess.run(
+        command, shell=True, capture_output=True, text=True, check=False, env=os.environ | {"PATH": scripts}
+    )
     assert done.returncode == 0, f"{command}\n{done.stderr}"
 
 

@@ -23,22 +23,35 @@ FLOORS = [
     {"errors"},
 ]
 INTERFACE = {
-    "brainio": "get_assembly get_stimulus_set list_assemblies list_stimulus_sets list_catalogs get_catalog add_catalog",
+    "brainio": (
+        "get_assembly get_stimulus_set list_assemblies list_stimulus_sets list_catalogs get_catalog add_catalog"
+    ),
     "brainio.stimuli": "StimulusSet StimulusSetLoader",
-    "brainio.assemblies": "DataAssembly BehavioralAssembly NeuroidAssembly NeuronRecordingAssembly ModelFeaturesAssembly "
-    "PropertyAssembly SpikeTimesAssembly MetadataAssembly walk_coords merge_data_arrays array_is_element gather_indexes "
-    "get_levels coords_for_dim get_metadata AssemblyLoader StimulusReferenceAssemblyLoader StimulusMergeAssemblyLoader "
-    "GroupAppendAssemblyLoader DataPoint GroupbyError is_fastpath GroupbyBridge BRAINIO_CHUNKS",
-    "brainio.packaging": "package_data_assembly package_stimulus_set write_netcdf create_stimulus_csv create_stimulus_zip "
-    "upload_to_s3 get_user_info check_naming_convention check_stimulus_naming_convention check_image_format "
-    "check_stimulus_numbers check_experiment_stimulus_set extract_specific",
-    "brainio.s3": "load_stimulus_set_from_s3 load_assembly_from_s3 load_file load_weight_file load_folder_from_s3 "
-    "load_file_from_s3 sha1_hash download_file_if_not_exists get_path",
-    "brainio.lookup": "lookup_assembly lookup_stimulus_set combined_catalog get_catalogs append sha1_hash TYPE_ASSEMBLY "
-    "TYPE_STIMULUS_SET AssemblyLookupError StimulusSetLookupError list_assemblies list_stimulus_sets get_catalog "
-    "list_catalogs",
-    "brainio.fetch": "get_assembly get_stimulus_set fetch_file unzip verify_sha1 get_local_data_path "
-    "resolve_assembly_class resolve_stimulus_set_class StimulusSetLoader",
+    "brainio.assemblies": (
+        "DataAssembly BehavioralAssembly NeuroidAssembly NeuronRecordingAssembly ModelFeaturesAssembly "
+        "PropertyAssembly SpikeTimesAssembly MetadataAssembly walk_coords merge_data_arrays array_is_element "
+        "gather_indexes get_levels coords_for_dim get_metadata AssemblyLoader StimulusReferenceAssemblyLoader "
+        "StimulusMergeAssemblyLoader GroupAppendAssemblyLoader DataPoint GroupbyError is_fastpath "
+        "GroupbyBridge BRAINIO_CHUNKS"
+    ),
+    "brainio.packaging": (
+        "package_data_assembly package_stimulus_set write_netcdf create_stimulus_csv create_stimulus_zip "
+        "upload_to_s3 get_user_info check_naming_convention check_stimulus_naming_convention "
+        "check_image_format check_stimulus_numbers check_experiment_stimulus_set extract_specific"
+    ),
+    "brainio.s3": (
+        "load_stimulus_set_from_s3 load_assembly_from_s3 load_file load_weight_file load_folder_from_s3 "
+        "load_file_from_s3 sha1_hash download_file_if_not_exists get_path"
+    ),
+    "brainio.lookup": (
+        "lookup_assembly lookup_stimulus_set combined_catalog get_catalogs append sha1_hash TYPE_ASSEMBLY "
+        "TYPE_STIMULUS_SET AssemblyLookupError StimulusSetLookupError list_assemblies list_stimulus_sets "
+        "get_catalog list_catalogs"
+    ),
+    "brainio.fetch": (
+        "get_assembly get_stimulus_set fetch_file unzip verify_sha1 get_local_data_path "
+        "resolve_assembly_class resolve_stimulus_set_class StimulusSetLoader"
+    ),
     "brainio.catalogs": "Catalog",
     "brainio.transform": "subset index_efficient",
 }

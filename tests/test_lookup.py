@@ -82,7 +82,15 @@ def test_a_catalog_whose_file_lacks_columns_is_refused(tmp_path: Path) -> None:
 def test_append_adds_a_row_and_refuses_to_replace_one(lab: Path) -> None:
     sha1 = "4" * 40
     catalog = lookup.append("lab", "new", "NeuroidAssembly", "assembly", "bk", sha1, "folder/assy_new.nc", "a.b")
-    expected = ["new", "assembly", "NeuroidAssembly", "S3", "https://bk.s3.amazonaws.com/folder/assy_new.nc", sha1, "a.b"]
+    expected = [
+        "new",
+        "assembly",
+        "NeuroidAssembly",
+        "S3",
+        "https://bk.s3.amazonaws.com/folder/assy_new.nc",
+        sha1,
+        "a.b",
+    ]
     assert list(catalog.iloc[-1]) == expected
     assert lab.read_text() == ROWS + ",".join(expected) + "\n"
     with pytest.raises(CatalogError, match="published identifiers do not change"):

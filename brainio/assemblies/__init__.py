@@ -1,0 +1,82 @@
+"""Data assemblies: arrays from experiments with the metadata that give them meaning.
+
+This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `align` and `assign` what
+they do with other arrays and with their own coordinates, `index` and `gather` the index of each
+dimension, `codes` the integer codes under it, `groupby` grouping, `merge` merging, `coords` listing of coordinates,
+`loaders` reading of files.
+"""
+
+from brainio.assemblies.classes import (
+    BehavioralAssembly,
+    MetadataAssembly,
+    ModelFeaturesAssembly,
+    NeuroidAssembly,
+    NeuronRecordingAssembly,
+    PropertyAssembly,
+    SpikeTimesAssembly,
+)
+from brainio.assemblies.coords import (
+    array_is_element,
+    coords_for_dim,
+    flatten_index,
+    get_levels,
+    get_metadata,
+    walk_coords,
+)
+from brainio.assemblies.core import DataAssembly, is_fastpath
+from brainio.assemblies.datapoint import DataPoint
+from brainio.assemblies.gather import gather_indexes
+from brainio.assemblies.groupby import GroupbyBridge
+from brainio.assemblies.loaders import (
+    BRAINIO_CHUNKS,
+    AssemblyLoader,
+    GroupAppendAssemblyLoader,
+    StimulusMergeAssemblyLoader,
+    StimulusReferenceAssemblyLoader,
+)
+from brainio.assemblies.merge import merge_data_arrays
+from brainio.errors import GroupbyError
+
+__all__ = [
+    "ASSEMBLY_CLASSES",
+    "BRAINIO_CHUNKS",
+    "AssemblyLoader",
+    "BehavioralAssembly",
+    "DataAssembly",
+    "DataPoint",
+    "GroupAppendAssemblyLoader",
+    "GroupbyBridge",
+    "GroupbyError",
+    "MetadataAssembly",
+    "ModelFeaturesAssembly",
+    "NeuroidAssembly",
+    "NeuronRecordingAssembly",
+    "PropertyAssembly",
+    "SpikeTimesAssembly",
+    "StimulusMergeAssemblyLoader",
+    "StimulusReferenceAssemblyLoader",
+    "array_is_element",
+    "coords_for_dim",
+    "flatten_index",
+    "gather_indexes",
+    "get_levels",
+    "get_metadata",
+    "is_fastpath",
+    "merge_data_arrays",
+    "walk_coords",
+]
+
+# The only classes that a catalog or a package may name.
+ASSEMBLY_CLASSES: dict[str, type[DataAssembly]] = {
+    cls.__name__: cls
+    for cls in (
+        DataAssembly,
+        BehavioralAssembly,
+        NeuroidAssembly,
+        NeuronRecordingAssembly,
+        ModelFeaturesAssembly,
+        PropertyAssembly,
+        SpikeTimesAssembly,
+        MetadataAssembly,
+    )
+}

@@ -213,7 +213,7 @@ def _ambiguous(identifier: str, hits: list[Entry]) -> EntryLookupError:
 
 
 def _sources() -> dict[str, Source]:
-    global _sources_for  # noqa: PLW0603 - one program has one set of catalogs in force
+    global _sources_for
     setting = os.environ.get(BRAINIO_CATALOGS, "")
     with _lock:
         if _sources_for is None or _sources_for[0] != setting or _sources_for[1] != _added:

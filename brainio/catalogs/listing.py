@@ -85,9 +85,9 @@ def read_listing(identifier: str, text: str, source: str = "") -> Listing:
 
     Examples
     --------
-    >>> listing = read_listing('lab', '''identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier
-    ... lab.Doe2026,assembly,NeuroidAssembly,S3,s3://lab/assy_lab_Doe2026.nc,,lab.Doe2026
-    ... ''')
+    >>> header = 'identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier'
+    >>> row = 'lab.Doe2026,assembly,NeuroidAssembly,S3,s3://lab/assy_lab_Doe2026.nc,,lab.Doe2026'
+    >>> listing = read_listing('lab', chr(10).join([header, row]))
     >>> listing.entries['assembly', 'lab.Doe2026'].class_name
     'NeuroidAssembly'
     """
@@ -211,7 +211,7 @@ def append_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     from filelock import FileLock
 
     with FileLock(path.with_name(f".{path.name}.lock")):
-        text = path.read_text(encoding="utf-8", newline="") if path.exists() else ",".join(REQUIRED_COLUMNS) + "\n"
+        text = path.read_bytes().decode("utf-8") if path.exists() else ",".join(REQUIRED_COLUMNS) + "\n"
         wanted = _rows_to_add(text, rows, str(path))
         if not wanted and path.exists():
             return
@@ -219,8 +219,8 @@ def append_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def _rows_to_add(text: str, rows: Iterable[Mapping[str, str]], source: str) -> list[Mapping[str, str]]:
-    known = {_row_key(row): row for _, row in _rows(text, source)}
-    wanted = []
+    known: dict[tuple[str, ...], Mapping[str, str]] = {_row_key(row): row for _, row in _rows(text, source)}
+    wanted: list[Mapping[str, str]] = []
     for row in rows:
         problems = row_problems(row)
         if problems:
@@ -231,7 +231,7 @@ def _rows_to_add(text: str, rows: Iterable[Mapping[str, str]], source: str) -> l
         elif same["sha1"].lower() != row["sha1"].lower():
             raise CatalogError(
                 f"{source} lists the {row['lookup_type'].replace('_', ' ')} {row['identifier']!r} already, with other "
-                f"bytes (sha1 {same['sha1']}, now {row['sha1']}); published identifiers do not change: choose another one"
+                f"bytes (sha1 {same['sha1']}, now {row['sha1']}); published identifiers do not change: choose another"
             )
     return wanted
 
@@ -269,5 +269,3 @@ def _replace(path: Path, text: str) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-
-

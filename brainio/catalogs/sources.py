@@ -91,7 +91,7 @@ class CatalogSource:
         try:
             if self.is_remote:
                 return _read_remote(self.location).decode("utf-8")
-            return self.path.read_text(encoding="utf-8", newline="")
+            return self.path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
             raise CatalogError(f"catalog {self.identifier!r} at {self.location} is not UTF-8: {error}") from error
         except OSError as error:
@@ -160,7 +160,7 @@ def installed_sources() -> tuple[Source, ...]:
             offered = point.load()
             sources.append(offered if isinstance(offered, CatalogSource) else _from_function(point.name, offered))
         # Whatever the code of another distribution raises, its neighbours' catalogs still serve.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             warnings.warn(
                 f"catalog {point.name!r} ({point.value}) is left out: {type(error).__name__}: {error}",
                 CatalogWarning,

@@ -58,7 +58,13 @@ def not_found(
     if any((other, identifier) in one.entries or (other, identifier) in one.aliases for one in listings):
         article = "a" if other == TYPE_STIMULUS_SET else "an"
         return error(f"{message}; {identifier!r} is {article} {other.replace('_', ' ')}: use {_GETTERS[other]}")
-    names = [name for one in listings for table in (one.entries, one.aliases) for kind_, name in table if kind_ == lookup_type]
+    names = [
+        name
+        for one in listings
+        for table in (one.entries, one.aliases)
+        for kind_, name in table
+        if kind_ == lookup_type
+    ]
     near = nearest(identifier, names)
     if near:
         return error(f"{message}; did you mean {', '.join(repr(name) for name in near)}?")

@@ -1,0 +1,102 @@
+"""Remote stores: reading and writing the bytes of one location. S3 through boto3, everything else through fsspec.
+
+Nothing is kept here, nothing is verified but that a body is whole: hashes are the business of the cache, and trying
+mirrors in turn that of `brainio.fetch`. boto3 and fsspec are imported when a location first needs them.
+"""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from brainio.errors import LocationError
+from brainio.stores.location import S3, Location, parse_location
+from brainio.stores.transfer import Progress, Reading, Uploaded
+
+__all__ = ["Location", "Reading", "Uploaded", "open_read", "parse_location", "stat", "upload"]
+
+
+def open_read(location: Location, version_id: str | None = None) -> AbstractContextManager[Reading]:
+    """Open a location for reading from its first byte to its last.
+
+    Parameters
+    ----------
+    location
+        From `parse_location`.
+    version_id
+        Of an S3 object. None or '' = not stated; 'null' is S3's own word for an object without versioning and is sent.
+
+    Raises
+    ------
+    TransferError
+        The store did not give the bytes. Says what happened and what to do.
+    LocationError
+        A version of a location that is not on S3, or a protocol whose package is not installed.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fsspec.filesystem("memory").pipe_file("/folder/a.txt", b"abc")
+    >>> with open_read(parse_location("memory://folder/a.txt")) as reading:
+    ...     reading.size, b"".join(reading.chunks())
+    (3, b'abc')
+    """
+    if location.location_type == S3:
+        from brainio.stores import s3
+
+        return s3.open_read(location, version_id or None)
+    _refuse_version(location, version_id)
+    from brainio.stores import filesystem
+
+    return filesystem.open_read(location)
+
+
+def upload(path: Path, location: Location, progress: Progress | None = None) -> Uploaded:
+    """Write a local file to a location; folders on the way are made.
+
+    Parameters
+    ----------
+    path
+        The local file.
+    location
+        Where it goes. What lies there is replaced; on a local disk readers see the old bytes or the new, never a part.
+    progress
+        Called with the number of further bytes sent, possibly from other threads.
+
+    Raises
+    ------
+    TransferError
+        The store did not take the bytes.
+    LocationError
+        A location that cannot be written.
+    """
+    if location.location_type == S3:
+        from brainio.stores import s3
+
+        return s3.upload(path, location, progress)
+    from brainio.stores import filesystem
+
+    return filesystem.upload(path, location, progress)
+
+
+def stat(location: Location, version_id: str | None = None) -> int | None:
+    """Return the size in bytes of what lies at a location; None when nothing lies there (or its size is not told).
+
+    Raises
+    ------
+    TransferError
+        The store did not answer, or refused to.
+    """
+    if location.location_type == S3:
+        from brainio.stores import s3
+
+        return s3.stat(location, version_id or None)
+    _refuse_version(location, version_id)
+    from brainio.stores import filesystem
+
+    return filesystem.stat(location)
+
+
+def _refuse_version(location: Location, version_id: str | None) -> None:
+    if version_id:
+        raise LocationError(
+            f"The version {version_id!r} was asked of {location}, but only S3 keeps versions. Leave version_id empty."
+        )

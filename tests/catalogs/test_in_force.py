@@ -137,10 +137,10 @@ def test_an_identifier_of_the_other_kind_says_so() -> None:
 
 
 def test_an_unknown_version_lists_the_known_ones() -> None:
-    with pytest.raises(AssemblyLookupError, match="'aru.Kuzovkin2018' has no version '7'; it has 1, 2"):
+    with pytest.raises(AssemblyLookupError, match=r"'aru\.Kuzovkin2018' has no version '7'; it has 1, 2"):
         resolve("assembly", "aru.Kuzovkin2018", version="7")
 
 
 def test_an_unknown_catalog_names_those_in_force() -> None:
-    with pytest.raises(UnknownCatalogError, match="no catalog 'lab' is in force .*brainscore"):
+    with pytest.raises(UnknownCatalogError, match=r"no catalog 'lab' is in force .*brainscore"):
         resolve("assembly", "x", catalog="lab")

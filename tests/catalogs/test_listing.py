@@ -51,8 +51,8 @@ def test_a_stimulus_set_is_two_rows_and_an_assembly_one() -> None:
 def test_all_columns_of_the_format_are_read() -> None:
     columns = "version_id,sha256,size,mirrors,aliases,version,status,successor,publication,license,card"
     line = (
-        f"x,assembly,DataAssembly,S3,s3://b/x.nc,{SHA},s,null,{'b' * 64},12,s3://m/x.nc https://h/x.nc,y z,3,superseded,w,"
-        f"doe2026,CC0-1.0,cards/x.json"
+        f"x,assembly,DataAssembly,S3,s3://b/x.nc,{SHA},s,null,{'b' * 64},12,s3://m/x.nc https://h/x.nc,y z,3,superseded,"
+        f"w,doe2026,CC0-1.0,cards/x.json"
     )
     entry = read(line, header=f"{HEADER},{columns}").entries["assembly", "x"]
     file = entry.files[0]
@@ -86,7 +86,9 @@ def test_a_malformed_row_is_left_out_with_its_file_and_line_and_the_others_serve
 
 def test_a_second_file_under_one_key_is_left_out() -> None:
     with pytest.warns(CatalogWarning, match="second nc file"):
-        listing = read(f"x,assembly,DataAssembly,S3,s3://b/1,{SHA},", f"x,assembly,DataAssembly,S3,s3://b/2,{'c' * 40},")
+        listing = read(
+            f"x,assembly,DataAssembly,S3,s3://b/1,{SHA},", f"x,assembly,DataAssembly,S3,s3://b/2,{'c' * 40},"
+        )
     assert listing.entries["assembly", "x"].files[0].location == "s3://b/1"
 
 
@@ -187,9 +189,7 @@ def test_what_is_appended_is_read_back(
     tmp_path_factory: pytest.TempPathFactory, entries: dict[str, tuple[str, str]]
 ) -> None:
     path = tmp_path_factory.mktemp("catalog") / "lab.csv"
-    append_rows(
-        path, [row(name, location=location, publication=paper) for name, (location, paper) in entries.items()]
-    )
+    append_rows(path, [row(name, location=location, publication=paper) for name, (location, paper) in entries.items()])
     listing = read_listing("lab", path.read_text(encoding="utf-8"), str(path))
     found = {
         identifier: (entry.files[0].location, entry.publication) for (_, identifier), entry in listing.entries.items()
