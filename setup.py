@@ -40,7 +40,7 @@ setup(
     package_dir={"brainio_catalogs": "catalogs"},
     package_data={
         "brainio": ["py.typed"],
-        "brainio_catalogs": ["*/*.csv", "*/*.md", "*/cards/*.json", "*/files/*"],
+        "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/files/*"],
     },
     install_requires=[
         "boto3",  # S3

@@ -16,6 +16,8 @@ from brainio.cache import Cache, Unpacked, hash_file
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
 from brainio.errors import (
+    BrainioError,
+    CatalogWarning,
     EntryStatusWarning,
     EntryUnavailableError,
     IntegrityError,
@@ -154,25 +156,31 @@ def _stimulus_set_of(entry: Entry, catalog: str | None) -> StimulusSet | None:
 
 
 def _load_stimulus_set(entry: Entry) -> StimulusSet:
-    if entry.file("csv") is None or entry.file("zip") is None:
+    archive = entry.file("zip")
+    if archive is None or entry.file("csv") is None:
         raise EntryUnavailableError(_unavailable(entry))
     cls = resolve_stimulus_set_class(entry.class_name)
     _warn_of_status(entry)
     paths = fetch_entry(entry)
-    return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, cls)
+    return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, archive.sha1, cls)
 
 
 def load_stimulus_files(
-    csv_path: Path, zip_path: Path, identifier: str, cls: type[StimulusSet] = StimulusSet
+    csv_path: Path, zip_path: Path, identifier: str, zip_sha1: str = "", cls: type[StimulusSet] = StimulusSet
 ) -> StimulusSet:
     """Make a stimulus set of a CSV and a ZIP file on this machine.
+
+    Parameters
+    ----------
+    zip_sha1 : str
+        The verified hash of the ZIP file; without it the file is hashed again.
 
     Raises
     ------
     StimulusSetFormatError, ArchiveError
         The files break the format; for one, a row names a file that the archive does not hold.
     """
-    unpacked = _cache().unpack(zip_path)
+    unpacked = _cache().unpack(zip_path, zip_sha1 or None)
     stimulus_set = StimulusSetLoader(cls, csv_path, unpacked.folder).load()
     _require_members(stimulus_set, unpacked, csv_path, zip_path)
     stimulus_set.identifier = identifier
@@ -205,7 +213,7 @@ def fetch_entry(entry: Entry) -> dict[str, Path]:
 
 def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
     location = parse_location(file.location, file.location_type, base=entry.base)
-    mirrors = [parse_location(mirror, base=entry.base) for mirror in file.mirrors]
+    mirrors = list(_mirrors(entry, file))
     for place in (location, *mirrors):
         if place.is_local and "://" in entry.base:
             raise LocationError(
@@ -214,6 +222,16 @@ def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
             )
     places = [(location, file.version_id), *((mirror, "") for mirror in mirrors)]
     return local_file(places, sha1=file.sha1, sha256=file.sha256, size=file.size)
+
+
+def _mirrors(entry: Entry, file: EntryFile) -> Iterator[Location]:
+    for mirror in file.mirrors:
+        try:
+            yield parse_location(mirror, base=entry.base)
+        except LocationError as error:
+            warnings.warn(
+                f"a mirror of {entry.kind} {entry.identifier!r} is left out: {error}", CatalogWarning, stacklevel=2
+            )
 
 
 def local_file(
@@ -241,15 +259,15 @@ def local_file(
     found = cache.find(sha1, location.name, sha256 or None) if sha1 else cache.recall(location.url, version_id or None)
     if found is not None:
         return found
-    failures: list[TransferError | IntegrityError] = []
+    failures: list[BrainioError] = []
     for place, version in places:
         try:
             path = _download(cache, place, version, name=location.name, sha1=sha1, sha256=sha256, size=size)
-        except (TransferError, IntegrityError) as failure:
+        except (LocationError, TransferError, IntegrityError) as failure:
             failures.append(failure)
             continue
         if not sha1:
-            cache.remember(location.url, version_id or None, hash_file(path), location.name)
+            cache.remember(location.url, version_id or None, path.parent.name, location.name)
         return path
     if len(failures) == 1:
         raise failures[0]

@@ -70,7 +70,7 @@ def load_stimulus_set_from_s3(
         get_path(identifier, part, bucket, version_id, sha1, filename_prefix)
         for part, version_id, sha1 in (("csv", csv_version_id, csv_sha1), ("zip", zip_version_id, zip_sha1))
     ]
-    return load_stimulus_files(Path(paths[0]), Path(paths[1]), identifier)
+    return load_stimulus_files(Path(paths[0]), Path(paths[1]), identifier, zip_sha1)
 
 
 def load_assembly_from_s3(

@@ -1,0 +1,106 @@
+"""The small pieces of the cache that touch files: hashing, safe names, writing a file in one step."""
+
+import hashlib
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from brainio.errors import CacheError, IntegrityError
+
+_LONGEST_NAME = 255  # bytes, on every file system that is promised
+_LONGEST_SUFFIX = 32
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
+_DIGEST_LENGTHS = {"sha1": 40, "sha256": 64}
+
+
+def hash_file(path: str | os.PathLike[str], algorithm: str = "sha1") -> str:
+    """Return the hex digest of a file's bytes.
+
+    Parameters
+    ----------
+    path
+        The file.
+    algorithm
+        'sha1' (the published format's), 'sha256', or another name that hashlib knows.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "a"
+    >>> _ = path.write_bytes(b"abc")
+    >>> hash_file(path)
+    'a9993e364706816aba3e25717850c26c9cd0d89d'
+    """
+    with open(path, "rb") as file:  # noqa: PTH123 (path may be a str)
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def checked_digest(digest: str, algorithm: str = "sha1") -> str:
+    """Return a promised digest in lower case; digests become paths, so nothing else may pass."""
+    lowered = digest.strip().lower()
+    if re.fullmatch(rf"[0-9a-f]{{{_DIGEST_LENGTHS[algorithm]}}}", lowered) is None:
+        raise IntegrityError(
+            f"{digest!r} is no {algorithm}: expected {_DIGEST_LENGTHS[algorithm]} hexadecimal digits. "
+            f"Correct the catalog."
+        )
+    return lowered
+
+
+def safe_name(name: str) -> str:
+    """Return a name that can be a file's in one folder, as like the given one as can be.
+
+    Examples
+    --------
+    >>> safe_name("assy_a.nc"), safe_name("../../etc/passwd"), safe_name("")
+    ('assy_a.nc', '.._.._etc_passwd', '_')
+    """
+    safe = _UNSAFE.sub("_", name.encode("utf-8", "replace").decode("utf-8"))
+    if safe in {"", ".", "..", ".verified.json"}:
+        safe = f"_{safe.lstrip('.')}"
+    if len(safe.encode()) <= _LONGEST_NAME:
+        return safe
+    suffix = Path(safe).suffix if len(Path(safe).suffix.encode()) <= _LONGEST_SUFFIX else ""
+    tail = f"-{hashlib.sha1(safe.encode()).hexdigest()[:10]}{suffix}"
+    return safe.encode()[: _LONGEST_NAME - len(tail.encode())].decode("utf-8", "ignore") + tail
+
+
+@contextmanager
+def writing(root: Path, what: str) -> Iterator[None]:
+    """Turn a failure to write below ``root`` into a CacheError; other errors of this package pass."""
+    try:
+        yield
+    except CacheError:
+        raise
+    except OSError as error:
+        raise CacheError(
+            f"{what} could not be written below {root}: {error}. Free space there, make it writable, or set "
+            f"BRAINIO_HOME to a folder that is."
+        ) from error
+
+
+def new_partial(root: Path) -> Path:
+    """Return a path below ``partial/`` that nobody else uses; nothing is made there yet."""
+    folder = root / "partial"
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        tag = root / "CACHEDIR.TAG"  # tells back-up programs that everything here can be had again
+        if not tag.exists():
+            tag.write_text(
+                "Signature: 8a477f597d28d172789f06886806bc55\n# Made by brainio. See https://bford.info/cachedir/\n"
+            )
+    return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+
+
+def write_in_one_step(root: Path, path: Path, text: str) -> None:
+    """Write a small file so that readers see the old text or the new, never a part."""
+    partial = new_partial(root)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,291 @@
+"""Turns what a catalog or a person writes as a location into one `Location` with a canonical URL.
+
+Only text is read here: no byte is fetched and no disk is asked. fsspec is imported only to learn whether it knows a
+protocol that is not one of the common ones.
+"""
+
+import os
+import posixpath
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+
+from brainio.errors import LocationError
+
+S3 = "S3"
+_S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
+_HTTP = frozenset({"http", "https"})
+_LOCAL = frozenset({"file", "memory", "data", "git", "dvc"})
+# fsspec also names file systems that lie on top of another one. Behind such a name a remote catalog could hide a local
+# path, so they are no locations.
+_WRAPPERS = frozenset(
+    {"async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dir", "filecache", "generic", "libarchive"}
+    | {"reference", "simplecache", "tar", "zip"}
+)
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
+_CHAIN = re.compile(r"[A-Za-z][\w+.-]*(?:://.*)?::[A-Za-z][\w+.-]*:")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
+_REGION = r"(?:[a-z]{2,3}(?:-[a-z]+)+-\d)"
+_S3_HOST = re.compile(
+    rf"(?:(?P<bucket>.+)\.)?s3(?:[.-]fips)?(?:\.dualstack)?(?:[.-](?P<region>{_REGION}|external-1))?\.amazonaws\.com(?:\.cn)?"
+)
+# What a person may have written in a URL without quoting it, and what must not be quoted a second time.
+_URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where one file lies.
+
+    Attributes
+    ----------
+    location_type
+        As catalogs write it: 'S3', else the protocol: 'file', 'http', 'https', 'memory', ...
+    url
+        Canonical: ``s3://BUCKET/KEY`` (the key as it is), ``file:///abs/path`` (percent-encoded), ``https://HOST/PATH``.
+    region
+        The region that an S3 URL named, else empty. It speeds a request up and is not part of the identity.
+
+    Examples
+    --------
+    >>> where = parse_location("https://brainio.brainscore.s3.amazonaws.com/assy_a.nc", "S3")
+    >>> where.url, where.bucket, where.key, where.name
+    ('s3://brainio.brainscore/assy_a.nc', 'brainio.brainscore', 'assy_a.nc', 'assy_a.nc')
+    """
+
+    location_type: str
+    url: str
+    region: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        """Return the canonical URL."""
+        return self.url
+
+    @property
+    def name(self) -> str:
+        """Last component of the path, percent-decoded where the URL is percent-encoded."""
+        if self.location_type in _HTTP:
+            return unquote(posixpath.basename(urlsplit(self.url).path.rstrip("/")))
+        if self.location_type == "file":
+            return self.path.name
+        return posixpath.basename(self.url.rstrip("/"))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the bytes lie on this machine; a catalog from elsewhere may not name such a location."""
+        return self.location_type in _LOCAL
+
+    @property
+    def path(self) -> Path:
+        """The path of a location of type 'file'."""
+        if self.location_type != "file":
+            raise LocationError(f"{self.url} is not a local file and has no path. Fetch it first.")
+        return Path(unquote(self.url.removeprefix("file://")))
+
+    @property
+    def bucket(self) -> str:
+        """The bucket of a location of type 'S3'."""
+        return self._s3_parts()[0]
+
+    @property
+    def key(self) -> str:
+        """The key of a location of type 'S3'."""
+        return self._s3_parts()[1]
+
+    def _s3_parts(self) -> tuple[str, str]:
+        if self.location_type != S3:
+            raise LocationError(f"{self.url} does not lie on S3 and has neither bucket nor key.")
+        bucket, _, key = self.url.removeprefix("s3://").partition("/")
+        return bucket, key
+
+
+def parse_location(location: str, location_type: str = "", base: str | None = None) -> Location:
+    """Read a location as it stands in a catalog or was given by a person.
+
+    Parameters
+    ----------
+    location
+        ``s3://BUCKET/KEY``; an S3 URL of any address style; a URL of a protocol that fsspec knows; or a path.
+    location_type
+        'S3' (any case) or a protocol. Empty: inferred from the location.
+    base
+        Where the catalog lies: a folder path, or the http(s) or s3 URL of the folder. A relative path is resolved
+        against it; without one, against the working directory.
+
+    Raises
+    ------
+    LocationError
+        The location is malformed, does not fit its type, or is of a kind that nothing here can read.
+
+    Examples
+    --------
+    >>> parse_location("files/a.csv", base="https://example.org/lab").url
+    'https://example.org/lab/files/a.csv'
+    >>> parse_location("s3://bucket/folder/a.csv").location_type
+    'S3'
+    """
+    if not location.strip() or "\0" in location:
+        raise LocationError(f"The location {location!r} is empty or holds a NUL character. Give a URL or a path.")
+    if _CHAIN.match(location):
+        raise LocationError(
+            f"The location {location!r} chains file systems with '::'. Give the place of the file itself."
+        )
+    kind = _canonical_kind(location_type)
+    scheme = _scheme_of(location)
+    if kind == S3:
+        return _parse_s3(location, scheme)
+    if scheme is None:
+        return _parse_path(location, kind, base)
+    if kind and kind != scheme and not {kind, scheme} <= _HTTP:
+        raise LocationError(
+            f"The location {location!r} is of type {scheme!r}, but its location_type says {location_type!r}. "
+            f"Make the two agree, or leave location_type empty."
+        )
+    if scheme == S3:
+        return _parse_s3(location, scheme)
+    if scheme == "file":
+        return _parse_file_url(location)
+    if scheme in _HTTP:
+        return _parse_http(location, scheme, inferred=not kind)
+    return _parse_other(location, scheme)
+
+
+def _canonical_kind(location_type: str) -> str:
+    """Return 'S3', a protocol in lower case, or '' where nothing was said."""
+    kind = location_type.strip().lower()
+    if kind in _S3_SCHEMES:
+        return S3
+    kind = "file" if kind == "local" else kind
+    if kind:
+        _require_known(kind, f"The location_type {location_type!r}")
+    return kind
+
+
+def _scheme_of(location: str) -> str | None:
+    """Return the canonical scheme of a URL; None for a path."""
+    match = _SCHEME.match(location)
+    if match is None or (not match.group().endswith("//") and match[1].lower() not in {"data", "file"}):
+        return None
+    scheme = match[1].lower()
+    if scheme in _S3_SCHEMES:
+        return S3
+    scheme = "file" if scheme == "local" else scheme
+    _require_known(scheme, f"The location {location!r}")
+    return scheme
+
+
+def _require_known(protocol: str, what: str) -> None:
+    if protocol in _HTTP or protocol in _LOCAL:
+        return
+    from fsspec.registry import known_implementations  # type: ignore[import-untyped]
+
+    if protocol not in known_implementations or protocol in _WRAPPERS:
+        known = ", ".join(sorted(set(known_implementations) - _WRAPPERS - _S3_SCHEMES))
+        raise LocationError(f"{what} is of the unknown kind {protocol!r}. Known are: S3, {known}.")
+
+
+def _parse_s3(location: str, scheme: str | None) -> Location:
+    if scheme == S3:
+        bucket, _, key = location.split("://", 1)[1].partition("/")
+        return _s3_location(location, bucket, key)
+    parts = _split_url(location) if scheme in _HTTP else None
+    host = _S3_HOST.fullmatch((parts.hostname or "").lower()) if parts else None
+    if parts is None or host is None:
+        raise LocationError(
+            f"The location {location!r} is not on S3. Expected s3://BUCKET/KEY or an S3 URL such as "
+            f"https://BUCKET.s3.amazonaws.com/KEY; for another S3 server write s3://BUCKET/KEY and set "
+            f"AWS_ENDPOINT_URL."
+        )
+    if parts.query:
+        raise LocationError(
+            f"The S3 location {location!r} has a query. Give the key alone, with '?' written as %3F, and a version in "
+            f"version_id."
+        )
+    path = unquote(parts.path.removeprefix("/"))
+    bucket, key = (host["bucket"], path) if host["bucket"] else path.partition("/")[::2]
+    region = host["region"] or ("cn-north-1" if parts.hostname and parts.hostname.endswith(".cn") else "")
+    return _s3_location(location, bucket, key, "" if region == "external-1" else region)
+
+
+def _s3_location(location: str, bucket: str, key: str, region: str = "") -> Location:
+    if not _BUCKET.fullmatch(bucket):
+        raise LocationError(
+            f"The S3 location {location!r} has no valid bucket name ({bucket!r}). Expected s3://BUCKET/KEY."
+        )
+    if not key or key.endswith("/") or "\0" in key:
+        raise LocationError(
+            f"The S3 location {location!r} names no object: its key is {key!r}. Expected s3://BUCKET/KEY."
+        )
+    return Location(S3, f"s3://{bucket}/{key}", region)
+
+
+def _parse_path(location: str, kind: str, base: str | None) -> Location:
+    is_path = location.startswith(("/", "~/")) or base is None
+    if not is_path and base is not None and (base_scheme := _scheme_of(base)) not in {None, "file"}:
+        return _below_url(location, base, str(base_scheme))
+    if kind not in {"", "file"}:
+        raise LocationError(f"The location {location!r} is a path, but its location_type is {kind!r}. Give a full URL.")
+    folder = Path(base or ".")
+    if base is not None and _scheme_of(base) == "file":
+        folder = _parse_file_url(base).path
+    return _file_location(os.path.abspath(folder / Path(location).expanduser()))  # noqa: PTH100 (links stay as they are)
+
+
+def _below_url(location: str, base: str, scheme: str) -> Location:
+    """Resolve a relative path against the URL of a folder; '..' may not climb above the host or bucket."""
+    if scheme == S3:
+        root, folder = base.rstrip("/"), ""
+        if _SCHEME.sub("", base, count=1).rstrip("/").count("/"):
+            parsed = parse_location(base.rstrip("/"), S3)
+            root, folder = f"s3://{parsed.bucket}", parsed.key
+        relative = location
+    else:
+        parts = _split_url(base)
+        root, folder = f"{parts.scheme}://{parts.netloc}", parts.path
+        relative = quote(location)
+    joined = posixpath.normpath(posixpath.join(folder.lstrip("/"), relative))
+    if joined in {".", ".."} or joined.startswith("../"):
+        raise LocationError(f"The location {location!r} leads out of {base!r}. Give a path below it, or a full URL.")
+    return parse_location(f"{root}/{joined}", scheme)
+
+
+def _parse_file_url(location: str) -> Location:
+    rest = location.split(":", 1)[1]
+    path = unquote(rest.removeprefix("//").removeprefix("localhost"))
+    if not path.startswith("/") or "\0" in path:
+        raise LocationError(f"The location {location!r} is not an absolute path. Expected file:///absolute/path.")
+    return _file_location(os.path.normpath(path))
+
+
+def _file_location(path: str) -> Location:
+    return Location("file", "file://" + quote("/" + path.lstrip("/"), safe="/~!$&'()*+,;=:@"))
+
+
+def _parse_http(location: str, scheme: str, *, inferred: bool) -> Location:
+    parts = _split_url(location)
+    if not parts.hostname:
+        raise LocationError(f"The location {location!r} names no host. Expected {scheme}://HOST/PATH.")
+    if inferred and not parts.query and _S3_HOST.fullmatch(parts.hostname.lower()):
+        return _parse_s3(location, scheme)
+    if not parts.path.strip("/") and not parts.query:
+        raise LocationError(f"The location {location!r} names no file. Expected {scheme}://HOST/PATH.")
+    user, at, host = parts.netloc.rpartition("@")
+    path, query = quote(parts.path or "/", safe=_URL_SAFE), quote(parts.query, safe=_URL_SAFE)
+    return Location(scheme, urlunsplit((scheme, user + at + host.lower(), path, query, "")))
+
+
+def _parse_other(location: str, scheme: str) -> Location:
+    rest = location.split(":", 1)[1].removeprefix("//")
+    if scheme == "memory":
+        rest = rest.lstrip("/")
+    if not rest.strip("/"):
+        raise LocationError(f"The location {location!r} names no file. Expected {scheme}://PATH.")
+    return Location(scheme, f"{scheme}:{rest}" if scheme == "data" else f"{scheme}://{rest}")
+
+
+def _split_url(location: str) -> SplitResult:
+    try:
+        return urlsplit(location.strip())
+    except ValueError as error:
+        raise LocationError(f"The location {location!r} is no URL: {error}.") from error

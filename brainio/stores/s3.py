@@ -1,0 +1,259 @@
+"""S3 through boto3: signed where credentials are found, unsigned where not or where they are refused.
+
+boto3's own variables and files decide everything else: ``AWS_ENDPOINT_URL``, ``AWS_PROFILE``, regions, and the address
+style (botocore's 'auto': buckets with dots are asked for in path style, since no https certificate covers them).
+Bytes are not verified here, but that all announced ones came.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import botocore.session
+from boto3.session import Session
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from urllib3.exceptions import HTTPError
+
+from brainio.errors import TransferError
+from brainio.stores.location import Location
+from brainio.stores.transfer import CHUNK, Progress, Uploaded, require_whole
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
+
+T = TypeVar("T")
+PART = 16 * CHUNK
+MOST_PARTS = 10_000
+# S3 answers these with 400 as well, although the credentials are what is wrong.
+_REFUSED_CODES = frozenset(
+    {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "RequestExpired"}
+    | {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"}
+)
+_MISSING_CODES = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion"})
+_BODY_ERRORS = (BotoCoreError, HTTPError, OSError)
+
+
+class _Access:
+    """The ways to ask S3 under one environment. ``signed`` is None where ``no_credentials`` says why."""
+
+    def __init__(self, region: str | None) -> None:
+        self._region = region
+        self.no_credentials = "no credentials were found"
+        self.signed: S3Client | None = None
+        try:
+            session = Session()
+            if session.get_credentials() is not None:
+                self.signed = session.client("s3", region_name=region, config=_config())
+        except BotoCoreError as error:  # a profile that is not there, half a key pair, an SSO login that ended, ...
+            self.no_credentials = f"the credentials cannot be used ({error})"
+
+    @cached_property
+    def unsigned(self) -> "S3Client":
+        """The client that needs neither credentials nor a sound configuration."""
+        try:
+            return self._unsigned_client(botocore.session.Session())
+        except BotoCoreError:  # AWS_PROFILE or a file of the configuration is broken: go on without them
+            nothing = {
+                "profile": (None, None, None, None),
+                "config_file": (None, None, os.devnull, None),
+                "credentials_file": (None, None, os.devnull, None),
+            }
+            return self._unsigned_client(botocore.session.Session(session_vars=nothing))
+
+    def _unsigned_client(self, core: botocore.session.Session) -> "S3Client":
+        config = _config().merge(Config(signature_version=UNSIGNED))
+        return Session(botocore_session=core).client("s3", region_name=self._region, config=config)
+
+
+def _config() -> Config:
+    return Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=60, max_pool_connections=32)
+
+
+_lock = threading.Lock()
+_accesses: dict[tuple[object, ...], _Access] = {}
+
+
+def _access(location: Location) -> _Access:
+    """Return the clients for the environment as it is now; threads share them."""
+    settings = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
+    key = (location.region, os.environ.get("HOME"), settings)
+    with _lock:
+        if key not in _accesses:
+            _accesses[key] = _Access(location.region or None)
+        return _accesses[key]
+
+
+@dataclass(frozen=True, slots=True)
+class _ObjectReading:
+    """The open body of one object."""
+
+    location: Location
+    size: int
+    body: "StreamingBody"
+
+    def chunks(self) -> Iterator[bytes]:
+        found = 0
+        while True:
+            try:
+                block = self.body.read(CHUNK)
+            except _BODY_ERRORS as error:
+                raise TransferError(
+                    f"The transfer of {self.location} broke after {found} of {self.size} bytes: {error}. Try again."
+                ) from error
+            if not block:
+                break
+            found += len(block)
+            yield block
+        require_whole(self.location, self.size, found)
+
+
+@contextmanager
+def open_read(location: Location, version_id: str | None) -> Iterator[_ObjectReading]:
+    """Open an object; see `brainio.stores.open_read`."""
+    request: GetObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
+    if version_id is not None:
+        request["VersionId"] = version_id
+    answer = _read(location, lambda client: client.get_object(**request), version_id)
+    body = answer["Body"]
+    try:
+        yield _ObjectReading(location, answer["ContentLength"], body)
+    finally:
+        body.close()
+
+
+def stat(location: Location, version_id: str | None) -> int | None:
+    """Return the size of an object, None where there is none; see `brainio.stores.stat`."""
+    request: HeadObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
+    if version_id is not None:
+        request["VersionId"] = version_id
+    try:
+        return _read(location, lambda client: client.head_object(**request), version_id)["ContentLength"]
+    except TransferError as error:
+        if isinstance(error.__cause__, ClientError) and _code(error.__cause__) in _MISSING_CODES:
+            return None
+        raise
+
+
+def upload(path: Path, location: Location, progress: Progress | None) -> Uploaded:
+    """Write a file to an object; see `brainio.stores.upload`."""
+    access = _access(location)
+    if access.signed is None:
+        raise TransferError(
+            f"{path} was not sent to {location}: {access.no_credentials}, and writing needs some. "
+            f"Run `aws configure`, or set AWS_PROFILE, and try again."
+        )
+    try:
+        size = path.stat().st_size
+        send = _send_whole if size <= PART else _send_parts
+        version_id = send(access.signed, path, location, progress or _no_progress)
+    except (ClientError, BotoCoreError) as error:
+        raise TransferError(f"{path} was not sent to {location}: {_explain(error, None)}") from error
+    return Uploaded(version_id, size)
+
+
+def _send_whole(client: "S3Client", path: Path, location: Location, progress: Progress) -> str | None:
+    with path.open("rb") as body:
+        answer = client.put_object(Bucket=location.bucket, Key=location.key, Body=body)
+    progress(path.stat().st_size)
+    return answer.get("VersionId")
+
+
+def _send_parts(client: "S3Client", path: Path, location: Location, progress: Progress) -> str | None:
+    """Send in parts, by hand: boto3's own transfer manager does not tell the version id."""
+    bucket, key = location.bucket, location.key
+    part_size = max(PART, -(-path.stat().st_size // MOST_PARTS))
+    upload_id = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
+    try:
+        etags: list[str] = []
+        with path.open("rb") as file:
+            while block := file.read(part_size):
+                number = len(etags) + 1
+                part = client.upload_part(Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=block)
+                etags.append(part["ETag"])
+                progress(len(block))
+        answer = client.complete_multipart_upload(
+            Bucket=bucket,
+            Key=key,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": i} for i, etag in enumerate(etags, start=1)]},
+        )
+    except BaseException:
+        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)  # parts left behind are paid for
+        raise
+    return answer.get("VersionId")
+
+
+def _no_progress(_count: int) -> None:
+    """Tell nobody."""
+
+
+def _read(location: Location, call: Callable[["S3Client"], T], version_id: str | None = None) -> T:
+    """Ask signed where that can be, unsigned where it cannot be or was refused."""
+    access = _access(location)
+    signed_reason = access.no_credentials
+    if access.signed is not None:
+        try:
+            return call(access.signed)
+        except (ClientError, BotoCoreError) as error:
+            if not _is_refusal(error):
+                raise TransferError(f"{location} was not read: {_explain(error, version_id)}") from error
+            signed_reason = f"with the credentials that were found S3 answered {_brief(error)}"
+    try:
+        return call(access.unsigned)
+    except (ClientError, BotoCoreError) as error:
+        reason = _explain(error, version_id)
+        if access.signed is None and not _is_refusal(error):
+            raise TransferError(f"{location} was not read: {reason}") from error
+        raise TransferError(f"{location} was not read: {signed_reason}; asked without credentials, {reason}") from error
+
+
+def _is_refusal(error: ClientError | BotoCoreError) -> bool:
+    """Whether asking with other credentials, or none, could end otherwise."""
+    if isinstance(error, ClientError):
+        return _status(error) in {401, 403} or _code(error) in _REFUSED_CODES
+    return not isinstance(error, HTTPClientError | BotoConnectionError)
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _brief(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        return f"{_status(error)} {_code(error)} ({error.response.get('Error', {}).get('Message', 'no message')})"
+    return str(error)
+
+
+def _explain(error: ClientError | BotoCoreError, version_id: str | None) -> str:
+    """Say what happened, and the next step."""
+    if not isinstance(error, ClientError):
+        return f"{error}. Check the network, and AWS_ENDPOINT_URL if it is set."
+    code, brief = _code(error), _brief(error)
+    if code == "NoSuchBucket":
+        return f"the bucket does not exist: {brief}. Check the location, and AWS_ENDPOINT_URL if it is set."
+    if code in _MISSING_CODES:
+        version = f" in version {version_id!r}" if version_id else ""
+        return f"there is no such object{version}: {brief}. Check the location and the version id."
+    if _is_refusal(error):
+        return (
+            f"S3 answered {brief}. If the object is private, get credentials that may read it (`aws configure`, "
+            f"AWS_PROFILE) and try again; if it should be public, ask the owner of the bucket."
+        )
+    if _status(error) in {301, 307}:
+        region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", "another")
+        return f"the bucket lies in the region {region!r}: {brief}. Set AWS_DEFAULT_REGION to it and try again."
+    return f"S3 answered {brief}. Try again later."

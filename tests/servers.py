@@ -1,0 +1,274 @@
+"""Real servers on the loopback interface for tests. They record what they were asked for.
+
+`S3Static` answers reads as S3 does, quickly and with switches for refusals; `MotoS3` is a whole S3 that can be written
+to; `HttpFolder` serves a folder over plain HTTP. Each is a context manager, and any number can run at once.
+"""
+
+import re
+import socket
+import threading
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+from urllib.parse import parse_qs, unquote, urlsplit
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+HOST = "127.0.0.1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "AKIATESTING",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_DEFAULT_REGION": "us-east-1",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request that a server answered. ``bucket`` and ``key`` are empty on `HttpFolder`, which fills ``path``."""
+
+    method: str
+    path: str
+    bucket: str = ""
+    key: str = ""
+    version_id: str | None = None
+    signed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+
+class _Server:
+    """A threading HTTP server in a thread of its own, between ``with`` and the end of its block."""
+
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._httpd = ThreadingHTTPServer((HOST, 0), _Handler)
+        self._httpd.daemon_threads = True
+        self._httpd.app = self  # type: ignore[attr-defined]
+        self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self._httpd.server_address[1]}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._httpd.shutdown()
+        self._httpd.server_close()
+        self._thread.join()
+
+    def answer(self, handler: "_Handler") -> None:
+        raise NotImplementedError
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        self.server.app.answer(self)  # type: ignore[attr-defined]
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def reply(
+        self, status: int, body: bytes, headers: Mapping[str, str] | None = None, announced: int | None = None
+    ) -> None:
+        """Send a whole answer; ``announced`` is the Content-Length to claim where it shall differ from the body's."""
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body) if announced is None else announced))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+        if announced is not None:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the parent's)
+        """Stay silent."""
+
+
+class S3Static(_Server):
+    """Answers GET and HEAD of objects as S3 does, in path style, for whatever bucket.
+
+    Attributes
+    ----------
+    objects
+        ``{(bucket, key): bytes}``; may be changed at any time.
+    versions
+        ``{(bucket, key, version_id): bytes}``; a version id that is not here is answered from ``objects`` unless
+        ``strict_versions`` is set.
+    refuse_signed, refuse_unsigned
+        The S3 error code with which such requests are refused with 403 (None: they are not).
+    cut_after
+        Bodies end after so many bytes though all are announced.
+    requests
+        What was asked, in order.
+    """
+
+    def __init__(self, objects: Mapping[tuple[str, str], bytes] | None = None) -> None:
+        super().__init__()
+        self.objects = dict(objects or {})
+        self.versions: dict[tuple[str, str, str], bytes] = {}
+        self.strict_versions = False
+        self.refuse_signed: str | None = None
+        self.refuse_unsigned: str | None = None
+        self.cut_after: int | None = None
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Self:
+        """Serve ``folder/BUCKET/KEY``."""
+        files = (path for path in folder.rglob("*") if path.is_file())
+        parts = ((path, path.relative_to(folder).parts) for path in files)
+        return cls({(names[0], "/".join(names[1:])): path.read_bytes() for path, names in parts if len(names) > 1})
+
+    def asked(self) -> list[tuple[str, str, str | None]]:
+        """Return (bucket, key, version id) of every GET so far."""
+        return [(r.bucket, r.key, r.version_id) for r in self.requests if r.method == "GET"]
+
+    def answer(self, handler: _Handler) -> None:
+        parts = urlsplit(handler.path)
+        bucket, _, key = unquote(parts.path.removeprefix("/")).partition("/")
+        version_id = parse_qs(parts.query, keep_blank_values=True).get("versionId", [None])[0]
+        headers = dict(handler.headers.items())
+        signed = "Authorization" in handler.headers
+        self.requests.append(Request(handler.command, handler.path, bucket, key, version_id, signed, headers))
+        refusal = self.refuse_signed if signed else self.refuse_unsigned
+        if refusal is not None:
+            return self._error(handler, 403, refusal)
+        body = self.objects.get((bucket, key))
+        if version_id is not None and (self.strict_versions or (bucket, key, version_id) in self.versions):
+            body = self.versions.get((bucket, key, version_id))
+            if body is None:
+                return self._error(handler, 404, "NoSuchVersion")
+        if body is None:
+            known = any(other == bucket for other, _ in self.objects)
+            return self._error(handler, 404, "NoSuchKey" if known or not self.objects else "NoSuchBucket")
+        return self._send(handler, body)
+
+    def _send(self, handler: _Handler, body: bytes) -> None:
+        headers = {"ETag": '"0"', "Accept-Ranges": "bytes", "Content-Type": "binary/octet-stream"}
+        if self.cut_after is not None:
+            return handler.reply(200, body[: self.cut_after], headers, announced=len(body))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
+        if asked is None:
+            return handler.reply(200, body, headers)
+        first, last = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
+        headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
+        return handler.reply(206, body[first : last + 1], headers)
+
+    @staticmethod
+    def _error(handler: _Handler, status: int, code: str) -> None:
+        text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test said {code}</Message></Error>"
+        handler.reply(status, text.encode(), {"Content-Type": "application/xml"})
+
+
+class HttpFolder(_Server):
+    """Serves the files of a folder over plain HTTP.
+
+    Attributes
+    ----------
+    folder
+        What is served.
+    status
+        ``{path: status}`` to answer with instead, for example ``{'/a.csv': 503}``.
+    redirects
+        ``{path: target URL}``.
+    cut_after
+        Bodies end after so many bytes though all are announced.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+        self.status: dict[str, int] = {}
+        self.redirects: dict[str, str] = {}
+        self.cut_after: int | None = None
+
+    def answer(self, handler: _Handler) -> None:
+        path = unquote(urlsplit(handler.path).path)
+        signed = "Authorization" in handler.headers
+        self.requests.append(Request(handler.command, path, signed=signed, headers=dict(handler.headers.items())))
+        if path in self.redirects:
+            return handler.reply(302, b"", {"Location": self.redirects[path]})
+        file = self.folder / path.lstrip("/")
+        status = self.status.get(path, 200 if file.is_file() else 404)
+        if status != 200:
+            return handler.reply(status, b"the test said so")
+        body = file.read_bytes()
+        if self.cut_after is not None:
+            return handler.reply(200, body[: self.cut_after], announced=len(body))
+        return handler.reply(200, body)
+
+
+class MotoS3:
+    """A whole S3 (moto) over HTTP, on a port of its own. It takes any credentials; set those of `environment`."""
+
+    def __init__(self) -> None:
+        from moto.server import ThreadedMotoServer  # a second or two, which most tests need not pay
+
+        self._server = ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
+
+    def __enter__(self) -> Self:
+        self._server.start()
+        self.reset()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.stop()
+
+    @property
+    def url(self) -> str:
+        host, port = self._server.get_host_and_port()
+        return f"http://{host}:{port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables under which boto3 talks to this server with credentials."""
+        return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS}
+
+    def client(self) -> "S3Client":
+        """Return a boto3 client of this server, whatever the environment says."""
+        import boto3
+
+        session = boto3.session.Session(
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            region_name=CREDENTIALS["AWS_DEFAULT_REGION"],
+        )
+        return session.client("s3", endpoint_url=self.url)
+
+    def create_bucket(self, name: str, *, versioning: bool = False, public: bool = False) -> None:
+        """Make a bucket; with ``public`` its objects are readable without credentials."""
+        client = self.client()
+        client.create_bucket(Bucket=name, ACL="public-read" if public else "private")
+        if versioning:
+            client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+    def put(self, bucket: str, key: str, body: bytes) -> str | None:
+        """Write an object; return its version id where the bucket has versions."""
+        return self.client().put_object(Bucket=bucket, Key=key, Body=body).get("VersionId")
+
+    def keys(self, bucket: str) -> list[str]:
+        """Return the keys of a bucket, sorted."""
+        return sorted(item["Key"] for item in self.client().list_objects_v2(Bucket=bucket).get("Contents", []))
+
+    def reset(self) -> None:
+        """Forget every bucket (moto keeps them for the whole process, also across servers)."""
+        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+
+
+def closed_port() -> int:
+    """Return a port of the loopback interface on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
