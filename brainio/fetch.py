@@ -267,7 +267,7 @@ def local_file(
             failures.append(failure)
             continue
         if not sha1:
-            cache.remember(location.url, version_id or None, path.parent.name, location.name)
+            cache.remember(location.url, version_id or None, hash_file(path), location.name)
         return path
     if len(failures) == 1:
         raise failures[0]

@@ -38,7 +38,7 @@ class _Group(click.Group):
 )
 @click.version_option(package_name="brainio")
 def main() -> None:
-    r"""Stimuli and neural recordings by identifier.
+    """Stimuli and neural recordings by identifier.
 
     \b
     Examples:
@@ -53,7 +53,7 @@ def main() -> None:
 @_catalog
 @_json
 def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
-    r"""List what the catalogs in force hold: stimulus-sets, assemblies, or the catalogs themselves.
+    """List what the catalogs in force hold: stimulus-sets, assemblies, or the catalogs themselves.
 
     \b
     Examples:
@@ -79,7 +79,7 @@ def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
 @_catalog
 @_json
 def info(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -> None:
-    r"""Show what is known about an identifier, without downloading anything.
+    """Show what is known about an identifier, without downloading anything.
 
     \b
     Examples:
@@ -109,7 +109,7 @@ def info(identifier: str, kind: str | None, catalog: str | None, as_json: bool) 
 @_catalog
 @_json
 def get(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -> None:
-    r"""Bring the files of an identifier into the cache, verified, and print where they are.
+    """Bring the files of an identifier into the cache, verified, and print where they are.
 
     The archive of a stimulus set is unpacked; an assembly comes with its stimulus set.
 
