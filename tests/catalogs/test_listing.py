@@ -51,8 +51,8 @@ def test_a_stimulus_set_is_two_rows_and_an_assembly_one() -> None:
 def test_all_columns_of_the_format_are_read() -> None:
     columns = "version_id,sha256,size,mirrors,aliases,version,status,successor,publication,license,card"
     line = (
-        f"x,assembly,DataAssembly,S3,s3://b/x.nc,{SHA},s,null,{'b' * 64},12,s3://m/x.nc https://h/x.nc,y z,3,superseded,"
-        f"w,doe2026,CC0-1.0,cards/x.json"
+        f"x,assembly,DataAssembly,S3,s3://b/x.nc,{SHA},s,null,{'b' * 64},12,s3://m/x.nc https://h/x.nc,y z,3,"
+        f"superseded,w,doe2026,CC0-1.0,cards/x.json"
     )
     entry = read(line, header=f"{HEADER},{columns}").entries["assembly", "x"]
     file = entry.files[0]
