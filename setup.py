@@ -22,6 +22,7 @@ EXTRAS["test"] = [
     "pytest",
     "pytest-xdist",
     "ruff",
+    "scipy",  # what stimupy draws with
     "types-tabulate",
     "types-tqdm",
 ]
@@ -32,8 +33,8 @@ setup(
     description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="MIT",
-    license_files=["LICENSE"],
+    license="MIT AND GPL-2.0-only",  # the code; the data of brainio_demo
+    license_files=["LICENSE", "catalogs/brainio_demo/LICENSE.md"],
     author="The brainio developers",
     python_requires=">=3.11",
     packages=[*find_packages(include=["brainio", "brainio.*"]), "brainio_catalogs"],

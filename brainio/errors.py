@@ -20,7 +20,7 @@
     │   ├── AssemblyFormatError
     │   ├── ArchiveError
     │   └── UnknownClassError         a class name that is no assembly class
-    ├── PackagingError              a package that may not be published as it is       (also ValueError)
+    ├── PackagingError              a package that may not be published as it is       (also ValueError, AssertionError)
     ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
     └── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
 
@@ -110,8 +110,11 @@ class UnknownClassError(FormatError):
     """A catalog or caller names a class that is no assembly class."""
 
 
-class PackagingError(BrainioError, ValueError):
-    """A package may not be published as it is; the message lists every problem."""
+class PackagingError(BrainioError, ValueError, AssertionError):
+    """A package may not be published as it is; the message lists every problem.
+
+    Also an AssertionError, since the checks were bare assertions once.
+    """
 
 
 class GroupbyError(BrainioError, ValueError):

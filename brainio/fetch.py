@@ -341,11 +341,9 @@ def resolve_assembly_class(class_name: str) -> type["DataAssembly"]:
     >>> resolve_assembly_class('NeuroidAssembly').__name__
     'NeuroidAssembly'
     """
-    from brainio.assemblies import ASSEMBLY_CLASSES
+    from brainio.assemblies import named_class
 
-    if class_name not in ASSEMBLY_CLASSES:
-        raise UnknownClassError(f"{class_name!r} is no assembly class; expected one of {', '.join(ASSEMBLY_CLASSES)}")
-    return ASSEMBLY_CLASSES[class_name]
+    return named_class(class_name)
 
 
 def resolve_stimulus_set_class(class_name: str) -> type[StimulusSet]:

@@ -85,7 +85,7 @@ def test_type_checkers_see_every_public_name() -> None:
 
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'get_asembly'"):
-        brainio.get_asembly  # type: ignore[attr-defined]  # noqa: B018
+        brainio.get_asembly  # noqa: B018
 
 
 def rooms_imported(path: Path) -> set[str]:

@@ -7,6 +7,7 @@ dimension, `codes` the integer codes under it, `groupby` grouping, `merge` mergi
 """
 
 from brainio.assemblies.classes import (
+    ASSEMBLY_CLASSES,
     BehavioralAssembly,
     MetadataAssembly,
     ModelFeaturesAssembly,
@@ -14,6 +15,7 @@ from brainio.assemblies.classes import (
     NeuronRecordingAssembly,
     PropertyAssembly,
     SpikeTimesAssembly,
+    named_class,
 )
 from brainio.assemblies.coords import (
     array_is_element,
@@ -29,6 +31,7 @@ from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.groupby import GroupbyBridge
 from brainio.assemblies.loaders import (
     BRAINIO_CHUNKS,
+    HDF5_LOCK,
     AssemblyLoader,
     GroupAppendAssemblyLoader,
     StimulusMergeAssemblyLoader,
@@ -40,6 +43,7 @@ from brainio.errors import GroupbyError
 __all__ = [
     "ASSEMBLY_CLASSES",
     "BRAINIO_CHUNKS",
+    "HDF5_LOCK",
     "AssemblyLoader",
     "BehavioralAssembly",
     "DataAssembly",
@@ -63,20 +67,6 @@ __all__ = [
     "get_metadata",
     "is_fastpath",
     "merge_data_arrays",
+    "named_class",
     "walk_coords",
 ]
-
-# The only classes that a catalog or a package may name.
-ASSEMBLY_CLASSES: dict[str, type[DataAssembly]] = {
-    cls.__name__: cls
-    for cls in (
-        DataAssembly,
-        BehavioralAssembly,
-        NeuroidAssembly,
-        NeuronRecordingAssembly,
-        ModelFeaturesAssembly,
-        PropertyAssembly,
-        SpikeTimesAssembly,
-        MetadataAssembly,
-    )
-}

@@ -1,0 +1,191 @@
+"""Integer codes: how a column of values is kept as its distinct values plus one small integer a row.
+
+Plain functions over numpy and pandas; they know neither xarray nor assemblies. All are linear in rows (sorting happens
+on distinct values only, or on integers).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_KEY_LIMIT = 2**62  # a combined row key stays below this, so that one more level cannot overflow int64 unseen
+
+
+class Level(NamedTuple):
+    """One coordinate: `values` are distinct (sorted where they can be), `codes` say which one each row has.
+
+    `codes` is an integer array, -1 where the value is missing; `dtype` is what the coordinate reads back as.
+    """
+
+    values: pd.Index
+    codes: np.ndarray
+    dtype: np.dtype
+
+    def at(self, positions: np.ndarray) -> Level:
+        """Give the level for rows that stand at `positions` of this one; -1 is a missing row."""
+        codes = np.append(self.codes, -1)[positions]
+        dtype = self.dtype
+        if (codes < 0).any() and dtype.kind in "iub":
+            dtype = np.dtype(object) if dtype.kind == "b" else np.dtype(float)
+        return Level(self.values, codes, dtype)
+
+    def to_numpy(self) -> np.ndarray:
+        """Give one value a row, missing ones as NaN (NaT)."""
+        missing = self.codes < 0
+        values = self.values.to_numpy()
+        if not missing.any():
+            return np.asarray(values[self.codes], dtype=self.dtype)
+        absent = values.dtype.type("NaT") if values.dtype.kind in "mM" else np.nan
+        dtype = self.dtype if self.dtype.kind in "fcmMO" else np.result_type(self.dtype, float)
+        rows = np.full(len(self.codes), absent, dtype=object if self.dtype.kind == "b" else dtype)
+        rows[~missing] = values[self.codes[~missing]]
+        return rows
+
+    def used_values(self) -> pd.Index:
+        """Give the distinct values that some row has."""
+        used = np.unique(self.codes)
+        return self.values[used[used >= 0]]
+
+    def has_any(self, wanted: np.ndarray) -> np.ndarray:
+        """Tell for each row whether its value is one of `wanted`; a missing value in `wanted` matches missing rows."""
+        if self.values.dtype.kind == "f" and wanted.dtype.kind == "f":
+            wanted = wanted.astype(self.values.to_numpy().dtype)
+        found = self.values.get_indexer(pd.Index(wanted, dtype=object if wanted.dtype.kind in "OUS" else None))
+        table = np.zeros(len(self.values) + 1, dtype=bool)  # the last place serves code -1
+        table[found[found >= 0]] = True
+        table[-1] = bool(pd.isna(wanted).any())
+        return table[self.codes]
+
+    def in_slice(self, wanted: slice) -> np.ndarray:
+        """Tell for each row whether its value lies in the slice, both ends included."""
+        if wanted.start is None and wanted.stop is None:
+            return np.ones(len(self.codes), dtype=bool)
+        values = self.values.to_numpy()
+        table = np.ones(len(values) + 1, dtype=bool)
+        table[-1] = False
+        if wanted.start is not None:
+            table[:-1] &= values >= wanted.start
+        if wanted.stop is not None:
+            table[:-1] &= values <= wanted.stop
+        return table[self.codes]
+
+
+def factorize_level(values: np.ndarray) -> Level:
+    """Encode a one-dimensional array; text becomes object, distinct values are sorted where they compare."""
+    values = np.asarray(values)
+    if values.dtype.kind in "UT":
+        values = values.astype(object)
+    elif values.dtype.kind == "S":
+        values = np.array([value.decode() for value in values], dtype=object)
+    dtype = values.dtype
+    if dtype == np.float16:  # pandas has no index of half floats
+        values = values.astype(float)
+    codes, distinct = pd.factorize(values)
+    return _sorted_level(codes, np.asarray(distinct), dtype)
+
+
+def _sorted_level(codes: np.ndarray, distinct: np.ndarray, dtype: np.dtype) -> Level:
+    try:
+        order = np.argsort(distinct, kind="stable")
+    except TypeError:  # values of types that do not compare stay in the order in which they came
+        return Level(_index(distinct), codes, dtype)
+    rank = np.empty(len(order) + 1, dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    rank[-1] = -1
+    return Level(_index(distinct[order]), rank[codes], dtype)
+
+
+def _index(values: np.ndarray) -> pd.Index:
+    return pd.Index(values, dtype=values.dtype)  # a named dtype keeps pandas from turning objects into its `str`
+
+
+def same_values(first: pd.Index, second: pd.Index) -> bool:
+    """Tell whether two levels list the same distinct values in the same order."""
+    return first is second or (len(first) == len(second) and first.dtype == second.dtype and first.equals(second))
+
+
+def union_levels(parts: Sequence[Level]) -> Level:
+    """Put the rows of several levels one after the other, over the union of their distinct values."""
+    dtype = np.result_type(*[part.dtype for part in parts])
+    if all(same_values(parts[0].values, part.values) for part in parts[1:]):
+        return Level(parts[0].values, np.concatenate([part.codes for part in parts]), dtype)
+    as_objects = any(part.values.dtype == object for part in parts)
+    values = np.concatenate([part.values.to_numpy(dtype=object if as_objects else None) for part in parts])
+    union = factorize_level(values)
+    starts = np.cumsum([0] + [len(part.values) for part in parts])
+    codes = [
+        np.append(union.codes[start : start + len(part.values)], -1)[part.codes]
+        for start, part in zip(starts, parts, strict=False)
+    ]
+    return Level(union.values, np.concatenate(codes), dtype)
+
+
+def row_keys(indexes: Sequence[pd.MultiIndex]) -> list[np.ndarray]:
+    """Give one integer a row such that rows of any of the indexes are equal where their integers are.
+
+    All indexes have the same level names; levels are matched by name. A missing value equals a missing value.
+    """
+    lengths = [len(index) for index in indexes]
+    total = np.zeros(sum(lengths), dtype=np.int64)
+    size = 1
+    for name in indexes[0].names:
+        joined = union_levels([_level_of(index, name) for index in indexes])
+        count = len(joined.values) + 1
+        if size * count > _KEY_LIMIT:
+            total, distinct = pd.factorize(total)
+            size = len(distinct)
+        total = total * count + (joined.codes + 1)
+        size *= count
+    return np.split(total, np.cumsum(lengths)[:-1])
+
+
+def _level_of(index: pd.MultiIndex, name: Any) -> Level:
+    number = list(index.names).index(name)
+    values = index.levels[number]
+    return Level(values, np.asarray(index.codes[number], dtype=np.int64), np.dtype(object))
+
+
+def lexsort_codes(levels: Sequence[Level]) -> np.ndarray:
+    """Give the order that sorts rows by the first level, ties by the next, and so on; missing values come last."""
+    return np.lexsort([np.where(level.codes < 0, len(level.values), level.codes) for level in reversed(levels)])
+
+
+class Grouping(NamedTuple):
+    """Rows by group: `codes` holds the group number a row, `levels` the values of each of the `size` groups."""
+
+    codes: np.ndarray
+    levels: list[Level]
+    size: int
+
+
+def group_rows(levels: Sequence[Level]) -> Grouping:
+    """Number the distinct combinations of levels, sorted by the first level first; missing values come last."""
+    total = np.zeros(len(levels[0].codes), dtype=np.int64)
+    size = 1
+    for level in levels:
+        count = len(level.values) + 1
+        if size * count > _KEY_LIMIT:
+            total, distinct = _sorted_factorize(total)
+            size = len(distinct)
+        total = total * count + np.where(level.codes < 0, count - 1, level.codes)
+        size *= count
+    codes, distinct = _sorted_factorize(total)
+    first_row = np.zeros(len(distinct), dtype=np.intp)
+    first_row[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+    return Grouping(
+        codes, [Level(level.values, level.codes[first_row], level.dtype) for level in levels], len(distinct)
+    )
+
+
+def _sorted_factorize(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    codes, distinct = pd.factorize(keys)
+    order = np.argsort(distinct, kind="stable")
+    rank = np.empty(len(order), dtype=np.intp)
+    rank[order] = np.arange(len(order))
+    return rank[codes], np.asarray(distinct)[order]

@@ -1,0 +1,156 @@
+"""What an assembly's coordinates are: listing them, and taking them apart into plain ones.
+
+Works on every xarray DataArray, whatever index it carries. Does not build indexes (see `index`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import xarray as xr
+from xarray.indexes import PandasIndex, PandasMultiIndex
+
+from brainio.assemblies.index import AssemblyIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterator, Sequence
+
+    import pandas as pd
+
+Metadata = tuple[str, tuple[str, ...], np.ndarray]
+
+
+def as_text_objects(values: np.ndarray) -> np.ndarray:
+    """Turn fixed-width text or bytes into an object array of `str`; anything else is returned as it is."""
+    if values.dtype.kind == "S":
+        return np.array([value.decode() for value in values.ravel()], dtype=object).reshape(values.shape)
+    if values.dtype.kind in "UT":
+        return values.astype(object)
+    return values
+
+
+def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
+    """Give the assembly as a plain `xarray.DataArray` that netCDF can store.
+
+    Every level of a multi-index becomes a coordinate of its own without an index, in the order in which
+    `assembly.coords` lists them; the coordinate of tuples that stands for a whole multi-index goes away. Values are
+    shared, not copied; `name` stays; `attrs` become a new dict with the same entries.
+
+    >>> from brainio.assemblies import DataAssembly
+    >>> flat = flatten_index(DataAssembly([1.0, 2.0], coords={"a": ("x", [1, 2]), "b": ("x", ["k", "l"])}, dims=["x"]))
+    >>> type(flat).__name__, list(flat.coords), list(flat.xindexes)
+    ('DataArray', ['a', 'b'], [])
+    """
+    coords: dict[Hashable, xr.Variable] = {}
+    for name, coord in assembly.coords.variables.items():
+        if is_whole_multi_index(assembly, name):
+            continue
+        coords[name] = xr.Variable(coord.dims, values_of(assembly, name), coord.attrs, coord.encoding)
+    return xr.DataArray(assembly.variable, name=assembly.name)._replace(coords=coords, indexes={})
+
+
+def values_of(assembly: xr.DataArray, name: Hashable) -> np.ndarray:
+    """Give the values of a coordinate, text as objects of `str`; those of levels come straight from their codes."""
+    index = assembly._indexes.get(name)
+    if isinstance(index, AssemblyIndex) and name in index.index.names:
+        return index.levels[name].to_numpy()
+    return as_text_objects(np.asarray(assembly._coords[name].values))
+
+
+def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
+    """Tell whether the coordinate stands for a whole multi-index, its values being tuples."""
+    index = multi_index_of(assembly, name)
+    return index is not None and name not in index.names
+
+
+def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | None:
+    """Give the pandas index behind a coordinate if that is a multi-index, else None."""
+    index = assembly.xindexes.get(name)
+    return index.index if isinstance(index, PandasMultiIndex) else None
+
+
+def walk_coords(assembly: xr.DataArray) -> Iterator[Metadata]:
+    """Yield `(name, dimensions, values)` of every coordinate, the levels of an index one by one.
+
+    An assembly is rebuilt by `type(a)(values, coords={c: (d, v) for c, d, v in walk_coords(a)}, dims=a.dims)`.
+
+    >>> from brainio.assemblies import DataAssembly
+    >>> a = DataAssembly([1.0, 2.0], coords={"a": ("x", [1, 2]), "b": ("x", ["k", "l"]), "c": 3}, dims=["x"])
+    >>> [(name, dims, values.tolist()) for name, dims, values in walk_coords(a)]
+    [('c', (), 3), ('a', ('x',), [1, 2]), ('b', ('x',), ['k', 'l'])]
+    """
+    return get_metadata(assembly)
+
+
+def _names_in_order(assembly: xr.DataArray) -> Iterator[Hashable]:
+    """Yield coordinate names; where the first part of a multi-index stands, the whole and its levels in their order."""
+    seen: set[Hashable] = set()
+    for name, variable in assembly._coords.items():
+        if name in seen:
+            continue
+        index = multi_index_of(assembly, name)
+        names = [name] if index is None else [variable.dims[0], *index.names]
+        yield from (part for part in names if part in assembly._coords)
+        seen.update(names)
+
+
+def get_metadata(
+    assembly: xr.DataArray,
+    dims: Sequence[str] | None = None,
+    names_only: bool = False,
+    include_coords: bool = True,
+    include_indexes: bool = True,
+    include_multi_indexes: bool = False,
+    include_levels: bool = True,
+) -> Iterator[Any]:
+    """Yield `(name, dimensions, values)` of coordinates, or their names only, of the kinds asked for.
+
+    Parameters
+    ----------
+    dims
+        Only coordinates that have dimensions, all of which are among these. Default: all coordinates, scalars too.
+    names_only
+        Yield names instead of triples.
+    include_coords, include_indexes, include_multi_indexes, include_levels
+        Coordinates without index; coordinates that are their dimension's plain index; multi-indexes as a whole,
+        under the name of the dimension (values: tuples); levels of multi-indexes.
+    """
+    for name in _names_in_order(assembly):
+        variable = assembly._coords[name]
+        if dims is not None and not (variable.dims and set(variable.dims) <= set(dims)):
+            continue
+        if multi_index_of(assembly, name) is not None:
+            wanted = include_multi_indexes if is_whole_multi_index(assembly, name) else include_levels
+        elif isinstance(assembly.xindexes.get(name), PandasIndex):
+            wanted = include_indexes
+        else:
+            wanted = include_coords
+        if wanted:
+            yield name if names_only else (name, variable.dims, np.asarray(variable.values))
+
+
+def get_levels(assembly: xr.DataArray) -> list[str]:
+    """Give the names of all levels of all multi-indexes, dimension by dimension."""
+    return [str(name) for name in get_metadata(assembly, names_only=True, include_coords=False, include_indexes=False)]
+
+
+def coords_for_dim(assembly: xr.DataArray, dim: str) -> dict[str, np.ndarray]:
+    """Give the values of the one-dimensional coordinates of `dim` that have no index, by name.
+
+    In a gathered assembly there are none: every such coordinate is a level then.
+    """
+    return {
+        str(name): np.asarray(variable.values)
+        for name, variable in assembly._coords.items()
+        if variable.dims == (dim,) and name not in assembly.xindexes
+    }
+
+
+def array_is_element(arr: Sequence[Any] | np.ndarray, element: Any) -> bool:
+    """Tell whether `arr` has exactly one element, and that is `element`; asked of the dimensions of a coordinate.
+
+    >>> array_is_element(("neuroid",), "neuroid"), array_is_element(("neuroid", "time_bin"), "neuroid")
+    (True, False)
+    """
+    return len(arr) == 1 and bool(np.all(arr[0] == element))

@@ -1,0 +1,392 @@
+"""The assembly classes: xarray DataArrays whose coordinates are all indexed, and which stay what they are.
+
+What a method of xarray would lose (the class, `attrs`, a level of an index) is kept here. Grouping, merging and loading
+live in modules of their own. No catalog, no network, no cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import pandas as pd
+import xarray as xr
+from xarray.core import dtypes
+from xarray.indexes import PandasMultiIndex
+
+from brainio.assemblies.align import comparable, sort_key
+from brainio.assemblies.assign import AssemblyCoordinates, drop_levels
+from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_stimulus_sets
+from brainio.assemblies.codes import factorize_level, lexsort_codes
+from brainio.assemblies.coords import is_whole_multi_index
+from brainio.assemblies.gather import gather, gather_indexes, is_gathered
+from brainio.assemblies.groupby import GroupbyBridge, LevelGrouper, group_by_levels, multi_dim_apply
+from brainio.assemblies.index import AssemblyIndex, near_values, scalar_variable
+from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
+from brainio.assemblies.pickles import is_outdated, renew
+from brainio.assemblies.reflected import ReflectedArithmetic
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+
+def is_fastpath(*args: Any, **kwargs: Any) -> bool:  # noqa: ARG001 - asked about all arguments of a constructor
+    """Tell whether xarray itself is rebuilding an array, all parts of which are ready, from its arguments."""
+    return bool(kwargs.get("fastpath", False))
+
+
+class DataAssembly(ReflectedArithmetic):
+    """An n-dimensional array whose one-dimensional coordinates are all levels of one index a dimension.
+
+    Made as an `xarray.DataArray` is. `DataAssembly(a)` of an assembly or a DataArray shares its values, coordinates and
+    indexes; nothing is copied. A coordinate that is added by `assign_coords` or `a[name] = ...` can be selected on at
+    once; after `reset_index` the next re-wrap `type(a)(a)` indexes the coordinates again.
+
+    Selecting one value of a level keeps the dimension and every other level, and leaves the selected level as a scalar
+    coordinate. Several values (list, array, slice) keep the assembly's own order. Slicing, arithmetic, reductions and
+    grouping keep the class, its attrs and indexes. Copies share `attrs['stimulus_set']`.
+
+    >>> a = DataAssembly([[1.0, 2.0], [3.0, 4.0]], dims=["presentation", "neuroid"], coords={
+    ...     "stimulus_id": ("presentation", ["s1", "s2"]), "object_name": ("presentation", ["car", "dog"]),
+    ...     "neuroid_id": ("neuroid", [11, 12]), "region": ("neuroid", ["V4", "IT"])})
+    >>> it = a.sel(region="IT")
+    >>> it.dims, it["neuroid_id"].values.tolist(), it["region"].item()
+    (('presentation', 'neuroid'), [12], 'IT')
+    """
+
+    __slots__ = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if is_fastpath(*args, **kwargs):
+            super().__init__(*args, **kwargs)
+            return
+        if len(args) == 1 and isinstance(args[0], xr.DataArray) and not set(kwargs) - {"attrs", "name"}:
+            self._share(args[0], **kwargs)
+        else:
+            super().__init__(*args, **kwargs)
+        if not is_gathered(self._coords, self._indexes):
+            self._coords, self._indexes = gather(self._coords, self._indexes)
+
+    def _share(self, array: xr.DataArray, attrs: Mapping[Any, Any] | None = None, name: Hashable | None = None) -> None:
+        variable = array._variable.to_base_variable()
+        variable.attrs = dict(array.attrs if attrs is None else attrs)
+        super().__init__(
+            variable,
+            dict(array._coords),
+            name=array.name if name is None else name,
+            indexes=dict(array._indexes),
+            fastpath=True,
+        )
+
+    def __setstate__(self, state: tuple[Any, dict[str, Any]]) -> None:
+        """Restore a pickle, also one of brainscore-brainio 1.1.0: with all its levels."""
+        for name, value in state[1].items():
+            object.__setattr__(self, name, value)
+        if is_outdated(self._indexes):
+            self._coords, self._indexes = renew(self._coords)
+
+    # --------------------------------------------------------------- files
+
+    @classmethod
+    def get_loader_class(cls) -> type[AssemblyLoader]:
+        """Give the class that loads assemblies of this class."""
+        return StimulusMergeAssemblyLoader
+
+    @classmethod
+    def from_files(cls, file_path: str | Path, **loader_kwargs: Any) -> Self:
+        """Load an assembly from a netCDF file.
+
+        Parameters
+        ----------
+        file_path
+            The netCDF-4 file.
+        loader_kwargs
+            Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `group`.
+
+        Raises
+        ------
+        AssemblyFormatError
+            The file is damaged, holds no or several data variables, or names stimuli that the set does not have.
+        """
+        return cast("Self", cls.get_loader_class()(cls, file_path, **loader_kwargs).load())
+
+    def validate(self) -> None:
+        """Check the shape that this class promises; raises AssemblyFormatError."""
+
+    # ----------------------------------------------------- coordinates
+
+    @property
+    def coords(self) -> AssemblyCoordinates:
+        """The coordinates, levels listed one by one; assigning or deleting a level leaves the others."""
+        return AssemblyCoordinates(self)
+
+    def drop_vars(self, names: Any, *, errors: Any = "raise") -> Self:
+        """Drop coordinates; dropping a level of an index leaves its other levels."""
+        if callable(names):
+            names = names(self)
+        names = {names} if isinstance(names, str) or not isinstance(names, Iterable) else set(names)
+        reduced, left = drop_levels(self, names)
+        return xr.DataArray.drop_vars(reduced, left, errors=errors) if left else reduced
+
+    def set_index(self, *args: Any, **kwargs: Any) -> Self:
+        """Set indexes as xarray does; a multi-index then gathers all other coordinates of its dimension."""
+        result = super().set_index(*args, **kwargs)
+        is_multi = any(type(index) is PandasMultiIndex for index in result._indexes.values())
+        return gather_indexes(result) if is_multi else result
+
+    def stack(
+        self,
+        dim: Any = None,
+        create_index: bool | None = True,
+        index_cls: type[xr.Index] = AssemblyIndex,
+        **dim_kwargs: Any,
+    ) -> Self:
+        """Stack dimensions into one, whose index has all levels of the stacked dimensions."""
+        dims = dim_kwargs if dim is None else dim
+        used = [d for names in dims.values() for d in (self.dims if ... in names else names)]
+        indexed = [d for d in used if isinstance(self._indexes.get(d), AssemblyIndex)]
+        if not indexed:
+            return super().stack(dims, create_index=create_index, index_cls=index_cls)
+        plain = self.reset_index(indexed)
+        return gather_indexes(xr.DataArray.stack(plain, dims, create_index=False))
+
+    # ------------------------------------------------------- selecting
+
+    def isel(self, indexers: Any = None, drop: bool = False, missing_dims: Any = "raise", **kwargs: Any) -> Self:
+        """Select by position, see `xarray.DataArray.isel`. One position drops the dimension; levels become scalars."""
+        return self._tidy_scalars(super().isel(indexers, drop=drop, missing_dims=missing_dims, **kwargs))
+
+    def _tidy_scalars(self, result: Self) -> Self:
+        """Leave away the tuple of all levels of a dropped dimension: each level is there by itself, text as object."""
+        gone = [dim for dim in self.dims if dim not in result.dims]
+        coords = dict(result._coords)
+        for name in [name for name in coords if gone and coords[name].ndim == 0]:
+            if name in gone and isinstance(self._indexes.get(name), AssemblyIndex):
+                del coords[name]
+            elif coords[name].dtype.kind == "U":
+                coords[name] = scalar_variable(coords[name].item())
+        return result._replace(coords=coords) if gone else result
+
+    def sel(
+        self, indexers: Any = None, method: Any = None, tolerance: Any = None, drop: bool = False, **kwargs: Any
+    ) -> Self:
+        """Select by labels of levels or dimensions.
+
+        Parameters
+        ----------
+        indexers, kwargs
+            Name of a level or dimension -> label. One label on a level keeps the dimension and the other levels and
+            leaves the level as a scalar coordinate. A list, array or slice (both ends included) of a level selects by
+            membership, in the assembly's order. A boolean mask of the dimension's length selects positions.
+            `neuroid={"region": "IT"}` names the dimension as well.
+        method, tolerance
+            As in xarray, for dimensions without levels.
+        drop
+            Leave scalar coordinates of selected levels away.
+
+        Raises
+        ------
+        KeyError
+            Nothing has that label; the message names the level and near values.
+        """
+        labels = {**(indexers or {}), **kwargs}
+        for name in labels:
+            if name not in self._coords and name not in self.dims:
+                near = near_values(pd.Index([str(known) for known in self._coords], dtype=object), str(name))
+                raise KeyError(f"there is no coordinate or dimension {name!r} to select by; near names: {near}")
+        result = super().sel(labels, method=method, tolerance=tolerance, drop=drop)
+        for index, _ in self.xindexes.group_by_index():
+            if isinstance(index, AssemblyIndex):
+                own = {k: v for k, v in labels.items() if k == index.dim or k in index.index.names}
+                if own and not index._wants_whole_rows(own):
+                    scalars = index.match(own).scalars
+                    if len(scalars) == index.index.nlevels:
+                        result = _pin_all_levels(result, index.dim, {} if drop else scalars, list(index.index.names))
+        return self._tidy_scalars(result)
+
+    def multisel(self, method: Any = None, tolerance: Any = None, drop: bool = False, **indexers: Any) -> Self:
+        """Select as `sel` does, but keep every selected level along its dimension."""
+        positions: dict[Hashable, np.ndarray] = {}
+        rest = dict(indexers)
+        for index, _ in self.xindexes.group_by_index():
+            if isinstance(index, AssemblyIndex):
+                own = {k: rest[k] for k in indexers if k == index.dim or k in index.index.names}
+                if own and not index._wants_whole_rows(own):
+                    positions[index.dim] = index.match(own).positions
+                    rest = {k: v for k, v in rest.items() if k not in own}
+        selected = self.isel(positions)
+        return selected.sel(rest, method=method, tolerance=tolerance, drop=drop) if rest else selected
+
+    def sortby(self, variables: Any, ascending: bool = True) -> Self:
+        """Sort along dimensions, by names of levels or dimensions or by one-dimensional arrays.
+
+        A DataArray is taken position by position whatever index it carries, unless that index has the same rows as the
+        assembly's in another order: then it is matched by them. Missing values come last.
+        """
+        if callable(variables):
+            variables = variables(self)
+        variables = variables if isinstance(variables, list) else [variables]
+        keys: dict[Hashable, list[np.ndarray]] = {}
+        for key in variables:
+            dim, values = sort_key(self, key)
+            keys.setdefault(dim, []).append(values)
+        orders: dict[Hashable, Any] = {}
+        for dim, arrays in keys.items():
+            order = lexsort_codes([factorize_level(values) for values in arrays])
+            orders[dim] = order if ascending else order[::-1]
+        return self.isel(orders)
+
+    # -------------------------------------------------------- grouping
+
+    def groupby(self, group: Any = None, **kwargs: Any) -> Any:
+        """Group as xarray does; missing values of a level form one group, the last."""
+        index = self._indexes.get(group) if isinstance(group, str) else None
+        if isinstance(index, AssemblyIndex) and group != index.dim and (index.levels[group].codes < 0).any():
+            return super().groupby({group: LevelGrouper()}, **kwargs)
+        return super().groupby(group, **kwargs)
+
+    def multi_groupby(self, group_coord_names: Sequence[str], *args: Any, **kwargs: Any) -> GroupbyBridge:
+        """Group along one dimension by the combinations of several of its coordinates.
+
+        Parameters
+        ----------
+        group_coord_names
+            One or more coordinates of one dimension. Groups come sorted by the first, then the second, ...; missing
+            values form the last group.
+        args, kwargs
+            Further arguments of `xarray.DataArray.groupby`.
+
+        Returns
+        -------
+        GroupbyBridge
+            Reductions (`mean`, `sum`, `count`, ...), `map`, `apply`, `groups`, iteration. Their results have the
+            grouped dimension, whose index has the grouping coordinates; by a single coordinate, the dimension is
+            named as that coordinate.
+
+        Raises
+        ------
+        GroupbyError
+            The coordinates do not lie on one dimension.
+        KeyError
+            There is no such coordinate.
+
+        >>> a = DataAssembly([1.0, 3.0, 5.0], dims=["presentation"], coords={
+        ...     "stimulus_id": ("presentation", ["s1", "s1", "s2"]), "repetition": ("presentation", [0, 1, 0])})
+        >>> a.multi_groupby(["stimulus_id"]).mean().values.tolist()
+        [2.0, 5.0]
+        """
+        return group_by_levels(self, group_coord_names, *args, **kwargs)
+
+    def multi_dim_apply(self, groups: Sequence[str], apply: Callable[..., Any]) -> Self:
+        """Call a function on the values of every combination of groups over several dimensions.
+
+        Parameters
+        ----------
+        groups
+            One coordinate (or dimension) for each dimension of the assembly.
+        apply
+            Called as `apply(values, **coords)`: the values of one combination as an array without its dimensions of
+            length one (a scalar when one value is left), and each coordinate as an array, or as a scalar where the
+            combination has one position. Returns values of the same shape, or one value for all.
+
+        Returns
+        -------
+        DataAssembly
+            Floats in the shape and with the coordinates and attrs of this assembly.
+
+        Raises
+        ------
+        KeyError
+            A dimension has no group, two groups lie on one dimension, or a coordinate does not exist.
+        """
+        return multi_dim_apply(self, groups, apply)
+
+    # -------------------------------- what xarray would lose on the way
+
+    def _keep(self, result: xr.DataArray, *others: Any) -> Self:
+        """Give the result of an operation the class, one index a dimension, and the stimulus set if all agree."""
+        kept = result if type(result) is type(self) else type(self)(result)
+        combine_stimulus_set(kept.attrs, [self.attrs, *[o.attrs for o in others if isinstance(o, xr.DataArray)]])
+        return gather_indexes(kept)
+
+    def _binary_op(self, other: Any, f: Callable[..., Any], reflexive: bool = False) -> Self:
+        result = super()._binary_op(comparable(self, other), f, reflexive)
+        return result if result is NotImplemented else self._keep(result, other)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        """Apply a numpy function elementwise."""
+        result = super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
+        others = [x for x in inputs if x is not self]
+        if isinstance(result, tuple):
+            return tuple(self._keep(part, *others) for part in result)
+        return self._keep(result, *others) if isinstance(result, xr.DataArray) else result
+
+    def where(self, cond: Any, other: Any = dtypes.NA, drop: bool = False) -> Self:
+        """Keep values where the condition holds, see `xarray.DataArray.where`."""
+        return self._keep(super().where(cond, other, drop), other)
+
+    def fillna(self, value: Any) -> Self:
+        """Fill missing values, see `xarray.DataArray.fillna`."""
+        return self._keep(super().fillna(value))
+
+    def clip(self, *args: Any, **kwargs: Any) -> Self:
+        """Limit values, see `xarray.DataArray.clip`."""
+        return self._keep(super().clip(*args, **kwargs))
+
+    def astype(self, *args: Any, **kwargs: Any) -> Self:
+        """Convert values, see `xarray.DataArray.astype`."""
+        return self._keep(super().astype(*args, **kwargs))
+
+    def isnull(self, keep_attrs: bool | None = None) -> Self:
+        """Tell which values are missing, see `xarray.DataArray.isnull`."""
+        return self._keep(super().isnull(keep_attrs))
+
+    def notnull(self, keep_attrs: bool | None = None) -> Self:
+        """Tell which values are not missing, see `xarray.DataArray.notnull`."""
+        return self._keep(super().notnull(keep_attrs))
+
+    def isin(self, test_elements: Any) -> Self:
+        """Tell which values are among others, see `xarray.DataArray.isin`."""
+        return self._keep(super().isin(test_elements))
+
+    def combine_first(self, other: Any) -> Self:
+        """Fill missing values from another array, see `xarray.DataArray.combine_first`."""
+        return self._keep(super().combine_first(other), other)
+
+    def dot(self, other: Any, dim: Any = None) -> Any:
+        """Multiply and sum, see `xarray.DataArray.dot`."""
+        return self._keep(super().dot(other, dim), other)
+
+    def identical(self, other: Any) -> bool:
+        """Tell whether name, values, coordinates and attrs are the same; stimulus sets compare as tables."""
+        if not isinstance(other, xr.DataArray) or not same_stimulus_sets(self.attrs, other.attrs):
+            return False
+        levels = [
+            {name: tuple(index.to_pandas_index().names) for name, index in a.xindexes.items()} for a in (self, other)
+        ]
+        return levels[0] == levels[1] and xr.DataArray.identical(_bare(self), _bare(other))
+
+    def _copy(self, deep: bool = True, data: Any = None, memo: dict[int, Any] | None = None) -> Self:
+        # a deep copy shares the stimulus set: it is a table of everybody's stimuli, not a part of this array
+        memo = {} if memo is None else memo
+        if (stimulus_set := self.attrs.get(STIMULUS_SET)) is not None:
+            memo[id(stimulus_set)] = stimulus_set
+        return super()._copy(deep=deep, data=data, memo=memo)
+
+
+def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:
+    """Turn the levels of a dimension, each of which was selected, into scalars; the dimension stays, without index."""
+    gone = {dim, *names}
+    coords = {k: v for k, v in result._coords.items() if k not in gone}
+    coords.update({name: scalar_variable(value) for name, value in scalars.items()})
+    return result._replace(coords=coords, indexes={k: v for k, v in result._indexes.items() if k not in gone})
+
+
+def _bare(array: xr.DataArray) -> xr.DataArray:
+    """Give the array without what xarray cannot compare: the stimulus set, and tuples of levels with NaN among them."""
+    plain = xr.DataArray(array.variable, name=array.name)
+    plain.attrs = {k: v for k, v in array.attrs.items() if k != STIMULUS_SET}
+    coords = {name: variable for name, variable in array._coords.items() if not is_whole_multi_index(array, name)}
+    return plain._replace(coords=coords, indexes={})

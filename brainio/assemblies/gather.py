@@ -1,0 +1,130 @@
+"""Gathering: making every one-dimensional coordinate of an array a level of its dimension's one index.
+
+The only place that decides which index a dimension gets. Does not know the assembly classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.indexes import PandasIndex, PandasMultiIndex
+
+from brainio.assemblies.codes import Level, factorize_level
+from brainio.assemblies.coords import as_text_objects
+from brainio.assemblies.index import AssemblyIndex, as_assembly_index
+
+Coords = dict[Hashable, xr.Variable]
+Indexes = dict[Hashable, xr.Index]
+T = TypeVar("T", bound=xr.DataArray)
+
+
+def gather_indexes(assembly: T) -> T:
+    """Make all one-dimensional coordinates of each dimension levels of one index.
+
+    Levels keep the order of the coordinates, new ones come after those that an index has already. Doing it again
+    changes and copies nothing. A dimension whose only coordinate has the dimension's own name keeps that plain index;
+    beside other coordinates it becomes the level `<dimension>_level_0`, because a level cannot be named as its
+    dimension. Scalars and coordinates of two dimensions stay what they are. Text reads back as objects of `str`.
+
+    >>> flat = xr.DataArray([1, 2], coords={"a": ("x", [5, 6]), "b": ("x", ["k", "l"])}, dims=["x"])
+    >>> gathered = gather_indexes(flat)
+    >>> list(gathered.indexes["x"].names)
+    ['a', 'b']
+    """
+    if is_gathered(assembly._coords, assembly._indexes):
+        return assembly
+    coords, indexes = gather(assembly._coords, assembly._indexes)
+    return assembly._replace(coords=coords, indexes=indexes)
+
+
+def is_gathered(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> bool:
+    """Tell whether there is nothing to gather."""
+    for name, variable in coords.items():
+        if variable.ndim == 1:
+            index = indexes.get(name)
+            if isinstance(index, AssemblyIndex):
+                continue
+            if type(index) is not PandasIndex or name != variable.dims[0]:
+                return False
+        if _is_text(variable):
+            return False
+    return True
+
+
+def _is_text(variable: xr.Variable) -> bool:
+    dtype = variable.dtype
+    return not isinstance(dtype, np.dtype) or dtype.kind in "UST"
+
+
+def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> tuple[Coords, Indexes]:
+    """Give the gathered coordinates and indexes; what is gathered already is handed on unchanged."""
+    by_dim: dict[Hashable, dict[Hashable, xr.Variable]] = {}
+    for name, variable in coords.items():
+        if variable.ndim == 1:
+            by_dim.setdefault(variable.dims[0], {})[name] = variable
+    slots: dict[Hashable, Coords] = {}
+    new_coords: Coords = {}
+    new_indexes: Indexes = {}
+    for dim, variables in by_dim.items():
+        slots[dim], index = _gather_dim(dim, variables, indexes)
+        new_indexes.update(dict.fromkeys(slots[dim], index))
+    # An index that exists keeps its place among the coordinates, new ones come after all others.
+    for name, variable in coords.items():
+        if variable.ndim != 1:
+            new_coords[name] = _with_text_objects(variable)
+        elif name in indexes:
+            new_coords.update(slots.pop(variable.dims[0], {}))
+    for slot in slots.values():
+        new_coords.update(slot)
+    return new_coords, new_indexes
+
+
+def _gather_dim(
+    dim: Hashable, variables: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]
+) -> tuple[Coords, xr.Index]:
+    if list(variables) == [dim] and not isinstance(indexes.get(dim), PandasMultiIndex):
+        return _gather_dimension_coordinate(dim, variables[dim], indexes.get(dim))
+    own = {id(index) for index in (indexes.get(name) for name in variables)}
+    first = indexes.get(next(iter(variables)))
+    if len(own) == 1 and isinstance(first, AssemblyIndex):
+        return dict(variables), first
+    levels: dict[Hashable, Level] = {}
+    level_variables: Coords = {}
+    found: AssemblyIndex | None = None
+    for name in sorted(variables, key=lambda name: name != dim):  # what is indexed already comes first
+        variable, index = variables[name], indexes.get(name)
+        if isinstance(index, PandasMultiIndex):
+            if found is None:
+                found = as_assembly_index(index)
+                levels = {**found.levels, **levels}
+            if name != dim:
+                level_variables[name] = variable
+            continue
+        level_name = f"{dim}_level_0" if name == dim else name
+        levels[level_name] = factorize_level(np.asarray(variable.values))
+        level_variables[level_name] = variable
+    new = AssemblyIndex.from_levels(dim, levels)
+    return dict(new.create_variables(level_variables)), new
+
+
+def _gather_dimension_coordinate(
+    dim: Hashable, variable: xr.Variable, index: xr.Index | None
+) -> tuple[Coords, xr.Index]:
+    if type(index) is PandasIndex and not _is_text(variable):
+        return {dim: variable}, index
+    values = as_text_objects(np.asarray(variable.values))
+    pandas_index = index.index if type(index) is PandasIndex else pd.Index(values, dtype=values.dtype, name=dim)
+    if values.dtype == object:
+        pandas_index = pd.Index(values, dtype=object, name=dim)
+    new = PandasIndex(pandas_index, dim, coord_dtype=values.dtype)
+    return dict(new.create_variables({dim: variable})), new
+
+
+def _with_text_objects(variable: xr.Variable) -> xr.Variable:
+    if not _is_text(variable):
+        return variable
+    return xr.Variable(variable.dims, as_text_objects(np.asarray(variable.values)), variable.attrs, variable.encoding)

@@ -1,0 +1,274 @@
+"""The index of an assembly: one multi-index a dimension, made of integer codes, selectable by any of its levels.
+
+`AssemblyIndex` is what makes `assembly.sel(region='IT')` work at once, and keep the dimension. Everything that touches
+all presentations (selecting, joining, aligning, concatenating, comparing) works on the integer codes that a pandas
+MultiIndex holds anyway, never on tuples, and so grows linearly. Does not know assemblies: see `gather` and `core`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Self, cast
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.core.indexing import IndexSelResult
+from xarray.indexes import PandasMultiIndex
+
+from brainio.assemblies.codes import Level, factorize_level, lexsort_codes, row_keys, same_values, union_levels
+
+
+class Match(NamedTuple):
+    """Which positions a selection hit, and which levels it pinned to one value."""
+
+    positions: np.ndarray
+    scalars: dict[Hashable, Any]
+
+
+class AssemblyIndex(PandasMultiIndex):
+    """All one-dimensional coordinates of one dimension, as levels of one index; one level alone is allowed.
+
+    Text levels hold Python `str` in object arrays, a missing value (NaN, None, NaT) has the code -1.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def from_levels(cls, dim: Hashable, levels: Mapping[Hashable, Level]) -> Self:
+        """Build the index of `dim` from levels whose codes have equal length; nothing is factorised again."""
+        index = pd.MultiIndex(
+            levels=[level.values for level in levels.values()],  # type: ignore[misc]  # stubs know lists only
+            codes=[level.codes for level in levels.values()],  # type: ignore[misc]  # stubs know lists only
+            names=list(levels),
+            verify_integrity=False,
+        )
+        index.name = dim
+        return cls(index, dim, {name: level.dtype for name, level in levels.items()})
+
+    @classmethod
+    def from_variables(cls, variables: Mapping[Any, xr.Variable], *, options: Mapping[str, Any]) -> Self:  # noqa: ARG003 - xarray's signature
+        """Build the index from one-dimensional coordinate variables (xarray's hook for `set_xindex`)."""
+        dim = next(iter(variables.values())).dims[0]
+        return cls.from_levels(dim, {name: factorize_level(variable.values) for name, variable in variables.items()})
+
+    @property
+    def levels(self) -> dict[Hashable, Level]:
+        """The levels by name, in order; shared with the index, not to be written to."""
+        return {
+            name: Level(values, np.asarray(codes), np.dtype(self.level_coords_dtype[name]))
+            for name, values, codes in zip(self.index.names, self.index.levels, self.index.codes, strict=True)
+        }
+
+    def keep_levels(self, level_variables: Mapping[Any, Any]) -> Self:
+        """Give the index without the levels that are not named; one remaining level keeps its name."""
+        return self.from_levels(self.dim, {name: lv for name, lv in self.levels.items() if name in level_variables})
+
+    def reorder_levels(self, level_variables: Mapping[Any, Any]) -> Self:
+        """Give the index with its levels in the order in which they are named."""
+        return self.from_levels(self.dim, {name: self.levels[name] for name in level_variables})
+
+    # ---------------------------------------------------------------- selecting
+
+    def match(self, labels: Mapping[Any, Any]) -> Match:
+        """Find the positions where every named level has its label, in the index's own order.
+
+        Parameters
+        ----------
+        labels
+            Level name -> scalar, list or array (membership), slice of values (both ends included), or boolean mask
+            of the index's length (positions). The name of the dimension stands for the first level, or takes a dict.
+
+        Raises
+        ------
+        KeyError
+            No position has these labels; the message names the level and near values.
+        """
+        mask = np.ones(len(self.index), dtype=bool)
+        pinned: list[Hashable] = []
+        for name, label in self._labels_by_level(labels).items():
+            level_mask, is_scalar = self._match_level(name, label)
+            mask &= level_mask
+            if is_scalar:
+                pinned.append(name)
+        positions = np.flatnonzero(mask)
+        if not len(positions) and len(labels) > 1 and len(self.index):
+            raise KeyError(f"no {self.dim} has {_describe(labels)} at once (each of these values exists by itself)")
+        return Match(positions, {name: self.levels[name].at(positions[:1]).to_numpy()[0] for name in pinned})
+
+    def _labels_by_level(self, labels: Mapping[Any, Any]) -> dict[Hashable, Any]:
+        by_level: dict[Hashable, Any] = {}
+        for name, label in labels.items():
+            if name in self.index.names:
+                by_level[name] = label
+            elif isinstance(label, Mapping):
+                by_level.update(label)
+            elif isinstance(label, tuple):
+                by_level.update(zip(self.index.names, label, strict=False))
+            else:
+                by_level[self.index.names[0]] = label
+        unknown = [name for name in by_level if name not in self.index.names]
+        if unknown:
+            raise KeyError(f"{self.dim} has no level {unknown[0]!r}; its levels are {list(self.index.names)}")
+        return by_level
+
+    def _match_level(self, name: Hashable, label: Any) -> tuple[np.ndarray, bool]:
+        level = self.levels[name]
+        if isinstance(label, slice):
+            return self._hit(name, level, level.in_slice(label), label), False
+        values = np.asarray(label) if not isinstance(label, list) else _list_to_array(label)
+        if values.dtype == bool and values.ndim == 1 and level.dtype != bool:
+            if len(values) != len(self.index):
+                raise IndexError(f"boolean mask has {len(values)} values, {self.dim} has {len(self.index)} positions")
+            return values, False
+        hit = level.has_any(np.atleast_1d(values))
+        if values.size == 0:
+            return hit, False
+        return self._hit(name, level, hit, label), values.ndim == 0
+
+    def _hit(self, name: Hashable, level: Level, mask: np.ndarray, label: Any) -> np.ndarray:
+        if mask.any():
+            return mask
+        near = near_values(level.used_values(), _unwrap(label))
+        raise KeyError(f"no {self.dim} has {_describe({name: label})}; near values of {name!r}: {near}")
+
+    def sel(self, labels: dict[Any, Any], method: Any = None, tolerance: Any = None) -> IndexSelResult:
+        """Answer a query of xarray's `sel`: the dimension stays, levels pinned to one value become scalars."""
+        if method is not None or tolerance is not None:
+            raise ValueError(f"levels of {self.dim!r} are matched exactly; `method` and `tolerance` do not apply")
+        if self._wants_whole_rows(labels):
+            return super().sel(labels)
+        match = self.match(labels)
+        if not match.scalars:
+            return IndexSelResult({self.dim: match.positions})
+        kept = [name for name in self.index.names if name not in match.scalars]
+        variables: dict[Any, Any] = {}
+        if not kept:
+            # xarray ignores a query result without indexes: DataAssembly.sel turns the levels into scalars itself
+            return IndexSelResult({self.dim: match.positions})
+        index = self.keep_levels(dict.fromkeys(kept))._take(match.positions)
+        variables.update(index.create_variables())
+        indexes: dict[Any, xr.Index] = dict.fromkeys(variables, index)
+        variables.update({name: scalar_variable(value) for name, value in match.scalars.items()})
+        return IndexSelResult(
+            {self.dim: match.positions}, indexes=indexes, variables=variables, drop_indexes=list(match.scalars)
+        )
+
+    def _wants_whole_rows(self, labels: Mapping[Any, Any]) -> bool:
+        """Tell whether rows of the index are asked for as tuples, one (drops the dimension) or a list of them."""
+        label = labels.get(self.dim)
+        if isinstance(label, tuple):
+            return len(label) == self.index.nlevels and not any(isinstance(x, list | slice) for x in label)
+        if isinstance(label, xr.DataArray | xr.Variable):
+            label = label.values
+        return isinstance(label, list | np.ndarray) and len(label) > 0 and isinstance(label[0], tuple)
+
+    # ------------------------------------------------- comparing and combining
+
+    def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
+        """Tell whether two indexes have the same rows in the same order."""
+        if self is other:
+            return True
+        if not isinstance(other, PandasMultiIndex) or self.dim != other.dim or len(self.index) != len(other.index):
+            return False
+        if list(self.index.names) != list(other.index.names):
+            return super().equals(other, exclude=exclude)
+        if all(
+            same_values(*values) and np.array_equal(*codes)
+            for values, codes in zip(
+                zip(self.index.levels, other.index.levels, strict=True),
+                zip(self.index.codes, other.index.codes, strict=True),
+                strict=True,
+            )
+        ):
+            return True
+        mine, theirs = row_keys([self.index, other.index])
+        return bool(np.array_equal(mine, theirs))
+
+    def join(self, other: Self, how: str = "inner") -> Self:
+        """Give the rows of both (`outer`, sorted) or the rows in common (`inner`, in this index's order)."""
+        if how == "inner":
+            mine, theirs = row_keys([self.index, other.index])
+            return self._take(np.flatnonzero(pd.Index(mine).isin(theirs)))
+        both = self.concat([self, other], self.dim)
+        first_of_row = np.flatnonzero(~pd.Index(row_keys([both.index])[0]).duplicated())
+        union = both._take(first_of_row)
+        return union._take(lexsort_codes(list(union.levels.values())))
+
+    def _take(self, positions: np.ndarray) -> Self:
+        return cast("Self", self.isel({self.dim: positions}))  # only a scalar position drops an index
+
+    def reindex_like(self, other: Self, method: Any = None, tolerance: Any = None) -> dict[Hashable, Any]:
+        """Find each row of `other` in this index: positions, -1 where a row is missing."""
+        if method is not None or tolerance is not None:
+            raise ValueError(f"rows of {self.dim!r} are matched exactly; `method` and `tolerance` do not apply")
+        mine, theirs = row_keys([self.index, other.index])
+        rows = pd.Index(mine)
+        if not rows.is_unique:
+            raise ValueError(
+                f"cannot align along {self.dim!r}: several positions have the same values of all of "
+                f"{list(self.index.names)}, so it is open which belongs to which"
+            )
+        return {self.dim: rows.get_indexer(pd.Index(theirs))}
+
+    @classmethod
+    def concat(cls, indexes: Sequence[Self], dim: Hashable, positions: Iterable[Iterable[int]] | None = None) -> Self:
+        """Give the rows of all indexes one after the other (or at `positions`)."""
+        names = list(indexes[0].index.names)
+        for index in indexes:
+            if set(index.index.names) != set(names):
+                raise ValueError(
+                    f"cannot concatenate along {dim!r}: one part has the levels {names}, another "
+                    f"{list(index.index.names)}; drop or add coordinates until they agree"
+                )
+        parts = [index.levels for index in indexes]
+        joined = cls.from_levels(dim, {name: union_levels([part[name] for part in parts]) for name in names})
+        if positions is None:
+            return joined
+        order = np.concatenate([np.asarray(list(part), dtype=np.intp) for part in positions])
+        return joined._take(np.argsort(order, kind="stable"))
+
+
+def as_assembly_index(index: PandasMultiIndex) -> AssemblyIndex:
+    """Turn any multi-index of xarray into an AssemblyIndex; codes are reused, text levels become objects."""
+    if isinstance(index, AssemblyIndex):
+        return index
+    levels = {}
+    for name, values, codes in zip(index.index.names, index.index.levels, index.index.codes, strict=True):
+        level = factorize_level(np.asarray(values, dtype=object if pd.api.types.is_string_dtype(values) else None))
+        levels[name] = level.at(np.asarray(codes))
+    return AssemblyIndex.from_levels(index.dim, levels)
+
+
+def scalar_variable(value: Any) -> xr.Variable:
+    """Give a coordinate variable without dimensions; text is an object, as in every coordinate."""
+    if isinstance(value, str):
+        return xr.Variable((), np.array(str(value), dtype=object))
+    return xr.Variable((), value)
+
+
+def _unwrap(label: Any) -> Any:
+    return label.item() if isinstance(label, np.ndarray | np.generic | xr.DataArray) and label.ndim == 0 else label
+
+
+def _list_to_array(label: list[Any]) -> np.ndarray:
+    """Turn a list into an array without turning numbers beside text into text."""
+    values = np.asarray(label) if len({type(x) for x in label}) <= 1 else np.array(label, dtype=object)
+    return values.astype(object) if values.dtype.kind in "US" else values
+
+
+def _describe(labels: Mapping[Any, Any]) -> str:
+    return ", ".join(f"{name}={_unwrap(label)!r:.200}" for name, label in labels.items())
+
+
+def near_values(values: pd.Index, wanted: Any, count: int = 5) -> list[Any]:
+    """Pick the values of a level that look most like the one asked for."""
+    if isinstance(wanted, str):
+        text = {str(value): value for value in values[:100_000]}
+        close = difflib.get_close_matches(wanted, list(text)[:10_000], n=count, cutoff=0.5)
+        return [text[name] for name in close] or [_unwrap(value) for value in values[:count]]
+    if isinstance(wanted, int | float) and values.dtype.kind in "iuf":
+        nearest = np.argsort(np.abs(values.to_numpy() - wanted), kind="stable")[:count]
+        return [_unwrap(value) for value in values[np.sort(nearest)].to_numpy()]
+    return [_unwrap(value) for value in values[:count]]

@@ -1,0 +1,109 @@
+"""Writes the two files of a stimulus set: its table as CSV and its stimuli as a ZIP archive.
+
+The same stimulus set gives the same bytes, whatever the clock, the umask or the order of a set says (the deflated
+members also depend on the version of zlib). Checks nothing: that is the business of `checks`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from brainio.cache import hash_file
+
+if TYPE_CHECKING:
+    import os
+
+    from brainio.stimuli import StimulusSet
+
+_PATH_IN_STORE = "stimulus_path_within_store"
+_FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
+_REGULAR_FILE_0644 = 0o100644 << 16
+_COMPRESSED_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
+_COMPRESSED_MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
+_COMPRESSED_OTHERS = (".mp3", ".m4a", ".ogg", ".flac", ".zip", ".gz", ".bz2", ".xz", ".npz")
+_COMPRESSED_ALREADY = frozenset((*_COMPRESSED_IMAGES, *_COMPRESSED_MOVIES, *_COMPRESSED_OTHERS))
+
+
+def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
+    """Return the columns that a stimulus set's CSV file holds, in the order of the table.
+
+    Examples
+    --------
+    >>> from brainio.stimuli import StimulusSet
+    >>> extract_specific(StimulusSet({"stimulus_id": ["a"], "stimulus_path_within_store": ["x"], "hue": [1]}))
+    ['stimulus_id', 'hue']
+    """
+    return [str(column) for column in proto_stimulus_set.columns if column != _PATH_IN_STORE]
+
+
+def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.PathLike[str]) -> str:
+    """Write the table of a stimulus set as CSV (UTF-8, lines end with a line feed, missing values empty).
+
+    Returns
+    -------
+    str
+        The SHA-1 of the file.
+    """
+    table = pd.DataFrame(proto_stimulus_set)[extract_specific(proto_stimulus_set)]
+    table.to_csv(Path(target_path), index=False, encoding="utf-8", lineterminator="\n")
+    return hash_file(Path(target_path))
+
+
+def member_names(proto_stimulus_set: StimulusSet) -> list[str]:
+    """Return the name that each stimulus has in the archive, in the order of the table.
+
+    A column `filename` decides where there is one; else it is the `stimulus_id` (or `stimulus_path_within_store`) with
+    the extension of the file.
+    """
+    if "filename" in proto_stimulus_set.columns:
+        return [str(name) for name in proto_stimulus_set["filename"]]
+    stems = _PATH_IN_STORE if _PATH_IN_STORE in proto_stimulus_set.columns else "stimulus_id"
+    paths = proto_stimulus_set.stimulus_paths
+    return [
+        f"{stem}{Path(paths[stimulus_id]).suffix}"
+        for stem, stimulus_id in zip(proto_stimulus_set[stems], proto_stimulus_set["stimulus_id"], strict=True)
+    ]
+
+
+def create_stimulus_zip(
+    proto_stimulus_set: StimulusSet, target_zip_path: str | os.PathLike[str]
+) -> tuple[str, list[str]]:
+    """Write the files of a stimulus set into a ZIP archive.
+
+    Members stand in the order of the table, dated 1980-01-01, mode 0644. Files whose format is compressed already
+    (PNG, JPEG, MP4, ...) are stored, others deflated. A file that several rows share is written once.
+
+    Returns
+    -------
+    str
+        The SHA-1 of the archive.
+    list of str
+        For each row the name of its file in the archive.
+    """
+    names = member_names(proto_stimulus_set)
+    paths = proto_stimulus_set.stimulus_paths
+    sources = {
+        name: Path(paths[stimulus_id])
+        for name, stimulus_id in zip(names, proto_stimulus_set["stimulus_id"], strict=True)
+    }
+    with zipfile.ZipFile(Path(target_zip_path), "w") as archive:
+        for name, source in sources.items():
+            _add(archive, name, source)
+    return hash_file(Path(target_zip_path)), names
+
+
+def _add(archive: zipfile.ZipFile, name: str, source: Path) -> None:
+    member = zipfile.ZipInfo(name, _FIRST_MOMENT)
+    member.create_system = 3  # Unix, on every system
+    member.external_attr = _REGULAR_FILE_0644
+    is_small_already = Path(name).suffix.lower() in _COMPRESSED_ALREADY
+    member.compress_type = zipfile.ZIP_STORED if is_small_already else zipfile.ZIP_DEFLATED
+    # The size decides before the first byte whether the member needs the large form of its header.
+    member.file_size = source.stat().st_size
+    with source.open("rb") as data, archive.open(member, "w") as out:
+        shutil.copyfileobj(data, out, 1024 * 1024)

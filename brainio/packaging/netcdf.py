@@ -1,0 +1,205 @@
+"""Writes assemblies as netCDF-4 files in the published format, so that the same assembly gives the same bytes.
+
+Does not read: that is the business of the loaders in `brainio.assemblies`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brainio.assemblies import HDF5_LOCK, flatten_index
+from brainio.cache import hash_file
+from brainio.errors import PackagingError
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Hashable, Mapping
+
+DATA_NAME = "data"
+_DEFLATE_LEVEL: Literal[4] = 4
+# Fixed-width text is the fastest to open and the smallest, unless one text in a thousand is a whole document.
+_WIDEST_FIXED_TEXT = 1024
+# Below this many bytes the bookkeeping of a compressed variable takes more room than compression saves.
+_SMALLEST_COMPRESSED = 4096
+_STORABLE_KINDS = "biufS"
+
+
+def write_netcdf(
+    assembly: xr.DataArray,
+    target_netcdf_file: str | os.PathLike[str],
+    append: bool = False,
+    group: str | None = None,
+    compress: bool = True,
+) -> str:
+    """Write an assembly with all its coordinates as a netCDF-4 file.
+
+    The values become the variable `data`, every coordinate and every index level a variable of its own. Text is stored
+    in UTF-8, at the width of the longest entry; missing text becomes an empty text. Booleans, dates and durations are
+    stored as xarray stores them. The attribute `stimulus_set` and extras (attributes that are arrays with coordinates)
+    are not stored, all others are.
+
+    Parameters
+    ----------
+    assembly : xarray.DataArray
+        Numbers (not complex), booleans, dates or text, no dimension empty.
+    target_netcdf_file : path
+        Overwritten in one step when all is written, unless `append`.
+    append : bool, default False
+        Add to an existing file.
+    group : str, optional
+        The netCDF group to write to; by default the root.
+    compress : bool, default True
+        Deflate level 4 behind a byte shuffle.
+
+    Returns
+    -------
+    str
+        The SHA-1 of the whole file.
+
+    Raises
+    ------
+    PackagingError
+        Something has no place in the format: the message names the coordinate or attribute. Nothing was written.
+
+    Examples
+    --------
+    >>> from brainio.assemblies import DataAssembly
+    >>> from pathlib import Path
+    >>> folder = Path("doe2026").absolute()
+    >>> folder.mkdir()
+    >>> sha1 = write_netcdf(DataAssembly([1., 2.], coords={"unit": ("x", ["a", "b"])}, dims=["x"]), folder / "a.nc")
+    >>> len(sha1)
+    40
+    """
+    variables = _encoded(assembly)
+    attributes = storable_attributes(assembly.attrs)
+    target = Path(target_netcdf_file)
+    written = target if append else target.with_name(f".{target.name}.part")
+    try:
+        with HDF5_LOCK, netCDF4.Dataset(written, "a" if append else "w", format="NETCDF4") as dataset:
+            place = dataset.createGroup(group) if group else dataset
+            place.setncatts(attributes)
+            for name, variable in variables.items():
+                _write(place, name, variable, compress)
+        written.replace(target)
+    finally:
+        if not append:
+            written.unlink(missing_ok=True)
+    return hash_file(target)
+
+
+def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
+    """Return the attributes that a file can hold, without the stimulus set and extras.
+
+    Raises
+    ------
+    PackagingError
+        An attribute is of another kind that netCDF does not know.
+    """
+    stored: dict[str, object] = {}
+    for name, value in attrs.items():
+        if name == "stimulus_set" or isinstance(value, xr.DataArray):
+            continue
+        array = np.asarray(value)
+        if not isinstance(name, str) or array.dtype.kind not in "iufUS" or array.ndim > 1:
+            raise PackagingError(
+                f"the attribute {name!r} is {value!r}; netCDF attributes are named by text and hold text, numbers or "
+                f"flat lists of these: convert or delete it"
+            )
+        stored[name] = value if isinstance(value, str) else array.tolist() if array.dtype.kind in "US" else array
+    return stored
+
+
+def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
+    """Turn coordinates and data into variables of types that netCDF has; `data` comes last and lists the others."""
+    flat = flatten_index(assembly)
+    empty = [str(dim) for dim, size in flat.sizes.items() if size == 0]
+    if empty:
+        raise PackagingError(f"the dimensions {', '.join(empty)} have no elements; there is nothing to store")
+    variables: dict[str, xr.Variable] = {}
+    for name, coord in flat.coords.variables.items():
+        if not isinstance(name, str) or not name or name == DATA_NAME or set(name) & set(" /\0\n\t"):
+            raise PackagingError(f"the coordinate {name!r} may not be named so; use letters, digits and underscores")
+        variables[name] = _encode(f"the coordinate {name!r}", coord)
+    data = _encode("the data", flat.variable)
+    data.attrs |= storable_attributes(assembly.attrs)
+    listed = [name for name in variables if name not in flat.dims]
+    if listed:
+        data.attrs["coordinates"] = " ".join(listed)
+    return variables | {DATA_NAME: data}
+
+
+def _encode(what: str, variable: xr.Variable) -> xr.Variable:
+    plain = xr.Variable(variable.dims, variable.data, storable_attributes(variable.attrs))
+    if plain.dtype.kind in "OUST":
+        plain = xr.Variable(plain.dims, _as_one_type(what, np.asarray(plain.values, dtype=object)), plain.attrs)
+    if plain.dtype.kind == "O":
+        return _encode_text(what, plain)
+    encoded = xr.conventions.encode_cf_variable(plain, name=what)
+    if encoded.dtype.kind not in _STORABLE_KINDS or encoded.dtype.itemsize not in {1, 2, 4, 8} or encoded.dtype == "f2":
+        raise PackagingError(f"{what} has the type {variable.dtype}, which netCDF cannot store; convert it first")
+    return encoded
+
+
+def _as_one_type(what: str, values: np.ndarray) -> np.ndarray:
+    """Return objects that are all text as they are (missing ones as empty text), and others as the numbers they are."""
+    kind = pd.api.types.infer_dtype(values.ravel(), skipna=True)
+    missing = np.asarray(pd.isna(values))
+    if kind == "string":
+        return np.where(missing, "", values)
+    if kind in {"integer", "boolean"} and not missing.any():
+        return values.astype(np.int64 if kind == "integer" else bool)
+    if kind in {"integer", "floating", "mixed-integer-float", "empty"}:
+        return np.where(missing, np.nan, values).astype(np.float64)
+    if kind in {"datetime64", "datetime"}:
+        return pd.to_datetime(values.ravel()).to_numpy().reshape(values.shape)
+    found = sorted({type(value).__name__ for value in values.ravel()})
+    raise PackagingError(f"{what} mixes values of the types {', '.join(found)}; make all text or all numbers")
+
+
+def _encode_text(what: str, variable: xr.Variable) -> xr.Variable:
+    # Presentations repeat few texts many times: each one is encoded once.
+    codes, texts = pd.factorize(variable.values.ravel())
+    if any("\0" in text for text in texts):
+        raise PackagingError(f"{what} holds a text with a NUL character; remove it")
+    try:
+        encoded = [text.encode("utf-8") for text in texts]
+    except UnicodeEncodeError as error:
+        raise PackagingError(f"{what} holds a text that is no valid Unicode: {error}") from error
+    width = max(1, *map(len, encoded))
+    if width > _WIDEST_FIXED_TEXT:
+        return variable
+    characters = np.array(encoded, dtype=f"S{width}")[codes].view("S1").reshape(*variable.shape, width)
+    return xr.Variable((*variable.dims, f"string{width}"), characters, variable.attrs | {"_Encoding": "utf-8"})
+
+
+def _write(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: bool) -> None:
+    dims = tuple(str(dim) for dim in variable.dims)
+    for dim, size in zip(dims, variable.shape, strict=True):
+        if dim not in place.dimensions:
+            place.createDimension(dim, size)
+    attributes = dict(variable.attrs)
+    fill = attributes.pop("_FillValue", False)
+    is_long_text = variable.dtype.kind == "O"
+    is_packed = compress and variable.nbytes >= _SMALLEST_COMPRESSED and not is_long_text
+    packing: Literal["zlib"] | None = "zlib" if is_packed else None
+    stored = place.createVariable(
+        name,
+        str if is_long_text else variable.dtype.newbyteorder("="),
+        dims,
+        compression=packing,
+        complevel=_DEFLATE_LEVEL,
+        shuffle=True,
+        fill_value=None if is_long_text else fill,
+    )
+    stored.set_auto_maskandscale(False)
+    # A text that is set as it is, not as characters that the library joins again.
+    stored.set_auto_chartostring(False)
+    stored.setncatts(attributes)
+    stored[...] = variable.values

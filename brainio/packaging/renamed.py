@@ -1,0 +1,59 @@
+"""Keeps calls working that were written against older signatures of the packaging functions.
+
+Knows names only: what the functions do is not its business.
+"""
+
+import functools
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def accepts_older_calls(
+    data_type: type, catalog_keyword: str, same: str, renamed: Mapping[str, str]
+) -> Callable[[Function], Function]:
+    """Decorate a packaging function so that calls in its older forms arrive in today's.
+
+    Parameters
+    ----------
+    data_type : type
+        Of the object that is packaged. Scripts from before there were catalogs pass it first.
+    catalog_keyword : str
+        Name of the first parameter, the catalog.
+    same : str
+        The other name of that parameter, equally good.
+    renamed : mapping
+        Old keyword -> new keyword; using an old one gives a DeprecationWarning.
+    """
+
+    def decorate(function: Function) -> Function:
+        @functools.wraps(function)
+        def call(*args: object, **keywords: object) -> object:
+            if args and isinstance(args[0], data_type):
+                _warn(f"{function.__name__} takes the catalog first: pass {catalog_keyword}=None for none")
+                args = (None, *args)
+            if same in keywords:
+                _rename(keywords, same, catalog_keyword, function.__name__)
+            for old, new in renamed.items():
+                if old in keywords:
+                    _warn(f"{function.__name__}: the keyword {old}= is now called {new}=")
+                    _rename(keywords, old, new, function.__name__)
+            if not args:
+                keywords.setdefault(catalog_keyword, None)
+            return function(*args, **keywords)
+
+        return cast("Function", call)
+
+    return decorate
+
+
+def _rename(keywords: dict[str, object], old: str, new: str, function_name: str) -> None:
+    if new in keywords:
+        raise TypeError(f"{function_name} got both {old}= and {new}=, which are the same; pass {new}= only")
+    keywords[new] = keywords.pop(old)
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, DeprecationWarning, stacklevel=3)

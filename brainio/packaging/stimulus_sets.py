@@ -1,0 +1,144 @@
+"""Packages stimulus sets: checked, written as CSV and ZIP, stored, listed."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from brainio.catalogs import TYPE_STIMULUS_SET
+from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
+from brainio.packaging.checks import identifier_problems, refuse, stimulus_set_problems
+from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, file_name, publish
+from brainio.packaging.renamed import accepts_older_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brainio.stimuli import StimulusSet
+
+
+@accepts_older_calls(
+    pd.DataFrame,
+    catalog_keyword="catalog_name",
+    same="catalog_identifier",
+    renamed={"stimulus_set_name": "stimulus_set_identifier"},
+)
+def package_stimulus_set(
+    catalog_name: CatalogName,
+    proto_stimulus_set: StimulusSet,
+    stimulus_set_identifier: str,
+    bucket_name: str | os.PathLike[str] = DEFAULT_BUCKET,
+    *,
+    entry_facts: Mapping[str, str] | None = None,
+) -> dict[str, str | None]:
+    """Check a stimulus set, write its files, store them, and then add it to a catalog.
+
+    Parameters
+    ----------
+    catalog_name : str, path or None
+        Identifier of a catalog in force, or the `Path` of a catalog's CSV file; None: no catalog.
+    proto_stimulus_set : StimulusSet
+        A row a stimulus with a unique `stimulus_id`, and `stimulus_paths` from `stimulus_id` to local file. All columns
+        are published. A column `filename` says how the files are named in the archive; without one they are named by
+        `stimulus_id`. It is not changed.
+    stimulus_set_identifier : str
+        Under which it is published, by convention `<lab>.<FirstAuthor><Year>`.
+    bucket_name : str or path
+        Where the files go: `'bucket'` or `'bucket/folder'` on S3, the path of a local folder (absolute, or a `Path`),
+        or a URL such as `'file:///lab/store'`.
+    entry_facts : mapping, optional
+        Further columns of the entry's rows, e.g. `{'license': 'CC-BY-4.0', 'publication': 'doe2026'}`.
+
+    Returns
+    -------
+    dict
+        `identifier`, `bucket`, `csv_sha1`, `zip_sha1`, and the version ids `csv_version_id`, `zip_version_id` that the
+        store gave (None: it has no versions).
+
+    Raises
+    ------
+    PackagingError
+        The stimulus set breaks the format (all problems are listed), or the catalog lists the identifier with other
+        bytes. Nothing was stored.
+    TransferError
+        A file could not be stored. The catalog is as it was.
+
+    Examples
+    --------
+    >>> from brainio.stimuli import StimulusSet
+    >>> from pathlib import Path
+    >>> folder = Path("doe2026").absolute()
+    >>> folder.mkdir()
+    >>> _ = (folder / "a.txt").write_text("The horse raced past the barn fell.")
+    >>> sentences = StimulusSet({"stimulus_id": ["garden1"], "n_words": [7]})
+    >>> sentences.stimulus_paths = {"garden1": folder / "a.txt"}
+    >>> made = package_stimulus_set(folder / "lab.csv", sentences, "lab.Doe2026", bucket_name=folder / "files")
+    >>> sorted(path.name for path in (folder / "files").iterdir())
+    ['stimulus_lab_Doe2026.csv', 'stimulus_lab_Doe2026.zip']
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        files = _write(proto_stimulus_set, stimulus_set_identifier, Path(folder))
+        package = Package(TYPE_STIMULUS_SET, stimulus_set_identifier, files, entry_facts=entry_facts or {})
+        versions = list(publish(package, bucket_name, catalog_name).values())
+    return {
+        "identifier": stimulus_set_identifier,
+        "bucket": os.fspath(bucket_name),
+        "csv_sha1": files[0].sha1,
+        "zip_sha1": files[1].sha1,
+        "csv_version_id": versions[0],
+        "zip_version_id": versions[1],
+    }
+
+
+def package_stimulus_set_locally(
+    proto_stimulus_set: StimulusSet, stimulus_set_identifier: str, downloads_path: str | os.PathLike[str] | None = None
+) -> dict[str, str]:
+    """Check a stimulus set and write its files into a folder, to be uploaded by hand.
+
+    Parameters
+    ----------
+    proto_stimulus_set, stimulus_set_identifier
+        As for `package_stimulus_set`.
+    downloads_path : path, optional
+        The folder, made where it does not exist; by default `~/Downloads`.
+
+    Returns
+    -------
+    dict
+        `identifier`, `csv_path`, `csv_sha1`, `zip_path`, `zip_sha1`.
+
+    Raises
+    ------
+    PackagingError
+        The stimulus set breaks the format; all problems are listed.
+    """
+    folder = local_folder(downloads_path)
+    table, archive = _write(proto_stimulus_set, stimulus_set_identifier, folder)
+    return {
+        "identifier": stimulus_set_identifier,
+        "csv_path": str(table.path),
+        "csv_sha1": table.sha1,
+        "zip_path": str(archive.path),
+        "zip_sha1": archive.sha1,
+    }
+
+
+def local_folder(downloads_path: str | os.PathLike[str] | None) -> Path:
+    """Return the folder for packages that are uploaded by hand, and make it."""
+    folder = Path.home() / "Downloads" if downloads_path is None else Path(downloads_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _write(proto_stimulus_set: StimulusSet, identifier: str, folder: Path) -> list[PackagedFile]:
+    """Check, then write the CSV file and the archive."""
+    problems = identifier_problems(identifier) + stimulus_set_problems(proto_stimulus_set)
+    refuse(f"the stimulus set {identifier!r}", problems)
+    csv_path, zip_path = (folder / file_name(TYPE_STIMULUS_SET, identifier, part) for part in ("csv", "zip"))
+    zip_sha1, members = create_stimulus_zip(proto_stimulus_set, zip_path)
+    csv_sha1 = create_stimulus_csv(proto_stimulus_set.assign(filename=members), csv_path)
+    return [PackagedFile(csv_path, "StimulusSet", csv_sha1), PackagedFile(zip_path, "", zip_sha1)]

@@ -1,0 +1,160 @@
+"""Cutting one assembly to the coordinates of another. Knows no catalog, no network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+import xarray as xr
+from xarray.indexes import PandasMultiIndex
+
+from brainio.assemblies.codes import factorize_level, group_rows, union_levels
+from brainio.errors import SubsetError
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+T = TypeVar("T", bound=xr.DataArray)
+
+
+def subset(
+    source_assembly: T,
+    target_assembly: xr.DataArray,
+    subset_dims: Sequence[str] | None = None,
+    dims_must_match: bool = True,
+    repeat: bool = False,
+) -> T:
+    """Keep the part of an assembly whose coordinates another one has, in the source's own order.
+
+    Parameters
+    ----------
+    source_assembly
+        The assembly to cut.
+    target_assembly
+        Where the coordinates to keep stand.
+    subset_dims
+        Dimensions or levels to cut by; default: the dimensions of the target. A dimension stands for those levels that
+        source and target both have, each of which must match on its own.
+    dims_must_match
+        Check that the cut assembly has the same rows as the target along each of `subset_dims`, in any order.
+    repeat
+        Repeat a row as often as the target names it, see `index_efficient`; rows then come sorted by the coordinate.
+
+    Returns
+    -------
+    DataAssembly
+        Of the source's class, with all its coordinates and attrs.
+
+    Raises
+    ------
+    SubsetError
+        The source lacks one of `subset_dims`, or the rows do not match.
+
+    >>> from brainio.assemblies import DataAssembly
+    >>> a = DataAssembly([1, 2, 3], coords={"stimulus_id": ("presentation", ["a", "b", "c"])}, dims=["presentation"])
+    >>> subset(a, a[[2, 0]]).values.tolist()
+    [1, 3]
+    """
+    names = list(target_assembly.dims if subset_dims is None else subset_dims)
+    for name in names:
+        if name not in source_assembly.dims and name not in source_assembly.coords:
+            raise SubsetError(
+                f"the source has no dimension or coordinate {name!r}; it has {list(source_assembly.coords)}"
+            )
+        for level in _levels(source_assembly, target_assembly, name):
+            source_values, dim = _values(source_assembly, level)
+            target_values, _ = _values(target_assembly, level)
+            if repeat:
+                positions = np.asarray(index_efficient(source_values, target_values), dtype=np.intp)
+            else:
+                positions = np.flatnonzero(_is_in(source_values, target_values))
+            source_assembly = source_assembly.isel({dim: positions})
+    if dims_must_match:
+        for name in names:
+            _check_rows(source_assembly, target_assembly, name)
+    return source_assembly
+
+
+def index_efficient(
+    source_values: Sequence[object] | np.ndarray, target_values: Sequence[object] | np.ndarray
+) -> list[int]:
+    """Find the positions of the source whose values the target has, sorted by value.
+
+    A value that the target names n times gives its first position in the source n times, and each further one once.
+
+    >>> index_efficient(np.array(["b", "a", "c"]), np.array(["c", "b", "c"]))
+    [0, 2, 2]
+    """
+    source, target = _common_codes(np.asarray(source_values), np.asarray(target_values))
+    wanted = np.bincount(target[target >= 0], minlength=int(max(source.max(initial=-1), target.max(initial=-1))) + 1)
+    order = np.argsort(source, kind="stable")
+    order = order[source[order] >= 0]
+    order = order[wanted[source[order]] > 0]
+    sorted_codes = source[order]
+    is_first = np.append(True, sorted_codes[1:] != sorted_codes[:-1])[: len(order)]
+    return np.repeat(order, np.where(is_first, wanted[sorted_codes], 1)).tolist()
+
+
+def _levels(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> list[Hashable]:
+    """Name the coordinates that a dimension stands for: those of the target along it that the source has too."""
+    levels = _all_levels(target, name)
+    if levels == [name]:
+        return levels
+    shared = [level for level in levels if level in source.coords]
+    if not shared:
+        raise SubsetError(f"source and target share no coordinate along {name!r}; the target has {levels}")
+    return shared
+
+
+def _values(assembly: xr.DataArray, name: Hashable) -> tuple[np.ndarray, Hashable]:
+    if name in assembly.dims and name not in assembly.coords:
+        return np.arange(assembly.sizes[name]), name
+    if name not in assembly.coords or assembly.coords[name].ndim != 1:
+        raise SubsetError(f"{name!r} is no one-dimensional coordinate of the assembly; it has {list(assembly.coords)}")
+    coordinate = assembly._coords[name]
+    return np.asarray(coordinate.values), coordinate.dims[0]
+
+
+def _common_codes(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    joined = union_levels([factorize_level(source), factorize_level(target)])
+    return joined.codes[: len(source)], joined.codes[len(source) :]
+
+
+def _is_in(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    mine, theirs = _common_codes(source, target)
+    table = np.zeros(int(max(mine.max(initial=-1), theirs.max(initial=-1))) + 2, dtype=bool)  # last: missing values
+    table[theirs] = True
+    return table[mine]
+
+
+def _check_rows(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> None:
+    levels = _all_levels(target, name)
+    absent = [level for level in levels if level not in source.coords and level not in source.dims]
+    if absent or len(_all_levels(source, name)) != len(levels):
+        raise SubsetError(
+            f"the levels of {name!r} differ: the source has {_all_levels(source, name)}, the target {levels}; pass "
+            f"dims_must_match=False to leave it at that"
+        )
+    columns = [(_values(source, level)[0], _values(target, level)[0]) for level in levels]
+    count = len(columns[0][0])
+    rows = group_rows([union_levels([factorize_level(mine), factorize_level(theirs)]) for mine, theirs in columns])
+    mine, theirs = (np.bincount(part, minlength=rows.size) for part in (rows.codes[:count], rows.codes[count:]))
+    if not np.array_equal(mine, theirs):
+        wrong = int(np.flatnonzero(mine != theirs)[0])
+        row = {
+            level: column.to_numpy()[wrong : wrong + 1].tolist()[0]
+            for level, column in zip(levels, rows.levels, strict=True)
+        }
+        raise SubsetError(
+            f"rows of {name!r} do not match: {row} stands {mine[wrong]} times in the source and {theirs[wrong]} times "
+            f"in the target; pass dims_must_match=False to leave it at that"
+        )
+
+
+def _all_levels(assembly: xr.DataArray, name: Hashable) -> list[Hashable]:
+    """Name all coordinates along a dimension, in order; anything else stands for itself."""
+    index = assembly._indexes.get(name)
+    if isinstance(index, PandasMultiIndex) and index.dim == name:
+        return list(index.index.names)
+    along = [c for c, variable in assembly._coords.items() if variable.dims == (name,)]
+    return [name] if name in along or name not in assembly.dims or not along else along

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from brainio.assemblies import (
+    DataAssembly,
+    DataPoint,
+    NeuroidAssembly,
+    array_is_element,
+    coords_for_dim,
+    flatten_index,
+    gather_indexes,
+    get_levels,
+    get_metadata,
+    walk_coords,
+)
+
+ALL = ["stimulus_id", "repetition", "category", "neuroid_id", "region"]
+
+
+@pytest.fixture
+def plain() -> xr.DataArray:
+    return xr.DataArray(
+        np.zeros((2, 3)),
+        coords={"i": ("p", ["a", "b"]), "r": ("p", [0, 1]), "k": ("n", [4, 5, 6]), "n": [7, 8, 9], "w": 3},
+        dims=["p", "n"],
+    )
+
+
+def test_walk_coords_yields_levels_in_order(assembly: NeuroidAssembly) -> None:
+    walked = list(walk_coords(assembly))
+    assert [name for name, _, _ in walked] == ALL
+    assert [dims for _, dims, _ in walked] == [("presentation",)] * 3 + [("neuroid",)] * 2
+    assert walked[0][2].dtype == object
+    assert walked[1][2].tolist() == [0, 0, 1, 0]
+
+
+def test_walk_coords_yields_plain_coordinates_and_scalars(plain: xr.DataArray) -> None:
+    assert [(name, dims) for name, dims, _ in walk_coords(plain)] == [
+        ("i", ("p",)),
+        ("r", ("p",)),
+        ("k", ("n",)),
+        ("n", ("n",)),
+        ("w", ()),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, ALL),
+        ({"dims": ("presentation",)}, ["stimulus_id", "repetition", "category"]),
+        ({"dims": ("neuroid", "presentation")}, ALL),
+        ({"dims": ()}, []),
+        ({"include_coords": False}, ALL),
+        ({"include_indexes": False}, ALL),
+        ({"include_multi_indexes": True}, ["presentation", *ALL[:3], "neuroid", *ALL[3:]]),
+        ({"include_levels": False}, []),
+        ({"include_levels": False, "include_multi_indexes": True}, ["presentation", "neuroid"]),
+    ],
+)
+def test_get_metadata_picks_kinds(assembly: NeuroidAssembly, options: dict[str, Any], expected: list[str]) -> None:
+    assert list(get_metadata(assembly, names_only=True, **options)) == expected
+
+
+def test_get_metadata_tells_plain_indexes_from_plain_coordinates(plain: xr.DataArray) -> None:
+    assert list(get_metadata(plain, names_only=True, include_coords=False)) == ["n"]
+    assert list(get_metadata(plain, names_only=True, include_indexes=False)) == ["i", "r", "k", "w"]
+
+
+def test_get_levels_and_coords_for_dim(assembly: NeuroidAssembly, plain: xr.DataArray) -> None:
+    assert get_levels(assembly) == ALL
+    assert get_levels(plain) == []
+    assert coords_for_dim(assembly, "presentation") == {}
+    assert {name: values.tolist() for name, values in coords_for_dim(plain, "p").items()} == {
+        "i": ["a", "b"],
+        "r": [0, 1],
+    }
+    assert list(coords_for_dim(plain, "n")) == ["k"]
+
+
+@pytest.mark.parametrize(
+    ("arr", "element", "expected"),
+    [(("p",), "p", True), (("p", "n"), "p", False), ((), "p", False), (np.array([1, 1]), 1, False), ([2], 1, False)],
+)
+def test_array_is_element_means_the_only_element(arr: Any, element: Any, expected: bool) -> None:
+    assert array_is_element(arr, element) is expected
+
+
+def test_gathering_twice_changes_nothing(plain: xr.DataArray) -> None:
+    once = gather_indexes(plain)
+    assert list(once.indexes["p"].names) == ["i", "r"]
+    assert list(once.indexes["n"].names) == ["n_level_0", "k"]
+    assert once["i"].dtype == object
+    assert gather_indexes(once) is once
+
+
+def test_flatten_index_undoes_gathering(assembly: NeuroidAssembly) -> None:
+    flat = flatten_index(assembly)
+    assert type(flat) is xr.DataArray
+    assert not flat.xindexes
+    assert list(flat.coords) == ALL
+    assert flat.attrs == assembly.attrs
+    assert np.shares_memory(flat.values, assembly.values)
+    assert NeuroidAssembly(flat).identical(assembly)
+
+
+def test_text_of_every_kind_reads_back_as_objects_of_str() -> None:
+    a = DataAssembly(
+        [1, 2], coords={"u": ("x", np.array(["é", "b"])), "s": ("x", np.array([b"a", b"b"])), "t": "scalar"}, dims=["x"]
+    )
+    for name in ("u", "s", "t"):
+        assert a[name].dtype == object
+        assert all(type(value) is str for value in np.ravel(a[name].values))
+
+
+def test_data_point_holds_a_value_and_its_place() -> None:
+    point = DataPoint(1.5, "n0", "p1")
+    assert (point.value, point.neuroid, point.presentation) == (1.5, "n0", "p1")

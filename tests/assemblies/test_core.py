@@ -1,0 +1,335 @@
+"""What an assembly stays through: operations keep class, attrs, indexes and text."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from brainio.assemblies import (
+    ASSEMBLY_CLASSES,
+    BehavioralAssembly,
+    DataAssembly,
+    GroupAppendAssemblyLoader,
+    MetadataAssembly,
+    ModelFeaturesAssembly,
+    NeuroidAssembly,
+    NeuronRecordingAssembly,
+    PropertyAssembly,
+    SpikeTimesAssembly,
+    StimulusMergeAssemblyLoader,
+    StimulusReferenceAssemblyLoader,
+    gather_indexes,
+    is_fastpath,
+    walk_coords,
+)
+from brainio.errors import AssemblyFormatError
+from brainio.stimuli import StimulusSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OPERATIONS: dict[str, Callable[[NeuroidAssembly], Any]] = {
+    "slice": lambda a: a[1:],
+    "mask": lambda a: a[a["category"] == "x"],
+    "isel list": lambda a: a.isel(neuroid=[0]),
+    "isel int": lambda a: a.isel(presentation=0),
+    "add": lambda a: a + 1,
+    "radd": lambda a: 1 - a,
+    "plain array first": lambda a: xr.DataArray(np.arange(4.0), dims=["presentation"]) * a,
+    "dimension coordinate": lambda a: a * xr.DataArray(np.arange(3.0), coords={"neuroid": [7, 8, 9]}, dims=["neuroid"]),
+    "dimension coordinate first": lambda a: (
+        xr.DataArray(np.arange(3.0), coords={"neuroid": [7, 8, 9]}, dims=["neuroid"]) * a
+    ),
+    "fewer levels": lambda a: a - a.drop_vars("region").mean("presentation"),
+    "reordered": lambda a: a - a[::-1],
+    "compare": lambda a: (a > 3) & (a < 9),
+    "negate": lambda a: -a,
+    "ufunc": np.sqrt,
+    "ufunc of two": lambda a: np.add(a, a),
+    "ufunc array first": lambda a: np.add(np.ones((4, 3)), a),
+    "mean": lambda a: a.mean("presentation"),
+    "mean of all": lambda a: a.mean(),
+    "quantile": lambda a: a.quantile(0.5, "neuroid"),
+    "where": lambda a: a.where(a > 3),
+    "where other": lambda a: a.where(a > 3, -a),
+    "where drop": lambda a: a.where(a["category"] == "x", drop=True),
+    "fillna": lambda a: a.where(a > 3).fillna(0),
+    "clip": lambda a: a.clip(1, 2),
+    "astype": lambda a: a.astype(int),
+    "isnull": lambda a: a.isnull(),
+    "notnull": lambda a: a.notnull(),
+    "isin": lambda a: a.isin([1, 2]),
+    "round": lambda a: a.round(1),
+    "combine_first": lambda a: a.where(a > 3).combine_first(a),
+    "dot": lambda a: a.dot(a, dim="neuroid"),
+    "groupby": lambda a: a.groupby("category").mean(),
+    "groupby arithmetic": lambda a: a.groupby("category") - a.groupby("category").mean(),
+    "groupby map": lambda a: a.groupby("category").map(lambda group: group - group.mean("presentation")),
+    "multi_groupby": lambda a: a.multi_groupby(["category", "stimulus_id"]).mean(),
+    "stack": lambda a: a.stack(both=("presentation", "neuroid")),
+    "concat": lambda a: xr.concat([a, a], dim="presentation"),
+    "concat new dimension": lambda a: xr.concat([a, a], dim=pd.Index([1, 2], name="split")),
+    "sortby": lambda a: a.sortby(["stimulus_id", "neuroid_id"]),
+    "transpose": lambda a: a.transpose("neuroid", "presentation"),
+    "expand_dims": lambda a: a.expand_dims("split"),
+    "assign_coords": lambda a: a.assign_coords(new=("neuroid", [1, 2, 3]), scalar="text"),
+    "drop_vars": lambda a: a.drop_vars("category"),
+    "rename": lambda a: a.rename(category="kind", neuroid="unit"),
+    "squeeze": lambda a: a[:1].squeeze(),
+    "align": lambda a: xr.align(a, a[::-1], join="inner")[1],
+    "outer align": lambda a: xr.align(a[:2], a[2:], join="outer")[1],
+    "reset and re-wrap": lambda a: NeuroidAssembly(a.reset_index("presentation")),
+    "copy": lambda a: a.copy(),
+    "deepcopy": copy.deepcopy,
+    "pickle": lambda a: pickle.loads(pickle.dumps(a)),
+    "rebuild": lambda a: type(a)(
+        a.values, coords={c: (d, v) for c, d, v in walk_coords(a)}, dims=a.dims, attrs=a.attrs
+    ),
+    "sel": lambda a: a.sel(region="IT"),
+    "sel on both": lambda a: a.sel(region="IT", stimulus_id="a"),
+}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_operation_keeps_class_attrs_indexes_and_text(assembly: NeuroidAssembly, name: str) -> None:
+    result = OPERATIONS[name](assembly)
+    assert type(result) is NeuroidAssembly
+    assert result.attrs["stimulus_set"].identifier == "lab.Set"
+    assert result.attrs["identifier"] == "lab.A"
+    for coordinate in result.coords.values():
+        assert coordinate.ndim == 0 or coordinate.name in result.xindexes
+        assert coordinate.dtype.kind not in "USOT" or coordinate.dtype == object
+    assert gather_indexes(result) is result
+
+
+def test_one_dimensional_coordinates_are_levels_and_others_stay() -> None:
+    a = DataAssembly(
+        np.zeros((2, 3)),
+        coords={"s": 5, "two": (("p", "q"), np.ones((2, 3))), "u": ("p", [1, 2]), "v": ("p", ["k", "l"])},
+        dims=["p", "q"],
+    )
+    assert list(a.indexes["p"].names) == ["u", "v"]
+    assert a["two"].dims == ("p", "q")
+    assert a["s"].item() == 5
+    assert "q" not in a.indexes
+
+
+def test_a_single_coordinate_keeps_its_name_and_can_be_selected() -> None:
+    a = DataAssembly([1.0, 2.0], coords={"neuroid_id": ("neuroid", ["n0", "n1"])}, dims=["neuroid"])
+    assert a["neuroid_id"].values.tolist() == ["n0", "n1"]
+    assert a.sel(neuroid_id="n1").values.tolist() == [2.0]
+
+
+def test_a_dimension_coordinate_beside_others_becomes_level_0() -> None:
+    a = DataAssembly([1.0, 2.0], coords={"n": ("n", ["i", "j"]), "region": ("n", ["a", "b"])}, dims=["n"])
+    assert list(a.indexes["n"].names) == ["n_level_0", "region"]
+
+
+def test_rewrapping_shares_values_and_indexes(assembly: NeuroidAssembly) -> None:
+    wrapped = BehavioralAssembly(assembly)
+    assert type(wrapped) is BehavioralAssembly
+    assert np.shares_memory(wrapped.values, assembly.values)
+    assert wrapped.xindexes["presentation"] is assembly.xindexes["presentation"]
+    wrapped.attrs["own"] = 1
+    assert "own" not in assembly.attrs
+
+
+@pytest.mark.parametrize("how", ["assign_coords", "item", "coords"])
+def test_an_added_coordinate_can_be_selected_at_once(assembly: NeuroidAssembly, how: str) -> None:
+    if how == "assign_coords":
+        a = assembly.assign_coords(layer=("neuroid", ["p", "q", "p"]))
+    else:
+        a = assembly.copy()
+        if how == "item":
+            a["layer"] = ("neuroid", ["p", "q", "p"])
+        else:
+            a.coords["layer"] = ("neuroid", ["p", "q", "p"])
+    assert a.sel(layer="p")["neuroid_id"].values.tolist() == ["n0", "n2"]
+    assert "layer" not in assembly.coords
+
+
+def test_assigning_one_level_leaves_the_others_in_place(assembly: NeuroidAssembly) -> None:
+    a = assembly.copy()
+    a["repetition"] = a["repetition"] + 10
+    assert list(a.indexes["presentation"].names) == ["stimulus_id", "repetition", "category"]
+    assert a["repetition"].values.tolist() == [10, 10, 11, 10]
+    assert assembly["repetition"].values.tolist() == [0, 0, 1, 0]
+
+
+def test_dropping_one_level_leaves_the_others(assembly: NeuroidAssembly) -> None:
+    assert list(assembly.drop_vars("repetition").indexes["presentation"].names) == ["stimulus_id", "category"]
+    a = assembly.copy()
+    del a["category"]
+    assert list(a.indexes["presentation"].names) == ["stimulus_id", "repetition"]
+    assert "category" in assembly.coords
+
+
+def test_expand_dims_then_a_list_names_the_new_dimension(assembly: NeuroidAssembly) -> None:
+    a = assembly.expand_dims("split")
+    a["split"] = [3]
+    b = assembly.expand_dims("split")
+    b["split"] = ("split", [3])
+    assert a.identical(b)
+    assert a.sel(split=3).dims == ("presentation", "neuroid")
+
+
+def test_reset_index_gives_plain_coordinates_until_the_next_wrap(assembly: NeuroidAssembly) -> None:
+    flat = assembly.reset_index(["presentation", "neuroid"])
+    assert not flat.xindexes
+    assert flat["region"].values.tolist() == ["IT", "V4", "IT"]
+    assert NeuroidAssembly(flat).sel(region="V4").shape == (4, 1)
+
+
+def test_isel_int_drops_the_dimension_and_leaves_its_levels_as_scalars(assembly: NeuroidAssembly) -> None:
+    a = assembly.isel(presentation=2)
+    assert a.dims == ("neuroid",)
+    assert {name: a[name].item() for name in ["stimulus_id", "repetition"]} == {"stimulus_id": "a", "repetition": 1}
+    assert "presentation" not in a.coords
+
+
+def test_slices_concatenate_to_the_whole_again(assembly: NeuroidAssembly) -> None:
+    whole = xr.concat([assembly[:2], assembly[2:]], dim="presentation")
+    assert whole.identical(assembly)
+
+
+def test_arithmetic_matches_reordered_presentations(assembly: NeuroidAssembly) -> None:
+    difference = assembly - assembly[[3, 1, 0, 2]]
+    assert (difference == 0).all()
+    assert difference["repetition"].values.tolist() == [0, 0, 1, 0]
+
+
+def test_combining_keeps_the_stimulus_set_only_if_identifiers_agree(assembly: NeuroidAssembly) -> None:
+    other = assembly.copy()
+    other.attrs["stimulus_set"] = StimulusSet([{"stimulus_id": "a"}])
+    assert (assembly + other).attrs["stimulus_set"] is assembly.attrs["stimulus_set"]
+    other.attrs["stimulus_set_identifier"] = "lab.Other"
+    assert "stimulus_set" not in (assembly + other).attrs
+
+
+def test_copies_share_the_stimulus_set(assembly: NeuroidAssembly) -> None:
+    for made in (assembly.copy(), copy.deepcopy(assembly), assembly[1:], assembly.mean("neuroid")):
+        assert made.attrs["stimulus_set"] is assembly.attrs["stimulus_set"]
+
+
+def test_identical_compares_stimulus_sets_as_tables(assembly: NeuroidAssembly) -> None:
+    same = assembly.copy()
+    same.attrs["stimulus_set"] = assembly.attrs["stimulus_set"].copy()
+    assert assembly.identical(same)
+    same.attrs["stimulus_set"] = StimulusSet([{"stimulus_id": "z"}])
+    assert not assembly.identical(same)
+    assert not assembly.identical(assembly + 1)
+    del same.attrs["stimulus_set"]
+    assert not assembly.identical(same)
+
+
+def test_sortby_takes_an_array_with_another_index_by_position(assembly: NeuroidAssembly) -> None:
+    by = xr.DataArray([3, 1, 2, 0], coords={"presentation": [9, 8, 7, 6]}, dims=["presentation"])
+    assert assembly.sortby(by).values[:, 0].tolist() == [9.0, 3.0, 6.0, 0.0]
+
+
+def test_sortby_matches_an_array_with_the_same_rows_in_another_order(assembly: NeuroidAssembly) -> None:
+    by = assembly.isel(neuroid=0, drop=True)[::-1]
+    assert assembly.sortby(by, ascending=False).values[:, 0].tolist() == [9.0, 6.0, 3.0, 0.0]
+
+
+def test_sortby_puts_missing_values_last() -> None:
+    a = DataAssembly([1, 2, 3], coords={"t": ("p", ["b", None, "a"]), "n": ("p", [1, 2, 3])}, dims=["p"])
+    assert a.sortby("t").values.tolist() == [3, 1, 2]
+
+
+def test_third_parties_subclass_with_attrs_of_their_own() -> None:
+    class Score(DataAssembly):
+        __slots__ = ()
+
+    score = Score([0.5, 0.1], coords={"aggregation": ["center", "error"]}, dims=["aggregation"], attrs={"raw": 1})
+    center = score.sel(aggregation="center")
+    assert type(center) is Score
+    assert center.dims == ()
+    assert center.attrs == {"raw": 1}
+    assert float(center) == 0.5
+
+
+def test_is_fastpath_reads_the_keyword() -> None:
+    assert not is_fastpath(1)
+    assert is_fastpath(1, fastpath=True)
+
+
+@pytest.mark.parametrize(
+    ("cls", "loader"),
+    [
+        (DataAssembly, StimulusMergeAssemblyLoader),
+        (BehavioralAssembly, StimulusMergeAssemblyLoader),
+        (NeuroidAssembly, StimulusMergeAssemblyLoader),
+        (NeuronRecordingAssembly, StimulusMergeAssemblyLoader),
+        (ModelFeaturesAssembly, StimulusMergeAssemblyLoader),
+        (PropertyAssembly, StimulusReferenceAssemblyLoader),
+        (SpikeTimesAssembly, GroupAppendAssemblyLoader),
+        (MetadataAssembly, StimulusReferenceAssemblyLoader),
+    ],
+)
+def test_each_class_names_its_loader(cls: type[DataAssembly], loader: type) -> None:
+    assert cls.get_loader_class() is loader
+
+
+def test_validate_refuses_wrong_dimensions(assembly: NeuroidAssembly) -> None:
+    assembly.validate()
+    assembly.expand_dims("time_bin").validate()
+    with pytest.raises(AssemblyFormatError, match="presentation x neuroid"):
+        assembly.expand_dims("trial").validate()
+    with pytest.raises(AssemblyFormatError, match="event"):
+        SpikeTimesAssembly(assembly).validate()
+    SpikeTimesAssembly([0.1], coords={"neuroid_id": ("event", ["n0"])}, dims=["event"]).validate()
+
+
+def test_a_pickle_of_the_earlier_implementation_has_all_its_levels() -> None:
+    # written by brainscore-brainio 1.1.0 on xarray 2022.3: 4 presentations x 3 neuroids x 1 time bin
+    path = Path(__file__).parent / "data" / "brainscore_brainio_1_1_0.pkl"
+    old = pickle.loads(path.read_bytes())
+    assert type(old) is NeuroidAssembly
+    assert list(old.indexes["presentation"].names) == ["stimulus_id", "repetition"]
+    assert old["stimulus_id"].values.tolist() == ["a", "b", "a", "c"]
+    assert old["neuroid"].values.tolist() == ["n0", "n1", "n2"]
+    assert old["two"].dims == ("presentation", "neuroid")
+    assert old["w"].item() == 3
+    assert old.sel(stimulus_id="a").sel(time_bin=70).values.tolist() == [[0.0, 1.0, 2.0], [6.0, 7.0, 8.0]]
+    assert (old[1:] + old[1:]).attrs == {"identifier": "lab.A"}
+    assert pickle.loads(pickle.dumps(old)).identical(old)
+
+
+def test_every_class_that_a_catalog_may_name_is_listed() -> None:
+    assert set(ASSEMBLY_CLASSES) == {
+        "DataAssembly",
+        "BehavioralAssembly",
+        "NeuroidAssembly",
+        "NeuronRecordingAssembly",
+        "ModelFeaturesAssembly",
+        "PropertyAssembly",
+        "SpikeTimesAssembly",
+        "MetadataAssembly",
+    }
+    assert all(cls.__name__ == name for name, cls in ASSEMBLY_CLASSES.items())
+
+
+def test_set_index_with_one_coordinate_names_the_dimension_as_in_xarray(assembly: NeuroidAssembly) -> None:
+    by_id = assembly.reset_index("neuroid").set_index(neuroid="neuroid_id")
+    assert by_id.sel(neuroid="n1").values.tolist() == [1.0, 4.0, 7.0, 10.0]
+    assert list(
+        assembly.reset_index("neuroid").set_index(neuroid=["region", "neuroid_id"]).indexes["neuroid"].names
+    ) == [
+        "region",
+        "neuroid_id",
+    ]
+
+
+def test_positions_taken_apart_concatenate_again(assembly: NeuroidAssembly) -> None:
+    parts = [assembly.isel(presentation=position) for position in range(4)]
+    whole = NeuroidAssembly(xr.concat(parts, dim="presentation", coords="different", compat="equals", join="outer"))
+    assert whole.sel(stimulus_id="c").values.tolist() == [[9.0, 10.0, 11.0]]
+    assert list(whole.indexes["presentation"].names) == ["stimulus_id", "repetition", "category"]

@@ -1,0 +1,183 @@
+"""Grouping: order, coordinates, missing values, and agreement of the quick path with a plain loop."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainio.assemblies import DataAssembly, GroupbyError, NeuroidAssembly
+
+
+def test_groups_come_sorted_and_are_the_index_of_the_dimension(assembly: NeuroidAssembly) -> None:
+    mean = assembly.multi_groupby(["category", "stimulus_id"]).mean(dim="presentation")
+    assert type(mean) is NeuroidAssembly
+    assert mean.dims == ("presentation", "neuroid")
+    assert mean.values.tolist() == [[3.0, 4.0, 5.0], [3.0, 4.0, 5.0], [9.0, 10.0, 11.0]]
+    assert list(mean.indexes["presentation"].names) == ["category", "stimulus_id"]
+    assert mean["category"].values.tolist() == ["x", "y", "y"]
+    assert mean["stimulus_id"].values.tolist() == ["a", "b", "c"]
+    assert mean.sel(stimulus_id="c", region="V4").values.tolist() == [[10.0]]
+
+
+def test_a_single_coordinate_names_the_dimension(assembly: NeuroidAssembly) -> None:
+    mean = assembly.multi_groupby(["region"]).mean("neuroid")
+    assert mean.dims == ("presentation", "region")
+    assert mean["region"].values.tolist() == ["IT", "V4"]
+    assert mean.values.tolist() == [[1.0, 1.0], [4.0, 4.0], [7.0, 7.0], [10.0, 10.0]]
+
+
+def test_the_grouped_dimension_keeps_its_place(assembly: NeuroidAssembly) -> None:
+    mean = assembly.transpose("neuroid", "presentation").multi_groupby(["category", "stimulus_id"]).mean()
+    assert mean.dims == ("neuroid", "presentation")
+    assert mean.values[0].tolist() == [3.0, 3.0, 9.0]
+
+
+def test_grouping_by_a_dimension_groups_by_all_its_levels(assembly: NeuroidAssembly) -> None:
+    total = assembly.multi_groupby(["neuroid"]).sum()
+    assert list(total.indexes["neuroid"].names) == ["neuroid_id", "region"]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "expected"),
+    [
+        ("sum", (), [[6.0, 8.0, 10.0], [12.0, 14.0, 16.0]]),
+        ("count", (), [[2, 2, 2], [2, 2, 2]]),
+        ("max", (), [[6.0, 7.0, 8.0], [9.0, 10.0, 11.0]]),
+        ("first", (), [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]),
+        ("std", (), [[3.0, 3.0, 3.0], [3.0, 3.0, 3.0]]),
+        ("reduce", (np.max,), [[6.0, 7.0, 8.0], [9.0, 10.0, 11.0]]),
+        ("map", (lambda group: group.mean("presentation"),), [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]),
+        ("apply", (lambda group: group.mean("presentation"),), [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]),
+    ],
+)
+def test_reductions_answer_per_group(
+    assembly: NeuroidAssembly, method: str, arguments: tuple[Any, ...], expected: list[list[float]]
+) -> None:
+    result = getattr(assembly.multi_groupby(["category"]), method)(*arguments)
+    assert result.dims == ("category", "neuroid")
+    assert result["category"].values.tolist() == ["x", "y"]
+    assert result["neuroid_id"].values.tolist() == ["n0", "n1", "n2"]
+    assert result.values.tolist() == expected
+
+
+def test_mean_over_all_dimensions_leaves_one_value_a_group(assembly: NeuroidAssembly) -> None:
+    assert assembly.multi_groupby(["category", "stimulus_id"]).mean(...).values.tolist() == [4.0, 4.0, 10.0]
+
+
+def test_mapping_to_the_same_shape_keeps_the_order_and_all_levels(assembly: NeuroidAssembly) -> None:
+    same = assembly.multi_groupby(["category", "stimulus_id"]).map(lambda group: group)
+    assert same.identical(assembly)
+
+
+def test_iteration_and_groups_name_the_same_positions(assembly: NeuroidAssembly) -> None:
+    grouped = assembly.multi_groupby(["category", "stimulus_id"])
+    assert grouped.groups == {("x", "a"): [0, 2], ("y", "b"): [1], ("y", "c"): [3]}
+    assert len(grouped) == 3
+    assert {key: group.sizes["presentation"] for key, group in grouped} == {("x", "a"): 2, ("y", "b"): 1, ("y", "c"): 1}
+
+
+def test_missing_values_form_the_last_group() -> None:
+    a = DataAssembly(
+        [0.0, 1.0, 2.0, 3.0], coords={"f": ("p", [1, np.nan, 1, 2]), "g": ("p", ["u", None, "u", np.nan])}, dims=["p"]
+    )
+    for mean in (a.multi_groupby(["f"]).mean(), a.groupby("f").mean()):
+        assert mean.values.tolist() == [1.0, 3.0, 1.0]
+        np.testing.assert_array_equal(mean["f"].values, [1, 2, np.nan])
+    for total in (a.multi_groupby(["g"]).sum(), a.groupby("g").sum()):
+        assert total.values.tolist() == [2.0, 4.0]
+        assert total["g"].values[0] == "u"
+    assert (a.groupby("g") - a.groupby("g").mean()).values.tolist() == [-1.0, -1.0, 1.0, 1.0]
+
+
+def test_nan_among_the_values_is_left_out_unless_asked_for() -> None:
+    a = DataAssembly(
+        [1.0, np.nan, 3.0, np.nan], coords={"g": ("p", ["u", "u", "v", "w"]), "n": ("p", range(4))}, dims="p"
+    )
+    np.testing.assert_array_equal(a.multi_groupby(["g"]).mean().values, [1.0, 3.0, np.nan])
+    np.testing.assert_array_equal(a.multi_groupby(["g"]).sum().values, [1.0, 3.0, 0.0])
+    np.testing.assert_array_equal(a.multi_groupby(["g"]).mean(skipna=False).values, [np.nan, 3.0, np.nan])
+
+
+def test_bad_groupings_say_what_is_wrong(assembly: NeuroidAssembly) -> None:
+    with pytest.raises(GroupbyError, match=r"category.*presentation.*region.*neuroid"):
+        assembly.multi_groupby(["category", "region"])
+    with pytest.raises(KeyError, match="'nope'"):
+        assembly.multi_groupby(["nope"])
+    with pytest.raises(GroupbyError, match="list of one or more"):
+        assembly.multi_groupby([])
+    with pytest.raises(GroupbyError, match="multisel"):
+        assembly.sel(category="x").multi_groupby(["category", "stimulus_id"])
+    with pytest.raises(AttributeError, match="no 'nope'"):
+        _ = assembly.multi_groupby(["category"]).nope
+
+
+def test_an_empty_assembly_has_no_groups(assembly: NeuroidAssembly) -> None:
+    assert assembly[:0].multi_groupby(["category", "stimulus_id"]).mean().shape == (0, 3)
+
+
+def test_multi_dim_apply_calls_with_values_and_coordinates_of_each_combination(assembly: NeuroidAssembly) -> None:
+    calls: list[tuple[Any, dict[str, Any]]] = []
+
+    def record(values: Any, **coords: Any) -> Any:
+        calls.append((values, coords))
+        return values + 1
+
+    result = assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], record)
+    assert result.values.tolist() == (assembly.values + 1).tolist()
+    assert result["region"].values.tolist() == ["IT", "V4", "IT"]
+    assert [(coords["neuroid_id"], np.unique(coords["stimulus_id"]).tolist()) for _, coords in calls] == [
+        (neuroid, [stimulus]) for stimulus in "abc" for neuroid in ("n0", "n1", "n2")
+    ]
+    values, coords = calls[1]
+    assert values.tolist() == [1.0, 7.0]
+    assert coords["repetition"].tolist() == [0, 1]
+    assert (coords["neuroid_id"], coords["region"]) == ("n1", "V4")
+    assert calls[-1][0] == 11.0
+
+
+def test_multi_dim_apply_gives_blocks_where_two_groups_have_several_positions(assembly: NeuroidAssembly) -> None:
+    centered = assembly.multi_dim_apply(["category", "region"], lambda values, **_: values - values.mean())
+    assert centered.values.tolist() == [[-4, -3, -2], [-4, -3, -2], [2, 3, 4], [2, 3, 4]]
+
+
+def test_multi_dim_apply_wants_one_group_for_each_dimension(assembly: NeuroidAssembly) -> None:
+    with pytest.raises(KeyError, match="neuroid"):
+        assembly.multi_dim_apply(["stimulus_id"], lambda values, **_: values)
+    with pytest.raises(KeyError, match="one coordinate for each"):
+        assembly.multi_dim_apply(["stimulus_id", "category"], lambda values, **_: values)
+    with pytest.raises(KeyError):
+        assembly.multi_dim_apply(["nope", "region"], lambda values, **_: values)
+
+
+cells = st.tuples(
+    st.sampled_from(["a", "b", None]), st.integers(0, 2), st.floats(-1e6, 1e6, width=32) | st.just(float("nan"))
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(cells, min_size=1, max_size=20))
+def test_quick_means_agree_with_a_loop_over_groups(table: list[tuple[str | None, int, float]]) -> None:
+    names, numbers, values = zip(*table, strict=True)
+    a = DataAssembly(np.array(values), coords={"g": ("p", list(names)), "n": ("p", list(numbers))}, dims=["p"])
+    mean = a.multi_groupby(["g", "n"]).mean()
+    keys = sorted(set(zip(names, numbers, strict=True)), key=lambda key: (key[0] is None, key[0] or "", key[1]))
+    expected = []
+    for key in keys:
+        own = np.array([v for g, n, v in table if (g, n) == key])
+        own = own[~np.isnan(own)]
+        expected.append(own.mean() if len(own) else np.nan)
+    np.testing.assert_allclose(mean.values, expected, rtol=1e-9, atol=1e-6)
+    assert mean["n"].values.tolist() == [n for _, n in keys]
+
+
+def test_grouping_works_on_lazy_values(assembly: NeuroidAssembly) -> None:
+    pytest.importorskip("dask")
+    lazy = assembly.chunk({"presentation": 2})
+    mean = lazy.multi_groupby(["category"]).mean()
+    assert isinstance(mean, xr.DataArray)
+    assert mean.compute().values.tolist() == [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]

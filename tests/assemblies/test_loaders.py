@@ -1,0 +1,232 @@
+"""Files as brainscore-brainio 1.1.0 and older xarray wrote them, and files that are broken."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import netCDF4
+import numpy as np
+import pytest
+
+from brainio.assemblies import (
+    AssemblyLoader,
+    DataAssembly,
+    MetadataAssembly,
+    NeuroidAssembly,
+    NeuronRecordingAssembly,
+    PropertyAssembly,
+    SpikeTimesAssembly,
+    StimulusMergeAssemblyLoader,
+    walk_coords,
+)
+from brainio.errors import AssemblyFormatError
+from brainio.stimuli import StimulusSet
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_file(
+    path: Path, key: str = "stimulus_id", variable: str = "data", ids: tuple[object, ...] = ("a", "b", "a")
+) -> Path:
+    """Write a file in the layout of the format: coordinates are named in an attribute, text has any length."""
+    with netCDF4.Dataset(path, "w") as file:
+        file.identifier = "lab.A"
+        file.createDimension("neuroid", 2)
+        file.createDimension("presentation", 3)
+        is_text = isinstance(ids[0], str)
+        column = file.createVariable(key, str if is_text else "i8", ("presentation",))
+        column[:] = np.array(ids, dtype=object if is_text else "i8")
+        file.createVariable("repetition", "i8", ("presentation",))[:] = [0, 0, 1]
+        file.createVariable("neuroid_id", str, ("neuroid",))[:] = np.array(["n0", "n1"], dtype=object)
+        data = file.createVariable(variable, "f4", ("neuroid", "presentation"))
+        data[:] = np.arange(6).reshape(2, 3)
+        data.unit = "Hz"
+        data.coordinates = f"{key} repetition neuroid_id"
+        extra = file.createGroup("trials")
+        extra.createDimension("trial", 2)
+        extra.createVariable("trial_id", "i8", ("trial",))[:] = [5, 6]
+        extra.createVariable("block", str, ("trial",))[:] = np.array(["u", "v"], dtype=object)
+        values = extra.createVariable("data", "f8", ("trial",))
+        values[:] = [0.5, 0.6]
+        values.coordinates = "trial_id block"
+    return path
+
+
+@pytest.fixture
+def stimulus_set() -> StimulusSet:
+    table = StimulusSet(
+        {
+            "stimulus_id": ["b", "a", "z"],
+            "filename": ["b.png", "a.png", "z.png"],
+            "size": [2, 1, 9],
+            "repetition": [7, 7, 7],
+        }
+    )
+    table["object"] = np.array(["dog", np.nan, "zebra"], dtype=object)
+    table.identifier = "lab.Set"
+    return table
+
+
+def test_loading_joins_stimulus_columns_beside_the_presentation(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    a = NeuronRecordingAssembly.from_files(
+        write_file(tmp_path / "a.nc"), stimulus_set_identifier="lab.Set", stimulus_set=stimulus_set
+    )
+    assert type(a) is NeuronRecordingAssembly
+    assert a.dims == ("neuroid", "presentation")
+    assert list(a.indexes["presentation"].names) == ["stimulus_id", "repetition", "filename", "size", "object"]
+    assert a["size"].values.tolist() == [1, 2, 1]
+    assert a["size"].dtype == np.int64
+    assert a["filename"].values.tolist() == ["a.png", "b.png", "a.png"]
+    assert a["repetition"].values.tolist() == [0, 0, 1]
+    assert a["object"].values[1] == "dog"
+    assert np.isnan(a["object"].values[0])
+    assert a.sel(object="dog").values.tolist() == [[1.0], [4.0]]
+    assert a.name == "data"
+    assert a.attrs["identifier"] == "lab.A"
+    assert a.attrs["unit"] == "Hz"
+    assert a.attrs["stimulus_set_identifier"] == "lab.Set"
+    assert a.attrs["stimulus_set"] is stimulus_set
+
+
+def test_joining_twice_adds_nothing(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    loader = StimulusMergeAssemblyLoader(NeuroidAssembly, write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set)
+    once = loader.load()
+    assert loader.merge_stimulus_set_meta(once, stimulus_set).identical(once)
+
+
+def test_stimuli_that_the_set_lacks_are_an_error_that_names_them(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    with pytest.raises(AssemblyFormatError, match=r"a\.nc names 1 stimuli that the stimulus set lab\.Set.*'a'"):
+        NeuroidAssembly.from_files(write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set[:1])
+
+
+def test_values_and_text_are_loaded_and_the_file_is_closed(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "a.nc")
+    a = AssemblyLoader(NeuroidAssembly, path).load()
+    path.unlink()
+    assert isinstance(a.variable._data, np.ndarray)
+    assert a["neuroid_id"].values.tolist() == ["n0", "n1"]
+    assert a["neuroid_id"].dtype == object
+    assert a.values.dtype == np.float32
+
+
+def test_image_id_of_older_files_is_kept_and_gives_stimulus_id(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    a = NeuroidAssembly.from_files(write_file(tmp_path / "a.nc", key="image_id"), stimulus_set=stimulus_set)
+    assert list(a.indexes["presentation"].names)[:3] == ["image_id", "repetition", "stimulus_id"]
+    assert a["stimulus_id"].values.tolist() == a["image_id"].values.tolist() == ["a", "b", "a"]
+
+
+def test_numeric_ids_become_the_text_of_the_stimulus_set(tmp_path: Path) -> None:
+    table = StimulusSet({"stimulus_id": ["007", "001"], "size": [7, 1]})
+    path = write_file(tmp_path / "a.nc", ids=(1, 7, 1))
+    assert DataAssembly.from_files(path)["stimulus_id"].values.tolist() == ["1", "7", "1"]
+    joined = DataAssembly.from_files(path, stimulus_set=table)
+    assert joined["stimulus_id"].values.tolist() == ["001", "007", "001"]
+    assert joined["size"].values.tolist() == [1, 7, 1]
+
+
+def test_the_data_variable_may_have_any_name(tmp_path: Path) -> None:
+    a = AssemblyLoader(DataAssembly, write_file(tmp_path / "a.nc", variable="responses")).load()
+    assert a.name == "responses"
+
+
+def test_a_group_is_read_and_extras_become_attrs(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    path = write_file(tmp_path / "a.nc")
+    extra = AssemblyLoader(DataAssembly, path, group="trials").load()
+    assert extra.sel(block="v").values.tolist() == [0.6]
+    a = SpikeTimesAssembly.from_files(path, stimulus_set_identifier="lab.Set", stimulus_set=stimulus_set)
+    assert type(a.attrs["trials"]) is MetadataAssembly
+    assert a.attrs["trials"]["trial_id"].values.tolist() == [5, 6]
+    assert "filename" not in a.coords
+
+
+def test_a_property_assembly_is_not_joined(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    a = PropertyAssembly.from_files(write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set)
+    assert "filename" not in a.coords
+    assert a.attrs["stimulus_set"] is stimulus_set
+    assert a.attrs["stimulus_set_identifier"] is None
+
+
+def test_character_arrays_read_as_text(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "c.nc", "w") as file:
+        file.createDimension("x", 2)
+        file.createDimension("length", 3)
+        file.createVariable("name", "S1", ("x", "length"))[:] = netCDF4.stringtochar(np.array(["abc", "de"], "S3"))
+        data = file.createVariable("data", "f4", ("x",))
+        data[:] = [1, 2]
+        data.coordinates = "name"
+    assert [values.tolist() for _, _, values in walk_coords(DataAssembly.from_files(tmp_path / "c.nc"))] == [
+        ["abc", "de"]
+    ]
+
+
+def test_a_coordinate_named_with_an_underscore_for_its_dimension_gets_the_name_back(tmp_path: Path) -> None:
+    with netCDF4.Dataset(tmp_path / "u.nc", "w") as file:
+        file.createDimension("choice", 2)
+        file.createVariable("choice_", str, ("choice",))[:] = np.array(["car", "dog"], dtype=object)
+        data = file.createVariable("data", "f4", ("choice",))
+        data[:] = [1, 2]
+        data.coordinates = "choice_"
+    assert DataAssembly.from_files(tmp_path / "u.nc").sel(choice="dog").item() == 2
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_file_without_exactly_one_data_variable_is_an_error(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "n.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("x", 2)
+        for number in range(count):
+            file.createVariable(f"v{number}", "f4", ("x",))[:] = [1, 2]
+    with pytest.raises(AssemblyFormatError, match=rf"n\.nc holds {count} data variables"):
+        DataAssembly.from_files(path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.9])
+def test_a_file_cut_short_is_an_error_that_names_it(tmp_path: Path, share: float) -> None:
+    whole = write_file(tmp_path / "a.nc").read_bytes()
+    cut = tmp_path / "cut.nc"
+    cut.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(AssemblyFormatError, match=r"cut\.nc cannot be read"):
+        DataAssembly.from_files(cut)
+
+
+def test_other_bytes_and_unknown_groups_are_errors(tmp_path: Path) -> None:
+    (tmp_path / "t.nc").write_text("<html>not found</html>")
+    with pytest.raises(AssemblyFormatError, match=r"t\.nc cannot be read"):
+        DataAssembly.from_files(tmp_path / "t.nc")
+    with pytest.raises(AssemblyFormatError, match="group 'nope'"):
+        AssemblyLoader(DataAssembly, write_file(tmp_path / "a.nc"), group="nope").load()
+    with pytest.raises(FileNotFoundError):
+        DataAssembly.from_files(tmp_path / "absent.nc")
+
+
+def test_many_threads_load_at_once(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    path = write_file(tmp_path / "a.nc")
+    loaded: list[NeuroidAssembly] = []
+    start = threading.Barrier(8)
+
+    def load() -> None:
+        start.wait()
+        for _ in range(5):
+            loaded.append(NeuroidAssembly.from_files(path, stimulus_set=stimulus_set))  # noqa: PERF401 - a thread's work
+
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(loaded) == 40
+    assert all(a.identical(loaded[0]) for a in loaded)
+
+
+def test_chunks_asked_for_leave_values_in_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dask")
+    path = write_file(tmp_path / "a.nc")
+    monkeypatch.setenv("BRAINIO_CHUNKS", "{'neuroid': 1}")
+    a = NeuroidAssembly.from_files(path)
+    assert a.chunks is not None
+    assert a.sel(stimulus_id="a").compute().values.tolist() == [[0.0, 2.0], [3.0, 5.0]]
+    monkeypatch.setenv("BRAINIO_CHUNKS", "many")
+    with pytest.raises(AssemblyFormatError, match="BRAINIO_CHUNKS='many'"):
+        NeuroidAssembly.from_files(path)

@@ -1,0 +1,57 @@
+"""The two files of a stimulus set."""
+
+import os
+import zipfile
+from pathlib import Path
+
+from brainio.packaging import create_stimulus_csv, create_stimulus_zip, extract_specific
+from brainio.stimuli import StimulusSet
+
+
+def test_the_same_set_gives_the_same_bytes_whatever_the_dates_of_its_files(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    first = create_stimulus_zip(stimuli, tmp_path / "first.zip")
+    for path in stimuli.stimulus_paths.values():
+        os.utime(path, (0, 0))
+        Path(path).chmod(0o600)
+    assert create_stimulus_zip(stimuli, tmp_path / "second.zip") == first
+    assert (tmp_path / "first.zip").read_bytes() == (tmp_path / "second.zip").read_bytes()
+
+
+def test_members_are_named_by_stimulus_id_and_the_extension_of_the_file(stimuli: StimulusSet, tmp_path: Path) -> None:
+    _, names = create_stimulus_zip(stimuli, str(tmp_path / "a.zip"))
+    assert names == ["s0.png", "s1.png", "s2.png"]
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.namelist() == names
+        assert archive.read("s1.png") == Path(stimuli.stimulus_paths["s1"]).read_bytes()
+        member = archive.getinfo("s1.png")
+    assert (member.date_time, member.external_attr >> 16) == ((1980, 1, 1, 0, 0, 0), 0o100644)
+
+
+def test_a_column_filename_names_the_members(stimuli: StimulusSet, tmp_path: Path) -> None:
+    stimuli["filename"] = ["cars/one.png", "cars/two.png", "dogs/one.png"]
+    _, names = create_stimulus_zip(stimuli, tmp_path / "a.zip")
+    assert names == ["cars/one.png", "cars/two.png", "dogs/one.png"]
+
+
+def test_compressed_files_are_stored_and_others_deflated(stimuli: StimulusSet, tmp_path: Path) -> None:
+    text = tmp_path / "long.txt"
+    text.write_text("word " * 1000)
+    stimuli.stimulus_paths = {**stimuli.stimulus_paths, "s2": text}
+    create_stimulus_zip(stimuli, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive:
+        assert archive.getinfo("s1.png").compress_type == zipfile.ZIP_STORED
+        assert archive.getinfo("s2.txt").compress_size < 100
+
+
+def test_the_csv_has_the_columns_in_the_order_of_the_table_and_lines_end_with_a_line_feed(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    stimuli["note"] = ['a "quoted", one', "naïve", None]
+    stimuli["stimulus_path_within_store"] = "x"
+    create_stimulus_csv(stimuli, tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes().decode() == (
+        'stimulus_id,object_name,size_px,note\ns0,object0,4,"a ""quoted"", one"\ns1,object1,5,naïve\ns2,object2,6,\n'
+    )
+    assert extract_specific(stimuli) == ["stimulus_id", "object_name", "size_px", "note"]

@@ -1,0 +1,249 @@
+"""Files lie in the store before a catalog says so."""
+
+import csv
+import zipfile
+from pathlib import Path
+from typing import ClassVar
+
+import boto3
+import fsspec  # type: ignore[import-untyped]
+import pytest
+import xarray as xr
+from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
+from fsspec.registry import known_implementations, register_implementation  # type: ignore[import-untyped]
+
+import brainio
+from brainio.assemblies import DataAssembly, NeuroidAssembly
+from brainio.errors import PackagingError, TransferError
+from brainio.packaging import (
+    get_user_info,
+    package_data_assembly,
+    package_data_assembly_locally,
+    package_stimulus_set,
+    package_stimulus_set_locally,
+    upload_to_s3,
+)
+from brainio.stimuli import StimulusSet
+from tests.servers import MotoS3
+
+NAME = "lab.Doe2026"
+
+
+def rows(catalog: Path) -> list[dict[str, str]]:
+    with catalog.open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def test_a_stimulus_set_goes_to_s3_and_its_rows_into_the_catalog(
+    stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3
+) -> None:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="lab-bucket")
+    client.put_bucket_versioning(Bucket="lab-bucket", VersioningConfiguration={"Status": "Enabled"})
+    made = package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name="lab-bucket/sets")
+    table, archive = rows(tmp_path / "lab.csv")
+    where = "https://lab-bucket.s3.amazonaws.com/sets/stimulus_lab_Doe2026"
+    assert [table["location"], archive["location"]] == [f"{where}.csv", f"{where}.zip"]
+    assert [table["class"], archive["class"]] == ["StimulusSet", ""]
+    assert {row["location_type"] for row in (table, archive)} == {"S3"}
+    assert made == {
+        "identifier": NAME,
+        "bucket": "lab-bucket/sets",
+        "csv_sha1": table["sha1"],
+        "zip_sha1": archive["sha1"],
+        "csv_version_id": table["version_id"],
+        "zip_version_id": archive["version_id"],
+    }
+    body = client.get_object(Bucket="lab-bucket", Key="sets/stimulus_lab_Doe2026.csv", VersionId=table["version_id"])
+    assert len(body["Body"].read()) == int(table["size"])
+
+
+def test_an_assembly_goes_to_s3_and_its_row_into_the_catalog(
+    assembly: NeuroidAssembly, tmp_path: Path, moto_s3: MotoS3
+) -> None:
+    boto3.client("s3").create_bucket(Bucket="lab-bucket")
+    made = package_data_assembly(
+        tmp_path / "lab.csv", assembly, NAME, "lab.Doe2026.stimuli", "NeuroidAssembly", "lab-bucket"
+    )
+    (row,) = rows(tmp_path / "lab.csv")
+    assert made == {
+        "identifier": NAME,
+        "version_id": row["version_id"] or None,
+        "sha1": row["sha1"],
+        "bucket": "lab-bucket",
+        "cls": "NeuroidAssembly",
+    }
+    assert (row["lookup_type"], row["class"]) == ("assembly", "NeuroidAssembly")
+    assert row["stimulus_set_identifier"] == "lab.Doe2026.stimuli"
+    assert row["location"] == "https://lab-bucket.s3.amazonaws.com/assy_lab_Doe2026.nc"
+
+
+def test_a_failing_upload_changes_no_catalog(stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3) -> None:
+    with pytest.raises(TransferError, match="no-such-bucket"):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name="no-such-bucket")
+    assert not (tmp_path / "lab.csv").exists()
+
+
+def test_files_beside_the_catalog_are_listed_by_relative_path(stimuli: StimulusSet, tmp_path: Path) -> None:
+    package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name=tmp_path / "files")
+    assert [(row["location_type"], row["location"]) for row in rows(tmp_path / "lab.csv")] == [
+        ("file", "files/stimulus_lab_Doe2026.csv"),
+        ("file", "files/stimulus_lab_Doe2026.zip"),
+    ]
+
+
+def test_any_location_of_fsspec_is_a_store(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    folder = f"memory://{tmp_path.name}"
+    package_data_assembly(tmp_path / "lab.csv", assembly, NAME, NAME, "NeuroidAssembly", bucket_name=folder)
+    (row,) = rows(tmp_path / "lab.csv")
+    assert (row["location_type"], row["location"]) == ("memory", f"{folder}/assy_lab_Doe2026.nc")
+    assert fsspec.filesystem("memory").size(f"/{tmp_path.name}/assy_lab_Doe2026.nc") == int(row["size"])
+
+
+def test_packaging_the_same_again_changes_nothing(stimuli: StimulusSet, tmp_path: Path) -> None:
+    catalog = tmp_path / "lab.csv"
+    first = package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "files")
+    before = catalog.read_bytes()
+    assert package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "files") == first
+    assert catalog.read_bytes() == before
+
+
+def test_other_bytes_under_a_listed_identifier_are_refused_before_the_upload(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    catalog = tmp_path / "lab.csv"
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "files")
+    before = {path: path.read_bytes() for path in (catalog, *(tmp_path / "files").iterdir())}
+    with pytest.raises(PackagingError, match=NAME):
+        package_stimulus_set(catalog, stimuli.assign(hue=1), NAME, bucket_name=tmp_path / "files")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_no_entry_loses_its_bytes_to_one_whose_files_have_the_same_names(stimuli: StimulusSet, tmp_path: Path) -> None:
+    catalog = tmp_path / "lab.csv"
+    package_stimulus_set(catalog, stimuli, "lab.Doe2026_a", bucket_name=tmp_path / "files")
+    before = {path: path.read_bytes() for path in (catalog, *(tmp_path / "files").iterdir())}
+    with pytest.raises(PackagingError, match=r"'lab\.Doe2026_a'"):
+        package_stimulus_set(catalog, stimuli.assign(hue=1), "lab.Doe2026.a", bucket_name=tmp_path / "files")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_packaging_what_was_loaded_gives_the_same_bytes(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, store = tmp_path / "lab.csv", tmp_path / "files"
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=store)
+    package_data_assembly(catalog, assembly, NAME, NAME, "NeuroidAssembly", bucket_name=store)
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(catalog))
+    loaded = brainio.get_assembly(NAME)
+    assert "object_name" in loaded.coords
+    again = tmp_path / "again.csv"
+    package_stimulus_set(again, brainio.get_stimulus_set(NAME), NAME, bucket_name=tmp_path / "again")
+    package_data_assembly(again, loaded, NAME, NAME, "NeuroidAssembly", bucket_name=tmp_path / "again")
+    assert [row["sha256"] for row in rows(again)] == [row["sha256"] for row in rows(catalog)]
+
+
+def test_a_set_and_an_assembly_may_share_an_identifier(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    catalog, store = tmp_path / "lab.csv", tmp_path / "files"
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=store)
+    package_data_assembly(catalog, assembly, NAME, NAME, "NeuroidAssembly", bucket_name=store)
+    assert [row["lookup_type"] for row in rows(catalog)] == ["stimulus_set", "stimulus_set", "assembly"]
+
+
+def test_a_catalog_in_force_is_named_by_its_identifier(
+    stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,curator\n"
+    (tmp_path / "my_lab.csv").write_text(header)
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(tmp_path / "my_lab.csv"))
+    package_stimulus_set("my_lab", stimuli, NAME, bucket_name=tmp_path / "files", entry_facts={"license": "CC0-1.0"})
+    assert [(row["identifier"], row["license"], row["curator"]) for row in rows(tmp_path / "my_lab.csv")] == [
+        (NAME, "CC0-1.0", ""),
+        (NAME, "CC0-1.0", ""),
+    ]
+
+
+def test_what_is_packaged_is_not_changed(stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    columns, attrs = list(stimuli.columns), dict(assembly.attrs)
+    package_stimulus_set(None, stimuli, NAME, bucket_name=tmp_path)
+    package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", bucket_name=tmp_path)
+    assert (list(stimuli.columns), dict(assembly.attrs)) == (columns, attrs)
+
+
+def test_metadata_that_loading_joins_in_again_are_not_stored_and_others_are(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    described = assembly.assign_coords(
+        object_name=("presentation", ["object0", "object1", "object2"] * 2),
+        size_px=("presentation", [4, 5, 6, 4, 5, 0]),
+    )
+    described.attrs["stimulus_set"] = stimuli
+    package_data_assembly(None, described, NAME, "lab.Doe2026.stimuli", "NeuroidAssembly", bucket_name=tmp_path)
+    with xr.open_dataarray(tmp_path / "assy_lab_Doe2026.nc") as read:
+        assert "object_name" not in read.coords
+        assert read["size_px"].values.tolist() == [4, 5, 6, 4, 5, 0]
+        assert read.attrs == {"identifier": NAME, "stimulus_set_identifier": stimuli.identifier}
+
+
+def test_extras_are_groups_of_the_file(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    extra = DataAssembly([1.0, 2.0], coords={"a": ("bin", [0, 1]), "b": ("bin", ["x", "y"])}, dims=["bin"])
+    package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", tmp_path, extras={"psth": extra})
+    with xr.open_dataarray(tmp_path / "assy_lab_Doe2026.nc", group="psth") as read:
+        assert read["b"].values.tolist() == ["x", "y"]
+
+
+def test_extras_that_loading_put_into_the_attrs_are_packaged_again(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    extra = DataAssembly([1.0, 2.0], coords={"a": ("bin", [0, 1]), "b": ("bin", ["x", "y"])}, dims=["bin"])
+    first = package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", tmp_path, extras={"psth": extra})
+    loaded = assembly.assign_attrs(psth=extra)
+    assert (
+        package_data_assembly(None, loaded, NAME, NAME, "NeuroidAssembly", tmp_path / "again")["sha1"] == first["sha1"]
+    )
+
+
+def test_a_package_can_be_made_in_a_folder_for_uploading_by_hand(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    made = package_stimulus_set_locally(stimuli, NAME, downloads_path=str(tmp_path / "packaged"))
+    with zipfile.ZipFile(made["zip_path"]) as archive:
+        assert archive.namelist() == ["s0.png", "s1.png", "s2.png"]
+    also = package_data_assembly_locally(assembly, NAME, NAME, "NeuroidAssembly")
+    assert Path(also["path"]) == Path.home() / "Downloads" / "assy_lab_Doe2026.nc"
+    assert Path(also["path"]).is_file()
+
+
+def test_upload_to_s3_stores_the_file_whole(tmp_path: Path, moto_s3: MotoS3) -> None:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="lab-bucket")
+    (tmp_path / "a.bin").write_bytes(b"abc")
+    assert upload_to_s3(tmp_path / "a.bin", "lab-bucket", "folder/a.bin")["ContentLength"] == 3
+    assert client.get_object(Bucket="lab-bucket", Key="folder/a.bin")["Body"].read() == b"abc"
+
+
+def test_the_user_is_named_by_account_and_name(moto_s3: MotoS3) -> None:
+    account, name = get_user_info(boto3.client("sts"))
+    assert account.isdigit()
+    assert name
+
+
+class LosingFileSystem(MemoryFileSystem):
+    """A store that says it took every byte, and keeps none of a ZIP archive."""
+
+    protocol = "losing"
+    store: ClassVar[dict[str, object]] = {}
+
+    def info(self, path: str, **keywords: object) -> dict[str, object]:
+        told: dict[str, object] = super().info(path, **keywords)
+        return told | {"size": 0} if path.endswith(".zip") else told
+
+
+def test_bytes_that_do_not_lie_in_the_store_get_no_entry(
+    stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(known_implementations, "losing", {"class": f"{__name__}.LosingFileSystem"})
+    register_implementation("losing", LosingFileSystem, clobber=True)
+    with pytest.raises(TransferError, match=r"stimulus_lab_Doe2026\.zip was uploaded, but has 0 bytes"):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name="losing://place")
+    assert not (tmp_path / "lab.csv").exists()

@@ -1,0 +1,60 @@
+"""Calls that were written against older signatures keep working."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+
+from brainio.assemblies import NeuroidAssembly
+from brainio.packaging import package_data_assembly, package_stimulus_set
+from brainio.stimuli import StimulusSet
+
+NAME = "lab.Doe2026"
+
+
+def test_the_oldest_calls_work_and_the_warning_names_what_is_new(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", DeprecationWarning)
+        package_stimulus_set(stimuli, stimulus_set_name=NAME, bucket_name=tmp_path)  # type: ignore[call-arg]
+        package_data_assembly(  # type: ignore[call-arg]
+            assembly,
+            data_assembly_name=NAME,
+            stimulus_set_name=NAME,
+            assembly_class="NeuroidAssembly",
+            bucket_name=tmp_path,
+        )
+    messages = [str(warning.message) for warning in said if warning.filename == __file__]
+    for new in ("catalog_name=", "stimulus_set_identifier=", "assembly_identifier=", "assembly_class_name="):
+        assert any(new in message for message in messages)
+    assert len(list(tmp_path.glob("*lab_Doe2026*"))) == 3
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_both_names_of_the_catalog_are_equally_good(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    package_stimulus_set(  # type: ignore[call-arg]
+        catalog_identifier=None, proto_stimulus_set=stimuli, stimulus_set_identifier=NAME, bucket_name=tmp_path
+    )
+    package_data_assembly(  # type: ignore[call-arg]
+        catalog_name=None,
+        proto_data_assembly=assembly,
+        assembly_identifier=NAME,
+        stimulus_set_identifier=NAME,
+        assembly_class_name="NeuroidAssembly",
+        bucket_name=tmp_path,
+    )
+
+
+@pytest.mark.filterwarnings("error::DeprecationWarning")
+def test_no_catalog_is_the_default_of_calls_by_keyword(stimuli: StimulusSet, tmp_path: Path) -> None:
+    package_stimulus_set(proto_stimulus_set=stimuli, stimulus_set_identifier=NAME, bucket_name=tmp_path)  # type: ignore[call-arg]
+
+
+def test_a_keyword_under_both_of_its_names_is_an_error(stimuli: StimulusSet, tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="both"), pytest.warns(DeprecationWarning, match="now called"):
+        package_stimulus_set(  # type: ignore[call-arg]
+            None, stimuli, stimulus_set_name=NAME, stimulus_set_identifier=NAME, bucket_name=tmp_path
+        )

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainio.assemblies import DataAssembly, NeuroidAssembly
+from brainio.errors import SubsetError
+from brainio.transform import index_efficient, subset
+
+
+@pytest.fixture
+def source() -> NeuroidAssembly:
+    return NeuroidAssembly(
+        np.arange(12.0).reshape(4, 3),
+        coords={
+            "stimulus_id": ("presentation", ["a", "b", "a", "c"]),
+            "repetition": ("presentation", [0, 0, 1, 0]),
+            "category": ("presentation", ["x", "y", "x", "y"]),
+            "neuroid_id": ("neuroid", ["n0", "n1", "n2"]),
+            "region": ("neuroid", ["IT", "V4", "IT"]),
+        },
+        dims=["presentation", "neuroid"],
+        attrs={"identifier": "lab.A"},
+    )
+
+
+def stimuli(ids: list[str], **levels: list[Any]) -> DataAssembly:
+    coords = {"stimulus_id": ids, **levels}
+    return DataAssembly(
+        np.zeros(len(ids)), coords={name: ("presentation", v) for name, v in coords.items()}, dims=["presentation"]
+    )
+
+
+def test_a_subset_stays_in_the_order_of_the_source(source: NeuroidAssembly) -> None:
+    cut = subset(source, source[[2, 0]])
+    assert type(cut) is NeuroidAssembly
+    assert cut.attrs == {"identifier": "lab.A"}
+    assert cut.values[:, 0].tolist() == [0.0, 6.0]
+    assert subset(source, source[::-1]).identical(source)
+    assert subset(source, source.transpose("neuroid", "presentation")).identical(source)
+
+
+def test_both_dimensions_are_cut(source: NeuroidAssembly) -> None:
+    assert subset(source, source[:, [2, 0]], subset_dims=["neuroid"])["neuroid_id"].values.tolist() == ["n0", "n2"]
+    cut = subset(source, source[[0, 2], :1])
+    assert cut.values.tolist() == [[0.0], [6.0]]
+
+
+def test_each_shared_level_must_match_on_its_own(source: NeuroidAssembly) -> None:
+    target = stimuli(["c", "b"], category=["y", "x"], new=[1, 2])
+    cut = subset(source, target, subset_dims=["presentation"], dims_must_match=False)
+    assert cut["stimulus_id"].values.tolist() == ["b", "c"]
+
+
+def test_a_level_can_be_cut_by(source: NeuroidAssembly) -> None:
+    cut = subset(source, stimuli(["c", "a"]), subset_dims=["stimulus_id"], dims_must_match=False)
+    assert cut["stimulus_id"].values.tolist() == ["a", "a", "c"]
+    assert subset(source, source[[0, 2]], subset_dims=["stimulus_id"]).sizes["presentation"] == 2
+
+
+def test_rows_repeat_as_often_as_the_target_names_them(source: NeuroidAssembly) -> None:
+    target = stimuli(["c", "a", "c"])
+    cut = subset(source, target, subset_dims=["stimulus_id"], dims_must_match=False, repeat=True)
+    assert cut["stimulus_id"].values.tolist() == ["a", "a", "c", "c"]
+    assert cut.values[:, 0].tolist() == [0.0, 6.0, 9.0, 9.0]
+
+
+def test_rows_that_do_not_match_are_an_error_that_names_one(source: NeuroidAssembly) -> None:
+    with pytest.raises(SubsetError, match=r"'repetition': 1.*0 times in the source and 1 times"):
+        subset(source[:2], source)
+    with pytest.raises(SubsetError, match=r"'a'.*2 times in the source and 1 times in the target"):
+        subset(source, source[:2], subset_dims=["stimulus_id"])
+    with pytest.raises(SubsetError, match="levels of 'presentation' differ"):
+        subset(source, stimuli(["c", "a"], category=["y", "x"]))
+    with pytest.raises(AssertionError, match="'nope'"):
+        subset(source, source, subset_dims=["nope"])
+    other = DataAssembly([1], coords={"other": ("presentation", [1])}, dims=["presentation"])
+    with pytest.raises(SubsetError, match="share no coordinate"):
+        subset(source, other)
+
+
+def test_missing_values_match_missing_values() -> None:
+    a = DataAssembly([1, 2, 3], coords={"f": ("p", [1.0, np.nan, 2.0]), "g": ("p", ["u", "v", None])}, dims=["p"])
+    assert subset(a, a).identical(a)
+    assert subset(a, a[[1]]).values.tolist() == [2]
+
+
+def test_plain_arrays_are_cut_too() -> None:
+    indexed = xr.DataArray([0, 1, 2], coords={"q": [1, 2, 3]}, dims=["q"])
+    assert subset(indexed, indexed[[2, 0]]).values.tolist() == [0, 2]
+    bare = xr.DataArray([0, 1, 2], dims=["q"])
+    assert subset(bare, bare[:2]).values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("source_values", "target_values", "expected"),
+    [
+        ([3, 1, 2, 1], [1, 3], [1, 3, 0]),
+        ([1, 1, 2], [1, 1], [0, 0, 1]),
+        ([2, 1, 2, 1], [2, 2, 1], [1, 3, 0, 0, 2]),
+        (["a", "b", "c"], ["c", "a", "c"], [0, 2, 2]),
+        ([1, 2], [5], []),
+        ([], [1], []),
+        ([1.0, np.nan], [np.nan, 1.0], [0]),
+    ],
+)
+def test_index_efficient_gives_positions_sorted_by_value(
+    source_values: list[Any], target_values: list[Any], expected: list[int]
+) -> None:
+    assert index_efficient(np.array(source_values), np.array(target_values)) == expected
+
+
+values = st.lists(st.sampled_from("abcde"), min_size=1, max_size=12)
+
+
+@settings(max_examples=60, deadline=None)
+@given(values, values)
+def test_a_subset_holds_exactly_the_rows_that_the_target_names(ids: list[str], wanted: list[str]) -> None:
+    cut = subset(stimuli(ids), stimuli(wanted), dims_must_match=False)
+    assert cut["stimulus_id"].values.tolist() == [name for name in ids if name in wanted]
