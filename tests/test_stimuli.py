@@ -147,7 +147,7 @@ def test_an_unknown_stimulus_names_near_ids(tmp_path: Path) -> None:
 
 def test_the_disk_is_not_asked_for_a_path() -> None:
     planned = StimulusSet({"stimulus_id": ["a"]})
-    planned.stimulus_paths = {"a": "/not/made/yet.png"}
+    planned.stimulus_paths = {"a": Path("/not/made/yet.png")}
     assert planned.get_stimulus("a") == Path("/not/made/yet.png")
 
 
