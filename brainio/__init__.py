@@ -41,6 +41,10 @@ _MODULES = ("assemblies", "catalogs", "errors", "fetch", "lookup", "packaging", 
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("brainio")
     if name in _MODULES:
         return import_module(f"brainio.{name}")
     if name in _HOMES:
@@ -51,4 +55,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__, *_MODULES])
+    dunders = [name for name in globals() if name.startswith("__")]
+    return sorted({*dunders, "__version__", *__all__, *_MODULES})

@@ -7,19 +7,21 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from brainio.cache import Cache, Unpacked, hash_file
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve, stimulus_set_of
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
 from brainio.errors import (
     BrainioError,
     CatalogWarning,
     EntryStatusWarning,
     EntryUnavailableError,
+    FormatError,
     IntegrityError,
     LocationError,
     StimulusSetFormatError,
@@ -88,7 +90,9 @@ def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: st
     >>> len(stimulus_set)
     43
     """
-    return _load_stimulus_set(resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version))
+    entry = resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version)
+    _warn_of_status(entry, stacklevel=3)
+    return _load_stimulus_set(entry)
 
 
 def get_assembly(identifier: str, *, catalog: str | None = None, version: str | None = None) -> "DataAssembly":
@@ -99,7 +103,8 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
     identifier : str
         Identifier or alias of an assembly in a catalog in force, or `catalog_identifier:identifier`.
     catalog : str, optional
-        Identifier of the only catalog to look in; also for the stimulus set of the assembly.
+        Identifier of the only catalog to look in. (The stimulus set of the assembly is looked for there first, and then
+        in the other catalogs in force.)
     version : str, optional
         Version of the entry; by default the current one.
 
@@ -131,20 +136,25 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
     """
     entry = resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version)
     cls = resolve_assembly_class(entry.class_name)
-    _warn_of_status(entry)
-    path = fetch_entry(entry)["nc"]
-    stimulus_set = _stimulus_set_of(entry, catalog)
-    assembly = cls.from_files(
-        path, stimulus_set_identifier=entry.stimulus_set_identifier or None, stimulus_set=stimulus_set
-    )
+    _warn_of_status(entry, stacklevel=3)
+    with _named_in_errors(entry):
+        path = fetch_entry(entry)["nc"]
+    stimulus_set = _stimulus_set_for(entry)
+    with _named_in_errors(entry):
+        assembly = cls.from_files(
+            path,
+            stimulus_set_identifier=entry.stimulus_set_identifier or None,
+            stimulus_set=stimulus_set,
+        )
     assembly.attrs["identifier"] = entry.identifier
     return assembly
 
 
-def _stimulus_set_of(entry: Entry, catalog: str | None) -> StimulusSet | None:
-    if not entry.stimulus_set_identifier:
+def _stimulus_set_for(entry: Entry) -> StimulusSet | None:
+    stimuli = stimulus_set_of(entry)
+    if stimuli is None:
         return None
-    stimuli = resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier, catalog=catalog)
+    _warn_of_status(stimuli, stacklevel=4)
     if stimuli.status == STATUS_UNAVAILABLE:
         warnings.warn(
             f"assembly {entry.identifier!r} comes without the metadata of its stimuli: {_unavailable(stimuli)}",
@@ -160,9 +170,18 @@ def _load_stimulus_set(entry: Entry) -> StimulusSet:
     if archive is None or entry.file("csv") is None:
         raise EntryUnavailableError(_unavailable(entry))
     cls = resolve_stimulus_set_class(entry.class_name)
-    _warn_of_status(entry)
-    paths = fetch_entry(entry)
-    return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, archive.sha1, cls)
+    with _named_in_errors(entry):
+        paths = fetch_entry(entry)
+        return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, archive.sha1, cls)
+
+
+@contextmanager
+def _named_in_errors(entry: Entry) -> Iterator[None]:
+    """Begin messages about the bytes of an entry with its name: whoever asked for it knows no paths and hashes."""
+    try:
+        yield
+    except (FormatError, TransferError, IntegrityError) as error:
+        raise type(error)(f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}: {error}") from error
 
 
 def load_stimulus_files(
@@ -212,22 +231,33 @@ def fetch_entry(entry: Entry) -> dict[str, Path]:
 
 
 def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
-    location = parse_location(file.location, file.location_type, base=entry.base)
-    mirrors = list(_mirrors(entry, file))
-    for place in (location, *mirrors):
-        if place.is_local and "://" in entry.base:
-            raise LocationError(
-                f"catalog {entry.catalog!r} came over the network and may not name a place on this machine: "
-                f"{place} (file {file.part} of {entry.kind} {entry.identifier!r}); copy the catalog if you trust it"
-            )
-    places = [(location, file.version_id), *((mirror, "") for mirror in mirrors)]
+    if not (file.sha1 or file.sha256):
+        warnings.warn(
+            f"catalog {entry.catalog!r} promises no hash for the {file.part} file of {entry.kind} "
+            f"{entry.identifier!r}; its bytes are taken as they come",
+            CatalogWarning,
+            stacklevel=2,
+        )
+    places = [(_place_of(entry, file.location, file.location_type), file.version_id)]
+    places += [(mirror, "") for mirror in _mirrors(entry, file)]
     return local_file(places, sha1=file.sha1, sha256=file.sha256, size=file.size)
+
+
+def _place_of(entry: Entry, location: str, location_type: str = "") -> Location:
+    """Read a location that the catalog of an entry states; one from the network may not name places on this machine."""
+    place = parse_location(location, location_type, base=entry.base)
+    if place.is_local and "://" in entry.base and not entry.base.startswith(f"{place.location_type}://"):
+        raise LocationError(
+            f"catalog {entry.catalog!r} came over the network and may not name a place on this machine: "
+            f"{place} (of {entry.kind} {entry.identifier!r}); copy the catalog if you trust it"
+        )
+    return place
 
 
 def _mirrors(entry: Entry, file: EntryFile) -> Iterator[Location]:
     for mirror in file.mirrors:
         try:
-            yield parse_location(mirror, base=entry.base)
+            yield _place_of(entry, mirror)
         except LocationError as error:
             warnings.warn(
                 f"a mirror of {entry.kind} {entry.identifier!r} is left out: {error}", CatalogWarning, stacklevel=2
@@ -256,8 +286,11 @@ def local_file(
     cache = _cache()
     places = list(places)
     location, version_id = places[0]
-    found = cache.find(sha1, location.name, sha256 or None) if sha1 else cache.recall(location.url, version_id or None)
-    if found is not None:
+    if sha1:
+        found = cache.find(sha1, location.name, sha256 or None)
+    else:
+        found = cache.recall(location.url, version_id or None, sha256 or None)
+    if found is not None and size in (None, found.stat().st_size):
         return found
     failures: list[BrainioError] = []
     for place, version in places:
@@ -272,7 +305,9 @@ def local_file(
     if len(failures) == 1:
         raise failures[0]
     reasons = "\n".join(f"- {failure}" for failure in failures)
-    raise TransferError(f"{location.name} could not be had from any of its {len(failures)} locations:\n{reasons}")
+    all_wrong = all(isinstance(failure, IntegrityError) for failure in failures)
+    error = IntegrityError if all_wrong else TransferError
+    raise error(f"{location.name} could not be had from any of its {len(failures)} locations:\n{reasons}")
 
 
 def _download(
@@ -294,7 +329,7 @@ def _with_progress(chunks: Iterator[bytes], name: str, size: int | None) -> Iter
             bar.update(len(chunk))
 
 
-def _warn_of_status(entry: Entry) -> None:
+def _warn_of_status(entry: Entry, *, stacklevel: int) -> None:
     if entry.status in (STATUS_CURRENT, STATUS_UNAVAILABLE):
         return
     instead = f"; its successor is {entry.successor!r}" if entry.successor else ""
@@ -302,7 +337,7 @@ def _warn_of_status(entry: Entry) -> None:
     warnings.warn(
         f"{entry.kind} {entry.identifier!r}{version} is {entry.status} in catalog {entry.catalog!r}{instead}",
         EntryStatusWarning,
-        stacklevel=4,
+        stacklevel=stacklevel,
     )
 
 
@@ -321,11 +356,11 @@ def _status_reason(entry: Entry) -> str:
     if not entry.card:
         return ""
     try:
-        with open_read(parse_location(entry.card, base=entry.base)) as reading:
+        with open_read(_place_of(entry, entry.card)) as reading:
             card = json.loads(b"".join(reading.chunks()))
     except (TransferError, LocationError, ValueError):
         return ""
-    return str(card.get("status_reason", ""))
+    return str(card.get("status_reason", "")) if isinstance(card, dict) else ""
 
 
 def resolve_assembly_class(class_name: str) -> type["DataAssembly"]:
@@ -363,7 +398,7 @@ def get_local_data_path() -> str:
     """Return the folder of the cache: what the environment variable `BRAINIO_HOME` says, else `~/.brainio`."""
     if _local_data_path is not None:
         return os.fspath(_local_data_path)
-    return os.environ.get(BRAINIO_HOME) or str(Path("~/.brainio").expanduser())
+    return str(Path(os.environ.get(BRAINIO_HOME) or "~/.brainio").expanduser().absolute())
 
 
 def _cache() -> Cache:

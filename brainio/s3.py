@@ -3,6 +3,8 @@
 A face over `brainio.fetch`: the same cache, the same checks. `bucket` may be `BUCKET/FOLDER` everywhere.
 """
 
+import os
+import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from os import PathLike
@@ -183,7 +185,7 @@ def load_file_from_s3(
     """
     target = Path(local_filepath)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.part")
+    temporary = target.with_name(f".{target.name}.{os.getpid()}-{secrets.token_hex(8)}.part")
     try:
         shutil.copyfile(_fetch(bucket, path, version_id, sha1), temporary)
         temporary.replace(target)

@@ -16,7 +16,8 @@ from brainio import fetch
 from brainio.assemblies import NeuroidAssembly, NeuronRecordingAssembly
 from brainio.catalogs import append_rows, in_force, listing
 from brainio.errors import (
-    BrainioError,
+    AssemblyFormatError,
+    CatalogWarning,
     EntryStatusWarning,
     EntryUnavailableError,
     IntegrityError,
@@ -122,6 +123,54 @@ def test_what_is_in_the_cache_is_not_asked_for_again(lab: Lab) -> None:
     assert asked == len(lab.server.requests) == 2
 
 
+def test_of_one_identifier_in_two_catalogs_the_assembly_comes_with_the_stimuli_of_its_own(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.publish_stimuli()
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    other = tmp_path / "other.csv"
+    other.write_text(lab.catalog.read_text().replace(sha1(stimulus_files()[0]), "0" * 40))
+    brainio.add_catalog(other)
+    assembly = brainio.get_assembly("lab:lab.Doe2026")
+    assert list(assembly["object_name"].values) == ["car", "face", "car", "face"]
+
+
+def test_a_superseded_assembly_warns_the_line_that_asked_for_it(lab: Lab, tmp_path: Path) -> None:
+    lab.publish(
+        "assy_lab_Old2026.nc",
+        assembly_file(tmp_path),
+        "NeuroidAssembly",
+        identifier="lab.Old2026",
+        status="superseded",
+        stimulus_set_identifier="",
+    )
+    with pytest.warns(EntryStatusWarning) as warned:
+        brainio.get_assembly("lab.Old2026")
+    assert warned[0].filename == __file__
+
+
+def test_bytes_without_any_promised_hash_load_with_a_warning(lab: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    lab.publish("assy_lab_Doe2026.nc", body, "NeuroidAssembly", stimulus_set_identifier="", sha1="")
+    with pytest.warns(CatalogWarning, match="promises no hash for the nc file of assembly 'lab.Doe2026'"):
+        brainio.get_assembly("lab.Doe2026")
+
+
+def test_a_newly_promised_sha256_is_not_answered_with_old_bytes(lab: Lab) -> None:
+    location = fetch.parse_location("s3://lab-bucket/k.bin")
+    sha256 = [hashlib.sha256(body).hexdigest() for body in (b"old", b"new")]
+    lab.server.objects["lab-bucket", "k.bin"] = b"old"
+    fetch.local_file([(location, "")], sha256=sha256[0])
+    lab.server.objects["lab-bucket", "k.bin"] = b"new"
+    assert fetch.local_file([(location, "")], sha256=sha256[1]).read_bytes() == b"new"
+
+
+def test_messages_about_bytes_begin_with_the_identifier(lab: Lab, tmp_path: Path) -> None:
+    lab.publish("assy_lab_Doe2026.nc", b"this is no netCDF", "NeuroidAssembly", stimulus_set_identifier="")
+    with pytest.raises(AssemblyFormatError, match=r"^assembly 'lab\.Doe2026' of catalog 'lab': "):
+        brainio.get_assembly("lab.Doe2026")
+
+
 def test_many_threads_may_ask_at_once(lab: Lab, tmp_path: Path) -> None:
     lab.publish_stimuli()
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
@@ -206,6 +255,20 @@ def test_a_catalog_from_the_network_may_not_name_local_files(
             brainio.get_assembly("x.Doe2026")
 
 
+def test_a_catalog_from_the_network_may_not_show_local_files_as_its_cards(
+    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.json").write_text('{"status_reason": "SECRET"}')
+    (http_folder.folder / "evil.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,status,card\n"
+        f"x.Doe2026,assembly,DataAssembly,S3,s3://bkt/k,,,unavailable,file://{tmp_path}/secret.json\n"
+    )
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/evil.csv")
+    with pytest.raises(EntryUnavailableError) as caught:
+        brainio.get_assembly("x.Doe2026")
+    assert "SECRET" not in str(caught.value)
+
+
 def test_locations_relative_to_the_catalog_are_found_beside_it(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -258,10 +321,10 @@ def test_an_assembly_without_stimulus_set_loads(lab: Lab, tmp_path: Path) -> Non
     assert assembly.shape == (4, 2)
 
 
-def loaded_or_refused(identifier: str, lookup_type: str) -> None:
-    """Ask for an entry of which the server has wrong bytes only."""
+def refused(identifier: str, lookup_type: str) -> None:
+    """Ask for an entry that the server does not have."""
     getter = brainio.get_assembly if lookup_type == "assembly" else brainio.get_stimulus_set
-    with pytest.raises(BrainioError):
+    with pytest.raises(TransferError, match="there is no such object"):
         getter(identifier)
 
 
@@ -274,7 +337,7 @@ def test_the_published_data_sets_are_asked_for_at_the_right_bucket_key_and_versi
         file = entry.file(fact["part"])
         assert file is not None
         del s3_static.requests[:]
-        with pytest.raises(BrainioError):
+        with pytest.raises(TransferError):
             fetch._fetch_entry_file(entry, file)
         assert s3_static.asked()[0] == (bucket, key, fact["version_id"] or None)
         mirrors = [tuple(mirror.removeprefix("s3://").partition("/")[::2]) for mirror in fact["mirrors"].split()]
@@ -292,7 +355,7 @@ def test_the_published_data_sets_are_asked_for_at_the_right_bucket_key_and_versi
 def test_get_asks_for_the_right_bucket_key_and_version_without_credentials(
     s3_static: S3Static, identifier: str, lookup_type: str, expected: str
 ) -> None:
-    loaded_or_refused(identifier, lookup_type)
+    refused(identifier, lookup_type)
     assert s3_static.asked()[0] == ("brainscore-storage", f"brainio-brainscore/{expected}", "null")
     assert not any(request.signed for request in s3_static.requests)
 

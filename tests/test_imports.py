@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import importlib.metadata
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ PACKAGE = Path(brainio.__file__).parent
 HEAVY = ["numpy", "pandas", "xarray", "boto3", "botocore", "fsspec", "netCDF4", "PIL"]
 # The floors of the house, from the top. A module imports from its own room or from below.
 FLOORS = [
+    {"__main__"},
     {"cli"},
     {"s3", "lookup"},
     {"fetch", "packaging"},
@@ -76,6 +78,10 @@ def test_completion_sees_every_public_name() -> None:
     assert {*brainio.__all__, "assemblies", "stimuli", "fetch", "packaging"} <= set(done.stdout.split())
 
 
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert brainio.__version__ == importlib.metadata.version("brainio")
+
+
 def test_type_checkers_see_every_public_name() -> None:
     tree = ast.parse((PACKAGE / "__init__.py").read_text())
     shown = {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
@@ -90,7 +96,9 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 def rooms_imported(path: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
-    modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules = [node.module or "" for node in froms]
+    modules += [f"brainio.{alias.name}" for node in froms if node.module == "brainio" for alias in node.names]
     modules += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
     return {module.split(".")[1] for module in modules if module.startswith("brainio.")}
 

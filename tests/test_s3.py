@@ -1,6 +1,7 @@
 """Promises of `brainio.s3`: files pinned by bucket, version and hash load without a catalog."""
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -103,6 +104,19 @@ def test_a_folder_is_fetched_into_a_directory(bucket: S3Static, tmp_path: Path) 
     files = [("weights.pth", "null", sha1(b"weights"))]
     s3.load_folder_from_s3("bkt", "models/net", files, save_directory=tmp_path / "here")
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["weights.pth"]
+
+
+def test_threads_that_want_one_place_see_whole_files_only(bucket: S3Static, tmp_path: Path) -> None:
+    body = b"w" * 5_000_000
+    bucket.objects["bkt", "models/big"] = body
+    target = tmp_path / "big.bin"
+    with ThreadPoolExecutor(8) as pool:
+        loads = [pool.submit(s3.load_file_from_s3, "bkt", "models/big", target) for _ in range(16)]
+        seen = {target.stat().st_size for _ in range(2000) if target.exists()}
+    for load in loads:
+        load.result()
+    assert seen | {target.stat().st_size} == {len(body)}
+    assert list(tmp_path.glob("*.part")) == []
 
 
 def test_a_file_that_cannot_be_had_leaves_the_place_as_it_was(bucket: S3Static, tmp_path: Path) -> None:

@@ -156,15 +156,19 @@ class Cache:
         CacheError
             The cache cannot be written.
         """
-        reference = {"url": url, "version_id": version_id, "sha1": checked_digest(sha1), "name": name}
+        # Not the URL itself, which may hold a password: the reference is found by its hash.
+        reference = {"version_id": version_id, "sha1": checked_digest(sha1), "name": name}
         with writing(self.root, f"The reference of {url}"):
             write_in_one_step(self.root, self._reference(url, version_id), json.dumps(reference))
 
-    def recall(self, url: str, version_id: str | None) -> Path | None:
-        """Return the verified file that a location gave before, None where it gave none or the file is gone."""
+    def recall(self, url: str, version_id: str | None, sha256: str | None = None) -> Path | None:
+        """Return the verified file that a location gave before, None where it gave none or the file is gone.
+
+        Where a sha256 is promised, a file with another one is none.
+        """
         reference = _read_json(self._reference(url, version_id))
         sha1, name = reference.get("sha1"), reference.get("name")
-        return self.find(sha1, name) if isinstance(sha1, str) and isinstance(name, str) else None
+        return self.find(sha1, name, sha256) if isinstance(sha1, str) and isinstance(name, str) else None
 
     def unpack(self, zip_path: Path, sha1: str | None = None) -> Unpacked:
         """Unpack a ZIP archive, or return what was unpacked of the same content before.

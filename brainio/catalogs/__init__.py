@@ -5,6 +5,7 @@ This package imports no pandas; `Catalog`, the DataFrame, loads when it is first
 
 from typing import TYPE_CHECKING, Any
 
+from brainio.catalogs.csv_form import append_rows
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.in_force import (
     add_catalog,
@@ -17,8 +18,9 @@ from brainio.catalogs.in_force import (
     listings,
     resolve,
     sources,
+    stimulus_set_of,
 )
-from brainio.catalogs.listing import Listing, append_rows
+from brainio.catalogs.listing import Listing
 from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ __all__ = [
     "listings",
     "resolve",
     "sources",
+    "stimulus_set_of",
 ]
 
 

@@ -6,8 +6,10 @@ offer. Catalog files that change while the program runs are read again at the ne
 
 import os
 import threading
+import time
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.listing import Listing
@@ -22,9 +24,11 @@ from brainio.catalogs.sources import (
 from brainio.catalogs.suggest import not_found
 from brainio.errors import AmbiguousEntryError, CatalogError, CatalogWarning, EntryLookupError, UnknownCatalogError
 
+_SECONDS_BEFORE_ASKING_AGAIN = 60.0
+
 _lock = threading.RLock()
 _added: dict[str, CatalogSource] = {}
-_listings: dict[Source, tuple[object, Listing | CatalogError]] = {}
+_listings: dict[Source, "_Reading"] = {}
 _sources_for: tuple[str, dict[str, CatalogSource], dict[str, Source]] | None = None
 
 
@@ -55,10 +59,11 @@ def add_catalog(location: str | os.PathLike[str], identifier: str | None = None)
     'brainio_demo'
     """
     source = source_from(os.fspath(location), identifier)
-    taken = _sources().get(source.identifier)
-    if taken is not None and taken != source:
-        raise CatalogError(_doubled(source.identifier, taken, source))
     with _lock:
+        taken = _sources().get(source.identifier)
+        if taken is not None and taken != source:
+            raise CatalogError(_doubled(source.identifier, taken, source))
+        _listings.pop(source, None)
         _read(source)
         _added[source.identifier] = source
     return source.identifier
@@ -142,6 +147,8 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
     >>> resolve('assembly', 'MajajHong2015').identifier
     'dicarlo.MajajHong2015'
     """
+    if not isinstance(identifier, str):
+        raise TypeError(f"an identifier is text such as 'dicarlo.MajajHong2015', not {identifier!r}")
     found = listings() if catalog is None else [listing(catalog)]
     hits = list(_hits(found, lookup_type, identifier, version))
     if not hits and catalog is None and ":" in identifier:
@@ -149,10 +156,27 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
         if prefix in _sources():
             return resolve(lookup_type, rest, catalog=prefix, version=version)
     if not hits:
-        raise not_found(found, lookup_type, identifier, version)
+        left_out = [name for name in _sources() if catalog is None and name not in {one.identifier for one in found}]
+        raise not_found(found, lookup_type, identifier, version, left_out)
     if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
         raise _ambiguous(identifier, hits)
     return hits[0]
+
+
+def stimulus_set_of(entry: Entry) -> Entry | None:
+    """Return the entry of the stimulus set that an assembly names, None if it names none.
+
+    The catalog of the assembly comes first, then all catalogs in force.
+
+    Raises
+    ------
+    StimulusSetLookupError, AmbiguousEntryError
+        Its identifier does not lead to one stimulus set.
+    """
+    if not entry.stimulus_set_identifier:
+        return None
+    own = _hits([listing(entry.catalog)], TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
+    return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier)
 
 
 def entries(lookup_type: str | None = None, catalog: str | None = None) -> Iterator[Entry]:
@@ -239,17 +263,34 @@ def _doubled(identifier: str, first: Source, second: Source) -> str:
 
 
 def _read(source: Source) -> Listing:
-    """Read a catalog unless it was read and has not changed; a remote one is asked for once, also if that fails."""
-    fingerprint = source.fingerprint()
+    """Read a catalog unless it was read and has not changed; one that failed is not asked again for a minute."""
     known = _listings.get(source)
-    if known is None or known[0] != fingerprint:
+    if known is None or not known.is_fresh(source):
         with _lock:
-            try:
-                known = fingerprint, source.read()
-            except CatalogError as error:
-                known = fingerprint, error
-            if fingerprint is not None or not isinstance(known[1], CatalogError) or source.is_remote:
-                _listings[source] = known
-    if isinstance(known[1], CatalogError):
-        raise known[1]
-    return known[1]
+            known = _listings.get(source)
+            if known is None or not known.is_fresh(source):
+                known = _listings[source] = _Reading.of(source)
+    if isinstance(known.result, CatalogError):
+        raise known.result
+    return known.result
+
+
+class _Reading(NamedTuple):
+    """What reading a source gave, under which fingerprint, and when (seconds of a clock that never goes back)."""
+
+    fingerprint: object
+    time: float
+    result: Listing | CatalogError
+
+    @classmethod
+    def of(cls, source: Source) -> "_Reading":
+        fingerprint = source.fingerprint()
+        try:
+            return cls(fingerprint, time.monotonic(), source.read())
+        except CatalogError as error:
+            return cls(fingerprint, time.monotonic(), error)
+
+    def is_fresh(self, source: Source) -> bool:
+        if self.fingerprint != source.fingerprint():
+            return False
+        return isinstance(self.result, Listing) or time.monotonic() - self.time < _SECONDS_BEFORE_ASKING_AGAIN

@@ -37,9 +37,10 @@ def _table(base: str) -> dict[str, list[Publication]]:
     try:
         with open_read(parse_location(FILE_NAME, base=base)) as reading:
             text = b"".join(reading.chunks()).decode("utf-8-sig")
-    except BrainioError:
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (BrainioError, UnicodeDecodeError, csv.Error):
         return {}
     table: dict[str, list[Publication]] = {}
-    for row in csv.DictReader(io.StringIO(text, newline="")):
-        table.setdefault(row["publication"], []).append({column: row.get(column) or "" for column in COLUMNS})
+    for row in rows:
+        table.setdefault(row.get("publication") or "", []).append({name: row.get(name) or "" for name in COLUMNS})
     return table

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.catalogs.listing import Listing, listing_from_rows, read_listing
-from brainio.errors import CatalogError, CatalogWarning
+from brainio.errors import CatalogError, CatalogWarning, LocationError
 
 if TYPE_CHECKING:
     from brainio.catalogs.frame import Catalog
@@ -94,10 +95,9 @@ class CatalogSource:
             return self.path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
             raise CatalogError(f"catalog {self.identifier!r} at {self.location} is not UTF-8: {error}") from error
-        except OSError as error:
+        except (OSError, LocationError) as error:
             raise CatalogError(
-                f"catalog {self.identifier!r} cannot be read from {self.location}: {error}; "
-                f"correct the path or URL (in {BRAINIO_CATALOGS}, if it was named there)"
+                f"catalog {self.identifier!r} cannot be read (named in {BRAINIO_CATALOGS} or by a call): {error}"
             ) from error
 
 
@@ -107,17 +107,29 @@ class FrameSource:
 
     identifier: str
     catalog: "Catalog"
-    is_remote: ClassVar[bool] = False
 
     def fingerprint(self) -> None:
         """Return None: what was made in memory is converted once."""
 
     def read(self) -> Listing:
-        """Convert the rows of the DataFrame."""
+        """Convert the rows of the DataFrame.
+
+        Raises
+        ------
+        CatalogError
+            It lacks columns of the format.
+        """
+        missing = [column for column in REQUIRED_COLUMNS if column not in self.catalog.columns]
+        if missing:
+            raise CatalogError(f"catalog {self.identifier!r} of an installed function lacks {', '.join(missing)}")
         frame = self.catalog.astype(object).where(self.catalog.notna(), "")
-        records = frame.to_dict("records")
-        rows = ({str(column): str(value) for column, value in record.items()} for record in records)
+        rows = ({str(name): _as_text(value) for name, value in record.items()} for record in frame.to_dict("records"))
         return listing_from_rows(self.identifier, enumerate(rows, start=2))
+
+
+def _as_text(value: object) -> str:
+    """Write a cell as the CSV form has it: pandas turns a column of sizes with gaps into floats."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 Source = CatalogSource | FrameSource
@@ -133,15 +145,21 @@ def _read_remote(url: str) -> bytes:
 def source_from(location: str, identifier: str | None = None) -> CatalogSource:
     """Make the source of a catalog named by path or URL; its identifier is the file's stem unless given.
 
+    Raises
+    ------
+    CatalogError
+        The location names no file.
+
     Examples
     --------
     >>> source_from('https://lab.org/catalogs/lab.csv').identifier
     'lab'
     """
-    if "://" in location:
-        return CatalogSource(identifier or PurePosixPath(urlsplit(location).path).stem, location)
-    path = Path(location).expanduser().absolute()
-    return CatalogSource(identifier or path.stem, str(path))
+    place = location if "://" in location else str(Path(location).expanduser().absolute())
+    name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem
+    if not name:
+        raise CatalogError(f"{location!r} names no catalog file; expected something like https://HOST/my_lab.csv")
+    return CatalogSource(name, place)
 
 
 def named_sources(setting: str) -> Iterator[CatalogSource]:

@@ -39,7 +39,7 @@ def nearest(name: str, known: Iterable[str], most: int = _MOST) -> list[str]:
 
 
 def not_found(
-    listings: Sequence[Listing], lookup_type: str, identifier: str, version: str | None = None
+    listings: Sequence[Listing], lookup_type: str, identifier: str, version: str | None, left_out: Sequence[str]
 ) -> EntryLookupError:
     """Make the error for an identifier that no listing has: what there is instead, and what to do."""
     kind = lookup_type.replace("_", " ")
@@ -54,6 +54,8 @@ def not_found(
         if versions:
             return error(f"{kind} {identifier!r} has no version {version!r}; it has {', '.join(versions)}")
     message = f"no {kind} {identifier!r} in the catalogs {', '.join(one.identifier for one in listings) or '(none)'}"
+    if left_out:
+        message += f" (not readable: {', '.join(left_out)})"
     other = TYPE_STIMULUS_SET if lookup_type == TYPE_ASSEMBLY else TYPE_ASSEMBLY
     if any((other, identifier) in one.entries or (other, identifier) in one.aliases for one in listings):
         article = "a" if other == TYPE_STIMULUS_SET else "an"

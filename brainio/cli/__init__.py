@@ -5,8 +5,18 @@ Heavy libraries load inside the commands that need them, so that `brainio list` 
 
 import click
 
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, entries, resolve, sources
-from brainio.catalogs.publications import publications_of
+from brainio.catalogs import (
+    LOOKUP_TYPES,
+    TYPE_ASSEMBLY,
+    TYPE_STIMULUS_SET,
+    Entry,
+    entries,
+    resolve,
+    sources,
+    stimulus_set_of,
+)
+from brainio.catalogs.entries import STATUS_UNAVAILABLE
+from brainio.catalogs.publications import Publication, publications_of
 from brainio.catalogs.sources import CatalogSource
 from brainio.cli.output import Record, errors_told, show, show_facts
 from brainio.errors import EntryLookupError
@@ -19,9 +29,11 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON for pro
 _catalog = click.option("--catalog", metavar="CATALOG", help="Look in this catalog only.")
 _kind = click.option(
     "--kind",
-    type=click.Choice(["stimulus-set", "assembly"]),
+    type=click.Choice(LOOKUP_TYPES),
     help="Which one is meant where an identifier names both.",
 )
+
+_version = click.option("--version", metavar="VERSION", help="This version of the entry, not the current one.")
 
 
 class _Group(click.Group):
@@ -65,6 +77,7 @@ def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
         places = [
             {"catalog": name, "location": source.location if isinstance(source, CatalogSource) else ""}
             for name, source in sources().items()
+            if name == (catalog or name)
         ]
         show(places, ("catalog", "location"), as_json=as_json)
         return
@@ -77,17 +90,18 @@ def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
 @click.argument("identifier")
 @_kind
 @_catalog
+@_version
 @_json
-def info(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -> None:
+def info(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
     """Show what is known about an identifier, without downloading anything.
 
     \b
     Examples:
       brainio info dicarlo.MajajHong2015
-      brainio info FreemanZiemba2013.public --kind stimulus-set
+      brainio info FreemanZiemba2013.public --kind stimulus_set
       brainio info hvm --json
     """
-    found = _entries_of(identifier, kind, catalog)
+    found = _entries_of(identifier, kind, catalog, version)
     if as_json:
         show([_details(entry) for entry in found], (), as_json=True)
         return
@@ -96,19 +110,19 @@ def info(identifier: str, kind: str | None, catalog: str | None, as_json: bool) 
             click.echo()
         details = _details(entry)
         files = details.pop("files")
-        for paper in details.pop("publications"):
-            details["publication"] = " ".join(filter(None, [paper["title"], f"({paper['year']})", paper["doi"]]))
-        show_facts(details)
+        papers = details.pop("publications")
+        show_facts(details | {"publication": "\n".join(map(_reference, papers)) or entry.publication})
         click.echo()
-        show(files, ("part", "location", "sha1", "version_id", "size"), as_json=False)
+        show(files, ("part", "location", "sha1", "version_id", "size", "mirrors"), as_json=False)
 
 
 @main.command()
 @click.argument("identifier")
 @_kind
 @_catalog
+@_version
 @_json
-def get(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -> None:
+def get(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
     """Bring the files of an identifier into the cache, verified, and print where they are.
 
     The archive of a stimulus set is unpacked; an assembly comes with its stimulus set.
@@ -121,22 +135,22 @@ def get(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -
     from brainio.fetch import fetch_entry, unzip
 
     places = []
-    for entry in _with_stimuli(_entries_of(identifier, kind, catalog), catalog):
+    for entry in _with_stimuli(_entries_of(identifier, kind, catalog, version)):
         paths = {part: str(path) for part, path in fetch_entry(entry).items()}
         if "zip" in paths:
             paths["folder"] = unzip(paths["zip"])
-        names = {"identifier": entry.identifier, "kind": entry.kind}
+        names = {"identifier": entry.identifier, "kind": entry.lookup_type}
         places += [{**names, "part": part, "path": path} for part, path in paths.items()]
     show(places, ("identifier", "kind", "part", "path"), as_json=as_json)
 
 
-def _entries_of(identifier: str, kind: str | None, catalog: str | None) -> list[Entry]:
+def _entries_of(identifier: str, kind: str | None, catalog: str | None, version: str | None) -> list[Entry]:
     """Return the entries of both kinds that an identifier names, or of the one kind that was asked for."""
-    wanted = [kind.replace("-", "_")] if kind else [TYPE_STIMULUS_SET, TYPE_ASSEMBLY]
+    wanted = [kind] if kind else LOOKUP_TYPES
     found, failures = [], []
     for lookup_type in wanted:
         try:
-            found.append(resolve(lookup_type, identifier, catalog=catalog))
+            found.append(resolve(lookup_type, identifier, catalog=catalog, version=version))
         except EntryLookupError as error:
             failures.append(error)
     if not found:
@@ -144,17 +158,20 @@ def _entries_of(identifier: str, kind: str | None, catalog: str | None) -> list[
     return found
 
 
-def _with_stimuli(found: list[Entry], catalog: str | None) -> list[Entry]:
-    named = [entry.stimulus_set_identifier for entry in found if entry.stimulus_set_identifier]
-    stimuli = [resolve(TYPE_STIMULUS_SET, name, catalog=catalog) for name in named]
-    available = [entry for entry in stimuli if entry.status != "unavailable"]
+def _with_stimuli(found: list[Entry]) -> list[Entry]:
+    stimuli = [stimulus_set_of(entry) for entry in found if entry.lookup_type == TYPE_ASSEMBLY]
+    available = [entry for entry in stimuli if entry is not None and entry.status != STATUS_UNAVAILABLE]
     return list(dict.fromkeys([*found, *available]))
+
+
+def _reference(paper: Publication) -> str:
+    return " ".join(filter(None, [paper["title"], f"({paper['year']})", paper["doi"]]))
 
 
 def _summary(entry: Entry) -> Record:
     return {
         "identifier": entry.identifier,
-        "kind": entry.kind,
+        "kind": entry.lookup_type,
         "class": entry.class_name,
         "catalog": entry.catalog,
         "status": entry.status,

@@ -11,6 +11,7 @@ import click
 
 from brainio.errors import (
     BrainioError,
+    BrainioWarning,
     CatalogError,
     EntryLookupError,
     EntryUnavailableError,
@@ -61,6 +62,7 @@ def _cell(value: Any) -> str:
 def errors_told() -> Iterator[None]:
     """Tell warnings and errors of brainio in a line each on stderr; an error ends the program with its exit code."""
     with warnings.catch_warnings():
+        warnings.simplefilter("once", BrainioWarning)
         warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(f"warning: {message}", err=True)
         try:
             yield

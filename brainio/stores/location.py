@@ -59,8 +59,8 @@ class Location:
     region: str = field(default="", compare=False)
 
     def __str__(self) -> str:
-        """Return the canonical URL."""
-        return self.url
+        """Return the canonical URL, without the name and password that it may hold: this is what messages show."""
+        return re.sub(r"(?<=://)[^/@]*@", "", self.url) if self.location_type in _HTTP else self.url
 
     @property
     def name(self) -> str:

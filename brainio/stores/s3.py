@@ -234,7 +234,9 @@ def _status(error: ClientError) -> int:
 
 def _brief(error: ClientError | BotoCoreError) -> str:
     if isinstance(error, ClientError):
-        return f"{_status(error)} {_code(error)} ({error.response.get('Error', {}).get('Message', 'no message')})"
+        status, code = str(_status(error)), _code(error)
+        message = error.response.get("Error", {}).get("Message", "no message")
+        return f"{status} ({message})" if code == status else f"{status} {code} ({message})"
     return str(error)
 
 

@@ -1,5 +1,6 @@
 """Promises of `brainio.catalogs.in_force`: which catalogs serve, and what an identifier leads to."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -62,9 +63,61 @@ def test_a_catalog_is_put_in_force_by_a_call(tmp_path: Path) -> None:
 
 
 def test_a_call_with_a_missing_file_changes_nothing(tmp_path: Path) -> None:
-    with pytest.raises(CatalogError, match="'none' cannot be read from"):
+    with pytest.raises(CatalogError, match=r"'none' cannot be read .*none\.csv"):
         add_catalog(tmp_path / "none.csv")
     assert "none" not in list_catalogs()
+
+
+@pytest.mark.parametrize("place", ["foo://host/lab.csv", "s3://lab", "https://"])
+def test_a_catalog_of_an_impossible_place_is_refused(place: str) -> None:
+    with pytest.raises(CatalogError):
+        add_catalog(place)
+
+
+def test_a_catalog_of_an_unknown_kind_of_place_leaves_the_others_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINIO_CATALOGS", "foo://host/lab.csv")
+    with pytest.warns(CatalogWarning, match="unknown kind 'foo'"):
+        assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
+
+
+def test_a_catalog_that_was_away_is_read_when_it_is_added_again(http_folder: HttpFolder) -> None:
+    with pytest.raises(CatalogError, match="'lab' cannot be read"):
+        add_catalog(f"{http_folder.url}/lab.csv")
+    write(http_folder.folder / "lab.csv", line("x.Doe2026"))
+    assert add_catalog(f"{http_folder.url}/lab.csv") == "lab"
+
+
+def test_a_remote_catalog_is_asked_for_once_by_many_threads(
+    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(http_folder.folder / "many.csv", line("x.Doe2026"))
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/many.csv")
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: resolve("assembly", "x.Doe2026").identifier, range(16)))) == 1
+    assert [request.method for request in http_folder.requests].count("GET") == 1
+
+
+def test_the_stimulus_set_of_an_assembly_is_that_of_its_own_catalog(tmp_path: Path) -> None:
+    for name, sha1 in (("one", "a" * 40), ("two", "b" * 40)):
+        rows = [f"x.Doe2026,stimulus_set,StimulusSet,S3,s3://bkt/{part},{sha1},," for part in ("csv", "zip")]
+        rows[1] = rows[1].replace("StimulusSet", "")
+        rows.append(f"x.Doe2026,assembly,DataAssembly,S3,s3://bkt/x.nc,{sha1},x.Doe2026,")
+        add_catalog(write(tmp_path / f"{name}.csv", *rows))
+    stimuli = catalogs.stimulus_set_of(resolve("assembly", "two:x.Doe2026"))
+    assert stimuli is not None
+    assert stimuli.catalog == "two"
+
+
+def test_the_stimulus_set_of_an_assembly_may_be_in_another_catalog(tmp_path: Path) -> None:
+    add_catalog(write(tmp_path / "one.csv", f"x.Doe2026,assembly,DataAssembly,S3,s3://bkt/x.nc,{'a' * 40},hvm,"))
+    stimuli = catalogs.stimulus_set_of(resolve("assembly", "x.Doe2026", catalog="one"))
+    assert stimuli is not None
+    assert stimuli.catalog == "brainscore"
+
+
+def test_an_identifier_that_is_no_text_is_a_type_error() -> None:
+    with pytest.raises(TypeError, match=r"an identifier is text .* not None"):
+        resolve("assembly", None)  # type: ignore[arg-type]
 
 
 def test_two_catalogs_cannot_claim_one_identifier(tmp_path: Path) -> None:

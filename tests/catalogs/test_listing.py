@@ -84,6 +84,29 @@ def test_a_malformed_row_is_left_out_with_its_file_and_line_and_the_others_serve
     assert [identifier for _, identifier in listing.entries] == ["good", "fine"]
 
 
+def test_a_stray_quote_costs_its_own_row_and_no_other(tmp_path: Path) -> None:
+    lines = [f"{name},assembly,DataAssembly,S3,s3://b/{name},{SHA}," for name in "abcd"]
+    lines[1] = lines[1].replace("DataAssembly", '"DataAssembly')
+    with pytest.warns(CatalogWarning, match="line 3: not readable as CSV") as warned:
+        listing = read(*lines)
+    assert len(warned) == 1
+    assert [identifier for _, identifier in listing.entries] == ["a", "c", "d"]
+    path = tmp_path / "lab.csv"
+    path.write_text("\n".join([HEADER, *lines]) + "\n")
+    with pytest.warns(CatalogWarning, match="line 3"):
+        append_rows(path, [row("e", sha256="d" * 64)])
+    assert f"\n{lines[1]}\n" in path.read_text()
+    with pytest.warns(CatalogWarning, match="line 3"):
+        again = read_listing("lab", path.read_text(), str(path))
+    assert [identifier for _, identifier in again.entries] == ["a", "c", "d", "e"]
+
+
+def test_a_field_may_hold_a_line_break() -> None:
+    header = f"{HEADER},remark"
+    listing = read(f'x,assembly,DataAssembly,S3,s3://b/x,{SHA},,"two\nlines"', header=header)
+    assert ("assembly", "x") in listing.entries
+
+
 def test_a_second_file_under_one_key_is_left_out() -> None:
     with pytest.warns(CatalogWarning, match="second nc file"):
         listing = read(
@@ -105,9 +128,11 @@ def test_the_current_version_is_found_unless_another_is_named() -> None:
     assert listing.find("assembly", "x", "3") is None
 
 
-@pytest.mark.parametrize("text", ["", "identifier,location\nx,y\n", "\x00\x01"])
+@pytest.mark.parametrize("text", ["", "identifier,location\nx,y\n", "\x00\x01", 'a"b,"c'])
 def test_a_file_without_the_columns_of_the_format_is_no_catalog(text: str) -> None:
-    with pytest.raises(CatalogError, match=r"/data/lab\.csv is no catalog: its header lacks .*sha1"):
+    with pytest.raises(
+        CatalogError, match=r"/data/lab\.csv is no catalog: (its header lacks .*sha1|not readable as CSV)"
+    ):
         read_listing("lab", text, "/data/lab.csv")
 
 
@@ -152,6 +177,22 @@ def test_append_of_the_same_bytes_changes_nothing_and_of_other_bytes_is_refused(
     with pytest.raises(CatalogError, match="lists the assembly 'a' already, with other bytes"):
         append_rows(path, [row("b"), row("a", sha1="b" * 40)])
     assert path.read_bytes() == before
+
+
+def test_append_writes_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / "real.csv").write_text(HEADER + "\n")
+    (tmp_path / "lab.csv").symlink_to(tmp_path / "real.csv")
+    append_rows(tmp_path / "lab.csv", [row("a")])
+    assert (tmp_path / "lab.csv").is_symlink()
+    assert len((tmp_path / "real.csv").read_text().splitlines()) == 2
+
+
+def test_append_to_a_file_that_is_not_utf8_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "lab.csv"
+    path.write_bytes(HEADER.encode() + b"\n\xe9\n")
+    with pytest.raises(CatalogError, match="is not UTF-8"):
+        append_rows(path, [row("a")])
+    assert path.read_bytes() == HEADER.encode() + b"\n\xe9\n"
 
 
 def test_append_of_a_row_that_no_reader_would_take_is_refused(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def test_list_shows_a_table_with_a_line_for_each_entry() -> None:
 def test_list_speaks_json_to_programs() -> None:
     records = json.loads(brainio("list", "stimulus-sets", "--json").stdout)
     hvm = next(record for record in records if record["identifier"] == "hvm")
-    assert (hvm["kind"], hvm["catalog"], hvm["aliases"]) == ("stimulus set", "brainscore", ["dicarlo.hvm"])
+    assert (hvm["kind"], hvm["catalog"], hvm["aliases"]) == ("stimulus_set", "brainscore", ["dicarlo.hvm"])
 
 
 def test_list_names_the_catalogs_and_their_places() -> None:
@@ -37,7 +37,7 @@ def test_list_names_the_catalogs_and_their_places() -> None:
 
 def test_info_shows_both_entries_of_an_identifier_that_names_both() -> None:
     text = brainio("info", "FreemanZiemba2013").stdout
-    assert "kind         stimulus set\n" in text
+    assert "kind         stimulus_set\n" in text
     assert "NeuronRecordingAssembly" in text
     assert "A functional and perceptual signature of the second visual area in primates (2013)" in text
     assert "StimulusSet" not in brainio("info", "FreemanZiemba2013", "--kind", "assembly").stdout
@@ -54,9 +54,9 @@ def test_get_prints_where_the_files_are_and_nothing_else_on_stdout() -> None:
     assert done.returncode == 0, done.stderr
     records = json.loads(done.stdout)
     assert {(record["kind"], record["part"]) for record in records} == {
-        ("stimulus set", "csv"),
-        ("stimulus set", "zip"),
-        ("stimulus set", "folder"),
+        ("stimulus_set", "csv"),
+        ("stimulus_set", "zip"),
+        ("stimulus_set", "folder"),
         ("assembly", "nc"),
     }
     assert all(Path(record["path"]).exists() for record in records)
@@ -86,8 +86,23 @@ def test_wrong_bytes_have_an_exit_code_of_their_own(s3_static: S3Static) -> None
     s3_static.objects["brainscore-storage", "brainio-brainscore/assy_dicarlo_MajajHong2015.nc"] = b"not these"
     s3_static.objects["brainio.dicarlo", "assy_dicarlo_MajajHong2015.nc"] = b"nor these"
     done = brainio("get", "dicarlo.MajajHong2015")
-    assert done.returncode == 5
+    assert done.returncode == 6
     assert done.stderr.count("bf8f8d01010d727e3db3f85a9bd5f95f9456b7ec") == 2
+
+
+def test_every_publication_of_an_entry_is_shown() -> None:
+    text = brainio("info", "imagenet_c.noise").stdout
+    assert len([line for line in text.splitlines() if "(20" in line]) == 2
+
+
+def test_another_version_than_the_current_one_can_be_named() -> None:
+    (record,) = json.loads(brainio("info", "aru.Kuzovkin2018", "--kind", "assembly", "--version", "1", "--json").stdout)
+    assert (record["version"], record["status"], record["successor"]) == ("1", "superseded", "aru.Kuzovkin2018")
+
+
+def test_python_runs_the_command_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "brainio", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("brainio, version ")
 
 
 def test_a_broken_row_of_a_catalog_is_a_warning_on_stderr(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+"""Runs the command line as `python -m brainio`."""
+
+from brainio.cli import main
+
+main(prog_name="brainio")

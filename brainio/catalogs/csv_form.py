@@ -1,0 +1,183 @@
+"""The CSV form of a catalog: text to rows, and rows added to a file.
+
+Knows columns and rows, and what is wrong with them; not what entries they make.
+"""
+
+import csv
+import io
+import os
+import secrets
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
+from brainio.errors import CatalogError, CatalogRowError, CatalogWarning
+
+Row = dict[str, str]
+
+
+class _Record(NamedTuple):
+    """One record of the text: the number of its first line, its lines as they are, its fields, or what is wrong."""
+
+    line: int
+    text: str
+    fields: list[str]
+    problem: str = ""
+
+
+def read_rows(text: str, source: str) -> Iterator[tuple[int, Row]]:
+    """Yield each row with the number of its line; a row that cannot be read is left out with a warning.
+
+    Raises
+    ------
+    CatalogError
+        There is no header, or it lacks columns of the format.
+    """
+    records = _records(text)
+    header = _checked_header(records, source)
+    for record in records:
+        if record.problem:
+            leave_out(source, record.line, record.problem)
+        elif record.fields:
+            yield record.line, dict(zip(header, record.fields, strict=True))
+
+
+def leave_out(source: str, line: int, problem: str) -> None:
+    """Warn that a row does not serve."""
+    warnings.warn(f"{source}, line {line}: {problem}; this row is left out", CatalogWarning, stacklevel=2)
+
+
+def _checked_header(records: Iterator[_Record], source: str) -> list[str]:
+    header = next(records, _Record(1, "", []))
+    columns = header.fields
+    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+    if missing or header.problem:
+        problem = header.problem or f"its header lacks {', '.join(missing)} (found: {', '.join(columns) or 'nothing'})"
+        raise CatalogError(f"{source} is no catalog: {problem}")
+    doubled = sorted({column for column in columns if columns.count(column) > 1})
+    if doubled:
+        raise CatalogError(f"{source} is no catalog: its header has {', '.join(doubled)} more than once")
+    return columns
+
+
+def _records(text: str) -> Iterator[_Record]:
+    """Yield the records, the header first.
+
+    A field may hold line breaks. But where a record of several lines cannot be read, or has not as many fields as the
+    header, a stray quote is more likely: then its first line alone is wrong, and reading goes on at the next.
+    """
+    lines = list(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    width = None
+    start = 0
+    while start < len(lines):
+        record, count = _record_at(lines, start, width)
+        if record.problem and count > 1:
+            record, count = record._replace(text=lines[start]), 1
+        width = len(record.fields) if width is None else width
+        yield record
+        start += count
+
+
+def _record_at(lines: Sequence[str], start: int, width: int | None) -> tuple[_Record, int]:
+    """Read the record that begins at a line, and count its lines."""
+    reader = csv.reader((lines[number] for number in range(start, len(lines))), strict=True)
+    try:
+        fields = next(reader)
+    except csv.Error as error:
+        return _Record(start + 1, lines[start], [], f"not readable as CSV ({error})"), 1
+    count = reader.line_num
+    problem = ""
+    if fields and width is not None and len(fields) != width:
+        problem = f"{len(fields)} fields; the header has {width}"
+    return _Record(start + 1, "".join(lines[start : start + count]), fields, problem), count
+
+
+def append_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Add rows to a catalog's CSV file, all or none, while other processes do the same.
+
+    Rows that are there already with the same hash are not added again. Existing rows and columns, also unknown ones and
+    malformed ones, stay as they are. A file that does not exist is made.
+
+    Raises
+    ------
+    CatalogError
+        A key is there already with another hash, or the file is no catalog. Nothing is changed.
+    """
+    from filelock import FileLock
+
+    path = path.resolve()
+    if path.exists() and not os.access(path, os.W_OK):
+        raise CatalogError(f"{path} may not be written; no row was added. Make it writable, or add to a copy.")
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        text = _text_of(path)
+        wanted = _rows_to_add(text, rows, str(path))
+        if wanted or not path.exists():
+            _replace(path, _with_rows(text, wanted))
+
+
+def _text_of(path: Path) -> str:
+    if not path.exists():
+        return ",".join(REQUIRED_COLUMNS) + "\n"
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CatalogError(f"{path} is not UTF-8 ({error}); no row was added") from error
+
+
+def _rows_to_add(text: str, rows: Iterable[Mapping[str, str]], source: str) -> list[Mapping[str, str]]:
+    known: dict[tuple[str, ...], Mapping[str, str]] = {_row_key(row): row for _, row in read_rows(text, source)}
+    wanted: list[Mapping[str, str]] = []
+    for row in rows:
+        problems = row_problems(row)
+        if problems:
+            raise CatalogRowError(f"this row may not be added to {source}: {'; '.join(problems)}")
+        same = known.setdefault(_row_key(row), row)
+        if same is row:
+            wanted.append(row)
+        elif same["sha1"].lower() != row["sha1"].lower():
+            raise CatalogError(
+                f"{source} lists the {row['lookup_type'].replace('_', ' ')} {row['identifier']!r} already, with other "
+                f"bytes (sha1 {same['sha1']}, now {row['sha1']}); published identifiers do not change: choose another"
+            )
+    return wanted
+
+
+def _row_key(row: Mapping[str, str]) -> tuple[str, ...]:
+    return row["lookup_type"], row["identifier"], row.get("version", ""), part_of(row["lookup_type"], row["class"])
+
+
+def _with_rows(text: str, rows: Sequence[Mapping[str, str]]) -> str:
+    """Return the text of a catalog with rows added behind it; old rows get cells for new columns, nothing else."""
+    newline = "\r\n" if "\r\n" in text else "\n"
+    records = list(_records(text))
+    header = records[0].fields
+    added = list(dict.fromkeys(column for row in rows for column in row if column not in header))
+    if added:
+        text = "".join(_widened(record, added if record is records[0] else [""] * len(added)) for record in records)
+    out = io.StringIO(newline="")
+    out.write(text if text.endswith("\n") else text + newline)
+    writer = csv.writer(out, lineterminator=newline)
+    writer.writerows([row.get(column, "") for column in (*header, *added)] for row in rows)
+    return out.getvalue()
+
+
+def _widened(record: _Record, cells: Sequence[str]) -> str:
+    if record.problem or not record.fields:
+        return record.text
+    text = record.text.rstrip("\r\n")
+    return f"{text},{','.join(cells)}{record.text[len(text) :]}"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that every reader sees all of the old text or all of the new."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.part")
+    try:
+        with temporary.open("w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
