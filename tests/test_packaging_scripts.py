@@ -75,6 +75,13 @@ def test_the_script_may_run_twice_into_one_folder(made: tuple[Path, str]) -> Non
     assert (made[0] / "brainio_demo.csv").read_bytes() == before
 
 
+@needs_stimupy
+def test_two_runs_into_two_folders_give_equal_hashes(made: tuple[Path, str], tmp_path: Path) -> None:
+    script = ROOT / "packaging_scripts" / "carney1999.py"
+    subprocess.run([sys.executable, str(script), str(tmp_path / "again")], check=True, cwd=ROOT)
+    assert rows(tmp_path / "again") == rows(made[0])
+
+
 def test_the_shipped_demo_holds_43_patterns_and_2752_thresholds_of_reliable_observers() -> None:
     images = pixels(SHIPPED)
     assert len(images) == 43

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from brainio.cache import hash_file
+from brainio.errors import PackagingError
+from brainio.packaging.files import in_one_step
 
 if TYPE_CHECKING:
     import os
@@ -32,6 +34,16 @@ _COMPRESSED_ALREADY = frozenset((*_COMPRESSED_IMAGES, *_COMPRESSED_MOVIES, *_COM
 def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
     """Return the columns that a stimulus set's CSV file holds, in the order of the table.
 
+    Parameters
+    ----------
+    proto_stimulus_set : StimulusSet
+        Its columns are read, no rows.
+
+    Returns
+    -------
+    list of str
+        All columns but `stimulus_path_within_store`.
+
     Examples
     --------
     >>> from brainio.stimuli import StimulusSet
@@ -44,14 +56,30 @@ def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
 def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.PathLike[str]) -> str:
     """Write the table of a stimulus set as CSV (UTF-8, lines end with a line feed, missing values empty).
 
+    Parameters
+    ----------
+    proto_stimulus_set : StimulusSet
+        All columns but `stimulus_path_within_store` are written.
+    target_path : path
+        Replaced in one step when all is written.
+
     Returns
     -------
     str
         The SHA-1 of the file.
+
+    Raises
+    ------
+    PackagingError
+        The table holds a text that is no valid Unicode. Nothing was written.
     """
     table = pd.DataFrame(proto_stimulus_set)[extract_specific(proto_stimulus_set)]
-    table.to_csv(Path(target_path), index=False, encoding="utf-8", lineterminator="\n")
-    return hash_file(Path(target_path))
+    try:
+        with in_one_step(Path(target_path)) as written:
+            table.to_csv(written, index=False, encoding="utf-8", lineterminator="\n")
+            return hash_file(written)
+    except UnicodeEncodeError as error:
+        raise PackagingError(f"the table holds a text that is no valid Unicode: {error}; correct it") from error
 
 
 def member_names(proto_stimulus_set: StimulusSet) -> list[str]:
@@ -78,32 +106,51 @@ def create_stimulus_zip(
     Members stand in the order of the table, dated 1980-01-01, mode 0644. Files whose format is compressed already
     (PNG, JPEG, MP4, ...) are stored, others deflated. A file that several rows share is written once.
 
+    Parameters
+    ----------
+    proto_stimulus_set : StimulusSet
+        With `stimulus_paths` from `stimulus_id` to local file.
+    target_zip_path : path
+        Replaced in one step when all is written.
+
     Returns
     -------
     str
         The SHA-1 of the archive.
     list of str
         For each row the name of its file in the archive.
+
+    Raises
+    ------
+    PackagingError
+        A stimulus has no path, or its file cannot be read: the message names it. Nothing was written.
     """
-    names = member_names(proto_stimulus_set)
     paths = proto_stimulus_set.stimulus_paths
-    sources = {
-        name: Path(paths[stimulus_id])
-        for name, stimulus_id in zip(names, proto_stimulus_set["stimulus_id"], strict=True)
-    }
-    with zipfile.ZipFile(Path(target_zip_path), "w") as archive:
-        for name, source in sources.items():
-            _add(archive, name, source)
-    return hash_file(Path(target_zip_path)), names
+    ids = proto_stimulus_set["stimulus_id"].tolist()
+    without = next((stimulus_id for stimulus_id in ids if stimulus_id not in paths), None)
+    if without is not None:
+        raise PackagingError(f"stimulus_paths has no path for the stimulus {without!r}; add it")
+    names = member_names(proto_stimulus_set)
+    with in_one_step(Path(target_zip_path)) as written:
+        with zipfile.ZipFile(written, "w") as archive:
+            for name, stimulus_id in dict(zip(names, ids, strict=True)).items():
+                _add(archive, name, Path(paths[stimulus_id]), stimulus_id)
+        return hash_file(written), names
 
 
-def _add(archive: zipfile.ZipFile, name: str, source: Path) -> None:
+def _add(archive: zipfile.ZipFile, name: str, source: Path, stimulus_id: object) -> None:
     member = zipfile.ZipInfo(name, _FIRST_MOMENT)
     member.create_system = 3  # Unix, on every system
     member.external_attr = _REGULAR_FILE_0644
     is_small_already = Path(name).suffix.lower() in _COMPRESSED_ALREADY
     member.compress_type = zipfile.ZIP_STORED if is_small_already else zipfile.ZIP_DEFLATED
+    try:
+        data = source.open("rb")
+    except OSError as error:
+        raise PackagingError(
+            f"the file of the stimulus {stimulus_id!r} cannot be read: {error}; correct its entry in stimulus_paths"
+        ) from error
     # The size decides before the first byte whether the member needs the large form of its header.
     member.file_size = source.stat().st_size
-    with source.open("rb") as data, archive.open(member, "w") as out:
+    with data, archive.open(member, "w") as out:
         shutil.copyfileobj(data, out, 1024 * 1024)

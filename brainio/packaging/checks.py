@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import xarray as xr
 
 from brainio.errors import FormatError, PackagingError
 from brainio.packaging.archives import member_names
@@ -21,7 +21,7 @@ from brainio.packaging.archives import member_names
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import xarray as xr
+    import pandas as pd
 
     from brainio.assemblies import DataAssembly
     from brainio.stimuli import StimulusSet
@@ -31,6 +31,8 @@ _COLUMN = re.compile(r"[a-z0-9_]+")
 _CONVENTION = re.compile(r"[a-z]+\.[A-Z][A-Za-z0-9]+")
 _STIMULUS_CONVENTION = re.compile(r"(?:[A-Za-z0-9]+_[0-9]+|[A-Za-z0-9]*[0-9])\.(?:png|jpg|mp4)")
 _SHOWN = 5
+# Loading puts extras into the attrs, beside these, and the file has the values under 'data'.
+_RESERVED = ("identifier", "stimulus_set", "stimulus_set_identifier", "data")
 
 
 def refuse(what: str, problems: Sequence[str]) -> None:
@@ -71,14 +73,14 @@ def _column_problems(table: pd.DataFrame) -> list[str]:
 
 
 def _id_problems(stimulus_ids: Sequence[object]) -> list[str]:
-    is_id = _is_integer if all(map(_is_integer, stimulus_ids)) else _is_text
-    missing = [row for row, value in enumerate(stimulus_ids) if not is_id(value)]
+    is_one = _is_integer if all(map(_is_integer, stimulus_ids)) else _is_text
+    missing = [row for row, value in enumerate(stimulus_ids) if not is_one(value)]
     if missing:
         wrong = stimulus_ids[missing[0]]
         where = f"row {missing[0]} holds {wrong!r} ({len(missing)} such rows)"
         return [f"stimulus_id must be a text that is not empty: {where}; convert the column with .astype(str)"]
     doubled = [stimulus_id for stimulus_id, count in Counter(map(str, stimulus_ids)).items() if count > 1]
-    return [f"stimulus_id must be unique; these occur more than once: {_some(doubled)}"] if doubled else []
+    return [f"stimulus_id must be unique; these occur more than once: {some(doubled)}"] if doubled else []
 
 
 def _path_problems(proto_stimulus_set: StimulusSet) -> list[str]:
@@ -88,16 +90,16 @@ def _path_problems(proto_stimulus_set: StimulusSet) -> list[str]:
     ids = proto_stimulus_set["stimulus_id"].tolist()
     without = [stimulus_id for stimulus_id in ids if stimulus_id not in paths]
     if without:
-        return [f"stimulus_paths has no path for {_some(without)}"]
+        return [f"stimulus_paths has no path for {some(without)}"]
     absent = [str(paths[stimulus_id]) for stimulus_id in ids if not Path(paths[stimulus_id]).is_file()]
-    return [f"these stimulus files do not exist: {_some(absent)}"] if absent else []
+    return [f"these stimulus files do not exist: {some(absent)}"] if absent else []
 
 
 def _member_problems(proto_stimulus_set: StimulusSet) -> list[str]:
     """Every member must unpack to a place of its own below the folder, on every file system."""
     members = member_names(proto_stimulus_set)
     unsafe = [name for name in members if not _is_safe_member(name)]
-    problems = [f"these file names may not stand in an archive: {_some(unsafe)}"] if unsafe else []
+    problems = [f"these file names may not stand in an archive: {some(unsafe)}"] if unsafe else []
     paths = proto_stimulus_set.stimulus_paths
     first: dict[str, tuple[str, Path]] = {}
     clashes = []
@@ -108,7 +110,7 @@ def _member_problems(proto_stimulus_set: StimulusSet) -> list[str]:
     if clashes:
         problems.append(
             f"these file names stand for two different files, or differ in case only, which macOS does not tell apart: "
-            f"{_some(clashes)}"
+            f"{some(clashes)}"
         )
     return problems
 
@@ -129,18 +131,23 @@ def assembly_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]
             f"its dimensions {tuple(assembly.dims)} do not fit the class {assembly_class.__name__}"
             + (f": {error}" if str(error) else "")
         )
-    return problems + _reference_problems(assembly)
+    return problems
 
 
-def _reference_problems(assembly: xr.DataArray) -> list[str]:
-    """Presentations must show stimuli that the stimulus set has, as far as that set is at hand."""
-    stimulus_set = assembly.attrs.get("stimulus_set")
-    if not isinstance(stimulus_set, pd.DataFrame) or "stimulus_id" not in assembly.coords:
-        return []
-    known = set(stimulus_set["stimulus_id"])
-    shown = dict.fromkeys(np.atleast_1d(assembly["stimulus_id"].values).tolist())
-    unknown = [stimulus_id for stimulus_id in shown if stimulus_id not in known]
-    return [f"these stimulus_ids are not in its stimulus set: {_some(unknown)}"] if unknown else []
+def extra_problems(extras: Mapping[str, object], assembly: xr.DataArray) -> list[str]:
+    """List what keeps arrays from being stored as groups beside an assembly, and loaded into its attrs."""
+    problems = []
+    for name, extra in extras.items():
+        if not (isinstance(name, str) and name.isidentifier()) or name in _RESERVED:
+            reserved = ", ".join(_RESERVED)
+            problems.append(
+                f"the extra {name!r} may not be named so; use letters, digits and underscores, and none of {reserved}"
+            )
+        elif name in assembly.coords or name in assembly.dims:
+            problems.append(f"the extra {name!r} is named like a coordinate or dimension of the assembly; rename it")
+        if not isinstance(extra, xr.DataArray):
+            problems.append(f"the extra {name!r} is no xarray.DataArray but {type(extra).__name__}; make it one")
+    return problems
 
 
 def check_naming_convention(name: str) -> None:
@@ -196,7 +203,7 @@ def check_stimulus_numbers(stimulus_set: StimulusSet) -> None:
     """
     numbers = _file_numbers(stimulus_set)
     if sorted(numbers) != list(range(min(numbers), min(numbers) + len(numbers))):
-        raise PackagingError(f"the stimulus files are not numbered one after the other: {_some(sorted(numbers))}")
+        raise PackagingError(f"the stimulus files are not numbered one after the other: {some(sorted(numbers))}")
 
 
 def check_experiment_stimulus_set(stimulus_set: StimulusSet) -> None:
@@ -228,9 +235,7 @@ def _file_numbers(stimulus_set: StimulusSet) -> list[int]:
     found = [re.search(r"[0-9]+$", stem) for stem in stems]
     without = [stem for stem, number in zip(stems, found, strict=True) if number is None]
     if without or not stems:
-        raise PackagingError(
-            f"these stimulus files have no number at the end of their name: {_some(without) or 'none'}"
-        )
+        raise PackagingError(f"these stimulus files have no number at the end of their name: {some(without) or 'none'}")
     return [int(number.group()) for number in found if number is not None]
 
 
@@ -243,6 +248,12 @@ def _is_integer(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def _some(values: Sequence[object]) -> str:
+def is_id(value: object) -> bool:
+    """Whether a value can be a `stimulus_id`: a text that is not empty, or a number as older packages have them."""
+    return _is_text(value) or _is_integer(value)
+
+
+def some(values: Sequence[object]) -> str:
+    """Show the first values of a list, and how many more there are."""
     shown = ", ".join(repr(value) for value in values[:_SHOWN])
     return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -13,13 +12,15 @@ import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
 from brainio.catalogs import TYPE_ASSEMBLY
-from brainio.packaging.checks import assembly_problems, identifier_problems, refuse
-from brainio.packaging.netcdf import write_netcdf
+from brainio.packaging.checks import assembly_problems, extra_problems, identifier_problems, refuse
+from brainio.packaging.netcdf import write_groups
 from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, file_name, publish
+from brainio.packaging.references import reference_problems
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.packaging.stimulus_sets import local_folder
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
 
@@ -51,35 +52,40 @@ def package_data_assembly(
     catalog_identifier : str, path or None
         Identifier of a catalog in force, or the `Path` of a catalog's CSV file; None: no catalog.
     proto_data_assembly : xarray.DataArray
-        With the dimensions of its class, e.g. presentation x neuroid x time_bin, and a coordinate `stimulus_id`. It is
-        not changed. Where `attrs['stimulus_set']` holds the stimulus set, presentations must show its stimuli, and
-        coordinates that loading joins in from it again are not stored.
+        With the dimensions of its class, e.g. presentation x neuroid x time_bin, and a coordinate `stimulus_id` along
+        one of them (not needed where loading does not join in the stimulus set: `PropertyAssembly`,
+        `SpikeTimesAssembly`, `MetadataAssembly`). It is not changed. Presentations must show stimuli of the stimulus
+        set: of that in `attrs['stimulus_set']`, else of the one that a catalog lists, as far as its table can be had.
+        Coordinates that loading joins in again from `attrs['stimulus_set']` are not stored.
     assembly_identifier : str
         Under which it is published, by convention `<lab>.<FirstAuthor><Year>`.
     stimulus_set_identifier : str
-        Of the stimulus set that it was recorded with.
+        Of the stimulus set that it was recorded with. That catalog, or one in force, must list it: package it first.
     assembly_class_name : str, default 'NeuronRecordingAssembly'
         Class of `brainio.assemblies` that it loads as.
     bucket_name : str or path
         Where the file goes; see `package_stimulus_set`.
     extras : mapping, optional
-        Name -> further array, stored as a group of the file. Arrays in the attrs of the assembly, where loading puts
-        extras, are stored as well.
+        Name -> further array, stored as a group of the file. Not named `identifier`, `stimulus_set`,
+        `stimulus_set_identifier` or `data`, nor like a coordinate or dimension of the assembly. Arrays in the attrs of
+        the assembly, where loading puts extras, are stored as well.
     entry_facts : mapping, optional
-        Further columns of the entry's row, e.g. `{'license': 'CC-BY-4.0'}`.
+        Further columns of the entry's row, e.g. `{'license': 'CC-BY-4.0'}`; `version` makes a version of its own.
 
     Returns
     -------
     dict
-        `identifier`, `version_id` (None: the store has no versions), `sha1`, `bucket`, `cls` (the class name).
+        `identifier`, `version_id` (None: the store gave none), `sha1`, `bucket`, `cls` (the class name). `bucket` is
+        `bucket_name`, or where the file lies if the catalog lists the same bytes elsewhere.
 
     Raises
     ------
     UnknownClassError
         `assembly_class_name` is no assembly class.
     PackagingError
-        The assembly breaks the format (all problems are listed), or the catalog lists the identifier with other bytes.
-        Nothing was stored.
+        The assembly or its row breaks the format (all problems are listed), no catalog lists its stimulus set, the
+        catalog lists the identifier and version with other bytes, or other bytes lie where the file would go. Nothing
+        was stored.
     TransferError
         The file could not be stored. The catalog is as it was.
 
@@ -88,26 +94,27 @@ def package_data_assembly(
     >>> from brainio.assemblies import BehavioralAssembly
     >>> from pathlib import Path
     >>> folder = Path("doe2026").absolute()
-    >>> folder.mkdir()
-    >>> shown = {"stimulus_id": ("presentation", ["a", "b"])}
+    >>> shown = {"stimulus_id": ("presentation", ["Disk40", "Bessel41"])}
     >>> answers = BehavioralAssembly([1, 0], coords=shown, dims=["presentation"])
-    >>> files = folder / "files"
-    >>> name = "lab.Doe2026"
-    >>> made = package_data_assembly(folder / "lab.csv", answers, name, name, "BehavioralAssembly", files)
+    >>> catalog, files = folder / "lab.csv", folder / "files"
+    >>> names = {"assembly_identifier": "lab.Doe2026", "stimulus_set_identifier": "modelfest.Carney1999"}
+    >>> made = package_data_assembly(
+    ...     catalog, answers, **names, assembly_class_name="BehavioralAssembly", bucket_name=files
+    ... )
     >>> made["cls"], [path.name for path in files.iterdir()]
     ('BehavioralAssembly', ['assy_lab_Doe2026.nc'])
     """
+    labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
+    arrays = _checked(proto_data_assembly, labels, extras, catalog_identifier)
     with tempfile.TemporaryDirectory() as folder:
-        file = _write(
-            proto_data_assembly, assembly_identifier, stimulus_set_identifier, assembly_class_name, extras, Path(folder)
-        )
+        file = _write(arrays, labels, Path(folder))
         package = Package(TYPE_ASSEMBLY, assembly_identifier, [file], stimulus_set_identifier, entry_facts or {})
-        (version_id,) = publish(package, bucket_name, catalog_identifier).values()
+        published = publish(package, bucket_name, catalog_identifier)
     return {
         "identifier": assembly_identifier,
-        "version_id": version_id,
+        "version_id": published.version_ids[0],
         "sha1": file.sha1,
-        "bucket": os.fspath(bucket_name),
+        "bucket": published.bucket,
         "cls": assembly_class_name,
     }
 
@@ -124,8 +131,16 @@ def package_data_assembly_locally(
 
     Parameters
     ----------
-    proto_data_assembly, assembly_identifier, stimulus_set_identifier, assembly_class_name, extras
-        As for `package_data_assembly`.
+    proto_data_assembly : xarray.DataArray
+        As for `package_data_assembly`, as are the next four.
+    assembly_identifier : str
+        Under which it will be published.
+    stimulus_set_identifier : str
+        Of the stimulus set that it was recorded with.
+    assembly_class_name : str, default 'NeuronRecordingAssembly'
+        Class of `brainio.assemblies` that it loads as.
+    extras : mapping, optional
+        Name -> further array.
     downloads_path : path, optional
         The folder, made where it does not exist; by default `~/Downloads`.
 
@@ -141,49 +156,64 @@ def package_data_assembly_locally(
     PackagingError
         The assembly breaks the format; all problems are listed.
     """
-    folder = local_folder(downloads_path)
-    file = _write(
-        proto_data_assembly, assembly_identifier, stimulus_set_identifier, assembly_class_name, extras, folder
-    )
+    labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
+    arrays = _checked(proto_data_assembly, labels, extras, catalog=None)
+    file = _write(arrays, labels, local_folder(downloads_path))
     return {"identifier": assembly_identifier, "path": str(file.path), "sha1": file.sha1, "cls": assembly_class_name}
 
 
-def _write(
-    proto: xr.DataArray,
-    identifier: str,
-    stimulus_set_identifier: str,
-    class_name: str,
-    extras: Mapping[str, xr.DataArray] | None,
-    folder: Path,
-) -> PackagedFile:
-    """Check, then write the netCDF file with its extras."""
+class _Labels(NamedTuple):
+    """What an assembly is published as."""
+
+    identifier: str
+    stimulus_set_identifier: str
+    class_name: str
+
+
+def _checked(
+    proto: xr.DataArray, labels: _Labels, extras: Mapping[str, xr.DataArray] | None, catalog: CatalogName
+) -> dict[str, xr.DataArray]:
+    """Check everything, and return what to write: name of the group ('': the root) -> array."""
+    identifier, stimulus_set_identifier, class_name = labels
     assembly_class = named_class(class_name)
+    in_attrs = {str(name): value for name, value in proto.attrs.items() if isinstance(value, xr.DataArray)}
+    groups = in_attrs | dict(extras or {})
     problems = identifier_problems(identifier) + assembly_problems(proto, assembly_class)
-    if not isinstance(stimulus_set_identifier, str) or not stimulus_set_identifier:
+    if isinstance(stimulus_set_identifier, str) and stimulus_set_identifier:
+        problems += reference_problems(proto, assembly_class, stimulus_set_identifier, catalog)
+    else:
         problems.append("stimulus_set_identifier is missing; name the stimulus set that it was recorded with")
-    groups = {name: value for name, value in proto.attrs.items() if isinstance(value, xr.DataArray)} | dict(
-        extras or {}
-    )
-    problems += [f"the extra {name!r} may not be named so" for name in groups if not str(name).isidentifier()]
-    refuse(f"the assembly {identifier!r}", problems)
-    path = folder / file_name(TYPE_ASSEMBLY, identifier, "nc")
+    refuse(f"the assembly {identifier!r}", problems + extra_problems(groups, proto))
     attrs = {**proto.attrs, "identifier": identifier, "stimulus_set_identifier": stimulus_set_identifier}
-    sha1 = write_netcdf(_without_joined_in(proto, assembly_class).assign_attrs(attrs), path)
-    for name, extra in groups.items():
-        sha1 = write_netcdf(extra, path, append=True, group=name)
-    return PackagedFile(path, class_name, sha1)
+    root = _without_joined_in(proto, assembly_class).assign_attrs(attrs)
+    return {"": root} | {name: _without_reference(extra) for name, extra in groups.items()}
+
+
+def _write(arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path) -> PackagedFile:
+    path = folder / file_name(TYPE_ASSEMBLY, labels.identifier, "nc")
+    return PackagedFile(path, labels.class_name, write_groups(arrays, path))
+
+
+def _without_reference(extra: xr.DataArray) -> xr.DataArray:
+    """Leave out what loading gives each extra from its assembly again."""
+    kept = {name: value for name, value in extra.attrs.items() if name != "stimulus_set_identifier"}
+    plain = extra.copy(deep=False)
+    plain.attrs = kept
+    return plain
 
 
 def _without_joined_in(proto: xr.DataArray, assembly_class: type[DataAssembly]) -> xr.DataArray:
     """Leave out what loading takes from the stimulus set again, value for value."""
     flat = flatten_index(proto)
     stimulus_set = proto.attrs.get("stimulus_set")
-    if not isinstance(stimulus_set, pd.DataFrame) or "stimulus_id" not in flat.coords:
+    if not isinstance(stimulus_set, pd.DataFrame) or not {"stimulus_id"} <= {*flat.coords} & {*stimulus_set.columns}:
         return flat
     if not issubclass(assembly_class.get_loader_class(), StimulusMergeAssemblyLoader):
         return flat
     shown = flat["stimulus_id"]
     rows = pd.Index(stimulus_set["stimulus_id"]).get_indexer(pd.Index(np.atleast_1d(shown.values)))
+    if (rows < 0).any():  # ids that are the same as numbers only
+        return flat
     joined_in = [
         name
         for name, coord in flat.coords.items()

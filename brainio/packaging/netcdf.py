@@ -5,6 +5,7 @@ Does not read: that is the business of the loaders in `brainio.assemblies`.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,9 +14,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies import HDF5_LOCK, flatten_index
+from brainio.assemblies import flatten_index, hdf5_access
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
+from brainio.packaging.files import in_one_step
 
 if TYPE_CHECKING:
     import os
@@ -42,16 +44,16 @@ def write_netcdf(
     The values become the variable `data`, every coordinate and every index level a variable of its own. Text is stored
     in UTF-8, at the width of the longest entry; missing text becomes an empty text. Booleans, dates and durations are
     stored as xarray stores them. The attribute `stimulus_set` and extras (attributes that are arrays with coordinates)
-    are not stored, all others are.
+    are not stored, nor is what is None; all others are.
 
     Parameters
     ----------
     assembly : xarray.DataArray
         Numbers (not complex), booleans, dates or text, no dimension empty.
     target_netcdf_file : path
-        Overwritten in one step when all is written, unless `append`.
+        Replaced in one step when all is written.
     append : bool, default False
-        Add to an existing file.
+        Keep what an existing file holds, and add to a copy of it that then replaces it.
     group : str, optional
         The netCDF group to write to; by default the root.
     compress : bool, default True
@@ -65,7 +67,8 @@ def write_netcdf(
     Raises
     ------
     PackagingError
-        Something has no place in the format: the message names the coordinate or attribute. Nothing was written.
+        Something has no place in the format: the message names the coordinate or attribute. Or the file to append to
+        has the group already. Nothing was written.
 
     Examples
     --------
@@ -77,25 +80,83 @@ def write_netcdf(
     >>> len(sha1)
     40
     """
-    variables = _encoded(assembly)
-    attributes = storable_attributes(assembly.attrs)
+    return write_groups({group or "": assembly}, target_netcdf_file, append=append, compress=compress)
+
+
+def write_groups(
+    arrays: Mapping[str, xr.DataArray],
+    target_netcdf_file: str | os.PathLike[str],
+    *,
+    append: bool = False,
+    compress: bool = True,
+) -> str:
+    """Write arrays to the groups of one netCDF-4 file, all in one step; see `write_netcdf`.
+
+    Parameters
+    ----------
+    arrays : mapping
+        Name of the group (`''`: the root) -> what is written to it.
+    target_netcdf_file, append, compress
+        As for `write_netcdf`.
+
+    Returns
+    -------
+    str
+        The SHA-1 of the whole file.
+
+    Raises
+    ------
+    PackagingError
+        As for `write_netcdf`.
+    """
+    encoded = {group: _encoded_group(group, array) for group, array in arrays.items()}
     target = Path(target_netcdf_file)
-    written = target if append else target.with_name(f".{target.name}.part")
+    is_there = append and target.exists()
+    with in_one_step(target) as written:
+        if is_there:
+            shutil.copyfile(target, written)
+        with hdf5_access(), netCDF4.Dataset(written, "a" if is_there else "w", format="NETCDF4") as dataset:
+            for group, (attributes, variables) in encoded.items():
+                place = _new_group(dataset, group, target)
+                place.setncatts(attributes)
+                for name, variable in variables.items():
+                    _write(place, name, variable, compress)
+        return hash_file(written)
+
+
+def _new_group(dataset: netCDF4.Dataset, group: str, target: Path) -> netCDF4.Dataset:
+    """Make the group, which must not be there yet; the root must not hold an array."""
+    parents, _, name = group.strip("/").rpartition("/")
+    parent = dataset.createGroup(parents) if parents else dataset
+    if not name and not dataset.variables:
+        return dataset
+    if name and name not in {*parent.groups, *parent.variables, *parent.dimensions}:
+        return parent.createGroup(name)
+    taken = f"something named {group!r}" if name else "an array at its root"
+    raise PackagingError(f"{target} has {taken} already and was not changed; name another group or write a new file")
+
+
+def _encoded_group(group: str, array: xr.DataArray) -> tuple[dict[str, object], dict[str, xr.Variable]]:
     try:
-        with HDF5_LOCK, netCDF4.Dataset(written, "a" if append else "w", format="NETCDF4") as dataset:
-            place = dataset.createGroup(group) if group else dataset
-            place.setncatts(attributes)
-            for name, variable in variables.items():
-                _write(place, name, variable, compress)
-        written.replace(target)
-    finally:
-        if not append:
-            written.unlink(missing_ok=True)
-    return hash_file(target)
+        return storable_attributes(array.attrs), _encoded(array)
+    except PackagingError as error:
+        if not group:
+            raise
+        raise PackagingError(f"in the group {group!r}: {error}") from error
 
 
 def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
-    """Return the attributes that a file can hold, without the stimulus set and extras.
+    """Return the attributes that a file can hold, without the stimulus set, extras and what is None.
+
+    Parameters
+    ----------
+    attrs : mapping
+        Of an assembly or a coordinate.
+
+    Returns
+    -------
+    dict
+        Name -> text, list of texts, or flat array of numbers.
 
     Raises
     ------
@@ -104,7 +165,7 @@ def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
     """
     stored: dict[str, object] = {}
     for name, value in attrs.items():
-        if name == "stimulus_set" or isinstance(value, xr.DataArray):
+        if value is None or name == "stimulus_set" or isinstance(value, xr.DataArray):
             continue
         array = np.asarray(value)
         if not isinstance(name, str) or array.dtype.kind not in "iufUS" or array.ndim > 1:
@@ -118,7 +179,8 @@ def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
 
 def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
     """Turn coordinates and data into variables of types that netCDF has; `data` comes last and lists the others."""
-    flat = flatten_index(assembly)
+    # Lazy values are read here: while this thread has access to HDF5, those of dask wait for it.
+    flat = flatten_index(assembly).compute()
     empty = [str(dim) for dim, size in flat.sizes.items() if size == 0]
     if empty:
         raise PackagingError(f"the dimensions {', '.join(empty)} have no elements; there is nothing to store")

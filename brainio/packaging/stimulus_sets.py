@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, Pack
 from brainio.packaging.renamed import accepts_older_calls
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
     from brainio.stimuli import StimulusSet
@@ -51,19 +51,21 @@ def package_stimulus_set(
         Where the files go: `'bucket'` or `'bucket/folder'` on S3, the path of a local folder (absolute, or a `Path`),
         or a URL such as `'file:///lab/store'`.
     entry_facts : mapping, optional
-        Further columns of the entry's rows, e.g. `{'license': 'CC-BY-4.0', 'publication': 'doe2026'}`.
+        Further columns of the entry's rows, e.g. `{'license': 'CC-BY-4.0', 'publication': 'doe2026'}`. `version` makes
+        a version of its own beside those that are listed; its files need a bucket or folder of their own.
 
     Returns
     -------
     dict
         `identifier`, `bucket`, `csv_sha1`, `zip_sha1`, and the version ids `csv_version_id`, `zip_version_id` that the
-        store gave (None: it has no versions).
+        store gave (None: it has no versions, or the file lay there already). `bucket` is `bucket_name`, or where the
+        files lie if the catalog lists the same bytes elsewhere.
 
     Raises
     ------
     PackagingError
-        The stimulus set breaks the format (all problems are listed), or the catalog lists the identifier with other
-        bytes. Nothing was stored.
+        The stimulus set or its rows break the format (all problems are listed), the catalog lists the identifier and
+        version with other bytes, or other bytes lie where a file would go. Nothing was stored.
     TransferError
         A file could not be stored. The catalog is as it was.
 
@@ -80,17 +82,18 @@ def package_stimulus_set(
     >>> sorted(path.name for path in (folder / "files").iterdir())
     ['stimulus_lab_Doe2026.csv', 'stimulus_lab_Doe2026.zip']
     """
+    _check(proto_stimulus_set, stimulus_set_identifier)
     with tempfile.TemporaryDirectory() as folder:
         files = _write(proto_stimulus_set, stimulus_set_identifier, Path(folder))
         package = Package(TYPE_STIMULUS_SET, stimulus_set_identifier, files, entry_facts=entry_facts or {})
-        versions = list(publish(package, bucket_name, catalog_name).values())
+        published = publish(package, bucket_name, catalog_name)
     return {
         "identifier": stimulus_set_identifier,
-        "bucket": os.fspath(bucket_name),
+        "bucket": published.bucket,
         "csv_sha1": files[0].sha1,
         "zip_sha1": files[1].sha1,
-        "csv_version_id": versions[0],
-        "zip_version_id": versions[1],
+        "csv_version_id": published.version_ids[0],
+        "zip_version_id": published.version_ids[1],
     }
 
 
@@ -101,8 +104,10 @@ def package_stimulus_set_locally(
 
     Parameters
     ----------
-    proto_stimulus_set, stimulus_set_identifier
+    proto_stimulus_set : StimulusSet
         As for `package_stimulus_set`.
+    stimulus_set_identifier : str
+        Under which it will be published.
     downloads_path : path, optional
         The folder, made where it does not exist; by default `~/Downloads`.
 
@@ -116,28 +121,40 @@ def package_stimulus_set_locally(
     PackagingError
         The stimulus set breaks the format; all problems are listed.
     """
+    _check(proto_stimulus_set, stimulus_set_identifier)
     folder = local_folder(downloads_path)
-    table, archive = _write(proto_stimulus_set, stimulus_set_identifier, folder)
+    # No file gets its name before both are made.
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".brainio-") as work:
+        table, archive = _write(proto_stimulus_set, stimulus_set_identifier, Path(work))
+        paths = [file.path.replace(folder / file.path.name) for file in (table, archive)]
     return {
         "identifier": stimulus_set_identifier,
-        "csv_path": str(table.path),
+        "csv_path": str(paths[0]),
         "csv_sha1": table.sha1,
-        "zip_path": str(archive.path),
+        "zip_path": str(paths[1]),
         "zip_sha1": archive.sha1,
     }
 
 
 def local_folder(downloads_path: str | os.PathLike[str] | None) -> Path:
-    """Return the folder for packages that are uploaded by hand, and make it."""
+    """Return the folder for packages that are uploaded by hand, and make it.
+
+    Parameters
+    ----------
+    downloads_path : path, optional
+        The folder; by default `~/Downloads`.
+    """
     folder = Path.home() / "Downloads" if downloads_path is None else Path(downloads_path)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def _write(proto_stimulus_set: StimulusSet, identifier: str, folder: Path) -> list[PackagedFile]:
-    """Check, then write the CSV file and the archive."""
+def _check(proto_stimulus_set: StimulusSet, identifier: str) -> None:
     problems = identifier_problems(identifier) + stimulus_set_problems(proto_stimulus_set)
     refuse(f"the stimulus set {identifier!r}", problems)
+
+
+def _write(proto_stimulus_set: StimulusSet, identifier: str, folder: Path) -> list[PackagedFile]:
     csv_path, zip_path = (folder / file_name(TYPE_STIMULUS_SET, identifier, part) for part in ("csv", "zip"))
     zip_sha1, members = create_stimulus_zip(proto_stimulus_set, zip_path)
     csv_sha1 = create_stimulus_csv(proto_stimulus_set.assign(filename=members), csv_path)

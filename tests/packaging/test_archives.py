@@ -4,7 +4,15 @@ import os
 import zipfile
 from pathlib import Path
 
-from brainio.packaging import create_stimulus_csv, create_stimulus_zip, extract_specific
+import pytest
+
+from brainio.errors import PackagingError
+from brainio.packaging import (
+    create_stimulus_csv,
+    create_stimulus_zip,
+    extract_specific,
+    package_stimulus_set_locally,
+)
 from brainio.stimuli import StimulusSet
 
 
@@ -55,3 +63,36 @@ def test_the_csv_has_the_columns_in_the_order_of_the_table_and_lines_end_with_a_
         'stimulus_id,object_name,size_px,note\ns0,object0,4,"a ""quoted"", one"\ns1,object1,5,naïve\ns2,object2,6,\n'
     )
     assert extract_specific(stimuli) == ["stimulus_id", "object_name", "size_px", "note"]
+
+
+def test_a_source_that_is_gone_is_refused_by_its_stimulus_and_leaves_the_old_archive(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    create_stimulus_zip(stimuli, tmp_path / "a.zip")
+    before = (tmp_path / "a.zip").read_bytes()
+    Path(stimuli.stimulus_paths["s1"]).unlink()
+    for name in ("a.zip", "new.zip"):
+        with pytest.raises(PackagingError, match="'s1'"):
+            create_stimulus_zip(stimuli, tmp_path / name)
+    assert (tmp_path / "a.zip").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if ".zip" in path.name] == ["a.zip"]
+
+
+def test_a_stimulus_without_a_path_is_refused_by_its_id(stimuli: StimulusSet, tmp_path: Path) -> None:
+    stimuli.stimulus_paths = {key: path for key, path in stimuli.stimulus_paths.items() if key != "s2"}
+    with pytest.raises(PackagingError, match="'s2'"):
+        create_stimulus_zip(stimuli, tmp_path / "a.zip")
+
+
+def test_text_that_is_no_unicode_leaves_the_old_table(stimuli: StimulusSet, tmp_path: Path) -> None:
+    create_stimulus_csv(stimuli, tmp_path / "a.csv")
+    before = (tmp_path / "a.csv").read_bytes()
+    with pytest.raises(PackagingError, match="Unicode"):
+        create_stimulus_csv(stimuli.assign(note="\ud800"), tmp_path / "a.csv")
+    assert (tmp_path / "a.csv").read_bytes() == before
+
+
+def test_a_set_that_cannot_be_written_whole_leaves_none_of_its_files(stimuli: StimulusSet, tmp_path: Path) -> None:
+    with pytest.raises(PackagingError, match="Unicode"):
+        package_stimulus_set_locally(stimuli.assign(note="\ud800"), "lab.Doe2026", tmp_path / "made")
+    assert list((tmp_path / "made").iterdir()) == []

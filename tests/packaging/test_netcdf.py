@@ -1,14 +1,16 @@
 """Assemblies on disk."""
 
 from pathlib import Path
+from typing import Any
 
 import netCDF4
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly
 from brainio.errors import PackagingError
@@ -35,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("netcdf")
 
 
+@settings(deadline=None)  # the first example also pays for imports
 @given(st.lists(TEXT, min_size=1, max_size=5))
 def test_text_comes_back_as_str(folder: Path, values: list[str]) -> None:
     read = stored(np.array(values, dtype=object), folder)
@@ -42,6 +45,7 @@ def test_text_comes_back_as_str(folder: Path, values: list[str]) -> None:
     assert read.tolist() == values
 
 
+@settings(deadline=None)
 @given(
     hnp.arrays(
         st.sampled_from(["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f4", "f8", ">i4", ">f8"]),
@@ -121,6 +125,61 @@ def test_a_group_is_appended_to_the_same_file(assembly: NeuroidAssembly, tmp_pat
         assert read["unit"].values.tolist() == ["a", "b"]
     with xr.open_dataarray(tmp_path / "a.nc") as read:
         np.testing.assert_array_equal(read.values, assembly.values)
+
+
+@pytest.mark.parametrize(("group", "said"), [(None, "root"), ("extra", "'extra'"), ("region", "'region'")])
+def test_what_is_there_already_is_refused_by_name_and_the_file_stays(
+    assembly: NeuroidAssembly, tmp_path: Path, group: str | None, said: str
+) -> None:
+    write_netcdf(assembly, tmp_path / "a.nc")
+    write_netcdf(assembly, tmp_path / "a.nc", append=True, group="extra")
+    before = (tmp_path / "a.nc").read_bytes()
+    with pytest.raises(PackagingError, match=said):
+        write_netcdf(assembly, tmp_path / "a.nc", append=True, group=group)
+    assert (tmp_path / "a.nc").read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir() if ".nc" in path.name] == ["a.nc"]
+
+
+def test_a_reader_of_the_file_that_is_appended_to_sees_the_old_one(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    write_netcdf(assembly, tmp_path / "a.nc")
+    (tmp_path / "link.nc").hardlink_to(tmp_path / "a.nc")
+    before = (tmp_path / "link.nc").read_bytes()
+    write_netcdf(assembly, tmp_path / "a.nc", append=True, group="extra")
+    assert (tmp_path / "link.nc").read_bytes() == before != (tmp_path / "a.nc").read_bytes()
+
+
+def test_what_from_files_gives_can_be_written_also_where_attributes_are_none(
+    assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    sha1 = write_netcdf(assembly, tmp_path / "a.nc")
+    loaded = NeuroidAssembly.from_files(tmp_path / "a.nc")
+    assert loaded.attrs["stimulus_set_identifier"] is None
+    assert write_netcdf(loaded, tmp_path / "b.nc") == sha1
+
+
+def test_an_assembly_that_dask_has_not_read_yet_can_be_written(
+    assembly: NeuroidAssembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha1 = write_netcdf(assembly, tmp_path / "a.nc")
+    monkeypatch.setenv("BRAINIO_CHUNKS", "{'presentation': 2}")
+    assert write_netcdf(NeuroidAssembly.from_files(tmp_path / "a.nc"), tmp_path / "b.nc") == sha1
+
+
+def test_lazy_arrays_of_xarray_are_not_read_while_a_file_is_written(
+    assembly: NeuroidAssembly, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked, real = [], netCDF4.Dataset
+
+    def watched(*args: Any, **keywords: Any) -> netCDF4.Dataset:
+        is_free = NETCDF4_PYTHON_LOCK.acquire(blocking=False)
+        if is_free:
+            NETCDF4_PYTHON_LOCK.release()
+        locked.append(not is_free)
+        return real(*args, **keywords)
+
+    monkeypatch.setattr(netCDF4, "Dataset", watched)
+    write_netcdf(assembly, tmp_path / "a.nc")
+    assert locked == [True]
 
 
 def test_an_assembly_without_compression_has_the_same_values(assembly: NeuroidAssembly, tmp_path: Path) -> None:

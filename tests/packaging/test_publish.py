@@ -10,11 +10,11 @@ import fsspec  # type: ignore[import-untyped]
 import pytest
 import xarray as xr
 from fsspec.implementations.memory import MemoryFileSystem  # type: ignore[import-untyped]
-from fsspec.registry import known_implementations, register_implementation  # type: ignore[import-untyped]
+from fsspec.registry import _registry, known_implementations  # type: ignore[import-untyped]
 
 import brainio
-from brainio.assemblies import DataAssembly, NeuroidAssembly
-from brainio.errors import PackagingError, TransferError
+from brainio.assemblies import DataAssembly, NeuroidAssembly, SpikeTimesAssembly
+from brainio.errors import CatalogError, PackagingError, TransferError
 from brainio.packaging import (
     get_user_info,
     package_data_assembly,
@@ -59,13 +59,14 @@ def test_a_stimulus_set_goes_to_s3_and_its_rows_into_the_catalog(
 
 
 def test_an_assembly_goes_to_s3_and_its_row_into_the_catalog(
-    assembly: NeuroidAssembly, tmp_path: Path, moto_s3: MotoS3
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, moto_s3: MotoS3
 ) -> None:
     boto3.client("s3").create_bucket(Bucket="lab-bucket")
+    package_stimulus_set(tmp_path / "lab.csv", stimuli, "lab.Doe2026.stimuli", "lab-bucket")
     made = package_data_assembly(
         tmp_path / "lab.csv", assembly, NAME, "lab.Doe2026.stimuli", "NeuroidAssembly", "lab-bucket"
     )
-    (row,) = rows(tmp_path / "lab.csv")
+    row = rows(tmp_path / "lab.csv")[-1]
     assert made == {
         "identifier": NAME,
         "version_id": row["version_id"] or None,
@@ -92,12 +93,12 @@ def test_files_beside_the_catalog_are_listed_by_relative_path(stimuli: StimulusS
     ]
 
 
-def test_any_location_of_fsspec_is_a_store(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+def test_any_location_of_fsspec_is_a_store(stimuli: StimulusSet, tmp_path: Path) -> None:
     folder = f"memory://{tmp_path.name}"
-    package_data_assembly(tmp_path / "lab.csv", assembly, NAME, NAME, "NeuroidAssembly", bucket_name=folder)
-    (row,) = rows(tmp_path / "lab.csv")
-    assert (row["location_type"], row["location"]) == ("memory", f"{folder}/assy_lab_Doe2026.nc")
-    assert fsspec.filesystem("memory").size(f"/{tmp_path.name}/assy_lab_Doe2026.nc") == int(row["size"])
+    package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name=folder)
+    row = rows(tmp_path / "lab.csv")[0]
+    assert (row["location_type"], row["location"]) == ("memory", f"{folder}/stimulus_lab_Doe2026.csv")
+    assert fsspec.filesystem("memory").size(f"/{tmp_path.name}/stimulus_lab_Doe2026.csv") == int(row["size"])
 
 
 def test_packaging_the_same_again_changes_nothing(stimuli: StimulusSet, tmp_path: Path) -> None:
@@ -123,9 +124,103 @@ def test_no_entry_loses_its_bytes_to_one_whose_files_have_the_same_names(stimuli
     catalog = tmp_path / "lab.csv"
     package_stimulus_set(catalog, stimuli, "lab.Doe2026_a", bucket_name=tmp_path / "files")
     before = {path: path.read_bytes() for path in (catalog, *(tmp_path / "files").iterdir())}
-    with pytest.raises(PackagingError, match=r"'lab\.Doe2026_a'"):
+    with pytest.raises(PackagingError, match=r"stimulus_lab_Doe2026_a\.csv already"):
         package_stimulus_set(catalog, stimuli.assign(hue=1), "lab.Doe2026.a", bucket_name=tmp_path / "files")
     assert {path: path.read_bytes() for path in before} == before
+
+
+def everything(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_no_catalog_and_no_other_catalog_lets_published_bytes_be_overwritten(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    store = tmp_path / "files"
+    first = package_stimulus_set(tmp_path / "one.csv", stimuli, NAME, bucket_name=store)
+    before = everything(store)
+    for catalog in (None, tmp_path / "two.csv"):
+        with pytest.raises(PackagingError, match=r"stimulus_lab_Doe2026\.csv already") as refused:
+            package_stimulus_set(catalog, stimuli.assign(hue=1), NAME, bucket_name=store)
+        assert str(first["csv_sha1"]) in str(refused.value)
+        assert everything(store) == before
+    assert not (tmp_path / "two.csv").exists()
+
+
+def test_one_place_that_is_taken_keeps_all_files_from_being_stored(stimuli: StimulusSet, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "stimulus_lab_Doe2026.zip").write_bytes(b"other")
+    before = everything(tmp_path / "files")
+    with pytest.raises(PackagingError, match=r"stimulus_lab_Doe2026\.zip already"):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name=tmp_path / "files")
+    assert everything(tmp_path / "files") == before
+
+
+def test_the_same_bytes_are_not_uploaded_again(stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3) -> None:
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="lab-bucket")
+    client.put_bucket_versioning(Bucket="lab-bucket", VersioningConfiguration={"Status": "Enabled"})
+    package_stimulus_set(None, stimuli, NAME, bucket_name="lab-bucket")
+    again = package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name="lab-bucket")
+    assert again["csv_version_id"] is None
+    assert len(client.list_object_versions(Bucket="lab-bucket")["Versions"]) == 2
+    assert [row["version_id"] for row in rows(tmp_path / "lab.csv")] == ["", ""]
+
+
+def test_the_answer_names_the_place_where_the_catalog_lists_the_same_bytes(
+    stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3
+) -> None:
+    boto3.client("s3").create_bucket(Bucket="lab-bucket")
+    places = {"s3": "lab-bucket/sets", "disk": str(tmp_path / "files"), "memory": f"memory://{tmp_path.name}-b19"}
+    for name, place in places.items():
+        catalog = tmp_path / f"{name}.csv"
+        package_stimulus_set(catalog, stimuli, NAME, bucket_name=place)
+        assert package_stimulus_set(catalog, stimuli, NAME, bucket_name="elsewhere")["bucket"] == place
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [({"status": "foo"}, "status is 'foo'"), ({"sha1": "0" * 40}, "'sha1'"), ({"version": 2}, "'version' is 2")],
+)
+def test_a_row_that_the_catalog_would_not_take_is_refused_before_the_upload(
+    stimuli: StimulusSet, tmp_path: Path, facts: dict[str, str], said: str
+) -> None:
+    with pytest.raises(PackagingError, match=said):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "files", entry_facts=facts)
+    assert not (tmp_path / "files").exists()
+    assert not (tmp_path / "lab.csv").exists()
+
+
+def test_the_folder_of_a_catalog_is_made(stimuli: StimulusSet, tmp_path: Path) -> None:
+    package_stimulus_set(tmp_path / "new" / "lab.csv", stimuli, NAME, bucket_name=tmp_path / "files")
+    assert len(rows(tmp_path / "new" / "lab.csv")) == 2
+
+
+def test_a_catalog_whose_folder_cannot_be_made_is_refused_before_the_upload(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(CatalogError, match="nothing was stored"):
+        package_stimulus_set(tmp_path / "file" / "lab.csv", stimuli, NAME, bucket_name=tmp_path / "files")
+    assert not (tmp_path / "files").exists()
+
+
+def test_a_new_version_stands_beside_the_old_one_and_is_loaded(
+    stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    catalog, newer = tmp_path / "lab.csv", stimuli.assign(hue=1)
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "v1")
+    with pytest.raises(PackagingError, match="a bucket or folder of its own"):
+        package_stimulus_set(catalog, newer, NAME, bucket_name=tmp_path / "v1")
+    with pytest.raises(PackagingError, match="a new version needs one of its own"):
+        package_stimulus_set(catalog, newer, NAME, bucket_name=tmp_path / "v1", entry_facts={"version": "2"})
+    for _ in range(2):
+        package_stimulus_set(catalog, newer, NAME, bucket_name=tmp_path / "v2", entry_facts={"version": "2"})
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "v1")
+    assert [row["version"] for row in rows(catalog)] == ["", "", "2", "2"]
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(catalog))
+    assert "hue" in brainio.get_stimulus_set(NAME).columns
+    assert "hue" not in brainio.get_stimulus_set(NAME, version="").columns
 
 
 def test_packaging_what_was_loaded_gives_the_same_bytes(
@@ -194,6 +289,32 @@ def test_extras_are_groups_of_the_file(assembly: NeuroidAssembly, tmp_path: Path
         assert read["b"].values.tolist() == ["x", "y"]
 
 
+def test_a_name_that_a_loaded_assembly_needs_for_itself_is_no_name_of_an_extra(
+    assembly: NeuroidAssembly, tmp_path: Path
+) -> None:
+    extra = DataAssembly([1.0], dims=["bin"])
+    for name in ("identifier", "stimulus_set", "stimulus_set_identifier", "data", "a b", "region", "neuroid"):
+        with pytest.raises(PackagingError, match=f"the extra '{name}'"):
+            package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", tmp_path / "f", extras={name: extra})
+    assert not (tmp_path / "f").exists()
+
+
+def test_an_extra_that_cannot_be_stored_leaves_no_file(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    extras = {"fine": DataAssembly([1.0], dims=["bin"]), "psth": DataAssembly([1j], dims=["bin"])}
+    with pytest.raises(PackagingError, match=r"'psth'.*complex"):
+        package_data_assembly_locally(assembly, NAME, NAME, "NeuroidAssembly", extras, downloads_path=tmp_path / "made")
+    assert everything(tmp_path / "made") == {}
+
+
+def test_a_loaded_extra_is_packaged_as_the_same_bytes(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    spikes = SpikeTimesAssembly([0.1, 0.2], coords={"neuroid_id": ("event", ["a", "b"])}, dims=["event"])
+    extra = DataAssembly([1.0, 2.0], coords={"a": ("bin", [0, 1]), "b": ("bin", ["x", "y"])}, dims=["bin"])
+    first = package_data_assembly_locally(spikes, NAME, NAME, "SpikeTimesAssembly", {"psth": extra}, tmp_path / "1")
+    loaded = SpikeTimesAssembly.from_files(first["path"], stimulus_set_identifier=NAME)
+    again = package_data_assembly_locally(loaded, NAME, NAME, "SpikeTimesAssembly", downloads_path=tmp_path / "2")
+    assert again["sha1"] == first["sha1"]
+
+
 def test_extras_that_loading_put_into_the_attrs_are_packaged_again(assembly: NeuroidAssembly, tmp_path: Path) -> None:
     extra = DataAssembly([1.0, 2.0], coords={"a": ("bin", [0, 1]), "b": ("bin", ["x", "y"])}, dims=["bin"])
     first = package_data_assembly(None, assembly, NAME, NAME, "NeuroidAssembly", tmp_path, extras={"psth": extra})
@@ -243,7 +364,8 @@ def test_bytes_that_do_not_lie_in_the_store_get_no_entry(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(known_implementations, "losing", {"class": f"{__name__}.LosingFileSystem"})
-    register_implementation("losing", LosingFileSystem, clobber=True)
+    monkeypatch.setitem(_registry, "losing", LosingFileSystem)
+    monkeypatch.setattr(LosingFileSystem, "store", {})
     with pytest.raises(TransferError, match=r"stimulus_lab_Doe2026\.zip was uploaded, but has 0 bytes"):
         package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, bucket_name="losing://place")
     assert not (tmp_path / "lab.csv").exists()
