@@ -8,7 +8,10 @@ looked for before somebody asks for it.
 from __future__ import annotations
 
 import copy
+import csv
 import difflib
+import io
+import re
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Self, cast
@@ -21,6 +24,13 @@ from brainio.errors import StimulusSetFormatError
 STIMULUS_ID = "stimulus_id"
 IMAGE_ID = "image_id"
 FILENAME = "filename"
+_TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
+_QUOTED = re.compile(rb'"[^"]*"')
+# What pandas takes for a missing value by default; in columns of text, only an empty field is one.
+_MISSING = (
+    *("", "#N/A N/A", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
+    *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
+)
 
 
 class StimulusPaths(MutableMapping[Any, Path]):
@@ -28,9 +38,9 @@ class StimulusPaths(MutableMapping[Any, Path]):
 
     Parameters
     ----------
-    paths
+    paths : mapping, optional
         Stimulus id -> path.
-    directory
+    directory : path, optional
         The folder that relative paths lie in. Default: paths are taken as they are.
     """
 
@@ -132,7 +142,9 @@ class StimulusSet(pd.DataFrame):
             if all(other is first for other in paths):
                 united = first
             else:
-                united = {stimulus_id: path for part in paths for stimulus_id, path in part.items()}
+                united = dict(first)
+                for other in paths:
+                    _add_paths(united, other)
             object.__setattr__(self, "stimulus_paths", united)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -180,12 +192,12 @@ class StimulusSetLoader:
 
     Parameters
     ----------
-    cls
+    cls : type
         The class to make, `StimulusSet` or a subclass.
-    csv_path
+    csv_path : path
         The table. Column `stimulus_id` (older: `image_id`) is text, unique; column `filename` is where the stimulus
         lies below `stimuli_directory`.
-    stimuli_directory
+    stimuli_directory : path
         The folder of the unpacked archive. Whether files exist is asked only when one is wanted.
     """
 
@@ -226,8 +238,14 @@ class StimulusSetLoader:
 
     def _read(self) -> pd.DataFrame:
         try:
-            table = pd.read_csv(self.csv_path, dtype={STIMULUS_ID: object, IMAGE_ID: object, FILENAME: object})
-        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+            content = self.csv_path.read_bytes()
+            names = self._checked_header(content)
+            missing = {name: [""] if name in _TEXT_COLUMNS else list(_MISSING) for name in names}
+            text = dict.fromkeys(_TEXT_COLUMNS, object)
+            table = pd.read_csv(
+                io.BytesIO(content), index_col=False, dtype=text, na_values=missing, keep_default_na=False
+            )
+        except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
         for name, column in table.items():
             if isinstance(column.dtype, pd.StringDtype):
@@ -235,15 +253,37 @@ class StimulusSetLoader:
                 table[name] = pd.Series(column.to_numpy(dtype=object, na_value=np.nan), index=table.index, dtype=object)
         return table
 
+    def _checked_header(self, content: bytes) -> list[str]:
+        """Give the names of columns after checking that no row has another number: pandas shifts or drops fields.
+
+        Commas are counted, and fields only where that leaves a doubt: to read them twice would take half the time.
+        """
+        text = content.decode("utf-8-sig")
+        header = next(filter(None, csv.reader(io.StringIO(text, newline=""))), [])
+        doubled = sorted({name for name in header if name and header.count(name) > 1})
+        if doubled:
+            raise StimulusSetFormatError(f"{self.csv_path}: the header names {doubled} more than once; rename columns")
+        bare = _QUOTED.sub(b"", content) if b'"' in content else content
+        if {line.count(b",") for line in bare.splitlines() if line} != {len(header) - 1}:
+            rows = csv.reader(io.StringIO(text, newline=""))
+            for row in rows:
+                if len(row) != len(header) and "".join(row).strip():
+                    raise StimulusSetFormatError(
+                        f"{self.csv_path} cannot be read as a CSV table: line {rows.line_num} has {len(row)} fields, "
+                        f"expected {len(header)} as in the header. Quote texts that hold commas."
+                    )
+        return [name or f"Unnamed: {number}" for number, name in enumerate(header)]
+
     def _check_ids(self, table: pd.DataFrame) -> None:
         if STIMULUS_ID not in table.columns:
             raise StimulusSetFormatError(
                 f"{self.csv_path} has no column 'stimulus_id' (nor 'image_id'); it has {list(table.columns)}"
             )
         ids = table[STIMULUS_ID]
-        if ids.isna().any():
+        missing = ids.isna().to_numpy()
+        if missing.any():
             raise StimulusSetFormatError(
-                f"{self.csv_path}: the stimulus_id is missing in {_rows(ids.isna().to_numpy())}; each needs one"
+                f"{self.csv_path}: the stimulus_id is missing in {_rows(missing)}; each needs one"
             )
         doubled = ids.duplicated(keep=False).to_numpy()
         if doubled.any():
@@ -270,6 +310,17 @@ class StimulusSetLoader:
                 f"expected a path relative to it, without '..'"
             )
         return names
+
+
+def _add_paths(united: dict[Any, Path], paths: Mapping[Any, Path]) -> None:
+    """Add the paths of one more table; one stimulus cannot have two."""
+    for stimulus_id, path in paths.items():
+        known = united.setdefault(stimulus_id, path)
+        if known is not path and Path(known) != Path(path):
+            raise StimulusSetFormatError(
+                f"cannot concatenate stimulus sets: the stimulus_id {stimulus_id!r} has the path {known} in one and "
+                f"{path} in another; give one of both another stimulus_id"
+            )
 
 
 def _leaves_folder(name: str) -> bool:

@@ -28,16 +28,17 @@ def subset(
 
     Parameters
     ----------
-    source_assembly
+    source_assembly : DataAssembly
         The assembly to cut.
-    target_assembly
+    target_assembly : xarray.DataArray
         Where the coordinates to keep stand.
-    subset_dims
+    subset_dims : sequence of str, optional
         Dimensions or levels to cut by; default: the dimensions of the target. A dimension stands for those levels that
         source and target both have, each of which must match on its own.
-    dims_must_match
-        Check that the cut assembly has the same rows as the target along each of `subset_dims`, in any order.
-    repeat
+    dims_must_match : bool, default True
+        Check that the cut assembly has as many rows as the target along each of `subset_dims`. Rows are not compared
+        one by one: the target may have fewer levels, or others, than the source.
+    repeat : bool, default False
         Repeat a row as often as the target names it, see `index_efficient`; rows then come sorted by the coordinate.
 
     Returns
@@ -48,7 +49,7 @@ def subset(
     Raises
     ------
     SubsetError
-        The source lacks one of `subset_dims`, or the rows do not match.
+        The source lacks one of `subset_dims`, both share no coordinate along it, or the numbers of rows differ.
 
     >>> from brainio.assemblies import DataAssembly
     >>> a = DataAssembly([1, 2, 3], coords={"stimulus_id": ("presentation", ["a", "b", "c"])}, dims=["presentation"])
@@ -71,7 +72,7 @@ def subset(
             source_assembly = source_assembly.isel({dim: positions})
     if dims_must_match:
         for name in names:
-            _check_rows(source_assembly, target_assembly, name)
+            _check_length(source_assembly, target_assembly, name)
     return source_assembly
 
 
@@ -98,9 +99,9 @@ def index_efficient(
 def _levels(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> list[Hashable]:
     """Name the coordinates that a dimension stands for: those of the target along it that the source has too."""
     levels = _all_levels(target, name)
-    if levels == [name]:
-        return levels
-    shared = [level for level in levels if level in source.coords]
+    if levels == [name] and name not in source.coords and name not in target.coords:
+        return levels  # bare dimensions: positions stand for themselves
+    shared = [level for level in levels if level in source.coords and level in target.coords]
     if not shared:
         raise SubsetError(f"source and target share no coordinate along {name!r}; the target has {levels}")
     return shared
@@ -127,28 +128,24 @@ def _is_in(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     return table[mine]
 
 
-def _check_rows(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> None:
-    levels = _all_levels(target, name)
-    absent = [level for level in levels if level not in source.coords and level not in source.dims]
-    if absent or len(_all_levels(source, name)) != len(levels):
-        raise SubsetError(
-            f"the levels of {name!r} differ: the source has {_all_levels(source, name)}, the target {levels}; pass "
-            f"dims_must_match=False to leave it at that"
-        )
-    columns = [(_values(source, level)[0], _values(target, level)[0]) for level in levels]
-    count = len(columns[0][0])
-    rows = group_rows([union_levels([factorize_level(mine), factorize_level(theirs)]) for mine, theirs in columns])
+def _check_length(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> None:
+    """Check that there are as many rows as the target has; the error names a row that is one too many or too few."""
+    columns = {lv: (_values(source, lv)[0], _values(target, lv)[0]) for lv in _levels(source, target, name)}
+    count, expected = map(len, next(iter(columns.values())))
+    if count == expected:
+        return
+    joined = [union_levels([factorize_level(mine), factorize_level(theirs)]) for mine, theirs in columns.values()]
+    rows = group_rows(joined)
     mine, theirs = (np.bincount(part, minlength=rows.size) for part in (rows.codes[:count], rows.codes[count:]))
-    if not np.array_equal(mine, theirs):
-        wrong = int(np.flatnonzero(mine != theirs)[0])
-        row = {
-            level: column.to_numpy()[wrong : wrong + 1].tolist()[0]
-            for level, column in zip(levels, rows.levels, strict=True)
-        }
-        raise SubsetError(
-            f"rows of {name!r} do not match: {row} stands {mine[wrong]} times in the source and {theirs[wrong]} times "
-            f"in the target; pass dims_must_match=False to leave it at that"
-        )
+    wrong = int(np.flatnonzero(mine != theirs)[0])
+    row = {
+        level: column.to_numpy()[wrong : wrong + 1].tolist()[0]
+        for level, column in zip(columns, rows.levels, strict=True)
+    }
+    raise SubsetError(
+        f"{count} rows match along {name!r}, the target has {expected}: {row} stands {mine[wrong]} times in the source "
+        f"and {theirs[wrong]} times in the target; pass dims_must_match=False to leave it at that"
+    )
 
 
 def _all_levels(assembly: xr.DataArray, name: Hashable) -> list[Hashable]:

@@ -163,6 +163,11 @@ def test_the_disk_is_not_asked_for_a_path() -> None:
         ("stimulus_id,filename\nb,b.png\na,/etc/passwd\n", "'/etc/passwd' in line 3 leads out"),
         ("stimulus_id,filename\na,C:\\a.png\n", "line 2 leads out"),
         ("stimulus_id,filename\na,x\\..\\..\\a.png\n", "line 2 leads out"),
+        ("stimulus_id,filename\nx,a,a.png\ny,b,b.png\n", "line 2 has 3 fields, expected 2"),
+        ("stimulus_id,filename\na,a.png\n\nb,b.png,\n", "line 4 has 3 fields, expected 2"),
+        ("stimulus_id,filename,n\na,a.png,1\nb,b.png\n", "line 3 has 2 fields, expected 3"),
+        ('stimulus_id,filename,n\na,a.png,"1,2"\nb,"b,png"\n', "line 3 has 2 fields, expected 3"),
+        ("stimulus_id,filename,n,n\na,a.png,1,2\n", r"header names \['n'\] more than once"),
         ("", "cannot be read"),
         ('stimulus_id,filename\n"a,a.png\n', "cannot be read"),
     ],
@@ -172,6 +177,34 @@ def test_bad_tables_are_errors_that_name_file_and_row(tmp_path: Path, text: str,
     with pytest.raises(StimulusSetFormatError, match=message) as caught:
         StimulusSet.from_files(csv, tmp_path / "files")
     assert str(csv) in str(caught.value)
+
+
+def test_ids_and_filenames_that_look_like_missing_values_are_text(tmp_path: Path) -> None:
+    names = ["NA", "null", "None", "nan"]
+    csv = write_set(tmp_path, "stimulus_id,filename,note\n" + "".join(f"{n},{n},{n}\n" for n in names))
+    stimulus_set = StimulusSet.from_files(csv, tmp_path / "files")
+    assert stimulus_set["stimulus_id"].tolist() == stimulus_set["filename"].tolist() == names
+    assert [path.name for path in stimulus_set.stimulus_paths.values()] == names
+    assert stimulus_set["note"].isna().all()
+
+
+def test_quotes_and_an_unnamed_column_are_read_as_pandas_reads_them(tmp_path: Path) -> None:
+    csv = write_set(
+        tmp_path, ',stimulus_id,filename,note\n0,a,a.png,"x, ""y""\nz"\n,b,b.png,5" of 3" x\n\n1,c,c.png,"",\n'[:-2]
+    )
+    stimulus_set = StimulusSet.from_files(csv, tmp_path / "files")
+    assert list(stimulus_set.columns) == ["Unnamed: 0", "stimulus_id", "filename", "note"]
+    assert stimulus_set["note"].tolist()[:2] == ['x, "y"\nz', '5" of 3" x']
+    assert stimulus_set.isna().to_numpy().nonzero() == (pytest.approx([1, 2]), pytest.approx([0, 3]))
+
+
+def test_sets_that_name_two_files_for_one_stimulus_cannot_be_concatenated(loaded: StimulusSet) -> None:
+    other = loaded[:1].copy()
+    other.stimulus_paths = {"a": Path("elsewhere/a.png")}
+    with pytest.raises(StimulusSetFormatError, match=r"'a' has the path .*files/a\.png in one and elsewhere/a\.png"):
+        pd.concat([loaded, other])
+    other.stimulus_paths = {"a": loaded.get_stimulus("a")}
+    assert pd.concat([loaded, other]).stimulus_paths == loaded.stimulus_paths
 
 
 def test_dots_within_a_filename_lead_nowhere(tmp_path: Path) -> None:

@@ -70,18 +70,42 @@ def test_rows_repeat_as_often_as_the_target_names_them(source: NeuroidAssembly) 
     assert cut.values[:, 0].tolist() == [0.0, 6.0, 9.0, 9.0]
 
 
-def test_rows_that_do_not_match_are_an_error_that_names_one(source: NeuroidAssembly) -> None:
-    with pytest.raises(SubsetError, match=r"'repetition': 1.*0 times in the source and 1 times"):
+def test_another_number_of_rows_is_an_error_that_names_one(source: NeuroidAssembly) -> None:
+    with pytest.raises(SubsetError, match=r"2 rows match.*target has 4.*'repetition': 1.*0 times in the source and 1"):
         subset(source[:2], source)
     with pytest.raises(SubsetError, match=r"'a'.*2 times in the source and 1 times in the target"):
         subset(source, source[:2], subset_dims=["stimulus_id"])
-    with pytest.raises(SubsetError, match="levels of 'presentation' differ"):
+    with pytest.raises(SubsetError, match=r"3 rows match along 'presentation', the target has 2"):
         subset(source, stimuli(["c", "a"], category=["y", "x"]))
     with pytest.raises(AssertionError, match="'nope'"):
         subset(source, source, subset_dims=["nope"])
+
+
+def test_nothing_to_cut_by_is_an_error(source: NeuroidAssembly) -> None:
     other = DataAssembly([1], coords={"other": ("presentation", [1])}, dims=["presentation"])
     with pytest.raises(SubsetError, match="share no coordinate"):
         subset(source, other)
+    with pytest.raises(SubsetError, match="share no coordinate"):
+        subset(source, DataAssembly([1.0, 2.0, 3.0, 4.0], dims=["presentation"]), dims_must_match=False)
+
+
+def test_the_target_may_have_fewer_levels_than_the_source_and_others(source: NeuroidAssembly) -> None:
+    assert subset(source, stimuli(["c", "b"]))["stimulus_id"].values.tolist() == ["b", "c"]
+    cut = subset(source, stimuli(["c", "b"], new=[1, 2]), subset_dims=["presentation"])
+    assert cut["stimulus_id"].values.tolist() == ["b", "c"]
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate dimension names:UserWarning")
+def test_a_dimension_that_stands_twice_is_cut_on_both_sides() -> None:
+    square = NeuroidAssembly(
+        np.arange(25.0).reshape(5, 5),
+        coords={"stimulus_id": ("presentation", [0, 1, 2, 3, 4]), "meta": ("presentation", np.zeros(5)), "side": 12},
+        dims=["presentation", "presentation"],
+    )
+    target = DataAssembly(np.zeros(3), coords={"stimulus_id": [0, 2, 3]}, dims=["stimulus_id"])
+    cut = subset(square, target.stack(presentation=("stimulus_id",)), subset_dims=("presentation",), repeat=True)
+    assert cut.values.tolist() == [[0.0, 2.0, 3.0], [10.0, 12.0, 13.0], [15.0, 17.0, 18.0]]
+    assert cut["side"] == 12
 
 
 def test_missing_values_match_missing_values() -> None:

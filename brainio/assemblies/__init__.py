@@ -3,7 +3,7 @@
 This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `align` and `assign` what
 they do with other arrays and with their own coordinates, `index` and `gather` the index of each
 dimension, `codes` the integer codes under it, `groupby` grouping, `merge` merging, `coords` listing of coordinates,
-`loaders` reading of files.
+`loaders` reading of files, `hdf5` the lock under which that happens.
 """
 
 from brainio.assemblies.classes import (
@@ -29,9 +29,9 @@ from brainio.assemblies.core import DataAssembly, is_fastpath
 from brainio.assemblies.datapoint import DataPoint
 from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.groupby import GroupbyBridge
+from brainio.assemblies.hdf5 import hdf5_access
 from brainio.assemblies.loaders import (
     BRAINIO_CHUNKS,
-    HDF5_LOCK,
     AssemblyLoader,
     GroupAppendAssemblyLoader,
     StimulusMergeAssemblyLoader,
@@ -43,7 +43,6 @@ from brainio.errors import GroupbyError
 __all__ = [
     "ASSEMBLY_CLASSES",
     "BRAINIO_CHUNKS",
-    "HDF5_LOCK",
     "AssemblyLoader",
     "BehavioralAssembly",
     "DataAssembly",
@@ -65,6 +64,7 @@ __all__ = [
     "gather_indexes",
     "get_levels",
     "get_metadata",
+    "hdf5_access",
     "is_fastpath",
     "merge_data_arrays",
     "named_class",

@@ -12,11 +12,11 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.codes import lexsort_codes
+from brainio.assemblies.codes import Level, factorize_level, lexsort_codes
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Sequence
 
 
 def comparable(assembly: xr.DataArray, other: Any) -> Any:
@@ -52,28 +52,41 @@ def _with_index(array: xr.DataArray, index: AssemblyIndex) -> xr.DataArray:
     return array._replace(coords={**coords, **variables}, indexes={**array._indexes, **dict.fromkeys(variables, index)})
 
 
-def sort_key(assembly: xr.DataArray, key: Any) -> tuple[Hashable, np.ndarray]:
+def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) -> dict[Hashable, np.ndarray]:
+    """Give the order of positions for each dimension that one of the keys lies on; missing values come last."""
+    columns: dict[Hashable, list[Level]] = {}
+    for key in keys:
+        index = None if isinstance(key, xr.DataArray) else assembly._indexes.get(key)
+        if isinstance(index, AssemblyIndex) and index.dim == key:
+            columns.setdefault(key, []).extend(index.levels.values())
+        else:
+            dim, values = _sort_values(assembly, key)
+            columns.setdefault(dim, []).append(factorize_level(values))
+    return {dim: lexsort_codes(levels, ascending) for dim, levels in columns.items()}
+
+
+def _sort_values(assembly: xr.DataArray, key: Any) -> tuple[Hashable, np.ndarray]:
     """Give the dimension that a key sorts, and one value a position.
 
     The key is the name of a coordinate or dimension, or a one-dimensional DataArray. That is taken position by position
     whatever index it carries, unless its index has the assembly's rows in another order: then it is matched by them.
+    One of another length must have an index; rows that it does not name come last, in their order.
     """
     if not isinstance(key, xr.DataArray):
-        index = assembly._indexes.get(key)
-        if isinstance(index, AssemblyIndex) and index.dim == key:
-            return key, np.argsort(lexsort_codes(list(index.levels.values())), kind="stable")
         key = assembly[key]
     if key.ndim != 1 or key.dims[0] not in assembly.dims:
         raise ValueError(f"can sort by one-dimensional coordinates only; {key.name!r} has dimensions {key.dims}")
     dim = key.dims[0]
-    if key.size != assembly.sizes[dim]:
+    mine, theirs = assembly._indexes.get(dim), key._indexes.get(dim)
+    same_length = key.size == assembly.sizes[dim]
+    if not same_length and theirs is None:
         raise ValueError(f"cannot sort {dim!r} of length {assembly.sizes[dim]} by an array of length {key.size}")
     values = np.asarray(key.values)
-    mine, theirs = assembly._indexes.get(dim), key._indexes.get(dim)
-    if not isinstance(mine, AssemblyIndex) or not isinstance(theirs, PandasMultiIndex) or mine.equals(theirs):
-        return dim, values
-    if set(mine.index.names) == set(theirs.index.names) and theirs.index.is_unique:
-        found = as_assembly_index(theirs).reindex_like(mine)[dim]
-        if (found >= 0).all():
-            return dim, values[found]
-    return dim, values
+    found = np.full(assembly.sizes[dim], -1)
+    if isinstance(mine, AssemblyIndex) and isinstance(theirs, PandasMultiIndex) and not mine.equals(theirs):
+        same_levels = set(mine.index.names) == set(theirs.index.names)
+        if same_levels and theirs.index.is_unique:
+            found = as_assembly_index(theirs).reindex_like(mine)[dim]
+    if same_length:
+        return dim, values[found] if (found >= 0).all() else values
+    return dim, np.append(values.astype(object), np.nan)[found]

@@ -5,8 +5,10 @@ xarray refuses to touch one level of an index; here the index is rebuilt from th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
 import xarray as xr
 from xarray.core.coordinates import DataArrayCoordinates
 from xarray.indexes import PandasMultiIndex
@@ -15,7 +17,7 @@ from brainio.assemblies.gather import Coords, Indexes, gather, is_gathered
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
 T = TypeVar("T", bound=xr.DataArray)
 
@@ -28,6 +30,8 @@ class AssemblyCoordinates(DataArrayCoordinates[Any]):
     def update(self, other: Mapping[Any, Any]) -> None:
         """Assign coordinates; each can be selected on at once, and a replaced level keeps its place."""
         data = self._data
+        if not isinstance(other, xr.Coordinates):
+            other = {k: v for k, v in other.items() if not _is_text_of_rows(data, k, v)}
         order = {name: list(data._coords) for name in other if name in data._coords}
         other = other if isinstance(other, xr.Coordinates) else {k: _plain(data, v) for k, v in other.items()}
         data._coords, data._indexes = without_levels(data, set(other))
@@ -77,6 +81,40 @@ def without_levels(array: xr.DataArray, names: set[Hashable]) -> tuple[Coords, I
         coords.update(new_variables)
         indexes.update(dict.fromkeys(new_variables, new))
     return coords, indexes
+
+
+def without_left_levels(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Take levels of dimensions that a new array does not have out of the arguments that it is made from.
+
+    Scripts leave a dimension out by `{name: c for name, c in a.coords.items() if name != "neuroid"}`. That has lost the
+    dimension's own coordinate, and still has the levels that used to go with it.
+    """
+    coords = args[1] if len(args) > 1 else kwargs.get("coords")
+    dims = args[2] if len(args) > 2 else kwargs.get("dims")
+    if dims is None or isinstance(coords, xr.Coordinates) or not isinstance(coords, Mapping):
+        return args, kwargs
+    new_dims = {dims} if isinstance(dims, str) else set(dims)
+    kept = {name: value for name, value in coords.items() if not _is_left_level(name, value, coords, new_dims)}
+    return ((args[0], kept, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "coords": kept})
+
+
+def _is_left_level(name: Hashable, value: Any, coords: Mapping[Any, Any], new_dims: set[Hashable]) -> bool:
+    index = value._indexes.get(name) if isinstance(value, xr.DataArray) else None
+    return isinstance(index, PandasMultiIndex) and index.dim not in new_dims and index.dim not in coords
+
+
+def _is_text_of_rows(data: xr.DataArray, name: Hashable, value: Any) -> bool:
+    """Tell whether the value is the coordinate of a whole index turned into text.
+
+    Scripts that turn every coordinate into text assign this one too, and do not mean to lose its levels.
+    """
+    index = data._indexes.get(name)
+    if not isinstance(index, AssemblyIndex) or index.dim != name:
+        return False
+    values = np.asarray(value[1] if isinstance(value, tuple) and len(value) == 2 else value)
+    if values.dtype.kind not in "UO" or values.shape != (len(index.index),):
+        return False
+    return all(isinstance(v, str) and v == str(row) for v, row in zip(values, index.index, strict=True))
 
 
 def _plain(data: xr.DataArray, value: Any) -> Any:

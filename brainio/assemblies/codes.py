@@ -151,9 +151,14 @@ def _level_of(index: pd.MultiIndex, name: Any) -> Level:
     return Level(values, np.asarray(index.codes[number], dtype=np.int64), np.dtype(object))
 
 
-def lexsort_codes(levels: Sequence[Level]) -> np.ndarray:
-    """Give the order that sorts rows by the first level, ties by the next, and so on; missing values come last."""
-    return np.lexsort([np.where(level.codes < 0, len(level.values), level.codes) for level in reversed(levels)])
+def lexsort_codes(levels: Sequence[Level], ascending: bool = True) -> np.ndarray:
+    """Give the order that sorts rows by the first level, ties by the next, and so on; missing values come last.
+
+    Descending, ties stand in the reverse of their order.
+    """
+    keys = [np.where(level.codes < 0, len(level.values), level.codes) if ascending else level.codes for level in levels]
+    order = np.lexsort(keys[::-1])
+    return order if ascending else order[::-1]
 
 
 class Grouping(NamedTuple):

@@ -5,7 +5,7 @@ Works on every xarray DataArray, whatever index it carries. Does not build index
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+T = TypeVar("T", bound=xr.DataArray)
 Metadata = tuple[str, tuple[str, ...], np.ndarray]
 
 
@@ -64,6 +65,24 @@ def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
     return index is not None and name not in index.names
 
 
+def rows_as_text(assembly: T, dtype: Any) -> T:
+    """Give the coordinate of a whole multi-index as text if that is what its tuples are to become.
+
+    numpy refuses to convert them. Any other array is returned as it is.
+    """
+    if not is_rows(assembly) or np.dtype(dtype).kind != "U":
+        return assembly
+    texts = np.array([str(row) for row in assembly.values], dtype=object)
+    return assembly._replace(xr.Variable(assembly.dims, texts, assembly.attrs))
+
+
+def is_rows(array: xr.DataArray) -> bool:
+    """Tell whether the array is the coordinate of a whole multi-index, its values being tuples."""
+    if array.ndim != 1 or array.name != array.dims[0] or not is_whole_multi_index(array, array.name):
+        return False
+    return array.dtype == object and all(isinstance(row, tuple) for row in array.values[:1])
+
+
 def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | None:
     """Give the pandas index behind a coordinate if that is a multi-index, else None."""
     index = assembly.xindexes.get(name)
@@ -108,21 +127,25 @@ def get_metadata(
 
     Parameters
     ----------
-    dims
+    dims : sequence of str, optional
         Only coordinates that have dimensions, all of which are among these. Default: all coordinates, scalars too.
-    names_only
+    names_only : bool, default False
         Yield names instead of triples.
-    include_coords, include_indexes, include_multi_indexes, include_levels
-        Coordinates without index; coordinates that are their dimension's plain index; multi-indexes as a whole,
-        under the name of the dimension (values: tuples); levels of multi-indexes.
+    include_coords, include_indexes, include_multi_indexes, include_levels : bool
+        Coordinates without index; coordinates that alone are their dimension's index, whether or not they are named
+        as the dimension; multi-indexes as a whole, under the name of the dimension (values: tuples); levels of
+        multi-indexes.
     """
     for name in _names_in_order(assembly):
         variable = assembly._coords[name]
         if dims is not None and not (variable.dims and set(variable.dims) <= set(dims)):
             continue
-        if multi_index_of(assembly, name) is not None:
+        index = assembly.xindexes.get(name)
+        if isinstance(index, AssemblyIndex) and index.index.nlevels == 1:
+            wanted = include_indexes and not is_whole_multi_index(assembly, name)
+        elif isinstance(index, PandasMultiIndex):
             wanted = include_multi_indexes if is_whole_multi_index(assembly, name) else include_levels
-        elif isinstance(assembly.xindexes.get(name), PandasIndex):
+        elif isinstance(index, PandasIndex):
             wanted = include_indexes
         else:
             wanted = include_coords
@@ -131,7 +154,10 @@ def get_metadata(
 
 
 def get_levels(assembly: xr.DataArray) -> list[str]:
-    """Give the names of all levels of all multi-indexes, dimension by dimension."""
+    """Give the names of all levels of all multi-indexes, dimension by dimension.
+
+    A coordinate that is alone on its dimension is no level of a multi-index, though it can be selected by all the same.
+    """
     return [str(name) for name in get_metadata(assembly, names_only=True, include_coords=False, include_indexes=False)]
 
 

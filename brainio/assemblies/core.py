@@ -14,11 +14,10 @@ import xarray as xr
 from xarray.core import dtypes
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.align import comparable, sort_key
-from brainio.assemblies.assign import AssemblyCoordinates, drop_levels
-from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_stimulus_sets
-from brainio.assemblies.codes import factorize_level, lexsort_codes
-from brainio.assemblies.coords import is_whole_multi_index
+from brainio.assemblies.align import comparable, sort_orders
+from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
+from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_attrs
+from brainio.assemblies.coords import is_whole_multi_index, rows_as_text
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
 from brainio.assemblies.groupby import GroupbyBridge, LevelGrouper, group_by_levels, multi_dim_apply
 from brainio.assemblies.index import AssemblyIndex, near_values, scalar_variable
@@ -32,9 +31,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-def is_fastpath(*args: Any, **kwargs: Any) -> bool:  # noqa: ARG001 - asked about all arguments of a constructor
+_FASTPATH_POSITION = 6  # among the arguments of xarray.DataArray
+
+
+def is_fastpath(*args: Any, **kwargs: Any) -> bool:
     """Tell whether xarray itself is rebuilding an array, all parts of which are ready, from its arguments."""
-    return bool(kwargs.get("fastpath", False))
+    return bool(args[_FASTPATH_POSITION] if len(args) > _FASTPATH_POSITION else kwargs.get("fastpath", False))
 
 
 class DataAssembly(ReflectedArithmetic):
@@ -65,6 +67,7 @@ class DataAssembly(ReflectedArithmetic):
         if len(args) == 1 and isinstance(args[0], xr.DataArray) and not set(kwargs) - {"attrs", "name"}:
             self._share(args[0], **kwargs)
         else:
+            args, kwargs = without_left_levels(args, kwargs)
             super().__init__(*args, **kwargs)
         if not is_gathered(self._coords, self._indexes):
             self._coords, self._indexes = gather(self._coords, self._indexes)
@@ -100,9 +103,9 @@ class DataAssembly(ReflectedArithmetic):
 
         Parameters
         ----------
-        file_path
+        file_path : path
             The netCDF-4 file.
-        loader_kwargs
+        loader_kwargs : optional
             Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `group`.
 
         Raises
@@ -176,14 +179,14 @@ class DataAssembly(ReflectedArithmetic):
 
         Parameters
         ----------
-        indexers, kwargs
+        indexers, kwargs : mapping
             Name of a level or dimension -> label. One label on a level keeps the dimension and the other levels and
             leaves the level as a scalar coordinate. A list, array or slice (both ends included) of a level selects by
             membership, in the assembly's order. A boolean mask of the dimension's length selects positions.
             `neuroid={"region": "IT"}` names the dimension as well.
-        method, tolerance
+        method, tolerance : optional
             As in xarray, for dimensions without levels.
-        drop
+        drop : bool, default False
             Leave scalar coordinates of selected levels away.
 
         Raises
@@ -223,28 +226,24 @@ class DataAssembly(ReflectedArithmetic):
         """Sort along dimensions, by names of levels or dimensions or by one-dimensional arrays.
 
         A DataArray is taken position by position whatever index it carries, unless that index has the same rows as the
-        assembly's in another order: then it is matched by them. Missing values come last.
+        assembly's in another order: then it is matched by them. Missing values come last in both directions.
         """
         if callable(variables):
             variables = variables(self)
         variables = variables if isinstance(variables, list) else [variables]
-        keys: dict[Hashable, list[np.ndarray]] = {}
-        for key in variables:
-            dim, values = sort_key(self, key)
-            keys.setdefault(dim, []).append(values)
-        orders: dict[Hashable, Any] = {}
-        for dim, arrays in keys.items():
-            order = lexsort_codes([factorize_level(values) for values in arrays])
-            orders[dim] = order if ascending else order[::-1]
+        orders: dict[Hashable, Any] = dict(sort_orders(self, variables, ascending))
         return self.isel(orders)
 
     # -------------------------------------------------------- grouping
 
     def groupby(self, group: Any = None, **kwargs: Any) -> Any:
         """Group as xarray does; missing values of a level form one group, the last."""
-        index = self._indexes.get(group) if isinstance(group, str) else None
-        if isinstance(index, AssemblyIndex) and group != index.dim and (index.levels[group].codes < 0).any():
-            return super().groupby({group: LevelGrouper()}, **kwargs)
+        key = group[0] if isinstance(group, list) and len(group) == 1 else group
+        if isinstance(key, xr.DataArray) and key.name in self._coords and key.identical(self[key.name]):
+            key = key.name
+        index = self._indexes.get(key) if isinstance(key, str) else None
+        if isinstance(index, AssemblyIndex) and key != index.dim and (index.levels[key].codes < 0).any():
+            return super().groupby({key: LevelGrouper()}, **kwargs)
         return super().groupby(group, **kwargs)
 
     def multi_groupby(self, group_coord_names: Sequence[str], *args: Any, **kwargs: Any) -> GroupbyBridge:
@@ -252,10 +251,10 @@ class DataAssembly(ReflectedArithmetic):
 
         Parameters
         ----------
-        group_coord_names
+        group_coord_names : sequence of str
             One or more coordinates of one dimension. Groups come sorted by the first, then the second, ...; missing
             values form the last group.
-        args, kwargs
+        args, kwargs : optional
             Further arguments of `xarray.DataArray.groupby`.
 
         Returns
@@ -284,9 +283,9 @@ class DataAssembly(ReflectedArithmetic):
 
         Parameters
         ----------
-        groups
+        groups : sequence of str
             One coordinate (or dimension) for each dimension of the assembly.
-        apply
+        apply : callable
             Called as `apply(values, **coords)`: the values of one combination as an array without its dimensions of
             length one (a scalar when one value is left), and each coordinate as an array, or as a scalar where the
             combination has one position. Returns values of the same shape, or one value for all.
@@ -335,9 +334,9 @@ class DataAssembly(ReflectedArithmetic):
         """Limit values, see `xarray.DataArray.clip`."""
         return self._keep(super().clip(*args, **kwargs))
 
-    def astype(self, *args: Any, **kwargs: Any) -> Self:
-        """Convert values, see `xarray.DataArray.astype`."""
-        return self._keep(super().astype(*args, **kwargs))
+    def astype(self, dtype: Any, **kwargs: Any) -> Self:
+        """Convert values, see `xarray.DataArray.astype`; tuples of levels become text as `str` makes it."""
+        return self._keep(xr.DataArray.astype(rows_as_text(self, dtype), dtype, **kwargs))
 
     def isnull(self, keep_attrs: bool | None = None) -> Self:
         """Tell which values are missing, see `xarray.DataArray.isnull`."""
@@ -360,8 +359,8 @@ class DataAssembly(ReflectedArithmetic):
         return self._keep(super().dot(other, dim), other)
 
     def identical(self, other: Any) -> bool:
-        """Tell whether name, values, coordinates and attrs are the same; stimulus sets compare as tables."""
-        if not isinstance(other, xr.DataArray) or not same_stimulus_sets(self.attrs, other.attrs):
+        """Tell whether name, values, coordinates and attrs are the same; tables and arrays in attrs are compared too."""
+        if not isinstance(other, xr.DataArray) or not same_attrs(self.attrs, other.attrs):
             return False
         levels = [
             {name: tuple(index.to_pandas_index().names) for name, index in a.xindexes.items()} for a in (self, other)
@@ -385,8 +384,7 @@ def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any],
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:
-    """Give the array without what xarray cannot compare: the stimulus set, and tuples of levels with NaN among them."""
-    plain = xr.DataArray(array.variable, name=array.name)
-    plain.attrs = {k: v for k, v in array.attrs.items() if k != STIMULUS_SET}
+    """Give the array without what xarray cannot compare: attrs, and tuples of levels with NaN among them."""
+    plain = xr.DataArray(array.variable, name=array.name, attrs={})
     coords = {name: variable for name, variable in array._coords.items() if not is_whole_multi_index(array, name)}
     return plain._replace(coords=coords, indexes={})

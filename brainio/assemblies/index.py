@@ -76,9 +76,10 @@ class AssemblyIndex(PandasMultiIndex):
 
         Parameters
         ----------
-        labels
+        labels : mapping
             Level name -> scalar, list or array (membership), slice of values (both ends included), or boolean mask
-            of the index's length (positions). The name of the dimension stands for the first level, or takes a dict.
+            of the index's length (positions). The name of the dimension stands for the first level, or takes a dict;
+            a boolean mask under it always means positions.
 
         Raises
         ------
@@ -87,6 +88,9 @@ class AssemblyIndex(PandasMultiIndex):
         """
         mask = np.ones(len(self.index), dtype=bool)
         pinned: list[Hashable] = []
+        if self._is_mask(labels.get(self.dim)):
+            mask = np.asarray(labels[self.dim])
+            labels = {name: label for name, label in labels.items() if name != self.dim}
         for name, label in self._labels_by_level(labels).items():
             level_mask, is_scalar = self._match_level(name, label)
             mask &= level_mask
@@ -96,6 +100,12 @@ class AssemblyIndex(PandasMultiIndex):
         if not len(positions) and len(labels) > 1 and len(self.index):
             raise KeyError(f"no {self.dim} has {_describe(labels)} at once (each of these values exists by itself)")
         return Match(positions, {name: self.levels[name].at(positions[:1]).to_numpy()[0] for name in pinned})
+
+    def _is_mask(self, label: Any) -> bool:
+        """Tell whether the label is boolean, one value a position."""
+        if not isinstance(label, list | np.ndarray | xr.DataArray | xr.Variable | pd.Series):
+            return False
+        return len(np.shape(label)) == 1 and len(label) == len(self.index) and np.asarray(label).dtype == bool
 
     def _labels_by_level(self, labels: Mapping[Any, Any]) -> dict[Hashable, Any]:
         by_level: dict[Hashable, Any] = {}
@@ -160,7 +170,7 @@ class AssemblyIndex(PandasMultiIndex):
         label = labels.get(self.dim)
         if isinstance(label, tuple):
             return len(label) == self.index.nlevels and not any(isinstance(x, list | slice) for x in label)
-        if isinstance(label, xr.DataArray | xr.Variable):
+        if isinstance(label, xr.DataArray | xr.Variable | pd.MultiIndex):
             label = label.values
         return isinstance(label, list | np.ndarray) and len(label) > 0 and isinstance(label[0], tuple)
 

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import ast
 import os
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.backends import NetCDF4DataStore
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.gather import gather_indexes
+from brainio.assemblies.hdf5 import NETCDF_LOCK, hdf5_access
 from brainio.assemblies.index import AssemblyIndex
 from brainio.errors import AssemblyFormatError
 
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 BRAINIO_CHUNKS = "BRAINIO_CHUNKS"
 STIMULUS_ID = "stimulus_id"
 _IMAGE_ID = "image_id"
-# HDF5 is not safe for threads: whoever opens or reads a netCDF file in this process holds this lock.
-HDF5_LOCK = threading.RLock()
+_OWN_ATTRS = frozenset({"identifier", STIMULUS_SET, STIMULUS_SET_IDENTIFIER})
 
 
 class AssemblyLoader:
@@ -38,13 +37,13 @@ class AssemblyLoader:
 
     Parameters
     ----------
-    cls
+    cls : type
         The assembly class.
-    file_path
+    file_path : path
         The netCDF-4 file.
-    group
+    group : str, optional
         The group of the file to read; default: the file's root.
-    kwargs
+    kwargs : optional
         Further arguments of `xarray.open_dataset`.
     """
 
@@ -59,17 +58,29 @@ class AssemblyLoader:
 
         Coordinates are indexed, text is `str` in object arrays, a numeric `stimulus_id` becomes text, `image_id` of
         older files is kept and gives `stimulus_id`. `attrs` are those of the file and of its data variable; where both
-        have one, that of the variable.
+        have one, that of the variable. Each group of the file ("extra") is loaded into `attrs`, under its name.
+
+        Returns
+        -------
+        DataAssembly
+            Of the assembly class; extras are of `MetadataAssembly`.
 
         Raises
         ------
         AssemblyFormatError
-            The file is not netCDF or damaged, or does not hold exactly one data variable.
+            The file is not netCDF or damaged, does not hold exactly one data variable, holds values that cannot be
+            decoded, a group that is named as an attribute of every assembly, or dimensions that its class does not
+            have.
+        FileNotFoundError
+            There is no such file.
         """
-        with HDF5_LOCK:
-            array = self._read()
+        array, groups = self._read()
         array = self.correct_stimulus_id_name(array)
-        return self.assembly_class(_with_text_ids(array))
+        assembly = self.assembly_class(_with_text_ids(array))
+        self._validate(assembly)
+        for group in groups:
+            assembly.attrs[group] = self._extra(group)
+        return assembly
 
     @classmethod
     def correct_stimulus_id_name(cls, assembly: xr.DataArray) -> xr.DataArray:
@@ -79,30 +90,57 @@ class AssemblyLoader:
         coordinate = assembly.coords[_IMAGE_ID]
         return assembly.assign_coords({STIMULUS_ID: (coordinate.dims, coordinate.values)})
 
-    def _read(self) -> xr.DataArray:
+    def _read(self) -> tuple[xr.DataArray, list[str]]:
+        """Give the array and the names of the groups that the file has beside it."""
         chunks = os.environ.get(BRAINIO_CHUNKS)
+        sizes = _parse_chunks(chunks) if chunks else None
         try:
-            dataset = xr.open_dataset(
-                self.file_path,
-                engine="netcdf4",
-                group=self.group,
-                chunks=_parse_chunks(chunks) if chunks else None,
-                **self.kwargs,
-            )
-            if chunks:
-                array = self._only_variable(dataset)
-                for coordinate in array.coords.values():
-                    coordinate.load()  # only values stay in the file: coordinates are indexed at once
-                return array
-            with dataset:
-                return self._only_variable(dataset).load()
-        except FileNotFoundError:
+            with hdf5_access():
+                store = NetCDF4DataStore.open(str(self.file_path), group=self.group, lock=NETCDF_LOCK)
+                groups = _groups_with_arrays(store.ds) if self.group is None else []
+                dataset = xr.open_dataset(store, chunks=sizes, **self.kwargs)
+                if not chunks:
+                    with dataset:
+                        return self._only_variable(dataset).load(), groups
+            # Lazy values are read in other threads, which wait for the lock.
+            return _with_coordinates_loaded(self._only_variable(dataset)), groups
+        except (FileNotFoundError, AssemblyFormatError):
             raise
         except (OSError, RuntimeError, UnicodeDecodeError) as error:
             raise AssemblyFormatError(
                 f"{self._where()} cannot be read as netCDF-4 ({error}). The file is damaged, cut short or of another "
                 f"kind; fetch or write it again."
             ) from error
+        except (ValueError, OverflowError) as error:
+            raise AssemblyFormatError(
+                f"{self._where()} holds values that cannot be decoded: {error} Correct the attributes of that "
+                f"variable, or load with decode_cf=False."
+            ) from error
+
+    def _validate(self, assembly: Any) -> None:
+        if not hasattr(assembly, "validate"):
+            return
+        try:
+            assembly.validate()
+        except (AssemblyFormatError, AssertionError) as error:  # classes of others assert
+            raise AssemblyFormatError(
+                f"{self._where()} is no {self.assembly_class.__name__}: {error or assembly.dims}"
+            ) from error
+
+    def _extra(self, group: str) -> Any:
+        from brainio.assemblies.classes import MetadataAssembly  # the classes name their loaders
+
+        if group in _OWN_ATTRS:
+            raise AssemblyFormatError(
+                f"{self.file_path} has a group {group!r}, which is the name of an attribute of every assembly; "
+                f"expected another name. Read it with AssemblyLoader(group={group!r}) and write it under that."
+            )
+        loader = MetadataAssembly.get_loader_class()
+        return loader(MetadataAssembly, self.file_path, group=group, **self._stimuli()).load()
+
+    def _stimuli(self) -> dict[str, Any]:
+        """Give what extras are told about stimuli."""
+        return {}
 
     def _only_variable(self, dataset: xr.Dataset) -> xr.DataArray:
         # coordinates that are not named as such in the file have one dimension, like no data variable beside others
@@ -125,9 +163,9 @@ class StimulusReferenceAssemblyLoader(AssemblyLoader):
 
     Parameters
     ----------
-    stimulus_set_identifier
+    stimulus_set_identifier : str, optional
         Goes to `attrs['stimulus_set_identifier']`; default: what the file says, or None.
-    stimulus_set
+    stimulus_set : pandas.DataFrame, optional
         Goes to `attrs['stimulus_set']`; default: None.
     """
 
@@ -142,6 +180,9 @@ class StimulusReferenceAssemblyLoader(AssemblyLoader):
         super().__init__(cls, file_path, **kwargs)
         self.stimulus_set_identifier = stimulus_set_identifier
         self.stimulus_set = stimulus_set
+
+    def _stimuli(self) -> dict[str, Any]:
+        return {STIMULUS_SET_IDENTIFIER: self.stimulus_set_identifier, STIMULUS_SET: self.stimulus_set}
 
     def load(self) -> Any:
         """Read the file, see `AssemblyLoader.load`."""
@@ -176,6 +217,16 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
                 f"{self._where()} has no coordinate 'stimulus_id' (nor 'image_id') to join the stimulus set by; it has "
                 f"{list(assy.coords)}"
             )
+        if assy[STIMULUS_ID].ndim != 1:
+            raise AssemblyFormatError(
+                f"{self._where()}: the coordinate 'stimulus_id' has the dimensions {assy[STIMULUS_ID].dims}; expected "
+                f"one dimension, along which the stimulus set can be joined. Load it without `stimulus_set`."
+            )
+        if STIMULUS_ID not in stimulus_set.columns:
+            raise AssemblyFormatError(
+                f"{self._where()} cannot be joined by the coordinate 'stimulus_id': expected a stimulus set with a "
+                f"column of that name, found {list(stimulus_set.columns)}"
+            )
         (dim,) = assy[STIMULUS_ID].dims
         index = assy.xindexes[STIMULUS_ID]
         if not isinstance(index, AssemblyIndex):
@@ -195,27 +246,7 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
 
 
 class GroupAppendAssemblyLoader(StimulusReferenceAssemblyLoader):
-    """Read an assembly and put each group of its file ("extra") into its attrs, as a MetadataAssembly."""
-
-    def load(self) -> Any:
-        """Read the file and its groups, see `AssemblyLoader.load`."""
-        from brainio.assemblies.classes import MetadataAssembly  # the classes name their loaders
-
-        assembly = super().load()
-        for group in self._groups():
-            loader = MetadataAssembly.get_loader_class()(
-                MetadataAssembly,
-                self.file_path,
-                stimulus_set_identifier=self.stimulus_set_identifier,
-                stimulus_set=self.stimulus_set,
-                group=group,
-            )
-            assembly.attrs[group] = loader.load()
-        return assembly
-
-    def _groups(self) -> list[str]:
-        with HDF5_LOCK, netCDF4.Dataset(self.file_path, mode="r") as file:
-            return list(file.groups)
+    """Read an assembly whose metadata lie in the groups of its file, and whose stimulus set is not joined in."""
 
 
 def _parse_chunks(text: str) -> Mapping[Any, Any]:
@@ -228,6 +259,12 @@ def _parse_chunks(text: str) -> Mapping[Any, Any]:
             f"{BRAINIO_CHUNKS}={text!r} is no dict of chunk sizes; expected something like {{'presentation': 10000}}"
         )
     return chunks
+
+
+def _with_coordinates_loaded(array: xr.DataArray) -> xr.DataArray:
+    for coordinate in array.coords.values():
+        coordinate.load()  # only values stay in the file: coordinates are indexed at once
+    return array
 
 
 def _with_dimension_names(array: xr.DataArray) -> xr.DataArray:
@@ -245,10 +282,27 @@ def _with_dimension_names(array: xr.DataArray) -> xr.DataArray:
 
 def _with_text_ids(array: xr.DataArray) -> xr.DataArray:
     """Turn a numeric `stimulus_id` into text: stimulus sets read theirs as text, whatever it looks like."""
-    if STIMULUS_ID not in array.coords or array.coords[STIMULUS_ID].dtype.kind not in "iu":
+    if STIMULUS_ID not in array.coords or array.coords[STIMULUS_ID].dtype.kind not in "iuf":
         return array
     coordinate = array.coords[STIMULUS_ID]
-    return array.assign_coords({STIMULUS_ID: (coordinate.dims, coordinate.values.astype(str).astype(object))})
+    distinct, places = np.unique(coordinate.values, return_inverse=True)
+    texts = np.array([_number_as_text(number) for number in distinct.tolist()], dtype=object)
+    return array.assign_coords({STIMULUS_ID: (coordinate.dims, texts[places.reshape(coordinate.shape)])})
+
+
+def _number_as_text(number: float) -> str | float:
+    if isinstance(number, float) and number.is_integer():
+        return str(int(number))
+    return number if np.isnan(number) else str(number)  # NaN stays: it is a missing id
+
+
+def _groups_with_arrays(place: Any, path: str = "") -> list[str]:
+    """Name the groups of an open file that hold variables, those within others by their path."""
+    names: list[str] = []
+    for name, group in place.groups.items():
+        names += [f"{path}{name}"] if group.variables else []
+        names += _groups_with_arrays(group, f"{path}{name}/")
+    return names
 
 
 def _rows_of_stimuli(level: Level, stimulus_set: pd.DataFrame, where: str) -> tuple[np.ndarray, Level]:

@@ -25,7 +25,7 @@ def merge_data_arrays(data_arrays: Sequence[T]) -> T:
 
     Parameters
     ----------
-    data_arrays
+    data_arrays : sequence of xarray.DataArray
         One or more assemblies with the same dimensions and the same levels. A single one comes back as it is.
 
     Raises

@@ -72,6 +72,24 @@ def test_get_metadata_tells_plain_indexes_from_plain_coordinates(plain: xr.DataA
     assert list(get_metadata(plain, names_only=True, include_indexes=False)) == ["i", "r", "k", "w"]
 
 
+def test_a_coordinate_alone_on_its_dimension_is_an_index_and_no_level() -> None:
+    a = DataAssembly(
+        np.zeros((2, 3)),
+        coords={"up": ("a", ["x", "y"]), "down": ("a", [1, 2]), "sideways": ("b", [4, 5, 6])},
+        dims=["a", "b"],
+    )
+    assert get_levels(a) == ["up", "down"]
+    assert list(get_metadata(a, names_only=True, include_coords=False, include_levels=False)) == ["sideways"]
+    assert list(get_metadata(a, names_only=True, include_indexes=False, include_multi_indexes=True)) == [
+        "a",
+        "up",
+        "down",
+    ]
+    assert [name for name, _, _ in walk_coords(a)] == ["up", "down", "sideways"]
+    assert get_levels(xr.DataArray(a).reset_index(["up", "down"])) == []
+    assert get_levels(a.reset_index(list(a.indexes))) == []
+
+
 def test_get_levels_and_coords_for_dim(assembly: NeuroidAssembly, plain: xr.DataArray) -> None:
     assert get_levels(assembly) == ALL
     assert get_levels(plain) == []

@@ -239,9 +239,48 @@ def test_sortby_matches_an_array_with_the_same_rows_in_another_order(assembly: N
     assert assembly.sortby(by, ascending=False).values[:, 0].tolist() == [9.0, 6.0, 3.0, 0.0]
 
 
+def test_sortby_an_indexed_array_of_another_length_puts_rows_that_it_does_not_name_last() -> None:
+    a = DataAssembly([1, 2, 3], coords={"i": ("p", ["x", "y", "z"]), "k": ("p", [0, 1, 2])}, dims=["p"])
+    by = DataAssembly([5, 4], coords={"k": ("p", [1, 2]), "i": ("p", ["y", "z"])}, dims=["p"])
+    assert a.sortby(by).values.tolist() == [3, 2, 1]
+    other = xr.DataArray([0, 1], coords={"i": ["z", "x"]}, dims=["i"]).stack(p=["i"])
+    assert a.sortby(other).values.tolist() == [1, 2, 3]
+    with pytest.raises(ValueError, match="length 3 by an array of length 2"):
+        a.sortby(xr.DataArray([0, 1], dims=["p"]))
+
+
 def test_sortby_puts_missing_values_last() -> None:
     a = DataAssembly([1, 2, 3], coords={"t": ("p", ["b", None, "a"]), "n": ("p", [1, 2, 3])}, dims=["p"])
     assert a.sortby("t").values.tolist() == [3, 1, 2]
+
+
+def test_sortby_descending_puts_missing_values_last_too() -> None:
+    a = DataAssembly([1, 2, 3], coords={"t": ("p", [1.0, np.nan, 2.0]), "n": ("p", [5, 5, 5])}, dims=["p"])
+    assert a.sortby("t", ascending=False).values.tolist() == [3, 1, 2]
+    assert a.sortby(["n", "t"], ascending=False).values.tolist() == [3, 1, 2]
+    assert a.sortby("p", ascending=False).values.tolist() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("wrap", [lambda a: a, lambda a: {"raw": a}, lambda a: [a, 1], lambda a: a.values])
+def test_attrs_that_hold_arrays_are_compared_by_content(assembly: NeuroidAssembly, wrap: Callable[..., Any]) -> None:
+    raw = assembly.where(assembly > 3)
+    scores = [DataAssembly(0.5, attrs={"raw": wrap(part.copy(deep=True))}) for part in (raw, raw, raw + 1)]
+    assert scores[0].identical(scores[1])
+    assert not scores[0].identical(scores[2])
+    assert not scores[0].identical(DataAssembly(0.5, attrs={"raw": 1}))
+    assert not DataAssembly(0.5, attrs={"raw": 1}).identical(scores[0])
+    assert scores[0].identical(copy.deepcopy(scores[0]))
+    assert (scores[0] + scores[2]).item() == 1
+    assert xr.concat(scores, dim="split").shape == (3,)
+
+
+def test_turning_every_coordinate_into_text_leaves_all_levels(assembly: NeuroidAssembly) -> None:
+    a = assembly.copy()
+    for name in a.coords:
+        a[name] = a[name].astype(str)
+    assert list(a.indexes["presentation"].names) == ["stimulus_id", "repetition", "category"]
+    assert a.sel(repetition="1", stimulus_id="a").values.tolist() == [[6.0, 7.0, 8.0]]
+    assert assembly["neuroid"].astype(str).values[0] == str(assembly["neuroid"].values[0])
 
 
 def test_third_parties_subclass_with_attrs_of_their_own() -> None:
@@ -256,9 +295,25 @@ def test_third_parties_subclass_with_attrs_of_their_own() -> None:
     assert float(center) == 0.5
 
 
-def test_is_fastpath_reads_the_keyword() -> None:
+def test_levels_of_a_dimension_that_was_left_out_do_not_hinder_a_new_array(assembly: NeuroidAssembly) -> None:
+    coords = {name: value for name, value in assembly.coords.items() if name != "neuroid"}
+    values = np.corrcoef(assembly.values)
+    for matrix in (
+        DataAssembly(values, coords=coords, dims=["presentation", "presentation_2"]),
+        DataAssembly(values, coords, ["presentation", "presentation_2"]),
+    ):
+        assert list(matrix.indexes["presentation"].names) == ["stimulus_id", "repetition", "category"]
+        assert "neuroid_id" not in matrix.coords
+    with pytest.raises(ValueError, match="neuroid"):
+        DataAssembly(values, coords={"w": ("neuroid", [1])}, dims=["presentation", "presentation_2"])
+
+
+def test_is_fastpath_reads_the_keyword_and_the_seventh_argument() -> None:
     assert not is_fastpath(1)
     assert is_fastpath(1, fastpath=True)
+    assert is_fastpath(1, None, None, None, None, None, True)
+    assert not is_fastpath(1, None, None, None, None, None, False)
+    assert not is_fastpath(1, None, None, None, None, True)
 
 
 @pytest.mark.parametrize(

@@ -181,3 +181,9 @@ def test_grouping_works_on_lazy_values(assembly: NeuroidAssembly) -> None:
     mean = lazy.multi_groupby(["category"]).mean()
     assert isinstance(mean, xr.DataArray)
     assert mean.compute().values.tolist() == [[3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]
+
+
+def test_xarrays_groupby_loses_no_presentation_however_the_level_is_named() -> None:
+    a = DataAssembly([1.0, 2.0, 4.0], coords={"i": ("p", [1, 2, 3]), "t": ("p", ["x", None, "x"])}, dims=["p"])
+    for by in ("t", ["t"], a["t"]):
+        assert a.groupby(by).sum().values.tolist() == [5.0, 2.0]

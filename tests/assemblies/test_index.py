@@ -17,7 +17,8 @@ def test_scalar_sel_keeps_the_dimension_and_the_other_levels(assembly: NeuroidAs
     assert selected["neuroid_id"].values.tolist() == ["n0", "n2"]
     assert selected["region"].item() == "IT"
     assert selected["region"].dtype == object
-    assert get_levels(selected) == ["stimulus_id", "repetition", "category", "neuroid_id"]
+    assert list(selected.xindexes["neuroid"].to_pandas_index().names) == ["neuroid_id"]
+    assert get_levels(selected) == ["stimulus_id", "repetition", "category"]
 
 
 def test_scalar_sel_of_one_position_keeps_the_dimension(assembly: NeuroidAssembly) -> None:
@@ -155,3 +156,19 @@ def test_sel_finds_what_a_plain_loop_finds(pairs: list[tuple[str, int]], wanted:
     else:
         with pytest.raises(KeyError):
             a.sel(i=wanted)
+
+
+def test_rows_can_be_dropped_by_position_and_selected_by_an_index(assembly: NeuroidAssembly) -> None:
+    kept = assembly.drop_isel(presentation=[0, 2])
+    assert kept.identical(assembly[[1, 3]])
+    assert assembly.sel(presentation=assembly.indexes["presentation"][[3, 1]]).identical(assembly[[3, 1]])
+
+
+def test_a_mask_under_the_dimension_selects_positions_also_where_the_first_level_is_boolean() -> None:
+    a = DataAssembly([0, 1, 2], coords={"is_face": ("p", [True, False, True]), "n": ("p", [7, 8, 9])}, dims=["p"])
+    for mask in ([True, False, False], np.array([True, False, False]), a["n"] == 7):
+        assert a.sel(p=mask).values.tolist() == [0]
+        assert a.multisel(p=mask).values.tolist() == [0]
+    assert a.sel(p=[False, False, False]).values.tolist() == []
+    assert a.sel(p=True).values.tolist() == [0, 2]
+    assert a.sel(p=[False]).values.tolist() == [1]

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import pickle
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import netCDF4
 import numpy as np
 import pytest
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 from brainio.assemblies import (
     AssemblyLoader,
     DataAssembly,
+    GroupAppendAssemblyLoader,
     MetadataAssembly,
     NeuroidAssembly,
     NeuronRecordingAssembly,
     PropertyAssembly,
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
+    hdf5_access,
     walk_coords,
 )
 from brainio.errors import AssemblyFormatError
@@ -51,6 +56,21 @@ def write_file(
         values = extra.createVariable("data", "f8", ("trial",))
         values[:] = [0.5, 0.6]
         values.coordinates = "trial_id block"
+    return path
+
+
+def write_column(path: Path, dim: str, key: str, values: list[object], **attributes: str) -> Path:
+    """Write a file with one dimension and one coordinate along it."""
+    column = np.array(values)
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension(dim, len(column))
+        kind = str if column.dtype.kind == "U" else column.dtype
+        variable = file.createVariable(key, kind, (dim,))
+        variable[:] = column.astype(object) if kind is str else column
+        variable.setncatts(attributes)
+        data = file.createVariable("data", "f4", (dim,))
+        data[:] = np.arange(len(column))
+        data.coordinates = key
     return path
 
 
@@ -126,6 +146,53 @@ def test_numeric_ids_become_the_text_of_the_stimulus_set(tmp_path: Path) -> None
     assert joined["size"].values.tolist() == [1, 7, 1]
 
 
+def test_float_ids_become_the_text_of_the_stimulus_set(tmp_path: Path) -> None:
+    path = write_column(tmp_path / "f.nc", "presentation", "stimulus_id", [1.0, 7.0, 1.5])
+    assert DataAssembly.from_files(path)["stimulus_id"].values.tolist() == ["1", "7", "1.5"]
+    table = StimulusSet({"stimulus_id": ["1", "7", "1.5"], "size": [1, 7, 2]})
+    assert DataAssembly.from_files(path, stimulus_set=table)["size"].values.tolist() == [1, 7, 2]
+    holes = write_column(tmp_path / "h.nc", "presentation", "stimulus_id", [1.0, np.nan])
+    with pytest.raises(AssemblyFormatError, match="missing id"):
+        DataAssembly.from_files(holes, stimulus_set=table)
+
+
+@pytest.mark.parametrize("dims", [(), ("presentation", "neuroid")])
+def test_ids_that_lie_on_no_single_dimension_cannot_be_joined(
+    tmp_path: Path, stimulus_set: StimulusSet, dims: tuple[str, ...]
+) -> None:
+    path = tmp_path / "a.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("presentation", 2)
+        file.createDimension("neuroid", 2)
+        file.createVariable("stimulus_id", "i8", dims)[...] = 1
+        data = file.createVariable("data", "f4", ("presentation", "neuroid"))
+        data[:] = 0
+        data.coordinates = "stimulus_id"
+    assert np.shape(NeuroidAssembly.from_files(path)["stimulus_id"]) == (2,) * len(dims)
+    with pytest.raises(AssemblyFormatError, match=r"a\.nc: the coordinate 'stimulus_id' has the dimensions \("):
+        NeuroidAssembly.from_files(path, stimulus_set=stimulus_set)
+
+
+def test_a_set_without_ids_cannot_be_joined(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    with pytest.raises(AssemblyFormatError, match=r"a\.nc cannot be joined.*'stimulus_id'.*found \['filename'"):
+        NeuroidAssembly.from_files(
+            write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set.drop(columns=["stimulus_id"])
+        )
+
+
+@pytest.mark.parametrize("cls", [NeuroidAssembly, SpikeTimesAssembly])
+def test_a_file_that_does_not_fit_its_class_is_an_error_that_names_it(tmp_path: Path, cls: type[DataAssembly]) -> None:
+    path = write_column(tmp_path / "p.nc", "presentation", "stimulus_id", ["a", "b"])
+    with pytest.raises(AssemblyFormatError, match=rf"p\.nc is no {cls.__name__}.*\('presentation',\)"):
+        cls.from_files(path)
+
+
+def test_dates_that_cannot_be_decoded_are_an_error_that_names_file_and_variable(tmp_path: Path) -> None:
+    path = write_column(tmp_path / "d.nc", "presentation", "day", [1, 2], units="days since nonsense")
+    with pytest.raises(AssemblyFormatError, match=r"(?s)d\.nc holds values that cannot be decoded.*'day'"):
+        DataAssembly.from_files(path)
+
+
 def test_the_data_variable_may_have_any_name(tmp_path: Path) -> None:
     a = AssemblyLoader(DataAssembly, write_file(tmp_path / "a.nc", variable="responses")).load()
     assert a.name == "responses"
@@ -135,10 +202,36 @@ def test_a_group_is_read_and_extras_become_attrs(tmp_path: Path, stimulus_set: S
     path = write_file(tmp_path / "a.nc")
     extra = AssemblyLoader(DataAssembly, path, group="trials").load()
     assert extra.sel(block="v").values.tolist() == [0.6]
+    assert "trials" not in extra.attrs
+    for loader in (AssemblyLoader, StimulusMergeAssemblyLoader, GroupAppendAssemblyLoader):
+        a = loader(NeuroidAssembly, path).load()
+        assert type(a.attrs["trials"]) is MetadataAssembly
+        assert a.attrs["trials"]["trial_id"].values.tolist() == [5, 6]
+    joined = NeuroidAssembly.from_files(path, stimulus_set_identifier="lab.Set", stimulus_set=stimulus_set)
+    assert joined.attrs["trials"].attrs["stimulus_set"] is stimulus_set
+    assert joined.attrs["trials"].attrs["stimulus_set_identifier"] == "lab.Set"
+
+
+def test_spike_times_have_extras_and_no_stimulus_columns(tmp_path: Path, stimulus_set: StimulusSet) -> None:
+    path = write_column(tmp_path / "s.nc", "event", "stimulus_id", ["a", "b"])
+    with netCDF4.Dataset(path, "a") as file:
+        group = file.createGroup("session/trials")
+        group.createDimension("trial", 1)
+        group.createVariable("data", "f8", ("trial",))[:] = 3
     a = SpikeTimesAssembly.from_files(path, stimulus_set_identifier="lab.Set", stimulus_set=stimulus_set)
-    assert type(a.attrs["trials"]) is MetadataAssembly
-    assert a.attrs["trials"]["trial_id"].values.tolist() == [5, 6]
+    assert a.attrs["session/trials"].values.tolist() == [3.0]
     assert "filename" not in a.coords
+
+
+@pytest.mark.parametrize("name", ["identifier", "stimulus_set", "stimulus_set_identifier"])
+def test_a_group_may_not_take_the_name_of_an_attribute(tmp_path: Path, name: str) -> None:
+    path = write_file(tmp_path / "a.nc")
+    with netCDF4.Dataset(path, "a") as file:
+        group = file.createGroup(name)
+        group.createDimension("x", 1)
+        group.createVariable("data", "f8", ("x",))[:] = 3
+    with pytest.raises(AssemblyFormatError, match=rf"a\.nc has a group '{name}'"):
+        NeuroidAssembly.from_files(path)
 
 
 def test_a_property_assembly_is_not_joined(tmp_path: Path, stimulus_set: StimulusSet) -> None:
@@ -230,3 +323,40 @@ def test_chunks_asked_for_leave_values_in_the_file(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("BRAINIO_CHUNKS", "many")
     with pytest.raises(AssemblyFormatError, match="BRAINIO_CHUNKS='many'"):
         NeuroidAssembly.from_files(path)
+
+
+def test_files_are_kept_from_lazy_readers_of_xarray_and_the_access_can_be_nested() -> None:
+    def is_free() -> bool:
+        answers: list[bool] = []
+
+        def ask() -> None:
+            answers.append(NETCDF4_PYTHON_LOCK.acquire(blocking=False))
+            if answers[0]:
+                NETCDF4_PYTHON_LOCK.release()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        thread.join()
+        return answers[0]
+
+    assert is_free()
+    with hdf5_access():
+        with hdf5_access():
+            assert not is_free()
+        assert not is_free()
+    assert is_free()
+
+
+def test_lazy_values_are_read_while_other_threads_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dask")
+    path = write_file(tmp_path / "a.nc")
+    monkeypatch.setenv("BRAINIO_CHUNKS", "{'neuroid': 1}")
+
+    def work(number: int) -> float:
+        a = pickle.loads(pickle.dumps(NeuroidAssembly.from_files(path)))
+        with hdf5_access():
+            write_file(tmp_path / f"{number}.nc")
+        return float(a.mean().values)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(work, range(60))) == {2.5}
