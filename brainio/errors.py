@@ -25,7 +25,8 @@
     └── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
 
     BrainioWarning
-    ├── CatalogWarning              a part of a catalog was left out
+    ├── CatalogWarning              a part of a catalog was left out, or promises too little
+    ├── FormatWarning               a file that does not fit its class was loaded all the same
     └── EntryStatusWarning          an entry that is superseded or deprecated was loaded
 
 Messages name the identifier, file, row or coordinate at fault, what was expected and found, and the next step.
@@ -130,7 +131,11 @@ class BrainioWarning(UserWarning):
 
 
 class CatalogWarning(BrainioWarning):
-    """A part of a catalog was left out."""
+    """A part of a catalog was left out, or promises too little to check what it names."""
+
+
+class FormatWarning(BrainioWarning):
+    """A file was loaded that does not fit the class that its catalog names."""
 
 
 class EntryStatusWarning(BrainioWarning):

@@ -359,7 +359,7 @@ class DataAssembly(ReflectedArithmetic):
         return self._keep(super().dot(other, dim), other)
 
     def identical(self, other: Any) -> bool:
-        """Tell whether name, values, coordinates and attrs are the same; tables and arrays in attrs are compared too."""
+        """Tell whether name, values, coordinates and attrs are the same, tables and arrays in attrs included."""
         if not isinstance(other, xr.DataArray) or not same_attrs(self.attrs, other.attrs):
             return False
         levels = [

@@ -28,7 +28,7 @@ _SECONDS_BEFORE_ASKING_AGAIN = 60.0
 
 _lock = threading.RLock()
 _added: dict[str, CatalogSource] = {}
-_listings: dict[Source, "_Reading"] = {}
+_readings: dict[str, "_Reading"] = {}
 _sources_for: tuple[str, dict[str, CatalogSource], dict[str, Source]] | None = None
 
 
@@ -63,7 +63,7 @@ def add_catalog(location: str | os.PathLike[str], identifier: str | None = None)
         taken = _sources().get(source.identifier)
         if taken is not None and taken != source:
             raise CatalogError(_doubled(source.identifier, taken, source))
-        _listings.pop(source, None)
+        _readings.pop(source.identifier, None)
         _read(source)
         _added[source.identifier] = source
     return source.identifier
@@ -264,12 +264,12 @@ def _doubled(identifier: str, first: Source, second: Source) -> str:
 
 def _read(source: Source) -> Listing:
     """Read a catalog unless it was read and has not changed; one that failed is not asked again for a minute."""
-    known = _listings.get(source)
+    known = _readings.get(source.identifier)
     if known is None or not known.is_fresh(source):
         with _lock:
-            known = _listings.get(source)
+            known = _readings.get(source.identifier)
             if known is None or not known.is_fresh(source):
-                known = _listings[source] = _Reading.of(source)
+                known = _readings[source.identifier] = _Reading.of(source)
     if isinstance(known.result, CatalogError):
         raise known.result
     return known.result
@@ -278,6 +278,7 @@ def _read(source: Source) -> Listing:
 class _Reading(NamedTuple):
     """What reading a source gave, under which fingerprint, and when (seconds of a clock that never goes back)."""
 
+    source: Source
     fingerprint: object
     time: float
     result: Listing | CatalogError
@@ -286,11 +287,11 @@ class _Reading(NamedTuple):
     def of(cls, source: Source) -> "_Reading":
         fingerprint = source.fingerprint()
         try:
-            return cls(fingerprint, time.monotonic(), source.read())
+            return cls(source, fingerprint, time.monotonic(), source.read())
         except CatalogError as error:
-            return cls(fingerprint, time.monotonic(), error)
+            return cls(source, fingerprint, time.monotonic(), error)
 
     def is_fresh(self, source: Source) -> bool:
-        if self.fingerprint != source.fingerprint():
+        if self.fingerprint != source.fingerprint() or (self.source is not source and self.source != source):
             return False
         return isinstance(self.result, Listing) or time.monotonic() - self.time < _SECONDS_BEFORE_ASKING_AGAIN

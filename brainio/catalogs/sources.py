@@ -50,7 +50,7 @@ class CatalogSource:
     @property
     def is_remote(self) -> bool:
         """Whether the catalog is read over a network; such a catalog may name no local files."""
-        return "://" in self.location and not self.location.startswith("file://")
+        return "://" in self.location
 
     @property
     def path(self) -> Path:
@@ -66,14 +66,14 @@ class CatalogSource:
                 f"catalog {self.identifier!r} lies at {self.location}, where entries cannot be added; "
                 f"add them to a copy on this machine"
             )
-        return Path(self.location.removeprefix("file://"))
+        return Path(self.location)
 
     def fingerprint(self) -> object:
         """Return what changes when the file does; remote catalogs are read once a process."""
         if self.is_remote:
             return None
         try:
-            status = os.stat(self.location.removeprefix("file://"))  # noqa: PTH116 - on every look-up: no Path is built
+            status = os.stat(self.location)  # noqa: PTH116 - on every look-up: no Path is built
         except OSError:
             return None
         return status.st_ino, status.st_size, status.st_mtime_ns
@@ -86,7 +86,7 @@ class CatalogSource:
         CatalogError
             There is nothing to read, or it is no catalog.
         """
-        return read_listing(self.identifier, self._text(), self.location.removeprefix("file://"))
+        return read_listing(self.identifier, self._text(), self.location)
 
     def _text(self) -> str:
         try:
@@ -155,6 +155,7 @@ def source_from(location: str, identifier: str | None = None) -> CatalogSource:
     >>> source_from('https://lab.org/catalogs/lab.csv').identifier
     'lab'
     """
+    location = location.removeprefix("file://")
     place = location if "://" in location else str(Path(location).expanduser().absolute())
     name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem
     if not name:

@@ -25,7 +25,7 @@ from brainio.assemblies import (
     hdf5_access,
     walk_coords,
 )
-from brainio.errors import AssemblyFormatError
+from brainio.errors import AssemblyFormatError, FormatWarning
 from brainio.stimuli import StimulusSet
 
 if TYPE_CHECKING:
@@ -181,10 +181,12 @@ def test_a_set_without_ids_cannot_be_joined(tmp_path: Path, stimulus_set: Stimul
 
 
 @pytest.mark.parametrize("cls", [NeuroidAssembly, SpikeTimesAssembly])
-def test_a_file_that_does_not_fit_its_class_is_an_error_that_names_it(tmp_path: Path, cls: type[DataAssembly]) -> None:
+def test_a_file_that_does_not_fit_its_class_loads_with_a_warning_that_names_it(
+    tmp_path: Path, cls: type[DataAssembly]
+) -> None:
     path = write_column(tmp_path / "p.nc", "presentation", "stimulus_id", ["a", "b"])
-    with pytest.raises(AssemblyFormatError, match=rf"p\.nc is no {cls.__name__}.*\('presentation',\)"):
-        cls.from_files(path)
+    with pytest.warns(FormatWarning, match=rf"p\.nc is no proper {cls.__name__}.*\('presentation',\)"):
+        assert cls.from_files(path).dims == ("presentation",)
 
 
 def test_dates_that_cannot_be_decoded_are_an_error_that_names_file_and_variable(tmp_path: Path) -> None:

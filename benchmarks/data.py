@@ -1,0 +1,211 @@
+"""Makes the data that the workloads run on, from a seed: `python -m benchmarks.data FOLDER MODE SEED`.
+
+Uses the raw libraries only, so that no side is measured on files of its own making. Files lie where both
+implementations find them below BRAINIO_HOME: `<stem of NAME>/NAME`. Measures nothing.
+"""
+
+import csv
+import hashlib
+import json
+import shutil
+import struct
+import sys
+import zipfile
+import zlib
+from dataclasses import asdict
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pandas as pd
+
+from benchmarks.places import ASSEMBLY, SIZES, STIMULI, Places, Sizes
+
+_DONE = "made.json"
+_VERSION = 1  # of what this module makes: older folders are made again
+_COLUMNS = ("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier")
+_MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+def make(folder: Path, mode: str, seed: int) -> None:
+    """Make all files of a mode below a folder, unless they are there."""
+    wanted = {"version": _VERSION, "seed": seed, "mode": mode, "sizes": asdict(SIZES[mode])}
+    done = folder / _DONE
+    if done.exists() and json.loads(done.read_text()) == wanted:
+        return
+    places, sizes = Places(folder), SIZES[mode]
+    _clear(places)
+    rng = np.random.default_rng(seed)
+    table = stimulus_table(rng, sizes.stimuli)
+    for place in (places.csv, places.zip, places.netcdf):
+        place.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(places.csv, index=False)
+    write_archive(places.zip, table["filename"].tolist(), sizes.pixels, rng)
+    write_recording(places.netcdf, sizes, sizes.repetitions, table["stimulus_id"].tolist(), rng)
+    write_catalogs(places, sizes.entries)
+    done.write_text(json.dumps(wanted))
+
+
+def _clear(places: Places) -> None:
+    """Remove what was made of other data, and what the sides made of that."""
+    shutil.rmtree(places.home, ignore_errors=True)
+    for pattern in ("scaled-*", "written-*"):
+        for path in places.folder.glob(pattern):
+            path.unlink()
+
+
+def make_scaled(folder: Path, mode: str, seed: int, factor: int) -> None:
+    """Make the recording of `--scaling` with `factor` times the repetitions, unless it is there."""
+    places, sizes = Places(folder), SIZES[mode]
+    target = places.scaled(factor)
+    if target.exists():
+        return
+    part = target.with_suffix(".part")
+    stimuli = pd.read_csv(places.csv)["stimulus_id"].tolist()
+    rng = np.random.default_rng([seed, factor])
+    write_recording(part, sizes, sizes.repetitions * factor, stimuli, rng, neuroids=sizes.scaling_neuroids)
+    part.rename(target)
+
+
+def stimulus_table(rng: np.random.Generator, count: int) -> pd.DataFrame:
+    """Make the table of a stimulus set: `stimulus_id`, `filename` and 18 columns of metadata."""
+    ids = [hashlib.sha1(f"stimulus {number}".encode()).hexdigest() for number in range(count)]
+    objects = np.arange(count) % 64
+    floats = ("s", "ty", "tz", "rxy", "rxz", "ryz", "rxy_semantic", "rxz_semantic", "ryz_semantic", "size")
+    return pd.DataFrame(
+        {
+            "stimulus_id": ids,
+            "filename": [f"{one}.png" for one in ids],
+            "category_name": [f"category{number % 8}" for number in objects],
+            "object_name": [f"object{number:02d}" for number in objects],
+            "background_id": [hashlib.sha1(f"ground {number % 400}".encode()).hexdigest() for number in range(count)],
+            "image_file_name": [f"image{number:05d}.png" for number in range(count)],
+            "variation": rng.integers(0, 7, count),
+            "var": [f"V{number % 3 * 3}" for number in range(count)],
+            "session": rng.integers(0, 12, count),
+            "is_control": rng.random(count) < 0.1,
+            **{name: rng.normal(size=count).round(6) for name in floats},
+        }
+    )
+
+
+def write_archive(path: Path, names: list[str], pixels: int, rng: np.random.Generator) -> None:
+    """Write a ZIP archive of square PNG images of noise, which nothing can compress."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name in names:
+            archive.writestr(zipfile.ZipInfo(name, _MOMENT), _png(rng.bytes(pixels * pixels * 3), pixels))
+
+
+def _png(noise: bytes, pixels: int) -> bytes:
+    rows = b"".join(b"\0" + noise[start : start + pixels * 3] for start in range(0, len(noise), pixels * 3))
+    header = struct.pack(">IIBBBBB", pixels, pixels, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 0)), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def write_recording(
+    path: Path,
+    sizes: Sizes,
+    repetitions: int,
+    stimuli: list[str],
+    rng: np.random.Generator,
+    neuroids: int | None = None,
+) -> None:
+    """Write a recording as published files have it: text of variable length, numbers deflated.
+
+    Values are spike counts in bins of 70 ms as float32 rates, neuroid x presentation x time_bin; presentations are
+    shuffled. They are made and written one neuroid after the other, so that memory stays small.
+    """
+    neuroids = neuroids or sizes.neuroids
+    order = rng.permutation(len(stimuli) * repetitions)
+    stimulus, repetition = order % len(stimuli), order // len(stimuli)
+    with netCDF4.Dataset(path, "w", format="NETCDF4") as file:
+        for name, size in (("neuroid", neuroids), ("presentation", len(order)), ("time_bin", 1)):
+            file.createDimension(name, size)
+        file.setncatts({"identifier": ASSEMBLY, "stimulus_set_identifier": STIMULI})
+        coordinates = {
+            "presentation": {
+                "stimulus_id": np.array(stimuli, dtype=object)[stimulus],
+                "repetition": repetition,
+                "stimulus": stimulus,
+            },
+            "neuroid": neuroid_coordinates(rng, neuroids),
+            "time_bin": {"time_bin_start": np.array([70]), "time_bin_end": np.array([170])},
+        }
+        for dim, columns in coordinates.items():
+            for name, values in columns.items():
+                _write_coordinate(file, name, dim, values)
+        chunks = (max(1, neuroids // 8), min(len(order), 32768), 1)
+        dims = ("neuroid", "presentation", "time_bin")
+        data = file.createVariable("data", "f4", dims, compression="zlib", complevel=4, chunksizes=chunks)
+        data.coordinates = " ".join(name for columns in coordinates.values() for name in columns)
+        for start in range(0, neuroids, chunks[0]):
+            rates = rng.gamma(2.0, 1.5, size=(min(chunks[0], neuroids - start), len(stimuli)))
+            counts = np.stack([rng.poisson(rate[stimulus]) for rate in rates])
+            data[start : start + len(counts), :, 0] = counts.astype(np.float32) / np.float32(0.07)
+
+
+def _write_coordinate(file: netCDF4.Dataset, name: str, dim: str, values: np.ndarray) -> None:
+    if values.dtype == object:
+        file.createVariable(name, str, (dim,))[:] = values
+    else:
+        file.createVariable(name, values.dtype, (dim,), compression="zlib", complevel=4)[:] = values
+
+
+def neuroid_coordinates(rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
+    """Make ten coordinates of neuroids."""
+    numbers = np.arange(count)
+    texts: dict[str, list[str]] = {
+        "neuroid_id": [f"animal{number % 2}_{number:03d}" for number in numbers],
+        "animal": [f"animal{number % 2}" for number in numbers],
+        "region": ["V4" if number % 3 == 0 else "IT" for number in numbers],
+        "arr": [f"array{number % 3}" for number in numbers],
+        "hemisphere": ["L" if number % 2 else "R" for number in numbers],
+        "subregion": [f"part{number % 4}" for number in numbers],
+    }
+    return {
+        **{name: np.array(column, dtype=object) for name, column in texts.items()},
+        "x": rng.integers(0, 10, count),
+        "y": rng.integers(0, 10, count),
+        "col": numbers % 10,
+        "row": numbers // 10,
+    }
+
+
+def write_catalogs(places: Places, entries: int) -> None:
+    """Write the catalog of three rows, and one of `entries` assemblies that exist in name only."""
+    rows = [
+        (STIMULI, "stimulus_set", "StimulusSet", places.csv, ""),
+        (STIMULI, "stimulus_set", "", places.zip, ""),
+        (ASSEMBLY, "assembly", "NeuronRecordingAssembly", places.netcdf, STIMULI),
+    ]
+    with places.catalog.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for identifier, kind, cls, path, stimulus_set in rows:
+            digest = hashlib.sha1(path.read_bytes()).hexdigest()
+            location = f"https://benchmark.s3.amazonaws.com/{path.name}"
+            writer.writerow((identifier, kind, cls, "S3", location, digest, stimulus_set))
+    with places.large_catalog.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for number in range(entries):
+            location = f"https://benchmark.s3.amazonaws.com/assy_{number}.nc"
+            writer.writerow(
+                (f"lab.Name{number}", "assembly", "NeuroidAssembly", "S3", location, f"{number:040x}", STIMULI)
+            )
+
+
+def main(arguments: list[str]) -> None:
+    """Make the data of a mode, and those of `--scaling` for each factor named after it."""
+    folder, mode, seed = Path(arguments[0]), arguments[1], int(arguments[2])
+    make(folder, mode, seed)
+    for factor in arguments[3:]:
+        make_scaled(folder, mode, seed, int(factor))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,58 @@
+"""How large the data of each mode are, and where their files lie. Imports the standard library only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+ASSEMBLY = "benchmark.Recording"
+STIMULI = "benchmark.Stimuli"
+HOME = "home"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The size of a mode's data: `entries` are those of the large catalog, `pixels` the side of a stimulus."""
+
+    neuroids: int
+    stimuli: int
+    repetitions: int
+    pixels: int
+    entries: int
+    apply_neuroids: int  # what `multi_dim_apply` is measured on
+    apply_stimuli: int
+    scaling_neuroids: int  # what `--scaling` is measured on: 16 times the presentations must fit into memory
+
+    @property
+    def array_bytes(self) -> int:
+        """Bytes of the values of the recording, float32."""
+        return self.neuroids * self.stimuli * self.repetitions * 4
+
+
+SIZES = {
+    "full": Sizes(256, 3200, 46, 122, 1_000_000, 64, 1600, 64),
+    "quick": Sizes(48, 640, 16, 64, 20_000, 32, 160, 16),
+    "tiny": Sizes(6, 64, 3, 4, 100, 3, 20, 4),
+}
+
+
+class Places:
+    """The files below the folder of one mode and seed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.home = folder / HOME
+        self.catalog = folder / "benchmark.csv"
+        self.large_catalog = folder / "large.csv"
+        self.csv = self._in_home(f"stimulus_{STIMULI.replace('.', '_')}.csv")
+        self.zip = self._in_home(f"stimulus_{STIMULI.replace('.', '_')}.zip")
+        self.netcdf = self._in_home(f"assy_{ASSEMBLY}.nc")
+
+    def _in_home(self, name: str) -> Path:
+        return self.home / Path(name).stem / name
+
+    def written(self, side: str, suffix: str) -> Path:
+        """Where a side writes."""
+        return self.folder / f"written-{side}{suffix}"
+
+    def scaled(self, factor: int) -> Path:
+        """Return the recording with `factor` times the presentations."""
+        return self.folder / f"scaled-{factor}.nc"

@@ -1,0 +1,145 @@
+"""What the benchmarks promise: every row is measured and written, on any machine, with or without the peer."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+
+from benchmarks.data import make
+from benchmarks.measure import Measured
+from benchmarks.places import SIZES, Places
+from benchmarks.report import as_record, quantity
+from benchmarks.rows import FACTORS, ROWS, STEPS, Row, Wanted
+
+TOP = Path(__file__).parents[1]
+
+
+def run(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Run the benchmarks on the smallest data and return the process and the JSON that it wrote."""
+    written = tmp_path / "result.json"
+    command = [sys.executable, "-m", "benchmarks", "--tiny", "--cache", str(tmp_path / "cache"), "--json", str(written)]
+    done = subprocess.run([*command, *options], cwd=TOP, capture_output=True, text=True, check=False)
+    return done, json.loads(written.read_text()) if written.exists() else {}
+
+
+def test_every_row_is_measured_and_written_without_the_peer(tmp_path: Path) -> None:
+    done, result = run(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert [row["name"] for row in result["rows"]] == [row.name for row in ROWS]
+    for row, record in zip(ROWS, result["rows"], strict=True):
+        assert record["ours"] > 0, record
+        assert record["peer"] is None
+        assert list(record["failures"]) == ["peer"], record
+        assert row.title in done.stdout
+        if row.floors:
+            assert record["ours_to_floor"] == pytest.approx(record["ours"] / record["floor"])
+    assert "absent" in done.stdout
+    assert {"cpu", "cores"} <= set(result["machine"])
+    assert {"python", "numpy", "pandas", "xarray", "brainio"} <= set(result["versions"]["ours"])
+    assert (result["mode"], result["seed"], result["sizes"]["neuroids"]) == ("tiny", 0, SIZES["tiny"].neuroids)
+
+
+def test_a_row_is_measured_alone(tmp_path: Path) -> None:
+    done, result = run(tmp_path, "--only", "subset", "read_written", "--repeats", "2")
+    assert done.returncode == 0, done.stderr
+    assert {record["name"]: len(record["runs"]["ours"]) for record in result["rows"]} == {
+        "subset": 2,
+        "read_written": 2,
+    }
+
+
+def test_scaling_measures_each_step_at_each_size(tmp_path: Path) -> None:
+    done, result = run(tmp_path, "--scaling")
+    assert done.returncode == 0, done.stderr
+    assert [(one["step"], one["factor"]) for one in result["scaling"]] == [(s, f) for s in STEPS for f in FACTORS]
+    assert all(one["seconds"] > 0 and one["peak_bytes"] >= 0 for one in result["scaling"])
+
+
+def test_the_same_seed_makes_the_same_data(tmp_path: Path) -> None:
+    recordings, stimuli = {}, {}
+    for folder, seed in (("one", 0), ("two", 0), ("other", 1)):
+        make(tmp_path / folder, "tiny", seed)
+        places = Places(tmp_path / folder)
+        stimuli[folder] = (places.csv.read_bytes(), places.zip.read_bytes())
+        with xr.open_dataset(places.netcdf) as recording:
+            recordings[folder] = recording.load()
+    assert stimuli["one"] == stimuli["two"]
+    assert stimuli["one"] != stimuli["other"]
+    assert recordings["one"].identical(recordings["two"])
+    assert not recordings["one"]["data"].equals(recordings["other"]["data"])
+
+
+def test_data_that_are_there_are_not_made_again(tmp_path: Path) -> None:
+    make(tmp_path, "tiny", 0)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    make(tmp_path, "tiny", 0)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_data_of_another_making_are_removed_with_what_was_made_of_them(tmp_path: Path) -> None:
+    make(tmp_path, "tiny", 0)
+    leftovers = [Places(tmp_path).home / "content" / "old", Places(tmp_path).scaled(4)]
+    for path in leftovers:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    make(tmp_path, "tiny", 1)
+    assert not any(path.exists() for path in leftovers)
+
+
+def test_an_interpreter_that_is_none_is_named(tmp_path: Path) -> None:
+    done, result = run(tmp_path, "--only", "resolve", "--peer", str(tmp_path / "nowhere"))
+    assert (done.returncode, result) == (1, {})
+    assert f"the interpreter {tmp_path / 'nowhere'} cannot be started" in done.stderr
+
+
+def test_an_interpreter_without_the_peer_is_named(tmp_path: Path) -> None:
+    done, result = run(tmp_path, "--only", "resolve", "--peer", sys.executable)
+    assert (done.returncode, result) == (1, {})
+    assert f"the environment of {sys.executable} has no brainscore-brainio" in done.stderr
+
+
+def test_a_row_of_another_name_is_refused_with_the_names_that_exist(tmp_path: Path) -> None:
+    done, _ = run(tmp_path, "--only", "nothing")
+    assert done.returncode == 2
+    assert all(row.name in done.stderr for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mode", "met"),
+    [
+        (Wanted(most=1.0), "full", False),
+        (Wanted(most=2.0), "full", True),
+        (Wanted(most=1.0), "quick", None),
+        (Wanted(times_floor=2.0), "quick", True),
+        (Wanted(times_floor=1.9), "quick", False),
+        (Wanted(times_peer=10.0), "quick", True),
+        (Wanted(most=2.0, times_peer=11.0), "full", False),
+        (Wanted(), "full", None),
+    ],
+)
+def test_a_row_is_met_when_each_of_its_limits_is(wanted: Wanted, mode: str, met: bool | None) -> None:
+    measured = Measured(Row("a", "a", wanted, ("b",)), {"ours": [2.0, 3.0, 1.0], "peer": [20.0], "floor": [1.0]})
+    assert as_record(measured, mode, "")["met"] is met
+
+
+def test_a_limit_to_the_peer_is_not_judged_without_the_peer() -> None:
+    measured = Measured(Row("a", "a", Wanted(times_peer=10.0)), {"ours": [1.0]})
+    assert as_record(measured, "full", "absent")["met"] is None
+
+
+@pytest.mark.parametrize(
+    ("peer", "equal"),
+    [([2.0, 5.0], True), ([2.0, 5.000001], True), ([2.0, 5.1], False), ([2.0, 1.0, 5.0], False), (None, None)],
+)
+def test_answers_are_equal_in_shape_and_values_up_to_rounding(peer: list[float] | None, equal: bool | None) -> None:
+    measured = Measured(ROWS[0], answers={"ours": [2.0, 5.0], "peer": peer})
+    assert measured.equal is equal
+
+
+def test_quantities_are_written_with_a_unit_of_their_size() -> None:
+    assert [quantity(value, "s") for value in (3.0, 0.25, 2e-5, 3e-7)] == ["3 s", "250 ms", "20 us", "300 ns"]
+    assert quantity(2.5e8, "bytes") == "250 MB"
