@@ -17,7 +17,8 @@ import brainio
 
 TOP = Path(__file__).parents[1]
 BLOCK = re.compile(r"^```(python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MODULES = ["brainio", *(module.name for module in pkgutil.walk_packages(brainio.__path__, "brainio."))]
+FOUND = [module.name for module in pkgutil.walk_packages(brainio.__path__, "brainio.")]
+MODULES = ["brainio", *(name for name in FOUND if not name.endswith("__main__"))]  # to import that is to run it
 # What only a machine on the internet can do.
 ELSEWHERE = ("dicarlo.MajajHong2015", "python3 -m venv", "python3 tests/run.py", "pip install", "https://lab.example")
 
