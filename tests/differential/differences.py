@@ -1,0 +1,71 @@
+"""Every scenario in which brainio answers otherwise than brainscore-brainio 1.1.0: why, and what to write instead.
+
+`pinned_answers.json` holds what brainio answers in each. `docs/differences.md` is made of this table by
+`python -m tests.differential.stored`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.differential.compare import describe
+from tests.differential.decided import GROUPS
+
+PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
+
+_HEAD = """# Differences from brainscore-brainio 1.1.0
+
+One set of small scripts (`tests/differential/scenarios/`) runs with brainio and with brainscore-brainio 1.1.0 on the
+libraries that it needs, and all answers are compared: values, dimensions, order, coordinates, attrs, class. Of {total}
+scenarios, {equal} have the same answer; {faults} differ by a known fault. This page lists the {different} that differ.
+It is made by `python -m tests.differential.stored`.
+
+Not compared: the width of text and whether an array holds it in objects, the tuples of all levels in a dimension's own
+coordinate, digits beyond the tenth, and which kind of error is raised.
+"""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Why one scenario differs; a fault is a difference that nobody wants."""
+
+    reason: str
+    instead: str
+    fault: bool = False
+
+
+def _table() -> dict[str, Difference]:
+    table: dict[str, Difference] = {}
+    for group in GROUPS:
+        for name in group.scenarios:
+            if name in table:
+                raise ValueError(f"the scenario {name!r} is listed twice; leave one out")
+            table[name] = Difference(group.reason, group.instead, group.fault)
+    return table
+
+
+DIFFERENCES = _table()
+
+
+def page() -> str:
+    """Give the text of `docs/differences.md`."""
+    from tests.differential.stored import PEER_ANSWERS, PINNED, load
+
+    theirs, ours = load(PEER_ANSWERS), load(PINNED)
+    faults = sum(difference.fault for difference in DIFFERENCES.values())
+    parts = [_HEAD.format(total=len(theirs), equal=len(theirs) - len(ours), different=len(ours), faults=faults)]
+    for group in GROUPS:
+        fault = " (known fault)" if group.fault else ""
+        parts.append(f"## {group.title}{fault}\n\n{group.reason}\n\nWhat to write instead: {group.instead}\n")
+        rows = ["| scenario | brainscore-brainio 1.1.0 gives | brainio gives |", "|---|---|---|"]
+        for name in group.scenarios:
+            if name in ours:
+                earlier, now = describe(theirs[name], ours[name])
+                rows.append(f"| {name} | {_cell(earlier)} | {_cell(now)} |")
+        parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

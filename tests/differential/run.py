@@ -1,0 +1,72 @@
+"""Run all scenarios under this interpreter and print `{scenario: plain answer}` as JSON.
+
+    PYTHON tests/differential/run.py [--files FOLDER] [--write FOLDER] [--theme NAME]
+
+It needs numpy, pandas, xarray and `brainio`, this one or brainscore-brainio 1.1.0: whichever is installed for PYTHON.
+`--write` puts the netCDF files of that `brainio` into a folder first; `--files` says which folder of netCDF files is
+to be read, and answers only those scenarios that read them. `--theme` answers the scenarios of one module only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import inspect
+import json
+import sys
+import tempfile
+import types
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+TOP = Path(__file__).parents[2]
+
+
+def answer(function: Callable[..., Any], *args: Any) -> Any:
+    """Give the plain answer of one scenario; whatever it raises is an answer too."""
+    from tests.differential.plain import ERROR, plain
+
+    # what a library prints on the way is not part of the answers
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
+        warnings.simplefilter("ignore")
+        wants_folder = "folder" in inspect.signature(function).parameters
+        try:
+            result = plain(function(Path(folder), *args) if wants_folder and not args else function(*args))
+        except Exception:
+            return ERROR
+    return json.loads(json.dumps(result))
+
+
+def find_tests_only() -> None:
+    """Make `tests` importable, but not the folder it lies in: the installed `brainio` is to answer."""
+    sys.modules["tests"] = package = types.ModuleType("tests")
+    package.__path__ = [str(TOP / "tests")]
+
+
+def main() -> None:
+    """Print the answers."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--files", type=Path)
+    parser.add_argument("--write", type=Path)
+    parser.add_argument("--theme", default="")
+    arguments = parser.parse_args()
+    find_tests_only()
+    from tests.differential.exchange import READERS, write_files
+    from tests.differential.registry import load_scenarios, theme_of
+
+    if arguments.write:
+        write_files(arguments.write)
+    if arguments.files:
+        answers = {name: answer(function, arguments.files) for name, function in READERS.items()}
+    else:
+        scenarios = {k: f for k, f in load_scenarios().items() if arguments.theme in ("", theme_of(f))}
+        answers = {name: answer(function) for name, function in scenarios.items()}
+    print(json.dumps(answers, indent=0, sort_keys=True))
+
+
+if __name__ == "__main__":
+    main()

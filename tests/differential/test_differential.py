@@ -1,0 +1,61 @@
+"""brainio answers as brainscore-brainio 1.1.0 does, except where the table of differences says otherwise.
+
+Its answers are stored beside this file. Where the environment variable BRAINIO_PEER names a Python interpreter in whose
+environment it is installed, the stored answers are compared with what it says today.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.differential.differences import DIFFERENCES, PAGE, page
+from tests.differential.exchange import FILE_READERS, READERS, write_files
+from tests.differential.registry import load_scenarios
+from tests.differential.stored import FILES, PEER_ANSWERS, PINNED, ask, load, ours
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# at import: the environment of a test names no BRAINIO_ variables
+PEER = os.environ.get("BRAINIO_PEER", "")
+THEIRS = load(PEER_ANSWERS)
+PINS = load(PINNED)
+
+needs_peer = pytest.mark.skipif(not PEER, reason="BRAINIO_PEER names no interpreter with brainscore-brainio 1.1.0")
+
+
+@pytest.mark.parametrize("name", sorted(THEIRS))
+def test_answers_are_the_same_or_a_listed_difference(name: str) -> None:
+    found = ours(name)
+    if name in DIFFERENCES:
+        assert found != THEIRS[name], "this no longer differs: take it from the table of differences"
+        assert found == PINS[name]
+    else:
+        assert found == THEIRS[name]
+
+
+def test_every_scenario_has_a_stored_answer() -> None:
+    assert set(THEIRS) == set(load_scenarios()) | set(READERS)
+
+
+def test_every_difference_is_pinned_and_every_pin_is_listed() -> None:
+    assert set(PINS) == set(DIFFERENCES)
+
+
+def test_the_page_of_differences_is_up_to_date() -> None:
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.differential.stored"
+
+
+@needs_peer
+def test_the_stored_answers_are_what_the_peer_says_today() -> None:
+    assert ask(PEER, "--files", FILES) | ask(PEER) == THEIRS
+
+
+@needs_peer
+def test_the_peer_reads_our_files_as_its_own(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    answers = ask(PEER, "--files", tmp_path)
+    assert {name: answers[name] for name in FILE_READERS} == {name: THEIRS[name] for name in FILE_READERS}
