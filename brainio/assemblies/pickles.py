@@ -19,9 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def is_outdated(indexes: Mapping[object, xr.Index]) -> bool:
-    """Tell whether indexes were pickled by an xarray that did not yet list levels as coordinates."""
-    return any(isinstance(index, PandasIndex) and not hasattr(index, "coord_dtype") for index in indexes.values())
+def is_outdated(indexes: Mapping[object, xr.Index] | None) -> bool:
+    """Tell whether indexes were pickled by an xarray that did not yet list levels as coordinates.
+
+    That xarray left the indexes of a selection to be made when they are asked for: None.
+    """
+    return indexes is None or any(isinstance(index, PandasIndex) and not hasattr(index, "coord_dtype") for index in indexes.values())
 
 
 def renew(coords: Coords) -> tuple[Coords, Indexes]:

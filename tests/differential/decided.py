@@ -323,12 +323,4 @@ GROUPS = (
         ("merge with an empty assembly",),
         fault=True,
     ),
-    Group(
-        "Pickles of selections",
-        "A selection that brainscore-brainio 1.1.0 pickled is refused with an error of Python's own. It is to be read "
-        "with all its levels, as other pickles of assemblies are.",
-        "read the pickle with brainscore-brainio and write netCDF with its `write_netcdf`.",
-        ("the pickle selection is read",),
-        fault=True,
-    ),
 )
