@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from brainio.cache import Cache, Unpacked, hash_file
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve, stimulus_set_of
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
@@ -28,6 +26,7 @@ from brainio.errors import (
     TransferError,
     UnknownClassError,
 )
+from brainio.progress import transfer_bar
 from brainio.stimuli import StimulusSet, StimulusSetLoader
 from brainio.stores import Location, open_read, parse_location
 
@@ -322,8 +321,8 @@ def _download(
 
 
 def _with_progress(chunks: Iterator[bytes], name: str, size: int | None) -> Iterator[bytes]:
-    """Pass chunks on and show their progress on a terminal; elsewhere silently."""
-    with tqdm(desc=name, total=size, unit="B", unit_scale=True, unit_divisor=1024, disable=None, leave=False) as bar:
+    """Pass chunks on and show their progress."""
+    with transfer_bar(name, size) as bar:
         for chunk in chunks:
             yield chunk
             bar.update(len(chunk))

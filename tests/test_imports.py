@@ -22,7 +22,7 @@ FLOORS = [
     {"catalogs"},
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
-    {"errors"},
+    {"errors", "progress"},
 ]
 INTERFACE = {
     "brainio": (

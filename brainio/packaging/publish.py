@@ -16,6 +16,7 @@ from brainio.cache import hash_file
 from brainio.catalogs import TYPE_STIMULUS_SET, CatalogSource, Entry, Listing, append_rows, catalog_source
 from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
 from brainio.errors import CatalogError, PackagingError, TransferError
+from brainio.progress import transfer_bar
 from brainio.stores import Location, open_read, parse_location, stat, upload
 
 if TYPE_CHECKING:
@@ -226,8 +227,10 @@ def _lies_there(file: PackagedFile, location: Location) -> bool:
 
 def _store(path: Path, location: Location) -> str | None:
     """Upload a file, verify that it lies there whole, and return the version id that the store gave it."""
-    version_id = upload(path, location).version_id
-    expected, found = path.stat().st_size, stat(location, version_id)
+    expected = path.stat().st_size
+    with transfer_bar(path.name, expected) as bar:
+        version_id = upload(path, location, bar.update).version_id
+    found = stat(location, version_id)
     if found != expected:
         raise TransferError(
             f"{location} was uploaded, but {'is not there' if found is None else f'has {found} bytes'}; expected "

@@ -8,7 +8,7 @@ from brainio.errors import TransferError
 from brainio.stores.location import Location
 
 CHUNK = 1024 * 1024
-Progress = Callable[[int], None]
+Progress = Callable[[int], object]
 
 
 class Reading(Protocol):

@@ -2,8 +2,10 @@
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,17 @@ def test_get_prints_where_the_files_are_and_nothing_else_on_stdout() -> None:
     }
     assert all(Path(record["path"]).exists() for record in records)
     assert done.stderr == ""
+
+
+def test_a_transfer_shows_its_progress_on_a_terminal() -> None:
+    reader, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 120))
+    command = [sys.executable, "-m", "brainio", "get", "modelfest.Carney1999"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, check=True)
+    assert b"stimulus_modelfest_Carney1999.zip: " in os.read(reader, 65536)
+    os.close(terminal)
+    os.close(reader)
+    assert b"%|" not in done.stdout
 
 
 @pytest.mark.parametrize(
