@@ -246,7 +246,7 @@ def test_only_assembly_classes_may_be_named(lab: Lab, tmp_path: Path, name: str)
 def test_a_catalog_from_the_network_may_not_name_local_files(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    row = "x.Doe2026,assembly,DataAssembly,{},{},,"
+    row = f"x.Doe2026,assembly,DataAssembly,{{}},{{}},{'a' * 40},"
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     for number, (kind, place) in enumerate((("file", "file:///etc/passwd"), ("", "/etc/passwd"))):
         (http_folder.folder / f"evil{number}.csv").write_text(f"{header}\n{row.format(kind, place)}\n")
