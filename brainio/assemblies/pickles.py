@@ -24,7 +24,9 @@ def is_outdated(indexes: Mapping[object, xr.Index] | None) -> bool:
 
     That xarray left the indexes of a selection to be made when they are asked for: None.
     """
-    return indexes is None or any(isinstance(index, PandasIndex) and not hasattr(index, "coord_dtype") for index in indexes.values())
+    return indexes is None or any(
+        isinstance(index, PandasIndex) and not hasattr(index, "coord_dtype") for index in indexes.values()
+    )
 
 
 def renew(coords: Coords) -> tuple[Coords, Indexes]:
