@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).parent
 
 EXTRAS = {
-    "dask": ["dask[array]"],
+    "dask": ["dask[array,distributed]"],
     "demo": ["matplotlib"],  # the picture that the first example of the README writes
     "package-demo": ["stimupy==1.2.0"],  # the published source of the demo's stimuli and thresholds
 }

@@ -22,7 +22,8 @@
     │   └── UnknownClassError         a class name that is no assembly class
     ├── PackagingError              a package that may not be published as it is       (also ValueError, AssertionError)
     ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
-    └── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
+    ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
+    └── MissingExtraError           what was asked for needs an extra of this package  (also ImportError)
 
     BrainioWarning
     ├── CatalogWarning              a part of a catalog was left out, or promises too little
@@ -124,6 +125,10 @@ class GroupbyError(BrainioError, ValueError):
 
 class SubsetError(BrainioError, AssertionError):
     """An assembly does not hold the coordinates that it is to be cut to."""
+
+
+class MissingExtraError(BrainioError, ImportError):
+    """What was asked for needs packages that come with an extra; the message names the command that installs it."""
 
 
 class BrainioWarning(UserWarning):

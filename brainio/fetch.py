@@ -32,6 +32,7 @@ from brainio.stores import Location, open_read, parse_location
 
 if TYPE_CHECKING:
     from brainio.assemblies import DataAssembly
+    from brainio.assemblies.chunks import Chunks
 
 __all__ = [
     "BRAINIO_HOME",
@@ -94,7 +95,9 @@ def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: st
     return _load_stimulus_set(entry)
 
 
-def get_assembly(identifier: str, *, catalog: str | None = None, version: str | None = None) -> "DataAssembly":
+def get_assembly(
+    identifier: str, *, catalog: str | None = None, version: str | None = None, chunks: "Chunks | None" = None
+) -> "DataAssembly":
     """Load a data assembly by its identifier: fetched if need be, verified, joined with its stimuli's metadata.
 
     Parameters
@@ -106,6 +109,10 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
         in the other catalogs in force.)
     version : str, optional
         Version of the entry; by default the current one.
+    chunks : 'auto', -1 or dict, optional
+        Leave the values in the file, as lazy chunks of dask: `'auto'` for multiples of the file's own chunks of about
+        64 MB, `-1` for one chunk, or dimension -> size. Default: what the environment variable `BRAINIO_CHUNKS` says,
+        else values are loaded, whether or not dask is installed.
 
     Returns
     -------
@@ -126,6 +133,8 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
         The file breaks the format.
     UnknownClassError
         The catalog names a class that is no assembly class.
+    MissingExtraError
+        Chunks were asked for, and dask is not installed.
 
     Examples
     --------
@@ -144,6 +153,7 @@ def get_assembly(identifier: str, *, catalog: str | None = None, version: str | 
             path,
             stimulus_set_identifier=entry.stimulus_set_identifier or None,
             stimulus_set=stimulus_set,
+            **({} if chunks is None else {"chunks": chunks}),  # loaders of others may not know it
         )
     assembly.attrs["identifier"] = entry.identifier
     return assembly

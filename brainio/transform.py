@@ -8,11 +8,14 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.codes import factorize_level, group_rows, union_levels
+from brainio.assemblies.codes import Level, factorize_level, group_rows, same_values, union_levels
+from brainio.assemblies.groupby import levels_of
 from brainio.errors import SubsetError
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
+
+    import pandas as pd
 
 T = TypeVar("T", bound=xr.DataArray)
 
@@ -63,12 +66,9 @@ def subset(
                 f"the source has no dimension or coordinate {name!r}; it has {list(source_assembly.coords)}"
             )
         for level in _levels(source_assembly, target_assembly, name):
-            source_values, dim = _values(source_assembly, level)
-            target_values, _ = _values(target_assembly, level)
-            if repeat:
-                positions = np.asarray(index_efficient(source_values, target_values), dtype=np.intp)
-            else:
-                positions = np.flatnonzero(_is_in(source_values, target_values))
+            source, dim = _codes(source_assembly, level)
+            target, _ = _codes(target_assembly, level)
+            positions = _repeated(source, target) if repeat else np.flatnonzero(_is_in(source, target))
             source_assembly = source_assembly.isel({dim: positions})
     if dims_must_match:
         for name in names:
@@ -86,14 +86,19 @@ def index_efficient(
     >>> index_efficient(np.array(["b", "a", "c"]), np.array(["c", "b", "c"]))
     [0, 2, 2]
     """
-    source, target = _common_codes(np.asarray(source_values), np.asarray(target_values))
+    return _repeated(factorize_level(np.asarray(source_values)), factorize_level(np.asarray(target_values))).tolist()
+
+
+def _repeated(source_level: Level, target_level: Level) -> np.ndarray:
+    joined = union_levels([source_level, target_level])
+    source, target = np.split(joined.codes, [len(source_level.codes)])
     wanted = np.bincount(target[target >= 0], minlength=int(max(source.max(initial=-1), target.max(initial=-1))) + 1)
     order = np.argsort(source, kind="stable")
     order = order[source[order] >= 0]
     order = order[wanted[source[order]] > 0]
     sorted_codes = source[order]
     is_first = np.append(True, sorted_codes[1:] != sorted_codes[:-1])[: len(order)]
-    return np.repeat(order, np.where(is_first, wanted[sorted_codes], 1)).tolist()
+    return np.repeat(order, np.where(is_first, wanted[sorted_codes], 1))
 
 
 def _levels(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> list[Hashable]:
@@ -107,34 +112,40 @@ def _levels(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> list[
     return shared
 
 
-def _values(assembly: xr.DataArray, name: Hashable) -> tuple[np.ndarray, Hashable]:
+def _codes(assembly: xr.DataArray, name: Hashable) -> tuple[Level, Hashable]:
+    """Give the codes of a coordinate, those of the index where it has any, and the dimension that it lies on."""
     if name in assembly.dims and name not in assembly.coords:
-        return np.arange(assembly.sizes[name]), name
+        return factorize_level(np.arange(assembly.sizes[name])), name
     if name not in assembly.coords or assembly.coords[name].ndim != 1:
         raise SubsetError(f"{name!r} is no one-dimensional coordinate of the assembly; it has {list(assembly.coords)}")
-    coordinate = assembly._coords[name]
-    return np.asarray(coordinate.values), coordinate.dims[0]
+    return levels_of(assembly, [name])[0], assembly._coords[name].dims[0]
 
 
-def _common_codes(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    joined = union_levels([factorize_level(source), factorize_level(target)])
-    return joined.codes[: len(source)], joined.codes[len(source) :]
+def _is_in(source: Level, target: Level) -> np.ndarray:
+    """Tell for each row of the source whether the target has its value; a missing value is a value."""
+    table = np.zeros(len(source.values) + 1, dtype=bool)  # the last place serves code -1
+    present = np.unique(target.codes)
+    places = present if same_values(source.values, target.values) else _places(source.values, target.values, present)
+    table[places[places >= 0]] = True
+    table[-1] = present[:1].tolist() == [-1]
+    return table[source.codes]
 
 
-def _is_in(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    mine, theirs = _common_codes(source, target)
-    table = np.zeros(int(max(mine.max(initial=-1), theirs.max(initial=-1))) + 2, dtype=bool)  # last: missing values
-    table[theirs] = True
-    return table[mine]
+def _places(values: pd.Index, others: pd.Index, codes: np.ndarray) -> np.ndarray:
+    """Find where the values that other codes stand for are in a list of values; -1 is not there."""
+    wanted = others[codes[codes >= 0]]
+    if {values.dtype.kind, wanted.dtype.kind} & set("Ob"):  # pandas finds no True among numbers, Python does
+        values, wanted = values.astype(object), wanted.astype(object)
+    return values.get_indexer(wanted)
 
 
 def _check_length(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> None:
     """Check that there are as many rows as the target has; the error names a row that is one too many or too few."""
-    columns = {lv: (_values(source, lv)[0], _values(target, lv)[0]) for lv in _levels(source, target, name)}
-    count, expected = map(len, next(iter(columns.values())))
+    columns = {lv: [_codes(source, lv)[0], _codes(target, lv)[0]] for lv in _levels(source, target, name)}
+    count, expected = (len(level.codes) for level in next(iter(columns.values())))
     if count == expected:
         return
-    joined = [union_levels([factorize_level(mine), factorize_level(theirs)]) for mine, theirs in columns.values()]
+    joined = [union_levels(both) for both in columns.values()]
     rows = group_rows(joined)
     mine, theirs = (np.bincount(part, minlength=rows.size) for part in (rows.codes[:count], rows.codes[count:]))
     wrong = int(np.flatnonzero(mine != theirs)[0])

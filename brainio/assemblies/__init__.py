@@ -1,9 +1,10 @@
 """Data assemblies: arrays from experiments with the metadata that give them meaning.
 
 This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `align` and `assign` what
-they do with other arrays and with their own coordinates, `index` and `gather` the index of each
-dimension, `codes` the integer codes under it, `groupby` grouping, `merge` merging, `coords` listing of coordinates,
-`loaders` reading of files, `hdf5` the lock under which that happens.
+they do with other arrays and with their own coordinates, `index` and `gather` the index of each dimension, `codes` the
+integer codes under it, `groupby` grouping, `reductions` its arithmetic, `apply` functions of groups of all dimensions,
+`reliability` repetitions, `merge` merging, `coords` listing of coordinates, `loaders` and `reading` reading of files,
+`chunks` and `lazy` values that stay there and their groups, `hdf5` the lock under which files are read.
 """
 
 from brainio.assemblies.classes import (
@@ -38,6 +39,7 @@ from brainio.assemblies.loaders import (
     StimulusReferenceAssemblyLoader,
 )
 from brainio.assemblies.merge import merge_data_arrays
+from brainio.assemblies.reliability import average_repetition, spearman_brown_correction, split_half_reliability
 from brainio.errors import GroupbyError
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "StimulusMergeAssemblyLoader",
     "StimulusReferenceAssemblyLoader",
     "array_is_element",
+    "average_repetition",
     "coords_for_dim",
     "flatten_index",
     "gather_indexes",
@@ -68,5 +71,7 @@ __all__ = [
     "is_fastpath",
     "merge_data_arrays",
     "named_class",
+    "spearman_brown_correction",
+    "split_half_reliability",
     "walk_coords",
 ]

@@ -15,11 +15,12 @@ from xarray.core import dtypes
 from xarray.indexes import PandasMultiIndex
 
 from brainio.assemblies.align import comparable, sort_orders
+from brainio.assemblies.apply import multi_dim_apply
 from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
 from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_attrs
 from brainio.assemblies.coords import is_whole_multi_index, rows_as_text
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
-from brainio.assemblies.groupby import GroupbyBridge, LevelGrouper, group_by_levels, multi_dim_apply
+from brainio.assemblies.groupby import GroupbyBridge, group_by_levels, level_groupers, with_reductions_by_codes
 from brainio.assemblies.index import AssemblyIndex, near_values, scalar_variable
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
 from brainio.assemblies.pickles import is_outdated, renew
@@ -106,7 +107,7 @@ class DataAssembly(ReflectedArithmetic):
         file_path : path
             The netCDF-4 file.
         loader_kwargs : optional
-            Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `group`.
+            Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `group`, `chunks`.
 
         Raises
         ------
@@ -238,13 +239,7 @@ class DataAssembly(ReflectedArithmetic):
 
     def groupby(self, group: Any = None, **kwargs: Any) -> Any:
         """Group as xarray does; missing values of a level form one group, the last."""
-        key = group[0] if isinstance(group, list) and len(group) == 1 else group
-        if isinstance(key, xr.DataArray) and key.name in self._coords and key.identical(self[key.name]):
-            key = key.name
-        index = self._indexes.get(key) if isinstance(key, str) else None
-        if isinstance(index, AssemblyIndex) and key != index.dim and (index.levels[key].codes < 0).any():
-            return super().groupby({key: LevelGrouper()}, **kwargs)
-        return super().groupby(group, **kwargs)
+        return with_reductions_by_codes(super().groupby(level_groupers(self, group), **kwargs))
 
     def multi_groupby(self, group_coord_names: Sequence[str], *args: Any, **kwargs: Any) -> GroupbyBridge:
         """Group along one dimension by the combinations of several of its coordinates.

@@ -6,16 +6,19 @@ The only place that decides which index a dimension gets. Does not know the asse
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.coords import as_text_objects
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
+from brainio.assemblies.reading import level_of
+
+if TYPE_CHECKING:
+    from brainio.assemblies.codes import Level
 
 Coords = dict[Hashable, xr.Variable]
 Indexes = dict[Hashable, xr.Index]
@@ -105,7 +108,7 @@ def _gather_dim(
                 level_variables[name] = variable
             continue
         level_name = f"{dim}_level_0" if name == dim else name
-        levels[level_name] = factorize_level(np.asarray(variable.values))
+        levels[level_name] = level_of(variable)
         level_variables[level_name] = variable
     new = AssemblyIndex.from_levels(dim, levels)
     return dict(new.create_variables(level_variables)), new

@@ -1,29 +1,33 @@
-"""Grouping an assembly by combinations of coordinates, and applying functions to groups over several dimensions.
+"""Grouping an assembly by combinations of coordinates: `multi_groupby`, and `groupby` on one level.
 
-Groups are numbered from the integer codes of the index (`codes.group_rows`), reduced by those numbers, and get their
-coordinates back at the end. Sums, means and counts of floats take a path of their own; every other reduction goes
-through xarray's groupby over the group numbers, without coordinates to carry along.
+Groups are numbered from the integer codes of the index (`codes.group_rows`), reduced by those numbers (`reductions`),
+and get their coordinates back at the end. What `reductions` does not know (other reductions, kinds of values, lazy
+values, several dimensions at once) goes through xarray's groupby over the group numbers, without coordinates to carry
+along. Applying functions to groups of all dimensions is in `apply`.
 """
 
 from __future__ import annotations
 
-import itertools
-from typing import TYPE_CHECKING, Any, TypeVar
+import functools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.core.groupby import DataArrayGroupBy
 from xarray.groupers import EncodedGroups, Grouper
 from xarray.indexes import PandasIndex
 
 from brainio.assemblies.codes import Grouping, Level, factorize_level, group_rows
 from brainio.assemblies.index import AssemblyIndex
+from brainio.assemblies.lazy import reduce_lazy_groups
+from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, reduce_groups
 from brainio.errors import GroupbyError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterator
 
-T = TypeVar("T", bound=xr.DataArray)
 _GROUP = "group_number"
 
 
@@ -38,7 +42,7 @@ class GroupbyBridge:
         self, assembly: xr.DataArray, dim: Hashable, group_coord_names: Sequence[str], grouping: Grouping, **kwargs: Any
     ) -> None:
         self._assembly = assembly
-        self._dim = dim
+        self.dim = dim
         self._names = list(group_coord_names)
         self._grouping = grouping
         self._kwargs = kwargs
@@ -48,58 +52,84 @@ class GroupbyBridge:
 
     def __iter__(self) -> Iterator[tuple[Any, Any]]:
         for key, positions in self.groups.items():
-            yield key, self._assembly.isel({self._dim: positions})
+            yield key, self._assembly.isel({self.dim: positions})
 
     @property
     def groups(self) -> dict[Any, list[int]]:
         """The positions of each group, under its value (one coordinate) or the tuple of its values."""
-        order = np.argsort(self._grouping.codes, kind="stable")
-        starts = np.cumsum(np.bincount(self._grouping.codes, minlength=len(self)))[:-1]
+        numbers = GroupNumbers(self._grouping.codes, len(self))
         columns = [level.to_numpy().tolist() for level in self._grouping.levels]
         keys = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
-        return dict(zip(keys, (part.tolist() for part in np.split(order, starts)), strict=True))
-
-    def mean(
-        self, dim: Any = None, *, skipna: bool | None = None, keep_attrs: bool | None = None, **kwargs: Any
-    ) -> Any:
-        """Average over the grouped dimension (default) or `dim`; NaN is left out unless `skipna=False`."""
-        if not self._is_quick(dim, kwargs):
-            return self._reduce("mean", dim=dim, skipna=skipna, keep_attrs=keep_attrs, **kwargs)
-        sums, counts = self._sums_and_counts(skipna is not False)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return self._grouped_result(sums / counts, keep_attrs)
-
-    def sum(self, dim: Any = None, *, skipna: bool | None = None, keep_attrs: bool | None = None, **kwargs: Any) -> Any:
-        """Add up over the grouped dimension (default) or `dim`; NaN is left out unless `skipna=False`."""
-        if not self._is_quick(dim, kwargs):
-            return self._reduce("sum", dim=dim, skipna=skipna, keep_attrs=keep_attrs, **kwargs)
-        return self._grouped_result(self._sums_and_counts(skipna is not False)[0], keep_attrs)
+        return dict(zip(keys, (part.tolist() for part in numbers.positions()), strict=True))
 
     def map(self, func: Callable[..., Any], args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
-        """Call `func` on each group, an assembly with all its coordinates, and put the results together."""
+        """Call `func` on each group, an assembly with all its coordinates, and put the results together.
+
+        `func` gives an assembly: without the grouped dimension, or with as many positions along it as it got.
+        """
         grouped = self._assembly.groupby(self._numbers(), **self._kwargs)
-        result = grouped.map(func, args=args, **kwargs)
+        result = grouped.map(functools.partial(self._checked, func), args=args, **kwargs)
         if _GROUP in result.dims:
-            other = [name for name in result._coords if self._dim in result._coords[name].dims or name == _GROUP]
+            other = [name for name in result._coords if self.dim in result._coords[name].dims or name == _GROUP]
             return self._with_groups(result.drop_vars(other, errors="ignore"))
-        return result.drop_vars(_GROUP, errors="ignore") if isinstance(result, xr.DataArray) else result
+        return result.drop_vars(_GROUP, errors="ignore")
 
     def apply(self, func: Callable[..., Any], args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
         """Do the same as `map`."""
         return self.map(func, args=args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not callable(getattr(xr.core.groupby.DataArrayGroupBy, name, None)):
+        if name.startswith("_") or not callable(getattr(DataArrayGroupBy, name, None)):
             raise AttributeError(f"grouped assemblies have no {name!r}")
-        return lambda *args, **kwargs: self._reduce(name, *args, **kwargs)
+        return functools.partial(self._reduce, name)
+
+    def reduce_by_codes(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Reduce by the group numbers alone; None if the method, the values or the arguments want more than that."""
+        if method not in REDUCTIONS:
+            return None
+        names = ("skipna", "keep_attrs") if method in ("first", "last") else ("dim",)
+        wanted = {**dict(zip(names, args, strict=False)), **kwargs}
+        dim, skipna, keep_attrs = (wanted.pop(name, None) for name in ("dim", "skipna", "keep_attrs"))
+        options = {"ddof"} if method in ("std", "var") else set()
+        own = dim is None or dim == self.dim or (isinstance(dim, list | tuple) and list(dim) == [self.dim])
+        if len(args) > len(names) or not own or not wanted.keys() <= options:
+            return None
+        variable = self._assembly.variable
+        is_lazy = variable.chunks is not None
+        values = variable.data
+        if not (is_lazy or isinstance(values, np.ndarray)) or not can_reduce(values):
+            return None
+        numbers = GroupNumbers(self._grouping.codes, len(self))
+        axis = self._assembly.get_axis_num(self.dim)
+        reduce = reduce_lazy_groups if is_lazy else reduce_groups
+        reduced = reduce(method, values, axis, numbers, skipna is not False, **wanted)
+        return self._grouped_result(reduced, _keeps_attrs(keep_attrs))
 
     # ------------------------------------------------------------ the parts
 
     def _numbers(self) -> xr.DataArray:
-        return xr.DataArray(self._grouping.codes, dims=[self._dim], name=_GROUP)
+        return xr.DataArray(self._grouping.codes, dims=[self.dim], name=_GROUP)
+
+    def _checked(self, func: Callable[..., Any], group: xr.DataArray, *args: Any, **kwargs: Any) -> xr.DataArray:
+        """Call a function on one group, and see to it that the answer can be put together with those of the others."""
+        answer = func(group, *args, **kwargs)
+        if not isinstance(answer, xr.DataArray):
+            raise GroupbyError(
+                f"the function gave a {type(answer).__name__} for a group of sizes {dict(group.sizes)}; expected an "
+                f"assembly without {self.dim!r}, or with as many positions along it as the group"
+            )
+        if answer.sizes.get(self.dim, group.sizes[self.dim]) != group.sizes[self.dim]:
+            raise GroupbyError(
+                f"the function gave sizes {dict(answer.sizes)} for a group of sizes {dict(group.sizes)}; expected no "
+                f"{self.dim!r}, or {group.sizes[self.dim]} positions along it"
+            )
+        return answer
 
     def _reduce(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Reduce bare values by xarray's groupby over the group numbers, then put coordinates back."""
+        """Reduce by the group numbers, or bare values by xarray's groupby over them; then put coordinates back."""
+        quick = self.reduce_by_codes(method, *args, **kwargs)
+        if quick is not None:
+            return quick
         bare = xr.DataArray(self._assembly.variable, name=self._assembly.name)
         result = getattr(bare.groupby(self._numbers(), **self._kwargs), method)(*args, **kwargs)
         if not isinstance(result, xr.DataArray):
@@ -133,42 +163,43 @@ class GroupbyBridge:
     def _group_index(self) -> tuple[Hashable, PandasIndex]:
         levels: dict[Hashable, Level] = dict(zip(self._names, self._grouping.levels, strict=True))
         if len(levels) > 1:
-            return self._dim, AssemblyIndex.from_levels(self._dim, levels)
+            return self.dim, AssemblyIndex.from_levels(self.dim, levels)
         ((name, level),) = levels.items()
         values = level.to_numpy()
         return name, PandasIndex(xr.Variable((name,), values).to_index().astype(values.dtype), name, values.dtype)
 
-    def _is_quick(self, dim: Any, kwargs: Mapping[str, Any]) -> bool:
-        values = self._assembly._variable._data
-        one = dim is None or dim == self._dim or (isinstance(dim, list | tuple) and list(dim) == [self._dim])
-        return one and not kwargs and isinstance(values, np.ndarray) and values.dtype in (np.float32, np.float64)
-
-    def _sums_and_counts(self, skipna: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Sum the values of each group, and count those that are not left out; the groups are the last axis."""
-        codes, groups = self._grouping.codes, len(self)
-        rows = np.moveaxis(self._assembly.values, self._assembly.get_axis_num(self._dim), -1)
-        shape = (*rows.shape[:-1], groups)
-        rows = rows.reshape(int(np.prod(rows.shape[:-1])), len(codes))
-        sums = np.empty((len(rows), groups))
-        counts = np.empty((len(rows), groups))
-        counts[:] = np.bincount(codes, minlength=groups)
-        for number, row in enumerate(rows):
-            sums[number] = np.bincount(codes, weights=row, minlength=groups)
-            if skipna and np.isnan(sums[number]).any():
-                present = ~np.isnan(row)
-                sums[number] = np.bincount(codes[present], weights=row[present], minlength=groups)
-                counts[number] = np.bincount(codes[present], minlength=groups)
-        return sums.reshape(shape), counts.reshape(shape)
-
-    def _grouped_result(self, last_axis: np.ndarray, keep_attrs: bool | None) -> Any:
+    def _grouped_result(self, values: np.ndarray, keep_attrs: bool) -> Any:
         source = self._assembly
-        axis = source.get_axis_num(self._dim)
-        values = np.moveaxis(last_axis, -1, axis).astype(source.dtype)
-        dims = [_GROUP if dim == self._dim else dim for dim in source.dims]
-        attrs = {} if keep_attrs is False else dict(source.attrs)
-        coords = {name: v for name, v in source._coords.items() if self._dim not in v.dims}
+        dims = [_GROUP if dim == self.dim else dim for dim in source.dims]
+        coords = {name: v for name, v in source._coords.items() if self.dim not in v.dims}
         indexes = {name: index for name, index in source._indexes.items() if name in coords}
-        return self._with_groups(source._replace(xr.Variable(dims, values, attrs), coords, indexes=indexes))
+        variable = xr.Variable(dims, values, source.attrs if keep_attrs else None)
+        return self._with_groups(source._replace(variable, coords, indexes=indexes))
+
+
+def _keeps_attrs(asked: bool | None) -> bool:
+    """Tell whether attrs stay: what was asked for, else what is set for xarray, else yes."""
+    if asked is not None:
+        return asked
+    option = xr.get_options()["keep_attrs"]
+    return True if option == "default" else bool(option)
+
+
+class _PositionLists(Sequence[list[int]]):
+    """The positions of each group as xarray wants them, made when it does: reductions by codes do without."""
+
+    def __init__(self, numbers: GroupNumbers) -> None:
+        self._numbers = numbers
+
+    @functools.cached_property
+    def _lists(self) -> list[list[int]]:
+        return [part.tolist() for part in self._numbers.positions()]
+
+    def __len__(self) -> int:
+        return self._numbers.size
+
+    def __getitem__(self, number: Any) -> Any:
+        return self._lists[number]
 
 
 class LevelGrouper(Grouper):
@@ -176,14 +207,72 @@ class LevelGrouper(Grouper):
 
     def factorize(self, group: Any) -> EncodedGroups:
         """Number the groups."""
-        grouping = group_rows(_levels_of(group, [group.name]))
+        grouping = group_rows(levels_of(group, [group.name]))
         values = grouping.levels[0].to_numpy()
-        codes = xr.DataArray(grouping.codes, dims=group.dims, name=group.name)
-        return EncodedGroups(codes, pd.Index(values, dtype=values.dtype), unique_coord=xr.Variable(group.name, values))
+        return EncodedGroups(
+            group.copy(data=grouping.codes, deep=False),
+            pd.Index(values, dtype=values.dtype),
+            group_indices=cast("Any", _PositionLists(GroupNumbers(grouping.codes, grouping.size))),
+            unique_coord=xr.Variable(group.name, values, group.attrs),
+        )
 
     def reset(self) -> LevelGrouper:
         """Give a fresh grouper."""
         return LevelGrouper()
+
+
+def _by_codes(method: str) -> Callable[..., Any]:
+    """Make a reduction that works by codes where it can, and is xarray's where it cannot."""
+    inherited = getattr(DataArrayGroupBy, method)
+
+    @functools.wraps(inherited)
+    def reduce(self: LevelGroupBy, *args: Any, **kwargs: Any) -> Any:
+        quick = group_by_levels(self._obj, [str(self.groupers[0].name)]).reduce_by_codes(method, *args, **kwargs)
+        return inherited(self, *args, **kwargs) if quick is None else quick
+
+    return reduce
+
+
+class LevelGroupBy(DataArrayGroupBy):
+    """What xarray's `groupby` on one level gives, with the reductions of `reductions`; all else is xarray's."""
+
+    __slots__ = ()
+
+    mean = _by_codes("mean")
+    sum = _by_codes("sum")
+    count = _by_codes("count")
+    std = _by_codes("std")
+    var = _by_codes("var")
+    median = _by_codes("median")
+    min = _by_codes("min")
+    max = _by_codes("max")
+    first = _by_codes("first")
+    last = _by_codes("last")
+
+
+def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
+    """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on.
+
+    xarray sorts values of types that do not compare in its own way, which ours does not know.
+    """
+    key = group[0] if isinstance(group, list) and len(group) == 1 else group
+    if isinstance(key, xr.DataArray) and key.name in assembly._coords and key.identical(assembly[key.name]):
+        key = key.name
+    if isinstance(key, str) and key not in assembly._coords and key not in assembly.dims:
+        raise _unknown(assembly, key)
+    index = assembly._indexes.get(key) if isinstance(key, str) else None
+    if not isinstance(index, AssemblyIndex) or key == index.dim:
+        return group
+    level = index.levels[key]
+    ours = level.values.is_monotonic_increasing or (level.codes < 0).any()
+    return {key: LevelGrouper()} if ours else group
+
+
+def with_reductions_by_codes(grouped: Any) -> Any:
+    """Give xarray's groupby on one level the reductions by codes; any other stays what it is."""
+    if len(grouped.groupers) == 1 and isinstance(grouped.groupers[0].grouper, LevelGrouper):
+        return LevelGroupBy(grouped._original_obj, grouped.groupers, grouped._restore_coord_dims)
+    return grouped
 
 
 def group_by_levels(assembly: xr.DataArray, names: Sequence[str], *args: Any, **kwargs: Any) -> GroupbyBridge:
@@ -193,7 +282,7 @@ def group_by_levels(assembly: xr.DataArray, names: Sequence[str], *args: Any, **
     names = [level for name in names for level in _expand(assembly, name)]
     for name in names:
         if name not in assembly._coords:
-            raise KeyError(f"there is no coordinate {name!r} to group by; there are {list(assembly._coords)}")
+            raise _unknown(assembly, name)
     dims = {name: assembly._coords[name].dims for name in names}
     if len(set(dims.values())) != 1 or len(dims[names[0]]) != 1:
         raise GroupbyError(
@@ -203,7 +292,11 @@ def group_by_levels(assembly: xr.DataArray, names: Sequence[str], *args: Any, **
     if args:
         kwargs["squeeze"] = args[0]
     (dim,) = dims[names[0]]
-    return GroupbyBridge(assembly, dim, names, group_rows(_levels_of(assembly, names)), **kwargs)
+    return GroupbyBridge(assembly, dim, names, group_rows(levels_of(assembly, names)), **kwargs)
+
+
+def _unknown(assembly: xr.DataArray, name: str) -> KeyError:
+    return KeyError(f"there is no coordinate {name!r} to group by; there are {list(assembly._coords)}")
 
 
 def _expand(assembly: xr.DataArray, name: str) -> list[str]:
@@ -212,7 +305,8 @@ def _expand(assembly: xr.DataArray, name: str) -> list[str]:
     return [str(n) for n in index.index.names] if isinstance(index, AssemblyIndex) and index.dim == name else [name]
 
 
-def _levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:
+def levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:
+    """Give the codes of coordinates: those of the index, or made on the spot."""
     levels = []
     for name in names:
         index = assembly._indexes.get(name)
@@ -221,53 +315,3 @@ def _levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]
         else:
             levels.append(factorize_level(np.asarray(assembly._coords[name].values)))
     return levels
-
-
-def multi_dim_apply(assembly: T, groups: Sequence[str], apply: Callable[..., Any]) -> T:
-    """Apply a function to the groups of all dimensions, see `DataAssembly.multi_dim_apply`."""
-    by_dim: dict[Hashable, str] = {}
-    for name in groups:
-        dims = (name,) if name in assembly.dims else assembly.coords[name].dims
-        if len(dims) != 1 or dims[0] in by_dim:
-            raise KeyError(f"{name!r} lies on {dims}; expected one coordinate for each dimension, got {list(groups)}")
-        by_dim[dims[0]] = name
-    missing = tuple(dim for dim in assembly.dims if dim not in by_dim)
-    if missing:
-        raise KeyError(
-            f"no group was given for the dimensions {missing}; give one coordinate for each of {assembly.dims}"
-        )
-    values = assembly.values
-    result = np.zeros(values.shape)
-    parts = [list(_parts(assembly, dim, by_dim[dim])) for dim in assembly.dims]
-    for combination in itertools.product(*parts):
-        place: Any = tuple(positions for positions, _ in combination)
-        coords = {name: value for _, own in combination for name, value in own.items()}
-        if sum(not isinstance(positions, int) for positions in place) > 1:
-            place = np.ix_(*[np.atleast_1d(positions) for positions in place])
-            answer = np.asarray(apply(values[place].squeeze(), **coords))
-            result[place] = answer if answer.ndim == 0 else answer.reshape([p.size for p in place])
-        else:
-            result[place] = apply(values[place], **coords)
-    return assembly._replace(assembly.variable._replace(data=result))
-
-
-def _parts(assembly: xr.DataArray, dim: Hashable, name: Hashable) -> Iterator[tuple[int | np.ndarray, dict[str, Any]]]:
-    """Yield the positions of each group of one dimension (one position as an int) and its coordinates."""
-    columns = {
-        str(c): np.asarray(variable.values)
-        for c, variable in assembly._coords.items()
-        if variable.dims == (dim,) and not (c == dim and isinstance(assembly._indexes.get(c), AssemblyIndex))
-    }
-    index = assembly._indexes.get(name)
-    if name == dim and isinstance(index, AssemblyIndex):
-        levels = list(index.levels.values())
-    elif name in assembly._coords:
-        levels = _levels_of(assembly, [name])
-    else:
-        levels = [factorize_level(np.arange(assembly.sizes[dim]))]
-    grouping = group_rows(levels)
-    order = np.argsort(grouping.codes, kind="stable")
-    starts = np.cumsum(np.bincount(grouping.codes, minlength=grouping.size))[:-1]
-    for positions in np.split(order, starts):
-        place = int(positions[0]) if len(positions) == 1 else positions
-        yield place, {c: values[place] for c, values in columns.items()}

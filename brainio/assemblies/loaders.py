@@ -1,34 +1,41 @@
 """Loaders: from a netCDF-4 file to an assembly in memory, joined with its stimulus set.
 
 They read local files only; finding, fetching and verifying those is not their business. Values are loaded and the file
-is closed before `load` returns, unless the environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
+is closed before `load` returns, unless `chunks` or the environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
 """
 
 from __future__ import annotations
 
-import ast
-import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import netCDF4
 import numpy as np
 import pandas as pd
-import xarray as xr
-from xarray.backends import CachingFileManager, NetCDF4DataStore
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
+from brainio.assemblies.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.gather import gather_indexes
-from brainio.assemblies.hdf5 import NETCDF_LOCK, hdf5_access
+from brainio.assemblies.hdf5 import hdf5_access
 from brainio.assemblies.index import AssemblyIndex
+from brainio.assemblies.reading import decoded, open_store, read_coordinates, read_values
 from brainio.errors import AssemblyFormatError, FormatWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable
 
-BRAINIO_CHUNKS = "BRAINIO_CHUNKS"
+    import xarray as xr
+
+__all__ = [
+    "BRAINIO_CHUNKS",
+    "AssemblyLoader",
+    "GroupAppendAssemblyLoader",
+    "StimulusMergeAssemblyLoader",
+    "StimulusReferenceAssemblyLoader",
+]
+
 STIMULUS_ID = "stimulus_id"
 _IMAGE_ID = "image_id"
 _OWN_ATTRS = frozenset({"identifier", STIMULUS_SET, STIMULUS_SET_IDENTIFIER})
@@ -45,14 +52,27 @@ class AssemblyLoader:
         The netCDF-4 file.
     group : str, optional
         The group of the file to read; default: the file's root.
+    chunks : optional
+        Leave the values in the file, as lazy chunks of dask: `'auto'` for multiples of the file's own chunks of about
+        64 MB, `-1` for one chunk, or a dict of dimension -> size. Default: what the environment variable
+        `BRAINIO_CHUNKS` says, else values are loaded. Coordinates are always loaded.
     kwargs : optional
         Further arguments of `xarray.open_dataset`.
     """
 
-    def __init__(self, cls: type[xr.DataArray], file_path: str | Path, group: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        cls: type[xr.DataArray],
+        file_path: str | Path,
+        group: str | None = None,
+        chunks: Chunks | None = None,
+        **kwargs: Any,
+    ) -> None:
         self.assembly_class = cls
         self.file_path = Path(file_path)
         self.group = group
+        self.chunks = wanted_chunks(chunks)
+        self._chunked_dims = list(chunks) if isinstance(chunks, Mapping) and group is None else []
         self.kwargs = kwargs
 
     def load(self) -> Any:
@@ -94,18 +114,22 @@ class AssemblyLoader:
 
     def _read(self) -> tuple[xr.DataArray, list[str]]:
         """Give the array and the names of the groups that the file has beside it."""
-        chunks = os.environ.get(BRAINIO_CHUNKS)
-        sizes = _parse_chunks(chunks) if chunks else None
         try:
             with hdf5_access():
-                store = NetCDF4DataStore(_shared_handle(self.file_path), group=self.group, mode="r", lock=NETCDF_LOCK)
+                store = open_store(self.file_path, self.group)
                 groups = _groups_with_arrays(store.ds) if self.group is None else []
-                dataset = xr.open_dataset(store, chunks=sizes, **self.kwargs)
-                if not chunks:
+                dataset = decoded(store, self.kwargs)
+                if self.chunks is None:
                     with dataset:
-                        return self._only_variable(dataset).load(), groups
-            # Lazy values are read in other threads, which wait for the lock.
-            return _with_coordinates_loaded(self._only_variable(dataset)), groups
+                        array = self._only_variable(dataset)
+                        read_values(array, store)  # first: what this frees, coordinates fit into
+                        read_coordinates(array, store)
+                else:
+                    array = self._only_variable(dataset)
+                    self._require_dims(array)
+                    read_coordinates(array, store)
+                    array = chunked(array, self.chunks)
+            return _with_dimension_names(array), groups
         except (FileNotFoundError, AssemblyFormatError):
             raise
         except (OSError, RuntimeError, UnicodeDecodeError) as error:
@@ -119,6 +143,13 @@ class AssemblyLoader:
                 f"{self._where()} holds values that cannot be decoded: {notes} "
                 f"Correct the attributes of that variable, or load with decode_cf=False."
             ) from error
+
+    def _require_dims(self, array: xr.DataArray) -> None:
+        unknown = [dim for dim in self._chunked_dims if dim not in array.dims]
+        if unknown:
+            raise AssemblyFormatError(
+                f"chunks name the dimension {unknown[0]!r}, which {self._where()} does not have; it has {array.dims}"
+            )
 
     def _validate(self, assembly: Any) -> None:
         if not hasattr(assembly, "validate"):
@@ -142,7 +173,7 @@ class AssemblyLoader:
                 f"expected another name. Read it with AssemblyLoader(group={group!r}) and write it under that."
             )
         loader = MetadataAssembly.get_loader_class()
-        return loader(MetadataAssembly, self.file_path, group=group, **self._stimuli()).load()
+        return loader(MetadataAssembly, self.file_path, group=group, chunks=self.chunks, **self._stimuli()).load()
 
     def _stimuli(self) -> dict[str, Any]:
         """Give what extras are told about stimuli."""
@@ -158,7 +189,7 @@ class AssemblyLoader:
             )
         array = dataset[names[0]]
         array.attrs = {**dataset.attrs, **array.attrs}
-        return _with_dimension_names(array)
+        return array
 
     def _where(self) -> str:
         return str(self.file_path) if self.group is None else f"group {self.group!r} of {self.file_path}"
@@ -239,7 +270,7 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
             raise AssemblyFormatError(f"{self._where()}: stimulus_id may not be the name of a dimension")
         rows, known = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, self._where())
         added: dict[Hashable, Level] = {
-            name: factorize_level(column.to_numpy()).at(rows)
+            name: _small(factorize_level(column.to_numpy())).at(rows)
             for name, column in stimulus_set.items()
             if name not in assy.coords and name != dim
         }
@@ -253,35 +284,6 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
 
 class GroupAppendAssemblyLoader(StimulusReferenceAssemblyLoader):
     """Read an assembly whose metadata lie in the groups of its file, and whose stimulus set is not joined in."""
-
-
-def _parse_chunks(text: str) -> Mapping[Any, Any]:
-    try:
-        chunks = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        chunks = None
-    if not isinstance(chunks, dict):
-        raise AssemblyFormatError(
-            f"{BRAINIO_CHUNKS}={text!r} is no dict of chunk sizes; expected something like {{'presentation': 10000}}"
-        )
-    return chunks
-
-
-def _shared_handle(path: Path) -> CachingFileManager[Any]:
-    """Give what opens the file, once for all who read it: closing one of two handles of a file crashes the process.
-
-    Each read opens the file again if it was closed. A file that has replaced another is opened for itself.
-    """
-    state = path.stat()
-    fingerprint = f"brainio-{state.st_dev}-{state.st_ino}-{state.st_mtime_ns}-{state.st_size}"
-    opener: Any = netCDF4.Dataset
-    return CachingFileManager(opener, str(path.absolute()), mode="r", lock=NETCDF_LOCK, manager_id=fingerprint)
-
-
-def _with_coordinates_loaded(array: xr.DataArray) -> xr.DataArray:
-    for coordinate in array.coords.values():
-        coordinate.load()  # only values stay in the file: coordinates are indexed at once
-    return array
 
 
 def _with_dimension_names(array: xr.DataArray) -> xr.DataArray:
@@ -351,6 +353,10 @@ def _rows_of_stimuli(level: Level, stimulus_set: pd.DataFrame, where: str) -> tu
             f"recorded with."
         )
     return np.append(found, -1)[level.codes], level
+
+
+def _small(level: Level) -> Level:
+    return level._replace(codes=level.codes.astype(np.min_scalar_type(-len(level.codes))))
 
 
 def _loose(value: Any) -> Any:

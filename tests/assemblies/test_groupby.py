@@ -106,8 +106,9 @@ def test_nan_among_the_values_is_left_out_unless_asked_for() -> None:
 def test_bad_groupings_say_what_is_wrong(assembly: NeuroidAssembly) -> None:
     with pytest.raises(GroupbyError, match=r"category.*presentation.*region.*neuroid"):
         assembly.multi_groupby(["category", "region"])
-    with pytest.raises(KeyError, match="'nope'"):
-        assembly.multi_groupby(["nope"])
+    for group in (lambda: assembly.multi_groupby(["nope"]), lambda: assembly.groupby("nope")):
+        with pytest.raises(KeyError, match=r"'nope'.*stimulus_id.*region"):
+            group()
     with pytest.raises(GroupbyError, match="list of one or more"):
         assembly.multi_groupby([])
     with pytest.raises(GroupbyError, match="multisel"):
@@ -152,6 +153,55 @@ def test_multi_dim_apply_wants_one_group_for_each_dimension(assembly: NeuroidAss
         assembly.multi_dim_apply(["stimulus_id", "category"], lambda values, **_: values)
     with pytest.raises(KeyError):
         assembly.multi_dim_apply(["nope", "region"], lambda values, **_: values)
+
+
+def test_a_function_that_gives_another_shape_is_told_the_expected_one(assembly: NeuroidAssembly) -> None:
+    with pytest.raises(GroupbyError, match=r"'presentation': 1.*'presentation': 2.*expected"):
+        assembly.multi_groupby(["category"]).map(lambda group: group[:1])
+    with pytest.raises(GroupbyError, match=r"gave a float for a group of sizes.*expected an assembly"):
+        assembly.multi_groupby(["category"]).map(lambda group: float(group.sum()))
+    with pytest.raises(GroupbyError, match=r"gave shape \(3,\); expected \(2,\).*'stimulus_id': \['a'\]"):
+        assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], lambda values, **_: np.zeros(3))
+    with pytest.raises(GroupbyError, match=r"gave shape \(3,\); expected \(2, 2\)"):
+        assembly.multi_dim_apply(["region", "category"], lambda values, **_: np.zeros(3))
+
+
+def test_multi_dim_apply_takes_one_value_in_an_array_for_one_value(assembly: NeuroidAssembly) -> None:
+    single = assembly[:2].multi_dim_apply(["neuroid_id", "stimulus_id"], lambda value, **_: np.array([value + 1]))
+    assert single.values.tolist() == (assembly.values[:2] + 1).tolist()
+
+
+def test_multi_dim_apply_reaches_a_scalar() -> None:
+    assert DataAssembly(2.0).multi_dim_apply([], lambda value: value + 1).item() == 3.0
+
+
+def test_errors_of_the_function_itself_are_its_own(assembly: NeuroidAssembly) -> None:
+    def fail(_: Any, **__: Any) -> None:
+        raise ValueError("mine")
+
+    with pytest.raises(ValueError, match=r"^mine$"):
+        assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], fail)
+
+
+def test_attrs_of_a_grouped_result_stay_unless_they_are_not_to(assembly: NeuroidAssembly) -> None:
+    grouped = assembly.multi_groupby(["category"])
+    assert grouped.mean().attrs["identifier"] == "lab.A"
+    assert grouped.mean(keep_attrs=False).attrs == {}
+    with xr.set_options(keep_attrs=False):
+        assert grouped.std().attrs == {}
+        assert assembly.groupby("category").max().attrs == {}
+
+
+def test_what_the_quick_reductions_do_not_know_is_xarrays(assembly: NeuroidAssembly) -> None:
+    grouped = assembly.groupby("category")
+    assert grouped.sum(min_count=3).isnull().all()
+    assert grouped.mean(...).values.tolist() == [4.0, 7.0]
+    assert grouped.mean("neuroid").identical(assembly.mean("neuroid"))
+    assert grouped.quantile(1.0, "presentation")[:, 0].values.tolist() == [6.0, 9.0]
+    assert {key: group["stimulus_id"].values.tolist() for key, group in grouped} == {"x": ["a", "a"], "y": ["b", "c"]}
+    assert grouped.groups == {"x": [0, 2], "y": [1, 3]}
+    assert grouped.map(lambda group: group - group.mean("presentation")).values[:, 0].tolist() == [-3, -3, 3, 3]
+    assert (grouped - grouped.mean()).values[:, 0].tolist() == [-3, -3, 3, 3]
 
 
 cells = st.tuples(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import pickle
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 from brainio.assemblies import (
@@ -23,6 +27,7 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
     hdf5_access,
+    reading,
     walk_coords,
 )
 from brainio.errors import AssemblyFormatError, FormatWarning
@@ -254,6 +259,87 @@ def test_character_arrays_read_as_text(tmp_path: Path) -> None:
     assert [values.tolist() for _, _, values in walk_coords(DataAssembly.from_files(tmp_path / "c.nc"))] == [
         ["abc", "de"]
     ]
+
+
+@pytest.mark.parametrize("kind", ["fixed", "any"])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(
+        st.one_of(
+            st.sampled_from(["", "a", "same start, other end 1", "same start, other end 2", "日本", "aaaaaaaaé"]),
+            st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20),
+        ),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_text_is_read_as_it_was_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, texts: list[str]
+) -> None:
+    monkeypatch.setattr(reading, "_TEXT_BLOCK_ROWS", 5)
+    encoded = np.array([text.encode() for text in texts])
+    width = max(1, encoded.dtype.itemsize)
+    with netCDF4.Dataset(tmp_path / "t.nc", "w") as file:
+        file.createDimension("x", len(texts))
+        if kind == "fixed":
+            file.createDimension("width", width)
+            name = file.createVariable("name", "S1", ("x", "width"))
+            name.setncattr("_Encoding", "utf-8")
+            name.set_auto_chartostring(False)
+            name[:] = encoded.astype(f"S{width}").view("S1").reshape(len(texts), width)
+        else:
+            file.createVariable("name", str, ("x",))[:] = np.array(texts, dtype=object)
+        file.createVariable("data", "f4", ("x",))[:] = np.arange(len(texts))
+        file["data"].coordinates = "name"
+    a = DataAssembly.from_files(tmp_path / "t.nc")
+    assert a["name"].values.tolist() == texts
+    assert a["name"].dtype == object
+    assert a.sel(name=texts[-1]).values.tolist() == [n for n, text in enumerate(texts) if text == texts[-1]]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "attributes"),
+    [
+        ("f4", {}),
+        ("f8", {}),
+        (">f4", {}),
+        ("i2", {}),
+        ("f4", {"_FillValue": np.float32(np.nan)}),
+        ("f4", {"_FillValue": np.float32(2)}),
+        ("f8", {"missing_value": 1.0}),
+        ("i4", {"_FillValue": np.int32(1)}),
+        ("i2", {"scale_factor": 0.5}),
+        ("f4", {"add_offset": 3.0}),
+        ("i1", {"_Unsigned": "true"}),
+        ("i1", {"dtype": "bool"}),
+        ("f8", {"units": "days since 2020-01-01"}),
+        ("i4", {"units": "seconds"}),
+        ("i4", {"units": "spikes"}),
+    ],
+)
+def test_values_are_decoded_as_their_attributes_say(tmp_path: Path, dtype: str, attributes: dict[str, Any]) -> None:
+    path = tmp_path / "v.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("x", 4)
+        for name in ("data", "column"):
+            variable = file.createVariable(
+                name,
+                dtype,
+                ("x",),
+                fill_value=attributes.get("_FillValue"),
+                endian="big" if dtype[0] == ">" else "native",
+            )
+            variable.set_auto_maskandscale(False)
+            variable.setncatts({key: value for key, value in attributes.items() if key != "_FillValue"})
+            variable[:] = [0, 1, 2, 3] if attributes.get("dtype") != "bool" else [0, 1, 1, 0]
+        file["data"].coordinates = "column"
+    expected = xr.load_dataarray(path)
+    loaded = DataAssembly.from_files(path)
+    opened = DataAssembly.from_files(path, chunks="auto") if find_spec("dask") else loaded
+    for a in (loaded, opened):
+        for found, wanted in ((a, expected), (a["column"], expected["column"])):
+            assert found.dtype == wanted.dtype
+            np.testing.assert_array_equal(found.values, wanted.values)
 
 
 def test_a_coordinate_named_with_an_underscore_for_its_dimension_gets_the_name_back(tmp_path: Path) -> None:

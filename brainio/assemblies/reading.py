@@ -1,0 +1,170 @@
+"""Opening a netCDF-4 file, and reading its values and texts with little memory.
+
+xarray decodes what the attributes of a variable ask for. What needs no decoding goes straight from the file into its
+final array, and text along one dimension becomes integer codes block by block: neither is ever in memory twice. Does
+not know assemblies.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.backends import BackendArray, CachingFileManager, NetCDF4DataStore
+from xarray.core import indexing
+
+from brainio.assemblies.codes import Level, factorize_level
+from brainio.assemblies.hdf5 import NETCDF_LOCK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+_CHUNK_CACHE_BYTES = 1 << 20  # whole chunks are read once, one after the other; netCDF's 64 MB a variable help nobody
+_TEXT_BLOCK_ROWS = 1 << 14
+_MASKS = ("_FillValue", "missing_value")
+_SCALES = ("scale_factor", "add_offset", "_Unsigned")
+
+
+class CodedText(BackendArray):
+    """Text along one dimension, kept as a level: distinct texts and a code a row. Becomes objects when asked for."""
+
+    __slots__ = ("dtype", "level", "shape")
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.shape = level.codes.shape
+        self.dtype = np.dtype(object)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.OUTER_1VECTOR
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._at)
+
+    def _at(self, key: tuple[Any, ...]) -> Any:
+        codes = self.level.codes[key]
+        return self.level.values.to_numpy()[codes]
+
+
+def level_of(variable: xr.Variable) -> Level:
+    """Give a one-dimensional variable as a level; what was read as codes is not factorised again."""
+    data = variable._data
+    return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
+
+
+class _TextStore(NetCDF4DataStore):
+    """What xarray reads a file from, but text of variable length is not read before anybody asks for it."""
+
+    def open_store_variable(self, name: str, var: Any) -> xr.Variable:
+        variable = super().open_store_variable(name, var)
+        if var.dtype is str and not any(mask in variable.attrs for mask in _MASKS):
+            del variable.encoding["dtype"]  # xarray would convert the texts to it at once, that is: read them
+        return variable
+
+
+def open_store(path: Path, group: str | None) -> NetCDF4DataStore:
+    """Open a file, or one group of it, once for all who read it: closing one of two handles crashes the process.
+
+    Each read opens the file again if it was closed. A file that has replaced another is opened for itself. To be
+    called with `hdf5_access`.
+    """
+    state = path.stat()
+    fingerprint = f"brainio-{state.st_dev}-{state.st_ino}-{state.st_mtime_ns}-{state.st_size}"
+    opener: Any = netCDF4.Dataset
+    manager = CachingFileManager(opener, str(path.absolute()), mode="r", lock=NETCDF_LOCK, manager_id=fingerprint)
+    return _TextStore(manager, group=group, mode="r", lock=NETCDF_LOCK)
+
+
+def decoded(store: NetCDF4DataStore, options: Mapping[str, Any]) -> xr.Dataset:
+    """Decode what a store has by its attributes, reading nothing yet but dimension coordinates.
+
+    Options are those of `xarray.open_dataset`, which is used only where there are any: it imports dask, if that is
+    installed, for half a second and 80 MB.
+    """
+    return xr.open_dataset(store, cache=False, **options) if options else xr.decode_cf(store)
+
+
+def read_coordinates(array: xr.DataArray, store: NetCDF4DataStore) -> None:
+    """Read all coordinates of an opened array, in place: text along one dimension as `CodedText`."""
+    for name, variable in array._coords.items():
+        if isinstance(variable, xr.IndexVariable):
+            continue
+        is_text = variable.ndim == 1 and variable.dtype.kind in "OST"
+        read = _text_reader(variable, store.ds.variables[name]) if is_text else None
+        # `variable.load()`, or setting `variable.values`, would import dask
+        values: Any = np.asarray(variable.values) if read is None else CodedText(_read_text(read, variable.size))
+        variable._data = values
+
+
+def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
+    """Read the values of an opened array, in place."""
+    variable = array._variable
+    raw = store.ds.variables[array.name]
+    if _needs_decoding(variable, raw):
+        variable._data = np.asarray(variable.values)
+        return
+    raw.set_auto_maskandscale(False)
+    raw.set_var_chunk_cache(size=_CHUNK_CACHE_BYTES)
+    variable._data = np.asarray(raw[...])
+
+
+def _needs_decoding(variable: xr.Variable, raw: Any) -> bool:
+    """Tell whether the values of a variable are others than those in the file."""
+    if variable.dtype.kind not in "iuf" or variable.dtype != raw.dtype:
+        return True
+    if any(name in variable.encoding for name in _SCALES):
+        return True
+    masks = [variable.encoding[name] for name in _MASKS if name in variable.encoding]
+    # NaN in place of NaN is no change, and what most published files ask for
+    return any(variable.dtype.kind != "f" or not np.all(np.isnan(mask)) for mask in masks)
+
+
+def _text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.ndarray, list[str]]] | None:
+    """Give what reads a part of a text variable as codes and distinct texts; None where it is masked or no text."""
+    if any(name in variable.encoding for name in _MASKS):
+        return None
+    if "char_dim_name" not in variable.encoding:
+        if raw.dtype is not str:
+            return None
+        return lambda rows: _factorize_texts(np.asarray(raw[rows], dtype=object))
+    encoding = variable.encoding.get("_Encoding", "utf-8")
+    raw.set_auto_maskandscale(False)
+    raw.set_auto_chartostring(False)
+    return lambda rows: _factorize_characters(np.asarray(raw[rows]), encoding)
+
+
+def _factorize_texts(texts: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    codes, distinct = pd.factorize(texts)
+    return codes, list(distinct)
+
+
+def _factorize_characters(characters: np.ndarray, encoding: str) -> tuple[np.ndarray, list[str]]:
+    """Factorise rows of bytes as integers, eight bytes at a time, and decode the distinct ones."""
+    count, width = characters.shape
+    padded = np.zeros((count, max(8, -(-width // 8) * 8)), dtype="S1")
+    padded[:, :width] = characters
+    codes, size = np.zeros(count, dtype=np.int64), min(count, 1)
+    words = padded.view(np.int64)
+    for number in range(words.shape[1]):
+        word, distinct = pd.factorize(words[:, number])
+        if len(distinct) > 1:
+            codes, distinct = pd.factorize(codes * len(distinct) + word)
+            size = len(distinct)
+    first = np.empty(size, dtype=np.intp)
+    first[codes[::-1]] = np.arange(count - 1, -1, -1)
+    texts = padded[first].view(f"S{padded.shape[1]}").ravel()
+    return codes, [text.decode(encoding) for text in texts.tolist()]
+
+
+def _read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int) -> Level:
+    numbers: dict[str, int] = {}
+    codes = np.empty(size, dtype=np.int32)
+    for start in range(0, size, _TEXT_BLOCK_ROWS):
+        rows = slice(start, min(size, start + _TEXT_BLOCK_ROWS))
+        block, distinct = read(rows)
+        table = np.array([numbers.setdefault(text, len(numbers)) for text in distinct], dtype=np.int32)
+        codes[rows] = table[block]
+    sorted_level = factorize_level(np.array(list(numbers), dtype=object))
+    return Level(sorted_level.values, sorted_level.codes.astype(np.int32)[codes], sorted_level.dtype)

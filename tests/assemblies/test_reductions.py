@@ -1,0 +1,136 @@
+"""Reductions by group numbers: pandas' and xarray's answers on random arrays, and the precision that is promised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainio.assemblies import DataAssembly
+from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, reduce_groups
+
+DTYPES = ["float32", "float64", "bool", "int8", "int32", "int64", "uint16"]
+LEVELS = {
+    "text": st.sampled_from(["b", "a", "c", None]),
+    "integer": st.integers(-2, 2),
+    "float": st.sampled_from([0.5, -1.0, float("nan")]),
+    "bool": st.booleans(),
+}
+
+
+def values_of(dtype: str, size: int) -> st.SearchStrategy[np.ndarray]:
+    element: st.SearchStrategy[Any] = st.integers(0, 1) if dtype == "bool" else st.integers(0, 100)
+    if dtype.startswith("float"):
+        element = st.floats(-1000, 1000, width=32) | st.just(float("nan"))
+    return st.lists(element, min_size=size, max_size=size).map(lambda cells: np.array(cells).astype(dtype))
+
+
+@st.composite
+def assemblies(draw: st.DrawFn) -> tuple[DataAssembly, list[str]]:
+    """An assembly of one to three dimensions in any order, and coordinates of the dimension `p` to group by."""
+    length = draw(st.integers(1, 12))
+    dims = draw(st.permutations(["p", "n", "t"][: draw(st.integers(1, 3))]))
+    sizes = {"p": length, "n": 3, "t": 2}
+    shape = [sizes[dim] for dim in dims]
+    kinds = draw(st.lists(st.sampled_from(sorted(LEVELS)), min_size=1, max_size=3))
+    coords: dict[str, Any] = {"n_id": ("n", [1, 2, 3]), "n_area": ("n", list("xyx"))} if "n" in dims else {}
+    for number, kind in enumerate(kinds):
+        column = draw(st.lists(LEVELS[kind], min_size=length, max_size=length))
+        coords[f"g{number}"] = ("p", np.array(column, dtype=object if kind == "text" else None))
+    coords["position"] = ("p", range(length))
+    values = draw(values_of(draw(st.sampled_from(DTYPES)), int(np.prod(shape)))).reshape(shape)
+    return DataAssembly(values, coords=coords, dims=dims, attrs={"a": 1}), [f"g{n}" for n in range(len(kinds))]
+
+
+def pandas_answer(a: DataAssembly, names: list[str], method: str) -> pd.DataFrame:
+    columns = np.moveaxis(a.values, a.get_axis_num("p"), 0).reshape(a.sizes["p"], -1)
+    if columns.dtype == np.float32 or (columns.dtype == bool and method in ("mean", "std", "var", "median")):
+        columns = columns.astype(float)
+    keys = [pd.Series(a[name].values, name=name) for name in names]
+    grouped = pd.DataFrame(columns).groupby(keys, dropna=False, sort=True)
+    return getattr(grouped, method)(**({"ddof": 0} if method in ("std", "var") else {}))
+
+
+@settings(max_examples=150, deadline=None)
+@given(assemblies(), st.sampled_from(sorted(REDUCTIONS)))
+def test_grouping_gives_the_answer_of_pandas(case: tuple[DataAssembly, list[str]], method: str) -> None:
+    a, names = case
+    result = getattr(a.multi_groupby(names), method)()
+    expected = pandas_answer(a, names, method)
+    dim = names[0] if len(names) == 1 else "p"
+    assert result.dims == tuple(dim if d == "p" else d for d in a.dims)
+    found = np.moveaxis(result.values, result.get_axis_num(dim), 0).reshape(len(expected), -1)
+    np.testing.assert_allclose(found.astype(float), expected.to_numpy().astype(float), rtol=1e-6, atol=1e-3)
+    for name in names:
+        keys = expected.index.get_level_values(name)
+        assert [None if pd.isna(k) else k for k in result[name].values] == [None if pd.isna(k) else k for k in keys]
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of groups of nothing but NaN; ours has none
+@settings(max_examples=150, deadline=None)
+@given(assemblies(), st.sampled_from(sorted(REDUCTIONS)), st.sampled_from([None, True, False]), st.sampled_from([0, 1]))
+def test_grouping_by_one_level_gives_what_xarray_gives(
+    case: tuple[DataAssembly, list[str]], method: str, skipna: bool | None, ddof: int
+) -> None:
+    a, names = case
+    arguments: dict[str, Any] = {} if method == "count" else {"skipna": skipna}
+    if method in ("std", "var"):
+        arguments["ddof"] = ddof
+    grouped = a.groupby(names[0])
+    expected = getattr(xr.core.groupby.DataArrayGroupBy, method)(grouped, **arguments)
+    result = getattr(grouped, method)(**arguments)
+    xr.testing.assert_allclose(result, expected, rtol=1e-5, atol=1e-3)
+    assert (type(result), result.dtype, result.dims) == (type(expected), expected.dtype, expected.dims)
+    assert (result.attrs, list(result.coords)) == (expected.attrs, list(expected.coords))
+    assert result.xindexes.keys() == expected.xindexes.keys()
+
+
+def test_float32_means_are_those_of_float64_rounded_once() -> None:
+    values = np.random.default_rng(0).normal(1e4, 1, size=(2, 200_000)).astype(np.float32)
+    codes = np.arange(200_000) % 2
+    for method in ("mean", "sum", "std", "var", "median"):
+        result = reduce_groups(method, values, 1, GroupNumbers(codes, 2))
+        exact = [getattr(np, method)(values[:, codes == group].astype(float), axis=1) for group in (0, 1)]
+        assert result.dtype == np.float32
+        np.testing.assert_allclose(result, np.stack(exact, axis=1), rtol=2**-24 * 1.01)
+
+
+def test_deviations_of_large_values_are_not_lost() -> None:
+    values = np.array([1e9, 1e9 + 1, 1e9 + 2])
+    assert reduce_groups("var", values, 0, GroupNumbers(np.zeros(3, int), 1)).tolist() == [2 / 3]
+
+
+def test_sums_of_large_integers_are_exact() -> None:
+    values = np.array([2**60 + 1, 1, 2**60 + 1], dtype=np.int64)
+    assert reduce_groups("sum", values, 0, GroupNumbers(np.array([0, 1, 0]), 2)).tolist() == [2**61 + 2, 1]
+
+
+@pytest.mark.parametrize("method", sorted(REDUCTIONS))
+@pytest.mark.parametrize("shape", [(300, 1000), (1000, 300), (40, 1000, 3)])
+def test_arrays_of_several_tiles_are_reduced_whole(method: str, shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(1)
+    values = np.where(random.random(shape) < 0.1, np.nan, random.normal(size=shape))
+    for axis in (0, 1):
+        codes = random.permutation(np.arange(shape[axis]) % 7)
+        result = reduce_groups(method, values, axis, GroupNumbers(codes, 7))
+        for group in range(7):
+            own = pd.DataFrame(np.moveaxis(values, axis, 0)[codes == group].reshape((codes == group).sum(), -1))
+            if method in ("first", "last"):
+                expected = (own.bfill().iloc[0] if method == "first" else own.ffill().iloc[-1]).to_numpy()
+            else:
+                expected = getattr(own, method)(**({"ddof": 0} if method in ("std", "var") else {})).to_numpy()
+            found = np.moveaxis(result, axis, 0)[group].ravel()
+            np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_other_kinds_of_values_are_left_to_xarray() -> None:
+    assert not any(can_reduce(np.empty(0, dtype)) for dtype in ("O", "complex64", "M8[ns]", "float16", "U3"))
+    times = np.array(["2020-01-03", "2020-01-01", "2020-01-02"], dtype="M8[ns]")
+    a = DataAssembly(times, coords={"g": ("p", ["x", "y", "x"]), "n": ("p", [1, 2, 3])}, dims=["p"])
+    assert a.multi_groupby(["g"]).min().values.tolist() == [times[2].item(), times[1].item()]
+    assert a.groupby("g").max().values.tolist() == [times[0].item(), times[1].item()]
