@@ -54,7 +54,7 @@ setup(
         "pillow",  # checks of image stimuli
         "tabulate",  # tables on a terminal
         "tqdm",  # progress, also in notebooks
-        "xarray",
+        "xarray>=2026.9",  # the oldest that it was tried with: indexes and grouping build on its inner parts
     ],
     extras_require=EXTRAS,
     entry_points={
