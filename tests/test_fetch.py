@@ -135,20 +135,6 @@ def test_of_one_identifier_in_two_catalogs_the_assembly_comes_with_the_stimuli_o
     assert list(assembly["object_name"].values) == ["car", "face", "car", "face"]
 
 
-def test_a_superseded_assembly_warns_the_line_that_asked_for_it(lab: Lab, tmp_path: Path) -> None:
-    lab.publish(
-        "assy_lab_Old2026.nc",
-        assembly_file(tmp_path),
-        "NeuroidAssembly",
-        identifier="lab.Old2026",
-        status="superseded",
-        stimulus_set_identifier="",
-    )
-    with pytest.warns(EntryStatusWarning) as warned:
-        brainio.get_assembly("lab.Old2026")
-    assert warned[0].filename == __file__
-
-
 def test_bytes_without_any_promised_hash_load_with_a_warning(lab: Lab, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     lab.publish("assy_lab_Doe2026.nc", body, "NeuroidAssembly", stimulus_set_identifier="", sha1="")
@@ -295,7 +281,9 @@ def test_an_assembly_whose_stimulus_set_cannot_be_had_comes_without_its_metadata
     assert "object_name" not in assembly.coords
 
 
-def test_a_superseded_entry_loads_with_a_warning_that_names_its_successor(lab: Lab, tmp_path: Path) -> None:
+def test_a_superseded_entry_loads_with_a_warning_at_the_caller_that_names_its_successor(
+    lab: Lab, tmp_path: Path
+) -> None:
     lab.publish(
         "assy_lab_Old2026.nc",
         assembly_file(tmp_path),
@@ -305,8 +293,11 @@ def test_a_superseded_entry_loads_with_a_warning_that_names_its_successor(lab: L
         successor="lab.New2026",
         stimulus_set_identifier="",
     )
-    with pytest.warns(EntryStatusWarning, match=r"'lab\.Old2026' is superseded .* successor is 'lab\.New2026'"):
+    with pytest.warns(
+        EntryStatusWarning, match=r"'lab\.Old2026' is superseded .* successor is 'lab\.New2026'"
+    ) as warned:
         brainio.get_assembly("lab.Old2026")
+    assert warned[0].filename == __file__
 
 
 def test_an_unavailable_entry_says_why() -> None:
