@@ -9,11 +9,13 @@ HERE = Path(__file__).parent
 EXTRAS = {
     "dask": ["dask[array,distributed]"],
     "demo": ["matplotlib"],  # the picture that the first example of the README writes
+    "stream": ["h5netcdf", "h5py"],  # reading netCDF files where they lie
     "package-demo": ["stimupy==1.2.0"],  # the published source of the demo's stimuli and thresholds
 }
 EXTRAS["test"] = [
     *EXTRAS["dask"],
     *EXTRAS["demo"],
+    *EXTRAS["stream"],
     "boto3-stubs[s3]",
     "hypothesis",
     "moto[s3,server]",
@@ -23,6 +25,7 @@ EXTRAS["test"] = [
     "pytest-xdist",
     "ruff",
     "scipy",  # what stimupy draws with
+    "types-requests",
     "types-tabulate",
     "types-tqdm",
 ]
@@ -47,12 +50,14 @@ setup(
         "boto3",  # S3
         "click",  # command line
         "filelock",  # one writer at a time for a catalog
-        "fsspec[http]",  # every store that is not S3
+        "fsspec",  # every store that is neither S3 nor http
         "netCDF4",  # assemblies on disk
         "numpy",
         "pandas",
         "pillow",  # checks of image stimuli
+        "requests",  # http
         "tabulate",  # tables on a terminal
+        "tenacity",  # what broke in the middle is tried again
         "tqdm",  # progress, also in notebooks
         "xarray>=2026.9",  # the oldest that it was tried with: indexes and grouping build on its inner parts
     ],

@@ -15,6 +15,7 @@ import numpy as np
 from benchmarks.places import ASSEMBLY, SIZES, STIMULI, Places
 
 REPETITIONS_AVERAGED = ["category_name", "object_name", "stimulus_id"]
+SPLITS = 10
 
 
 class RawContext:
@@ -46,6 +47,14 @@ class RawContext:
 
         with netCDF4.Dataset(self.places.netcdf) as file:
             return np.asarray(file["stimulus"][:])
+
+    @cached_property
+    def repetition(self) -> np.ndarray:
+        """The number of the repetition of each presentation."""
+        import netCDF4
+
+        with netCDF4.Dataset(self.places.netcdf) as file:
+            return np.asarray(file["repetition"][:])
 
     @cached_property
     def regions(self) -> np.ndarray:

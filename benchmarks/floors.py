@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.contexts import RawContext
+from benchmarks.contexts import SPLITS, RawContext
 from benchmarks.places import STIMULI
 from benchmarks.workloads import Timed
 
@@ -73,6 +73,65 @@ def _group_means_nan(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
         sums = np.bincount(stimulus, weights=np.where(missing, 0, row))
         means.append(sums / np.bincount(stimulus, weights=~missing))
     return np.stack(means)
+
+
+def bincount_twice(context: RawContext) -> Timed:
+    """Add up the values of each stimulus, then the squares of their distances to the mean, row by row."""
+    values, stimulus = context.values, context.stimulus
+    return Timed(lambda: _group_deviations(values, stimulus))
+
+
+def _group_deviations(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
+    counts = np.bincount(stimulus)
+    deviations = []
+    for row in values[:, :, 0]:
+        means = np.bincount(stimulus, weights=row) / counts
+        deviations.append(np.sqrt(np.bincount(stimulus, weights=(row - means[stimulus]) ** 2) / counts))
+    return np.stack(deviations)
+
+
+def sorted_groups(context: RawContext) -> Timed:
+    """Take the median of each stimulus, all of which have the same number of repetitions."""
+    values, order = context.values, _in_table(context)
+    return Timed(lambda: np.stack([np.median(row[order], axis=1) for row in values[:, :, 0]]))
+
+
+def _in_table(context: RawContext) -> np.ndarray:
+    """Give the position of each stimulus (rows) and repetition (columns)."""
+    return np.lexsort([context.repetition, context.stimulus]).reshape(-1, context.repetition.max() + 1)
+
+
+def loop_over_groups(context: RawContext) -> Timed:
+    """Call numpy with the repetitions of each stimulus."""
+    values, positions = context.values[: context.sizes.apply_neuroids], list(_in_table(context))
+    return Timed(lambda: np.stack([values[:, own].max(axis=1) for own in positions], axis=1))
+
+
+def bincount_by_id(context: RawContext) -> Timed:
+    """Average the presentations of each stimulus, in the order of their ids."""
+    values = context.values
+    order = np.argsort(pd.read_csv(context.places.csv)["stimulus_id"].to_numpy(dtype="U40"))
+    rank = np.argsort(order)[context.stimulus]
+    return Timed(lambda: _group_means(values, rank)[:, :, None])
+
+
+def split_halves(context: RawContext) -> Timed:
+    """Average both halves of each split and correlate them over stimuli, neuroid by neuroid."""
+    values, order = context.values, _in_table(context)
+    return Timed(lambda: np.stack([_reliability(row[order]) for row in values[:, :, 0]])[:, None])
+
+
+def _reliability(table: np.ndarray) -> float:
+    """Tell the reliability of one neuroid from its table of stimuli and repetitions."""
+    random = np.random.default_rng(0)
+    repetitions = table.shape[1]
+    corrected = []
+    for _ in range(SPLITS):
+        first = random.permutation(repetitions) < repetitions // 2
+        halves = [table[:, half].mean(axis=1, dtype=float) for half in (first, ~first)]
+        correlation = np.corrcoef(halves)[0, 1]
+        corrected.append(2 * correlation / (1 + correlation))
+    return float(np.mean(corrected))
 
 
 def mean_of_all(context: RawContext) -> Timed:
@@ -143,6 +202,11 @@ FLOORS: dict[str, Callable[[RawContext], Timed]] = {
         open_written,
         bincount,
         bincount_nan,
+        bincount_twice,
+        sorted_groups,
+        loop_over_groups,
+        bincount_by_id,
+        split_halves,
         mean_of_all,
         calls_alone,
         isin,

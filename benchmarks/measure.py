@@ -30,11 +30,13 @@ class Measured:
 
     @property
     def equal(self) -> bool | None:
-        """Whether this project and the peer gave the same answer; None where that cannot be told."""
-        ours, peer = self.answers.get("ours"), self.answers.get("peer")
-        if ours is None or peer is None:
+        """Whether this project and the peer (the floor, where there is none) agree; None where that cannot be told."""
+        ours, other = self.answers.get("ours"), self.answers.get("peer" if self.row.in_peer else FLOOR)
+        if ours is None or other is None:
             return None
-        return len(ours) == len(peer) and all(math.isclose(a, b, rel_tol=1e-5) for a, b in zip(ours, peer, strict=True))
+        return len(ours) == len(other) and all(
+            math.isclose(*both, rel_tol=1e-5) for both in zip(ours, other, strict=True)
+        )
 
 
 def measure(row: Row, sides: dict[str, Side], place: Place, repeats: int) -> Measured:
@@ -75,7 +77,7 @@ def _whole(measurement: Callable[[str], float], argument: str) -> Run:
 def _measure_calls(measured: Measured, sides: dict[str, Side], repeats: int) -> None:
     row = measured.row
     runs: dict[str, Run] = {}
-    tasks = [(name, name, row.name) for name in sides if name != FLOOR]
+    tasks = [(name, name, row.name) for name in sides if name != FLOOR and (row.in_peer or name != "peer")]
     tasks += [(FLOOR if floor == row.floors[0] else floor, FLOOR, floor) for floor in row.floors]
     for label, name, workload in tasks:
         try:

@@ -45,6 +45,8 @@ class Row:
         the file that the workload `write_netcdf` wrote.
     alone
         Has workers of its own in full mode, because it fills their memory.
+    in_peer
+        The peer has it too. Where it has not, the answer is compared with that of the floor.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Row:
     unit: str = "s"
     kind: str = "call"
     alone: bool = False
+    in_peer: bool = True
 
 
 ROWS = (
@@ -84,7 +87,18 @@ ROWS = (
         ("bincount_nan", "mean_of_all"),
         peer_repeats=3,
     ),
+    Row("multi_groupby_std", "multi_groupby of 3 levels, std", Wanted(), ("bincount_twice",), peer_repeats=2),
+    Row("multi_groupby_median", "multi_groupby of 3 levels, median", Wanted(), ("sorted_groups",), peer_repeats=2),
+    Row(
+        "multi_groupby_apply",
+        "multi_groupby of 3 levels, apply of a function",
+        Wanted(),
+        ("loop_over_groups",),
+        peer_repeats=1,
+    ),
     Row("groupby_mean", "groupby('stimulus_id'), mean", Wanted(most=0.15), ("bincount", "mean_of_all")),
+    Row("average_repetition", "average_repetition", Wanted(), ("bincount_by_id",), in_peer=False),
+    Row("split_half_reliability", "split_half_reliability, 10 splits", Wanted(), ("split_halves",), in_peer=False),
     Row("multi_dim_apply", "multi_dim_apply, identity", Wanted(times_peer=20), ("calls_alone",), peer_repeats=3),
     Row("subset", "subset to a quarter of the stimuli", Wanted(times_peer=10), ("isin",)),
     Row("sel_scalar", "sel(region='IT')", Wanted(), ("mask",)),

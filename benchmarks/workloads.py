@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from benchmarks.contexts import REPETITIONS_AVERAGED, Context
+from benchmarks.contexts import REPETITIONS_AVERAGED, SPLITS, Context
 from benchmarks.places import ASSEMBLY, STIMULI
 
 
@@ -75,10 +75,44 @@ def multi_groupby_mean_nan(context: Context) -> Timed:
     return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).mean(dim="presentation"))
 
 
+def multi_groupby_std(context: Context) -> Timed:
+    """Take the standard deviation over repetitions."""
+    assembly = context.assembly
+    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).std(dim="presentation"))
+
+
+def multi_groupby_median(context: Context) -> Timed:
+    """Take the median over repetitions."""
+    assembly = context.assembly
+    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).median(dim="presentation"))
+
+
+def multi_groupby_apply(context: Context) -> Timed:
+    """Call a function with the repetitions of each stimulus."""
+    assembly = context.assembly[: context.sizes.apply_neuroids]
+    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).apply(lambda group: group.max("presentation")))
+
+
 def groupby_mean(context: Context) -> Timed:
     """Average over the presentations of each stimulus, by the `groupby` of xarray."""
     assembly = context.assembly
     return Timed(lambda: assembly.groupby("stimulus_id").mean(dim="presentation"))
+
+
+def average_repetition(context: Context) -> Timed:
+    """Average the presentations that agree in all but the repetition."""
+    from brainio.assemblies import average_repetition as average
+
+    assembly = context.assembly
+    return Timed(lambda: average(assembly))
+
+
+def split_half_reliability(context: Context) -> Timed:
+    """Correlate halves of the repetitions, split at random ten times."""
+    from brainio.assemblies import split_half_reliability as reliability
+
+    assembly = context.assembly
+    return Timed(lambda: reliability(assembly, n_splits=SPLITS, seed=0))
 
 
 def multi_dim_apply(context: Context) -> Timed:
@@ -136,7 +170,12 @@ WORKLOADS: dict[str, Callable[[Context], Timed]] = {
         get_assembly,
         multi_groupby_mean,
         multi_groupby_mean_nan,
+        multi_groupby_std,
+        multi_groupby_median,
+        multi_groupby_apply,
         groupby_mean,
+        average_repetition,
+        split_half_reliability,
         multi_dim_apply,
         subset,
         sel_scalar,

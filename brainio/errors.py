@@ -13,6 +13,8 @@
     ├── EntryUnavailableError       the entry is known, its bytes cannot be had
     ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
     ├── TransferError               a store did not give or take the bytes             (also OSError)
+    │   ├── InterruptedTransferError  a transfer broke in the middle and can be continued
+    │   └── ChangedFileError          a file is no longer the one that was opened
     ├── CacheError                  the local cache cannot be read or written          (also OSError)
     ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
@@ -28,7 +30,8 @@
     BrainioWarning
     ├── CatalogWarning              a part of a catalog was left out, or promises too little
     ├── FormatWarning               a file that does not fit its class was loaded all the same
-    └── EntryStatusWarning          an entry that is superseded or deprecated was loaded
+    ├── EntryStatusWarning          an entry that is superseded or deprecated was loaded
+    └── StreamWarning               bytes are read where they lie, unverified
 
 Messages name the identifier, file, row or coordinate at fault, what was expected and found, and the next step.
 The second parent keeps code working that was written against the built-in exceptions.
@@ -82,6 +85,14 @@ class LocationError(BrainioError, ValueError):
 
 class TransferError(BrainioError, OSError):
     """A store did not give or did not take the bytes."""
+
+
+class InterruptedTransferError(TransferError):
+    """A transfer broke in the middle; the rest can be asked for."""
+
+
+class ChangedFileError(TransferError):
+    """A file that is read in parts is no longer the one that was opened."""
 
 
 class CacheError(BrainioError, OSError):
@@ -145,3 +156,7 @@ class FormatWarning(BrainioWarning):
 
 class EntryStatusWarning(BrainioWarning):
     """An entry was loaded that is superseded or deprecated."""
+
+
+class StreamWarning(BrainioWarning):
+    """Bytes are read where they lie, pinned by version or tag but not verified by a hash."""

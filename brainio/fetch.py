@@ -6,10 +6,11 @@ Joins the rooms below and adds no rule of its own to any of them. Every function
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from brainio.cache import Cache, Unpacked, hash_file
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve, stimulus_set_of
@@ -23,16 +24,20 @@ from brainio.errors import (
     IntegrityError,
     LocationError,
     StimulusSetFormatError,
+    StreamWarning,
     TransferError,
     UnknownClassError,
 )
 from brainio.progress import transfer_bar
 from brainio.stimuli import StimulusSet, StimulusSetLoader
-from brainio.stores import Location, open_read, parse_location
+from brainio.stores import Location, open_file, open_read, parse_location
 
 if TYPE_CHECKING:
     from brainio.assemblies import DataAssembly
     from brainio.assemblies.chunks import Chunks
+    from brainio.stores.ranges import RangeFile
+
+T = TypeVar("T")
 
 __all__ = [
     "BRAINIO_HOME",
@@ -96,7 +101,13 @@ def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: st
 
 
 def get_assembly(
-    identifier: str, *, catalog: str | None = None, version: str | None = None, chunks: "Chunks | None" = None
+    identifier: str,
+    *,
+    catalog: str | None = None,
+    version: str | None = None,
+    chunks: "Chunks | None" = None,
+    stream: bool = False,
+    allow_missing_stimuli: bool = False,
 ) -> "DataAssembly":
     """Load a data assembly by its identifier: fetched if need be, verified, joined with its stimuli's metadata.
 
@@ -113,6 +124,14 @@ def get_assembly(
         Leave the values in the file, as lazy chunks of dask: `'auto'` for multiples of the file's own chunks of about
         64 MB, `-1` for one chunk, or dimension -> size. Default: what the environment variable `BRAINIO_CHUNKS` says,
         else values are loaded, whether or not dask is installed.
+    stream : bool, default False
+        Do not fetch the file: leave it where it lies, and read of its values only what is selected, when it is used.
+        Needs the extra `stream`. The bytes are pinned by the version id or the ETag that the store names, and not
+        verified by hash: a `StreamWarning` says so. A file that is in the cache already is read from there. Of the
+        stimulus set only the table is fetched; its files come when the first of `stimulus_paths` is looked at.
+    allow_missing_stimuli : bool, default False
+        Give missing values (NaN, NaT) to the metadata of presentations whose stimulus the set lacks, or that have no
+        `stimulus_id`, in place of an error. Integers then become floats, booleans become objects.
 
     Returns
     -------
@@ -130,11 +149,11 @@ def get_assembly(
     TransferError, IntegrityError
         No location gave the right bytes.
     AssemblyFormatError
-        The file breaks the format.
+        The file breaks the format, or names stimuli that its stimulus set lacks.
     UnknownClassError
         The catalog names a class that is no assembly class.
     MissingExtraError
-        Chunks were asked for, and dask is not installed.
+        Chunks were asked for, and dask is not installed; or a stream, and h5netcdf is not.
 
     Examples
     --------
@@ -146,20 +165,21 @@ def get_assembly(
     cls = resolve_assembly_class(entry.class_name)
     _warn_of_status(entry, stacklevel=3)
     with _named_in_errors(entry):
-        path = fetch_entry(entry)["nc"]
-    stimulus_set = _stimulus_set_for(entry)
+        source = _stream(entry) if stream else fetch_entry(entry)["nc"]
+    stimulus_set = _stimulus_set_for(entry, stream=stream)
     with _named_in_errors(entry):
         assembly = cls.from_files(
-            path,
+            source,
             stimulus_set_identifier=entry.stimulus_set_identifier or None,
             stimulus_set=stimulus_set,
-            **({} if chunks is None else {"chunks": chunks}),  # loaders of others may not know it
+            **({} if chunks is None else {"chunks": chunks}),  # loaders of others may not know these
+            **({"allow_missing_stimuli": True} if allow_missing_stimuli else {}),
         )
     assembly.attrs["identifier"] = entry.identifier
     return assembly
 
 
-def _stimulus_set_for(entry: Entry) -> StimulusSet | None:
+def _stimulus_set_for(entry: Entry, *, stream: bool) -> StimulusSet | None:
     stimuli = stimulus_set_of(entry)
     if stimuli is None:
         return None
@@ -171,17 +191,58 @@ def _stimulus_set_for(entry: Entry) -> StimulusSet | None:
             stacklevel=3,
         )
         return None
-    return _load_stimulus_set(stimuli)
+    return _load_table(stimuli) if stream else _load_stimulus_set(stimuli)
 
 
 def _load_stimulus_set(entry: Entry) -> StimulusSet:
-    archive = entry.file("zip")
-    if archive is None or entry.file("csv") is None:
-        raise EntryUnavailableError(_unavailable(entry))
+    _, archive = _files_of_stimulus_set(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with _named_in_errors(entry):
         paths = fetch_entry(entry)
         return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, archive.sha1, cls)
+
+
+def _load_table(entry: Entry) -> StimulusSet:
+    """Load a stimulus set without its files, which are fetched when the first path is looked at."""
+    table, _ = _files_of_stimulus_set(entry)
+    cls = resolve_stimulus_set_class(entry.class_name)
+    with _named_in_errors(entry):
+        path = _fetch_entry_file(entry, table)
+        stimulus_set: StimulusSet = StimulusSetLoader(cls, path, partial(_folder_of_stimuli, entry)).load()
+    stimulus_set.identifier = entry.identifier
+    return stimulus_set
+
+
+def _folder_of_stimuli(entry: Entry) -> Path:
+    _load_stimulus_set(entry)  # which checks that all files are there
+    return _cache().unpack(fetch_entry(entry)["zip"], _files_of_stimulus_set(entry)[1].sha1 or None).folder
+
+
+def _files_of_stimulus_set(entry: Entry) -> tuple[EntryFile, EntryFile]:
+    table, archive = entry.file("csv"), entry.file("zip")
+    if table is None or archive is None:
+        raise EntryUnavailableError(_unavailable(entry))
+    return table, archive
+
+
+def _stream(entry: Entry) -> "RangeFile":
+    """Open the file of an assembly where it lies, or the verified copy of it that is in the cache."""
+    _require_available(entry)
+    file = entry.file("nc")
+    if file is None:
+        raise EntryUnavailableError(_unavailable(entry))
+    places = _places_of(entry, file)
+    if (cached := _cached(places, file.sha1, file.sha256)) is not None:
+        return open_file(parse_location(cached.as_uri()))
+    opened = _first_that_works(lambda place, version: open_file(place, version or None), places)
+    pin = f"pinned by {opened.pin}" if opened.pin else "pinned by nothing, since its store names no version"
+    warnings.warn(
+        f"{entry.kind} {entry.identifier!r} is read from {opened} as it is used: {pin}, not verified by a hash; "
+        f"without stream=True it is fetched and verified",
+        StreamWarning,
+        stacklevel=3,
+    )
+    return opened
 
 
 @contextmanager
@@ -234,9 +295,13 @@ def fetch_entry(entry: Entry) -> dict[str, Path]:
     ------
     EntryUnavailableError, LocationError, TransferError, IntegrityError
     """
+    _require_available(entry)
+    return {file.part: _fetch_entry_file(entry, file) for file in entry.files}
+
+
+def _require_available(entry: Entry) -> None:
     if entry.status == STATUS_UNAVAILABLE:
         raise EntryUnavailableError(_unavailable(entry))
-    return {file.part: _fetch_entry_file(entry, file) for file in entry.files}
 
 
 def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
@@ -247,9 +312,12 @@ def _fetch_entry_file(entry: Entry, file: EntryFile) -> Path:
             CatalogWarning,
             stacklevel=2,
         )
-    places = [(_place_of(entry, file.location, file.location_type), file.version_id)]
-    places += [(mirror, "") for mirror in _mirrors(entry, file)]
-    return local_file(places, sha1=file.sha1, sha256=file.sha256, size=file.size)
+    return local_file(_places_of(entry, file), sha1=file.sha1, sha256=file.sha256, size=file.size)
+
+
+def _places_of(entry: Entry, file: EntryFile) -> list[tuple[Location, str]]:
+    first = (_place_of(entry, file.location, file.location_type), file.version_id)
+    return [first, *((mirror, "") for mirror in _mirrors(entry, file))]
 
 
 def _place_of(entry: Entry, location: str, location_type: str = "") -> Location:
@@ -292,38 +360,51 @@ def local_file(
     TransferError, IntegrityError
         No place gave the right bytes; the message has the reason of each.
     """
-    cache = _cache()
     places = list(places)
     location, version_id = places[0]
-    if sha1:
-        found = cache.find(sha1, location.name, sha256 or None)
-    else:
-        found = cache.recall(location.url, version_id or None, sha256 or None)
+    found = _cached(places, sha1, sha256)
     if found is not None and size in (None, found.stat().st_size):
         return found
+    cache = _cache()
+
+    def download(place: Location, version: str) -> Path:
+        return _download(cache, place, version, name=location.name, sha1=sha1, sha256=sha256, size=size)
+
+    path = _first_that_works(download, places)
+    if not sha1:
+        cache.remember(location.url, version_id or None, hash_file(path), location.name)
+    return path
+
+
+def _cached(places: list[tuple[Location, str]], sha1: str, sha256: str) -> Path | None:
+    """Return the verified local copy of a file, None where there is none."""
+    location, version_id = places[0]
+    if sha1:
+        return _cache().find(sha1, location.name, sha256 or None)
+    return _cache().recall(location.url, version_id or None, sha256 or None)
+
+
+def _first_that_works(get: Callable[[Location, str], T], places: list[tuple[Location, str]]) -> T:
+    """Return what the first place gives from which something can be had."""
     failures: list[BrainioError] = []
-    for place, version in places:
+    for place, version_id in places:
         try:
-            path = _download(cache, place, version, name=location.name, sha1=sha1, sha256=sha256, size=size)
+            return get(place, version_id)
         except (LocationError, TransferError, IntegrityError) as failure:
             failures.append(failure)
-            continue
-        if not sha1:
-            cache.remember(location.url, version_id or None, hash_file(path), location.name)
-        return path
     if len(failures) == 1:
         raise failures[0]
     reasons = "\n".join(f"- {failure}" for failure in failures)
     all_wrong = all(isinstance(failure, IntegrityError) for failure in failures)
     error = IntegrityError if all_wrong else TransferError
-    raise error(f"{location.name} could not be had from any of its {len(failures)} locations:\n{reasons}")
+    raise error(f"{places[0][0].name} could not be had from any of its {len(failures)} locations:\n{reasons}")
 
 
 def _download(
     cache: Cache, place: Location, version_id: str, *, name: str, sha1: str, sha256: str, size: int | None
 ) -> Path:
     with open_read(place, version_id or None) as reading:
-        chunks = _with_progress(reading.chunks(), name, reading.size or size)
+        chunks = _with_progress(reading.chunks(), name, reading.facts.size or size)
         try:
             return cache.add(chunks, name=name, sha1=sha1 or None, sha256=sha256 or None, size=size)
         except IntegrityError as error:

@@ -18,6 +18,7 @@ from brainio.assemblies import (
     StimulusReferenceAssemblyLoader,
 )
 from brainio.cache import hash_file as sha1_hash
+from brainio.catalogs.names import file_name
 from brainio.fetch import load_stimulus_files, local_file
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
@@ -34,7 +35,6 @@ __all__ = [
     "sha1_hash",
 ]
 
-_PREFIXES = {"csv": "stimulus_", "zip": "stimulus_", "nc": "assy_"}
 _WEIGHTS_FOLDER = "models"
 
 Assembly = TypeVar("Assembly", bound=DataAssembly)
@@ -83,6 +83,7 @@ def load_assembly_from_s3(
     cls: type[Assembly],
     stimulus_set_loader: Callable[[], StimulusSet] | None = None,
     merge_stimulus_set_meta: bool = True,
+    allow_missing_stimuli: bool = False,
 ) -> Assembly:
     """Load the assembly whose file is `assy_<identifier>.nc` (dots as underscores).
 
@@ -102,6 +103,8 @@ def load_assembly_from_s3(
         Returns the stimulus set of the assembly; without it the assembly refers to none.
     merge_stimulus_set_meta : bool
         Whether the metadata of the stimuli are joined in.
+    allow_missing_stimuli : bool
+        Whether presentations whose stimulus the set lacks get missing values in place of an error.
 
     Raises
     ------
@@ -115,7 +118,11 @@ def load_assembly_from_s3(
         stimulus_set = stimulus_set_loader()
         loader_class = StimulusMergeAssemblyLoader if merge_stimulus_set_meta else StimulusReferenceAssemblyLoader
         loader = loader_class(
-            cls=cls, file_path=path, stimulus_set_identifier=stimulus_set.identifier, stimulus_set=stimulus_set
+            cls=cls,
+            file_path=path,
+            stimulus_set_identifier=stimulus_set.identifier,
+            stimulus_set=stimulus_set,
+            allow_missing_stimuli=allow_missing_stimuli,
         )
     assembly: Assembly = loader.load()
     assembly.attrs["identifier"] = identifier
@@ -219,8 +226,7 @@ def get_path(
     folder_name : str, optional
         Folder below `bucket`.
     """
-    prefix = filename_prefix or _PREFIXES[file_type]
-    name = f"{prefix}{identifier.replace('.', '_')}.{file_type}"
+    name = file_name(identifier, file_type, filename_prefix)
     return str(_fetch(bucket, f"{folder_name.strip('/')}/{name}" if folder_name else name, version_id, sha1))
 
 

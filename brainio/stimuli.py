@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import copy
 import csv
-import difflib
 import io
 import re
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Self, cast
+from typing import Any, Self, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
+from brainio.nearest import nearest
 
 STIMULUS_ID = "stimulus_id"
 IMAGE_ID = "image_id"
@@ -33,6 +33,9 @@ _MISSING = (
 )
 
 
+Directory: TypeAlias = "str | Path | Callable[[], Path]"
+
+
 class StimulusPaths(MutableMapping[Any, Path]):
     """A dict from stimulus_id to Path, each Path being made when it is looked at; equal to a dict of equal content.
 
@@ -40,18 +43,21 @@ class StimulusPaths(MutableMapping[Any, Path]):
     ----------
     paths : mapping, optional
         Stimulus id -> path.
-    directory : path, optional
-        The folder that relative paths lie in. Default: paths are taken as they are.
+    directory : path or function, optional
+        The folder that relative paths lie in, or what gives it, which is called when the first path is looked at.
+        Default: paths are taken as they are.
     """
 
-    def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: str | Path | None = None) -> None:
+    def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
         self._names: dict[Any, str | Path] = dict(paths or {})
-        self._directory = None if directory is None else Path(directory)
+        self._directory = Path(directory) if isinstance(directory, str) else directory
 
     def __getitem__(self, stimulus_id: Any) -> Path:
         name = self._names[stimulus_id]
         if isinstance(name, Path):
             return name
+        if callable(self._directory):
+            self._directory = self._directory()
         return Path(name) if self._directory is None else self._directory / name
 
     def __setitem__(self, stimulus_id: Any, path: str | Path) -> None:
@@ -171,7 +177,7 @@ class StimulusSet(pd.DataFrame):
             stimulus_id = str(stimulus_id)
         if stimulus_id not in paths:
             known = [str(known) for known in paths]
-            near = difflib.get_close_matches(str(stimulus_id), known[:10_000], n=5, cutoff=0.5) or known[:5]
+            near = nearest(str(stimulus_id), known) or known[:5]
             name = self.__dict__.get("identifier")
             raise KeyError(f"stimulus set {name} has no stimulus {stimulus_id!r}; near ids: {near}")
         return Path(paths[stimulus_id])
@@ -197,14 +203,15 @@ class StimulusSetLoader:
     csv_path : path
         The table. Column `stimulus_id` (older: `image_id`) is text, unique; column `filename` is where the stimulus
         lies below `stimuli_directory`.
-    stimuli_directory : path
-        The folder of the unpacked archive. Whether files exist is asked only when one is wanted.
+    stimuli_directory : path or function
+        The folder of the unpacked archive, or what gives it, which is called when the first path is looked at. Whether
+        files exist is asked only when one is wanted.
     """
 
-    def __init__(self, cls: type[pd.DataFrame], csv_path: str | Path, stimuli_directory: str | Path) -> None:
+    def __init__(self, cls: type[pd.DataFrame], csv_path: str | Path, stimuli_directory: Directory) -> None:
         self.stimulus_set_class = cls
         self.csv_path = Path(csv_path)
-        self.stimuli_directory = Path(stimuli_directory)
+        self.stimuli_directory = Path(stimuli_directory) if isinstance(stimuli_directory, str) else stimuli_directory
 
     def load(self) -> Any:
         """Read the table and name the paths.

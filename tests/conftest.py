@@ -4,8 +4,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from brainio.assemblies import NeuroidAssembly
+from brainio.catalogs import append_rows, in_force
+from brainio.stimuli import StimulusSet
+from tests.lab import Lab
 from tests.servers import HOST, HttpFolder, MotoS3, S3Static
 
 # Port 9 (discard) is closed: a request that a test did not mean to make is refused at once.
@@ -53,3 +58,32 @@ def http_folder(tmp_path: Path) -> Iterator[HttpFolder]:
     folder.mkdir()
     with HttpFolder(folder) as server:
         yield server
+
+
+@pytest.fixture
+def assembly() -> NeuroidAssembly:
+    """Four presentations of three stimuli (`a` twice) to three neuroids; the values count from 0 row by row."""
+    stimulus_set = StimulusSet([{"stimulus_id": "a"}, {"stimulus_id": "b"}, {"stimulus_id": "c"}])
+    stimulus_set.identifier = "lab.Set"
+    return NeuroidAssembly(
+        np.arange(12.0).reshape(4, 3),
+        coords={
+            "stimulus_id": ("presentation", ["a", "b", "a", "c"]),
+            "repetition": ("presentation", [0, 0, 1, 0]),
+            "category": ("presentation", ["x", "y", "x", "y"]),
+            "neuroid_id": ("neuroid", ["n0", "n1", "n2"]),
+            "region": ("neuroid", ["IT", "V4", "IT"]),
+        },
+        dims=["presentation", "neuroid"],
+        attrs={"identifier": "lab.A", "stimulus_set_identifier": "lab.Set", "stimulus_set": stimulus_set},
+    )
+
+
+@pytest.fixture
+def lab(tmp_path: Path, s3_static: S3Static, monkeypatch: pytest.MonkeyPatch) -> Lab:
+    """A lab without entries, whose catalog is in force."""
+    monkeypatch.setattr(in_force, "_added", {})
+    lab = Lab(tmp_path, s3_static)
+    append_rows(lab.catalog, [])
+    in_force.add_catalog(lab.catalog)
+    return lab

@@ -4,12 +4,15 @@
 to; `HttpFolder` serves a folder over plain HTTP. Each is a context manager, and any number can run at once.
 """
 
+import hashlib
 import re
 import socket
+import sys
 import threading
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -40,12 +43,39 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
+@lru_cache(maxsize=64)
+def _etag(body: bytes) -> str:
+    return f'"{hashlib.md5(body).hexdigest()}"'
+
+
+class _QuietServer(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of clients that hang up in the middle of an answer."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]  # what it passes on unread
+
+
 class _Server:
-    """A threading HTTP server in a thread of its own, between ``with`` and the end of its block."""
+    """A threading HTTP server in a thread of its own, between ``with`` and the end of its block.
+
+    Attributes
+    ----------
+    requests
+        What was asked, in order.
+    ranges
+        Whether parts of a file are given.
+    cut_after
+        Bodies end after so many bytes though all are announced.
+    cuts
+        How many bodies still end so; -1: all.
+    """
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
-        self._httpd = ThreadingHTTPServer((HOST, 0), _Handler)
+        self.ranges = True
+        self.cut_after: int | None = None
+        self.cuts = -1
+        self._httpd = _QuietServer((HOST, 0), _Handler)
         self._httpd.daemon_threads = True
         self._httpd.app = self  # type: ignore[attr-defined]
         self._thread = threading.Thread(target=self._httpd.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -66,6 +96,22 @@ class _Server:
     def answer(self, handler: "_Handler") -> None:
         raise NotImplementedError
 
+    def send(self, handler: "_Handler", body: bytes, headers: Mapping[str, str]) -> None:
+        """Give a body, or the part of it that is asked for, as the switches say."""
+        headers = {"ETag": _etag(body), **headers}
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if self.ranges else None
+        status, size = 200, len(body)
+        if asked is not None:
+            first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
+            if first >= size:
+                return handler.reply(416, b"", {"Content-Range": f"bytes */{size}"})
+            status, body = 206, body[first : last + 1]
+            headers["Content-Range"] = f"bytes {first}-{last}/{size}"
+        if self.cut_after is None or self.cuts == 0:
+            return handler.reply(status, body, headers)
+        self.cuts -= 1
+        return handler.reply(status, body[: self.cut_after], headers, announced=len(body))
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -82,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Send a whole answer; ``announced`` is the Content-Length to claim where it shall differ from the body's."""
         self.send_response(status)
         for name, value in (headers or {}).items():
-            self.send_header(name, value)
+            if value:
+                self.send_header(name, value)
         self.send_header("Content-Length", str(len(body) if announced is None else announced))
         self.end_headers()
         if self.command != "HEAD":
@@ -106,10 +153,6 @@ class S3Static(_Server):
         ``strict_versions`` is set.
     refuse_signed, refuse_unsigned
         The S3 error code with which such requests are refused with 403 (None: they are not).
-    cut_after
-        Bodies end after so many bytes though all are announced.
-    requests
-        What was asked, in order.
     """
 
     def __init__(self, objects: Mapping[tuple[str, str], bytes] | None = None) -> None:
@@ -119,7 +162,6 @@ class S3Static(_Server):
         self.strict_versions = False
         self.refuse_signed: str | None = None
         self.refuse_unsigned: str | None = None
-        self.cut_after: int | None = None
 
     @classmethod
     def from_folder(cls, folder: Path) -> Self:
@@ -150,18 +192,7 @@ class S3Static(_Server):
         if body is None:
             known = any(other == bucket for other, _ in self.objects)
             return self._error(handler, 404, "NoSuchKey" if known or not self.objects else "NoSuchBucket")
-        return self._send(handler, body)
-
-    def _send(self, handler: _Handler, body: bytes) -> None:
-        headers = {"ETag": '"0"', "Accept-Ranges": "bytes", "Content-Type": "binary/octet-stream"}
-        if self.cut_after is not None:
-            return handler.reply(200, body[: self.cut_after], headers, announced=len(body))
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", ""))
-        if asked is None:
-            return handler.reply(200, body, headers)
-        first, last = int(asked[1]), min(int(asked[2] or len(body)), len(body) - 1)
-        headers["Content-Range"] = f"bytes {first}-{last}/{len(body)}"
-        return handler.reply(206, body[first : last + 1], headers)
+        return self.send(handler, body, {"Accept-Ranges": "bytes", "Content-Type": "binary/octet-stream"})
 
     @staticmethod
     def _error(handler: _Handler, status: int, code: str) -> None:
@@ -180,8 +211,8 @@ class HttpFolder(_Server):
         ``{path: status}`` to answer with instead, for example ``{'/a.csv': 503}``.
     redirects
         ``{path: target URL}``.
-    cut_after
-        Bodies end after so many bytes though all are announced.
+    headers
+        Sent with every file; those that are empty are left out.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -189,7 +220,7 @@ class HttpFolder(_Server):
         self.folder = folder
         self.status: dict[str, int] = {}
         self.redirects: dict[str, str] = {}
-        self.cut_after: int | None = None
+        self.headers: dict[str, str] = {}
 
     def answer(self, handler: _Handler) -> None:
         path = unquote(urlsplit(handler.path).path)
@@ -201,10 +232,7 @@ class HttpFolder(_Server):
         status = self.status.get(path, 200 if file.is_file() else 404)
         if status != 200:
             return handler.reply(status, b"the test said so")
-        body = file.read_bytes()
-        if self.cut_after is not None:
-            return handler.reply(200, body[: self.cut_after], announced=len(body))
-        return handler.reply(200, body)
+        return self.send(handler, file.read_bytes(), self.headers)
 
 
 class MotoS3:

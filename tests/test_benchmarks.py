@@ -43,6 +43,13 @@ def test_every_row_is_measured_and_written_without_the_peer(tmp_path: Path) -> N
     assert (result["mode"], result["seed"], result["sizes"]["neuroids"]) == ("tiny", 0, SIZES["tiny"].neuroids)
 
 
+def test_rows_that_the_peer_lacks_are_measured_without_it_and_agree_with_the_floor(tmp_path: Path) -> None:
+    names = [row.name for row in ROWS if not row.in_peer]
+    done, result = run(tmp_path, "--only", *names)
+    assert done.returncode == 0, done.stderr
+    assert [(record["name"], record["answers_equal"]) for record in result["rows"]] == [(name, True) for name in names]
+
+
 def test_a_row_is_measured_alone(tmp_path: Path) -> None:
     done, result = run(tmp_path, "--only", "subset", "read_written", "--repeats", "2")
     assert done.returncode == 0, done.stderr
@@ -138,6 +145,12 @@ def test_a_limit_to_the_peer_is_not_judged_without_the_peer() -> None:
 def test_answers_are_equal_in_shape_and_values_up_to_rounding(peer: list[float] | None, equal: bool | None) -> None:
     measured = Measured(ROWS[0], answers={"ours": [2.0, 5.0], "peer": peer})
     assert measured.equal is equal
+
+
+def test_where_the_peer_has_nothing_like_it_the_answer_is_that_of_the_floor() -> None:
+    row = Row("a", "a", Wanted(), ("b",), in_peer=False)
+    assert Measured(row, answers={"ours": [2.0], "floor": [2.0], "peer": [3.0]}).equal is True
+    assert Measured(row, answers={"ours": [2.0], "floor": [3.0]}).equal is False
 
 
 def test_quantities_are_written_with_a_unit_of_their_size() -> None:

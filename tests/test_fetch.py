@@ -2,19 +2,16 @@
 
 import csv
 import hashlib
-import io
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 from brainio_catalogs import brainscore
 
 import brainio
 from brainio import fetch
 from brainio.assemblies import NeuroidAssembly, NeuronRecordingAssembly
-from brainio.catalogs import append_rows, in_force, listing
+from brainio.catalogs import listing
 from brainio.errors import (
     AssemblyFormatError,
     CatalogWarning,
@@ -26,79 +23,12 @@ from brainio.errors import (
     TransferError,
     UnknownClassError,
 )
-from brainio.packaging import write_netcdf
+from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder, S3Static
 
 PUBLISHED = list(
     csv.DictReader((Path(brainscore.location).parent / "facts" / "published_files.csv").open(encoding="utf-8"))
 )
-
-
-def sha1(body: bytes) -> str:
-    return hashlib.sha1(body).hexdigest()
-
-
-def stimulus_files(names: tuple[str, ...] = ("one.png", "two.png")) -> tuple[bytes, bytes]:
-    """Return the bytes of a CSV and a ZIP file of two stimuli; the archive holds the files of those names."""
-    table = "stimulus_id,filename,object_name\n1,one.png,car\n2,two.png,face\n"
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        for name in names:
-            file.writestr(name, f"picture {name}")
-    return table.encode(), archive.getvalue()
-
-
-def assembly_file(folder: Path) -> bytes:
-    assembly = NeuroidAssembly(
-        np.arange(8.0).reshape(4, 2),
-        coords={
-            "stimulus_id": ("presentation", ["1", "2", "1", "2"]),
-            "repetition": ("presentation", [0, 0, 1, 1]),
-            "neuroid_id": ("neuroid", ["a", "b"]),
-            "region": ("neuroid", ["V4", "IT"]),
-        },
-        dims=["presentation", "neuroid"],
-        attrs={"identifier": "lab.Doe2026", "stimulus_set_identifier": "lab.Doe2026"},
-    )
-    path = folder / "assembly.nc"
-    write_netcdf(assembly, path)
-    return path.read_bytes()
-
-
-class Lab:
-    """A catalog `lab` of one stimulus set and one assembly that lie on an S3 server."""
-
-    def __init__(self, folder: Path, server: S3Static) -> None:
-        self.catalog = folder / "lab.csv"
-        self.server = server
-
-    def publish(self, name: str, body: bytes, cls: str = "", identifier: str = "lab.Doe2026", **columns: str) -> None:
-        self.server.objects["lab-bucket", name] = body
-        lookup_type = "assembly" if name.endswith(".nc") else "stimulus_set"
-        row = {
-            "identifier": identifier,
-            "lookup_type": lookup_type,
-            "class": cls,
-            "location_type": "S3",
-            "location": f"https://lab-bucket.s3.amazonaws.com/{name}",
-            "sha1": sha1(body),
-            "stimulus_set_identifier": "lab.Doe2026" if name.endswith(".nc") else "",
-        }
-        append_rows(self.catalog, [row | columns])
-
-    def publish_stimuli(self, names: tuple[str, ...] = ("one.png", "two.png")) -> None:
-        table, archive = stimulus_files(names)
-        self.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet")
-        self.publish("stimulus_lab_Doe2026.zip", archive)
-
-
-@pytest.fixture
-def lab(tmp_path: Path, s3_static: S3Static, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    monkeypatch.setattr(in_force, "_added", {})
-    lab = Lab(tmp_path, s3_static)
-    append_rows(lab.catalog, [])
-    brainio.add_catalog(lab.catalog)
-    return lab
 
 
 def test_an_identifier_goes_in_and_an_assembly_with_its_stimuli_comes_out(lab: Lab, tmp_path: Path) -> None:
@@ -149,6 +79,19 @@ def test_a_newly_promised_sha256_is_not_answered_with_old_bytes(lab: Lab) -> Non
     fetch.local_file([(location, "")], sha256=sha256[0])
     lab.server.objects["lab-bucket", "k.bin"] = b"new"
     assert fetch.local_file([(location, "")], sha256=sha256[1]).read_bytes() == b"new"
+
+
+def test_stimuli_that_the_set_lacks_are_an_error_unless_they_are_allowed_to_be_missing(
+    lab: Lab, tmp_path: Path
+) -> None:
+    table, archive = stimulus_files()
+    lab.publish("stimulus_lab_Doe2026.csv", table.replace(b"1,one.png,car\n", b""), "StimulusSet")
+    lab.publish("stimulus_lab_Doe2026.zip", archive)
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    with pytest.raises(AssemblyFormatError, match=r"^assembly 'lab\.Doe2026'.* names 1 stimuli, .*'1'.*allow_missing"):
+        brainio.get_assembly("lab.Doe2026")
+    assembly = brainio.get_assembly("lab.Doe2026", allow_missing_stimuli=True)
+    assert assembly["object_name"].isnull().values.tolist() == [True, False, True, False]
 
 
 def test_messages_about_bytes_begin_with_the_identifier(lab: Lab, tmp_path: Path) -> None:

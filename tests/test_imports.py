@@ -22,7 +22,7 @@ FLOORS = [
     {"catalogs"},
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
-    {"errors", "progress"},
+    {"errors", "progress", "nearest"},
 ]
 INTERFACE = {
     "brainio": (

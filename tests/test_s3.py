@@ -9,7 +9,7 @@ import pytest
 
 from brainio import s3
 from brainio.assemblies import BehavioralAssembly
-from brainio.errors import IntegrityError, TransferError
+from brainio.errors import AssemblyFormatError, IntegrityError, TransferError
 from brainio.packaging import write_netcdf
 from tests.servers import S3Static
 from tests.test_fetch import sha1, stimulus_files
@@ -78,6 +78,15 @@ def test_an_assembly_is_loaded_with_or_without_the_metadata_of_its_stimuli(bucke
     assert assembly.attrs["identifier"] == "lab.Doe2026"
     assert assembly.attrs["stimulus_set"].identifier == "lab.Doe2026"
     assert ("object_name" in assembly.coords) is merge
+
+
+def test_stimuli_that_the_set_lacks_may_be_allowed_to_be_missing(bucket: S3Static) -> None:
+    body = bucket.objects["bkt", "folder/assy_lab_Doe2026.nc"]
+    arguments = ("lab.Doe2026", None, sha1(body), "bkt/folder", BehavioralAssembly, lambda: load_stimuli()[1:])
+    with pytest.raises(AssemblyFormatError, match="allow_missing_stimuli=True"):
+        s3.load_assembly_from_s3(*arguments)
+    assembly = s3.load_assembly_from_s3(*arguments, allow_missing_stimuli=True)
+    assert assembly["object_name"].isnull().values.tolist() == [False, True]
 
 
 def test_an_assembly_without_stimulus_set_loader_refers_to_none(bucket: S3Static) -> None:

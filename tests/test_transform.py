@@ -13,22 +13,6 @@ from brainio.errors import SubsetError
 from brainio.transform import index_efficient, subset
 
 
-@pytest.fixture
-def source() -> NeuroidAssembly:
-    return NeuroidAssembly(
-        np.arange(12.0).reshape(4, 3),
-        coords={
-            "stimulus_id": ("presentation", ["a", "b", "a", "c"]),
-            "repetition": ("presentation", [0, 0, 1, 0]),
-            "category": ("presentation", ["x", "y", "x", "y"]),
-            "neuroid_id": ("neuroid", ["n0", "n1", "n2"]),
-            "region": ("neuroid", ["IT", "V4", "IT"]),
-        },
-        dims=["presentation", "neuroid"],
-        attrs={"identifier": "lab.A"},
-    )
-
-
 def stimuli(ids: list[str], **levels: list[Any]) -> DataAssembly:
     coords = {"stimulus_id": ids, **levels}
     return DataAssembly(
@@ -36,62 +20,62 @@ def stimuli(ids: list[str], **levels: list[Any]) -> DataAssembly:
     )
 
 
-def test_a_subset_stays_in_the_order_of_the_source(source: NeuroidAssembly) -> None:
-    cut = subset(source, source[[2, 0]])
+def test_a_subset_stays_in_the_order_of_the_source(assembly: NeuroidAssembly) -> None:
+    cut = subset(assembly, assembly[[2, 0]])
     assert type(cut) is NeuroidAssembly
-    assert cut.attrs == {"identifier": "lab.A"}
+    assert cut.attrs == assembly.attrs
     assert cut.values[:, 0].tolist() == [0.0, 6.0]
-    assert subset(source, source[::-1]).identical(source)
-    assert subset(source, source.transpose("neuroid", "presentation")).identical(source)
+    assert subset(assembly, assembly[::-1]).identical(assembly)
+    assert subset(assembly, assembly.transpose("neuroid", "presentation")).identical(assembly)
 
 
-def test_both_dimensions_are_cut(source: NeuroidAssembly) -> None:
-    assert subset(source, source[:, [2, 0]], subset_dims=["neuroid"])["neuroid_id"].values.tolist() == ["n0", "n2"]
-    cut = subset(source, source[[0, 2], :1])
+def test_both_dimensions_are_cut(assembly: NeuroidAssembly) -> None:
+    assert subset(assembly, assembly[:, [2, 0]], subset_dims=["neuroid"])["neuroid_id"].values.tolist() == ["n0", "n2"]
+    cut = subset(assembly, assembly[[0, 2], :1])
     assert cut.values.tolist() == [[0.0], [6.0]]
 
 
-def test_each_shared_level_must_match_on_its_own(source: NeuroidAssembly) -> None:
+def test_each_shared_level_must_match_on_its_own(assembly: NeuroidAssembly) -> None:
     target = stimuli(["c", "b"], category=["y", "x"], new=[1, 2])
-    cut = subset(source, target, subset_dims=["presentation"], dims_must_match=False)
+    cut = subset(assembly, target, subset_dims=["presentation"], dims_must_match=False)
     assert cut["stimulus_id"].values.tolist() == ["b", "c"]
 
 
-def test_a_level_can_be_cut_by(source: NeuroidAssembly) -> None:
-    cut = subset(source, stimuli(["c", "a"]), subset_dims=["stimulus_id"], dims_must_match=False)
+def test_a_level_can_be_cut_by(assembly: NeuroidAssembly) -> None:
+    cut = subset(assembly, stimuli(["c", "a"]), subset_dims=["stimulus_id"], dims_must_match=False)
     assert cut["stimulus_id"].values.tolist() == ["a", "a", "c"]
-    assert subset(source, source[[0, 2]], subset_dims=["stimulus_id"]).sizes["presentation"] == 2
+    assert subset(assembly, assembly[[0, 2]], subset_dims=["stimulus_id"]).sizes["presentation"] == 2
 
 
-def test_rows_repeat_as_often_as_the_target_names_them(source: NeuroidAssembly) -> None:
+def test_rows_repeat_as_often_as_the_target_names_them(assembly: NeuroidAssembly) -> None:
     target = stimuli(["c", "a", "c"])
-    cut = subset(source, target, subset_dims=["stimulus_id"], dims_must_match=False, repeat=True)
+    cut = subset(assembly, target, subset_dims=["stimulus_id"], dims_must_match=False, repeat=True)
     assert cut["stimulus_id"].values.tolist() == ["a", "a", "c", "c"]
     assert cut.values[:, 0].tolist() == [0.0, 6.0, 9.0, 9.0]
 
 
-def test_another_number_of_rows_is_an_error_that_names_one(source: NeuroidAssembly) -> None:
+def test_another_number_of_rows_is_an_error_that_names_one(assembly: NeuroidAssembly) -> None:
     with pytest.raises(SubsetError, match=r"2 rows match.*target has 4.*'repetition': 1.*0 times in the source and 1"):
-        subset(source[:2], source)
+        subset(assembly[:2], assembly)
     with pytest.raises(SubsetError, match=r"'a'.*2 times in the source and 1 times in the target"):
-        subset(source, source[:2], subset_dims=["stimulus_id"])
+        subset(assembly, assembly[:2], subset_dims=["stimulus_id"])
     with pytest.raises(SubsetError, match=r"3 rows match along 'presentation', the target has 2"):
-        subset(source, stimuli(["c", "a"], category=["y", "x"]))
+        subset(assembly, stimuli(["c", "a"], category=["y", "x"]))
     with pytest.raises(AssertionError, match="'nope'"):
-        subset(source, source, subset_dims=["nope"])
+        subset(assembly, assembly, subset_dims=["nope"])
 
 
-def test_nothing_to_cut_by_is_an_error(source: NeuroidAssembly) -> None:
+def test_nothing_to_cut_by_is_an_error(assembly: NeuroidAssembly) -> None:
     other = DataAssembly([1], coords={"other": ("presentation", [1])}, dims=["presentation"])
     with pytest.raises(SubsetError, match="share no coordinate"):
-        subset(source, other)
+        subset(assembly, other)
     with pytest.raises(SubsetError, match="share no coordinate"):
-        subset(source, DataAssembly([1.0, 2.0, 3.0, 4.0], dims=["presentation"]), dims_must_match=False)
+        subset(assembly, DataAssembly([1.0, 2.0, 3.0, 4.0], dims=["presentation"]), dims_must_match=False)
 
 
-def test_the_target_may_have_fewer_levels_than_the_source_and_others(source: NeuroidAssembly) -> None:
-    assert subset(source, stimuli(["c", "b"]))["stimulus_id"].values.tolist() == ["b", "c"]
-    cut = subset(source, stimuli(["c", "b"], new=[1, 2]), subset_dims=["presentation"])
+def test_the_target_may_have_fewer_levels_than_the_source_and_others(assembly: NeuroidAssembly) -> None:
+    assert subset(assembly, stimuli(["c", "b"]))["stimulus_id"].values.tolist() == ["b", "c"]
+    cut = subset(assembly, stimuli(["c", "b"], new=[1, 2]), subset_dims=["presentation"])
     assert cut["stimulus_id"].values.tolist() == ["b", "c"]
 
 

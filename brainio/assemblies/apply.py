@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from brainio.assemblies.codes import factorize_level, group_rows
+from brainio.assemblies.coords import no_such_name
 from brainio.assemblies.groupby import levels_of
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import GroupNumbers
@@ -65,11 +66,13 @@ def _apply_to_blocks(
 
 
 def _fitting(answer: Any, expected: tuple[int, ...], coords: dict[str, Any], error: Exception) -> np.ndarray:
-    """Give an answer the expected shape, if that is a matter of dimensions of length one; else say what is wrong."""
+    """Give an answer the expected shape if it has as many values, or one for all; else say what is wrong."""
     found = np.shape(answer)
-    if found == expected:
+    if found in ((), expected):
         raise error
-    if int(np.prod(found)) == int(np.prod(expected)):
+    if np.prod(found) == 1:
+        return np.broadcast_to(np.reshape(answer, ()), expected)
+    if np.prod(found) == np.prod(expected):
         return np.reshape(answer, expected)
     where = {name: np.unique(np.asarray(value, dtype=str)).tolist()[:3] for name, value in coords.items()}
     raise GroupbyError(
@@ -81,13 +84,14 @@ def _group_of_each_dim(assembly: xr.DataArray, groups: Sequence[str]) -> dict[Ha
     by_dim: dict[Hashable, str] = {}
     for name in groups:
         if name not in assembly.dims and name not in assembly._coords:
-            raise KeyError(
-                f"there is no coordinate or dimension {name!r} to group by; there are the dimensions {assembly.dims} "
-                f"and the coordinates {list(assembly._coords)}"
-            )
+            raise KeyError(no_such_name(assembly, name, " to group by"))
         dims = (name,) if name in assembly.dims else assembly._coords[name].dims
         if len(dims) != 1 or dims[0] in by_dim:
-            raise KeyError(f"{name!r} lies on {dims}; expected one coordinate for each dimension, got {list(groups)}")
+            also = f" as does {by_dim[dims[0]]!r}" if len(dims) == 1 else ""
+            raise KeyError(
+                f"{name!r} lies on {dims}{also}; expected one coordinate for each of the dimensions {assembly.dims}, "
+                f"got {list(groups)}"
+            )
         by_dim[dims[0]] = name
     missing = tuple(dim for dim in assembly.dims if dim not in by_dim)
     if missing:

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 _KEY_LIMIT = 2**62  # a combined row key stays below this, so that one more level cannot overflow int64 unseen
 
+_NUMBERS = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64, "boolean": np.bool_}
+
 
 class Level(NamedTuple):
-    """One coordinate: `values` are distinct (sorted where they can be), `codes` say which one each row has.
+    """One coordinate: `values` are distinct and sorted (see `factorize_level`), `codes` say which one each row has.
 
     `codes` is an integer array, -1 where the value is missing; `dtype` is what the coordinate reads back as.
     """
@@ -30,10 +32,7 @@ class Level(NamedTuple):
     def at(self, positions: np.ndarray) -> Level:
         """Give the level for rows that stand at `positions` of this one; -1 is a missing row."""
         codes = np.append(self.codes, -1)[positions]
-        dtype = self.dtype
-        if (codes < 0).any() and dtype.kind in "iub":
-            dtype = np.dtype(object) if dtype.kind == "b" else np.dtype(float)
-        return Level(self.values, codes, dtype)
+        return Level(self.values, codes, _dtype_with_missing(self.dtype) if (codes < 0).any() else self.dtype)
 
     def to_numpy(self) -> np.ndarray:
         """Give one value a row, missing ones as NaN (NaT)."""
@@ -41,7 +40,7 @@ class Level(NamedTuple):
         values = self.values.to_numpy()
         if not missing.any():
             return np.asarray(values[self.codes], dtype=self.dtype)
-        absent = values.dtype.type("NaT") if values.dtype.kind in "mM" else np.nan
+        absent = np.array("NaT", values.dtype) if values.dtype.kind in "mM" else np.nan
         dtype = self.dtype if self.dtype.kind in "fcmMO" else np.result_type(self.dtype, float)
         rows = np.full(len(self.codes), absent, dtype=object if self.dtype.kind == "b" else dtype)
         rows[~missing] = values[self.codes[~missing]]
@@ -77,7 +76,11 @@ class Level(NamedTuple):
 
 
 def factorize_level(values: np.ndarray) -> Level:
-    """Encode a one-dimensional array; text becomes object, distinct values are sorted where they compare."""
+    """Encode a one-dimensional array; text becomes object, objects that are all numbers become numbers.
+
+    Distinct values are sorted. Where they do not compare, what is no text comes before text, also within tuples, as in
+    pandas; where that does not compare either (dates beside numbers), they stay in the order in which they came.
+    """
     values = np.asarray(values)
     if values.dtype.kind in "UT":
         values = values.astype(object)
@@ -87,18 +90,60 @@ def factorize_level(values: np.ndarray) -> Level:
     if dtype == np.float16:  # pandas has no index of half floats
         values = values.astype(float)
     codes, distinct = pd.factorize(values)
-    return _sorted_level(codes, np.asarray(distinct), dtype)
+    distinct = np.asarray(distinct)
+    if dtype.kind == "O" and (numbers := _as_numbers(distinct)) is not None:
+        distinct, dtype = numbers, _dtype_with_missing(numbers.dtype) if (codes < 0).any() else numbers.dtype
+    return _sorted_level(codes, distinct, dtype)
+
+
+def _as_numbers(distinct: np.ndarray) -> np.ndarray | None:
+    if not len(distinct) or isinstance(distinct[0], str):
+        return None
+    dtype = _NUMBERS.get(pd.api.types.infer_dtype(distinct, skipna=False))
+    try:
+        return None if dtype is None else distinct.astype(dtype)
+    except OverflowError:  # integers beyond 64 bits
+        return None
+
+
+def _dtype_with_missing(dtype: np.dtype) -> np.dtype:
+    return np.dtype({"b": object, "i": float, "u": float}.get(dtype.kind, dtype))
 
 
 def _sorted_level(codes: np.ndarray, distinct: np.ndarray, dtype: np.dtype) -> Level:
-    try:
-        order = np.argsort(distinct, kind="stable")
-    except TypeError:  # values of types that do not compare stay in the order in which they came
-        return Level(_index(distinct), codes, dtype)
+    order = _order(distinct)
     rank = np.empty(len(order) + 1, dtype=np.intp)
     rank[order] = np.arange(len(order))
     rank[-1] = -1
     return Level(_index(distinct[order]), rank[codes], dtype)
+
+
+def _order(distinct: np.ndarray) -> np.ndarray:
+    try:
+        return np.argsort(distinct, kind="stable")
+    except TypeError:
+        keys = [_text_last(value) for value in distinct]
+    try:
+        return np.array(sorted(range(len(keys)), key=keys.__getitem__))
+    except TypeError:
+        return np.arange(len(keys))
+
+
+def _text_last(value: Any) -> tuple[bool, Any]:
+    return (False, tuple(map(_text_last, value))) if isinstance(value, tuple) else (isinstance(value, str), value)
+
+
+def compares(level: Level) -> bool:
+    """Tell whether all distinct values compare with each other, and stand in their order."""
+    return level.values.dtype != object or bool(level.values.is_monotonic_increasing)
+
+
+def in_order(level: Level) -> Level:
+    """Give the level with its values sorted: those of several types may compare once some have no row any more."""
+    if compares(level):
+        return level
+    codes, distinct = pd.factorize(level.to_numpy())
+    return _sorted_level(codes, np.asarray(distinct), level.dtype)
 
 
 def _index(values: np.ndarray) -> pd.Index:
@@ -156,6 +201,7 @@ def lexsort_codes(levels: Sequence[Level], ascending: bool = True) -> np.ndarray
 
     Descending, ties stand in the reverse of their order.
     """
+    levels = [in_order(level) for level in levels]
     keys = [np.where(level.codes < 0, len(level.values), level.codes) if ascending else level.codes for level in levels]
     order = np.lexsort(keys[::-1])
     return order if ascending else order[::-1]
@@ -171,6 +217,7 @@ class Grouping(NamedTuple):
 
 def group_rows(levels: Sequence[Level]) -> Grouping:
     """Number the distinct combinations of levels, sorted by the first level first; missing values come last."""
+    levels = [in_order(level) for level in levels]
     total = np.zeros(len(levels[0].codes), dtype=np.int64)
     size = 1
     for level in levels:

@@ -89,6 +89,15 @@ def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | No
     return index.index if isinstance(index, PandasMultiIndex) else None
 
 
+def no_such_name(assembly: xr.DataArray, name: Hashable, purpose: str = "") -> str:
+    """Say that an assembly has no coordinate or dimension of that name (`purpose`: " to sort by"), and which it has."""
+    coordinates = [coordinate for coordinate in assembly._coords if coordinate not in assembly.dims]
+    return (
+        f"there is no coordinate or dimension {name!r}{purpose}; there are the dimensions {assembly.dims} and the "
+        f"coordinates {coordinates}"
+    )
+
+
 def walk_coords(assembly: xr.DataArray) -> Iterator[Metadata]:
     """Yield `(name, dimensions, values)` of every coordinate, the levels of an index one by one.
 

@@ -1,7 +1,7 @@
 """The assembly classes: xarray DataArrays whose coordinates are all indexed, and which stay what they are.
 
-What a method of xarray would lose (the class, `attrs`, a level of an index) is kept here. Grouping, merging and loading
-live in modules of their own. No catalog, no network, no cache.
+What operations of xarray would lose is kept in `keeping`. Grouping, merging and loading live in modules of their own.
+No catalog, no network, no cache.
 """
 
 from __future__ import annotations
@@ -9,22 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
-import pandas as pd
 import xarray as xr
-from xarray.core import dtypes
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.align import comparable, sort_orders
+from brainio.assemblies.align import sort_orders
 from brainio.assemblies.apply import multi_dim_apply
 from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
-from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_attrs
-from brainio.assemblies.coords import is_whole_multi_index, rows_as_text
+from brainio.assemblies.coords import no_such_name
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
 from brainio.assemblies.groupby import GroupbyBridge, group_by_levels, level_groupers, with_reductions_by_codes
-from brainio.assemblies.index import AssemblyIndex, near_values, scalar_variable
+from brainio.assemblies.index import AssemblyIndex, scalar_variable
+from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
 from brainio.assemblies.pickles import is_outdated, renew
-from brainio.assemblies.reflected import ReflectedArithmetic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,7 +37,7 @@ def is_fastpath(*args: Any, **kwargs: Any) -> bool:
     return bool(args[_FASTPATH_POSITION] if len(args) > _FASTPATH_POSITION else kwargs.get("fastpath", False))
 
 
-class DataAssembly(ReflectedArithmetic):
+class DataAssembly(KeepingArray):
     """An n-dimensional array whose one-dimensional coordinates are all levels of one index a dimension.
 
     Made as an `xarray.DataArray` is. `DataAssembly(a)` of an assembly or a DataArray shares its values, coordinates and
@@ -107,7 +104,8 @@ class DataAssembly(ReflectedArithmetic):
         file_path : path
             The netCDF-4 file.
         loader_kwargs : optional
-            Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `group`, `chunks`.
+            Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `allow_missing_stimuli`,
+            `group`, `chunks`.
 
         Raises
         ------
@@ -126,11 +124,20 @@ class DataAssembly(ReflectedArithmetic):
         """The coordinates, levels listed one by one; assigning or deleting a level leaves the others."""
         return AssemblyCoordinates(self)
 
+    def _getitem_coord(self, key: Any) -> Self:
+        try:
+            return super()._getitem_coord(key)
+        except KeyError as error:
+            raise KeyError(no_such_name(self, key)) from error
+
     def drop_vars(self, names: Any, *, errors: Any = "raise") -> Self:
         """Drop coordinates; dropping a level of an index leaves its other levels."""
         if callable(names):
             names = names(self)
         names = {names} if isinstance(names, str) or not isinstance(names, Iterable) else set(names)
+        unknown = [name for name in names if name not in self._coords]
+        if unknown and errors == "raise":
+            raise ValueError(no_such_name(self, unknown[0], " to drop"))
         reduced, left = drop_levels(self, names)
         return xr.DataArray.drop_vars(reduced, left, errors=errors) if left else reduced
 
@@ -198,8 +205,7 @@ class DataAssembly(ReflectedArithmetic):
         labels = {**(indexers or {}), **kwargs}
         for name in labels:
             if name not in self._coords and name not in self.dims:
-                near = near_values(pd.Index([str(known) for known in self._coords], dtype=object), str(name))
-                raise KeyError(f"there is no coordinate or dimension {name!r} to select by; near names: {near}")
+                raise KeyError(no_such_name(self, name, " to select by"))
         result = super().sel(labels, method=method, tolerance=tolerance, drop=drop)
         for index, _ in self.xindexes.group_by_index():
             if isinstance(index, AssemblyIndex):
@@ -297,78 +303,6 @@ class DataAssembly(ReflectedArithmetic):
         """
         return multi_dim_apply(self, groups, apply)
 
-    # -------------------------------- what xarray would lose on the way
-
-    def _keep(self, result: xr.DataArray, *others: Any) -> Self:
-        """Give the result of an operation the class, one index a dimension, and the stimulus set if all agree."""
-        kept = result if type(result) is type(self) else type(self)(result)
-        combine_stimulus_set(kept.attrs, [self.attrs, *[o.attrs for o in others if isinstance(o, xr.DataArray)]])
-        return gather_indexes(kept)
-
-    def _binary_op(self, other: Any, f: Callable[..., Any], reflexive: bool = False) -> Self:
-        result = super()._binary_op(comparable(self, other), f, reflexive)
-        return result if result is NotImplemented else self._keep(result, other)
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        """Apply a numpy function elementwise."""
-        result = super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
-        others = [x for x in inputs if x is not self]
-        if isinstance(result, tuple):
-            return tuple(self._keep(part, *others) for part in result)
-        return self._keep(result, *others) if isinstance(result, xr.DataArray) else result
-
-    def where(self, cond: Any, other: Any = dtypes.NA, drop: bool = False) -> Self:
-        """Keep values where the condition holds, see `xarray.DataArray.where`."""
-        return self._keep(super().where(cond, other, drop), other)
-
-    def fillna(self, value: Any) -> Self:
-        """Fill missing values, see `xarray.DataArray.fillna`."""
-        return self._keep(super().fillna(value))
-
-    def clip(self, *args: Any, **kwargs: Any) -> Self:
-        """Limit values, see `xarray.DataArray.clip`."""
-        return self._keep(super().clip(*args, **kwargs))
-
-    def astype(self, dtype: Any, **kwargs: Any) -> Self:
-        """Convert values, see `xarray.DataArray.astype`; tuples of levels become text as `str` makes it."""
-        return self._keep(xr.DataArray.astype(rows_as_text(self, dtype), dtype, **kwargs))
-
-    def isnull(self, keep_attrs: bool | None = None) -> Self:
-        """Tell which values are missing, see `xarray.DataArray.isnull`."""
-        return self._keep(super().isnull(keep_attrs))
-
-    def notnull(self, keep_attrs: bool | None = None) -> Self:
-        """Tell which values are not missing, see `xarray.DataArray.notnull`."""
-        return self._keep(super().notnull(keep_attrs))
-
-    def isin(self, test_elements: Any) -> Self:
-        """Tell which values are among others, see `xarray.DataArray.isin`."""
-        return self._keep(super().isin(test_elements))
-
-    def combine_first(self, other: Any) -> Self:
-        """Fill missing values from another array, see `xarray.DataArray.combine_first`."""
-        return self._keep(super().combine_first(other), other)
-
-    def dot(self, other: Any, dim: Any = None) -> Any:
-        """Multiply and sum, see `xarray.DataArray.dot`."""
-        return self._keep(super().dot(other, dim), other)
-
-    def identical(self, other: Any) -> bool:
-        """Tell whether name, values, coordinates and attrs are the same, tables and arrays in attrs included."""
-        if not isinstance(other, xr.DataArray) or not same_attrs(self.attrs, other.attrs):
-            return False
-        levels = [
-            {name: tuple(index.to_pandas_index().names) for name, index in a.xindexes.items()} for a in (self, other)
-        ]
-        return levels[0] == levels[1] and xr.DataArray.identical(_bare(self), _bare(other))
-
-    def _copy(self, deep: bool = True, data: Any = None, memo: dict[int, Any] | None = None) -> Self:
-        # a deep copy shares the stimulus set: it is a table of everybody's stimuli, not a part of this array
-        memo = {} if memo is None else memo
-        if (stimulus_set := self.attrs.get(STIMULUS_SET)) is not None:
-            memo[id(stimulus_set)] = stimulus_set
-        return super()._copy(deep=deep, data=data, memo=memo)
-
 
 def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:
     """Turn the levels of a dimension, each of which was selected, into scalars; the dimension stays, without index."""
@@ -376,10 +310,3 @@ def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any],
     coords = {k: v for k, v in result._coords.items() if k not in gone}
     coords.update({name: scalar_variable(value) for name, value in scalars.items()})
     return result._replace(coords=coords, indexes={k: v for k, v in result._indexes.items() if k not in gone})
-
-
-def _bare(array: xr.DataArray) -> xr.DataArray:
-    """Give the array without what xarray cannot compare: attrs, and tuples of levels with NaN among them."""
-    plain = xr.DataArray(array.variable, name=array.name, attrs={})
-    coords = {name: variable for name, variable in array._coords.items() if not is_whole_multi_index(array, name)}
-    return plain._replace(coords=coords, indexes={})

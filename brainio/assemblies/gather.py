@@ -127,6 +127,23 @@ def _gather_dimension_coordinate(
     return dict(new.create_variables({dim: variable})), new
 
 
+def with_text_objects(array: T) -> T:
+    """Turn text that xarray took over from a pandas index as it was into objects of `str`; gather nothing else."""
+    text = [name for name, v in array._coords.items() if not isinstance(array._indexes.get(name), PandasMultiIndex)]
+    text = [name for name in text if _is_text(array._coords[name])]
+    if not text:
+        return array
+    coords, indexes = dict(array._coords), dict(array._indexes)
+    for name in text:
+        if name in indexes:
+            made, index = _gather_dimension_coordinate(name, coords[name], indexes[name])
+            coords.update(made)
+            indexes[name] = index
+        else:
+            coords[name] = _with_text_objects(coords[name])
+    return array._replace(coords=coords, indexes=indexes)
+
+
 def _with_text_objects(variable: xr.Variable) -> xr.Variable:
     if not _is_text(variable):
         return variable

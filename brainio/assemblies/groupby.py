@@ -251,10 +251,7 @@ class LevelGroupBy(DataArrayGroupBy):
 
 
 def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
-    """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on.
-
-    xarray sorts values of types that do not compare in its own way, which ours does not know.
-    """
+    """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on."""
     key = group[0] if isinstance(group, list) and len(group) == 1 else group
     if isinstance(key, xr.DataArray) and key.name in assembly._coords and key.identical(assembly[key.name]):
         key = key.name
@@ -263,9 +260,7 @@ def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
     index = assembly._indexes.get(key) if isinstance(key, str) else None
     if not isinstance(index, AssemblyIndex) or key == index.dim:
         return group
-    level = index.levels[key]
-    ours = level.values.is_monotonic_increasing or (level.codes < 0).any()
-    return {key: LevelGrouper()} if ours else group
+    return {key: LevelGrouper()}
 
 
 def with_reductions_by_codes(grouped: Any) -> Any:

@@ -7,7 +7,6 @@ MultiIndex holds anyway, never on tuples, and so grows linearly. Does not know a
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Self, cast
 
@@ -17,7 +16,17 @@ import xarray as xr
 from xarray.core.indexing import IndexSelResult
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.codes import Level, factorize_level, lexsort_codes, row_keys, same_values, union_levels
+from brainio.assemblies.codes import (
+    Level,
+    compares,
+    factorize_level,
+    in_order,
+    lexsort_codes,
+    row_keys,
+    same_values,
+    union_levels,
+)
+from brainio.nearest import nearest
 
 
 class Match(NamedTuple):
@@ -197,14 +206,25 @@ class AssemblyIndex(PandasMultiIndex):
         return bool(np.array_equal(mine, theirs))
 
     def join(self, other: Self, how: str = "inner") -> Self:
-        """Give the rows of both (`outer`, sorted) or the rows in common (`inner`, in this index's order)."""
+        """Give the rows of both (`outer`) or the rows in common (`inner`, in this index's order).
+
+        The rows of both are sorted, with the exceptions of a union in pandas: where one side has no rows, or both have
+        the same, or values of one of several levels do not compare, they stay in their order, this index's first.
+        """
         if how == "inner":
             mine, theirs = row_keys([self.index, other.index])
             return self._take(np.flatnonzero(pd.Index(mine).isin(theirs)))
+        if not len(self.index) or not len(other.index):
+            return self if len(self.index) else other
         both = self.concat([self, other], self.dim)
-        first_of_row = np.flatnonzero(~pd.Index(row_keys([both.index])[0]).duplicated())
-        union = both._take(first_of_row)
-        return union._take(lexsort_codes(list(union.levels.values())))
+        (rows,) = row_keys([both.index])
+        if np.array_equal(rows[: len(self.index)], rows[len(self.index) :]):
+            return self
+        union = both._take(np.flatnonzero(~pd.Index(rows).duplicated()))
+        levels = [in_order(level) for level in union.levels.values()]
+        if len(levels) > 1 and not all(compares(level) for level in levels):
+            return union
+        return union._take(lexsort_codes(levels))
 
     def _take(self, positions: np.ndarray) -> Self:
         return cast("Self", self.isel({self.dim: positions}))  # only a scalar position drops an index
@@ -276,9 +296,8 @@ def near_values(values: pd.Index, wanted: Any, count: int = 5) -> list[Any]:
     """Pick the values of a level that look most like the one asked for."""
     if isinstance(wanted, str):
         text = {str(value): value for value in values[:100_000]}
-        close = difflib.get_close_matches(wanted, list(text)[:10_000], n=count, cutoff=0.5)
-        return [text[name] for name in close] or [_unwrap(value) for value in values[:count]]
+        return [text[name] for name in nearest(wanted, text, count)] or [_unwrap(value) for value in values[:count]]
     if isinstance(wanted, int | float) and values.dtype.kind in "iuf":
-        nearest = np.argsort(np.abs(values.to_numpy() - wanted), kind="stable")[:count]
-        return [_unwrap(value) for value in values[np.sort(nearest)].to_numpy()]
+        closest = np.argsort(np.abs(values.to_numpy() - wanted), kind="stable")[:count]
+        return [_unwrap(value) for value in values[np.sort(closest)].to_numpy()]
     return [_unwrap(value) for value in values[:count]]

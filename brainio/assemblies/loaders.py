@@ -1,31 +1,36 @@
 """Loaders: from a netCDF-4 file to an assembly in memory, joined with its stimulus set.
 
-They read local files only; finding, fetching and verifying those is not their business. Values are loaded and the file
-is closed before `load` returns, unless `chunks` or the environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
+They read local files, and open binary files wherever those lie; finding, fetching and verifying them is not their
+business. Values of a local file are loaded and the file is closed before `load` returns, unless `chunks` or the
+environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
-from brainio.assemblies.codes import Level, factorize_level
-from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.hdf5 import hdf5_access
-from brainio.assemblies.index import AssemblyIndex
-from brainio.assemblies.reading import decoded, open_store, read_coordinates, read_values
-from brainio.errors import AssemblyFormatError, FormatWarning
+from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
+from brainio.assemblies.reading import (
+    decoded,
+    leave_values,
+    open_store,
+    open_stream,
+    read_coordinates,
+    read_values,
+)
+from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-
+    import pandas as pd
     import xarray as xr
 
 __all__ = [
@@ -36,7 +41,6 @@ __all__ = [
     "StimulusReferenceAssemblyLoader",
 ]
 
-STIMULUS_ID = "stimulus_id"
 _IMAGE_ID = "image_id"
 _OWN_ATTRS = frozenset({"identifier", STIMULUS_SET, STIMULUS_SET_IDENTIFIER})
 
@@ -48,8 +52,9 @@ class AssemblyLoader:
     ----------
     cls : type
         The assembly class.
-    file_path : path
-        The netCDF-4 file.
+    file_path : path or binary file
+        The netCDF-4 file. Of an open file, which must allow to seek, values are read when they are used, and only those
+        that were selected; that needs the extra `stream`.
     group : str, optional
         The group of the file to read; default: the file's root.
     chunks : optional
@@ -63,13 +68,13 @@ class AssemblyLoader:
     def __init__(
         self,
         cls: type[xr.DataArray],
-        file_path: str | Path,
+        file_path: str | Path | IO[bytes],
         group: str | None = None,
         chunks: Chunks | None = None,
         **kwargs: Any,
     ) -> None:
         self.assembly_class = cls
-        self.file_path = Path(file_path)
+        self.file_path = Path(file_path) if isinstance(file_path, str | os.PathLike) else file_path
         self.group = group
         self.chunks = wanted_chunks(chunks)
         self._chunked_dims = list(chunks) if isinstance(chunks, Mapping) and group is None else []
@@ -115,22 +120,10 @@ class AssemblyLoader:
     def _read(self) -> tuple[xr.DataArray, list[str]]:
         """Give the array and the names of the groups that the file has beside it."""
         try:
-            with hdf5_access():
-                store = open_store(self.file_path, self.group)
-                groups = _groups_with_arrays(store.ds) if self.group is None else []
-                dataset = decoded(store, self.kwargs)
-                if self.chunks is None:
-                    with dataset:
-                        array = self._only_variable(dataset)
-                        read_values(array, store)  # first: what this frees, coordinates fit into
-                        read_coordinates(array, store)
-                else:
-                    array = self._only_variable(dataset)
-                    self._require_dims(array)
-                    read_coordinates(array, store)
-                    array = chunked(array, self.chunks)
+            place = self.file_path
+            array, groups = self._read_file(place) if isinstance(place, Path) else self._read_stream(place)
             return _with_dimension_names(array), groups
-        except (FileNotFoundError, AssemblyFormatError):
+        except (FileNotFoundError, BrainioError):
             raise
         except (OSError, RuntimeError, UnicodeDecodeError) as error:
             raise AssemblyFormatError(
@@ -143,6 +136,35 @@ class AssemblyLoader:
                 f"{self._where()} holds values that cannot be decoded: {notes} "
                 f"Correct the attributes of that variable, or load with decode_cf=False."
             ) from error
+
+    def _read_file(self, path: Path) -> tuple[xr.DataArray, list[str]]:
+        with hdf5_access():
+            store = open_store(path, self.group)
+            groups = _groups_with_arrays(store.ds) if self.group is None else []
+            dataset = decoded(store, self.kwargs)
+            if self.chunks is None:
+                with dataset:
+                    array = self._only_variable(dataset)
+                    read_values(array, store)  # first: what this frees, coordinates fit into
+                    read_coordinates(array, store)
+            else:
+                array = self._only_variable(dataset)
+                self._require_dims(array)
+                read_coordinates(array, store)
+                array = chunked(array, self.chunks)
+        return array, groups
+
+    def _read_stream(self, file: IO[bytes]) -> tuple[xr.DataArray, list[str]]:
+        store = open_stream(file, self.group)
+        groups = _groups_with_arrays(store.ds) if self.group is None else []
+        array = self._only_variable(decoded(store, self.kwargs))
+        self._require_dims(array)
+        read_coordinates(array, store)
+        if self.chunks is None:
+            leave_values(array)
+        else:
+            array = chunked(array, self.chunks)
+        return array, groups
 
     def _require_dims(self, array: xr.DataArray) -> None:
         unknown = [dim for dim in self._chunked_dims if dim not in array.dims]
@@ -204,19 +226,24 @@ class StimulusReferenceAssemblyLoader(AssemblyLoader):
         Goes to `attrs['stimulus_set_identifier']`; default: what the file says, or None.
     stimulus_set : pandas.DataFrame, optional
         Goes to `attrs['stimulus_set']`; default: None.
+    allow_missing_stimuli : bool, default False
+        Where metadata of stimuli are joined in, give missing values to presentations whose stimulus the set lacks, or
+        that have no `stimulus_id`, in place of an error. Integers then become floats, booleans become objects.
     """
 
     def __init__(
         self,
         cls: type[xr.DataArray],
-        file_path: str | Path,
+        file_path: str | Path | IO[bytes],
         stimulus_set_identifier: str | None = None,
         stimulus_set: pd.DataFrame | None = None,
+        allow_missing_stimuli: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(cls, file_path, **kwargs)
         self.stimulus_set_identifier = stimulus_set_identifier
         self.stimulus_set = stimulus_set
+        self.allow_missing_stimuli = allow_missing_stimuli
 
     def _stimuli(self) -> dict[str, Any]:
         return {STIMULUS_SET_IDENTIFIER: self.stimulus_set_identifier, STIMULUS_SET: self.stimulus_set}
@@ -239,7 +266,7 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
         Raises
         ------
         AssemblyFormatError
-            Also when the stimulus set lacks a stimulus of the assembly.
+            Also when the stimulus set lacks a stimulus of the assembly, unless `allow_missing_stimuli`.
         """
         assembly = super().load()
         if self.stimulus_set is None:
@@ -247,39 +274,14 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
         return self.merge_stimulus_set_meta(assembly, self.stimulus_set)
 
     def merge_stimulus_set_meta(self, assy: Any, stimulus_set: pd.DataFrame) -> Any:
-        """Add each column of the stimulus set that the assembly does not have as a level beside `stimulus_id`."""
-        assy = gather_indexes(assy)
-        if STIMULUS_ID not in assy.coords:
-            raise AssemblyFormatError(
-                f"{self._where()} has no coordinate 'stimulus_id' (nor 'image_id') to join the stimulus set by; it has "
-                f"{list(assy.coords)}"
-            )
-        if assy[STIMULUS_ID].ndim != 1:
-            raise AssemblyFormatError(
-                f"{self._where()}: the coordinate 'stimulus_id' has the dimensions {assy[STIMULUS_ID].dims}; expected "
-                f"one dimension, along which the stimulus set can be joined. Load it without `stimulus_set`."
-            )
-        if STIMULUS_ID not in stimulus_set.columns:
-            raise AssemblyFormatError(
-                f"{self._where()} cannot be joined by the coordinate 'stimulus_id': expected a stimulus set with a "
-                f"column of that name, found {list(stimulus_set.columns)}"
-            )
-        (dim,) = assy[STIMULUS_ID].dims
-        index = assy.xindexes[STIMULUS_ID]
-        if not isinstance(index, AssemblyIndex):
-            raise AssemblyFormatError(f"{self._where()}: stimulus_id may not be the name of a dimension")
-        rows, known = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, self._where())
-        added: dict[Hashable, Level] = {
-            name: _small(factorize_level(column.to_numpy())).at(rows)
-            for name, column in stimulus_set.items()
-            if name not in assy.coords and name != dim
-        }
-        joined = AssemblyIndex.from_levels(dim, {**index.levels, STIMULUS_ID: known, **added})
-        variables = joined.create_variables(assy._coords)
-        coords: dict[Hashable, xr.Variable] = {}
-        for name, variable in assy._coords.items():
-            coords.update(variables if name in variables else {name: variable})
-        return assy._replace(coords=coords, indexes={**assy._indexes, **dict.fromkeys(variables, joined)})
+        """Add each column of the stimulus set that the assembly does not have as a level beside `stimulus_id`.
+
+        Raises
+        ------
+        AssemblyFormatError
+            Either has no ids to join by, an id stands twice in the set, or the set lacks stimuli of the assembly.
+        """
+        return join_stimuli(assy, stimulus_set, self._where(), allow_missing=self.allow_missing_stimuli)
 
 
 class GroupAppendAssemblyLoader(StimulusReferenceAssemblyLoader):
@@ -322,43 +324,3 @@ def _groups_with_arrays(place: Any, path: str = "") -> list[str]:
         names += [f"{path}{name}"] if group.variables else []
         names += _groups_with_arrays(group, f"{path}{name}/")
     return names
-
-
-def _rows_of_stimuli(level: Level, stimulus_set: pd.DataFrame, where: str) -> tuple[np.ndarray, Level]:
-    """Find the row of the stimulus set for each position of the assembly, by way of the distinct ids alone."""
-    ids = pd.Index(stimulus_set[STIMULUS_ID].to_numpy(), dtype=object)
-    if ids.has_duplicates:
-        doubled = ids[ids.duplicated()].unique()[:5].tolist()
-        raise AssemblyFormatError(f"{where} cannot be joined: the stimulus set has doubled ids, such as {doubled}")
-    found = ids.get_indexer(level.values)
-    if (found < 0).any():
-        # ids written as numbers: '7' in the assembly may be '007' in the table, or a number in a set made by hand
-        loose = pd.Index([_loose(value) for value in ids], dtype=object)
-        if loose.is_unique:
-            again = loose.get_indexer(pd.Index([_loose(value) for value in level.values], dtype=object))
-            found = np.where(found < 0, again, found)
-            names = np.where(found < 0, level.values.to_numpy(), ids.to_numpy()[found])
-            renamed = factorize_level(names)
-            rows = np.full(len(renamed.values), -1)
-            rows[renamed.codes] = found
-            level, found = renamed.at(level.codes), rows
-    used = np.zeros(len(level.values) + 1, dtype=bool)
-    used[level.codes] = True
-    missing = level.values[used[:-1] & (found < 0)]
-    if len(missing) or used[-1]:
-        name = stimulus_set.__dict__.get("identifier")
-        raise AssemblyFormatError(
-            f"{where} names {len(missing) + int(used[-1])} stimuli that the stimulus set {name or ''!s} of "
-            f"{len(ids)} lacks, such as {missing[:5].tolist() or ['(missing id)']}. Load it with the set it was "
-            f"recorded with."
-        )
-    return np.append(found, -1)[level.codes], level
-
-
-def _small(level: Level) -> Level:
-    return level._replace(codes=level.codes.astype(np.min_scalar_type(-len(level.codes))))
-
-
-def _loose(value: Any) -> Any:
-    text = str(value)
-    return int(text) if text.isdecimal() else text

@@ -20,6 +20,9 @@ _DATA = "data"
 def merge_data_arrays(data_arrays: Sequence[T]) -> T:
     """Merge assemblies into one that has all their positions, sorted by their coordinates.
 
+    Positions stay in the order of the assemblies where all but one are empty or equal to it, or where one of several
+    coordinates mixes types that do not compare, such as numbers and text.
+
     Values that no assembly has are NaN. The class, name and attrs are those of the first; the stimulus set stays only
     if all agree on its identifier.
 

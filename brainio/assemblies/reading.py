@@ -1,4 +1,4 @@
-"""Opening a netCDF-4 file, and reading its values and texts with little memory.
+"""Opening a netCDF-4 file, here or where it lies, and reading its values and texts with little memory.
 
 xarray decodes what the attributes of a variable ask for. What needs no decoding goes straight from the file into its
 final array, and text along one dimension becomes integer codes block by block: neither is ever in memory twice. Does
@@ -7,17 +7,20 @@ not know assemblies.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import importlib.util
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.backends import BackendArray, CachingFileManager, NetCDF4DataStore
+from xarray.backends import BackendArray, CachingFileManager, H5NetCDFStore, NetCDF4DataStore
+from xarray.backends.locks import SerializableLock
 from xarray.core import indexing
 
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.hdf5 import NETCDF_LOCK
+from brainio.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
 _CHUNK_CACHE_BYTES = 1 << 20  # whole chunks are read once, one after the other; netCDF's 64 MB a variable help nobody
 _TEXT_BLOCK_ROWS = 1 << 14
+_STREAM_LOCK = SerializableLock()  # around handles: around HDF5 itself, h5py has one of its own
 _MASKS = ("_FillValue", "missing_value")
 _SCALES = ("scale_factor", "add_offset", "_Unsigned")
 
@@ -54,14 +58,41 @@ def level_of(variable: xr.Variable) -> Level:
     return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
 
 
-class _TextStore(NetCDF4DataStore):
-    """What xarray reads a file from, but text of variable length is not read before anybody asks for it."""
+def _text_unread(variable: xr.Variable) -> xr.Variable:
+    """Keep xarray from converting text of variable length to its type at once, that is: from reading it."""
+    if variable.encoding.get("dtype") is str and not any(mask in variable.attrs for mask in _MASKS):
+        del variable.encoding["dtype"]
+    return variable
+
+
+class _FileStore(NetCDF4DataStore):
+    """What xarray reads a file on this machine from."""
 
     def open_store_variable(self, name: str, var: Any) -> xr.Variable:
-        variable = super().open_store_variable(name, var)
-        if var.dtype is str and not any(mask in variable.attrs for mask in _MASKS):
-            del variable.encoding["dtype"]  # xarray would convert the texts to it at once, that is: read them
-        return variable
+        return _text_unread(super().open_store_variable(name, var))
+
+
+class _StreamStore(H5NetCDFStore):
+    """What xarray reads an open binary file from."""
+
+    def open_store_variable(self, name: str, var: Any) -> xr.Variable:
+        return _text_unread(super().open_store_variable(name, var))
+
+
+def open_stream(file: IO[bytes], group: str | None) -> H5NetCDFStore:
+    """Open an open binary file, or one group of it, of which only those parts are read that somebody asks for.
+
+    Raises
+    ------
+    MissingExtraError
+        This needs h5netcdf, which is not installed.
+    """
+    if importlib.util.find_spec("h5netcdf") is None or importlib.util.find_spec("h5py") is None:
+        raise MissingExtraError("reading a file where it lies needs h5netcdf: pip install 'brainio[stream]'")
+    try:
+        return _StreamStore.open(file, group=group, lock=_STREAM_LOCK)
+    except ValueError as error:  # xarray's word for the signature of another kind of file
+        raise OSError(str(error)) from error
 
 
 def open_store(path: Path, group: str | None) -> NetCDF4DataStore:
@@ -74,10 +105,13 @@ def open_store(path: Path, group: str | None) -> NetCDF4DataStore:
     fingerprint = f"brainio-{state.st_dev}-{state.st_ino}-{state.st_mtime_ns}-{state.st_size}"
     opener: Any = netCDF4.Dataset
     manager = CachingFileManager(opener, str(path.absolute()), mode="r", lock=NETCDF_LOCK, manager_id=fingerprint)
-    return _TextStore(manager, group=group, mode="r", lock=NETCDF_LOCK)
+    return _FileStore(manager, group=group, mode="r", lock=NETCDF_LOCK)
 
 
-def decoded(store: NetCDF4DataStore, options: Mapping[str, Any]) -> xr.Dataset:
+Store: TypeAlias = NetCDF4DataStore | H5NetCDFStore
+
+
+def decoded(store: Store, options: Mapping[str, Any]) -> xr.Dataset:
     """Decode what a store has by its attributes, reading nothing yet but dimension coordinates.
 
     Options are those of `xarray.open_dataset`, which is used only where there are any: it imports dask, if that is
@@ -86,7 +120,7 @@ def decoded(store: NetCDF4DataStore, options: Mapping[str, Any]) -> xr.Dataset:
     return xr.open_dataset(store, cache=False, **options) if options else xr.decode_cf(store)
 
 
-def read_coordinates(array: xr.DataArray, store: NetCDF4DataStore) -> None:
+def read_coordinates(array: xr.DataArray, store: Store) -> None:
     """Read all coordinates of an opened array, in place: text along one dimension as `CodedText`."""
     for name, variable in array._coords.items():
         if isinstance(variable, xr.IndexVariable):
@@ -94,8 +128,15 @@ def read_coordinates(array: xr.DataArray, store: NetCDF4DataStore) -> None:
         is_text = variable.ndim == 1 and variable.dtype.kind in "OST"
         read = _text_reader(variable, store.ds.variables[name]) if is_text else None
         # `variable.load()`, or setting `variable.values`, would import dask
-        values: Any = np.asarray(variable.values) if read is None else CodedText(_read_text(read, variable.size))
+        rows = _TEXT_BLOCK_ROWS if isinstance(store, _FileStore) else variable.size  # chunks are fetched once only
+        values: Any = np.asarray(variable.values) if read is None else CodedText(_read_text(read, variable.size, rows))
         variable._data = values
+
+
+def leave_values(array: xr.DataArray) -> None:
+    """Leave the values of an opened array where they are, in place: what is selected is read once, when it is used."""
+    values: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(array._variable._data))
+    array._variable._data = values
 
 
 def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
@@ -126,13 +167,19 @@ def _text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.
     if any(name in variable.encoding for name in _MASKS):
         return None
     if "char_dim_name" not in variable.encoding:
-        if raw.dtype is not str:
+        if not _is_text(raw):
             return None
         return lambda rows: _factorize_texts(np.asarray(raw[rows], dtype=object))
     encoding = variable.encoding.get("_Encoding", "utf-8")
-    raw.set_auto_maskandscale(False)
-    raw.set_auto_chartostring(False)
+    if isinstance(raw, netCDF4.Variable):
+        raw.set_auto_maskandscale(False)
+        raw.set_auto_chartostring(False)
     return lambda rows: _factorize_characters(np.asarray(raw[rows]), encoding)
+
+
+def _is_text(raw: Any) -> bool:
+    """Whether a variable, of netCDF4 or h5netcdf, holds text of variable length."""
+    return raw.dtype is str or getattr(raw.datatype, "metadata", None) == {"vlen": str}
 
 
 def _factorize_texts(texts: np.ndarray) -> tuple[np.ndarray, list[str]]:
@@ -158,11 +205,11 @@ def _factorize_characters(characters: np.ndarray, encoding: str) -> tuple[np.nda
     return codes, [text.decode(encoding) for text in texts.tolist()]
 
 
-def _read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int) -> Level:
+def _read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int, block_rows: int) -> Level:
     numbers: dict[str, int] = {}
     codes = np.empty(size, dtype=np.int32)
-    for start in range(0, size, _TEXT_BLOCK_ROWS):
-        rows = slice(start, min(size, start + _TEXT_BLOCK_ROWS))
+    for start in range(0, size, max(1, block_rows)):
+        rows = slice(start, min(size, start + block_rows))
         block, distinct = read(rows)
         table = np.array([numbers.setdefault(text, len(numbers)) for text in distinct], dtype=np.int32)
         codes[rows] = table[block]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
+from brainio.catalogs.entries import REQUIRED_COLUMNS, in_words, part_of, row_problems
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning
 
 Row = dict[str, str]
@@ -138,7 +138,7 @@ def _rows_to_add(text: str, rows: Iterable[Mapping[str, str]], source: str) -> l
             wanted.append(row)
         elif same["sha1"].lower() != row["sha1"].lower():
             raise CatalogError(
-                f"{source} lists the {row['lookup_type'].replace('_', ' ')} {row['identifier']!r} already, with other "
+                f"{source} lists the {in_words(row['lookup_type'])} {row['identifier']!r} already, with other "
                 f"bytes (sha1 {same['sha1']}, now {row['sha1']}); published identifiers do not change: choose another"
             )
     return wanted

@@ -101,7 +101,7 @@ class Entry:
     @property
     def kind(self) -> str:
         """The lookup type in words: `'stimulus set'` or `'assembly'`."""
-        return self.lookup_type.replace("_", " ")
+        return in_words(self.lookup_type)
 
     @property
     def class_name(self) -> str:
@@ -116,6 +116,11 @@ class Entry:
     def content(self) -> frozenset[tuple[str, ...]]:
         """What makes two entries the same: for each part its hash, or its location where no hash is promised."""
         return frozenset((file.part, file.sha1 or file.sha256 or file.location) for file in self.files)
+
+
+def in_words(lookup_type: str) -> str:
+    """Say a lookup type as people do: `'stimulus set'` for `'stimulus_set'`."""
+    return lookup_type.replace("_", " ")
 
 
 def part_of(lookup_type: str, class_name: str) -> str:

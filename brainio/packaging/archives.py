@@ -6,29 +6,29 @@ members also depend on the version of zlib). Checks nothing: that is the busines
 
 from __future__ import annotations
 
+import os
 import shutil
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import pandas as pd
 
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
-from brainio.packaging.files import in_one_step
+from brainio.packaging.files import HashedWriter, in_one_step
 
 if TYPE_CHECKING:
-    import os
-
     from brainio.stimuli import StimulusSet
 
 _PATH_IN_STORE = "stimulus_path_within_store"
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_0644 = 0o100644 << 16
+_BLOCK = 1 << 20
 _COMPRESSED_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _COMPRESSED_MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 _COMPRESSED_OTHERS = (".mp3", ".m4a", ".ogg", ".flac", ".zip", ".gz", ".bz2", ".xz", ".npz")
-_COMPRESSED_ALREADY = frozenset((*_COMPRESSED_IMAGES, *_COMPRESSED_MOVIES, *_COMPRESSED_OTHERS))
+_COMPRESSED_ALREADY = (*_COMPRESSED_IMAGES, *_COMPRESSED_MOVIES, *_COMPRESSED_OTHERS)
 
 
 def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
@@ -131,26 +131,29 @@ def create_stimulus_zip(
     if without is not None:
         raise PackagingError(f"stimulus_paths has no path for the stimulus {without!r}; add it")
     names = member_names(proto_stimulus_set)
-    with in_one_step(Path(target_zip_path)) as written:
-        with zipfile.ZipFile(written, "w") as archive:
+    with in_one_step(Path(target_zip_path)) as written, written.open("w+b") as file:
+        hashed = HashedWriter(file)
+        with zipfile.ZipFile(cast("IO[bytes]", hashed), "w") as archive:
             for name, stimulus_id in dict(zip(names, ids, strict=True)).items():
                 _add(archive, name, Path(paths[stimulus_id]), stimulus_id)
-        return hash_file(written), names
+                hashed.settle()
+        return hashed.hexdigest(), names
 
 
 def _add(archive: zipfile.ZipFile, name: str, source: Path, stimulus_id: object) -> None:
     member = zipfile.ZipInfo(name, _FIRST_MOMENT)
     member.create_system = 3  # Unix, on every system
     member.external_attr = _REGULAR_FILE_0644
-    is_small_already = Path(name).suffix.lower() in _COMPRESSED_ALREADY
+    is_small_already = name.lower().endswith(_COMPRESSED_ALREADY)
     member.compress_type = zipfile.ZIP_STORED if is_small_already else zipfile.ZIP_DEFLATED
     try:
-        data = source.open("rb")
+        data = source.open("rb", buffering=0)
     except OSError as error:
         raise PackagingError(
             f"the file of the stimulus {stimulus_id!r} cannot be read: {error}; correct its entry in stimulus_paths"
         ) from error
-    # The size decides before the first byte whether the member needs the large form of its header.
-    member.file_size = source.stat().st_size
-    with data, archive.open(member, "w") as out:
-        shutil.copyfileobj(data, out, 1024 * 1024)
+    with data:
+        # The size decides before the first byte whether the member needs the large form of its header.
+        member.file_size = os.fstat(data.fileno()).st_size
+        with archive.open(member, "w") as out:
+            shutil.copyfileobj(data, out, min(member.file_size + 1, _BLOCK))

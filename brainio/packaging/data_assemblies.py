@@ -12,9 +12,10 @@ import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
 from brainio.catalogs import TYPE_ASSEMBLY
+from brainio.catalogs.names import file_name
 from brainio.packaging.checks import assembly_problems, extra_problems, identifier_problems, refuse
 from brainio.packaging.netcdf import write_groups
-from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, file_name, publish
+from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish
 from brainio.packaging.references import reference_problems
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.packaging.stimulus_sets import local_folder
@@ -190,7 +191,7 @@ def _checked(
 
 
 def _write(arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path) -> PackagedFile:
-    path = folder / file_name(TYPE_ASSEMBLY, labels.identifier, "nc")
+    path = folder / file_name(labels.identifier, "nc")
     return PackagedFile(path, labels.class_name, write_groups(arrays, path))
 
 

@@ -1,14 +1,18 @@
-"""Gives a file its name when all of it is written. Knows no format."""
+"""Gives a file its name when all of it is written, and hashes it while it is written. Knows no format."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+_ENOUGH = 1 << 20  # bytes that are worth a call of the system
+_MOST = 1 << 26  # bytes that may wait in memory for what comes before them
 
 
 @contextmanager
@@ -26,3 +30,72 @@ def in_one_step(target: Path) -> Iterator[Path]:
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
+
+
+class HashedWriter:
+    """Writes a file whose SHA-1 is known at its end, although its writer goes back over what it wrote last.
+
+    `zipfile` writes the header of a member once more when it knows the size of the member. So what is written waits in
+    memory until `settle`. What is too much for that, or changes in another way, goes to the file at once, and is read
+    again to be hashed.
+
+    Parameters
+    ----------
+    file : binary file
+        Empty, open for writing and reading.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = hashlib.sha1(usedforsecurity=False)
+        self._pieces: dict[int, bytes] = {}  # what waits, by its place in the file
+        self._hashed = self._end = self._position = 0
+        self._is_direct = False
+
+    def write(self, data: bytes) -> int:
+        """Write at the current position."""
+        is_new = self._position == self._end or len(self._pieces.get(self._position, b"")) == len(data)
+        if not self._is_direct and (not is_new or self._end - self._hashed > _MOST):
+            self._file.write(b"".join(self._pieces.values()))
+            self._pieces, self._is_direct = {}, True
+        if self._is_direct:
+            self._file.seek(self._position)
+            self._file.write(data)
+        else:
+            self._pieces[self._position] = data
+        self._position += len(data)
+        self._end = max(self._end, self._position)
+        return len(data)
+
+    def tell(self) -> int:
+        """Return the position: bytes from the start."""
+        return self._position
+
+    def seek(self, position: int) -> None:
+        """Go to a position behind all that was settled."""
+        self._position = position
+
+    def flush(self) -> None:
+        """Do nothing: what waits may still change."""
+
+    def settle(self) -> None:
+        """Say that what is written will not change any more."""
+        if self._end - self._hashed >= _ENOUGH:
+            self._hash_rest()
+
+    def hexdigest(self) -> str:
+        """Settle everything and return the SHA-1 of the file."""
+        self._hash_rest()
+        self._file.flush()
+        return self._hash.hexdigest()
+
+    def _hash_rest(self) -> None:
+        if self._is_direct:
+            self._file.seek(self._hashed)
+            while chunk := self._file.read(_ENOUGH):
+                self._hash.update(chunk)
+        else:
+            joined = b"".join(self._pieces.values())
+            self._hash.update(joined)
+            self._file.write(joined)
+        self._pieces, self._hashed, self._is_direct = {}, self._end, False

@@ -18,6 +18,7 @@ from brainio.assemblies import flatten_index, hdf5_access
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.packaging.files import in_one_step
+from brainio.packaging.layout import MOST_BYTES, chunk_sizes, row_sizes, slabs
 
 if TYPE_CHECKING:
     import os
@@ -116,11 +117,17 @@ def write_groups(
         if is_there:
             shutil.copyfile(target, written)
         with hdf5_access(), netCDF4.Dataset(written, "a" if is_there else "w", format="NETCDF4") as dataset:
+            created: list[tuple[netCDF4.Variable, xr.Variable]] = []
             for group, (attributes, variables) in encoded.items():
                 place = _new_group(dataset, group, target)
                 place.setncatts(attributes)
-                for name, variable in variables.items():
-                    _write(place, name, variable, compress)
+                created += [(_create(place, *named, compress), named[1]) for named in variables.items()]
+            # All headers, then all coordinates, then the values: opening the file reads the beginning of it only.
+            for is_data in (False, True):
+                for stored, variable in created:
+                    if (stored.name == DATA_NAME) == is_data:
+                        _fill(stored, variable.values)
+                dataset.sync()
         return hash_file(written)
 
 
@@ -241,7 +248,7 @@ def _encode_text(what: str, variable: xr.Variable) -> xr.Variable:
     return xr.Variable((*variable.dims, f"string{width}"), characters, variable.attrs | {"_Encoding": "utf-8"})
 
 
-def _write(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: bool) -> None:
+def _create(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: bool) -> netCDF4.Variable:
     dims = tuple(str(dim) for dim in variable.dims)
     for dim, size in zip(dims, variable.shape, strict=True):
         if dim not in place.dimensions:
@@ -249,8 +256,13 @@ def _write(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: b
     attributes = dict(variable.attrs)
     fill = attributes.pop("_FillValue", False)
     is_long_text = variable.dtype.kind == "O"
-    is_packed = compress and variable.nbytes >= _SMALLEST_COMPRESSED and not is_long_text
-    packing: Literal["zlib"] | None = "zlib" if is_packed else None
+    is_large = variable.nbytes >= _SMALLEST_COMPRESSED and not is_long_text
+    packing: Literal["zlib"] | None = "zlib" if compress and is_large else None
+    sizes: tuple[int, ...] | None = None
+    if is_large and name == DATA_NAME:
+        sizes = chunk_sizes(dims, variable.shape, variable.dtype.itemsize)
+    elif packing:
+        sizes = row_sizes(variable.shape, variable.dtype.itemsize)
     stored = place.createVariable(
         name,
         str if is_long_text else variable.dtype.newbyteorder("="),
@@ -259,9 +271,25 @@ def _write(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: b
         complevel=_DEFLATE_LEVEL,
         shuffle=True,
         fill_value=None if is_long_text else fill,
+        chunksizes=sizes,
     )
     stored.set_auto_maskandscale(False)
     # A text that is set as it is, not as characters that the library joins again.
     stored.set_auto_chartostring(False)
     stored.setncatts(attributes)
-    stored[...] = variable.values
+    return stored
+
+
+def _fill(stored: netCDF4.Variable, values: np.ndarray) -> None:
+    sizes = stored.chunking()
+    if stored.name != DATA_NAME or not isinstance(sizes, list):
+        stored[...] = values
+        return
+    # A cache of few chunks, so that each is stored when it has been written and they lie in that order.
+    stored.set_var_chunk_cache(size=MOST_BYTES)
+    if stored.filters()["zlib"]:
+        # Chunks get a place in the index when they are first stored. Storing each of them empty, in a few bytes, keeps
+        # the index together: it would be strewn over the file, and be most of what a remote reader fetches.
+        stored[tuple(slice(None, None, size) for size in sizes)] = np.zeros((), values.dtype)
+    for part in slabs(stored.dimensions, stored.shape, sizes):
+        stored[part] = values[part]

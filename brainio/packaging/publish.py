@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from brainio.cache import hash_file
-from brainio.catalogs import TYPE_STIMULUS_SET, CatalogSource, Entry, Listing, append_rows, catalog_source
+from brainio.catalogs import CatalogSource, Entry, Listing, append_rows, catalog_source
 from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
 from brainio.errors import CatalogError, PackagingError, TransferError
 from brainio.progress import transfer_bar
@@ -262,23 +262,6 @@ def _row(package: Package, file: PackagedFile, location: Location, catalog_file:
         str(file.path.stat().st_size),
     )
     return dict(zip(_OWN_COLUMNS, own, strict=True)) | dict(package.entry_facts)
-
-
-def file_name(lookup_type: str, identifier: str, extension: str) -> str:
-    """Return the published name of a file.
-
-    Parameters
-    ----------
-    lookup_type, identifier : str
-        Of the entry.
-    extension : str
-        `'csv'`, `'zip'` or `'nc'`.
-
-    >>> file_name("assembly", "dicarlo.MajajHong2015", "nc")
-    'assy_dicarlo_MajajHong2015.nc'
-    """
-    prefix = "stimulus" if lookup_type == TYPE_STIMULUS_SET else "assy"
-    return f"{prefix}_{identifier.replace('.', '_')}.{extension}"
 
 
 def upload_to_s3(source_file_path: str | os.PathLike[str], bucket_name: str, target_s3_key: str) -> dict[str, object]:

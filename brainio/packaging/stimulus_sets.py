@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from brainio.catalogs import TYPE_STIMULUS_SET
+from brainio.catalogs.names import file_name
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
 from brainio.packaging.checks import identifier_problems, refuse, stimulus_set_problems
-from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, file_name, publish
+from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish
 from brainio.packaging.renamed import accepts_older_calls
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ def _check(proto_stimulus_set: StimulusSet, identifier: str) -> None:
 
 
 def _write(proto_stimulus_set: StimulusSet, identifier: str, folder: Path) -> list[PackagedFile]:
-    csv_path, zip_path = (folder / file_name(TYPE_STIMULUS_SET, identifier, part) for part in ("csv", "zip"))
+    csv_path, zip_path = (folder / file_name(identifier, part) for part in ("csv", "zip"))
     zip_sha1, members = create_stimulus_zip(proto_stimulus_set, zip_path)
     csv_sha1 = create_stimulus_csv(proto_stimulus_set.assign(filename=members), csv_path)
     return [PackagedFile(csv_path, "StimulusSet", csv_sha1), PackagedFile(zip_path, "", zip_sha1)]

@@ -1,21 +1,36 @@
-"""Remote stores: reading and writing the bytes of one location. S3 through boto3, everything else through fsspec.
+"""Stores: reading and writing the bytes of one location; S3 by boto3, http by requests, all else by fsspec.
 
 Nothing is kept here, nothing is verified but that a body is whole: hashes are the business of the cache, and trying
-mirrors in turn that of `brainio.fetch`. boto3 and fsspec are imported when a location first needs them.
+mirrors in turn that of `brainio.fetch`. boto3, requests and fsspec are imported when a location first needs them.
 """
 
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from brainio.errors import LocationError
 from brainio.stores.location import S3, Location, parse_location
-from brainio.stores.transfer import Progress, Reading, Uploaded
+from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
 
-__all__ = ["Location", "Reading", "Uploaded", "open_read", "parse_location", "stat", "upload"]
+if TYPE_CHECKING:
+    from brainio.stores.ranges import RangeFile
+
+__all__ = [
+    "Facts",
+    "Location",
+    "Reading",
+    "Span",
+    "Uploaded",
+    "open_file",
+    "open_read",
+    "parse_location",
+    "stat",
+    "upload",
+]
 
 
-def open_read(location: Location, version_id: str | None = None) -> AbstractContextManager[Reading]:
-    """Open a location for reading from its first byte to its last.
+def open_read(location: Location, version_id: str | None = None, span: Span = WHOLE) -> AbstractContextManager[Reading]:
+    """Open a location for reading from its first byte to its last, or a part of it.
 
     Parameters
     ----------
@@ -23,6 +38,8 @@ def open_read(location: Location, version_id: str | None = None) -> AbstractCont
         From `parse_location`.
     version_id
         Of an S3 object. None or '' = not stated; 'null' is S3's own word for an object without versioning and is sent.
+    span
+        The part that is wanted. A server may give the whole file all the same: look at ``reading.facts.start``.
 
     Raises
     ------
@@ -36,17 +53,51 @@ def open_read(location: Location, version_id: str | None = None) -> AbstractCont
     >>> import fsspec
     >>> fsspec.filesystem("memory").pipe_file("/folder/a.txt", b"abc")
     >>> with open_read(parse_location("memory://folder/a.txt")) as reading:
-    ...     reading.size, b"".join(reading.chunks())
+    ...     reading.facts.size, b"".join(reading.chunks())
     (3, b'abc')
     """
     if location.location_type == S3:
         from brainio.stores import s3
 
-        return s3.open_read(location, version_id or None)
+        return s3.open_read(location, version_id or None, span)
     _refuse_version(location, version_id)
+    if location.is_http:
+        from brainio.stores import http
+
+        return http.open_read(location, span)
     from brainio.stores import filesystem
 
-    return filesystem.open_read(location)
+    return filesystem.open_read(location, span)
+
+
+def open_file(location: Location, version_id: str | None = None) -> "RangeFile":
+    """Open a location as a file that can be read from anywhere, by asking for the parts that are read.
+
+    Parameters
+    ----------
+    location
+        From `parse_location`.
+    version_id
+        As for `open_read`.
+
+    Raises
+    ------
+    TransferError
+        The store did not give the bytes, or cannot give parts of a file.
+    ChangedFileError
+        While reading: the file is no longer the one that was opened.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fsspec.filesystem("memory").pipe_file("/folder/b.txt", b"abcdef")
+    >>> with open_file(parse_location("memory://folder/b.txt")) as file:
+    ...     file.seek(4), file.read()
+    (4, b'ef')
+    """
+    from brainio.stores.ranges import RangeFile
+
+    return RangeFile(location, version_id or None)
 
 
 def upload(path: Path, location: Location, progress: Progress | None = None) -> Uploaded:
@@ -72,6 +123,10 @@ def upload(path: Path, location: Location, progress: Progress | None = None) -> 
         from brainio.stores import s3
 
         return s3.upload(path, location, progress)
+    if location.is_http:
+        raise LocationError(
+            f"{location} cannot be written over {location.location_type}. Give an S3 location or a folder."
+        )
     from brainio.stores import filesystem
 
     return filesystem.upload(path, location, progress)
@@ -90,6 +145,10 @@ def stat(location: Location, version_id: str | None = None) -> int | None:
 
         return s3.stat(location, version_id or None)
     _refuse_version(location, version_id)
+    if location.is_http:
+        from brainio.stores import http
+
+        return http.stat(location)
     from brainio.stores import filesystem
 
     return filesystem.stat(location)

@@ -60,12 +60,12 @@ class Location:
 
     def __str__(self) -> str:
         """Return the canonical URL, without the name and password that it may hold: this is what messages show."""
-        return re.sub(r"(?<=://)[^/@]*@", "", self.url) if self.location_type in _HTTP else self.url
+        return re.sub(r"(?<=://)[^/@]*@", "", self.url) if self.is_http else self.url
 
     @property
     def name(self) -> str:
         """Last component of the path, percent-decoded where the URL is percent-encoded."""
-        if self.location_type in _HTTP:
+        if self.is_http:
             return unquote(posixpath.basename(urlsplit(self.url).path.rstrip("/")))
         if self.location_type == "file":
             return self.path.name
@@ -75,6 +75,11 @@ class Location:
     def is_local(self) -> bool:
         """Whether the bytes lie on this machine; a catalog from elsewhere may not name such a location."""
         return self.location_type in _LOCAL
+
+    @property
+    def is_http(self) -> bool:
+        """Whether it is asked for by http or https."""
+        return self.location_type in _HTTP
 
     @property
     def path(self) -> Path:

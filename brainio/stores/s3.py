@@ -22,9 +22,19 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3.exceptions import HTTPError
 
-from brainio.errors import TransferError
+from brainio.errors import InterruptedTransferError, TransferError
 from brainio.stores.location import Location
-from brainio.stores.transfer import CHUNK, Progress, Uploaded, require_whole
+from brainio.stores.transfer import (
+    CHUNK,
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    Facts,
+    Progress,
+    Span,
+    Uploaded,
+    facts_of_range,
+    require_whole,
+)
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -34,6 +44,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 PART = 16 * CHUNK
 MOST_PARTS = 10_000
+_CONNECTIONS = 32
 # S3 answers these with 400 as well, although the credentials are what is wrong.
 _REFUSED_CODES = frozenset(
     {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "RequestExpired"}
@@ -76,7 +87,12 @@ class _Access:
 
 
 def _config() -> Config:
-    return Config(retries={"mode": "standard"}, connect_timeout=10, read_timeout=60, max_pool_connections=32)
+    return Config(
+        retries={"mode": "standard"},
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        max_pool_connections=_CONNECTIONS,
+    )
 
 
 _lock = threading.Lock()
@@ -86,7 +102,8 @@ _accesses: dict[tuple[object, ...], _Access] = {}
 def _access(location: Location) -> _Access:
     """Return the clients for the environment as it is now; threads share them."""
     settings = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-    key = (location.region, os.environ.get("HOME"), settings)
+    # A forked process must not talk on its parent's connections.
+    key = (os.getpid(), location.region, os.environ.get("HOME"), settings)
     with _lock:
         if key not in _accesses:
             _accesses[key] = _Access(location.region or None)
@@ -98,7 +115,7 @@ class _ObjectReading:
     """The open body of one object."""
 
     location: Location
-    size: int
+    facts: Facts
     body: "StreamingBody"
 
     def chunks(self) -> Iterator[bytes]:
@@ -107,26 +124,31 @@ class _ObjectReading:
             try:
                 block = self.body.read(CHUNK)
             except _BODY_ERRORS as error:
-                raise TransferError(
-                    f"The transfer of {self.location} broke after {found} of {self.size} bytes: {error}. Try again."
+                raise InterruptedTransferError(
+                    f"The transfer of {self.location} broke after {found} of {self.facts.length} bytes: {error}. "
+                    f"Try again."
                 ) from error
             if not block:
                 break
             found += len(block)
             yield block
-        require_whole(self.location, self.size, found)
+        require_whole(self.location, self.facts.length, found)
 
 
 @contextmanager
-def open_read(location: Location, version_id: str | None) -> Iterator[_ObjectReading]:
-    """Open an object; see `brainio.stores.open_read`."""
+def open_read(location: Location, version_id: str | None, span: Span) -> Iterator[_ObjectReading]:
+    """Open an object, or a part of it; see `brainio.stores.open_read`."""
     request: GetObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
     if version_id is not None:
         request["VersionId"] = version_id
+    if not span.is_whole:
+        request["Range"] = span.header
     answer = _read(location, lambda client: client.get_object(**request), version_id)
-    body = answer["Body"]
+    body, length = answer["Body"], answer["ContentLength"]
+    start, size = facts_of_range(answer.get("ContentRange", ""), length)
+    tag = f"ETag {answer['ETag']}" if answer.get("ETag") else None
     try:
-        yield _ObjectReading(location, answer["ContentLength"], body)
+        yield _ObjectReading(location, Facts(size, start, length, tag, answer.get("VersionId"), in_parts=True), body)
     finally:
         body.close()
 

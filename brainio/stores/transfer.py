@@ -1,26 +1,78 @@
-"""What every store hands out: the vocabulary that S3 and fsspec share. Knows no store."""
+"""What every store hands out: the vocabulary that S3, http and fsspec share. Knows no store."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from brainio.errors import TransferError
+from brainio.errors import InterruptedTransferError
 from brainio.stores.location import Location
 
 CHUNK = 1024 * 1024
+CONNECT_TIMEOUT = 10  # seconds
+READ_TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a file: from byte ``start`` to before byte ``stop`` (None: to the end)."""
+
+    start: int = 0
+    stop: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether this is the whole file."""
+        return self.start == 0 and self.stop is None
+
+    @property
+    def header(self) -> str:
+        """What a request says in its header ``Range``."""
+        return f"bytes={self.start}-{'' if self.stop is None else self.stop - 1}"
+
+
+WHOLE = Span()
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a store says of the file that it is about to give.
+
+    Attributes
+    ----------
+    size
+        Bytes of the whole file (None: the store did not say).
+    start
+        Which byte of the file the body begins with: 0 also where a part was asked for and the store gives the whole.
+    length
+        Bytes of the body (None: the store did not say).
+    tag
+        What names these bytes at this store, as words for people (``'ETag "ab12"'``); other bytes have another. None:
+        the store has no such thing.
+    version_id
+        Of an object of S3, as it was answered.
+    in_parts
+        Whether several parts may be asked for side by side, and may be worth it.
+    """
+
+    size: int | None
+    start: int
+    length: int | None
+    tag: str | None
+    version_id: str | None = None
+    in_parts: bool = False
 
 
 class Reading(Protocol):
     """An open body.
 
-    ``size`` is the number of bytes that the store announced (None: it did not say). ``chunks()`` yields the bytes once,
-    in blocks of up to 1 MiB, and raises TransferError when the connection breaks or the body ends too early.
+    ``chunks()`` yields the bytes once, in blocks of up to 1 MiB, and raises InterruptedTransferError when the
+    connection breaks or the body ends too early.
     """
 
     @property
-    def size(self) -> int | None:
-        """Announced number of bytes."""
+    def facts(self) -> Facts:
+        """What the store says of the file."""
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the body."""
@@ -35,9 +87,24 @@ class Uploaded:
 
 
 def require_whole(location: Location, expected: int | None, found: int) -> None:
-    """Raise TransferError unless all announced bytes came."""
+    """Raise InterruptedTransferError unless all announced bytes came."""
     if expected is not None and found < expected:
-        raise TransferError(
+        raise InterruptedTransferError(
             f"{location} was cut short: {expected} bytes were announced, {found} came. Try again; if it stays so, the "
             f"server or a proxy on the way is at fault."
         )
+
+
+def facts_of_range(content_range: str, size: int | None) -> tuple[int, int | None]:
+    """Read ``Content-Range: bytes 5-9/100`` as (start, size of the whole); as they are where there is none.
+
+    Examples
+    --------
+    >>> facts_of_range("bytes 5-9/100", 5), facts_of_range("", 100)
+    ((5, 100), (0, 100))
+    """
+    span, _, total = content_range.removeprefix("bytes").strip().partition("/")
+    first = span.partition("-")[0]
+    if not first.isdigit():
+        return 0, size
+    return int(first), int(total) if total.isdigit() else None

@@ -25,12 +25,15 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
     StimulusReferenceAssemblyLoader,
+    average_repetition,
     gather_indexes,
     is_fastpath,
+    merge_data_arrays,
     walk_coords,
 )
 from brainio.errors import AssemblyFormatError
 from brainio.stimuli import StimulusSet
+from brainio.transform import subset
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,6 +79,9 @@ OPERATIONS: dict[str, Callable[[NeuroidAssembly], Any]] = {
     "stack": lambda a: a.stack(both=("presentation", "neuroid")),
     "concat": lambda a: xr.concat([a, a], dim="presentation"),
     "concat new dimension": lambda a: xr.concat([a, a], dim=pd.Index([1, 2], name="split")),
+    "concat new dimension of text": lambda a: xr.concat([a, a], dim=pd.Index(["train", "test"], name="split")),
+    "expand_dims of text": lambda a: a.expand_dims(split=pd.Index(["train", "test"])),
+    "reindex of text": lambda a: a.expand_dims(split=["test"]).reindex(split=pd.Index(["train", "test"])),
     "sortby": lambda a: a.sortby(["stimulus_id", "neuroid_id"]),
     "transpose": lambda a: a.transpose("neuroid", "presentation"),
     "expand_dims": lambda a: a.expand_dims("split"),
@@ -85,7 +91,7 @@ OPERATIONS: dict[str, Callable[[NeuroidAssembly], Any]] = {
     "squeeze": lambda a: a[:1].squeeze(),
     "align": lambda a: xr.align(a, a[::-1], join="inner")[1],
     "outer align": lambda a: xr.align(a[:2], a[2:], join="outer")[1],
-    "reset and re-wrap": lambda a: NeuroidAssembly(a.reset_index("presentation")),
+    "reset and re-wrap": lambda a: type(a)(a.reset_index("presentation")),
     "copy": lambda a: a.copy(),
     "deepcopy": copy.deepcopy,
     "pickle": lambda a: pickle.loads(pickle.dumps(a)),
@@ -93,19 +99,37 @@ OPERATIONS: dict[str, Callable[[NeuroidAssembly], Any]] = {
         a.values, coords={c: (d, v) for c, d, v in walk_coords(a)}, dims=a.dims, attrs=a.attrs
     ),
     "sel": lambda a: a.sel(region="IT"),
+    "sel of a list": lambda a: a.sel(stimulus_id=["a", "c"]),
     "sel on both": lambda a: a.sel(region="IT", stimulus_id="a"),
+    "multisel": lambda a: a.multisel(region="IT", stimulus_id="a"),
+    "merge": lambda a: merge_data_arrays([a[:2], a[2:]]),
+    "average": average_repetition,
+    "subset": lambda a: subset(a, a[[2, 0]]),
 }
 
 
+class TheirAssembly(NeuroidAssembly):
+    """A class of somebody else's."""
+
+    __slots__ = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+
+
+@pytest.mark.parametrize("cls", [NeuroidAssembly, TheirAssembly])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_operation_keeps_class_attrs_indexes_and_text(assembly: NeuroidAssembly, name: str) -> None:
-    result = OPERATIONS[name](assembly)
-    assert type(result) is NeuroidAssembly
+def test_operation_keeps_class_attrs_indexes_and_text(
+    assembly: NeuroidAssembly, name: str, cls: type[NeuroidAssembly]
+) -> None:
+    result = OPERATIONS[name](cls(assembly))
+    assert type(result) is cls
     assert result.attrs["stimulus_set"].identifier == "lab.Set"
     assert result.attrs["identifier"] == "lab.A"
     for coordinate in result.coords.values():
         assert coordinate.ndim == 0 or coordinate.name in result.xindexes
         assert coordinate.dtype.kind not in "USOT" or coordinate.dtype == object
+        assert coordinate.dtype != object or {type(value) for value in np.ravel(coordinate.values)} <= {str, tuple}
     assert gather_indexes(result) is result
 
 
@@ -388,3 +412,26 @@ def test_positions_taken_apart_concatenate_again(assembly: NeuroidAssembly) -> N
     whole = NeuroidAssembly(xr.concat(parts, dim="presentation", coords="different", compat="equals", join="outer"))
     assert whole.sel(stimulus_id="c").values.tolist() == [[9.0, 10.0, 11.0]]
     assert list(whole.indexes["presentation"].names) == ["stimulus_id", "repetition", "category"]
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda a: a["nope"],
+        lambda a: a.coords["nope"],
+        lambda a: a.sel(nope=1),
+        lambda a: a.sortby("nope"),
+        lambda a: a.sortby(["region", "nope"]),
+        lambda a: a.groupby(["category", "nope"]),
+        lambda a: a.drop_vars(["region", "nope"]),
+        lambda a: a.multi_dim_apply(["nope", "region"], lambda values, **_: values),
+    ],
+)
+def test_a_name_that_does_not_exist_is_answered_with_those_that_do(
+    assembly: NeuroidAssembly, ask: Callable[[NeuroidAssembly], Any]
+) -> None:
+    names = r"\('presentation', 'neuroid'\).*\['stimulus_id', 'repetition', 'category', 'neuroid_id', 'region'\]"
+    with pytest.raises((KeyError, ValueError), match=f"no coordinate or dimension 'nope'.*{names}"):
+        ask(assembly)
+    assert assembly.drop_vars("nope", errors="ignore").identical(assembly)
+    assert not hasattr(assembly, "nope")

@@ -94,6 +94,21 @@ def test_missing_values_form_the_last_group() -> None:
     assert (a.groupby("g") - a.groupby("g").mean()).values.tolist() == [-1.0, -1.0, 1.0, 1.0]
 
 
+MIXED = np.array(["b", 2, "a", 1.5, "b", True, None], dtype=object)
+
+
+@pytest.mark.parametrize("positions", [[0, 1, 2, 3, 4, 5, 6], [6, 5, 4, 3, 2, 1, 0], [3, 1, 5], [4, 2], [1, 6, 0, 2]])
+def test_values_of_several_types_are_grouped_numbers_first(positions: list[int]) -> None:
+    a = DataAssembly(np.arange(7.0), coords={"g": ("p", MIXED), "n": ("p", range(7))}, dims=["p"])[positions]
+    expected: dict[Any, float] = {}
+    for value, number in zip(MIXED[positions], positions, strict=True):
+        expected[value] = expected.get(value, 0) + number
+    keys = sorted(expected, key=lambda key: (key is None, isinstance(key, str), key or 0))
+    for total in (a.multi_groupby(["g"]).sum(), a.groupby("g").sum(), a.reset_index("p").multi_groupby(["g"]).sum()):
+        assert [None if value != value else value for value in total["g"].values.tolist()] == keys
+        assert total.values.tolist() == [expected[key] for key in keys]
+
+
 def test_nan_among_the_values_is_left_out_unless_asked_for() -> None:
     a = DataAssembly(
         [1.0, np.nan, 3.0, np.nan], coords={"g": ("p", ["u", "u", "v", "w"]), "n": ("p", range(4))}, dims="p"

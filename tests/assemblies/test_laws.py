@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly, StimulusMergeAssemblyLoader, merge_data_arrays
+from brainio.errors import AssemblyFormatError, SubsetError
 from brainio.stimuli import StimulusSet
 from brainio.transform import subset
 
 cells = st.sampled_from(["a", "b", None]) | st.sampled_from([1.5, 2.5, float("nan")]) | st.integers(0, 3)
+KEYS = ("stimulus_id", "repetition")
 keys: dict[str, Any] = {
     "text": st.sampled_from(["s1", "s2", "s3", "s4", None]),
     "integers": st.integers(0, 4),
@@ -51,6 +54,29 @@ def test_stimulus_metadata_are_joined_as_from_a_dictionary(data: st.DataObject) 
     assert list(joined.indexes["presentation"].names) == ["stimulus_id", "repetition", *columns]
     for name in columns:
         assert plain(joined[name].values) == plain([rows[i][name] for i in shown])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_stimuli_that_are_missing_are_joined_as_from_a_dictionary_that_lacks_them(data: st.DataObject) -> None:
+    known = data.draw(st.lists(st.sampled_from(["s1", "007", "12", "x"]), unique=True))
+    rows: dict[str | None, Any] = {i: data.draw(cells) for i in known}
+    shown = data.draw(st.lists(st.sampled_from(["s1", "s2", "007", "7", "12", "x", None]), min_size=1, max_size=15))
+    a = along_presentation({"stimulus_id": shown, "repetition": list(range(len(shown)))})
+    stimuli = StimulusSet({"stimulus_id": known, "column": pd.Series([rows[i] for i in known], dtype=object)})
+    written = [next((k for k in known if i in (k, k.lstrip("0"))), i) for i in shown]
+    loader = StimulusMergeAssemblyLoader(
+        NeuroidAssembly, Path("unread.nc"), stimulus_set=stimuli, allow_missing_stimuli=True
+    )
+    joined = loader.merge_stimulus_set_meta(a, stimuli)
+    assert plain(joined["column"].values) == plain([rows.get(i) for i in written])
+    assert plain(joined["stimulus_id"].values) == written
+    strict = StimulusMergeAssemblyLoader(NeuroidAssembly, Path("unread.nc"), stimulus_set=stimuli)
+    if lacking := set(written) - set(known):
+        with pytest.raises(AssemblyFormatError, match=f"names {len(lacking)} stimuli"):
+            strict.merge_stimulus_set_meta(a, stimuli)
+    else:
+        assert strict.merge_stimulus_set_meta(a, stimuli).identical(joined)
 
 
 @settings(max_examples=40, deadline=None)
@@ -91,3 +117,34 @@ def test_a_subset_holds_the_rows_whose_values_are_in_the_set_of_the_target(
     assert part["position"].values.tolist() == [
         position for position, value in enumerate(plain(source_values)) if value == plain(target_values)[0]
     ]
+
+
+tables = st.lists(st.tuples(st.sampled_from(["s1", "s2", None]), st.integers(0, 2)), min_size=1, max_size=10)
+
+
+@settings(max_examples=100, deadline=None)
+@given(tables, tables, st.lists(st.sampled_from("nmo"), min_size=1, max_size=4))
+def test_a_subset_to_dimensions_holds_the_rows_each_level_of_which_is_in_its_set(
+    source_rows: list[tuple[str | None, int]], target_rows: list[tuple[str | None, int]], neuroids: list[str]
+) -> None:
+    source, target = (
+        along_presentation({"stimulus_id": [s for s, _ in rows], "repetition": [r for _, r in rows]})
+        for rows in (source_rows, target_rows)
+    )
+    wide = NeuroidAssembly(
+        np.arange(3.0 * len(source_rows)).reshape(3, -1),
+        coords={"neuroid_id": ("neuroid", list("mno")), **{n: ("presentation", source[n].values) for n in KEYS}},
+        dims=["neuroid", "presentation"],
+    )
+    other = target.expand_dims(neuroid=len(neuroids)).assign_coords(neuroid_id=("neuroid", neuroids))
+    sets = [set(column) for column in zip(*target_rows, strict=True)]
+    rows = [n for n, row in enumerate(source_rows) if all(value in own for value, own in zip(row, sets, strict=True))]
+    cut = subset(wide, other, dims_must_match=False)
+    assert (
+        cut.values.tolist() == wide.values[np.ix_([n for n, one in enumerate("mno") if one in neuroids], rows)].tolist()
+    )
+    if cut.shape == (len(neuroids), len(target_rows)):
+        assert subset(wide, other).identical(cut)
+    else:
+        with pytest.raises(SubsetError, match="rows match along"):
+            subset(wide, other)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import netCDF4
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -20,52 +21,54 @@ from brainio.stimuli import StimulusSet
 from brainio.transform import subset
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 da = pytest.importorskip("dask.array")
 
 METHODS = ["mean", "sum", "count", "std", "var", "min", "max", "first", "last", "median"]
+BOTH = ["stimulus_id", "repetition"]
 
 
 def assembly(values: np.ndarray, groups: np.ndarray) -> NeuroidAssembly:
+    """Presentations of the stimuli `s0`, `s1`, ..., of which group 5 has no id."""
     return NeuroidAssembly(
         values,
-        dims=["presentation", "neuroid"],
+        dims=["presentation", "neuroid", "time_bin"][: values.ndim],
         coords={
-            "stimulus_id": ("presentation", np.array([f"s{group}" for group in groups], dtype=object)),
+            "stimulus_id": ("presentation", np.array([f"s{n}" if n != 5 else None for n in groups], dtype=object)),
             "repetition": ("presentation", np.arange(len(groups)) // 2),
             "neuroid_id": ("neuroid", np.arange(values.shape[1])),
         },
     )
 
 
-def lazy(a: NeuroidAssembly, chunks: tuple[int, int]) -> NeuroidAssembly:
-    return a.chunk(dict(zip(a.dims, chunks, strict=True)))
+def lazy(a: NeuroidAssembly, chunks: tuple[int, ...]) -> NeuroidAssembly:
+    return a.chunk(dict(zip(a.dims, chunks, strict=False)))
 
 
 def same_bytes(first: DataAssembly, second: DataAssembly) -> bool:
     return first.dtype == second.dtype and first.values.tobytes() == second.values.tobytes()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.data())
-def test_groups_of_a_lazy_assembly_reduce_to_the_same_bytes(data: st.DataObject) -> None:
-    rows, columns = data.draw(st.tuples(st.integers(1, 30), st.integers(1, 4)))
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_groups_of_a_lazy_assembly_reduce_to_the_same_bytes(method: str, data: st.DataObject) -> None:
+    shape = data.draw(st.sampled_from([(30, 4), (13, 3, 2), (30, 1, 2), (7, 4), (1, 1)]))
     rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
-    dtype = data.draw(st.sampled_from(["f4", "f8", "i4", "bool"]))
-    values = rng.normal(size=(rows, columns)) * 10.0 ** rng.integers(-8, 8, size=(rows, columns))
+    dtype = data.draw(st.sampled_from(["f4", "f8"]) | st.sampled_from(["i4", "u1", "i8", "bool"]))
+    values = rng.normal(size=shape) * 10.0 ** rng.integers(-8, 8, size=shape)
     if dtype in ("f4", "f8"):
         values[rng.random(values.shape) < data.draw(st.sampled_from([0, 0.3]))] = np.nan
         values[rng.random(values.shape) < data.draw(st.sampled_from([0, 0.05]))] = np.inf
     else:
-        values = rng.integers(0, 2 if dtype == "bool" else 1000, size=values.shape).astype(float)
-    a = assembly(values.astype(dtype), rng.integers(0, data.draw(st.integers(1, 8)), size=rows))
-    if data.draw(st.booleans()):
-        a = a.T
-    chunked = lazy(a, data.draw(st.tuples(st.integers(1, 12), st.integers(1, 12))))
-    method = data.draw(st.sampled_from(METHODS))
+        values[:] = rng.integers(0, {"bool": 2, "u1": 256, "i8": 2**53}.get(dtype, 1000), size=shape)
+    a = assembly(values.astype(dtype), rng.integers(0, data.draw(st.integers(1, 8)), size=shape[0]))
+    a = a.transpose(*data.draw(st.permutations(a.dims)))
+    chunked = lazy(a, data.draw(st.tuples(*[st.integers(1, 12)] * 3)))
     skipna = data.draw(st.sampled_from([None, False]) if method != "count" else st.none())
-    levels = data.draw(st.sampled_from([["stimulus_id"], ["stimulus_id", "repetition"]]))
+    levels = data.draw(st.sampled_from([["stimulus_id"], BOTH]))
     options: dict[str, Any] = {} if method == "count" else {"skipna": skipna}
     if method in ("std", "var"):
         options["ddof"] = data.draw(st.integers(0, 2))
@@ -77,6 +80,42 @@ def test_groups_of_a_lazy_assembly_reduce_to_the_same_bytes(data: st.DataObject)
     np.testing.assert_array_equal(computed.values, eager.values)
     assert same_bytes(computed, eager)
     assert computed.identical(eager)
+
+
+STEPS: dict[str, Callable[[NeuroidAssembly], NeuroidAssembly]] = {
+    "select by a list": lambda a: a.sel(stimulus_id=a["stimulus_id"].values[:2]),
+    "select by a mask": lambda a: a.sel(presentation=a["repetition"].values % 3 != 1),
+    "select by a slice": lambda a: a.sel(repetition=slice(0, 5)),
+    "reverse": lambda a: a.isel(presentation=slice(None, None, -1)),
+    "sort": lambda a: a.sortby(BOTH),
+    "transpose": lambda a: a.transpose(*a.dims[::-1]),
+    "wrap": lambda a: NeuroidAssembly(a),
+    "arithmetic": lambda a: 2 * a + a,
+    "where": lambda a: a.where(a > -0.5),
+    "fillna": lambda a: a.fillna(1),
+    "astype": lambda a: a.astype("f4"),
+    "concat": lambda a: xr.concat([a, a[..., :1] if a.dims[-1] == "presentation" else a[:1]], dim="presentation"),
+    "subset": lambda a: subset(a, a.isel(presentation=slice(0, None, 2)), ["stimulus_id"], dims_must_match=False),
+    "mean": lambda a: a.multi_groupby(BOTH).mean(dim="presentation"),
+    "sum": lambda a: a.multi_groupby(BOTH[::-1]).sum(),
+    "median": lambda a: a.multi_groupby(BOTH).median(),
+    "map to a value": lambda a: a.multi_groupby(BOTH).map(lambda group: group.max("presentation")),
+    "apply in place": lambda a: a.multi_groupby(BOTH).apply(lambda group: group - group.min("presentation")),
+    "groupby in place": lambda a: a.groupby("stimulus_id") - a.groupby("stimulus_id").mean(),
+}
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4), st.integers(1, 5), st.integers(0, 2**32 - 1))
+def test_steps_on_a_lazy_assembly_come_to_the_same_bytes(steps: list[str], chunk: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    eager = assembly(rng.normal(size=(9, 2)), rng.integers(0, 6, size=9))
+    opened = lazy(eager, (chunk, 1))
+    for step in steps:
+        eager, opened = STEPS[step](eager), STEPS[step](opened)
+        assert opened.chunks is not None, step
+    assert same_bytes(opened.compute(), eager)
+    assert opened.compute().identical(eager)
 
 
 @pytest.mark.parametrize("method", METHODS)

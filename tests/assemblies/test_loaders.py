@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import netCDF4
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import HealthCheck, given, settings
@@ -122,8 +123,69 @@ def test_joining_twice_adds_nothing(tmp_path: Path, stimulus_set: StimulusSet) -
 
 
 def test_stimuli_that_the_set_lacks_are_an_error_that_names_them(tmp_path: Path, stimulus_set: StimulusSet) -> None:
-    with pytest.raises(AssemblyFormatError, match=r"a\.nc names 1 stimuli that the stimulus set lab\.Set.*'a'"):
+    named = r"a\.nc names 1 stimuli, in 2 of 3 presentations, that the stimulus set lab\.Set of 1 lacks, such as 'a'\."
+    with pytest.raises(AssemblyFormatError, match=f"{named}.*allow_missing_stimuli=True"):
         NeuroidAssembly.from_files(write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set[:1])
+    many = write_column(tmp_path / "m.nc", "presentation", "stimulus_id", [f"s{number}" for number in range(9)])
+    with pytest.raises(AssemblyFormatError, match=r"names 9 stimuli, .*'s0', 's1', 's2', 's3', 's4'\. "):
+        DataAssembly.from_files(many, stimulus_set=stimulus_set)
+    with pytest.raises(AssemblyFormatError, match=r"names 2 stimuli, in 3 of 3.* of 0 lacks, such as 'a', 'b'"):
+        NeuroidAssembly.from_files(tmp_path / "a.nc", stimulus_set=stimulus_set[:0])
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        np.array(["u", "v"], dtype=object),
+        np.array(["x", 3], dtype=object),
+        np.array([5, 6]),
+        np.array([5, 6], "u1"),
+        np.array([0.5, 1.5]),
+        np.array([0.5, 1.5], "f4"),
+        np.array([True, False]),
+        np.array(["2020-01-01", "2020-01-02"], "M8[ns]"),
+        np.array([1, 2], "m8[ns]"),
+    ],
+    ids=lambda column: column.dtype.name,
+)
+@pytest.mark.parametrize("ids", [("a", "z", "b"), ("a", "z", "z"), ("z", "z", "z")])
+def test_presentations_without_a_stimulus_have_missing_values_if_that_is_allowed(
+    tmp_path: Path, column: np.ndarray, ids: tuple[str, ...]
+) -> None:
+    path = write_file(tmp_path / "a.nc", ids=ids)
+    stimuli = StimulusSet({"stimulus_id": ["a", "b"], "column": column})
+    a = NeuroidAssembly.from_files(path, stimulus_set=stimuli, allow_missing_stimuli=True)
+    expected = pd.Series(column, index=["a", "b"]).reindex(ids).to_numpy()  # brainscore-brainio gives the same
+    pd.testing.assert_index_equal(*[pd.Index(values, dtype=values.dtype) for values in (a["column"].values, expected)])
+    assert a["stimulus_id"].values.tolist() == list(ids)
+    assert a.values.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+    counts = a.multi_groupby(["column"]).count()
+    assert counts.sum("column").values.tolist() == [3, 3]
+    assert pd.isna(counts["column"].values[-1])
+
+
+def test_presentations_without_an_id_have_missing_values_if_that_is_allowed(
+    tmp_path: Path, stimulus_set: StimulusSet
+) -> None:
+    path = write_column(tmp_path / "h.nc", "presentation", "stimulus_id", [1.0, np.nan])
+    numbered = stimulus_set.assign(stimulus_id=["1", "2", "3"])
+    with pytest.raises(AssemblyFormatError, match=r"in 1 of 2 presentations.*lacks, such as those without an id"):
+        DataAssembly.from_files(path, stimulus_set=numbered)
+    a = DataAssembly.from_files(path, stimulus_set=numbered, allow_missing_stimuli=True)
+    np.testing.assert_array_equal(a["size"].values, [2.0, np.nan])
+    assert a["stimulus_id"].values[0] == "1"
+    assert np.isnan(a["stimulus_id"].values[1])
+
+
+def test_missing_stimuli_may_be_allowed_where_none_is_missing_or_none_is_joined(
+    tmp_path: Path, stimulus_set: StimulusSet
+) -> None:
+    path = write_file(tmp_path / "a.nc")
+    for cls in (NeuroidAssembly, PropertyAssembly):
+        strict = cls.from_files(path, stimulus_set=stimulus_set)
+        assert cls.from_files(path, stimulus_set=stimulus_set, allow_missing_stimuli=True).identical(strict)
+    whole = NeuroidAssembly.from_files(path, stimulus_set=stimulus_set[:0], allow_missing_stimuli=True)
+    assert whole["object"].isnull().all()
 
 
 def test_values_and_text_are_loaded_and_the_file_is_closed(tmp_path: Path) -> None:
@@ -157,7 +219,7 @@ def test_float_ids_become_the_text_of_the_stimulus_set(tmp_path: Path) -> None:
     table = StimulusSet({"stimulus_id": ["1", "7", "1.5"], "size": [1, 7, 2]})
     assert DataAssembly.from_files(path, stimulus_set=table)["size"].values.tolist() == [1, 7, 2]
     holes = write_column(tmp_path / "h.nc", "presentation", "stimulus_id", [1.0, np.nan])
-    with pytest.raises(AssemblyFormatError, match="missing id"):
+    with pytest.raises(AssemblyFormatError, match="without an id"):
         DataAssembly.from_files(holes, stimulus_set=table)
 
 

@@ -20,6 +20,7 @@ LEVELS = {
     "integer": st.integers(-2, 2),
     "float": st.sampled_from([0.5, -1.0, float("nan")]),
     "bool": st.booleans(),
+    "day": st.sampled_from([np.datetime64("2020-01-02"), np.datetime64("2019-01-01"), np.datetime64("NaT", "D")]),
 }
 
 
@@ -43,7 +44,8 @@ def assemblies(draw: st.DrawFn) -> tuple[DataAssembly, list[str]]:
         column = draw(st.lists(LEVELS[kind], min_size=length, max_size=length))
         coords[f"g{number}"] = ("p", np.array(column, dtype=object if kind == "text" else None))
     coords["position"] = ("p", range(length))
-    values = draw(values_of(draw(st.sampled_from(DTYPES)), int(np.prod(shape)))).reshape(shape)
+    dtype = draw(st.sampled_from(["float32", "float64"]) | st.sampled_from(DTYPES))
+    values = draw(values_of(dtype, int(np.prod(shape)))).reshape(shape)
     return DataAssembly(values, coords=coords, dims=dims, attrs={"a": 1}), [f"g{n}" for n in range(len(kinds))]
 
 
@@ -56,26 +58,77 @@ def pandas_answer(a: DataAssembly, names: list[str], method: str) -> pd.DataFram
     return getattr(grouped, method)(**({"ddof": 0} if method in ("std", "var") else {}))
 
 
-@settings(max_examples=150, deadline=None)
-@given(assemblies(), st.sampled_from(sorted(REDUCTIONS)))
-def test_grouping_gives_the_answer_of_pandas(case: tuple[DataAssembly, list[str]], method: str) -> None:
+@pytest.mark.parametrize("method", sorted(REDUCTIONS))
+@settings(max_examples=30, deadline=None)
+@given(case=assemblies())
+def test_grouping_gives_the_answer_of_pandas(method: str, case: tuple[DataAssembly, list[str]]) -> None:
     a, names = case
     result = getattr(a.multi_groupby(names), method)()
     expected = pandas_answer(a, names, method)
     dim = names[0] if len(names) == 1 else "p"
     assert result.dims == tuple(dim if d == "p" else d for d in a.dims)
+    assert result.dtype == dtype_of(method, a.dtype)
+    rounding = 2.0**-23 if result.dtype == np.float32 else 1e-9
+    pandas_error = 1e-3 if method in ("std", "var") else 1e-9  # of values that hardly differ
     found = np.moveaxis(result.values, result.get_axis_num(dim), 0).reshape(len(expected), -1)
-    np.testing.assert_allclose(found.astype(float), expected.to_numpy().astype(float), rtol=1e-6, atol=1e-3)
+    np.testing.assert_allclose(found.astype(float), expected.to_numpy().astype(float), rtol=rounding, atol=pandas_error)
+    assert_keys(result, names, expected.index)
+    assert result.attrs == {"a": 1}
+    assert {"n_id", "n_area"} & set(result.coords) == {"n_id", "n_area"} & set(a.coords)
+
+
+def dtype_of(method: str, dtype: np.dtype) -> np.dtype:
+    """What a reduction of values of a type gives."""
+    if method == "count":
+        return np.dtype(np.int64)
+    if method in ("min", "max", "first", "last") or dtype == np.float32:
+        return dtype
+    return np.zeros(1, dtype).sum().dtype if method == "sum" else np.dtype(float)
+
+
+def assert_keys(result: xr.DataArray, names: list[str], keys: pd.Index) -> None:
     for name in names:
-        keys = expected.index.get_level_values(name)
-        assert [None if pd.isna(k) else k for k in result[name].values] == [None if pd.isna(k) else k for k in keys]
+        found, expected = (pd.Index(column) for column in (result[name].values, keys.get_level_values(name)))
+        assert [None if pd.isna(k) else k for k in found] == [None if pd.isna(k) else k for k in expected]
+
+
+@settings(max_examples=60, deadline=None)
+@given(assemblies(), st.sampled_from(["map", "apply"]))
+def test_functions_of_groups_give_the_answer_of_pandas(case: tuple[DataAssembly, list[str]], method: str) -> None:
+    a, names = case
+    a = a.astype(float).transpose("p", ...)
+    columns = pd.DataFrame(a.values.reshape(a.sizes["p"], -1))
+    grouped = columns.groupby([pd.Series(a[name].values, name=name) for name in names], dropna=False, sort=True)
+    ranges = getattr(a.multi_groupby(names), method)(lambda group: group.max("p") - group.min("p"))
+    expected = grouped.max() - grouped.min()
+    np.testing.assert_allclose(ranges.values.reshape(expected.shape), expected.to_numpy(), atol=1e-9)
+    assert_keys(ranges, names, expected.index)
+    centered = getattr(a.multi_groupby(names), method)(lambda group, by: by * (group - group.mean("p")), by=2)
+    shifted = 2 * (columns - grouped.transform("mean"))
+    np.testing.assert_allclose(centered.values.reshape(shifted.shape), shifted.to_numpy(), atol=1e-9)
+    assert centered["position"].values.tolist() == list(range(a.sizes["p"]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(assemblies())
+def test_every_presentation_is_in_one_group(case: tuple[DataAssembly, list[str]]) -> None:
+    a, names = case
+    grouped = a.multi_groupby(names)
+    positions = [number for own in grouped.groups.values() for number in own]
+    assert sorted(positions) == list(range(a.sizes["p"]))
+    assert [number for _, group in grouped for number in group["position"].values] == positions
+    assert all(own == sorted(own) for own in grouped.groups.values())
+    assert [len(own) for own in a.groupby(names[0]).groups.values()] == [
+        len(own) for own in a.multi_groupby(names[:1]).groups.values()
+    ]
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of groups of nothing but NaN; ours has none
-@settings(max_examples=150, deadline=None)
-@given(assemblies(), st.sampled_from(sorted(REDUCTIONS)), st.sampled_from([None, True, False]), st.sampled_from([0, 1]))
+@pytest.mark.parametrize("method", sorted(REDUCTIONS))
+@settings(max_examples=30, deadline=None)
+@given(case=assemblies(), skipna=st.sampled_from([None, True, False]), ddof=st.sampled_from([0, 1]))
 def test_grouping_by_one_level_gives_what_xarray_gives(
-    case: tuple[DataAssembly, list[str]], method: str, skipna: bool | None, ddof: int
+    method: str, case: tuple[DataAssembly, list[str]], skipna: bool | None, ddof: int
 ) -> None:
     a, names = case
     arguments: dict[str, Any] = {} if method == "count" else {"skipna": skipna}
@@ -126,6 +179,23 @@ def test_arrays_of_several_tiles_are_reduced_whole(method: str, shape: tuple[int
                 expected = getattr(own, method)(**({"ddof": 0} if method in ("std", "var") else {})).to_numpy()
             found = np.moveaxis(result, axis, 0)[group].ravel()
             np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_more_groups_than_two_bytes_count_are_reduced_each() -> None:
+    codes = np.random.default_rng(0).permutation(70_000)
+    for method in ("sum", "median", "min", "first"):
+        assert reduce_groups(method, codes * 2, 0, GroupNumbers(codes, len(codes))).tolist() == list(
+            range(0, 140_000, 2)
+        )
+
+
+def test_levels_with_more_combinations_than_an_integer_counts_are_grouped_in_order() -> None:
+    rng = np.random.default_rng(0)
+    columns = {f"g{number}": rng.permutation(5000) for number in range(6)}
+    a = DataAssembly(np.arange(5000), coords={name: ("p", c) for name, c in columns.items()}, dims=["p"])
+    grouped = a.multi_groupby(list(columns)).sum()
+    assert grouped.values.tolist() == np.argsort(columns["g0"]).tolist()
+    assert grouped["g5"].values.tolist() == columns["g5"][grouped.values].tolist()
 
 
 def test_other_kinds_of_values_are_left_to_xarray() -> None:

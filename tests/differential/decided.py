@@ -13,7 +13,6 @@ class Group:
     reason: str
     instead: str
     scenarios: tuple[str, ...]
-    fault: bool = False
 
 
 def _levels(what: str, *actions: str) -> tuple[str, ...]:
@@ -21,6 +20,7 @@ def _levels(what: str, *actions: str) -> tuple[str, ...]:
 
 
 _GROUPED = ("a level are grouped by", "a level are grouped by as xarray does", "one of two levels are grouped by")
+_INCOMPARABLE = ("one of two levels are grouped by", "a level are sorted by")
 
 GROUPS = (
     Group(
@@ -237,8 +237,11 @@ GROUPS = (
             "index_efficient of lists",
             "a scalar of a level of fractions selects",
             "complex numbers in one of two levels are grouped by",
-            "mixed types in one of two levels are grouped by",
-            "mixed types in a level are sorted by",
+            *_levels("mixed types", *_INCOMPARABLE),
+            *_levels("truth values beside text", *_INCOMPARABLE),
+            *_levels("dates beside text", *_INCOMPARABLE),
+            *_levels("tuples of mixed types", *_INCOMPARABLE, "a level are cut by"),
+            "dates beside numbers in a level stay what they are",
             "float32 numbers in a level are selected on",
             "tuples in a level are cut by",
             "tuples in one of two levels are grouped by",
@@ -307,20 +310,17 @@ GROUPS = (
         ("one name for two dimensions: grouped",),
     ),
     Group(
-        "The order of mixed types",
-        "Numbers and text in one level sort in the order in which they first occur. Earlier, `multi_groupby` "
-        "gave numbers "
-        "before text, and `merge_data_arrays` left the order of presentations as it was.",
-        "a level of one type: `a.assign_coords(level=('presentation', a['level'].values.astype(str)))`.",
-        ("mixed types in a level are grouped by", "mixed types in a level are merged"),
-        fault=True,
+        "Text stands last",
+        "In a level that holds tuples and text, tuples come first. Earlier, text was sorted as a tuple of its letters "
+        "if the level happened to begin with a tuple.",
+        "a level of one type.",
+        ("tuples beside text in a level are grouped by",),
     ),
     Group(
-        "The order of a merge with nothing",
-        "Merging with an empty assembly sorts the presentations by their coordinates, as every other merge does. "
-        "Earlier, they stayed in their order.",
-        "leave empty assemblies out of the list.",
-        ("merge with an empty assembly",),
-        fault=True,
+        "float32 stays float32",
+        "A merge keeps the type of the values also when one part is empty. Earlier they became float64, in twice the "
+        "memory.",
+        "`.astype(float)` where float64 is wanted.",
+        ("merge of float32 with an empty assembly",),
     ),
 )

@@ -18,8 +18,8 @@ _HEAD = """# Differences from brainscore-brainio 1.1.0
 
 One set of small scripts (`tests/differential/scenarios/`) runs with brainio and with brainscore-brainio 1.1.0 on the
 libraries that it needs, and all answers are compared: values, dimensions, order, coordinates, attrs, class. Of {total}
-scenarios, {equal} have the same answer; {faults} differ by a known fault. This page lists the {different} that differ.
-It is made by `python -m tests.differential.stored`.
+scenarios, {equal} have the same answer. This page lists the {different} that differ, and why. It is made by
+`python -m tests.differential.stored`.
 
 Not compared: the width of text and whether an array holds it in objects, the tuples of all levels in a dimension's own
 coordinate, digits beyond the tenth, and which kind of error is raised.
@@ -28,11 +28,10 @@ coordinate, digits beyond the tenth, and which kind of error is raised.
 
 @dataclass(frozen=True)
 class Difference:
-    """Why one scenario differs; a fault is a difference that nobody wants."""
+    """Why one scenario differs, and what to write where the earlier answer is wanted."""
 
     reason: str
     instead: str
-    fault: bool = False
 
 
 def _table() -> dict[str, Difference]:
@@ -41,7 +40,7 @@ def _table() -> dict[str, Difference]:
         for name in group.scenarios:
             if name in table:
                 raise ValueError(f"the scenario {name!r} is listed twice; leave one out")
-            table[name] = Difference(group.reason, group.instead, group.fault)
+            table[name] = Difference(group.reason, group.instead)
     return table
 
 
@@ -53,11 +52,9 @@ def page() -> str:
     from tests.differential.stored import PEER_ANSWERS, PINNED, load
 
     theirs, ours = load(PEER_ANSWERS), load(PINNED)
-    faults = sum(difference.fault for difference in DIFFERENCES.values())
-    parts = [_HEAD.format(total=len(theirs), equal=len(theirs) - len(ours), different=len(ours), faults=faults)]
+    parts = [_HEAD.format(total=len(theirs), equal=len(theirs) - len(ours), different=len(ours))]
     for group in GROUPS:
-        fault = " (known fault)" if group.fault else ""
-        parts.append(f"## {group.title}{fault}\n\n{group.reason}\n\nWhat to write instead: {group.instead}\n")
+        parts.append(f"## {group.title}\n\n{group.reason}\n\nWhat to write instead: {group.instead}\n")
         rows = ["| scenario | brainscore-brainio 1.1.0 gives | brainio gives |", "|---|---|---|"]
         for name in group.scenarios:
             if name in ours:

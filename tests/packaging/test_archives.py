@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.packaging import (
     create_stimulus_csv,
@@ -51,6 +52,29 @@ def test_compressed_files_are_stored_and_others_deflated(stimuli: StimulusSet, t
     with zipfile.ZipFile(tmp_path / "a.zip") as archive:
         assert archive.getinfo("s1.png").compress_type == zipfile.ZIP_STORED
         assert archive.getinfo("s2.txt").compress_size < 100
+
+
+@pytest.mark.parametrize(("enough", "most"), [(1 << 20, 1 << 26), (1, 1 << 26), (1 << 20, 100), (1, 100)])
+def test_the_archive_is_what_zipfile_writes_and_its_hash_that_of_its_bytes(
+    stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, most: int
+) -> None:
+    monkeypatch.setattr("brainio.packaging.files._ENOUGH", enough)
+    monkeypatch.setattr("brainio.packaging.files._MOST", most)
+    sources = {"s0": tmp_path / "words.txt", "s1": tmp_path / "empty.wav", "s2": tmp_path / "noise.png"}
+    sources["s0"].write_text("word " * 1000)
+    sources["s1"].touch()
+    sources["s2"].write_bytes(os.urandom(3000))
+    stimuli.stimulus_paths = sources
+    sha1, names = create_stimulus_zip(stimuli, tmp_path / "a.zip")
+    with zipfile.ZipFile(tmp_path / "a.zip") as archive, zipfile.ZipFile(tmp_path / "plain.zip", "w") as plain:
+        assert archive.testzip() is None
+        for name, source in zip(names, sources.values(), strict=True):
+            member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            member.create_system, member.external_attr = 3, 0o100644 << 16
+            member.compress_type = archive.getinfo(name).compress_type
+            plain.writestr(member, source.read_bytes())
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "plain.zip").read_bytes()
+    assert sha1 == hash_file(tmp_path / "a.zip")
 
 
 def test_the_csv_has_the_columns_in_the_order_of_the_table_and_lines_end_with_a_line_feed(

@@ -16,7 +16,7 @@ BODY = os.urandom(3 * MIB + 17)
 
 def read(location: str) -> tuple[int | None, bytes]:
     with open_read(parse_location(location)) as reading:
-        return reading.size, b"".join(reading.chunks())
+        return reading.facts.size, b"".join(reading.chunks())
 
 
 def test_a_local_file_is_read_with_its_size(tmp_path: Path) -> None:

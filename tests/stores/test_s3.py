@@ -20,7 +20,7 @@ OBJECT = ("brainio.brainscore", "folder/assy a.nc")
 
 def read(version_id: str | None = None) -> tuple[int | None, bytes]:
     with open_read(LOCATION, version_id) as reading:
-        return reading.size, b"".join(reading.chunks())
+        return reading.facts.size, b"".join(reading.chunks())
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies import BehavioralAssembly, DataAssembly, merge_data_arrays
+from brainio.assemblies import BehavioralAssembly, DataAssembly, NeuroidAssembly, merge_data_arrays
 from tests.differential.material import behavior, described, recording
 from tests.differential.registry import scenario
 
@@ -118,4 +118,62 @@ scenario(
     lambda: merge_data_arrays([recording(dtype="float32")[:2], recording(dtype="float32")[2:]]),
 )
 scenario("merge of integers", lambda: merge_data_arrays([recording(dtype=int)[:2], recording(dtype=int)[2:]]))
-scenario("merge with an empty assembly", lambda: merge_data_arrays([recording()[[3, 0, 2, 1]], recording()[:0]]))
+SHUFFLED = [3, 0, 2, 1]
+EMPTY = {
+    "with an empty assembly": (SHUFFLED, []),
+    "an empty assembly with another": ([], SHUFFLED),
+    "an empty assembly between two": (SHUFFLED[:2], [], SHUFFLED[2:]),
+    "two empty assemblies and another": ([], [], SHUFFLED),
+    "an assembly twice and an empty one": (SHUFFLED, SHUFFLED, []),
+    "an empty assembly between one twice": (SHUFFLED, [], SHUFFLED),
+    "an assembly, its reverse and an empty one": (SHUFFLED, SHUFFLED[::-1], []),
+    "empty assemblies": ([], []),
+    "doubled rows with an empty assembly": ([3, 0, 0], []),
+    "an assembly twice and a part": (SHUFFLED, SHUFFLED, [0]),
+    "an assembly twice and others": (SHUFFLED[:3], SHUFFLED[:3], SHUFFLED[3:]),
+    "a shuffled assembly with itself": (SHUFFLED, SHUFFLED),
+    "a shuffled assembly with a part": (SHUFFLED, [0]),
+}
+
+
+def of_nothing() -> Any:
+    levels = ("stimulus_id", "repetition", "object_name")
+    neuroids = {name: ("neuroid", recording()[name].values) for name in ("neuroid_id", "region", "animal")}
+    nothing: dict[str, Any] = {name: ("presentation", []) for name in levels}
+    return NeuroidAssembly(np.zeros((0, 3)), {**nothing, **neuroids}, ["presentation", "neuroid"])
+
+
+for what, parts in EMPTY.items():
+    scenario(f"merge {what}", lambda p=parts: merge_data_arrays([recording()[list(q)] for q in p]))
+scenario(
+    "merge with neuroids and no presentation", lambda: merge_data_arrays([recording()[SHUFFLED, :2], recording()[:0]])
+)
+scenario("merge with no neuroid", lambda: merge_data_arrays([recording()[:, [2, 0, 1]], recording()[:, :0]]))
+scenario(
+    "merge no neuroid with no presentation",
+    lambda: merge_data_arrays([recording()[SHUFFLED, :0], recording()[:0, ::-1]]),
+)
+scenario(
+    "merge with an empty assembly with times",
+    lambda: merge_data_arrays([recording(times=True)[SHUFFLED][..., ::-1], recording(times=True)[:0]]),
+)
+scenario("merge with an assembly made of nothing", lambda: merge_data_arrays([recording()[SHUFFLED], of_nothing()]))
+scenario("merge an assembly made of nothing", lambda: merge_data_arrays([of_nothing(), recording()[SHUFFLED]]))
+scenario(
+    "merge missing values with an empty assembly",
+    lambda: merge_data_arrays([gaps := behavior(DataAssembly, a=[3, np.nan, 2], b=["x", None, "a"]), gaps[:0]]),
+)
+scenario(
+    "merge one level with an empty assembly",
+    lambda: merge_data_arrays([level := behavior(DataAssembly, a=[3, 1, 2]), level[:0]]).values,
+)
+scenario(
+    "merge of integers with an empty assembly",
+    lambda: merge_data_arrays([recording(dtype=int)[SHUFFLED], recording(dtype=int)[:0]]),
+)
+scenario(
+    "merge of float32 with an empty assembly",
+    lambda: merge_data_arrays([recording(dtype="float32")[SHUFFLED], recording(dtype="float32")[:0]]),
+)
+scenario("merge with an empty assembly keeps attrs", lambda: merge_data_arrays([described()[:0], described()]).attrs)
+scenario("align outer with an empty assembly", lambda: both(recording()[SHUFFLED], recording()[:0], join="outer"))

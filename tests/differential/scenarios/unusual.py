@@ -20,6 +20,9 @@ LEVELS: dict[str, Any] = {
     "missing text": np.array(["x", None, "x", None], dtype=object),
     "missing text as NaN": np.array(["x", np.nan, "x", np.nan], dtype=object),
     "mixed types": np.array(["x", 1, 2.5, "x"], dtype=object),
+    "truth values beside text": np.array(["x", True, "a", False], dtype=object),
+    "dates beside text": np.array(["x", pd.Timestamp("2020-01-02"), "a", pd.Timestamp("2020-01-01")], dtype=object),
+    "numbers in objects": np.array([3, 1, 2, 1], dtype=object),
     "dates": np.array(["2020-01-02", "2020-01-01", "2020-01-02", "2020-01-03"], dtype="datetime64[ns]"),
     "missing dates": np.array(["2020-01-02", "NaT", "2020-01-02", "NaT"], dtype="datetime64[ns]"),
     "durations": np.array([3, 1, 3, 2], dtype="timedelta64[s]").astype("timedelta64[ns]"),
@@ -29,15 +32,44 @@ LEVELS: dict[str, Any] = {
     "float32 numbers": np.array([0.1, 0.2, 0.1, 0.3], dtype="float32"),
     "bytes": np.array([b"x", b"y", b"x", b"y"]),
     "tuples": np.array([("a", 1), ("b", 2), ("a", 1), ("c", 3), None], dtype=object)[:4],
+    "tuples of mixed types": np.array([("a", 1), (1, "b"), ("a", 0), (0, "b"), None], dtype=object)[:4],
     "empty text": ["", "x", "", "y"],
     "categories": pd.Categorical(["x", "y", "x", "z"]),
     "complex numbers": np.array([1j, 2, 1j, 3]),
+}
+MIXED = np.array(["b", 2, "a", 1.5, "b", 1, "c"], dtype=object)
+WHOLE = [0, 1, 2, 3, 4, 5, 6]
+PARTS = {
+    "two parts": (WHOLE[:3], WHOLE[3:]),
+    "the second part first": (WHOLE[3:], WHOLE[:3]),
+    "parts that overlap": (WHOLE[1:], WHOLE[:3]),
+    "three parts": (WHOLE[4:], WHOLE[2:4], WHOLE[:2]),
+    "a whole and a part": (WHOLE, WHOLE[:2]),
+    "a part and the whole": (WHOLE[:2], WHOLE),
+    "a whole and its reverse": (WHOLE, WHOLE[::-1]),
+    "a part twice and another": (WHOLE[2:], WHOLE[2:], WHOLE[:2]),
+    "a part and nothing": (WHOLE[2:], []),
+    "nothing and two parts": ([], WHOLE[2:], WHOLE[:2]),
+    "parts without text": ([3, 1], [1]),
+    "parts without numbers": ([4, 2], [6]),
 }
 
 
 def array(level: Any) -> Any:
     """Give a vector with an unusual level beside a usual one."""
-    return behavior(DataAssembly, level=level, trial=[4, 3, 2, 1])
+    return behavior(DataAssembly, level=level, trial=list(range(len(level), 0, -1)))
+
+
+def trials_first(level: Any) -> Any:
+    return behavior(DataAssembly, trial=list(range(len(level), 0, -1)), level=level)
+
+
+def mixed_neuroids() -> Any:
+    return DataAssembly(
+        np.arange(6.0).reshape(2, 3),
+        {"trial": ("p", [2, 1]), "side": ("p", ["l", "r"]), "level": ("n", MIXED[:3]), "site": ("n", [3, 1, 2])},
+        ["p", "n"],
+    )
 
 
 def first_selected(level: Any) -> Any:
@@ -78,7 +110,79 @@ for what, values in LEVELS.items():
         lambda v=values: subset(array(v), array(v)[1:3], subset_dims=["presentation"]).values,
     )
     scenario(f"{what} in a level are listed", lambda v=values: {n: np.asarray(x) for n, _, x in walk_coords(array(v))})
-for what in ("dates", "truth values", "missing numbers", "small numbers", "float32 numbers", "empty text"):
+for what, parts in PARTS.items():
+    scenario(f"mixed types merged from {what}", lambda p=parts: merge_data_arrays([array(MIXED)[list(q)] for q in p]))
+    scenario(
+        f"mixed types in the second level merged from {what}",
+        lambda p=parts: merge_data_arrays([trials_first(MIXED)[list(q)] for q in p]),
+    )
+scenario(
+    "mixed types in the only level are merged",
+    lambda: merge_data_arrays([behavior(DataAssembly, level=MIXED[i]) for i in ([2, 0, 1], [3, 5, 6])]).values,
+)
+scenario(
+    "mixed types in a dimension's coordinate are merged",
+    lambda: merge_data_arrays([DataAssembly([1, 2], {"x": MIXED[i]}, ["x"]) for i in ([2, 1], [0, 3])]),
+)
+scenario(
+    "mixed types of neuroids are merged", lambda: merge_data_arrays([mixed_neuroids()[:, i] for i in ([2, 0], [1])])
+)
+scenario(
+    "mixed types of neuroids are merged with other presentations",
+    lambda: merge_data_arrays([mixed_neuroids()[1:, 1:], mixed_neuroids()[:1, :2]]),
+)
+scenario(
+    "mixed types of neuroids are joined when presentations are concatenated",
+    lambda: xr.concat([mixed_neuroids()[1:, 1:], mixed_neuroids()[:1, :2]], dim="p", join="outer"),
+)
+scenario("mixed types are aligned", lambda: list(xr.align(array(MIXED)[2:], array(MIXED)[:4], join="outer")))
+for what, cut in {
+    "cut": slice(1, None),
+    "without text": [3, 1, 5],
+    "without numbers": [4, 2],
+    "reversed": slice(6, None, -1),
+}.items():
+    scenario(
+        f"mixed types that were {what} are grouped by", lambda c=cut: array(MIXED)[c].multi_groupby(["level"]).sum()
+    )
+    scenario(
+        f"mixed types that were {what} are grouped by as xarray does",
+        lambda c=cut: array(MIXED)[c].groupby("level").sum(),
+    )
+scenario(
+    "mixed types that were concatenated are grouped by",
+    lambda: xr.concat([array(MIXED)[4:], array(MIXED)[:4]], dim="presentation").multi_groupby(["level"]).first(),
+)
+scenario(
+    "mixed types in a dimension's coordinate are grouped by",
+    lambda: DataAssembly(np.arange(7.0), {"x": MIXED}, ["x"]).multi_groupby(["x"]).sum(),
+)
+scenario(
+    "mixed types are mapped by groups",
+    lambda: array(MIXED).multi_groupby(["level"]).apply(lambda g: g.mean("presentation")),
+)
+scenario("mixed types are unstacked", lambda: array(MIXED).unstack("presentation"))
+scenario("numbers and None in objects stay what they are", lambda: array(np.array([3, None, 2.5, 1], dtype=object)))
+scenario(
+    "truth values and None in objects stay what they are", lambda: array(np.array([True, None, False], dtype=object))
+)
+scenario(
+    "dates beside numbers in a level stay what they are",
+    lambda: array(np.array([1, pd.Timestamp("2020-01-02"), 0], dtype=object)),
+)
+scenario(
+    "tuples beside text in a level are grouped by",
+    lambda: array(np.array([("b", 1), "Z", ("a", 0), "ab", None], dtype=object)[:4]).multi_groupby(["level"]).sum(),
+)
+for what in (
+    "dates",
+    "truth values",
+    "numbers in objects",
+    "missing numbers",
+    "small numbers",
+    "float32 numbers",
+    "empty text",
+):
     scenario(f"{what} in a level are stored", lambda folder, v=LEVELS[what]: stored(folder, v))
 
 scenario("an empty assembly is made", empty)
