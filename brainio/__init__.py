@@ -15,27 +15,33 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brainio.catalogs import add_catalog, list_assemblies, list_catalogs, list_stimulus_sets
-    from brainio.fetch import get_assembly, get_stimulus_set
+    from brainio.fetch import fetch_many, get_assembly, get_stimulus_set, plan_fetch, prefetch
     from brainio.lookup import get_catalog
 
 __all__ = [
     "add_catalog",
+    "fetch_many",
     "get_assembly",
     "get_catalog",
     "get_stimulus_set",
     "list_assemblies",
     "list_catalogs",
     "list_stimulus_sets",
+    "plan_fetch",
+    "prefetch",
 ]
 
 _HOMES = {
     "add_catalog": "catalogs",
+    "fetch_many": "fetch",
     "get_assembly": "fetch",
     "get_catalog": "lookup",
     "get_stimulus_set": "fetch",
     "list_assemblies": "catalogs",
     "list_catalogs": "catalogs",
     "list_stimulus_sets": "catalogs",
+    "plan_fetch": "fetch",
+    "prefetch": "fetch",
 }
 _MODULES = ("assemblies", "catalogs", "errors", "fetch", "lookup", "packaging", "s3", "stimuli", "stores", "transform")
 

@@ -14,7 +14,9 @@
     ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
     ├── TransferError               a store did not give or take the bytes             (also OSError)
     │   ├── InterruptedTransferError  a transfer broke in the middle and can be continued
-    │   └── ChangedFileError          a file is no longer the one that was opened
+    │   ├── ChangedFileError          a file is no longer the one that was opened
+    │   ├── OfflineError              the network would be needed, and may not be used
+    │   └── FetchManyError            some of many could not be fetched, all else was
     ├── CacheError                  the local cache cannot be read or written          (also OSError)
     ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
@@ -93,6 +95,26 @@ class InterruptedTransferError(TransferError):
 
 class ChangedFileError(TransferError):
     """A file that is read in parts is no longer the one that was opened."""
+
+
+class OfflineError(TransferError):
+    """The network would be needed, and `BRAINIO_OFFLINE` forbids it."""
+
+
+class FetchManyError(TransferError):
+    """Some of many entries could not be fetched; `fetched` has those that were.
+
+    Parameters
+    ----------
+    message : str
+        All failures.
+    fetched : dict
+        Entry -> part -> path.
+    """
+
+    def __init__(self, message: str, fetched: object = None) -> None:
+        super().__init__(message)
+        self.fetched = fetched
 
 
 class CacheError(BrainioError, OSError):

@@ -19,7 +19,7 @@ from brainio.assemblies import (
 )
 from brainio.cache import hash_file as sha1_hash
 from brainio.catalogs.names import file_name
-from brainio.fetch import load_stimulus_files, local_file
+from brainio.fetch import WantedFile, load_stimulus_files, local_file
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
 
@@ -232,4 +232,4 @@ def get_path(
 
 def _fetch(bucket: str, key: str, version_id: str | None, sha1: str | None) -> Path:
     location = parse_location(f"s3://{bucket.strip('/')}/{key}", "S3")
-    return local_file([(location, version_id or "")], sha1=(sha1 or "").lower())
+    return local_file(WantedFile([(location, version_id or "")], (sha1 or "").lower()))

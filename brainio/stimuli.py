@@ -33,7 +33,7 @@ _MISSING = (
 )
 
 
-Directory: TypeAlias = "str | Path | Callable[[], Path]"
+Directory: TypeAlias = "str | Path | Callable[[str], Path]"
 
 
 class StimulusPaths(MutableMapping[Any, Path]):
@@ -44,8 +44,8 @@ class StimulusPaths(MutableMapping[Any, Path]):
     paths : mapping, optional
         Stimulus id -> path.
     directory : path or function, optional
-        The folder that relative paths lie in, or what gives it, which is called when the first path is looked at.
-        Default: paths are taken as they are.
+        The folder that relative paths lie in, or what makes a path of a relative one whenever it is looked at. Default:
+        paths are taken as they are.
     """
 
     def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
@@ -57,7 +57,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
         if isinstance(name, Path):
             return name
         if callable(self._directory):
-            self._directory = self._directory()
+            return self._directory(name)
         return Path(name) if self._directory is None else self._directory / name
 
     def __setitem__(self, stimulus_id: Any, path: str | Path) -> None:
@@ -204,8 +204,8 @@ class StimulusSetLoader:
         The table. Column `stimulus_id` (older: `image_id`) is text, unique; column `filename` is where the stimulus
         lies below `stimuli_directory`.
     stimuli_directory : path or function
-        The folder of the unpacked archive, or what gives it, which is called when the first path is looked at. Whether
-        files exist is asked only when one is wanted.
+        The folder of the unpacked archive, or what makes a path of a name in it. Nothing is asked of the disk before a
+        path is looked at.
     """
 
     def __init__(self, cls: type[pd.DataFrame], csv_path: str | Path, stimuli_directory: Directory) -> None:

@@ -1,7 +1,8 @@
 """Real servers on the loopback interface for tests. They record what they were asked for.
 
-`S3Static` answers reads as S3 does, quickly and with switches for refusals; `MotoS3` is a whole S3 that can be written
-to; `HttpFolder` serves a folder over plain HTTP. Each is a context manager, and any number can run at once.
+`S3Static` answers reads as S3 does, quickly and with switches for refusals; `FaultyServer` is one that misbehaves on
+purpose; `MotoS3` is a whole S3 that can be written to; `HttpFolder` serves a folder over plain HTTP. Each is a context
+manager, and any number can run at once.
 """
 
 import hashlib
@@ -9,14 +10,15 @@ import re
 import socket
 import sys
 import threading
+import time
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
 if TYPE_CHECKING:
@@ -68,6 +70,8 @@ class _Server:
         Bodies end after so many bytes though all are announced.
     cuts
         How many bodies still end so; -1: all.
+    refuse_after
+        Requests after so many are answered with 403.
     """
 
     def __init__(self) -> None:
@@ -75,6 +79,7 @@ class _Server:
         self.ranges = True
         self.cut_after: int | None = None
         self.cuts = -1
+        self.refuse_after: int | None = None
         self._httpd = _QuietServer((HOST, 0), _Handler)
         self._httpd.daemon_threads = True
         self._httpd.app = self  # type: ignore[attr-defined]
@@ -101,6 +106,8 @@ class _Server:
         headers = {"ETag": _etag(body), **headers}
         asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if self.ranges else None
         status, size = 200, len(body)
+        if self.refuse_after is not None and len(self.requests) > self.refuse_after:
+            return handler.reply(403, b"no more", {})
         if asked is not None:
             first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
             if first >= size:
@@ -198,6 +205,47 @@ class S3Static(_Server):
     def _error(handler: _Handler, status: int, code: str) -> None:
         text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test said {code}</Message></Error>"
         handler.reply(status, text.encode(), {"Content-Type": "application/xml"})
+
+
+Fault = Callable[[_Handler, int, bytes, Mapping[str, str]], None]
+"""What is done with a good answer (its status, body and headers) in place of sending it."""
+
+
+class _Misbehaving:
+    """A handler whose answers meet a fault."""
+
+    def __init__(self, handler: _Handler, fault: Fault) -> None:
+        self._handler, self._fault = handler, fault
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._handler, name)
+
+    def reply(self, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        self._fault(self._handler, status, body, headers)
+
+
+class FaultyServer(S3Static):
+    """Answers as `S3Static`, and plain HTTP at the same paths, but misbehaves when it is told to.
+
+    Attributes
+    ----------
+    faults
+        ``{end of the key: faults}``: every GET of such a key takes the next of them; when none is left, answers are good.
+    times
+        When each request came, in seconds of `time.monotonic`.
+    """
+
+    def __init__(self, objects: Mapping[tuple[str, str], bytes] | None = None) -> None:
+        super().__init__(objects)
+        self.faults: dict[str, Iterator[Fault]] = {}
+        self.times: list[float] = []
+
+    def answer(self, handler: _Handler) -> None:
+        self.times.append(time.monotonic())
+        path = unquote(urlsplit(handler.path).path)
+        waiting = (next(faults, None) for key, faults in self.faults.items() if path.endswith(key))
+        fault = next(waiting, None) if handler.command == "GET" else None
+        super().answer(handler if fault is None else cast("_Handler", _Misbehaving(handler, fault)))
 
 
 class HttpFolder(_Server):

@@ -23,6 +23,9 @@ from brainio.errors import (
     TransferError,
     UnknownClassError,
 )
+from brainio.fetch import WantedFile
+from brainio.fetch.entries import fetch_entry_file
+from brainio.stores import parse_location
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder, S3Static
 
@@ -73,12 +76,12 @@ def test_bytes_without_any_promised_hash_load_with_a_warning(lab: Lab, tmp_path:
 
 
 def test_a_newly_promised_sha256_is_not_answered_with_old_bytes(lab: Lab) -> None:
-    location = fetch.parse_location("s3://lab-bucket/k.bin")
+    location = parse_location("s3://lab-bucket/k.bin")
     sha256 = [hashlib.sha256(body).hexdigest() for body in (b"old", b"new")]
     lab.server.objects["lab-bucket", "k.bin"] = b"old"
-    fetch.local_file([(location, "")], sha256=sha256[0])
+    fetch.local_file(WantedFile([(location, "")], sha256=sha256[0]))
     lab.server.objects["lab-bucket", "k.bin"] = b"new"
-    assert fetch.local_file([(location, "")], sha256=sha256[1]).read_bytes() == b"new"
+    assert fetch.local_file(WantedFile([(location, "")], sha256=sha256[1])).read_bytes() == b"new"
 
 
 def test_stimuli_that_the_set_lacks_are_an_error_unless_they_are_allowed_to_be_missing(
@@ -272,7 +275,7 @@ def test_the_published_data_sets_are_asked_for_at_the_right_bucket_key_and_versi
         assert file is not None
         del s3_static.requests[:]
         with pytest.raises(TransferError):
-            fetch._fetch_entry_file(entry, file)
+            fetch_entry_file(entry, file)
         assert s3_static.asked()[0] == (bucket, key, fact["version_id"] or None)
         mirrors = [tuple(mirror.removeprefix("s3://").partition("/")[::2]) for mirror in fact["mirrors"].split()]
         assert [(bucket, key) for bucket, key, _ in s3_static.asked()[1:]] == mirrors

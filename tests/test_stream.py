@@ -92,7 +92,7 @@ def test_selecting_by_level_and_grouping_give_the_answers_of_a_fetched_assembly(
 def test_chunks_make_a_stream_a_dask_array(large_lab: Lab) -> None:
     pytest.importorskip("dask")
     streamed = brainio.get_assembly("lab.Doe2026", stream=True, chunks={"neuroid": 16})
-    assert streamed.chunks[0] == (16, 16, 16, 16)
+    assert dict(streamed.chunksizes)["neuroid"] == (16, 16, 16, 16)
     np.testing.assert_array_equal(streamed.sum("presentation").compute().values, large().sum("presentation").values)
 
 

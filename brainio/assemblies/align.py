@@ -49,7 +49,8 @@ def _agree_on_common_levels(mine: AssemblyIndex, theirs: Any) -> bool:
 def _with_index(array: xr.DataArray, index: AssemblyIndex) -> xr.DataArray:
     variables = index.create_variables(array._coords)
     coords = {k: v for k, v in array._coords.items() if k not in variables}
-    return array._replace(coords={**coords, **variables}, indexes={**array._indexes, **dict.fromkeys(variables, index)})
+    indexes = {k: v for k, v in array._indexes.items() if k not in variables}  # xarray compares their order too
+    return array._replace(coords={**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)})
 
 
 def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) -> dict[Hashable, np.ndarray]:

@@ -1,12 +1,14 @@
 """The small pieces of the cache that touch files: hashing, safe names, writing a file in one step."""
 
 import hashlib
+import json
 import os
 import re
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from brainio.errors import CacheError, IntegrityError
 
@@ -81,8 +83,8 @@ def writing(root: Path, what: str) -> Iterator[None]:
         ) from error
 
 
-def new_partial(root: Path) -> Path:
-    """Return a path below ``partial/`` that nobody else uses; nothing is made there yet."""
+def partial_folder(root: Path) -> Path:
+    """Return ``partial/`` below a root, made where it is missing."""
     folder = root / "partial"
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
@@ -91,16 +93,42 @@ def new_partial(root: Path) -> Path:
             tag.write_text(
                 "Signature: 8a477f597d28d172789f06886806bc55\n# Made by brainio. See https://bford.info/cachedir/\n"
             )
-    return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
+    return folder
+
+
+def new_partial(root: Path, key: str = "") -> Path:
+    """Return a path below ``partial/`` that nobody else uses; nothing is made there yet.
+
+    With a key the name is ``KEY.RANDOM``, by which others see who works on what.
+    """
+    return partial_folder(root) / f"{key or os.getpid()}.{secrets.token_hex(8)}"
 
 
 def write_in_one_step(root: Path, path: Path, text: str) -> None:
-    """Write a small file so that readers see the old text or the new, never a part."""
+    """Write a small file so that readers see the old text or the new, never a part; its folder must be there."""
     partial = new_partial(root)
     try:
         partial.write_text(text, encoding="utf-8")
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)
         raise
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object from a small file; what is missing or damaged is an empty one, and costs work but no data."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder last through a loss of power, where the file system can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -31,9 +31,9 @@ def chunk_sizes(dims: Sequence[str], shape: Sequence[int], itemsize: int) -> tup
     - All of every other dimension, such as `time_bin`: neither selection cuts it.
     - At most 1 MiB, the chunk cache that readers have by default: a larger chunk is unpacked again for each part of it
       that is read. Presentations are cut first, down to 64, then other dimensions.
-    - At least 32 KiB as far as there are values: first more presentations, then more neuroids. Below that, the index
-      and the compression of a chunk cost more than they save, and any remote read is larger: where ten times the values
-      of a selection are less than 128 KiB, it may read 128 KiB.
+    - At least 32 KiB where neuroids or presentations are few: then there are more of the other in a chunk. Below that,
+      the index and the compression of a chunk cost more than they save, and any remote read is larger: where ten times
+      the values of a selection are less than 128 KiB, it may read 128 KiB.
 
     Chunks of a dimension are of about equal size, so that the last one is not nearly empty.
 
@@ -65,8 +65,10 @@ def chunk_sizes(dims: Sequence[str], shape: Sequence[int], itemsize: int) -> tup
     _shrink(sizes, presentations, itemsize, least=_FEWEST_PRESENTATIONS)
     _shrink(sizes, others, itemsize)
     for axis in presentations + neuroids:
-        room = -(-_LEAST_BYTES * sizes[axis] // (math.prod(sizes) * itemsize))
-        sizes[axis] = min(shape[axis], max(sizes[axis], room))
+        others = sizes[:axis] + sizes[axis + 1 :]
+        if others == [*shape[:axis], *shape[axis + 1 :]]:
+            room = -(-_LEAST_BYTES // (math.prod(others) * itemsize))
+            sizes[axis] = min(shape[axis], max(sizes[axis], room))
     return _evened(sizes, shape)
 
 

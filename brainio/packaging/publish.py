@@ -16,7 +16,7 @@ from brainio.cache import hash_file
 from brainio.catalogs import CatalogSource, Entry, Listing, append_rows, catalog_source
 from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
 from brainio.errors import CatalogError, PackagingError, TransferError
-from brainio.progress import transfer_bar
+from brainio.progress import TransferBar
 from brainio.stores import Location, open_read, parse_location, stat, upload
 
 if TYPE_CHECKING:
@@ -228,8 +228,8 @@ def _lies_there(file: PackagedFile, location: Location) -> bool:
 def _store(path: Path, location: Location) -> str | None:
     """Upload a file, verify that it lies there whole, and return the version id that the store gave it."""
     expected = path.stat().st_size
-    with transfer_bar(path.name, expected) as bar:
-        version_id = upload(path, location, bar.update).version_id
+    with TransferBar(path.name, expected) as bar:
+        version_id = upload(path, location, bar.add).version_id
     found = stat(location, version_id)
     if found != expected:
         raise TransferError(

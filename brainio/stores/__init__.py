@@ -4,11 +4,12 @@ Nothing is kept here, nothing is verified but that a body is whole: hashes are t
 mirrors in turn that of `brainio.fetch`. boto3, requests and fsspec are imported when a location first needs them.
 """
 
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainio.errors import LocationError
+from brainio.errors import LocationError, OfflineError
 from brainio.stores.location import S3, Location, parse_location
 from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
 
@@ -21,12 +22,28 @@ __all__ = [
     "Reading",
     "Span",
     "Uploaded",
+    "is_offline",
     "open_file",
     "open_read",
     "parse_location",
     "stat",
     "upload",
 ]
+
+
+BRAINIO_OFFLINE = "BRAINIO_OFFLINE"
+
+
+def is_offline() -> bool:
+    """Whether the environment variable `BRAINIO_OFFLINE` forbids every request; '', '0', 'false' and 'no' do not."""
+    return os.environ.get(BRAINIO_OFFLINE, "").strip().lower() not in {"", "0", "false", "no"}
+
+
+def _require_online(location: Location) -> None:
+    if is_offline() and not location.is_local:
+        raise OfflineError(
+            f"{location} was not asked for, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
+        )
 
 
 def open_read(location: Location, version_id: str | None = None, span: Span = WHOLE) -> AbstractContextManager[Reading]:
@@ -44,7 +61,7 @@ def open_read(location: Location, version_id: str | None = None, span: Span = WH
     Raises
     ------
     TransferError
-        The store did not give the bytes. Says what happened and what to do.
+        The store did not give the bytes. Says what happened and what to do. An OfflineError: `BRAINIO_OFFLINE` is set.
     LocationError
         A version of a location that is not on S3, or a protocol whose package is not installed.
 
@@ -56,6 +73,7 @@ def open_read(location: Location, version_id: str | None = None, span: Span = WH
     ...     reading.facts.size, b"".join(reading.chunks())
     (3, b'abc')
     """
+    _require_online(location)
     if location.location_type == S3:
         from brainio.stores import s3
 
@@ -119,6 +137,7 @@ def upload(path: Path, location: Location, progress: Progress | None = None) -> 
     LocationError
         A location that cannot be written.
     """
+    _require_online(location)
     if location.location_type == S3:
         from brainio.stores import s3
 
@@ -140,6 +159,7 @@ def stat(location: Location, version_id: str | None = None) -> int | None:
     TransferError
         The store did not answer, or refused to.
     """
+    _require_online(location)
     if location.location_type == S3:
         from brainio.stores import s3
 

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
 T = TypeVar("T")
-PART = 16 * CHUNK
+PART = 16 << 20
 MOST_PARTS = 10_000
 _CONNECTIONS = 32
 # S3 answers these with 400 as well, although the credentials are what is wrong.

@@ -7,7 +7,7 @@ from typing import Protocol
 from brainio.errors import InterruptedTransferError
 from brainio.stores.location import Location
 
-CHUNK = 1024 * 1024
+CHUNK = 128 * 1024  # what a broken connection may lose of what came
 CONNECT_TIMEOUT = 10  # seconds
 READ_TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]
@@ -66,7 +66,7 @@ class Facts:
 class Reading(Protocol):
     """An open body.
 
-    ``chunks()`` yields the bytes once, in blocks of up to 1 MiB, and raises InterruptedTransferError when the
+    ``chunks()`` yields the bytes once, in small blocks, and raises InterruptedTransferError when the
     connection breaks or the body ends too early.
     """
 

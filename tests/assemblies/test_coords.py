@@ -67,6 +67,15 @@ def test_get_metadata_picks_kinds(assembly: NeuroidAssembly, options: dict[str, 
     assert list(get_metadata(assembly, names_only=True, **options)) == expected
 
 
+def test_coordinates_of_some_dimensions_are_without_scalars(plain: xr.DataArray) -> None:
+    assert list(get_metadata(plain, dims=("p",), names_only=True)) == ["i", "r"]
+
+
+def test_an_index_keeps_its_place_among_the_coordinates_and_takes_new_levels_in_last(assembly: NeuroidAssembly) -> None:
+    added = assembly.assign_coords(new=("presentation", [1, 2, 3, 4]), other=("neuroid", [1, 2, 3]), scalar=1)
+    assert [name for name, _, _ in walk_coords(added)] == [*ALL[:3], "new", *ALL[3:], "other", "scalar"]
+
+
 def test_get_metadata_tells_plain_indexes_from_plain_coordinates(plain: xr.DataArray) -> None:
     assert list(get_metadata(plain, names_only=True, include_coords=False)) == ["n"]
     assert list(get_metadata(plain, names_only=True, include_indexes=False)) == ["i", "r", "k", "w"]

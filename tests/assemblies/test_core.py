@@ -229,12 +229,59 @@ def test_arithmetic_matches_reordered_presentations(assembly: NeuroidAssembly) -
     assert difference["repetition"].values.tolist() == [0, 0, 1, 0]
 
 
+@pytest.mark.parametrize(
+    "names", [["category", "repetition", "stimulus_id"], ["repetition", "stimulus_id", "category"]]
+)
+def test_arithmetic_matches_presentations_whatever_the_order_of_their_levels(
+    assembly: NeuroidAssembly, names: list[str]
+) -> None:
+    coords = {name: (assembly[name].dims, assembly[name].values) for name in [*names, "region", "neuroid_id"]}
+    other = NeuroidAssembly(assembly.values, coords=coords, dims=assembly.dims)[[2, 0, 3, 1], ::-1]
+    assert (assembly - other).values.tolist() == np.zeros((4, 3)).tolist()
+    assert (other - assembly).values.tolist() == np.zeros((4, 3)).tolist()
+
+
+def test_arithmetic_of_equal_presentations_works_where_rows_occur_twice(assembly: NeuroidAssembly) -> None:
+    twice = assembly[[0, 0, 1]]
+    coords = {name: (twice[name].dims, twice[name].values) for name in twice.xindexes if name not in twice.dims}
+    again = NeuroidAssembly(twice.values, coords=coords, dims=twice.dims)
+    assert (twice + again).values.tolist() == (2 * assembly.values[[0, 0, 1]]).tolist()
+
+
+def test_presentations_that_cannot_be_matched_are_not_taken_in_their_order(assembly: NeuroidAssembly) -> None:
+    with pytest.raises(ValueError, match="presentation"):
+        assembly - assembly.drop_vars("category")[::-1]
+
+
+def test_an_assigned_array_is_matched_by_its_index(assembly: NeuroidAssembly) -> None:
+    a = assembly.assign_coords(again=assembly["stimulus_id"][[3, 1, 0, 2]])
+    assert a["again"].values.tolist() == a["stimulus_id"].values.tolist()
+
+
+def test_dropping_a_dimension_s_coordinate_drops_its_levels(assembly: NeuroidAssembly) -> None:
+    assert set(assembly.drop_vars("presentation").coords) == {"neuroid", "neuroid_id", "region"}
+
+
+def test_attrs_and_name_can_be_given_to_a_wrapped_array(assembly: NeuroidAssembly) -> None:
+    wrapped = NeuroidAssembly(assembly, attrs={"own": 1}, name="other")
+    assert (wrapped.attrs, wrapped.name) == ({"own": 1}, "other")
+    assert (assembly.name, "own" in assembly.attrs) == (None, False)
+
+
+def test_operations_drop_attrs_where_xarray_is_told_to(assembly: NeuroidAssembly) -> None:
+    with xr.set_options(keep_attrs=False):
+        assert (assembly + assembly).attrs == {}
+        assert assembly.mean("neuroid").attrs == {}
+
+
 def test_combining_keeps_the_stimulus_set_only_if_identifiers_agree(assembly: NeuroidAssembly) -> None:
     other = assembly.copy()
     other.attrs["stimulus_set"] = StimulusSet([{"stimulus_id": "a"}])
     assert (assembly + other).attrs["stimulus_set"] is assembly.attrs["stimulus_set"]
     other.attrs["stimulus_set_identifier"] = "lab.Other"
-    assert "stimulus_set" not in (assembly + other).attrs
+    ways: list[Any] = [assembly + other, np.add(assembly, other), assembly.where(assembly > 3, other)]
+    for combined in ways:
+        assert "stimulus_set" not in combined.attrs
 
 
 def test_copies_share_the_stimulus_set(assembly: NeuroidAssembly) -> None:
@@ -251,6 +298,7 @@ def test_identical_compares_stimulus_sets_as_tables(assembly: NeuroidAssembly) -
     assert not assembly.identical(assembly + 1)
     del same.attrs["stimulus_set"]
     assert not assembly.identical(same)
+    assert not assembly.identical(assembly.reset_index("presentation"))
 
 
 def test_sortby_takes_an_array_with_another_index_by_position(assembly: NeuroidAssembly) -> None:

@@ -67,6 +67,7 @@ def test_scalars_of_any_levels_keep_the_dimensions_and_all_other_levels(
     assert selected.dims == along.dims == assembly.dims
     assert selected.values.tolist() == along.values.tolist() == expected.tolist()
     assert {name: selected[name].item() for name in chosen} == wanted
+    assert set(assembly.sel(wanted, drop=True).coords) == set(selected.coords) - set(chosen)
 
 
 ADDITIONS: dict[str, Callable[[DataAssembly], Any]] = {

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from brainio.cache import Cache, hash_file
 from brainio.cache.files import safe_name
+from brainio.cache.records import fingerprint
 from brainio.errors import CacheError, IntegrityError
 
 BODY = b"0123456789" * 200_000
@@ -37,7 +38,8 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(Path(path))
         return hash_file(path, algorithm)
 
-    monkeypatch.setattr("brainio.cache.content.hash_file", record)
+    for module in ("content", "shelf"):
+        monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
     return seen
 
 
@@ -333,7 +335,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_brainio_home(tmp_
 
 
 READ_ONLY = f"""
-import encodings.cp437, os, tempfile, zipfile
+import encodings.cp437, filelock, os, tempfile, zipfile
 from pathlib import Path
 from brainio.cache import Cache
 from brainio.errors import CacheError
@@ -387,3 +389,17 @@ def test_the_root_is_marked_as_a_cache(cache: Cache) -> None:
 def test_importing_the_cache_imports_nothing_heavy() -> None:
     script = "import sys, brainio.cache; sys.exit(len({'numpy', 'pandas', 'boto3', 'fsspec'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_file_that_two_machines_see_under_other_device_numbers_is_hashed_once_by_each(
+    cache: Cache, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = cache.add(pieces(), name="a.nc", sha1=SHA1)
+    for _ in range(3):
+        assert cache.find(SHA1, "a.nc") == path
+        with monkeypatch.context() as other_machine:
+            other_machine.setattr(
+                "brainio.cache.shelf.fingerprint", lambda path: fingerprint(path)._replace(device=4711)
+            )
+            assert cache.find(SHA1, "a.nc") == path
+    assert hashed == [path]

@@ -48,20 +48,18 @@ def bytes_read(sizes: Sizes, chunks: dict[str, int], itemsize: int, dim: str, nu
     return numbers * chunks[dim] * others * itemsize
 
 
-def chunks_met(start: int, length: int, chunk: int) -> int:
-    return (start + length - 1) // chunk - start // chunk + 1
-
-
-@given(sizes_of_dims, itemsizes, st.sampled_from([("neuroid", 16), ("presentation", 600)]), st.data())
+@given(sizes_of_dims, itemsizes, st.sampled_from([("neuroid", 16), ("presentation", 600)]))
 def test_sixteen_neuroids_or_600_presentations_read_ten_times_their_values_or_one_remote_block(
-    sizes: Sizes, itemsize: int, selection: tuple[str, int], data: st.DataObject
+    sizes: Sizes, itemsize: int, selection: tuple[str, int]
 ) -> None:
     chunks = chunks_of(sizes, itemsize)
-    dim, length = selection[0], min(selection[1], dict(sizes)[selection[0]])
-    start = data.draw(st.integers(0, dict(sizes)[dim] - length))
-    values = math.prod(size for _, size in sizes) // dict(sizes)[dim] * length * itemsize
-    read = bytes_read(sizes, chunks, itemsize, dim, chunks_met(start, length, chunks[dim]))
-    assert read <= max(10 * values, REMOTE_BLOCK)
+    dim, count = selection[0], dict(sizes)[selection[0]]
+    length = min(selection[1], count)
+    # The worst place to begin is the last value of a chunk, or as near to it as there is room.
+    start = min(chunks[dim] - 1, count - length)
+    met = (start + length - 1) // chunks[dim] + 1
+    values = math.prod(size for _, size in sizes) // count * length * itemsize
+    assert bytes_read(sizes, chunks, itemsize, dim, met) <= max(10 * values, REMOTE_BLOCK)
 
 
 @given(sizes_of_dims, itemsizes, st.data())
@@ -83,7 +81,7 @@ def test_chunks_are_neither_large_nor_small_nor_larger_than_the_array(sizes: Siz
     assert all(1 <= chunks[dim] <= whole[dim] for dim in whole)
     size = math.prod(chunks.values()) * itemsize
     assert size <= MOST
-    assert size >= LEAST / 4 or chunks == whole
+    assert size >= LEAST / 8 or chunks == whole
 
 
 @given(any_sizes, itemsizes)

@@ -1,0 +1,239 @@
+"""Bytes on their way into the cache: written and hashed as they come, continued where an earlier try stopped.
+
+A file below ``partial/`` is written by the one process that has it under a name of its own, so what was hashed on its
+way in is what is there, whatever locks are worth. A file that was given up is taken over by renaming it, which only
+one of several can do; a file whose process died is copied, since that process may not be as dead as it looks from here.
+"""
+
+import io
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from brainio.cache.files import new_partial, writing
+from brainio.cache.hashing import BLOCK, Hasher
+from brainio.cache.locks import LOCK
+from brainio.cache.promise import Promise
+from brainio.cache.records import Fingerprint, fingerprint
+from brainio.errors import CacheError, IntegrityError
+
+LEFT = ".part"  # ends the name of a file that was given up
+_TRIES = 9
+Publish = Callable[[Path, Fingerprint, dict[str, str]], Path]
+
+
+class Incoming:
+    """A file that is being received; made by `brainio.cache.Cache.receiving`.
+
+    Attributes
+    ----------
+    found : Path or None
+        The verified file, if it turned out to be here after all: another process brought it meanwhile, or an earlier
+        one stopped after its last byte. Then nothing is left to do, and nothing can be written.
+    """
+
+    def __init__(self, root: Path, promise: Promise, key: str, publish: Publish) -> None:
+        self.found: Path | None = None
+        self._root, self._promise, self._key, self._publish = root, promise, key, publish
+        self._path = Path()
+        self._file: io.FileIO | None = None
+        self._hasher = Hasher(())
+        self._count = self._buffered = 0
+        self._blocks: list[bytes] = []
+
+    @property
+    def offset(self) -> int:
+        """How many bytes are here, from the first on: where to go on. Above 0 at the start: from an earlier try."""
+        return self._count + self._buffered
+
+    def begin(self, *, alone: bool) -> None:
+        """Open a file to write to and take over what was received before; alone: only what was given up."""
+        with writing(self._root, self._promise.name):
+            self._open()
+            if self._key:
+                self._resume(leftovers(self._path.parent, self._key, dead=not alone, but=self._path))
+        if self.found is None:
+            self._require_space()
+
+    def write(self, block: bytes) -> None:
+        """Take the next bytes. They must not change any more: another thread hashes them.
+
+        Raises
+        ------
+        IntegrityError
+            There are more than were promised. Nothing of them is left.
+        CacheError
+            They cannot be written. Nothing of them is left, so that a full disk is not full of them.
+        """
+        self._opened()
+        self._blocks.append(block)
+        self._buffered += len(block)
+        if self._promise.size is not None and self.offset > self._promise.size:
+            self._refuse(self._promise.faults({}, self.offset))
+        if self._buffered >= BLOCK:
+            self._flush()
+
+    def restart(self) -> None:
+        """Forget what is here: the first byte comes next."""
+        with writing(self._root, self._promise.name):
+            self._drop()
+            self._open()
+
+    def finish(self) -> Path:
+        """Check size and digests, and give the file its name in one step.
+
+        Raises
+        ------
+        IntegrityError
+            The bytes are not the promised ones. Nothing of them is left: whoever went on from an `offset` above 0 does
+            well to try once more from the first byte.
+        CacheError
+            The cache cannot be written.
+        """
+        file = self._opened()
+        self._flush()
+        digests = self._hasher.hexdigests()
+        if faults := self._promise.faults(digests, self._count):
+            self._refuse(faults)
+        try:
+            with writing(self._root, self._promise.name):
+                os.fsync(file.fileno())
+                path = self._published(file, digests)
+        except CacheError:
+            self._drop()
+            raise
+        self._drop()
+        return path
+
+    def leave(self) -> None:
+        """Stop; what was received is kept for the next try where a digest says what it is."""
+        if self._file is not None and self._key and self.offset:
+            with suppress(OSError):
+                self._flush()
+                self._opened().close()
+                self._path.replace(self._path.with_name(self._key + LEFT))
+        self._drop()
+
+    def _open(self) -> None:
+        self._path = new_partial(self._root, self._key)
+        self._file = io.FileIO(self._path, "x+")
+        self._hasher = Hasher({"sha1", *self._promise.digests})
+        self._count = 0
+
+    def _opened(self) -> io.FileIO:
+        if self._file is None:
+            raise ValueError(f"{self._promise.name} is not being received any more")
+        return self._file
+
+    def _resume(self, others: list[Path]) -> None:
+        if not others:
+            return
+        try:
+            self._take_over(others[0])
+        except OSError:  # what cannot be read or copied is as good as nothing
+            self.restart()
+        for other in others:
+            other.unlink(missing_ok=True)
+        if self._count == 0:
+            return
+        if not self._promise.faults(self._hasher.hexdigests(), self._count):
+            self.found = self.finish()
+        elif self._promise.size is not None and self._count >= self._promise.size:
+            self.restart()
+
+    def _take_over(self, other: Path) -> None:
+        if other.name.endswith(LEFT):
+            other.replace(self._path)
+            self._opened().close()
+            self._file = io.FileIO(self._path, "r+")
+            for block in _blocks(self._file):
+                self._note(block)
+        else:
+            with io.FileIO(other) as source:
+                for block in _blocks(source):
+                    self._append(block)
+
+    def _require_space(self) -> None:
+        lacking = (self._promise.size or 0) - self._count
+        space = shutil.disk_usage(self._path.parent)
+        if space.total and space.free < lacking:  # some file systems do not say
+            raise CacheError(
+                f"{self._promise.name} needs {lacking:,} more bytes, and {self._root} has room for {space.free:,}. "
+                f"Free space there, or set BRAINIO_HOME to a folder with more."
+            )
+
+    def _flush(self) -> None:
+        block = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
+        self._blocks, self._buffered = [], 0
+        try:
+            with writing(self._root, self._promise.name):
+                self._append(block)
+        except CacheError:
+            self._drop()
+            raise
+
+    def _append(self, block: bytes) -> None:
+        file, rest = self._opened(), memoryview(block)
+        while rest:
+            rest = rest[file.write(rest) :]
+        self._note(block)
+
+    def _note(self, block: bytes) -> None:
+        self._hasher.update(block)
+        self._count += len(block)
+
+    def _published(self, file: io.FileIO, digests: dict[str, str]) -> Path:
+        for _ in range(_TRIES):
+            with suppress(FileNotFoundError):  # somebody cleared up, or took this process for dead
+                path = self._publish(self._path, fingerprint(self._path), digests)
+                self._path.with_name(self._key + LEFT).unlink(missing_ok=True)
+                return path
+            if not self._path.exists():
+                self._save_again(file)
+        raise CacheError(f"{self._promise.name} is removed from {self._root} whenever it is written. Try again.")
+
+    def _save_again(self, file: io.FileIO) -> None:
+        """Write the bytes to a new file: the old one has no name any more, but is still open."""
+        self._path = new_partial(self._root, self._key)
+        file.seek(0)
+        with self._path.open("xb") as sink:
+            shutil.copyfileobj(file, sink, BLOCK)
+            sink.flush()
+            os.fsync(sink.fileno())
+
+    def _refuse(self, faults: list[str]) -> NoReturn:
+        self._drop()
+        raise IntegrityError(
+            f"{self._promise.name} is not what was promised: expected {'; '.join(faults)}. Nothing of it was kept. Try "
+            f"again; if it stays so, the location holds other bytes than the catalog says."
+        )
+
+    def _drop(self) -> None:
+        """Let go of the file, and of its bytes where they have no other name."""
+        self._hasher.close()
+        self._blocks, self._buffered = [], 0
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+            with suppress(OSError):
+                self._path.unlink(missing_ok=True)
+
+
+def leftovers(folder: Path, key: str, *, dead: bool = True, but: Path | None = None) -> list[Path]:
+    """Return what is there of a wanted file, the longest first; without the dead: only what was given up."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            ours = entry.name.startswith(f"{key}.") and not entry.name.endswith(LOCK) and entry.path != str(but)
+            if ours and (dead or entry.name.endswith(LEFT)):
+                with suppress(FileNotFoundError):
+                    found.append((entry.stat().st_size, Path(entry.path)))
+    return [path for _, path in sorted(found, reverse=True)]
+
+
+def _blocks(file: io.FileIO) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block

@@ -1,0 +1,199 @@
+"""The verified files of one root, by content: found, hashed where that is needed, taken away when bad, published.
+
+A shelf is the own one, or a read-only one of somebody else; nothing is ever written to the latter, and what was found
+out about its files is noted below the own root. Which shelf is asked when is the business of `brainio.cache.content`.
+"""
+
+import logging
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainio.cache.files import hash_file, safe_name, sync_folder
+from brainio.cache.records import RECORD, Fingerprint, fingerprint, note_use, read_record, write_record
+from brainio.errors import CacheError
+
+_log = logging.getLogger("brainio.cache")
+_said: set[tuple[Path, Fingerprint | None]] = set()  # what this process said, and tried, of files of read-only shelves
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """The files below ``root/content``.
+
+    Attributes
+    ----------
+    root
+        Whose files these are.
+    home
+        The own root: where notes are written, and everything else if it is ``root``.
+    """
+
+    root: Path
+    home: Path
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it may be written."""
+        return self.root == self.home
+
+    def folder(self, sha1: str) -> Path:
+        """Return where the files of one content lie."""
+        return self.root / "content" / sha1[:2] / sha1
+
+    def trusted(self, sha1: str, name: str, sha256: str | None) -> Path | None:
+        """Return a file that was verified and has not changed since; reads none of its bytes."""
+        with self._reading(sha1):
+            target, known = self.folder(sha1) / safe_name(name), None
+            for source in self._candidates(target):
+                known = self._known(sha1) if known is None else known
+                print_ = fingerprint(source)
+                if print_ in known and (sha256 is None or known[print_] == sha256):
+                    return self._serve(source, target)
+        return None
+
+    def checked(self, sha1: str, name: str, sha256: str | None) -> Path | None:
+        """Return a file that holds the promised bytes, hashing what is not trusted and taking away what is bad."""
+        with self._reading(sha1):
+            target = self.folder(sha1) / safe_name(name)
+            for source in self._candidates(target):
+                with suppress(FileNotFoundError):  # another process took it away meanwhile
+                    if self._is_sound(source, sha1, sha256):
+                        return self._serve(source, target)
+        return None
+
+    def verified(self, path: Path, sha1: str) -> bool:
+        """Hash a file whatever is known of it; note that it is good, or take it away."""
+        print_ = fingerprint(path)
+        if hash_file(path) != sha1:
+            self._condemn(path, sha1, print_)
+            return False
+        known = self._known(sha1)
+        if print_ not in known:
+            self._note(sha1, print_, None)
+        return True
+
+    def names(self, sha1: str) -> list[Path]:
+        """Return the files of one content in a fixed order."""
+        folder = self.folder(sha1)
+        if not folder.is_dir():
+            return []
+        return sorted(path for path in folder.iterdir() if path.name != RECORD and path.is_file())
+
+    def publish(self, partial: Path, verified_as: Fingerprint, name: str, sha1: str, sha256: str | None) -> Path:
+        """Give a file its name; its bytes were hashed and synced when it had that fingerprint.
+
+        Raises
+        ------
+        FileNotFoundError
+            Somebody took the file away before it had its name.
+        """
+        known = self.trusted(sha1, name, sha256) or self.checked(sha1, name, sha256)
+        if known is not None:
+            partial.unlink(missing_ok=True)
+            return known
+        folder = self.folder(sha1)
+        target = folder / safe_name(name)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._note(sha1, verified_as, sha256)
+        partial.replace(target)
+        sync_folder(folder)
+        return target
+
+    @contextmanager
+    def _reading(self, sha1: str) -> Iterator[None]:
+        """Pass over what another process took away; say what cannot be read, of a read-only shelf only once."""
+        try:
+            yield
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            folder = self.folder(sha1)
+            if self.is_own:
+                raise CacheError(f"{folder} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
+            if (folder, None) not in _said:
+                _log.warning("%s cannot be read (%s); its files are had from elsewhere", folder, error)
+                _said.add((folder, None))
+
+    def _candidates(self, target: Path) -> Iterator[Path]:
+        """Yield the file of that name, then others with the same content."""
+        if target.is_file():
+            yield target
+        yield from (path for path in self.names(target.parent.name) if path != target)
+
+    def _is_sound(self, path: Path, sha1: str, sha256: str | None) -> bool:
+        print_ = fingerprint(path)
+        if (path, print_) in _said:
+            return False
+        known = self._known(sha1)
+        if print_ not in known and hash_file(path) != sha1:
+            self._condemn(path, sha1, print_)
+            return False
+        found = known.get(print_)
+        if sha256 is not None and found is None:
+            found = hash_file(path, "sha256")
+        if print_ not in known or found != known[print_]:
+            self._note(sha1, print_, found)
+        if sha256 is not None and found != sha256:
+            _log.warning("%s has the promised sha1, but the sha256 %s instead of %s", path, found, sha256)
+            return False
+        return True
+
+    def _serve(self, source: Path, target: Path) -> Path:
+        """Return a good file under the name that is wanted, as far as it can have that."""
+        if not self.is_own:
+            return source
+        note_use(target.parent / RECORD)
+        return source if source == target else _linked(source, target)
+
+    def _known(self, sha1: str) -> dict[Fingerprint, str | None]:
+        known = read_record(self.folder(sha1) / RECORD)
+        return known if self.is_own else known | read_record(self._notes(sha1))
+
+    def _notes(self, sha1: str) -> Path:
+        return self.home / "notes" / sha1[:2] / f"{sha1}.json"
+
+    def _note(self, sha1: str, print_: Fingerprint, sha256: str | None) -> None:
+        """Remember what was verified, where that can be written; what is not remembered is hashed again."""
+        path = self.folder(sha1) / RECORD if self.is_own else self._notes(sha1)
+        # The same file on a machine that gives its disk another number is still verified there.
+        known = {other: value for other, value in read_record(path).items() if other != print_}
+        with suppress(OSError):
+            if not self.is_own:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            write_record(self.home, path, {**known, print_: sha256})
+
+    def _condemn(self, path: Path, sha1: str, print_: Fingerprint) -> None:
+        """Take a bad file, under all of its names, out of the readers' way."""
+        if fingerprint(path) != print_:  # replaced by a good one while this one was hashed
+            return
+        if not self.is_own:
+            _log.warning("%s no longer holds the bytes with sha1 %s; they are had from elsewhere", path, sha1)
+            _said.add((path, print_))
+            return
+        place = self.root / "quarantine" / f"{sha1}-{secrets.token_hex(4)}"
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            path.replace(place)
+            for other in self.names(sha1):
+                if os.path.samestat(other.stat(), place.stat()):
+                    other.unlink()
+        except FileNotFoundError:
+            return  # another process was first, and said so
+        except OSError as error:
+            _log.warning("%s no longer holds the bytes with sha1 %s, and cannot be moved away: %s", path, sha1, error)
+            return
+        _log.warning("%s no longer holds the bytes with sha1 %s; it was moved to %s", path, sha1, place)
+
+
+def _linked(source: Path, target: Path) -> Path:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        return target
+    except OSError:
+        return source
+    return target

@@ -1,0 +1,277 @@
+"""Looking after a cache: what is in it, is it still sound, and what may go. Knows no catalog.
+
+All of it may run while other processes read and fetch. What goes is renamed out of the readers' way in one step before
+it is deleted: a file that is open stays readable, and an unpacked folder goes as a whole. A process that has only just
+found a file can lose it; it gets a FileNotFoundError, asks `Cache.find` or `Cache.unpack` again, and fetches if that
+has nothing. (`Unpacked.path` asks again by itself while the archive is there.)
+"""
+
+import secrets
+import shutil
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainio.cache.files import new_partial, writing
+from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
+from brainio.cache.locks import LOCK, try_turn
+from brainio.cache.shelf import Shelf
+from brainio.cache.unpacked import archive_of, bad_members, manifest_of, mend, read_manifest
+from brainio.errors import ArchiveError, CacheError
+
+__all__ = ["IDLE", "KEPT", "Checked", "Item", "Removed", "contents", "prune", "remove", "verify"]
+
+KEPT = 7 * 24 * 3600.0  # seconds: how long `prune` leaves unfinished downloads and quarantine where they are
+IDLE = 3600.0  # seconds after which a temporary file that has no lock belongs to nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `verify` found of an item; ``fault`` is empty where it is sound, else it says what was done about it."""
+
+    item: Item
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """What was, or would be, removed, and how many bytes of the disk that frees."""
+
+    items: tuple[Item, ...]
+    freed: int
+
+
+def verify(root: Path, *, deep: bool = False) -> Iterator[Checked]:
+    """Check everything that has a verified name, item by item, whatever is known of it.
+
+    Content is hashed; what no longer has its hash goes to ``quarantine/``, so that the next fetch brings it again. Of
+    unpacked archives the sizes of all members are compared with the manifest, and what is wrong is unpacked again.
+
+    Parameters
+    ----------
+    root : Path
+        The cache. Of one that cannot be written, everything is reported and nothing changed.
+    deep : bool
+        Also compare the checksum of every member of every unpacked archive.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from brainio.cache import Cache
+    >>> cache = Cache(pathlib.Path(tempfile.mkdtemp()))
+    >>> path = cache.add([b"abc"], name="a.txt")
+    >>> [checked.fault for checked in verify(cache.root)]
+    ['']
+    """
+    for item in contents(root):
+        with suppress(FileNotFoundError):
+            if item.kind == "content":
+                yield Checked(item, _fault_of_content(root, item))
+            elif item.kind == "unpacked":
+                yield Checked(item, _fault_of_unpacked(root, item, deep=deep))
+
+
+def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Removed:
+    """Remove contents under all their names, what was unpacked of them, and what remembers them.
+
+    A file that `brainscore-brainio` left in the same folder stays, and is adopted again when it is asked for.
+
+    Parameters
+    ----------
+    root : Path
+        The cache.
+    sha1s : collection of str
+        Which contents, in lower case; those that are not there are passed over.
+    dry_run : bool
+        Only say what would go.
+
+    Raises
+    ------
+    CacheError
+        The cache cannot be written.
+    """
+    removed = _Removing(root, dry_run=dry_run)
+    for item in contents(root):
+        if item.sha1 in sha1s and item.kind in {"content", "unpacked", "ref"}:
+            removed.take(item)
+    return removed.report()
+
+
+def prune(
+    root: Path, older_than: float | None = None, max_size: int | None = None, *, dry_run: bool = False
+) -> Removed:
+    """Remove what was not used for long, or as much as is too much, the least recently used first.
+
+    Unfinished downloads and quarantine go before anything else, and after a week (`KEPT`) in any case; what a process
+    is at work on stays. A clock that was set back makes nothing older: then less is removed, not more.
+
+    Parameters
+    ----------
+    root : Path
+        The cache.
+    older_than : float, optional
+        Seconds: what was last used longer ago goes. The last use is noted once an hour.
+    max_size : int, optional
+        Bytes that may stay.
+    dry_run : bool
+        Only say what would go.
+
+    Raises
+    ------
+    CacheError
+        The cache cannot be written.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> from brainio.cache import Cache
+    >>> cache = Cache(pathlib.Path(tempfile.mkdtemp()))
+    >>> path = cache.add([b"abc"], name="a.txt")
+    >>> prune(cache.root, older_than=24 * 3600).items, prune(cache.root, max_size=0).freed, path.exists()
+    ((), 3, False)
+    """
+    items = contents(root)
+    last_use = _last_uses(items)
+    left = [item for item in items if item.kind != "ref"]
+    left.sort(key=lambda item: (not _is_junk(item), last_use[item.path], item.kind == "content"))
+    total, now, removed = sum(item.size for item in left), time.time(), _Removing(root, dry_run=dry_run)
+    for item in left:
+        limits = [limit for limit in (older_than, KEPT if _is_junk(item) else None) if limit is not None]
+        too_old = any(now - last_use[item.path] > limit for limit in limits)
+        too_much = max_size is not None and total > max_size
+        if (too_old or too_much) and not _was_used(item) and removed.take(item):
+            total -= item.size
+    removed.take_references(items)
+    return removed.report()
+
+
+class _Removing:
+    """Takes things away one by one, and counts them."""
+
+    def __init__(self, root: Path, *, dry_run: bool) -> None:
+        self._root, self._dry_run = root, dry_run
+        self._items: list[Item] = []
+        self._freed = 0
+
+    def take(self, item: Item) -> bool:
+        """Take something away unless a process is at work on it or was first to."""
+        key = key_of(item.path) if item.kind == "partial" else ""
+        try:
+            turn = try_turn(item.path.parent, key) if key else None
+        except BlockingIOError:
+            return False
+        try:
+            if item.kind == "partial" and turn is None and time.time() - item.last_use <= IDLE:
+                return False
+            with writing(self._root, f"The removal of {item.path}"):
+                return self._take(item)
+        finally:
+            if turn is not None:
+                turn.end()
+
+    def _take(self, item: Item) -> bool:
+        try:
+            freed = bytes_freed(item.path)
+            if not self._dry_run:
+                _delete(self._root, item)
+        except FileNotFoundError:
+            return False
+        self._items.append(item)
+        self._freed += freed
+        return True
+
+    def take_references(self, items: Iterable[Item]) -> None:
+        """Take away what remembers the contents that are gone."""
+        gone = {item.sha1 for item in self._items if item.kind == "content"}
+        for item in items:
+            if item.kind == "ref" and item.sha1 in gone:
+                self.take(item)
+
+    def report(self) -> Removed:
+        """Say what was done, and remove the locks that dead processes left."""
+        for lock in [] if self._dry_run else self._root.glob(f"partial/*{LOCK}"):
+            with suppress(BlockingIOError):
+                if (turn := try_turn(lock.parent, key_of(lock))) is not None:
+                    turn.end()
+        return Removed(tuple(self._items), self._freed)
+
+
+def _delete(root: Path, item: Item) -> None:
+    """Rename out of the readers' way, then delete; what a crash leaves in between has no name that anyone reads."""
+    trash = new_partial(root)
+    item.path.rename(trash)
+    if item.kind == "unpacked":
+        manifest_of(root, item.sha1).unlink(missing_ok=True)
+    if trash.is_dir():
+        shutil.rmtree(trash, ignore_errors=True)
+    else:
+        trash.unlink(missing_ok=True)
+
+
+def _fault_of_content(root: Path, item: Item) -> str:
+    shelf, seen, faults = Shelf(root, root), set(), []
+    for path in shelf.names(item.sha1):
+        status = path.stat()
+        if (status.st_dev, status.st_ino) in seen:
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        try:
+            if not shelf.verified(path, item.sha1):
+                faults.append(f"{path.name} no longer has the bytes with that sha1")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            faults.append(f"{path.name} cannot be read: {error}")
+    return "; ".join(faults)
+
+
+def _fault_of_unpacked(root: Path, item: Item, *, deep: bool) -> str:
+    manifest = read_manifest(root, item.sha1)
+    if manifest is None:
+        return "its list of members is lost; it is written again when the archive is next used"
+    bad = bad_members(item.path, manifest, deep=deep)
+    if not bad:
+        return ""
+    fault = f"{len(bad)} of {len(manifest)} members were missing or damaged ({', '.join(map(repr, bad[:5]))}); "
+    archive = archive_of(root, item.sha1)
+    try:
+        if archive is not None and mend(archive, root, item.sha1, bad):
+            return f"{fault}they were unpacked again"
+    except (ArchiveError, CacheError) as error:
+        fault += f"{error} "
+    try:
+        _quarantine_members(root, item, bad)
+    except OSError as error:
+        return f"{fault}they can neither be unpacked again nor be moved away: {error}"
+    return f"{fault}they were moved away, and are unpacked again when they are asked for and the archive is there"
+
+
+def _quarantine_members(root: Path, item: Item, names: Iterable[str]) -> None:
+    """Take damaged members away: one that is missing is noticed by whoever reads it, a damaged one is not."""
+    folder = root / "quarantine"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        with suppress(FileNotFoundError):
+            (item.path / name).replace(folder / f"{item.sha1}-{secrets.token_hex(4)}")
+
+
+def _last_uses(items: Iterable[Item]) -> dict[Path, float]:
+    """Return when each was last used; an archive is in use while its members are."""
+    items = list(items)
+    latest: dict[str, float] = {}
+    for item in items:
+        if item.kind in {"content", "unpacked"}:
+            latest[item.sha1] = max(item.last_use, latest.get(item.sha1, item.last_use))
+    return {item.path: latest[item.sha1] if item.kind == "content" else item.last_use for item in items}
+
+
+def _was_used(item: Item) -> bool:
+    """Whether something was used since it was listed, or is gone."""
+    now = again(item)
+    return now is None or now.last_use != item.last_use
+
+
+def _is_junk(item: Item) -> bool:
+    return item.kind in {"partial", "quarantine"}

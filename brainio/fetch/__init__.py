@@ -1,0 +1,57 @@
+"""The way out: from an identifier to the entry, to verified local files, to the object in memory.
+
+Joins the rooms below and adds no rule of its own to any of them. Every function may be called from many threads.
+
+============ ====================================================================
+`load`       identifier -> object in memory
+`streaming`  the same, of a file that stays where it lies
+`many`       many entries at once
+`entries`    entry -> its verified local files; what is said of entries that are not sound
+`files`      places of a file -> its verified local copy
+`download`   one place -> its bytes in order
+`home`       what the environment says of the cache
+============ ====================================================================
+"""
+
+import os
+
+from brainio.fetch.entries import fetch_entry
+from brainio.fetch.files import WantedFile, fetch_file, local_file, unzip, verify_sha1
+from brainio.fetch.home import BRAINIO_HOME, BRAINIO_SHARED, get_local_data_path
+from brainio.fetch.load import (
+    get_assembly,
+    get_stimulus_set,
+    load_stimulus_files,
+    resolve_assembly_class,
+    resolve_stimulus_set_class,
+)
+from brainio.fetch.many import Plan, carry_out, entries_of, fetch_many, plan_fetch, prefetch, with_stimuli
+from brainio.stimuli import StimulusSetLoader
+
+__all__ = [
+    "BRAINIO_HOME",
+    "BRAINIO_SHARED",
+    "Plan",
+    "StimulusSetLoader",
+    "WantedFile",
+    "carry_out",
+    "entries_of",
+    "fetch_entry",
+    "fetch_file",
+    "fetch_many",
+    "get_assembly",
+    "get_local_data_path",
+    "get_stimulus_set",
+    "load_stimulus_files",
+    "local_file",
+    "plan_fetch",
+    "prefetch",
+    "resolve_assembly_class",
+    "resolve_stimulus_set_class",
+    "unzip",
+    "verify_sha1",
+    "with_stimuli",
+]
+
+# Tests of other projects set this to redirect the cache.
+_local_data_path: str | os.PathLike[str] | None = None

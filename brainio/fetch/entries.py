@@ -1,0 +1,151 @@
+"""The files of an entry on this machine, and what is said of entries that are not sound."""
+
+import json
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry, EntryFile
+from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
+from brainio.errors import (
+    CatalogWarning,
+    EntryStatusWarning,
+    EntryUnavailableError,
+    FormatError,
+    IntegrityError,
+    LocationError,
+    OfflineError,
+    TransferError,
+)
+from brainio.fetch.files import WantedFile, local_file
+from brainio.progress import FileProgress
+from brainio.stores import Location, is_offline, open_read, parse_location
+
+
+def fetch_entry(entry: Entry, progress: FileProgress | None = None) -> dict[str, Path]:
+    """Bring the files of an entry into the cache and return where they are: part (`'csv'`, `'zip'`, `'nc'`) -> path.
+
+    Parameters
+    ----------
+    entry : Entry
+        From a catalog.
+    progress : optional
+        See `local_file`.
+
+    Raises
+    ------
+    EntryUnavailableError, LocationError, TransferError, IntegrityError
+    """
+    require_available(entry)
+    if is_offline():
+        require_cached(entry)
+    return {file.part: fetch_entry_file(entry, file, progress) for file in entry.files}
+
+
+def fetch_entry_file(entry: Entry, file: EntryFile, progress: FileProgress | None = None) -> Path:
+    """Bring one file of an entry into the cache and return where it is."""
+    if not (file.sha1 or file.sha256):
+        warnings.warn(
+            f"catalog {entry.catalog!r} promises no hash for the {file.part} file of {entry.kind} "
+            f"{entry.identifier!r}; its bytes are taken as they come",
+            CatalogWarning,
+            stacklevel=2,
+        )
+    return local_file(wanted_file(entry, file), progress)
+
+
+def require_available(entry: Entry) -> None:
+    """Raise EntryUnavailableError where a catalog says that an entry cannot be had."""
+    if entry.status == STATUS_UNAVAILABLE:
+        raise EntryUnavailableError(unavailable(entry))
+
+
+def require_cached(*entries: Entry) -> None:
+    """Raise OfflineError, with a list of what would be needed, unless all files of entries are on this machine."""
+    missing = [
+        f"- {wanted.places[0][0]}{f' ({wanted.size:,} bytes)' if wanted.size else ''}, the {file.part} file of "
+        f"{entry.kind} {entry.identifier!r}"
+        for entry in entries
+        for file in entry.files
+        if not (wanted := wanted_file(entry, file)).places[0][0].is_local and wanted.cached() is None
+    ]
+    if missing:
+        raise OfflineError(
+            f"{len(missing)} of the files that are needed are not in the cache, and BRAINIO_OFFLINE is set:\n"
+            + "\n".join(missing)
+            + f"\nFetch them where there is a network: brainio get {' '.join(e.identifier for e in entries[:1])}"
+        )
+
+
+def wanted_file(entry: Entry, file: EntryFile) -> WantedFile:
+    """Give a file of an entry as its catalog promises it."""
+    places = [(place_of(entry, file.location, file.location_type), file.version_id)]
+    places += [(mirror, "") for mirror in _mirrors(entry, file)]
+    return WantedFile(places, file.sha1, file.sha256, file.size)
+
+
+def place_of(entry: Entry, location: str, location_type: str = "") -> Location:
+    """Read a location that the catalog of an entry states; one from the network may not name places on this machine."""
+    place = parse_location(location, location_type, base=entry.base)
+    if place.is_local and "://" in entry.base and not entry.base.startswith(f"{place.location_type}://"):
+        raise LocationError(
+            f"catalog {entry.catalog!r} came over the network and may not name a place on this machine: "
+            f"{place} (of {entry.kind} {entry.identifier!r}); copy the catalog if you trust it"
+        )
+    return place
+
+
+def _mirrors(entry: Entry, file: EntryFile) -> Iterator[Location]:
+    for mirror in file.mirrors:
+        try:
+            yield place_of(entry, mirror)
+        except LocationError as error:
+            warnings.warn(
+                f"a mirror of {entry.kind} {entry.identifier!r} is left out: {error}", CatalogWarning, stacklevel=2
+            )
+
+
+@contextmanager
+def named_in_errors(entry: Entry) -> Iterator[None]:
+    """Begin messages about the bytes of an entry with its name: whoever asked for it knows no paths and hashes."""
+    try:
+        yield
+    except (FormatError, TransferError, IntegrityError) as error:
+        raise type(error)(f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}: {error}") from error
+
+
+def warn_of_status(entry: Entry, *, stacklevel: int) -> None:
+    """Warn of an entry that is superseded or deprecated."""
+    if entry.status in (STATUS_CURRENT, STATUS_UNAVAILABLE):
+        return
+    instead = f"; its successor is {entry.successor!r}" if entry.successor else ""
+    version = f" (version {entry.version})" if entry.version else ""
+    warnings.warn(
+        f"{entry.kind} {entry.identifier!r}{version} is {entry.status} in catalog {entry.catalog!r}{instead}",
+        EntryStatusWarning,
+        stacklevel=stacklevel,
+    )
+
+
+def unavailable(entry: Entry) -> str:
+    """Say that an entry cannot be had, and why."""
+    parts = ("csv", "zip") if entry.lookup_type == TYPE_STIMULUS_SET else ("nc",)
+    lacking = [part.upper() for part in parts if entry.file(part) is None]
+    default = f"the catalog lists no {' and no '.join(lacking)} file" if lacking else "the catalog gives no reason"
+    return (
+        f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} cannot be had: "
+        f"{_status_reason(entry) or default}"
+    )
+
+
+def _status_reason(entry: Entry) -> str:
+    """Read from its card why an entry cannot be had; empty where there is none."""
+    if not entry.card:
+        return ""
+    try:
+        with open_read(place_of(entry, entry.card)) as reading:
+            card = json.loads(b"".join(reading.chunks()))
+    except (TransferError, LocationError, ValueError):
+        return ""
+    return str(card.get("status_reason", "")) if isinstance(card, dict) else ""

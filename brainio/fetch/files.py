@@ -1,0 +1,169 @@
+"""The verified local copy of a file, from whichever of its places gives the right bytes."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from brainio.cache import Incoming, hash_file
+from brainio.errors import BrainioError, IntegrityError, LocationError, OfflineError, TransferError
+from brainio.fetch.download import Download
+from brainio.fetch.home import local_cache
+from brainio.progress import FileProgress, TransferBar
+from brainio.stores import Location, parse_location
+
+T = TypeVar("T")
+Place = tuple[Location, str]
+
+
+@dataclass(frozen=True)
+class WantedFile:
+    """A file as it is promised.
+
+    Parameters
+    ----------
+    places : sequence of (Location, str)
+        Locations of the same bytes with their version ids (empty: none stated), in the order to try them.
+    sha1, sha256 : str
+        Promised hashes; with neither, what a location and version once gave is what they mean.
+    size : int, optional
+        Promised size in bytes.
+    """
+
+    places: Sequence[Place]
+    sha1: str = ""
+    sha256: str = ""
+    size: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file."""
+        return self.places[0][0].name
+
+    def cached(self) -> Path | None:
+        """Return the verified local copy, None where there is none."""
+        location, version_id = self.places[0]
+        if self.sha1:
+            found = local_cache().find(self.sha1, self.name, self.sha256 or None)
+        else:
+            found = local_cache().recall(location.url, version_id or None, self.sha256 or None)
+        return found if found is None or self.size in (None, found.stat().st_size) else None
+
+
+def local_file(wanted: WantedFile, progress: FileProgress | None = None) -> Path:
+    """Return the verified local copy of a file, fetched from the first place that gives the right bytes.
+
+    Parameters
+    ----------
+    wanted : WantedFile
+        What is wanted.
+    progress : optional
+        What counts the bytes of this file among those of others; default: a bar for this file alone.
+
+    Raises
+    ------
+    TransferError, IntegrityError
+        No place gave the right bytes; the message has the reason of each.
+    CacheError
+        The cache cannot be written.
+    """
+    found = wanted.cached()
+    if found is not None:
+        return found
+    if progress is not None:
+        return _fetched(wanted, progress)
+    with TransferBar(wanted.name, wanted.size) as bar:
+        return _fetched(wanted, bar.file(wanted.size))
+
+
+def _fetched(wanted: WantedFile, progress: FileProgress) -> Path:
+    cache = local_cache()
+    with cache.receiving(
+        name=wanted.name, sha1=wanted.sha1 or None, sha256=wanted.sha256 or None, size=wanted.size
+    ) as incoming:
+        if incoming.found is not None:
+            return incoming.found
+        path = first_that_works(lambda place, version: _taken(incoming, place, version, progress), wanted.places)
+    if not wanted.sha1:
+        location, version_id = wanted.places[0]
+        cache.remember(location.url, version_id or None, hash_file(path), wanted.name)
+    return path
+
+
+def _taken(incoming: Incoming, place: Location, version_id: str, progress: FileProgress) -> Path:
+    """Take the bytes of one place, beginning where an earlier attempt ended."""
+    began = incoming.offset
+    progress.add(began)
+    try:
+        for block in Download(place, version_id, began, progress.announce):
+            incoming.write(block)
+            progress.add(len(block))
+        return incoming.finish()
+    except IntegrityError as error:
+        progress.add(-incoming.offset)
+        incoming.restart()
+        if began:  # what was there from before may be what is wrong
+            return _taken(incoming, place, version_id, progress)
+        raise IntegrityError(f"{place}: {error}") from error
+
+
+def first_that_works(get: Callable[[Location, str], T], places: Sequence[Place]) -> T:
+    """Return what the first place gives from which something can be had.
+
+    Raises
+    ------
+    TransferError, IntegrityError, LocationError
+        The reason of each place, if there are several.
+    """
+    failures: list[BrainioError] = []
+    for place, version_id in places:
+        try:
+            return get(place, version_id)
+        except (LocationError, TransferError, IntegrityError) as failure:
+            failures.append(failure)
+    if len(failures) == 1 or all(isinstance(failure, OfflineError) for failure in failures):
+        raise failures[0]
+    reasons = "\n".join(f"- {failure}" for failure in failures)
+    all_wrong = all(isinstance(failure, IntegrityError) for failure in failures)
+    error = IntegrityError if all_wrong else TransferError
+    raise error(f"{places[0][0].name} could not be had from any of its {len(failures)} locations:\n{reasons}")
+
+
+def fetch_file(location_type: str, location: str, sha1: str | None = None, version_id: str | None = None) -> str:
+    """Fetch one file, verify it and return its local path.
+
+    Parameters
+    ----------
+    location_type : str
+        `'S3'`, or a protocol of fsspec.
+    location : str
+        As catalogs write it, e.g. `'https://BUCKET.s3.amazonaws.com/KEY'`.
+    sha1 : str, optional
+        Promised hash; without it the bytes are taken as they come.
+    version_id : str, optional
+        S3's.
+
+    Raises
+    ------
+    LocationError, TransferError, IntegrityError
+    """
+    return str(local_file(WantedFile([(parse_location(location, location_type), version_id or "")], sha1 or "")))
+
+
+def unzip(zip_path: str | os.PathLike[str]) -> str:
+    """Unpack a ZIP archive into the cache and return the folder, which appears complete or not at all.
+
+    Raises
+    ------
+    ArchiveError
+        The archive is damaged or holds a member that may not be unpacked.
+    """
+    return str(local_cache().unpack(Path(zip_path)).folder)
+
+
+def verify_sha1(filepath: str | os.PathLike[str], sha1: str) -> None:
+    """Raise `IntegrityError` (an OSError) unless a file has this SHA-1."""
+    found = hash_file(Path(filepath))
+    if found != sha1.lower():
+        raise IntegrityError(f"{filepath}: invalid SHA-1 hash {found} (expected {sha1}); fetch the file again")

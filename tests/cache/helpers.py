@@ -1,0 +1,121 @@
+"""What the tests of the cache share: bytes, crowds of real processes, file systems of their own."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from brainio.cache import Cache
+
+MIB = 1024 * 1024
+BODY = bytes(range(256)) * 4 * 1024 * 4 + b"the end"  # a little more than 4 MiB
+SHA1 = hashlib.sha1(BODY).hexdigest()
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+_PREAMBLE = """
+import hashlib, os, random, signal, sys, time, traceback
+from pathlib import Path
+import filelock
+from brainio.cache import Cache
+from tests.cache.helpers import BODY, MIB, SHA1, SHA256, lines
+
+root, scratch = Path(sys.argv[1]), Path(sys.argv[2])
+cache = Cache(root)
+
+def note(name, text=""):
+    with open(scratch / name, "ab", buffering=0) as file:
+        file.write(f"{text}\\n".encode())
+
+def fork(work, *arguments):
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        random.seed(os.getpid())
+        work(*arguments)
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+def join(pids):
+    codes = [os.waitpid(pid, 0)[1] for pid in pids]
+    assert not any(codes), codes
+
+"""
+
+
+def run_processes(script: str, root: Path, scratch: Path) -> None:
+    """Run a script in a new process, which has `fork` and `join` to make more of them; it must end well."""
+    scratch.mkdir(exist_ok=True)
+    top = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", _PREAMBLE + script, str(root), str(scratch)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=top,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def lines(path: Path) -> list[str]:
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return every file and folder below one, but for the mark of a cache."""
+    found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return sorted(name for name in found if name != "CACHEDIR.TAG")
+
+
+def receive(cache: Cache, body: bytes = BODY, name: str = "a.nc") -> Path:
+    """Receive a whole body, from wherever an earlier try ended."""
+    with cache.receiving(name=name, sha1=hashlib.sha1(body).hexdigest(), size=len(body)) as incoming:
+        if incoming.found is not None:
+            return incoming.found
+        incoming.write(body[incoming.offset :])
+        return incoming.finish()
+
+
+class Broken(Exception):  # noqa: N818 (an end that no code of the cache can bring about)
+    """What ends a download in a test."""
+
+
+def feed(
+    cache: Cache,
+    body: bytes,
+    error: type[BaseException] | None = None,
+    *,
+    name: str = "a.nc",
+    sha1: str | None = None,
+    sha256: str | None = None,
+    size: int | None = None,
+) -> Path:
+    """Receive bytes after those that are here, and finish, or meet an error."""
+    with cache.receiving(name=name, sha1=sha1, sha256=sha256, size=size) as incoming:
+        assert incoming.found is None
+        for start in range(0, len(body), MIB // 3):
+            incoming.write(body[start : start + MIB // 3])
+        if error is not None:
+            raise error
+        return incoming.finish()
+
+
+@contextmanager
+def mounted(folder: Path, size: str) -> Iterator[Path]:
+    """Give a real file system of a size; the test is skipped where none may be mounted."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(command, check=False).returncode != 0:
+        pytest.skip("this test run may not mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)

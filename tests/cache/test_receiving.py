@@ -1,0 +1,310 @@
+"""`Cache.receiving`: verified as it comes, continued after every kind of end, one step to its name."""
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from brainio.cache import Cache
+from brainio.errors import CacheError, IntegrityError
+from tests.cache.helpers import BODY, MIB, SHA1, SHA256, Broken, feed, files_below, receive
+
+FIRST = 3 * MIB
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def interrupt(cache: Cache, count: int = FIRST, error: type[BaseException] = Broken, body: bytes = BODY) -> None:
+    """Receive so many bytes, and then meet an error."""
+    with pytest.raises(error):
+        feed(cache, body[:count], error, sha1=SHA1, size=len(BODY))
+
+
+def kill(cache: Cache, count: int = FIRST, body: bytes = BODY) -> Path:
+    """Leave a partial file as a process does that is killed; return it."""
+    interrupt(cache, count, body=body)
+    left = cache.root / "partial" / f"sha1-{SHA1}.part"
+    return left.rename(left.with_name(f"sha1-{SHA1}.{os.urandom(8).hex()}"))
+
+
+ENDS = [interrupt, kill]
+
+
+def test_received_bytes_are_found_by_hash_and_name_and_nothing_else_is_left(cache: Cache) -> None:
+    with cache.receiving(name="a.nc", sha1=SHA1, sha256=SHA256, size=len(BODY)) as incoming:
+        assert (incoming.found, incoming.offset) == (None, 0)
+        for start in range(0, len(BODY), 100_000):
+            incoming.write(BODY[start : start + 100_000])
+        path = incoming.finish()
+    assert path == cache.find(SHA1, "a.nc", SHA256)
+    assert path.read_bytes() == BODY
+    assert files_below(cache.root) == [
+        f"content/{SHA1[:2]}/{SHA1}/.verified.json",
+        f"content/{SHA1[:2]}/{SHA1}/a.nc",
+    ]
+
+
+def test_what_is_here_already_is_found_and_needs_no_bytes(cache: Cache) -> None:
+    path = receive(cache)
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        assert incoming.found == path
+        with pytest.raises(ValueError, match=r"a\.nc"):
+            incoming.write(b"more")
+
+
+@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])
+def test_whatever_ends_a_download_the_next_one_goes_on_where_it_ended(cache: Cache, error: type[BaseException]) -> None:
+    interrupt(cache, error=error)
+    assert files_below(cache.root) == [f"partial/sha1-{SHA1}.part"]
+    with cache.receiving(name="b.nc", sha1=SHA1) as incoming:
+        assert incoming.offset == FIRST
+        incoming.write(BODY[FIRST:])
+        assert incoming.finish().read_bytes() == BODY
+    assert files_below(cache.root / "partial") == []
+
+
+def test_a_download_whose_process_was_killed_goes_on_where_it_ended(cache: Cache) -> None:
+    kill(cache)
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        assert incoming.offset == FIRST
+        incoming.write(BODY[FIRST:])
+        assert incoming.finish().read_bytes() == BODY
+    assert files_below(cache.root / "partial") == []
+
+
+def test_of_several_that_were_killed_the_longest_goes_on(cache: Cache) -> None:
+    longest = kill(cache)
+    shutil.copy(longest, longest.with_name("kept"))
+    longest.unlink()
+    kill(cache, 5)
+    longest.with_name("kept").rename(longest)
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        assert incoming.offset == FIRST
+        assert len(files_below(cache.root / "partial")) == 2  # the lock, and what is written now
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_process_that_stopped_after_the_last_byte_leaves_nothing_to_fetch(
+    cache: Cache, end: Callable[..., object]
+) -> None:
+    end(cache, len(BODY))
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        assert incoming.found is not None
+        assert incoming.found.read_bytes() == BODY
+    assert files_below(cache.root / "partial") == []
+
+
+def test_a_download_without_a_promised_hash_starts_anew(cache: Cache) -> None:
+    for count in (FIRST, 0):
+        with pytest.raises(Broken):
+            feed(cache, BODY[:count], Broken, size=len(BODY))
+        assert files_below(cache.root) == []
+
+
+def test_a_download_that_wants_another_hash_starts_anew(cache: Cache) -> None:
+    interrupt(cache)
+    with cache.receiving(name="a.nc", sha1="0" * 40) as incoming:
+        assert incoming.offset == 0
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_bad_beginning_is_noticed_and_gone_at_the_second_try(cache: Cache, end: Callable[..., object]) -> None:
+    end(cache, body=b"\1" * len(BODY))
+    with pytest.raises(IntegrityError, match=SHA1):
+        receive(cache)
+    assert files_below(cache.root) == []
+    assert receive(cache).read_bytes() == BODY
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_beginning_longer_than_the_promised_size_is_forgotten(cache: Cache, end: Callable[..., object]) -> None:
+    end(cache)
+    with cache.receiving(name="a.nc", sha1=SHA1, size=FIRST - 1) as incoming:
+        assert incoming.offset == 0
+
+
+def test_a_server_that_begins_anew_is_followed(cache: Cache) -> None:
+    interrupt(cache)
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        incoming.restart()
+        assert incoming.offset == 0
+        incoming.write(BODY)
+        assert incoming.finish().read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    "promised",
+    [{"sha1": "0" * 40}, {"sha1": SHA1, "sha256": "0" * 64}, {"size": len(BODY) - 1}, {"size": len(BODY) + 1}],
+    ids=["sha1", "sha256", "too long", "too short"],
+)
+def test_bytes_that_were_not_promised_leave_nothing(cache: Cache, promised: dict[str, Any]) -> None:
+    with pytest.raises(IntegrityError, match=r"a\.nc"):
+        feed(cache, BODY, **promised)
+    assert files_below(cache.root) == []
+
+
+def test_a_stream_that_does_not_end_is_cut_off_at_the_promised_size(cache: Cache) -> None:
+    with cache.receiving(name="a", sha1=SHA1, size=10) as incoming:
+        incoming.write(b"12345")
+        incoming.write(b"12345")
+        with pytest.raises(IntegrityError, match="found more"):
+            incoming.write(b"1")
+    assert files_below(cache.root) == []
+
+
+def test_content_promised_by_sha256_alone_is_found_the_second_time(cache: Cache) -> None:
+    with cache.receiving(name="a.nc", sha256=SHA256) as incoming:
+        incoming.write(BODY)
+        path = incoming.finish()
+    with cache.receiving(name="a.nc", sha256=SHA256) as incoming:
+        assert incoming.found == path
+
+
+def test_content_of_another_size_than_promised_is_not_what_was_asked_for(cache: Cache) -> None:
+    receive(cache)
+    with cache.receiving(name="a.nc", sha1=SHA1, size=len(BODY) + 1) as incoming:
+        assert incoming.found is None
+
+
+@pytest.mark.parametrize("what", ["the partial file", "the whole folder", "the place where it goes"])
+def test_a_file_that_is_removed_while_it_is_written_is_written_again_from_what_is_open(cache: Cache, what: str) -> None:
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        incoming.write(BODY)
+        if what == "the partial file":
+            for path in (cache.root / "partial").iterdir():
+                path.unlink()
+        elif what == "the whole folder":
+            shutil.rmtree(cache.root)
+        else:
+            shutil.rmtree(cache.root / "content", ignore_errors=True)
+        assert incoming.finish().read_bytes() == BODY
+    assert cache.find(SHA1, "a.nc") is not None
+
+
+def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    fsync, replace = os.fsync, Path.replace
+    content = cache.root / "content" / SHA1[:2] / SHA1
+
+    def record_sync(descriptor: int) -> None:
+        is_folder = content.exists() and os.path.samestat(os.fstat(descriptor), content.stat())
+        seen.append("folder" if is_folder else "file")
+        fsync(descriptor)
+
+    def record_rename(path: Path, target: Path) -> Path:
+        if target.name == "a.nc":
+            seen.append("name")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", record_sync)
+    monkeypatch.setattr(Path, "replace", record_rename)
+    receive(cache)
+    assert seen == ["file", "name", "folder"]
+
+
+def test_nobody_sees_a_file_before_it_is_verified(cache: Cache) -> None:
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        incoming.write(BODY)
+        assert cache.find(SHA1, "a.nc") is None
+        assert not (cache.root / "content").exists()
+        incoming.finish()
+        assert cache.find(SHA1, "a.nc") is not None
+
+
+def test_a_file_that_has_its_name_is_not_hashed_again(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    receive(cache)
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert cache.find(SHA1, "a.nc") is not None
+
+
+def test_where_there_are_no_locks_a_download_still_goes_on(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with caplog.at_level(logging.DEBUG, "brainio.cache"):
+        interrupt(cache)
+    assert "No locks available" in caplog.text
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        assert incoming.offset == FIRST
+        with cache.receiving(name="a.nc", sha1=SHA1) as other:  # nobody waits
+            assert (other.found, other.offset) == (None, 0)
+            other.write(BODY)
+            other.finish()
+        incoming.write(BODY[FIRST:])
+        assert incoming.finish().read_bytes() == BODY
+    assert files_below(cache.root / "partial") == [f"sha1-{SHA1}.lock"]
+
+
+def test_where_two_hold_one_lock_the_bad_bytes_of_one_do_not_reach_the_file_of_the_other(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fcntl.flock", lambda *_: None)
+    with cache.receiving(name="a.nc", sha1=SHA1) as one:
+        one.write(BODY[:FIRST])
+        with cache.receiving(name="a.nc", sha1=SHA1) as other:
+            assert other.offset == FIRST
+            other.write(BODY[FIRST:])
+            path = other.finish()
+        one.write(b"\1" * (len(BODY) - FIRST))
+        with pytest.raises(IntegrityError):
+            one.finish()
+    assert path.read_bytes() == BODY
+
+
+def test_where_the_lock_file_cannot_be_made_a_download_works(cache: Cache) -> None:
+    (cache.root / "partial" / f"sha1-{SHA1}.lock").mkdir(parents=True)
+    interrupt(cache)
+    assert receive(cache).read_bytes() == BODY
+
+
+def test_a_download_that_is_larger_than_the_disk_is_refused_before_its_first_byte(cache: Cache) -> None:
+    interrupt(cache)
+    with (
+        pytest.raises(CacheError, match=r"a\.nc needs .* BRAINIO_HOME"),
+        cache.receiving(name="a.nc", sha1=SHA1, size=2**60),
+    ):
+        pytest.fail("begun")
+    assert files_below(cache.root) == [f"partial/sha1-{SHA1}.part"]
+
+
+STEPS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["leave", "die", "restart"])), max_size=8)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.binary(max_size=120), STEPS, st.integers(1, 50))
+def test_however_a_download_is_cut_into_pieces_it_ends_with_the_same_bytes(
+    tmp_path: Path, body: bytes, steps: list[tuple[int, str]], block: int
+) -> None:
+    cache, sha1 = Cache(tmp_path / os.urandom(8).hex()), hashlib.sha1(body).hexdigest()
+    partial, here = cache.root / "partial", 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("brainio.cache.incoming.BLOCK", block)
+        for count, end in steps:
+            with cache.receiving(name="a", sha1=sha1) as incoming:
+                if incoming.found is not None:
+                    assert here == len(body)
+                    break
+                assert incoming.offset == here
+                if end == "restart":
+                    incoming.restart()
+                incoming.write(body[incoming.offset : incoming.offset + count])
+                here = incoming.offset
+            if end == "die" and here:
+                (partial / f"sha1-{sha1}.part").rename(partial / f"sha1-{sha1}.{here:x}")
+        assert receive(cache, body, "a").read_bytes() == body
+    assert files_below(partial) == []

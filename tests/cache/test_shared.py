@@ -1,0 +1,182 @@
+"""Shared caches: read first, never written, and no worse than absent when they are damaged."""
+
+import logging
+import os
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from brainio.cache import Cache, hash_file
+from tests.cache.helpers import BODY, SHA1, SHA256, files_below, receive
+
+Snapshot = dict[str, tuple[int, int, int]]
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "lab")
+
+
+@pytest.fixture
+def cache(tmp_path: Path, lab: Cache) -> Cache:
+    return Cache(tmp_path / "own", [tmp_path / "not there", lab.root])
+
+
+def snapshot(folder: Path) -> Snapshot:
+    """Say of everything below a folder when it was changed, in any way."""
+    statuses = {str(path): path.stat() for path in [folder, *folder.rglob("*")]}
+    return {name: (status.st_ino, status.st_mtime_ns, status.st_ctime_ns) for name, status in statuses.items()}
+
+
+def age(path: Path) -> None:
+    """Make a record as old as one of a file that was last used a year ago."""
+    os.utime(path, (path.stat().st_atime, path.stat().st_mtime - 365 * 24 * 3600))
+
+
+def rot(path: Path) -> None:
+    path.write_bytes(b"\1" + path.read_bytes()[1:])
+
+
+def packed(folder: Path) -> Path:
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / "a.zip", "w") as archive:
+        for number in range(5):
+            archive.writestr(f"deep/im{number}.png", bytes([number]) * 1000)
+    return folder / "a.zip"
+
+
+def test_what_the_lab_has_is_used_where_it_lies(cache: Cache, lab: Cache) -> None:
+    path = receive(lab)
+    assert cache.find(SHA1, "a.nc") == path
+    assert cache.find(SHA1, "another name.nc") == path
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        assert incoming.found == path
+    assert files_below(cache.root) == []
+
+
+def test_nothing_is_ever_written_to_a_shared_cache(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+    archive = packed(tmp_path / "packed")
+    good, touched, bad = receive(lab), lab.add([b"touched"], name="t"), lab.add([b"bad"], name="b")
+    digests = [hash_file(path) for path in (good, touched, bad)]
+    unpacked = lab.unpack(archive)
+    lab.remember("s3://bucket/a", None, SHA1, "a.nc")
+    age(good.parent / ".verified.json")
+    age(unpacked.folder.with_suffix(".json"))
+    os.utime(touched, (1, 1))
+    rot(bad)
+    (unpacked.folder / "deep/im1.png").unlink()
+    before = snapshot(lab.root)
+    assert cache.find(digests[0], "other.nc", SHA256) is not None
+    assert cache.find(digests[1], "t") == touched
+    assert cache.find(digests[2], "b") is None
+    assert cache.recall("s3://bucket/a", None) == good
+    assert cache.unpack(archive).folder == unpacked.folder
+    assert cache.unpack(archive).path("deep/im1.png").read_bytes() == bytes([1]) * 1000
+    cache.add([b"bad"], name="b")
+    receive(cache, b"something else")
+    assert snapshot(lab.root) == before
+
+
+def test_the_record_of_a_shared_cache_is_trusted_while_it_fits(
+    cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = receive(lab)
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert cache.find(SHA1, "a.nc") == path
+
+
+@pytest.mark.parametrize("how", ["touched", "copied", "without a record"])
+def test_a_shared_file_that_is_not_known_is_hashed_once_and_then_known_here(
+    cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    path = receive(lab)
+    if how == "touched":
+        os.utime(path, (1, 1))
+    elif how == "copied":
+        shutil.copytree(lab.root, lab.root.with_name("copy"))
+        shutil.rmtree(lab.root)
+        lab.root.with_name("copy").rename(lab.root)
+    else:
+        (path.parent / ".verified.json").unlink()
+    assert cache.find(SHA1, "a.nc") == path
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert Cache(cache.root, cache.shared).find(SHA1, "a.nc") == path
+
+
+def test_what_is_known_to_be_good_is_taken_before_anything_is_hashed(
+    cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = receive(cache)
+    os.utime(receive(lab), (1, 1))
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert cache.find(SHA1, "a.nc") == own
+
+
+def test_a_bad_shared_file_is_passed_over_said_once_and_had_from_elsewhere(
+    cache: Cache, lab: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = receive(lab)
+    rot(path)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert Cache(cache.root, cache.shared).find(SHA1, "a.nc") is None
+    assert [str(path) in record.getMessage() for record in caplog.records] == [True]
+    own = receive(cache)
+    assert own.read_bytes() == BODY
+    assert Cache(cache.root, cache.shared).find(SHA1, "a.nc") == own
+    assert path.exists()
+
+
+def test_a_shared_cache_that_cannot_be_read_is_passed_over_and_said_once(
+    cache: Cache, lab: Cache, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receive(lab)
+    real = Path.stat
+
+    def stale(path: Path, *, follow_symlinks: bool = True) -> os.stat_result:
+        if path.is_relative_to(lab.root):
+            raise OSError(116, "Stale file handle")
+        return real(path, follow_symlinks=follow_symlinks)
+
+    monkeypatch.setattr(Path, "stat", stale)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            assert cache.find(SHA1, "a.nc") is None
+    assert len([record for record in caplog.records if "cannot be read" in record.getMessage()]) == 1
+
+
+def test_the_first_shared_cache_that_has_a_file_serves_it(tmp_path: Path) -> None:
+    one, two = Cache(tmp_path / "one"), Cache(tmp_path / "two")
+    paths = [receive(one), receive(two)]
+    assert Cache(tmp_path / "own", [one.root, two.root]).find(SHA1, "a.nc") == paths[0]
+    assert Cache(tmp_path / "own", [two.root, one.root]).find(SHA1, "a.nc") == paths[1]
+
+
+def test_what_a_location_gave_the_lab_is_recalled_and_else_the_own_memory_is_asked(cache: Cache, lab: Cache) -> None:
+    path = receive(lab)
+    lab.remember("s3://bucket/a", "v1", SHA1, "a.nc")
+    assert cache.recall("s3://bucket/a", "v1") == path
+    lab.remember("s3://bucket/b", None, "0" * 40, "b.nc")
+    cache.remember("s3://bucket/b", None, SHA1, "b.nc")
+    assert cache.recall("s3://bucket/b", None) == path
+
+
+def test_an_archive_that_the_lab_unpacked_is_used_as_it_is(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+    archive = packed(tmp_path / "packed")
+    theirs = lab.unpack(archive)
+    ours = cache.unpack(archive)
+    assert ours.folder == theirs.folder
+    assert ours.path("deep/im3.png") == theirs.folder / "deep/im3.png"
+    assert files_below(cache.root) == []
+
+
+def test_a_damaged_unpacked_archive_of_the_lab_is_unpacked_here(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+    archive = packed(tmp_path / "packed")
+    theirs = lab.unpack(archive)
+    (theirs.folder / "deep/im3.png").write_bytes(b"cut")
+    path = cache.unpack(archive).path("deep/im3.png")
+    assert path.is_relative_to(cache.root)
+    assert path.read_bytes() == bytes([3]) * 1000
+    assert len(files_below(cache.root / "unpacked")) == 6

@@ -1,0 +1,313 @@
+"""`brainio.cache.upkeep`: what is there, whether it is sound, and what goes first."""
+
+import logging
+import os
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from brainio.cache import Cache, hash_file
+from brainio.cache.locks import take_turn
+from brainio.cache.upkeep import IDLE, KEPT, Item, contents, prune, remove, verify
+from tests.cache.helpers import BODY, SHA1, Broken, feed, files_below, receive
+
+HOUR, DAY = 3600.0, 24 * 3600.0
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+def put(cache: Cache, letter: str, days: float = 0, size: int = 1000) -> str:
+    """Put content in the cache that was last used so many days ago; return its sha1."""
+    path = cache.add([letter.encode() * size], name=f"{letter}.nc")
+    used(path.parent / ".verified.json", days)
+    return path.parent.name
+
+
+def used(path: Path, days: float) -> None:
+    then = time.time() - days * DAY
+    os.utime(path, (then, then))
+
+
+def packed(cache: Cache, days: float = 0) -> str:
+    """Put an archive in the cache and unpack it; return its sha1."""
+    source = cache.root.with_name("a.zip")
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("a.png", b"a" * 3000)
+        archive.writestr("b.png", b"b" * 4000)
+    path = cache.add([source.read_bytes()], name="a.zip")
+    unpacked = cache.unpack(path)
+    used(path.parent / ".verified.json", days)
+    used(unpacked.folder.with_suffix(".json"), days)
+    return unpacked.folder.name
+
+
+def give_up(cache: Cache, days: float = 0) -> Path:
+    with pytest.raises(Broken):
+        feed(cache, BODY[:5000], Broken, sha1=SHA1)
+    left = cache.root / "partial" / f"sha1-{SHA1}.part"
+    used(left, days)
+    return left
+
+
+def kinds(items: list[Item] | tuple[Item, ...]) -> list[str]:
+    return [item.kind for item in items]
+
+
+def test_the_contents_are_listed_with_names_sizes_and_last_use(cache: Cache) -> None:
+    sha1 = put(cache, "a", days=3)
+    cache.find(sha1, "another name.nc")
+    archive = packed(cache)
+    cache.remember("s3://bucket/a", None, sha1, "a.nc")
+    give_up(cache)
+    items = {(item.kind, item.sha1): item for item in contents(cache.root)}
+    assert set(items) == {
+        ("content", sha1),
+        ("content", archive),
+        ("unpacked", archive),
+        ("partial", SHA1),
+        ("ref", sha1),
+    }
+    one = items["content", sha1]
+    assert (one.names, one.size) == (("a.nc", "another name.nc"), 1000)
+    assert items["unpacked", archive].size == 7000
+    assert items["partial", SHA1].size == 5000
+    assert items["ref", sha1].names == ("a.nc",)
+    assert abs(time.time() - one.last_use) < HOUR  # it was found just now
+
+
+def test_a_cache_that_is_not_there_is_empty_and_stays_so(cache: Cache) -> None:
+    assert contents(cache.root) == []
+    assert list(verify(cache.root)) == []
+    assert prune(cache.root, max_size=0).items == remove(cache.root, [SHA1]).items == ()
+    assert not cache.root.exists()
+
+
+def test_the_last_use_is_noted_at_most_once_an_hour(cache: Cache) -> None:
+    sha1 = put(cache, "a", days=0.5 / 24)
+    record = cache.root / "content" / sha1[:2] / sha1 / ".verified.json"
+    before = record.stat().st_mtime_ns
+    cache.find(sha1, "a.nc")
+    assert record.stat().st_mtime_ns == before
+    used(record, days=2 / 24)
+    cache.find(sha1, "a.nc")
+    assert record.stat().st_mtime_ns > before
+
+
+def test_silent_rot_is_found_by_verify_moved_away_and_fetched_again(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = receive(cache)
+    before = path.stat()
+    path.write_bytes(b"\1" + BODY[1:])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert cache.find(SHA1, "a.nc") == path  # nothing that a look at the folder shows has changed
+    with caplog.at_level(logging.WARNING):
+        (checked,) = verify(cache.root)
+    assert "a.nc" in checked.fault
+    assert SHA1 in caplog.text
+    assert cache.find(SHA1, "a.nc") is None
+    assert kinds(contents(cache.root)) == ["quarantine"]
+    assert receive(cache).read_bytes() == BODY
+    assert [checked.fault for checked in verify(cache.root)] == [""]
+
+
+def test_verify_makes_known_what_was_not_known(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = receive(cache)
+    (path.parent / ".verified.json").unlink()
+    assert [checked.fault for checked in verify(cache.root)] == [""]
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert cache.find(SHA1, "a.nc") == path
+
+
+def test_verify_hashes_a_file_once_however_many_names_it_has(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = receive(cache)
+    cache.find(SHA1, "b.nc")
+    hashed = []
+
+    def record(path: Path, algorithm: str = "sha1") -> str:
+        hashed.append(path)
+        return hash_file(path, algorithm)
+
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", record)
+    assert [checked.fault for checked in verify(cache.root)] == [""]
+    assert hashed == [path]
+
+
+def test_removing_content_removes_all_names_and_what_was_made_of_it(cache: Cache) -> None:
+    archive, kept = packed(cache), put(cache, "k")
+    cache.find(archive, "other.zip")
+    cache.remember("s3://bucket/a", None, archive, "a.zip")
+    cache.remember("s3://bucket/k", None, kept, "k.nc")
+    removed = remove(cache.root, [archive, "0" * 40])
+    assert sorted(kinds(removed.items)) == ["content", "ref", "unpacked"]
+    assert sorted(kinds(contents(cache.root))) == ["content", "ref"]
+    assert cache.find(archive, "a.zip") is None
+    assert cache.recall("s3://bucket/k", None) is not None
+    assert not [name for name in files_below(cache.root) if archive in name]
+
+
+def test_bytes_that_have_a_name_elsewhere_do_not_count_as_freed(cache: Cache) -> None:
+    earlier = cache.root / "a" / "a.nc"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(BODY)
+    assert cache.find(SHA1, "a.nc") is not None
+    assert cache.find(SHA1, "b.nc") is not None
+    assert remove(cache.root, [SHA1]).freed < 1000  # the record
+    assert earlier.read_bytes() == BODY
+
+
+def test_what_was_not_used_for_long_is_pruned(cache: Cache) -> None:
+    old, new = put(cache, "o", days=40), put(cache, "n", days=20)
+    pruned = prune(cache.root, older_than=30 * DAY)
+    assert [item.sha1 for item in pruned.items] == [old]
+    assert 1000 <= pruned.freed < 1500
+    assert [item.sha1 for item in contents(cache.root)] == [new]
+
+
+def test_what_is_too_much_is_pruned_the_least_recently_used_first(cache: Cache) -> None:
+    digests = {letter: put(cache, letter, days) for letter, days in (("a", 2), ("b", 4), ("c", 1), ("d", 3))}
+    pruned = prune(cache.root, max_size=2500)
+    assert [item.sha1 for item in pruned.items] == [digests["b"], digests["d"]]
+    assert prune(cache.root, max_size=2500).items == ()
+
+
+def test_what_is_junk_goes_before_anything_else(cache: Cache) -> None:
+    put(cache, "a", days=6)
+    path = receive(cache)
+    path.write_bytes(b"rot")
+    assert cache.find(SHA1, "a.nc") is None
+    give_up(cache, days=1)
+    pruned = prune(cache.root, max_size=1000)
+    assert sorted(kinds(pruned.items)) == ["partial", "quarantine"]
+    assert kinds(contents(cache.root)) == ["content"]
+
+
+def test_junk_is_kept_for_a_week_unless_there_is_too_much(cache: Cache) -> None:
+    left = give_up(cache, days=KEPT / DAY - 0.1)
+    assert prune(cache.root).items == ()
+    used(left, days=KEPT / DAY + 0.1)
+    assert kinds(prune(cache.root).items) == ["partial"]
+    assert files_below(cache.root) == []
+
+
+def test_an_archive_is_in_use_while_its_members_are(cache: Cache) -> None:
+    archive = packed(cache, days=40)
+    used(cache.root / "unpacked" / archive[:2] / f"{archive}.json", days=1)
+    assert prune(cache.root, older_than=30 * DAY).items == ()
+    used(cache.root / "unpacked" / archive[:2] / f"{archive}.json", days=35)
+    assert kinds(prune(cache.root, older_than=30 * DAY).items) == ["unpacked", "content"]
+
+
+def test_members_go_before_the_archive_from_which_they_can_be_had_again(cache: Cache) -> None:
+    packed(cache)
+    assert kinds(prune(cache.root, max_size=7500).items) == ["unpacked"]
+    assert kinds(contents(cache.root)) == ["content"]
+
+
+def test_a_dry_run_says_what_would_go_and_removes_nothing(cache: Cache) -> None:
+    put(cache, "a", days=5)
+    archive = packed(cache, days=9)
+    cache.remember("s3://bucket/a", None, archive, "a.zip")
+    give_up(cache)
+    before = files_below(cache.root)
+    would = [prune(cache.root, max_size=500, dry_run=True), remove(cache.root, [archive], dry_run=True)]
+    assert files_below(cache.root) == before
+    assert remove(cache.root, [archive], dry_run=False) == would[1]
+    cache = Cache(cache.root.with_name("again"))
+    put(cache, "a", days=5)
+    cache.remember("s3://bucket/a", None, packed(cache, days=9), "a.zip")
+    give_up(cache)
+    done = prune(cache.root, max_size=500)
+    assert [(item.kind, item.size) for item in done.items] == [(item.kind, item.size) for item in would[0].items]
+    assert done.freed == would[0].freed
+
+
+def test_a_download_that_is_under_way_is_never_pruned(cache: Cache) -> None:
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        incoming.write(BODY[: len(BODY) // 2])
+        for path in (cache.root / "partial").iterdir():
+            used(path, days=300)
+        assert prune(cache.root, older_than=0, max_size=0).items == ()
+        incoming.write(BODY[len(BODY) // 2 :])
+        assert incoming.finish().read_bytes() == BODY
+
+
+def test_an_unpacking_that_is_under_way_is_never_pruned(cache: Cache) -> None:
+    key = f"unpack-{SHA1}"
+    at_work = cache.root / "partial" / f"{key}.0"
+    at_work.mkdir(parents=True)
+    used(at_work, days=300)
+    turn = take_turn(at_work.parent, key)
+    assert turn is not None
+    assert prune(cache.root, max_size=0).items == ()
+    turn.end()
+    assert kinds(prune(cache.root).items) == ["partial"]
+
+
+def test_a_temporary_file_without_a_lock_is_pruned_when_nobody_touched_it_for_an_hour(cache: Cache) -> None:
+    with cache.receiving(name="a.nc") as incoming:
+        incoming.write(BODY)
+        (path,) = (cache.root / "partial").iterdir()
+        used(path, days=(IDLE - 60) / DAY)
+        assert prune(cache.root, max_size=0).items == ()
+        used(path, days=(IDLE + 60) / DAY)
+        assert kinds(prune(cache.root, max_size=0).items) == ["partial"]
+        assert incoming.finish().read_bytes() == BODY  # even if somebody was
+
+
+def test_locks_of_dead_processes_are_removed(cache: Cache) -> None:
+    put(cache, "a")
+    (cache.root / "partial" / f"sha1-{SHA1}.lock").touch()
+    prune(cache.root)
+    assert files_below(cache.root / "partial") == []
+
+
+def test_what_was_used_since_it_was_listed_stays(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    sha1 = put(cache, "a", days=40)
+
+    def listed_a_while_ago(root: Path) -> list[Item]:
+        items = contents(root)
+        cache.find(sha1, "a.nc")
+        return items
+
+    monkeypatch.setattr("brainio.cache.upkeep.contents", listed_a_while_ago)
+    assert prune(cache.root, older_than=30 * DAY).items == ()
+
+
+def test_a_file_that_is_open_stays_readable_while_it_is_pruned(cache: Cache) -> None:
+    with receive(cache).open("rb") as file:
+        prune(cache.root, max_size=0)
+        assert file.read() == BODY
+    assert files_below(cache.root) == []
+
+
+@pytest.mark.parametrize("years", [-50, -1])
+def test_a_clock_that_was_set_back_prunes_nothing_and_hashes_nothing(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, years: int
+) -> None:
+    put(cache, "b", days=3)
+    packed(cache)
+    sha1 = put(cache, "a")
+    give_up(cache)
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + years * 365 * DAY)
+    assert prune(cache.root, older_than=2 * DAY).items == ()
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert cache.find(sha1, "a.nc") is not None
+    record = cache.root / "content" / sha1[:2] / sha1 / ".verified.json"
+    assert abs(record.stat().st_mtime - now) < HOUR  # a use in the past does not make it look older
+
+
+def test_files_from_the_future_are_trusted_by_their_fingerprint_alone(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = receive(cache)
+    os.utime(path, (2**32, 2**32))
+    assert cache.find(SHA1, "a.nc") == path
+    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    assert cache.find(SHA1, "a.nc") == path

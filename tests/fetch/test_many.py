@@ -1,0 +1,144 @@
+"""Promises of fetching many entries: it is said what it takes, it is bounded, and what can be finished is finished."""
+
+import io
+import threading
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.catalogs import resolve
+from brainio.errors import FetchManyError, OfflineError
+from brainio.fetch import fetch_many, get_stimulus_set, plan_fetch
+from tests.lab import Lab, assembly_file, stimulus_files
+
+
+@pytest.fixture
+def large_lab(lab: Lab, tmp_path: Path) -> Lab:
+    """A lab with one stimulus set and twelve assemblies of it."""
+    lab.publish_stimuli()
+    body = assembly_file(tmp_path)
+    for number in range(12):
+        # bytes after the end of an HDF5 file do no harm, and make each file another
+        lab.publish(f"assy_{number}.nc", body + bytes([number]), "NeuroidAssembly", f"lab.Doe{number}")
+    lab.server.requests.clear()
+    return lab
+
+
+def gets(lab: Lab) -> list[str]:
+    return [request.key for request in lab.server.requests if request.method == "GET"]
+
+
+def test_a_plan_says_how_many_files_and_bytes_before_anything_is_fetched(large_lab: Lab) -> None:
+    plan = plan_fetch(["lab.Doe0", "lab.Doe1"])
+    table, archive = stimulus_files()
+    bodies = [large_lab.server.objects["lab-bucket", f"assy_{number}.nc"] for number in (0, 1)]
+    assert plan.size == sum(map(len, [table, archive, *bodies]))
+    assert str(plan).startswith("4 of the 4 files of 3 entries to fetch (")
+    assert gets(large_lab) == []
+    get_stimulus_set("lab.Doe2026")
+    assert str(plan_fetch(["lab.Doe0"])).startswith("1 of the 3 files of 2 entries to fetch (")
+
+
+def test_many_entries_are_fetched_each_file_once(large_lab: Lab) -> None:
+    fetched = fetch_many([f"lab.Doe{number}" for number in range(12)])
+    assert {entry.identifier for entry in fetched} == {"lab.Doe2026", *(f"lab.Doe{number}" for number in range(12))}
+    assert sorted(gets(large_lab)) == sorted({*gets(large_lab)})
+    assert len(gets(large_lab)) == 14
+    large_lab.server.requests.clear()
+    brainio.get_assembly("lab.Doe7")
+    assert large_lab.server.requests == []
+
+
+def test_a_whole_catalog_is_fetched_by_its_name(large_lab: Lab) -> None:
+    assert len(brainio.prefetch(catalog="lab")) == 13
+    assert str(plan_fetch(catalog="lab")).startswith("0 of the 14 files of 13 entries to fetch (0 B), 14 in the cache")
+
+
+def test_connections_are_bounded(large_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once, most, lock = 0, 0, threading.Lock()
+    answer = type(large_lab.server).answer
+
+    def counted(server: object, handler: object) -> None:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+        try:
+            threading.Event().wait(0.05)
+            answer(server, handler)  # type: ignore[arg-type]
+        finally:
+            with lock:
+                at_once -= 1
+
+    monkeypatch.setattr(type(large_lab.server), "answer", counted)
+    fetch_many(catalog="lab")
+    assert 1 < most <= 8
+
+
+def test_what_can_be_finished_is_finished_when_some_fail(large_lab: Lab) -> None:
+    del large_lab.server.objects["lab-bucket", "assy_3.nc"]
+    large_lab.server.objects["lab-bucket", "assy_5.nc"] = b"wrong bytes"
+    with pytest.raises(FetchManyError) as caught:
+        fetch_many([f"lab.Doe{number}" for number in range(12)] + ["lab.Nobody"])
+    message = str(caught.value)
+    for failed in ("lab.Doe3", "lab.Doe5", "lab.Nobody"):
+        assert failed in message
+    assert message.startswith("3 could not be fetched")
+    done = caught.value.fetched
+    assert resolve("assembly", "lab.Doe4") in done
+    large_lab.server.requests.clear()
+    brainio.get_assembly("lab.Doe4")
+    assert large_lab.server.requests == []
+
+
+def test_offline_everything_in_the_cache_works_and_nothing_is_asked_for(
+    large_lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch_many(["lab.Doe0"])
+    large_lab.server.requests.clear()
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    assert brainio.get_assembly("lab.Doe0").attrs["stimulus_set"].get_stimulus("1").name == "one.png"
+    assert brainio.get_assembly("lab.Doe0", stream=True).sizes == {"presentation": 4, "neuroid": 2}
+    with pytest.raises(OfflineError, match=r"(?s)1 of the files.*s3://lab-bucket/assy_1\.nc.*brainio get lab\.Doe1"):
+        brainio.get_assembly("lab.Doe1")
+    with pytest.raises(OfflineError, match="BRAINIO_OFFLINE"):
+        brainio.get_assembly("lab.Doe1", stream=True)
+    with pytest.raises(FetchManyError, match=r"assy_1\.nc"):
+        fetch_many(["lab.Doe0", "lab.Doe1"])
+    assert large_lab.server.requests == []
+
+
+def test_offline_all_that_would_be_needed_is_listed(large_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.raises(OfflineError) as caught:
+        brainio.get_assembly("lab.Doe1")
+    for needed in ("assy_1.nc", "stimulus_lab_Doe2026.csv", "stimulus_lab_Doe2026.zip"):
+        assert needed in str(caught.value)
+
+
+def test_a_stimulus_that_was_lost_is_there_again_when_it_is_asked_for(large_lab: Lab) -> None:
+    stimulus_set = get_stimulus_set("lab.Doe2026")
+    stimulus_set.get_stimulus("1").unlink()
+    stimulus_set.stimulus_paths["2"].write_bytes(b"cut")
+    assert stimulus_set.get_stimulus("1").read_text() == "picture one.png"
+    assert stimulus_set.stimulus_paths["2"].read_text() == "picture two.png"
+
+
+def test_an_archive_in_a_shared_cache_serves_without_a_request_or_a_write(
+    large_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = tmp_path / "shared"
+    monkeypatch.setenv("BRAINIO_HOME", str(shared))
+    brainio.get_assembly("lab.Doe0")
+    before = sorted(shared.rglob("*"))
+    large_lab.server.requests.clear()
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "own"))
+    monkeypatch.setenv("BRAINIO_SHARED", str(shared))
+    stimulus_set = brainio.get_assembly("lab.Doe0").attrs["stimulus_set"]
+    assert shared in stimulus_set.get_stimulus("1").parents
+    assert large_lab.server.requests == []
+    assert sorted(shared.rglob("*")) == before
+    archive = io.BytesIO((shared / "content").rglob("*.zip").__next__().read_bytes())
+    assert zipfile.ZipFile(archive).namelist() == ["one.png", "two.png"]

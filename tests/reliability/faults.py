@@ -1,0 +1,82 @@
+"""Ways to misbehave for a `tests.servers.FaultyServer`: each does something else with a good answer than sending it."""
+
+import socket
+import struct
+import time
+from collections.abc import Mapping
+
+from tests.servers import Fault, _Handler
+
+
+def wrong_bytes(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    """Change one byte: the size is right, the ETag that of the good bytes."""
+    middle = len(body) // 2
+    handler.reply(status, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :], headers)
+
+
+def cut(after: int) -> Fault:
+    """Announce the whole body, give a part of it, and hang up."""
+    return lambda handler, status, body, headers: handler.reply(status, body[:after], headers, announced=len(body))
+
+
+def closed_early(after: int) -> Fault:
+    """Announce no length, as HTTP/1.0 allows, give a part of the body, and hang up as if that were all."""
+
+    def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        _begin(handler, status, {name: text for name, text in headers.items() if name != "Content-Range"})
+        handler.wfile.write(body[:after])
+
+    return fault
+
+
+def reset(after: int) -> Fault:
+    """Break the connection after a part of the body, with a RST in place of an orderly end."""
+
+    def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        _begin(handler, status, {**headers, "Content-Length": str(len(body))})
+        handler.wfile.write(body[:after])
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        socket.close(handler.connection.detach())
+
+    return fault
+
+
+def stall(after: int) -> Fault:
+    """Give a part of the body, or nothing at all (-1), and then nothing until the client hangs up."""
+
+    def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        if after >= 0:
+            _begin(handler, status, {**headers, "Content-Length": str(len(body))})
+            handler.wfile.write(body[:after])
+        handler.connection.recv(1)
+        handler.close_connection = True
+
+    return fault
+
+
+def slowly(seconds: float, blocks: int = 16) -> Fault:
+    """Give the whole body in blocks over that time."""
+
+    def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        _begin(handler, status, {**headers, "Content-Length": str(len(body))})
+        size = max(1, -(-len(body) // blocks))
+        for start in range(0, len(body), size):
+            handler.wfile.write(body[start : start + size])
+            time.sleep(seconds / blocks)
+
+    return fault
+
+
+def answered(status: int, headers: Mapping[str, str] | None = None) -> Fault:
+    """Answer with another status and nothing else."""
+    return lambda handler, _status, _body, _headers: handler.reply(status, b"the test said so", headers)
+
+
+def _begin(handler: _Handler, status: int, headers: Mapping[str, str]) -> None:
+    """Send the head of an answer after which the connection ends."""
+    handler.protocol_version = "HTTP/1.0"
+    handler.close_connection = True
+    handler.send_response(status)
+    for name, value in headers.items():
+        handler.send_header(name, value)
+    handler.end_headers()

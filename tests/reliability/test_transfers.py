@@ -1,0 +1,194 @@
+"""Transfers that go wrong: what a reader gets is right or an error that says why, and nothing bad is kept."""
+
+import email.utils
+import itertools
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from brainio.errors import IntegrityError, LocationError, TransferError
+from tests.reliability.faults import answered, closed_early, cut, reset, stall, wrong_bytes
+from tests.reliability.faulty_lab import ARCHIVE, CSV, TABLE, ZIP, FaultyLab, cached_archive, load
+from tests.servers import HOST, Fault, closed_port
+
+HALF = len(ARCHIVE) // 2
+BREAKS: dict[str, Fault] = {
+    "shorter than announced": cut(HALF),
+    "reset": reset(HALF),
+    "stalled": stall(HALF),
+}
+
+
+def always(fault: Fault) -> Iterator[Fault]:
+    return itertools.repeat(fault)
+
+
+def refused(lab: FaultyLab, error: type[Exception], match: str) -> str:
+    """Ask for the stimulus set, which must be an error that names it and leaves nothing bad; return the message."""
+    with pytest.raises(error, match=match) as caught:
+        load()
+    assert "stimulus set 'lab.Doe2026' of catalog 'lab'" in str(caught.value)
+    assert not [path for path in lab.files("content") if path.endswith(ZIP)]
+    return str(caught.value)
+
+
+def test_wrong_bytes_of_the_right_size_are_an_error_and_leave_nothing(faulty_lab: FaultyLab) -> None:
+    faulty_lab.server.faults[ZIP] = always(wrong_bytes)
+    refused(faulty_lab, IntegrityError, "not what was promised: expected sha1 .* found")
+    assert faulty_lab.nothing_is_left()
+    faulty_lab.server.faults.clear()
+    load()
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", BREAKS.values(), ids=BREAKS)
+def test_a_transfer_that_breaks_goes_on_where_it_ended(faulty_lab: FaultyLab, fault: Fault) -> None:
+    faulty_lab.server.faults[ZIP] = iter([fault])
+    load()
+    first, second = faulty_lab.gets()
+    assert first == ""
+    assert second.startswith("bytes=")
+    assert int(second.removeprefix("bytes=").removesuffix("-")) > 0
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", [cut(0), reset(0), stall(0)], ids=BREAKS)
+def test_a_transfer_that_never_ends_well_is_an_error_that_says_how_it_broke(
+    faulty_lab: FaultyLab, fault: Fault
+) -> None:
+    faulty_lab.server.faults[ZIP] = always(fault)
+    refused(faulty_lab, TransferError, f"(?s){ZIP}.* (broke after|was cut short|did not answer).*[Tt]ry again")
+
+
+def test_a_short_body_without_a_length_is_never_taken_for_the_file(faulty_lab: FaultyLab) -> None:
+    faulty_lab.server.faults[ZIP] = always(closed_early(HALF))
+    refused(faulty_lab, IntegrityError, "not what was promised")
+    assert faulty_lab.nothing_is_left()
+    faulty_lab.server.faults.clear()
+    load()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_a_broken_transfer_brought_is_kept_for_the_next_get(faulty_lab: FaultyLab) -> None:
+    faulty_lab.server.faults[ZIP] = itertools.chain([cut(HALF)], always(answered(404)))
+    refused(faulty_lab, TransferError, ZIP)
+    faulty_lab.server.faults.clear()
+    load()
+    assert faulty_lab.gets()[-1] == f"bytes={HALF - 1}-"
+
+
+def test_a_range_request_that_is_answered_with_the_whole_file_still_gives_the_right_bytes(
+    faulty_lab: FaultyLab,
+) -> None:
+    faulty_lab.server.ranges = False
+    faulty_lab.server.faults[ZIP] = iter([cut(HALF)])
+    load()
+    assert [bool(asked) for asked in faulty_lab.gets()] == [False, True]
+
+
+def test_a_refused_connection_is_an_error_that_names_the_location(
+    s3_lab: FaultyLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{HOST}:{closed_port()}")
+    refused(s3_lab, TransferError, "s3://lab-bucket/.*Check the network")
+
+
+def test_a_refused_connection_over_http_is_an_error_that_names_the_location(http_lab: FaultyLab) -> None:
+    text = http_lab.catalog.read_text().replace(http_lab.server.url, f"http://{HOST}:{closed_port()}")
+    http_lab.catalog.write_text(text)
+    refused(http_lab, TransferError, rf"http://{HOST}:\d+/lab-bucket/{CSV} did not answer.*Check the location")
+
+
+def test_a_host_without_an_address_is_an_error_that_names_it(
+    s3_lab: FaultyLab, http_lab: FaultyLab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://nowhere.invalid")
+    refused(s3_lab, TransferError, r"nowhere\.invalid")
+
+
+def test_a_host_without_an_address_is_an_error_that_names_it_over_http(http_lab: FaultyLab) -> None:
+    http_lab.catalog.write_text(http_lab.catalog.read_text().replace(http_lab.server.url, "http://nowhere.invalid"))
+    refused(http_lab, TransferError, r"nowhere\.invalid/lab-bucket/.* did not answer")
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_server_that_accepts_and_says_nothing_is_given_up(faulty_lab: FaultyLab) -> None:
+    faulty_lab.server.faults[ZIP] = always(stall(-1))
+    refused(faulty_lab, TransferError, f"(?s){ZIP}.*[Tt]imed? ?out")
+
+
+@pytest.mark.parametrize(("status", "said"), [(403, "403"), (404, "no such"), (410, "410")])
+def test_a_refusal_that_will_not_pass_is_an_error_at_once_that_says_which(
+    faulty_lab: FaultyLab, status: int, said: str
+) -> None:
+    faulty_lab.server.faults[ZIP] = always(answered(status))
+    message = refused(faulty_lab, TransferError, said)
+    assert ZIP in message
+    assert len(faulty_lab.gets()) == 1
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_fails_for_a_moment_is_asked_again(faulty_lab: FaultyLab, status: int) -> None:
+    faulty_lab.server.faults[ZIP] = iter([answered(status)])
+    load()
+    assert len(faulty_lab.gets()) == 2
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_fails_for_good_is_an_error_with_its_status(faulty_lab: FaultyLab, status: int) -> None:
+    faulty_lab.server.faults[ZIP] = always(answered(status))
+    refused(faulty_lab, TransferError, f"{status}.*Try again later")
+    assert 2 < len(faulty_lab.gets()) < 6
+
+
+def _in_two_seconds() -> str:
+    return email.utils.formatdate(time.time() + 2, usegmt=True)  # a date has whole seconds: one to two remain
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "least"),
+    [(lambda: "1", 1.0), (_in_two_seconds, 0.9), (lambda: "soon", 0.0)],
+    ids=["seconds", "date", "garbage"],
+)
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_server_that_says_when_to_come_back_is_asked_again_then(
+    http_lab: FaultyLab, status: int, retry_after: Callable[[], str], least: float
+) -> None:
+    http_lab.server.faults[ZIP] = iter([answered(status, {"Retry-After": retry_after()})])
+    load()
+    assert len(http_lab.gets()) == 2
+    assert http_lab.server.times[-1] - http_lab.server.times[-2] >= least
+
+
+def test_a_redirect_is_followed_to_another_place_of_the_network(http_lab: FaultyLab) -> None:
+    http_lab.server.objects["lab-bucket", "elsewhere"] = ARCHIVE
+    http_lab.server.faults[ZIP] = iter([answered(302, {"Location": f"{http_lab.server.url}/lab-bucket/elsewhere"})])
+    load()
+    assert http_lab.gets("elsewhere") == [""]
+
+
+@pytest.mark.parametrize("target", ["file:///etc/passwd", "ftp://127.0.0.1/x"])
+def test_a_redirect_out_of_the_network_is_refused(http_lab: FaultyLab, target: str) -> None:
+    http_lab.server.faults[CSV] = always(answered(302, {"Location": target}))
+    with pytest.raises((TransferError, LocationError), match=CSV):
+        load()
+    assert http_lab.nothing_is_left(CSV)
+
+
+def test_a_server_that_always_redirects_is_given_up(http_lab: FaultyLab) -> None:
+    again = f"{http_lab.server.url}/lab-bucket/{CSV}"
+    http_lab.server.faults[CSV] = always(answered(302, {"Location": again}))
+    refused(http_lab, TransferError, "redirects")
+
+
+def test_mirrors_serve_where_the_first_place_gives_wrong_bytes(faulty_lab: FaultyLab) -> None:
+    lab = faulty_lab
+    lab.server.faults[ZIP] = always(wrong_bytes)
+    lab.server.objects["lab-bucket", "copy"] = ARCHIVE
+    mirror = "s3://lab-bucket/copy" if lab.kind == "S3" else f"{lab.server.url}/lab-bucket/copy"
+    lab.catalog.unlink()
+    lab.publish(CSV, TABLE, "StimulusSet")
+    lab.publish(ZIP, ARCHIVE, mirrors=mirror)
+    load()
+    assert cached_archive(lab.home).read_bytes() == ARCHIVE
