@@ -45,7 +45,8 @@ def write_netcdf(
     The values become the variable `data`, every coordinate and every index level a variable of its own. Text is stored
     in UTF-8, at the width of the longest entry; missing text becomes an empty text. Booleans, dates and durations are
     stored as xarray stores them. The attribute `stimulus_set` and extras (attributes that are arrays with coordinates)
-    are not stored, nor is what is None; all others are.
+    are not stored, nor is what is None; all others are. Values are stored in chunks from which a few neuroids, or a few
+    hundred presentations, can be read without the rest; coordinates lie before them.
 
     Parameters
     ----------
@@ -258,11 +259,7 @@ def _create(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: 
     is_long_text = variable.dtype.kind == "O"
     is_large = variable.nbytes >= _SMALLEST_COMPRESSED and not is_long_text
     packing: Literal["zlib"] | None = "zlib" if compress and is_large else None
-    sizes: tuple[int, ...] | None = None
-    if is_large and name == DATA_NAME:
-        sizes = chunk_sizes(dims, variable.shape, variable.dtype.itemsize)
-    elif packing:
-        sizes = row_sizes(variable.shape, variable.dtype.itemsize)
+    is_chunked = is_large if name == DATA_NAME else packing is not None
     stored = place.createVariable(
         name,
         str if is_long_text else variable.dtype.newbyteorder("="),
@@ -271,13 +268,19 @@ def _create(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: 
         complevel=_DEFLATE_LEVEL,
         shuffle=True,
         fill_value=None if is_long_text else fill,
-        chunksizes=sizes,
+        chunksizes=_sizes(name, variable) if is_chunked else None,
     )
     stored.set_auto_maskandscale(False)
     # A text that is set as it is, not as characters that the library joins again.
     stored.set_auto_chartostring(False)
     stored.setncatts(attributes)
     return stored
+
+
+def _sizes(name: str, variable: xr.Variable) -> tuple[int, ...]:
+    if name == DATA_NAME:
+        return chunk_sizes([str(dim) for dim in variable.dims], variable.shape, variable.dtype.itemsize)
+    return row_sizes(variable.shape, variable.dtype.itemsize)
 
 
 def _fill(stored: netCDF4.Variable, values: np.ndarray) -> None:
