@@ -19,10 +19,10 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from benchmarks.places import ASSEMBLY, SIZES, STIMULI, Places, Sizes
+from benchmarks.places import ASSEMBLY, BUCKET, PACKAGES, SIZES, STIMULI, Places, Sizes
 
 _DONE = "made.json"
-_VERSION = 1  # of what this module makes: older folders are made again
+_VERSION = 2  # of what this module makes: older folders are made again
 _COLUMNS = ("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier")
 _MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -43,6 +43,7 @@ def make(folder: Path, mode: str, seed: int) -> None:
     write_archive(places.zip, table["filename"].tolist(), sizes.pixels, rng)
     write_recording(places.netcdf, sizes, sizes.repetitions, table["stimulus_id"].tolist(), rng)
     write_catalogs(places, sizes.entries)
+    write_store(places, sizes, rng)
     done.write_text(json.dumps(wanted))
 
 
@@ -197,6 +198,22 @@ def write_catalogs(places: Places, entries: int) -> None:
             writer.writerow(
                 (f"lab.Name{number}", "assembly", "NeuroidAssembly", "S3", location, f"{number:040x}", STIMULI)
             )
+
+
+def write_store(places: Places, sizes: Sizes, rng: np.random.Generator) -> None:
+    """Write the files that are fetched, of noise, and the catalog that lists them."""
+    places.large.parent.mkdir(parents=True, exist_ok=True)
+    files = {"benchmark.Large": (places.large, sizes.large_bytes)}
+    files |= {f"benchmark.Package{number}": (places.package(number), sizes.package_bytes) for number in range(PACKAGES)}
+    with places.packages_catalog.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(_COLUMNS)
+        for identifier, (path, size) in files.items():
+            path.write_bytes(rng.bytes(size))
+            with path.open("rb") as content:
+                digest = hashlib.file_digest(content, "sha1").hexdigest()
+            location = f"https://{BUCKET}.s3.amazonaws.com/{path.name}"
+            writer.writerow((identifier, "assembly", "NeuroidAssembly", "S3", location, digest, ""))
 
 
 def main(arguments: list[str]) -> None:

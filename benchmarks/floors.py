@@ -102,8 +102,9 @@ def _in_table(context: RawContext) -> np.ndarray:
 
 
 def loop_over_groups(context: RawContext) -> Timed:
-    """Call numpy with the repetitions of each stimulus."""
-    values, positions = context.values[: context.sizes.apply_neuroids], list(_in_table(context))
+    """Call numpy with the repetitions of each of some stimuli."""
+    sizes = context.sizes
+    values, positions = context.values[: sizes.apply_neuroids], list(_in_table(context)[: sizes.apply_stimuli])
     return Timed(lambda: np.stack([values[:, own].max(axis=1) for own in positions], axis=1))
 
 

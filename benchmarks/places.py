@@ -6,6 +6,8 @@ from pathlib import Path
 ASSEMBLY = "benchmark.Recording"
 STIMULI = "benchmark.Stimuli"
 HOME = "home"
+BUCKET = "benchmark"
+PACKAGES = 40  # that are fetched at once
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,11 @@ class Sizes:
     repetitions: int
     pixels: int
     entries: int
-    apply_neuroids: int  # what `multi_dim_apply` is measured on
+    apply_neuroids: int  # what functions of groups are measured on
     apply_stimuli: int
     scaling_neuroids: int  # what `--scaling` is measured on: 16 times the presentations must fit into memory
+    large_bytes: int  # of the file that is fetched
+    package_bytes: int  # of each of the packages that are fetched at once
 
     @property
     def array_bytes(self) -> int:
@@ -28,9 +32,9 @@ class Sizes:
 
 
 SIZES = {
-    "full": Sizes(256, 3200, 46, 122, 1_000_000, 64, 1600, 64),
-    "quick": Sizes(48, 640, 16, 64, 20_000, 32, 160, 16),
-    "tiny": Sizes(6, 64, 3, 4, 100, 3, 20, 4),
+    "full": Sizes(256, 3200, 46, 122, 1_000_000, 64, 1600, 64, 500_000_000, 5_000_000),
+    "quick": Sizes(48, 640, 16, 64, 20_000, 32, 160, 16, 50_000_000, 500_000),
+    "tiny": Sizes(6, 64, 3, 4, 100, 3, 20, 4, 100_000, 1_000),
 }
 
 
@@ -42,6 +46,9 @@ class Places:
         self.home = folder / HOME
         self.catalog = folder / "benchmark.csv"
         self.large_catalog = folder / "large.csv"
+        self.store = folder / "store"
+        self.large = self.store / BUCKET / "large.bin"
+        self.packages_catalog = folder / "packages.csv"
         self.csv = self._in_home(f"stimulus_{STIMULI.replace('.', '_')}.csv")
         self.zip = self._in_home(f"stimulus_{STIMULI.replace('.', '_')}.zip")
         self.netcdf = self._in_home(f"assy_{ASSEMBLY}.nc")
@@ -56,3 +63,7 @@ class Places:
     def scaled(self, factor: int) -> Path:
         """Return the recording with `factor` times the presentations."""
         return self.folder / f"scaled-{factor}.nc"
+
+    def package(self, number: int) -> Path:
+        """Return one of the packages that are fetched at once."""
+        return self.store / BUCKET / f"package-{number}.nc"

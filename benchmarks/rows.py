@@ -107,6 +107,20 @@ ROWS = (
     Row("read_written", "reading the file written here", Wanted(times_floor=1.2), ("open_written",)),
     Row("create_stimulus_zip", "create_stimulus_zip", Wanted(times_peer=2), ("copy_and_hash",)),
     Row(
+        "fetch_large",
+        "fetch of one large file from S3, verified",
+        Wanted(times_floor=1 / 0.9),
+        ("boto3_large",),
+        in_peer=False,
+    ),
+    Row(
+        "fetch_packages",
+        "fetch of 40 packages at once, verified",
+        Wanted(),
+        ("boto3_packages",),
+        in_peer=False,
+    ),
+    Row(
         "get_and_mean",
         "peak memory of get and mean, above the imports",
         Wanted(times_floor=1.3),

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
+from benchmarks import fetching
 from benchmarks.contexts import Context, RawContext
 from benchmarks.floors import FLOORS
 from benchmarks.scaling import SCALING
@@ -53,9 +54,9 @@ class Worker:
         """Load what a workload needs and keep the call."""
         if isinstance(self.context, Context):
             self.context.put_in_force(self.context.places.catalog)
-            self._timed[name] = (WORKLOADS.get(name) or SCALING[name])(self.context)
+            self._timed[name] = ({**WORKLOADS, **fetching.WORKLOADS, **SCALING}[name])(self.context)
         else:
-            self._timed[name] = FLOORS[name](self.context)
+            self._timed[name] = {**FLOORS, **fetching.FLOORS}[name](self.context)
         return {}
 
     def run(self, name: str) -> dict[str, Any]:

@@ -88,8 +88,10 @@ def multi_groupby_median(context: Context) -> Timed:
 
 
 def multi_groupby_apply(context: Context) -> Timed:
-    """Call a function with the repetitions of each stimulus."""
-    assembly = context.assembly[: context.sizes.apply_neuroids]
+    """Call a function with the repetitions of each of some stimuli."""
+    sizes = context.sizes
+    is_used = context.assembly["stimulus"].values < sizes.apply_stimuli
+    assembly = context.assembly[: sizes.apply_neuroids, is_used]
     return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).apply(lambda group: group.max("presentation")))
 
 

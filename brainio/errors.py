@@ -102,7 +102,7 @@ class OfflineError(TransferError):
 
 
 class FetchManyError(TransferError):
-    """Some of many entries could not be fetched; `fetched` has those that were.
+    """Some of many entries could not be fetched; `failures` says which and why, `fetched` has those that were.
 
     Parameters
     ----------
@@ -110,11 +110,14 @@ class FetchManyError(TransferError):
         All failures.
     fetched : dict
         Entry -> part -> path.
+    failures : dict
+        What could not be fetched, in words -> why.
     """
 
-    def __init__(self, message: str, fetched: object = None) -> None:
+    def __init__(self, message: str, fetched: object = None, failures: "dict[str, BrainioError] | None" = None) -> None:
         super().__init__(message)
         self.fetched = fetched
+        self.failures = failures or {}
 
 
 class CacheError(BrainioError, OSError):

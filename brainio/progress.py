@@ -1,4 +1,4 @@
-"""The one progress bar: bytes of one file or of many, on a terminal; silence elsewhere."""
+"""The one progress bar: bytes of one file or of many, on a terminal; silence elsewhere. And bytes in words."""
 
 import threading
 from concurrent.futures import CancelledError
@@ -95,3 +95,20 @@ class _Share:
 
     def add(self, count: int) -> None:
         self._bar.add(count)
+
+
+def readable_size(size: float) -> str:
+    """Say bytes in words, in powers of 1000.
+
+    Examples
+    --------
+    >>> readable_size(0), readable_size(1500), readable_size(999_999), readable_size(2e12)
+    ('0 B', '1.5 kB', '1.0 MB', '2.0 TB')
+    """
+    if size < 1000:
+        return f"{size:.0f} B"
+    for unit in ("kB", "MB", "GB"):
+        size /= 1000
+        if round(size, 1) < 1000:
+            return f"{size:.1f} {unit}"
+    return f"{size / 1000:.1f} TB"

@@ -230,7 +230,7 @@ class FaultyServer(S3Static):
     Attributes
     ----------
     faults
-        ``{end of the key: faults}``: every GET of such a key takes the next of them; when none is left, answers are good.
+        ``{end of the key: faults}``: every GET of such a key takes the next; without one, the answer is good.
     times
         When each request came, in seconds of `time.monotonic`.
     """

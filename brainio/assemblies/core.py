@@ -7,7 +7,7 @@ No catalog, no network, no cache.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
@@ -96,13 +96,13 @@ class DataAssembly(KeepingArray):
         return StimulusMergeAssemblyLoader
 
     @classmethod
-    def from_files(cls, file_path: str | Path, **loader_kwargs: Any) -> Self:
+    def from_files(cls, file_path: str | Path | IO[bytes], **loader_kwargs: Any) -> Self:
         """Load an assembly from a netCDF file.
 
         Parameters
         ----------
-        file_path : path
-            The netCDF-4 file.
+        file_path : path or binary file
+            The netCDF-4 file; see `AssemblyLoader`.
         loader_kwargs : optional
             Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `allow_missing_stimuli`,
             `group`, `chunks`.

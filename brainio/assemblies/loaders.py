@@ -125,7 +125,7 @@ class AssemblyLoader:
             return _with_dimension_names(array), groups
         except (FileNotFoundError, BrainioError):
             raise
-        except (OSError, RuntimeError, UnicodeDecodeError) as error:
+        except (OSError, RuntimeError, UnicodeDecodeError, KeyError) as error:  # h5py has KeyErrors for damage
             raise AssemblyFormatError(
                 f"{self._where()} cannot be read as netCDF-4 ({error}). The file is damaged, cut short or of another "
                 f"kind; fetch or write it again."

@@ -15,9 +15,10 @@ from typing import NoReturn
 
 from brainio.cache.files import new_partial, writing
 from brainio.cache.hashing import BLOCK, Hasher
-from brainio.cache.locks import LOCK
+from brainio.cache.locks import LOCK, Sign
 from brainio.cache.promise import Promise
 from brainio.cache.records import Fingerprint, fingerprint
+from brainio.cache.syncing import Syncer
 from brainio.errors import CacheError, IntegrityError
 
 LEFT = ".part"  # ends the name of a file that was given up
@@ -40,13 +41,13 @@ class Incoming:
         self._root, self._promise, self._key, self._publish = root, promise, key, publish
         self._path = Path()
         self._file: io.FileIO | None = None
-        self._hasher = Hasher(())
+        self._hasher, self._syncer = Hasher(()), Syncer(-1)
         self._count = self._buffered = 0
         self._blocks: list[bytes] = []
 
     @property
     def offset(self) -> int:
-        """How many bytes are here, from the first on: where to go on. Above 0 at the start: from an earlier try."""
+        """How many bytes came, from the first on: where to go on. Above 0 at the start: from an earlier try."""
         return self._count + self._buffered
 
     def begin(self, *, alone: bool) -> None:
@@ -77,7 +78,7 @@ class Incoming:
             self._flush()
 
     def restart(self) -> None:
-        """Forget what is here: the first byte comes next."""
+        """Forget what is here: the first byte comes next. Also after an IntegrityError, to try another place."""
         with writing(self._root, self._promise.name):
             self._drop()
             self._open()
@@ -100,7 +101,7 @@ class Incoming:
             self._refuse(faults)
         try:
             with writing(self._root, self._promise.name):
-                os.fsync(file.fileno())
+                self._syncer.finish()
                 path = self._published(file, digests)
         except CacheError:
             self._drop()
@@ -113,15 +114,19 @@ class Incoming:
         if self._file is not None and self._key and self.offset:
             with suppress(OSError):
                 self._flush()
+                self._syncer.close()
                 self._opened().close()
                 self._path.replace(self._path.with_name(self._key + LEFT))
         self._drop()
 
     def _open(self) -> None:
         self._path = new_partial(self._root, self._key)
-        self._file = io.FileIO(self._path, "x+")
-        self._hasher = Hasher({"sha1", *self._promise.digests})
-        self._count = 0
+        self._use(io.FileIO(self._path, "x+"))
+
+    def _use(self, file: io.FileIO) -> None:
+        """Write to a file from now on, of which nothing is hashed yet."""
+        self._file, self._count = file, 0
+        self._hasher, self._syncer = Hasher({"sha1", *self._promise.digests}), Syncer(file.fileno())
 
     def _opened(self) -> io.FileIO:
         if self._file is None:
@@ -148,9 +153,11 @@ class Incoming:
         if other.name.endswith(LEFT):
             other.replace(self._path)
             self._opened().close()
-            self._file = io.FileIO(self._path, "r+")
-            for block in _blocks(self._file):
+            file, sign = io.FileIO(self._path, "r+"), Sign(self._path)
+            self._use(file)
+            for block in _blocks(file):
                 self._note(block)
+                sign.show()
         else:
             with io.FileIO(other) as source:
                 for block in _blocks(source):
@@ -179,6 +186,7 @@ class Incoming:
         file, rest = self._opened(), memoryview(block)
         while rest:
             rest = rest[file.write(rest) :]
+        self._syncer.wrote(len(block))
         self._note(block)
 
     def _note(self, block: bytes) -> None:
@@ -214,7 +222,8 @@ class Incoming:
     def _drop(self) -> None:
         """Let go of the file, and of its bytes where they have no other name."""
         self._hasher.close()
-        self._blocks, self._buffered = [], 0
+        self._syncer.close()
+        self._blocks, self._buffered, self._count = [], 0, self.offset
         if self._file is not None:
             self._file.close()
             self._file = None

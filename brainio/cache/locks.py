@@ -21,6 +21,7 @@ _log = logging.getLogger("brainio.cache")
 STALLED = 30.0  # seconds: a holder whose files do not change for so long is no longer waited for
 LOCK = ".lock"  # ends the name of a lock
 _POLL = 0.05  # seconds
+_SHOW_EVERY = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,19 @@ class Turn:
                 self.path.unlink()
         with suppress(OSError):
             self.lock.release()
+
+
+class Sign:
+    """Shows those who wait that work on a file or folder goes on which takes long to look any different."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._shown = path, time.monotonic()
+
+    def show(self) -> None:
+        """Touch it, at most once a second."""
+        if time.monotonic() - self._shown > _SHOW_EVERY:
+            os.utime(self._path)
+            self._shown = time.monotonic()
 
 
 def take_turn(folder: Path, key: str) -> Turn | None:

@@ -7,10 +7,8 @@ unpacked again.
 
 import json
 import logging
-import os
 import shutil
 import stat
-import time
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,13 +18,12 @@ from typing import BinaryIO, NamedTuple
 
 from brainio.cache.archive import judged, member_blocks, opened
 from brainio.cache.files import new_partial, partial_folder, read_json, sync_folder, write_in_one_step, writing
-from brainio.cache.locks import take_turn
+from brainio.cache.locks import Sign, take_turn
 from brainio.cache.records import note_use
 from brainio.errors import ArchiveError
 
 _log = logging.getLogger("brainio.cache")
 _BLOCK = 1024 * 1024
-_SHOW_EVERY = 1.0  # seconds
 
 
 class Member(NamedTuple):
@@ -231,7 +228,7 @@ def _make(
 
 def _extract(zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfile.ZipInfo], folder: Path) -> None:
     folder.mkdir()
-    made, shown = {folder}, time.monotonic()
+    made, sign = {folder}, Sign(folder)
     for name, info in files.items():
         target = folder / name
         if target.parent not in made:
@@ -240,9 +237,7 @@ def _extract(zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfi
         with _created(zip_path, info, target) as sink:
             for block in member_blocks(zip_path, archive, info):
                 sink.write(block)
-                if time.monotonic() - shown > _SHOW_EVERY:
-                    os.utime(folder)  # shows those who wait that work goes on
-                    shown = time.monotonic()
+                sign.show()
 
 
 def _created(zip_path: Path, info: zipfile.ZipInfo, target: Path) -> BinaryIO:

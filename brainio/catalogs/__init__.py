@@ -11,6 +11,7 @@ from brainio.catalogs.in_force import (
     add_catalog,
     catalog_source,
     entries,
+    entries_of,
     list_assemblies,
     list_catalogs,
     list_stimulus_sets,
@@ -19,6 +20,7 @@ from brainio.catalogs.in_force import (
     resolve,
     sources,
     stimulus_set_of,
+    with_stimuli,
 )
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
@@ -43,6 +45,7 @@ __all__ = [
     "append_rows",
     "catalog_source",
     "entries",
+    "entries_of",
     "list_assemblies",
     "list_catalogs",
     "list_stimulus_sets",
@@ -51,6 +54,7 @@ __all__ = [
     "resolve",
     "sources",
     "stimulus_set_of",
+    "with_stimuli",
 ]
 
 

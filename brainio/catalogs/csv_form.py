@@ -16,6 +16,8 @@ from brainio.catalogs.entries import REQUIRED_COLUMNS, in_words, part_of, row_pr
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning
 
 Row = dict[str, str]
+# Lines that a record may have. Without a bound, quotes that never end would be looked for from every line to the last.
+_MOST_LINES = 100
 
 
 class _Record(NamedTuple):
@@ -65,8 +67,8 @@ def _checked_header(records: Iterator[_Record], source: str) -> list[str]:
 def _records(text: str) -> Iterator[_Record]:
     """Yield the records, the header first.
 
-    A field may hold line breaks. But where a record of several lines cannot be read, or has not as many fields as the
-    header, a stray quote is more likely: then its first line alone is wrong, and reading goes on at the next.
+    A field may hold some line breaks. But where a record of several lines cannot be read, or has not as many fields as
+    the header, a stray quote is more likely: then its first line alone is wrong, and reading goes on at the next.
     """
     lines = list(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     width = None
@@ -82,7 +84,8 @@ def _records(text: str) -> Iterator[_Record]:
 
 def _record_at(lines: Sequence[str], start: int, width: int | None) -> tuple[_Record, int]:
     """Read the record that begins at a line, and count its lines."""
-    reader = csv.reader((lines[number] for number in range(start, len(lines))), strict=True)
+    last = min(start + _MOST_LINES, len(lines))
+    reader = csv.reader((lines[number] for number in range(start, last)), strict=True)
     try:
         fields = next(reader)
     except csv.Error as error:

@@ -151,8 +151,8 @@ def row_problems(row: Mapping[str, str]) -> list[str]:
             digits = 40 if column == "sha1" else 64
             problems.append(f"{column} is {value!r}; expected {digits} hexadecimal digits")
     size = row.get("size", "")
-    if size and not (size.isascii() and size.isdigit()):
-        problems.append(f"size is {size!r}; expected a number of bytes")
+    if size and not (size.isascii() and size.isdigit() and len(size) < 19):
+        problems.append(f"size is {size[:20]!r}; expected a number of bytes")
     status = row.get("status", "")
     if status and status not in STATUSES:
         problems.append(f"status is {status!r}; expected one of {', '.join(STATUSES)}")

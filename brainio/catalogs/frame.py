@@ -3,6 +3,7 @@
 Look-ups do not pass through here; `in_force` reads the same files without pandas.
 """
 
+import io
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -88,9 +89,14 @@ class CatalogLoader:
 
     def load(self) -> Catalog:
         """Read the file; raises as `Catalog.from_files` does."""
+        file: Any = self.csv_path
+        if "://" in str(file):
+            from brainio.catalogs.sources import CatalogSource
+
+            file = io.StringIO(CatalogSource(self.identifier, str(file)).text())
         try:
             # `null` is a version id of S3, "None" may be an identifier: only an empty field is missing.
-            frame = pd.read_csv(self.csv_path, dtype=object, keep_default_na=False, na_values=[""])
+            frame = pd.read_csv(file, dtype=object, keep_default_na=False, na_values=[""])
         except (OSError, ValueError) as error:
             raise CatalogError(f"catalog {self.identifier!r} cannot be read from {self.csv_path}: {error}") from error
         missing = [column for column in REQUIRED_COLUMNS if column not in frame.columns]

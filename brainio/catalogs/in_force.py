@@ -11,8 +11,8 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
-from brainio.catalogs.listing import Listing
+from brainio.catalogs.entries import LOOKUP_TYPES, STATUS_UNAVAILABLE, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
+from brainio.catalogs.listing import Listing, shown
 from brainio.catalogs.sources import (
     BRAINIO_CATALOGS,
     CatalogSource,
@@ -179,6 +179,52 @@ def stimulus_set_of(entry: Entry) -> Entry | None:
     return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier)
 
 
+def entries_of(
+    identifier: str, *, catalog: str | None = None, kind: str | None = None, version: str | None = None
+) -> list[Entry]:
+    """Return the entries of both kinds that an identifier names, or of the one kind that is asked for.
+
+    Raises
+    ------
+    EntryLookupError
+        There is none, or not only one of a kind (`AmbiguousEntryError`).
+
+    Examples
+    --------
+    >>> [entry.kind for entry in entries_of('modelfest.Carney1999')]
+    ['stimulus set', 'assembly']
+    """
+    found, failures = [], []
+    for lookup_type in [kind] if kind else LOOKUP_TYPES:
+        try:
+            found.append(resolve(lookup_type, identifier, catalog=catalog, version=version))
+        except AmbiguousEntryError:
+            raise
+        except EntryLookupError as error:
+            failures.append(error)
+    if not found:
+        raise EntryLookupError("\n".join(str(failure) for failure in failures))
+    return found
+
+
+def with_stimuli(found: list[Entry]) -> list[Entry]:
+    """Return entries and the stimulus sets of the assemblies among them, as far as these can be had.
+
+    Raises
+    ------
+    StimulusSetLookupError, AmbiguousEntryError
+        What an assembly names does not lead to one stimulus set.
+
+    Examples
+    --------
+    >>> [entry.kind for entry in with_stimuli(entries_of('modelfest.Carney1999', kind='assembly'))]
+    ['assembly', 'stimulus set']
+    """
+    stimuli = [stimulus_set_of(entry) for entry in found if entry.lookup_type == TYPE_ASSEMBLY]
+    available = [entry for entry in stimuli if entry is not None and entry.status != STATUS_UNAVAILABLE]
+    return list(dict.fromkeys([*found, *available]))
+
+
 def entries(lookup_type: str | None = None, catalog: str | None = None) -> Iterator[Entry]:
     """Yield the current version of every entry of the catalogs in force, in their order.
 
@@ -257,7 +303,7 @@ def _gather(setting: str) -> dict[str, Source]:
 def _doubled(identifier: str, first: Source, second: Source) -> str:
     places = [one.location if isinstance(one, CatalogSource) else "an installed function" for one in (first, second)]
     return (
-        f"two catalogs claim the identifier {identifier!r}: {places[0]} and {places[1]}; "
+        f"two catalogs claim the identifier {identifier!r}: {shown(places[0])} and {shown(places[1])}; "
         f"rename the file of one, or leave it out of {BRAINIO_CATALOGS}"
     )
 

@@ -81,7 +81,7 @@ def read_listing(identifier: str, text: str, source: str = "") -> Listing:
     >>> listing.entries['assembly', 'lab.Doe2026'].class_name
     'NeuroidAssembly'
     """
-    return listing_from_rows(identifier, read_rows(text, source or identifier), source)
+    return listing_from_rows(identifier, read_rows(text, shown(source) or identifier), source)
 
 
 def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, str]]], source: str = "") -> Listing:
@@ -92,8 +92,9 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
         try:
             _take_row(row, number, files, facts)
         except CatalogRowError as error:
-            leave_out(source or identifier, line, str(error))
+            leave_out(shown(source) or identifier, line, str(error))
     listing = Listing(identifier, source)
+    versions: dict[Key, list[Entry]] = {}
     base = folder_of(source)
     for (lookup_type, name, version), parts in files.items():
         fact = facts[lookup_type, name, version]
@@ -107,8 +108,25 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
             base=base,
             **{column: fact[column] for column in _ENTRY_COLUMNS},
         )
+        versions.setdefault((lookup_type, name), []).append(entry)
         _list_entry(listing, entry)
+    listing.versions = {key: tuple(several) for key, several in versions.items() if len(several) > 1}
     return listing
+
+
+def shown(source: str) -> str:
+    """Return the path or URL of a catalog as messages show it: without the secrets that a URL may hold.
+
+    Examples
+    --------
+    >>> shown('https://me:secret@lab.org/lab.csv')
+    'https://lab.org/lab.csv'
+    """
+    if "://" not in source:
+        return source
+    from brainio.stores.rules import redacted
+
+    return redacted(source)
 
 
 def folder_of(source: str) -> str:
@@ -119,7 +137,10 @@ def folder_of(source: str) -> str:
     >>> folder_of('https://lab.org/data/lab.csv')
     'https://lab.org/data'
     """
-    return source.rpartition("/")[0] if "://" in source else str(Path(source).absolute().parent) if source else ""
+    if "://" in source:
+        path = source.partition("?")[0] if source.lower().startswith("http") else source
+        return path.rpartition("/")[0]
+    return str(Path(source).absolute().parent) if source else ""
 
 
 def _take_row(
@@ -137,8 +158,8 @@ def _take_row(
     known = parts.setdefault(file.part, file)
     if known is not file and (known.sha1, known.location) != (file.sha1, file.location):
         raise CatalogRowError(
-            f"{key[0]} {key[1]!r} has a second {file.part} file ({file.location}, sha1 {file.sha1 or 'not stated'}; "
-            f"the first: {known.location}, sha1 {known.sha1 or 'not stated'}); give the newer one a version of its own"
+            f"{key[0]} {key[1]!r} has a second {file.part} file ({_place(file)}; the first: {_place(known)}); "
+            f"give the newer one a version of its own"
         )
     fact = facts.setdefault(key, dict.fromkeys((*_ENTRY_COLUMNS, "aliases"), ""))
     for column in fact:
@@ -146,13 +167,15 @@ def _take_row(
     fact["status"] = fact["status"] or STATUS_CURRENT
 
 
+def _place(file: EntryFile) -> str:
+    return f"{shown(file.location)}, sha1 {file.sha1 or 'not stated'}"
+
+
 def _list_entry(listing: Listing, entry: Entry) -> None:
     key = (entry.lookup_type, entry.identifier)
     known = listing.entries.get(key)
-    if known is not None:
-        listing.versions[key] = (*listing.versions.get(key, (known,)), entry)
-        if known.status == STATUS_CURRENT and entry.status != STATUS_CURRENT:
-            return
+    if known is not None and known.status == STATUS_CURRENT and entry.status != STATUS_CURRENT:
+        return
     listing.entries[key] = entry
     for alias in entry.aliases:
         listing.aliases[entry.lookup_type, alias] = entry.identifier

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from brainio.catalogs.entries import Entry
 
 FILE_NAME = "publications.csv"
+_LARGEST = 2**26  # bytes
 COLUMNS = ("publication", "title", "authors", "year", "journal", "doi", "url")
 
 Publication = dict[str, str]
@@ -32,11 +33,10 @@ def publications_of(entry: "Entry") -> list[Publication]:
 
 @lru_cache(maxsize=16)
 def _table(base: str) -> dict[str, list[Publication]]:
-    from brainio.stores import open_read, parse_location
+    from brainio.stores import parse_location, read_whole
 
     try:
-        with open_read(parse_location(FILE_NAME, base=base)) as reading:
-            text = b"".join(reading.chunks()).decode("utf-8-sig")
+        text = read_whole(parse_location(FILE_NAME, base=base), _LARGEST).decode("utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (BrainioError, UnicodeDecodeError, csv.Error):
         return {}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS
-from brainio.catalogs.listing import Listing, listing_from_rows, read_listing
+from brainio.catalogs.listing import Listing, listing_from_rows, read_listing, shown
 from brainio.errors import CatalogError, CatalogWarning, LocationError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 ENTRYPOINT = "brainio_lookups"
 BRAINIO_CATALOGS = "BRAINIO_CATALOGS"
+_LARGEST = 2**26  # bytes of a catalog from elsewhere: several hundred thousand files
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class CatalogSource:
         """
         if self.is_remote:
             raise CatalogError(
-                f"catalog {self.identifier!r} lies at {self.location}, where entries cannot be added; "
+                f"catalog {self.identifier!r} lies at {shown(self.location)}, where entries cannot be added; "
                 f"add them to a copy on this machine"
             )
         return Path(self.location)
@@ -86,15 +87,18 @@ class CatalogSource:
         CatalogError
             There is nothing to read, or it is no catalog.
         """
-        return read_listing(self.identifier, self._text(), self.location)
+        return read_listing(self.identifier, self.text(), self.location)
 
-    def _text(self) -> str:
+    def text(self) -> str:
+        """Return the CSV form as it lies there; raises as `read` does."""
         try:
             if self.is_remote:
                 return _read_remote(self.location).decode("utf-8")
             return self.path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
-            raise CatalogError(f"catalog {self.identifier!r} at {self.location} is not UTF-8: {error}") from error
+            raise CatalogError(
+                f"catalog {self.identifier!r} at {shown(self.location)} is not UTF-8: {error}"
+            ) from error
         except (OSError, LocationError) as error:
             raise CatalogError(
                 f"catalog {self.identifier!r} cannot be read (named in {BRAINIO_CATALOGS} or by a call): {error}"
@@ -136,10 +140,9 @@ Source = CatalogSource | FrameSource
 
 
 def _read_remote(url: str) -> bytes:
-    from brainio.stores import open_read, parse_location
+    from brainio.stores import parse_location, read_whole
 
-    with open_read(parse_location(url)) as reading:
-        return b"".join(reading.chunks())
+    return read_whole(parse_location(url), _LARGEST)
 
 
 def source_from(location: str, identifier: str | None = None) -> CatalogSource:
@@ -159,7 +162,9 @@ def source_from(location: str, identifier: str | None = None) -> CatalogSource:
     place = location if "://" in location else str(Path(location).expanduser().absolute())
     name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem
     if not name:
-        raise CatalogError(f"{location!r} names no catalog file; expected something like https://HOST/my_lab.csv")
+        raise CatalogError(
+            f"{shown(location)!r} names no catalog file; expected something like https://HOST/my_lab.csv"
+        )
     return CatalogSource(name, place)
 
 

@@ -3,30 +3,41 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from brainio.errors import (
     BrainioError,
     BrainioWarning,
+    CacheError,
     CatalogError,
     EntryLookupError,
     EntryUnavailableError,
+    FetchManyError,
     IntegrityError,
+    OfflineError,
     TransferError,
 )
 
-# What a caller of the command can tell apart; click itself uses 2 for wrong usage.
+# What a caller of the command can tell apart, children before parents; click itself uses 2 for wrong usage.
 EXIT_CODES: tuple[tuple[type[BrainioError], int], ...] = (
     (EntryLookupError, 3),
     (EntryUnavailableError, 4),
+    (OfflineError, 8),
+    (FetchManyError, 9),
     (TransferError, 5),
     (IntegrityError, 6),
     (CatalogError, 7),
+    (CacheError, 10),
     (BrainioError, 1),
+)
+EXIT_CODES_TOLD = (
+    "Exit codes: 0 done, 2 wrong usage, 3 no such identifier, 4 known but not to be had, 5 transfer failed, "
+    "6 wrong bytes, 7 catalog not readable, 8 not in the cache while BRAINIO_OFFLINE is set, 9 some of many could not "
+    "be fetched and all else was, 10 cache not readable or writable, 1 any other error."
 )
 
 Record = dict[str, Any]
@@ -35,7 +46,7 @@ Record = dict[str, Any]
 def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) -> None:
     """Print records: all of their fields as JSON, or the named columns as a table."""
     if as_json:
-        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        show_json(records)
         return
     from tabulate import tabulate
 
@@ -44,12 +55,38 @@ def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) ->
     click.echo(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
 
 
+def show_json(value: Any) -> None:
+    """Print what a program reads."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
 def show_facts(facts: Record) -> None:
     """Print one record for people: a line for each field that says something."""
     from tabulate import tabulate
 
     rows = [[name.replace("_", " "), _cell(value)] for name, value in facts.items() if value not in (None, "", [])]
     click.echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
+
+
+def tell(text: str) -> None:
+    """Say something to the person who waits."""
+    click.echo(text, err=True)
+
+
+def fail(failures: Mapping[str, BrainioError], *, of_many: bool) -> NoReturn:
+    """Tell what failed and why, and end the program.
+
+    The exit code is that of all failures, if they have one in common and no more than one thing was asked for; else
+    that of a `FetchManyError`.
+    """
+    for what, failure in failures.items():
+        tell(f"error: {what}: {failure}")
+    codes = {exit_code(failure) for failure in failures.values()}
+    sys.exit(exit_code(FetchManyError("")) if of_many or len(codes) > 1 else codes.pop())
+
+
+def exit_code(error: BrainioError) -> int:
+    return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
 def _cell(value: Any) -> str:
@@ -63,9 +100,16 @@ def errors_told() -> Iterator[None]:
     """Tell warnings and errors of brainio in a line each on stderr; an error ends the program with its exit code."""
     with warnings.catch_warnings():
         warnings.simplefilter("once", BrainioWarning)
-        warnings.showwarning = lambda message, *_args, **_kwargs: click.echo(f"warning: {message}", err=True)
+        warnings.showwarning = lambda message, *_args, **_kwargs: warn(str(message))
         try:
             yield
         except BrainioError as error:
-            click.echo(f"error: {error}", err=True)
-            sys.exit(next(code for kind, code in EXIT_CODES if isinstance(error, kind)))
+            tell(f"error: {error}")
+            sys.exit(exit_code(error))
+
+
+def warn(message: str) -> None:
+    """Tell a warning."""
+    from tqdm import tqdm  # a progress bar that stands there is drawn again below the line
+
+    tqdm.write(f"warning: {message}", file=sys.stderr)

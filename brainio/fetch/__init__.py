@@ -25,7 +25,7 @@ from brainio.fetch.load import (
     resolve_assembly_class,
     resolve_stimulus_set_class,
 )
-from brainio.fetch.many import Plan, carry_out, entries_of, fetch_many, plan_fetch, prefetch, with_stimuli
+from brainio.fetch.many import Plan, carry_out, fetch_many, plan_fetch, prefetch
 from brainio.stimuli import StimulusSetLoader
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "StimulusSetLoader",
     "WantedFile",
     "carry_out",
-    "entries_of",
     "fetch_entry",
     "fetch_file",
     "fetch_many",
@@ -50,7 +49,6 @@ __all__ = [
     "resolve_stimulus_set_class",
     "unzip",
     "verify_sha1",
-    "with_stimuli",
 ]
 
 # Tests of other projects set this to redirect the cache.

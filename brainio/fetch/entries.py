@@ -20,7 +20,9 @@ from brainio.errors import (
 )
 from brainio.fetch.files import WantedFile, local_file
 from brainio.progress import FileProgress
-from brainio.stores import Location, is_offline, open_read, parse_location
+from brainio.stores import Location, is_offline, parse_location, read_whole
+
+_LARGEST_CARD = 2**20  # bytes
 
 
 def fetch_entry(entry: Entry, progress: FileProgress | None = None) -> dict[str, Path]:
@@ -86,14 +88,11 @@ def wanted_file(entry: Entry, file: EntryFile) -> WantedFile:
 
 
 def place_of(entry: Entry, location: str, location_type: str = "") -> Location:
-    """Read a location that the catalog of an entry states; one from the network may not name places on this machine."""
-    place = parse_location(location, location_type, base=entry.base)
-    if place.is_local and "://" in entry.base and not entry.base.startswith(f"{place.location_type}://"):
-        raise LocationError(
-            f"catalog {entry.catalog!r} came over the network and may not name a place on this machine: "
-            f"{place} (of {entry.kind} {entry.identifier!r}); copy the catalog if you trust it"
-        )
-    return place
+    """Read a location that the catalog of an entry states; see `parse_location` on what it may not name."""
+    try:
+        return parse_location(location, location_type, base=entry.base)
+    except LocationError as error:
+        raise LocationError(f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}: {error}") from error
 
 
 def _mirrors(entry: Entry, file: EntryFile) -> Iterator[Location]:
@@ -144,8 +143,7 @@ def _status_reason(entry: Entry) -> str:
     if not entry.card:
         return ""
     try:
-        with open_read(place_of(entry, entry.card)) as reading:
-            card = json.loads(b"".join(reading.chunks()))
-    except (TransferError, LocationError, ValueError):
+        card = json.loads(read_whole(place_of(entry, entry.card), _LARGEST_CARD))
+    except (TransferError, LocationError, ValueError, RecursionError):
         return ""
     return str(card.get("status_reason", "")) if isinstance(card, dict) else ""

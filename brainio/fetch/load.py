@@ -1,15 +1,25 @@
 """From an identifier to the object in memory: its files in the cache, read and joined."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
 from brainio.cache import Unpacked
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve, stimulus_set_of
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
-from brainio.errors import EntryStatusWarning, EntryUnavailableError, StimulusSetFormatError, UnknownClassError
+from brainio.errors import (
+    ArchiveError,
+    EntryStatusWarning,
+    EntryUnavailableError,
+    StimulusSetFormatError,
+    TransferError,
+    UnknownClassError,
+)
 from brainio.fetch.entries import (
     fetch_entry,
     fetch_entry_file,
@@ -26,6 +36,9 @@ from brainio.stores import is_offline
 if TYPE_CHECKING:
     from brainio.assemblies import DataAssembly
     from brainio.assemblies.chunks import Chunks
+
+T = TypeVar("T")
+_TRIES = 9  # more than a cache is pruned at once
 
 
 def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: str | None = None) -> StimulusSet:
@@ -138,15 +151,27 @@ def get_assembly(
         source = open_entry(entry) if stream else fetch_entry(entry)["nc"]
     stimulus_set = None if stimuli is None else _load_table(stimuli) if stream else _load_stimulus_set(stimuli)
     with named_in_errors(entry):
-        assembly = cls.from_files(
-            source,
-            stimulus_set_identifier=entry.stimulus_set_identifier or None,
-            stimulus_set=stimulus_set,
-            **({} if chunks is None else {"chunks": chunks}),  # loaders of others may not know these
-            **({"allow_missing_stimuli": True} if allow_missing_stimuli else {}),
+        assembly = _though_pruned(
+            lambda: cls.from_files(
+                fetch_entry(entry)["nc"] if isinstance(source, Path) and not source.exists() else source,
+                stimulus_set_identifier=entry.stimulus_set_identifier or None,
+                stimulus_set=stimulus_set,
+                **({} if chunks is None else {"chunks": chunks}),  # loaders of others may not know these
+                **({"allow_missing_stimuli": True} if allow_missing_stimuli else {}),
+            )
         )
     assembly.attrs["identifier"] = entry.identifier
     return assembly
+
+
+def _though_pruned(work: Callable[[], T]) -> T:
+    """Do work on files of the cache, and again from the start when another process took one of them away meanwhile."""
+    return Retrying(retry=retry_if_exception(_is_gone), stop=stop_after_attempt(_TRIES), reraise=True)(work)
+
+
+def _is_gone(error: BaseException) -> bool:
+    gone = isinstance(error, FileNotFoundError) or isinstance(error.__cause__, FileNotFoundError)
+    return gone and not isinstance(error, TransferError)
 
 
 def _stimuli_of(entry: Entry) -> Entry | None:
@@ -166,11 +191,21 @@ def _stimuli_of(entry: Entry) -> Entry | None:
 
 
 def _load_stimulus_set(entry: Entry) -> StimulusSet:
-    _, archive = _files_of_stimulus_set(entry)
+    _files_of_stimulus_set(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with named_in_errors(entry):
-        paths = fetch_entry(entry)
-        return load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, archive.sha1, cls)
+        return _though_pruned(lambda: _fetched_stimulus_set(entry, cls))
+
+
+def _fetched_stimulus_set(entry: Entry, cls: type[StimulusSet]) -> StimulusSet:
+    paths = fetch_entry(entry)
+    files = _FetchedFiles(_unpacked(entry, paths["zip"]), entry)
+    return _stimulus_set(cls, paths["csv"], files, paths["zip"], entry.identifier)
+
+
+def _unpacked(entry: Entry, zip_path: Path) -> Unpacked:
+    _, archive = _files_of_stimulus_set(entry)
+    return local_cache().unpack(zip_path, archive.sha1 or None)
 
 
 def _load_table(entry: Entry) -> StimulusSet:
@@ -194,6 +229,22 @@ class _Files:
         return self.unpacked.path(name)
 
 
+@dataclass(frozen=True)
+class _FetchedFiles(_Files):
+    """The same of an entry; where the archive is lost as well, it is fetched again."""
+
+    entry: Entry
+
+    def __call__(self, name: str) -> Path:
+        try:
+            return self.unpacked.path(name)
+        except (ArchiveError, FileNotFoundError) as error:
+            if not _is_gone(error):
+                raise
+        with named_in_errors(self.entry):
+            return _though_pruned(lambda: _unpacked(self.entry, fetch_entry(self.entry)["zip"]).path(name))
+
+
 class _LaterFiles:
     """Gives the paths of the files of a stimulus set, which are fetched when the first one is asked for."""
 
@@ -201,17 +252,18 @@ class _LaterFiles:
         self._entry = entry
 
     def __call__(self, name: str) -> Path:
-        return self._unpacked.path(name)
+        return self._files(name)
 
     @cached_property
-    def _unpacked(self) -> Unpacked:
-        _, archive = _files_of_stimulus_set(self._entry)
+    def _files(self) -> _FetchedFiles:
         with named_in_errors(self._entry):
-            paths = fetch_entry(self._entry)
-            unpacked = local_cache().unpack(paths["zip"], archive.sha1 or None)
-            table = StimulusSetLoader(StimulusSet, paths["csv"], unpacked.folder).load()
-            _require_members(table, unpacked, paths["csv"], paths["zip"])
-        return unpacked
+            return _though_pruned(self._fetched)
+
+    def _fetched(self) -> _FetchedFiles:
+        paths = fetch_entry(self._entry)
+        files = _FetchedFiles(_unpacked(self._entry, paths["zip"]), self._entry)
+        _stimulus_set(StimulusSet, paths["csv"], files, paths["zip"], self._entry.identifier)
+        return files
 
 
 def _files_of_stimulus_set(entry: Entry) -> tuple[EntryFile, EntryFile]:
@@ -237,8 +289,14 @@ def load_stimulus_files(
         The files break the format; for one, a row names a file that the archive does not hold.
     """
     unpacked = local_cache().unpack(zip_path, zip_sha1 or None)
-    stimulus_set = StimulusSetLoader(cls, csv_path, _Files(unpacked)).load()
-    _require_members(stimulus_set, unpacked, csv_path, zip_path)
+    return _stimulus_set(cls, csv_path, _Files(unpacked), zip_path, identifier)
+
+
+def _stimulus_set(
+    cls: type[StimulusSet], csv_path: Path, files: _Files, zip_path: Path, identifier: str
+) -> StimulusSet:
+    stimulus_set: StimulusSet = StimulusSetLoader(cls, csv_path, files).load()
+    _require_members(stimulus_set, files.unpacked, csv_path, zip_path)
     stimulus_set.identifier = identifier
     return stimulus_set
 

@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainio.catalogs import LOOKUP_TYPES, TYPE_ASSEMBLY, Entry, EntryFile, entries, resolve, stimulus_set_of
-from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
+from brainio.catalogs import Entry, EntryFile, entries, entries_of, with_stimuli
+from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.errors import BrainioError, EntryLookupError, FetchManyError
 from brainio.fetch.entries import fetch_entry_file, require_available, wanted_file
-from brainio.progress import TransferBar
+from brainio.progress import TransferBar, readable_size
 from brainio.stores import is_offline, stat
 
 _log = logging.getLogger("brainio.fetch")
@@ -55,7 +55,7 @@ class Plan:
     def __str__(self) -> str:
         count = sum(len(entry.files) for entry in self.entries)
         unknown = sum(one.size is None for one in self.missing)
-        sizes = f"{_readable(self.size)}{f' and {unknown} of unknown size' if unknown else ''}"
+        sizes = f"{readable_size(self.size)}{f' and {unknown} of unknown size' if unknown else ''}"
         failed = f"; {len(self.failures)} cannot be fetched" if self.failures else ""
         return (
             f"{len(self.missing)} of the {count} files of {len(self.entries)} entries to fetch ({sizes}), "
@@ -98,14 +98,19 @@ def plan_fetch(
             failures[identifier] = failure
     if not found and not failures and catalog is not None:
         found.update(dict.fromkeys(one for one in entries(kind, catalog) if one.status == STATUS_CURRENT))
-    wanted = with_stimuli(list(found))
+    wanted = dict(found)
+    for entry in found:
+        try:
+            wanted.update(dict.fromkeys(with_stimuli([entry])))
+        except EntryLookupError as failure:
+            failures[f"the stimulus set of {entry.kind} {entry.identifier}"] = failure
+    missing: list[tuple[Entry, EntryFile]] = []
     for entry in list(wanted):
         try:
-            require_available(entry)
+            missing += _missing(entry)
         except BrainioError as failure:
             failures[f"{entry.kind} {entry.identifier}"] = failure
-            wanted.remove(entry)
-    missing = [(e, file) for e in wanted for file in e.files if wanted_file(e, file).cached() is None]
+            del wanted[entry]
     with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
         sizes = pool.map(lambda one: _size_of(*one), missing)
     files = tuple(MissingFile(e, file, size) for (e, file), size in zip(missing, sizes, strict=True))
@@ -134,7 +139,7 @@ def fetch_many(
     Raises
     ------
     FetchManyError
-        Something could not be fetched; all else was. The message has each reason, `fetched` what this would have
+        Something could not be fetched; all else was. `failures` has each reason, `fetched` what this would have
         returned without them.
 
     Examples
@@ -171,36 +176,13 @@ def carry_out(plan: Plan) -> dict[Entry, dict[str, Path]]:
             pool.shutdown(cancel_futures=True)
     fetched = {entry: _cached_paths(entry) for entry in plan.entries}
     if failures:
-        raise FetchManyError(_report(failures, plan), fetched)
+        raise FetchManyError(_report(failures, plan), fetched, failures)
     return fetched
 
 
-def entries_of(
-    identifier: str, *, catalog: str | None = None, kind: str | None = None, version: str | None = None
-) -> list[Entry]:
-    """Return the entries of both kinds that an identifier names, or of the one kind that is asked for.
-
-    Raises
-    ------
-    EntryLookupError
-        There is none.
-    """
-    found, failures = [], []
-    for lookup_type in [kind] if kind else LOOKUP_TYPES:
-        try:
-            found.append(resolve(lookup_type, identifier, catalog=catalog, version=version))
-        except EntryLookupError as error:
-            failures.append(error)
-    if not found:
-        raise EntryLookupError("\n".join(str(failure) for failure in failures))
-    return found
-
-
-def with_stimuli(found: list[Entry]) -> list[Entry]:
-    """Return entries and the stimulus sets of the assemblies among them, as far as these can be had."""
-    stimuli = [stimulus_set_of(entry) for entry in found if entry.lookup_type == TYPE_ASSEMBLY]
-    available = [entry for entry in stimuli if entry is not None and entry.status != STATUS_UNAVAILABLE]
-    return list(dict.fromkeys([*found, *available]))
+def _missing(entry: Entry) -> list[tuple[Entry, EntryFile]]:
+    require_available(entry)
+    return [(entry, file) for file in entry.files if wanted_file(entry, file).cached() is None]
 
 
 def _size_of(entry: Entry, file: EntryFile) -> int | None:
@@ -221,11 +203,3 @@ def _cached_paths(entry: Entry) -> dict[str, Path]:
 def _report(failures: dict[str, BrainioError], plan: Plan) -> str:
     reasons = "\n".join(f"- {what}: {failure}" for what, failure in failures.items())
     return f"{len(failures)} could not be fetched; all else of {len(plan.entries)} entries is in the cache:\n{reasons}"
-
-
-def _readable(size: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainio.errors import LocationError, OfflineError
+from brainio.errors import LocationError, OfflineError, TransferError
 from brainio.stores.location import S3, Location, parse_location
 from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
 
@@ -26,6 +26,7 @@ __all__ = [
     "open_file",
     "open_read",
     "parse_location",
+    "read_whole",
     "stat",
     "upload",
 ]
@@ -86,6 +87,39 @@ def open_read(location: Location, version_id: str | None = None, span: Span = WH
     from brainio.stores import filesystem
 
     return filesystem.open_read(location, span)
+
+
+def read_whole(location: Location, most: int) -> bytes:
+    """Return the bytes of a small file, which are kept in memory.
+
+    Parameters
+    ----------
+    location
+        From `parse_location`.
+    most
+        Bytes that it may have; no more are read.
+
+    Raises
+    ------
+    TransferError
+        The store did not give the bytes, or has more of them.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fsspec.filesystem("memory").pipe_file("/folder/c.txt", b"abc")
+    >>> read_whole(parse_location("memory://folder/c.txt"), most=1000)
+    b'abc'
+    """
+    read = bytearray()
+    with open_read(location) as reading:
+        for block in reading.chunks():
+            read += block
+            if len(read) > most:
+                raise TransferError(
+                    f"{location} has more than {most:,} bytes. Is it the right file? Check the location."
+                )
+    return bytes(read)
 
 
 def open_file(location: Location, version_id: str | None = None) -> "RangeFile":

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING
 
 from brainio.errors import BrainioError, InterruptedTransferError, LocationError, TransferError
 from brainio.stores.location import Location
+from brainio.stores.rules import redacted
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
 
 if TYPE_CHECKING:
@@ -140,5 +141,7 @@ def _translated(location: Location, what: str, error_class: type[TransferError] 
     except FileNotFoundError as error:
         raise TransferError(f"{location} {what}: there is no such file. Check the location.") from error
     except failures as error:
-        reason = str(error) or type(error).__name__
-        raise error_class(f"{location} {what}: {reason}. Check the location and try again.") from error
+        reason = redacted(str(error)) or type(error).__name__
+        # The text of a driver may have the URL with its secrets; a traceback would show it.
+        shown = error if location.location_type == "file" else None
+        raise error_class(f"{location} {what}: {reason}. Check the location and try again.") from shown

@@ -5,67 +5,28 @@ environment variables of proxies and certificates count. A connection that break
 reader's business. Nothing is written over http.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 
 import requests
-from requests.adapters import HTTPAdapter
-from urllib3.exceptions import InvalidHeader
-from urllib3.util.retry import Retry
 
 from brainio.errors import InterruptedTransferError, LocationError, TransferError
+from brainio.stores.guard import credentials_for, session_for
 from brainio.stores.location import Location
+from brainio.stores.rules import redacted
 from brainio.stores.transfer import (
     CHUNK,
     CONNECT_TIMEOUT,
     READ_TIMEOUT,
     Facts,
     Span,
+    count_of,
     facts_of_range,
     require_whole,
 )
 
-SCHEMES = frozenset({"http", "https"})
 _MISSING = frozenset({404, 410})
-_CONNECTIONS = 32
-
-
-class _Retry(Retry):
-    """Takes a Retry-After that nobody can read for none."""
-
-    def parse_retry_after(self, retry_after: str) -> float:
-        try:
-            return super().parse_retry_after(retry_after)
-        except InvalidHeader:
-            return 0
-
-
-def _retry() -> _Retry:
-    return _Retry(
-        total=3,
-        connect=1,
-        redirect=0,  # requests follows those
-        backoff_factor=0.5,
-        backoff_jitter=0.5,
-        status_forcelist=(429, 500, 502, 503, 504),
-        retry_after_max=60,
-        raise_on_status=False,
-    )
-
-
-@lru_cache(maxsize=1)
-def _session(_process: int) -> requests.Session:
-    """Return the session of a process; a forked one must not talk on its parent's connections."""
-    session = requests.Session()
-    adapter = HTTPAdapter(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS, max_retries=_retry())
-    session.mount("http://", adapter)
-    session.mount("https://", adapter)
-    # The bytes as they lie there, whose size and hash were promised.
-    session.headers.update({"Accept-Encoding": "identity", "User-Agent": "brainio"})
-    return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +47,8 @@ class _HttpReading:
         except requests.RequestException as error:
             raise InterruptedTransferError(
                 f"The transfer of {self.location} broke after {found} of {length or 'an unknown number of'} bytes: "
-                f"{error}. Try again."
-            ) from error
+                f"{redacted(str(error))}. Try again."
+            ) from None
         require_whole(self.location, length, found)
 
 
@@ -95,8 +56,9 @@ class _HttpReading:
 def open_read(location: Location, span: Span) -> Iterator[_HttpReading]:
     """Open a file, or a part of it; see `brainio.stores.open_read`."""
     headers = {} if span.is_whole else {"Range": span.header}
-    response = _ask("GET", location, headers)
+    response = _answer("GET", location, headers)
     try:
+        _require_success(location, response)
         length = _length(response)
         start, size = facts_of_range(response.headers.get("Content-Range", ""), length)
         in_parts = response.headers.get("Accept-Ranges") == "bytes" or "Content-Range" in response.headers
@@ -107,37 +69,39 @@ def open_read(location: Location, span: Span) -> Iterator[_HttpReading]:
 
 def stat(location: Location) -> int | None:
     """Return the size of a file, None where there is none; see `brainio.stores.stat`."""
-    try:
-        response = _ask("HEAD", location, {})
-    except TransferError as error:
-        refused = error.__cause__
-        if isinstance(refused, requests.HTTPError) and _status(refused) in _MISSING:
-            return None
-        raise
+    response = _answer("HEAD", location, {})
     response.close()
+    if response.status_code in _MISSING:
+        return None
+    _require_success(location, response)
     return _length(response)
 
 
-def _ask(method: str, location: Location, headers: dict[str, str]) -> requests.Response:
+def _answer(method: str, location: Location, headers: dict[str, str]) -> requests.Response:
+    # No error here is chained to that of requests, whose text has the URL with its secrets.
     try:
-        response = _session(os.getpid()).request(
+        return session_for(location).request(
             method,
             location.url,
             headers=headers,
+            auth=credentials_for(location),
             stream=True,
             allow_redirects=True,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
         )
+    except LocationError as error:
+        raise LocationError(f"{location} was not asked for: {error}.") from None
     except (requests.exceptions.InvalidURL, UnicodeError) as error:
-        raise LocationError(f"{location} is no location that can be asked for: {error}.") from error
+        raise LocationError(f"{location} is no location that can be asked for: {redacted(str(error))}.") from None
     except requests.RequestException as error:
-        raise TransferError(f"{location} did not answer: {error}. Check the location and the network.") from error
-    try:
-        response.raise_for_status()
-    except requests.HTTPError as error:
-        response.close()
-        raise TransferError(f"{location} was refused: {_reason(response)}.") from error
-    return response
+        raise TransferError(
+            f"{location} did not answer: {redacted(str(error))}. Check the location and the network."
+        ) from None
+
+
+def _require_success(location: Location, response: requests.Response) -> None:
+    if response.status_code >= 300:  # a redirect that leads nowhere is no file either
+        raise TransferError(f"{location} was refused: {_reason(response)}.")
 
 
 def _reason(response: requests.Response) -> str:
@@ -150,14 +114,10 @@ def _reason(response: requests.Response) -> str:
     return f"HTTP {response.status_code} {response.reason}{later}. Try again later"
 
 
-def _status(error: requests.HTTPError) -> int | None:
-    return None if error.response is None else error.response.status_code
-
-
 def _length(response: requests.Response) -> int | None:
     """Return how many bytes the body announces; what is encoded comes out in another number."""
-    length = response.headers.get("Content-Length", "")
-    return int(length) if length.isdigit() and "Content-Encoding" not in response.headers else None
+    length = count_of(response.headers.get("Content-Length", ""))
+    return None if "Content-Encoding" in response.headers else length
 
 
 def _tag(response: requests.Response) -> str | None:

@@ -1,17 +1,19 @@
 """Turns what a catalog or a person writes as a location into one `Location` with a canonical URL.
 
-Only text is read here: no byte is fetched and no disk is asked. fsspec is imported only to learn whether it knows a
-protocol that is not one of the common ones.
+Only text is read here: no byte is fetched and no disk is asked. What a catalog from the network may not name is refused
+here, so that whoever resolves its locations keeps the rule; which addresses they may lead to is judged when they are
+asked. fsspec is imported only to learn whether it knows a protocol that is not one of the common ones.
 """
 
 import os
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from brainio.errors import LocationError
+from brainio.stores.rules import redacted
 
 S3 = "S3"
 _S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
@@ -34,7 +36,7 @@ _S3_HOST = re.compile(
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Location:
     """Where one file lies.
 
@@ -46,6 +48,9 @@ class Location:
         Canonical: ``s3://BUCKET/KEY`` (the key as it is), ``file:///abs/path`` (percent-encoded), ``https://HOST/PATH``.
     region
         The region that an S3 URL named, else empty. It speeds a request up and is not part of the identity.
+    origin
+        The URL of the folder of the catalog that named the location, if that came over the network; empty where the
+        user chose it. Such a location leads to no private address, and with credentials only to where its catalog lies.
 
     Examples
     --------
@@ -57,10 +62,14 @@ class Location:
     location_type: str
     url: str
     region: str = field(default="", compare=False)
+    origin: str = ""
 
     def __str__(self) -> str:
-        """Return the canonical URL, without the name and password that it may hold: this is what messages show."""
-        return re.sub(r"(?<=://)[^/@]*@", "", self.url) if self.is_http else self.url
+        """Return the canonical URL, without the secrets that it may hold: this is what messages show."""
+        return self.url if self.location_type in {S3, "file"} else redacted(self.url)
+
+    def __repr__(self) -> str:
+        return f"Location({self.location_type!r}, {str(self)!r})"
 
     @property
     def name(self) -> str:
@@ -73,7 +82,7 @@ class Location:
 
     @property
     def is_local(self) -> bool:
-        """Whether the bytes lie on this machine; a catalog from elsewhere may not name such a location."""
+        """Whether the bytes lie on this machine."""
         return self.location_type in _LOCAL
 
     @property
@@ -85,7 +94,7 @@ class Location:
     def path(self) -> Path:
         """The path of a location of type 'file'."""
         if self.location_type != "file":
-            raise LocationError(f"{self.url} is not a local file and has no path. Fetch it first.")
+            raise LocationError(f"{self} is not a local file and has no path. Fetch it first.")
         return Path(unquote(self.url.removeprefix("file://")))
 
     @property
@@ -100,7 +109,7 @@ class Location:
 
     def _s3_parts(self) -> tuple[str, str]:
         if self.location_type != S3:
-            raise LocationError(f"{self.url} does not lie on S3 and has neither bucket nor key.")
+            raise LocationError(f"{self} does not lie on S3 and has neither bucket nor key.")
         bucket, _, key = self.url.removeprefix("s3://").partition("/")
         return bucket, key
 
@@ -115,13 +124,15 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
     location_type
         'S3' (any case) or a protocol. Empty: inferred from the location.
     base
-        Where the catalog lies: a folder path, or the http(s) or s3 URL of the folder. A relative path is resolved
-        against it; without one, against the working directory.
+        Where the catalog lies: a folder path, or the URL of the folder. A relative path is resolved against it; without
+        one, against the working directory. With a URL, the catalog came over the network: then the location has to be
+        on S3, http or https, or below that folder.
 
     Raises
     ------
     LocationError
-        The location is malformed, does not fit its type, or is of a kind that nothing here can read.
+        The location is malformed, does not fit its type, or is of a kind that nothing here can read, or that its
+        catalog may not name.
 
     Examples
     --------
@@ -134,17 +145,40 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
         raise LocationError(f"The location {location!r} is empty or holds a NUL character. Give a URL or a path.")
     if _CHAIN.match(location):
         raise LocationError(
-            f"The location {location!r} chains file systems with '::'. Give the place of the file itself."
+            f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."
         )
-    kind = _canonical_kind(location_type)
-    scheme = _scheme_of(location)
+    if base is not None and (base_scheme := _scheme_of(base)) not in {None, "file"}:
+        return replace(_named_by_remote(location, location_type, base, str(base_scheme)), origin=base)
+    kind, scheme = _canonical_kind(location_type), _scheme_of(location)
+    if kind != S3 and scheme is None:
+        return _parse_path(location, kind, base)
+    return _parse_url(location, kind, scheme)
+
+
+def _named_by_remote(location: str, location_type: str, base: str, base_scheme: str) -> Location:
+    """Read a location that a catalog from the network names."""
+    kind, scheme = _canonical_kind(location_type), _scheme_of(location)
+    if scheme is None and kind != S3 and not location.startswith(("/", "~")):
+        return _below_url(location, base, base_scheme)
+    if (scheme or "file") in _LOCAL and kind != S3:
+        raise LocationError(
+            f"The catalog at {redacted(base)} came over the network and may not name a place on this machine: "
+            f"{_shown(location)}. Copy the catalog if you trust it."
+        )
+    if scheme not in {None, S3, *_HTTP}:
+        raise LocationError(
+            f"The catalog at {redacted(base)} came over the network and may name locations on S3, http and https only, "
+            f"or below its own folder: {_shown(location)}. Copy the catalog if you trust it."
+        )
+    return _parse_url(location, kind, scheme)
+
+
+def _parse_url(location: str, kind: str, scheme: str | None) -> Location:
     if kind == S3:
         return _parse_s3(location, scheme)
-    if scheme is None:
-        return _parse_path(location, kind, base)
     if kind and kind != scheme and not {kind, scheme} <= _HTTP:
         raise LocationError(
-            f"The location {location!r} is of type {scheme!r}, but its location_type says {location_type!r}. "
+            f"The location {_shown(location)} is of type {scheme!r}, but its location_type says {kind!r}. "
             f"Make the two agree, or leave location_type empty."
         )
     if scheme == S3:
@@ -152,8 +186,13 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
     if scheme == "file":
         return _parse_file_url(location)
     if scheme in _HTTP:
-        return _parse_http(location, scheme, inferred=not kind)
-    return _parse_other(location, scheme)
+        return _parse_http(location, str(scheme), inferred=not kind)
+    return _parse_other(location, str(scheme))
+
+
+def _shown(location: str) -> str:
+    """Quote a location in a message, without the secrets that a URL may hold."""
+    return repr(redacted(location) if ":" in location else location)
 
 
 def _canonical_kind(location_type: str) -> str:
@@ -176,7 +215,7 @@ def _scheme_of(location: str) -> str | None:
     if scheme in _S3_SCHEMES:
         return S3
     scheme = "file" if scheme == "local" else scheme
-    _require_known(scheme, f"The location {location!r}")
+    _require_known(scheme, f"The location {_shown(location)}")
     return scheme
 
 
@@ -198,14 +237,14 @@ def _parse_s3(location: str, scheme: str | None) -> Location:
     host = _S3_HOST.fullmatch((parts.hostname or "").lower()) if parts else None
     if parts is None or host is None:
         raise LocationError(
-            f"The location {location!r} is not on S3. Expected s3://BUCKET/KEY or an S3 URL such as "
+            f"The location {_shown(location)} is not on S3. Expected s3://BUCKET/KEY or an S3 URL such as "
             f"https://BUCKET.s3.amazonaws.com/KEY; for another S3 server write s3://BUCKET/KEY and set "
             f"AWS_ENDPOINT_URL."
         )
     if parts.query:
         raise LocationError(
-            f"The S3 location {location!r} has a query. Give the key alone, with '?' written as %3F, and a version in "
-            f"version_id."
+            f"The S3 location {_shown(location)} has a query. Give the key alone, with '?' written as %3F, and a "
+            f"version in version_id."
         )
     path = unquote(parts.path.removeprefix("/"))
     bucket, key = (host["bucket"], path) if host["bucket"] else path.partition("/")[::2]
@@ -216,19 +255,16 @@ def _parse_s3(location: str, scheme: str | None) -> Location:
 def _s3_location(location: str, bucket: str, key: str, region: str = "") -> Location:
     if not _BUCKET.fullmatch(bucket):
         raise LocationError(
-            f"The S3 location {location!r} has no valid bucket name ({bucket!r}). Expected s3://BUCKET/KEY."
+            f"The S3 location {_shown(location)} has no valid bucket name ({bucket!r}). Expected s3://BUCKET/KEY."
         )
     if not key or key.endswith("/") or "\0" in key:
         raise LocationError(
-            f"The S3 location {location!r} names no object: its key is {key!r}. Expected s3://BUCKET/KEY."
+            f"The S3 location {_shown(location)} names no object: its key is {key!r}. Expected s3://BUCKET/KEY."
         )
     return Location(S3, f"s3://{bucket}/{key}", region)
 
 
 def _parse_path(location: str, kind: str, base: str | None) -> Location:
-    is_path = location.startswith(("/", "~/")) or base is None
-    if not is_path and base is not None and (base_scheme := _scheme_of(base)) not in {None, "file"}:
-        return _below_url(location, base, str(base_scheme))
     if kind not in {"", "file"}:
         raise LocationError(f"The location {location!r} is a path, but its location_type is {kind!r}. Give a full URL.")
     folder = Path(base or ".")
@@ -238,28 +274,25 @@ def _parse_path(location: str, kind: str, base: str | None) -> Location:
 
 
 def _below_url(location: str, base: str, scheme: str) -> Location:
-    """Resolve a relative path against the URL of a folder; '..' may not climb above the host or bucket."""
-    if scheme == S3:
-        root, folder = base.rstrip("/"), ""
-        if _SCHEME.sub("", base, count=1).rstrip("/").count("/"):
-            parsed = parse_location(base.rstrip("/"), S3)
-            root, folder = f"s3://{parsed.bucket}", parsed.key
-        relative = location
-    else:
+    """Resolve a relative path against the URL of a folder, out of which '..' may not climb."""
+    path = posixpath.normpath(location)
+    if path in {".", ".."} or path.startswith("../"):
+        raise LocationError(
+            f"The location {_shown(location)} leads out of {redacted(base)!r}. Give a path below it, or a full URL."
+        )
+    if scheme in _HTTP:
         parts = _split_url(base)
-        root, folder = f"{parts.scheme}://{parts.netloc}", parts.path
-        relative = quote(location)
-    joined = posixpath.normpath(posixpath.join(folder.lstrip("/"), relative))
-    if joined in {".", ".."} or joined.startswith("../"):
-        raise LocationError(f"The location {location!r} leads out of {base!r}. Give a path below it, or a full URL.")
-    return parse_location(f"{root}/{joined}", scheme)
+        return _parse_http(
+            urlunsplit((*parts[:2], f"{parts.path.rstrip('/')}/{quote(path)}", "", "")), scheme, inferred=True
+        )
+    return _parse_url(f"{base.rstrip('/')}/{path}", "", scheme)
 
 
 def _parse_file_url(location: str) -> Location:
     rest = location.split(":", 1)[1]
     path = unquote(rest.removeprefix("//").removeprefix("localhost"))
     if not path.startswith("/") or "\0" in path:
-        raise LocationError(f"The location {location!r} is not an absolute path. Expected file:///absolute/path.")
+        raise LocationError(f"The location {_shown(location)} is not an absolute path. Expected file:///absolute/path.")
     return _file_location(os.path.normpath(path))
 
 
@@ -270,11 +303,11 @@ def _file_location(path: str) -> Location:
 def _parse_http(location: str, scheme: str, *, inferred: bool) -> Location:
     parts = _split_url(location)
     if not parts.hostname:
-        raise LocationError(f"The location {location!r} names no host. Expected {scheme}://HOST/PATH.")
+        raise LocationError(f"The location {_shown(location)} names no host. Expected {scheme}://HOST/PATH.")
     if inferred and not parts.query and _S3_HOST.fullmatch(parts.hostname.lower()):
         return _parse_s3(location, scheme)
     if not parts.path.strip("/") and not parts.query:
-        raise LocationError(f"The location {location!r} names no file. Expected {scheme}://HOST/PATH.")
+        raise LocationError(f"The location {_shown(location)} names no file. Expected {scheme}://HOST/PATH.")
     user, at, host = parts.netloc.rpartition("@")
     path, query = quote(parts.path or "/", safe=_URL_SAFE), quote(parts.query, safe=_URL_SAFE)
     return Location(scheme, urlunsplit((scheme, user + at + host.lower(), path, query, "")))
@@ -285,12 +318,18 @@ def _parse_other(location: str, scheme: str) -> Location:
     if scheme == "memory":
         rest = rest.lstrip("/")
     if not rest.strip("/"):
-        raise LocationError(f"The location {location!r} names no file. Expected {scheme}://PATH.")
+        raise LocationError(f"The location {_shown(location)} names no file. Expected {scheme}://PATH.")
+    if "::" in rest:  # fsspec takes it for a chain of file systems, wherever it stands
+        raise LocationError(
+            f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."
+        )
     return Location(scheme, f"{scheme}:{rest}" if scheme == "data" else f"{scheme}://{rest}")
 
 
 def _split_url(location: str) -> SplitResult:
     try:
-        return urlsplit(location.strip())
+        parts = urlsplit(location.strip())
+        parts.port  # noqa: B018 - raises where it is no number
     except ValueError as error:
-        raise LocationError(f"The location {location!r} is no URL: {error}.") from error
+        raise LocationError(f"The location {_shown(location)} is no URL: {redacted(str(error))}.") from None
+    return parts

@@ -24,6 +24,7 @@ from urllib3.exceptions import HTTPError
 
 from brainio.errors import InterruptedTransferError, TransferError
 from brainio.stores.location import Location
+from brainio.stores.rules import redacted
 from brainio.stores.transfer import (
     CHUNK,
     CONNECT_TIMEOUT,
@@ -66,7 +67,7 @@ class _Access:
             if session.get_credentials() is not None:
                 self.signed = session.client("s3", region_name=region, config=_config())
         except BotoCoreError as error:  # a profile that is not there, half a key pair, an SSO login that ended, ...
-            self.no_credentials = f"the credentials cannot be used ({error})"
+            self.no_credentials = f"the credentials cannot be used ({redacted(str(error))})"
 
     @cached_property
     def unsigned(self) -> "S3Client":
@@ -125,8 +126,8 @@ class _ObjectReading:
                 block = self.body.read(CHUNK)
             except _BODY_ERRORS as error:
                 raise InterruptedTransferError(
-                    f"The transfer of {self.location} broke after {found} of {self.facts.length} bytes: {error}. "
-                    f"Try again."
+                    f"The transfer of {self.location} broke after {found} of {self.facts.length} bytes: "
+                    f"{redacted(str(error))}. Try again."
                 ) from error
             if not block:
                 break
@@ -144,7 +145,7 @@ def open_read(location: Location, version_id: str | None, span: Span) -> Iterato
     if not span.is_whole:
         request["Range"] = span.header
     answer = _read(location, lambda client: client.get_object(**request), version_id)
-    body, length = answer["Body"], answer["ContentLength"]
+    body, length = answer["Body"], answer.get("ContentLength")  # proxies may leave it out
     start, size = facts_of_range(answer.get("ContentRange", ""), length)
     tag = f"ETag {answer['ETag']}" if answer.get("ETag") else None
     try:
@@ -159,7 +160,7 @@ def stat(location: Location, version_id: str | None) -> int | None:
     if version_id is not None:
         request["VersionId"] = version_id
     try:
-        return _read(location, lambda client: client.head_object(**request), version_id)["ContentLength"]
+        return _read(location, lambda client: client.head_object(**request), version_id).get("ContentLength")
     except TransferError as error:
         if isinstance(error.__cause__, ClientError) and _code(error.__cause__) in _MISSING_CODES:
             return None
@@ -259,13 +260,13 @@ def _brief(error: ClientError | BotoCoreError) -> str:
         status, code = str(_status(error)), _code(error)
         message = error.response.get("Error", {}).get("Message", "no message")
         return f"{status} ({message})" if code == status else f"{status} {code} ({message})"
-    return str(error)
+    return redacted(str(error))
 
 
 def _explain(error: ClientError | BotoCoreError, version_id: str | None) -> str:
     """Say what happened, and the next step."""
     if not isinstance(error, ClientError):
-        return f"{error}. Check the network, and AWS_ENDPOINT_URL if it is set."
+        return f"{_brief(error)}. Check the network, and AWS_ENDPOINT_URL if it is set."
     code, brief = _code(error), _brief(error)
     if code == "NoSuchBucket":
         return f"the bucket does not exist: {brief}. Check the location, and AWS_ENDPOINT_URL if it is set."

@@ -104,7 +104,10 @@ def facts_of_range(content_range: str, size: int | None) -> tuple[int, int | Non
     ((5, 100), (0, 100))
     """
     span, _, total = content_range.removeprefix("bytes").strip().partition("/")
-    first = span.partition("-")[0]
-    if not first.isdigit():
-        return 0, size
-    return int(first), int(total) if total.isdigit() else None
+    first = count_of(span.partition("-")[0])
+    return (0, size) if first is None else (first, count_of(total))
+
+
+def count_of(text: str) -> int | None:
+    """Read a number of bytes as a server writes it; None where that is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brainio.cache import Cache
+from brainio.cache import Cache, Incoming
 from brainio.errors import CacheError, IntegrityError
 from tests.cache.helpers import BODY, MIB, SHA1, SHA256, Broken, feed, files_below, receive
 
@@ -153,6 +153,22 @@ def test_bytes_that_were_not_promised_leave_nothing(cache: Cache, promised: dict
     assert files_below(cache.root) == []
 
 
+@pytest.mark.parametrize("bad", [b"\1" * len(BODY), BODY + b"more", BODY[:-1]], ids=["other", "longer", "shorter"])
+def test_after_bad_bytes_of_one_place_those_of_another_can_be_received(cache: Cache, bad: bytes) -> None:
+    with cache.receiving(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
+        with pytest.raises(IntegrityError):
+            write_and_finish(incoming, bad)
+        assert incoming.offset == len(bad)
+        incoming.restart()
+        assert incoming.offset == 0
+        assert write_and_finish(incoming, BODY).read_bytes() == BODY
+
+
+def write_and_finish(incoming: Incoming, body: bytes) -> Path:
+    incoming.write(body)
+    return incoming.finish()
+
+
 def test_a_stream_that_does_not_end_is_cut_off_at_the_promised_size(cache: Cache) -> None:
     with cache.receiving(name="a", sha1=SHA1, size=10) as incoming:
         incoming.write(b"12345")
@@ -212,6 +228,40 @@ def test_a_file_is_synced_before_it_has_its_name_and_its_folder_after(
     monkeypatch.setattr(Path, "replace", record_rename)
     receive(cache)
     assert seen == ["file", "name", "folder"]
+
+
+def test_a_large_file_goes_to_the_disk_while_it_grows_so_that_nobody_waits_long_at_its_end(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    fsync = os.fsync
+
+    def record(descriptor: int) -> None:
+        synced.append(os.fstat(descriptor).st_size)
+        fsync(descriptor)
+
+    monkeypatch.setattr("brainio.cache.syncing.EVERY", MIB)
+    monkeypatch.setattr(os, "fsync", record)
+    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+        for start in range(0, len(BODY), MIB):
+            incoming.write(BODY[start : start + MIB])
+        incoming.finish()
+    assert len([size for size in synced if MIB <= size < len(BODY)]) >= 2
+    assert len(BODY) in synced
+
+
+@pytest.mark.parametrize("every", [MIB, 64 * MIB], ids=["while it grows", "at its end"])
+def test_a_disk_that_fails_when_it_is_synced_is_an_error_and_nothing_is_left(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, every: int
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("brainio.cache.syncing.EVERY", every)
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(CacheError, match=r"Input/output error.*BRAINIO_HOME"):
+        feed(cache, BODY, sha1=SHA1)
+    assert files_below(cache.root) == []
 
 
 def test_nobody_sees_a_file_before_it_is_verified(cache: Cache) -> None:

@@ -7,10 +7,12 @@ import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from brainio.cache import Cache, Unpacked
+from brainio.cache.archive import judged
 from brainio.cache.upkeep import remove, verify
 from brainio.errors import ArchiveError, CacheError
 from tests.cache.helpers import files_below
@@ -113,6 +115,20 @@ def test_a_folder_that_was_pruned_is_never_there_with_some_of_its_members(cache:
     remove(cache.root, [unpacked.folder.name])
     assert not unpacked.folder.exists()
     assert unpacked.path("im1.png").read_bytes() == BODIES["im1.png"]
+    assert read(unpacked.folder) == BODIES
+
+
+@pytest.mark.parametrize("name", ["im3.png", "deep/er/a.wav"])
+def test_a_folder_that_is_pruned_while_a_member_heals_is_unpacked_as_a_whole(
+    unpacked: Unpacked, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    def prune_first(*arguments: Any) -> dict[str, zipfile.ZipInfo]:
+        shutil.rmtree(unpacked.folder, ignore_errors=True)
+        return judged(*arguments)
+
+    (unpacked.folder / name).unlink()
+    monkeypatch.setattr("brainio.cache.unpacked.judged", prune_first)
+    assert unpacked.path(name).read_bytes() == BODIES[name]
     assert read(unpacked.folder) == BODIES
 
 

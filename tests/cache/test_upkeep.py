@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shutil
 import time
 import zipfile
 from pathlib import Path
@@ -163,9 +164,10 @@ def test_bytes_that_have_a_name_elsewhere_do_not_count_as_freed(cache: Cache) ->
 
 def test_what_was_not_used_for_long_is_pruned(cache: Cache) -> None:
     old, new = put(cache, "o", days=40), put(cache, "n", days=20)
+    cache.remember("s3://bucket/o", None, old, "o.nc")
     pruned = prune(cache.root, older_than=30 * DAY)
-    assert [item.sha1 for item in pruned.items] == [old]
-    assert 1000 <= pruned.freed < 1500
+    assert [(item.kind, item.sha1) for item in pruned.items] == [("content", old), ("ref", old)]
+    assert 1000 <= pruned.freed < 2000
     assert [item.sha1 for item in contents(cache.root)] == [new]
 
 
@@ -286,6 +288,20 @@ def test_a_file_that_is_open_stays_readable_while_it_is_pruned(cache: Cache) -> 
     assert files_below(cache.root) == []
 
 
+def test_an_unpacked_folder_goes_in_one_step(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = packed(cache)
+    folder = cache.root / "unpacked" / archive[:2] / archive
+    real, seen = shutil.rmtree, []
+
+    def record(path: Path, *, ignore_errors: bool) -> None:
+        seen.append((folder.exists(), sorted(entry.name for entry in path.iterdir())))
+        real(path, ignore_errors=ignore_errors)
+
+    monkeypatch.setattr(shutil, "rmtree", record)
+    prune(cache.root, max_size=7500)
+    assert seen == [(False, ["a.png", "b.png"])]
+
+
 @pytest.mark.parametrize("years", [-50, -1])
 def test_a_clock_that_was_set_back_prunes_nothing_and_hashes_nothing(
     cache: Cache, monkeypatch: pytest.MonkeyPatch, years: int
@@ -299,8 +315,14 @@ def test_a_clock_that_was_set_back_prunes_nothing_and_hashes_nothing(
     assert prune(cache.root, older_than=2 * DAY).items == ()
     monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
     assert cache.find(sha1, "a.nc") is not None
+
+
+def test_a_use_while_the_clock_is_set_back_does_not_make_anything_look_older(cache: Cache) -> None:
+    sha1 = put(cache, "a", days=-365)  # used before the clock was set back
     record = cache.root / "content" / sha1[:2] / sha1 / ".verified.json"
-    assert abs(record.stat().st_mtime - now) < HOUR  # a use in the past does not make it look older
+    before = record.stat().st_mtime_ns
+    cache.find(sha1, "a.nc")
+    assert record.stat().st_mtime_ns == before
 
 
 def test_files_from_the_future_are_trusted_by_their_fingerprint_alone(

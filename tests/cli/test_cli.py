@@ -1,21 +1,16 @@
 """Promises of the command `brainio`, run as a person runs it."""
 
 import json
-import os
-import pty
+import re
 import subprocess
 import sys
-import termios
 from pathlib import Path
 
 import pytest
 
+from brainio.cli.output import EXIT_CODES
+from tests.cli.command import brainio
 from tests.servers import S3Static
-
-
-def brainio(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-c", "from brainio.cli import main; main(prog_name='brainio')", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
 
 
 def test_list_shows_a_table_with_a_line_for_each_entry() -> None:
@@ -51,37 +46,10 @@ def test_info_speaks_json_to_programs_and_downloads_nothing(s3_static: S3Static)
     assert s3_static.requests == []
 
 
-def test_get_prints_where_the_files_are_and_nothing_else_on_stdout() -> None:
-    done = brainio("get", "modelfest.Carney1999", "--json")
-    assert done.returncode == 0, done.stderr
-    records = json.loads(done.stdout)
-    assert {(record["kind"], record["part"]) for record in records} == {
-        ("stimulus_set", "csv"),
-        ("stimulus_set", "zip"),
-        ("stimulus_set", "folder"),
-        ("assembly", "nc"),
-    }
-    assert all(Path(record["path"]).exists() for record in records)
-    assert done.stderr == ""
-
-
-def test_a_transfer_shows_its_progress_on_a_terminal() -> None:
-    reader, terminal = pty.openpty()
-    termios.tcsetwinsize(terminal, (24, 120))
-    command = [sys.executable, "-m", "brainio", "get", "modelfest.Carney1999"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, check=True)
-    assert b"stimulus_modelfest_Carney1999.zip: " in os.read(reader, 65536)
-    os.close(terminal)
-    os.close(reader)
-    assert b"%|" not in done.stdout
-
-
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (["info", "hvmm"], 3, "did you mean 'hvm'"),
-        (["get", "Zerbe2026_fmri_stim_full"], 4, "there is no CSV file"),
-        (["get", "hvm"], 5, "s3://brainscore-storage/brainio-brainscore/stimulus_hvm.csv"),
         (["list", "--catalog", "nope"], 7, "no catalog 'nope' is in force"),
         (["list", "movies"], 2, "Invalid value"),
     ],
@@ -93,14 +61,6 @@ def test_failures_are_told_on_stderr_with_an_exit_code_of_their_kind(
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_wrong_bytes_have_an_exit_code_of_their_own(s3_static: S3Static) -> None:
-    s3_static.objects["brainscore-storage", "brainio-brainscore/assy_dicarlo_MajajHong2015.nc"] = b"not these"
-    s3_static.objects["brainio.dicarlo", "assy_dicarlo_MajajHong2015.nc"] = b"nor these"
-    done = brainio("get", "dicarlo.MajajHong2015")
-    assert done.returncode == 6
-    assert done.stderr.count("bf8f8d01010d727e3db3f85a9bd5f95f9456b7ec") == 2
 
 
 def test_every_publication_of_an_entry_is_shown() -> None:
@@ -128,8 +88,33 @@ def test_a_broken_row_of_a_catalog_is_a_warning_on_stderr(tmp_path: Path) -> Non
     assert "lab.csv, line 2: 2 fields; the header has 7" in done.stderr
 
 
-@pytest.mark.parametrize("command", [[], ["list"], ["info"], ["get"]])
+_CACHE = [["cache", name] for name in ("where", "ls", "verify", "rm", "prune")]
+
+
+@pytest.mark.parametrize("command", [[], ["list"], ["info"], ["get"], ["cache"], *_CACHE], ids=" ".join)
 def test_help_has_examples(command: list[str]) -> None:
     done = brainio(*command, "--help")
     assert done.returncode == 0
-    assert "  Examples:\n    brainio " in done.stdout
+    assert f"  Examples:\n    {' '.join(['brainio', *command])}" in done.stdout
+
+
+def test_help_tells_every_exit_code() -> None:
+    told = " ".join(brainio("--help").stdout.partition("Exit codes: ")[2].split())
+    assert {int(code) for code in re.findall(r"\b\d+\b", told)} == {0, 2, *(code for _, code in EXIT_CODES)}
+
+
+def test_a_command_that_does_not_exist_is_wrong_usage() -> None:
+    done = brainio("fetch")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'fetch'" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["info", "hvm"]])
+def test_what_fetches_nothing_loads_nothing_that_fetches(command: list[str]) -> None:
+    program = (
+        "import sys; from brainio.cli import main\n"
+        f"main({command!r}, standalone_mode=False)\n"
+        "print([name for name in ('numpy', 'pandas', 'boto3', 'logging', 'brainio.fetch') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

@@ -87,6 +87,7 @@ def test_what_can_be_finished_is_finished_when_some_fail(large_lab: Lab) -> None
         assert failed in message
     assert message.startswith("3 could not be fetched")
     done = caught.value.fetched
+    assert isinstance(done, dict)
     assert resolve("assembly", "lab.Doe4") in done
     large_lab.server.requests.clear()
     brainio.get_assembly("lab.Doe4")

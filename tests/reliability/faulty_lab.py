@@ -61,9 +61,7 @@ class FaultyLab(Lab):
 
     def gets(self, name: str = ZIP) -> list[str]:
         """Return what each GET of a file asked for: '' for all of it, else its header Range."""
-        return [
-            one.headers.get("Range", "") for one in self.server.requests if one.method == "GET" and one.key == name
-        ]
+        return [one.headers.get("Range", "") for one in self.server.requests if one.method == "GET" and one.key == name]
 
     def files(self, folder: str) -> list[str]:
         """Return the files in a folder of the cache."""

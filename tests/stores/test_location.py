@@ -71,14 +71,14 @@ def test_a_local_path_survives_being_a_location(parts: list[str]) -> None:
     [
         ("files/a.csv", "https://example.org/lab", "https://example.org/lab/files/a.csv"),
         ("files/a b%.csv", "https://example.org/lab/", "https://example.org/lab/files/a%20b%25.csv"),
-        ("../a.csv", "https://example.org/lab/sub", "https://example.org/lab/a.csv"),
+        ("x/../a.csv", "https://example.org/lab/sub", "https://example.org/lab/sub/a.csv"),
         ("a.csv", "s3://bucket/lab", "s3://bucket/lab/a.csv"),
         ("a.csv", "s3://bucket", "s3://bucket/a.csv"),
         ("a.csv", "memory://lab", "memory://lab/a.csv"),
         ("a.csv", "/data/lab", "file:///data/lab/a.csv"),
         ("../a.csv", "/data/lab", "file:///data/a.csv"),
         ("a.csv", "file:///data/my%20lab", "file:///data/my%20lab/a.csv"),
-        ("/data/a.csv", "https://example.org/lab", "file:///data/a.csv"),
+        ("a.csv", "https://bucket.s3.amazonaws.com/lab", "s3://bucket/lab/a.csv"),
         ("https://other.org/a.csv", "/data/lab", "https://other.org/a.csv"),
     ],
 )
@@ -131,6 +131,8 @@ def test_name_and_nearness_are_read_from_a_location(written: str, location_type:
         ("simplecache::file:///etc/passwd", "", "simplecache"),
         ("filecache://file:///etc/passwd", "", "filecache"),
         ("ftp://host/a::file:///etc/passwd", "", "::"),
+        ("ftp://host/a::/etc/passwd", "", "::"),
+        ("https://host:me/a.csv", "", "no URL"),
     ],
 )
 def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, location_type: str, said: str) -> None:
@@ -139,10 +141,11 @@ def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, loca
     assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("base", ["https://example.org/lab", "s3://bucket/lab"])
-def test_a_relative_path_may_not_climb_out_of_a_host_or_bucket(base: str) -> None:
+@pytest.mark.parametrize("base", ["https://example.org/lab", "s3://bucket/lab", "memory://lab"])
+@pytest.mark.parametrize("path", ["../a.csv", "x/../../a.csv", "../../a.csv", "..", "."])
+def test_a_relative_path_may_not_climb_out_of_the_folder_of_a_remote_catalog(base: str, path: str) -> None:
     with pytest.raises(LocationError, match="leads out of"):
-        parse_location("../../a.csv", base=base)
+        parse_location(path, base=base)
 
 
 def test_what_a_kind_does_not_have_is_an_error_and_not_nonsense() -> None:

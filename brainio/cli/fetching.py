@@ -1,0 +1,106 @@
+"""The command `brainio get`: what fetching will take, fetching it, and where it is then."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from brainio.catalogs import Entry
+from brainio.cli import options
+from brainio.cli.log import tell_log
+from brainio.cli.output import Record, fail, show, tell
+from brainio.errors import BrainioError, FetchManyError
+
+if TYPE_CHECKING:
+    from brainio.fetch import Plan
+
+
+@click.command()
+@click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
+@options.kind
+@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: fetch all of it.")
+@options.version
+@options.dry_run
+@options.as_json
+def get(
+    identifiers: tuple[str, ...],
+    kind: str | None,
+    catalog: str | None,
+    version: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Bring the files of identifiers into the cache, verified, and print where they are.
+
+    The archive of a stimulus set is unpacked; an assembly comes with its stimulus set. How many files and bytes have
+    to be fetched is said before. When some cannot be had, all others are.
+
+    \b
+    Examples:
+      brainio get dicarlo.MajajHong2015
+      brainio get hvm modelfest.Carney1999 --json
+      brainio get --catalog brainio_demo
+      brainio get --catalog brainscore --kind assembly --dry-run
+    """
+    if not identifiers and catalog is None:
+        raise click.UsageError("Name an identifier, or with --catalog a catalog to fetch all of it.")
+    if not identifiers and version is not None:
+        raise click.UsageError("--version goes with an identifier; of a catalog the current entries are fetched.")
+    from brainio.fetch import plan_fetch
+
+    tell_log()
+    plan = plan_fetch(identifiers, catalog=catalog, kind=kind, version=version)
+    if plan.entries:
+        tell(str(plan))
+    if dry_run:
+        failures = plan.failures
+        _show_plan(plan, as_json=as_json)
+    else:
+        fetched, failures = _fetched(plan)
+        places = [place for entry, paths in fetched.items() for place in _places(entry, paths, failures)]
+        if places or not failures:
+            show(places, ("identifier", "kind", "part", "path"), as_json=as_json)
+    if failures:
+        fail(failures, of_many=len(identifiers) != 1)
+
+
+def _fetched(plan: "Plan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:
+    from brainio.fetch import carry_out
+
+    try:
+        return carry_out(plan), {}
+    except FetchManyError as error:
+        return cast("dict[Entry, dict[str, Path]]", error.fetched), error.failures
+
+
+def _places(entry: Entry, paths: Mapping[str, Path], failures: dict[str, BrainioError]) -> list[Record]:
+    """Return where the parts of an entry are; its archive is unpacked."""
+    from brainio.fetch.home import local_cache
+
+    places: dict[str, Path] = dict(paths)
+    archive = entry.file("zip")
+    if archive is not None and "zip" in paths:
+        try:
+            places["folder"] = local_cache().unpack(paths["zip"], archive.sha1 or None).folder
+        except BrainioError as failure:
+            failures[f"the archive of {entry.kind} {entry.identifier}"] = failure
+    names = {"identifier": entry.identifier, "kind": entry.lookup_type}
+    return [{**names, "part": part, "path": str(path)} for part, path in places.items()]
+
+
+def _show_plan(plan: "Plan", *, as_json: bool) -> None:
+    from brainio.progress import readable_size
+
+    missing = [
+        {
+            "identifier": one.entry.identifier,
+            "kind": one.entry.lookup_type,
+            "part": one.file.part,
+            "size": one.size if as_json or one.size is None else readable_size(one.size),
+            "location": one.file.location,
+        }
+        for one in plan.missing
+    ]
+    if missing or as_json:
+        show(missing, ("identifier", "kind", "part", "size", "location"), as_json=as_json)

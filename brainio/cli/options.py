@@ -1,0 +1,72 @@
+"""Options and values that several commands take."""
+
+import re
+from collections.abc import Mapping
+
+import click
+
+from brainio.catalogs import LOOKUP_TYPES
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+catalog = click.option("--catalog", metavar="CATALOG", help="Look in this catalog only.")
+kind = click.option(
+    "--kind",
+    type=click.Choice(LOOKUP_TYPES),
+    help="Which one is meant where an identifier names both.",
+)
+version = click.option("--version", metavar="VERSION", help="This version of the entry, not the current one.")
+dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+
+
+class Amount(click.ParamType):
+    """A number with a unit, such as ``30d`` or ``1.5 GB``; upper and lower case mean the same.
+
+    Parameters
+    ----------
+    name : str
+        Of what is measured, as messages and help call it.
+    units : mapping
+        Unit in lower case -> how much of the smallest it is. The unit ``''`` makes one dispensable.
+    accepted : str
+        What messages name as accepted.
+    """
+
+    def __init__(self, name: str, units: Mapping[str, int], accepted: str) -> None:
+        self.name = name
+        self._units = units
+        self._accepted = accepted
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the amount in the smallest unit; click calls this, also for values that it converted before."""
+        if isinstance(value, int):
+            return value
+        found = _AMOUNT.fullmatch(value.strip().lower())
+        if found is None or found[2] not in self._units:
+            self.fail(f"{value!r} is no {self.name}; expected {self._accepted}", param, ctx)
+        from decimal import Decimal
+
+        return int(Decimal(found[1]) * self._units[found[2]])
+
+
+_TIMES = {"min": 60, "hour": 3600, "day": 86_400, "week": 604_800, "year": 31_536_000}
+DURATION = Amount(
+    "duration",
+    {
+        name: seconds
+        for unit, seconds in _TIMES.items()
+        for name in (unit, f"{unit}s", unit if unit == "min" else unit[0])
+    },
+    "a number and min, h, d, w or y (365 days), such as 12h, 30d or 2w",
+)
+"""In seconds."""
+
+_PREFIXES = ("", "k", "m", "g", "t")
+SIZE = Amount(
+    "size",
+    {f"{prefix}{b}": 1000**power for power, prefix in enumerate(_PREFIXES) for b in ("", "b")}
+    | {f"{prefix}ib": 1024**power for power, prefix in enumerate(_PREFIXES) if prefix},
+    "bytes, or a number and kB, MB, GB, TB (or KiB, MiB, GiB, TiB: powers of 1024), such as 500MB or 1.5TiB",
+)
+"""In bytes."""

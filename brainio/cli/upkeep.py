@@ -1,0 +1,243 @@
+"""The commands `brainio cache ...`: where the cache is, what is in it, is it sound, and what may go."""
+
+import re
+import shutil
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from brainio.catalogs import Entry, entries_of
+from brainio.cli import options
+from brainio.cli.items import records
+from brainio.cli.log import tell_log
+from brainio.cli.output import EXIT_CODES_TOLD, Record, exit_code, show, show_json, tell
+from brainio.errors import EntryLookupError, IntegrityError
+from brainio.progress import TransferBar, readable_size
+
+if TYPE_CHECKING:
+    from brainio.cache.upkeep import Item, Removed
+
+_SHA1_START = re.compile(r"[0-9a-f]{7,40}")
+_COLUMNS = ("entry", "kind", "size", "last_use", "sha1")
+
+
+@click.group(epilog=EXIT_CODES_TOLD)
+def cache() -> None:
+    """Look after the files that were fetched.
+
+    All of it may run while other programs read and fetch: what goes is fetched again when it is next wanted.
+
+    \b
+    Examples:
+      brainio cache where
+      brainio cache ls
+      brainio cache verify
+      brainio cache rm dicarlo.MajajHong2015 --dry-run
+      brainio cache prune --older-than 30d --max-size 100GB
+    """
+    tell_log()
+
+
+@cache.command()
+@options.as_json
+def where(as_json: bool) -> None:
+    """Show the folder that is written to, the shared ones that are only read, their sizes and the free space.
+
+    BRAINIO_HOME names the one (default ~/.brainio), BRAINIO_SHARED lists the others.
+
+    \b
+    Examples:
+      brainio cache where
+      brainio cache where --json
+    """
+    from brainio.fetch.home import local_cache
+
+    ours = local_cache()
+    places = [_place("written", ours.root), *(_place("shared", folder) for folder in ours.shared)]
+    for place in [] if as_json else places:
+        place["size"] = readable_size(place["size"]) if place["exists"] else "no such folder"
+        place["free"] = readable_size(place["free"])
+    show(places, ("use", "folder", "size", "free"), as_json=as_json)
+
+
+@cache.command("ls")
+@options.as_json
+def ls(as_json: bool) -> None:
+    """List what is in the cache, the last used first: whose files they are, sizes, and when they were last used.
+
+    Of a kind are `content` (a verified file), `unpacked` (what an archive holds), `partial` (an unfinished download)
+    and `quarantine` (a file whose bytes went bad). The last use is exact to the hour. Shared caches are not listed.
+
+    \b
+    Examples:
+      brainio cache ls
+      brainio cache ls --json
+    """
+    items = [item for item in _contents() if item.kind != "ref"]
+    items.sort(key=lambda item: item.last_use, reverse=True)
+    if items or as_json:
+        show(records(items, items, as_json=as_json), _COLUMNS, as_json=as_json)
+    sizes: dict[str, int] = defaultdict(int)
+    for item in items:
+        sizes[item.kind] += item.size
+    each = ", ".join(f"{kind} {readable_size(size)}" for kind, size in sizes.items())
+    tell(f"{_count(items)}, {readable_size(sum(sizes.values()))}{f': {each}' if len(sizes) > 1 else ''}")
+
+
+@cache.command()
+@click.option("--deep", is_flag=True, help="Also read every file of every unpacked archive.")
+@options.as_json
+def verify(deep: bool, as_json: bool) -> None:
+    """Read everything again and print what is no longer as it was fetched.
+
+    A file with wrong bytes is moved away, so that it is fetched again when it is next wanted; files of an archive are
+    unpacked again. The exit code is 6 if anything was found.
+
+    \b
+    Examples:
+      brainio cache verify
+      brainio cache verify --deep --json
+    """
+    from brainio.cache import upkeep
+
+    items, checked = _contents(), []
+    with TransferBar("verify", sum(item.size for item in items if item.kind in {"content", "unpacked"})) as bar:
+        for one in upkeep.verify(_root(), deep=deep):
+            checked.append(one)
+            bar.add(one.item.size)
+    bad = [one for one in checked if one.fault]
+    told = records([one.item for one in bad], items, as_json=as_json)
+    faults = [{**record, "fault": one.fault} for record, one in zip(told, bad, strict=True)]
+    if faults or as_json:
+        show(faults, ("entry", "kind", "fault"), as_json=as_json)
+    size = readable_size(sum(one.item.size for one in checked))
+    tell(f"{_count(checked)} checked, {size}: {f'{len(bad)} not sound' if bad else 'all sound'}")
+    if bad:
+        raise click.exceptions.Exit(exit_code(IntegrityError()))
+
+
+@cache.command("rm")
+@click.argument("names", metavar="IDENTIFIER_OR_SHA1...", nargs=-1, required=True)
+@options.kind
+@options.catalog
+@options.version
+@options.dry_run
+@options.as_json
+def rm(
+    names: tuple[str, ...],
+    kind: str | None,
+    catalog: str | None,
+    version: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Remove the files of identifiers, or those with a SHA-1, and print what went.
+
+    A SHA-1 may be shortened to its first seven digits or more. An assembly goes without its stimulus set, which other
+    assemblies may use. Nothing is removed from shared caches.
+
+    \b
+    Examples:
+      brainio cache rm dicarlo.MajajHong2015
+      brainio cache rm hvm --kind stimulus_set --dry-run
+      brainio cache rm bf8f8d0101
+    """
+    from brainio.cache import upkeep
+
+    items = [item for item in _contents() if item.kind in {"content", "unpacked", "ref"}]
+    sha1s: set[str] = set()
+    for name in names:
+        wanted = _sha1s_of_name(name, items, kind=kind, catalog=catalog, version=version)
+        if not any(item.sha1 in wanted for item in items):
+            tell(f"nothing of {name} is in {_root()}")
+        sha1s |= wanted
+    _show_removed(upkeep.remove(_root(), sha1s, dry_run=dry_run), items, dry_run=dry_run, as_json=as_json)
+
+
+@cache.command()
+@click.option("--older-than", type=options.DURATION, help="Remove what was last used longer ago, such as 30d.")
+@click.option("--max-size", type=options.SIZE, help="Remove the least recently used until this is left, such as 10GB.")
+@options.dry_run
+@options.as_json
+def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: bool) -> None:
+    """Remove what was not used for long, or as much as is too much, and print what went.
+
+    Unfinished downloads and quarantine go first, and once they are a week old in any case, also with no option.
+
+    \b
+    Examples:
+      brainio cache prune --older-than 30d
+      brainio cache prune --max-size 10GB --dry-run
+      brainio cache prune --older-than 12h --max-size 1.5TiB
+    """
+    from brainio.cache import upkeep
+
+    items = _contents()
+    removed = upkeep.prune(_root(), older_than, max_size, dry_run=dry_run)
+    _show_removed(removed, items, dry_run=dry_run, as_json=as_json)
+
+
+def _root() -> Path:
+    from brainio.fetch.home import local_cache
+
+    return local_cache().root
+
+
+def _contents() -> list["Item"]:
+    from brainio.cache import upkeep
+
+    return upkeep.contents(_root())
+
+
+def _place(use: str, folder: Path) -> Record:
+    from brainio.cache import upkeep
+
+    there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())  # its disk, before it is made
+    size = sum(item.size for item in upkeep.contents(folder))
+    free = shutil.disk_usage(there).free
+    return {"use": use, "folder": str(folder), "exists": folder.is_dir(), "size": size, "free": free}
+
+
+def _sha1s_of_name(name: str, items: Iterable["Item"], **which: str | None) -> set[str]:
+    """Return the contents that an identifier or the first digits of a sha1 name."""
+    start = name.lower()
+    digits = _SHA1_START.fullmatch(start) is not None
+    found = sorted({item.sha1 for item in items if item.sha1.startswith(start)}) if digits else []
+    if len(found) > 1:
+        raise EntryLookupError(f"{start} begins {len(found)} sha1s in the cache: {', '.join(found)}; name more digits")
+    try:
+        return set(found) or _sha1s_of(entries_of(name, **which))
+    except EntryLookupError as error:
+        hint = f"\nno sha1 in {_root()} begins with {start}; brainio cache ls shows them" if digits else ""
+        raise EntryLookupError(f"{error}{hint}") from error
+
+
+def _sha1s_of(found: Iterable[Entry]) -> set[str]:
+    """Return the contents of entries; of a file without a promised sha1, what its location gave."""
+    from brainio.fetch.entries import wanted_file
+
+    sha1s = set()
+    for entry in found:
+        for file in entry.files:
+            path = None if file.sha1 else wanted_file(entry, file).cached()
+            sha1s |= {path.parent.name} if path else {file.sha1}
+    return sha1s - {""}
+
+
+def _show_removed(removed: "Removed", before: Iterable["Item"], *, dry_run: bool, as_json: bool) -> None:
+    """Print what went, or would go; what remembers it goes unsaid."""
+    items = [item for item in removed.items if item.kind != "ref"]
+    told = records(items, before, as_json=as_json)
+    if as_json:
+        show_json({"dry_run": dry_run, "freed": removed.freed, "items": told})
+    elif told:
+        show(told, _COLUMNS, as_json=False)
+    freed = readable_size(removed.freed)
+    tell(f"{_count(items)} {'would be ' if dry_run else ''}removed, {freed} freed")
+
+
+def _count(things: Collection[object]) -> str:
+    return f"{len(things)} item{'' if len(things) == 1 else 's'}"

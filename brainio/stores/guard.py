@@ -1,0 +1,188 @@
+"""Sessions of requests that keep the rules of `brainio.stores.rules`: where a request may lead, and what it may carry.
+
+What the user named may lead anywhere. What a catalog from the network named may lead to public addresses only, however
+a name resolves and wherever an answer redirects: the address that a connection has is what is judged. Behind a proxy
+it is the proxy that resolves names, and only its own address could be judged; it is not.
+"""
+
+import logging
+import os
+import socket
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_auth_from_url, get_netrc_auth
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import InvalidHeader
+from urllib3.util.retry import Retry
+
+from brainio.errors import LocationError
+from brainio.stores.location import Location
+from brainio.stores.rules import BRAINIO_ALLOW_PRIVATE, allows_private, is_public, redacted
+
+Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
+_CONNECTIONS = 32
+# Which hosts the user's own requests reached at which address. A catalog may name a host of its own there. That it once
+# had another address does not count: its owner could let the name of a public host lead into the user's network.
+_reached: set[tuple[str, str]] = set()
+
+
+def _redact(record: logging.LogRecord) -> bool:
+    record.msg, record.args = redacted(record.getMessage()), ()
+    return True
+
+
+# They log all of a URL, also in warnings of connections that broke, which are shown where no logging is set up.
+for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
+    logging.getLogger(_name).addFilter(_redact)
+
+
+class _Judged:
+    """What makes of a connection one that is judged by where it leads; the other parent is one of urllib3's."""
+
+    host: str
+    port: int
+    catalog_host: ClassVar[str | None] = None
+    """Where the catalog came from that named what is asked for; None: the user named it."""
+
+    def _new_conn(self) -> socket.socket:
+        if self.catalog_host is not None:  # what resolves to private addresses alone is not even connected to
+            self._require_one_of(_addresses(self.host, self.port))
+        connected: socket.socket = super()._new_conn()  # type: ignore[misc]
+        address = str(connected.getpeername()[0])
+        if self.catalog_host is None:
+            _reached.add((self.host.lower(), address))
+            return connected
+        try:
+            self._require_one_of([address])  # a name may lead elsewhere the second time that it is resolved
+        except LocationError:
+            connected.close()
+            raise
+        return connected
+
+    def _require_one_of(self, addresses: Sequence[str]) -> None:
+        if addresses and not any(self._may_lead_to(address) for address in addresses):
+            raise LocationError(
+                f"{self.host} has the address {addresses[0]} of a private network, and a catalog that came over the "
+                f"network may not lead there. Set {BRAINIO_ALLOW_PRIVATE}=1 if you trust the catalog"
+            )
+
+    def _may_lead_to(self, address: str) -> bool:
+        host = self.host.lower()
+        return is_public(address) or allows_private() or (host == self.catalog_host and (host, address) in _reached)
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Resolve a name; none where that fails, which connecting will say better."""
+    try:
+        return [str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)]
+    except (OSError, UnicodeError):
+        return []
+
+
+class _Adapter(HTTPAdapter):
+    """Makes connections that are judged."""
+
+    def __init__(self, catalog_host: str | None) -> None:
+        self._catalog_host = catalog_host
+        super().__init__(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS, max_retries=_retry())
+
+    def init_poolmanager(self, *args: object, **kwargs: object) -> None:
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]  # handed on
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": self._pool(HTTPConnectionPool, HTTPConnection),
+            "https": self._pool(HTTPSConnectionPool, HTTPSConnection),
+        }
+
+    def _pool(self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]) -> type[HTTPConnectionPool]:
+        judged = type(connection.__name__, (_Judged, connection), {"catalog_host": self._catalog_host})
+        return type(pool.__name__, (pool,), {"ConnectionCls": judged})
+
+
+class _Session(requests.Session):
+    """Takes credentials to no place that an answer redirects to, unless it is the same host, port and scheme."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        """Give up the body of a redirect, which would be read to its end, however long."""
+        target = super().get_redirect_target(resp)
+        if target is not None:
+            resp.close()
+        return target
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """Take credentials away where a redirect leads elsewhere; those of ``.netrc`` are not looked up again."""
+        before, after = response.request.url or "", prepared_request.url or ""
+        if "Authorization" in prepared_request.headers and self.should_strip_auth(before, after):
+            del prepared_request.headers["Authorization"]
+
+
+class _Retry(Retry):
+    """Takes a Retry-After that nobody can read for none."""
+
+    def parse_retry_after(self, retry_after: str) -> float:
+        try:
+            return super().parse_retry_after(retry_after)
+        except InvalidHeader:
+            return 0
+
+
+def _retry() -> _Retry:
+    return _Retry(
+        total=3,
+        connect=1,
+        redirect=0,  # requests follows those
+        backoff_factor=0.5,
+        backoff_jitter=0.5,
+        status_forcelist=(429, 500, 502, 503, 504),
+        retry_after_max=60,
+        raise_on_status=False,
+    )
+
+
+def session_for(location: Location) -> requests.Session:
+    """Return the session for a location: one for all that the user named, one for each host that catalogs came from."""
+    return _session(os.getpid(), _host(location.origin) if location.origin else None)
+
+
+def _host(url: str) -> str:
+    return (urlsplit(url).hostname or "").rstrip(".")
+
+
+@lru_cache(maxsize=64)
+def _session(_process: int, catalog_host: str | None) -> requests.Session:
+    """Return a session of this process; a forked one must not talk on its parent's connections."""
+    session = _Session()
+    adapter = _Adapter(catalog_host)
+    session.mount("http://", adapter)
+    session.mount("https://", adapter)
+    # The bytes as they lie there, whose size and hash were promised.
+    session.headers.update({"Accept-Encoding": "identity", "User-Agent": "brainio"})
+    return session
+
+
+def credentials_for(location: Location) -> Credentials:
+    """Return what a request carries: the name and password of the URL, else those that ``.netrc`` has for its host.
+
+    What a catalog from the network named gets those of ``.netrc`` only where the catalog itself came from.
+    """
+    given = get_auth_from_url(location.url)
+    if any(given):
+        return given
+    if location.origin and _server(location.origin) != _server(location.url):
+        return _nothing
+    return get_netrc_auth(location.url) or _nothing
+
+
+def _nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Add no credentials; without it requests would look for some."""
+    return request
+
+
+def _server(url: str) -> tuple[str, str | None, int | None]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)

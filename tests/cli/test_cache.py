@@ -1,0 +1,305 @@
+"""Promises of `brainio cache`, run as a person runs it on a cache that was filled from an S3 server."""
+
+import json
+import os
+import re
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainio.cache.upkeep import contents, verify
+from brainio.cli.options import DURATION, SIZE
+from brainio.errors import CatalogWarning
+from brainio.fetch import fetch_many, unzip
+from tests.cli.command import brainio
+from tests.lab import Lab, assembly_file, sha1, stimulus_files
+
+DAY = 24 * 3600.0
+
+
+@pytest.fixture
+def home(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The cache, with the stimulus set and the assembly of a lab whose catalog is in force for commands."""
+    lab.publish_stimuli()
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(lab.catalog))
+    fill("lab.Doe2026")
+    return Path(os.environ["BRAINIO_HOME"])
+
+
+def fill(identifier: str, **which: str) -> None:
+    for paths in fetch_many([identifier], **which).values():
+        if "zip" in paths:
+            unzip(paths["zip"])
+
+
+def file_of(home: Path, name: str) -> Path:
+    (path,) = (home / "content").rglob(name)
+    return path
+
+
+def used_long_ago(home: Path, name: str, seconds: float) -> None:
+    """Set back the last use of a file, and of what was unpacked of it."""
+    folder = file_of(home, name).parent
+    then = time.time() - seconds
+    for path in (folder / ".verified.json", home / "unpacked" / folder.name[:2] / f"{folder.name}.json"):
+        if path.exists():
+            os.utime(path, (then, then))
+
+
+def left(home: Path) -> list[str]:
+    """Return kind and, of files, the ending of everything that is in the cache, sorted."""
+    items = [item for item in contents(home) if item.kind != "ref"]
+    return sorted(" ".join([item.kind, *(Path(name).suffix for name in item.names)]) for item in items)
+
+
+def test_where_names_the_folders_their_sizes_and_the_free_space(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared, missing = tmp_path / "lab cache", tmp_path / "missing"
+    monkeypatch.setenv("BRAINIO_HOME", str(shared))
+    fill("lab.Doe2026", kind="stimulus_set")
+    monkeypatch.setenv("BRAINIO_HOME", str(home))
+    done = brainio("cache", "where", "--json", BRAINIO_SHARED=f"{shared}{os.pathsep}{missing}")
+    places = json.loads(done.stdout)
+    assert [(place["use"], place["folder"], place["exists"]) for place in places] == [
+        ("written", str(home), True),
+        ("shared", str(shared), True),
+        ("shared", str(missing), False),
+    ]
+    members = len("picture one.png") + len("picture two.png")
+    assert places[1]["size"] == sum(map(len, stimulus_files())) + members
+    assert places[0]["size"] == places[1]["size"] + file_of(home, "*.nc").stat().st_size
+    assert all(place["free"] > 0 for place in places)
+    lines = brainio("cache", "where", BRAINIO_SHARED=str(missing)).stdout.splitlines()
+    assert lines[0].split() == ["use", "folder", "size", "free"]
+    assert "no such folder" in lines[3]
+
+
+def test_a_cache_that_was_never_used_is_empty_and_sound(tmp_path: Path) -> None:
+    for command in ("ls", "verify", "prune"):
+        done = brainio("cache", command)
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr.startswith("0 items")
+    assert json.loads(brainio("cache", "where", "--json").stdout)[0]["exists"] is False
+    assert not (tmp_path / "home").exists()
+
+
+def test_ls_names_whose_the_files_are_the_last_used_first_with_totals(home: Path) -> None:
+    used_long_ago(home, "*.csv", 3 * DAY)
+    used_long_ago(home, "*.nc", 5 * DAY)
+    done = brainio("cache", "ls")
+    header, _, *lines = done.stdout.splitlines()
+    assert re.split(r"\s{2,}", header) == ["entry", "kind", "size", "last use", "sha1"]
+    named = [re.split(r"\s{2,}", line)[:2] for line in lines]
+    assert named[-2:] == [["lab.Doe2026 (csv)", "content"], ["lab.Doe2026 (nc)", "content"]]
+    assert {tuple(pair) for pair in named[:2]} == {("lab.Doe2026 (zip)", "content"), ("lab.Doe2026 (zip)", "unpacked")}
+    assert lines[-1].split()[-1] == sha1(file_of(home, "*.nc").read_bytes())[:10]
+    assert re.fullmatch(r"4 items, \d+\.\d kB: (content|unpacked) .*\n", done.stderr)
+
+
+def test_ls_speaks_json_to_programs(home: Path) -> None:
+    records = json.loads(brainio("cache", "ls", "--json").stdout)
+    (record,) = (one for one in records if one["names"] == ["assy_lab_Doe2026.nc"])
+    path = file_of(home, "*.nc")
+    assert record["entries"] == [
+        {"identifier": "lab.Doe2026", "kind": "assembly", "catalog": "lab", "part": "nc"},
+    ]
+    assert (record["size"], record["sha1"]) == (path.stat().st_size, path.parent.name)
+    assert Path(record["path"]) == path.parent
+    assert time.strptime(record["last_use"], "%Y-%m-%dT%H:%M:%SZ") <= time.gmtime()
+
+
+def test_what_no_catalog_in_force_lists_goes_by_its_file_names(home: Path) -> None:
+    shown = brainio("cache", "ls", BRAINIO_CATALOGS="").stdout
+    assert "assy_lab_Doe2026.nc  " in shown
+    assert shown.count("stimulus_lab_Doe2026.zip  ") == 2  # the archive, and what it was unpacked to
+
+
+def test_a_file_of_an_earlier_version_is_listed_with_it(lab: Lab, home: Path, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path) + b"2"
+    lab.publish("assy_v2.nc", body, "NeuroidAssembly", "lab.Old", version="2", status="superseded")
+    lab.publish("assy_v3.nc", body + b"3", "NeuroidAssembly", "lab.Old", version="3", status="current")
+    fill("lab.Old", version="2")
+    assert "lab.Old version 2 (nc)  " in brainio("cache", "ls").stdout
+
+
+def test_verify_finds_all_sound_as_it_was_fetched(home: Path) -> None:
+    done = brainio("cache", "verify", "--deep")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert re.fullmatch(r"4 items checked, \d+\.\d kB: all sound\n", done.stderr)
+
+
+def test_verify_tells_what_is_bad_with_an_exit_code_and_the_next_fetch_heals_it(home: Path) -> None:
+    path = file_of(home, "*.nc")
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + b"?")
+    done = brainio("cache", "verify")
+    assert done.returncode == 6
+    header, _, line = done.stdout.splitlines()
+    assert header.split() == ["entry", "kind", "fault"]
+    assert line.startswith("lab.Doe2026 (nc)  content  assy_lab_Doe2026.nc no longer has the bytes")
+    assert "1 not sound" in done.stderr
+    assert f"it was moved to {home / 'quarantine'}" in done.stderr
+    assert any(one.startswith("quarantine") for one in left(home))
+    assert brainio("get", "lab.Doe2026").returncode == 0
+    assert path.read_bytes() == good
+    assert brainio("cache", "verify").returncode == 0
+
+
+def test_only_a_deep_verify_reads_what_was_unpacked(home: Path) -> None:
+    member = next((home / "unpacked").rglob("one.png"))
+    member.write_bytes(b"X" * member.stat().st_size)
+    assert brainio("cache", "verify").returncode == 0
+    done = brainio("cache", "verify", "--deep", "--json")
+    assert done.returncode == 6
+    (fault,) = json.loads(done.stdout)
+    assert (fault["kind"], fault["entries"][0]["identifier"]) == ("unpacked", "lab.Doe2026")
+    assert "one.png" in fault["fault"]
+    assert member.read_text() == "picture one.png"
+
+
+def test_rm_removes_the_files_of_an_identifier_and_says_which(home: Path) -> None:
+    size = file_of(home, "*.nc").stat().st_size
+    done = brainio("cache", "rm", "lab.Doe2026", "--kind", "assembly", "--json")
+    assert done.returncode == 0
+    removed = json.loads(done.stdout)
+    assert [item["names"] for item in removed["items"]] == [["assy_lab_Doe2026.nc"]]
+    assert size <= removed["freed"] < size + 1000
+    assert removed["dry_run"] is False
+    assert left(home) == ["content .csv", "content .zip", "unpacked"]
+    done = brainio("cache", "rm", "lab.Doe2026")
+    assert len(done.stdout.splitlines()) == 2 + 3
+    assert done.stderr.startswith("3 items removed, ")
+    assert left(home) == []
+
+
+def test_rm_takes_the_first_digits_of_a_sha1_that_is_in_the_cache(home: Path) -> None:
+    digest = file_of(home, "*.nc").parent.name
+    assert brainio("cache", "rm", digest[:7].upper()).returncode == 0
+    assert "content .nc" not in left(home)
+    done = brainio("cache", "rm", digest)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"no sha1 in {home} begins with {digest}" in done.stderr
+
+
+def test_rm_of_digits_that_begin_two_sha1s_removes_nothing(home: Path) -> None:
+    for number in (1, 2):
+        folder = home / "content" / "ab" / f"{'ab' * 19}0{number}"
+        folder.mkdir(parents=True)
+        (folder / "a.txt").write_text("what lies there does not matter")
+    done = brainio("cache", "rm", "abababab")
+    assert done.returncode == 3
+    assert "begins 2 sha1s" in done.stderr
+    assert len(list((home / "content" / "ab").iterdir())) == 2
+
+
+def test_rm_finds_a_file_for_which_no_hash_is_promised(lab: Lab, home: Path) -> None:
+    lab.publish("assy_open.nc", b"anything", "NeuroidAssembly", "lab.Open", sha1="", stimulus_set_identifier="")
+    with pytest.warns(CatalogWarning, match="promises no hash"):
+        fill("lab.Open")
+    assert file_of(home, "assy_open.nc").read_bytes() == b"anything"
+    assert brainio("cache", "rm", "lab.Open").stderr.startswith("1 item removed, ")
+    assert not list((home / "content").rglob("assy_open.nc"))
+
+
+def test_rm_of_what_is_not_there_says_so(home: Path) -> None:
+    done = brainio("cache", "rm", "modelfest.Carney1999", BRAINIO_CATALOGS="")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == f"nothing of modelfest.Carney1999 is in {home}\n0 items removed, 0 B freed\n"
+    done = brainio("cache", "rm", "lab.Nobody")
+    assert done.returncode == 3
+    assert "no assembly 'lab.Nobody'" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["rm", "lab.Doe2026"], ["prune", "--max-size", "0"]])
+def test_a_dry_run_says_the_same_and_removes_nothing(home: Path, arguments: list[str]) -> None:
+    before = sorted(home.rglob("*"))
+    would = brainio("cache", *arguments, "--dry-run")
+    assert would.stderr.startswith("4 items would be removed, ")
+    assert sorted(home.rglob("*")) == before
+    did = brainio("cache", *arguments)
+    assert did.stdout == would.stdout
+    assert did.stderr == would.stderr.replace("would be removed", "removed")
+    assert left(home) == []
+
+
+def test_prune_removes_what_was_not_used_for_long(home: Path) -> None:
+    used_long_ago(home, "*.nc", 40 * DAY)
+    done = brainio("cache", "prune", "--older-than", "30d", "--json")
+    assert [item["names"] for item in json.loads(done.stdout)["items"]] == [["assy_lab_Doe2026.nc"]]
+    assert left(home) == ["content .csv", "content .zip", "unpacked"]
+
+
+def test_prune_removes_the_least_recently_used_until_the_rest_is_small_enough(home: Path) -> None:
+    used_long_ago(home, "*.csv", 2 * DAY)
+    used_long_ago(home, "*.nc", DAY)
+    rest = sum(map(len, stimulus_files())) - len(stimulus_files()[0]) + 30
+    assert brainio("cache", "prune", "--max-size", f"{rest} B").returncode == 0
+    assert left(home) == ["content .zip", "unpacked"]
+
+
+def test_prune_without_a_limit_removes_only_what_is_of_no_use(home: Path) -> None:
+    file_of(home, "*.nc").write_bytes(b"bad")
+    assert [checked.item.names for checked in verify(home) if checked.fault] == [("assy_lab_Doe2026.nc",)]
+    assert brainio("cache", "prune").stderr == "0 items removed, 0 B freed\n"
+    (bad,) = (home / "quarantine").iterdir()
+    assert bad.read_bytes() == b"bad"
+    assert len(left(home)) == 4
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "accepted"),
+    [
+        ("--older-than", "30", "12h, 30d or 2w"),
+        ("--older-than", "3 m", "min, h, d, w or y"),
+        ("--older-than", "-1d", "12h, 30d or 2w"),
+        ("--max-size", "10 gigs", "kB, MB, GB, TB"),
+        ("--max-size", "nan", "500MB or 1.5TiB"),
+        ("--max-size", "-5GB", "500MB or 1.5TiB"),
+    ],
+)
+def test_an_amount_that_cannot_be_read_is_wrong_usage_that_names_what_can(
+    option: str, value: str, accepted: str
+) -> None:
+    done = brainio("cache", "prune", f"{option}={value}")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert repr(value) in done.stderr
+    assert accepted in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "amount"),
+    [
+        (DURATION, "30d", 30 * 86_400),
+        (DURATION, "1.5 h", 5_400),
+        (DURATION, "2 Weeks", 14 * 86_400),
+        (DURATION, "90min", 5_400),
+        (DURATION, "1y", 365 * 86_400),
+        (SIZE, "0", 0),
+        (SIZE, "10GB", 10**10),
+        (SIZE, "10 gib", 10 * 2**30),
+        (SIZE, "1.5TiB", 3 * 2**39),
+        (SIZE, "500M", 5 * 10**8),
+    ],
+)
+def test_amounts_mean_what_people_write(kind: click.ParamType, text: str, amount: int) -> None:
+    assert kind.convert(text, None, None) == amount
+
+
+@given(st.integers(0, 10**6), st.sampled_from(["kB", "MB", "GB", "TB"]), st.sampled_from(["", " "]))
+def test_a_size_is_its_number_times_its_unit(number: int, unit: str, space: str) -> None:
+    power = ("kB", "MB", "GB", "TB").index(unit) + 1
+    assert SIZE.convert(f"{number}{space}{unit}", None, None) == number * 1000**power
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_an_amount_or_wrong_usage(text: str) -> None:
+    for kind in (DURATION, SIZE):
+        with suppress(click.BadParameter):  # no other exception passes
+            assert kind.convert(text, None, None) >= 0

@@ -1,0 +1,245 @@
+"""What is in the cache: damage is found, healed and told; a cache that is full, read-only or without locks serves."""
+
+import json
+import logging
+import os
+import shutil
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+
+import filelock
+import pytest
+
+import brainio
+from brainio import fetch
+from brainio.cache import upkeep
+from brainio.errors import CacheError
+from brainio.fetch import WantedFile
+from brainio.stores import parse_location
+from tests.cache.helpers import mounted
+from tests.lab import sha1
+from tests.reliability.faulty_lab import (
+    ARCHIVE,
+    CSV,
+    NAME,
+    PICTURES,
+    TABLE,
+    ZIP,
+    FaultyLab,
+    cached_archive,
+    half_made,
+    load,
+    unpacked_folder,
+)
+
+
+@pytest.fixture
+def lab(s3_lab: FaultyLab) -> FaultyLab:
+    return s3_lab
+
+
+def overwrite(path: Path) -> None:
+    """Change one byte in place, as a program does that writes to a file that it should only read."""
+    with path.open("r+b") as file:
+        file.seek(len(ARCHIVE) // 2 if path.name == ZIP else 10)
+        file.write(b"X")
+
+
+def rot(path: Path) -> None:
+    """Change one byte so that nothing the disk says of the file has changed, as a bad disk does."""
+    before = path.stat()
+    overwrite(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("name", [CSV, ZIP])
+def test_a_cached_file_that_was_changed_by_a_write_is_fetched_again_and_that_is_said(
+    lab: FaultyLab, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    load()
+    body = TABLE if name == CSV else ARCHIVE
+    path = lab.home / "content" / sha1(body)[:2] / sha1(body) / name
+    overwrite(path)
+    with caplog.at_level(logging.WARNING, "brainio"):
+        load()
+    assert path.read_bytes() == body
+    assert len(lab.gets(name)) == 2
+    assert [record.getMessage() for record in caplog.records if "no longer holds the bytes" in record.getMessage()]
+    assert len(lab.files("quarantine")) == 1
+
+
+def test_silent_rot_is_found_by_verify_and_healed_by_the_next_get(lab: FaultyLab) -> None:
+    load()
+    rot(cached_archive(lab.home))
+    faults = [checked.fault for checked in upkeep.verify(lab.home) if checked.fault]
+    assert len(faults) == 1
+    assert ZIP in faults[0]
+    load()
+    assert cached_archive(lab.home).read_bytes() == ARCHIVE
+    assert not any(checked.fault for checked in upkeep.verify(lab.home, deep=True))
+
+
+def test_silent_rot_of_an_unpacked_file_is_found_and_healed_by_deep_verification(lab: FaultyLab) -> None:
+    load()
+    rot(unpacked_folder(lab.home) / "one.png")
+    assert sum(bool(checked.fault) for checked in upkeep.verify(lab.home, deep=True)) == 1
+    load()
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"half")], ids=["missing", "half"])
+@pytest.mark.parametrize("ask", ["get_stimulus", "stimulus_paths"])
+def test_a_file_of_an_unpacked_archive_that_is_missing_or_half_written_is_healed_when_asked_for(
+    lab: FaultyLab, damage: object, ask: str
+) -> None:
+    stimulus_set = load()
+    damage(unpacked_folder(lab.home) / "deep" / "two.png")  # type: ignore[operator]
+    path = stimulus_set.get_stimulus("2") if ask == "get_stimulus" else stimulus_set.stimulus_paths["2"]
+    assert path.read_bytes() == PICTURES["deep/two.png"]
+    assert len(lab.gets()) == 1
+
+
+def test_a_file_of_an_unpacked_archive_that_is_gone_with_its_archive_is_fetched_again_when_asked_for(
+    lab: FaultyLab,
+) -> None:
+    stimulus_set = load()
+    upkeep.prune(lab.home, max_size=0)
+    assert not cached_archive(lab.home).exists()
+    assert stimulus_set.get_stimulus("2").read_bytes() == PICTURES["deep/two.png"]
+    assert len(lab.gets()) == 2
+
+
+def test_two_locations_with_the_same_base_name_do_not_collide(lab: FaultyLab) -> None:
+    for folder, body in (("a", b"one"), ("b", b"other")):
+        lab.server.objects["lab-bucket", f"{folder}/weights.bin"] = body
+    places = [parse_location(f"s3://lab-bucket/{folder}/weights.bin") for folder in "ab"]
+    for promised in (True, False):
+        paths = [
+            fetch.local_file(WantedFile([(place, "")], sha1(body) if promised else ""))
+            for place, body in zip(places, (b"one", b"other"), strict=True)
+        ]
+        assert [path.read_bytes() for path in paths] == [b"one", b"other"]
+        assert {path.name for path in paths} == {"weights.bin"}
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664)], ids=oct)
+def test_cached_files_have_the_mode_of_the_umask(lab: FaultyLab, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        stimulus_set = load()
+    finally:
+        os.umask(before)
+    paths = [cached_archive(lab.home), *stimulus_set.stimulus_paths.values()]
+    assert {path.stat().st_mode & 0o777 for path in paths} == {mode}
+
+
+def test_a_full_disk_is_an_error_that_names_brainio_home_and_nothing_half_made_stays(
+    lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mounted(tmp_path / "disk", "1m") as disk:
+        monkeypatch.setenv("BRAINIO_HOME", str(disk / "home"))
+        with pytest.raises(CacheError, match=r"(No space left|room for).*BRAINIO_HOME"):
+            load()
+        assert half_made(disk / "home") == []
+        assert not cached_archive(disk / "home").exists()
+        assert shutil.disk_usage(disk).free > 900_000
+        subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
+        load()
+
+
+def test_a_cache_on_another_file_system_serves(lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with mounted(tmp_path / "disk", "20m") as disk:
+        assert disk.stat().st_dev != tmp_path.stat().st_dev
+        monkeypatch.setenv("BRAINIO_HOME", str(disk / "home"))
+        load()
+        load()
+        assert len(lab.gets()) == 1
+
+
+def test_a_read_only_cache_serves_what_is_in_it_and_says_that_nothing_can_be_added(
+    lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with mounted(tmp_path / "disk", "20m") as disk:
+        monkeypatch.setenv("BRAINIO_HOME", str(disk / "home"))
+        load()
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        load()
+        assert len(lab.gets()) == 1
+        lab.server.objects["lab-bucket", "new"] = b"new"
+        with pytest.raises(CacheError, match=r"Read-only.*BRAINIO_HOME"):
+            fetch.local_file(WantedFile([(parse_location("s3://lab-bucket/new"), "")], sha1(b"new")))
+
+
+@pytest.fixture(params=["a lock is an OSError", "the lock file cannot be made"])
+def no_locks(request: pytest.FixtureRequest, lab: FaultyLab, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take away locks: once as file systems without them do, once by folders where the lock files would be."""
+    if request.param == "a lock is an OSError":
+
+        def refuse(*_: object, **__: object) -> None:
+            raise OSError(95, "Operation not supported")
+
+        monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+    else:
+        for body in (TABLE, ARCHIVE):
+            (lab.home / "partial" / f"sha1-{sha1(body)}.lock").mkdir(parents=True)
+            (lab.home / "partial" / f"unpack-{sha1(body)}.lock").mkdir()
+
+
+@pytest.mark.usefixtures("no_locks")
+def test_without_working_locks_everything_is_fetched_and_right(lab: FaultyLab) -> None:
+    load()
+    assert [path for path in lab.files("partial") if not path.endswith(".lock")] == []
+
+
+def _set_clock(path: Path, seconds: float) -> None:
+    os.utime(path, (time.time() + seconds, time.time() + seconds))
+
+
+@pytest.mark.parametrize("seconds", [-10 * 365 * 86400.0, 10 * 365 * 86400.0], ids=["forward", "back"])
+def test_a_clock_that_jumps_makes_nothing_wrong_and_nothing_is_fetched_again(lab: FaultyLab, seconds: float) -> None:
+    load()
+    for path in lab.home.rglob("*"):
+        _set_clock(path, seconds)
+    load()
+    assert len(lab.server.requests) == 2
+    overwrite(cached_archive(lab.home))
+    _set_clock(cached_archive(lab.home), seconds * 2)
+    load()
+    assert cached_archive(lab.home).read_bytes() == ARCHIVE
+
+
+def test_a_clock_that_was_set_back_prunes_nothing(lab: FaultyLab) -> None:
+    load()
+    for path in lab.home.rglob("*"):
+        _set_clock(path, 10 * 365 * 86400.0)
+    assert upkeep.prune(lab.home, older_than=86400.0).items == ()
+
+
+def test_an_archive_that_was_half_unpacked_by_others_is_never_taken_for_the_whole(lab: FaultyLab) -> None:
+    load()
+    folder = unpacked_folder(lab.home)
+    shutil.rmtree(folder)
+    (folder / "deep").mkdir(parents=True)
+    (folder / "one.png").write_bytes(PICTURES["one.png"][:1000])
+    load()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"files": 3}), "\0" * 50])
+def test_damaged_records_cost_work_but_no_data(lab: FaultyLab, text: str) -> None:
+    load()
+    records = [*lab.home.rglob("*.json")]
+    assert len(records) > 2
+    for path in records:
+        path.write_text(text)
+    load()
+    assert len(lab.gets()) == 1
+
+
+def test_an_archive_that_was_replaced_by_another_sound_one_is_noticed(lab: FaultyLab) -> None:
+    load()
+    with zipfile.ZipFile(cached_archive(lab.home), "w") as archive:
+        archive.writestr("one.png", "another picture")
+    shutil.rmtree(unpacked_folder(lab.home))
+    load()
+    assert brainio.get_stimulus_set(NAME).get_stimulus("1").read_bytes() == PICTURES["one.png"]

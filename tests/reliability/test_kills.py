@@ -1,0 +1,231 @@
+"""SIGKILL at random moments of fetching and of publishing: nothing half-made is readable, the next run is good.
+
+Ten kills each, from a fixed seed; the environment variable `KILLS` says another number.
+"""
+
+import csv
+import hashlib
+import itertools
+import os
+import random
+import shutil
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.catalogs.listing import read_listing
+from brainio.packaging import package_stimulus_set
+from brainio.stimuli import StimulusSet
+from tests.reliability.crowd import join, start
+from tests.reliability.faults import slowly
+from tests.reliability.faulty_lab import CSV, NAME, PICTURES, ZIP, FaultyLab, half_made, load, unpacked_folder
+from tests.servers import MotoS3
+
+KILLS = int(os.environ.get("KILLS", "10"))
+
+
+def killed_at_random(
+    work: Callable[..., object],
+    *arguments: object,
+    look: Callable[[], None],
+    longest: float,
+    stored: Callable[[], bool] = lambda: True,
+) -> bool:
+    """Start a process and kill it a random time after it has stored something; False: it had finished.
+
+    Whatever it does until then is looked at.
+    """
+    process = start(work, *arguments)
+    while process.is_alive() and not stored():
+        time.sleep(0.01)
+    end = time.monotonic() + random.uniform(0, longest)
+    while process.is_alive() and time.monotonic() < end:
+        look()
+        time.sleep(0.002)
+    process.kill()
+    process.join()
+    look()
+    assert process.exitcode in {0, -9}
+    return process.exitcode == -9
+
+
+def duration(work: Callable[..., object], *arguments: object) -> float:
+    """Return how long a process is at work that nobody kills."""
+    assert join([start(os.getpid)]) == [0]  # the first one waits for all imports
+    began = time.monotonic()
+    assert join([start(work, *arguments)]) == [0]
+    return time.monotonic() - began
+
+
+def load_from(catalog: Path) -> None:
+    brainio.add_catalog(catalog)
+    load()
+
+
+def test_a_fetch_that_is_killed_at_any_moment_leaves_nothing_half_made_and_the_next_is_good(
+    faulty_lab: FaultyLab,
+) -> None:
+    lab = faulty_lab
+
+    def look() -> None:
+        assert half_made(lab.home) == []
+
+    def begun() -> bool:
+        return any((lab.home / "partial").glob("*.*")) or any(lab.home.glob("content/*/*/*"))
+
+    lab.server.faults = {name: itertools.repeat(slowly(0.1, 64)) for name in (CSV, ZIP)}
+    longest = duration(load_from, lab.catalog)
+    random.seed(4)
+    killed, states = 0, set()
+    while killed < KILLS:
+        if random.random() < 0.4:
+            shutil.rmtree(lab.home, ignore_errors=True)
+        late = {"longest": longest / 2, "stored": begun} if killed % 2 else {"longest": longest}
+        killed += killed_at_random(load_from, lab.catalog, look=look, **late)
+        states.add((len(lab.files("content")), len(lab.files("partial")), unpacked_folder(lab.home).is_dir()))
+    print(f"{killed} kills; states that they left: {states}")
+    assert len(states) > 1  # they were killed at different stages
+    assert join([start(load_from, lab.catalog)]) == [0]
+    look()
+    asked = len(lab.server.requests)
+    load()
+    assert len(lab.server.requests) == asked
+
+
+def _stimuli(folder: Path) -> StimulusSet:
+    folder.mkdir(exist_ok=True)
+    rows, paths = [], {}
+    for number in range(40):
+        path = folder / f"{number}.bin"
+        path.write_bytes(PICTURES["one.png"][: 10_000 * (number % 7)] + bytes([number]))
+        rows.append({"stimulus_id": f"s{number}", "hue": number})
+        paths[f"s{number}"] = path
+    stimuli = StimulusSet(rows)
+    stimuli.stimulus_paths = paths
+    return stimuli
+
+
+def publish(folder: Path, identifier: str, bucket: Path | str) -> None:
+    """Publish a stimulus set into the catalog of a folder."""
+    package_stimulus_set(folder / "lab.csv", _stimuli(folder / "stimuli"), identifier, bucket_name=bucket)
+
+
+def listed(catalog: Path) -> list[dict[str, str]]:
+    """Return the rows of a catalog, which must be whole, and none of them there twice."""
+    if not catalog.exists():
+        return []
+    text = catalog.read_text()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_listing("lab", text, str(catalog))
+    rows = list(csv.DictReader(text.splitlines()))
+    keys = [(row["identifier"], row["class"]) for row in rows]
+    assert len(keys) == len(set(keys))
+    for identifier in {row["identifier"] for row in rows}:
+        assert {cls for name, cls in keys if name == identifier} == {"StimulusSet", ""}
+    return rows
+
+
+def _kill_publishing(folder: Path, bucket: Path | str, body_of: Callable[[str], bytes | None]) -> set[int]:
+    """Kill processes that publish, every other one when it has begun to store; return what was stored by them."""
+    sound: set[tuple[str, str]] = set()
+
+    def look() -> None:
+        for place, sha1 in {(row["location"], row["sha1"]) for row in listed(folder / "lab.csv")} - sound:
+            body = body_of(place)
+            assert body is not None
+            assert hashlib.sha1(body).hexdigest() == sha1
+            sound.add((place, sha1))
+
+    def stage(identifier: str) -> int:
+        places = [f"files/{identifier.replace('lab.', 'stimulus_lab_')}.{part}" for part in ("csv", "zip")]
+        is_listed = any(row["identifier"] == identifier for row in listed(folder / "lab.csv"))
+        return sum(body_of(place) is not None for place in places) + is_listed
+
+    longest = duration(publish, folder, "lab.First", bucket)
+    random.seed(7)
+    killed, number, stages = 0, 0, set()
+    while killed < KILLS:
+        name = f"lab.N{number}"
+        late = {"longest": 0.03, "stored": lambda name=name: stage(name) > 0} if killed % 2 else {"longest": longest}
+        was_killed = killed_at_random(publish, folder, name, bucket, look=look, **late)
+        killed += was_killed
+        stages.add(stage(name))
+        if not was_killed or random.random() < 0.7:  # else the next run is killed as well
+            assert join([start(publish, folder, name, bucket)]) == [0]
+            number += 1
+    assert join([start(publish, folder, f"lab.N{number}", bucket)]) == [0]
+    look()
+    expected = {"lab.First", *(f"lab.N{n}" for n in range(number + 1))}
+    assert {row["identifier"] for row in listed(folder / "lab.csv")} == expected
+    print(f"{killed} kills; states that they left: {stages}")
+    return stages
+
+
+def _loads(folder: Path, identifier: str) -> None:
+    brainio.add_catalog(folder / "lab.csv")
+    stimuli = _stimuli(folder / "stimuli")
+    loaded = brainio.get_stimulus_set(f"lab:{identifier}")
+    for stimulus_id, path in stimuli.stimulus_paths.items():
+        assert loaded.get_stimulus(stimulus_id).read_bytes() == path.read_bytes()
+
+
+def test_publishing_to_a_folder_that_is_killed_at_any_moment_lists_no_entry_without_its_files_and_none_twice(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "lab"
+    folder.mkdir()
+
+    def body_of(place: str) -> bytes | None:
+        path = folder / place
+        return path.read_bytes() if path.exists() else None
+
+    stages = _kill_publishing(folder, folder / "files", body_of)
+    assert max(stages) > 0
+    assert join([start(_loads, folder, "lab.N0")]) == [0]
+
+
+def test_publishing_to_s3_that_is_killed_at_any_moment_lists_no_entry_without_its_files_and_none_twice(
+    tmp_path: Path, moto_s3: MotoS3
+) -> None:
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    moto_s3.create_bucket("lab-bucket")
+    client = moto_s3.client()
+
+    def body_of(place: str) -> bytes | None:
+        key = f"files/{place.rpartition('/')[2]}"
+        try:
+            return client.get_object(Bucket="lab-bucket", Key=key)["Body"].read()
+        except client.exceptions.NoSuchKey:
+            return None
+
+    stages = _kill_publishing(folder, "lab-bucket/files", body_of)
+    assert max(stages) > 0
+    assert join([start(_loads, folder, "lab.N0")]) == [0]
+
+
+def test_a_published_file_whose_entry_was_never_written_is_adopted_by_the_next_run(tmp_path: Path) -> None:
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    publish(folder, NAME, folder / "files")
+    (folder / "lab.csv").unlink()
+    before = {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()}
+    publish(folder, NAME, folder / "files")
+    assert {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()} == before
+    assert [row["identifier"] for row in listed(folder / "lab.csv")] == [NAME, NAME]
+
+
+@pytest.mark.parametrize("lost", ["csv", "zip"])
+def test_a_package_of_which_one_file_was_stored_is_completed_by_the_next_run(tmp_path: Path, lost: str) -> None:
+    folder = tmp_path / "lab"
+    folder.mkdir()
+    publish(folder, NAME, folder / "files")
+    (folder / "lab.csv").unlink()
+    (folder / "files" / f"stimulus_lab_Doe2026.{lost}").unlink()
+    publish(folder, NAME, folder / "files")
+    assert join([start(_loads, folder, NAME)]) == [0]

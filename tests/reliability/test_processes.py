@@ -1,0 +1,105 @@
+"""Many real processes at once: one download serves them all, none sees half a file, and nothing of theirs is lost."""
+
+import csv
+import itertools
+import random
+import time
+import warnings
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.cache import upkeep
+from brainio.catalogs import append_rows
+from brainio.catalogs.listing import read_listing
+from tests.reliability.crowd import join, start
+from tests.reliability.faults import slowly
+from tests.reliability.faulty_lab import ARCHIVE, CSV, NAME, PICTURES, ZIP, FaultyLab, cached_archive, half_made, load
+
+ROW = {
+    "lookup_type": "assembly",
+    "class": "NeuroidAssembly",
+    "location_type": "S3",
+    "location": "s3://lab-bucket/a.nc",
+    "sha1": "a" * 40,
+    "stimulus_set_identifier": "",
+}
+
+
+def load_from(catalog: Path) -> None:
+    """Load the stimulus set in a process that knows no catalog yet."""
+    brainio.add_catalog(catalog)
+    load()
+
+
+@pytest.mark.parametrize("count", [6, 32])
+def test_processes_that_want_one_file_make_one_request_together(faulty_lab: FaultyLab, count: int) -> None:
+    faulty_lab.server.faults[ZIP] = itertools.repeat(slowly(0.5))
+    assert join([start(load_from, faulty_lab.catalog) for _ in range(count)]) == [0] * count
+    assert len(faulty_lab.gets(CSV)) == len(faulty_lab.gets(ZIP)) == 1
+    assert faulty_lab.files("partial") == []
+
+
+def test_a_file_that_is_read_during_its_download_is_whole_or_not_there(faulty_lab: FaultyLab) -> None:
+    faulty_lab.server.faults[ZIP] = itertools.repeat(slowly(0.5))
+    fetching = start(load_from, faulty_lab.catalog)
+    seen: Counter[bool] = Counter()
+    while fetching.is_alive():
+        assert half_made(faulty_lab.home) == []
+        seen[cached_archive(faulty_lab.home).exists()] += 1
+    assert join([fetching]) == [0]
+    assert seen[False] > 2
+    assert cached_archive(faulty_lab.home).read_bytes() == ARCHIVE
+
+
+def _load_again_and_again(catalog: Path, seconds: float) -> None:
+    brainio.add_catalog(catalog)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        stimulus_set = brainio.get_stimulus_set(NAME)
+        for stimulus_id, body in zip(stimulus_set["stimulus_id"], PICTURES.values(), strict=True):
+            with suppress(FileNotFoundError):  # pruned between the two calls
+                assert stimulus_set.get_stimulus(stimulus_id).read_bytes() == body
+
+
+def _prune_again_and_again(home: Path, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        upkeep.prune(home, max_size=random.choice([0, 1_000_000]))
+        with suppress(FileNotFoundError):
+            assert not any(checked.fault for checked in upkeep.verify(home))
+        time.sleep(random.uniform(0.05, 0.3))
+
+
+def test_32_processes_that_fetch_and_prune_at_once_load_only_right_bytes(s3_lab: FaultyLab) -> None:
+    loading = [start(_load_again_and_again, s3_lab.catalog, 3) for _ in range(26)]
+    pruning = [start(_prune_again_and_again, s3_lab.home, 3) for _ in range(6)]
+    assert join(loading + pruning) == [0] * 32
+    assert len(s3_lab.gets()) > 1
+    assert half_made(s3_lab.home) == []
+    load()
+
+
+def _append_some(catalog: Path, number: int) -> None:
+    for entry in range(6):
+        append_rows(catalog, [ROW | {"identifier": f"lab.P{number}N{entry}"}])
+        append_rows(catalog, [ROW | {"identifier": f"lab.Common{entry}"}])
+
+
+def test_entries_that_16_processes_append_are_all_listed_and_none_twice(tmp_path: Path) -> None:
+    catalog = tmp_path / "lab.csv"
+    appending = [start(_append_some, catalog, number) for number in range(16)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        while any(process.is_alive() for process in appending):
+            if catalog.exists():  # whoever reads meanwhile sees whole rows only
+                read_listing("lab", catalog.read_text(), str(catalog))
+            time.sleep(0.02)
+    assert join(appending) == [0] * 16
+    with catalog.open(newline="") as text:
+        identifiers = [row["identifier"] for row in csv.DictReader(text)]
+    expected = {f"lab.P{number}N{entry}" for number in range(16) for entry in range(6)}
+    assert sorted(identifiers) == sorted(expected | {f"lab.Common{entry}" for entry in range(6)})

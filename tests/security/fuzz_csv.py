@@ -1,0 +1,52 @@
+"""Promise: whatever bytes a catalog has, reading it gives a listing or a CatalogError, soon."""
+
+import warnings
+from collections.abc import Callable, Sequence
+
+from tests.security import harness
+
+HEADER = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
+_MORE = ",version_id,sha256,size,mirrors,aliases,version,status,successor,publication,license,card"
+_ROWS = (
+    f"lab.Doe2026,stimulus_set,StimulusSet,S3,s3://lab/stimulus_lab_Doe2026.csv,{'a' * 40},\r\n"
+    f"lab.Doe2026,stimulus_set,,S3,https://lab.s3.amazonaws.com/stimulus.zip,{'b' * 40},\r\n"
+    f'lab.Doe2026,assembly,NeuroidAssembly,https,"https://lab.org/a,b.nc",{"c" * 40},lab.Doe2026\r\n'
+)
+SEEDS: Sequence[bytes] = (
+    f"{HEADER}\r\n{_ROWS}".encode(),
+    f"\ufeff{HEADER}{_MORE}\n{_ROWS.splitlines()[0]},null,{'d' * 64},12,https://a.b/c,x y,1,current,,p,l,c\n".encode(),
+    f'{HEADER}\n"lab\nDoe",assembly,"a""b",,x.nc,,\n"open,assembly,X,S3,s3://b/k,,\n'.encode(),
+)
+
+
+def load() -> tuple[Sequence[bytes], Callable[[bytes], None]]:
+    from brainio.catalogs.listing import read_listing
+    from brainio.errors import CatalogError, LocationError
+    from brainio.stores import parse_location
+
+    def check(data: bytes) -> None:
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            return  # `CatalogSource` turns it into a CatalogError
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                listing = read_listing("fuzzed", text, "https://lab.org/catalogs/fuzzed.csv")
+            except CatalogError:
+                return
+        for entry in listing.entries.values():
+            for file in entry.files:
+                for place in (file.location, *file.mirrors, entry.card or "card.json"):
+                    try:
+                        location = parse_location(place, base=entry.base)
+                    except LocationError:
+                        continue
+                    if location.location_type not in {"S3", "http", "https"} or not location.origin:
+                        raise AssertionError(f"{place!r} was read as {location!r}")
+
+    return SEEDS, check
+
+
+if __name__ == "__main__":
+    harness.main(["brainio.catalogs", "brainio.stores", "csv"], load)

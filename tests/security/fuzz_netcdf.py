@@ -1,0 +1,142 @@
+"""Promise: damaged netCDF bytes do not hang or crash the program that watches over their reader; how often they would
+crash or hang the reader itself is counted.
+
+The HDF5 library is no code of this project and is not proof against every damage: files whose hash is promised never
+reach it damaged, others may. Each input is read in another process, under a time-out and a bound on memory. Inputs are
+made of a sound file by changes that depend on their number alone, so that a failing one can be made again.
+"""
+
+import argparse
+import contextlib
+import random
+import resource
+import select
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+MOST_MEMORY = 4 * 2**30  # bytes of address space
+LONGEST_INPUT = 20.0  # seconds
+READERS = ("path", "stream")
+
+
+def damaged(sound: bytes, number: int) -> bytes:
+    """Return the bytes of a file after some damage: cut off, overwritten, or with bits changed where structure lies."""
+    chance = random.Random(number)
+    body = bytearray(sound)
+    kind = number % 4
+    if kind == 0:
+        del body[chance.randrange(len(body)) :]
+    for _ in range(chance.choice((1, 2, 4, 16, 64)) if kind else 0):
+        place = chance.randrange(min(len(body), 2048) if kind == 1 else len(body))
+        if kind == 3:
+            body[place : place + 8] = chance.choice((bytes(8), b"\xff" * 8, chance.randbytes(8)))
+        else:
+            body[place] ^= 1 << chance.randrange(8)
+    return bytes(body)
+
+
+def read(path: Path, reader: str) -> str:
+    """Read a file as an assembly and say what came of it."""
+    from brainio.assemblies import NeuroidAssembly
+    from brainio.errors import BrainioError
+
+    try:
+        with contextlib.ExitStack() as stack, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            file: Any = path if reader == "path" else stack.enter_context(path.open("rb"))
+            assembly = NeuroidAssembly.from_files(file, stimulus_set_identifier=None, stimulus_set=None)
+            assembly.values  # noqa: B018 - streamed values are read when they are used
+    except BrainioError:
+        return "refused"
+    except MemoryError:
+        return "MemoryError"
+    except Exception as error:
+        return f"{type(error).__module__}.{type(error).__name__}"
+    return "read"
+
+
+def work(sound: Path, reader: str, first: int, last: int) -> None:
+    """Read inputs one by one, and say of each what came of it."""
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
+    body = sound.read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        for number in range(first, last):
+            path = Path(folder, f"{number}.nc")
+            path.write_bytes(damaged(body, number))
+            print("result:", read(path, reader), flush=True)
+            path.unlink()
+
+
+def watch(sound: Path, reader: str, first: int, last: int, until: float = float("inf")) -> dict[int, str]:
+    """Read inputs in other processes, and return what came of each: also that it crashed the process, or hung it."""
+    results: dict[int, str] = {}
+    number = first
+    while number < last and time.monotonic() < until:
+        command = [sys.executable, "-m", "tests.security.fuzz_netcdf", "--worker", str(sound), reader]
+        worker = subprocess.Popen(
+            [*command, str(number), str(last)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+        )
+        assert worker.stdout is not None
+        with worker, worker.stdout as answers:
+            while number < last and time.monotonic() < until:
+                ready = select.select([answers], [], [], LONGEST_INPUT + (10 if number == first else 0))[0]
+                line = answers.readline().decode(errors="replace") if ready else "hung"
+                if line and not line.startswith(("result: ", "hung")):
+                    continue  # what the library prints
+                results[number] = line.removeprefix("result: ").strip() if line else f"crash {worker.wait()}"
+                number += 1
+                if not line or line == "hung":
+                    break
+            worker.kill()
+    return results
+
+
+def sound_file(folder: Path) -> Path:
+    """Write a small assembly with text, numbers and an extra group."""
+    import numpy as np
+
+    from brainio.assemblies import NeuroidAssembly
+    from brainio.packaging import write_netcdf
+
+    assembly = NeuroidAssembly(
+        np.arange(240.0).reshape(20, 12),
+        coords={
+            "stimulus_id": ("presentation", [f"stimulus {number % 5}" for number in range(20)]),
+            "repetition": ("presentation", list(range(20))),
+            "neuroid_id": ("neuroid", [f"n{number}" for number in range(12)]),
+            "region": ("neuroid", ["IT", "V4"] * 6),
+        },
+        dims=["presentation", "neuroid"],
+        attrs={"identifier": "lab.Fuzzed"},
+    )
+    path = folder / "sound.nc"
+    write_netcdf(assembly, path)
+    return path
+
+
+def main() -> None:
+    if sys.argv[1:2] == ["--worker"]:
+        name, reader, first, last = sys.argv[2:]
+        return work(Path(name), reader, int(first), int(last))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--seconds", type=int, default=60, help="for each of both readers")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        sound = sound_file(Path(folder))
+        for reader in READERS:
+            results = watch(sound, reader, 0, 10**9, time.monotonic() + given.seconds)
+            print(f"{reader}: {len(results)} inputs: {dict(Counter(results.values()).most_common())}")
+            for number, result in results.items():
+                if result not in {"read", "refused"}:
+                    print(f"  input {number}: {result}")
+    return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Files that were made to do harm, or are damaged: refused with an error of ours, or read; nothing else happens.
+
+The laws here are those of the fuzzers beside this file, on fewer inputs.
+"""
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import brainio
+from brainio.catalogs import resolve
+from brainio.catalogs.listing import read_listing
+from brainio.errors import IntegrityError
+from brainio.fetch import fetch_entry
+from tests.lab import Lab, assembly_file, sha1
+from tests.security import fuzz_csv, fuzz_netcdf, fuzz_stimuli, fuzz_zip
+
+CELLS = st.text("ab\",\n\r\0='/.:0; é\ufeff", max_size=12)
+LIMITED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@st.composite
+def changed(draw: st.DrawFn, seeds: tuple[bytes, ...]) -> bytes:
+    """Return one of some seeds with a few of its bytes replaced by others."""
+    body = bytearray(draw(st.sampled_from(seeds)))
+    for _ in range(draw(st.integers(1, 4))):
+        place = draw(st.integers(0, len(body)))
+        body[place : place + draw(st.integers(0, 9))] = draw(st.binary(max_size=9) | CELLS.map(str.encode))
+    return bytes(body)
+
+
+@pytest.mark.parametrize("fuzzer", [fuzz_csv, fuzz_stimuli, fuzz_zip], ids=lambda module: module.__name__[-11:])
+def test_bytes_that_are_changed_are_read_or_refused(fuzzer: Any) -> None:
+    seeds, check = fuzzer.load()
+
+    @LIMITED
+    @given(changed(tuple(seeds)))
+    def law(data: bytes) -> None:
+        check(data)
+
+    for seed in seeds:
+        check(seed)
+    law()
+
+
+@LIMITED
+@given(st.lists(st.lists(CELLS, max_size=9), max_size=9))
+def test_any_cells_make_a_catalog_or_a_catalog_error(rows: list[list[str]]) -> None:
+    _, check = fuzz_csv.load()
+    check("\n".join([fuzz_csv.HEADER, *(",".join(row) for row in rows)]).encode())
+
+
+@pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
+@pytest.mark.parametrize("line", ['a","', '"', 'a,"', '"""', 'a,assembly,X,S3,s3://b/k,,,"'])
+def test_a_catalog_of_quotes_that_never_end_is_read_in_linear_time(line: str) -> None:
+    began = time.process_time()
+    read_listing("quotes", f"{fuzz_csv.HEADER}\n" + f"{line}\n" * 40_000)
+    assert time.process_time() - began < 30  # seconds; it was half an hour
+
+
+def test_many_versions_of_one_entry_are_read_in_linear_time() -> None:
+    rows = "".join(f"a,assembly,X,S3,s3://b/k,,,{number}\n" for number in range(60_000))
+    began = time.process_time()
+    assert len(read_listing("versions", f"{fuzz_csv.HEADER},version\n{rows}").versions["assembly", "a"]) == 60_000
+    assert time.process_time() - began < 30
+
+
+@pytest.mark.parametrize("size", ["9" * 5000, "²", "-1", "1e3", "٣"])
+def test_a_size_that_is_none_is_a_row_left_out(size: str) -> None:
+    row = f"a,assembly,X,S3,s3://b/k,,,{size}\n"
+    with pytest.warns(Warning, match="expected a number of bytes"):
+        assert read_listing("sizes", f"{fuzz_csv.HEADER},size\n{row}").entries == {}
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names of the netCDF files that were opened."""
+    names: list[str] = []
+
+    class Counted(netCDF4.Dataset):  # type: ignore[misc]
+        def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+            names.append(name)
+            super().__init__(name, *args, **kwargs)
+
+    monkeypatch.setattr(netCDF4, "Dataset", Counted)
+    return names
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_netcdf_bytes_that_fail_their_hash_are_never_opened(
+    lab: Lab, tmp_path: Path, opened: list[str], number: int
+) -> None:
+    lab.publish_stimuli()
+    sound = assembly_file(tmp_path)
+    lab.publish("assy_lab_Doe2026.nc", sound, "NeuroidAssembly")
+    opened.clear()
+    lab.server.objects["lab-bucket", "assy_lab_Doe2026.nc"] = fuzz_netcdf.damaged(sound, number)
+    with pytest.raises(IntegrityError):
+        brainio.get_assembly("lab.Doe2026")
+    assert opened == []
+    lab.server.objects["lab-bucket", "assy_lab_Doe2026.nc"] = sound
+    assert brainio.get_assembly("lab.Doe2026").shape == (4, 2)
+    assert len(opened) > 0
+
+
+def test_netcdf_bytes_that_rotted_in_the_cache_are_never_opened(lab: Lab, tmp_path: Path, opened: list[str]) -> None:
+    lab.publish_stimuli()
+    sound = assembly_file(tmp_path)
+    lab.publish("assy_lab_Doe2026.nc", sound, "NeuroidAssembly")
+    path = fetch_entry(resolve("assembly", "lab.Doe2026"))["nc"]
+    path.chmod(0o644)
+    path.write_bytes(fuzz_netcdf.damaged(sound, 5))
+    del lab.server.objects["lab-bucket", "assy_lab_Doe2026.nc"]
+    opened.clear()
+    with pytest.raises(OSError, match="lab.Doe2026"):
+        brainio.get_assembly("lab.Doe2026")
+    assert opened == []
+    assert not path.exists() or sha1(path.read_bytes()) == sha1(sound)
+
+
+@pytest.mark.parametrize("reader", fuzz_netcdf.READERS)
+def test_damaged_netcdf_files_are_read_or_refused(tmp_path: Path, reader: str) -> None:
+    if reader == "stream":
+        pytest.importorskip("h5netcdf")
+    results = fuzz_netcdf.watch(fuzz_netcdf.sound_file(tmp_path), reader, 0, 120)
+    assert len(results) == 120
+    assert set(results.values()) == {"read", "refused"}, Counter(results.values())
+
+
+def test_a_reader_that_crashes_or_hangs_is_counted_and_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    helper = tmp_path / "sitecustomize.py"
+    helper.write_text(
+        "import os, sys, time\n"
+        "if '--worker' in sys.orig_argv:\n"
+        "    first = int(sys.orig_argv[-2])\n"
+        "    if first == 0: os.abort()\n"
+        "    if first == 1: time.sleep(600)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(fuzz_netcdf, "LONGEST_INPUT", -9.0)  # and ten seconds to start
+    results = fuzz_netcdf.watch(fuzz_netcdf.sound_file(tmp_path), "path", 0, 2)
+    assert results == {0: "crash -6", 1: "hung"}
+
+
+@pytest.mark.parametrize("module", ["fuzz_csv", "fuzz_stimuli", "fuzz_zip"])
+def test_a_fuzzer_runs_or_says_that_atheris_is_not_installed(module: str) -> None:
+    command = [sys.executable, "-m", f"tests.security.{module}", "--seconds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if importlib.util.find_spec("atheris") is None:
+        assert "atheris is not installed" in done.stdout
+    else:
+        assert done.returncode == 0, done.stderr[-2000:]
