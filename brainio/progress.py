@@ -46,9 +46,7 @@ class TransferBar:
     def __enter__(self) -> Self:
         from tqdm import tqdm
 
-        self._bar = tqdm(
-            desc=self._name, total=self._size, unit="B", unit_scale=True, unit_divisor=1024, disable=None, leave=False
-        )
+        self._bar = tqdm(desc=self._name, total=self._size, unit="B", unit_scale=True, disable=None, leave=False)
         return self
 
     def __exit__(

@@ -3,9 +3,10 @@
 This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `keeping` what
 operations of xarray would lose, `align` and `assign` what assemblies do with other arrays and with their own
 coordinates, `index` and `gather` the index of each dimension, `codes` the integer codes under it, `groupby` grouping,
-`reductions` its arithmetic, `apply` functions of groups of all dimensions, `reliability` repetitions, `merge` merging,
-`joining` the metadata of stimuli, `coords` listing of coordinates, `loaders` and `reading` reading of files, `chunks`
-and `lazy` values that stay there and their groups, `hdf5` the lock under which files are read.
+`reductions` its arithmetic, `mapping` functions of groups, `apply` those of groups of all dimensions, `reliability`
+repetitions, `merge` merging, `joining` the metadata of stimuli, `coords` listing of coordinates, `loaders` and
+`reading` reading of files, `chunks` and `lazy` values that stay there and their groups, `hdf5` the lock under which
+files are read.
 """
 
 from brainio.assemblies.classes import (

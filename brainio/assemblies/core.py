@@ -17,7 +17,13 @@ from brainio.assemblies.apply import multi_dim_apply
 from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
 from brainio.assemblies.coords import no_such_name
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
-from brainio.assemblies.groupby import GroupbyBridge, group_by_levels, level_groupers, with_reductions_by_codes
+from brainio.assemblies.groupby import (
+    GroupbyBridge,
+    group_by_array,
+    group_by_levels,
+    level_groupers,
+    with_reductions_by_codes,
+)
 from brainio.assemblies.index import AssemblyIndex, scalar_variable
 from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
@@ -245,7 +251,9 @@ class DataAssembly(KeepingArray):
 
     def groupby(self, group: Any = None, **kwargs: Any) -> Any:
         """Group as xarray does; missing values of a level form one group, the last."""
-        return with_reductions_by_codes(super().groupby(level_groupers(self, group), **kwargs))
+        group = level_groupers(self, group)
+        by_array = group_by_array(self, group) if not kwargs else None
+        return by_array or with_reductions_by_codes(super().groupby(group, **kwargs))
 
     def multi_groupby(self, group_coord_names: Sequence[str], *args: Any, **kwargs: Any) -> GroupbyBridge:
         """Group along one dimension by the combinations of several of its coordinates.

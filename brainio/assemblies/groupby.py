@@ -1,9 +1,9 @@
 """Grouping an assembly by combinations of coordinates: `multi_groupby`, and `groupby` on one level.
 
 Groups are numbered from the integer codes of the index (`codes.group_rows`), reduced by those numbers (`reductions`),
-and get their coordinates back at the end. What `reductions` does not know (other reductions, kinds of values, lazy
-values, several dimensions at once) goes through xarray's groupby over the group numbers, without coordinates to carry
-along. Applying functions to groups of all dimensions is in `apply`.
+and get their coordinates back at the end. What `reductions` does not know (other reductions, other kinds of values,
+several dimensions of lazy ones) goes through xarray's groupby over the group numbers, without coordinates to carry
+along. Functions of groups are in `mapping`, those of groups of all dimensions in `apply`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.core.groupby import DataArrayGroupBy
+from xarray.core.groupby import DataArrayGroupBy, ResolvedGrouper
 from xarray.groupers import EncodedGroups, Grouper
 from xarray.indexes import PandasIndex
 
 from brainio.assemblies.codes import Grouping, Level, factorize_level, group_rows
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.lazy import reduce_lazy_groups
-from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, reduce_groups
+from brainio.assemblies.mapping import call_reduction, map_groups
+from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, merged_axes, reduce_groups
 from brainio.errors import GroupbyError
 
 if TYPE_CHECKING:
@@ -67,8 +68,8 @@ class GroupbyBridge:
 
         `func` gives an assembly: without the grouped dimension, or with as many positions along it as it got.
         """
-        grouped = self._assembly.groupby(self._numbers(), **self._kwargs)
-        result = grouped.map(functools.partial(self._checked, func), args=args, **kwargs)
+        positions = GroupNumbers(self._grouping.codes, len(self)).positions()
+        result = map_groups(self._assembly, self.dim, positions, lambda group: func(group, *args, **kwargs), _GROUP)
         if _GROUP in result.dims:
             other = [name for name in result._coords if self.dim in result._coords[name].dims or name == _GROUP]
             return self._with_groups(result.drop_vars(other, errors="ignore"))
@@ -77,6 +78,10 @@ class GroupbyBridge:
     def apply(self, func: Callable[..., Any], args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
         """Do the same as `map`."""
         return self.map(func, args=args, **kwargs)
+
+    def reduce(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call `func(values, axis=..., **kwargs)` on the bare values of each group, see `xarray`'s `reduce`."""
+        return self._reduce("reduce", functools.partial(call_reduction, func), *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not callable(getattr(DataArrayGroupBy, name, None)):
@@ -91,39 +96,39 @@ class GroupbyBridge:
         wanted = {**dict(zip(names, args, strict=False)), **kwargs}
         dim, skipna, keep_attrs = (wanted.pop(name, None) for name in ("dim", "skipna", "keep_attrs"))
         options = {"ddof"} if method in ("std", "var") else set()
-        own = dim is None or dim == self.dim or (isinstance(dim, list | tuple) and list(dim) == [self.dim])
-        if len(args) > len(names) or not own or not wanted.keys() <= options:
+        others = self._reduced_too(dim)
+        if len(args) > len(names) or others is None or not wanted.keys() <= options:
             return None
-        variable = self._assembly.variable
+        reduced = self._reduced_values(method, others, skipna is not False, **wanted)
+        return None if reduced is None else self._grouped_result(reduced, others, _keeps_attrs(keep_attrs))
+
+    def _reduced_values(self, method: str, others: list[Hashable], skipna: bool, **options: float) -> Any:
+        """Give the reduced values; None if they are of a kind that wants xarray."""
+        variable, codes = self._assembly.variable, self._grouping.codes
+        axis = self._assembly.get_axis_num(self.dim)
         is_lazy = variable.chunks is not None
         values = variable.data
-        if not (is_lazy or isinstance(values, np.ndarray)) or not can_reduce(values):
+        if not (is_lazy or isinstance(values, np.ndarray)) or not can_reduce(values) or (is_lazy and others):
             return None
-        numbers = GroupNumbers(self._grouping.codes, len(self))
-        axis = self._assembly.get_axis_num(self.dim)
+        place = [d for d in self._assembly.dims if d not in others].index(self.dim)
+        if others:
+            values, codes = merged_axes(values, codes, axis, self._assembly.get_axis_num(others))
+            axis = values.ndim - 1
         reduce = reduce_lazy_groups if is_lazy else reduce_groups
-        reduced = reduce(method, values, axis, numbers, skipna is not False, **wanted)
-        return self._grouped_result(reduced, _keeps_attrs(keep_attrs))
+        return np.moveaxis(reduce(method, values, axis, GroupNumbers(codes, len(self)), skipna, **options), axis, place)
+
+    def _reduced_too(self, dim: Any) -> list[Hashable] | None:
+        """Name the dimensions to reduce over besides that of the groups; None if it is not among them."""
+        every = list(self._assembly.dims)
+        dims = [self.dim] if dim is None else every if dim is ... else [dim] if isinstance(dim, str) else list(dim)
+        if self.dim not in dims or not set(dims) <= set(every) or len(set(every)) < len(every):
+            return None
+        return [d for d in every if d in dims and d != self.dim]
 
     # ------------------------------------------------------------ the parts
 
     def _numbers(self) -> xr.DataArray:
         return xr.DataArray(self._grouping.codes, dims=[self.dim], name=_GROUP)
-
-    def _checked(self, func: Callable[..., Any], group: xr.DataArray, *args: Any, **kwargs: Any) -> xr.DataArray:
-        """Call a function on one group, and see to it that the answer can be put together with those of the others."""
-        answer = func(group, *args, **kwargs)
-        if not isinstance(answer, xr.DataArray):
-            raise GroupbyError(
-                f"the function gave a {type(answer).__name__} for a group of sizes {dict(group.sizes)}; expected an "
-                f"assembly without {self.dim!r}, or with as many positions along it as the group"
-            )
-        if answer.sizes.get(self.dim, group.sizes[self.dim]) != group.sizes[self.dim]:
-            raise GroupbyError(
-                f"the function gave sizes {dict(answer.sizes)} for a group of sizes {dict(group.sizes)}; expected no "
-                f"{self.dim!r}, or {group.sizes[self.dim]} positions along it"
-            )
-        return answer
 
     def _reduce(self, method: str, *args: Any, **kwargs: Any) -> Any:
         """Reduce by the group numbers, or bare values by xarray's groupby over them; then put coordinates back."""
@@ -131,6 +136,8 @@ class GroupbyBridge:
         if quick is not None:
             return quick
         bare = xr.DataArray(self._assembly.variable, name=self._assembly.name)
+        if kwargs.get("min_count") is not None and bare.dtype.kind in "iub":
+            bare = bare.astype(float)  # which alone can tell that there were too few
         result = getattr(bare.groupby(self._numbers(), **self._kwargs), method)(*args, **kwargs)
         if not isinstance(result, xr.DataArray):
             return result
@@ -168,10 +175,10 @@ class GroupbyBridge:
         values = level.to_numpy()
         return name, PandasIndex(xr.Variable((name,), values).to_index().astype(values.dtype), name, values.dtype)
 
-    def _grouped_result(self, values: np.ndarray, keep_attrs: bool) -> Any:
+    def _grouped_result(self, values: np.ndarray, others: list[Hashable], keep_attrs: bool) -> Any:
         source = self._assembly
-        dims = [_GROUP if dim == self.dim else dim for dim in source.dims]
-        coords = {name: v for name, v in source._coords.items() if self.dim not in v.dims}
+        dims = [_GROUP if dim == self.dim else dim for dim in source.dims if dim not in others]
+        coords = {name: v for name, v in source._coords.items() if not {self.dim, *others} & set(v.dims)}
         indexes = {name: index for name, index in source._indexes.items() if name in coords}
         variable = xr.Variable(dims, values, source.attrs if keep_attrs else None)
         return self._with_groups(source._replace(variable, coords, indexes=indexes))
@@ -207,7 +214,7 @@ class LevelGrouper(Grouper):
 
     def factorize(self, group: Any) -> EncodedGroups:
         """Number the groups."""
-        grouping = group_rows(levels_of(group, [group.name]))
+        grouping = group_rows([self._level(group)])
         values = grouping.levels[0].to_numpy()
         return EncodedGroups(
             group.copy(data=grouping.codes, deep=False),
@@ -218,7 +225,17 @@ class LevelGrouper(Grouper):
 
     def reset(self) -> LevelGrouper:
         """Give a fresh grouper."""
-        return LevelGrouper()
+        return type(self)()
+
+    def _level(self, group: Any) -> Level:
+        return levels_of(group, [group.name])[0]
+
+
+class _ArrayGrouper(LevelGrouper):
+    """Group by the values of an array, whatever coordinate has its name."""
+
+    def _level(self, group: Any) -> Level:
+        return factorize_level(np.asarray(group.values))
 
 
 def _by_codes(method: str) -> Callable[..., Any]:
@@ -257,10 +274,19 @@ def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
         key = key.name
     if isinstance(key, str) and key not in assembly._coords and key not in assembly.dims:
         raise _unknown(assembly, key)
-    index = assembly._indexes.get(key) if isinstance(key, str) else None
-    if not isinstance(index, AssemblyIndex) or key == index.dim:
+    if not isinstance(key, str) or key not in assembly._coords or assembly._coords[key].ndim != 1:
+        return group
+    index = assembly._indexes.get(key)
+    if isinstance(index, AssemblyIndex) and key == index.dim:
         return group
     return {key: LevelGrouper()}
+
+
+def group_by_array(assembly: xr.DataArray, group: Any) -> DataArrayGroupBy | None:
+    """Group by an array of one dimension that has missing values, which are the last group; None if it is no such."""
+    if not isinstance(group, xr.DataArray) or group.ndim != 1 or not group.isnull().any():
+        return None
+    return DataArrayGroupBy(assembly, (ResolvedGrouper(_ArrayGrouper(), group, assembly),))
 
 
 def with_reductions_by_codes(grouped: Any) -> Any:

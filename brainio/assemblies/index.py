@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.core.indexing import IndexSelResult
-from xarray.indexes import PandasMultiIndex
+from xarray.core.indexing import IndexSelResult, PandasMultiIndexingAdapter
+from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.codes import (
     Level,
@@ -77,6 +77,34 @@ class AssemblyIndex(PandasMultiIndex):
     def reorder_levels(self, level_variables: Mapping[Any, Any]) -> Self:
         """Give the index with its levels in the order in which they are named."""
         return self.from_levels(self.dim, {name: self.levels[name] for name in level_variables})
+
+    def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
+        """Give a variable for each level, and one under the name of the dimension, whose values are tuples."""
+        given = variables or {}
+        made: dict[Any, xr.Variable] = {}
+        for name in (self.dim, *self.index.names):
+            dtype = np.dtype(self.level_coords_dtype.get(name, object))
+            data = _level_values(self.index, dtype, None if name == self.dim else str(name))
+            like = given.get(name)
+            attrs, encoding = ({}, {}) if like is None else (like.attrs, like.encoding)
+            made[name] = xr.IndexVariable(self.dim, data, attrs=attrs, encoding=encoding, fastpath=True)
+        return made
+
+    def unstack(self) -> tuple[dict[Hashable, xr.Index], pd.MultiIndex]:
+        """Give an index for each level; a missing value is a position of its own, the last."""
+        indexes, rows = super().unstack()
+        codes = [np.asarray(own) for own in rows.codes]
+        lacking = [name for name, own in zip(rows.names, codes, strict=True) if (own < 0).any()]
+        if not lacking:
+            return indexes, rows
+        for name in lacking:
+            values = rows.levels[rows.names.index(name)].to_numpy()
+            absent = np.array("NaT", values.dtype) if values.dtype.kind in "mM" else np.nan
+            extended = np.append(values, absent)
+            indexes[name] = PandasIndex(pd.Index(extended, dtype=extended.dtype), name, self.level_coords_dtype[name])
+        levels = [cast("PandasIndex", indexes[name]).index for name in rows.names]
+        codes = [np.where(own < 0, len(level) - 1, own) for own, level in zip(codes, levels, strict=True)]
+        return indexes, pd.MultiIndex(levels, codes, names=rows.names, verify_integrity=False)  # type: ignore[arg-type]  # stubs know lists only
 
     # ---------------------------------------------------------------- selecting
 
@@ -258,6 +286,16 @@ class AssemblyIndex(PandasMultiIndex):
             return joined
         order = np.concatenate([np.asarray(list(part), dtype=np.intp) for part in positions])
         return joined._take(np.argsort(order, kind="stable"))
+
+
+def _level_values(index: pd.MultiIndex, dtype: np.dtype, level: str | None) -> PandasMultiIndexingAdapter:
+    """Give the values of a level, made when they are asked for; of all levels as tuples without a name.
+
+    Calling the class tries each time whether the index holds dates: with twenty levels, most of the time of `isel`.
+    """
+    values = PandasMultiIndexingAdapter.__new__(PandasMultiIndexingAdapter)
+    values.array, values._dtype, values.level = index, dtype, level
+    return values
 
 
 def as_assembly_index(index: PandasMultiIndex) -> AssemblyIndex:

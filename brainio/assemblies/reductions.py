@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 _TILE = 1 << 17  # values worked on at a time: small enough for the caches, large enough to outweigh a call
 _STRIDED_TILES = 16  # rows whose values do not lie side by side are copied so many tiles at a time ...
@@ -212,6 +212,19 @@ def reduce_groups(
         for rows, place in tiles(values, result, axis, groups.tile):
             place[:] = _REDUCTIONS[method](rows, groups, skipna, **options)
     return result
+
+
+def merged_axes(
+    values: np.ndarray, codes: np.ndarray, axis: int, others: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give values whose last axis is the grouped one with other axes merged into it, and the group of each position.
+
+    >>> merged_axes(np.array([[1, 2], [3, 4]]), np.array([7, 8]), 1, [0])
+    (array([1, 3, 2, 4]), array([7, 7, 8, 8]))
+    """
+    moved = np.moveaxis(values, [axis, *others], range(-len(others) - 1, 0))
+    kept = moved.ndim - len(others) - 1
+    return moved.reshape(*moved.shape[:kept], -1), np.repeat(codes, int(np.prod(moved.shape[kept + 1 :])))
 
 
 def tiles(values: np.ndarray, result: np.ndarray, axis: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -1,6 +1,7 @@
 """The one sink of the command line: data to stdout as a table or JSON, everything else to stderr."""
 
 import json
+import shutil
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,9 @@ def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) ->
 
     rows = [[_cell(record.get(column)) for column in columns] for record in records]
     headers = [column.replace("_", " ") for column in columns]
-    click.echo(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
+    header, rule, *lines = tabulate(rows, headers, tablefmt="simple", disable_numparse=True).splitlines()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    click.echo("\n".join([header, rule[:width], *lines]))  # a rule that wraps looks like a second one
 
 
 def show_json(value: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from hypothesis import given, settings
@@ -252,3 +253,57 @@ def test_xarrays_groupby_loses_no_presentation_however_the_level_is_named() -> N
     a = DataAssembly([1.0, 2.0, 4.0], coords={"i": ("p", [1, 2, 3]), "t": ("p", ["x", None, "x"])}, dims=["p"])
     for by in ("t", ["t"], a["t"]):
         assert a.groupby(by).sum().values.tolist() == [5.0, 2.0]
+
+
+@pytest.mark.parametrize("order", [["p", "n", "t"], ["t", "p", "n"], ["n", "t", "p"]], ids=str)
+@pytest.mark.parametrize("over", [["p", "n"], ["p", "t", "n"], ...], ids=str)
+@pytest.mark.parametrize("method", ["mean", "sum", "std", "median", "max", "count"])
+def test_several_dimensions_are_reduced_at_once_as_precisely_as_one(order: list[str], over: Any, method: str) -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(1e4, 1, size=(300, 20, 3)).astype("f4")
+    values[rng.random(values.shape) < 0.1] = np.nan
+    groups = rng.integers(0, 4, 300)
+    a = DataAssembly(
+        values, dims=["p", "n", "t"], coords={"g": ("p", groups), "k": ("p", range(300)), "m": ("t", [5, 6, 7])}
+    )
+    result = getattr(a.transpose(*order).multi_groupby(["g"]), method)(over)
+    axes = (0, 1) if over == ["p", "n"] else None
+    function = {"count": lambda own, axis: (~np.isnan(own)).sum(axis)}.get(method, getattr(np, f"nan{method}", None))
+    assert function is not None
+    expected = np.stack([function(values[groups == group].astype(float), axis=axes) for group in range(4)])
+    assert result.dtype == (np.int64 if method == "count" else np.float32)
+    kept = ["t"] if axes else []
+    assert list(result.dims) == ["g" if d == "p" else d for d in order if d in ["p", *kept]]
+    np.testing.assert_allclose(result.transpose("g", *kept).values, expected, rtol=2**-24 * 1.01)
+    assert ("m" in result.coords) is bool(kept)
+
+
+def test_presentations_with_missing_values_form_a_group_however_one_groups() -> None:
+    levels = {"t": ("p", np.array(["x", None, "x"], dtype=object)), "k": ("p", [1, 2, 3])}
+    a = DataAssembly([1.0, 2.0, 4.0], coords=levels, dims=["p"])
+    alone = DataAssembly([1.0, 2.0, 4.0], coords={"p": [0.5, np.nan, 0.5]}, dims=["p"])
+    for grouped in (
+        alone.groupby("p"),
+        alone.multi_groupby(["p"]),
+        a.reset_index("p").groupby("t"),
+        a.groupby(a["t"].rename("k")),
+        a.groupby(xr.DataArray([0.5, np.nan, 0.5], dims=["p"])),
+        a.groupby(a["k"].where(a["k"] == 2).isnull().where(a["k"] != 2)),
+    ):
+        assert grouped.sum().values.tolist() == [5.0, 2.0]
+        assert pd.isna(grouped.sum().coords[grouped.sum().dims[0]].values[-1])
+    assert (a.groupby(a["t"].rename("g")) - a.groupby(a["t"].rename("g")).mean()).values.tolist() == [-1.5, 0.0, 1.5]
+
+
+def test_a_reduction_that_gives_another_shape_is_told_the_expected_one(assembly: NeuroidAssembly) -> None:
+    grouped = assembly.multi_groupby(["category"])
+    for answer, shape in ((np.zeros(7), r"\(7,\)"), (1.0, r"\(\)"), (np.zeros((1, 3)), r"\(1, 3\)")):
+        with pytest.raises(GroupbyError, match=rf"gave shape {shape} for a group of shape \(2, 3\); expected \(3,\)"):
+            grouped.reduce(lambda *_, answer=answer, **__: answer)
+    assert grouped.reduce(np.max, "presentation").identical(grouped.max())
+    assert grouped.reduce(np.sum, ...).values.tolist() == grouped.sum(...).values.tolist()
+
+
+def test_a_sum_of_too_few_integers_is_missing(assembly: NeuroidAssembly) -> None:
+    whole = assembly.astype(int).multi_groupby(["stimulus_id"]).sum(min_count=2)
+    np.testing.assert_array_equal(whole.values, [[6, 8, 10], [np.nan] * 3, [np.nan] * 3])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -172,3 +174,18 @@ def test_a_mask_under_the_dimension_selects_positions_also_where_the_first_level
     assert a.sel(p=[False, False, False]).values.tolist() == []
     assert a.sel(p=True).values.tolist() == [0, 2]
     assert a.sel(p=[False]).values.tolist() == [1]
+
+
+def test_unstacking_gives_a_missing_value_a_position_of_its_own() -> None:
+    levels: dict[str, Any] = {
+        "text": ["a", None, "b"],
+        "number": [1.5, np.nan, 0.5],
+        "day": np.array(["2020-01-02", "NaT", "2020-01-01"], dtype="M8[ns]"),
+    }
+    for name, values in levels.items():
+        a = DataAssembly([1.0, 2.0, 4.0], coords={name: ("p", values), "k": ("p", [7, 7, 7])}, dims=["p"])
+        flat = a.unstack("p").isel(k=0)
+        order = np.argsort(np.array(values)[[0, 2]])
+        assert flat.values.tolist() == [*np.array([1.0, 4.0])[order], 2.0]
+        assert flat[name].isnull().values.tolist() == [False, False, True]
+        assert a.unstack("p").stack(p=[name, "k"]).sizes == {"p": 3}

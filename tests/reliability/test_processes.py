@@ -15,6 +15,7 @@ import brainio
 from brainio.cache import upkeep
 from brainio.catalogs import append_rows
 from brainio.catalogs.listing import read_listing
+from tests.lab import assembly_file
 from tests.reliability.crowd import join, start
 from tests.reliability.faults import slowly
 from tests.reliability.faulty_lab import ARCHIVE, CSV, NAME, PICTURES, ZIP, FaultyLab, cached_archive, half_made, load
@@ -59,6 +60,8 @@ def _load_again_and_again(catalog: Path, seconds: float) -> None:
     brainio.add_catalog(catalog)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        assembly = brainio.get_assembly(NAME)
+        assert assembly.sel(region="IT").values.tolist() == [[1.0], [3.0], [5.0], [7.0]]
         stimulus_set = brainio.get_stimulus_set(NAME)
         for stimulus_id, body in zip(stimulus_set["stimulus_id"], PICTURES.values(), strict=True):
             with suppress(FileNotFoundError):  # pruned between the two calls
@@ -74,7 +77,8 @@ def _prune_again_and_again(home: Path, seconds: float) -> None:
         time.sleep(random.uniform(0.05, 0.3))
 
 
-def test_32_processes_that_fetch_and_prune_at_once_load_only_right_bytes(s3_lab: FaultyLab) -> None:
+def test_32_processes_that_fetch_and_prune_at_once_load_only_right_bytes(s3_lab: FaultyLab, tmp_path: Path) -> None:
+    s3_lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
     loading = [start(_load_again_and_again, s3_lab.catalog, 3) for _ in range(26)]
     pruning = [start(_prune_again_and_again, s3_lab.home, 3) for _ in range(6)]
     assert join(loading + pruning) == [0] * 32
