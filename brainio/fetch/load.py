@@ -1,13 +1,10 @@
 """From an identifier to the object in memory: its files in the cache, read and joined."""
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
-
-from tenacity import Retrying, retry_if_exception, stop_after_attempt
+from typing import TYPE_CHECKING, Any
 
 from brainio.cache import Unpacked
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve, stimulus_set_of
@@ -17,7 +14,6 @@ from brainio.errors import (
     EntryStatusWarning,
     EntryUnavailableError,
     StimulusSetFormatError,
-    TransferError,
     UnknownClassError,
 )
 from brainio.fetch.entries import (
@@ -29,6 +25,7 @@ from brainio.fetch.entries import (
     warn_of_status,
 )
 from brainio.fetch.home import local_cache
+from brainio.fetch.pruned import is_gone, read_present, though_pruned
 from brainio.fetch.streaming import open_entry
 from brainio.stimuli import StimulusSet, StimulusSetLoader
 from brainio.stores import is_offline
@@ -36,9 +33,7 @@ from brainio.stores import is_offline
 if TYPE_CHECKING:
     from brainio.assemblies import DataAssembly
     from brainio.assemblies.chunks import Chunks
-
-T = TypeVar("T")
-_TRIES = 9  # more than a cache is pruned at once
+    from brainio.stores.ranges import RangeFile
 
 
 def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: str | None = None) -> StimulusSet:
@@ -150,28 +145,21 @@ def get_assembly(
     with named_in_errors(entry):
         source = open_entry(entry) if stream else fetch_entry(entry)["nc"]
     stimulus_set = None if stimuli is None else _load_table(stimuli) if stream else _load_stimulus_set(stimuli)
+    options: dict[str, Any] = {} if chunks is None else {"chunks": chunks}  # loaders of others may not know these
+    if allow_missing_stimuli:
+        options["allow_missing_stimuli"] = True
+
+    def read(source: "Path | RangeFile") -> "DataAssembly":
+        stimuli_of = entry.stimulus_set_identifier or None
+        return cls.from_files(source, stimulus_set_identifier=stimuli_of, stimulus_set=stimulus_set, **options)
+
+    def read_cached() -> "DataAssembly":
+        return read_present(read, source if source.exists() else fetch_entry(entry)["nc"])
+
     with named_in_errors(entry):
-        assembly = _though_pruned(
-            lambda: cls.from_files(
-                fetch_entry(entry)["nc"] if isinstance(source, Path) and not source.exists() else source,
-                stimulus_set_identifier=entry.stimulus_set_identifier or None,
-                stimulus_set=stimulus_set,
-                **({} if chunks is None else {"chunks": chunks}),  # loaders of others may not know these
-                **({"allow_missing_stimuli": True} if allow_missing_stimuli else {}),
-            )
-        )
+        assembly = though_pruned(read_cached) if isinstance(source, Path) else read(source)
     assembly.attrs["identifier"] = entry.identifier
     return assembly
-
-
-def _though_pruned(work: Callable[[], T]) -> T:
-    """Do work on files of the cache, and again from the start when another process took one of them away meanwhile."""
-    return Retrying(retry=retry_if_exception(_is_gone), stop=stop_after_attempt(_TRIES), reraise=True)(work)
-
-
-def _is_gone(error: BaseException) -> bool:
-    gone = isinstance(error, FileNotFoundError) or isinstance(error.__cause__, FileNotFoundError)
-    return gone and not isinstance(error, TransferError)
 
 
 def _stimuli_of(entry: Entry) -> Entry | None:
@@ -194,7 +182,7 @@ def _load_stimulus_set(entry: Entry) -> StimulusSet:
     _files_of_stimulus_set(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with named_in_errors(entry):
-        return _though_pruned(lambda: _fetched_stimulus_set(entry, cls))
+        return though_pruned(lambda: _fetched_stimulus_set(entry, cls))
 
 
 def _fetched_stimulus_set(entry: Entry, cls: type[StimulusSet]) -> StimulusSet:
@@ -213,8 +201,9 @@ def _load_table(entry: Entry) -> StimulusSet:
     table, _ = _files_of_stimulus_set(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with named_in_errors(entry):
-        path = fetch_entry_file(entry, table)
-        stimulus_set: StimulusSet = StimulusSetLoader(cls, path, _LaterFiles(entry)).load()
+        stimulus_set: StimulusSet = though_pruned(
+            lambda: StimulusSetLoader(cls, fetch_entry_file(entry, table), _LaterFiles(entry)).load()
+        )
     stimulus_set.identifier = entry.identifier
     return stimulus_set
 
@@ -239,10 +228,10 @@ class _FetchedFiles(_Files):
         try:
             return self.unpacked.path(name)
         except (ArchiveError, FileNotFoundError) as error:
-            if not _is_gone(error):
+            if not is_gone(error):
                 raise
         with named_in_errors(self.entry):
-            return _though_pruned(lambda: _unpacked(self.entry, fetch_entry(self.entry)["zip"]).path(name))
+            return though_pruned(lambda: _unpacked(self.entry, fetch_entry(self.entry)["zip"]).path(name))
 
 
 class _LaterFiles:
@@ -257,7 +246,7 @@ class _LaterFiles:
     @cached_property
     def _files(self) -> _FetchedFiles:
         with named_in_errors(self._entry):
-            return _though_pruned(self._fetched)
+            return though_pruned(self._fetched)
 
     def _fetched(self) -> _FetchedFiles:
         paths = fetch_entry(self._entry)

@@ -17,11 +17,13 @@ import tempfile
 import time
 import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 MOST_MEMORY = 4 * 2**30  # bytes of address space
 LONGEST_INPUT = 20.0  # seconds
+START = 20.0  # seconds that importing may take before
 READERS = ("path", "stream")
 
 
@@ -76,25 +78,39 @@ def work(sound: Path, reader: str, first: int, last: int) -> None:
 def watch(sound: Path, reader: str, first: int, last: int, until: float = float("inf")) -> dict[int, str]:
     """Read inputs in other processes, and return what came of each: also that it crashed the process, or hung it."""
     results: dict[int, str] = {}
-    number = first
-    while number < last and time.monotonic() < until:
+    while first + len(results) < last and time.monotonic() < until:
+        began = first + len(results)
         command = [sys.executable, "-m", "tests.security.fuzz_netcdf", "--worker", str(sound), reader]
         worker = subprocess.Popen(
-            [*command, str(number), str(last)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
+            [*command, str(began), str(last)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0
         )
-        assert worker.stdout is not None
-        with worker, worker.stdout as answers:
-            while number < last and time.monotonic() < until:
-                ready = select.select([answers], [], [], LONGEST_INPUT + (10 if number == first else 0))[0]
-                line = answers.readline().decode(errors="replace") if ready else "hung"
-                if line and not line.startswith(("result: ", "hung")):
-                    continue  # what the library prints
-                results[number] = line.removeprefix("result: ").strip() if line else f"crash {worker.wait()}"
-                number += 1
-                if not line or line == "hung":
+        try:
+            for result in _results_of(worker, last - began):
+                results[first + len(results)] = result
+                if time.monotonic() > until:
                     break
+        finally:
             worker.kill()
+            worker.communicate()
     return results
+
+
+def _results_of(worker: "subprocess.Popen[bytes]", count: int) -> Iterator[str]:
+    """Yield what a worker says of each input; it ends where the worker crashed or hangs."""
+    assert worker.stdout is not None
+    patience = LONGEST_INPUT + START
+    while count:
+        if not select.select([worker.stdout], [], [], patience)[0]:
+            yield "hung"
+            return
+        line = worker.stdout.readline().decode(errors="replace")
+        if not line:
+            yield f"crash {worker.wait()}"
+            return
+        if line.startswith("result: "):  # and not what a library prints
+            yield line.removeprefix("result: ").strip()
+            count -= 1
+            patience = LONGEST_INPUT
 
 
 def sound_file(folder: Path) -> Path:
