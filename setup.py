@@ -49,7 +49,7 @@ setup(
     install_requires=[
         "boto3",  # S3
         "click",  # command line
-        "filelock>=3.32.7",  # one writer at a time for a catalog, one download at a time; `fallback_to_soft` came with it
+        "filelock>=3.32.7",  # one writer, one download at a time; `fallback_to_soft` came with that version
         "fsspec",  # every store that is neither S3 nor http
         "netCDF4",  # assemblies on disk
         "numpy",
