@@ -228,11 +228,12 @@ def _fault_of_content(root: Path, item: Item) -> str:
 
 
 def _fault_of_unpacked(root: Path, item: Item, *, deep: bool) -> str:
-    manifest = read_manifest(root, item.sha1)
+    before, manifest = _identity(item.path), read_manifest(root, item.sha1)
     if manifest is None:
-        return "its list of members is lost; it is written again when the archive is next used"
+        gone = _identity(item.path) is None
+        return "" if gone else "its list of members is lost; it is written again when the archive is next used"
     bad = bad_members(item.path, manifest, deep=deep)
-    if not bad:
+    if not bad or _identity(item.path) != before:  # another process took the folder away meanwhile
         return ""
     fault = f"{len(bad)} of {len(manifest)} members were missing or damaged ({', '.join(map(repr, bad[:5]))}); "
     archive = archive_of(root, item.sha1)
@@ -246,6 +247,15 @@ def _fault_of_unpacked(root: Path, item: Item, *, deep: bool) -> str:
     except OSError as error:
         return f"{fault}they can neither be unpacked again nor be moved away: {error}"
     return f"{fault}they were moved away, and are unpacked again when they are asked for and the archive is there"
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Return what tells a folder from another that has its name later; None where there is none."""
+    try:
+        status = folder.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _quarantine_members(root: Path, item: Item, names: Iterable[str]) -> None:
