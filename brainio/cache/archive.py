@@ -134,7 +134,7 @@ def _fault_of_kind(info: zipfile.ZipInfo) -> str | None:
         return "it is encrypted"
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:  # the memory of others has no bound
         return f"it is compressed by method {info.compress_type}, neither stored nor deflated"
-    return None
+    return "it begins before the archive does" if info.header_offset < 0 else None
 
 
 def _fault_of_name(name: str) -> str | None:

@@ -214,7 +214,7 @@ class Cache:
         # Not the URL itself, which may hold a password: the reference is found by its hash.
         reference = {"version_id": version_id, "sha1": checked_digest(sha1), "name": name}
         path = self.root / _reference(url, version_id)
-        with writing(self.root, f"The reference of {url}"):
+        with writing(self.root, f"The reference of {name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_in_one_step(self.root, path, json.dumps(reference))
 

@@ -238,3 +238,16 @@ assert len(unpacked.members) == 200
     command = [sys.executable, "-c", script, str(cache.root), str(path)]
     assert [process.wait() for process in [subprocess.Popen(command) for _ in range(4)]] == [0, 0, 0, 0]
     assert list((cache.root / "partial").iterdir()) == []
+
+
+def test_a_member_that_begins_before_the_archive_is_refused(cache: Cache, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("one.png", "1")
+    damaged = bytearray((tmp_path / "a.zip").read_bytes())
+    directory = len(damaged) - 6  # where the end of the archive says where its directory begins
+    damaged[directory : directory + 4] = (int.from_bytes(damaged[directory : directory + 4], "little") + 1).to_bytes(
+        4, "little"
+    )
+    (tmp_path / "a.zip").write_bytes(damaged)
+    with pytest.raises(ArchiveError, match=r"'one\.png' may not be unpacked: it begins before the archive does"):
+        cache.unpack(tmp_path / "a.zip")

@@ -9,7 +9,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import netCDF4
 import pytest
@@ -81,18 +81,22 @@ def test_a_size_that_is_none_is_a_row_left_out(size: str) -> None:
         assert read_listing("sizes", f"{fuzz_csv.HEADER},size\n{row}").entries == {}
 
 
+class Counted(netCDF4.Dataset):
+    """Notes which files are opened. A class of the module: one that is collected with its objects crashes Python."""
+
+    opened: ClassVar[list[str]] = []
+
+    def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
+        self.opened.append(name)
+        super().__init__(name, *args, **kwargs)
+
+
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the netCDF files that were opened."""
-    names: list[str] = []
-
-    class Counted(netCDF4.Dataset):
-        def __init__(self, name: str, *args: Any, **kwargs: Any) -> None:
-            names.append(name)
-            super().__init__(name, *args, **kwargs)
-
+    Counted.opened.clear()
     monkeypatch.setattr(netCDF4, "Dataset", Counted)
-    return names
+    return Counted.opened
 
 
 @pytest.mark.parametrize("number", range(4))
