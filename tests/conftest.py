@@ -20,10 +20,11 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the test its own BRAINIO_HOME and HOME, and take away credentials, catalogs, proxies and the outside."""
+    """Give the test its own BRAINIO_HOME, HOME and catalogs, and take away credentials, proxies and the outside."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_", "BRAINIO_")) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
+    monkeypatch.setattr(in_force, "_added", {})
     home = tmp_path / "user"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -80,9 +81,8 @@ def assembly() -> NeuroidAssembly:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, s3_static: S3Static, monkeypatch: pytest.MonkeyPatch) -> Lab:
+def lab(tmp_path: Path, s3_static: S3Static) -> Lab:
     """A lab without entries, whose catalog is in force."""
-    monkeypatch.setattr(in_force, "_added", {})
     lab = Lab(tmp_path, s3_static)
     append_rows(lab.catalog, [])
     in_force.add_catalog(lab.catalog)
