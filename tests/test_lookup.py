@@ -8,7 +8,7 @@ import pytest
 
 import brainio
 from brainio import lookup
-from brainio.catalogs import Catalog, in_force
+from brainio.catalogs import Catalog
 from brainio.errors import CatalogError
 
 ROWS = """identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier
@@ -20,8 +20,7 @@ SHARED = ["identifier", "lookup_type", "class", "location_type", "location", "sh
 
 
 @pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(in_force, "_added", {})
+def lab(tmp_path: Path) -> Path:
     path = tmp_path / "lab.csv"
     path.write_text(ROWS)
     brainio.add_catalog(path)

@@ -186,9 +186,13 @@ def _load_stimulus_set(entry: Entry) -> StimulusSet:
 
 
 def _fetched_stimulus_set(entry: Entry, cls: type[StimulusSet]) -> StimulusSet:
-    paths = fetch_entry(entry)
-    files = _FetchedFiles(_unpacked(entry, paths["zip"]), entry)
+    paths, files = _fetched_files(entry)
     return _stimulus_set(cls, paths["csv"], files, paths["zip"], entry.identifier)
+
+
+def _fetched_files(entry: Entry) -> "tuple[dict[str, Path], _FetchedFiles]":
+    paths = fetch_entry(entry)
+    return paths, _FetchedFiles(_unpacked(entry, paths["zip"]), entry)
 
 
 def _unpacked(entry: Entry, zip_path: Path) -> Unpacked:
@@ -249,8 +253,7 @@ class _LaterFiles:
             return though_pruned(self._fetched)
 
     def _fetched(self) -> _FetchedFiles:
-        paths = fetch_entry(self._entry)
-        files = _FetchedFiles(_unpacked(self._entry, paths["zip"]), self._entry)
+        paths, files = _fetched_files(self._entry)
         _stimulus_set(StimulusSet, paths["csv"], files, paths["zip"], self._entry.identifier)
         return files
 

@@ -21,11 +21,6 @@ from tests.servers import HttpFolder
 HEADER = ",".join(REQUIRED_COLUMNS) + ",aliases"
 
 
-@pytest.fixture(autouse=True)
-def nothing_added(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs.in_force, "_added", {})
-
-
 def write(path: Path, *lines: str) -> Path:
     path.write_text("\n".join([HEADER, *lines]) + "\n")
     return path

@@ -20,15 +20,15 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
 
 
 @pytest.fixture
-def s3_lab(tmp_path: Path, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> FaultyLab:
+def s3_lab(tmp_path: Path, faulty: FaultyServer) -> FaultyLab:
     """A lab with one stimulus set, whose files lie on S3 and whose catalog is in force."""
-    return _published(FaultyLab(tmp_path, faulty, "S3"), monkeypatch)
+    return _published(FaultyLab(tmp_path, faulty, "S3"))
 
 
 @pytest.fixture
-def http_lab(tmp_path: Path, faulty: FaultyServer, monkeypatch: pytest.MonkeyPatch) -> FaultyLab:
+def http_lab(tmp_path: Path, faulty: FaultyServer) -> FaultyLab:
     """The same over plain HTTP."""
-    return _published(FaultyLab(tmp_path, faulty, "http"), monkeypatch)
+    return _published(FaultyLab(tmp_path, faulty, "http"))
 
 
 @pytest.fixture(params=["s3_lab", "http_lab"])
@@ -47,8 +47,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(store, "READ_TIMEOUT", 0.2)
 
 
-def _published(lab: FaultyLab, monkeypatch: pytest.MonkeyPatch) -> FaultyLab:
-    monkeypatch.setattr(in_force, "_added", {})
+def _published(lab: FaultyLab) -> FaultyLab:
     append_rows(lab.catalog, [])
     in_force.add_catalog(lab.catalog)
     lab.publish_stimuli()

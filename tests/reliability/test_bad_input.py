@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.catalogs import in_force
 from brainio.errors import (
     ArchiveError,
     AssemblyLookupError,
@@ -247,7 +246,6 @@ FORBIDDEN = ["file:///etc/passwd", "/etc/passwd", "local:///etc/passwd", "memory
 def test_a_catalog_from_the_network_that_names_a_place_on_this_machine_is_refused(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, place: str, column: str
 ) -> None:
-    monkeypatch.setattr(in_force, "_added", {})
     where = place if column == "location" else f"{http_folder.url}/not-there.nc"
     mirror = place if column == "mirrors" else ""
     row = f'x.Doe2026,assembly,DataAssembly,,"{where}",{"a" * 40},,"{mirror}"'

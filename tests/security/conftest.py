@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from brainio.catalogs import in_force
 from tests.servers import HttpFolder
 
 COLUMNS = (
@@ -45,7 +44,6 @@ class RemoteCatalog:
 
 @pytest.fixture
 def remote(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> RemoteCatalog:
-    monkeypatch.setattr(in_force, "_added", {})
     return RemoteCatalog(http_folder, monkeypatch)
 
 
