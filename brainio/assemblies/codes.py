@@ -31,7 +31,7 @@ class Level(NamedTuple):
 
     def at(self, positions: np.ndarray) -> Level:
         """Give the level for rows that stand at `positions` of this one; -1 is a missing row."""
-        codes = np.append(self.codes, -1)[positions]
+        codes = np.append(self.codes, self.codes.dtype.type(-1))[positions]  # a plain -1 would make them all int64
         return Level(self.values, codes, _dtype_with_missing(self.dtype) if (codes < 0).any() else self.dtype)
 
     def to_numpy(self) -> np.ndarray:

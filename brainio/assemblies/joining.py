@@ -148,4 +148,4 @@ def _lacking(level: Level, rows: np.ndarray, stimulus_set: pd.DataFrame, where: 
 
 
 def _small(level: Level) -> Level:
-    return level._replace(codes=level.codes.astype(np.min_scalar_type(-len(level.codes))))
+    return level._replace(codes=level.codes.astype(np.min_scalar_type(-len(level.codes) - 1)))

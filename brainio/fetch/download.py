@@ -119,7 +119,7 @@ class Download:
             self._note(reading.facts)
             if reading.facts.start != span.start:
                 raise TransferError(f"{self._place} gave parts of its file, and now the whole. Try again.")
-            return b"".join(reading.chunks())
+            return b"".join(reading.chunks(_PART))  # at once: small blocks would be copied once more
 
 
 def _from(position: int, reading: Reading, place: Location) -> Iterator[bytes]:

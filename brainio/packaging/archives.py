@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
@@ -131,8 +132,11 @@ def create_stimulus_zip(
     if without is not None:
         raise PackagingError(f"stimulus_paths has no path for the stimulus {without!r}; add it")
     names = member_names(proto_stimulus_set)
-    with in_one_step(Path(target_zip_path)) as written, written.open("w+b") as file:
-        hashed = HashedWriter(file)
+    with (
+        in_one_step(Path(target_zip_path)) as written,
+        written.open("w+b") as file,
+        closing(HashedWriter(file)) as hashed,
+    ):
         with zipfile.ZipFile(cast("IO[bytes]", hashed), "w") as archive:
             for name, stimulus_id in dict(zip(names, ids, strict=True)).items():
                 _add(archive, name, Path(paths[stimulus_id]), stimulus_id)

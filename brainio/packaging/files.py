@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
+
+from brainio.cache.hashing import Hasher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ class HashedWriter:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._hash = hashlib.sha1(usedforsecurity=False)
+        self._hasher = Hasher(["sha1"])
         self._pieces: dict[int, bytes] = {}  # what waits, by its place in the file
         self._hashed = self._end = self._position = 0
         self._is_direct = False
@@ -87,15 +88,19 @@ class HashedWriter:
         """Settle everything and return the SHA-1 of the file."""
         self._hash_rest()
         self._file.flush()
-        return self._hash.hexdigest()
+        return self._hasher.hexdigests()["sha1"]
+
+    def close(self) -> None:
+        """Let go of the thread that hashes; the file stays open."""
+        self._hasher.close()
 
     def _hash_rest(self) -> None:
         if self._is_direct:
             self._file.seek(self._hashed)
             while chunk := self._file.read(_ENOUGH):
-                self._hash.update(chunk)
+                self._hasher.update(chunk)
         else:
             joined = b"".join(self._pieces.values())
-            self._hash.update(joined)
+            self._hasher.update(joined)
             self._file.write(joined)
         self._pieces, self._hashed, self._is_direct = {}, self._end, False

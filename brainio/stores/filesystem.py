@@ -26,12 +26,12 @@ class _FileReading:
     facts: Facts
     file: IO[bytes]
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
         wanted = self.facts.length
         found = 0
         while wanted is None or found < wanted:
             with _translated(self.location, f"broke after {found} bytes", InterruptedTransferError):
-                block = self.file.read(CHUNK if wanted is None else min(CHUNK, wanted - found))
+                block = self.file.read(most if wanted is None else min(most, wanted - found))
             if not block:
                 break
             found += len(block)

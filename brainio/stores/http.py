@@ -37,11 +37,11 @@ class _HttpReading:
     facts: Facts
     response: requests.Response
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
         found = 0
         length = self.facts.length
         try:
-            for block in self.response.iter_content(CHUNK):
+            for block in self.response.iter_content(most):
                 found += len(block)
                 yield block
         except requests.RequestException as error:

@@ -119,11 +119,11 @@ class _ObjectReading:
     facts: Facts
     body: "StreamingBody"
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
         found = 0
         while True:
             try:
-                block = self.body.read(CHUNK)
+                block = self.body.read(most)
             except _BODY_ERRORS as error:
                 raise InterruptedTransferError(
                     f"The transfer of {self.location} broke after {found} of {self.facts.length} bytes: "

@@ -66,15 +66,15 @@ class Facts:
 class Reading(Protocol):
     """An open body.
 
-    ``chunks()`` yields the bytes once, in small blocks, and raises InterruptedTransferError when the
-    connection breaks or the body ends too early.
+    ``chunks()`` yields the bytes once, in blocks of at most ``most`` bytes, and raises InterruptedTransferError when the
+    connection breaks or the body ends too early. What came of a block until then is lost.
     """
 
     @property
     def facts(self) -> Facts:
         """What the store says of the file."""
 
-    def chunks(self) -> Iterator[bytes]:
+    def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
         """Yield the body."""
 
 
