@@ -1,7 +1,7 @@
 """Averages a large assembly in little memory: `python -m benchmarks.larger_than_memory [--size GB] [--distributed]`.
 
-Makes the assembly on the spot: float32, so regular that a hundredth of its size on disk holds it, in chunks as large as
-`write_netcdf` would make. Gets it through a catalog, lazily, averages over repetitions, compares the averages with what
+Makes the assembly on the spot: float32, so regular that a fraction of its size on disk holds it, in chunks as small as
+those of `write_netcdf`. Gets it through a catalog, lazily, averages over repetitions, compares the averages with what
 they must be, and prints how long that took and the peak of resident memory, of this process and of each worker.
 """
 
@@ -22,11 +22,12 @@ import numpy as np
 ASSEMBLY, STIMULI = "benchmark.Large", "benchmark.LargeStimuli"
 NEUROIDS = 512
 STIMULUS_COUNT = 3200
-CHUNK = (32, 32768)  # neuroids, presentations
+CHUNK = (8, 2048)  # neuroids, presentations
+BLOCK = (32, 32768)  # that is written at once: whole chunks
 
 
 def make(folder: Path, gigabytes: float) -> None:
-    """Write stimulus set, assembly and catalog; what is in memory at any time is one chunk."""
+    """Write stimulus set, assembly and catalog; what is in memory at any time is one block."""
     ids = [f"stimulus{number:04d}" for number in range(STIMULUS_COUNT)]
     rows = "".join(f"{one},{one}.txt,category{number % 8}\n" for number, one in enumerate(ids))
     (folder / "stimuli.csv").write_text(f"stimulus_id,filename,category_name\n{rows}")
@@ -68,16 +69,17 @@ def write_recording(path: Path, ids: list[str], repetitions: int) -> None:
             repetition[rows] = number
         file.createVariable("neuroid_id", "i4", ("neuroid",))[:] = np.arange(NEUROIDS)
         chunks = (CHUNK[0], min(CHUNK[1], count))
+        block = (BLOCK[0], min(BLOCK[1], count))
         data = file.createVariable(
             "data", "f4", ("neuroid", "presentation"), zlib=True, complevel=4, shuffle=True, chunksizes=chunks
         )
         data.set_var_chunk_cache(size=1 << 20)
         data.coordinates = "stimulus_id repetition neuroid_id"
-        for first in range(0, NEUROIDS, chunks[0]):
-            neuroids = np.arange(first, first + chunks[0])[:, None]
-            for start in range(0, count, chunks[1]):
-                stop = min(start + chunks[1], count)
-                data[first : first + chunks[0], start:stop] = response(neuroids, np.arange(start, stop) % len(ids))
+        for first in range(0, NEUROIDS, block[0]):
+            neuroids = np.arange(first, first + block[0])[:, None]
+            for start in range(0, count, block[1]):
+                stop = min(start + block[1], count)
+                data[first : first + block[0], start:stop] = response(neuroids, np.arange(start, stop) % len(ids))
 
 
 def response(neuroid: np.ndarray, stimulus: np.ndarray) -> np.ndarray:

@@ -256,9 +256,10 @@ GROUPS = (
     Group(
         "Files are checked against the format",
         "A set whose ids are not unique, or an assembly with a presentation whose stimulus the set lacks, is "
-        "damaged or "
-        "does not belong together: an error that names the ids. Earlier the metadata of such presentations were NaN.",
-        "the right set; or the assembly without those presentations.",
+        "damaged or does not belong together: an error that names the ids. Earlier the metadata of such presentations "
+        "were NaN.",
+        "the right set; or `allow_missing_stimuli=True` for missing values; or the assembly without those "
+        "presentations.",
         ("a set whose ids are doubled", "joining with a set that lacks a stimulus"),
     ),
     Group(
