@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, entries, entries_of, sources
+from brainio.catalogs.listing import shown
 from brainio.catalogs.publications import Publication, publications_of
 from brainio.catalogs.sources import CatalogSource
 from brainio.cli import options
@@ -68,7 +69,7 @@ def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
     """
     if what == "catalogs":
         places = [
-            {"catalog": name, "location": source.location if isinstance(source, CatalogSource) else ""}
+            {"catalog": name, "location": shown(source.location) if isinstance(source, CatalogSource) else ""}
             for name, source in sources().items()
             if name == (catalog or name)
         ]
@@ -130,8 +131,8 @@ def _details(entry: Entry) -> Record:
     files = [
         {
             "part": file.part,
-            "location": file.location,
-            "mirrors": list(file.mirrors),
+            "location": shown(file.location),
+            "mirrors": [shown(mirror) for mirror in file.mirrors],
             "sha1": file.sha1,
             "sha256": file.sha256,
             "version_id": file.version_id,

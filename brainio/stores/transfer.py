@@ -66,8 +66,8 @@ class Facts:
 class Reading(Protocol):
     """An open body.
 
-    ``chunks()`` yields the bytes once, in blocks of at most ``most`` bytes, and raises InterruptedTransferError when the
-    connection breaks or the body ends too early. What came of a block until then is lost.
+    ``chunks()`` yields the bytes once, in blocks of at most ``most`` bytes, and raises InterruptedTransferError when
+    the connection breaks or the body ends too early. What came of a block until then is lost.
     """
 
     @property
