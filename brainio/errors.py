@@ -5,16 +5,20 @@
     BrainioError
     ├── CatalogError                a catalog cannot be read, written or told from another
     │   ├── UnknownCatalogError       no catalog in force has that identifier          (also KeyError)
-    │   └── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
+    │   ├── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
+    │   └── OfflineCatalogError       it lies elsewhere, and there is no copy of it    (also OfflineError)
     ├── EntryLookupError            an identifier does not lead to one entry           (also KeyError)
     │   ├── AssemblyLookupError
     │   ├── StimulusSetLookupError
-    │   └── AmbiguousEntryError       two catalogs list different bytes under one key
+    │   ├── AmbiguousEntryError       two catalogs list different bytes under one key
+    │   └── OfflineLookupError        a catalog that may list it cannot be read        (also OfflineError)
     ├── EntryUnavailableError       the entry is known, its bytes cannot be had
     ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
     ├── TransferError               a store did not give or take the bytes             (also OSError)
     │   ├── InterruptedTransferError  a transfer broke in the middle and can be continued
-    │   ├── ChangedFileError          a file is no longer the one that was opened
+    │   ├── AccessRefusedError        the store wants other credentials, or some
+    │   ├── ChangedFileError          what lies there is not what was read there, or was expected
+    │   ├── ShorterFileError          what lies there ends before the bytes that were asked for
     │   ├── OfflineError              the network would be needed, and may not be used
     │   └── FetchManyError            some of many could not be fetched, all else was
     ├── CacheError                  the local cache cannot be read or written          (also OSError)
@@ -24,6 +28,7 @@
     │   ├── AssemblyFormatError
     │   ├── ArchiveError
     │   └── UnknownClassError         a class name that is no assembly class
+    ├── ValidationError             data that were validated have errors               (also ValueError)
     ├── PackagingError              a package that may not be published as it is       (also ValueError, AssertionError)
     ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
     ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
@@ -32,6 +37,7 @@
     BrainioWarning
     ├── CatalogWarning              a part of a catalog was left out, or promises too little
     ├── FormatWarning               a file that does not fit its class was loaded all the same
+    ├── PackagingWarning            what is packaged all the same is probably not meant so
     ├── EntryStatusWarning          an entry that is superseded or deprecated was loaded
     └── StreamWarning               bytes are read where they lie, unverified
 
@@ -93,12 +99,28 @@ class InterruptedTransferError(TransferError):
     """A transfer broke in the middle; the rest can be asked for."""
 
 
+class AccessRefusedError(TransferError):
+    """A store does not let these credentials, or somebody without any, read or write what was asked for."""
+
+
 class ChangedFileError(TransferError):
-    """A file that is read in parts is no longer the one that was opened."""
+    """What lies at a location is no longer what was read there, or something lies where nothing was expected."""
+
+
+class ShorterFileError(TransferError):
+    """What lies at a location ends before the bytes that were asked for."""
 
 
 class OfflineError(TransferError):
     """The network would be needed, and `BRAINIO_OFFLINE` forbids it."""
+
+
+class OfflineCatalogError(CatalogError, OfflineError):
+    """A catalog lies elsewhere, no copy of it is kept, and `BRAINIO_OFFLINE` forbids to ask for it."""
+
+
+class OfflineLookupError(AssemblyLookupError, StimulusSetLookupError, OfflineError):
+    """An identifier leads nowhere while `BRAINIO_OFFLINE` forbids to ask for a catalog that may list it."""
 
 
 class FetchManyError(TransferError):
@@ -148,6 +170,10 @@ class UnknownClassError(FormatError):
     """A catalog or caller names a class that is no assembly class."""
 
 
+class ValidationError(BrainioError, ValueError):
+    """Data that were validated have errors; the report names each."""
+
+
 class PackagingError(BrainioError, ValueError, AssertionError):
     """A package may not be published as it is; the message lists every problem.
 
@@ -177,6 +203,10 @@ class CatalogWarning(BrainioWarning):
 
 class FormatWarning(BrainioWarning):
     """A file was loaded that does not fit the class that its catalog names."""
+
+
+class PackagingWarning(BrainioWarning):
+    """Something was packaged that is probably not meant so; the message lists it."""
 
 
 class EntryStatusWarning(BrainioWarning):

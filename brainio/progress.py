@@ -1,22 +1,31 @@
-"""The one progress bar: bytes of one file or of many, on a terminal; silence elsewhere. And bytes in words."""
+"""Progress bars: bytes of one file or of many, or things counted, on a terminal; silence elsewhere. Bytes in words."""
 
 import threading
-from concurrent.futures import CancelledError
+from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+
+from brainio.threads import Stop
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 
+_Item = TypeVar("_Item")
+
+
 class FileProgress(Protocol):
-    """What a transfer tells of itself."""
+    """What a transfer tells of itself, and where it is told to end."""
+
+    @property
+    def stop(self) -> Stop:
+        """Says that the transfer is to end."""
 
     def announce(self, size: int) -> None:
         """Say how many bytes the file has; again for each connection."""
 
-    def add(self, count: int) -> None:
-        """Count bytes that came; negative: that are to come again."""
+    def reach(self, position: int) -> None:
+        """Say how many bytes of the file are here; fewer than before: some are to come again."""
 
 
 class TransferBar:
@@ -29,18 +38,23 @@ class TransferBar:
     size : int or None
         Bytes of all files whose size is known; None where none is.
 
+    Attributes
+    ----------
+    stop : Stop
+        Makes all transfers that report here end.
+
     Examples
     --------
     >>> with TransferBar("assy_lab_Doe2026.nc", 3) as bar:
     ...     file = bar.file(3)
-    ...     file.add(3)
+    ...     file.reach(3)
     """
 
     def __init__(self, name: str, size: int | None) -> None:
         self._lock = threading.Lock()
         self._name = name
         self._size = size
-        self._cancelled = False
+        self.stop = Stop()
         self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Self:
@@ -59,10 +73,6 @@ class TransferBar:
         """Return what counts the bytes of one file of that size (None: unknown, and not part of the whole yet)."""
         return _Share(self, size)
 
-    def cancel(self) -> None:
-        """Make all transfers that report here end with a CancelledError at their next block."""
-        self._cancelled = True
-
     def grow(self, size: int) -> None:
         """Add the size of a file that was not known before."""
         with self._lock:
@@ -71,9 +81,8 @@ class TransferBar:
                 self._bar.refresh()
 
     def add(self, count: int) -> None:
-        """Count bytes."""
-        if self._cancelled:
-            raise CancelledError
+        """Count bytes; negative: that are to come again. Raises CancelledError if all is to end."""
+        self.stop.check()
         with self._lock:
             if self._bar is not None:
                 self._bar.update(count)
@@ -85,14 +94,30 @@ class _Share:
     def __init__(self, bar: TransferBar, size: int | None) -> None:
         self._bar = bar
         self._size = size
+        self._reached = 0
+        self.stop = bar.stop
 
     def announce(self, size: int) -> None:
         if self._size is None:
             self._size = size
             self._bar.grow(size)
 
-    def add(self, count: int) -> None:
-        self._bar.add(count)
+    def reach(self, position: int) -> None:
+        self._bar.add(position - self._reached)
+        self._reached = position
+
+
+def counted(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
+    """Pass things on, below a bar that goes away when the last one is through.
+
+    Examples
+    --------
+    >>> list(counted("ab", "checking files", 2))
+    ['a', 'b']
+    """
+    from tqdm import tqdm
+
+    yield from tqdm(items, desc=name, total=count, disable=None, leave=False)
 
 
 def readable_size(size: float) -> str:

@@ -124,7 +124,7 @@ def _refuse_both(zip_path: Path, files: Iterable[str], folders: set[str]) -> Non
 def _fault(info: zipfile.ZipInfo) -> str | None:
     """Say why a member may not be unpacked; None where it may."""
     # zipfile cuts a name at NUL and may take another from an extra field, so both names are judged.
-    return _fault_of_name(info.orig_filename) or _fault_of_name(info.filename) or _fault_of_kind(info)
+    return fault_of_name(info.orig_filename) or fault_of_name(info.filename) or _fault_of_kind(info)
 
 
 def _fault_of_kind(info: zipfile.ZipInfo) -> str | None:
@@ -137,7 +137,8 @@ def _fault_of_kind(info: zipfile.ZipInfo) -> str | None:
     return "it begins before the archive does" if info.header_offset < 0 else None
 
 
-def _fault_of_name(name: str) -> str | None:
+def fault_of_name(name: str) -> str | None:
+    """Say why a file may not be unpacked under a name; None where it may."""
     faults = (
         ("\0" in name, "its name holds a NUL character"),
         ("\\" in name, "its name holds a backslash"),

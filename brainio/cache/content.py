@@ -7,7 +7,7 @@ the whole file. Readers take no locks, and writers need none to be right: they o
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from brainio.cache.files import (
 from brainio.cache.incoming import Incoming
 from brainio.cache.locks import take_turn
 from brainio.cache.promise import Promise
-from brainio.cache.records import Fingerprint, fingerprint
+from brainio.cache.records import Fingerprint
 from brainio.cache.shelf import Shelf
 from brainio.cache.unpacked import Unpacked, unpack
 from brainio.errors import ArchiveError, CacheError, IntegrityError
@@ -95,7 +95,13 @@ class Cache:
 
     @contextmanager
     def receiving(
-        self, *, name: str, sha1: str | None = None, sha256: str | None = None, size: int | None = None
+        self,
+        *,
+        name: str,
+        sha1: str | None = None,
+        sha256: str | None = None,
+        size: int | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> Iterator[Incoming]:
         """Receive bytes, verified as they come; go on where an earlier try for the same digest stopped.
 
@@ -110,6 +116,8 @@ class Cache:
             The name the file should have; made safe if it is none.
         sha1, sha256, size
             What was promised, as far as it was; size in bytes.
+        check : function
+            Called again and again while another process is waited for; what it raises ends the waiting.
 
         Raises
         ------
@@ -134,7 +142,7 @@ class Cache:
         promise = Promise.of(name, sha1, sha256, size)
         with writing(self.root, name):
             folder = partial_folder(self.root)
-        turn = take_turn(folder, promise.key) if promise.key else None
+        turn = take_turn(folder, promise.key, check) if promise.key else None
         try:
             with self._incoming(promise, promise.key) as incoming:
                 incoming.found = self._promised(promise)
@@ -185,13 +193,10 @@ class Cache:
         cannot be written the file itself is returned.
         """
         sha1 = checked_digest(sha1)
-        earlier = earlier_file(self.root, safe_name(name))
-        if earlier is None:
+        found = earlier_file(self.root, safe_name(name), sha1)
+        if found is None:
             return None
-        earlier = earlier.resolve()  # a link to a link would not hold the bytes
-        verified_as = fingerprint(earlier)
-        if hash_file(earlier) != sha1:
-            return None
+        earlier, verified_as = found
         partial = None
         try:
             partial = new_partial(self.root)
@@ -286,12 +291,14 @@ class Cache:
                 return path
         return None
 
-    def _copied(self, earlier: Path, name: str, sha1: str) -> Path:
+    def _copied(self, earlier: Path, name: str, sha1: str) -> Path | None:
         try:
             with earlier.open("rb") as file:
                 return self.add(iter(lambda: file.read(_BLOCK), b""), name=name, sha1=sha1)
         except CacheError:
             return earlier
+        except OSError:  # it was taken away or changed since it was hashed
+            return None
 
 
 def _reference(url: str, version_id: str | None) -> Path:

@@ -41,9 +41,15 @@ class Incoming:
         self._root, self._promise, self._key, self._publish = root, promise, key, publish
         self._path = Path()
         self._file: io.FileIO | None = None
+        self._sign = Sign(self._path)
         self._hasher, self._syncer = Hasher(()), Syncer(-1)
         self._count = self._buffered = 0
         self._blocks: list[bytes] = []
+
+    @property
+    def is_promised(self) -> bool:
+        """Whether a digest will tell if the bytes are the right ones."""
+        return bool(self._key)
 
     @property
     def offset(self) -> int:
@@ -76,6 +82,10 @@ class Incoming:
             self._refuse(self._promise.faults({}, self.offset))
         if self._buffered >= BLOCK:
             self._flush()
+
+    def show(self) -> None:
+        """Show those who wait that bytes come, which may be long before they can be written; from any thread."""
+        self._sign.show()
 
     def restart(self) -> None:
         """Forget what is here: the first byte comes next. Also after an IntegrityError, to try another place."""
@@ -121,6 +131,7 @@ class Incoming:
 
     def _open(self) -> None:
         self._path = new_partial(self._root, self._key)
+        self._sign = Sign(self._path)
         self._use(io.FileIO(self._path, "x+"))
 
     def _use(self, file: io.FileIO) -> None:
@@ -153,11 +164,11 @@ class Incoming:
         if other.name.endswith(LEFT):
             other.replace(self._path)
             self._opened().close()
-            file, sign = io.FileIO(self._path, "r+"), Sign(self._path)
+            file = io.FileIO(self._path, "r+")
             self._use(file)
             for block in _blocks(file):
                 self._note(block)
-                sign.show()
+                self.show()
         else:
             with io.FileIO(other) as source:
                 for block in _blocks(source):

@@ -9,6 +9,7 @@ import logging
 import os
 import random
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,14 +49,17 @@ class Sign:
         self._path, self._shown = path, time.monotonic()
 
     def show(self) -> None:
-        """Touch it, at most once a second."""
+        """Touch it, at most once a second; from any thread, also when it has gone."""
         if time.monotonic() - self._shown > _SHOW_EVERY:
-            os.utime(self._path)
             self._shown = time.monotonic()
+            with suppress(OSError):
+                os.utime(self._path)
 
 
-def take_turn(folder: Path, key: str) -> Turn | None:
+def take_turn(folder: Path, key: str, check: Callable[[], object] = lambda: None) -> Turn | None:
     """Wait until no other process works on ``KEY.*`` in a folder; None where locks do not work.
+
+    While this waits it calls ``check``, and what that raises ends the waiting.
 
     A holder that makes no progress for `STALLED` seconds loses its turn: its lock file is removed, and the first of
     those who wait makes a new one.
@@ -74,6 +78,7 @@ def take_turn(folder: Path, key: str) -> Turn | None:
                 _lock_path(folder, key).unlink(missing_ok=True)
             except OSError:
                 return None
+        check()
         time.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311 (spreads those who wait)
 
 

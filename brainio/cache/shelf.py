@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainio.cache.files import hash_file, safe_name, sync_folder
+from brainio.cache.passed_over import say_once
 from brainio.cache.records import RECORD, Fingerprint, fingerprint, note_use, read_record, write_record
 from brainio.errors import CacheError
 
 _log = logging.getLogger("brainio.cache")
-_said: set[tuple[Path, Fingerprint | None]] = set()  # what this process said, and tried, of files of read-only shelves
+_said: set[tuple[Path, Fingerprint]] = set()  # what this process said, and tried, of files of read-only shelves
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +112,10 @@ class Shelf:
         except FileNotFoundError:
             return
         except OSError as error:
-            folder = self.folder(sha1)
             if self.is_own:
+                folder = self.folder(sha1)
                 raise CacheError(f"{folder} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
-            if (folder, None) not in _said:
-                _log.warning("%s cannot be read (%s); its files are had from elsewhere", folder, error)
-                _said.add((folder, None))
+            say_once(self.root, "cannot be read as a whole", f" ({error})")
 
     def _candidates(self, target: Path) -> Iterator[Path]:
         """Yield the file of that name, then others with the same content."""

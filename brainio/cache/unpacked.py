@@ -19,8 +19,9 @@ from typing import BinaryIO, NamedTuple
 from brainio.cache.archive import judged, member_blocks, opened
 from brainio.cache.files import new_partial, partial_folder, read_json, sync_folder, write_in_one_step, writing
 from brainio.cache.locks import Sign, take_turn
+from brainio.cache.passed_over import say_once
 from brainio.cache.records import note_use
-from brainio.errors import ArchiveError
+from brainio.errors import ArchiveError, CacheError
 
 _log = logging.getLogger("brainio.cache")
 _BLOCK = 1024 * 1024
@@ -87,23 +88,38 @@ class Unpacked:
     def _healed(self, name: str) -> Path:
         """Unpack again whatever is missing or cut, and return the member that was asked for."""
         sha1 = self.folder.name
-        own = self.folder == folder_of(self._root, sha1)
-        _log.warning("%s in %s is missing or not whole; it is unpacked again", name, self.folder)
+        own = folder_of(self._root, sha1)
+        if self.folder == own:
+            _log.warning("%s in %s is missing or not whole; it is unpacked again", name, own)
+        else:
+            say_once(self.folder, "cannot be read, or lacks files of its archive")
+            if _fits(own / name, self._manifest[name]):
+                note_use(manifest_of(self._root, sha1))
+                return own / name
         zip_path = archive_of(self._root, sha1) or self._zip_path
-        if own and mend(zip_path, self._root, sha1, bad_members(self.folder, self._manifest)):
-            return self.folder / name
+        if self.folder == own and mend(zip_path, self._root, sha1, bad_members(own, self._manifest)):
+            return own / name
         return _unpack(zip_path, sha1, self._root).path(name)
 
 
 def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unpacked:
     """Unpack below ``root/unpacked``, or take what is unpacked there or elsewhere; see `brainio.cache.Cache.unpack`."""
-    for place in (*shared, root):
-        manifest = read_manifest(place, sha1)
+    for place in shared:
+        try:
+            manifest = read_manifest(place, sha1)
+        except OSError as error:
+            say_once(place, "cannot be read as a whole", f" ({error})")
+            continue
         if manifest is not None:
-            if place == root:
-                note_use(manifest_of(root, sha1))
             return Unpacked(folder_of(place, sha1), frozenset(manifest), manifest, zip_path, root)
-    return _unpack(zip_path, sha1, root)
+    try:
+        manifest = read_manifest(root, sha1)
+    except OSError as error:
+        raise CacheError(f"{root} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
+    if manifest is None:
+        return _unpack(zip_path, sha1, root)
+    note_use(manifest_of(root, sha1))
+    return Unpacked(folder_of(root, sha1), frozenset(manifest), manifest, zip_path, root)
 
 
 def folder_of(root: Path, sha1: str) -> Path:

@@ -22,7 +22,15 @@ from brainio.catalogs.sources import (
     source_from,
 )
 from brainio.catalogs.suggest import not_found
-from brainio.errors import AmbiguousEntryError, CatalogError, CatalogWarning, EntryLookupError, UnknownCatalogError
+from brainio.errors import (
+    AmbiguousEntryError,
+    CatalogError,
+    CatalogWarning,
+    EntryLookupError,
+    OfflineCatalogError,
+    OfflineLookupError,
+    UnknownCatalogError,
+)
 
 _SECONDS_BEFORE_ASKING_AGAIN = 60.0
 
@@ -137,6 +145,8 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
     ------
     AssemblyLookupError, StimulusSetLookupError
         Nothing has that name; the message says what was probably meant.
+    OfflineLookupError
+        The same, while `BRAINIO_OFFLINE` is set and a catalog of which no copy is kept may have it.
     AmbiguousEntryError
         Two catalogs list different bytes under that name.
     UnknownCatalogError
@@ -157,7 +167,8 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
             return resolve(lookup_type, rest, catalog=prefix, version=version)
     if not hits:
         left_out = [name for name in _sources() if catalog is None and name not in {one.identifier for one in found}]
-        raise not_found(found, lookup_type, identifier, version, left_out)
+        forbidden = [name for name in left_out if _is_forbidden(name)]
+        raise not_found(found, lookup_type, identifier, version, left_out, forbidden)
     if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
         raise _ambiguous(identifier, hits)
     return hits[0]
@@ -203,7 +214,9 @@ def entries_of(
         except EntryLookupError as error:
             failures.append(error)
     if not found:
-        raise EntryLookupError("\n".join(str(failure) for failure in failures))
+        offline = any(isinstance(failure, OfflineLookupError) for failure in failures)
+        kind_of_error = OfflineLookupError if offline else EntryLookupError
+        raise kind_of_error("\n".join(str(failure) for failure in failures))
     return found
 
 
@@ -271,6 +284,12 @@ def _hits(found: list[Listing], lookup_type: str, identifier: str, version: str 
         entry = None if name is None else one.find(lookup_type, name, version)
         if entry is not None:
             yield entry
+
+
+def _is_forbidden(name: str) -> bool:
+    """Whether a catalog was not read because `BRAINIO_OFFLINE` is set."""
+    reading = _readings.get(name)
+    return reading is not None and isinstance(reading.result, OfflineCatalogError)
 
 
 def _ambiguous(identifier: str, hits: list[Entry]) -> EntryLookupError:

@@ -5,6 +5,7 @@ Finds sources and reads their text; what the text lists is the business of `list
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -15,14 +16,15 @@ from urllib.parse import urlsplit
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.catalogs.listing import Listing, listing_from_rows, read_listing, shown
-from brainio.errors import CatalogError, CatalogWarning, LocationError
+from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineCatalogError, OfflineError
 
 if TYPE_CHECKING:
     from brainio.catalogs.frame import Catalog
 
 ENTRYPOINT = "brainio_lookups"
 BRAINIO_CATALOGS = "BRAINIO_CATALOGS"
-_LARGEST = 2**26  # bytes of a catalog from elsewhere: several hundred thousand files
+LARGEST = 2**26  # bytes of a catalog from elsewhere: several hundred thousand files
+_times_written: Counter[str] = Counter()  # of each remote catalog, by this process
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class CatalogSource:
         return Path(self.location)
 
     def fingerprint(self) -> object:
-        """Return what changes when the file does; remote catalogs are read once a process."""
+        """Return what changes when the file does; remote catalogs are read once, and again when this process writes."""
         if self.is_remote:
-            return None
+            return _times_written[self.location]
         try:
             status = os.stat(self.location)  # noqa: PTH116 - on every look-up: no Path is built
         except OSError:
@@ -90,7 +92,18 @@ class CatalogSource:
         return read_listing(self.identifier, self.text(), self.location)
 
     def text(self) -> str:
-        """Return the CSV form as it lies there; raises as `read` does."""
+        """Return the CSV form; raises as `read` does.
+
+        Of a catalog elsewhere that cannot be read, that is the last good copy of it, with a `CatalogWarning`.
+        """
+        if not self.is_remote:
+            return self._text_there()
+        from brainio.catalogs.kept import text_or_copy
+
+        # What this process wrote it has to find again, also where that takes long.
+        return text_or_copy(self.location, self._text_there, patient=_times_written[self.location] > 0)
+
+    def _text_there(self) -> str:
         try:
             if self.is_remote:
                 return _read_remote(self.location).decode("utf-8")
@@ -99,10 +112,17 @@ class CatalogSource:
             raise CatalogError(
                 f"catalog {self.identifier!r} at {shown(self.location)} is not UTF-8: {error}"
             ) from error
+        except OfflineError as error:
+            raise OfflineCatalogError(f"catalog {self.identifier!r} cannot be read: {error}") from error
         except (OSError, LocationError) as error:
             raise CatalogError(
                 f"catalog {self.identifier!r} cannot be read (named in {BRAINIO_CATALOGS} or by a call): {error}"
             ) from error
+
+
+def note_written(source: CatalogSource) -> None:
+    """Have a remote catalog read again at the next look-up, since this process wrote to it."""
+    _times_written[source.location] += 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,7 +162,7 @@ Source = CatalogSource | FrameSource
 def _read_remote(url: str) -> bytes:
     from brainio.stores import parse_location, read_whole
 
-    return read_whole(parse_location(url), _LARGEST)
+    return read_whole(parse_location(url), LARGEST)
 
 
 def source_from(location: str, identifier: str | None = None) -> CatalogSource:

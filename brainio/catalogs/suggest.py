@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, in_words
 from brainio.catalogs.listing import Listing
-from brainio.errors import AssemblyLookupError, EntryLookupError, StimulusSetLookupError
+from brainio.errors import AssemblyLookupError, EntryLookupError, OfflineLookupError, StimulusSetLookupError
 from brainio.nearest import nearest
 
 _GETTERS = {TYPE_ASSEMBLY: "get_assembly", TYPE_STIMULUS_SET: "get_stimulus_set"}
@@ -15,11 +15,24 @@ _ERRORS = {TYPE_ASSEMBLY: AssemblyLookupError, TYPE_STIMULUS_SET: StimulusSetLoo
 
 
 def not_found(
-    listings: Sequence[Listing], lookup_type: str, identifier: str, version: str | None, left_out: Sequence[str]
+    listings: Sequence[Listing],
+    lookup_type: str,
+    identifier: str,
+    version: str | None,
+    left_out: Sequence[str],
+    forbidden: Sequence[str],
 ) -> EntryLookupError:
-    """Make the error for an identifier that no listing has: what there is instead, and what to do."""
+    """Make the error for an identifier that no listing has: what there is instead, and what to do.
+
+    Parameters
+    ----------
+    left_out : sequence of str
+        Catalogs in force that could not be read.
+    forbidden : sequence of str
+        Those of them that `BRAINIO_OFFLINE` forbids to ask for; with any, the error is an OfflineLookupError.
+    """
     kind = in_words(lookup_type)
-    error = _ERRORS[lookup_type]
+    error = OfflineLookupError if forbidden else _ERRORS[lookup_type]
     if version is not None:
         versions = sorted(
             entry.version or "(unnamed)"
@@ -32,6 +45,11 @@ def not_found(
     message = f"no {kind} {identifier!r} in the catalogs {', '.join(one.identifier for one in listings) or '(none)'}"
     if left_out:
         message += f" (not readable: {', '.join(left_out)})"
+    if forbidden:
+        message += (
+            f" while BRAINIO_OFFLINE is set; no copy is kept of {', '.join(forbidden)}: where there is a network, "
+            f"brainio list --catalog {forbidden[0]} makes one"
+        )
     other = TYPE_STIMULUS_SET if lookup_type == TYPE_ASSEMBLY else TYPE_ASSEMBLY
     if any((other, identifier) in one.entries or (other, identifier) in one.aliases for one in listings):
         article = "a" if other == TYPE_STIMULUS_SET else "an"

@@ -21,24 +21,26 @@ from brainio.errors import (
     IntegrityError,
     OfflineError,
     TransferError,
+    ValidationError,
 )
 
 # What a caller of the command can tell apart, children before parents; click itself uses 2 for wrong usage.
 EXIT_CODES: tuple[tuple[type[BrainioError], int], ...] = (
+    (OfflineError, 8),
     (EntryLookupError, 3),
     (EntryUnavailableError, 4),
-    (OfflineError, 8),
     (FetchManyError, 9),
     (TransferError, 5),
     (IntegrityError, 6),
     (CatalogError, 7),
     (CacheError, 10),
+    (ValidationError, 11),
     (BrainioError, 1),
 )
 EXIT_CODES_TOLD = (
     "Exit codes: 0 done, 2 wrong usage, 3 no such identifier, 4 known but not to be had, 5 transfer failed, "
     "6 wrong bytes, 7 catalog not readable, 8 not in the cache while BRAINIO_OFFLINE is set, 9 some of many could not "
-    "be fetched and all else was, 10 cache not readable or writable, 1 any other error."
+    "be fetched and all else was, 10 cache not readable or writable, 11 errors found by validation, 1 any other error."
 )
 
 Record = dict[str, Any]

@@ -235,8 +235,8 @@ def _show_removed(removed: "Removed", before: Iterable["Item"], *, dry_run: bool
         show_json({"dry_run": dry_run, "freed": removed.freed, "items": told})
     elif told:
         show(told, _COLUMNS, as_json=False)
-    freed = readable_size(removed.freed)
-    tell(f"{_count(items)} {'would be ' if dry_run else ''}removed, {freed} freed")
+    done, freed = "would be " if dry_run else "", readable_size(removed.freed)
+    tell(f"{_count(items)} {done}removed, {freed} {done}freed")
 
 
 def _count(things: Collection[object]) -> str:

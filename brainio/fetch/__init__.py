@@ -18,7 +18,7 @@ import os
 
 from brainio.fetch.entries import fetch_entry
 from brainio.fetch.files import WantedFile, fetch_file, local_file, unzip, verify_sha1
-from brainio.fetch.home import BRAINIO_HOME, BRAINIO_SHARED, get_local_data_path
+from brainio.fetch.home import BRAINIO_SHARED, get_local_data_path
 from brainio.fetch.load import (
     get_assembly,
     get_stimulus_set,
@@ -27,6 +27,7 @@ from brainio.fetch.load import (
     resolve_stimulus_set_class,
 )
 from brainio.fetch.many import Plan, carry_out, fetch_many, plan_fetch, prefetch
+from brainio.home import BRAINIO_HOME
 from brainio.stimuli import StimulusSetLoader
 
 __all__ = [

@@ -1,12 +1,12 @@
 """The files of an entry on this machine, and what is said of entries that are not sound."""
 
-import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry, EntryFile
+from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
 from brainio.errors import (
     CatalogWarning,
@@ -20,9 +20,7 @@ from brainio.errors import (
 )
 from brainio.fetch.files import WantedFile, local_file
 from brainio.progress import FileProgress
-from brainio.stores import Location, is_offline, parse_location, read_whole
-
-_LARGEST_CARD = 2**20  # bytes
+from brainio.stores import Location, is_offline, parse_location
 
 
 def fetch_entry(entry: Entry, progress: FileProgress | None = None) -> dict[str, Path]:
@@ -63,21 +61,39 @@ def require_available(entry: Entry) -> None:
         raise EntryUnavailableError(unavailable(entry))
 
 
-def require_cached(*entries: Entry) -> None:
-    """Raise OfflineError, with a list of what would be needed, unless all files of entries are on this machine."""
+def require_cached(*entries: Entry, later: Collection[str] = ()) -> None:
+    """Raise OfflineError, with a list of what would be needed, unless files of entries are on this machine.
+
+    Parameters
+    ----------
+    *entries : Entry
+        All files of these are needed.
+    later : collection of str
+        But for these parts, such as `'zip'`.
+
+    Raises
+    ------
+    OfflineError
+    """
+    needed = [(entry, file) for entry in entries for file in entry.files if file.part not in later]
     missing = [
         f"- {wanted.places[0][0]}{f' ({wanted.size:,} bytes)' if wanted.size else ''}, the {file.part} file of "
         f"{entry.kind} {entry.identifier!r}"
-        for entry in entries
-        for file in entry.files
-        if not (wanted := wanted_file(entry, file)).places[0][0].is_local and wanted.cached() is None
+        for entry, file in needed
+        if not _is_here(wanted := wanted_file(entry, file))
     ]
     if missing:
+        version = f" --version {entries[0].version}" if entries[0].status != STATUS_CURRENT else ""
         raise OfflineError(
             f"{len(missing)} of the files that are needed are not in the cache, and BRAINIO_OFFLINE is set:\n"
             + "\n".join(missing)
-            + f"\nFetch them where there is a network: brainio get {' '.join(e.identifier for e in entries[:1])}"
+            + f"\nFetch them where there is a network: brainio get {entries[0].identifier}{version}"
         )
+
+
+def _is_here(wanted: WantedFile) -> bool:
+    """Whether a file is in the cache, or one of its places lies on this machine."""
+    return any(place.is_local for place, _ in wanted.places) or wanted.cached() is not None
 
 
 def wanted_file(entry: Entry, file: EntryFile) -> WantedFile:
@@ -134,16 +150,5 @@ def unavailable(entry: Entry) -> str:
     default = f"the catalog lists no {' and no '.join(lacking)} file" if lacking else "the catalog gives no reason"
     return (
         f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} cannot be had: "
-        f"{_status_reason(entry) or default}"
+        f"{read_card(entry).get('status_reason') or default}"
     )
-
-
-def _status_reason(entry: Entry) -> str:
-    """Read from its card why an entry cannot be had; empty where there is none."""
-    if not entry.card:
-        return ""
-    try:
-        card = json.loads(read_whole(place_of(entry, entry.card), _LARGEST_CARD))
-    except (TransferError, LocationError, ValueError, RecursionError):
-        return ""
-    return str(card.get("status_reason", "")) if isinstance(card, dict) else ""

@@ -2,16 +2,17 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from brainio.cache import Incoming, hash_file
-from brainio.errors import BrainioError, IntegrityError, LocationError, OfflineError, TransferError
+from brainio.errors import BrainioError, IntegrityError, LocationError, OfflineError, ShorterFileError, TransferError
 from brainio.fetch.download import Download
 from brainio.fetch.home import local_cache
 from brainio.progress import FileProgress, TransferBar
-from brainio.stores import Location, parse_location
+from brainio.stores import Location, parse_location, require_online
 
 T = TypeVar("T")
 Place = tuple[Location, str]
@@ -48,7 +49,10 @@ class WantedFile:
             found = local_cache().find(self.sha1, self.name, self.sha256 or None)
         else:
             found = local_cache().recall(location.url, version_id or None, self.sha256 or None)
-        return found if found is None or self.size in (None, found.stat().st_size) else None
+        with suppress(FileNotFoundError):  # taken away again
+            if found is not None and self.size in (None, found.stat().st_size):
+                return found
+        return None
 
 
 def local_file(wanted: WantedFile, progress: FileProgress | None = None) -> Path:
@@ -79,32 +83,39 @@ def local_file(wanted: WantedFile, progress: FileProgress | None = None) -> Path
 
 def _fetched(wanted: WantedFile, progress: FileProgress) -> Path:
     cache = local_cache()
+    first_that_works(lambda place, _: require_online(place), wanted.places)  # nothing is to be written for nothing
     with cache.receiving(
-        name=wanted.name, sha1=wanted.sha1 or None, sha256=wanted.sha256 or None, size=wanted.size
+        name=wanted.name,
+        sha1=wanted.sha1 or None,
+        sha256=wanted.sha256 or None,
+        size=wanted.size,
+        check=progress.stop.check,
     ) as incoming:
         if incoming.found is not None:
             return incoming.found
         path = first_that_works(lambda place, version: _taken(incoming, place, version, progress), wanted.places)
     if not wanted.sha1:
         location, version_id = wanted.places[0]
-        cache.remember(location.url, version_id or None, hash_file(path), wanted.name)
+        cache.remember(location.url, version_id or None, path.parent.name, wanted.name)
     return path
 
 
 def _taken(incoming: Incoming, place: Location, version_id: str, progress: FileProgress) -> Path:
     """Take the bytes of one place, beginning where an earlier attempt ended."""
     began = incoming.offset
-    progress.add(began)
+    progress.reach(began)
     try:
-        for block in Download(place, version_id, began, progress.announce):
+        for block in Download(place, version_id, began, progress, incoming.show, verified=incoming.is_promised):
             incoming.write(block)
-            progress.add(len(block))
+            progress.reach(incoming.offset)
         return incoming.finish()
-    except IntegrityError as error:
-        progress.add(-incoming.offset)
+    except (IntegrityError, ShorterFileError) as error:
+        progress.reach(0)
         incoming.restart()
         if began:  # what was there from before may be what is wrong
             return _taken(incoming, place, version_id, progress)
+        if isinstance(error, ShorterFileError):
+            raise
         raise IntegrityError(f"{place}: {error}") from error
 
 

@@ -4,8 +4,9 @@ import os
 from pathlib import Path
 
 from brainio.cache import Cache
+from brainio.cache.passed_over import say_once
+from brainio.home import home_folder
 
-BRAINIO_HOME = "BRAINIO_HOME"
 BRAINIO_SHARED = "BRAINIO_SHARED"
 
 
@@ -15,13 +16,20 @@ def get_local_data_path() -> str:
 
     if fetch._local_data_path is not None:
         return os.fspath(fetch._local_data_path)
-    return str(Path(os.environ.get(BRAINIO_HOME) or "~/.brainio").expanduser().absolute())
+    return str(home_folder())
 
 
 def shared_caches() -> list[Path]:
-    """Return the read-only caches in front of it: the folders that `BRAINIO_SHARED` lists, as `PATH` lists its own."""
+    """Return the read-only caches in front of it: the folders that `BRAINIO_SHARED` lists, as `PATH` lists its own.
+
+    One that is not there is said in the log, once: its name is probably misspelt.
+    """
     named = os.environ.get(BRAINIO_SHARED, "").split(os.pathsep)
-    return [Path(folder).expanduser().absolute() for folder in named if folder]
+    folders = [Path(folder).expanduser().absolute() for folder in named if folder]
+    for folder in folders:
+        if not os.path.isdir(folder):  # noqa: PTH112 - a Path raises where it may not look
+            say_once(folder, f"is no folder that can be reached, but {BRAINIO_SHARED} names it")
+    return folders
 
 
 def local_cache() -> Cache:

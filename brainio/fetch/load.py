@@ -141,7 +141,7 @@ def get_assembly(
     warn_of_status(entry, stacklevel=3)
     stimuli = _stimuli_of(entry)
     if is_offline():
-        require_cached(*filter(None, (entry, stimuli)))
+        require_cached(*filter(None, (entry, stimuli)), later=("zip",) if stream else ())
     with named_in_errors(entry):
         source = open_entry(entry) if stream else fetch_entry(entry)["nc"]
     stimulus_set = None if stimuli is None else _load_table(stimuli) if stream else _load_stimulus_set(stimuli)

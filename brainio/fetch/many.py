@@ -5,19 +5,24 @@ What can be finished is finished when something fails; all failures are reported
 
 import logging
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from brainio.catalogs import Entry, EntryFile, entries, entries_of, with_stimuli
 from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.errors import BrainioError, EntryLookupError, FetchManyError
-from brainio.fetch.entries import fetch_entry_file, require_available, wanted_file
+from brainio.fetch.entries import fetch_entry_file, place_of, require_available, wanted_file
 from brainio.progress import TransferBar, readable_size
 from brainio.stores import is_offline, stat
+from brainio.threads import in_background
+
+Content = tuple[str, str]
 
 _log = logging.getLogger("brainio.fetch")
 _FILES_AT_ONCE = 8
+_GRACE = 1.5  # seconds in which files that are under way are put aside when all is to end
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,7 @@ class Plan:
     entries : tuple of Entry
         What was asked for, and the stimulus sets of its assemblies.
     missing : tuple of MissingFile
-        The files that are not in the cache yet.
+        The files that are not in the cache yet; of several with the same content the first.
     failures : dict
         What cannot be fetched -> why: identifiers that lead nowhere, entries that are unavailable.
     """
@@ -53,7 +58,7 @@ class Plan:
         return sum(one.size or 0 for one in self.missing)
 
     def __str__(self) -> str:
-        count = sum(len(entry.files) for entry in self.entries)
+        count = len({_content_of(entry, file) for entry in self.entries for file in entry.files})
         unknown = sum(one.size is None for one in self.missing)
         sizes = f"{readable_size(self.size)}{f' and {unknown} of unknown size' if unknown else ''}"
         failed = f"; {len(self.failures)} cannot be fetched" if self.failures else ""
@@ -106,16 +111,16 @@ def plan_fetch(
             wanted.update(dict.fromkeys(with_stimuli([entry])))
         except EntryLookupError as failure:
             failures[f"the stimulus set of {entry.kind} {entry.identifier}"] = failure
-    missing: list[tuple[Entry, EntryFile]] = []
+    missing: dict[Content, tuple[Entry, EntryFile]] = {}
     for entry in list(wanted):
         try:
-            missing += _missing(entry)
+            for file in _missing(entry):
+                missing.setdefault(_content_of(entry, file), (entry, file))
         except BrainioError as failure:
             failures[f"{entry.kind} {entry.identifier}"] = failure
             del wanted[entry]
-    with ThreadPoolExecutor(_FILES_AT_ONCE) as pool:
-        sizes = pool.map(lambda one: _size_of(*one), missing)
-    files = tuple(MissingFile(e, file, size) for (e, file), size in zip(missing, sizes, strict=True))
+    sizes = in_background([partial(_size_of, *one) for one in missing.values()], _FILES_AT_ONCE, "brainio-size")
+    files = tuple(MissingFile(e, file, size.result()) for (e, file), size in zip(missing.values(), sizes, strict=True))
     return Plan(tuple(wanted), files, failures)
 
 
@@ -163,32 +168,37 @@ def carry_out(plan: Plan) -> dict[Entry, dict[str, Path]]:
     fetched: dict[Entry, dict[str, Path]] = {entry: {} for entry in plan.entries}
     sizes = {(one.entry, one.file): one.size for one in plan.missing}
     with TransferBar(f"{len(plan.missing)} files", plan.size or None) as bar:
-        pool = ThreadPoolExecutor(_FILES_AT_ONCE, thread_name_prefix="brainio-fetch")
+        # Also what was in the cache: another process may have removed it since.
+        wanted = [(entry, file) for entry in plan.entries for file in entry.files]
+        calls = [partial(fetch_entry_file, *one, bar.file(sizes.get(one))) for one in wanted]
+        futures = in_background(calls, _FILES_AT_ONCE, "brainio-fetch")
         try:
-            # Also what was in the cache: another process may have removed it since.
-            started = {
-                (entry, file): pool.submit(fetch_entry_file, entry, file, bar.file(sizes.get((entry, file))))
-                for entry in plan.entries
-                for file in entry.files
-            }
-            for (entry, file), future in started.items():
+            for (entry, file), future in zip(wanted, futures, strict=True):
                 try:
                     fetched[entry][file.part] = future.result()
                 except BrainioError as failure:
                     failures[f"the {file.part} file of {entry.kind} {entry.identifier}"] = failure
         except BaseException:
-            bar.cancel()
+            bar.stop.set()
+            for future in futures:
+                future.cancel()
+            wait(futures, _GRACE)
             raise
-        finally:
-            pool.shutdown(cancel_futures=True)
     if failures:
         raise FetchManyError(_report(failures, plan), fetched, failures)
     return fetched
 
 
-def _missing(entry: Entry) -> list[tuple[Entry, EntryFile]]:
+def _missing(entry: Entry) -> list[EntryFile]:
     require_available(entry)
-    return [(entry, file) for file in entry.files if wanted_file(entry, file).cached() is None]
+    return [file for file in entry.files if wanted_file(entry, file).cached() is None]
+
+
+def _content_of(entry: Entry, file: EntryFile) -> Content:
+    """Return what files have in common that are fetched once."""
+    if file.sha1 or file.sha256:
+        return (file.sha1 or file.sha256).lower(), ""
+    return place_of(entry, file.location, file.location_type).url, file.version_id
 
 
 def _size_of(entry: Entry, file: EntryFile) -> int | None:

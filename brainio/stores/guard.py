@@ -8,6 +8,7 @@ it is the proxy that resolves names, and only its own address could be judged; i
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import ClassVar
@@ -19,11 +20,13 @@ from requests.utils import get_auth_from_url, get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import InvalidHeader
+from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from brainio.errors import LocationError
 from brainio.stores.location import Location
 from brainio.stores.rules import BRAINIO_ALLOW_PRIVATE, allows_private, is_public, redacted
+from brainio.stores.transfer import pausing
 
 Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
 _CONNECTIONS = 32
@@ -129,6 +132,16 @@ class _Retry(Retry):
             return super().parse_retry_after(retry_after)
         except InvalidHeader:
             return 0
+
+    def sleep_for_retry(self, response: BaseHTTPResponse) -> bool:
+        """Wait as long as the server says, second by second, so that whoever asked sees it and may end it."""
+        left = self.get_retry_after(response) or 0
+        waits = left > 0
+        while left > 0:
+            pausing.get()()
+            time.sleep(min(left, 1))
+            left -= 1
+        return waits
 
 
 def _retry() -> _Retry:

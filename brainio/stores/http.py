@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import requests
 
-from brainio.errors import InterruptedTransferError, LocationError, TransferError
+from brainio.errors import InterruptedTransferError, LocationError, ShorterFileError, TransferError
 from brainio.stores.guard import credentials_for, session_for
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
@@ -23,6 +23,7 @@ from brainio.stores.transfer import (
     Span,
     count_of,
     facts_of_range,
+    hang_up,
     require_whole,
 )
 
@@ -50,6 +51,9 @@ class _HttpReading:
                 f"{redacted(str(error))}. Try again."
             ) from None
         require_whole(self.location, length, found)
+
+    def interrupt(self) -> None:
+        hang_up(self.response.raw)
 
 
 @contextmanager
@@ -100,6 +104,8 @@ def _answer(method: str, location: Location, headers: dict[str, str]) -> request
 
 
 def _require_success(location: Location, response: requests.Response) -> None:
+    if response.status_code == 416:
+        raise ShorterFileError(f"{location} ends before the bytes that were asked for (HTTP 416). Ask for all of it.")
     if response.status_code >= 300:  # a redirect that leads nowhere is no file either
         raise TransferError(f"{location} was refused: {_reason(response)}.")
 

@@ -1,6 +1,8 @@
 """What every store hands out: the vocabulary that S3, http and fsspec share. Knows no store."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,6 +13,8 @@ CHUNK = 128 * 1024  # what a broken connection may lose of what came
 CONNECT_TIMEOUT = 10  # seconds
 READ_TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]
+pausing: ContextVar[Callable[[], object]] = ContextVar("pausing", default=lambda: None)
+"""Called every second while a store waits before it asks again; what it raises ends the waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,9 @@ class Reading(Protocol):
     def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
         """Yield the body."""
 
+    def interrupt(self) -> None:
+        """Make another thread, which waits for the body, meet its end; called from any thread, and never raises."""
+
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
@@ -93,6 +100,27 @@ def require_whole(location: Location, expected: int | None, found: int) -> None:
             f"{location} was cut short: {expected} bytes were announced, {found} came. Try again; if it stays so, the "
             f"server or a proxy on the way is at fault."
         )
+
+
+def first(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """Pass on so many bytes, and take no block beyond them.
+
+    Examples
+    --------
+    >>> list(first([b"ab", b"cd", b"ef"], 3))
+    [b'ab', b'c']
+    """
+    for block in blocks:
+        yield block[:count]
+        count -= len(block)
+        if count <= 0:
+            return
+
+
+def hang_up(body: object) -> None:
+    """Stop the receiving of a body of urllib3, which other threads may be waiting for."""
+    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # it came to its end, or is of another kind
+        body.shutdown()  # type: ignore[attr-defined]  # urllib3 has it from 2.3 on
 
 
 def facts_of_range(content_range: str, size: int | None) -> tuple[int, int | None]:

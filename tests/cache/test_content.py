@@ -38,7 +38,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         seen.append(Path(path))
         return hash_file(path, algorithm)
 
-    for module in ("content", "shelf"):
+    for module in ("content", "shelf", "earlier"):
         monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
     return seen
 

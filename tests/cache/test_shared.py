@@ -3,12 +3,18 @@
 import logging
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from brainio.cache import Cache, hash_file
+from brainio.cache.archive import judged
+from brainio.cache.unpacked import read_manifest
 from tests.cache.helpers import BODY, SHA1, SHA256, files_below, receive
 
 Snapshot = dict[str, tuple[int, int, int]]
@@ -180,3 +186,101 @@ def test_a_damaged_unpacked_archive_of_the_lab_is_unpacked_here(cache: Cache, la
     assert path.is_relative_to(cache.root)
     assert path.read_bytes() == bytes([3]) * 1000
     assert len(files_below(cache.root / "unpacked")) == 6
+
+
+UNREADABLE = """
+import encodings.cp437, filelock, hashlib, logging, os, sys, tempfile, zipfile
+from pathlib import Path
+from brainio.cache import Cache
+
+told = []
+handler = logging.Handler()
+handler.emit = lambda record: told.append(record.getMessage())
+logging.getLogger("brainio").addHandler(handler)
+if os.geteuid() == 0:  # root may read anything
+    os.seteuid(65534)
+with tempfile.TemporaryDirectory() as folder:
+    lab, own = Cache(Path(folder, "lab")), Path(folder, "own")
+    bodies = [bytes([number]) * 1000 for number in range(3)]
+    digests = [hashlib.sha1(body).hexdigest() for body in bodies]
+    for number, body in enumerate(bodies):
+        lab.add([body], name=f"{number}.nc")
+    archive = Path(folder, "a.zip")
+    with zipfile.ZipFile(archive, "w") as file:
+        for number, body in enumerate(bodies):
+            file.writestr(f"{number}.png", body)
+    theirs = lab.unpack(archive)
+    closed = {
+        "root": lab.root,
+        "content": lab.root / "content",
+        "unpacked": lab.root / "unpacked",
+        "members": theirs.folder,
+        "manifest": theirs.folder.with_suffix(".json"),
+    }[sys.argv[1]]
+    closed.chmod(0)
+    try:
+        for _ in range(2):
+            cache = Cache(own, [lab.root])
+            for number, (digest, body) in enumerate(zip(digests, bodies)):
+                found = cache.find(digest, f"{number}.nc")
+                if found is None:
+                    found = cache.add([body], name=f"{number}.nc")
+                assert found.read_bytes() == body
+            unpacked = cache.unpack(archive)
+            for number, body in enumerate(bodies):
+                assert unpacked.path(f"{number}.png").read_bytes() == body
+    finally:
+        closed.chmod(0o700)
+print(*told, sep="\\n")
+"""
+
+
+@pytest.mark.parametrize("closed", ["root", "content", "unpacked", "members", "manifest"])
+def test_what_may_not_be_read_of_a_shared_cache_is_passed_over_with_one_warning(closed: str) -> None:
+    command = [sys.executable, "-c", UNREADABLE, closed]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
+    told = done.stdout.splitlines()
+    if closed == "manifest":
+        assert told == [""]
+    else:
+        assert len(told) == 1
+        assert "cannot be read" in told[0]
+        assert "lab" in told[0]
+
+
+def test_many_lost_members_of_the_lab_are_unpacked_here_once_and_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    archive, names = tmp_path / "a.zip", [f"{number}.png" for number in range(200)]
+    with zipfile.ZipFile(archive, "w") as file:
+        for name in names:
+            file.writestr(name, name)
+    lab = Cache(tmp_path / "lab")
+    theirs = lab.unpack(archive)
+    for name in names:
+        (theirs.folder / name).unlink()
+    read = []
+    for work in (judged, read_manifest):
+
+        def recorded(*given: Any, work: Callable[..., Any] = work) -> Any:
+            read.append(work.__name__)
+            return work(*given)
+
+        monkeypatch.setattr(f"brainio.cache.unpacked.{work.__name__}", recorded)
+    with caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            unpacked = Cache(tmp_path / "own", [lab.root]).unpack(archive)
+            assert [unpacked.path(name).read_text() for name in names] == names
+    assert read.count("judged") == 1
+    assert read.count("read_manifest") < 10
+    assert [str(theirs.folder) in record.getMessage() for record in caplog.records] == [True]
+
+
+def test_a_member_that_is_lost_in_both_caches_is_unpacked_again(cache: Cache, lab: Cache, tmp_path: Path) -> None:
+    archive = packed(tmp_path / "packed")
+    theirs = lab.unpack(archive)
+    (theirs.folder / "deep/im3.png").unlink()
+    unpacked = cache.unpack(archive)
+    unpacked.path("deep/im3.png").write_bytes(b"cut")
+    assert unpacked.path("deep/im3.png").read_bytes() == bytes([3]) * 1000

@@ -3,16 +3,24 @@
 import hashlib
 import itertools
 import os
+import shutil
+import threading
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from brainio.errors import ChangedFileError, IntegrityError, InterruptedTransferError, TransferError
-from brainio.fetch import WantedFile, download, local_file
+from brainio.cache import Cache
+from brainio.errors import ChangedFileError, IntegrityError, InterruptedTransferError, OfflineError, TransferError
+from brainio.fetch import WantedFile, local_file
+from brainio.fetch import download as downloading
 from brainio.fetch.download import Download
+from brainio.progress import TransferBar
 from brainio.stores import parse_location
-from tests.servers import HttpFolder, S3Static
+from brainio.threads import Stop
+from tests.servers import HttpFolder, S3Static, ToTheEnd
 
 KIB = 1024
 BODY = os.urandom(3 * 1024 * KIB + 17)
@@ -23,10 +31,18 @@ SHA1 = hashlib.sha1(BODY).hexdigest()
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the pauses between attempts, but not their lengths."""
     monkeypatch.setattr(time, "sleep", lambda _: None)
+    monkeypatch.setattr(Stop, "pause", lambda stop, _: stop.check())
 
 
 def wanted(*locations: str, sha1: str = SHA1, size: int | None = None) -> WantedFile:
     return WantedFile([(parse_location(location), "") for location in locations], sha1, size=size)
+
+
+def download(location: str, announce: Callable[[int], None] = lambda _: None, *, verified: bool = False) -> Download:
+    """Return the bytes of a location from the first on."""
+    progress = TransferBar("a.bin", None).file(None)
+    progress.announce = announce  # type: ignore[method-assign, assignment]
+    return Download(parse_location(location), "", 0, progress, lambda: None, verified=verified)
 
 
 def ranges(server: HttpFolder | S3Static) -> list[str]:
@@ -99,7 +115,7 @@ def test_a_file_that_is_replaced_in_the_middle_is_an_error_for_whoever_promised_
     http_folder: HttpFolder,
 ) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY)
-    blocks = iter(Download(parse_location(f"{http_folder.url}/a.bin"), "", 0, lambda size: None))
+    blocks = iter(download(f"{http_folder.url}/a.bin"))
     http_folder.cut_after, http_folder.cuts = 1024 * KIB, 1
     first = next(blocks)
     (http_folder.folder / "a.bin").write_bytes(BODY[::-1])
@@ -120,8 +136,8 @@ def test_wrong_bytes_are_an_error_that_names_the_place_and_leave_nothing(http_fo
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> int:
     """Make 256 KiB a part, and 1 MiB a large file."""
-    monkeypatch.setattr(download, "_PART", 256 * KIB)
-    monkeypatch.setattr(download, "_IN_PARTS_FROM", 1024 * KIB)
+    monkeypatch.setattr(downloading, "_PART", 256 * KIB)
+    monkeypatch.setattr(downloading, "_IN_PARTS_FROM", 1024 * KIB)
     return 256 * KIB
 
 
@@ -155,7 +171,7 @@ def test_parts_of_a_file_that_is_replaced_are_not_mixed(
     s3_static: S3Static, small_parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     s3_static.objects["lab", "a.bin"] = BODY
-    blocks = iter(Download(parse_location("s3://lab/a.bin"), "", 0, lambda size: None))
+    blocks = iter(download("s3://lab/a.bin"))
     next(blocks)
     s3_static.objects["lab", "a.bin"] = BODY[::-1]
     with pytest.raises(ChangedFileError):
@@ -165,7 +181,7 @@ def test_parts_of_a_file_that_is_replaced_are_not_mixed(
 def test_the_size_is_announced_as_soon_as_the_place_tells_it(s3_static: S3Static) -> None:
     s3_static.objects["lab", "a.bin"] = BODY
     sizes: list[int] = []
-    next(iter(Download(parse_location("s3://lab/a.bin"), "", 0, sizes.append)))
+    next(iter(download("s3://lab/a.bin", sizes.append)))
     assert sizes == [len(BODY)]
 
 
@@ -180,3 +196,115 @@ def test_an_empty_file_is_a_file(http_folder: HttpFolder) -> None:
     (http_folder.folder / "empty").write_bytes(b"")
     path = local_file(wanted(f"{http_folder.url}/empty", sha1=hashlib.sha1(b"").hexdigest()))
     assert path.read_bytes() == b""
+
+
+class Balanced(S3Static):
+    """Servers behind one address, each with a name of its own for the same bytes."""
+
+    def send(self, handler: Any, body: bytes, headers: Mapping[str, str]) -> None:
+        super().send(handler, body, {**headers, "ETag": f'"node{len(self.requests) % 3}"'})
+
+
+@pytest.mark.parametrize("sha1", [SHA1, ""], ids=["with a hash", "without"])
+def test_a_server_that_ignores_the_end_of_a_part_gives_the_right_bytes(
+    monkeypatch: pytest.MonkeyPatch, small_parts: int, sha1: str
+) -> None:
+    with ToTheEnd({("lab", "a.bin"): BODY}) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert local_file(wanted("s3://lab/a.bin", sha1=sha1)).read_bytes() == BODY
+        assert f"bytes={small_parts - 1}-" in ranges(server)
+
+
+def test_a_server_that_gives_parts_no_more_gives_the_rest_over_one_connection(
+    s3_static: S3Static, small_parts: int
+) -> None:
+    s3_static.objects["lab", "a.bin"] = BODY
+    s3_static.ranges = False
+    assert local_file(wanted("s3://lab/a.bin")).read_bytes() == BODY
+    assert f"bytes={small_parts - 1}-" in ranges(s3_static)
+
+
+def test_tags_that_differ_do_not_matter_where_a_hash_decides(monkeypatch: pytest.MonkeyPatch, small_parts: int) -> None:
+    with Balanced({("lab", "a.bin"): BODY}) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        assert local_file(wanted("s3://lab/a.bin")).read_bytes() == BODY
+        with pytest.raises(ChangedFileError):
+            local_file(wanted("s3://lab/a.bin", sha1=""))
+
+
+@pytest.mark.parametrize("kind", ["S3", "http"])
+def test_what_was_left_of_a_longer_file_is_given_up(http_folder: HttpFolder, s3_static: S3Static, kind: str) -> None:
+    give_up_half_way(http_folder, BODY[::-1], sha1=hashlib.sha1(BODY[:1000]).hexdigest())
+    server: HttpFolder | S3Static = http_folder
+    if kind == "S3":
+        server, location = s3_static, "s3://lab/a.bin"
+        s3_static.objects["lab", "a.bin"] = BODY[:1000]
+    else:
+        location = f"{http_folder.url}/a.bin"
+        (http_folder.folder / "a.bin").write_bytes(BODY[:1000])
+    short = wanted(location, sha1=hashlib.sha1(BODY[:1000]).hexdigest())
+    assert local_file(short).read_bytes() == BODY[:1000]
+    assert ranges(server) == [f"bytes={128 * KIB - 1}-", ""]
+
+
+def test_the_parts_that_wait_in_memory_are_bounded(
+    s3_static: S3Static, small_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(downloading._bounds, "parts", threading.BoundedSemaphore(3))
+    s3_static.objects["lab", "a.bin"] = BODY
+    blocks = iter(download("s3://lab/a.bin"))
+    came = 0
+    while came <= small_parts:
+        came += len(next(blocks))
+    threading.Event().wait(0.3)
+    assert len(ranges(s3_static)) <= 1 + 3
+    assert came + sum(map(len, blocks)) == len(BODY)
+    assert downloading._bounds.parts._value == 3
+
+
+def test_a_file_without_a_hash_is_not_read_again(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    (http_folder.folder / "a.bin").write_bytes(BODY)
+    monkeypatch.setattr("brainio.fetch.files.hash_file", None)
+    path = local_file(wanted(f"{http_folder.url}/a.bin", sha1=""))
+    assert local_file(wanted(f"{http_folder.url}/a.bin", sha1="")) == path
+    assert len(http_folder.requests) == 1
+
+
+def test_a_file_that_is_pruned_while_it_is_looked_for_is_fetched_again(
+    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (http_folder.folder / "a.bin").write_bytes(BODY)
+    assert local_file(wanted(f"{http_folder.url}/a.bin"))
+    find = Cache.find
+
+    def find_and_lose(cache: Cache, *arguments: Any) -> Path | None:
+        path = find(cache, *arguments)
+        if path is not None:
+            shutil.rmtree(path.parent)
+        return path
+
+    monkeypatch.setattr(Cache, "find", find_and_lose)
+    for size in (None, len(BODY)):
+        assert local_file(wanted(f"{http_folder.url}/a.bin", size=size)).read_bytes() == BODY
+
+
+def test_offline_a_cache_that_cannot_be_written_is_not_what_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "file" / "home"))
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.raises(OfflineError):
+        local_file(wanted("s3://lab/a.bin"))
+
+
+def test_bytes_that_a_mirror_need_not_give_again_are_counted_once(
+    http_folder: HttpFolder, s3_static: S3Static, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give_up_half_way(http_folder, BODY)
+    s3_static.objects["lab", "a.bin"] = BODY
+    http_folder.refuse_after = 0
+    counted: list[int] = []
+    monkeypatch.setattr(TransferBar, "add", lambda bar, count: counted.append(count))
+    local_file(wanted(f"{http_folder.url}/a.bin", "s3://lab/a.bin"))
+    assert sum(counted) == len(BODY)

@@ -51,6 +51,20 @@ def test_many_entries_are_fetched_each_file_once(large_lab: Lab) -> None:
     assert large_lab.server.requests == []
 
 
+def test_files_with_the_same_content_are_counted_and_fetched_once(large_lab: Lab) -> None:
+    body = large_lab.server.objects["lab-bucket", "assy_0.nc"]
+    large_lab.publish("assy_same.nc", body, "NeuroidAssembly", "lab.Same")
+    for identifier in ("lab.Free", "lab.FreeToo"):
+        large_lab.publish("assy_free.nc", b"free", "NeuroidAssembly", identifier, sha1="")
+    plan = plan_fetch(["lab.Doe0", "lab.Same", "lab.Free", "lab.FreeToo"])
+    assert plan.size == sum(map(len, [*stimulus_files(), body, b"free"]))
+    assert str(plan).startswith("4 of the 4 files of 5 entries to fetch (")
+    fetched = fetch_many(["lab.Doe0", "lab.Same"])
+    assert [paths["nc"].read_bytes() == body for paths in fetched.values() if "nc" in paths] == [True, True]
+    assert len([name for name in gets(large_lab) if name in ("assy_0.nc", "assy_same.nc")]) == 1
+    assert str(plan_fetch(["lab.Doe0", "lab.Same"])).startswith("0 of the 3 files of 3 entries to fetch (0 B), 3 in")
+
+
 def test_a_whole_catalog_is_fetched_by_its_name(large_lab: Lab) -> None:
     assert len(brainio.prefetch(catalog="lab")) == 13
     assert str(plan_fetch(catalog="lab")).startswith("0 of the 14 files of 13 entries to fetch (0 B), 14 in the cache")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brainio
-from brainio.catalogs import resolve
+from brainio.catalogs import in_force, resolve
 from brainio.catalogs.publications import publications_of
 from brainio.errors import (
     BrainioError,
@@ -177,17 +177,32 @@ def test_no_class_but_an_assembly_class_may_be_named(remote: RemoteCatalog, s3_s
 
 
 def test_a_catalog_that_never_ends_is_given_up(remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["brainio.catalogs.sources"], "_LARGEST", 1000)
+    monkeypatch.setattr(sys.modules["brainio.catalogs.sources"], "LARGEST", 1000)
     name = remote.name("s3://bucket/a.nc", sha1="a" * 2000)
     with pytest.raises(CatalogError, match="has more than 1,000 bytes"):
         resolve("assembly", "x.Doe2026", catalog=name)
 
 
 def test_the_table_of_a_remote_catalog_keeps_the_rules_as_well(
-    remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch
+    remote: RemoteCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = remote.name("s3://bucket/a.nc")
     assert list(brainio.get_catalog(name)["location"]) == ["s3://bucket/a.nc"]
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "without a copy"))
     with pytest.raises(CatalogError, match="BRAINIO_OFFLINE"), warnings.catch_warnings():
         brainio.get_catalog(name)
+
+
+def test_a_copy_of_a_remote_catalog_may_name_no_more_than_the_catalog(
+    remote: RemoteCatalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret.nc").write_bytes(b"secret")
+    name = remote.name((tmp_path / "secret.nc").as_uri())
+    resolve("assembly", "x.Doe2026", catalog=name)
+    monkeypatch.setattr(in_force, "_readings", {})
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match="the copy of"):
+        entry = resolve("assembly", "x.Doe2026", catalog=name)
+    with pytest.raises(LocationError, match="may not name a place on this machine"):
+        fetch_entry(entry)

@@ -1,0 +1,245 @@
+"""Promises of `brainio.catalogs.kept`: a catalog from elsewhere that was read once serves while it cannot be read."""
+
+import os
+import socket
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from brainio.catalogs import add_catalog, append_rows, in_force, list_assemblies, resolve
+from brainio.catalogs.entries import REQUIRED_COLUMNS
+from brainio.catalogs.kept import copy_of
+from brainio.errors import (
+    AssemblyLookupError,
+    CatalogError,
+    CatalogWarning,
+    OfflineCatalogError,
+    OfflineError,
+    OfflineLookupError,
+)
+from brainio.lookup import get_catalog
+from tests.cli.command import brainio
+from tests.servers import HOST, HttpFolder, MotoS3
+
+HEADER = ",".join(REQUIRED_COLUMNS)
+
+
+def line(identifier: str) -> str:
+    return f"{identifier},assembly,DataAssembly,S3,s3://bkt/{identifier}.nc,{'a' * 40},"
+
+
+@pytest.fixture
+def url(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A catalog on a web server, named in the environment, which no process has read."""
+    url = f"{http_folder.url}/lab.csv"
+    write(http_folder, "x.Doe2026")
+    monkeypatch.setenv("BRAINIO_CATALOGS", url)
+    monkeypatch.setattr(in_force, "_readings", {})
+    return url
+
+
+@pytest.fixture
+def read(url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same, which an earlier process has read."""
+    assert resolve("assembly", "x.Doe2026").catalog == "lab"
+    forget(monkeypatch)
+    return url
+
+
+def write(server: HttpFolder, *identifiers: str) -> None:
+    (server.folder / "lab.csv").write_text("\n".join([HEADER, *map(line, identifiers)]) + "\n")
+
+
+def forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forget what this process read, as a new one has read nothing."""
+    monkeypatch.setattr(in_force, "_readings", {})
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port whose host drops what comes, since nobody accepts its connections and no more may wait."""
+    with ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind((HOST, 0))
+        server.listen(0)
+        for _ in range(3):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield server.getsockname()[1]
+
+
+def test_offline_the_copy_serves_with_a_warning_and_nothing_is_asked(
+    read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = len(http_folder.requests)
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match=r"'lab' cannot be read: .*BRAINIO_OFFLINE.*; the copy of 20.* is used"):
+        entry = resolve("assembly", "x.Doe2026")
+    assert (entry.catalog, entry.base) == ("lab", http_folder.url)
+    assert len(http_folder.requests) == asked
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert resolve("assembly", "x.Doe2026") == entry
+
+
+FAULTS = {"404": 404, "403": 403, "no catalog": 200}
+
+
+@pytest.mark.parametrize("fault", [*FAULTS, "closed"])
+def test_a_catalog_that_is_away_refused_or_broken_serves_from_its_copy(
+    read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    if fault == "closed":
+        with socket.socket() as unused:
+            unused.bind((HOST, 0))
+            port = unused.getsockname()[1]
+        elsewhere = f"http://{HOST}:{port}/lab.csv"
+        copy_of(read).rename(copy_of(elsewhere))
+        monkeypatch.setenv("BRAINIO_CATALOGS", elsewhere)
+    elif fault == "no catalog":
+        (http_folder.folder / "lab.csv").write_text("<html>please log in</html>\n")
+    else:
+        http_folder.status["/lab.csv"] = FAULTS[fault]
+    with pytest.warns(CatalogWarning, match="the copy of 20.* is used"):
+        assert resolve("assembly", "x.Doe2026").catalog == "lab"
+    assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
+
+
+def test_a_host_that_says_nothing_is_given_up_soon_where_there_is_a_copy(
+    read: str, silent: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = f"http://{HOST}:{silent}/lab.csv"
+    copy_of(read).rename(copy_of(elsewhere))
+    monkeypatch.setattr("brainio.catalogs.kept._PATIENCE", 0.2)
+    monkeypatch.setenv("BRAINIO_CATALOGS", elsewhere)
+    with pytest.warns(CatalogWarning, match=r"did not come within 0\.2 s; the copy of"):
+        assert resolve("assembly", "x.Doe2026").catalog == "lab"
+    assert "x.Doe2026" in list_assemblies()  # and is not waited for again
+
+
+def test_a_command_does_not_wait_until_connecting_to_a_silent_host_is_given_up(read: str, silent: int) -> None:
+    elsewhere = f"http://{HOST}:{silent}/lab.csv"
+    copy_of(read).rename(copy_of(elsewhere))
+    done = brainio("info", "x.Doe2026", BRAINIO_CATALOGS=elsewhere)
+    assert done.returncode == 0, done.stderr
+    assert "did not come within 5 s; the copy of" in done.stderr
+
+
+def test_what_comes_late_is_kept_for_the_next_process(
+    read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(http_folder, "x.New2026")
+    monkeypatch.setattr("brainio.catalogs.kept._PATIENCE", 0)
+    with pytest.warns(CatalogWarning, match="did not come within 0 s"):
+        assert resolve("assembly", "x.Doe2026").catalog == "lab"
+    until = time.monotonic() + 30
+    while "x.New2026" not in copy_of(read).read_text() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert "x.New2026" in copy_of(read).read_text()
+
+
+def test_a_copy_is_replaced_when_the_catalog_has_changed(
+    read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(http_folder, "x.New2026")
+    assert resolve("assembly", "x.New2026")
+    forget(monkeypatch)
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match="the copy of"):
+        assert resolve("assembly", "x.New2026")
+
+
+def test_the_day_of_a_copy_is_when_the_catalog_was_last_read(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.utime(copy_of(read), (0, 0))
+    assert resolve("assembly", "x.Doe2026")
+    forget(monkeypatch)
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match="the copy of 20"):
+        assert resolve("assembly", "x.Doe2026")
+
+
+def test_what_is_no_catalog_is_never_kept(url: str, http_folder: HttpFolder) -> None:
+    (http_folder.folder / "lab.csv").write_text("<html>please log in</html>\n")
+    with pytest.raises(CatalogError, match="is no catalog"):
+        add_catalog(url)
+    assert not copy_of(url).exists()
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"identifier,loo"])
+def test_a_damaged_copy_is_none(read: str, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
+    copy_of(read).write_bytes(damage)
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.raises(OfflineCatalogError, match="No copy"):
+        add_catalog(read)
+
+
+def test_a_copy_is_written_in_one_step_and_its_name_shows_no_password(http_folder: HttpFolder) -> None:
+    write(http_folder, "x.Doe2026")
+    url = f"{http_folder.url.replace('//', '//somebody:secret@')}/lab.csv"
+    add_catalog(url)
+    (kept,) = copy_of(url).parent.iterdir()
+    assert kept == copy_of(url)
+    assert "secret" not in str(kept)
+    assert b"secret" not in kept.read_bytes()
+
+
+def test_a_catalog_is_read_where_no_copy_can_be_kept(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "file" / "home"))
+    assert resolve("assembly", "x.Doe2026").catalog == "lab"
+
+
+def test_the_table_of_a_catalog_comes_from_the_copy_too(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match="the copy of"):
+        assert list(get_catalog("lab")["identifier"]) == ["x.Doe2026"]
+
+
+def test_a_program_may_add_a_catalog_offline_that_it_added_before(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BRAINIO_CATALOGS")
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match="the copy of"):
+        assert add_catalog(read) == "lab"
+    assert resolve("assembly", "x.Doe2026").catalog == "lab"
+
+
+def test_what_this_process_wrote_to_a_remote_catalog_is_found_however_long_that_takes(
+    moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moto_s3.create_bucket("lab")
+    add_catalog_at = "s3://lab/lab.csv"
+    row = dict(zip(REQUIRED_COLUMNS, line("x.Doe2026").split(","), strict=True))
+    append_rows(add_catalog_at, [row])
+    add_catalog(add_catalog_at)
+    monkeypatch.setattr("brainio.catalogs.kept._PATIENCE", 0)
+    append_rows(add_catalog_at, [row | {"identifier": "x.New2026"}])
+    assert resolve("assembly", "x.New2026").catalog == "lab"
+
+
+def test_offline_without_a_copy_the_error_says_so_and_is_no_plain_unknown_identifier(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINIO_OFFLINE", "1")
+    with pytest.warns(CatalogWarning, match="left out"), pytest.raises(OfflineLookupError) as caught:
+        resolve("assembly", "x.Doe2026")
+    assert isinstance(caught.value, AssemblyLookupError)
+    assert isinstance(caught.value, OfflineError)
+    for word in ("x.Doe2026", "BRAINIO_OFFLINE", "no copy is kept of lab", "brainio list --catalog lab"):
+        assert word in str(caught.value)
+    with pytest.warns(CatalogWarning), pytest.raises(OfflineLookupError, match="did you mean 'dicarlo"):
+        resolve("assembly", "dicarlo.MajajHnog2015")
+    with pytest.raises(OfflineCatalogError, match="No copy of it is kept below BRAINIO_HOME"):
+        resolve("assembly", "x.Doe2026", catalog="lab")
+
+
+@pytest.mark.parametrize("which", [[], ["--catalog", "lab"]])
+def test_offline_without_a_copy_the_exit_code_is_8(url: str, which: list[str]) -> None:
+    done = brainio("get", "x.Doe2026", *which, BRAINIO_OFFLINE="1")
+    assert (done.returncode, "BRAINIO_OFFLINE" in done.stderr) == (8, True)
+    assert brainio("info", "hvm", BRAINIO_OFFLINE="1").returncode == 0
+    assert brainio("get", "x.Nobody2026", BRAINIO_OFFLINE="1", BRAINIO_CATALOGS="").returncode == 3
