@@ -9,22 +9,27 @@ HERE = Path(__file__).parent
 EXTRAS = {
     "dask": ["dask[array,distributed]"],
     "demo": ["matplotlib"],  # the picture that the first example of the README writes
+    "parquet": ["pyarrow"],  # packaging from parquet tables
     "stream": ["h5netcdf", "h5py"],  # reading netCDF files where they lie
-    "package-demo": ["stimupy==1.2.0"],  # the published source of the demo's stimuli and thresholds
+    # What the packaging scripts read and write: the patterns and thresholds of the demo; fMRI; sounds.
+    "package-demo": ["stimupy==1.2.0", "nibabel", "scipy"],
 }
 EXTRAS["test"] = [
     *EXTRAS["dask"],
     *EXTRAS["demo"],
+    *EXTRAS["parquet"],
     *EXTRAS["stream"],
     "boto3-stubs[s3]",
     "hypothesis",
     "moto[s3,server]",
     "mypy",
+    "nibabel",
     "pandas-stubs",
     "pytest",
     "pytest-xdist",
     "ruff",
-    "scipy",  # what stimupy draws with
+    "setuptools>=77",  # installs the project that `brainio catalog init` makes
+    "scipy",  # what stimupy draws with, and sounds are written with
     "types-requests",
     "types-tabulate",
     "types-tqdm",
@@ -36,15 +41,15 @@ setup(
     description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="MIT AND GPL-2.0-only",  # the code; the data of brainio_demo
+    license="MIT AND GPL-2.0-only AND BSD-3-Clause",  # the code; the data of brainio_demo
     license_files=["LICENSE", "catalogs/brainio_demo/LICENSE.md"],
     author="The brainio developers",
     python_requires=">=3.11",
     packages=[*find_packages(include=["brainio", "brainio.*"]), "brainio_catalogs"],
     package_dir={"brainio_catalogs": "catalogs"},
     package_data={
-        "brainio": ["py.typed"],
-        "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/files/*"],
+        "brainio": ["py.typed", "packaging/template/*"],
+        "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/cards/*/*.json", "*/files/*"],
     },
     install_requires=[
         "boto3",  # S3

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from brainio.catalogs import add_catalog, list_assemblies, list_catalogs, list_stimulus_sets
     from brainio.fetch import fetch_many, get_assembly, get_stimulus_set, plan_fetch, prefetch
     from brainio.lookup import get_catalog
+    from brainio.validation import validate
 
 __all__ = [
     "add_catalog",
@@ -29,6 +30,7 @@ __all__ = [
     "list_stimulus_sets",
     "plan_fetch",
     "prefetch",
+    "validate",
 ]
 
 _HOMES = {
@@ -42,8 +44,12 @@ _HOMES = {
     "list_stimulus_sets": "catalogs",
     "plan_fetch": "fetch",
     "prefetch": "fetch",
+    "validate": "validation",
 }
-_MODULES = ("assemblies", "catalogs", "errors", "fetch", "lookup", "packaging", "s3", "stimuli", "stores", "transform")
+_MODULES = (
+    *("assemblies", "catalogs", "errors", "fetch", "lookup", "packaging", "s3"),
+    *("stimuli", "stores", "transform", "validation"),
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -141,7 +141,7 @@ def append(
     UnknownCatalogError
         No catalog in force has that identifier.
     CatalogError
-        The catalog has no file on this machine, or lists the same key with other bytes.
+        The catalog has no file that can be written, or lists the same key with other bytes.
     """
     source = catalog_source(catalog_identifier)
     if not isinstance(source, CatalogSource):
@@ -155,5 +155,5 @@ def append(
         "sha1": sha1,
         "stimulus_set_identifier": stimulus_set_identifier or "",
     }
-    append_rows(source.path, [row])
+    append_rows(source, [row])
     return get_catalog(catalog_identifier)

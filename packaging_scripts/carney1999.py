@@ -5,8 +5,8 @@
 
 Sixteen observers saw 43 patterns on a grey field; measured was how faint each may become before it cannot be seen.
 `stimupy` 1.2.0 draws the patterns and carries the measurements. The recipe: (1) write the stimulus files, (2) describe
-them in a table, (3) put the measurements into an assembly, (4) check them against what is known, (5) package both. Run
-again with the same versions of the libraries, it writes the same bytes.
+them in a table, (3) put the measurements into an assembly, (4) check them against what is known, (5) package both,
+with what their cards shall tell. Run again with the same versions of the libraries, it writes the same bytes.
 """
 
 import argparse
@@ -33,6 +33,15 @@ carney1999,Development of an image/threshold database for designing and testing 
 Klein, S. A. and Tyler, C. W. and Silverstein, A. D. and Beutter, B. and Levi, D. and others and Eckstein, M. P.",1999,\
 "Proceedings of SPIE, 3644, 542-551",10.1117/12.348473,https://www.visionscience.com/data/modelfest/
 """
+CITED = {
+    "license": FACTS["license"],
+    "citation": (
+        "Carney, T., Klein, S. A., Tyler, C. W., Silverstein, A. D., Beutter, B., Levi, D., ... & Eckstein, M. P. "
+        "(1999). Development of an image/threshold database for designing and testing human vision models. "
+        "Proceedings of SPIE, 3644, 542-551."
+    ),
+    "doi": "10.1117/12.348473",
+}
 
 
 def grey_levels(image: np.ndarray) -> np.ndarray:
@@ -120,12 +129,22 @@ def main() -> None:
         if len(described) != 43 or len(assembly) != 43 * 16 * 4 or abs(reliability - 0.995) > 0.001:
             raise SystemExit("These are not the data of ModelFest as published; nothing was packaged.")
         catalog, files = folder / "brainio_demo.csv", folder / "files"
-        print(package_stimulus_set(catalog, described, IDENTIFIER, bucket_name=files, entry_facts=FACTS))
+        cited = CITED | {"species": "Homo sapiens"}
+        print(package_stimulus_set(catalog, described, IDENTIFIER, files, entry_facts=FACTS, card_facts=CITED))
         made = package_data_assembly(
-            catalog, assembly, IDENTIFIER, IDENTIFIER, "BehavioralAssembly", bucket_name=files, entry_facts=FACTS
+            catalog,
+            assembly,
+            IDENTIFIER,
+            IDENTIFIER,
+            "BehavioralAssembly",
+            bucket_name=files,
+            entry_facts=FACTS,
+            card_facts=cited,
         )
         print(made)
-    (folder / "publications.csv").write_text(PUBLICATION, encoding="utf-8")
+    publications = folder / "publications.csv"
+    if not publications.exists():  # others may have added theirs
+        publications.write_text(PUBLICATION, encoding="utf-8")
     # What decides how the same values are packed; see the README of the catalog.
     libraries = {name: version(name) for name in ("stimupy", "pillow")}
     libraries |= {"zlib": str(features.version("zlib"))}

@@ -9,6 +9,7 @@ import pytest
 
 from brainio.assemblies import NeuroidAssembly
 from brainio.catalogs import append_rows, in_force
+from brainio.catalogs.cards import forget_cards
 from brainio.stimuli import StimulusSet
 from tests.lab import Lab
 from tests.servers import HOST, HttpFolder, MotoS3, S3Static
@@ -25,6 +26,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         if name.startswith(("AWS_", "BOTO_", "BRAINIO_")) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
     monkeypatch.setattr(in_force, "_added", {})
+    forget_cards()  # a server of another test may have had the same address
     home = tmp_path / "user"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

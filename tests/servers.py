@@ -203,8 +203,19 @@ class S3Static(_Server):
 
     @staticmethod
     def _error(handler: _Handler, status: int, code: str) -> None:
-        text = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test said {code}</Message></Error>"
-        handler.reply(status, text.encode(), {"Content-Type": "application/xml"})
+        handler.reply(status, _error_body(code), {"Content-Type": "application/xml"})
+
+
+class ToTheEnd(S3Static):
+    """A server that begins where it is asked to and goes on to the end, of parts from a byte of the file on."""
+
+    begins_to_ignore_at = 0
+
+    def send(self, handler: _Handler, body: bytes, headers: Mapping[str, str]) -> None:
+        first = handler.headers.get("Range", "").partition("-")[0]
+        if first and int(first.removeprefix("bytes=")) >= self.begins_to_ignore_at:
+            handler.headers.replace_header("Range", f"{first}-")
+        super().send(handler, body, headers)
 
 
 Fault = Callable[[_Handler, int, bytes, Mapping[str, str]], None]
@@ -283,6 +294,52 @@ class HttpFolder(_Server):
         return self.send(handler, file.read_bytes(), self.headers)
 
 
+Refusal = Callable[[str, str, str], tuple[str, str, Mapping[str, str]] | None]
+"""Given method, path and query of a request: status line, S3's error code and further headers; None: it is answered."""
+
+
+def _error_body(code: str) -> bytes:
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test said {code}</Message></Error>".encode()
+
+
+class _Gate:
+    """What stands before moto: it refuses what it is told to, and lets requests that write in one at a time.
+
+    Of two conditional writes at once moto, whose threads look first and write then, would let both happen.
+    """
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self._app = app
+        self._lock = threading.Lock()
+        self.refusal: Refusal | None = None
+        self.requests: list[Request] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        method, path, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")
+        bucket, _, key = path.lstrip("/").partition("/")
+        self.requests.append(Request(method, f"{path}?{query}" if query else path, bucket, key))
+        refused = self.refusal and self.refusal(method, path, query)
+        if refused:
+            status, code, headers = refused
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            start_response(status, [("Content-Type", "application/xml"), *headers.items()])
+            return [] if method == "HEAD" else [_error_body(code)]
+        if method in {"GET", "HEAD"}:
+            return self._app(environ, start_response)
+        with self._lock:
+            return self._write(environ, start_response)
+
+    def _write(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+        """Answer as moto does, which crashes where an upload in parts was ended; S3 has an error for that."""
+        try:
+            return self._app(environ, start_response)
+        except KeyError:
+            if "uploadId=" not in environ.get("QUERY_STRING", ""):
+                raise
+            start_response("404 Not Found", [("Content-Type", "application/xml")])
+            return [_error_body("NoSuchUpload")]
+
+
 class MotoS3:
     """A whole S3 (moto) over HTTP, on a port of its own. It takes any credentials; set those of `environment`."""
 
@@ -293,8 +350,23 @@ class MotoS3:
 
     def __enter__(self) -> Self:
         self._server.start()
+        self._gate = _Gate(self._server._server.app)  # type: ignore[union-attr]  # it was made by starting
+        self._server._server.app = self._gate  # type: ignore[union-attr]
         self.reset()
         return self
+
+    def refuse(self, refusal: Refusal | None) -> None:
+        """Refuse requests as that says from now on."""
+        self._gate.refusal = refusal
+
+    @property
+    def requests(self) -> list[Request]:
+        """What was asked so far, in order."""
+        return self._gate.requests
+
+    def open_uploads(self, bucket: str) -> list[str]:
+        """Return the keys of uploads in parts that were begun and not ended."""
+        return [one["Key"] for one in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -57,6 +57,33 @@ def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monke
                 run(command)
 
 
+def test_contributing_data_is_a_session_that_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = BLOCK.findall((TOP / "docs" / "contributing-data.md").read_text(encoding="utf-8"))
+    (language, raw), *rest = found
+    assert language == "python"
+    Path("raw.py").write_text(raw)
+    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    commands = 0
+    for language, text in rest:
+        if language == "python":
+            exec(compile(text, "contributing-data.md", "exec"), {})
+            continue
+        for step in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _, printed = step.partition("\n")
+            found_there = output_of(command)
+            assert checker.check_output(printed, found_there, flags), f"{command}\n{found_there}"
+            commands += 1
+    assert commands > 5
+
+
+def output_of(command: str) -> str:
+    """Run a command with this Python's `brainio`, whatever its exit code is."""
+    scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = os.environ | {"PATH": scripts}
+    return subprocess.run(command, shell=True, capture_output=True, text=True, check=False, env=environment).stdout
+
+
 def run(command: str) -> None:
     """Run a command of a document with this Python's `brainio`."""
     scripts = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

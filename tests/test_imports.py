@@ -24,7 +24,8 @@ FLOORS = [
     {"catalogs"},
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
-    {"errors", "progress", "nearest"},
+    {"errors", "progress", "nearest", "home"},
+    {"threads"},
 ]
 INTERFACE = {
     "brainio": (

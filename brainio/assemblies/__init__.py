@@ -4,9 +4,9 @@ This package knows no catalog, no network and no cache. `core` and `classes` hol
 operations of xarray would lose, `align` and `assign` what assemblies do with other arrays and with their own
 coordinates, `index` and `gather` the index of each dimension, `codes` the integer codes under it, `groupby` grouping,
 `reductions` its arithmetic, `mapping` functions of groups, `apply` those of groups of all dimensions, `reliability`
-repetitions, `merge` merging, `joining` the metadata of stimuli, `coords` listing of coordinates, `loaders` and
-`reading` reading of files, `chunks` and `lazy` values that stay there and their groups, `hdf5` the lock under which
-files are read.
+repetitions, `spikes` binning of spike times, `merge` merging, `joining` the metadata of stimuli, `coords` listing of
+coordinates, `loaders` and `reading` reading of files, `chunks` and `lazy` values that stay there and their groups,
+`hdf5` the lock under which files are read.
 """
 
 from brainio.assemblies.classes import (
@@ -42,6 +42,7 @@ from brainio.assemblies.loaders import (
 )
 from brainio.assemblies.merge import merge_data_arrays
 from brainio.assemblies.reliability import average_repetition, spearman_brown_correction, split_half_reliability
+from brainio.assemblies.spikes import spikes_to_rates
 from brainio.errors import GroupbyError
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "merge_data_arrays",
     "named_class",
     "spearman_brown_correction",
+    "spikes_to_rates",
     "split_half_reliability",
     "walk_coords",
 ]

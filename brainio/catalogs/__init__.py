@@ -5,7 +5,6 @@ This package imports no pandas; `Catalog`, the DataFrame, loads when it is first
 
 from typing import TYPE_CHECKING, Any
 
-from brainio.catalogs.csv_form import append_rows
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.in_force import (
     add_catalog,
@@ -22,8 +21,10 @@ from brainio.catalogs.in_force import (
     stimulus_set_of,
     with_stimuli,
 )
+from brainio.catalogs.lifecycle import deprecate, history
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
+from brainio.catalogs.writing import amend_rows, append_rows
 
 if TYPE_CHECKING:
     from brainio.catalogs.frame import SOURCE_CATALOG, Catalog, CatalogLoader
@@ -42,10 +43,13 @@ __all__ = [
     "EntryFile",
     "Listing",
     "add_catalog",
+    "amend_rows",
     "append_rows",
     "catalog_source",
+    "deprecate",
     "entries",
     "entries_of",
+    "history",
     "list_assemblies",
     "list_catalogs",
     "list_stimulus_sets",

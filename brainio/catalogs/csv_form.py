@@ -1,15 +1,12 @@
-"""The CSV form of a catalog: text to rows, and rows added to a file.
+"""The CSV form of a catalog: text to rows, and rows and cells into text.
 
-Knows columns and rows, and what is wrong with them; not what entries they make.
+Knows columns and rows, and what is wrong with them; not what entries they make, and no file.
 """
 
 import csv
 import io
-import os
-import secrets
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS, in_words, part_of, row_problems
@@ -44,6 +41,11 @@ def read_rows(text: str, source: str) -> Iterator[tuple[int, Row]]:
             leave_out(source, record.line, record.problem)
         elif record.fields:
             yield record.line, dict(zip(header, record.fields, strict=True))
+
+
+def require_header(text: str, source: str) -> None:
+    """Raise CatalogError unless the text begins as a catalog does."""
+    _checked_header(_records(text), source)
 
 
 def leave_out(source: str, line: int, problem: str) -> None:
@@ -97,36 +99,72 @@ def _record_at(lines: Sequence[str], start: int, width: int | None) -> tuple[_Re
     return _Record(start + 1, "".join(lines[start : start + count]), fields, problem), count
 
 
-def append_rows(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
-    """Add rows to a catalog's CSV file, all or none, while other processes do the same.
+EMPTY = ",".join(REQUIRED_COLUMNS) + "\n"
+"""The text of a catalog that lists nothing."""
 
-    Rows that are there already with the same hash are not added again. Existing rows and columns, also unknown ones and
-    malformed ones, stay as they are. A file that does not exist is made.
+
+def with_rows_added(text: str, rows: Iterable[Mapping[str, str]], source: str) -> str:
+    """Return the text of a catalog with rows behind it that are not there yet.
+
+    Existing rows and columns, also unknown ones and malformed ones, stay as they are.
 
     Raises
     ------
     CatalogError
-        A key is there already with another hash, or the file is no catalog. Nothing is changed.
+        A key is there already with another hash, or the text is no catalog.
+    CatalogRowError
+        A row breaks the format.
     """
-    from filelock import FileLock
-
-    path = path.resolve()
-    if path.exists() and not os.access(path, os.W_OK):
-        raise CatalogError(f"{path} may not be written; no row was added. Make it writable, or add to a copy.")
-    with FileLock(path.with_name(f".{path.name}.lock")):
-        text = _text_of(path)
-        wanted = _rows_to_add(text, rows, str(path))
-        if wanted or not path.exists():
-            _replace(path, _with_rows(text, wanted))
+    wanted = _rows_to_add(text, rows, source)
+    return _with_rows(text, wanted) if wanted else text
 
 
-def _text_of(path: Path) -> str:
-    if not path.exists():
-        return ",".join(REQUIRED_COLUMNS) + "\n"
-    try:
-        return path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CatalogError(f"{path} is not UTF-8 ({error}); no row was added") from error
+def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], source: str) -> str:
+    """Return the text of a catalog in which cells have other values.
+
+    A row none of whose cells changes stays as it is, as does one that cannot be read.
+
+    Parameters
+    ----------
+    text : str
+        Of the catalog.
+    cells_of : callable
+        Given a row, it returns the cells to set: column -> text; an empty mapping for none. Columns may be new.
+    source : str
+        What messages call the catalog.
+
+    Raises
+    ------
+    CatalogError
+        The text is no catalog.
+    """
+    records = _records(text)
+    header = _checked_header(records, source)
+    changed: dict[int, Row] = {}
+    for record in records:
+        if record.fields and not record.problem:
+            row = dict(zip(header, record.fields, strict=True))
+            after = {**row, **cells_of(row)}
+            if any(after[column] != row.get(column, "") for column in after):
+                changed[record.line] = after
+    added = list(dict.fromkeys(column for row in changed.values() for column in row if column not in header))
+    if not changed:
+        return text
+    records = _records(text)
+    columns, blanks = [*header, *added], [""] * len(added)
+    widened = [_widened(next(records), added)]
+    for record in records:
+        is_changed = record.line in changed
+        widened.append(_written(changed[record.line], columns, record) if is_changed else _widened(record, blanks))
+    return "".join(widened)
+
+
+def _written(row: Row, columns: Sequence[str], record: _Record) -> str:
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator=record.text[len(record.text.rstrip("\r\n")) :]).writerow(
+        [row.get(column, "") for column in columns]
+    )
+    return out.getvalue()
 
 
 def _rows_to_add(text: str, rows: Iterable[Mapping[str, str]], source: str) -> list[Mapping[str, str]]:
@@ -167,20 +205,7 @@ def _with_rows(text: str, rows: Sequence[Mapping[str, str]]) -> str:
 
 
 def _widened(record: _Record, cells: Sequence[str]) -> str:
-    if record.problem or not record.fields:
+    if record.problem or not record.fields or not cells:
         return record.text
     text = record.text.rstrip("\r\n")
     return f"{text},{','.join(cells)}{record.text[len(text) :]}"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that every reader sees all of the old text or all of the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.part")
-    try:
-        with temporary.open("w", encoding="utf-8", newline="") as out:
-            out.write(text)
-            out.flush()
-            os.fsync(out.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -35,8 +35,10 @@ OPTIONAL_COLUMNS = (
 )
 
 STATUS_CURRENT = "current"
+STATUS_SUPERSEDED = "superseded"
+STATUS_DEPRECATED = "deprecated"
 STATUS_UNAVAILABLE = "unavailable"
-STATUSES = (STATUS_CURRENT, "superseded", "deprecated", STATUS_UNAVAILABLE)
+STATUSES = (STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_DEPRECATED, STATUS_UNAVAILABLE)
 
 _HEX = {"sha1": re.compile(r"[0-9a-f]{40}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 

@@ -8,7 +8,8 @@ verify them, and only then add the entry to a catalog; a failure on the way chan
 | `stimulus_sets`, `data_assemblies` | the flow, top to bottom |
 | `checks` | what must hold before something is published |
 | `archives`, `netcdf` | how files are written |
-| `publish` | stores and catalogs |
+| `publish` | the transaction: files, then the entry |
+| `targets`, `storing`, `plan` | where a package goes, how its files get there, what would happen in words |
 | `renamed` | how the functions were called earlier |
 """
 

@@ -18,11 +18,11 @@ import pandas as pd
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.packaging.files import HashedWriter, in_one_step
+from brainio.validation import PATH_IN_STORE, member_names
 
 if TYPE_CHECKING:
     from brainio.stimuli import StimulusSet
 
-_PATH_IN_STORE = "stimulus_path_within_store"
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_0644 = 0o100644 << 16
 _BLOCK = 1 << 20
@@ -51,7 +51,7 @@ def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
     >>> extract_specific(StimulusSet({"stimulus_id": ["a"], "stimulus_path_within_store": ["x"], "hue": [1]}))
     ['stimulus_id', 'hue']
     """
-    return [str(column) for column in proto_stimulus_set.columns if column != _PATH_IN_STORE]
+    return [str(column) for column in proto_stimulus_set.columns if column != PATH_IN_STORE]
 
 
 def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.PathLike[str]) -> str:
@@ -81,22 +81,6 @@ def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.P
             return hash_file(written)
     except UnicodeEncodeError as error:
         raise PackagingError(f"the table holds a text that is no valid Unicode: {error}; correct it") from error
-
-
-def member_names(proto_stimulus_set: StimulusSet) -> list[str]:
-    """Return the name that each stimulus has in the archive, in the order of the table.
-
-    A column `filename` decides where there is one; else it is the `stimulus_id` (or `stimulus_path_within_store`) with
-    the extension of the file.
-    """
-    if "filename" in proto_stimulus_set.columns:
-        return [str(name) for name in proto_stimulus_set["filename"]]
-    stems = _PATH_IN_STORE if _PATH_IN_STORE in proto_stimulus_set.columns else "stimulus_id"
-    paths = proto_stimulus_set.stimulus_paths
-    return [
-        f"{stem}{Path(paths[stimulus_id]).suffix}"
-        for stem, stimulus_id in zip(proto_stimulus_set[stems], proto_stimulus_set["stimulus_id"], strict=True)
-    ]
 
 
 def create_stimulus_zip(
@@ -131,7 +115,7 @@ def create_stimulus_zip(
     without = next((stimulus_id for stimulus_id in ids if stimulus_id not in paths), None)
     if without is not None:
         raise PackagingError(f"stimulus_paths has no path for the stimulus {without!r}; add it")
-    names = member_names(proto_stimulus_set)
+    names = member_names(proto_stimulus_set, paths)
     with (
         in_one_step(Path(target_zip_path)) as written,
         written.open("w+b") as file,

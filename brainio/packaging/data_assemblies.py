@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
+from brainio.cards import card_of
 from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.names import file_name
-from brainio.packaging.checks import assembly_problems, extra_problems, identifier_problems, refuse
+from brainio.packaging.checks import refuse
 from brainio.packaging.netcdf import write_groups
-from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish
+from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish, work_folder
 from brainio.packaging.references import reference_problems
 from brainio.packaging.renamed import accepts_older_calls
-from brainio.packaging.stimulus_sets import local_folder
+from brainio.packaging.stimulus_sets import facts_of_card, local_folder
+from brainio.validation import assembly_problems, extra_problems, identifier_problems, problem
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+    from pathlib import Path
 
 
 @accepts_older_calls(
@@ -45,13 +46,16 @@ def package_data_assembly(
     extras: Mapping[str, xr.DataArray] | None = None,
     *,
     entry_facts: Mapping[str, str] | None = None,
+    card_facts: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
 ) -> dict[str, str | None]:
     """Check an assembly, write its file, store it, and then add it to a catalog.
 
     Parameters
     ----------
     catalog_identifier : str, path or None
-        Identifier of a catalog in force, or the `Path` of a catalog's CSV file; None: no catalog.
+        Identifier of a catalog in force, the `Path` of a catalog's CSV file, or its location on S3, such as
+        `'s3://bucket/lab.csv'`; None: no catalog. A catalog that does not exist is made.
     proto_data_assembly : xarray.DataArray
         With the dimensions of its class, e.g. presentation x neuroid x time_bin, and a coordinate `stimulus_id` along
         one of them (not needed where loading does not join in the stimulus set: `PropertyAssembly`,
@@ -72,6 +76,11 @@ def package_data_assembly(
         the assembly, where loading puts extras, are stored as well.
     entry_facts : mapping, optional
         Further columns of the entry's row, e.g. `{'license': 'CC-BY-4.0'}`; `version` makes a version of its own.
+    card_facts : mapping, optional
+        What no data can tell, for the entry's card: `citation`, `doi`, `authors` (names, or mappings with `name` and
+        `orcid`), `species`; see `brainio.cards.checked_facts`. The licence is taken from `entry_facts`.
+    dry_run : bool, default False
+        Check everything and store nothing; the answer has a further text `plan`, which says what would happen.
 
     Returns
     -------
@@ -86,9 +95,11 @@ def package_data_assembly(
     PackagingError
         The assembly or its row breaks the format (all problems are listed), no catalog lists its stimulus set, the
         catalog lists the identifier and version with other bytes, or other bytes lie where the file would go. Nothing
-        was stored.
+        was overwritten.
+    CatalogError
+        The catalog cannot be read or written. It is as it was.
     TransferError
-        The file could not be stored. The catalog is as it was.
+        The file could not be stored. The catalog is as it was. What was sent is used when the same is run again.
 
     Examples
     --------
@@ -107,17 +118,25 @@ def package_data_assembly(
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
     arrays = _checked(proto_data_assembly, labels, extras, catalog_identifier)
-    with tempfile.TemporaryDirectory() as folder:
-        file = _write(arrays, labels, Path(folder))
-        package = Package(TYPE_ASSEMBLY, assembly_identifier, [file], stimulus_set_identifier, entry_facts or {})
-        published = publish(package, bucket_name, catalog_identifier)
+    told = entry_facts or {}
+    card = card_of(
+        proto_data_assembly.assign_attrs({"stimulus_set_identifier": stimulus_set_identifier, **(extras or {})}),
+        identifier=assembly_identifier,
+        class_name=assembly_class_name,
+        version=told.get("version", ""),
+        facts=facts_of_card(told, card_facts),
+    )
+    with work_folder() as folder:
+        file = _write(arrays, labels, folder)
+        package = Package(TYPE_ASSEMBLY, assembly_identifier, [file], card, stimulus_set_identifier, told)
+        published = publish(package, bucket_name, catalog_identifier, dry_run=dry_run)
     return {
         "identifier": assembly_identifier,
         "version_id": published.version_ids[0],
         "sha1": file.sha1,
         "bucket": published.bucket,
         "cls": assembly_class_name,
-    }
+    } | ({"plan": published.plan} if dry_run else {})
 
 
 def package_data_assembly_locally(
@@ -181,9 +200,9 @@ def _checked(
     groups = in_attrs | dict(extras or {})
     problems = identifier_problems(identifier) + assembly_problems(proto, assembly_class)
     if isinstance(stimulus_set_identifier, str) and stimulus_set_identifier:
-        problems += reference_problems(proto, assembly_class, stimulus_set_identifier, catalog)
+        problems += reference_problems(proto, stimulus_set_identifier, catalog)
     else:
-        problems.append("stimulus_set_identifier is missing; name the stimulus set that it was recorded with")
+        problems.append(problem("set-unnamed", "stimulus_set_identifier", repr(stimulus_set_identifier)))
     refuse(f"the assembly {identifier!r}", problems + extra_problems(groups, proto))
     attrs = {**proto.attrs, "identifier": identifier, "stimulus_set_identifier": stimulus_set_identifier}
     root = _without_joined_in(proto, assembly_class).assign_attrs(attrs)

@@ -1,140 +1,163 @@
-"""Publishes finished files: uploads them, verifies that they lie there, and only then adds the entry to a catalog.
+"""Publishes finished files as a transaction: sends them, reads them back, and only then adds card and entry.
 
-Knows files, stores and catalogs, but not what is in the files.
+Killed at any moment it can be run again: what lies in the store with the same bytes stays, and the entry is added in
+one step. Knows files, stores and catalogs, but not what is in the files.
 """
 
 from __future__ import annotations
 
-import hashlib
+import errno
 import os
+import re
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from brainio.cache import hash_file
-from brainio.catalogs import CatalogSource, Entry, Listing, append_rows, catalog_source
+from brainio.cards import write_card
 from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
-from brainio.errors import CatalogError, PackagingError, TransferError
-from brainio.progress import TransferBar
-from brainio.stores import Location, open_read, parse_location, stat, upload
+from brainio.catalogs.listing import folder_of
+from brainio.catalogs.writing import add_entry, require_writable
+from brainio.errors import LocationError, PackagingError
+from brainio.packaging.plan import Plan, already_listed
+from brainio.packaging.storing import PackagedFile, place, send, store
+from brainio.packaging.targets import (
+    CatalogName,
+    as_catalogs_write,
+    folder_name,
+    location_in,
+    target_listing,
+    target_source,
+)
+from brainio.stores import Location, parse_location
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from brainio.catalogs import CatalogSource, Entry, Listing
+    from brainio.catalogs.cards import Card
 
 DEFAULT_BUCKET = "brainio-temp"
 
-_OWN_COLUMNS = (*REQUIRED_COLUMNS, "version_id", "sha256", "size")
-
-CatalogName = str | os.PathLike[str] | None
-"""A catalog in force by its identifier, any catalog on this machine by the `Path` of its CSV file, or no catalog."""
-
-
-@dataclass(frozen=True)
-class PackagedFile:
-    """One finished file of an entry; `class_name` is empty for an archive."""
-
-    path: Path
-    class_name: str
-    sha1: str
+_ROW_COLUMNS = (*REQUIRED_COLUMNS, "version_id", "sha256", "size")
+_OWN_COLUMNS = (*_ROW_COLUMNS, "card")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
 class Package:
-    """The finished files of one entry, and what its rows in a catalog say."""
+    """The finished files of one entry, its card, and what its rows in a catalog say."""
 
     lookup_type: str
     identifier: str
     files: Sequence[PackagedFile]
+    card: Card
     stimulus_set_identifier: str = ""
     entry_facts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def version(self) -> str:
+        """Of the entry; empty where it has none."""
+        return self.entry_facts.get("version", "")
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where the files of a package lie, in the words of `bucket_name`, and the version id that the store gave each."""
+    """Where the files of a package lie, in the words of `bucket_name`, the version id of each, and what was done."""
 
     bucket: str
     version_ids: Sequence[str | None]
+    plan: str
 
 
-def publish(package: Package, bucket_name: str | os.PathLike[str], catalog: CatalogName) -> Published:
+def publish(
+    package: Package, bucket_name: str | os.PathLike[str], catalog: CatalogName, *, dry_run: bool = False
+) -> Published:
     """Upload the files of a package and add its entry to a catalog.
 
     A package that the catalog lists already with the same bytes is left as it is, wherever it lies. A file that lies in
-    its place already is not uploaded again, and then has no version id.
+    its place already is not uploaded again, and then has no version id. A new version of an entry makes the one that
+    was current superseded.
 
     Parameters
     ----------
     package : Package
-        Its `entry_facts` may hold a `version`: then it stands beside other versions of the entry.
+        Its `entry_facts` may hold a `version`: then it stands beside other versions of the entry, and its files go
+        below a folder of that name.
     bucket_name : str or path
         Where the files go; see `package_stimulus_set`.
     catalog : str, path or None
         To which the entry is added.
+    dry_run : bool, default False
+        Change nothing; the answer's `plan` says what would happen.
 
     Raises
     ------
     PackagingError
         A row of the entry would break the format; the catalog lists that version of the entry with other bytes; or
-        other bytes lie where a file would go. Nothing was uploaded.
+        other bytes lie where a file would go. Nothing was overwritten.
     CatalogError
-        The catalog cannot be read, or its folder cannot be made. Nothing was uploaded.
+        The catalog cannot be read or written. It is as it was.
     TransferError
-        A file could not be stored, or lies there with another size. The catalog is as it was.
+        A file could not be stored, or does not lie there whole. The catalog is as it was.
     """
-    locations = [_location_in(bucket_name, file.path.name) for file in package.files]
-    bucket = os.fspath(bucket_name)
-    if catalog is None:
-        return Published(bucket, _store_all(package.files, locations))
-    path = _catalog_file(catalog)
-    rows = [_row(package, file, location, path) for file, location in zip(package.files, locations, strict=True)]
-    _refuse_rows(rows, package)
-    listed = _listed(target_listing(catalog), package)
+    source = None if catalog is None else target_source(catalog)
+    locations = _checked_locations(package, bucket_name)
+    rows = [_row(package, one, where, source) for one, where in zip(package.files, locations, strict=True)]
+    _refuse_rows(rows, package, source)
+    listing = None if catalog is None else target_listing(catalog)
+    listed = None if listing is None else _listed(listing, package)
+    bucket = folder_name(locations[0]) if package.version else os.fspath(bucket_name)
     if listed is not None:
         return _as_listed(listed, package, locations, bucket)
-    _make_folder(path)
-    versions = _store_all(package.files, locations)
-    append_rows(path, [row | {"version_id": version or ""} for row, version in zip(rows, versions, strict=True)])
-    return Published(bucket, versions)
+    placed = place(package.files, locations)
+    plan = str(Plan(placed, source, listing, rows))
+    if dry_run:
+        return Published(bucket, [None] * len(placed), plan)
+    if source is not None:
+        require_writable(source)
+    versions = store(placed)
+    if source is not None:
+        own = {"card": write_card(package.card, folder_of(source.location))}
+        add_entry(source, [row | own | {"version_id": one or ""} for row, one in zip(rows, versions, strict=True)])
+    return Published(bucket, versions, plan)
 
 
-def target_listing(catalog: str | os.PathLike[str]) -> Listing:
-    """Return what the catalog lists now to which entries are added: nothing, where its file does not exist yet.
-
-    Parameters
-    ----------
-    catalog : str or path
-        A catalog in force by its identifier, or any by the `Path` of its CSV file.
+@contextmanager
+def work_folder() -> Iterator[Path]:
+    """Give a temporary folder for the files of a package.
 
     Raises
     ------
-    UnknownCatalogError, CatalogError
-        No catalog in force has that identifier; or it cannot be read.
+    PackagingError
+        Its disk is full. Nothing was stored.
     """
-    path = _catalog_file(catalog)
-    return CatalogSource(path.stem, str(path)).read() if path.exists() else Listing(path.stem)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            if error.errno not in _NO_SPACE:
+                raise
+            raise PackagingError(
+                f"there is no space left to make the package in {tempfile.gettempdir()} ({error}). Nothing was stored; "
+                f"make room, or set TMPDIR to a folder of a larger disk, and package again."
+            ) from error
 
 
-def _catalog_file(catalog: str | os.PathLike[str]) -> Path:
-    if isinstance(catalog, os.PathLike):
-        return Path(catalog).absolute()
-    source = catalog_source(catalog)
-    if not isinstance(source, CatalogSource):
-        raise PackagingError(f"the catalog {catalog!r} has no file on this machine; pass the Path of its CSV file")
-    return source.path
+def _checked_locations(package: Package, bucket_name: str | os.PathLike[str]) -> list[Location]:
+    version = package.version
+    if version and not (isinstance(version, str) and _VERSION.fullmatch(version) and ".." not in version):
+        raise PackagingError(
+            f"entry_facts says 'version' is {version!r}; expected a text of 1 to 100 letters, digits, dots, "
+            f"underscores or hyphens, such as '2': it names the folder of the files. Nothing was stored."
+        )
+    return [location_in(bucket_name, version, file.path.name) for file in package.files]
 
 
-def _make_folder(catalog_file: Path) -> None:
-    try:
-        catalog_file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CatalogError(
-            f"the folder of the catalog {catalog_file} cannot be made ({error}); nothing was stored. Correct the path"
-        ) from error
-
-
-def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package) -> None:
+def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package, source: CatalogSource | None) -> None:
     """Whatever the catalog would not take must be said before the first byte is stored."""
     own = sorted({*package.entry_facts} & {*_OWN_COLUMNS})
     problems = [f"entry_facts may not say {column!r}: packaging does" for column in own]
@@ -144,16 +167,28 @@ def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package) -> None:
         if not isinstance(value, str)
     ]
     problems += dict.fromkeys(problem for row in rows for problem in row_problems(row))
+    if source is not None and source.is_remote:
+        problems += _remote_problems(rows, folder_of(source.location))
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise PackagingError(f"the entry {package.identifier!r} cannot be added; nothing was stored:{listed}")
 
 
+def _remote_problems(rows: Sequence[Mapping[str, str]], base: str) -> list[str]:
+    """List the locations that nobody else could reach, or would refuse to."""
+    problems = []
+    for row in rows:
+        try:
+            parse_location(row["location"], row["location_type"], base)
+        except LocationError as error:
+            problems.append(f"{error} Or give a bucket on S3 as bucket_name.")
+    return problems
+
+
 def _listed(listing: Listing, package: Package) -> Entry | None:
     """Return the entry that the catalog has under that key and version, which must be the package to the byte."""
-    version = package.entry_facts.get("version", "")
-    entry = listing.find(package.lookup_type, package.identifier, version)
-    if entry is None and not version:
+    entry = listing.find(package.lookup_type, package.identifier, package.version)
+    if entry is None and not package.version:
         entry = listing.find(package.lookup_type, package.identifier)
     if entry is None:
         return None
@@ -164,8 +199,7 @@ def _listed(listing: Listing, package: Package) -> Entry | None:
                 f"{listing.source} lists the {entry.kind} {package.identifier!r} already"
                 f"{f' (version {entry.version!r})' if entry.version else ''}, with other bytes: {file.path.name} has "
                 f"the SHA-1 {file.sha1}, the catalog says {known.sha1 if known else 'nothing'}. What is published does "
-                f"not change: choose another identifier, or publish a new version with entry_facts={{'version': ...}} "
-                f"and a bucket or folder of its own."
+                f"not change: choose another identifier, or publish a new version with entry_facts={{'version': ...}}."
             )
     return entry
 
@@ -174,94 +208,24 @@ def _as_listed(entry: Entry, package: Package, wanted: Sequence[Location], bucke
     files = [entry.file(part_of(package.lookup_type, file.class_name)) for file in package.files]
     listed = [file for file in files if file is not None]
     places = [parse_location(file.location, file.location_type, entry.base) for file in listed]
-    return Published(
-        bucket if places == list(wanted) else _folder_of(places[0]), [f.version_id or None for f in listed]
-    )
+    found = bucket if places == list(wanted) else folder_name(places[0])
+    return Published(found, [file.version_id or None for file in listed], already_listed(entry))
 
 
-def _folder_of(location: Location) -> str:
-    """Name the place of a file as `bucket_name` names it.
-
-    >>> _folder_of(parse_location("s3://lab-bucket/set/a.csv"))
-    'lab-bucket/set'
-    """
-    if location.location_type == "file":
-        return str(location.path.parent)
-    return location.url.rpartition("/")[0].removeprefix("s3://")
-
-
-def _location_in(bucket_name: str | os.PathLike[str], file_name: str) -> Location:
-    """Tell where a file goes: below a bucket, 'bucket/folder', a local folder, or any location that a store knows.
-
-    >>> _location_in("lab-bucket/set", "a.csv").url
-    's3://lab-bucket/set/a.csv'
-    """
-    folder = os.fspath(bucket_name)
-    is_bucket = isinstance(bucket_name, str) and "://" not in folder and not folder.startswith(("/", "~"))
-    return parse_location(f"{'s3://' if is_bucket else ''}{folder.rstrip('/')}/{file_name}")
-
-
-def _store_all(files: Sequence[PackagedFile], locations: Sequence[Location]) -> list[str | None]:
-    """Upload what does not lie in its place yet; ask for all places before the first upload."""
-    pairs = list(zip(files, locations, strict=True))
-    there = [_lies_there(file, location) for file, location in pairs]
-    return [None if is_there else _store(one.path, where) for is_there, (one, where) in zip(there, pairs, strict=True)]
-
-
-def _lies_there(file: PackagedFile, location: Location) -> bool:
-    """Tell whether the file lies in its place already. Other bytes there belong to whoever published them."""
-    if stat(location) is None:
-        return False
-    found = hashlib.sha1(usedforsecurity=False)
-    with open_read(location) as reading:
-        for chunk in reading.chunks():
-            found.update(chunk)
-    if found.hexdigest() == file.sha1:
-        return True
-    raise PackagingError(
-        f"other bytes lie at {location} already: their SHA-1 is {found.hexdigest()}, that of {file.path.name} is "
-        f"{file.sha1}. Published files are not overwritten, and nothing was stored. Choose another identifier, or "
-        f"another bucket or folder (a new version needs one of its own)."
-    )
-
-
-def _store(path: Path, location: Location) -> str | None:
-    """Upload a file, verify that it lies there whole, and return the version id that the store gave it."""
-    expected = path.stat().st_size
-    with TransferBar(path.name, expected) as bar:
-        version_id = upload(path, location, bar.add).version_id
-    found = stat(location, version_id)
-    if found != expected:
-        raise TransferError(
-            f"{location} was uploaded, but {'is not there' if found is None else f'has {found} bytes'}; expected "
-            f"{expected} bytes. No catalog was changed; check the store and package again."
-        )
-    return version_id
-
-
-def _as_catalogs_write(location: Location, catalog_file: Path) -> str:
-    """Write a location as catalogs have it: S3 as an https URL, local files beside the catalog by relative path."""
-    if location.location_type == "S3":
-        return f"https://{location.bucket}.s3.amazonaws.com/{quote(location.key)}"
-    if location.location_type == "file" and location.path.is_relative_to(catalog_file.parent):
-        return location.path.relative_to(catalog_file.parent).as_posix()
-    return location.url
-
-
-def _row(package: Package, file: PackagedFile, location: Location, catalog_file: Path) -> dict[str, str]:
+def _row(package: Package, file: PackagedFile, location: Location, source: CatalogSource | None) -> dict[str, str]:
     own = (
         package.identifier,
         package.lookup_type,
         file.class_name,
         location.location_type,
-        _as_catalogs_write(location, catalog_file),
+        as_catalogs_write(location, source),
         file.sha1,
         package.stimulus_set_identifier,
         "",  # the version id, which the store gives later
         hash_file(file.path, "sha256"),
         str(file.path.stat().st_size),
     )
-    return dict(zip(_OWN_COLUMNS, own, strict=True)) | dict(package.entry_facts)
+    return dict(zip(_ROW_COLUMNS, own, strict=True)) | dict(package.entry_facts)
 
 
 def upload_to_s3(source_file_path: str | os.PathLike[str], bucket_name: str, target_s3_key: str) -> dict[str, object]:
@@ -284,10 +248,10 @@ def upload_to_s3(source_file_path: str | os.PathLike[str], bucket_name: str, tar
     Raises
     ------
     TransferError
-        The file could not be stored, or lies there with another size.
+        The file could not be stored, or does not lie there whole.
     """
     path = Path(source_file_path)
-    version_id = _store(path, parse_location(f"s3://{bucket_name.rstrip('/')}/{target_s3_key}"))
+    version_id = send(path, parse_location(f"s3://{bucket_name.rstrip('/')}/{target_s3_key}"), replace=True)
     properties: dict[str, object] = {"ContentLength": path.stat().st_size}
     return properties if version_id is None else {**properties, "VersionId": version_id}
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from brainio.cards import card_of
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.names import file_name
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
-from brainio.packaging.checks import identifier_problems, refuse, stimulus_set_problems
-from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish
+from brainio.packaging.checks import refuse
+from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish, work_folder
 from brainio.packaging.renamed import accepts_older_calls
+from brainio.validation import identifier_problems, stimulus_set_problems
 
 if TYPE_CHECKING:
     import os
@@ -35,13 +37,16 @@ def package_stimulus_set(
     bucket_name: str | os.PathLike[str] = DEFAULT_BUCKET,
     *,
     entry_facts: Mapping[str, str] | None = None,
+    card_facts: Mapping[str, Any] | None = None,
+    dry_run: bool = False,
 ) -> dict[str, str | None]:
     """Check a stimulus set, write its files, store them, and then add it to a catalog.
 
     Parameters
     ----------
     catalog_name : str, path or None
-        Identifier of a catalog in force, or the `Path` of a catalog's CSV file; None: no catalog.
+        Identifier of a catalog in force, the `Path` of a catalog's CSV file, or its location on S3, such as
+        `'s3://bucket/lab.csv'`; None: no catalog. A catalog that does not exist is made.
     proto_stimulus_set : StimulusSet
         A row a stimulus with a unique `stimulus_id`, and `stimulus_paths` from `stimulus_id` to local file. All columns
         are published. A column `filename` says how the files are named in the archive; without one they are named by
@@ -53,7 +58,13 @@ def package_stimulus_set(
         or a URL such as `'file:///lab/store'`.
     entry_facts : mapping, optional
         Further columns of the entry's rows, e.g. `{'license': 'CC-BY-4.0', 'publication': 'doe2026'}`. `version` makes
-        a version of its own beside those that are listed; its files need a bucket or folder of their own.
+        a version of its own, whose files go below a folder of that name; what was current becomes superseded and stays
+        loadable by `version=`.
+    card_facts : mapping, optional
+        What no data can tell, for the entry's card: `citation`, `doi`, `authors` (names, or mappings with `name` and
+        `orcid`), `species`; see `brainio.cards.checked_facts`. The licence is taken from `entry_facts`.
+    dry_run : bool, default False
+        Check everything and store nothing; the answer has a further text `plan`, which says what would happen.
 
     Returns
     -------
@@ -66,9 +77,11 @@ def package_stimulus_set(
     ------
     PackagingError
         The stimulus set or its rows break the format (all problems are listed), the catalog lists the identifier and
-        version with other bytes, or other bytes lie where a file would go. Nothing was stored.
+        version with other bytes, or other bytes lie where a file would go. Nothing was overwritten.
+    CatalogError
+        The catalog cannot be read or written. It is as it was.
     TransferError
-        A file could not be stored. The catalog is as it was.
+        A file could not be stored. The catalog is as it was. What was sent is used when the same is run again.
 
     Examples
     --------
@@ -84,10 +97,18 @@ def package_stimulus_set(
     ['stimulus_lab_Doe2026.csv', 'stimulus_lab_Doe2026.zip']
     """
     _check(proto_stimulus_set, stimulus_set_identifier)
-    with tempfile.TemporaryDirectory() as folder:
-        files = _write(proto_stimulus_set, stimulus_set_identifier, Path(folder))
-        package = Package(TYPE_STIMULUS_SET, stimulus_set_identifier, files, entry_facts=entry_facts or {})
-        published = publish(package, bucket_name, catalog_name)
+    told = entry_facts or {}
+    card = card_of(
+        proto_stimulus_set,
+        identifier=stimulus_set_identifier,
+        class_name="StimulusSet",
+        version=told.get("version", ""),
+        facts=facts_of_card(told, card_facts),
+    )
+    with work_folder() as folder:
+        files = _write(proto_stimulus_set, stimulus_set_identifier, folder)
+        package = Package(TYPE_STIMULUS_SET, stimulus_set_identifier, files, card, entry_facts=told)
+        published = publish(package, bucket_name, catalog_name, dry_run=dry_run)
     return {
         "identifier": stimulus_set_identifier,
         "bucket": published.bucket,
@@ -95,7 +116,7 @@ def package_stimulus_set(
         "zip_sha1": files[1].sha1,
         "csv_version_id": published.version_ids[0],
         "zip_version_id": published.version_ids[1],
-    }
+    } | ({"plan": published.plan} if dry_run else {})
 
 
 def package_stimulus_set_locally(
@@ -135,6 +156,11 @@ def package_stimulus_set_locally(
         "zip_path": str(paths[1]),
         "zip_sha1": archive.sha1,
     }
+
+
+def facts_of_card(entry_facts: Mapping[str, str], card_facts: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the card of an entry says beside what its data tell; the licence is that of its rows."""
+    return {"license": entry_facts.get("license"), **(card_facts or {})}
 
 
 def local_folder(downloads_path: str | os.PathLike[str] | None) -> Path:

@@ -22,11 +22,16 @@ __all__ = [
     "Reading",
     "Span",
     "Uploaded",
+    "end_uploads",
+    "holds",
     "is_offline",
     "open_file",
     "open_read",
     "parse_location",
+    "read_state",
     "read_whole",
+    "replace_if",
+    "require_online",
     "stat",
     "upload",
 ]
@@ -40,7 +45,8 @@ def is_offline() -> bool:
     return os.environ.get(BRAINIO_OFFLINE, "").strip().lower() not in {"", "0", "false", "no"}
 
 
-def _require_online(location: Location) -> None:
+def require_online(location: Location) -> None:
+    """Raise OfflineError where the environment forbids to ask for that location."""
     if is_offline() and not location.is_local:
         raise OfflineError(
             f"{location} was not asked for, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
@@ -74,7 +80,7 @@ def open_read(location: Location, version_id: str | None = None, span: Span = WH
     ...     reading.facts.size, b"".join(reading.chunks())
     (3, b'abc')
     """
-    _require_online(location)
+    require_online(location)
     if location.location_type == S3:
         from brainio.stores import s3
 
@@ -111,14 +117,16 @@ def read_whole(location: Location, most: int) -> bytes:
     >>> read_whole(parse_location("memory://folder/c.txt"), most=1000)
     b'abc'
     """
-    read = bytearray()
     with open_read(location) as reading:
-        for block in reading.chunks():
-            read += block
-            if len(read) > most:
-                raise TransferError(
-                    f"{location} has more than {most:,} bytes. Is it the right file? Check the location."
-                )
+        return _all_of(reading, location, most)
+
+
+def _all_of(reading: Reading, location: Location, most: int) -> bytes:
+    read = bytearray()
+    for block in reading.chunks():
+        read += block
+        if len(read) > most:
+            raise TransferError(f"{location} has more than {most:,} bytes. Is it the right file? Check the location.")
     return bytes(read)
 
 
@@ -152,37 +160,157 @@ def open_file(location: Location, version_id: str | None = None) -> "RangeFile":
     return RangeFile(location, version_id or None)
 
 
-def upload(path: Path, location: Location, progress: Progress | None = None) -> Uploaded:
+def upload(path: Path, location: Location, progress: Progress | None = None, *, replace: bool = True) -> Uploaded:
     """Write a local file to a location; folders on the way are made.
+
+    To S3, files of more than 16 MiB go in parts, several at once, and go on with what an earlier call has sent.
 
     Parameters
     ----------
     path
         The local file.
     location
-        Where it goes. What lies there is replaced; on a local disk readers see the old bytes or the new, never a part.
+        Where it goes. On a local disk readers see the old bytes or the new, never a part.
     progress
         Called with the number of further bytes sent, possibly from other threads.
+    replace
+        Whether what lies there is replaced. False is decided by the store when it takes the file (on S3 and a local
+        disk), so that of two who write at once only one does; other stores are asked before.
 
     Raises
     ------
+    ChangedFileError
+        Something lies there, and `replace` is False. It stays as it is.
     TransferError
         The store did not take the bytes.
     LocationError
         A location that cannot be written.
     """
-    _require_online(location)
+    require_online(location)
+    _refuse_http(location)
     if location.location_type == S3:
-        from brainio.stores import s3
+        from brainio.stores import s3_writing
 
-        return s3.upload(path, location, progress)
-    if location.is_http:
-        raise LocationError(
-            f"{location} cannot be written over {location.location_type}. Give an S3 location or a folder."
-        )
+        return s3_writing.upload(path, location, progress, replace=replace)
     from brainio.stores import filesystem
 
-    return filesystem.upload(path, location, progress)
+    return filesystem.upload(path, location, progress, replace=replace)
+
+
+def end_uploads(path: Path, location: Location) -> None:
+    """End what calls of `upload` that were killed left on S3 of a file that lies there whole: such parts are paid for.
+
+    Parameters
+    ----------
+    path
+        The local file.
+    location
+        Where its bytes lie. Elsewhere than on S3 nothing is left, and nothing is done.
+    """
+    if location.location_type == S3:
+        from brainio.stores import s3_writing
+
+        s3_writing.end_uploads(path, location)
+
+
+def read_state(location: Location, most: int) -> tuple[bytes, str] | None:
+    """Return the bytes of a small object on S3 and the tag that `replace_if` takes; None where nothing lies there.
+
+    Parameters
+    ----------
+    location
+        On S3.
+    most
+        Bytes that it may have.
+
+    Raises
+    ------
+    TransferError
+        S3 did not give the bytes, or has more of them.
+    """
+    from brainio.stores import s3
+
+    try:
+        with open_read(location) as reading:
+            tag = reading.facts.tag
+            data = _all_of(reading, location, most)
+    except TransferError as error:
+        if s3.is_missing(error):
+            return None
+        raise
+    if tag is None:
+        raise TransferError(f"{location} has no ETag, without which it cannot be changed safely. Use another server.")
+    return data, tag
+
+
+def replace_if(location: Location, data: bytes, tag: str | None) -> None:
+    """Write a small object on S3, if what lies there is still what was read.
+
+    Parameters
+    ----------
+    location
+        On S3.
+    data
+        All bytes of the object.
+    tag
+        Of what is replaced, from `read_state`; None: nothing may lie there.
+
+    Raises
+    ------
+    ChangedFileError
+        Something else lies there. It stays as it is: read it again.
+    TransferError
+        S3 did not take the bytes.
+    """
+    require_online(location)
+    from brainio.stores import s3_writing
+
+    s3_writing.replace_if(location, data, tag)
+
+
+def holds(location: Location, path: Path, version_id: str | None = None) -> bool | None:
+    """Whether the bytes of a local file lie at a location; None: nothing lies there.
+
+    The size is compared, then on S3 the ETag, where that proves it. Else what lies there is read and compared byte by
+    byte.
+
+    Parameters
+    ----------
+    location
+        From `parse_location`.
+    path
+        The local file.
+    version_id
+        As for `open_read`.
+
+    Raises
+    ------
+    TransferError
+        The store did not answer, or refused to.
+
+    Examples
+    --------
+    >>> import fsspec
+    >>> fsspec.filesystem("memory").pipe_file("/folder/d.txt", b"abc")
+    >>> written = Path("d.txt")
+    >>> _ = written.write_bytes(b"abc")
+    >>> holds(parse_location("memory://folder/d.txt"), written), holds(parse_location("memory://e.txt"), written)
+    (True, None)
+    """
+    if location.location_type == S3:
+        require_online(location)
+        from brainio.stores import s3, s3_writing
+
+        facts = s3.look(location, version_id or None)
+        size = None if facts is None else facts.size
+        if facts is not None and facts.tag is not None and s3_writing.is_tag_of(facts.tag, path):
+            return size == path.stat().st_size
+    else:
+        size = stat(location, version_id)
+    if size is None or size != path.stat().st_size:
+        return None if size is None else False
+    with open_read(location, version_id) as reading, path.open("rb") as file:
+        return all(file.read(len(block)) == block for block in reading.chunks())
 
 
 def stat(location: Location, version_id: str | None = None) -> int | None:
@@ -193,7 +321,7 @@ def stat(location: Location, version_id: str | None = None) -> int | None:
     TransferError
         The store did not answer, or refused to.
     """
-    _require_online(location)
+    require_online(location)
     if location.location_type == S3:
         from brainio.stores import s3
 
@@ -206,6 +334,13 @@ def stat(location: Location, version_id: str | None = None) -> int | None:
     from brainio.stores import filesystem
 
     return filesystem.stat(location)
+
+
+def _refuse_http(location: Location) -> None:
+    if location.is_http:
+        raise LocationError(
+            f"{location} cannot be written over {location.location_type}. Give an S3 location or a folder."
+        )
 
 
 def _refuse_version(location: Location, version_id: str | None) -> None:

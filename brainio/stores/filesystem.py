@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from brainio.errors import BrainioError, InterruptedTransferError, LocationError, TransferError
+from brainio.errors import BrainioError, ChangedFileError, InterruptedTransferError, LocationError, TransferError
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
@@ -37,6 +37,9 @@ class _FileReading:
             found += len(block)
             yield block
         require_whole(self.location, wanted, found)
+
+    def interrupt(self) -> None:
+        """Do nothing: no file system is known to say nothing for long that could be interrupted."""
 
 
 @contextmanager
@@ -69,13 +72,15 @@ def stat(location: Location) -> int | None:
     return None if size is None else int(size)
 
 
-def upload(path: Path, location: Location, progress: Progress | None) -> Uploaded:
+def upload(path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
     """Write a file to a location; see `brainio.stores.upload`."""
     with _translated(location, f"did not take {path}"):
         if location.location_type == "file":
-            _copy(path, location.path)
+            _copy(path, location, replace=replace)
         else:
             filesystem, inner = _filesystem(location), _inner(location)
+            if not replace and filesystem.exists(inner):
+                raise _taken(path, location)
             with suppress(NotImplementedError):
                 filesystem.makedirs(filesystem._parent(inner), exist_ok=True)
             filesystem.put_file(os.fspath(path), inner)
@@ -85,17 +90,37 @@ def upload(path: Path, location: Location, progress: Progress | None) -> Uploade
     return Uploaded(None, size)
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, location: Location, *, replace: bool) -> None:
+    target = location.path
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         shutil.copyfile(source, partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        partial.replace(target)
-    except BaseException:
+        if replace:
+            partial.replace(target)
+        elif not _name_anew(partial, target):
+            raise _taken(source, location)
+    finally:
         partial.unlink(missing_ok=True)
-        raise
+
+
+def _name_anew(partial: Path, target: Path) -> bool:
+    """Give a file a name that no file has; False: one has it."""
+    try:
+        target.hardlink_to(partial)  # unlike a move, this never replaces
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without hard links
+        if target.exists():
+            return False
+        partial.replace(target)
+    return True
+
+
+def _taken(path: Path, location: Location) -> ChangedFileError:
+    return ChangedFileError(f"{path} was not written to {location}: something lies there. Look at it.")
 
 
 def _open(location: Location) -> tuple[IO[bytes], int | None, str | None]:

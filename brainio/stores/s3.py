@@ -1,4 +1,4 @@
-"""S3 through boto3: signed where credentials are found, unsigned where not or where they are refused.
+"""Reads S3 through boto3: signed where credentials are found, unsigned where not or where they are refused.
 
 boto3's own variables and files decide everything else: ``AWS_ENDPOINT_URL``, ``AWS_PROFILE``, regions, and the address
 style (botocore's 'auto': buckets with dots are asked for in path style, since no https certificate covers them).
@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import botocore.session
@@ -22,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3.exceptions import HTTPError
 
-from brainio.errors import InterruptedTransferError, TransferError
+from brainio.errors import AccessRefusedError, InterruptedTransferError, ShorterFileError, TransferError
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import (
@@ -30,10 +29,9 @@ from brainio.stores.transfer import (
     CONNECT_TIMEOUT,
     READ_TIMEOUT,
     Facts,
-    Progress,
     Span,
-    Uploaded,
     facts_of_range,
+    hang_up,
     require_whole,
 )
 
@@ -43,19 +41,17 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
 T = TypeVar("T")
-PART = 16 << 20
-MOST_PARTS = 10_000
 _CONNECTIONS = 32
 # S3 answers these with 400 as well, although the credentials are what is wrong.
 _REFUSED_CODES = frozenset(
     {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "RequestExpired"}
     | {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"}
 )
-_MISSING_CODES = frozenset({"404", "NoSuchKey", "NoSuchBucket", "NoSuchVersion"})
+_MISSING_CODES = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _BODY_ERRORS = (BotoCoreError, HTTPError, OSError)
 
 
-class _Access:
+class Access:
     """The ways to ask S3 under one environment. ``signed`` is None where ``no_credentials`` says why."""
 
     def __init__(self, region: str | None) -> None:
@@ -97,17 +93,19 @@ def _config() -> Config:
 
 
 _lock = threading.Lock()
-_accesses: dict[tuple[object, ...], _Access] = {}
+# A child that was forked while another thread had it could never have it.
+os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_accesses: dict[tuple[object, ...], Access] = {}
 
 
-def _access(location: Location) -> _Access:
+def access_to(location: Location) -> Access:
     """Return the clients for the environment as it is now; threads share them."""
     settings = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
     # A forked process must not talk on its parent's connections.
     key = (os.getpid(), location.region, os.environ.get("HOME"), settings)
     with _lock:
         if key not in _accesses:
-            _accesses[key] = _Access(location.region or None)
+            _accesses[key] = Access(location.region or None)
         return _accesses[key]
 
 
@@ -135,6 +133,9 @@ class _ObjectReading:
             yield block
         require_whole(self.location, self.facts.length, found)
 
+    def interrupt(self) -> None:
+        hang_up(self.body._raw_stream)  # type: ignore[attr-defined]  # the body itself can only be closed
+
 
 @contextmanager
 def open_read(location: Location, version_id: str | None, span: Span) -> Iterator[_ObjectReading]:
@@ -147,107 +148,76 @@ def open_read(location: Location, version_id: str | None, span: Span) -> Iterato
     answer = _read(location, lambda client: client.get_object(**request), version_id)
     body, length = answer["Body"], answer.get("ContentLength")  # proxies may leave it out
     start, size = facts_of_range(answer.get("ContentRange", ""), length)
-    tag = f"ETag {answer['ETag']}" if answer.get("ETag") else None
+    facts = Facts(size, start, length, _tag(answer.get("ETag")), answer.get("VersionId"), in_parts=True)
     try:
-        yield _ObjectReading(location, Facts(size, start, length, tag, answer.get("VersionId"), in_parts=True), body)
+        yield _ObjectReading(location, facts, body)
     finally:
         body.close()
 
 
 def stat(location: Location, version_id: str | None) -> int | None:
     """Return the size of an object, None where there is none; see `brainio.stores.stat`."""
+    facts = look(location, version_id)
+    return None if facts is None else facts.size
+
+
+def look(location: Location, version_id: str | None) -> Facts | None:
+    """Return what S3 says of an object without giving its bytes; None where there is none."""
     request: HeadObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
     if version_id is not None:
         request["VersionId"] = version_id
     try:
-        return _read(location, lambda client: client.head_object(**request), version_id).get("ContentLength")
+        answer = _read(location, lambda client: client.head_object(**request), version_id)
     except TransferError as error:
-        if isinstance(error.__cause__, ClientError) and _code(error.__cause__) in _MISSING_CODES:
+        if is_missing(error):
             return None
         raise
+    size = answer.get("ContentLength")
+    return Facts(size, 0, size, _tag(answer.get("ETag")), answer.get("VersionId"), in_parts=True)
 
 
-def upload(path: Path, location: Location, progress: Progress | None) -> Uploaded:
-    """Write a file to an object; see `brainio.stores.upload`."""
-    access = _access(location)
-    if access.signed is None:
-        raise TransferError(
-            f"{path} was not sent to {location}: {access.no_credentials}, and writing needs some. "
-            f"Run `aws configure`, or set AWS_PROFILE, and try again."
-        )
-    try:
-        size = path.stat().st_size
-        send = _send_whole if size <= PART else _send_parts
-        version_id = send(access.signed, path, location, progress or _no_progress)
-    except (ClientError, BotoCoreError) as error:
-        raise TransferError(f"{path} was not sent to {location}: {_explain(error, None)}") from error
-    return Uploaded(version_id, size)
+def is_missing(error: TransferError) -> bool:
+    """Whether an error of this module says that there is no such object."""
+    return isinstance(error.__cause__, ClientError) and code_of(error.__cause__) in _MISSING_CODES
 
 
-def _send_whole(client: "S3Client", path: Path, location: Location, progress: Progress) -> str | None:
-    with path.open("rb") as body:
-        answer = client.put_object(Bucket=location.bucket, Key=location.key, Body=body)
-    progress(path.stat().st_size)
-    return answer.get("VersionId")
-
-
-def _send_parts(client: "S3Client", path: Path, location: Location, progress: Progress) -> str | None:
-    """Send in parts, by hand: boto3's own transfer manager does not tell the version id."""
-    bucket, key = location.bucket, location.key
-    part_size = max(PART, -(-path.stat().st_size // MOST_PARTS))
-    upload_id = client.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
-    try:
-        etags: list[str] = []
-        with path.open("rb") as file:
-            while block := file.read(part_size):
-                number = len(etags) + 1
-                part = client.upload_part(Bucket=bucket, Key=key, UploadId=upload_id, PartNumber=number, Body=block)
-                etags.append(part["ETag"])
-                progress(len(block))
-        answer = client.complete_multipart_upload(
-            Bucket=bucket,
-            Key=key,
-            UploadId=upload_id,
-            MultipartUpload={"Parts": [{"ETag": etag, "PartNumber": i} for i, etag in enumerate(etags, start=1)]},
-        )
-    except BaseException:
-        client.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)  # parts left behind are paid for
-        raise
-    return answer.get("VersionId")
-
-
-def _no_progress(_count: int) -> None:
-    """Tell nobody."""
+def _tag(etag: str | None) -> str | None:
+    return f"ETag {etag}" if etag else None
 
 
 def _read(location: Location, call: Callable[["S3Client"], T], version_id: str | None = None) -> T:
     """Ask signed where that can be, unsigned where it cannot be or was refused."""
-    access = _access(location)
+    access = access_to(location)
     signed_reason = access.no_credentials
     if access.signed is not None:
         try:
             return call(access.signed)
         except (ClientError, BotoCoreError) as error:
-            if not _is_refusal(error):
-                raise TransferError(f"{location} was not read: {_explain(error, version_id)}") from error
+            if not is_refusal(error):
+                raise _kind(error)(f"{location} was not read: {explain(error, version_id)}") from error
             signed_reason = f"with the credentials that were found S3 answered {_brief(error)}"
     try:
         return call(access.unsigned)
     except (ClientError, BotoCoreError) as error:
-        reason = _explain(error, version_id)
-        if access.signed is None and not _is_refusal(error):
-            raise TransferError(f"{location} was not read: {reason}") from error
-        raise TransferError(f"{location} was not read: {signed_reason}; asked without credentials, {reason}") from error
+        reason = explain(error, version_id)
+        if access.signed is None and not is_refusal(error):
+            raise _kind(error)(f"{location} was not read: {reason}") from error
+        kind = AccessRefusedError if is_refusal(error) else _kind(error)
+        raise kind(f"{location} was not read: {signed_reason}; asked without credentials, {reason}") from error
 
 
-def _is_refusal(error: ClientError | BotoCoreError) -> bool:
+def _kind(error: ClientError | BotoCoreError) -> type[TransferError]:
+    return ShorterFileError if isinstance(error, ClientError) and _status(error) == 416 else TransferError
+
+
+def is_refusal(error: ClientError | BotoCoreError) -> bool:
     """Whether asking with other credentials, or none, could end otherwise."""
     if isinstance(error, ClientError):
-        return _status(error) in {401, 403} or _code(error) in _REFUSED_CODES
+        return _status(error) in {401, 403} or code_of(error) in _REFUSED_CODES
     return not isinstance(error, HTTPClientError | BotoConnectionError)
 
 
-def _code(error: ClientError) -> str:
+def code_of(error: ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "")
 
 
@@ -257,23 +227,28 @@ def _status(error: ClientError) -> int:
 
 def _brief(error: ClientError | BotoCoreError) -> str:
     if isinstance(error, ClientError):
-        status, code = str(_status(error)), _code(error)
+        status, code = str(_status(error)), code_of(error)
         message = error.response.get("Error", {}).get("Message", "no message")
         return f"{status} ({message})" if code == status else f"{status} {code} ({message})"
     return redacted(str(error))
 
 
-def _explain(error: ClientError | BotoCoreError, version_id: str | None) -> str:
+def explain(error: ClientError | BotoCoreError, version_id: str | None = None, *, writing: bool = False) -> str:
     """Say what happened, and the next step."""
     if not isinstance(error, ClientError):
         return f"{_brief(error)}. Check the network, and AWS_ENDPOINT_URL if it is set."
-    code, brief = _code(error), _brief(error)
+    code, brief = code_of(error), _brief(error)
     if code == "NoSuchBucket":
         return f"the bucket does not exist: {brief}. Check the location, and AWS_ENDPOINT_URL if it is set."
     if code in _MISSING_CODES:
         version = f" in version {version_id!r}" if version_id else ""
         return f"there is no such object{version}: {brief}. Check the location and the version id."
-    if _is_refusal(error):
+    if is_refusal(error) and writing:
+        return (
+            f"S3 answered {brief}. Get credentials that may write there (`aws configure`, AWS_PROFILE), or ask the "
+            f"owner of the bucket for s3:PutObject and s3:GetObject, and try again."
+        )
+    if is_refusal(error):
         return (
             f"S3 answered {brief}. If the object is private, get credentials that may read it (`aws configure`, "
             f"AWS_PROFILE) and try again; if it should be public, ask the owner of the bucket."

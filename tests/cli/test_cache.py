@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from brainio.errors import CatalogWarning
 from brainio.fetch import fetch_many, unzip
 from tests.cli.command import brainio
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
+from tests.servers import HttpFolder
 
 DAY = 24 * 3600.0
 
@@ -225,8 +227,22 @@ def test_a_dry_run_says_the_same_and_removes_nothing(home: Path, arguments: list
     assert sorted(home.rglob("*")) == before
     did = brainio("cache", *arguments)
     assert did.stdout == would.stdout
-    assert did.stderr == would.stderr.replace("would be removed", "removed")
+    assert re.fullmatch(r"4 items would be removed, .* would be freed\n", would.stderr)
+    assert did.stderr == would.stderr.replace("would be ", "")
     assert left(home) == []
+
+
+def test_the_copies_of_catalogs_are_neither_listed_nor_removed(
+    home: Path, lab: Lab, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(lab.catalog, http_folder.folder / "web.csv")
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/web.csv")
+    before = brainio("cache", "ls")
+    (copy,) = (home / "catalogs").iterdir()
+    assert before.stderr.startswith("4 items, ")
+    assert brainio("cache", "verify", "--deep").returncode == 0
+    assert brainio("cache", "prune", "--max-size", "0").stderr.startswith("4 items removed")
+    assert copy.read_bytes() == lab.catalog.read_bytes()
 
 
 def test_prune_removes_what_was_not_used_for_long(home: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import zipfile
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from brainio.cache import hash_file
@@ -15,6 +16,8 @@ from brainio.packaging import (
     package_stimulus_set_locally,
 )
 from brainio.stimuli import StimulusSet
+
+NO_UNICODE = pd.Series("\ud800", index=range(100), dtype=object)  # longer than any table: rows take theirs by number
 
 
 def test_the_same_set_gives_the_same_bytes_whatever_the_dates_of_its_files(
@@ -112,11 +115,11 @@ def test_text_that_is_no_unicode_leaves_the_old_table(stimuli: StimulusSet, tmp_
     create_stimulus_csv(stimuli, tmp_path / "a.csv")
     before = (tmp_path / "a.csv").read_bytes()
     with pytest.raises(PackagingError, match="Unicode"):
-        create_stimulus_csv(stimuli.assign(note="\ud800"), tmp_path / "a.csv")
+        create_stimulus_csv(stimuli.assign(note=NO_UNICODE), tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_bytes() == before
 
 
 def test_a_set_that_cannot_be_written_whole_leaves_none_of_its_files(stimuli: StimulusSet, tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="Unicode"):
-        package_stimulus_set_locally(stimuli.assign(note="\ud800"), "lab.Doe2026", tmp_path / "made")
+        package_stimulus_set_locally(stimuli.assign(note=NO_UNICODE), "lab.Doe2026", tmp_path / "made")
     assert list((tmp_path / "made").iterdir()) == []

@@ -75,7 +75,7 @@ def test_a_text_of_a_thousand_words_is_stored_whole(tmp_path: Path) -> None:
     assert stored(np.array(texts, dtype=object), tmp_path).tolist() == texts
 
 
-@pytest.mark.parametrize("values", [[1, "a"], [("a",), "b"], ["a\0b", "c"], ["\ud800", "a"], [True, None]])
+@pytest.mark.parametrize("values", [[1, "a"], [("a",), "b"], ["a\0b", "c"], [True, None]])
 def test_what_has_no_place_in_the_format_is_refused_by_name_before_a_file_exists(
     tmp_path: Path, values: list[object]
 ) -> None:

@@ -14,7 +14,7 @@ from fsspec.registry import _registry, known_implementations  # type: ignore[imp
 
 import brainio
 from brainio.assemblies import DataAssembly, NeuroidAssembly, SpikeTimesAssembly
-from brainio.errors import CatalogError, PackagingError, TransferError
+from brainio.errors import CatalogError, EntryStatusWarning, PackagingError, TransferError
 from brainio.packaging import (
     get_user_info,
     package_data_assembly,
@@ -208,19 +208,85 @@ def test_a_catalog_whose_folder_cannot_be_made_is_refused_before_the_upload(
 def test_a_new_version_stands_beside_the_old_one_and_is_loaded(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    catalog, newer = tmp_path / "lab.csv", stimuli.assign(hue=1)
-    package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "v1")
-    with pytest.raises(PackagingError, match="a bucket or folder of its own"):
-        package_stimulus_set(catalog, newer, NAME, bucket_name=tmp_path / "v1")
-    with pytest.raises(PackagingError, match="a new version needs one of its own"):
-        package_stimulus_set(catalog, newer, NAME, bucket_name=tmp_path / "v1", entry_facts={"version": "2"})
+    catalog, store, newer = tmp_path / "lab.csv", tmp_path / "files", stimuli.assign(hue=1)
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=store)
+    with pytest.raises(PackagingError, match=r"publish a new version with entry_facts=\{'version'"):
+        package_stimulus_set(catalog, newer, NAME, bucket_name=store)
     for _ in range(2):
-        package_stimulus_set(catalog, newer, NAME, bucket_name=tmp_path / "v2", entry_facts={"version": "2"})
-    package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "v1")
-    assert [row["version"] for row in rows(catalog)] == ["", "", "2", "2"]
+        made = package_stimulus_set(catalog, newer, NAME, bucket_name=store, entry_facts={"version": "2"})
+        assert made["bucket"] == str(store / "2")
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=store)
+    assert [(row["version"], row["status"]) for row in rows(catalog)] == [("", "superseded")] * 2 + [("2", "")] * 2
+    assert rows(catalog)[2]["location"] == "files/2/stimulus_lab_Doe2026.csv"
     monkeypatch.setenv("BRAINIO_CATALOGS", str(catalog))
     assert "hue" in brainio.get_stimulus_set(NAME).columns
-    assert "hue" not in brainio.get_stimulus_set(NAME, version="").columns
+    with pytest.warns(EntryStatusWarning, match="superseded"):
+        assert "hue" not in brainio.get_stimulus_set(NAME, version="").columns
+
+
+@pytest.mark.parametrize("version", ["../2", "a/b", ".2", "2\n", "x" * 101])
+def test_a_version_that_cannot_name_a_folder_is_refused(stimuli: StimulusSet, tmp_path: Path, version: str) -> None:
+    with pytest.raises(PackagingError, match="it names the folder of the files"):
+        package_stimulus_set(None, stimuli, NAME, tmp_path / "files", entry_facts={"version": version})
+    assert not (tmp_path / "files").exists()
+
+
+def test_a_bucket_that_ends_with_the_version_gets_no_second_folder_of_that_name(
+    stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    package_stimulus_set(None, stimuli, NAME, tmp_path / "files" / "2", entry_facts={"version": "2"})
+    assert (tmp_path / "files" / "2" / "stimulus_lab_Doe2026.csv").is_file()
+
+
+def test_a_version_that_is_not_current_supersedes_none(stimuli: StimulusSet, tmp_path: Path) -> None:
+    catalog, facts = tmp_path / "lab.csv", {"version": "0.9", "status": "deprecated"}
+    package_stimulus_set(catalog, stimuli, NAME, tmp_path / "files")
+    package_stimulus_set(catalog, stimuli.assign(hue=1), NAME, tmp_path / "files", entry_facts=facts)
+    assert [row["status"] for row in rows(catalog)] == ["", "", "deprecated", "deprecated"]
+
+
+@pytest.mark.parametrize("catalog", ["lab.csv", "s3://lab-bucket/lab.csv"])
+def test_a_dry_run_tells_everything_that_publishing_then_does_and_does_nothing(
+    stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3, catalog: str
+) -> None:
+    moto_s3.create_bucket("lab-bucket")
+    target = catalog if "://" in catalog else tmp_path / catalog
+
+    def publish(*, dry_run: bool = False) -> dict[str, str | None]:
+        facts = {"version": "2", "license": "CC0-1.0"}
+        changed = stimuli.assign(hue=1)
+        return package_stimulus_set(target, changed, NAME, "lab-bucket", entry_facts=facts, dry_run=dry_run)
+
+    package_stimulus_set(target, stimuli, NAME, "lab-bucket")
+    before = everything(tmp_path), moto_s3.keys("lab-bucket")
+    dry = publish(dry_run=True)
+    assert (everything(tmp_path), moto_s3.keys("lab-bucket")) == before
+    plan = str(dry.pop("plan"))
+    for said in (
+        "send stimulus_lab_Doe2026.csv",
+        "to s3://lab-bucket/2/stimulus_lab_Doe2026.zip and read it back",
+        f"add the stimulus set {NAME}, version 2 to",
+        "lab.csv (it lists 1 now):",
+        f"sha1={dry['csv_sha1']}",
+        "license=CC0-1.0",
+        f"mark the stimulus set {NAME} as superseded",
+    ):
+        assert said in plan
+    assert publish() == dry
+    assert publish(dry_run=True)["plan"] == (
+        f"nothing to do: the catalog 'lab' lists the stimulus set {NAME}, version 2 already, with the same bytes"
+    )
+
+
+def test_a_dry_run_says_which_files_lie_there_already(stimuli: StimulusSet, tmp_path: Path) -> None:
+    package_stimulus_set(None, stimuli, NAME, tmp_path / "files")
+    (tmp_path / "files" / "stimulus_lab_Doe2026.zip").unlink()
+    plan = package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "files", dry_run=True)["plan"]
+    assert plan is not None
+    first, second, third, *_ = plan.splitlines()
+    assert (first.split()[0], second.split()[0]) == ("leave", "send")
+    assert third.endswith("(a new catalog):")
+    assert not (tmp_path / "lab.csv").exists()
 
 
 def test_packaging_what_was_loaded_gives_the_same_bytes(

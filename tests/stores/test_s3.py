@@ -10,7 +10,7 @@ import pytest
 
 from brainio.errors import TransferError
 from brainio.stores import open_read, parse_location, stat, upload
-from brainio.stores.s3 import PART
+from brainio.stores.s3_writing import PART
 from tests.servers import CREDENTIALS, HOST, MotoS3, S3Static, closed_port
 
 BODY = os.urandom(2 * 1024 * 1024 + 5)

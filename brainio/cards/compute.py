@@ -1,0 +1,107 @@
+"""From an object to its card. Reads no catalog and no network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import xarray as xr
+
+from brainio.cards.arrays import columns_of, describe_array
+from brainio.cards.columns import MOST_LISTED, sound_text
+from brainio.cards.facts import checked_facts
+from brainio.cards.reliable import reliability_of
+from brainio.cards.tables import describe_stimuli
+from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
+from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brainio.catalogs.cards import Card
+    from brainio.stimuli import StimulusSet
+
+
+def card_of(
+    data: StimulusSet | xr.DataArray,
+    *,
+    identifier: str | None = None,
+    class_name: str | None = None,
+    version: str = "",
+    facts: Mapping[str, Any] | None = None,
+) -> Card:
+    """Compute the card of a stimulus set or an assembly.
+
+    All values are read once, in blocks of 16 MiB (of a lazy assembly: in its chunks); nothing of `data` is changed.
+    Reliability is computed from 17 million values at most, headers of image files are read, other files only measured.
+
+    Parameters
+    ----------
+    data : StimulusSet or xarray.DataArray
+        What is described. Any dtype, shape and kind of coordinates.
+    identifier : str, optional
+        Of the entry; by default what `data` says.
+    class_name : str, optional
+        Of the entry; by default the class of `data`.
+    version : str, default ''
+        Of the entry.
+    facts : mapping, optional
+        What no data can tell: `license`, `citation`, `doi`, `authors`, `species`, `status_reason`; see
+        `checked_facts`.
+
+    Returns
+    -------
+    dict
+        What docs/cards.md describes; `json.dumps` can write it. The same data give the same card.
+
+    Raises
+    ------
+    PackagingError
+        The facts are of another form.
+
+    Examples
+    --------
+    >>> from brainio.assemblies import NeuroidAssembly
+    >>> assembly = NeuroidAssembly([[1.0, 2.0], [3.0, float("nan")]], dims=["presentation", "neuroid"], coords={
+    ...     "stimulus_id": ("presentation", ["s1", "s2"]), "repetition": ("presentation", [0, 0]),
+    ...     "neuroid_id": ("neuroid", [1, 2]), "region": ("neuroid", ["IT", "IT"])})
+    >>> card = card_of(assembly, identifier="lab.Doe2026", facts={"species": "Macaca mulatta"})
+    >>> card["shape"], card["values"]["missing_share"], card["counts"][0]["counts"], card["species"]
+    ([2, 2], 0.25, [{'value': 'IT', 'count': 2}], ['Macaca mulatta'])
+    """
+    told = checked_facts(facts or {})
+    is_table = isinstance(data, pd.DataFrame)
+    name = identifier or (getattr(data, "identifier", None) if is_table else data.attrs.get("identifier"))
+    card: Card = {
+        "identifier": sound_text(name, 200) if name else "",
+        "lookup_type": TYPE_STIMULUS_SET if is_table else TYPE_ASSEMBLY,
+        "class": class_name or type(data).__name__,
+        **({"version": version} if version else {}),
+        **told,
+    }
+    return card | (describe_stimuli(data) if isinstance(data, pd.DataFrame) else _assembly(data))
+
+
+def _assembly(assembly: xr.DataArray) -> dict[str, Any]:
+    stimulus_set = assembly.attrs.get("stimulus_set")
+    name = assembly.attrs.get("stimulus_set_identifier") or getattr(stimulus_set, "identifier", None)
+    described: dict[str, Any] = {"stimulus_set_identifier": sound_text(name, 200)} if name else {}
+    joined = _joined(stimulus_set)
+    described |= {"stimulus_columns": joined[:MOST_LISTED]} if joined else {}
+    columns = columns_of(assembly)
+    described |= describe_array(assembly, columns, [*joined, FILENAME] if joined else ())
+    reliability = reliability_of(assembly, columns)
+    extras = [
+        {"name": sound_text(name), **describe_array(extra, columns_of(extra))}
+        for name, extra in assembly.attrs.items()
+        if isinstance(extra, xr.DataArray)
+    ]
+    described |= {"reliability": reliability} if reliability else {}
+    return described | ({"extras": extras} if extras else {})
+
+
+def _joined(stimulus_set: object) -> list[str]:
+    """Name the columns of a stimulus set that loading joins in: its card describes them, whether or not they are in."""
+    if not isinstance(stimulus_set, pd.DataFrame):
+        return []
+    return [sound_text(name) for name in stimulus_set.columns if name not in (STIMULUS_ID, IMAGE_ID, FILENAME)]

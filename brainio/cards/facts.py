@@ -1,0 +1,150 @@
+"""What a card says that no data can tell: licence, citation, authors, species. Checked, and taken from catalogs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from brainio.catalogs.cards import read_card
+from brainio.catalogs.publications import publications_of
+from brainio.errors import PackagingError
+
+if TYPE_CHECKING:
+    from brainio.catalogs import Entry
+    from brainio.catalogs.publications import Publication
+
+FACTS = ("license", "citation", "doi", "authors", "species", "status_reason")
+_TEXTS = ("license", "citation", "doi", "status_reason")
+_DOI = re.compile(r"10\.\d{4,9}/\S+")
+_DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)", re.IGNORECASE)
+_ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
+
+
+def checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts as cards hold them, those that say nothing left out.
+
+    Parameters
+    ----------
+    facts : mapping
+        `license` (an SPDX identifier, such as 'CC-BY-4.0'), `citation`, `doi` (also as URL) and `status_reason` are
+        texts. `species` is one text (a Latin name) or several. `authors` are names, or mappings with `name` and
+        `orcid`.
+
+    Raises
+    ------
+    PackagingError
+        A fact has another name, another form, or a number that is mistyped; all problems are listed.
+
+    Examples
+    --------
+    >>> checked_facts({"species": "Macaca mulatta", "doi": "https://doi.org/10.1117/12.348473"})
+    {'doi': '10.1117/12.348473', 'species': ['Macaca mulatta']}
+    >>> checked_facts({"authors": [{"name": "Josiah Carberry", "orcid": "0000-0002-1825-0097"}]})["authors"]
+    [{'name': 'Josiah Carberry', 'orcid': '0000-0002-1825-0097'}]
+    """
+    problems = [f"{name!r} is no fact of a card; expected some of {', '.join(FACTS)}" for name in {*facts} - {*FACTS}]
+    checked: dict[str, Any] = {}
+    for name in FACTS:
+        value = facts.get(name)
+        if value is None or value == "" or (isinstance(value, list | tuple) and not value):
+            continue
+        try:
+            checked[name] = _checked(name, value)
+        except ValueError as error:
+            problems.append(f"{name!r} is {value!r}: {error}")
+    if problems:
+        raise PackagingError(
+            "these facts cannot stand in a card:" + "".join(f"\n  - {one}" for one in sorted(problems))
+        )
+    return checked
+
+
+def known_facts(entry: Entry) -> dict[str, Any]:
+    """Return what is known about an entry: by the card that it has, and by its catalog and publications table.
+
+    What the card says goes first, but for the licence: that of the catalog counts.
+    Several publications are cited one a line; the DOI is that of the first.
+
+    Examples
+    --------
+    >>> from brainio.catalogs import resolve
+    >>> known_facts(resolve('assembly', 'modelfest.Carney1999'))['doi']
+    '10.1117/12.348473'
+    """
+    papers = publications_of(entry)
+    listed = {
+        "citation": "\n".join(map(citation_of, papers)),
+        "doi": next((paper["doi"] for paper in papers if paper["doi"]), ""),
+    }
+    known = {**listed, **{name: value for name, value in read_card(entry).items() if name in FACTS and value}}
+    if entry.license:
+        known["license"] = entry.license
+    return {name: known[name] for name in FACTS if known.get(name)}
+
+
+def citation_of(paper: Publication) -> str:
+    """Write a row of a publications table as people cite it.
+
+    Authors are separated by ' and ', the last one or a gap being 'others', as in BibTeX.
+
+    Examples
+    --------
+    >>> citation_of({"authors": "Doe, J. and Roe, R.", "year": "2026", "title": "On cards", "doi": "10.1234/5"})
+    'Doe, J.; Roe, R. (2026). On cards. https://doi.org/10.1234/5'
+    """
+    names = ["..." if name == "others" else name for name in paper.get("authors", "").split(" and ")]
+    authors = "; ".join([*names[:-1], "et al." if names[-1] == "..." else names[-1]])
+    year = f"({paper['year']})" if paper.get("year") else ""
+    doi = f"https://doi.org/{paper['doi']}" if paper.get("doi") else ""
+    parts = [f"{authors} {year}".strip(), paper.get("title", ""), paper.get("journal", "")]
+    return " ".join([*(f"{part.rstrip('.')}." for part in parts if part), *filter(None, [doi or paper.get("url")])])
+
+
+def _checked(name: str, value: Any) -> Any:
+    if name == "authors":
+        return [_author(one) for one in ([value] if isinstance(value, str | Mapping) else _several(value))]
+    if name == "species":
+        return [_text(one) for one in ([value] if isinstance(value, str) else _several(value))]
+    text = _text(value)
+    if name != "doi":
+        return text
+    doi = _DOI_PREFIX.sub("", text, count=1)
+    if not _DOI.fullmatch(doi):
+        raise ValueError("expected a DOI such as '10.1117/12.348473'")
+    return doi
+
+
+def _several(value: Any) -> Iterable[Any]:
+    if not isinstance(value, list | tuple):
+        raise ValueError("expected a list")  # noqa: TRY004 - told with all other problems
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("expected a text that is not empty")
+    return value.strip()
+
+
+def _author(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        return {"name": _text(value)}
+    if not isinstance(value, Mapping) or not {"name"} <= {*value} <= {"name", "orcid"}:
+        raise ValueError("expected a name, or a mapping with 'name' and 'orcid'")
+    author = {"name": _text(value["name"])}
+    return author | ({"orcid": _orcid(_text(value["orcid"]))} if value.get("orcid") else {})
+
+
+def _orcid(text: str) -> str:
+    """Check an ORCID iD, whose last character follows from the others (ISO 7064, MOD 11-2)."""
+    found = _ORCID.fullmatch(text)
+    if found is None:
+        raise ValueError("expected an ORCID iD such as '0000-0002-1825-0097'")
+    total = 0
+    for digit in found[1].replace("-", "")[:-1]:
+        total = (total + int(digit)) * 2
+    expected = "0123456789X"[(12 - total % 11) % 11]
+    if found[1][-1] != expected:
+        raise ValueError(f"the ORCID iD {found[1]} is mistyped: its last character would have to be {expected}")
+    return found[1]

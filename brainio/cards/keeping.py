@@ -1,0 +1,168 @@
+"""Cards beside their catalog: building them from the files of an entry, writing them, naming them in its rows."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brainio.cards.compute import card_of
+from brainio.cards.facts import known_facts
+from brainio.catalogs import TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
+from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
+from brainio.catalogs.entries import in_words
+from brainio.catalogs.listing import folder_of, shown
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.writing import require_writable
+from brainio.errors import CatalogError
+from brainio.fetch import get_assembly, get_stimulus_set
+from brainio.stores import parse_location, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from brainio.assemblies import DataAssembly
+    from brainio.catalogs import Entry
+    from brainio.catalogs.cards import Card
+    from brainio.catalogs.writing import AnyCatalog
+    from brainio.stimuli import StimulusSet
+
+_LAZY_FROM = 1 << 28  # bytes of a file whose values had better not all be in memory
+
+
+def build_card(entry: Entry) -> Card:
+    """Compute the card of an entry from its files, which are fetched if need be.
+
+    What its catalog, the publications table beside it and the card that it has say of licence, citation, authors and
+    species is kept. Values of a file of more than 256 MiB stay there and are read in parts, where dask is installed.
+
+    Raises
+    ------
+    EntryUnavailableError, TransferError, IntegrityError, FormatError
+        The files cannot be had, or break the format; see `get_assembly` and `get_stimulus_set`.
+    PackagingError
+        Its catalog or card state facts of another form, such as a mistyped DOI.
+
+    Examples
+    --------
+    >>> from brainio.catalogs import resolve
+    >>> build_card(resolve('stimulus_set', 'modelfest.Carney1999'))['images']['modes']
+    [{'mode': 'L', 'count': 43}]
+    """
+    data: StimulusSet | DataAssembly
+    if entry.lookup_type == TYPE_STIMULUS_SET:
+        data = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
+    else:
+        is_large = any((file.size or 0) >= _LAZY_FROM for file in entry.files)
+        chunks = "auto" if is_large and importlib.util.find_spec("dask") else None
+        data = get_assembly(entry.identifier, catalog=entry.catalog, version=entry.version, chunks=chunks)
+    return card_of(
+        data,
+        identifier=entry.identifier,
+        class_name=entry.class_name,
+        version=entry.version,
+        facts=known_facts(entry),
+    )
+
+
+def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
+    """Write a card to its place beside a catalog; whoever reads it meanwhile sees the old one or the new one.
+
+    Parameters
+    ----------
+    card : dict
+        From `card_of`, with its identifier.
+    catalog_folder : str or path
+        The folder of the catalog, or its URL on S3.
+
+    Returns
+    -------
+    str
+        Where it lies relative to the folder: what the column `card` of the entry's rows says.
+
+    Raises
+    ------
+    CatalogError
+        Its identifier or version cannot name a file, or it has more than 1 MiB, which readers refuse.
+    TransferError, LocationError
+        It could not be written there.
+
+    Examples
+    --------
+    >>> write_card({"identifier": "lab.Doe2026", "lookup_type": "assembly", "shape": [3]}, "doe2026")
+    'cards/assembly/lab.Doe2026.json'
+    """
+    place = card_location(card["lookup_type"], card["identifier"], card.get("version", ""))
+    body = card_bytes(card)
+    if len(body) > LARGEST_CARD:
+        raise CatalogError(
+            f"the card of {card['identifier']!r} has {len(body):,} bytes; readers take no more than {LARGEST_CARD:,}. "
+            f"Shorten its facts."
+        )
+    folder = os.fspath(catalog_folder)
+    base = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
+    with tempfile.TemporaryDirectory() as work:
+        written = Path(work) / "card.json"
+        written.write_bytes(body)
+        upload(written, parse_location(f"{base}/{place}"))
+    forget_cards()
+    return place
+
+
+def add_card(card: Card, catalog: AnyCatalog) -> str:
+    """Write the card of an entry beside its catalog, and name it in the entry's rows.
+
+    Parameters
+    ----------
+    card : dict
+        From `card_of` or `build_card`: its identifier, kind and version say which rows.
+    catalog : CatalogSource, path or str
+        Where the catalog's CSV file lies: on this machine or on S3.
+
+    Returns
+    -------
+    str
+        Where the card lies, relative to the folder of the catalog.
+
+    Raises
+    ------
+    CatalogError, TransferError
+        The card or the catalog cannot be written, or the catalog does not list the entry. The catalog is as it was.
+    """
+    source = catalog if isinstance(catalog, CatalogSource) else source_from(os.fspath(catalog))
+    place = write_card(card, folder_of(source.location))
+    key = (card["lookup_type"], card["identifier"], card.get("version", ""))
+
+    named = False
+
+    def cells_of(row: Mapping[str, str]) -> Mapping[str, str]:
+        nonlocal named
+        is_own = (row["lookup_type"], row["identifier"], row.get("version", "")) == key
+        named |= is_own
+        return {"card": place} if is_own else {}
+
+    amend_rows(source, cells_of)
+    if not named:
+        version = f" of version {key[2]!r}" if key[2] else ""
+        raise CatalogError(
+            f"{shown(source.location)} lists no {in_words(key[0])} {key[1]!r}{version}, so that nothing names the card "
+            f"{place}. Add the entry, and then its card."
+        )
+    return place
+
+
+def writable_catalog(identifier: str) -> CatalogSource:
+    """Return the source of a catalog in force whose rows can name cards.
+
+    Raises
+    ------
+    CatalogError
+        It cannot be written.
+    """
+    source = catalog_source(identifier)
+    if not isinstance(source, CatalogSource):
+        raise CatalogError(f"catalog {identifier!r} has no file that could name cards: an installed function makes it")
+    require_writable(source)
+    return source

@@ -1,0 +1,84 @@
+"""How reliable an assembly is by its repetitions, for a card: a sample of neuroids where there are many."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainio.assemblies.core import DataAssembly
+from brainio.assemblies.reductions import can_reduce
+from brainio.assemblies.reliability import split_half_reliability
+from brainio.cards.arrays import stimulus_column
+from brainio.cards.columns import rounded
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from brainio.cards.arrays import Columns
+    from brainio.cards.columns import Column
+
+_MOST_VALUES = 1 << 24  # values that reliability is computed from
+_SPLITS = 10
+_SEED = 0
+_METHOD = (
+    "Split halves of repetitions, Pearson's correlation over stimuli of the mean responses, Spearman-Brown corrected, "
+    "averaged over splits; of each neuroid and time bin by itself."
+)
+
+
+def reliability_of(array: xr.DataArray, columns: Columns) -> dict[str, Any]:
+    """Return the split-half reliability of an assembly as cards tell it; empty where it is not defined.
+
+    It takes the coordinates `stimulus_id` and `repetition` along one dimension, two values of either, and numbers. No
+    more than 17 million values are read, of positions that are spaced evenly over the other dimensions.
+    """
+    found = _stimuli_and_repetitions(columns)
+    if found is None:
+        return {}
+    dim, stimuli, repetitions = found
+    if not can_reduce(np.empty(0, array.dtype)) or not array.size:
+        return {}
+    values, named = _sample(array.variable.transpose(dim, ...)), (stimuli.codes >= 0) & (repetitions.codes >= 0)
+    # Codes in place of coordinates: whatever those hold, codes can be grouped by.
+    assembly = DataAssembly(
+        values if named.all() else values[named],
+        dims=["presentation", "place"],
+        coords={"stimulus": ("presentation", stimuli.codes[named]), "turn": ("presentation", repetitions.codes[named])},
+    )
+    if len(np.unique(assembly["turn"].values)) < 2:
+        return {}
+    with np.errstate(invalid="ignore", over="ignore"):
+        of_each = split_half_reliability(assembly, _SPLITS, _SEED, repetition="turn", stimulus="stimulus").values
+    defined = of_each[np.isfinite(of_each)]
+    if not len(defined):
+        return {}
+    low, median, high = (rounded(float(one)) for one in np.quantile(defined, [0.25, 0.5, 0.75]))
+    quartiles = {"median": median, "lower_quartile": low, "upper_quartile": high}
+    counts = {"computed_for": len(of_each), "defined_for": len(defined)}
+    return {**quartiles, **counts, "n_splits": _SPLITS, "seed": _SEED, "method": _METHOD}
+
+
+def _stimuli_and_repetitions(columns: Columns) -> tuple[str, Column, Column] | None:
+    stimulus = stimulus_column(columns)
+    dims, repetitions = columns.get("repetition", ((), None))
+    if stimulus is None or repetitions is None or repetitions.values is None or dims != (stimulus[0],):
+        return None
+    enough = len(repetitions.values) > 1 and len(stimulus[1].counts) > 1
+    return (stimulus[0], stimulus[1], repetitions) if enough else None
+
+
+def _sample(variable: xr.Variable) -> np.ndarray:
+    """Read presentations x places: all other positions, or so many that are spaced evenly as may be read."""
+    kept = {dim: size for dim, size in variable.sizes.items() if dim != variable.dims[0]}
+    while (excess := len(variable) * math.prod(kept.values()) / _MOST_VALUES) > 1 and max(kept.values(), default=1) > 1:
+        largest = max(kept, key=kept.__getitem__)
+        kept[largest] = max(1, int(kept[largest] / excess))
+    picks = {
+        dim: np.linspace(0, variable.sizes[dim] - 1, size).astype(np.intp)
+        for dim, size in kept.items()
+        if size < variable.sizes[dim]
+    }
+    values = np.asarray(variable.isel(picks).values)
+    return values.reshape(len(values), -1)

@@ -1,0 +1,147 @@
+"""The cards of entries: where they lie beside a catalog, their JSON form, and reading them.
+
+What stands in a card is the business of `brainio.cards`, which computes them; this module only carries them.
+"""
+
+import json
+import re
+import threading
+import warnings
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineError, TransferError
+
+if TYPE_CHECKING:
+    from brainio.catalogs.entries import Entry
+    from brainio.stores import Location
+
+LARGEST_CARD = 2**20  # bytes
+_PATIENCE = 10.0  # seconds that a card from elsewhere may take: whoever asks for it can do without
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
+
+Card = dict[str, Any]
+
+
+def card_location(lookup_type: str, identifier: str, version: str = "") -> str:
+    """Return where the card of an entry lies, relative to the folder of its catalog.
+
+    Parameters
+    ----------
+    lookup_type : str
+        `'stimulus_set'` or `'assembly'`.
+    identifier : str
+        Of the entry.
+    version : str, default ''
+        Of the entry; empty where it has none.
+
+    Raises
+    ------
+    CatalogError
+        Identifier or version cannot stand in the name of a file.
+
+    Examples
+    --------
+    >>> card_location('assembly', 'lab.Doe2026'), card_location('assembly', 'lab.Doe2026', '2')
+    ('cards/assembly/lab.Doe2026.json', 'cards/assembly/lab.Doe2026@2.json')
+    """
+    for what, name in (("identifier", identifier), ("version", version)):
+        if not (_NAME.fullmatch(name) or (what == "version" and not name)):
+            raise CatalogError(
+                f"the {what} {name!r} cannot name the file of a card; expected 1 to 200 letters, digits, dots, "
+                f"underscores or hyphens"
+            )
+    return f"cards/{lookup_type}/{identifier}{f'@{version}' if version else ''}.json"
+
+
+def card_bytes(card: Card) -> bytes:
+    """Return the JSON form of a card, UTF-8: the same bytes for the same card.
+
+    Raises
+    ------
+    ValueError, TypeError
+        It holds what JSON has no word for, such as NaN.
+
+    Examples
+    --------
+    >>> card_bytes({'identifier': 'lab.Doe2026'}).decode().splitlines()
+    ['{', '  "identifier": "lab.Doe2026"', '}']
+    """
+    return (json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def read_card(entry: "Entry") -> Card:
+    """Read the card of an entry; empty where its catalog names none.
+
+    A card that is named and cannot be read, is no card, or does not come within 10 seconds is a `CatalogWarning`, and
+    the answer is empty. A card from elsewhere is asked for once a process, one on this machine whenever it is wanted.
+
+    Parameters
+    ----------
+    entry : Entry
+        From a catalog.
+
+    Returns
+    -------
+    dict
+        Its fields; not to be changed.
+
+    Examples
+    --------
+    >>> from brainio.catalogs import resolve
+    >>> read_card(resolve('assembly', 'modelfest.Carney1999'))['shape']
+    [2752]
+    """
+    if not entry.card:
+        return {}
+    from brainio.stores import parse_location
+
+    try:
+        location = parse_location(entry.card, base=entry.base)
+        return _read(location) if location.is_local else _read_once(location)
+    except (TransferError, LocationError, ValueError, RecursionError) as error:
+        if not isinstance(error, OfflineError):  # whoever is offline knows
+            warnings.warn(
+                f"the card of {entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} cannot be read: {error}",
+                CatalogWarning,
+                stacklevel=2,
+            )
+        return {}
+
+
+def forget_cards() -> None:
+    """Ask for cards from elsewhere again, now that one was written."""
+    _answer.cache_clear()
+
+
+def _read(location: "Location") -> Card:
+    from brainio.stores import read_whole
+
+    card = json.loads(read_whole(location, LARGEST_CARD))
+    if not isinstance(card, dict):
+        raise TransferError(f"{location} holds no JSON object")
+    return card
+
+
+def _read_once(location: "Location") -> Card:
+    found = _answer(location)
+    if isinstance(found, Exception):
+        raise found
+    return found
+
+
+@lru_cache(maxsize=4096)
+def _answer(location: "Location") -> Card | Exception:
+    """Return a card or why there is none; another thread reads it, so that waiting has an end."""
+    answers: list[Card | Exception] = []
+
+    def read() -> None:
+        try:
+            answers.append(_read(location))
+        except (TransferError, LocationError, ValueError, RecursionError) as error:
+            answers.append(error)
+
+    reader = threading.Thread(target=read, daemon=True)
+    reader.start()
+    reader.join(_PATIENCE)
+    return answers[0] if answers else TransferError(f"{location} did not come within {_PATIENCE:.0f} seconds")

@@ -1,0 +1,156 @@
+"""What becomes of an entry after it was published: its versions, and its deprecation.
+
+Entries are found as `in_force` finds them; catalogs are written by `writing`.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+
+from brainio.catalogs.cards import LARGEST_CARD, Card, card_bytes, card_location, forget_cards
+from brainio.catalogs.csv_form import Row
+from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
+from brainio.catalogs.in_force import catalog_source, entries_of, listing, resolve
+from brainio.catalogs.sources import CatalogSource
+from brainio.catalogs.writing import amend_rows, require_writable, write_beside
+from brainio.errors import CatalogError, EntryLookupError, LocationError, TransferError
+
+
+def history(identifier: str, *, catalog: str | None = None, kind: str | None = None) -> list[Entry]:
+    """Return all versions of the entries that an identifier names, in the order of their catalog: the oldest first.
+
+    Parameters
+    ----------
+    identifier : str
+        Identifier or alias.
+    catalog : str, optional
+        Identifier of the only catalog to look in.
+    kind : str, optional
+        `'stimulus_set'` or `'assembly'`; by default both.
+
+    Returns
+    -------
+    list of Entry
+        Each with its `version`, `status`, `successor` and files.
+
+    Raises
+    ------
+    EntryLookupError
+        Nothing has that name, or it is ambiguous (`AmbiguousEntryError`).
+
+    Examples
+    --------
+    >>> [(entry.kind, entry.version, entry.status) for entry in history('modelfest.Carney1999')]
+    [('stimulus set', '', 'current'), ('assembly', '', 'current')]
+    """
+    found = entries_of(identifier, catalog=catalog, kind=kind)
+    return [version for entry in found for version in listing(entry.catalog).all_versions(entry)]
+
+
+def deprecate(
+    identifier: str,
+    reason: str,
+    *,
+    successor: str = "",
+    catalog: str | None = None,
+    kind: str | None = None,
+    version: str | None = None,
+    dry_run: bool = False,
+) -> list[Entry]:
+    """Say that an entry should not be used any more, why, and what to use instead. It stays loadable, with a warning.
+
+    Its rows get the status `deprecated`, and its card the reason (`status_reason`); both lie with its catalog.
+
+    Parameters
+    ----------
+    identifier : str
+        Identifier or alias of the entry; of both, where it names a stimulus set and an assembly.
+    reason : str
+        For people, in a sentence.
+    successor : str, optional
+        Identifier of the entry to use instead, which a catalog in force lists.
+    catalog, kind, version : str, optional
+        As for `history` and `resolve`; by default the current version.
+    dry_run : bool, default False
+        Change nothing.
+
+    Returns
+    -------
+    list of Entry
+        As they are then.
+
+    Raises
+    ------
+    EntryLookupError
+        Nothing has that name, or that of the successor.
+    CatalogError
+        The reason is empty, or the catalog or its card cannot be written. The catalog is as it was.
+    """
+    if not reason.strip():
+        raise CatalogError(f"{identifier!r} is not deprecated without a reason; say in a sentence why")
+    found = entries_of(identifier, catalog=catalog, kind=kind, version=version)
+    if successor in {entry.identifier for entry in found}:
+        raise EntryLookupError(f"{successor!r} cannot be its own successor; name another entry, or none")
+    if successor:
+        for entry in found:
+            resolve(entry.lookup_type, successor)
+    sources = [_source_of(entry) for entry in found]
+    cards = [_card_of(entry) | {"status_reason": reason.strip()} for entry in found]
+    after = [
+        replace(entry, status=STATUS_DEPRECATED, successor=successor, card=entry.card or _place_of_card(entry))
+        for entry in found
+    ]
+    if not dry_run:
+        for source, entry, card in zip(sources, after, cards, strict=True):
+            write_beside(source, entry.card, card_bytes(card))
+        forget_cards()
+        for source in dict.fromkeys(sources):
+            _mark(source, [entry for entry, own in zip(after, sources, strict=True) if own == source])
+    return after
+
+
+def _source_of(entry: Entry) -> CatalogSource:
+    source = catalog_source(entry.catalog)
+    if not isinstance(source, CatalogSource):
+        raise CatalogError(f"catalog {entry.catalog!r} of an installed function has no file that could be changed")
+    require_writable(source)
+    return source
+
+
+def _mark(source: CatalogSource, entries: list[Entry]) -> None:
+    marks = {
+        (one.lookup_type, one.identifier, one.version): {
+            "status": one.status,
+            "successor": one.successor,
+            "card": one.card,
+        }
+        for one in entries
+    }
+
+    def cells_of(row: Row) -> Mapping[str, str]:
+        return marks.get((row["lookup_type"], row["identifier"], row.get("version", "")), {})
+
+    amend_rows(source, cells_of)
+
+
+def _place_of_card(entry: Entry) -> str:
+    return card_location(entry.lookup_type, entry.identifier, entry.version)
+
+
+def _card_of(entry: Entry) -> Card:
+    """Read the card as it is now, whose other facts are kept; a new one has what it is the card of."""
+    from brainio.stores import parse_location, read_whole
+
+    if not entry.card:
+        version = {"version": entry.version} if entry.version else {}
+        return {"identifier": entry.identifier, "lookup_type": entry.lookup_type, **version}
+    try:
+        card = json.loads(read_whole(parse_location(entry.card, base=entry.base), LARGEST_CARD))
+    except (TransferError, LocationError, ValueError) as error:
+        raise CatalogError(
+            f"the card {entry.card} of {entry.kind} {entry.identifier!r} cannot be read, so that it would be lost: "
+            f"{error}. Correct it, or the column card of its rows"
+        ) from error
+    if not isinstance(card, dict):
+        raise CatalogError(f"the card {entry.card} of {entry.kind} {entry.identifier!r} holds no JSON object")
+    return card

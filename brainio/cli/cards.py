@@ -1,0 +1,143 @@
+"""The commands `brainio card`: building the cards of entries, and showing one."""
+
+from pathlib import Path
+
+import click
+
+from brainio.catalogs import Entry, entries, entries_of
+from brainio.catalogs.cards import card_location, read_card
+from brainio.cli import options
+from brainio.cli.card_layout import card_facts, show_columns
+from brainio.cli.log import tell_log
+from brainio.cli.output import Record, fail, show, show_facts, show_json, tell
+from brainio.errors import BrainioError, EntryUnavailableError
+
+
+@click.group()
+def card() -> None:
+    """Cards: what is known about entries without downloading them.
+
+    \b
+    Examples:
+      brainio card show modelfest.Carney1999 --kind assembly
+      brainio card build lab.Doe2026
+    """
+
+
+@card.command("show")
+@click.argument("identifier")
+@options.kind
+@options.catalog
+@options.version
+@options.as_json
+def show_(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
+    """Show the cards of an identifier, without downloading its data.
+
+    \b
+    Examples:
+      brainio card show modelfest.Carney1999
+      brainio card show modelfest.Carney1999 --kind assembly --json
+    """
+    found = entries_of(identifier, kind=kind, catalog=catalog, version=version)
+    cards = [one for one in map(read_card, found) if one]
+    if not cards:
+        raise EntryUnavailableError(
+            f"{identifier!r} has no card in catalog {found[0].catalog!r}; make one of its files: "
+            f"brainio card build {identifier}"
+        )
+    if as_json:
+        show_json(cards)
+        return
+    for number, one in enumerate(cards):
+        if number:
+            click.echo()
+        show_facts({name: str(one.get(name, "")) for name in ("identifier", "lookup_type", "class")} | card_facts(one))
+        show_columns(one)
+
+
+@card.command()
+@click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
+@options.kind
+@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all of it.")
+@options.version
+@click.option(
+    "--output",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write the cards below this folder, and leave the catalog as it is.",
+)
+@options.dry_run
+@options.as_json
+def build(
+    identifiers: tuple[str, ...],
+    kind: str | None,
+    catalog: str | None,
+    version: str | None,
+    output: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make the cards of entries from their files, which are fetched if need be.
+
+    A card is written beside the catalog of its entry and named in the entry's rows. A catalog that cannot be written
+    needs --output. When some cannot be made, all others are.
+
+    \b
+    Examples:
+      brainio card build lab.Doe2026
+      brainio card build --catalog my_lab --dry-run
+      brainio card build modelfest.Carney1999 --output cards_of_mine
+    """
+    if not identifiers and catalog is None:
+        raise click.UsageError("Name an identifier, or with --catalog a catalog to make all of its cards.")
+    if not identifiers and version is not None:
+        raise click.UsageError("--version goes with an identifier; of a catalog the current entries get cards.")
+    tell_log()
+    found, failures = _wanted(identifiers, kind=kind, catalog=catalog, version=version)
+    places: list[Record] = []
+    for entry in found:
+        try:
+            places.append(_place(entry, _made(entry, output, dry_run=dry_run), output))
+        except BrainioError as error:
+            failures[f"the card of {entry.kind} {entry.identifier}"] = error
+    if places or not failures:
+        show(places, ("identifier", "kind", "catalog", "card"), as_json=as_json)
+    if failures:
+        fail(failures, of_many=len(identifiers) != 1)
+
+
+def _wanted(
+    identifiers: tuple[str, ...], *, kind: str | None, catalog: str | None, version: str | None
+) -> tuple[list[Entry], dict[str, BrainioError]]:
+    if not identifiers:
+        return list(entries(kind, catalog)), {}
+    found: list[Entry] = []
+    failures: dict[str, BrainioError] = {}
+    for identifier in identifiers:
+        try:
+            found += entries_of(identifier, kind=kind, catalog=catalog, version=version)
+        except BrainioError as error:
+            failures[identifier] = error
+    return list(dict.fromkeys(found)), failures
+
+
+def _made(entry: Entry, output: Path | None, *, dry_run: bool) -> str:
+    """Make the card of an entry, or only find out whether it could be kept; return where it lies then."""
+    from brainio.cards import add_card, build_card, writable_catalog, write_card
+
+    target = output or writable_catalog(entry.catalog)
+    if dry_run:
+        return card_location(entry.lookup_type, entry.identifier, entry.version)
+    tell(f"{entry.kind} {entry.identifier}")
+    card = build_card(entry)
+    return write_card(card, target) if isinstance(target, Path) else add_card(card, target)
+
+
+def _place(entry: Entry, card: str, output: Path | None) -> Record:
+    folder = entry.base if output is None else str(output.absolute())
+    return {
+        "identifier": entry.identifier,
+        "kind": entry.lookup_type,
+        "catalog": entry.catalog,
+        "card": f"{folder}/{card}",
+    }

@@ -1,0 +1,83 @@
+"""The commands `brainio history` and `brainio deprecate`: versions of an entry, and the end of its use."""
+
+import click
+
+from brainio.catalogs import Entry, catalog_source
+from brainio.catalogs import deprecate as deprecate_entries
+from brainio.catalogs import history as history_of
+from brainio.catalogs.cards import read_card
+from brainio.catalogs.listing import shown
+from brainio.catalogs.sources import CatalogSource
+from brainio.cli import options
+from brainio.cli.output import Record, show, tell
+
+_COLUMNS = ("kind", "version", "status", "successor", "reason", "catalog")
+
+
+@click.command()
+@click.argument("identifier")
+@options.kind
+@options.catalog
+@options.as_json
+def history(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -> None:
+    """Show all versions of an identifier, the oldest first: which is current, what came after it, and why.
+
+    \b
+    Examples:
+      brainio history dicarlo.MajajHong2015
+      brainio history klab.Zhang2018.search_obj_array --json
+    """
+    records = [_record(entry) for entry in history_of(identifier, catalog=catalog, kind=kind)]
+    show(records, _COLUMNS, as_json=as_json)
+
+
+@click.command()
+@click.argument("identifier")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it should not be used any more, in a sentence.")
+@click.option("--successor", default="", metavar="IDENTIFIER", help="What to use instead.")
+@options.kind
+@options.catalog
+@options.version
+@options.dry_run
+@options.as_json
+def deprecate(
+    identifier: str,
+    reason: str,
+    successor: str,
+    kind: str | None,
+    catalog: str | None,
+    version: str | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Mark an identifier as deprecated in its catalog, with a reason; it stays loadable, with a warning.
+
+    \b
+    Examples:
+      brainio deprecate lab.Doe2026 --reason "Two neuroids are swapped." --successor lab.Doe2027
+      brainio deprecate lab.Doe2026 --version 1 --reason "Two neuroids are swapped." --dry-run
+    """
+    marked = deprecate_entries(
+        identifier, reason, successor=successor, kind=kind, catalog=catalog, version=version, dry_run=dry_run
+    )
+    for entry in marked:
+        tell(f"{'would mark' if dry_run else 'marked'} in {_place(entry)}, with the reason in {entry.card}")
+    show([_record(entry) | {"reason": reason} for entry in marked], _COLUMNS, as_json=as_json)
+
+
+def _place(entry: Entry) -> str:
+    source = catalog_source(entry.catalog)
+    return shown(source.location) if isinstance(source, CatalogSource) else entry.catalog
+
+
+def _record(entry: Entry) -> Record:
+    return {
+        "identifier": entry.identifier,
+        "kind": entry.lookup_type,
+        "version": entry.version,
+        "status": entry.status,
+        "successor": entry.successor,
+        "reason": read_card(entry).get("status_reason", ""),
+        "catalog": entry.catalog,
+        "sha1": {file.part: file.sha1 for file in entry.files},
+    }

@@ -1,0 +1,62 @@
+"""The command `brainio info`: all that catalogs, publications tables and cards say of an identifier."""
+
+import click
+
+from brainio.catalogs import entries_of
+from brainio.catalogs.cards import Card
+from brainio.catalogs.publications import Publication
+from brainio.cli import options
+from brainio.cli.output import Record, show, show_facts
+from brainio.cli.records import details
+
+
+@click.command()
+@click.argument("identifier")
+@options.kind
+@options.catalog
+@options.version
+@options.as_json
+def info(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
+    """Show what is known about an identifier, without downloading its data.
+
+    Of an entry that has a card, that is shown as well: shape, coordinates, counts, repetitions, reliability. The card
+    is a small file beside the catalog.
+
+    \b
+    Examples:
+      brainio info dicarlo.MajajHong2015
+      brainio info modelfest.Carney1999 --kind assembly
+      brainio info hvm --json
+    """
+    found = entries_of(identifier, kind=kind, catalog=catalog, version=version)
+    if as_json:
+        show([details(entry) for entry in found], (), as_json=True)
+        return
+    for number, entry in enumerate(found):
+        if number:
+            click.echo()
+        _tell(details(entry))
+
+
+def _tell(record: Record) -> None:
+    files, papers, card = (record.pop(name) for name in ("files", "publications", "card"))
+    told = record | {"publication": "\n".join(map(_reference, papers)) or record["publication"]}
+    show_facts(told | (_facts_beyond(told, card) if card else {}))
+    click.echo()
+    show(files, ("part", "location", "sha1", "version_id", "size", "mirrors"), as_json=False)
+    if card:
+        from brainio.cli.card_layout import show_columns
+
+        show_columns(card)
+
+
+def _facts_beyond(told: Record, card: Card) -> Record:
+    """Return what a card says beyond what is told already; a publication tells citation and DOI."""
+    from brainio.cli.card_layout import card_facts
+
+    known = {"citation", "doi"} if told["publication"] else set()
+    return {name: value for name, value in card_facts(card).items() if name not in known and value != told.get(name)}
+
+
+def _reference(paper: Publication) -> str:
+    return " ".join(filter(None, [paper["title"], f"({paper['year']})", paper["doi"]]))

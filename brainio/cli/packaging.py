@@ -1,0 +1,175 @@
+"""The commands `brainio package ...`: from the files of a lab to a published entry."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from brainio.cli import options
+from brainio.cli.log import tell_log
+from brainio.cli.output import Record, show_facts, show_json, tell
+
+Command = Callable[..., Any]
+
+
+@click.group()
+def package() -> None:
+    """Check the files of a lab, publish them, and add the entry to a catalog.
+
+    \b
+    Examples:
+      brainio package stimulus-set images/ --identifier lab.Doe2026 --to files/ --catalog lab.csv
+      brainio package assembly rates.npy --dims presentation,neuroid --coords presentation=trials.csv \\
+        --coords neuroid=neurons.csv --identifier lab.Doe2026 --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv
+    """
+    tell_log()
+
+
+class _Pair(click.ParamType):
+    """`NAME=VALUE`."""
+
+    name = "pair"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = value.partition("=")
+        if not name or not sign:
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        return name, text
+
+
+_COMMON = (
+    click.option("--identifier", metavar="ID", required=True, help="Published under this: <lab>.<Author><Year>."),
+    click.option(
+        "--to",
+        "bucket",
+        metavar="PLACE",
+        required=True,
+        help="Where the files go: a folder, s3://BUCKET/FOLDER, or another URL.",
+    ),
+    click.option(
+        "--catalog",
+        metavar="CATALOG",
+        required=True,
+        help="Where the entry is listed: a CSV file (made if there is none), s3://..., or a catalog in force.",
+    ),
+    click.option("--fact", "facts", metavar="NAME=VALUE", type=_Pair(), multiple=True, help="license, publication..."),
+    click.option("--version", metavar="VERSION", help="Publish this beside the versions that are listed."),
+    options.dry_run,
+    options.as_json,
+)
+
+
+def _publishing(command: Command) -> Command:
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command
+
+
+@package.command("stimulus-set")
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--files", metavar="FOLDER", type=click.Path(path_type=Path), help="Where the stimuli of a table are.")
+@_publishing
+def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool, **entry: Any) -> None:
+    """Package stimuli: SOURCE is a folder of them, or a CSV or parquet table with a column stimulus_id.
+
+    A column filename says which file each stimulus is; without one it is the file named as the stimulus_id. Without a
+    table every file of the folder is a stimulus.
+
+    \b
+    Examples:
+      brainio package stimulus-set images/ --identifier lab.Doe2026 --to files/ --catalog lab.csv --dry-run
+      brainio package stimulus-set stimuli.csv --files images/ --identifier lab.Doe2026 --to s3://lab-data \\
+        --catalog lab.csv --fact license=CC-BY-4.0
+    """
+    from brainio.packaging import package_stimulus_set
+    from brainio.packaging.raw import read_stimuli
+
+    done = package_stimulus_set(
+        _catalog(entry["catalog"]),
+        read_stimuli(source, files),
+        entry["identifier"],
+        _place(entry["bucket"]),
+        entry_facts=_facts(entry),
+        dry_run=dry_run,
+    )
+    _tell(done, as_json=as_json)
+
+
+@package.command()
+@click.argument("source", type=click.Path(path_type=Path))
+@click.option("--stimulus-set", "stimuli", metavar="ID", required=True, help="The stimulus set that was shown.")
+@click.option("--class", "class_name", metavar="NAME", default="NeuronRecordingAssembly", show_default=True)
+@click.option("--dims", metavar="DIM,DIM", default="", help="Dimensions of a .npy file, in order.")
+@click.option("--coords", metavar="DIM=TABLE", type=_Pair(), multiple=True, help="A table with a row a position.")
+@click.option("--value", metavar="COLUMN", help="Of a table: the column with the values.")
+@_publishing
+def assembly(
+    source: Path,
+    stimuli: str,
+    class_name: str,
+    dims: str,
+    coords: tuple[tuple[str, str], ...],
+    value: str | None,
+    dry_run: bool,
+    as_json: bool,
+    **entry: Any,
+) -> None:
+    """Package a recording: SOURCE is a netCDF file, a NumPy file, or a table with a row for each presentation.
+
+    \b
+    Examples:
+      brainio package assembly rates.nc --identifier lab.Doe2026 --stimulus-set lab.Doe2026 --to files/ \\
+        --catalog lab.csv
+      brainio package assembly answers.csv --value choice --class BehavioralAssembly --identifier lab.Doe2026.choices \\
+        --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv
+    """
+    from brainio.packaging import package_data_assembly
+    from brainio.packaging.raw import read_recording
+
+    recording = read_recording(
+        source,
+        dims=[dim.strip() for dim in dims.split(",") if dim.strip()],
+        coords={dim: Path(path) for dim, path in coords},
+        value=value,
+    )
+    done = package_data_assembly(
+        _catalog(entry["catalog"]),
+        recording,
+        entry["identifier"],
+        stimuli,
+        assembly_class_name=class_name,
+        bucket_name=_place(entry["bucket"]),
+        entry_facts=_facts(entry),
+        dry_run=dry_run,
+    )
+    _tell(done, as_json=as_json)
+
+
+def _catalog(named: str) -> str | Path:
+    is_file = "://" not in named and ("/" in named or named.endswith(".csv"))
+    return Path(named) if is_file else named
+
+
+def _place(named: str) -> str | Path:
+    return named if "://" in named else Path(named).expanduser().absolute()
+
+
+def _facts(entry: Record) -> dict[str, str]:
+    return dict(entry["facts"]) | ({"version": entry["version"]} if entry["version"] else {})
+
+
+def _tell(done: Record, *, as_json: bool) -> None:
+    if as_json:
+        show_json(done)
+        return
+    plan = done.pop("plan", None)
+    if plan is not None:
+        tell("nothing was stored; this would happen:")
+        click.echo(plan)
+        return
+    show_facts(done)

@@ -1,0 +1,200 @@
+"""Reads what a lab has - folders of stimuli, tables, NumPy and netCDF files - into what packaging takes.
+
+Says all at once what is missing or does not fit together. Whether the result can be published is not asked here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from brainio.assemblies import AssemblyLoader, DataAssembly
+from brainio.errors import PackagingError
+from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
+from brainio.validation import some
+from brainio.validation.reading import read_table
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TABLES = (".csv", ".parquet")
+_PRESENTATION = "presentation"
+
+
+def read_stimuli(source: Path, files: Path | None = None) -> StimulusSet:
+    """Read a stimulus set from a table and a folder of stimuli, or from a folder alone.
+
+    Parameters
+    ----------
+    source : Path
+        A CSV or parquet file with a column `stimulus_id`, or a folder. A folder that holds one such table beside the
+        stimuli is read by it; in one without, each file is a stimulus, and its path without extension is the id.
+    files : Path, optional
+        The folder of the stimuli; default: the folder of the table. A column `filename` says which file each stimulus
+        is; without one it is the file that is named as the stimulus_id.
+
+    Returns
+    -------
+    StimulusSet
+        With `stimulus_paths`, also to files that do not exist: packaging says which.
+
+    Raises
+    ------
+    PackagingError
+        The table cannot be read, or a folder holds no files, or several tables.
+
+    Examples
+    --------
+    >>> folder = Path("sentences").absolute()
+    >>> folder.mkdir()
+    >>> _ = (folder / "garden1.txt").write_text("The horse raced past the barn fell.")
+    >>> read_stimuli(folder)["stimulus_id"].tolist()
+    ['garden1']
+    """
+    table = source if source.is_file() else _table_in(source)
+    if table is None:
+        names = _files_below(source)
+        if not names:
+            raise PackagingError(f"{source} holds no files that could be stimuli. Name a folder of stimuli, or a table")
+        found = pd.DataFrame({STIMULUS_ID: [Path(name).with_suffix("").as_posix() for name in names], FILENAME: names})
+    else:
+        found = _read(table)
+    return _with_paths(found, files or (source if table is None else table.parent), table or source)
+
+
+def read_recording(
+    source: Path, *, dims: Sequence[str] = (), coords: Mapping[str, Path] | None = None, value: str | None = None
+) -> xr.DataArray:
+    r"""Read a recording from a netCDF file, a NumPy file with a table for each dimension, or one table.
+
+    Parameters
+    ----------
+    source : Path
+        A netCDF file with one data variable; a `.npy` file; or a CSV or parquet file with a row for each presentation.
+    dims : sequence of str
+        Of a `.npy` file: the names of its dimensions, in order, such as `('presentation', 'neuroid')`.
+    coords : mapping, optional
+        Dimension -> CSV or parquet file with a row for each of its positions; every column becomes a coordinate.
+    value : str, optional
+        Of a table: the column with the values. All others become coordinates of the presentations.
+
+    Raises
+    ------
+    PackagingError
+        Something cannot be read, or sizes do not fit; everything that does not is listed.
+
+    Examples
+    --------
+    >>> np.save("rates.npy", np.ones((2, 3)))
+    >>> _ = Path("trials.csv").write_text("stimulus_id,repetition\ngarden1,0\ngarden1,1\n")
+    >>> trials = {"presentation": Path("trials.csv")}
+    >>> rates = read_recording(Path("rates.npy"), dims=["presentation", "neuroid"], coords=trials)
+    >>> rates.sizes["neuroid"], rates["repetition"].values.tolist()
+    (3, [0, 1])
+    """
+    if not source.is_file():
+        raise PackagingError(f"there is no file {source}. Name a .nc, .npy, .csv or .parquet file")
+    if source.suffix in TABLES:
+        return _with_coords(_of_table(source, value), coords or {}, source)
+    if source.suffix == ".npy":
+        return _with_coords(_of_numpy(source, dims), coords or {}, source)
+    return _with_coords(AssemblyLoader(DataAssembly, source).load(), coords or {}, source)
+
+
+def _table_in(folder: Path) -> Path | None:
+    if not folder.is_dir():
+        raise PackagingError(f"there is no file or folder {folder}. Name a folder of stimuli, or a table of them")
+    tables = sorted(path for path in folder.iterdir() if path.suffix in TABLES)
+    if len(tables) > 1:
+        raise PackagingError(f"{folder} holds several tables: {some([path.name for path in tables])}. Name one of them")
+    return tables[0] if tables else None
+
+
+def _files_below(folder: Path) -> list[str]:
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """Read a table, or list everything that keeps it from being read."""
+    if path.suffix == ".parquet":
+        return _read_parquet(path)
+    table, problems = read_table(path)
+    wrong = [one for one in problems if one.severity == "error"]
+    if wrong:
+        listed = "".join(f"\n  - {one}" for one in wrong)
+        raise PackagingError(f"{path} cannot be read; correct it and try again:{listed}")
+    return table.frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(path)
+    except ImportError as error:
+        raise PackagingError(f"reading {path} needs pyarrow: pip install 'brainio[parquet]'") from error
+    except (OSError, ValueError) as error:
+        raise PackagingError(f"{path} cannot be read as parquet: {error}") from error
+    texts = {name: column.astype(object) for name, column in frame.items() if pd.api.types.is_string_dtype(column)}
+    return frame.assign(**{str(name): column.where(column.notna(), np.nan) for name, column in texts.items()})
+
+
+def _with_paths(table: pd.DataFrame, folder: Path, source: Path) -> StimulusSet:
+    if STIMULUS_ID not in table.columns:
+        raise PackagingError(
+            f"{source} has no column 'stimulus_id'; it has {some(list(table.columns))}. Add one, or rename the column "
+            f"that names the stimuli"
+        )
+    stimuli = StimulusSet(table)
+    if FILENAME in table.columns:
+        names = [str(name) for name in table[FILENAME]]
+    else:
+        by_stem = {Path(name).with_suffix("").as_posix(): name for name in _files_below(folder)}
+        names = [by_stem.get(str(one), str(one)) for one in table[STIMULUS_ID]]
+    paths = {one: folder / name for one, name in zip(table[STIMULUS_ID], names, strict=True)}
+    object.__setattr__(stimuli, "stimulus_paths", paths)
+    return stimuli
+
+
+def _of_table(source: Path, value: str | None) -> xr.DataArray:
+    table = _read(source)
+    if value is None or value not in table.columns:
+        raise PackagingError(
+            f"which column of {source} holds the values? Expected one of {some(list(table.columns))}, found {value!r}"
+        )
+    coords = {str(name): (_PRESENTATION, column.to_numpy()) for name, column in table.drop(columns=value).items()}
+    return xr.DataArray(table[value].to_numpy(), dims=[_PRESENTATION], coords=coords, name=value)
+
+
+def _of_numpy(source: Path, dims: Sequence[str]) -> xr.DataArray:
+    try:
+        values = np.load(source, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise PackagingError(f"{source} cannot be read as a NumPy array of numbers: {error}") from error
+    if len(dims) != values.ndim:
+        raise PackagingError(
+            f"{source} has {values.ndim} dimensions, of {values.shape} elements; {len(dims)} names were given: "
+            f"{some(list(dims)) or 'none'}. Name each in order, such as presentation,neuroid,time_bin"
+        )
+    return xr.DataArray(values, dims=list(dims))
+
+
+def _with_coords(array: xr.DataArray, coords: Mapping[str, Path], source: Path) -> xr.DataArray:
+    problems = []
+    added: dict[str, tuple[str, np.ndarray]] = {}
+    for dim, path in coords.items():
+        if dim not in array.dims:
+            problems.append(f"{path} is for the dimension {dim!r}; {source} has {', '.join(map(str, array.dims))}")
+            continue
+        table = _read(path)
+        if len(table) != array.sizes[dim]:
+            problems.append(f"{path} has {len(table)} rows; {source} has {array.sizes[dim]} along {dim!r}")
+            continue
+        added |= {str(name): (dim, column.to_numpy()) for name, column in table.items()}
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise PackagingError(f"{source} and its coordinates do not fit together:{listed}")
+    return array.assign_coords(added) if added else array

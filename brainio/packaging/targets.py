@@ -1,0 +1,97 @@
+"""Where a package goes: the catalog it is added to, and the locations of its files, as people and catalogs write them.
+
+Reads catalogs; stores and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+from brainio.catalogs import CatalogSource, Listing, catalog_source
+from brainio.catalogs.listing import folder_of, read_listing
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.writing import current_text
+from brainio.errors import PackagingError
+from brainio.stores import Location, parse_location
+
+CatalogName = str | os.PathLike[str] | None
+"""A catalog in force by its identifier, the `Path` or S3 location of a catalog's CSV file, or no catalog."""
+
+
+def target_source(catalog: str | os.PathLike[str]) -> CatalogSource:
+    """Return the catalog to which entries are added.
+
+    Parameters
+    ----------
+    catalog : str or path
+        A catalog in force by its identifier, or any by the `Path` or the URL of its CSV file.
+
+    Raises
+    ------
+    UnknownCatalogError
+        No catalog in force has that identifier.
+    PackagingError
+        It has no file.
+    """
+    if isinstance(catalog, os.PathLike) or "://" in catalog:
+        return source_from(os.fspath(catalog))
+    source = catalog_source(catalog)
+    if not isinstance(source, CatalogSource):
+        raise PackagingError(f"the catalog {catalog!r} has no file; pass the Path of a CSV file, or its location on S3")
+    return source
+
+
+def target_listing(catalog: str | os.PathLike[str]) -> Listing:
+    """Return what the catalog lists at this moment to which entries are added: nothing, where it does not exist yet.
+
+    Parameters
+    ----------
+    catalog : str or path
+        As for `target_source`.
+
+    Raises
+    ------
+    UnknownCatalogError, CatalogError
+        No catalog in force has that identifier; or it cannot be read.
+    """
+    source = target_source(catalog)
+    text = current_text(source)
+    return Listing(source.identifier) if text is None else read_listing(source.identifier, text, source.location)
+
+
+def location_in(bucket_name: str | os.PathLike[str], version: str, file_name: str) -> Location:
+    """Tell where a file goes: below a bucket, 'bucket/folder', a local folder, or any location that a store knows.
+
+    Files of a version go below a folder of that name, unless `bucket_name` ends with it.
+
+    >>> location_in("lab-bucket/set", "", "a.csv").url, location_in("lab-bucket/set", "2", "a.csv").url
+    ('s3://lab-bucket/set/a.csv', 's3://lab-bucket/set/2/a.csv')
+    """
+    folder = os.fspath(bucket_name).rstrip("/")
+    is_bucket = isinstance(bucket_name, str) and "://" not in folder and not folder.startswith(("/", "~"))
+    below = f"{version}/" if version and folder.rpartition("/")[2] != version else ""
+    return parse_location(f"{'s3://' if is_bucket else ''}{folder}/{below}{file_name}")
+
+
+def folder_name(location: Location) -> str:
+    """Name the place of a file as `bucket_name` names it.
+
+    >>> folder_name(parse_location("s3://lab-bucket/set/a.csv"))
+    'lab-bucket/set'
+    """
+    if location.location_type == "file":
+        return str(location.path.parent)
+    return location.url.rpartition("/")[0].removeprefix("s3://")
+
+
+def as_catalogs_write(location: Location, source: CatalogSource | None) -> str:
+    """Write a location as catalogs have it: S3 as an https URL, local files beside the catalog by relative path."""
+    if location.location_type == "S3":
+        return f"https://{location.bucket}.s3.amazonaws.com/{quote(location.key)}"
+    if source is not None and not source.is_remote and location.location_type == "file":
+        folder = Path(folder_of(source.location))
+        if location.path.is_relative_to(folder):
+            return location.path.relative_to(folder).as_posix()
+    return location.url

@@ -1,0 +1,191 @@
+"""What is wrong with an assembly by itself: dimensions, ids, time bins, values, kinds of coordinates, extras."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import xarray as xr
+
+from brainio.assemblies import (
+    BehavioralAssembly,
+    DataAssembly,
+    NeuroidAssembly,
+    PropertyAssembly,
+    SpikeTimesAssembly,
+    StimulusMergeAssemblyLoader,
+)
+from brainio.errors import FormatError
+from brainio.validation.problems import Problem, problem
+from brainio.validation.values import NUMBER, is_id, is_missing, kinds_of, repeats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Loading puts extras into the attrs, beside these, and the file has the values under 'data'.
+_RESERVED = ("identifier", "stimulus_set", "stimulus_set_identifier", "data")
+ID_COLUMNS = ("stimulus_id", "image_id")  # files from before 2021 have the latter, and loading gives them the former
+_USUAL_DIMS = {
+    frozenset({"presentation", "neuroid"}): NeuroidAssembly,
+    frozenset({"presentation", "neuroid", "time_bin"}): NeuroidAssembly,
+    frozenset({"presentation"}): BehavioralAssembly,
+    frozenset({"presentation", "choice"}): BehavioralAssembly,
+    frozenset({"neuroid"}): PropertyAssembly,
+    frozenset({"event"}): SpikeTimesAssembly,
+}
+
+
+def class_for(assembly: xr.DataArray) -> type[DataAssembly]:
+    """Return the class of an assembly, or for an array that is of none, the one that its dimensions suggest."""
+    if isinstance(assembly, DataAssembly) and type(assembly) is not DataAssembly:
+        return type(assembly)
+    return _USUAL_DIMS.get(frozenset(map(str, assembly.dims)), DataAssembly)
+
+
+def assembly_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
+    """List what is wrong with an assembly that is meant to be of a class."""
+    return [
+        *_dim_problems(assembly, assembly_class),
+        *_stimulus_id_problems(assembly, assembly_class),
+        *_neuroid_problems(assembly),
+        *_time_bin_problems(assembly),
+        *_value_problems(assembly),
+        *_kind_problems(assembly),
+    ]
+
+
+def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
+    problems = [
+        problem("dim-empty", f"dimension {dim!r}", "no elements") for dim, size in assembly.sizes.items() if size == 0
+    ]
+    try:
+        # Plain coordinates, so that nothing but the class decides what the assembly must look like.
+        assembly_class(assembly).validate()
+    except (AssertionError, FormatError) as error:
+        found = f"{tuple(assembly.dims)}, which do not fit the class {assembly_class.__name__}"
+        problems.append(problem("dims-wrong", "dimensions", found, expected=str(error) or None))
+    return problems
+
+
+def stimulus_coordinate(assembly: xr.DataArray) -> str | None:
+    """Return the name of the coordinate that says which stimulus was shown, None where there is none along one dim."""
+    name = next((name for name in ID_COLUMNS if name in assembly.coords), None)
+    return None if name is None or assembly[name].ndim != 1 or name in assembly.dims else name
+
+
+def _stimulus_id_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
+    if not issubclass(assembly_class.get_loader_class(), StimulusMergeAssemblyLoader):
+        return []
+    name = stimulus_coordinate(assembly)
+    if name is None:
+        needed = f"a {assembly_class.__name__} needs a coordinate 'stimulus_id' along one dimension"
+        found = f"coordinates {', '.join(map(str, assembly.coords)) or 'none'}"
+        expected = f"{needed} (such as 'presentation', not 'stimulus_id' itself)"
+        return [problem("stimulus-id-missing", "coordinate 'stimulus_id'", found, expected=expected)]
+    values, dim = assembly[name].values.tolist(), assembly[name].dims[0]
+    return [
+        problem("presentation-without-stimulus", f"{dim} {place}", f"{name} {value!r}")
+        for place, value in enumerate(values)
+        if not is_id(value)
+    ]
+
+
+def _neuroid_problems(assembly: xr.DataArray) -> list[Problem]:
+    if "neuroid" not in assembly.dims:
+        return []
+    place = "coordinate 'neuroid_id'"
+    if "neuroid_id" not in assembly.coords or assembly["neuroid_id"].dims != ("neuroid",):
+        return [problem("neuroid-id-missing", place, "no such coordinate along 'neuroid'")]
+    ids = list(enumerate(assembly["neuroid_id"].values.tolist()))
+    lacking = [(row, value) for row, value in ids if is_missing(value) or value == ""]
+    kept = [(row, value) for row, value in ids if not (is_missing(value) or value == "")]
+    problems = [problem("neuroid-id-missing", f"neuroid {row}", f"neuroid_id {value!r}") for row, value in lacking]
+    for again, first in repeats(value for _, value in kept):
+        (row, value), (earlier, _) = kept[again], kept[first]
+        problems.append(problem("neuroid-id-doubled", f"neuroid {row}", f"{value!r}, as neuroid {earlier}"))
+    return problems
+
+
+def _time_bin_problems(assembly: xr.DataArray) -> list[Problem]:
+    if "time_bin" not in assembly.dims:
+        return []
+    names = ("time_bin_start", "time_bin_end")
+    lacking = [name for name in names if name not in assembly.coords or assembly[name].dims != ("time_bin",)]
+    if lacking:
+        return [
+            problem("time-bin-incomplete", f"coordinate {name!r}", "no such coordinate along 'time_bin'")
+            for name in lacking
+        ]
+    bins = [assembly[name].values for name in names]
+    wrong = [name for name, values in zip(names, bins, strict=True) if kinds_of(values) not in ([NUMBER], [])]
+    if wrong:
+        kinds = {name: " and ".join(kinds_of(assembly[name].values)) for name in wrong}
+        return [problem("time-bin-not-number", f"coordinate {name!r}", kinds[name]) for name in wrong]
+    return _interval_problems(*(values.astype(float) for values in bins))
+
+
+def _interval_problems(starts: np.ndarray, ends: np.ndarray) -> list[Problem]:
+    problems, latest, latest_at = [], -np.inf, 0
+    for place in np.argsort(starts, kind="stable").tolist():
+        start, end = starts[place], ends[place]
+        where, found = f"time_bin {place}", f"{start:g} to {end:g} ms"
+        if np.isnan(start) or np.isnan(end):
+            problems.append(problem("time-bin-not-number", where, found))
+            continue
+        if end < start:
+            problems.append(problem("time-bin-reversed", where, found))
+        elif end == start:
+            problems.append(problem("time-bin-empty", where, found))
+        elif start < latest:
+            other = f"{starts[latest_at]:g} to {ends[latest_at]:g} ms"
+            problems.append(problem("time-bin-overlap", where, f"{found}, beside {other} of time_bin {latest_at}"))
+        if end > max(latest, start):
+            latest, latest_at = end, place
+    return problems
+
+
+def _value_problems(assembly: xr.DataArray) -> list[Problem]:
+    variable = assembly.variable
+    if variable.dtype.kind not in "fcOmM" or not variable.size:
+        return []
+    missing = variable.isnull()
+    others = [dim for dim in variable.dims if dim != "neuroid"]
+    counts = missing.sum(others).values if "neuroid" in variable.dims else missing.sum().values
+    total = int(counts.sum())
+    if total == variable.size:
+        return [problem("values-all-missing", "values", "no value, all of them are missing")]
+    found = []
+    if total:
+        share = f"{total:,} of {variable.size:,} values are missing ({total / variable.size:.2%})"
+        found.append(problem("values-missing", "values", share))
+    silent = np.flatnonzero(np.atleast_1d(counts) == variable.size // max(1, np.size(counts)))
+    found += [problem("neuroid-all-missing", f"neuroid {row}", "no value") for row in silent.tolist()]
+    if variable.dtype.kind == "f":
+        infinite = int(np.isinf(variable).sum())
+        if infinite:
+            found.append(problem("values-infinite", "values", f"{infinite:,} infinite values"))
+    return found
+
+
+def _kind_problems(assembly: xr.DataArray) -> list[Problem]:
+    kinds = {name: kinds_of(coord.values) for name, coord in assembly.coords.items() if name not in assembly.dims}
+    return [
+        problem("coordinate-mixed-type", f"coordinate {name!r}", " and ".join(found))
+        for name, found in kinds.items()
+        if len(found) > 1
+    ]
+
+
+def extra_problems(extras: Mapping[str, object], assembly: xr.DataArray) -> list[Problem]:
+    """List what keeps arrays from being stored as groups beside an assembly, and loaded into its attrs."""
+    problems = []
+    for name, extra in extras.items():
+        place = f"the extra {name!r}"
+        if not (isinstance(name, str) and name.isidentifier()) or name in _RESERVED:
+            found = f"{name!r}, which may not be its name; reserved are {', '.join(_RESERVED)}"
+            problems.append(problem("extra-name", place, found))
+        elif name in assembly.coords or name in assembly.dims:
+            problems.append(problem("extra-name", place, "a coordinate or dimension of the same name"))
+        if not isinstance(extra, xr.DataArray):
+            problems.append(problem("extra-kind", place, f"no xarray.DataArray but {type(extra).__name__}"))
+    return problems

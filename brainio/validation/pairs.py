@@ -1,0 +1,112 @@
+"""What is wrong between an assembly and its stimulus set: stimuli that are in one only, metadata that differ."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from brainio.stimuli import STIMULUS_ID
+from brainio.validation.assemblies import ID_COLUMNS, stimulus_coordinate
+from brainio.validation.problems import Problem, problem, some
+from brainio.validation.values import NUMBER, is_id, kinds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import xarray as xr
+
+    from brainio.validation.tables import Table
+
+
+def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
+    """List what is wrong between an assembly and the table of its stimulus set."""
+    name = stimulus_coordinate(assembly)
+    known = table.column(STIMULUS_ID)
+    if name is None or known is None:
+        return []
+    problems = unknown_stimuli(assembly, known)
+    shown = set(map(_loose, assembly[name].values.tolist()))
+    unused = [value for value in table.sound_ids().values() if _loose(value) not in shown]
+    if unused:
+        found = f"{len(unused)} of {len(known)} stimuli are in no presentation: {some(unused)}"
+        problems.append(problem("stimulus-unused", f"column {STIMULUS_ID!r}", found))
+    return problems + _coordinate_problems(assembly, name, table)
+
+
+def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Problem]:
+    """List the stimuli that were shown and that loading would not find in the set; it finds `7` as '007'."""
+    name = stimulus_coordinate(assembly)
+    if name is None:
+        return []
+    texts = set(map(str, known))
+    loose = set(map(_loose, texts))
+    values = [value for value in assembly[name].values.tolist() if is_id(value)]
+    counts = Counter(values)
+    unknown = [
+        value for value in counts if str(value) not in texts and (len(loose) < len(texts) or _loose(value) not in loose)
+    ]
+    dim = assembly[name].dims[0]
+    first: dict[object, int] = {}
+    for place, value in enumerate(assembly[name].values.tolist()):
+        first.setdefault(value, place)
+    return [
+        problem(
+            "stimulus-unknown",
+            f"{dim} {first[value]}",
+            f"{name} {value!r}, not in its stimulus set; at {counts[value]:,} of {assembly.sizes[dim]:,}",
+        )
+        for value in unknown
+    ]
+
+
+def _loose(value: object) -> str | int:
+    text = str(value)
+    return int(text) if text.isdecimal() else text
+
+
+def _coordinate_problems(assembly: xr.DataArray, id_name: str, table: Table) -> list[Problem]:
+    """Compare what both say of the stimuli, for the presentations whose stimulus is found by its id as it is."""
+    first: dict[str, int] = {}
+    for row, value in table.sound_ids().items():
+        first.setdefault(str(value), row)
+    dims = assembly[id_name].dims
+    rows = np.array([first.get(str(value), -1) for value in assembly[id_name].values], dtype=np.intp)
+    shared = [
+        str(name)
+        for name, coord in assembly.coords.items()
+        if name not in ID_COLUMNS and coord.dims == dims and name in table.frame.columns
+    ]
+    problems = []
+    for name in shared:
+        column = pd.Series(table.column(name), dtype=object).infer_objects().to_numpy()
+        problems += _compare(name, assembly[name].values, column, rows, str(dims[0]))
+    return problems
+
+
+def _compare(name: str, values: np.ndarray, column: np.ndarray, rows: np.ndarray, dim: str) -> list[Problem]:
+    kinds = kinds_of(values), kinds_of(column)
+    if kinds[0] and kinds[1] and kinds[0] != kinds[1]:
+        found = f"{' and '.join(kinds[0])} in the assembly, {' and '.join(kinds[1])} in the stimulus set"
+        return [problem("coordinate-type-differs", f"coordinate {name!r}", found)]
+    places = np.flatnonzero(rows >= 0)
+    differs = places[_differ(values[places], column[rows[places]])]
+    if not differs.size:
+        return []
+    first = int(differs[0])
+    own, theirs = values[[first]].tolist()[0], column[rows[[first]]].tolist()[0]
+    found = (
+        f"{own!r} at {dim} {first}, where the stimulus set has {theirs!r}; {differs.size:,} of {len(values):,} differ"
+    )
+    return [problem("coordinate-differs", f"coordinate {name!r}", found)]
+
+
+def _differ(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    missing: Sequence[np.ndarray] = (pd.isna(first), pd.isna(second))
+    if kinds_of(first) == kinds_of(second) == [NUMBER]:
+        equal = first.astype(float) == second.astype(float)
+    else:
+        equal = np.array([one == other for one, other in zip(first.tolist(), second.tolist(), strict=True)], dtype=bool)
+    return ~(equal | (missing[0] & missing[1]))

@@ -1,0 +1,174 @@
+"""What validation finds: a `Problem` with its place and its remedy, and the `Report` of all problems of one subject.
+
+Knows no data; how reports look on a terminal is in `layout`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from brainio.errors import ValidationError
+from brainio.validation.layout import DEFAULT_WIDTH, section
+from brainio.validation.rules import RULES, SEVERITIES, Severity
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or worth knowing.
+
+    Attributes
+    ----------
+    severity : str
+        `'error'`, `'warning'` or `'note'`.
+    code : str
+        Its kind, such as `'id-doubled'`; `brainio.validation.RULES` has all of them.
+    place : str
+        Where, such as `'row 3'` (counted from 0), `'line 5'` of a file (from 1), or `"coordinate 'region'"`.
+    expected : str
+        What holds for sound data.
+    found : str
+        What is there.
+    fix : str
+        What to do.
+
+    Examples
+    --------
+    >>> print(problem("table-empty", "table", "no rows"))
+    table: found no rows; expected: one row for each stimulus. Fix: add rows
+    """
+
+    severity: Severity
+    code: str
+    place: str
+    expected: str
+    found: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: found {self.found}; expected: {self.expected}. Fix: {self.fix}"
+
+
+def problem(code: str, place: str, found: str, *, expected: str | None = None, fix: str | None = None) -> Problem:
+    """Make a problem of a known code; what is not said is taken from its rule."""
+    rule = RULES[code]
+    return Problem(rule.severity, code, place, expected or rule.expected, found, fix or rule.fix)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that validation found in one subject. Printing it shows a table.
+
+    Attributes
+    ----------
+    subject : str
+        What was looked at, in words.
+    problems : tuple of Problem
+        The gravest first, otherwise in the order in which they were found.
+
+    Examples
+    --------
+    >>> report = Report.of("the stimulus set 'lab.Doe2026'", [problem("table-empty", "table", "no rows")])
+    >>> report.ok, [one.code for one in report.errors]
+    (False, ['table-empty'])
+    """
+
+    subject: str
+    problems: tuple[Problem, ...] = ()
+
+    @classmethod
+    def of(cls, subject: str, problems: Iterable[Problem]) -> "Report":
+        """Make a report; problems are sorted by severity, and what was found twice is said once."""
+        return cls(subject, tuple(sorted(dict.fromkeys(problems), key=lambda one: SEVERITIES.index(one.severity))))
+
+    @property
+    def ok(self) -> bool:
+        """Whether there are no errors; warnings and notes may be there."""
+        return not self.errors
+
+    @property
+    def errors(self) -> list[Problem]:
+        """What packaging refuses."""
+        return self._of("error")
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What is probably wrong, and can be packaged all the same."""
+        return self._of("warning")
+
+    @property
+    def notes(self) -> list[Problem]:
+        """What is worth knowing."""
+        return self._of("note")
+
+    def _of(self, severity: Severity) -> list[Problem]:
+        return [one for one in self.problems if one.severity == severity]
+
+    @property
+    def summary(self) -> str:
+        """The subject, and how many problems of each severity there are."""
+        counts = [(len(self._of(severity)), severity) for severity in SEVERITIES]
+        told = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counts if count]
+        return f"{self.subject}: {', '.join(told) or 'no problems'}"
+
+    def table(self, width: int = DEFAULT_WIDTH) -> str:
+        """Show all problems by severity and code, with expected and fix once a code.
+
+        Parameters
+        ----------
+        width : int, default 100
+            Columns of the terminal. Of one code the first five places are shown; `records` has all.
+
+        Returns
+        -------
+        str
+            Lines; without problems the summary alone.
+        """
+        parts = [self.summary]
+        for severity in SEVERITIES:
+            by_code = _by_code(self._of(severity))
+            if by_code:
+                parts.append(section(f"{severity}s", by_code, width, _SHOWN))
+        return "\n\n".join(parts)
+
+    def __str__(self) -> str:
+        return self.table()
+
+    def records(self) -> list[dict[str, str]]:
+        """Return each problem as a dict of text, for JSON."""
+        return [asdict(one) for one in self.problems]
+
+    def require_ok(self) -> None:
+        """Do nothing if there are no errors.
+
+        Raises
+        ------
+        ValidationError
+            There are; the message lists them.
+        """
+        if self.errors:
+            raise ValidationError(f"{self.subject} has errors:{listed(self.errors)}")
+
+
+def listed(problems: Sequence[Problem]) -> str:
+    """Return problems as lines of a message, of each code the first five."""
+    lines = []
+    for ones in _by_code(problems).values():
+        lines += [f"[{one.code}] {one}" for one in ones[:_SHOWN]]
+        if len(ones) > _SHOWN:
+            lines.append(f"[{ones[0].code}] and {len(ones) - _SHOWN} more")
+    return "".join(f"\n  - {line}" for line in lines)
+
+
+def _by_code(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
+    grouped: dict[str, list[Problem]] = defaultdict(list)
+    for one in problems:
+        grouped[one.code].append(one)
+    return grouped
+
+
+def some(values: Sequence[object]) -> str:
+    """Show the first values of a list, and how many more there are."""
+    shown = ", ".join(repr(value) for value in values[:_SHOWN])
+    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

@@ -1,0 +1,144 @@
+"""Files as they are, also those that break the format: tables whose rows are ragged, archives, folders, netCDF.
+
+What the loaders refuse at the first fault is read here as far as it goes, and every fault is listed.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from brainio.assemblies import AssemblyLoader, DataAssembly
+from brainio.cache.archive import judged, opened
+from brainio.errors import ArchiveError, AssemblyFormatError
+from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
+from brainio.validation.files import LocalFile, Member, Wanted, file_problems
+from brainio.validation.problems import Problem, problem, some
+from brainio.validation.tables import Table, fault_of_member, filename_problems, member_problems, table_problems
+from brainio.validation.values import is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from brainio.validation.files import StimulusFile
+
+_TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
+_TRUTHS = {"True": True, "False": False}
+_NAMELESS = "Unnamed: "
+_PACKAGED = (".csv", ".zip", ".nc")
+
+
+def read_table(path: Path) -> tuple[Table, list[Problem]]:
+    """Read a CSV file, and list what keeps its rows from being read."""
+    try:
+        rows, lines = _read_rows(path.read_bytes())
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {path.name}", str(error))]
+    if not rows:
+        return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {path.name}", "no header")]
+    header = [name or f"{_NAMELESS}{number}" for number, name in enumerate(rows[0])]
+    problems, kept = [], []
+    for row, line in zip(rows[1:], lines[1:], strict=True):
+        if len(row) == len(header):
+            kept.append((row, line))
+        else:
+            problems.append(problem("row-ragged", line, f"{len(row)} fields; the header has {len(header)}"))
+    frame = pd.DataFrame([row for row, _ in kept], columns=pd.Index(header, dtype=object), dtype=object)
+    table = Table(_typed(frame), [line for _, line in kept])
+    return _with_stimulus_id(table, problems)
+
+
+def _read_rows(content: bytes) -> tuple[list[list[str]], list[str]]:
+    """Return the rows of a CSV file that are not blank, and the line on which each begins."""
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    rows, lines, line = [], [], 1
+    for row in reader:
+        if "".join(row).strip():
+            rows.append(row)
+            lines.append(f"line {line}")
+        line = reader.line_num + 1
+    return rows, lines
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take numbers and truths for what they are, as loading does; an empty field is a missing value."""
+    columns = []
+    for number, name in enumerate(frame.columns):
+        texts = frame.iloc[:, number].replace("", np.nan)
+        if name not in _TEXT_COLUMNS and texts.notna().any():
+            present = texts.dropna()
+            if present.isin(list(_TRUTHS)).all():
+                texts = texts.map(_TRUTHS)
+            else:
+                numbers = pd.to_numeric(texts, errors="coerce")
+                texts = numbers if numbers.notna().sum() == len(present) else texts
+        columns.append(texts)
+    typed = pd.concat(columns, axis=1) if columns else frame
+    typed.columns = frame.columns
+    return typed
+
+
+def _with_stimulus_id(table: Table, problems: list[Problem]) -> tuple[Table, list[Problem]]:
+    if IMAGE_ID in table.frame.columns and STIMULUS_ID not in table.frame.columns:
+        older = problem("id-column-older", f"column {IMAGE_ID!r}", "the name that it had until 2021")
+        ids = pd.Series(table.column(IMAGE_ID), index=table.frame.index, dtype=object)
+        return Table(table.frame.assign(**{STIMULUS_ID: ids}), table.row_names), [*problems, older]
+    return table, problems
+
+
+def packaged_problems(table: Table, place: Path) -> list[Problem]:
+    """List what is wrong with a table that was read, and with its files in a folder or a ZIP archive."""
+    problems = table_problems(table) + filename_problems(table)
+    names = table.column(FILENAME)
+    if names is None:
+        found = f"no column 'filename'; there are {some(list(table.frame.columns)) or 'none'}"
+        return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'")]
+    kept = [(row, str(name)) for row, name in zip(table.row_names, names, strict=True) if not is_missing(name)]
+    members = [name for _, name in kept]
+    problems += member_problems([row for row, _ in kept], members, members)
+    safe = [(row, name) for row, name in kept if fault_of_member(name) is None]
+    if place.is_dir():
+        return problems + _content_problems(safe, lambda name: LocalFile(place / name), _files_below(place))
+    try:
+        with opened(place) as archive:
+            infos = judged(place, archive)
+            return problems + _content_problems(safe, lambda name: Member(name, archive, infos.get(name)), list(infos))
+    except ArchiveError as error:
+        return [*problems, problem("archive-unreadable", f"file {place.name}", str(error))]
+
+
+def _content_problems(
+    named: Sequence[tuple[str, str]], file: Callable[[str], StimulusFile], there: Sequence[str]
+) -> list[Problem]:
+    wanted: dict[str, Wanted] = {}
+    for row, name in named:
+        wanted.setdefault(name, Wanted(f"{row}, file {name}", partial(file, name)))
+    problems = file_problems(list(wanted.values()))
+    unlisted = sorted(set(there) - wanted.keys())
+    if unlisted:
+        problems.append(problem("file-unlisted", "files", f"{len(unlisted)} files that no row names: {some(unlisted)}"))
+    return problems
+
+
+def _files_below(folder: Path) -> list[str]:
+    """Name the files of a folder that could be stimuli: not hidden ones, nor those of packages."""
+    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    return [
+        name.as_posix()
+        for name in names
+        if name.suffix not in _PACKAGED and not any(part.startswith(".") for part in name.parts)
+    ]
+
+
+def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
+    """Read a netCDF file without joining anything in, and list what keeps it from being read."""
+    try:
+        return AssemblyLoader(DataAssembly, path).load(), []
+    except AssemblyFormatError as error:
+        return None, [problem("assembly-unreadable", f"file {path.name}", str(error))]

@@ -1,0 +1,186 @@
+"""The table of codes: how grave each is, what was expected, and how to fix it.
+
+`docs/validation.md` shows the same table to people. Which data break which rule is found out elsewhere in this room.
+"""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+Severity: TypeAlias = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
+
+
+class Rule(NamedTuple):
+    """What a code stands for.
+
+    Attributes
+    ----------
+    severity : str
+        `'error'`: packaging refuses it. `'warning'`: packaging says so and goes on. `'note'`: worth knowing.
+    expected : str
+        What holds for sound data.
+    fix : str
+        What to do.
+    """
+
+    severity: Severity
+    expected: str
+    fix: str
+
+
+RULES: dict[str, Rule] = {
+    # ------------------------------------------------------------------ the identifier
+    "identifier-malformed": Rule(
+        "error",
+        "1 to 200 letters, digits, dots, underscores or hyphens, such as 'dicarlo.MajajHong2015', without '..'",
+        "choose another identifier",
+    ),
+    "identifier-unconventional": Rule(
+        "warning",
+        "an identifier that starts as <lab>.<FirstAuthor><Year> does, such as 'dicarlo.MajajHong2015'",
+        "rename it while nobody uses it yet; a published identifier keeps its name",
+    ),
+    # ------------------------------------------------------------------ the table of a stimulus set
+    "table-missing": Rule(
+        "error",
+        "one CSV file with a row for each stimulus",
+        "put a CSV file with the columns stimulus_id and filename into the folder, or name the one that is meant",
+    ),
+    "table-unreadable": Rule(
+        "error", "a CSV file in UTF-8 whose first row names the columns", "save the table again as CSV in UTF-8"
+    ),
+    "table-empty": Rule("error", "one row for each stimulus", "add rows"),
+    "row-ragged": Rule("error", "as many fields in each row as in the header", "put texts that hold commas in quotes"),
+    "column-name": Rule(
+        "error", "columns are named with lower-case letters, digits and underscores", "rename the column"
+    ),
+    "column-doubled": Rule("error", "each column has a name of its own", "rename or drop one of them"),
+    "column-mixed-type": Rule(
+        "warning", "values of one kind in each column", "convert the column, for text with .astype(str)"
+    ),
+    "id-column-missing": Rule(
+        "error",
+        "a column 'stimulus_id' with a unique text in each row",
+        "add it, or rename the column that has it",
+    ),
+    "id-column-older": Rule("note", "a column 'stimulus_id'", "in a new package, rename 'image_id' to 'stimulus_id'"),
+    "id-missing": Rule("error", "stimulus_id is a text that is not empty", "give the row an id, or drop it"),
+    "id-not-text": Rule("error", "stimulus_id is a text that is not empty", "convert the column with .astype(str)"),
+    "id-numeric": Rule("note", "stimulus_id is text", "convert the column with .astype(str); '7' and '007' differ"),
+    "id-doubled": Rule("error", "each stimulus_id stands in one row", "keep one of the rows, or give them other ids"),
+    "id-case": Rule(
+        "warning",
+        "stimulus_ids that differ in more than upper and lower case",
+        "rename one; files that are named by such ids overwrite each other on macOS",
+    ),
+    "id-padded": Rule("warning", "no white space around a stimulus_id", "strip it with .str.strip()"),
+    # ------------------------------------------------------------------ the files of a stimulus set
+    "paths-missing": Rule(
+        "error",
+        "stimulus_paths is a dict from stimulus_id to the path of the stimulus",
+        "assign stimulus_set.stimulus_paths",
+    ),
+    "path-missing": Rule("error", "stimulus_paths has a path for each stimulus_id", "add the path"),
+    "filename-missing": Rule("error", "a name in each row of the column 'filename'", "fill it in"),
+    "member-unsafe": Rule(
+        "error",
+        "a relative path with '/' between folders, without '..', line breaks or parts longer than 255 bytes",
+        "rename it in the column 'filename', or rename the stimulus_id that it comes from",
+    ),
+    "member-clash": Rule(
+        "error",
+        "names in the archive that lead to one file each, also where case does not count, as on macOS",
+        "rename one of the files",
+    ),
+    "archive-unreadable": Rule(
+        "error", "a sound ZIP archive that is safe to unpack", "make it again with package_stimulus_set"
+    ),
+    "file-missing": Rule("error", "a file for each stimulus", "put the file there, or correct the row"),
+    "file-empty": Rule("error", "a file with content", "make the file again, or drop the row"),
+    "file-unreadable": Rule("error", "a file that can be opened and decoded", "make the file again, or correct access"),
+    "file-misnamed": Rule(
+        "warning", "an extension that says what the file holds", "rename the file, or convert it to what it is called"
+    ),
+    "file-kind-mixed": Rule("warning", "files of one kind", "convert the file, or make two stimulus sets"),
+    "image-mode-mixed": Rule("warning", "images of one mode", "convert the image with Pillow's Image.convert"),
+    "file-unlisted": Rule("note", "a row for each file", "add rows for these files, or leave them out"),
+    # ------------------------------------------------------------------ an assembly
+    "assembly-unreadable": Rule(
+        "error", "a netCDF-4 file with exactly one data variable", "write it again with brainio.packaging.write_netcdf"
+    ),
+    "dims-wrong": Rule("error", "the dimensions of its class", "rename, add or squeeze dimensions; or another class"),
+    "dim-empty": Rule("error", "at least one element in each dimension", "look for what selected all of them away"),
+    "stimulus-id-missing": Rule(
+        "error",
+        "a coordinate 'stimulus_id' along one dimension (such as 'presentation', not 'stimulus_id' itself)",
+        "add it: loading joins in the metadata of the stimuli by it",
+    ),
+    "presentation-without-stimulus": Rule(
+        "error",
+        "the stimulus_id of each presentation is a text that is not empty",
+        "fill it in",
+    ),
+    "neuroid-id-missing": Rule(
+        "warning",
+        "a coordinate 'neuroid_id' along 'neuroid', with a value for each",
+        "add it, to name neuroids by",
+    ),
+    "neuroid-id-doubled": Rule(
+        "warning", "each neuroid_id stands once", "make them unique, e.g. with the animal's name"
+    ),
+    "time-bin-incomplete": Rule(
+        "warning", "the coordinates time_bin_start and time_bin_end along 'time_bin', in ms", "add what is missing"
+    ),
+    "time-bin-not-number": Rule("error", "numbers in ms as start and end of each time bin", "convert them to numbers"),
+    "time-bin-reversed": Rule("error", "time_bin_end is not before time_bin_start", "swap the two"),
+    "time-bin-empty": Rule("warning", "time_bin_end is after time_bin_start", "say from when to when was counted"),
+    "time-bin-overlap": Rule(
+        "warning", "time bins that do not overlap", "correct start and end, unless the window was sliding"
+    ),
+    "values-all-missing": Rule("warning", "values", "look for a join or a selection that matched nothing"),
+    "values-missing": Rule("note", "a value in each place", "nothing, if there was no measurement"),
+    "neuroid-all-missing": Rule("warning", "a value for each neuroid", "drop the neuroid"),
+    "values-infinite": Rule("warning", "finite values", "look for a division by zero; use NaN for what is missing"),
+    "coordinate-mixed-type": Rule(
+        "warning", "values of one kind in each coordinate", "convert the coordinate, for text with .astype(str)"
+    ),
+    "extra-name": Rule(
+        "error",
+        "names of letters, digits and underscores, unlike coordinates, dimensions and attributes of assemblies",
+        "rename the extra",
+    ),
+    "extra-kind": Rule("error", "each extra is an xarray.DataArray", "make it one"),
+    # ------------------------------------------------------------------ an assembly and its stimulus set
+    "set-unnamed": Rule("error", "the identifier of the stimulus set", "name the stimulus set of the recording"),
+    "set-unlisted": Rule("error", "a catalog that lists the stimulus set", "Package the stimulus set first"),
+    "set-ambiguous": Rule("error", "one stimulus set of that identifier", "name the catalog that is meant"),
+    "set-identifier-differs": Rule(
+        "warning",
+        "attrs['stimulus_set_identifier'] names the stimulus set",
+        "correct it, or take the stimulus set that it names",
+    ),
+    "stimulus-unknown": Rule(
+        "error",
+        "each presentation shows a stimulus of the stimulus set",
+        "add it to the set, or correct the id",
+    ),
+    "stimulus-unused": Rule("note", "presentations of each stimulus", "nothing, if they were not shown"),
+    "coordinate-differs": Rule(
+        "warning",
+        "the values that the stimulus set has for the stimulus shown",
+        "correct one of both, or drop the coordinate: loading joins it in from the set",
+    ),
+    "coordinate-type-differs": Rule(
+        "warning", "the kind of values that the stimulus set has", "convert one of both, or drop the coordinate"
+    ),
+    # ------------------------------------------------------------------ a catalog
+    "catalog-row": Rule("error", "rows that can be used, with one file for each part of an entry", "correct the row"),
+    "entry-incomplete": Rule("error", "a row for the CSV file and one for the ZIP archive", "add the row"),
+    "file-without-hash": Rule(
+        "warning", "a sha1 or sha256 for each file, without which wrong bytes go unseen", "add the hash to the row"
+    ),
+    "file-gone": Rule("error", "a file at its location", "publish it again, or correct the location"),
+    "file-changed": Rule(
+        "error", "the bytes that the catalog promises", "restore the file; new bytes are a new version"
+    ),
+    "file-unreachable": Rule("error", "a location that answers", "try again, or ask its owner for access"),
+}

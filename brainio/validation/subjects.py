@@ -1,0 +1,220 @@
+"""`validate`: from what somebody names to the reports of all that belongs to it.
+
+Reads only. A published identifier is fetched; nothing else leaves the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import pandas as pd
+import xarray as xr
+
+from brainio.assemblies import DataAssembly, named_class
+from brainio.catalogs import TYPE_ASSEMBLY, Entry, entries_of, stimulus_set_of
+from brainio.catalogs.entries import STATUS_UNAVAILABLE
+from brainio.errors import EntryUnavailableError, LocationError
+from brainio.fetch import fetch_entry
+from brainio.fetch.entries import unavailable
+from brainio.validation.assemblies import assembly_problems, class_for, extra_problems
+from brainio.validation.identifiers import identifier_problems
+from brainio.validation.pairs import pair_problems
+from brainio.validation.problems import Problem, Report, problem, some
+from brainio.validation.reading import packaged_problems, read_assembly, read_table
+from brainio.validation.stimuli import stimulus_set_problems
+from brainio.validation.tables import Table
+
+if TYPE_CHECKING:
+    from brainio.stimuli import StimulusSet
+
+Place: TypeAlias = "str | os.PathLike[str]"
+_PATH_SUFFIXES = (".csv", ".zip", ".nc")
+
+
+def validate(
+    subject: StimulusSet | xr.DataArray | Place,
+    stimuli: StimulusSet | Place | None = None,
+    *,
+    class_name: str | None = None,
+) -> Report:
+    """List everything that is wrong, or may be, with a stimulus set, an assembly, or both, in one pass.
+
+    Parameters
+    ----------
+    subject : StimulusSet, xarray.DataArray, path or str
+        A stimulus set or an assembly in memory; a folder with a CSV file and stimuli; the CSV file of a stimulus set,
+        or its ZIP archive; a netCDF file; or a published identifier, whose files are fetched. A text is a path if there
+        is such a file or folder, or if it looks like one.
+    stimuli : StimulusSet or path, optional
+        Of an assembly: its stimulus set, in memory or as a path, to which it is compared. By default what
+        `attrs['stimulus_set']` holds, or for an identifier, what the catalog lists. Of a CSV file: the folder or ZIP
+        archive with its stimuli; by default that of the same name beside it, else the folder that it lies in.
+    class_name : str, optional
+        The class that an assembly is meant to be of, e.g. `'NeuroidAssembly'`; by default the one that it has, that its
+        catalog names, or that its dimensions suggest.
+
+    Returns
+    -------
+    Report
+        Its `problems` have severity, code, place, expected, found and fix each. It prints as a table.
+
+    Raises
+    ------
+    LocationError
+        There is no such file or folder, or it is neither a table, an archive nor a netCDF file.
+    EntryLookupError
+        No catalog in force lists that identifier.
+    UnknownClassError
+        There is no such class.
+    TransferError, IntegrityError, EntryUnavailableError
+        The files of an identifier cannot be had.
+
+    Examples
+    --------
+    >>> import brainio
+    >>> stimuli = brainio.stimuli.StimulusSet({"stimulus_id": ["a", "a"], "Hue": [1, 2]})
+    >>> report = brainio.validate(stimuli)
+    >>> [(one.code, one.place) for one in report.errors]
+    [('column-name', "column 'Hue'"), ('id-doubled', 'row 1'), ('paths-missing', 'stimulus_paths')]
+    """
+    cls = None if class_name is None else named_class(class_name)
+    if isinstance(subject, pd.DataFrame):
+        identifier = subject.__dict__.get("identifier")
+        what = "stimulus set" if identifier is None else f"stimulus set {identifier!r}"
+        return Report.of(what, _stimuli(subject)[1])
+    if isinstance(subject, xr.DataArray):
+        identifier = subject.attrs.get("identifier")
+        what = "assembly" if identifier is None else f"assembly {identifier!r}"
+        return Report.of(what, _with_stimuli(subject, cls or class_for(subject), stimuli))
+    path = _path_of(subject)
+    if path is None:
+        return Report.of(str(subject), _identifier_problems(str(subject), cls))
+    if path.suffix != ".nc":
+        return Report.of(f"stimulus set {path}", _stimuli(path, stimuli)[1])
+    assembly, problems = read_assembly(path)
+    if assembly is not None:
+        problems += _with_stimuli(assembly, cls or class_for(assembly), stimuli)
+    return Report.of(f"assembly {path}", problems)
+
+
+def _with_stimuli(
+    assembly: xr.DataArray, cls: type[DataAssembly], stimuli: StimulusSet | Place | None
+) -> list[Problem]:
+    """List what is wrong with an assembly, with the stimulus set that is named, and between the two."""
+    extras = {str(name): value for name, value in assembly.attrs.items() if isinstance(value, xr.DataArray)}
+    problems = _name_problems(assembly.attrs.get("identifier"), "assembly")
+    problems += assembly_problems(assembly, cls) + extra_problems(extras, assembly)
+    if stimuli is not None:
+        table, of_stimuli = _stimuli(stimuli)
+        problems += of_stimuli + _reference_problems(assembly, stimuli)
+        return problems + pair_problems(assembly, table)
+    own = assembly.attrs.get("stimulus_set")
+    if isinstance(own, pd.DataFrame):
+        problems += _reference_problems(assembly, own) + pair_problems(assembly, Table.in_memory(own))
+    return problems
+
+
+def _name_problems(identifier: object, what: str) -> list[Problem]:
+    return [] if identifier is None else identifier_problems(identifier, f"the identifier of the {what}")
+
+
+def _reference_problems(assembly: xr.DataArray, stimuli: object) -> list[Problem]:
+    named = assembly.attrs.get("stimulus_set_identifier")
+    has = stimuli.__dict__.get("identifier") if isinstance(stimuli, pd.DataFrame) else None
+    if not named or not has or named == has:
+        return []
+    found = f"{named!r}, where the stimulus set is {has!r}"
+    return [problem("set-identifier-differs", "attrs['stimulus_set_identifier']", found)]
+
+
+def _stimuli(stimuli: StimulusSet | Place, place: object = None) -> tuple[Table, list[Problem]]:
+    """Return the table of a stimulus set, and what is wrong with it and its files."""
+    if isinstance(stimuli, pd.DataFrame):
+        named = _name_problems(stimuli.__dict__.get("identifier"), "stimulus set")
+        return Table.in_memory(stimuli), named + stimulus_set_problems(stimuli)
+    path = _required(stimuli)
+    table_path = _table_of(path)
+    if isinstance(table_path, Problem):
+        return Table(pd.DataFrame(), []), [table_path]
+    files = _files_beside(table_path) if place is None else _required(cast("Place", place))
+    return _read_set(table_path, files)
+
+
+def _read_set(table_path: Path, files: Path) -> tuple[Table, list[Problem]]:
+    table, problems = read_table(table_path)
+    if any(one.code == "table-unreadable" for one in problems):
+        return table, problems
+    return table, problems + packaged_problems(table, files)
+
+
+def _path_of(subject: Place) -> Path | None:
+    """Return the path that somebody means, None for an identifier."""
+    path = Path(subject)
+    if path.exists():
+        return path
+    is_path = not isinstance(subject, str) or path.suffix in _PATH_SUFFIXES or os.sep in subject
+    return _required(subject) if is_path else None
+
+
+def _required(place: Place) -> Path:
+    path = Path(place)
+    if not path.exists():
+        raise LocationError(f"there is no file or folder {path}; correct the path, or name a published identifier")
+    return path
+
+
+def _table_of(path: Path) -> Path | Problem:
+    """Return the CSV file of a stimulus set of which a folder, the CSV or the ZIP file is named."""
+    if path.is_dir():
+        tables = sorted(path.glob("*.csv"))
+        found = f"{len(tables)} CSV files: {some([one.name for one in tables])}" if tables else "no CSV file"
+        return tables[0] if len(tables) == 1 else problem("table-missing", f"folder {path.name}", found)
+    if path.suffix == ".zip":
+        table = path.with_suffix(".csv")
+        return table if table.is_file() else problem("table-missing", f"file {path.name}", f"no {table.name} beside it")
+    if path.suffix == ".csv":
+        return path
+    raise LocationError(f"{path} is no stimulus set; expected a folder, or a file that ends with .csv or .zip")
+
+
+def _files_beside(table: Path) -> Path:
+    """Return where the stimuli of a table are: in an archive or folder of the same name, else beside it."""
+    archive, folder = table.with_suffix(".zip"), table.with_suffix("")
+    return archive if archive.is_file() else folder if folder.is_dir() else table.parent
+
+
+def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> list[Problem]:
+    """List what is wrong with the entries that an identifier names."""
+    problems = []
+    for entry in entries_of(identifier):
+        problems += identifier_problems(entry.identifier)
+        if entry.lookup_type == TYPE_ASSEMBLY:
+            problems += _entry_problems(entry, cls or named_class(entry.class_name))
+        else:
+            problems += _fetched_set(entry)[1]
+    return problems
+
+
+def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
+    assembly, problems = read_assembly(_fetched(entry, "nc")["nc"])
+    stimuli = stimulus_set_of(entry)
+    if assembly is None:
+        return problems
+    problems += assembly_problems(assembly, cls)
+    if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
+        problems += pair_problems(assembly, _fetched_set(stimuli)[0])
+    return problems
+
+
+def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:
+    paths = _fetched(entry, "csv", "zip")
+    return _read_set(paths["csv"], paths["zip"])
+
+
+def _fetched(entry: Entry, *parts: str) -> dict[str, Path]:
+    paths = fetch_entry(entry)
+    if not paths.keys() >= set(parts):
+        raise EntryUnavailableError(unavailable(entry))
+    return paths

@@ -1,0 +1,196 @@
+"""The table of a stimulus set: its columns, its ids, and the names that its files have in the archive.
+
+Looks at no file (see `files`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from brainio.cache.archive import fault_of_name
+from brainio.stimuli import FILENAME, STIMULUS_ID
+from brainio.validation.problems import Problem, problem, some
+from brainio.validation.values import is_id, is_integer, is_missing, is_text, kinds_of, repeats
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+
+PATH_IN_STORE = "stimulus_path_within_store"
+_COLUMN = re.compile(r"[a-z0-9_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as somebody made it, and how its rows are called in front of people.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        It may break every rule.
+    row_names : sequence of str
+        Such as `'row 3'`, or `'line 5'` of a file.
+    """
+
+    frame: pd.DataFrame
+    row_names: Sequence[str]
+
+    @classmethod
+    def in_memory(cls, frame: pd.DataFrame) -> Table:
+        """Call rows by their position, from 0."""
+        return cls(frame, [f"row {number}" for number in range(len(frame))])
+
+    def column(self, name: str) -> list[object] | None:
+        """Return the first column of that name, None if there is none."""
+        names = list(self.frame.columns)
+        return self.frame.iloc[:, names.index(name)].tolist() if name in names else None
+
+    def ids(self) -> list[object]:
+        """Return what stands in the column `stimulus_id`, nothing where there is none."""
+        return self.column(STIMULUS_ID) or []
+
+    def sound_ids(self) -> dict[int, object]:
+        """Return the ids that can be looked up, by the position of their row: texts, or numbers if all are."""
+        ids = self.ids()
+        can_be = is_integer if ids and all(map(is_integer, ids)) else is_text
+        return {row: value for row, value in enumerate(ids) if can_be(value)}
+
+
+def table_problems(table: Table) -> list[Problem]:
+    """List what is wrong with the columns and ids of a table."""
+    problems = _column_problems(table.frame)
+    if table.column(STIMULUS_ID) is None:
+        columns = some(list(table.frame.columns)) or "no columns"
+        found = f"no column 'stimulus_id'; there are {columns}"
+        return [*problems, problem("id-column-missing", "table", found)]
+    return problems + _id_problems(table)
+
+
+def _column_problems(frame: pd.DataFrame) -> list[Problem]:
+    names = list(frame.columns)
+    problems = [
+        problem("column-name", f"column {name!r}", repr(name))
+        for name in dict.fromkeys(names)
+        if not (isinstance(name, str) and _COLUMN.fullmatch(name))
+    ]
+    counts = Counter(map(str, names))
+    problems += [
+        problem("column-doubled", f"column {name!r}", f"{count} columns of that name")
+        for name, count in counts.items()
+        if count > 1
+    ]
+    if frame.empty:
+        problems.append(problem("table-empty", "table", "no rows"))
+    for number, name in enumerate(names):
+        kinds = [] if name == STIMULUS_ID else kinds_of(frame.iloc[:, number].to_numpy())
+        if len(kinds) > 1:
+            problems.append(problem("column-mixed-type", f"column {name!r}", " and ".join(kinds)))
+    return problems
+
+
+def _id_problems(table: Table) -> list[Problem]:
+    ids, rows = table.ids(), table.row_names
+    if ids and all(map(is_integer, ids)):
+        number = problem("id-numeric", f"column {STIMULUS_ID!r}", f"numbers, such as {ids[0]!r}")
+        return [number, *doubled_id_problems(ids, rows)]
+    problems = []
+    for row, value in zip(rows, ids, strict=True):
+        if is_missing(value) or (isinstance(value, str) and not value.strip()):
+            problems.append(problem("id-missing", row, repr(value) if isinstance(value, str) else "no value"))
+        elif not is_text(value):
+            problems.append(problem("id-not-text", row, f"{value!r} ({type(value).__name__})"))
+        elif str(value) != str(value).strip():
+            problems.append(problem("id-padded", row, repr(value)))
+    return problems + doubled_id_problems(ids, rows) + _case_problems(ids, rows)
+
+
+def doubled_id_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
+    """List the ids that stand in more than one row."""
+    kept = [(row, str(value)) for row, value in zip(rows, ids, strict=True) if is_id(value)]
+    return [
+        problem("id-doubled", kept[place][0], f"{kept[place][1]!r}, as in {kept[earlier][0]}")
+        for place, earlier in repeats(value for _, value in kept)
+    ]
+
+
+def _case_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
+    first: dict[str, str] = {}
+    for row, value in zip(rows, ids, strict=True):
+        if isinstance(value, str):
+            first.setdefault(value, row)
+    texts = list(first)
+    return [
+        problem("id-case", first[texts[place]], f"{texts[place]!r}, and {texts[other]!r} in {first[texts[other]]}")
+        for place, other in repeats(texts, lambda text: str(text).casefold())
+    ]
+
+
+def member_names(frame: pd.DataFrame, paths: Mapping[object, str | Path]) -> list[str]:
+    """Return the name that each stimulus has in the archive, in the order of the table.
+
+    A column `filename` decides where there is one; else it is the `stimulus_id` (or `stimulus_path_within_store`) with
+    the extension of the file.
+
+    Raises
+    ------
+    KeyError
+        There is no column `filename`, and no path for an id.
+    """
+    if FILENAME in frame.columns:
+        return [str(name) for name in frame[FILENAME]]
+    stems = PATH_IN_STORE if PATH_IN_STORE in frame.columns else STIMULUS_ID
+    return [
+        f"{stem}{Path(paths[stimulus_id]).suffix}"
+        for stem, stimulus_id in zip(frame[stems], frame[STIMULUS_ID], strict=True)
+    ]
+
+
+def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence[object]) -> list[Problem]:
+    """List the names that would not unpack to a place of their own below the folder, on every file system.
+
+    Parameters
+    ----------
+    rows : sequence of str
+        How the rows are called.
+    names : sequence of str
+        The name of each row's file in the archive.
+    sources : sequence
+        What tells the files of two rows apart.
+    """
+    problems = []
+    for row, name in zip(rows, names, strict=True):
+        fault = fault_of_member(name)
+        if fault is not None:
+            problems.append(problem("member-unsafe", row, f"{name!r} may not stand in an archive: {fault}"))
+    first: dict[str, int] = {}
+    folders = {parent.as_posix().casefold() for name in names for parent in PurePosixPath(name).parents}
+    for place, (row, name) in enumerate(zip(rows, names, strict=True)):
+        earlier = first.setdefault(name.casefold(), place)
+        if (names[earlier], sources[earlier]) != (name, sources[place]):
+            problems.append(problem("member-clash", row, f"{name!r}, and {names[earlier]!r} in {rows[earlier]}"))
+        elif name and name.casefold() in folders:
+            problems.append(problem("member-clash", row, f"{name!r}, which is a folder of other files as well"))
+    return problems
+
+
+def fault_of_member(name: str) -> str | None:
+    """Say why a file of that name may not stand in an archive; None where it may."""
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "its name is no valid Unicode"
+    return fault_of_name(name) or ("its name holds a line break" if set(name) & set("\n\r") else None)
+
+
+def filename_problems(table: Table) -> list[Problem]:
+    """List the rows of a table with the column `filename` that do not say how their file is called."""
+    return [
+        problem("filename-missing", table.row_names[row], "no filename")
+        for row, name in enumerate(table.column(FILENAME) or [])
+        if is_missing(name)
+    ]

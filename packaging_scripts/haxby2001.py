@@ -1,0 +1,214 @@
+"""Packages fMRI of object vision (Haxby et al. 2001, one subject, one slice): the example of blocks, runs and voxels.
+
+    pip install 'brainio[package-demo]'
+    python packaging_scripts/haxby2001.py lab.csv "$PWD/files"
+
+A person saw pictures of eight categories, in blocks of 24 s, one a category in each of 12 runs. `pymvpa2` 2.6.5
+carries the recording of the posterior half of one axial slice: 1,452 volumes, one every 2.5 s, with a mask of 530
+voxels. The recipe: (1) fetch the sources of that package with pip and take the data out of them, (2) describe the eight
+kinds of blocks, (3) cut the 9 volumes of each block out of the series, (4) check that categories can be decoded as well
+as is known, (5) package both, with what their cards shall tell. Values are as in the source: neither detrended nor
+normalised.
+
+Licence: pymvpa2 itself is published under the MIT licence. Of these data its documentation (`doc/source/datadb/`) says
+that the original authors hold the copyright and gave them under CC-BY-SA-3.0, as did the authors of PyMVPA with what
+they made of them. So that is what the entry says. The data do not ship with brainio.
+"""
+
+import argparse
+import gzip
+import hashlib
+import itertools
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import nibabel
+import numpy as np
+
+from brainio.assemblies import NeuroidAssembly
+from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
+from brainio.stimuli import StimulusSet
+
+SOURCE = "pymvpa2-2.6.5.tar.gz"
+SOURCE_SHA256 = "f98b18e15d012aaa68c0ef6ccf420662df05657673843ab368e7f0adfdda0758"
+# pip asks every source for its name before it hands it out, and these do not build on today's Python. This backend
+# stands in for setuptools: it gives the name and runs nothing.
+BACKEND = """
+from pathlib import Path
+
+class __legacy__:
+    def prepare_metadata_for_build_wheel(folder, config_settings=None):
+        info = Path(folder, "pymvpa2-2.6.5.dist-info")
+        info.mkdir()
+        (info / "METADATA").write_text("Metadata-Version: 2.1\\nName: pymvpa2\\nVersion: 2.6.5\\n")
+        return info.name
+"""
+
+IDENTIFIER = "haxby.Haxby2001"  # <lab>.<FirstAuthor><Year>
+FACTS = {"license": "CC-BY-SA-3.0", "publication": "haxby2001"}
+PUBLICATION_COLUMNS = "publication,title,authors,year,journal,doi,url\n"
+PUBLICATION = """haxby2001,Distributed and overlapping representations of faces and objects in ventral temporal cortex,\
+"Haxby, J. V. and Gobbini, M. I. and Furey, M. L. and Ishai, A. and Schouten, J. L. and Pietrini, P.",2001,\
+"Science, 293(5539), 2425-2430",10.1126/science.1063736,
+"""
+CITED = {
+    "license": FACTS["license"],
+    "citation": (
+        "Haxby, J. V., Gobbini, M. I., Furey, M. L., Ishai, A., Schouten, J. L., & Pietrini, P. (2001). Distributed "
+        "and overlapping representations of faces and objects in ventral temporal cortex. Science, 293(5539), "
+        "2425-2430."
+    ),
+    "doi": "10.1126/science.1063736",
+}
+VOLUME_MS = 2500
+BLOCK_VOLUMES = 9
+KNOWN_SHAPE = (96, 530, BLOCK_VOLUMES)
+KNOWN_ACCURACY = 0.47  # chance: 0.125
+
+
+class Source(NamedTuple):
+    """The series of volumes (x, y, z, volume), the mask of voxels (x, y, z), and category and run of each volume."""
+
+    bold: np.ndarray
+    mask: np.ndarray
+    labels: list[tuple[str, int]]
+
+
+def fetch(folder: Path) -> Path:
+    """Have pip fetch the sources, unless they are in the folder already; make sure that they are the right ones."""
+    path = folder / SOURCE
+    if not path.exists():
+        with tempfile.TemporaryDirectory() as backend:
+            module = Path(backend, "setuptools")
+            module.mkdir()
+            (module / "__init__.py").touch()  # without it, a setuptools that is installed would come first
+            (module / "build_meta.py").write_text(BACKEND)
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
+            command += ["--no-binary", ":all:", "--use-pep517", "--no-build-isolation", "pymvpa2==2.6.5"]
+            environment = os.environ | {"PYTHONPATH": backend}
+            done = subprocess.run(command, check=False, env=environment)  # noqa: S603 (nothing of it is from elsewhere)
+        if done.returncode:
+            raise SystemExit(f"pip cannot fetch pymvpa2; put {SOURCE} into a folder and name that with --downloads.")
+    if hashlib.sha256(path.read_bytes()).hexdigest() != SOURCE_SHA256:
+        raise SystemExit(f"{path} does not have the SHA-256 {SOURCE_SHA256}; nothing was packaged. Remove it.")
+    return path
+
+
+def read(source: Path) -> Source:
+    """Take the data out of the sources."""
+    with tarfile.open(source) as archive:
+        names = ("bold.nii.gz", "mask.nii.gz", "attributes_literal.txt")
+        members = [archive.extractfile(f"pymvpa2-2.6.5/mvpa2/data/{name}") for name in names]
+        bold, mask, labels = (member.read() for member in members if member is not None)
+    series, voxels = (nibabel.Nifti1Image.from_bytes(gzip.decompress(packed)) for packed in (bold, mask))
+    pairs = [line.split() for line in labels.decode().splitlines()]
+    return Source(
+        np.asarray(series.dataobj), np.asarray(voxels.dataobj) != 0, [(category, int(run)) for category, run in pairs]
+    )
+
+
+def stimulus_set(source: Source, folder: Path) -> StimulusSet:
+    """Describe a kind of block a row. Which picture was shown when is not known, and pymvpa2 has no pictures."""
+    rows, paths = [], {}
+    for category in sorted({category for category, _ in source.labels} - {"rest"}):
+        paths[category] = folder / f"{category}.txt"
+        paths[category].write_text(
+            f"24 s of grey pictures of the category {category}, 500 ms each, with pauses of 1,500 ms.\n"
+        )
+        rows.append({"stimulus_id": category, "category": category, "picture_ms": 500, "pause_ms": 1500})
+    described = StimulusSet(rows)
+    described.identifier = IDENTIFIER
+    described.stimulus_paths = paths
+    return described
+
+
+def blocks(source: Source, described: StimulusSet) -> NeuroidAssembly:
+    """Cut the volumes of each block out of the series: presentation x neuroid x time_bin, from the block's onset on."""
+    voxels = np.argwhere(source.mask)
+    series = source.bold[source.mask]  # voxel x volume
+    starts = [
+        (category, run, next(volumes)[0])
+        for (category, run), volumes in itertools.groupby(enumerate(source.labels), lambda volume: volume[1])
+        if category != "rest"
+    ]
+    categories, runs, first = (np.array(column) for column in zip(*starts, strict=True))
+    bins = np.arange(BLOCK_VOLUMES)
+    neuroids = {f"voxel_{axis}": voxels[:, number] for number, axis in enumerate("ijk")}
+    along: dict[str, dict[str, Any]] = {
+        # each category is shown once in a run
+        "presentation": {"stimulus_id": categories, "repetition": runs, "run": runs, "first_volume": first},
+        "neuroid": {
+            "neuroid_id": ["-".join(map(str, voxel)) for voxel in voxels],
+            "subject": ["sub001"] * len(voxels),
+            **neuroids,
+        },
+        "time_bin": {"time_bin_start": bins * VOLUME_MS, "time_bin_end": (bins + 1) * VOLUME_MS},
+    }
+    return NeuroidAssembly(
+        np.moveaxis(series[:, first[:, np.newaxis] + bins], 0, 1),
+        coords={name: (dim, values) for dim, columns in along.items() for name, values in columns.items()},
+        dims=list(along),
+        attrs={"long_name": "BOLD signal", "units": "1", "stimulus_set": described},
+    )
+
+
+def decoding_accuracy(assembly: NeuroidAssembly) -> float:
+    """Decode the categories of each run by the others, from the mean over each block.
+
+    Voxels are taken in percent of their mean over the run; the classifier is a ridge regression onto the categories,
+    the penalty of which is the mean squared length of the training patterns.
+    """
+    patterns, runs = assembly.values.mean(axis=assembly.get_axis_num("time_bin")), assembly["run"].values
+    categories, codes = np.unique(assembly["stimulus_id"].values.astype(str), return_inverse=True)
+    change = np.empty(patterns.shape)
+    for run in np.unique(runs):
+        change[runs == run] = patterns[runs == run] / patterns[runs == run].mean(axis=0) - 1
+    kernel, right = change @ change.T, 0
+    for run in np.unique(runs):
+        train, test = np.flatnonzero(runs != run), np.flatnonzero(runs == run)
+        among = kernel[np.ix_(train, train)]
+        targets = np.eye(len(categories))[codes[train]] - 1 / len(categories)
+        weights = np.linalg.solve(among + np.trace(among) / len(train) * np.eye(len(train)), targets)
+        right += int((np.argmax(kernel[np.ix_(test, train)] @ weights, axis=1) == codes[test]).sum())
+    return right / len(runs)
+
+
+def main() -> None:
+    """Package into the catalog and the bucket that the command line names."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("catalog", help="CSV file of a catalog, made if there is none; or a catalog in force, or a URL")
+    parser.add_argument("bucket", help="where the files go: BUCKET/FOLDER on S3, an absolute path, or a URL")
+    parser.add_argument("--downloads", type=Path, help="folder that has the sources, or gets them (default: not kept)")
+    arguments = parser.parse_args()
+    is_file = arguments.catalog.endswith(".csv") and "://" not in arguments.catalog
+    catalog = Path(arguments.catalog).absolute() if is_file else arguments.catalog
+    check_naming_convention(IDENTIFIER)
+    with tempfile.TemporaryDirectory() as folder:
+        source = read(fetch(arguments.downloads or Path(folder)))
+        described = stimulus_set(source, Path(folder))
+        assembly = blocks(source, described)
+        accuracy = decoding_accuracy(assembly)
+        print(
+            f"{' x '.join(map(str, assembly.shape))} values, decoding of 8 categories, one run left out: {accuracy:.3f}"
+        )
+        if assembly.shape != KNOWN_SHAPE or abs(accuracy - KNOWN_ACCURACY) > 0.02:
+            raise SystemExit("These are not the data of Haxby et al. (2001) as in pymvpa2; nothing was packaged.")
+        bucket = arguments.bucket
+        print(package_stimulus_set(catalog, described, IDENTIFIER, bucket, entry_facts=FACTS, card_facts=CITED))
+        cited = CITED | {"species": "Homo sapiens"}
+        names = (IDENTIFIER, IDENTIFIER, "NeuroidAssembly")
+        print(package_data_assembly(catalog, assembly, *names, bucket_name=bucket, entry_facts=FACTS, card_facts=cited))
+    if is_file:
+        publications = catalog.with_name("publications.csv")
+        listed = publications.read_text(encoding="utf-8") if publications.exists() else PUBLICATION_COLUMNS
+        if PUBLICATION not in listed:
+            publications.write_text(listed + PUBLICATION, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+"""Promises of docs/cards.md: every field of a card is described there, with its type, and no other."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import brainio
+from tests.cards.examples import cards
+
+PAGE = (Path(__file__).parents[2] / "docs" / "cards.md").read_text(encoding="utf-8")
+TYPES: dict[str, tuple[type, ...]] = {
+    "text": (str,),
+    "integer": (int,),
+    "number": (int, float, type(None)),
+    "any": (str, int, float),
+    "list": (list,),
+    "list of text": (list,),
+    "list of integer": (list,),
+    "record": (dict,),
+}
+PARTS: dict[str, set[type]] = {"list": {dict}, "list of text": {str}, "list of integer": {int}}
+COLUMNS = re.compile(r"^(?:extras\[\]\.)?(?:coordinates|columns)\[\]\.(?!dims)")
+
+
+def documented() -> dict[str, str]:
+    """Give field -> type."""
+    rows = re.findall(r"^\| (`.+?) \| ([a-z ]+?) \|", PAGE, re.MULTILINE)
+    return {name: kind for names, kind in rows for name in re.findall(r"`(.+?)`", names)}
+
+
+def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every field below a value with the name that the page has for it."""
+    if isinstance(value, dict):
+        for name, part in value.items():
+            inner = f"{path}.{name}" if path else name
+            yield inner, part
+            yield from fields(part, inner)
+    elif isinstance(value, list):
+        for part in value:
+            yield from fields(part, f"{path}[]")
+
+
+def as_documented(path: str) -> str:
+    path = COLUMNS.sub("*[].", path)
+    return path if path == "extras[].name" else path.removeprefix("extras[].")
+
+
+def test_the_page_describes_the_fields_that_cards_have(tmp_path: Path) -> None:
+    found = {as_documented(path) for card in cards(tmp_path) for path, _ in fields(card)}
+    assert sorted(found) == sorted(documented())
+
+
+def test_fields_have_the_types_of_the_page(tmp_path: Path) -> None:
+    types = documented()
+    for card in cards(tmp_path):
+        for path, value in fields(card):
+            assert isinstance(value, TYPES[types[as_documented(path)]]), path
+            if isinstance(value, list):
+                assert {type(part) for part in value} <= PARTS[types[as_documented(path)]], path
+
+
+def test_the_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    exec(code, {"brainio": brainio})
+    assert (tmp_path / "my_catalog" / "cards" / "assembly" / "modelfest.Carney1999.json").is_file()

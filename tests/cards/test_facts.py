@@ -1,0 +1,84 @@
+"""Promises of facts: what is mistyped is told, all of it at once, and what catalogs say is found."""
+
+from dataclasses import replace
+
+import pytest
+
+from brainio.cards import checked_facts, known_facts
+from brainio.cards.facts import citation_of
+from brainio.catalogs import resolve
+from brainio.errors import PackagingError
+
+
+def test_all_problems_are_told_at_once() -> None:
+    with pytest.raises(PackagingError) as caught:
+        checked_facts(
+            {
+                "licence": "MIT",
+                "doi": "1234",
+                "species": [""],
+                "citation": 5,
+                "authors": [{"name": "Jane Doe", "orcid": "0000-0002-1825-0098"}],
+            }
+        )
+    for said in (
+        "'licence' is no fact",
+        "expected a DOI such as",
+        "'species' is ['']",
+        "'citation' is 5",
+        "would have to be 7",
+    ):
+        assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("orcid", ["0000-0002-1825-0097", "0000-0001-5109-3700", "0000-0002-1694-233X"])
+def test_orcids_are_verified_by_their_check_digit(orcid: str) -> None:
+    checked = checked_facts({"authors": [{"name": "A", "orcid": f"https://orcid.org/{orcid}"}]})
+    assert checked["authors"] == [{"name": "A", "orcid": orcid}]
+    other = orcid[:-1] + ("1" if orcid[-1] != "1" else "2")
+    with pytest.raises(PackagingError, match="mistyped"):
+        checked_facts({"authors": [{"name": "A", "orcid": other}]})
+
+
+@pytest.mark.parametrize(
+    "authors", ["Jane Doe", ["Jane Doe"], [{"name": "Jane Doe"}], {"name": "Jane Doe", "orcid": ""}]
+)
+def test_authors_are_names_or_records(authors: object) -> None:
+    assert checked_facts({"authors": authors})["authors"] == [{"name": "Jane Doe"}]
+
+
+@pytest.mark.parametrize("authors", [5, [5], [{"orcid": "0000-0002-1825-0097"}], [{"name": "A", "email": "a@b"}]])
+def test_authors_of_another_form_are_refused(authors: object) -> None:
+    with pytest.raises(PackagingError, match="authors"):
+        checked_facts({"authors": authors})
+
+
+@pytest.mark.parametrize("doi", ["10.1117/12.348473", "https://doi.org/10.1117/12.348473", "doi: 10.1117/12.348473"])
+def test_a_doi_is_kept_without_its_resolver(doi: str) -> None:
+    assert checked_facts({"doi": doi}) == {"doi": "10.1117/12.348473"}
+
+
+def test_what_says_nothing_is_left_out() -> None:
+    assert checked_facts({"species": [], "license": "", "authors": None}) == {}
+
+
+def test_facts_come_from_the_catalog_and_its_publications() -> None:
+    facts = known_facts(resolve("assembly", "dicarlo.Rust2012.array"))
+    assert facts["citation"].startswith("Rust, Nicole C; DiCarlo, James J (2012). Balanced increases in selectivity")
+    assert checked_facts(facts) == facts
+
+
+def test_a_citation_ends_with_the_doi() -> None:
+    facts = known_facts(replace(resolve("assembly", "modelfest.Carney1999"), card=""))
+    assert facts["citation"].endswith("https://doi.org/10.1117/12.348473")
+    assert facts["doi"] == "10.1117/12.348473"
+
+
+def test_several_publications_are_cited_one_a_line() -> None:
+    facts = known_facts(resolve("stimulus_set", "imagenet_c.noise"))
+    assert len(facts["citation"].splitlines()) == 2
+
+
+def test_left_out_authors_are_shown_as_such() -> None:
+    paper = {"authors": "A and others and B and others", "year": "2026", "title": "T"}
+    assert citation_of(paper) == "A; ...; B; et al. (2026). T."

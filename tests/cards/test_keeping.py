@@ -1,0 +1,164 @@
+"""Promises of cards beside a catalog: whole, named in the rows of their entry only, built again without loss."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from brainio.assemblies import NeuroidAssembly
+from brainio.cards import add_card, build_card, card_of, writable_catalog, write_card
+from brainio.catalogs import Entry, add_catalog, append_rows, resolve
+from brainio.catalogs.cards import read_card
+from brainio.catalogs.csv_form import read_rows
+from brainio.errors import CatalogError, EntryStatusWarning, PackagingError
+from brainio.packaging import package_stimulus_set, write_netcdf
+from brainio.stimuli import StimulusSet
+from tests.cards.examples import recording, stimuli
+from tests.servers import MotoS3
+
+
+def row(path: Path, identifier: str, **columns: str) -> dict[str, str]:
+    """Write a recording and give its row; values are those of the example plus one for each version."""
+    path.parent.mkdir(exist_ok=True)
+    values = recording() + int(columns.get("version", 0))
+    values.attrs = {}
+    write_netcdf(values, path)
+    own = {
+        "identifier": identifier,
+        "lookup_type": "assembly",
+        "class": "NeuroidAssembly",
+        "location_type": "file",
+        "location": path.name,
+        "sha1": hashlib.sha1(path.read_bytes()).hexdigest(),
+        "stimulus_set_identifier": "",
+    }
+    return own | {"license": "CC-BY-4.0"} | columns
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    """A catalog in force with two assemblies, one of which has two versions."""
+    path = tmp_path / "lab" / "lab.csv"
+    first = row(path.parent / "a.nc", "lab.Doe2026", status="superseded")
+    append_rows(path, [first, row(path.parent / "b.nc", "lab.Doe2026", version="2")])
+    append_rows(path, [row(path.parent / "c.nc", "lab.Roe2026")])
+    add_catalog(path)
+    return path
+
+
+def alike(folder: Path) -> StimulusSet:
+    """Two images of a kind, and the path of a third file that no row names."""
+    whole = stimuli(folder / "images").iloc[:2]
+    Image.new("RGB", (20, 30)).save(folder / "images" / "b.png")
+    whole.stimulus_paths["b"] = folder / "images" / "b.png"
+    return whole
+
+
+def built(catalog: Path, *key: str) -> str:
+    return add_card(build_card(entry(*key)), catalog)
+
+
+def entry(identifier: str = "lab.Roe2026", version: str | None = None) -> Entry:
+    return resolve("assembly", identifier, version=version)
+
+
+def rows(catalog: Path) -> list[dict[str, str]]:
+    return [row for _, row in read_rows(catalog.read_text(encoding="utf-8"), str(catalog))]
+
+
+def test_a_card_is_added_to_its_entry_and_no_other(catalog: Path) -> None:
+    place = built(catalog)
+    assert place == "cards/assembly/lab.Roe2026.json"
+    assert read_card(entry()) == json.loads((catalog.parent / place).read_bytes()) == build_card(entry())
+    assert read_card(entry())["license"] == "CC-BY-4.0"
+    assert [row["card"] for row in rows(catalog)] == ["", "", place]
+
+
+def test_both_rows_of_a_stimulus_set_name_its_card(catalog: Path, tmp_path: Path) -> None:
+    whole = alike(tmp_path)
+    package_stimulus_set(catalog, whole, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
+    listed = resolve("stimulus_set", "lab.Doe2026")
+    place = add_card(build_card(listed), catalog)
+    assert [row["card"] for row in rows(catalog) if row["lookup_type"] == "stimulus_set"] == [place, place]
+    assert read_card(resolve("stimulus_set", "lab.Doe2026"))["images"]["count"] == 2
+
+
+def test_a_package_has_the_card_of_what_was_packaged(catalog: Path, tmp_path: Path) -> None:
+    whole = alike(tmp_path)
+    package_stimulus_set(catalog, whole, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
+    assert card_of(whole) == build_card(resolve("stimulus_set", "lab.Doe2026"))
+
+
+def test_a_card_that_is_built_again_keeps_what_people_said(catalog: Path) -> None:
+    facts = {"species": ["Macaca mulatta"], "authors": [{"name": "Jane Doe"}], "license": "MIT"}
+    built(catalog)
+    write_card(card_of(recording(), identifier="lab.Roe2026", facts=facts), catalog.parent)
+    built(catalog)
+    card = read_card(entry())
+    assert (card["species"], card["authors"]) == (facts["species"], facts["authors"])
+    assert card["license"] == "CC-BY-4.0", "that of the catalog"
+
+
+def test_building_twice_changes_nothing(catalog: Path) -> None:
+    place = catalog.parent / built(catalog)
+    before = catalog.read_bytes(), place.read_bytes()
+    built(catalog)
+    assert (catalog.read_bytes(), place.read_bytes()) == before
+
+
+def test_versions_have_cards_of_their_own(catalog: Path) -> None:
+    assert built(catalog, "lab.Doe2026", "2") == "cards/assembly/lab.Doe2026@2.json"
+    with pytest.warns(EntryStatusWarning, match="superseded"):
+        assert built(catalog, "lab.Doe2026", "") == "cards/assembly/lab.Doe2026.json"
+    means = [read_card(entry("lab.Doe2026", version))["values"]["mean"] for version in ("", "2")]
+    assert means[1] == pytest.approx(means[0] + 2, rel=1e-4)
+
+
+def test_a_card_of_an_entry_that_is_not_listed_is_told(catalog: Path) -> None:
+    before = catalog.read_bytes()
+    with pytest.raises(CatalogError, match=r"lists no assembly 'lab\.Roe2026' of version '3'"):
+        add_card(card_of(recording(), identifier="lab.Roe2026", version="3"), catalog)
+    assert catalog.read_bytes() == before
+
+
+def test_a_catalog_on_s3_takes_cards(moto_s3: MotoS3, tmp_path: Path) -> None:
+    import boto3
+
+    store = boto3.client("s3", region_name="us-east-1")
+    store.create_bucket(Bucket="lab-bucket")
+    append_rows(tmp_path / "remote.csv", [row(tmp_path / "a.nc", "lab.Roe2026", location="a.nc")])
+    for name in ("remote.csv", "a.nc"):
+        store.upload_file(str(tmp_path / name), "lab-bucket", f"lab/{name}")
+    add_catalog("s3://lab-bucket/lab/remote.csv")
+    add_card(build_card(entry()), writable_catalog("remote"))
+    assert read_card(entry())["shape"] == [24, 5, 3]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
+def test_a_catalog_that_may_not_be_written_is_refused(catalog: Path) -> None:
+    catalog.chmod(0o444)
+    with pytest.raises(CatalogError, match="may not be written"):
+        writable_catalog("lab")
+
+
+@pytest.mark.parametrize("name", ["../evil", "a/b", "", "a\nb", "x" * 300])
+def test_a_card_never_leaves_its_folder(name: str, tmp_path: Path) -> None:
+    card = card_of(recording(), version="2", identifier="lab.Doe2026") | {"identifier": name}
+    with pytest.raises(CatalogError, match="cannot name the file of a card"):
+        write_card(card, tmp_path)
+    assert list(tmp_path.rglob("*.json")) == []
+
+
+def test_a_card_that_readers_would_refuse_is_not_written(tmp_path: Path) -> None:
+    card = card_of(recording(), facts={"citation": "x" * 2**20})
+    with pytest.raises(CatalogError, match="readers take no more than"):
+        write_card(card, tmp_path)
+
+
+def test_mistyped_facts_are_told_before_a_card_is_made() -> None:
+    with pytest.raises(PackagingError, match="'specie' is no fact"):
+        card_of(NeuroidAssembly(np.zeros((1, 1)), dims=["presentation", "neuroid"]), facts={"specie": "x"})

@@ -1,0 +1,287 @@
+"""Catalogs are changed in one step, on this machine and on S3, and nothing but what was meant to change does."""
+
+import csv
+import json
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import brainio
+from brainio.catalogs import (
+    CatalogSource,
+    amend_rows,
+    append_rows,
+    deprecate,
+    history,
+    in_force,
+    resolve,
+    writing,
+)
+from brainio.catalogs.csv_form import EMPTY, read_rows, with_cells_set, with_rows_added
+from brainio.catalogs.listing import read_listing
+from brainio.errors import CatalogError, CatalogRowError, EntryLookupError
+from tests.servers import HttpFolder, MotoS3
+
+ON_S3 = "s3://lab-bucket/catalogs/lab.csv"
+
+
+def row(identifier: str, **columns: str) -> dict[str, str]:
+    plain = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
+    own = {"identifier": identifier, "location": f"s3://lab-bucket/{identifier}.nc", "stimulus_set_identifier": ""}
+    return plain | own | columns
+
+
+@pytest.fixture(params=["folder", "S3"])
+def catalog(request: pytest.FixtureRequest, tmp_path: Path, moto_s3: MotoS3) -> CatalogSource:
+    """A catalog that does not exist yet."""
+    moto_s3.create_bucket("lab-bucket")
+    return CatalogSource("lab", str(tmp_path / "catalogs" / "lab.csv") if request.param == "folder" else ON_S3)
+
+
+@pytest.fixture
+def in_use(catalog: CatalogSource) -> CatalogSource:
+    """The same with two versions of an entry, and in force."""
+    writing.require_writable(catalog)
+    writing.add_entry(catalog, [row("lab.A")])
+    writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
+    writing.add_entry(catalog, [row("lab.B")])
+    in_force.add_catalog(catalog.location)
+    return catalog
+
+
+def text_of(catalog: CatalogSource) -> str:
+    text = writing.current_text(catalog)
+    assert text is not None
+    return text
+
+
+def rows_of(catalog: CatalogSource) -> list[dict[str, str]]:
+    return list(csv.DictReader(text_of(catalog).splitlines()))
+
+
+def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(catalog: CatalogSource) -> None:
+    assert writing.current_text(catalog) is None
+    writing.require_writable(catalog)
+    append_rows(catalog, [row("lab.A")])
+    first = text_of(catalog)
+    append_rows(catalog.location, [row("lab.B", license="CC0-1.0"), row("lab.A")])
+    assert text_of(catalog).splitlines()[1] == first.splitlines()[1] + ","
+    assert [one["identifier"] for one in rows_of(catalog)] == ["lab.A", "lab.B"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [(row("lab.A", sha1="b" * 40), CatalogError), (row("lab.C", lookup_type="movie"), CatalogRowError)],
+)
+def test_rows_that_cannot_be_added_change_nothing(
+    in_use: CatalogSource, bad: dict[str, str], error: type[CatalogError]
+) -> None:
+    before = text_of(in_use)
+    with pytest.raises(error):
+        append_rows(in_use, [row("lab.New"), bad])
+    assert text_of(in_use) == before
+
+
+def test_a_text_that_is_no_catalog_is_left_as_it_is(catalog: CatalogSource, moto_s3: MotoS3) -> None:
+    writing.require_writable(catalog)
+    for body, said in ((b"a,b\n1,2\n", "is no catalog"), (b"\xff\xfe", "is not UTF-8")):
+        if catalog.is_remote:
+            moto_s3.put("lab-bucket", "catalogs/lab.csv", body)
+        else:
+            catalog.path.write_bytes(body)
+        with pytest.raises(CatalogError, match=said):
+            append_rows(catalog, [row("lab.A")])
+        if catalog.is_remote:
+            now = moto_s3.client().get_object(Bucket="lab-bucket", Key="catalogs/lab.csv")["Body"].read()
+            assert now == body
+        else:
+            assert catalog.path.read_bytes() == body
+
+
+def meddling(server: MotoS3, times: int) -> Callable[[str], str]:
+    """Add a row, but have somebody else add one of their own before it is written, so many times."""
+    calls = []
+
+    def change(text: str) -> str:
+        calls.append(text)
+        if len(calls) <= times:
+            other = with_rows_added(text, [row(f"lab.Other{len(calls)}")], "other")
+            server.put("lab-bucket", "catalogs/lab.csv", other.encode())
+        return with_rows_added(text, [row("lab.Mine")], "mine")
+
+    return change
+
+
+def test_a_catalog_on_s3_that_changed_meanwhile_is_read_again_and_nobodys_rows_are_lost(moto_s3: MotoS3) -> None:
+    moto_s3.create_bucket("lab-bucket")
+    source = CatalogSource("lab", ON_S3)
+    writing.rewrite(source, meddling(moto_s3, 3))
+    assert [one["identifier"] for one in rows_of(source)] == ["lab.Other1", "lab.Other2", "lab.Other3", "lab.Mine"]
+
+
+def test_a_catalog_on_s3_that_always_changes_is_given_up_and_says_how_to_go_on(
+    moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_PATIENCE", 0)
+    moto_s3.create_bucket("lab-bucket")
+    with pytest.raises(CatalogError, match=r"changed by others at each attempt.*Run the same again"):
+        writing.rewrite(CatalogSource("lab", ON_S3), meddling(moto_s3, 1000))
+    assert "lab.Mine" not in text_of(CatalogSource("lab", ON_S3))
+
+
+def test_an_entry_that_was_added_on_s3_is_found_by_the_same_process(in_use: CatalogSource) -> None:
+    assert "lab.New" not in brainio.list_assemblies()
+    append_rows(in_use, [row("lab.New")])
+    assert "lab.New" in brainio.list_assemblies()
+
+
+def test_a_catalog_behind_an_s3_url_is_the_same_as_by_bucket_and_key(moto_s3: MotoS3) -> None:
+    moto_s3.create_bucket("lab-bucket")
+    append_rows("https://lab-bucket.s3.amazonaws.com/catalogs/lab.csv", [row("lab.A")])
+    assert [one["identifier"] for one in rows_of(CatalogSource("lab", ON_S3))] == ["lab.A"]
+
+
+def test_a_catalog_over_http_is_not_written(http_folder: HttpFolder) -> None:
+    with pytest.raises(CatalogError, match=r"entries cannot be added; add them to one on S3"):
+        append_rows(f"{http_folder.url}/lab.csv", [row("lab.A")])
+    assert http_folder.requests == []
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+NAMES = st.lists(st.from_regex(r"[a-z]{1,5}", fullmatch=True), unique=True, min_size=1, max_size=6)
+
+
+@given(names=NAMES, note=CELL, value=CELL, newline=st.sampled_from(["\n", "\r\n"]), data=st.data())
+def test_setting_cells_changes_these_and_no_other_row(
+    names: list[str], note: str, value: str, newline: str, data: st.DataObject
+) -> None:
+    text = with_rows_added(EMPTY.replace("\n", newline), [row(name, note=note) for name in names], "lab")
+    chosen = set(data.draw(st.lists(st.sampled_from(names))))
+    column = data.draw(st.sampled_from(["note", "card", "license"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = {one["identifier"]: one for _, one in read_rows(text, "lab")}
+        after_text = with_cells_set(text, lambda one: {column: value} if one["identifier"] in chosen else {}, "lab")
+        after = {one["identifier"]: one for _, one in read_rows(after_text, "lab")}
+    assert list(after) == list(before)
+    for name, one in after.items():
+        expected = before[name] | ({column: value} if name in chosen else {})
+        assert {key: cell for key, cell in one.items() if cell} == {key: cell for key, cell in expected.items() if cell}
+    if not chosen:
+        assert after_text == text
+
+
+def test_rows_of_a_catalog_that_does_not_exist_are_not_amended(catalog: CatalogSource) -> None:
+    with pytest.raises(CatalogError, match="there is no catalog"):
+        amend_rows(catalog, lambda _: {"card": "c.json"})
+    assert writing.current_text(catalog) is None
+
+
+def test_malformed_rows_blank_lines_and_unknown_columns_survive_a_change_of_others() -> None:
+    text = (
+        EMPTY.strip()
+        + ',curator\nlab.A,assembly,X,S3,s3://b/a,,,"Doe, J."\nlab.B,too,short\n\nlab.C,assembly,X,S3,s3://b/c,,,Q'
+    )
+    after = with_cells_set(text, lambda one: {"card": "c.json"} if one["identifier"] == "lab.C" else {}, "lab")
+    assert after.splitlines() == [
+        EMPTY.strip() + ",curator,card",
+        'lab.A,assembly,X,S3,s3://b/a,,,"Doe, J.",',
+        "lab.B,too,short",
+        "",
+        "lab.C,assembly,X,S3,s3://b/c,,,Q,c.json",
+    ]
+
+
+def test_a_new_version_supersedes_the_current_one_in_the_same_step_and_only_once(in_use: CatalogSource) -> None:
+    statuses = [("lab.A", "", "superseded"), ("lab.A", "2", ""), ("lab.B", "", "")]
+    assert [(one["identifier"], one["version"], one["status"]) for one in rows_of(in_use)] == statuses
+    writing.add_entry(in_use, [row("lab.A")])  # what is there already makes nothing else superseded
+    assert [(one["identifier"], one["version"], one["status"]) for one in rows_of(in_use)] == statuses
+
+
+def test_the_history_of_an_identifier_is_all_its_versions(in_use: CatalogSource) -> None:
+    assert [(entry.version, entry.status) for entry in history("lab.A")] == [("", "superseded"), ("2", "current")]
+    assert resolve("assembly", "lab.A", version="").file("nc").sha1 == "a" * 40  # type: ignore[union-attr]
+    with pytest.raises(EntryLookupError, match=r"lab\.None"):
+        history("lab.None")
+
+
+def test_a_deprecated_entry_has_a_reason_and_a_successor_and_stays(in_use: CatalogSource) -> None:
+    amended = deprecate("lab.A", "Two neuroids are swapped.", successor="lab.B")
+    assert [(one.version, one.status, one.successor) for one in amended] == [("2", "deprecated", "lab.B")]
+    entry = resolve("assembly", "lab.A")
+    assert entry == amended[0]
+    assert entry.card == "cards/assembly/lab.A@2.json"
+    assert card_of(in_use, entry.card) == {
+        "identifier": "lab.A",
+        "lookup_type": "assembly",
+        "version": "2",
+        "status_reason": "Two neuroids are swapped.",
+    }
+    assert [one["status"] for one in rows_of(in_use)] == ["superseded", "deprecated", ""]
+
+
+def card_of(catalog: CatalogSource, place: str) -> object:
+    from brainio.stores import parse_location, read_whole
+
+    return json.loads(read_whole(parse_location(f"{catalog.location.rpartition('/')[0]}/{place}"), 10_000))
+
+
+def test_the_other_facts_of_a_card_are_kept_when_a_reason_is_written(in_use: CatalogSource) -> None:
+    writing.write_beside(in_use, "cards/mine.json", b'{"identifier": "lab.B", "shape": [3]}')
+    amend_rows(in_use, lambda one: {"card": "cards/mine.json"} if one["identifier"] == "lab.B" else {})
+    deprecate("lab.B", "Old.")
+    assert card_of(in_use, "cards/mine.json") == {"identifier": "lab.B", "shape": [3], "status_reason": "Old."}
+
+
+def test_a_card_that_cannot_be_read_is_not_overwritten(in_use: CatalogSource) -> None:
+    writing.write_beside(in_use, "cards/mine.json", b"[")
+    amend_rows(in_use, lambda one: {"card": "cards/mine.json"} if one["identifier"] == "lab.B" else {})
+    before = text_of(in_use)
+    with pytest.raises(CatalogError, match=r"cards/mine\.json.*cannot be read"):
+        deprecate("lab.B", "Old.")
+    assert text_of(in_use) == before
+
+
+def test_a_dry_run_of_deprecating_changes_nothing(in_use: CatalogSource) -> None:
+    before = text_of(in_use)
+    (entry,) = deprecate("lab.A", "Old.", version="", dry_run=True)
+    assert (entry.version, entry.status) == ("", "deprecated")
+    assert text_of(in_use) == before
+    assert resolve("assembly", "lab.A", version="").status == "superseded"
+
+
+@pytest.mark.parametrize(
+    ("keywords", "error"),
+    [
+        ({"reason": " "}, CatalogError),
+        ({"reason": "Old.", "successor": "lab.None"}, EntryLookupError),
+        ({"reason": "Old.", "successor": "lab.A"}, EntryLookupError),
+        ({"reason": "Old.", "version": "3"}, EntryLookupError),
+    ],
+)
+def test_what_cannot_be_deprecated_changes_nothing(
+    in_use: CatalogSource, keywords: dict[str, Any], error: type[Exception]
+) -> None:
+    before = text_of(in_use)
+    with pytest.raises(error):
+        deprecate("lab.A", **keywords)
+    assert text_of(in_use) == before
+
+
+def test_nothing_is_written_beside_a_catalog_out_of_its_folder(catalog: CatalogSource, tmp_path: Path) -> None:
+    with pytest.raises(CatalogError):
+        writing.write_beside(catalog, "../card.json", b"{}")
+    assert not (tmp_path / "card.json").exists()
+
+
+def test_whoever_reads_a_catalog_on_s3_sees_whole_rows_only(in_use: CatalogSource) -> None:
+    for number in range(5):
+        append_rows(in_use, [row(f"lab.N{number}", license="CC0-1.0")])
+        read_listing("lab", text_of(in_use), in_use.location)
+    assert len(rows_of(in_use)) == 8

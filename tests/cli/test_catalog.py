@@ -1,0 +1,41 @@
+"""Promises of `brainio catalog`, run as a person runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import brainio
+
+
+def test_init_names_what_it_made_and_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = brainio("catalog", "init", "my_lab")
+    assert done.returncode == 0
+    assert all(Path(line).is_file() for line in done.stdout.splitlines())
+    assert "my_lab/pyproject.toml" in done.stdout.splitlines()
+    assert "next: cd my_lab; pip install" in done.stderr
+
+
+def test_init_leaves_a_folder_alone_that_is_there(tmp_path: Path) -> None:
+    (tmp_path / "my_lab").mkdir()
+    done = brainio("catalog", "init", "my_lab", "--in", str(tmp_path))
+    assert done.returncode == 7
+    assert "is there already; nothing was written" in done.stderr
+
+
+def test_check_of_a_sound_catalog_ends_well() -> None:
+    done = brainio("catalog", "check", "brainio_demo", "--files", "all")
+    assert done.returncode == 0
+    assert "no problems" in done.stdout
+
+
+def test_check_lists_problems_and_has_an_exit_code_of_its_own(tmp_path: Path) -> None:
+    header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
+    row = f"lab.A,assembly,NeuroidAssembly,file,{tmp_path}/gone.nc,{'0' * 40},lab.Nowhere"
+    (tmp_path / "lab.csv").write_text(f"{header}\n{row}\n")
+    done = brainio("catalog", "check", str(tmp_path / "lab.csv"), "--json")
+    assert done.returncode == 11
+    report = json.loads(done.stdout)
+    assert not report["ok"]
+    assert {one["code"] for one in report["problems"]} == {"set-unlisted", "file-gone"}

@@ -1,0 +1,70 @@
+"""Promises of `brainio validate`, run as a person runs it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import brainio
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "sentences"
+    folder.mkdir()
+    (folder / "a.txt").write_text("The horse raced past the barn fell.")
+    (folder / "table.csv").write_text("stimulus_id,filename\na,a.txt\n")
+    return folder
+
+
+def test_sound_stimuli_are_said_to_be_so(folder: Path) -> None:
+    done = brainio("validate", str(folder))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"stimulus set {folder}: no problems\n"
+
+
+def test_errors_are_a_table_and_an_exit_code_of_their_own(folder: Path) -> None:
+    (folder / "a.txt").unlink()
+    done = brainio("validate", str(folder), COLUMNS="80")
+    assert done.returncode == 11
+    assert "file-missing\n  line 2, file a.txt" in done.stdout
+    assert done.stderr == f"error: there are errors in stimulus set {folder}\n"
+
+
+def test_warnings_are_no_errors(folder: Path) -> None:
+    (folder / "b.md").write_text("The old man the boat.")
+    (folder / "table.csv").write_text("stimulus_id,filename\na,a.txt\nb,b.md\n")
+    done = brainio("validate", str(folder))
+    assert done.returncode == 0
+    assert "WARNINGS\n========\n\nfile-kind-mixed" in done.stdout
+
+
+def test_programs_get_json_of_every_subject(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "recording.nc").write_bytes(b"")
+    done = brainio("validate", str(folder), str(tmp_path / "recording.nc"), "--json")
+    assert done.returncode == 11
+    sound, bad = json.loads(done.stdout)
+    assert sound == {"subject": f"stimulus set {folder}", "ok": True, "problems": []}
+    assert [one["code"] for one in bad["problems"]] == ["assembly-unreadable"]
+
+
+def test_options_name_the_stimuli_and_the_class(folder: Path, tmp_path: Path) -> None:
+    table = (folder / "table.csv").rename(tmp_path / "table.csv")
+    assert brainio("validate", str(table)).returncode == 11
+    assert brainio("validate", str(table), "--stimuli", str(folder)).returncode == 0
+    done = brainio("validate", str(table), "--class", "Neuroids")
+    assert (done.returncode, "Neuroids" in done.stderr) == (1, True)
+
+
+def test_a_published_identifier_is_validated() -> None:
+    assert brainio("validate", "modelfest.Carney1999").returncode == 0
+
+
+def test_what_does_not_exist_has_the_exit_code_of_that() -> None:
+    assert brainio("validate", "modelfest.Carny1999").returncode == 3
+
+
+def test_help_has_examples() -> None:
+    done = brainio("validate", "--help")
+    assert done.returncode == 0
+    assert "  Examples:\n    brainio validate my_stimuli/" in done.stdout

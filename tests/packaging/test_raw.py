@@ -1,0 +1,133 @@
+"""Promises of reading what a lab has."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from brainio.errors import PackagingError
+from brainio.packaging.raw import read_recording, read_stimuli
+
+IDS = ["007", "8", "nine"]
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A folder with a file for each id; one lies deeper, and one file is hidden."""
+    folder = tmp_path / "images"
+    (folder / "deep").mkdir(parents=True)
+    for name in ("007.png", "8.png", "deep/nine.png", ".hidden"):
+        (folder / name).write_text(name)
+    return folder
+
+
+@pytest.fixture(params=[".csv", ".parquet"])
+def suffix(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def write(table: pd.DataFrame, path: Path) -> Path:
+    if path.suffix == ".csv":
+        table.to_csv(path, index=False)
+    else:
+        table.to_parquet(path)
+    return path
+
+
+def test_every_file_of_a_folder_without_a_table_is_a_stimulus(images: Path) -> None:
+    stimuli = read_stimuli(images)
+    assert stimuli["stimulus_id"].tolist() == ["007", "8", "deep/nine"]
+    assert stimuli["filename"].tolist() == ["007.png", "8.png", "deep/nine.png"]
+    assert stimuli.get_stimulus("deep/nine").read_text() == "deep/nine.png"
+
+
+def test_a_table_finds_files_by_their_column_or_by_the_ids(images: Path, tmp_path: Path, suffix: str) -> None:
+    names = ["007.png", "8.png", "deep/nine.png"]
+    told = write(pd.DataFrame({"stimulus_id": IDS, "filename": names}), tmp_path / f"told{suffix}")
+    assert read_stimuli(told, images).get_stimulus("nine") == images / "deep/nine.png"
+    untold = write(pd.DataFrame({"stimulus_id": IDS[:2], "hue": [1.5, np.nan]}), tmp_path / f"untold{suffix}")
+    stimuli = read_stimuli(untold, images)
+    assert stimuli.get_stimulus("007") == images / "007.png"
+    assert stimuli["hue"].isna().tolist() == [False, True]
+
+
+def test_a_table_beside_the_stimuli_is_found(images: Path, suffix: str) -> None:
+    write(pd.DataFrame({"stimulus_id": ["007"], "filename": ["007.png"]}), images / f"stimuli{suffix}")
+    assert read_stimuli(images)["stimulus_id"].tolist() == ["007"]
+
+
+def test_text_of_a_parquet_table_is_objects(tmp_path: Path) -> None:
+    path = write(pd.DataFrame({"stimulus_id": ["a", "b"], "kind": ["x", None]}), tmp_path / "stimuli.parquet")
+    stimuli = read_stimuli(path)
+    assert stimuli["kind"].dtype == object
+    assert stimuli["kind"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        ({}, "holds no files"),
+        ({"a.csv": "stimulus_id\n1\n", "b.csv": "stimulus_id\n1\n"}, "holds several tables: 'a.csv', 'b.csv'"),
+        ({"a.csv": "name\n1\n"}, "no column 'stimulus_id'; it has 'name'"),
+        ({"a.csv": "stimulus_id,hue\n1\n2,3,4\n"}, "line 2.*\n.*line 3"),
+        ({"a.parquet": "no parquet"}, "cannot be read as parquet"),
+    ],
+)
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, files: dict[str, str], told: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(PackagingError, match=told):
+        read_stimuli(tmp_path)
+
+
+def test_a_numpy_array_gets_coordinates_from_tables(tmp_path: Path, suffix: str) -> None:
+    np.save(tmp_path / "rates.npy", np.arange(6.0).reshape(3, 2))
+    trials = write(pd.DataFrame({"stimulus_id": IDS, "repetition": [0, 0, 1]}), tmp_path / f"trials{suffix}")
+    neurons = write(pd.DataFrame({"neuroid_id": ["n1", "n2"]}), tmp_path / f"neurons{suffix}")
+    tables = {"presentation": trials, "neuroid": neurons}
+    rates = read_recording(tmp_path / "rates.npy", dims=["presentation", "neuroid"], coords=tables)
+    assert rates["stimulus_id"].values.tolist() == IDS
+    assert rates["repetition"].values.tolist() == [0, 0, 1]
+    assert rates["neuroid_id"].dims == ("neuroid",)
+
+
+def test_a_table_is_a_recording_of_its_rows(tmp_path: Path, suffix: str) -> None:
+    table = pd.DataFrame({"stimulus_id": IDS, "choice": ["cat", "dog", "cat"], "subject": ["s1", "s1", "s2"]})
+    answers = read_recording(write(table, tmp_path / f"answers{suffix}"), value="choice")
+    assert answers.values.tolist() == ["cat", "dog", "cat"]
+    assert set(answers.coords) == {"stimulus_id", "subject"}
+
+
+def test_a_netcdf_file_is_read_as_it_is(tmp_path: Path) -> None:
+    shown = {"stimulus_id": ("presentation", IDS)}
+    xr.DataArray([1.0, 2.0, 3.0], dims=["presentation"], coords=shown, name="data").to_netcdf(tmp_path / "a.nc")
+    recording = read_recording(tmp_path / "a.nc")
+    assert recording["stimulus_id"].values.tolist() == IDS
+
+
+def test_all_tables_that_do_not_fit_are_named_at_once(tmp_path: Path) -> None:
+    np.save(tmp_path / "rates.npy", np.ones((3, 2)))
+    short = write(pd.DataFrame({"stimulus_id": ["a"]}), tmp_path / "short.csv")
+    tables = {"presentation": short, "time_bin": short}
+    with pytest.raises(PackagingError, match=r"1 rows; .* has 3 along 'presentation'\n.*'time_bin'"):
+        read_recording(tmp_path / "rates.npy", dims=["presentation", "neuroid"], coords=tables)
+
+
+def test_dims_that_do_not_fit_an_array_are_counted(tmp_path: Path) -> None:
+    np.save(tmp_path / "rates.npy", np.ones((3, 2)))
+    with pytest.raises(PackagingError, match=r"2 dimensions, of \(3, 2\) elements; 1 names were given"):
+        read_recording(tmp_path / "rates.npy", dims=["presentation"])
+
+
+def test_pickles_in_a_numpy_file_are_refused(tmp_path: Path) -> None:
+    np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
+    with pytest.raises(PackagingError, match="cannot be read as a NumPy array"):
+        read_recording(tmp_path / "objects.npy", dims=["presentation"])
+
+
+def test_the_column_of_values_must_be_named(tmp_path: Path) -> None:
+    path = write(pd.DataFrame({"stimulus_id": ["a"], "answer": [1]}), tmp_path / "answers.csv")
+    with pytest.raises(PackagingError, match="Expected one of 'stimulus_id', 'answer', found 'choice'"):
+        read_recording(path, value="choice")

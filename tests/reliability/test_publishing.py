@@ -1,0 +1,344 @@
+"""Publishing is a transaction: catalog and bucket are complete or as they were, whoever is killed, refused or too late.
+
+Ten kills from a fixed seed; the environment variable `KILLS` says another number.
+"""
+
+import csv
+import hashlib
+import io
+import os
+import random
+import shutil
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.catalogs import CatalogSource
+from brainio.catalogs.listing import read_listing
+from brainio.catalogs.writing import current_text
+from brainio.errors import AccessRefusedError, BrainioError, CatalogError, PackagingError, TransferError
+from brainio.packaging import package_stimulus_set
+from brainio.stimuli import StimulusSet
+from brainio.stores import s3_writing
+from tests.cache.helpers import mounted
+from tests.reliability.crowd import ended, join, start
+from tests.reliability.test_kills import KILLS, duration, killed_at_random
+from tests.servers import MotoS3
+
+PART = 5 << 20  # the least that S3 takes
+ON_S3 = "s3://lab-bucket/lab.csv"
+NAME = "lab.Doe2026"
+FILES = ("files/stimulus_lab_Doe2026.csv", "files/stimulus_lab_Doe2026.zip")
+
+
+@pytest.fixture
+def bucket(moto_s3: MotoS3) -> MotoS3:
+    """A bucket for files and catalogs."""
+    moto_s3.create_bucket("lab-bucket")
+    return moto_s3
+
+
+def stimuli_of(seed: int, size: int = 100) -> StimulusSet:
+    """Make one stimulus of so many bytes, which are others for another seed."""
+    path = Path(f"stimulus{os.getpid()}-{seed}.bin").absolute()
+    path.write_bytes(random.Random(seed).randbytes(size))
+    made = StimulusSet([{"stimulus_id": "s", "hue": seed}])
+    made.stimulus_paths = {"s": path}
+    return made
+
+
+def publish(
+    folder: Path, catalog: str | Path, names: list[str], seed: int = 0, size: int = 100, to: str = "lab-bucket/files"
+) -> None:
+    """Publish stimulus sets of the same stimulus; files of more than 5 MiB go in parts."""
+    os.chdir(folder)
+    s3_writing.PART = PART
+    for name in names:
+        package_stimulus_set(catalog, stimuli_of(seed, size), name, to)
+
+
+def rows_of(catalog: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a catalog, which must be whole, each there once, each entry with both of its files."""
+    text = current_text(CatalogSource("lab", str(catalog)))
+    if text is None:
+        return []
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read_listing("lab", text, str(catalog))
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    found = Counter((row["identifier"], row["class"]) for row in rows)
+    assert set(found.values()) <= {1}
+    assert {name for name, _ in found} == {name for name, cls in found if cls and (name, "") in found}
+    return rows
+
+
+def require_complete(server: MotoS3, rows: list[dict[str, str]]) -> None:
+    """The bucket has what the rows list, to the byte, and nothing else but the catalog and its cards."""
+    keys = {row["location"].partition(".com/")[2]: row["sha1"] for row in rows}
+    cards = {row["card"] for row in rows}
+    assert set(server.keys("lab-bucket")) - {"lab.csv"} - cards == set(keys)
+    client = server.client()
+    for key, sha1 in keys.items():
+        body = client.get_object(Bucket="lab-bucket", Key=key)["Body"].read()
+        assert hashlib.sha1(body).hexdigest() == sha1
+    assert server.open_uploads("lab-bucket") == []
+
+
+def test_publishing_to_a_catalog_on_s3_that_is_killed_at_any_moment_is_completed_by_running_it_again(
+    tmp_path: Path, bucket: MotoS3
+) -> None:
+    bucket.client().put_bucket_versioning(Bucket="lab-bucket", VersioningConfiguration={"Status": "Enabled"})
+    work = (publish, tmp_path, ON_S3)
+    size = 3 * PART
+
+    def look() -> None:
+        """An entry that is listed has its files."""
+        keys = set(bucket.keys("lab-bucket"))
+        assert {row["location"].partition(".com/")[2] for row in rows_of(ON_S3)} <= keys
+
+    longest = duration(*work, ["lab.First2026"], 0, size)
+    random.seed(11)
+    killed, number, states = 0, 1, set()
+    while killed < KILLS:
+        was_killed = killed_at_random(*work, [f"lab.Doe20{number:02}"], number, size, look=look, longest=longest)
+        killed += was_killed
+        states.add((len(bucket.keys("lab-bucket")), len(bucket.open_uploads("lab-bucket")), len(rows_of(ON_S3))))
+        if not was_killed or random.random() < 0.2:  # else the same is killed again
+            number += 1
+    names = ["lab.First2026", *(f"lab.Doe20{one:02}" for one in range(1, number + 1))]
+    for number, name in enumerate(names):
+        assert join([start(*work, [name], number, size)]) == [0]
+    print(f"{killed} kills; states that they left (objects, begun uploads, rows): {sorted(states)}")
+    assert len(states) > 1  # they were killed at different stages
+    rows = rows_of(ON_S3)
+    assert sorted({row["identifier"] for row in rows}) == sorted(names)
+    require_complete(bucket, rows)
+    versions = bucket.client().list_object_versions(Bucket="lab-bucket", Prefix="files/")["Versions"]
+    assert len(versions) == 2 * len(names)  # nothing was sent over what lay there
+
+
+@pytest.mark.parametrize("kind", ["folder", "S3"])
+def test_entries_that_16_processes_publish_are_all_listed_with_their_files_and_none_twice(
+    tmp_path: Path, bucket: MotoS3, kind: str
+) -> None:
+    catalog: str | Path = ON_S3 if kind == "S3" else tmp_path / "lab.csv"
+    store = "lab-bucket/files" if kind == "S3" else str(tmp_path / "files")
+    names = {number: [f"lab.Doe20{number:02}N{entry}" for entry in range(10)] for number in range(16)}
+    processes = [start(publish, tmp_path, catalog, own, number, 100, store) for number, own in names.items()]
+    assert [ended(process, 400) for process in processes] == [0] * 16
+    rows = rows_of(catalog)
+    assert sorted({row["identifier"] for row in rows}) == sorted(name for own in names.values() for name in own)
+    assert len(rows) == 320
+    if kind == "S3":
+        require_complete(bucket, rows)
+    else:
+        require_stored(tmp_path, rows)
+
+
+def require_stored(folder: Path, rows: list[dict[str, str]]) -> None:
+    """The folder `files` has what the rows list, to the byte, and nothing else."""
+    listed = {folder / row["location"]: row["sha1"] for row in rows}
+    assert {path: hashlib.sha1(path.read_bytes()).hexdigest() for path in (folder / "files").iterdir()} == listed
+
+
+def _try_to_publish(folder: Path, catalog: str | Path, seed: int, to: str) -> None:
+    try:
+        publish(folder, catalog, [NAME], seed, to=to)
+    except BrainioError as error:
+        (folder / f"refused{seed}").write_text(f"{type(error).__name__}: {error}")
+
+
+@pytest.mark.parametrize("to", ["lab-bucket/files", "files"])
+def test_of_those_who_publish_one_identifier_at_once_one_does_and_the_others_are_told(
+    tmp_path: Path, bucket: MotoS3, to: str
+) -> None:
+    catalog: str | Path = ON_S3 if "/" in to else tmp_path / "lab.csv"
+    store = to if "/" in to else str(tmp_path / to)
+    processes = [start(_try_to_publish, tmp_path, catalog, seed, store) for seed in range(6)]
+    assert join(processes) == [0] * 6
+    told = [path.read_text() for path in tmp_path.glob("refused*")]
+    assert len(told) == 5
+    for text in told:
+        assert "already" in text
+        assert text.startswith(("PackagingError", "CatalogError"))
+    rows = rows_of(catalog)
+    assert len(rows) == 2
+    if "/" in to:
+        require_complete(bucket, rows)
+    else:
+        require_stored(tmp_path, rows)
+
+
+def test_those_who_publish_the_same_at_once_all_succeed_and_store_it_once(tmp_path: Path, bucket: MotoS3) -> None:
+    bucket.client().put_bucket_versioning(Bucket="lab-bucket", VersioningConfiguration={"Status": "Enabled"})
+    (tmp_path / "same.bin").write_bytes(os.urandom(3 * PART))
+    assert join([start(_publish_file, tmp_path, "same.bin") for _ in range(4)]) == [0] * 4
+    rows = rows_of(ON_S3)
+    assert len(rows) == 2
+    require_complete(bucket, rows)
+    assert len(bucket.client().list_object_versions(Bucket="lab-bucket", Prefix="files/")["Versions"]) == 2
+
+
+def _publish_file(folder: Path, name: str) -> None:
+    s3_writing.PART = PART
+    made = StimulusSet([{"stimulus_id": "s"}])
+    made.stimulus_paths = {"s": folder / name}
+    package_stimulus_set(ON_S3, made, NAME, "lab-bucket/files")
+
+
+def refusing(*refused: tuple[str, str]) -> Callable[[str, str, str], tuple[str, str, Mapping[str, str]] | None]:
+    """Refuse requests of a method to paths that end so."""
+
+    def refusal(method: str, path: str, _query: str) -> tuple[str, str, Mapping[str, str]] | None:
+        is_refused = any(method == one and path.endswith(end) for one, end in refused)
+        return ("403 Forbidden", "AccessDenied", {}) if is_refused else None
+
+    return refusal
+
+
+@pytest.fixture
+def published(tmp_path: Path, bucket: MotoS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
+    """A catalog on S3 with one entry, which no failure of the test changes."""
+    monkeypatch.chdir(tmp_path)
+    package_stimulus_set(ON_S3, stimuli_of(1), "lab.First2026", "lab-bucket/files")
+    before = bucket.client().get_object(Bucket="lab-bucket", Key="lab.csv")["Body"].read()
+    yield before
+    bucket.refuse(None)
+    assert bucket.client().get_object(Bucket="lab-bucket", Key="lab.csv")["Body"].read() == before
+
+
+def test_without_credentials_nothing_is_stored_and_the_error_says_how_to_get_some(
+    published: bytes, bucket: MotoS3, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = bucket.keys("lab-bucket")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with pytest.raises((AccessRefusedError, CatalogError), match=r"no credentials were found.*`aws configure`"):
+        package_stimulus_set(ON_S3, stimuli_of(2), NAME, "lab-bucket/files")
+    assert bucket.keys("lab-bucket") == keys
+
+
+def test_without_permission_on_the_bucket_the_error_says_which_is_needed(published: bytes, bucket: MotoS3) -> None:
+    bucket.refuse(refusing(("PUT", ".csv"), ("PUT", ".zip")))
+    with pytest.raises(AccessRefusedError, match=r"403 AccessDenied.*s3:PutObject"):
+        package_stimulus_set(ON_S3, stimuli_of(2), NAME, "lab-bucket/files")
+
+
+def test_a_catalog_that_may_not_be_written_is_as_it_was_and_the_next_run_sends_nothing_twice(
+    published: bytes, bucket: MotoS3, tmp_path: Path
+) -> None:
+    bucket.refuse(refusing(("PUT", "/lab.csv")))
+    with pytest.raises(CatalogError, match=r"the catalog was not changed.*403.*run the same again"):
+        package_stimulus_set(ON_S3, stimuli_of(2), NAME, "lab-bucket/files")
+    bucket.refuse(refusing(("PUT", ".zip")))  # it lies there already
+    package_stimulus_set(tmp_path / "other.csv", stimuli_of(2), NAME, "lab-bucket/files")
+    assert len(rows_of(tmp_path / "other.csv")) == 2
+
+
+def test_a_bucket_of_another_region_is_named_with_its_region(published: bytes, bucket: MotoS3) -> None:
+    elsewhere = ("301 Moved Permanently", "PermanentRedirect", {"x-amz-bucket-region": "eu-west-2"})
+    bucket.refuse(lambda _method, path, _query: elsewhere if path.startswith("/far-bucket") else None)
+    with pytest.raises(TransferError, match=r"far-bucket.*region 'eu-west-2'.*AWS_DEFAULT_REGION"):
+        package_stimulus_set(ON_S3, stimuli_of(2), NAME, "far-bucket/files")
+
+
+def test_a_publisher_who_may_not_list_is_not_stopped_by_refusals_for_what_is_not_there(
+    bucket: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def refusal(method: str, path: str, _query: str) -> tuple[str, str, Mapping[str, str]] | None:
+        """Answer as S3 does to those without s3:ListBucket."""
+        key = path.removeprefix("/lab-bucket").removeprefix("/")
+        is_hidden = key and method in {"GET", "HEAD"} and key not in bucket.keys("lab-bucket")
+        return ("403 Forbidden", "AccessDenied", {}) if is_hidden else None
+
+    bucket.refuse(refusal)
+    for _ in range(2):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli_of(1), NAME, "lab-bucket/files")
+    require_complete(bucket, rows_of(tmp_path / "lab.csv"))
+    with pytest.raises(PackagingError, match="other bytes lie at"):
+        package_stimulus_set(None, stimuli_of(2), NAME, "lab-bucket/files")
+
+
+def test_a_publisher_who_may_not_read_what_was_stored_is_told_what_is_missing(
+    bucket: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bucket.refuse(refusing(("GET", ".csv"), ("HEAD", ".csv")))
+    with pytest.raises(TransferError, match=r"was uploaded, but cannot be read back.*package again then"):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli_of(1), NAME, "lab-bucket/files")
+    assert not (tmp_path / "lab.csv").exists()
+    bucket.refuse(None)
+    package_stimulus_set(tmp_path / "lab.csv", stimuli_of(1), NAME, "lab-bucket/files")
+    require_complete(bucket, rows_of(tmp_path / "lab.csv"))
+
+
+def test_what_lies_in_a_place_that_may_not_be_read_is_not_overwritten(
+    bucket: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bucket.put("lab-bucket", FILES[0], b"of somebody else")
+    bucket.refuse(refusing(("GET", FILES[0]), ("HEAD", FILES[0])))
+    with pytest.raises(PackagingError, match=r"something lies at .* that these credentials may not read"):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli_of(1), NAME, "lab-bucket/files")
+    bucket.refuse(None)
+    assert bucket.client().get_object(Bucket="lab-bucket", Key=FILES[0])["Body"].read() == b"of somebody else"
+    assert not (tmp_path / "lab.csv").exists()
+
+
+def test_a_local_folder_is_no_place_for_the_files_of_a_catalog_on_s3(published: bytes, tmp_path: Path) -> None:
+    with pytest.raises(PackagingError, match=r"may not name a place on this machine.*bucket_name"):
+        package_stimulus_set(ON_S3, stimuli_of(2), NAME, tmp_path / "files")
+    assert not (tmp_path / "files").exists()
+
+
+def test_a_full_disk_leaves_store_and_catalog_as_they_were_and_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mounted(tmp_path / "disk", "1m") as disk:
+        package_stimulus_set(disk / "lab.csv", stimuli_of(1), "lab.First2026", disk / "files")
+        before = {path: path.read_bytes() for path in disk.rglob("*") if path.is_file()}
+        with pytest.raises(TransferError, match=r"No space left"):
+            package_stimulus_set(disk / "lab.csv", stimuli_of(2, 1 << 20), NAME, disk / "files")
+        assert (disk / "files" / "stimulus_lab_Doe2026.zip").exists() is False
+        assert before.items() <= {path: path.read_bytes() for path in disk.rglob("*") if path.is_file()}.items()
+        fill(disk)
+        with pytest.raises(TransferError, match=r"lab\.Second2026\.json did not take .*No space left.*try again"):
+            package_stimulus_set(disk / "lab.csv", stimuli_of(2), "lab.Second2026", tmp_path / "files")
+        assert (disk / "lab.csv").read_bytes() == before[disk / "lab.csv"]
+        (disk / "ballast").unlink()
+        package_stimulus_set(disk / "lab.csv", stimuli_of(2), "lab.Second2026", tmp_path / "files")
+        assert len(rows_of(disk / "lab.csv")) == 4
+
+
+def fill(disk: Path) -> None:
+    """Leave no byte free."""
+    with (disk / "ballast").open("wb", buffering=0) as file:
+        try:
+            while True:
+                file.write(bytes(shutil.disk_usage(disk).free or 4096))
+        except OSError:
+            return
+
+
+def test_a_full_disk_for_temporary_files_is_named_with_the_variable_that_chooses_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with mounted(tmp_path / "disk", "1m") as disk:
+        monkeypatch.setattr("tempfile.tempdir", str(disk))
+        with pytest.raises(PackagingError, match="set TMPDIR"):
+            package_stimulus_set(tmp_path / "lab.csv", stimuli_of(2, 2 << 20), NAME, tmp_path / "files")
+        assert list(disk.iterdir()) == []
+    assert not (tmp_path / "lab.csv").exists()
+
+
+def test_an_entry_in_a_catalog_on_s3_is_loaded_as_soon_as_it_is_published(published: bytes) -> None:
+    brainio.add_catalog(ON_S3)
+    assert brainio.get_stimulus_set("lab.First2026").get_stimulus("s").read_bytes() == random.Random(1).randbytes(100)
