@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainio.errors import LocationError, OfflineError, TransferError
+from brainio.errors import InterruptedTransferError, LocationError, OfflineError, TransferError
 from brainio.stores.location import S3, Location, parse_location
 from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
 
@@ -117,17 +117,27 @@ def read_whole(location: Location, most: int) -> bytes:
     >>> read_whole(parse_location("memory://folder/c.txt"), most=1000)
     b'abc'
     """
-    with open_read(location) as reading:
-        return _all_of(reading, location, most)
+    return _all_of(location, most)[0]
 
 
-def _all_of(reading: Reading, location: Location, most: int) -> bytes:
-    read = bytearray()
-    for block in reading.chunks():
-        read += block
-        if len(read) > most:
-            raise TransferError(f"{location} has more than {most:,} bytes. Is it the right file? Check the location.")
-    return bytes(read)
+def _all_of(location: Location, most: int) -> tuple[bytes, Facts]:
+    """Read a small file, from its first byte again where that breaks in the middle."""
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+    def read() -> tuple[bytes, Facts]:
+        data = bytearray()
+        with open_read(location) as reading:
+            for block in reading.chunks():
+                data += block
+                if len(data) > most:
+                    raise TransferError(
+                        f"{location} has more than {most:,} bytes. Is it the right file? Check the location."
+                    )
+            return bytes(data), reading.facts
+
+    broken = retry_if_exception_type(InterruptedTransferError)
+    pause = wait_random_exponential(multiplier=0.1, max=1)
+    return Retrying(retry=broken, wait=pause, stop=stop_after_attempt(4), reraise=True)(read)
 
 
 def open_file(location: Location, version_id: str | None = None) -> "RangeFile":
@@ -231,16 +241,14 @@ def read_state(location: Location, most: int) -> tuple[bytes, str] | None:
     from brainio.stores import s3
 
     try:
-        with open_read(location) as reading:
-            tag = reading.facts.tag
-            data = _all_of(reading, location, most)
+        data, facts = _all_of(location, most)
     except TransferError as error:
         if s3.is_missing(error):
             return None
         raise
-    if tag is None:
+    if facts.tag is None:
         raise TransferError(f"{location} has no ETag, without which it cannot be changed safely. Use another server.")
-    return data, tag
+    return data, facts.tag
 
 
 def replace_if(location: Location, data: bytes, tag: str | None) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from brainio.errors import TransferError
-from brainio.stores import open_read, parse_location, stat, upload
+from brainio.errors import InterruptedTransferError, TransferError
+from brainio.stores import open_read, parse_location, read_whole, stat, upload
 from brainio.stores.s3_writing import PART
 from tests.servers import CREDENTIALS, HOST, MotoS3, S3Static, closed_port
 
@@ -246,3 +246,13 @@ def test_an_upload_without_credentials_is_refused_before_anything_is_sent(server
 def test_importing_the_stores_imports_neither_boto3_nor_fsspec() -> None:
     script = "import sys, brainio.stores; sys.exit(len({'boto3', 'botocore', 'fsspec', 'aiohttp'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def test_a_small_file_that_breaks_in_the_middle_is_read_again_a_few_times(s3_static: S3Static) -> None:
+    place = parse_location("s3://lab/lab.csv")
+    s3_static.objects["lab", "lab.csv"] = b"identifier,lookup_type"
+    s3_static.cut_after, s3_static.cuts = 5, 2
+    assert read_whole(place, most=1000) == b"identifier,lookup_type"
+    s3_static.cuts = -1
+    with pytest.raises(InterruptedTransferError, match=r"lab\.csv"):
+        read_whole(place, most=1000)
