@@ -5,7 +5,7 @@ mirrors in turn that of `brainio.fetch`. boto3, requests and fsspec are imported
 """
 
 import os
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,7 +122,6 @@ def read_whole(location: Location, most: int) -> bytes:
 
 def _all_of(location: Location, most: int) -> tuple[bytes, Facts]:
     """Read a small file, from its first byte again where that breaks in the middle."""
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
     def read() -> tuple[bytes, Facts]:
         data = bytearray()
@@ -135,9 +134,13 @@ def _all_of(location: Location, most: int) -> tuple[bytes, Facts]:
                     )
             return bytes(data), reading.facts
 
+    with suppress(InterruptedTransferError):
+        return read()
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential  # rarely needed
+
     broken = retry_if_exception_type(InterruptedTransferError)
     pause = wait_random_exponential(multiplier=0.1, max=1)
-    return Retrying(retry=broken, wait=pause, stop=stop_after_attempt(4), reraise=True)(read)
+    return Retrying(retry=broken, wait=pause, stop=stop_after_attempt(3), reraise=True)(read)
 
 
 def open_file(location: Location, version_id: str | None = None) -> "RangeFile":
