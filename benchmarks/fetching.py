@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def fetch_large(context: Context) -> Timed:
     _serve(context.places)
     sha1 = _rows(context.places)["benchmark.Large"]["sha1"]
     wanted = WantedFile([(parse_location(f"s3://{BUCKET}/{context.places.large.name}"), "")], sha1)
-    return Timed(_with_empty_cache(context.places, lambda: local_file(wanted)))
+    return _with_own_cache(context.places, lambda: local_file(wanted))
 
 
 def fetch_packages(context: Context) -> Timed:
@@ -38,18 +39,14 @@ def fetch_packages(context: Context) -> Timed:
     _serve(context.places)
     context.put_in_force(context.places.packages_catalog)
     names = [f"benchmark.Package{number}" for number in range(PACKAGES)]
-    return Timed(_with_empty_cache(context.places, lambda: fetch_many(names)))
+    return _with_own_cache(context.places, lambda: fetch_many(names))
 
 
 def boto3_large(context: RawContext) -> Timed:
     """Download the large file by `download_file` of boto3, which uses several connections."""
     client, target = _client(context.places), context.places.written("floor", ".bin")
-
-    def download() -> None:
-        target.unlink(missing_ok=True)
-        client.download_file(BUCKET, context.places.large.name, str(target))
-
-    return Timed(download)
+    download = partial(client.download_file, BUCKET, context.places.large.name, str(target))
+    return Timed(download, clear=partial(target.unlink, missing_ok=True))
 
 
 def boto3_packages(context: RawContext) -> Timed:
@@ -64,12 +61,11 @@ def boto3_packages(context: RawContext) -> Timed:
                 file.write(block)
 
     def download_all() -> None:
-        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             list(pool.map(download, range(PACKAGES)))
 
-    return Timed(download_all)
+    return Timed(download_all, clear=partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 def _serve(places: Places) -> None:
@@ -88,12 +84,11 @@ def _client(places: Places) -> Any:
     return boto3.session.Session().client("s3", region_name="us-east-1", config=config)
 
 
-def _with_empty_cache(places: Places, call: Callable[[], object]) -> Callable[[], object]:
-    """Make a call begin with a cache that has nothing; removing what it had is part of the call, as on the floor."""
+def _with_own_cache(places: Places, call: Callable[[], object]) -> Timed:
+    """Make a call with a cache of its own, which is empty when it begins."""
     home = places.folder / "packages-ours"
 
-    def with_empty_cache() -> object:
-        shutil.rmtree(home, ignore_errors=True)
+    def with_own_cache() -> object:
         usual = os.environ["BRAINIO_HOME"]
         os.environ["BRAINIO_HOME"] = str(home)
         try:
@@ -101,7 +96,7 @@ def _with_empty_cache(places: Places, call: Callable[[], object]) -> Callable[[]
         finally:
             os.environ["BRAINIO_HOME"] = usual
 
-    return with_empty_cache
+    return Timed(with_own_cache, clear=partial(shutil.rmtree, home, ignore_errors=True))
 
 
 def _rows(places: Places) -> dict[str, dict[str, str]]:

@@ -60,9 +60,11 @@ class Worker:
         return {}
 
     def run(self, name: str) -> dict[str, Any]:
-        """Time the call."""
-        call, number = self._timed[name]
+        """Time the call, begun with nothing to be collected, and nothing that earlier calls left to be written."""
+        call, number, clear = self._timed[name]
+        clear()
         gc.collect()
+        os.sync()
         result = None
         begin = time.perf_counter()
         for _ in range(number):
@@ -84,6 +86,7 @@ class Worker:
         xr.Variable(("x",), np.zeros(1))  # xarray imports dask, where there is one, when it first wraps an array
         before = _peak_bytes()
         self.prepare(name)
+        self._timed[name].clear()
         self._timed[name].call()
         return {"bytes": _peak_bytes() - before}
 

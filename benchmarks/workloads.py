@@ -8,10 +8,11 @@ from benchmarks.places import ASSEMBLY, STIMULI
 
 
 class Timed(NamedTuple):
-    """A call to time, `number` times in a row where once would be too short to measure."""
+    """A call to time, `number` times in a row where once would be too short; `clear` comes before each run."""
 
     call: Callable[[], Any]
     number: int = 1
+    clear: Callable[[], object] = lambda: None
 
 
 _OFTEN = {"ours": 200, "peer": 20}  # times in a row, where once takes microseconds (the peer: milliseconds)

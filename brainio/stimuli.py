@@ -13,13 +13,16 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
 from brainio.nearest import nearest
+
+if TYPE_CHECKING:
+    import _csv
 
 STIMULUS_ID = "stimulus_id"
 IMAGE_ID = "image_id"
@@ -217,7 +220,8 @@ class StimulusSetLoader:
         """Read the table and name the paths.
 
         Ids are text, also when they look like numbers (`007` stays `007`). Other columns are what `pandas.read_csv`
-        makes of them; text columns are objects of `str` with NaN where a value is missing.
+        makes of them (with `low_memory=False`, so that a column has one type); text columns are objects of `str` with
+        NaN where a value is missing.
 
         Raises
         ------
@@ -232,7 +236,7 @@ class StimulusSetLoader:
         object.__setattr__(
             stimulus_set,
             "stimulus_paths",
-            StimulusPaths(dict(zip(table[STIMULUS_ID], names, strict=True)), self.stimuli_directory),
+            StimulusPaths(dict(zip(table[STIMULUS_ID].tolist(), names, strict=True)), self.stimuli_directory),
         )
         return stimulus_set
 
@@ -246,18 +250,14 @@ class StimulusSetLoader:
     def _read(self) -> pd.DataFrame:
         try:
             content = self.csv_path.read_bytes()
-            names = self._checked_header(content)
-            missing = {name: [""] if name in _TEXT_COLUMNS else list(_MISSING) for name in names}
-            text = dict.fromkeys(_TEXT_COLUMNS, object)
-            table = pd.read_csv(
-                io.BytesIO(content), index_col=False, dtype=text, na_values=missing, keep_default_na=False
-            )
+            table = _parsed(content, self._checked_header(content))
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
-        for name, column in table.items():
-            if isinstance(column.dtype, pd.StringDtype):
+        for number, dtype in enumerate(table.dtypes):
+            if isinstance(dtype, pd.StringDtype):
                 # pandas' own text type breaks joining and aligning in xarray
-                table[name] = pd.Series(column.to_numpy(dtype=object, na_value=np.nan), index=table.index, dtype=object)
+                values = table.iloc[:, number].to_numpy(dtype=object, na_value=np.nan)
+                table.isetitem(number, pd.Series(values, dtype=object, copy=False))  # type: ignore[arg-type]  # not in the stubs
         return table
 
     def _checked_header(self, content: bytes) -> list[str]:
@@ -265,14 +265,13 @@ class StimulusSetLoader:
 
         Commas are counted, and fields only where that leaves a doubt: to read them twice would take half the time.
         """
-        text = content.decode("utf-8-sig")
-        header = next(filter(None, csv.reader(io.StringIO(text, newline=""))), [])
+        header = next(filter(None, _rows_of(content)), [])
         doubled = sorted({name for name in header if name and header.count(name) > 1})
         if doubled:
             raise StimulusSetFormatError(f"{self.csv_path}: the header names {doubled} more than once; rename columns")
         bare = _QUOTED.sub(b"", content) if b'"' in content else content
         if {line.count(b",") for line in bare.splitlines() if line} != {len(header) - 1}:
-            rows = csv.reader(io.StringIO(text, newline=""))
+            rows = _rows_of(content)
             for row in rows:
                 if len(row) != len(header) and "".join(row).strip():
                     raise StimulusSetFormatError(
@@ -308,7 +307,7 @@ class StimulusSetLoader:
         missing = table[FILENAME].isna().to_numpy()
         if missing.any():
             raise StimulusSetFormatError(f"{self.csv_path}: the filename is missing in {_rows(missing)}")
-        names = [str(name) for name in table[FILENAME]]
+        names = table[FILENAME].tolist()
         unsafe = np.array([_leaves_folder(name) for name in names], dtype=bool)
         if unsafe.any():
             name = names[int(np.argmax(unsafe))]
@@ -328,6 +327,28 @@ def _add_paths(united: dict[Any, Path], paths: Mapping[Any, Path]) -> None:
                 f"cannot concatenate stimulus sets: the stimulus_id {stimulus_id!r} has the path {known} in one and "
                 f"{path} in another; give one of both another stimulus_id"
             )
+
+
+def _rows_of(content: bytes) -> _csv.Reader:
+    return csv.reader(io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig", newline=""))
+
+
+def _parsed(content: bytes, names: list[str]) -> pd.DataFrame:
+    """Parse a table whose columns of text are text; where pandas takes them for something else, it has to be told.
+
+    Telling it right away would take twice the time for the usual table, where ids look like text and none is missing.
+    """
+
+    def read(**how: Any) -> pd.DataFrame:
+        return pd.read_csv(io.BytesIO(content), index_col=False, keep_default_na=False, low_memory=False, **how)
+
+    table = read(na_values=_MISSING)
+    doubtful = [table[name] for name in _TEXT_COLUMNS if name in table.columns]
+    if all(isinstance(column.dtype, pd.StringDtype) and not column.hasnans for column in doubtful):
+        return table
+    missing = {name: [""] if name in _TEXT_COLUMNS else list(_MISSING) for name in names}
+    text = dict.fromkeys(_TEXT_COLUMNS, object)
+    return read(na_values=missing, dtype=text)
 
 
 def _leaves_folder(name: str) -> bool:

@@ -98,7 +98,7 @@ def _unpacked(kind: Kind, folder: Path) -> Item | None:
     manifest = read_manifest(root, sha1)
     if manifest is None:
         return Item(kind, sha1, (), _tree_size(folder), folder.stat().st_mtime, folder)
-    size = sum(member.size for member in manifest.values())
+    size = sum(size for size, _ in manifest.values())
     return Item(kind, sha1, (), size, manifest_of(root, sha1).stat().st_mtime, folder)
 
 

@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO, TypeAlias
 
 from brainio.cache.archive import judged, member_blocks, opened
 from brainio.cache.files import new_partial, partial_folder, read_json, sync_folder, write_in_one_step, writing
@@ -27,11 +27,8 @@ _log = logging.getLogger("brainio.cache")
 _BLOCK = 1024 * 1024
 
 
-class Member(NamedTuple):
-    """What the manifest says of a file of an archive."""
-
-    size: int
-    crc: int
+# Name -> (size in bytes, CRC-32) of each file of an archive.
+Manifest: TypeAlias = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +45,7 @@ class Unpacked:
 
     folder: Path
     members: frozenset[str]
-    _manifest: Mapping[str, Member] = field(repr=False, compare=False)
+    _manifest: Manifest = field(repr=False, compare=False)
     _zip_path: Path = field(repr=False, compare=False)
     _root: Path = field(repr=False, compare=False)
 
@@ -137,23 +134,24 @@ def archive_of(root: Path, sha1: str) -> Path | None:
     return next((path for path in (root / "content" / sha1[:2] / sha1).glob("[!.]*") if path.is_file()), None)
 
 
-def read_manifest(root: Path, sha1: str) -> dict[str, Member] | None:
+def read_manifest(root: Path, sha1: str) -> Manifest | None:
     """Return the members of an unpacked archive by name; None where it is not unpacked, or that is not known."""
     if not folder_of(root, sha1).is_dir():
         return None
     try:
-        members = read_json(manifest_of(root, sha1))["members"]
-        return {name: Member(*entry) for name, entry in members.items()}
-    except (KeyError, TypeError, AttributeError):
+        columns = read_json(manifest_of(root, sha1))
+        members = zip(columns["sizes"], columns["checksums"], strict=True)
+        return dict(zip(columns["names"], members, strict=True))
+    except (KeyError, TypeError, ValueError):
         return None
 
 
-def bad_members(folder: Path, manifest: Mapping[str, Member], *, deep: bool = False) -> list[str]:
+def bad_members(folder: Path, manifest: Manifest, *, deep: bool = False) -> list[str]:
     """Return the members that are missing or have another size; deep: also those with another checksum."""
     return [
         name
         for name, member in manifest.items()
-        if not (_fits(folder / name, member) and (not deep or _checksum(folder / name) == member.crc))
+        if not (_fits(folder / name, member) and (not deep or _checksum(folder / name) == member[1]))
     ]
 
 
@@ -174,7 +172,7 @@ def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
         files = judged(zip_path, archive)
         for name in names:
             info = files.get(name)
-            if info is None or Member(info.file_size, info.CRC) != manifest[name]:
+            if info is None or (info.file_size, info.CRC) != manifest[name]:
                 raise ArchiveError(
                     f"{name!r} in {folder} is damaged, and {zip_path} is no longer the archive that it came from. "
                     f"Fetch that again."
@@ -208,7 +206,7 @@ def _make_subfolders(target: Path, name: PurePosixPath) -> None:
 def _unpack(zip_path: Path, sha1: str, root: Path) -> Unpacked:
     with opened(zip_path) as archive:
         files = judged(zip_path, archive)
-        manifest = {name: Member(info.file_size, info.CRC) for name, info in files.items()}
+        manifest = {name: (info.file_size, info.CRC) for name, info in files.items()}
         with writing(root, f"The unpacked {zip_path.name}"):
             turn = take_turn(partial_folder(root), f"unpack-{sha1}")
             try:
@@ -226,7 +224,7 @@ def _make(
     zip_path: Path,
     archive: zipfile.ZipFile,
     files: Mapping[str, zipfile.ZipInfo],
-    manifest: Mapping[str, Member],
+    manifest: Manifest,
     root: Path,
     sha1: str,
 ) -> None:
@@ -235,11 +233,17 @@ def _make(
         if not folder.is_dir():  # else only the manifest was lost
             _extract(zip_path, archive, files, partial)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        write_in_one_step(root, manifest_of(root, sha1), json.dumps({"members": manifest}))
+        write_in_one_step(root, manifest_of(root, sha1), _as_json(manifest))
         if partial.is_dir():
             _publish(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _as_json(manifest: Manifest) -> str:
+    """Write a manifest as columns, which are read several times faster than a pair for each member."""
+    sizes, checksums = [size for size, _ in manifest.values()], [crc for _, crc in manifest.values()]
+    return json.dumps({"names": list(manifest), "sizes": sizes, "checksums": checksums})
 
 
 def _extract(zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfile.ZipInfo], folder: Path) -> None:
@@ -276,12 +280,12 @@ def _publish(partial: Path, folder: Path) -> None:
     sync_folder(folder.parent)
 
 
-def _fits(path: Path, member: Member) -> bool:
+def _fits(path: Path, member: tuple[int, int]) -> bool:
     try:
         status = path.stat()
     except OSError:
         return False
-    return status.st_size == member.size and stat.S_ISREG(status.st_mode)
+    return status.st_size == member[0] and stat.S_ISREG(status.st_mode)
 
 
 def _checksum(path: Path) -> int | None:
