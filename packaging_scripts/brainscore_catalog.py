@@ -4,8 +4,8 @@ Run it from the top of the project::
 
     python packaging_scripts/brainscore_catalog.py
 
-It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv` and the cards of entries that
-need one. Running it again gives the same bytes. What the tables state and where they come from stands in
+It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv`, the cards of entries that cannot
+be had and those of assemblies of which facts are stated. It changes no card that was made from data. Running it again gives the same bytes. What the tables state and where they come from stands in
 `catalogs/brainscore/README.md`.
 """
 
@@ -16,6 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from brainio.cards import checked_facts
+from brainio.catalogs.cards import Card, card_bytes, card_location
 from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 
 FOLDER = Path(__file__).parents[1] / "catalogs" / "brainscore"
@@ -27,6 +29,8 @@ NO_CSV = (
 NO_CSV_OF_2021 = (
     "Of this version only the ZIP archive is known; the CSV file that names its stimuli is not stated anywhere."
 )
+CARD_FACTS = {"species": "species", "regions": "region", "animals": "animal"}
+SIZES = ("subjects", "presentations", "stimuli", "repetitions", "neuroids", "time_bins")
 CLASS_UNSTATED = {"csv": "StimulusSet", "zip": "", "nc": "DataAssembly"}
 
 Row = dict[str, str]
@@ -99,6 +103,39 @@ def card_of(identifier: str) -> str:
     return f"cards/{identifier}.json"
 
 
+def recorded_cards(recorded: Iterable[Row], rows: Iterable[Row]) -> dict[str, Card]:
+    """Make the cards of the assemblies of which facts are stated, by their place; name each in its row."""
+    by_assembly: dict[str, list[Row]] = defaultdict(list)
+    for fact in recorded:
+        by_assembly[fact["identifier"]].append(fact)
+    cards: dict[str, Card] = {}
+    for row in rows:
+        if row["lookup_type"] == "assembly" and row["status"] == "current" and row["identifier"] in by_assembly:
+            row["card"] = card_location("assembly", row["identifier"], row["version"])
+            cards[row["card"]] = recorded_card(row, by_assembly.pop(row["identifier"]))
+    if by_assembly:
+        raise SystemExit(f"recorded.csv has facts of what is no current assembly: {', '.join(sorted(by_assembly))}")
+    return cards
+
+
+def recorded_card(row: Row, facts: list[Row]) -> Card:
+    """Make the card of an assembly that nobody computed from its data: what is stated of it, and where."""
+    told = {name: [one["value"] for one in facts if one["fact"] == fact] for name, fact in CARD_FACTS.items()}
+    sizes = {one["fact"]: int(one["value"]) for one in facts if one["fact"] in SIZES}
+    card: Card = {"identifier": row["identifier"], "lookup_type": "assembly", "class": row["class"]}
+    card |= {"version": row["version"]} if row["version"] else {}
+    sources = list(dict.fromkeys(one["source"] for one in facts))
+    return card | checked_facts(told) | {"stated": sizes | {"sources": sources}}
+
+
+def write_recorded(place: Path, card: Card) -> None:
+    """Write the card of an assembly, unless one that was made from its data lies there."""
+    if place.is_file() and "stated" not in json.loads(place.read_bytes()):
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(card_bytes(card))
+
+
 def part_of(row: Row) -> str:
     """Tell the part of an entry by the ending of its file."""
     return row["location"].rpartition(".")[2]
@@ -114,8 +151,11 @@ def main() -> None:
     rows = list(current_rows(read(FOLDER / "facts" / "published_files.csv")))
     rows += list(superseded_rows(read(FOLDER / "facts" / "superseded_2021.csv"), rows))
     (folder / "cards").mkdir(parents=True, exist_ok=True)
+    recorded = recorded_cards(read(FOLDER / "facts" / "recorded.csv"), rows)
+    for place, known in recorded.items():
+        write_recorded(folder / place, known)
     for row in rows:
-        if row["card"]:
+        if row["card"] and row["card"] not in recorded:
             reason = NO_CSV if row["status"] == "unavailable" else NO_CSV_OF_2021
             card = {"identifier": row["identifier"], "lookup_type": row["lookup_type"], "status_reason": reason}
             (folder / row["card"]).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")

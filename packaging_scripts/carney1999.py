@@ -22,17 +22,25 @@ from PIL import Image, features
 from stimupy.papers import modelfest  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
 from brainio.assemblies import BehavioralAssembly
+from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
 # <lab>.<FirstAuthor><Year>. No single laboratory measured these: the group that did calls itself ModelFest.
 IDENTIFIER = "modelfest.Carney1999"
 FACTS = {"license": "GPL-2.0-only", "publication": "carney1999"}
-PUBLICATION = """publication,title,authors,year,journal,doi,url
-carney1999,Development of an image/threshold database for designing and testing human vision models,"Carney, T. and \
-Klein, S. A. and Tyler, C. W. and Silverstein, A. D. and Beutter, B. and Levi, D. and others and Eckstein, M. P.",1999,\
-"Proceedings of SPIE, 3644, 542-551",10.1117/12.348473,https://www.visionscience.com/data/modelfest/
-"""
+PUBLICATION = {
+    "publication": FACTS["publication"],
+    "title": "Development of an image/threshold database for designing and testing human vision models",
+    "authors": (
+        "Carney, T. and Klein, S. A. and Tyler, C. W. and Silverstein, A. D. and Beutter, B. and Levi, D. and others "
+        "and Eckstein, M. P."
+    ),
+    "year": "1999",
+    "journal": "Proceedings of SPIE, 3644, 542-551",
+    "doi": "10.1117/12.348473",
+    "url": "https://www.visionscience.com/data/modelfest/",
+}
 CITED = {
     "license": FACTS["license"],
     "citation": (
@@ -40,7 +48,7 @@ CITED = {
         "(1999). Development of an image/threshold database for designing and testing human vision models. "
         "Proceedings of SPIE, 3644, 542-551."
     ),
-    "doi": "10.1117/12.348473",
+    "doi": PUBLICATION["doi"],
 }
 
 
@@ -142,9 +150,7 @@ def main() -> None:
             card_facts=cited,
         )
         print(made)
-    publications = folder / "publications.csv"
-    if not publications.exists():  # others may have added theirs
-        publications.write_text(PUBLICATION, encoding="utf-8")
+    add_publication(catalog, PUBLICATION)
     # What decides how the same values are packed; see the README of the catalog.
     libraries = {name: version(name) for name in ("stimupy", "pillow")}
     libraries |= {"zlib": str(features.version("zlib"))}

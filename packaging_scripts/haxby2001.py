@@ -31,6 +31,7 @@ import nibabel
 import numpy as np
 
 from brainio.assemblies import NeuroidAssembly
+from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
@@ -51,11 +52,14 @@ class __legacy__:
 
 IDENTIFIER = "haxby.Haxby2001"  # <lab>.<FirstAuthor><Year>
 FACTS = {"license": "CC-BY-SA-3.0", "publication": "haxby2001"}
-PUBLICATION_COLUMNS = "publication,title,authors,year,journal,doi,url\n"
-PUBLICATION = """haxby2001,Distributed and overlapping representations of faces and objects in ventral temporal cortex,\
-"Haxby, J. V. and Gobbini, M. I. and Furey, M. L. and Ishai, A. and Schouten, J. L. and Pietrini, P.",2001,\
-"Science, 293(5539), 2425-2430",10.1126/science.1063736,
-"""
+PUBLICATION = {
+    "publication": FACTS["publication"],
+    "title": "Distributed and overlapping representations of faces and objects in ventral temporal cortex",
+    "authors": "Haxby, J. V. and Gobbini, M. I. and Furey, M. L. and Ishai, A. and Schouten, J. L. and Pietrini, P.",
+    "year": "2001",
+    "journal": "Science, 293(5539), 2425-2430",
+    "doi": "10.1126/science.1063736",
+}
 CITED = {
     "license": FACTS["license"],
     "citation": (
@@ -63,7 +67,7 @@ CITED = {
         "and overlapping representations of faces and objects in ventral temporal cortex. Science, 293(5539), "
         "2425-2430."
     ),
-    "doi": "10.1126/science.1063736",
+    "doi": PUBLICATION["doi"],
 }
 VOLUME_MS = 2500
 BLOCK_VOLUMES = 9
@@ -204,10 +208,7 @@ def main() -> None:
         names = (IDENTIFIER, IDENTIFIER, "NeuroidAssembly")
         print(package_data_assembly(catalog, assembly, *names, bucket_name=bucket, entry_facts=FACTS, card_facts=cited))
     if is_file:
-        publications = catalog.with_name("publications.csv")
-        listed = publications.read_text(encoding="utf-8") if publications.exists() else PUBLICATION_COLUMNS
-        if PUBLICATION not in listed:
-            publications.write_text(listed + PUBLICATION, encoding="utf-8")
+        add_publication(catalog, PUBLICATION)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ import xarray as xr
 from scipy.io import wavfile  # type: ignore[import-untyped, unused-ignore]
 
 from brainio.assemblies import SpikeTimesAssembly, spikes_to_rates
+from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
@@ -39,11 +40,14 @@ PIP = ("--platform", "manylinux_2_28_x86_64", "--python-version", "3.11", "--onl
 
 IDENTIFIER = "herz.Rokem2006"  # <lab>.<FirstAuthor><Year>
 FACTS = {"license": "BSD-3-Clause", "publication": "rokem2006"}
-PUBLICATION_COLUMNS = "publication,title,authors,year,journal,doi,url\n"
-PUBLICATION = """rokem2006,Spike-timing precision underlies the coding efficiency of auditory receptor neurons,\
-"Rokem, A. and Watzl, S. and Gollisch, T. and Stemmler, M. and Herz, A. V. M. and Samengo, I.",2006,\
-"Journal of Neurophysiology, 95(4), 2541-2552",10.1152/jn.00891.2005,
-"""
+PUBLICATION = {
+    "publication": FACTS["publication"],
+    "title": "Spike-timing precision underlies the coding efficiency of auditory receptor neurons",
+    "authors": "Rokem, A. and Watzl, S. and Gollisch, T. and Stemmler, M. and Herz, A. V. M. and Samengo, I.",
+    "year": "2006",
+    "journal": "Journal of Neurophysiology, 95(4), 2541-2552",
+    "doi": "10.1152/jn.00891.2005",
+}
 CITED = {
     "license": FACTS["license"],
     "citation": (
@@ -51,7 +55,7 @@ CITED = {
         "precision underlies the coding efficiency of auditory receptor neurons. Journal of Neurophysiology, "
         "95(4), 2541-2552."
     ),
-    "doi": "10.1152/jn.00891.2005",
+    "doi": PUBLICATION["doi"],
 }
 SAMPLING_RATE = 20_000  # Hz
 N_SAMPLES = 200_000
@@ -186,10 +190,7 @@ def main() -> None:
         names = (IDENTIFIER, IDENTIFIER, "SpikeTimesAssembly")
         print(package_data_assembly(catalog, assembly, *names, bucket_name=bucket, entry_facts=FACTS, card_facts=cited))
     if is_file:
-        publications = catalog.with_name("publications.csv")
-        listed = publications.read_text(encoding="utf-8") if publications.exists() else PUBLICATION_COLUMNS
-        if PUBLICATION not in listed:
-            publications.write_text(listed + PUBLICATION, encoding="utf-8")
+        add_publication(catalog, PUBLICATION)
 
 
 if __name__ == "__main__":

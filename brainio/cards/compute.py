@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from brainio.stimuli import StimulusSet
 
 
+_COUNTED = {"regions": {"region"}, "animals": {"animal", "subject"}}  # facts, and coordinates that tell them better
+
+
 def card_of(
     data: StimulusSet | xr.DataArray,
     *,
@@ -47,7 +50,7 @@ def card_of(
         Of the entry.
     facts : mapping, optional
         What no data can tell: `license`, `citation`, `doi`, `authors`, `species`, `status_reason`; see
-        `checked_facts`.
+        `checked_facts`. `regions` and `animals` are kept only where the data have no such coordinate.
 
     Returns
     -------
@@ -79,7 +82,9 @@ def card_of(
         **({"version": version} if version else {}),
         **told,
     }
-    return card | (describe_stimuli(data) if isinstance(data, pd.DataFrame) else _assembly(data))
+    described = describe_stimuli(data) if isinstance(data, pd.DataFrame) else _assembly(data)
+    counted = {one["coordinate"] for one in described.get("counts", ())}
+    return {name: value for name, value in card.items() if not _COUNTED.get(name, set()) & counted} | described
 
 
 def _assembly(assembly: xr.DataArray) -> dict[str, Any]:

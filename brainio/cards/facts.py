@@ -1,4 +1,4 @@
-"""What a card says that no data can tell: licence, citation, authors, species. Checked, and taken from catalogs."""
+"""What a card says that people tell: licence, citation, authors, species, regions. Checked, and taken from catalogs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from brainio.catalogs import Entry
     from brainio.catalogs.publications import Publication
 
-FACTS = ("license", "citation", "doi", "authors", "species", "status_reason")
-_TEXTS = ("license", "citation", "doi", "status_reason")
+FACTS = ("license", "citation", "doi", "authors", "species", "regions", "animals", "status_reason")
+_SEVERAL = ("species", "regions", "animals")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
@@ -28,8 +28,8 @@ def checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     ----------
     facts : mapping
         `license` (an SPDX identifier, such as 'CC-BY-4.0'), `citation`, `doi` (also as URL) and `status_reason` are
-        texts. `species` is one text (a Latin name) or several. `authors` are names, or mappings with `name` and
-        `orcid`.
+        texts. `species` (Latin names), `regions` and `animals` (or people, by the names that they have in the data)
+        are one text each or several. `authors` are names, or mappings with `name` and `orcid`.
 
     Raises
     ------
@@ -83,6 +83,23 @@ def known_facts(entry: Entry) -> dict[str, Any]:
     return {name: known[name] for name in FACTS if known.get(name)}
 
 
+def facts_with(entry: Entry, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known about an entry and what is told now, which goes first; see `known_facts`.
+
+    Raises
+    ------
+    PackagingError
+        Facts are of another form, or the licence is another one than that of the catalog.
+    """
+    facts = checked_facts({**known_facts(entry), **checked_facts(told)})
+    if entry.license and facts["license"] != entry.license:
+        raise PackagingError(
+            f"the licence of the {entry.kind} {entry.identifier!r} is {entry.license!r}, as catalog {entry.catalog!r} "
+            f"says, and cannot be {facts['license']!r} in its card. Leave it out here, or correct the catalog first."
+        )
+    return facts
+
+
 def citation_of(paper: Publication) -> str:
     """Write a row of a publications table as people cite it.
 
@@ -104,7 +121,7 @@ def citation_of(paper: Publication) -> str:
 def _checked(name: str, value: Any) -> Any:
     if name == "authors":
         return [_author(one) for one in ([value] if isinstance(value, str | Mapping) else _several(value))]
-    if name == "species":
+    if name in _SEVERAL:
         return [_text(one) for one in ([value] if isinstance(value, str) else _several(value))]
     text = _text(value)
     if name != "doi":

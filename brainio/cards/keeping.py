@@ -6,16 +6,17 @@ import importlib.util
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from brainio.cards.compute import card_of
-from brainio.cards.facts import known_facts
+from brainio.cards.facts import facts_with
 from brainio.catalogs import TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
 from brainio.catalogs.entries import in_words
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.writing import require_writable
+from brainio.catalogs.sql_names import is_database
+from brainio.catalogs.writing import require_writable, write_beside
 from brainio.errors import CatalogError
 from brainio.fetch import get_assembly, get_stimulus_set
 from brainio.stores import parse_location, upload
@@ -32,18 +33,32 @@ if TYPE_CHECKING:
 _LAZY_FROM = 1 << 28  # bytes of a file whose values had better not all be in memory
 
 
-def build_card(entry: Entry) -> Card:
+def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     """Compute the card of an entry from its files, which are fetched if need be.
 
     What its catalog, the publications table beside it and the card that it has say of licence, citation, authors and
-    species is kept. Values of a file of more than 256 MiB stay there and are read in parts, where dask is installed.
+    species is kept, unless `facts` say otherwise. Values of a file of more than 256 MiB stay there and are read in
+    parts, where dask is installed.
+
+    Parameters
+    ----------
+    entry : Entry
+        Of a catalog in force.
+    facts : mapping, optional
+        What no data can tell; see `checked_facts`.
+
+    Returns
+    -------
+    dict
+        What docs/cards.md describes.
 
     Raises
     ------
     EntryUnavailableError, TransferError, IntegrityError, FormatError
         The files cannot be had, or break the format; see `get_assembly` and `get_stimulus_set`.
     PackagingError
-        Its catalog or card state facts of another form, such as a mistyped DOI.
+        `facts`, catalog or card state facts of another form, such as a mistyped DOI; or `facts` another licence than
+        the catalog. Nothing was fetched.
 
     Examples
     --------
@@ -51,6 +66,7 @@ def build_card(entry: Entry) -> Card:
     >>> build_card(resolve('stimulus_set', 'modelfest.Carney1999'))['images']['modes']
     [{'mode': 'L', 'count': 43}]
     """
+    told = facts_with(entry, facts or {})
     data: StimulusSet | DataAssembly
     if entry.lookup_type == TYPE_STIMULUS_SET:
         data = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
@@ -63,7 +79,7 @@ def build_card(entry: Entry) -> Card:
         identifier=entry.identifier,
         class_name=entry.class_name,
         version=entry.version,
-        facts=known_facts(entry),
+        facts=told,
     )
 
 
@@ -75,7 +91,7 @@ def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
     card : dict
         From `card_of`, with its identifier.
     catalog_folder : str or path
-        The folder of the catalog, or its URL on S3.
+        The folder of the catalog, or its URL on S3; or the URL of the database that the catalog lives in.
 
     Returns
     -------
@@ -102,6 +118,10 @@ def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
             f"Shorten its facts."
         )
     folder = os.fspath(catalog_folder)
+    if is_database(folder):
+        write_beside(source_from(folder), place, body)
+        forget_cards()
+        return place
     base = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
     with tempfile.TemporaryDirectory() as work:
         written = Path(work) / "card.json"
@@ -132,25 +152,32 @@ def add_card(card: Card, catalog: AnyCatalog) -> str:
         The card or the catalog cannot be written, or the catalog does not list the entry. The catalog is as it was.
     """
     source = catalog if isinstance(catalog, CatalogSource) else source_from(os.fspath(catalog))
-    place = write_card(card, folder_of(source.location))
     key = (card["lookup_type"], card["identifier"], card.get("version", ""))
+    _require_listed(source, key)
+    place = write_card(card, folder_of(source.location))
+    amend_rows(source, lambda row: {"card": place} if _key_of(row) == key else {})
+    return place
 
-    named = False
 
-    def cells_of(row: Mapping[str, str]) -> Mapping[str, str]:
-        nonlocal named
-        is_own = (row["lookup_type"], row["identifier"], row.get("version", "")) == key
-        named |= is_own
-        return {"card": place} if is_own else {}
+def _key_of(row: Mapping[str, str]) -> tuple[str, str, str]:
+    return row["lookup_type"], row["identifier"], row.get("version", "")
 
-    amend_rows(source, cells_of)
-    if not named:
+
+def _require_listed(source: CatalogSource, key: tuple[str, str, str]) -> None:
+    """Refuse a card that no row would name, before it is written."""
+    found: list[bool] = []
+
+    def look(row: Mapping[str, str]) -> Mapping[str, str]:
+        found.append(_key_of(row) == key)
+        return {}
+
+    amend_rows(source, look)
+    if not any(found):
         version = f" of version {key[2]!r}" if key[2] else ""
         raise CatalogError(
-            f"{shown(source.location)} lists no {in_words(key[0])} {key[1]!r}{version}, so that nothing names the card "
-            f"{place}. Add the entry, and then its card."
+            f"{shown(source.location)} lists no {in_words(key[0])} {key[1]!r}{version}, so that nothing would name its "
+            f"card; none was written. Add the entry, and then its card."
         )
-    return place
 
 
 def writable_catalog(identifier: str) -> CatalogSource:

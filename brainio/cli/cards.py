@@ -1,13 +1,16 @@
 """The commands `brainio card`: building the cards of entries, and showing one."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from brainio.catalogs import Entry, entries, entries_of
 from brainio.catalogs.cards import card_location, read_card
+from brainio.catalogs.listing import shown
 from brainio.cli import options
 from brainio.cli.card_layout import card_facts, show_columns
+from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
 from brainio.cli.output import Record, fail, show, show_facts, show_json, tell
 from brainio.errors import BrainioError, EntryUnavailableError
@@ -66,6 +69,7 @@ def show_(identifier: str, kind: str | None, catalog: str | None, version: str |
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the cards below this folder, and leave the catalog as it is.",
 )
+@tells_facts
 @options.dry_run
 @options.as_json
 def build(
@@ -76,28 +80,33 @@ def build(
     output: Path | None,
     dry_run: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Make the cards of entries from their files, which are fetched if need be.
 
     A card is written beside the catalog of its entry and named in the entry's rows. A catalog that cannot be written
-    needs --output. When some cannot be made, all others are.
+    needs --output. When some cannot be made, all others are. Facts that options give stand in all of these cards;
+    others that are known from catalog, publications table and former card are kept.
 
     \b
     Examples:
       brainio card build lab.Doe2026
       brainio card build --catalog my_lab --dry-run
       brainio card build modelfest.Carney1999 --output cards_of_mine
+      brainio card build lab.Doe2026 --species 'Macaca mulatta' --author 'Josiah Carberry <0000-0002-1825-0097>' \\
+        --author 'Richard Roe' --license CC-BY-4.0 --doi 10.1152/jn.00891.2005
     """
     if not identifiers and catalog is None:
         raise click.UsageError("Name an identifier, or with --catalog a catalog to make all of its cards.")
     if not identifiers and version is not None:
         raise click.UsageError("--version goes with an identifier; of a catalog the current entries get cards.")
     tell_log()
+    told = told_facts(given)
     found, failures = _wanted(identifiers, kind=kind, catalog=catalog, version=version)
     places: list[Record] = []
     for entry in found:
         try:
-            places.append(_place(entry, _made(entry, output, dry_run=dry_run), output))
+            places.append(_place(entry, _made(entry, output, told, dry_run=dry_run), output))
         except BrainioError as error:
             failures[f"the card of {entry.kind} {entry.identifier}"] = error
     if places or not failures:
@@ -121,7 +130,7 @@ def _wanted(
     return list(dict.fromkeys(found)), failures
 
 
-def _made(entry: Entry, output: Path | None, *, dry_run: bool) -> str:
+def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:
     """Make the card of an entry, or only find out whether it could be kept; return where it lies then."""
     from brainio.cards import add_card, build_card, writable_catalog, write_card
 
@@ -129,12 +138,12 @@ def _made(entry: Entry, output: Path | None, *, dry_run: bool) -> str:
     if dry_run:
         return card_location(entry.lookup_type, entry.identifier, entry.version)
     tell(f"{entry.kind} {entry.identifier}")
-    card = build_card(entry)
+    card = build_card(entry, told)
     return write_card(card, target) if isinstance(target, Path) else add_card(card, target)
 
 
 def _place(entry: Entry, card: str, output: Path | None) -> Record:
-    folder = entry.base if output is None else str(output.absolute())
+    folder = shown(entry.base) if output is None else str(output.absolute())
     return {
         "identifier": entry.identifier,
         "kind": entry.lookup_type,

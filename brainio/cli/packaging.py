@@ -1,16 +1,15 @@
 """The commands `brainio package ...`: from the files of a lab to a published entry."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from brainio.cli import options
+from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
+from brainio.cli.options import Command
 from brainio.cli.output import Record, show_facts, show_json, tell
-
-Command = Callable[..., Any]
 
 
 @click.group()
@@ -57,7 +56,15 @@ _COMMON = (
         required=True,
         help="Where the entry is listed: a CSV file (made if there is none), s3://..., or a catalog in force.",
     ),
-    click.option("--fact", "facts", metavar="NAME=VALUE", type=_Pair(), multiple=True, help="license, publication..."),
+    tells_facts,
+    click.option(
+        "--fact",
+        "facts",
+        metavar="NAME=VALUE",
+        type=_Pair(),
+        multiple=True,
+        help="A further column of the entry, such as publication=doe2026. Can be repeated.",
+    ),
     click.option("--version", metavar="VERSION", help="Publish this beside the versions that are listed."),
     options.dry_run,
     options.as_json,
@@ -84,17 +91,19 @@ def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool,
     Examples:
       brainio package stimulus-set images/ --identifier lab.Doe2026 --to files/ --catalog lab.csv --dry-run
       brainio package stimulus-set stimuli.csv --files images/ --identifier lab.Doe2026 --to s3://lab-data \\
-        --catalog lab.csv --fact license=CC-BY-4.0
+        --catalog lab.csv --license CC-BY-4.0 --author 'Josiah Carberry <0000-0002-1825-0097>' --author 'Richard Roe'
     """
     from brainio.packaging import package_stimulus_set
     from brainio.packaging.raw import read_stimuli
 
+    columns, told = _facts(entry)
     done = package_stimulus_set(
-        _catalog(entry["catalog"]),
+        options.catalog_named(entry["catalog"]),
         read_stimuli(source, files),
         entry["identifier"],
         _place(entry["bucket"]),
-        entry_facts=_facts(entry),
+        entry_facts=columns,
+        card_facts=told,
         dry_run=dry_run,
     )
     _tell(done, as_json=as_json)
@@ -126,11 +135,13 @@ def assembly(
       brainio package assembly rates.nc --identifier lab.Doe2026 --stimulus-set lab.Doe2026 --to files/ \\
         --catalog lab.csv
       brainio package assembly answers.csv --value choice --class BehavioralAssembly --identifier lab.Doe2026.choices \\
-        --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv
+        --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv --license CC-BY-4.0 --species 'Homo sapiens' \\
+        --doi 10.1152/jn.00891.2005 --citation 'Doe, J., & Roe, R. (2026). On choices. Journal of Examples, 1, 1-9.'
     """
     from brainio.packaging import package_data_assembly
     from brainio.packaging.raw import read_recording
 
+    columns, told = _facts(entry)
     recording = read_recording(
         source,
         dims=[dim.strip() for dim in dims.split(",") if dim.strip()],
@@ -138,29 +149,30 @@ def assembly(
         value=value,
     )
     done = package_data_assembly(
-        _catalog(entry["catalog"]),
+        options.catalog_named(entry["catalog"]),
         recording,
         entry["identifier"],
         stimuli,
         assembly_class_name=class_name,
         bucket_name=_place(entry["bucket"]),
-        entry_facts=_facts(entry),
+        entry_facts=columns,
+        card_facts=told,
         dry_run=dry_run,
     )
     _tell(done, as_json=as_json)
-
-
-def _catalog(named: str) -> str | Path:
-    is_file = "://" not in named and ("/" in named or named.endswith(".csv"))
-    return Path(named) if is_file else named
 
 
 def _place(named: str) -> str | Path:
     return named if "://" in named else Path(named).expanduser().absolute()
 
 
-def _facts(entry: Record) -> dict[str, str]:
-    return dict(entry["facts"]) | ({"version": entry["version"]} if entry["version"] else {})
+def _facts(entry: Record) -> tuple[dict[str, str], Record]:
+    """Return the columns of the entry's rows, and what its card says; the licence stands in both."""
+    columns, told = dict(entry["facts"]), told_facts(entry)
+    for name, value in (("license", told.get("license")), ("version", entry["version"])):
+        if value and columns.setdefault(name, value) != value:
+            raise click.UsageError(f"--{name} is {value!r}, but --fact says {name}={columns[name]}. Give it once.")
+    return columns, told
 
 
 def _tell(done: Record, *, as_json: bool) -> None:

@@ -32,12 +32,16 @@ def refuse(what: str, problems: Iterable[Problem]) -> None:
     if report.errors:
         raise PackagingError(f"{what} cannot be packaged; nothing was written:{listed(report.errors)}")
     if report.warnings:
-        message = f"{what} is packaged, but look at:{listed(report.warnings)}"
-        warnings.warn(message, PackagingWarning, stacklevel=_frames_of_packaging() + 1)
+        tell(f"{what} can be packaged, but look at:{listed(report.warnings)}")
+
+
+def tell(message: str) -> None:
+    """Give a PackagingWarning that names the line of whoever called packaging."""
+    warnings.warn(message, PackagingWarning, stacklevel=_frames_of_packaging() + 1)
 
 
 def _frames_of_packaging() -> int:
-    """Count the frames of this package from `refuse` upwards: a warning names the line that called these."""
+    """Count the frames of this package from `tell` upwards: a warning names the line that called these."""
     count, frame = 0, inspect.currentframe()
     frame = None if frame is None else frame.f_back
     while frame is not None and frame.f_globals.get("__name__", "").startswith("brainio."):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
+import shutil
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO
 
 from brainio.cache.hashing import Hasher
+from brainio.errors import PackagingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
 _ENOUGH = 1 << 20  # bytes that are worth a call of the system
 _MOST = 1 << 26  # bytes that may wait in memory for what comes before them
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -26,11 +30,45 @@ def in_one_step(target: Path) -> Iterator[Path]:
         In a folder that exists.
     """
     partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    with writing_in(target.parent):
+        try:
+            yield partial
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_in(folder: Path) -> Iterator[None]:
+    """Say of a disk that turns out to be full where it is, and how to go on.
+
+    Raises
+    ------
+    PackagingError
+        There was no space left, on the disk or of a quota.
+    """
     try:
-        yield partial
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno not in _NO_SPACE:
+            raise
+        raise PackagingError(
+            f"there is no space left to write in {folder} ({error.strerror}). Nothing was stored; make room there and "
+            f"try again, or write to a larger disk (set TMPDIR to a folder of it: packages are made there)."
+        ) from error
+
+
+def require_space(folder: Path, wanted: int) -> None:
+    """Make sure that a disk has so many bytes left.
+
+    Raises
+    ------
+    OSError
+        It has fewer.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < wanted:
+        raise OSError(errno.ENOSPC, f"{free:,} bytes are free, {wanted:,} are needed to go on", str(folder))
 
 
 class HashedWriter:

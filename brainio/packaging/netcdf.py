@@ -5,7 +5,10 @@ Does not read: that is the business of the loaders in `brainio.assemblies`.
 
 from __future__ import annotations
 
+import math
+import os
 import shutil
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,12 +20,11 @@ import xarray as xr
 from brainio.assemblies import flatten_index, hdf5_access
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
-from brainio.packaging.files import in_one_step
+from brainio.packaging.files import in_one_step, require_space
 from brainio.packaging.layout import MOST_BYTES, chunk_sizes, row_sizes, slabs
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 DATA_NAME = "data"
 _DEFLATE_LEVEL: Literal[4] = 4
@@ -31,6 +33,10 @@ _WIDEST_FIXED_TEXT = 1024
 # Below this many bytes the bookkeeping of a compressed variable takes more room than compression saves.
 _SMALLEST_COMPRESSED = 4096
 _STORABLE_KINDS = "biufS"
+# HDF5 cannot let go of a file that it has no room for, so it is not let to meet a full disk. What it may hold back and
+# write later, headers and chunks, has this many bytes; a chunk that is stored empty takes less than the other.
+_HELD_BACK = 2 * MOST_BYTES
+_EMPTY_CHUNK = 2048
 
 
 def write_netcdf(
@@ -70,7 +76,7 @@ def write_netcdf(
     ------
     PackagingError
         Something has no place in the format: the message names the coordinate or attribute. Or the file to append to
-        has the group already. Nothing was written.
+        has the group already, or the disk is full. Nothing was written.
 
     Examples
     --------
@@ -117,19 +123,33 @@ def write_groups(
     with in_one_step(target) as written:
         if is_there:
             shutil.copyfile(target, written)
-        with hdf5_access(), netCDF4.Dataset(written, "a" if is_there else "w", format="NETCDF4") as dataset:
+        with hdf5_access(), _opened(written, "a" if is_there else "w") as dataset:
             created: list[tuple[netCDF4.Variable, xr.Variable]] = []
             for group, (attributes, variables) in encoded.items():
                 place = _new_group(dataset, group, target)
                 place.setncatts(attributes)
                 created += [(_create(place, *named, compress), named[1]) for named in variables.items()]
-            # All headers, then all coordinates, then the values: opening the file reads the beginning of it only.
-            for is_data in (False, True):
-                for stored, variable in created:
-                    if (stored.name == DATA_NAME) == is_data:
-                        _fill(stored, variable.values)
-                dataset.sync()
+            _fill_all(dataset, created, target.parent)
         return hash_file(written)
+
+
+@contextmanager
+def _opened(path: Path, mode: Literal["a", "w"]) -> Iterator[netCDF4.Dataset]:
+    """Open a file that is not in use yet; where it cannot be written, its space is given back."""
+    require_space(path.parent, _HELD_BACK)
+    dataset = netCDF4.Dataset(path, mode, format="NETCDF4")
+    try:
+        with dataset:
+            yield dataset
+    except RuntimeError as error:
+        os.truncate(path, 0)
+        with suppress(RuntimeError):
+            dataset.close()  # what it holds back has room now
+        raise PackagingError(
+            f"the netCDF library could not write in {path.parent} ({error}). Nothing was stored. Look whether the disk "
+            f"is full or broken, or a quota used up; make room and try again, or write to another disk (set TMPDIR to "
+            f"a folder of it: packages are made there)."
+        ) from error
 
 
 def _new_group(dataset: netCDF4.Dataset, group: str, target: Path) -> netCDF4.Dataset:
@@ -283,16 +303,39 @@ def _sizes(name: str, variable: xr.Variable) -> tuple[int, ...]:
     return row_sizes(variable.shape, variable.dtype.itemsize)
 
 
-def _fill(stored: netCDF4.Variable, values: np.ndarray) -> None:
+def _fill_all(dataset: netCDF4.Dataset, created: Sequence[tuple[netCDF4.Variable, xr.Variable]], folder: Path) -> None:
+    """Write all coordinates, then the values: opening the file reads headers and coordinates, its beginning, only."""
+    coordinates = [pair for pair in created if pair[0].name != DATA_NAME]
+    require_space(folder, _HELD_BACK + sum(_size(variable) for _, variable in coordinates))
+    for stored, variable in coordinates:
+        stored[...] = variable.values
+    dataset.sync()
+    for stored, variable in created:
+        if stored.name == DATA_NAME:
+            _fill(stored, variable.values, folder)
+    dataset.sync()
+
+
+def _size(variable: xr.Variable) -> int:
+    is_long_text = variable.dtype.kind == "O"
+    return sum(len(text.encode()) for text in variable.values.ravel()) if is_long_text else variable.nbytes
+
+
+def _fill(stored: netCDF4.Variable, values: np.ndarray, folder: Path) -> None:
     sizes = stored.chunking()
-    if stored.name != DATA_NAME or not isinstance(sizes, list):
+    if not isinstance(sizes, list):
+        require_space(folder, _HELD_BACK + values.nbytes)
         stored[...] = values
         return
     # A cache of few chunks, so that each is stored when it has been written and they lie in that order.
     stored.set_var_chunk_cache(size=MOST_BYTES)
     if stored.filters()["zlib"]:
+        count = math.prod(-(-size // most) for size, most in zip(stored.shape, sizes, strict=True))
+        require_space(folder, _HELD_BACK + count * _EMPTY_CHUNK)
         # Chunks get a place in the index when they are first stored. Storing each of them empty, in a few bytes, keeps
         # the index together: it would be strewn over the file, and be most of what a remote reader fetches.
         stored[tuple(slice(None, None, size) for size in sizes)] = np.zeros((), values.dtype)
     for part in slabs(stored.dimensions, stored.shape, sizes):
+        whole = [-(-size // most) * most for size, most in zip(values[part].shape, sizes, strict=True)]
+        require_space(folder, _HELD_BACK + math.prod(whole) * values.itemsize)
         stored[part] = values[part]

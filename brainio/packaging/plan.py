@@ -37,7 +37,7 @@ class Plan:
     rows: Sequence[Mapping[str, str]]
 
     def __str__(self) -> str:
-        return "\n".join([*map(_of_file, self.placed), *self._of_catalog()])
+        return "\n".join([*map(of_file, self.placed), *self._of_catalog()])
 
     def _of_catalog(self) -> list[str]:
         if self.source is None or self.listing is None:
@@ -64,12 +64,14 @@ class Plan:
 _SAID = ("identifier", "lookup_type", "version")
 
 
-def already_listed(entry: Entry) -> str:
-    """Say that nothing happens, since the catalog lists the same bytes."""
-    return f"nothing to do: the catalog {entry.catalog!r} lists {_named(entry)} already, with the same bytes"
+def already_listed(entry: Entry, *, is_whole: bool) -> str:
+    """Say that the catalog lists the same bytes, and that nothing happens where all of them are there."""
+    known = f"the catalog {entry.catalog!r} lists {_named(entry)} already, with the same bytes"
+    return f"nothing to do: {known}" if is_whole else f"no catalog is changed: {known}"
 
 
-def _of_file(one: Placed) -> str:
+def of_file(one: Placed) -> str:
+    """Say what happens to a file."""
     size = readable_size(one.file.path.stat().st_size)
     if one.is_there:
         return f"leave {one.location} ({size}), which has the same bytes already"

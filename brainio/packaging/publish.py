@@ -6,7 +6,6 @@ one step. Knows files, stores and catalogs, but not what is in the files.
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import tempfile
@@ -20,18 +19,20 @@ from brainio.cards import write_card
 from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
 from brainio.catalogs.listing import folder_of
 from brainio.catalogs.writing import add_entry, require_writable
-from brainio.errors import LocationError, PackagingError
-from brainio.packaging.plan import Plan, already_listed
-from brainio.packaging.storing import PackagedFile, place, send, store
+from brainio.errors import LocationError, PackagingError, TransferError
+from brainio.packaging.checks import tell
+from brainio.packaging.files import writing_in
+from brainio.packaging.plan import Plan, already_listed, of_file
+from brainio.packaging.storing import PackagedFile, Placed, place, send, store
 from brainio.packaging.targets import (
     CatalogName,
     as_catalogs_write,
     folder_name,
     location_in,
-    target_listing,
+    read_target,
     target_source,
 )
-from brainio.stores import Location, parse_location
+from brainio.stores import Location, parse_location, stat
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,6 @@ DEFAULT_BUCKET = "brainio-temp"
 _ROW_COLUMNS = (*REQUIRED_COLUMNS, "version_id", "sha256", "size")
 _OWN_COLUMNS = (*_ROW_COLUMNS, "card")
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,10 @@ def publish(
 ) -> Published:
     """Upload the files of a package and add its entry to a catalog.
 
-    A package that the catalog lists already with the same bytes is left as it is, wherever it lies. A file that lies in
-    its place already is not uploaded again, and then has no version id. A new version of an entry makes the one that
-    was current superseded.
+    A package that the catalog lists already with the same bytes is left as it is, wherever it lies; of its files, what
+    does not lie there any more is stored again, and facts that the catalog states otherwise are told as a warning. A
+    file that lies in its place already is not uploaded again, and then has no version id. A new version of an entry
+    makes the one that was current superseded.
 
     Parameters
     ----------
@@ -105,14 +106,15 @@ def publish(
         A file could not be stored, or does not lie there whole. The catalog is as it was.
     """
     source = None if catalog is None else target_source(catalog)
-    locations = _checked_locations(package, bucket_name)
+    _refuse_facts(package)
+    locations = [location_in(bucket_name, package.version, file.path.name) for file in package.files]
     rows = [_row(package, one, where, source) for one, where in zip(package.files, locations, strict=True)]
     _refuse_rows(rows, package, source)
-    listing = None if catalog is None else target_listing(catalog)
+    listing = None if source is None else read_target(source)
     listed = None if listing is None else _listed(listing, package)
     bucket = folder_name(locations[0]) if package.version else os.fspath(bucket_name)
     if listed is not None:
-        return _as_listed(listed, package, locations, bucket)
+        return _as_listed(listed, package, locations, bucket, dry_run=dry_run)
     placed = place(package.files, locations)
     plan = str(Plan(placed, source, listing, rows))
     if dry_run:
@@ -121,6 +123,8 @@ def publish(
         require_writable(source)
     versions = store(placed)
     if source is not None:
+        if (meanwhile := _listed(read_target(source), package)) is not None:
+            return _as_listed(meanwhile, package, locations, bucket, dry_run=False)
         own = {"card": write_card(package.card, folder_of(source.location))}
         add_entry(source, [row | own | {"version_id": one or ""} for row, one in zip(rows, versions, strict=True)])
     return Published(bucket, versions, plan)
@@ -135,30 +139,12 @@ def work_folder() -> Iterator[Path]:
     PackagingError
         Its disk is full. Nothing was stored.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            yield Path(folder)
-        except OSError as error:
-            if error.errno not in _NO_SPACE:
-                raise
-            raise PackagingError(
-                f"there is no space left to make the package in {tempfile.gettempdir()} ({error}). Nothing was stored; "
-                f"make room, or set TMPDIR to a folder of a larger disk, and package again."
-            ) from error
+    with tempfile.TemporaryDirectory() as folder, writing_in(Path(folder)):
+        yield Path(folder)
 
 
-def _checked_locations(package: Package, bucket_name: str | os.PathLike[str]) -> list[Location]:
+def _refuse_facts(package: Package) -> None:
     version = package.version
-    if version and not (isinstance(version, str) and _VERSION.fullmatch(version) and ".." not in version):
-        raise PackagingError(
-            f"entry_facts says 'version' is {version!r}; expected a text of 1 to 100 letters, digits, dots, "
-            f"underscores or hyphens, such as '2': it names the folder of the files. Nothing was stored."
-        )
-    return [location_in(bucket_name, version, file.path.name) for file in package.files]
-
-
-def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package, source: CatalogSource | None) -> None:
-    """Whatever the catalog would not take must be said before the first byte is stored."""
     own = sorted({*package.entry_facts} & {*_OWN_COLUMNS})
     problems = [f"entry_facts may not say {column!r}: packaging does" for column in own]
     problems += [
@@ -166,9 +152,23 @@ def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package, source: Ca
         for column, value in package.entry_facts.items()
         if not isinstance(value, str)
     ]
-    problems += dict.fromkeys(problem for row in rows for problem in row_problems(row))
+    if isinstance(version, str) and version and (not _VERSION.fullmatch(version) or ".." in version):
+        problems.append(
+            f"entry_facts says 'version' is {version!r}; expected a text of 1 to 100 letters, digits, dots, "
+            f"underscores or hyphens, such as '2': it names the folder of the files"
+        )
+    _refuse(package, problems)
+
+
+def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package, source: CatalogSource | None) -> None:
+    """Whatever the catalog would not take must be said before the first byte is stored."""
+    problems = list(dict.fromkeys(problem for row in rows for problem in row_problems(row)))
     if source is not None and source.is_remote:
         problems += _remote_problems(rows, folder_of(source.location))
+    _refuse(package, problems)
+
+
+def _refuse(package: Package, problems: Sequence[str]) -> None:
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)
         raise PackagingError(f"the entry {package.identifier!r} cannot be added; nothing was stored:{listed}")
@@ -199,17 +199,62 @@ def _listed(listing: Listing, package: Package) -> Entry | None:
                 f"{listing.source} lists the {entry.kind} {package.identifier!r} already"
                 f"{f' (version {entry.version!r})' if entry.version else ''}, with other bytes: {file.path.name} has "
                 f"the SHA-1 {file.sha1}, the catalog says {known.sha1 if known else 'nothing'}. What is published does "
-                f"not change: choose another identifier, or publish a new version with entry_facts={{'version': ...}}."
+                f"not change: choose another identifier, or publish a new version with "
+                f"entry_facts={{'version': '2'}} (on the command line: --version 2)."
             )
     return entry
 
 
-def _as_listed(entry: Entry, package: Package, wanted: Sequence[Location], bucket: str) -> Published:
+def _as_listed(entry: Entry, package: Package, wanted: Sequence[Location], bucket: str, *, dry_run: bool) -> Published:
+    """Leave an entry as it is, but for files of it that are gone: these are stored again."""
     files = [entry.file(part_of(package.lookup_type, file.class_name)) for file in package.files]
     listed = [file for file in files if file is not None]
     places = [parse_location(file.location, file.location_type, entry.base) for file in listed]
+    placed = [
+        Placed(own, where, is_there=not _is_gone(where, file.version_id))
+        for own, where, file in zip(package.files, places, listed, strict=True)
+    ]
+    lost = [one for one in placed if not one.is_there]
+    if not dry_run:
+        store(lost)
+    _tell_other_facts(entry, package)
     found = bucket if places == list(wanted) else folder_name(places[0])
-    return Published(found, [file.version_id or None for file in listed], already_listed(entry))
+    plan = "\n".join([*map(of_file, lost), already_listed(entry, is_whole=not lost)])
+    return Published(found, [file.version_id or None for file in listed], plan)
+
+
+def _is_gone(location: Location, version_id: str) -> bool:
+    """Tell whether nothing lies at a listed location any more; not so, where nobody can say.
+
+    Raises
+    ------
+    PackagingError
+        What is gone is one version of an S3 object, which cannot be stored again.
+    """
+    try:
+        is_gone = stat(location, version_id or None) is None
+    except TransferError:
+        return False
+    if is_gone and version_id:
+        raise PackagingError(
+            f"the catalog lists version {version_id} of {location}, which is gone. Restore it there, or publish a new "
+            f"version of the entry with entry_facts={{'version': '2'}} (on the command line: --version 2)."
+        )
+    return is_gone
+
+
+def _tell_other_facts(entry: Entry, package: Package) -> None:
+    """Warn of facts that a listed entry does not have: nothing was changed, although somebody may think so."""
+    other = [
+        f"{name} is {listed!r}, not {told!r}"
+        for name, told in package.entry_facts.items()
+        if (listed := getattr(entry, name, told)) != told and isinstance(listed, str)
+    ]
+    if other:
+        tell(
+            f"the catalog {entry.catalog!r} lists the {entry.kind} {entry.identifier!r} already and was not changed: "
+            f"{'; '.join(other)}. Correct its rows there, then run `brainio card build {entry.identifier}`."
+        )
 
 
 def _row(package: Package, file: PackagedFile, location: Location, source: CatalogSource | None) -> dict[str, str]:

@@ -13,13 +13,14 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
-from brainio.errors import PackagingError
+from brainio.errors import AssemblyFormatError, PackagingError
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
 from brainio.validation import some
 from brainio.validation.reading import read_table
+from brainio.validation.values import is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 TABLES = (".csv", ".parquet")
 _PRESENTATION = "presentation"
@@ -45,7 +46,7 @@ def read_stimuli(source: Path, files: Path | None = None) -> StimulusSet:
     Raises
     ------
     PackagingError
-        The table cannot be read, or a folder holds no files, or several tables.
+        The table cannot be read; a folder holds no files, or several tables; or several files are named as one id.
 
     Examples
     --------
@@ -98,30 +99,32 @@ def read_recording(
     """
     if not source.is_file():
         raise PackagingError(f"there is no file {source}. Name a .nc, .npy, .csv or .parquet file")
-    if source.suffix in TABLES:
+    suffix = source.suffix.lower()
+    if suffix in TABLES:
         return _with_coords(_of_table(source, value), coords or {}, source)
-    if source.suffix == ".npy":
+    if suffix == ".npy":
         return _with_coords(_of_numpy(source, dims), coords or {}, source)
-    return _with_coords(AssemblyLoader(DataAssembly, source).load(), coords or {}, source)
+    return _with_coords(_of_netcdf(source), coords or {}, source)
 
 
 def _table_in(folder: Path) -> Path | None:
     if not folder.is_dir():
         raise PackagingError(f"there is no file or folder {folder}. Name a folder of stimuli, or a table of them")
-    tables = sorted(path for path in folder.iterdir() if path.suffix in TABLES)
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES)
     if len(tables) > 1:
         raise PackagingError(f"{folder} holds several tables: {some([path.name for path in tables])}. Name one of them")
     return tables[0] if tables else None
 
 
 def _files_below(folder: Path) -> list[str]:
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    """Name the files of a folder that are not hidden, and the links that lead nowhere."""
+    paths = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
     return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
 
 
 def _read(path: Path) -> pd.DataFrame:
     """Read a table, or list everything that keeps it from being read."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
     table, problems = read_table(path)
     wrong = [one for one in problems if one.severity == "error"]
@@ -149,14 +152,28 @@ def _with_paths(table: pd.DataFrame, folder: Path, source: Path) -> StimulusSet:
             f"that names the stimuli"
         )
     stimuli = StimulusSet(table)
-    if FILENAME in table.columns:
-        names = [str(name) for name in table[FILENAME]]
-    else:
-        by_stem = {Path(name).with_suffix("").as_posix(): name for name in _files_below(folder)}
-        names = [by_stem.get(str(one), str(one)) for one in table[STIMULUS_ID]]
-    paths = {one: folder / name for one, name in zip(table[STIMULUS_ID], names, strict=True)}
-    object.__setattr__(stimuli, "stimulus_paths", paths)
+    names = table[FILENAME] if FILENAME in table.columns else _named_as(table[STIMULUS_ID], folder)
+    pairs = zip(table[STIMULUS_ID], names, strict=True)
+    object.__setattr__(
+        stimuli, "stimulus_paths", {one: folder / str(name) for one, name in pairs if not is_missing(name)}
+    )
     return stimuli
+
+
+def _named_as(ids: Iterable[object], folder: Path) -> list[str]:
+    """Find for each id the file that is named so, but for its extension."""
+    by_stem: dict[str, list[str]] = {}
+    for name in _files_below(folder):
+        by_stem.setdefault(Path(name).with_suffix("").as_posix(), []).append(name)
+    found = [by_stem.get(str(one), [str(one)]) for one in ids]
+    several = dict.fromkeys(tuple(names) for names in found if len(names) > 1)
+    if several:
+        listed = "".join(f"\n  - {some(names)}" for names in several)
+        raise PackagingError(
+            f"{folder} has several files for one stimulus; say in a column 'filename' which is meant, or move the "
+            f"others away:{listed}"
+        )
+    return [names[0] for names in found]
 
 
 def _of_table(source: Path, value: str | None) -> xr.DataArray:
@@ -179,7 +196,22 @@ def _of_numpy(source: Path, dims: Sequence[str]) -> xr.DataArray:
             f"{source} has {values.ndim} dimensions, of {values.shape} elements; {len(dims)} names were given: "
             f"{some(list(dims)) or 'none'}. Name each in order, such as presentation,neuroid,time_bin"
         )
+    doubled = sorted({dim for dim in dims if list(dims).count(dim) > 1})
+    if doubled:
+        raise PackagingError(
+            f"the {values.ndim} dimensions of {source} need names of their own; {some(doubled)} was given more than "
+            f"once. Name each in order, such as presentation,neuroid,time_bin"
+        )
     return xr.DataArray(values, dims=list(dims))
+
+
+def _of_netcdf(source: Path) -> xr.DataArray:
+    try:
+        return AssemblyLoader(DataAssembly, source).load()
+    except AssemblyFormatError as error:
+        if source.suffix.lower() == ".nc":
+            raise
+        raise PackagingError(f"{source} cannot be read: name a .nc, .npy, .csv or .parquet file") from error
 
 
 def _with_coords(array: xr.DataArray, coords: Mapping[str, Path], source: Path) -> xr.DataArray:
@@ -189,10 +221,18 @@ def _with_coords(array: xr.DataArray, coords: Mapping[str, Path], source: Path) 
         if dim not in array.dims:
             problems.append(f"{path} is for the dimension {dim!r}; {source} has {', '.join(map(str, array.dims))}")
             continue
-        table = _read(path)
+        try:
+            table = _read(path)
+        except PackagingError as error:
+            problems.append(str(error).replace("\n", "\n  "))
+            continue
         if len(table) != array.sizes[dim]:
             problems.append(f"{path} has {len(table)} rows; {source} has {array.sizes[dim]} along {dim!r}")
-            continue
+        problems += [
+            f"{path} has the column {name!r}, which the table of {added[name][0]!r} has as well: rename or drop one"
+            for name in map(str, table.columns)
+            if name in added
+        ]
         added |= {str(name): (dim, column.to_numpy()) for name, column in table.items()}
     if problems:
         listed = "".join(f"\n  - {problem}" for problem in problems)

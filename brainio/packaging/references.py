@@ -5,9 +5,7 @@ Reads catalogs and the table of the stimulus set, where it can be had; changes n
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -16,7 +14,8 @@ from brainio.catalogs import TYPE_STIMULUS_SET, Entry, resolve
 from brainio.errors import AmbiguousEntryError, LocationError, StimulusSetLookupError, TransferError
 from brainio.packaging.targets import CatalogName, target_listing
 from brainio.stores import open_read, parse_location
-from brainio.validation import ID_COLUMNS, Table, doubled_id_problems, pair_problems, problem, unknown_stimuli
+from brainio.validation import Table, doubled_id_problems, pair_problems, problem
+from brainio.validation.reading import parse_table
 
 if TYPE_CHECKING:
     import os
@@ -44,19 +43,19 @@ def reference_problems(assembly: xr.DataArray, stimulus_set_identifier: str, cat
         A listed table that cannot be had is none.
     """
     problems: list[Problem] = []
-    at_hand, known = assembly.attrs.get("stimulus_set"), None
-    if isinstance(at_hand, pd.DataFrame) and "stimulus_id" in at_hand.columns:
+    carried = assembly.attrs.get("stimulus_set")
+    at_hand = carried if isinstance(carried, pd.DataFrame) and "stimulus_id" in carried.columns else None
+    if at_hand is not None:
         table = Table.in_memory(at_hand)
-        known = table.ids()
-        doubled = doubled_id_problems(known, [f"attrs['stimulus_set'], {row}" for row in table.row_names])
+        doubled = doubled_id_problems(table.ids(), [f"attrs['stimulus_set'], {row}" for row in table.row_names])
         problems += doubled + pair_problems(assembly, table)
     if catalog is not None:
         place = f"stimulus set {stimulus_set_identifier!r}"
         try:
             entry = _listed_set(stimulus_set_identifier, catalog)
-            listed_ids = _listed_ids(entry) if known is None else None
-            if listed_ids is not None:
-                problems += unknown_stimuli(assembly, listed_ids)
+            listed = _listed_table(entry) if at_hand is None else None
+            if listed is not None:
+                problems += pair_problems(assembly, listed)
         except StimulusSetLookupError as error:
             problems.append(problem("set-unlisted", place, str(error)))
         except AmbiguousEntryError as error:
@@ -75,8 +74,8 @@ def _listed_set(identifier: str, catalog: str | os.PathLike[str]) -> Entry:
     )
 
 
-def _listed_ids(entry: Entry) -> list[str] | None:
-    """Read the ids from the published table, None where it cannot be had or is not what the catalog promises."""
+def _listed_table(entry: Entry) -> Table | None:
+    """Read the published table, None where it cannot be had or is not what the catalog promises."""
     file = entry.file("csv")
     if file is None:
         return None
@@ -84,18 +83,10 @@ def _listed_ids(entry: Entry) -> list[str] | None:
     for where, location_type, version_id in places:
         try:
             with open_read(parse_location(where, location_type, entry.base), version_id) as reading:
-                table = b"".join(reading.chunks())
+                content = b"".join(reading.chunks())
         except (LocationError, TransferError):
             continue
-        if not file.sha1 or hashlib.sha1(table, usedforsecurity=False).hexdigest() == file.sha1:
-            return _ids_in(table)
+        if not file.sha1 or hashlib.sha1(content, usedforsecurity=False).hexdigest() == file.sha1:
+            table, problems = parse_table(content, where)
+            return None if any(one.severity == "error" for one in problems) else table
     return None
-
-
-def _ids_in(table: bytes) -> list[str] | None:
-    try:
-        rows = csv.DictReader(io.StringIO(table.decode("utf-8-sig"), newline=""))
-        column = next((name for name in ID_COLUMNS if name in (rows.fieldnames or ())), None)
-        return None if column is None else [row[column] for row in rows]
-    except (UnicodeDecodeError, csv.Error):
-        return None

@@ -117,7 +117,7 @@ def _lies_there(file: PackagedFile, location: Location) -> bool:
     raise PackagingError(
         f"other bytes lie at {location} already: their SHA-1 is {_sha1_at(location)}, that of {file.path.name} is "
         f"{file.sha1}. Published files are not overwritten. Choose another identifier, bucket or folder, or publish a "
-        f"new version with entry_facts={{'version': ...}}."
+        f"new version with entry_facts={{'version': '2'}} (on the command line: --version 2)."
     )
 
 

@@ -6,11 +6,10 @@ Reads catalogs; stores and changes nothing.
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from urllib.parse import quote
 
 from brainio.catalogs import CatalogSource, Listing, catalog_source
-from brainio.catalogs.listing import folder_of, read_listing
+from brainio.catalogs.listing import read_listing
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.writing import current_text
 from brainio.errors import PackagingError
@@ -44,19 +43,22 @@ def target_source(catalog: str | os.PathLike[str]) -> CatalogSource:
 
 
 def target_listing(catalog: str | os.PathLike[str]) -> Listing:
-    """Return what the catalog lists at this moment to which entries are added: nothing, where it does not exist yet.
+    """Return what the catalog to which entries are added lists at this moment; see `target_source`, `read_target`."""
+    return read_target(target_source(catalog))
 
-    Parameters
-    ----------
-    catalog : str or path
-        As for `target_source`.
+
+def read_target(source: CatalogSource) -> Listing:
+    """Return what a catalog lists at this moment: nothing, where it does not exist yet.
 
     Raises
     ------
-    UnknownCatalogError, CatalogError
-        No catalog in force has that identifier; or it cannot be read.
+    CatalogError
+        It cannot be read.
+    PackagingError
+        A folder lies there.
     """
-    source = target_source(catalog)
+    if not source.is_remote and source.path.is_dir():
+        raise PackagingError(f"{source.path} is a folder; pass the path of the catalog's CSV file")
     text = current_text(source)
     return Listing(source.identifier) if text is None else read_listing(source.identifier, text, source.location)
 
@@ -91,7 +93,7 @@ def as_catalogs_write(location: Location, source: CatalogSource | None) -> str:
     if location.location_type == "S3":
         return f"https://{location.bucket}.s3.amazonaws.com/{quote(location.key)}"
     if source is not None and not source.is_remote and location.location_type == "file":
-        folder = Path(folder_of(source.location))
+        folder = source.path.absolute().parent
         if location.path.is_relative_to(folder):
             return location.path.relative_to(folder).as_posix()
     return location.url

@@ -25,6 +25,8 @@ _WRAPPERS = frozenset(
     {"async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dir", "filecache", "generic", "libarchive"}
     | {"reference", "simplecache", "tar", "zip"}
 )
+# Where a catalog may live besides folders; no file lies there.
+_SQLITE, _SERVER = "sqlite:///", "postgresql://"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
 _CHAIN = re.compile(r"[A-Za-z][\w+.-]*(?:://.*)?::[A-Za-z][\w+.-]*:")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
@@ -126,7 +128,8 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
     base
         Where the catalog lies: a folder path, or the URL of the folder. A relative path is resolved against it; without
         one, against the working directory. With a URL, the catalog came over the network: then the location has to be
-        on S3, http or https, or below that folder.
+        on S3, http or https, or below that folder. An SQLite database stands for the folder that its file lies in;
+        below a database server lies nothing.
 
     Raises
     ------
@@ -147,12 +150,18 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
         raise LocationError(
             f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."
         )
-    if base is not None and (base_scheme := _scheme_of(base)) not in {None, "file"}:
+    if base is not None and base.startswith(_SQLITE):
+        base = posixpath.dirname(base.removeprefix(_SQLITE).rpartition("#")[0])
+    if base is not None and (base_scheme := _scheme_of_base(base)) not in {None, "file"}:
         return replace(_named_by_remote(location, location_type, base, str(base_scheme)), origin=base)
     kind, scheme = _canonical_kind(location_type), _scheme_of(location)
     if kind != S3 and scheme is None:
         return _parse_path(location, kind, base)
     return _parse_url(location, kind, scheme)
+
+
+def _scheme_of_base(base: str) -> str | None:
+    return _SERVER if base.startswith(_SERVER) else _scheme_of(base)
 
 
 def _named_by_remote(location: str, location_type: str, base: str, base_scheme: str) -> Location:
@@ -275,6 +284,11 @@ def _parse_path(location: str, kind: str, base: str | None) -> Location:
 
 def _below_url(location: str, base: str, scheme: str) -> Location:
     """Resolve a relative path against the URL of a folder, out of which '..' may not climb."""
+    if scheme == _SERVER:
+        raise LocationError(
+            f"The location {_shown(location)} is a path, but its catalog lives in the database {redacted(base)}, below "
+            f"which no files lie. Give a full URL."
+        )
     path = posixpath.normpath(location)
     if path in {".", ".."} or path.startswith("../"):
         raise LocationError(

@@ -139,6 +139,8 @@ class _Parts:
         if not replace:
             request["IfNoneMatch"] = "*"
         version_id = client.complete_multipart_upload(**request).get("VersionId")
+        if version_id == "null":  # so say some servers of a bucket without versions, and refuse to give that version
+            version_id = client.head_object(Bucket=self._bucket, Key=self._key).get("VersionId")
         self.end_uploads(client)
         return version_id
 

@@ -18,8 +18,14 @@ Changes nothing and refuses nothing: packaging does that, by what is found here.
 ============= ====================================================================
 """
 
-from brainio.validation.assemblies import ID_COLUMNS, assembly_problems, extra_problems, stimulus_coordinate
-from brainio.validation.catalogs import check_catalog
+from brainio.validation.assemblies import (
+    ID_COLUMNS,
+    assembly_problems,
+    extra_problems,
+    stimulus_coordinate,
+    stimulus_id_problems,
+)
+from brainio.validation.catalogs import card_problems, check_catalog, reference_problems
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.pairs import pair_problems, unknown_stimuli
 from brainio.validation.problems import Problem, Report, listed, problem, some
@@ -38,6 +44,7 @@ __all__ = [
     "Rule",
     "Table",
     "assembly_problems",
+    "card_problems",
     "check_catalog",
     "doubled_id_problems",
     "extra_problems",
@@ -46,8 +53,10 @@ __all__ = [
     "member_names",
     "pair_problems",
     "problem",
+    "reference_problems",
     "some",
     "stimulus_coordinate",
+    "stimulus_id_problems",
     "stimulus_set_problems",
     "unknown_stimuli",
     "validate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import (
@@ -17,7 +18,7 @@ from brainio.assemblies import (
 )
 from brainio.errors import FormatError
 from brainio.validation.problems import Problem, problem
-from brainio.validation.values import NUMBER, is_id, is_missing, kinds_of, repeats
+from brainio.validation.values import NUMBER, TEXT, TRUTH, is_id, is_missing, kinds_of, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 # Loading puts extras into the attrs, beside these, and the file has the values under 'data'.
 _RESERVED = ("identifier", "stimulus_set", "stimulus_set_identifier", "data")
 ID_COLUMNS = ("stimulus_id", "image_id")  # files from before 2021 have the latter, and loading gives them the former
+_NOT_IN_NAMES = set(" /\0\n\t")
+_STORABLE_KINDS = (TEXT, NUMBER, TRUTH, "datetime", "Timestamp", "datetime64", "date")
 _USUAL_DIMS = {
     frozenset({"presentation", "neuroid"}): NeuroidAssembly,
     frozenset({"presentation", "neuroid", "time_bin"}): NeuroidAssembly,
@@ -44,13 +47,17 @@ def class_for(assembly: xr.DataArray) -> type[DataAssembly]:
 
 def assembly_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
     """List what is wrong with an assembly that is meant to be of a class."""
+    if len(set(assembly.dims)) < assembly.ndim:  # nothing else can be asked of it
+        found, fix = f"{tuple(assembly.dims)}", "rename one of them"
+        return [problem("dims-wrong", "dimensions", found, expected="a name of its own for each dimension", fix=fix)]
     return [
         *_dim_problems(assembly, assembly_class),
-        *_stimulus_id_problems(assembly, assembly_class),
+        *stimulus_id_problems(assembly, assembly_class),
         *_neuroid_problems(assembly),
         *_time_bin_problems(assembly),
         *_value_problems(assembly),
-        *_kind_problems(assembly),
+        *_coordinate_problems(assembly),
+        *_storage_problems("values", assembly.variable),
     ]
 
 
@@ -63,7 +70,8 @@ def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) ->
         assembly_class(assembly).validate()
     except (AssertionError, FormatError) as error:
         found = f"{tuple(assembly.dims)}, which do not fit the class {assembly_class.__name__}"
-        problems.append(problem("dims-wrong", "dimensions", found, expected=str(error) or None))
+        expected = str(error).partition("; expected ")[2].partition(". ")[0]
+        problems.append(problem("dims-wrong", "dimensions", found, expected=expected or str(error) or None))
     return problems
 
 
@@ -73,7 +81,8 @@ def stimulus_coordinate(assembly: xr.DataArray) -> str | None:
     return None if name is None or assembly[name].ndim != 1 or name in assembly.dims else name
 
 
-def _stimulus_id_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
+def stimulus_id_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
+    """List what keeps the stimuli of an assembly from being known, where its class wants their metadata joined in."""
     if not issubclass(assembly_class.get_loader_class(), StimulusMergeAssemblyLoader):
         return []
     name = stimulus_coordinate(assembly)
@@ -167,13 +176,32 @@ def _value_problems(assembly: xr.DataArray) -> list[Problem]:
     return found
 
 
-def _kind_problems(assembly: xr.DataArray) -> list[Problem]:
-    kinds = {name: kinds_of(coord.values) for name, coord in assembly.coords.items() if name not in assembly.dims}
-    return [
-        problem("coordinate-mixed-type", f"coordinate {name!r}", " and ".join(found))
-        for name, found in kinds.items()
-        if len(found) > 1
-    ]
+def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
+    """List the coordinates that have no place in a file; those that loading joins in from the set need none."""
+    stimuli = assembly.attrs.get("stimulus_set")
+    joined_in = list(stimuli.columns) if isinstance(stimuli, pd.DataFrame) else []
+    problems = []
+    for name, coord in assembly.coords.items():
+        if not isinstance(name, str) or not name or name == "data" or set(name) & _NOT_IN_NAMES:
+            problems.append(problem("coordinate-name", f"coordinate {name!r}", repr(name)))
+        if name not in assembly.dims and name not in joined_in:
+            problems += _storage_problems(f"coordinate {name!r}", coord.variable)
+    return problems
+
+
+def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
+    """List what keeps values from being stored: netCDF knows text, truths, dates, and numbers of 1 to 8 bytes."""
+    dtype = variable.dtype
+    if dtype.kind not in "OT":
+        known = dtype.kind in "biuSUmM" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
+        return [] if known else [problem("type-unstorable", place, str(dtype))]
+    kinds = kinds_of(variable.values)
+    if len(kinds) > 1:
+        code = "values-mixed-type" if place == "values" else "coordinate-mixed-type"
+        return [problem(code, place, " and ".join(kinds))]
+    if kinds == [TRUTH] and pd.isna(variable.values).any():
+        return [problem("type-unstorable", place, "True and False, some of them missing")]
+    return [problem("type-unstorable", place, one) for one in kinds if one not in _STORABLE_KINDS]
 
 
 def extra_problems(extras: Mapping[str, object], assembly: xr.DataArray) -> list[Problem]:

@@ -1,6 +1,6 @@
-"""What is wrong with a whole catalog: rows that do not serve, stimulus sets and files that are not there.
+"""What is wrong with a whole catalog: rows that do not serve; stimulus sets, successors, cards, files that are gone.
 
-Files are asked for where they lie, and read without being kept.
+Files are asked for where they lie, and read without being kept. What fetched data say is the business of others.
 """
 
 from __future__ import annotations
@@ -9,18 +9,23 @@ import hashlib
 import random
 import warnings
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from brainio.catalogs import TYPE_STIMULUS_SET, CatalogSource, catalog_source, resolve
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, catalog_source, resolve
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
-from brainio.errors import BrainioError, CatalogError, CatalogWarning, EntryLookupError
+from brainio.catalogs.listing import shown
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.sql_names import is_database
+from brainio.errors import AmbiguousEntryError, BrainioError, CatalogError, CatalogWarning, EntryLookupError
 from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
 from brainio.validation.problems import Problem, Report, problem
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     from brainio.catalogs import Entry, EntryFile, Listing
     from brainio.stores import Location
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
 Files = Literal["none", "sizes", "sample", "all"]
 _SAMPLE = 20  # files whose bytes are read
 _AT_ONCE = 8
+_IN_WORDS = {"set-unnamed": "", "set-unlisted": "in no catalog", "set-ambiguous": "of other bytes in other catalogs"}
 
 
 def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -> Report:
@@ -36,10 +42,10 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
     Parameters
     ----------
     catalog : str or path
-        A catalog in force by its identifier, or any by the path of its CSV file.
+        A catalog in force by its identifier, or any by the path or the URL of its CSV file.
     files : str, default 'sample'
         How closely files are looked at where they lie. `'none'`: not at all. `'sizes'`: each must be there, with its
-        size. `'sample'`: also, 20 that are drawn by chance are read and hashed. `'all'`: all are.
+        size, and so must cards. `'sample'`: also, 20 that are drawn by chance are read and hashed. `'all'`: all are.
 
     Returns
     -------
@@ -61,13 +67,17 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         listing = source.read()
         problems = [problem("catalog-row", "catalog", str(one.message)) for one in caught]
         entries = [version for entry in listing.entries.values() for version in listing.all_versions(entry)]
-        problems += [one for entry in entries for one in _entry_problems(entry, listing)]
+        problems += [one for entry in entries for one in _entry_problems(entry)]
+        problems += reference_problems(entries, listing)
     if files != "none":
+        problems += card_problems(entries)
         problems += _file_problems([(entry, file) for entry in entries for file in entry.files], files)
     return Report.of(f"the catalog {listing.identifier!r} ({len(entries)} entries)", problems)
 
 
 def _source(catalog: str | os.PathLike[str]) -> CatalogSource:
+    if isinstance(catalog, str) and "://" in catalog:
+        return source_from(catalog)
     if isinstance(catalog, str):
         source = catalog_source(catalog)
         if isinstance(source, CatalogSource):
@@ -76,29 +86,77 @@ def _source(catalog: str | os.PathLike[str]) -> CatalogSource:
     return CatalogSource(Path(catalog).stem, str(Path(catalog).absolute()))
 
 
-def _entry_problems(entry: Entry, listing: Listing) -> list[Problem]:
+def _entry_problems(entry: Entry) -> list[Problem]:
     place = _named(entry)
     problems = []
     if entry.lookup_type == TYPE_STIMULUS_SET:
         lacking = [part for part in ("csv", "zip") if entry.file(part) is None]
         if lacking and entry.status != STATUS_UNAVAILABLE:
             problems.append(problem("entry-incomplete", place, f"no row for its {' and '.join(lacking)} file"))
-    elif not _is_listed(entry.stimulus_set_identifier, listing):
-        problems.append(problem("set-unlisted", place, f"stimulus set {entry.stimulus_set_identifier!r} in no catalog"))
     unhashed = [file.part for file in entry.files if not (file.sha1 or file.sha256)]
     if unhashed:
         problems.append(problem("file-without-hash", place, f"no hash for its {' and '.join(unhashed)} file"))
     return problems
 
 
-def _is_listed(identifier: str, listing: Listing) -> bool:
-    key = TYPE_STIMULUS_SET, identifier
-    if key in listing.entries or key in listing.aliases:
-        return True
+def reference_problems(entries: Iterable[Entry], listing: Listing) -> list[Problem]:
+    """List the entries of a catalog whose stimulus set or successor is listed nowhere; fetches nothing."""
+    fault_of = cache(partial(_fault_of_reference, listing=listing))
+    problems = []
+    for entry in entries:
+        place, named = _named(entry), entry.stimulus_set_identifier
+        if entry.lookup_type == TYPE_ASSEMBLY:
+            fault = fault_of(TYPE_STIMULUS_SET, named) if named else "set-unnamed"
+            if fault:
+                problems.append(problem(fault, place, f"stimulus set {named!r} {_IN_WORDS[fault]}".rstrip()))
+        if entry.successor and fault_of(entry.lookup_type, entry.successor) == "set-unlisted":
+            problems.append(problem("successor-unlisted", place, f"{entry.kind} {entry.successor!r} in no catalog"))
+    return problems
+
+
+def _fault_of_reference(lookup_type: str, identifier: str, *, listing: Listing) -> str:
+    """Return the code of what keeps a name in a catalog from leading to one entry; empty where it does."""
+    if (lookup_type, identifier) in listing.entries or (lookup_type, identifier) in listing.aliases:
+        return ""
     try:
-        return bool(identifier) and resolve(*key) is not None
+        resolve(lookup_type, identifier)
+    except AmbiguousEntryError:
+        return "set-ambiguous"
     except EntryLookupError:
-        return False
+        return "set-unlisted"
+    return ""
+
+
+def card_problems(entries: Iterable[Entry], *, only_here: bool = False) -> list[Problem]:
+    """List the entries whose card does not lie where their catalog says; reads no card.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Which.
+    only_here : bool, default False
+        Pass over cards that do not lie on this machine.
+    """
+    named = [entry for entry in entries if entry.card]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(partial(_look_for_card, only_here=only_here), named)
+        return [one for look in counted(found, "looking for cards", len(named)) for one in look]
+
+
+def _look_for_card(entry: Entry, *, only_here: bool) -> list[Problem]:
+    place = f"{_named(entry)}, card"
+    try:
+        if is_database(entry.base) and "://" not in entry.card:
+            from brainio.catalogs.sql_beside import has_card
+
+            gone = problem("card-gone", place, f"no {entry.card} in {shown(entry.base)}")
+            return [] if has_card(entry.base, entry.card) else [gone]
+        location = parse_location(entry.card, base=entry.base)
+        if (only_here and not location.is_local) or stat(location) is not None:
+            return []
+    except BrainioError as error:
+        return [problem("card-unreachable", place, str(error))]
+    return [problem("card-gone", place, f"nothing at {location}")]
 
 
 def _file_problems(listed: list[tuple[Entry, EntryFile]], files: Files) -> list[Problem]:

@@ -5,7 +5,7 @@ import re
 from brainio.validation.problems import Problem, problem
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_CONVENTION = re.compile(r"[a-z]+\.[A-Z][A-Za-z]*[0-9]{4}(?![0-9])")
+_CONVENTION = re.compile(r"[a-z][a-z0-9_]*\.[A-Z][A-Za-z]*[0-9]{4}(?![0-9])")
 _LONGEST = 220  # characters of a message
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from brainio.stimuli import STIMULUS_ID
 from brainio.validation.assemblies import ID_COLUMNS, stimulus_coordinate
 from brainio.validation.problems import Problem, problem, some
-from brainio.validation.values import NUMBER, is_id, kinds_of
+from brainio.validation.values import NUMBER, TEXT, is_id, kinds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +28,9 @@ def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
     if name is None or known is None:
         return []
     problems = unknown_stimuli(assembly, known)
+    if kinds_of(assembly[name].values) == [NUMBER] and TEXT in kinds_of(np.array(known, dtype=object)):
+        number = f"numbers, such as {assembly[name].values.tolist()[0]!r}; text in the stimulus set"
+        problems.append(problem("stimulus-id-number", f"coordinate {name!r}", number))
     shown = set(map(_loose, assembly[name].values.tolist()))
     unused = [value for value in table.sound_ids().values() if _loose(value) not in shown]
     if unused:

@@ -31,18 +31,33 @@ if TYPE_CHECKING:
 _TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 _TRUTHS = {"True": True, "False": False}
 _NAMELESS = "Unnamed: "
+_OTHER_SEPARATORS = (";", "\t", "|")
 _PACKAGED = (".csv", ".zip", ".nc")
 
 
 def read_table(path: Path) -> tuple[Table, list[Problem]]:
     """Read a CSV file, and list what keeps its rows from being read."""
     try:
-        rows, lines = _read_rows(path.read_bytes())
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {path.name}", str(error))]
+        return parse_table(path.read_bytes(), path.name)
+    except FileNotFoundError:
+        return _unreadable(str(path), "no such file", fix="correct the path")
+    except OSError as error:
+        return _unreadable(path.name, str(error), fix="correct access")
+
+
+def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    """Read the bytes of a CSV file of that name, and list what keeps its rows from being read."""
+    try:
+        rows, lines = _read_rows(content)
+    except (UnicodeDecodeError, csv.Error) as error:
+        return _unreadable(name, _in_line(content, error))
     if not rows:
-        return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {path.name}", "no header")]
-    header = [name or f"{_NAMELESS}{number}" for number, name in enumerate(rows[0])]
+        return _unreadable(name, "no header")
+    separator = next((sign for sign in _OTHER_SEPARATORS if sign in rows[0][0]), None) if len(rows[0]) == 1 else None
+    if separator is not None:
+        fix = f"save the table again with commas instead of {separator!r}"
+        return _unreadable(name, f"one column, {rows[0][0]!r}", expected="columns separated by commas", fix=fix)
+    header = [column or f"{_NAMELESS}{number}" for number, column in enumerate(rows[0])]
     problems, kept = [], []
     for row, line in zip(rows[1:], lines[1:], strict=True):
         if len(row) == len(header):
@@ -52,6 +67,17 @@ def read_table(path: Path) -> tuple[Table, list[Problem]]:
     frame = pd.DataFrame([row for row, _ in kept], columns=pd.Index(header, dtype=object), dtype=object)
     table = Table(_typed(frame), [line for _, line in kept])
     return _with_stimulus_id(table, problems)
+
+
+def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:
+    return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {name}", found, **told)]
+
+
+def _in_line(content: bytes, error: UnicodeDecodeError | csv.Error) -> str:
+    if isinstance(error, csv.Error):
+        return str(error)
+    number = content.count(b"\n", 0, error.start) + 1
+    return f"line {number} is not UTF-8 ({error})"
 
 
 def _read_rows(content: bytes) -> tuple[list[list[str]], list[str]]:
@@ -98,7 +124,8 @@ def packaged_problems(table: Table, place: Path) -> list[Problem]:
     names = table.column(FILENAME)
     if names is None:
         found = f"no column 'filename'; there are {some(list(table.frame.columns)) or 'none'}"
-        return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'")]
+        fix = "add it; `brainio package stimulus-set` goes without where each file is named as its stimulus_id"
+        return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'", fix=fix)]
     kept = [(row, str(name)) for row, name in zip(table.row_names, names, strict=True) if not is_missing(name)]
     members = [name for _, name in kept]
     problems += member_problems([row for row, _ in kept], members, members)

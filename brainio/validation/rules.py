@@ -57,6 +57,11 @@ RULES: dict[str, Rule] = {
     "column-mixed-type": Rule(
         "warning", "values of one kind in each column", "convert the column, for text with .astype(str)"
     ),
+    "column-not-plain": Rule(
+        "warning",
+        "one number, text, truth or date in each row of a column",
+        "make a column of each part: the CSV file has only text of it, which reads back as text",
+    ),
     "id-column-missing": Rule(
         "error",
         "a column 'stimulus_id' with a unique text in each row",
@@ -140,8 +145,17 @@ RULES: dict[str, Rule] = {
     "values-missing": Rule("note", "a value in each place", "nothing, if there was no measurement"),
     "neuroid-all-missing": Rule("warning", "a value for each neuroid", "drop the neuroid"),
     "values-infinite": Rule("warning", "finite values", "look for a division by zero; use NaN for what is missing"),
+    "coordinate-name": Rule(
+        "error", "names of coordinates without blanks and '/', other than 'data'", "rename the coordinate"
+    ),
     "coordinate-mixed-type": Rule(
-        "warning", "values of one kind in each coordinate", "convert the coordinate, for text with .astype(str)"
+        "error", "values of one kind in each coordinate", "convert the coordinate, for text with .astype(str)"
+    ),
+    "values-mixed-type": Rule("error", "values of one kind", "convert the values, for text with .astype(str)"),
+    "type-unstorable": Rule(
+        "error",
+        "text, dates, True and False, or numbers that netCDF knows: integers, float32, float64",
+        "convert the values, such as with .astype('float32') or .astype(str)",
     ),
     "extra-name": Rule(
         "error",
@@ -163,6 +177,11 @@ RULES: dict[str, Rule] = {
         "each presentation shows a stimulus of the stimulus set",
         "add it to the set, or correct the id",
     ),
+    "stimulus-id-number": Rule(
+        "note",
+        "text as stimulus_id, as in the stimulus set",
+        "nothing, loading makes text of it; in a new package, convert it with .astype(str)",
+    ),
     "stimulus-unused": Rule("note", "presentations of each stimulus", "nothing, if they were not shown"),
     "coordinate-differs": Rule(
         "warning",
@@ -175,6 +194,11 @@ RULES: dict[str, Rule] = {
     # ------------------------------------------------------------------ a catalog
     "catalog-row": Rule("error", "rows that can be used, with one file for each part of an entry", "correct the row"),
     "entry-incomplete": Rule("error", "a row for the CSV file and one for the ZIP archive", "add the row"),
+    "successor-unlisted": Rule(
+        "error", "a catalog that lists the successor", "correct the successor, or package it first"
+    ),
+    "card-gone": Rule("warning", "a card at the place that the catalog names", "make it again with brainio card build"),
+    "card-unreachable": Rule("warning", "a card at a place that answers", "try again, or correct the column card"),
     "file-without-hash": Rule(
         "warning", "a sha1 or sha256 for each file, without which wrong bytes go unseen", "add the hash to the row"
     ),

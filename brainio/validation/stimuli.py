@@ -37,12 +37,14 @@ def stimulus_set_problems(stimulus_set: StimulusSet) -> list[Problem]:
 def _located(table: Table, paths: Mapping[Any, str | Path]) -> tuple[dict[int, Path], list[Problem]]:
     """Return the path of each row that has an id and a path, by its position, and what is wrong with the others."""
     located, problems = {}, []
+    filenames = table.column(FILENAME) or []
     for row, value in table.sound_ids().items():
         place = table.row_names[row]
         try:
             located[row] = Path(paths[value])
         except KeyError:
-            problems.append(problem("path-missing", place, f"no path for {value!r}"))
+            if not (filenames and is_missing(filenames[row])):  # of which `filename_problems` told
+                problems.append(problem("path-missing", place, f"no path for {value!r}"))
         except TypeError:
             problems.append(problem("path-missing", place, f"for {value!r} {paths[value]!r}, which is no path"))
         except (BrainioError, OSError) as error:  # the files of a published set come from its archive

@@ -88,10 +88,10 @@ def validate(
         identifier = subject.attrs.get("identifier")
         what = "assembly" if identifier is None else f"assembly {identifier!r}"
         return Report.of(what, _with_stimuli(subject, cls or class_for(subject), stimuli))
-    path = _path_of(subject)
+    path = path_of(subject)
     if path is None:
         return Report.of(str(subject), _identifier_problems(str(subject), cls))
-    if path.suffix != ".nc":
+    if path.suffix.lower() != ".nc":
         return Report.of(f"stimulus set {path}", _stimuli(path, stimuli)[1])
     assembly, problems = read_assembly(path)
     if assembly is not None:
@@ -134,11 +134,11 @@ def _stimuli(stimuli: StimulusSet | Place, place: object = None) -> tuple[Table,
     if isinstance(stimuli, pd.DataFrame):
         named = _name_problems(stimuli.__dict__.get("identifier"), "stimulus set")
         return Table.in_memory(stimuli), named + stimulus_set_problems(stimuli)
-    path = _required(stimuli)
-    table_path = _table_of(path)
+    path = required_path(stimuli)
+    table_path = table_of(path)
     if isinstance(table_path, Problem):
         return Table(pd.DataFrame(), []), [table_path]
-    files = _files_beside(table_path) if place is None else _required(cast("Place", place))
+    files = files_beside(table_path) if place is None else required_path(cast("Place", place))
     return _read_set(table_path, files)
 
 
@@ -149,37 +149,37 @@ def _read_set(table_path: Path, files: Path) -> tuple[Table, list[Problem]]:
     return table, problems + packaged_problems(table, files)
 
 
-def _path_of(subject: Place) -> Path | None:
+def path_of(subject: Place) -> Path | None:
     """Return the path that somebody means, None for an identifier."""
     path = Path(subject)
     if path.exists():
         return path
-    is_path = not isinstance(subject, str) or path.suffix in _PATH_SUFFIXES or os.sep in subject
-    return _required(subject) if is_path else None
+    is_path = not isinstance(subject, str) or path.suffix.lower() in _PATH_SUFFIXES or os.sep in subject
+    return required_path(subject) if is_path else None
 
 
-def _required(place: Place) -> Path:
+def required_path(place: Place) -> Path:
     path = Path(place)
     if not path.exists():
         raise LocationError(f"there is no file or folder {path}; correct the path, or name a published identifier")
     return path
 
 
-def _table_of(path: Path) -> Path | Problem:
+def table_of(path: Path) -> Path | Problem:
     """Return the CSV file of a stimulus set of which a folder, the CSV or the ZIP file is named."""
     if path.is_dir():
-        tables = sorted(path.glob("*.csv"))
+        tables = sorted(one for one in path.iterdir() if one.suffix.lower() == ".csv")
         found = f"{len(tables)} CSV files: {some([one.name for one in tables])}" if tables else "no CSV file"
         return tables[0] if len(tables) == 1 else problem("table-missing", f"folder {path.name}", found)
-    if path.suffix == ".zip":
+    if path.suffix.lower() == ".zip":
         table = path.with_suffix(".csv")
         return table if table.is_file() else problem("table-missing", f"file {path.name}", f"no {table.name} beside it")
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return path
     raise LocationError(f"{path} is no stimulus set; expected a folder, or a file that ends with .csv or .zip")
 
 
-def _files_beside(table: Path) -> Path:
+def files_beside(table: Path) -> Path:
     """Return where the stimuli of a table are: in an archive or folder of the same name, else beside it."""
     archive, folder = table.with_suffix(".zip"), table.with_suffix("")
     return archive if archive.is_file() else folder if folder.is_dir() else table.parent

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATH_IN_STORE = "stimulus_path_within_store"
+_NOT_PLAIN = ("dict", "list", "ndarray", "set", "tuple")
 _COLUMN = re.compile(r"[a-z0-9_]+")
 
 
@@ -90,6 +91,7 @@ def _column_problems(frame: pd.DataFrame) -> list[Problem]:
         kinds = [] if name == STIMULUS_ID else kinds_of(frame.iloc[:, number].to_numpy())
         if len(kinds) > 1:
             problems.append(problem("column-mixed-type", f"column {name!r}", " and ".join(kinds)))
+        problems += [problem("column-not-plain", f"column {name!r}", one) for one in kinds if one in _NOT_PLAIN]
     return problems
 
 

@@ -16,6 +16,8 @@ FACTS = {
     "doi": "10.1234/cards",
     "authors": [{"name": "Josiah Carberry", "orcid": "0000-0002-1825-0097"}, "Jane Doe"],
     "species": ["Macaca mulatta"],
+    "regions": ["IT", "V4"],
+    "animals": ["Chabo", "Tito"],
     "status_reason": "a test",
 }
 

@@ -123,6 +123,7 @@ def test_a_card_of_an_entry_that_is_not_listed_is_told(catalog: Path) -> None:
     with pytest.raises(CatalogError, match=r"lists no assembly 'lab\.Roe2026' of version '3'"):
         add_card(card_of(recording(), identifier="lab.Roe2026", version="3"), catalog)
     assert catalog.read_bytes() == before
+    assert not list(catalog.parent.rglob("lab.Roe2026*.json"))
 
 
 def test_a_catalog_on_s3_takes_cards(moto_s3: MotoS3, tmp_path: Path) -> None:

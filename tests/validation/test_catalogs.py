@@ -62,3 +62,34 @@ def test_every_unsound_row_is_named_at_once(sound: Lab) -> None:
 def test_a_catalog_that_is_not_in_force_is_an_error_that_names_it() -> None:
     with pytest.raises(UnknownCatalogError, match="no_lab"):
         check_catalog("no_lab")
+
+
+def test_a_successor_that_is_listed_nowhere_is_an_error(sound: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    sound.publish("b.nc", body, "NeuroidAssembly", "lab.B2026", status="superseded", successor="lab.Doe2026")
+    sound.publish("c.nc", body, "NeuroidAssembly", "lab.C2026", status="superseded", successor="lab.Nowhere")
+    report = check_catalog(sound.catalog, files="none")
+    assert [(one.code, one.place) for one in report.problems] == [("successor-unlisted", "assembly lab.C2026")]
+
+
+def test_cards_must_be_where_the_catalog_says_unless_no_files_are_looked_at(sound: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    sound.publish("b.nc", body, "NeuroidAssembly", "lab.B2026", card="cards/b.json")
+    sound.publish("c.nc", body, "NeuroidAssembly", "lab.C2026", card="cards/c.json")
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "b.json").write_text("{}")
+    report = check_catalog(sound.catalog, files="sizes")
+    assert [(one.code, one.place) for one in report.problems] == [("card-gone", "assembly lab.C2026, card")]
+    assert check_catalog(sound.catalog, files="none").problems == ()
+
+
+def test_a_card_elsewhere_is_asked_for(sound: Lab, tmp_path: Path) -> None:
+    sound.publish("b.nc", assembly_file(tmp_path), "NeuroidAssembly", "lab.B2026", card="s3://lab-bucket/b.json")
+    assert codes(sound, "sizes") == ["card-gone"]
+    sound.server.objects["lab-bucket", "b.json"] = b"{}"
+    assert codes(sound, "sizes") == []
+
+
+def test_an_assembly_without_a_stimulus_set_is_an_error(sound: Lab, tmp_path: Path) -> None:
+    sound.publish("b.nc", assembly_file(tmp_path), "NeuroidAssembly", "lab.B2026", stimulus_set_identifier="")
+    assert codes(sound, "none") == ["set-unnamed"]
