@@ -12,7 +12,8 @@ from brainio.catalogs import append_rows, in_force
 from brainio.catalogs.cards import forget_cards
 from brainio.stimuli import StimulusSet
 from tests.lab import Lab
-from tests.servers import HOST, HttpFolder, MotoS3, S3Static
+from tests.postgres import Postgres, programs
+from tests.servers import CREDENTIALS, HOST, HttpFolder, MotoS3, S3Static
 
 # Port 9 (discard) is closed: a request that a test did not mean to make is refused at once.
 NOWHERE = f"http://{HOST}:9"
@@ -46,6 +47,13 @@ def s3_static(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Static]:
 
 
 @pytest.fixture
+def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment has credentials for S3."""
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
 def moto_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoS3]:
     """A whole, empty S3 to which the environment points with credentials that it takes."""
     with MotoS3() as server:
@@ -61,6 +69,27 @@ def http_folder(tmp_path: Path) -> Iterator[HttpFolder]:
     folder.mkdir()
     with HttpFolder(folder) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests of a process; `database` makes a database in it for one."""
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with Postgres(folder) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables: of an SQLite file that is not there yet, and of one on a server."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'lab.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    yield server.database()
+    server.hang_up()
 
 
 @pytest.fixture

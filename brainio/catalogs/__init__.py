@@ -19,10 +19,10 @@ from brainio.catalogs.in_force import (
     resolve,
     sources,
     stimulus_set_of,
-    with_stimuli,
 )
 from brainio.catalogs.lifecycle import deprecate, history
 from brainio.catalogs.listing import Listing
+from brainio.catalogs.publications import add_publication
 from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
 from brainio.catalogs.writing import amend_rows, append_rows
 
@@ -43,6 +43,7 @@ __all__ = [
     "EntryFile",
     "Listing",
     "add_catalog",
+    "add_publication",
     "amend_rows",
     "append_rows",
     "catalog_source",
@@ -58,7 +59,6 @@ __all__ = [
     "resolve",
     "sources",
     "stimulus_set_of",
-    "with_stimuli",
 ]
 
 

@@ -10,6 +10,7 @@ import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from brainio.catalogs.sql_names import is_database
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineError, TransferError
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ _PATIENCE = 10.0  # seconds that a card from elsewhere may take: whoever asks fo
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 Card = dict[str, Any]
+
+UNREADABLE = (TransferError, LocationError, ValueError, RecursionError)
+"""What reading a card raises."""
 
 
 def card_location(lookup_type: str, identifier: str, version: str = "") -> str:
@@ -94,12 +98,10 @@ def read_card(entry: "Entry") -> Card:
     """
     if not entry.card:
         return {}
-    from brainio.stores import parse_location
-
     try:
-        location = parse_location(entry.card, base=entry.base)
-        return _read(location) if location.is_local else _read_once(location)
-    except (TransferError, LocationError, ValueError, RecursionError) as error:
+        location = _location_of(entry)
+        return card_now(entry) if location is None or location.is_local else _read_once(location)
+    except UNREADABLE as error:
         if not isinstance(error, OfflineError):  # whoever is offline knows
             warnings.warn(
                 f"the card of {entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} cannot be read: {error}",
@@ -114,12 +116,35 @@ def forget_cards() -> None:
     _answer.cache_clear()
 
 
-def _read(location: "Location") -> Card:
+def card_now(entry: "Entry") -> Card:
+    """Read the card that the catalog of an entry names, as it is now; raises one of `UNREADABLE`."""
+    location = _location_of(entry)
+    if location is not None:
+        return _card_at(location)
+    from brainio.catalogs.sql_beside import read_card as read_from_database
+
+    return _parsed(read_from_database(entry.base, entry.card), entry.card)
+
+
+def _location_of(entry: "Entry") -> "Location | None":
+    """Return where the card of an entry lies, None for the database that its catalog lives in."""
+    from brainio.stores import parse_location
+
+    if is_database(entry.base) and "://" not in entry.card:
+        return None
+    return parse_location(entry.card, base=entry.base)
+
+
+def _card_at(location: "Location") -> Card:
     from brainio.stores import read_whole
 
-    card = json.loads(read_whole(location, LARGEST_CARD))
+    return _parsed(read_whole(location, LARGEST_CARD), str(location))
+
+
+def _parsed(text: str | bytes, place: str) -> Card:
+    card = json.loads(text)
     if not isinstance(card, dict):
-        raise TransferError(f"{location} holds no JSON object")
+        raise TransferError(f"{place} holds no JSON object")
     return card
 
 
@@ -137,8 +162,8 @@ def _answer(location: "Location") -> Card | Exception:
 
     def read() -> None:
         try:
-            answers.append(_read(location))
-        except (TransferError, LocationError, ValueError, RecursionError) as error:
+            answers.append(_card_at(location))
+        except UNREADABLE as error:
             answers.append(error)
 
     reader = threading.Thread(target=read, daemon=True)

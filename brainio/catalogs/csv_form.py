@@ -43,9 +43,14 @@ def read_rows(text: str, source: str) -> Iterator[tuple[int, Row]]:
             yield record.line, dict(zip(header, record.fields, strict=True))
 
 
-def require_header(text: str, source: str) -> None:
-    """Raise CatalogError unless the text begins as a catalog does."""
-    _checked_header(_records(text), source)
+def require_header(text: str, source: str) -> list[str]:
+    """Return the columns of a text; raise CatalogError unless it begins as a catalog does."""
+    return _checked_header(_records(text), source)
+
+
+def newline_of(text: str) -> str:
+    """Return the line ending of a text, which rows behind it get as well."""
+    return "\r\n" if "\r\n" in text else "\n"
 
 
 def leave_out(source: str, line: int, problem: str) -> None:
@@ -115,8 +120,8 @@ def with_rows_added(text: str, rows: Iterable[Mapping[str, str]], source: str) -
     CatalogRowError
         A row breaks the format.
     """
-    wanted = _rows_to_add(text, rows, source)
-    return _with_rows(text, wanted) if wanted else text
+    wanted = rows_to_add((row for _, row in read_rows(text, source)), rows, source)
+    return with_rows_behind(text, wanted) if wanted else text
 
 
 def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], source: str) -> str:
@@ -167,8 +172,11 @@ def _written(row: Row, columns: Sequence[str], record: _Record) -> str:
     return out.getvalue()
 
 
-def _rows_to_add(text: str, rows: Iterable[Mapping[str, str]], source: str) -> list[Mapping[str, str]]:
-    known: dict[tuple[str, ...], Mapping[str, str]] = {_row_key(row): row for _, row in read_rows(text, source)}
+def rows_to_add(
+    listed: Iterable[Mapping[str, str]], rows: Iterable[Mapping[str, str]], source: str
+) -> list[Mapping[str, str]]:
+    """Return the rows that are not listed yet; raises as `with_rows_added`."""
+    known: dict[tuple[str, ...], Mapping[str, str]] = {_row_key(row): row for row in listed}
     wanted: list[Mapping[str, str]] = []
     for row in rows:
         problems = row_problems(row)
@@ -189,9 +197,9 @@ def _row_key(row: Mapping[str, str]) -> tuple[str, ...]:
     return row["lookup_type"], row["identifier"], row.get("version", ""), part_of(row["lookup_type"], row["class"])
 
 
-def _with_rows(text: str, rows: Sequence[Mapping[str, str]]) -> str:
-    """Return the text of a catalog with rows added behind it; old rows get cells for new columns, nothing else."""
-    newline = "\r\n" if "\r\n" in text else "\n"
+def with_rows_behind(text: str, rows: Sequence[Mapping[str, str]]) -> str:
+    """Return the text of a table with rows added behind it; old rows get cells for new columns, nothing else."""
+    newline = newline_of(text)
     records = list(_records(text))
     header = records[0].fields
     added = list(dict.fromkeys(column for row in rows for column in row if column not in header))

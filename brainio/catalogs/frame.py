@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, Entry, EntryFile
+from brainio.catalogs.listing import shown
 from brainio.errors import CatalogError
 
 SOURCE_CATALOG = "source_catalog"
@@ -42,6 +43,14 @@ class Catalog(pd.DataFrame):
     @property
     def _constructor(self) -> Callable[..., "Catalog"]:
         return Catalog
+
+    def _repr_html_(self) -> str | None:
+        html: str | None = super()._repr_html_()  # type: ignore[misc]  # not in the stubs
+        if html is None or not {"identifier", "lookup_type"} <= set(self.columns) or not self.columns.is_unique:
+            return html
+        from brainio.views import catalog_html
+
+        return catalog_html(self, self.identifier, str(self.attrs.get("source_path", self.url or "")))
 
     @classmethod
     def get_loader_class(cls) -> type["CatalogLoader"]:
@@ -90,6 +99,7 @@ class CatalogLoader:
     def load(self) -> Catalog:
         """Read the file; raises as `Catalog.from_files` does."""
         file: Any = self.csv_path
+        place = shown(str(file))
         if "://" in str(file):
             from brainio.catalogs.sources import CatalogSource
 
@@ -98,14 +108,14 @@ class CatalogLoader:
             # `null` is a version id of S3, "None" may be an identifier: only an empty field is missing.
             frame = pd.read_csv(file, dtype=object, keep_default_na=False, na_values=[""])
         except (OSError, ValueError) as error:
-            raise CatalogError(f"catalog {self.identifier!r} cannot be read from {self.csv_path}: {error}") from error
+            raise CatalogError(f"catalog {self.identifier!r} cannot be read from {place}: {error}") from error
         missing = [column for column in REQUIRED_COLUMNS if column not in frame.columns]
         if missing:
-            raise CatalogError(f"{self.csv_path} is no catalog: its header lacks {', '.join(missing)}")
+            raise CatalogError(f"{place} is no catalog: its header lacks {', '.join(missing)}")
         catalog = self.cls(frame)
         catalog.identifier = self.identifier
         catalog.url = self.url
-        catalog.attrs["source_path"] = Path(self.csv_path)
+        catalog.attrs["source_path"] = Path(place)
         return catalog
 
 

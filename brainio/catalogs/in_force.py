@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from brainio.catalogs.entries import LOOKUP_TYPES, STATUS_UNAVAILABLE, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
+from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.listing import Listing, shown
 from brainio.catalogs.sources import (
     BRAINIO_CATALOGS,
@@ -46,7 +46,8 @@ def add_catalog(location: str | os.PathLike[str], identifier: str | None = None)
     Parameters
     ----------
     location : str or path
-        Path or URL of its CSV file.
+        Path or URL of its CSV file, or URL of the database that it lives in: `sqlite:////PATH/lab.db`,
+        `postgresql://USER@HOST/lab`.
     identifier : str, optional
         Of the catalog; by default the file name without its ending.
 
@@ -218,24 +219,6 @@ def entries_of(
         kind_of_error = OfflineLookupError if offline else EntryLookupError
         raise kind_of_error("\n".join(str(failure) for failure in failures))
     return found
-
-
-def with_stimuli(found: list[Entry]) -> list[Entry]:
-    """Return entries and the stimulus sets of the assemblies among them, as far as these can be had.
-
-    Raises
-    ------
-    StimulusSetLookupError, AmbiguousEntryError
-        What an assembly names does not lead to one stimulus set.
-
-    Examples
-    --------
-    >>> [entry.kind for entry in with_stimuli(entries_of('modelfest.Carney1999', kind='assembly'))]
-    ['assembly', 'stimulus set']
-    """
-    stimuli = [stimulus_set_of(entry) for entry in found if entry.lookup_type == TYPE_ASSEMBLY]
-    available = [entry for entry in stimuli if entry is not None and entry.status != STATUS_UNAVAILABLE]
-    return list(dict.fromkeys([*found, *available]))
 
 
 def entries(lookup_type: str | None = None, catalog: str | None = None) -> Iterator[Entry]:

@@ -3,17 +3,16 @@
 Entries are found as `in_force` finds them; catalogs are written by `writing`.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 
-from brainio.catalogs.cards import LARGEST_CARD, Card, card_bytes, card_location, forget_cards
+from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, card_now, forget_cards
 from brainio.catalogs.csv_form import Row
 from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
 from brainio.catalogs.in_force import catalog_source, entries_of, listing, resolve
 from brainio.catalogs.sources import CatalogSource
 from brainio.catalogs.writing import amend_rows, require_writable, write_beside
-from brainio.errors import CatalogError, EntryLookupError, LocationError, TransferError
+from brainio.errors import CatalogError, EntryLookupError
 
 
 def history(identifier: str, *, catalog: str | None = None, kind: str | None = None) -> list[Entry]:
@@ -139,18 +138,13 @@ def _place_of_card(entry: Entry) -> str:
 
 def _card_of(entry: Entry) -> Card:
     """Read the card as it is now, whose other facts are kept; a new one has what it is the card of."""
-    from brainio.stores import parse_location, read_whole
-
     if not entry.card:
         version = {"version": entry.version} if entry.version else {}
         return {"identifier": entry.identifier, "lookup_type": entry.lookup_type, **version}
     try:
-        card = json.loads(read_whole(parse_location(entry.card, base=entry.base), LARGEST_CARD))
-    except (TransferError, LocationError, ValueError) as error:
+        return card_now(entry)
+    except UNREADABLE as error:
         raise CatalogError(
             f"the card {entry.card} of {entry.kind} {entry.identifier!r} cannot be read, so that it would be lost: "
             f"{error}. Correct it, or the column card of its rows"
         ) from error
-    if not isinstance(card, dict):
-        raise CatalogError(f"the card {entry.card} of {entry.kind} {entry.identifier!r} holds no JSON object")
-    return card

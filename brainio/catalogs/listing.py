@@ -6,10 +6,12 @@ that of `in_force`.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from brainio.catalogs.csv_form import leave_out, read_rows
-from brainio.catalogs.entries import STATUS_CURRENT, Entry, EntryFile, file_of, row_problems
+from brainio.catalogs.entries import STATUS_CURRENT, TYPE_ASSEMBLY, Entry, EntryFile, file_of, row_problems
+from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogRowError
 
 Key = tuple[str, str]
@@ -52,6 +54,20 @@ class Listing:
     def all_versions(self, entry: Entry) -> tuple[Entry, ...]:
         """Return every version of an entry, in the order of the catalog."""
         return self.versions.get((entry.lookup_type, entry.identifier), (entry,))
+
+    @cached_property
+    def users(self) -> dict[str, list[Entry]]:
+        """Stimulus set, by the name that assemblies have for it -> all versions of these assemblies.
+
+        Made when it is first asked for: a listing does not change after it was read.
+        """
+        users: dict[str, list[Entry]] = {}
+        for entry in self.entries.values():
+            if entry.lookup_type == TYPE_ASSEMBLY:
+                for version in self.all_versions(entry):
+                    users.setdefault(version.stimulus_set_identifier, []).append(version)
+        users.pop("", None)
+        return users
 
 
 def read_listing(identifier: str, text: str, source: str = "") -> Listing:
@@ -124,22 +140,29 @@ def shown(source: str) -> str:
     """
     if "://" not in source:
         return source
+    if is_database(source):
+        return str(place_of(source))
     from brainio.stores.rules import redacted
 
     return redacted(source)
 
 
 def folder_of(source: str) -> str:
-    """Return the folder of a path or URL, the start of a catalog's relative locations.
+    """Return the folder of a path or URL, the start of a catalog's relative locations; of a database its URL.
+
+    What a service serves under a name without an ending is a folder itself.
 
     Examples
     --------
-    >>> folder_of('https://lab.org/data/lab.csv')
-    'https://lab.org/data'
+    >>> folder_of('https://lab.org/data/lab.csv'), folder_of('https://lab.org/catalogs/lab')
+    ('https://lab.org/data', 'https://lab.org/catalogs/lab')
     """
+    if is_database(source):
+        return place_of(source).location
     if "://" in source:
-        path = source.partition("?")[0] if source.lower().startswith("http") else source
-        return path.rpartition("/")[0]
+        is_http = source.lower().startswith("http")
+        folder, _, name = (source.partition("?")[0] if is_http else source).rpartition("/")
+        return f"{folder}/{name}" if is_http and name and "." not in name else folder
     return str(Path(source).absolute().parent) if source else ""
 
 

@@ -2,10 +2,17 @@
 
 import csv
 import io
+import os
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from brainio.errors import BrainioError
+from brainio.catalogs.csv_form import with_rows_behind
+from brainio.catalogs.listing import folder_of, shown
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.sql_names import is_database, place_of
+from brainio.catalogs.writing import AnyCatalog, rewrite, source_of
+from brainio.errors import BrainioError, CatalogError
 
 if TYPE_CHECKING:
     from brainio.catalogs.entries import Entry
@@ -28,15 +35,102 @@ def publications_of(entry: "Entry") -> list[Publication]:
     >>> [paper['year'] for paper in publications_of(resolve('assembly', 'dicarlo.Rust2012.array'))]
     ['2012']
     """
-    return _table(entry.base).get(entry.publication, []) if entry.publication and entry.base else []
+    if not entry.publication or not entry.base:
+        return []
+    return _table(entry.base, _state(entry.base)).get(entry.publication, [])
+
+
+def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None:
+    """Add a row to `publications.csv` beside a catalog, while others do the same; the table is made if there is none.
+
+    A row that is there already is not added again. Existing rows and columns stay as they are.
+
+    Parameters
+    ----------
+    catalog : CatalogSource, path or str
+        Where the catalog lies: on this machine, or on S3 as `s3://BUCKET/KEY` or an S3 URL.
+    publication : mapping
+        Column -> text: its key in `publication`, and `title`, `authors`, `year`, `journal`, `doi`, `url`, as far as
+        they are known. Several rows may have one key.
+
+    Raises
+    ------
+    CatalogError
+        It has no key, the file is no table of publications, or it cannot be written. Nothing is changed.
+
+    Examples
+    --------
+    >>> add_publication("lab.csv", {"publication": "doe2026", "title": "Responses to squares", "year": "2026"})
+    >>> print(open("publications.csv").read(), end="")
+    publication,title,authors,year,journal,doi,url
+    doe2026,Responses to squares,,2026,,,
+    """
+    if not publication.get("publication"):
+        raise CatalogError(f"a publication has no key; expected one in the field 'publication', found {publication}")
+    folder = folder_of(source_of(catalog).location)
+
+    def add(text: str) -> str:
+        known = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+        if "publication" not in (known.fieldnames or ()):
+            raise CatalogError(f"{shown(folder)}/{FILE_NAME} is no table of publications: its header lacks publication")
+        is_there = any(all((row.get(name) or "") == value for name, value in publication.items()) for row in known)
+        return text if is_there else with_rows_behind(text, [publication])
+
+    empty = ",".join(COLUMNS) + "\n"
+    if is_database(folder):
+        from brainio.catalogs import sql_beside
+
+        sql_beside.rewrite_publications(place_of(folder), add, empty)
+    else:
+        rewrite(source_from(f"{folder}/{FILE_NAME}"), add, new=empty)
+    _table.cache_clear()
+
+
+def publications_text(base: str) -> str | None:
+    """Return the table beside a catalog as CSV, None where there is none.
+
+    Parameters
+    ----------
+    base : str
+        Folder of the catalog, or the database that it lives in.
+
+    Raises
+    ------
+    CatalogError, TransferError, LocationError
+        It cannot be read.
+    UnicodeDecodeError
+        It is no text.
+    """
+    if is_database(base):
+        from brainio.catalogs import sql_beside
+
+        return sql_beside.read_publications(base)
+    from brainio.stores import parse_location, read_whole, stat
+
+    location = parse_location(FILE_NAME, base=base)
+    return None if stat(location) is None else read_whole(location, _LARGEST).decode("utf-8")
+
+
+def _state(base: str) -> str | tuple[int, int, int] | None:
+    """Return what changes when a table on this machine or in a database does; one from elsewhere is read once."""
+    if is_database(base):
+        from brainio.catalogs.sql_form import state_of
+
+        return state_of(base)
+    try:
+        status = None if "://" in base else os.stat(f"{base}/{FILE_NAME}")  # noqa: PTH116 - at every call
+    except OSError:
+        return None
+    return status and (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 @lru_cache(maxsize=16)
-def _table(base: str) -> dict[str, list[Publication]]:
-    from brainio.stores import parse_location, read_whole
-
+def _table(
+    base: str,
+    state: str | tuple[int, int, int] | None,  # noqa: ARG001 - of the cache
+) -> dict[str, list[Publication]]:
     try:
-        text = read_whole(parse_location(FILE_NAME, base=base), _LARGEST).decode("utf-8-sig")
+        text = (publications_text(base) or "").removeprefix("\ufeff")
         rows = list(csv.DictReader(io.StringIO(text, newline="")))
     except (BrainioError, UnicodeDecodeError, csv.Error):
         return {}

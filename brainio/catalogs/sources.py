@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.catalogs.listing import Listing, listing_from_rows, read_listing, shown
+from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineCatalogError, OfflineError
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _times_written: Counter[str] = Counter()  # of each remote catalog, by this proc
 
 @dataclass(frozen=True, slots=True)
 class CatalogSource:
-    """A catalog's identifier and the path or URL of its CSV file.
+    """A catalog's identifier and the path or URL of its CSV file, or the URL of the database that it lives in.
 
     A distribution offers one as an entry point of the group `brainio_lookups`: called, it returns the `Catalog`, as
     that group wants; read by brainio itself, it needs no pandas, so that the command line answers at once.
@@ -53,11 +54,16 @@ class CatalogSource:
     @property
     def is_remote(self) -> bool:
         """Whether the catalog is read over a network; such a catalog may name no local files."""
-        return "://" in self.location
+        return "://" in self.location and not self.location.startswith("sqlite:")
+
+    @property
+    def is_database(self) -> bool:
+        """Whether the catalog lives in a database."""
+        return is_database(self.location)
 
     @property
     def path(self) -> Path:
-        """The CSV file of a catalog on this machine.
+        """The CSV file, or the SQLite file, of a catalog on this machine.
 
         Raises
         ------
@@ -69,10 +75,18 @@ class CatalogSource:
                 f"catalog {self.identifier!r} lies at {shown(self.location)}, where entries cannot be added; "
                 f"add them to a copy on this machine"
             )
-        return Path(self.location)
+        database = place_of(self.location).path if self.is_database else None
+        return Path(self.location) if database is None else database
 
     def fingerprint(self) -> object:
-        """Return what changes when the file does; remote catalogs are read once, and again when this process writes."""
+        """Return what changes when the file or the database does.
+
+        Catalogs of other URLs are read once, and again when this process writes.
+        """
+        if self.is_database:
+            from brainio.catalogs.sql_form import state_of
+
+            return state_of(self.location)
         if self.is_remote:
             return _times_written[self.location]
         try:
@@ -101,10 +115,16 @@ class CatalogSource:
         from brainio.catalogs.kept import text_or_copy
 
         # What this process wrote it has to find again, also where that takes long.
-        return text_or_copy(self.location, self._text_there, patient=_times_written[self.location] > 0)
+        # Of a database the driver knows how long to wait.
+        is_patient = self.is_database or _times_written[self.location] > 0
+        return text_or_copy(self.location, self._text_there, patient=is_patient)
 
     def _text_there(self) -> str:
         try:
+            if self.is_database:
+                from brainio.catalogs.sql_form import read_text
+
+                return read_text(self.location)
             if self.is_remote:
                 return _read_remote(self.location).decode("utf-8")
             return self.path.read_bytes().decode("utf-8")
@@ -168,6 +188,8 @@ def _read_remote(url: str) -> bytes:
 def source_from(location: str, identifier: str | None = None) -> CatalogSource:
     """Make the source of a catalog named by path or URL; its identifier is the file's stem unless given.
 
+    Of one in a database it is the name that the catalog has there.
+
     Raises
     ------
     CatalogError
@@ -178,6 +200,9 @@ def source_from(location: str, identifier: str | None = None) -> CatalogSource:
     >>> source_from('https://lab.org/catalogs/lab.csv').identifier
     'lab'
     """
+    if is_database(location):
+        database = place_of(location)
+        return CatalogSource(identifier or database.name, database.location)
     location = location.removeprefix("file://")
     place = location if "://" in location else str(Path(location).expanduser().absolute())
     name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem

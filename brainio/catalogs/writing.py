@@ -1,7 +1,8 @@
-"""Writes catalogs: a CSV file on this machine under a lock, one on S3 by compare-and-swap.
+"""Writes catalogs: a CSV file on this machine under a lock, one on S3 by compare-and-swap, one in a database.
 
-Whoever reads meanwhile sees the old text or the new. Every change is a function from text to text, which may be called
-several times: again, when somebody else was quicker. What the text says is the business of `csv_form`.
+Whoever reads meanwhile sees the old text or the new. Every change of a CSV file is a function from text to text, which
+may be called several times: again, when somebody else was quicker. What the text says is the business of `csv_form`,
+databases are that of `sql_writing`.
 """
 
 import os
@@ -14,6 +15,7 @@ from brainio.catalogs.csv_form import EMPTY, Row, with_cells_set, with_rows_adde
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import LARGEST, CatalogSource, note_written, source_from
+from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError, ChangedFileError, LocationError, TransferError
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ _PATIENCE = 300  # seconds in which others may be quicker, time and again
 _LONGEST_PAUSE = 2  # seconds
 
 AnyCatalog = CatalogSource | str | os.PathLike[str]
-"""A source, or the path or URL of a catalog's CSV file."""
+"""A source, the path or URL of a catalog's CSV file, or the URL of the database that it lives in."""
 
 
 def append_rows(catalog: AnyCatalog, rows: Sequence[Mapping[str, str]]) -> None:
@@ -35,7 +37,8 @@ def append_rows(catalog: AnyCatalog, rows: Sequence[Mapping[str, str]]) -> None:
     Parameters
     ----------
     catalog : CatalogSource, path or str
-        Where it lies: on this machine, or on S3 as `s3://BUCKET/KEY` or an S3 URL.
+        Where it lies: on this machine, on S3 as `s3://BUCKET/KEY` or an S3 URL, or in a database as
+        `sqlite:////PATH/lab.db` or `postgresql://USER@HOST/lab`.
     rows : sequence of mapping
         Column -> text.
 
@@ -52,8 +55,13 @@ def append_rows(catalog: AnyCatalog, rows: Sequence[Mapping[str, str]]) -> None:
     >>> Path("appended.csv").read_text().splitlines()[1]
     'lab.Doe2026,assembly,NeuroidAssembly,S3,s3://lab/a.nc,,lab.D'
     """
-    source = _source_of(catalog)
-    rewrite(source, lambda text: with_rows_added(text, rows, shown(source.location)))
+    source = source_of(catalog)
+    if source.is_database:
+        from brainio.catalogs import sql_writing
+
+        sql_writing.add_rows(place_of(source.location), rows)
+    else:
+        rewrite(source, lambda text: with_rows_added(text, rows, shown(source.location)))
 
 
 def add_entry(source: CatalogSource, rows: Sequence[Mapping[str, str]]) -> None:
@@ -67,20 +75,29 @@ def add_entry(source: CatalogSource, rows: Sequence[Mapping[str, str]]) -> None:
 
     def add(text: str) -> str:
         added = with_rows_added(text, rows, shown(source.location))
-        is_current = (rows[0].get("status") or STATUS_CURRENT) == STATUS_CURRENT
-        return with_cells_set(added, superseding, shown(source.location)) if added != text and is_current else added
+        if added == text or not _is_current(rows[0]):
+            return added
+        return with_cells_set(added, superseding, shown(source.location))
 
     def superseding(row: Row) -> Mapping[str, str]:
         return {"status": STATUS_SUPERSEDED} if is_replaced(row, rows[0]) else {}
 
-    rewrite(source, add)
+    if source.is_database:
+        from brainio.catalogs import sql_writing
+
+        sql_writing.add_rows(place_of(source.location), rows, superseding if _is_current(rows[0]) else None)
+    else:
+        rewrite(source, add)
 
 
 def is_replaced(row: Mapping[str, str], new: Mapping[str, str]) -> bool:
     """Whether a row of a catalog is of a version that is current until the entry of a new row is added."""
     is_same_entry = all(row[column] == new[column] for column in ("lookup_type", "identifier"))
-    is_current = (row.get("status") or STATUS_CURRENT) == STATUS_CURRENT
-    return is_same_entry and is_current and row.get("version", "") != new.get("version", "")
+    return is_same_entry and _is_current(row) and row.get("version", "") != new.get("version", "")
+
+
+def _is_current(row: Mapping[str, str]) -> bool:
+    return (row.get("status") or STATUS_CURRENT) == STATUS_CURRENT
 
 
 def amend_rows(catalog: AnyCatalog, cells_of: Callable[[Row], Mapping[str, str]]) -> None:
@@ -109,14 +126,21 @@ def amend_rows(catalog: AnyCatalog, cells_of: Callable[[Row], Mapping[str, str]]
     >>> Path("amended.csv").read_text().splitlines()[1]
     'lab.Doe2026,assembly,NeuroidAssembly,S3,s3://lab/a.nc,,lab.Doe2026,CC0-1.0'
     """
-    source = _source_of(catalog)
+    source = source_of(catalog)
+    if source.is_database:
+        from brainio.catalogs import sql_writing
+
+        sql_writing.set_cells(place_of(source.location), cells_of)
+        return
     if current_text(source) is None:
         raise CatalogError(f"there is no catalog {shown(source.location)}; nothing was changed. Check the location")
     rewrite(source, lambda text: with_cells_set(text, cells_of, shown(source.location)))
 
 
-def rewrite(source: CatalogSource, change: Callable[[str], str]) -> None:
+def rewrite(source: CatalogSource, change: Callable[[str], str], new: str = EMPTY) -> None:
     """Replace the text of a catalog by what `change` makes of it; nothing is written when that is the same.
+
+    Where there is none yet, `change` gets the text `new`.
 
     Raises
     ------
@@ -124,10 +148,10 @@ def rewrite(source: CatalogSource, change: Callable[[str], str]) -> None:
         It cannot be read or written, or `change` raised it. Nothing is changed.
     """
     if source.is_remote:
-        _rewrite_on_s3(source, change)
+        _rewrite_on_s3(source, change, new)
         note_written(source)
     else:
-        _rewrite_file(source.path, change)
+        _rewrite_file(source.path, change, new)
 
 
 def current_text(source: CatalogSource) -> str | None:
@@ -138,6 +162,8 @@ def current_text(source: CatalogSource) -> str | None:
     CatalogError
         It cannot be read, or lies where no catalog can be written.
     """
+    if source.is_database:
+        return _text_in_database(source)
     if source.is_remote:
         return _state(source)[0]
     return _decoded(source.path.read_bytes(), source.location) if source.path.exists() else None
@@ -151,10 +177,13 @@ def require_writable(source: CatalogSource) -> None:
     CatalogError
         It lies on this machine and may not be written, or where nothing can be written.
     """
-    if source.is_remote:
+    if source.is_remote and not source.is_database:
         _s3_location(source)
-        return
-    path = source.path
+    elif not source.is_remote:
+        _require_writable_file(source.path)
+
+
+def _require_writable_file(path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -177,6 +206,11 @@ def write_beside(source: CatalogSource, relative: str, data: bytes) -> None:
 
     from brainio.stores import parse_location, upload
 
+    if source.is_database:
+        from brainio.catalogs import sql_beside
+
+        sql_beside.write_card(place_of(source.location), relative, data)
+        return
     try:
         location = parse_location(relative, base=folder_of(source.location))
         if not location.url.startswith(parse_location("x", base=folder_of(source.location)).url[:-1]):
@@ -189,11 +223,20 @@ def write_beside(source: CatalogSource, relative: str, data: bytes) -> None:
         raise CatalogError(f"{relative} was not written beside {shown(source.location)}: {error}") from error
 
 
-def _source_of(catalog: AnyCatalog) -> CatalogSource:
+def _text_in_database(source: CatalogSource) -> str | None:
+    from brainio.catalogs import sql_form
+
+    database = place_of(source.location)
+    is_new = database.path is not None and not database.path.exists()
+    return None if is_new else sql_form.current_text(database)
+
+
+def source_of(catalog: AnyCatalog) -> CatalogSource:
+    """Return the source of a catalog that is named by it, by a path or by a URL."""
     return catalog if isinstance(catalog, CatalogSource) else source_from(os.fspath(catalog))
 
 
-def _rewrite_file(path: Path, change: Callable[[str], str]) -> None:
+def _rewrite_file(path: Path, change: Callable[[str], str], new: str) -> None:
     from filelock import FileLock
 
     path = path.resolve()
@@ -202,7 +245,7 @@ def _rewrite_file(path: Path, change: Callable[[str], str]) -> None:
     try:
         with FileLock(path.with_name(f".{path.name}.lock")):
             before = _decoded(path.read_bytes(), str(path)) if path.exists() else None
-            after = change(EMPTY if before is None else before)
+            after = change(new if before is None else before)
             if after != before:
                 replace_file(path, after)
     except OSError as error:
@@ -212,7 +255,7 @@ def _rewrite_file(path: Path, change: Callable[[str], str]) -> None:
         ) from error
 
 
-def _rewrite_on_s3(source: CatalogSource, change: Callable[[str], str]) -> None:
+def _rewrite_on_s3(source: CatalogSource, change: Callable[[str], str], new: str) -> None:
     from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
     from brainio.stores import replace_if
@@ -221,7 +264,7 @@ def _rewrite_on_s3(source: CatalogSource, change: Callable[[str], str]) -> None:
 
     def attempt() -> None:
         before, tag = _state(source)
-        after = change(EMPTY if before is None else before)
+        after = change(new if before is None else before)
         if after != before:
             replace_if(location, after.encode("utf-8"), tag)
 

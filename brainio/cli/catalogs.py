@@ -1,23 +1,24 @@
-"""The commands `brainio catalog ...`: start a catalog of one's own, and check that one keeps its promises."""
+"""The commands `brainio catalog ...`: start a catalog of one's own, check one, and move it into a database."""
 
 import os
-import shutil
 from pathlib import Path
 
 import click
 
+from brainio.catalogs import CatalogSource, catalog_source
+from brainio.catalogs.listing import shown
+from brainio.catalogs.sources import source_from
 from brainio.cli import options
 from brainio.cli.log import tell_log
-from brainio.cli.output import show_json, tell
-from brainio.errors import ValidationError
+from brainio.cli.output import report_record, show, show_json, show_report, tell
+from brainio.errors import CatalogError, ValidationError
 
 _FIRST_STEPS = "python packaging_scripts/package_example.py; pytest"
-_NARROWEST, _WIDEST = 80, 120  # columns that a report is laid out for
 
 
 @click.group()
 def catalog() -> None:
-    """Start a catalog, and check one.
+    """Start a catalog, check one, and move one into a database or out of it.
 
     \b
     Examples:
@@ -46,7 +47,7 @@ def init(name: str, parent: Path | None) -> None:
 
 
 @catalog.command()
-@click.argument("name", metavar="CATALOG|PATH")
+@click.argument("name", metavar="CATALOG|PATH|URL")
 @click.option(
     "--files",
     type=click.Choice(["none", "sizes", "sample", "all"]),
@@ -67,11 +68,59 @@ def check(name: str, files: str, as_json: bool) -> None:
     """
     from brainio.validation import check_catalog
 
-    is_path = name.endswith(".csv") or "/" in name
-    report = check_catalog(Path(name) if is_path else name, files=files)  # type: ignore[arg-type]  # one of the choices
+    report = check_catalog(options.catalog_named(name), files=files)  # type: ignore[arg-type]  # one of the choices
     if as_json:
-        show_json({"subject": report.subject, "ok": report.ok, "problems": report.records()})
+        show_json(report_record(report))
     else:
-        click.echo(report.table(min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)))
+        show_report(report)
     if not report.ok:
         raise ValidationError(f"there are errors in {report.subject}")
+
+
+@catalog.command()
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@options.as_json
+def copy(source: str, target: str, as_json: bool) -> None:
+    """Copy a catalog with its publications and cards: from a CSV file into a database, back, or elsewhere.
+
+    FROM is a catalog in force by its identifier; or it is, as TO is, a CSV file, or a database:
+    sqlite:////PATH/lab.db or postgresql://USER@HOST/lab, with #NAME behind it for another name than the database has.
+
+    \b
+    Examples:
+      brainio catalog copy my_lab sqlite:///lab.db
+      brainio catalog copy lab.csv postgresql://me@db.lab.org/neuro#lab
+      brainio catalog copy sqlite:///lab.db exported/lab.csv
+    """
+    from brainio.catalogs.sql_copying import copy_catalog
+
+    goal = source_from(target)
+    copied = copy_catalog(_named(source), goal)
+    counts = {"files": len(copied.rows), "cards": len(copied.cards), "publications": copied.publications is not None}
+    show([{"catalog": shown(goal.location), **counts}], ("catalog", *counts), as_json=as_json)
+
+
+@catalog.command()
+@click.argument("target", metavar="DATABASE")
+def upgrade(target: str) -> None:
+    """Bring the tables of a DATABASE up to date; make a backup before. Where there are none, they are made.
+
+    \b
+    Examples:
+      brainio catalog upgrade postgresql://me@db.lab.org/lab
+    """
+    from brainio.catalogs.sql_names import place_of
+    from brainio.catalogs.sql_upgrade import upgrade as upgrade_schema
+
+    before, after = upgrade_schema(place_of(target))
+    tell(f"the schema was {before or 'not there'} and is {after}")
+
+
+def _named(name: str) -> CatalogSource:
+    if name.endswith(".csv") or "/" in name:
+        return source_from(name)
+    source = catalog_source(name)
+    if not isinstance(source, CatalogSource):
+        raise CatalogError(f"catalog {name!r} of an installed function has no file that could be copied")
+    return source

@@ -1,0 +1,159 @@
+"""Transactions on the databases that catalogs live in, and what their failures are called.
+
+Knows drivers, time-outs and locks; the tables are the business of `sql_form` and `sql_writing`.
+"""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from brainio.catalogs.sql_names import DatabasePlace
+from brainio.errors import BrainioError, CatalogError, MissingDriverError, OfflineCatalogError
+from brainio.stores import BRAINIO_OFFLINE, is_offline
+from brainio.stores.rules import redacted
+
+_PATIENCE = 300  # seconds in which others may be at work on a catalog
+# A server that does not answer: libpq's words, in seconds and milliseconds. What the URL says of them wins.
+_SERVER_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+_SECONDS_BEFORE_ASKING_AGAIN = 60.0
+
+_servers: dict[tuple[str, int], Engine] = {}  # by URL and process: a fork may not share connections
+_away: dict[str, tuple[float, str]] = {}  # URL of a server -> until when it is not asked, and why
+
+
+def why_away(place: DatabasePlace) -> str:
+    """Return why the server of a catalog did not answer within the last minute; empty where it is worth asking."""
+    until, reason = _away.get(place.url, (0.0, ""))
+    return reason if time.monotonic() < until else ""
+
+
+@contextmanager
+def reading(place: DatabasePlace) -> Iterator[Connection]:
+    """Give a connection on which a database stays as it is at the first question.
+
+    Raises
+    ------
+    CatalogError
+        There is no such database, or it does not answer.
+    MissingDriverError
+        What connects to it is not installed.
+    OfflineCatalogError
+        `BRAINIO_OFFLINE` is set, and it is a server.
+    """
+    if place.path is not None and not place.path.is_file():
+        raise CatalogError(
+            f"there is no database {place.path}. Check the location, or make it: brainio catalog copy FROM {place}"
+        )
+    with _translated(place, "read"), _engine_of(place).connect() as connection:
+        if place.path is None:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def changing(place: DatabasePlace) -> Iterator[Connection]:
+    """Give a connection whose changes are kept all together at the end, or not at all after an exception.
+
+    An SQLite file that does not exist is made. Only one process at a time changes such a file; on a server it takes
+    the lock on the row of a catalog, which `sql_writing` does.
+
+    Raises
+    ------
+    CatalogError, MissingDriverError, OfflineCatalogError
+        As of `reading`, or the database may not be written.
+    """
+    with _translated(place, "changed"), _engine_of(place).connect() as connection:
+        connection.execution_options(brainio_begin="BEGIN IMMEDIATE")
+        with connection.begin():
+            if place.path is None:
+                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
+            yield connection
+
+
+@contextmanager
+def _translated(place: DatabasePlace, what: str) -> Iterator[None]:
+    try:
+        yield
+    except BrainioError:
+        raise
+    except (DBAPIError, PoolTimeoutError, ValueError) as error:  # a value that is none: of JSON that somebody wrote
+        reason = _reason(place, error)
+        if place.path is None and _is_gone(error):
+            _away[place.url] = time.monotonic() + _SECONDS_BEFORE_ASKING_AGAIN, reason
+        # Not chained: the text of a driver may have what the URL holds.
+        raise CatalogError(
+            f"the catalog {place} could not be {what}: {reason}. Check that the database is there and that you may "
+            f"use it, and try again."
+        ) from None
+    _away.pop(place.url, None)
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether a server cannot be reached, or ends connections, unlike one that answers with an error."""
+    state = getattr(getattr(error, "orig", None), "sqlstate", None)
+    return isinstance(error, OperationalError) and (state is None or state.startswith(("08", "57P")))
+
+
+def _reason(place: DatabasePlace, error: Exception) -> str:
+    text = " ".join(str(getattr(error, "orig", error)).split()).rstrip(".")
+    password = make_url(place.url).password
+    return redacted(text.replace(str(password), "...") if password else text)
+
+
+def _engine_of(place: DatabasePlace) -> Engine:
+    if place.path is not None:
+        return _sqlite_engine(place.path)
+    if is_offline():
+        raise OfflineCatalogError(
+            f"{place} was not asked, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
+        )
+    try:
+        return _server_engine(place.url)
+    except ImportError:
+        raise MissingDriverError(f"the catalog {place} needs the driver psycopg: pip install 'brainio[sql]'") from None
+    except (ArgumentError, ValueError) as error:
+        raise CatalogError(f"{place} is no URL of a database: {redacted(str(error))}") from None
+
+
+def _server_engine(url: str) -> Engine:
+    known = _servers.get((url, os.getpid()))
+    if known is not None:
+        return known
+    server = make_url(url).set(drivername="postgresql+psycopg")
+    wanted = {name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query}
+    made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=wanted)
+    return _servers.setdefault((url, os.getpid()), made)
+
+
+@cache
+def _sqlite_engine(path: Path) -> Engine:
+    def connect() -> sqlite3.Connection:
+        # Without "create" in the mode of an existing file, one that was moved away meanwhile is not made anew, empty.
+        mode = "rw" if path.exists() else "rwc"
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}",
+            uri=True,
+            timeout=_PATIENCE,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+
+    # No connection outlives its transaction, so that a file that was put in the place of another one is seen.
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> Any:
+        connection.exec_driver_sql(connection.get_execution_options().get("brainio_begin", "BEGIN"))
+
+    return engine

@@ -1,0 +1,106 @@
+"""Promises of `brainio.catalogs.publications`: the table beside a catalog gets what is missing, and keeps the rest."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from brainio.catalogs import add_catalog, add_publication, append_rows, publications, resolve
+from brainio.catalogs.publications import publications_of
+from brainio.errors import CatalogError
+from tests.servers import MotoS3
+
+HEADER = "publication,title,authors,year,journal,doi,url\n"
+DOE = {"publication": "doe2026", "title": "Squares, and circles", "year": "2026"}
+DOE_LINE = 'doe2026,"Squares, and circles",,2026,,,\n'
+
+
+@pytest.fixture(autouse=True)
+def unread() -> None:
+    """A server of another test may have had the same address."""
+    publications._table.cache_clear()
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    return tmp_path / "publications.csv"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    return tmp_path / "lab.csv"
+
+
+@pytest.mark.parametrize("where", ["folder", "S3"])
+def test_what_is_added_is_found_by_the_entry_at_once(where: str, tmp_path: Path, moto_s3: MotoS3) -> None:
+    moto_s3.create_bucket("paper-bucket")
+    place = "s3://paper-bucket/catalogs/lab.csv" if where == "S3" else str(tmp_path / "lab.csv")
+    columns = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
+    own = {"identifier": "lab.Doe2026", "location": "s3://paper-bucket/a.nc", "stimulus_set_identifier": ""}
+    append_rows(place, [columns | own | {"publication": "doe2026"}])
+    add_catalog(place)
+    entry = resolve("assembly", "lab.Doe2026")
+    assert publications_of(entry) == []
+    add_publication(place, DOE)
+    assert publications_of(entry) == [dict.fromkeys(HEADER.strip().split(","), "") | DOE]
+
+
+def test_what_is_there_is_not_added_again(catalog: Path, table: Path) -> None:
+    add_publication(catalog, DOE)
+    before = table.read_bytes(), table.stat().st_ino
+    add_publication(catalog, DOE)
+    assert (table.read_bytes(), table.stat().st_ino) == before
+    assert before[0] == (HEADER + DOE_LINE).encode()
+
+
+@pytest.mark.parametrize(
+    ("listed", "expected"),
+    [
+        (f"{HEADER}old,Of old,,,,,", f"{HEADER}old,Of old,,,,,\n{DOE_LINE}"),  # its last line does not end
+        ("year,publication,title,note\n1999,old,Of old,x\n", None),
+        (
+            "publication,title\nold,Of old\n",
+            'publication,title,year\nold,Of old,\ndoe2026,"Squares, and circles",2026\n',
+        ),
+        (
+            "publication,title,year\r\nold,,\r\n",
+            'publication,title,year\r\nold,,\r\ndoe2026,"Squares, and circles",2026\r\n',
+        ),
+    ],
+    ids=["unended line", "other order", "new column", "line ends"],
+)
+def test_rows_and_columns_that_others_wrote_stay(catalog: Path, table: Path, listed: str, expected: str | None) -> None:
+    table.write_bytes(listed.encode())
+    add_publication(catalog, DOE)
+    assert table.read_bytes().decode() == (expected or f'{listed}2026,doe2026,"Squares, and circles",\n')
+
+
+def test_a_key_may_have_several_publications(catalog: Path, table: Path) -> None:
+    add_publication(catalog, DOE)
+    add_publication(catalog, DOE | {"title": "Triangles"})
+    assert table.read_text() == HEADER + DOE_LINE + "doe2026,Triangles,,2026,,,\n"
+
+
+def test_no_row_is_lost_when_several_are_added_at_once(catalog: Path, table: Path) -> None:
+    keys = [f"doe{number}" for number in range(20)]
+    threads = [threading.Thread(target=add_publication, args=(catalog, DOE | {"publication": key})) for key in keys]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(line.partition(",")[0] for line in table.read_text().splitlines()[1:]) == sorted(keys)
+
+
+@pytest.mark.parametrize("listed", ["", "title,year\nOf old,1999\n", "\0\n"])
+def test_what_is_no_table_of_publications_is_left_as_it_is(catalog: Path, table: Path, listed: str) -> None:
+    table.write_text(listed)
+    with pytest.raises(CatalogError, match=r"publications\.csv is no table of publications"):
+        add_publication(catalog, DOE)
+    assert table.read_text() == listed
+
+
+@pytest.mark.parametrize("publication", [{}, {"publication": ""}, {"title": "Squares"}])
+def test_a_publication_without_a_key_is_refused(catalog: Path, table: Path, publication: dict[str, str]) -> None:
+    with pytest.raises(CatalogError, match="has no key"):
+        add_publication(catalog, publication)
+    assert not table.exists()

@@ -1,0 +1,145 @@
+"""The schema of a database is made and brought up to date once, and one of another release is refused."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
+
+from brainio.catalogs import CatalogSource, add_catalog, append_rows, sql_upgrade, writing
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.sql_connection import changing, reading
+from brainio.catalogs.sql_names import place_of
+from brainio.catalogs.sql_schema import REVISIONS, VERSION_TABLE, metadata
+from brainio.errors import CatalogError
+from tests.catalogs.test_sql_writing import row
+from tests.cli.command import brainio
+
+spawning = multiprocessing.get_context("spawn")
+LATER = """
+from alembic import op
+import sqlalchemy as sa
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    op.add_column("brainio_rows", sa.Column("added", sa.Text))
+    op.execute("UPDATE brainio_rows SET added = identifier")
+    {more}
+"""
+
+
+def stamp(database: str, revision: str) -> None:
+    with changing(place_of(database)) as connection:
+        connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
+
+
+def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
+    assert sql_upgrade.upgrade(place_of(database)) == (None, REVISIONS[-1])
+    assert sql_upgrade.upgrade(place_of(database)) == (REVISIONS[-1], REVISIONS[-1])
+    with reading(place_of(database)) as connection:
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        assert set(inspect(connection).get_table_names()) == {*metadata.tables, VERSION_TABLE}
+
+
+def test_every_revision_of_the_program_has_a_migration() -> None:
+    scripts = ScriptDirectory(str(sql_upgrade.MIGRATIONS))
+    assert tuple(one.revision for one in scripts.walk_revisions())[::-1] == REVISIONS
+
+
+def test_other_tables_of_the_database_stay(database: str) -> None:
+    with changing(place_of(database)) as connection:
+        connection.execute(text("CREATE TABLE alembic_version (version_num TEXT)"))
+        connection.execute(text("INSERT INTO alembic_version VALUES ('of somebody else')"))
+    append_rows(database, [row("lab.A")])
+    with reading(place_of(database)) as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "of somebody else"
+
+
+def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: str) -> None:
+    append_rows(database, [row("lab.A")])
+    stamp(database, "9999")
+    said = r"has the newer schema 9999.*pip install --upgrade brainio"
+    for act in (
+        add_catalog,
+        lambda url: append_rows(url, [row("lab.B")]),
+        lambda url: sql_upgrade.upgrade(place_of(url)),
+    ):
+        with pytest.raises(CatalogError, match=said):
+            act(database)
+    done = brainio("catalog", "upgrade", database)
+    assert (done.returncode, "newer schema 9999" in done.stderr) == (7, True)
+    stamp(database, REVISIONS[-1])
+    assert rows_of(source_from(database)) == ["lab.A"]
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The next release, whose schema has one revision more: the folder of its migrations."""
+    folder = tmp_path / "migrations"
+    (folder / "versions").mkdir(parents=True)
+    for path in sql_upgrade.MIGRATIONS.rglob("*.py"):
+        (folder / path.relative_to(sql_upgrade.MIGRATIONS)).write_text(path.read_text())
+    (folder / "versions" / "v0002_later.py").write_text(LATER.format(more=""))
+    monkeypatch.setattr(sql_upgrade, "MIGRATIONS", folder)
+    return folder
+
+
+def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
+    database: str, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_rows(database, [row("lab.A")])
+    monkeypatch.setattr(sql_upgrade, "REVISIONS", ("0001", "0002"))
+    for act in (add_catalog, lambda url: append_rows(url, [row("lab.B")])):
+        with pytest.raises(CatalogError, match=r"older schema 0001.*uses 0002.*brainio catalog upgrade"):
+            act(database)
+    assert sql_upgrade.upgrade(place_of(database)) == ("0001", "0002")
+    with reading(place_of(database)) as connection:
+        assert connection.scalars(text("SELECT added FROM brainio_rows")).all() == ["lab.A"]
+    append_rows(database, [row("lab.B")])
+    assert rows_of(source_from(database)) == ["lab.A", "lab.B"]
+
+
+def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    database: str, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_rows(database, [row("lab.A")])
+    (later / "versions" / "v0002_later.py").write_text(LATER.format(more='op.execute("SELECT * FROM no_such_table")'))
+    monkeypatch.setattr(sql_upgrade, "REVISIONS", ("0001", "0002"))
+    with pytest.raises(CatalogError, match="no_such_table"):
+        sql_upgrade.upgrade(place_of(database))
+    monkeypatch.setattr(sql_upgrade, "REVISIONS", ("0001",))
+    with reading(place_of(database)) as connection:
+        assert "added" not in {one["name"] for one in inspect(connection).get_columns("brainio_rows")}
+    assert rows_of(source_from(database)) == ["lab.A"]
+
+
+def rows_of(catalog: CatalogSource) -> list[str]:
+    found = writing.current_text(catalog)
+    assert found is not None
+    return [line.partition(",")[0] for line in found.splitlines()[1:]]
+
+
+def _upgrade(location: str) -> None:
+    sql_upgrade.upgrade(place_of(location))
+
+
+def test_processes_that_upgrade_at_once_do_it_once(database: str) -> None:
+    processes = [spawning.Process(target=_upgrade, args=(database,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+
+
+def test_the_command_says_what_it_did(database: str) -> None:
+    first, second = (brainio("catalog", "upgrade", database) for _ in range(2))
+    assert (first.returncode, second.returncode) == (0, 0)
+    assert f"the schema was not there and is {REVISIONS[-1]}" in first.stderr
+    assert f"the schema was {REVISIONS[-1]} and is {REVISIONS[-1]}" in second.stderr

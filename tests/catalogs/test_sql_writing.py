@@ -1,0 +1,230 @@
+"""A catalog in a database is written as its CSV form is, by many at once, and only what was meant to change does."""
+
+import multiprocessing
+import os
+import sqlite3
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import brainio
+from brainio.catalogs import (
+    CatalogSource,
+    add_publication,
+    amend_rows,
+    append_rows,
+    deprecate,
+    history,
+    in_force,
+    resolve,
+    sql_connection,
+    writing,
+)
+from brainio.catalogs.cards import read_card
+from brainio.catalogs.publications import publications_of
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.sql_names import place_of
+from brainio.catalogs.sql_writing import locked
+from brainio.errors import CatalogError, CatalogRowError
+
+spawning = multiprocessing.get_context("spawn")
+NUMBERS = count()
+SHARED = [HealthCheck.function_scoped_fixture]  # each example takes a catalog of its own in the one database
+
+
+def row(identifier: str, **columns: str) -> dict[str, str]:
+    plain = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "sha1": "a" * 40}
+    own = {"identifier": identifier, "location": f"s3://lab-bucket/{identifier}.nc", "stimulus_set_identifier": ""}
+    return plain | own | columns
+
+
+@pytest.fixture
+def catalog(database: str) -> CatalogSource:
+    """A catalog `lab` that does not exist yet."""
+    return source_from(f"{database}#lab")
+
+
+@pytest.fixture
+def in_use(catalog: CatalogSource) -> CatalogSource:
+    """The same with two versions of an entry, and in force."""
+    writing.add_entry(catalog, [row("lab.A")])
+    writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
+    writing.add_entry(catalog, [row("lab.B")])
+    in_force.add_catalog(catalog.location)
+    return catalog
+
+
+def text_of(catalog: CatalogSource) -> str:
+    text = writing.current_text(catalog)
+    assert text is not None
+    return text
+
+
+def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(catalog: CatalogSource) -> None:
+    assert writing.current_text(catalog) is None
+    append_rows(catalog, [row("lab.A")])
+    first = text_of(catalog)
+    append_rows(catalog.location, [row("lab.B", license="CC0-1.0", lab_note="x"), row("lab.A")])
+    assert text_of(catalog).splitlines()[0] == first.splitlines()[0] + ",license,lab_note"
+    assert [line.partition(",")[0] for line in text_of(catalog).splitlines()[1:]] == ["lab.A", "lab.B"]
+
+
+@pytest.mark.parametrize(
+    ("bad", "error"),
+    [
+        (row("lab.A", sha1="b" * 40), CatalogError),
+        (row("lab.C", lookup_type="movie"), CatalogRowError),
+        (row("lab.C", note="a\0b"), CatalogRowError),
+        (row("lab.C", note="\ud800"), CatalogRowError),
+    ],
+    ids=["other bytes", "malformed", "NUL", "half a character"],
+)
+def test_rows_that_cannot_be_added_change_nothing(
+    in_use: CatalogSource, bad: dict[str, str], error: type[CatalogError]
+) -> None:
+    before, state = text_of(in_use), in_use.fingerprint()
+    with pytest.raises(error):
+        append_rows(in_use, [row("lab.New"), bad])
+    assert (text_of(in_use), in_use.fingerprint()) == (before, state)
+
+
+def test_a_new_version_makes_the_one_that_was_current_superseded(in_use: CatalogSource) -> None:
+    assert [(one.version, one.status) for one in history("lab.A")] == [("", "superseded"), ("2", "current")]
+    assert resolve("assembly", "lab.A").version == "2"
+
+
+def test_an_entry_that_was_added_is_found_and_one_that_is_there_is_not_added_again(in_use: CatalogSource) -> None:
+    assert "lab.New" not in brainio.list_assemblies()
+    append_rows(in_use, [row("lab.New")])
+    before = in_use.fingerprint()
+    append_rows(in_use, [row("lab.New")])
+    assert "lab.New" in brainio.list_assemblies()
+    assert in_use.fingerprint() == before
+
+
+def test_a_deprecated_entry_says_why_in_its_card(in_use: CatalogSource) -> None:
+    deprecate("lab.A", "Neuroids were mixed up.", successor="lab.B")
+    (entry,) = [one for one in history("lab.A") if one.version == "2"]
+    assert (entry.status, entry.successor) == ("deprecated", "lab.B")
+    assert read_card(entry)["status_reason"] == "Neuroids were mixed up."
+    deprecate("lab.A", "All were.", version="2")
+    assert read_card(resolve("assembly", "lab.A", version="2"))["status_reason"] == "All were."
+
+
+def test_publications_of_an_entry_lie_in_the_database(in_use: CatalogSource) -> None:
+    append_rows(in_use, [row("lab.P", publication="doe2026")])
+    paper = {"publication": "doe2026", "title": "Squares, and circles", "year": "2026", "note": "own column"}
+    for _ in range(2):
+        add_publication(in_use, paper)
+    (found,) = publications_of(resolve("assembly", "lab.P"))
+    assert (found["title"], found["year"]) == ("Squares, and circles", "2026")
+
+
+def test_a_card_leads_nowhere_else(in_use: CatalogSource) -> None:
+    for place in ("../card.json", "/etc/card.json", "s3://lab/card.json", ""):
+        with pytest.raises(CatalogError, match="does not lie below the catalog"):
+            writing.write_beside(in_use, place, b"{}")
+
+
+def test_amending_a_catalog_that_is_not_there_makes_none(catalog: CatalogSource) -> None:
+    with pytest.raises(CatalogError, match="there is no"):
+        amend_rows(catalog, lambda row: {"license": "CC0-1.0"})
+    assert writing.current_text(catalog) is None
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+COLUMNS = ("license", "version", "status", "note", "lab_note")
+STATUS = st.sampled_from(["", "current", "deprecated"])
+ROWS = st.builds(
+    lambda name, version, columns, status: row(name, **columns, **version, **status),
+    st.sampled_from(["lab.A", "lab.B"]),
+    st.one_of(st.just({}), st.fixed_dictionaries({"version": st.sampled_from(["", "1", "2"])})),
+    st.dictionaries(st.sampled_from(["license", "note", "lab_note"]), CELL, max_size=2),
+    st.one_of(st.just({}), st.fixed_dictionaries({"status": STATUS})),
+)
+CHANGES = st.lists(st.tuples(st.sampled_from(["append", "entry", "amend"]), ROWS), max_size=6)
+
+
+def cells_of(new: dict[str, str], row: dict[str, str]) -> dict[str, str]:
+    return new if row["identifier"] == new["identifier"] else {}
+
+
+def changed(catalog: CatalogSource, changes: list[tuple[str, dict[str, str]]]) -> str:
+    append_rows(catalog, [])
+    for what, new in changes:
+        if what == "append":
+            append_rows(catalog, [new])
+        elif what == "entry":
+            writing.add_entry(catalog, [new])
+        else:
+            amend_rows(catalog, partial(cells_of, new))
+    return text_of(catalog)
+
+
+@given(changes=CHANGES)
+@settings(suppress_health_check=SHARED, max_examples=25, deadline=None)
+def test_whatever_is_done_the_database_says_what_the_csv_file_says(
+    database: str, tmp_path: Path, changes: list[tuple[str, dict[str, str]]]
+) -> None:
+    number = next(NUMBERS)
+    as_csv = changed(CatalogSource("lab", str(tmp_path / f"{number}.csv")), changes)
+    assert changed(source_from(f"{database}#{number}"), changes) == as_csv
+
+
+def _publish(location: str, number: int) -> None:
+    for entry in range(10):
+        writing.add_entry(source_from(location), [row(f"lab.P{number}N{entry}"), row("lab.Same")])
+
+
+def test_16_processes_write_at_once_and_no_row_is_lost_or_doubled(database: str) -> None:
+    """They also make the database, its tables and the catalog, all at once."""
+    location = f"{database}#lab"
+    processes = [spawning.Process(target=_publish, args=(location, number)) for number in range(16)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(300)
+    assert [process.exitcode for process in processes] == [0] * 16
+    listed = [line.partition(",")[0] for line in text_of(source_from(location)).splitlines()[1:]]
+    assert len(listed) == 161
+    assert set(listed) == {f"lab.P{number}N{entry}" for number in range(16) for entry in range(10)} | {"lab.Same"}
+
+
+def test_who_never_ends_a_change_is_not_waited_for_without_end(
+    catalog: CatalogSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append_rows(catalog, [row("lab.A")])
+    monkeypatch.setattr(sql_connection, "_PATIENCE", 1)
+    with locked(place_of(catalog.location)) as other:
+        with pytest.raises(CatalogError, match=r"could not be changed.*lock"):
+            append_rows(catalog, [row("lab.B")])
+        other.note_change()
+    assert not sql_connection.why_away(place_of(catalog.location))
+    append_rows(catalog, [row("lab.B")])
+
+
+def test_a_process_that_dies_in_the_middle_leaves_the_catalog_as_it_was(tmp_path: Path) -> None:
+    catalog = source_from(f"sqlite:///{tmp_path / 'lab.db'}")
+    append_rows(catalog, [row("lab.A")])
+    before = text_of(catalog)
+    process = spawning.Process(target=_die_in_the_middle, args=(str(tmp_path / "lab.db"),))
+    process.start()
+    process.join(60)
+    assert process.exitcode == 7
+    assert text_of(catalog) == before
+    append_rows(catalog, [row("lab.B")])
+    assert len(text_of(catalog).splitlines()) == 3
+
+
+def _die_in_the_middle(path: str) -> None:
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA cache_size = 1")  # so that half of the change is in the file
+    connection.execute("BEGIN IMMEDIATE")
+    connection.execute("DELETE FROM brainio_rows")
+    for number in range(20_000):
+        connection.execute("INSERT INTO brainio_cards VALUES (1, ?, ?)", (str(number), "x" * 100))
+    os._exit(7)

@@ -1,0 +1,104 @@
+"""A PostgreSQL server of one's own on the loopback interface, in a temporary folder and as a user who is not root.
+
+`Postgres` is a context manager; `database()` makes a new empty database in it.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote
+
+from brainio.catalogs import sql_connection
+from tests.servers import HOST
+
+PASSWORD = "se cret/@#1"  # all that has to be quoted in a URL
+_FOLDERS = Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt")
+
+
+def programs() -> Path | None:
+    """Return the folder of `initdb` and `pg_ctl`; None where PostgreSQL is not installed."""
+    found = shutil.which("pg_ctl")
+    candidates = [Path(found).resolve().parent] if found else []
+    candidates += [path.parent for folder in _FOLDERS for path in sorted(folder.glob("*/bin/pg_ctl"), reverse=True)]
+    return next((folder for folder in candidates if (folder / "initdb").exists()), None)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Postgres:
+    """A server with the superuser `lab`, whose password is `PASSWORD`."""
+
+    def __init__(self, bin_folder: Path) -> None:
+        self.programs = bin_folder
+        self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
+        self.port = _free_port()
+        # PostgreSQL refuses to run as root, as tests in containers do.
+        self._user = "nobody" if os.geteuid() == 0 else None
+        if self._user:
+            shutil.chown(self._folder, self._user)
+
+    def __enter__(self) -> Self:
+        password = self._folder / "password"
+        password.write_text(PASSWORD)
+        password.chmod(0o644)
+        self._run("initdb", "--username=lab", f"--pwfile={password}", "--auth=scram-sha-256", "--no-sync", "-E", "UTF8")
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hang_up()
+        self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start the server and wait until it answers."""
+        options = f"-h {HOST} -p {self.port} -k {self._folder} -c fsync=off -c max_connections=100"
+        self._run("pg_ctl", "--wait", f"--log={self._folder / 'log'}", f"--options={options}", "start")
+
+    def stop(self) -> None:
+        """Stop the server; connections to it break."""
+        self._run("pg_ctl", "--wait", "--mode=immediate", "stop", check=False)
+
+    def database(self) -> str:
+        """Make an empty database and return its URL, with the password."""
+        name = f"lab_{secrets.token_hex(6)}"
+        self.run("createdb", name)
+        return f"postgresql://lab:{quote(PASSWORD, safe='')}@{HOST}:{self.port}/{name}"
+
+    def hang_up(self) -> None:
+        """Close what connections this process has to the server, as its end would."""
+        for url, process in list(sql_connection._servers):
+            if f":{self.port}/" in url:
+                sql_connection._servers.pop((url, process)).dispose()
+
+    def run(self, program: str, *arguments: str) -> str:
+        """Run one of PostgreSQL's client programs as the superuser and return what it says."""
+        return self._run(program, *arguments, PGHOST=HOST, PGPORT=str(self.port), PGUSER="lab", PGPASSWORD=PASSWORD)
+
+    def _run(self, program: str, *arguments: str, check: bool = True, **environment: str) -> str:
+        done = subprocess.run(
+            [self.programs / program, *arguments],
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "PGDATA": str(self._folder / "data")} | environment,
+            cwd=self._folder,
+            user=self._user,
+            stdout=subprocess.PIPE,
+            stderr=(self._folder / "said").open("a"),
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"{program} failed: {(self._folder / 'said').read_text()}")
+        return done.stdout
