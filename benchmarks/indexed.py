@@ -1,0 +1,192 @@
+"""Measures search on generated catalogs: `python -m benchmarks.indexed [--sizes 1000 100000 1000000] [--json FILE]`.
+
+Each size is measured in a process of its own: reading the catalog, indexing it, the memory that this takes beyond the
+catalog, resolving identifiers, and searching, from one hit to all entries. Times are medians.
+"""
+
+import argparse
+import csv
+import json
+import os
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from tabulate import tabulate
+
+COLUMNS = (
+    *("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier"),
+    *("aliases", "publication"),
+)
+_PUBLICATION = ("publication", "title", "authors", "year", "journal", "doi", "url")
+_ENTRIES_OF_ONE = 10  # that share a publication
+_REPEATS = 15
+_TOPICS = (
+    *("objects", "faces", "scenes", "textures", "natural images", "movies", "sentences", "speech", "tones", "gratings"),
+    *("motion", "depth", "colour", "shapes", "words", "music", "odours", "reaching", "saccades", "rewards"),
+)
+_PLACES = ("V1", "V2", "V4", "inferior temporal cortex", "MT", "prefrontal cortex", "hippocampus", "auditory cortex")
+_ANIMALS = ("macaques", "humans", "mice", "marmosets", "ferrets", "rats")
+_VERBS = ("Coding of", "Responses to", "Selectivity for", "Invariance to", "Adaptation to", "Memory of", "Decoding")
+_CLASSES = ("NeuroidAssembly", "NeuronRecordingAssembly", "BehavioralAssembly")
+# What is searched -> with which filters, from few hits to all entries.
+QUESTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "an identifier": ("lab7.Name70", {}),
+    "two words, a region, a year": ("macaque textures", {"region": "V4", "year": 2010}),
+    "a word": ("textures", {}),
+    "a word, an assembly": ("textures", {"kind": "assembly"}),
+    "two words": ("macaque saccades", {}),
+    "a filter": ("", {"region": "V4"}),
+    "a broad word": ("macaque", {}),
+    "a word of all": ("cortex neurons", {}),
+    "nothing has all words": ("textures zebra saccades", {}),
+    "everything": ("", {}),
+}
+
+
+def write_catalog(folder: Path, entries: int, seed: int) -> Path:
+    """Write a catalog of entries that exist in name only, ten to a publication, and its publications table."""
+    rng = random.Random(seed)
+    catalog = folder / "generated.csv"
+    with catalog.open("w", newline="") as rows, (folder / "publications.csv").open("w", newline="") as papers:
+        row_writer, paper_writer = csv.writer(rows), csv.writer(papers)
+        row_writer.writerow(COLUMNS)
+        paper_writer.writerow(_PUBLICATION)
+        for number in range(entries):
+            paper = number // _ENTRIES_OF_ONE
+            if number % _ENTRIES_OF_ONE == 0:
+                paper_writer.writerow(_paper(paper, rng))
+            row_writer.writerow(_row(number, f"paper{paper}"))
+    return catalog
+
+
+def _row(number: int, publication: str) -> tuple[str, ...]:
+    name = f"lab{chr(97 + number // 10 % 26)}{chr(97 + number // 260 % 26)}.Name{number}"
+    location = f"https://benchmark.s3.amazonaws.com/assy_{number}.nc"
+    return (
+        *(name, "assembly", _CLASSES[number % 3], "S3", location, f"{number:040x}", f"{name}.stimuli"),
+        *(f"Name{number}", publication),
+    )
+
+
+def _paper(number: int, rng: random.Random) -> tuple[str, ...]:
+    title = f"{rng.choice(_VERBS)} {rng.choice(_TOPICS)} and {rng.choice(_TOPICS)} by neurons in {rng.choice(_PLACES)}"
+    authors = " and ".join(f"Author{rng.randrange(20_000)}, {chr(65 + rng.randrange(26))}." for _ in range(5))
+    year, journal = str(rng.randrange(1990, 2026)), f"Journal {rng.randrange(50)}"
+    return f"paper{number}", f"{title} of {rng.choice(_ANIMALS)}", authors, year, journal, f"10.1234/{number}", ""
+
+
+def measure(folder: Path, entries: int) -> dict[str, Any]:
+    """Measure one size in this process, whose catalog lies in a folder."""
+    os.environ |= {"BRAINIO_HOME": str(folder / "home"), "BRAINIO_CATALOGS": str(folder / "generated.csv")}
+    import brainio
+    from brainio.catalogs import listing, resolve
+    from brainio.catalogs.publications import publications_of
+
+    reading, _ = _timed(lambda: publications_of(next(iter(listing("generated").entries.values()))))
+    identifiers = [_row(number, "")[0] for number in random.Random(1).sample(range(entries), 1000)]
+    resolving = median(_timed(lambda: [resolve("assembly", one) for one in identifiers])[0] for _ in range(_REPEATS))
+    brainio.search  # noqa: B018 - its imports are no part of what is measured
+    before = _memory(reset=True)
+    indexing, _ = _timed(lambda: brainio.search("", limit=0))
+    grown = _memory() - before
+    index = next((folder / "home" / "index").glob("*.sqlite"))
+    return {
+        "entries": entries,
+        "reading_s": reading,
+        "resolving_us": resolving / len(identifiers) * 1e6,
+        "indexing_s": indexing,
+        "entries_per_s": entries / indexing,
+        "memory_grown_mb": grown / 1e6,
+        "index_mb": index.stat().st_size / 1e6,
+        "searches": dict(_searches(entries)),
+    }
+
+
+def _searches(entries: int) -> Iterator[tuple[str, dict[str, Any]]]:
+    import brainio
+
+    for title, (text, filters) in QUESTIONS.items():
+        asked = _row(entries // 2, "")[0] if title == "an identifier" else text
+        runs = [_timed(partial(brainio.search, asked, **filters)) for _ in range(_REPEATS)]
+        found = runs[0][1]
+        ms = median(seconds for seconds, _ in runs) * 1e3
+        yield title, {"ms": ms, "hits": found.total, "is_broad": found.is_broad}
+
+
+def _timed(work: Callable[[], Any]) -> tuple[float, Any]:
+    begin = time.perf_counter()
+    answer = work()
+    return time.perf_counter() - begin, answer
+
+
+def _memory(*, reset: bool = False) -> float:
+    """Return the most memory that this process had since the last reset, in bytes; Linux alone can reset that."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes, on macOS
+    if reset:
+        Path("/proc/self/clear_refs").write_text("5")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024
+
+
+def main() -> None:
+    """Make the catalogs, measure each size, print and write."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.indexed", description=__doc__)
+    parser.add_argument("--sizes", nargs="+", type=int, default=[1_000, 100_000, 1_000_000], metavar="ENTRIES")
+    parser.add_argument("--seed", type=int, default=0, help="of the catalogs (default 0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--in", dest="folder", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.folder:
+        print(json.dumps(measure(options.folder, options.sizes[0])))
+        return
+    measured = [_in_own_process(size, options.seed) for size in options.sizes]
+    print(tabulate([_line(one) for one in measured], headers="keys", tablefmt="github"), "\n")
+    rows = [{"search, ms (hits)": title, **{_title(one): _cell(one, title) for one in measured}} for title in QUESTIONS]
+    print(tabulate(rows, headers="keys", tablefmt="github"))
+    if options.json:
+        options.json.write_text(json.dumps(measured, indent=1) + "\n")
+
+
+def _in_own_process(entries: int, seed: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        write_catalog(Path(folder), entries, seed)
+        command = [sys.executable, "-m", "benchmarks.indexed", "--sizes", str(entries), "--in", folder]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    measured: dict[str, Any] = json.loads(done.stdout)
+    return measured
+
+
+def _title(one: dict[str, Any]) -> str:
+    return f"{one['entries']:,} entries"
+
+
+def _line(one: dict[str, Any]) -> dict[str, str]:
+    return {
+        "entries": f"{one['entries']:,}",
+        "catalog read": f"{one['reading_s']:.2f} s",
+        "resolve, warm": f"{one['resolving_us']:.1f} us",
+        "indexed": f"{one['indexing_s']:.2f} s",
+        "entries/s": f"{one['entries_per_s']:,.0f}",
+        "peak memory beyond the catalog": f"{one['memory_grown_mb']:.0f} MB",
+        "index": f"{one['index_mb']:.1f} MB",
+    }
+
+
+def _cell(one: dict[str, Any], title: str) -> str:
+    found = one["searches"][title]
+    return f"{found['ms']:.1f} ({found['hits']:,}{'+' if found['is_broad'] else ''})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""Searching the catalogs in force: what people and programs call, and what they may ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from brainio.catalogs import catalog_source
+from brainio.errors import SearchError
+from brainio.index import vocabulary
+from brainio.index.finding import MOST_COUNTED, find
+from brainio.index.questions import Question
+from brainio.index.store import with_index
+
+if TYPE_CHECKING:
+    from brainio.index.results import SearchResults
+
+Values = str | int | bool | Sequence[str | int] | None
+
+
+def search(
+    text: str = "",
+    *,
+    kind: Values = None,
+    catalog: Values = None,
+    region: Values = None,
+    species: Values = None,
+    year: Values = None,
+    lab: Values = None,
+    cls: Values = None,
+    has_repetitions: bool | None = None,
+    has_reliability: bool | None = None,
+    old: bool = False,
+    limit: int = 20,
+    offset: int = 0,
+) -> SearchResults:
+    """Find stimulus sets and assemblies in the catalogs in force.
+
+    Searched are identifiers, aliases, titles, authors, journals and years, names of coordinates, columns, regions,
+    species and animals. An entry must have all words; a word of four letters or more also finds longer ones that begin
+    so. Case, accents, punctuation and plurals do not matter. If nothing has all words, what has most is shown, and
+    said to be that.
+
+    What is known of an entry comes from its catalog, its publication and its card. An entry without a card is found by
+    the regions and species that its names and titles mention, and nothing is known about its repetitions.
+
+    Parameters
+    ----------
+    text : str
+        Words, in any order. Nothing in it is an operator.
+    kind : str, optional
+        `'assembly'` or `'stimulus_set'`.
+    catalog, region, species, lab, cls : str or sequence of str, optional
+        Only entries with that value, or one of those; `cls` is the name of a class. Case does not matter.
+    year : int, str or sequence of int, optional
+        Of the publication: `2018`, `'2015-2020'`, or several.
+    has_repetitions, has_reliability : bool, optional
+        Only entries whose card says that stimuli were repeated, or states a reliability; with False, that say the
+        contrary.
+    old : bool, default False
+        Also superseded and deprecated entries, and earlier versions. What is called by its whole name is always found.
+    limit, offset : int
+        How many hits are returned (20 unless said, 10,000 at most), and how many better ones are passed over.
+
+    Returns
+    -------
+    SearchResults
+        A sequence of hits with counts by facet.
+
+    Raises
+    ------
+    SearchError
+        No entry has a value that was asked for; the message names those that exist.
+    UnknownCatalogError
+        No catalog in force has that identifier.
+
+    Examples
+    --------
+    >>> import brainio
+    >>> brainio.search("human vision thresholds", kind="assembly", catalog="brainio_demo")[0].load
+    "brainio.get_assembly('modelfest.Carney1999')"
+    >>> brainio.search(region="IT", year="2018-2020", catalog="brainscore").facets["lab"]
+    {'dicarlo': 3}
+    """
+    if not 0 <= limit <= MOST_COUNTED or offset < 0:
+        raise SearchError(
+            f"limit is {limit} and offset {offset}; expected a limit of 0 to {MOST_COUNTED:,} and an offset from 0 on"
+        )
+    asked = {
+        "kind": kind,
+        "class": cls,
+        "region": region,
+        "species": species,
+        "lab": lab,
+        "year": year,
+        "catalog": catalog,
+        "has_repetitions": has_repetitions,
+        "has_reliability": has_reliability,
+    }
+    filters = {facet: _values(facet, values) for facet, values in asked.items() if values is not None}
+    for name in filters.get("catalog", ()):
+        catalog_source(name)
+    question = Question(text, filters, old)
+    return with_index(lambda connection: find(connection, question, limit, offset))
+
+
+def _values(facet: str, values: Values) -> list[str]:
+    several = [values] if isinstance(values, str | int) else list(values or ())
+    if facet.startswith("has_"):
+        return ["yes" if one else "no" for one in several]
+    called = {"region": vocabulary.region_called, "species": vocabulary.species_called}.get(facet, str)
+    return [called(str(one).strip()) for one in several]

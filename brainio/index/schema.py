@@ -1,0 +1,57 @@
+"""The tables of the index, for any database that SQLAlchemy knows; how text is searched there is kept apart (`fts5`).
+
+Whatever changes here needs another `VERSION`: an index of another version is not opened, and never migrated.
+"""
+
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text
+
+from brainio.index.documents import Document
+
+VERSION = 1
+
+metadata = MetaData()
+
+# What the index was made of: catalogs, and files and folders beside them, each in the state that it had.
+source = Table(
+    "source",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("problem", Text, nullable=False),  # why a catalog was left out; else empty
+)
+
+_NOT_TEXT: dict[str, Column[Any]] = {
+    "is_current": Column("is_current", Boolean, nullable=False),
+    "is_ambiguous": Column("is_ambiguous", Boolean, nullable=False),
+    "year": Column("year", Integer),
+    "has_repetitions": Column("has_repetitions", Boolean),
+    "has_reliability": Column("has_reliability", Boolean),
+}
+document = Table(
+    "document",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    *[_NOT_TEXT.get(name, Column(name, Text, nullable=False)) for name in Document._fields],
+)
+
+# A value of a facet, such as region V4; `documents` counts those of the entries that are listed by default.
+label = Table(
+    "label",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("facet", Text, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("documents", Integer, nullable=False),
+    Index("label_of_facet", "facet", "value", unique=True),
+)
+
+# The labels of a document: numbers separated by spaces, in a narrow table that is read for thousands of hits at once.
+labelling = Table(
+    "labelling",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("labels", Text, nullable=False),
+)

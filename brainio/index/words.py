@@ -1,0 +1,122 @@
+"""From text to the words that search compares: folded, without accents, singular, for entries and questions alike."""
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from functools import lru_cache
+
+PREFIX_FROM = 4  # letters of a word of a question, from which on it also finds longer words
+_CHUNK = re.compile(r"[^\W_]+")
+_BETWEEN = re.compile(r"[\W_]+")
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
+_ALIKE = {
+    "stimuli": "stimulus",
+    "mice": "mouse",
+    "cortices": "cortex",
+    "behaviour": "behavior",
+    "behavioural": "behavioral",
+    "colour": "color",
+    "grey": "gray",
+    "greyscale": "grayscale",
+    "picture": "image",
+    "photo": "image",
+    "movie": "video",
+}
+_LITTLE = frozenset(
+    {
+        *("a", "about", "all", "an", "and", "any", "are", "as", "at", "by", "did", "do", "does", "for", "from", "had"),
+        *("has", "have", "how", "in", "into", "is", "me", "of", "on", "or", "show", "that", "the", "their", "to"),
+        *("was", "were", "what", "where", "which", "who", "whose", "with"),
+    }
+)
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words of a text in their order.
+
+    Examples
+    --------
+    >>> words_of('Grouping of contextual elements: vernier stimuli, Über-Colours')
+    ['grouping', 'of', 'contextual', 'element', 'vernier', 'stimulus', 'uber', 'color']
+    """
+    return [_plain(chunk) for chunk in _CHUNK.findall(_folded(text))]
+
+
+def words_of_name(name: str) -> list[str]:
+    """Return the words of an identifier or alias: what stands between dots, and the words that this is written of.
+
+    Examples
+    --------
+    >>> words_of_name('dicarlo.MajajHong2015.temporal-10ms')
+    ['dicarlo', 'majajhong2015', 'majajhong', 'majaj', 'hong', '2015', 'temporal', '10ms', '10', 'ms']
+    >>> words_of_name('THINGS_fMRI_V4')
+    ['thing', 'fmri', 'mri', 'v4']
+    """
+    found: list[str] = []
+    for chunk in _CHUNK.findall(name if name.isascii() else _without_accents(name)):
+        found += _words_of_chunk(chunk)
+    return list(dict.fromkeys(found))
+
+
+def words_asked(text: str) -> dict[str, str]:
+    """Return the words that a question is about, without those that say little, each with how it was written.
+
+    Examples
+    --------
+    >>> words_asked('V4 recordings to "natural" images')
+    {'v4': 'v4', 'recording': 'recordings', 'natural': 'natural', 'image': 'images'}
+    """
+    every = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(text))}
+    return {word: chunk for word, chunk in every.items() if word not in _LITTLE} or every
+
+
+def finds(asked: str, words: Iterable[str]) -> bool:
+    """Tell whether a word of a question is among some words, or begins one of them.
+
+    Examples
+    --------
+    >>> finds('natural', ['naturalistic']), finds('v4', ['v4d']), finds('v4', ['v4'])
+    (True, False, True)
+    """
+    return any(one == asked or (len(asked) >= PREFIX_FROM and one.startswith(asked)) for one in words)
+
+
+def name_folded(name: str) -> str:
+    """Return a name without case, accents and punctuation, as one word.
+
+    Examples
+    --------
+    >>> name_folded('dicarlo.MajajHong2015')
+    'dicarlomajajhong2015'
+    """
+    return _BETWEEN.sub("", _folded(name))
+
+
+@lru_cache(maxsize=16384)
+def _words_of_chunk(chunk: str) -> tuple[str, ...]:
+    """Return the words of a part of a name without punctuation; parts of one letter say nothing."""
+    folded = chunk.casefold()
+    if chunk == folded and chunk.isalpha():
+        return (_plain(folded),)
+    parts = (chunk.rstrip("0123456789"), *_PARTS.findall(chunk))
+    return (_plain(folded), *[_plain(part.casefold()) for part in parts if len(part) > 1])
+
+
+def _plain(word: str) -> str:
+    """Return the singular of a folded word, roughly, in one spelling."""
+    return _singular(word) if word.isalpha() else word
+
+
+@lru_cache(maxsize=16384)
+def _singular(word: str) -> str:
+    if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = f"{word[:-3]}y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+    return _ALIKE.get(word, word)
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else _without_accents(_without_accents(text).casefold())
+
+
+def _without_accents(text: str) -> str:
+    return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))

@@ -1,0 +1,28 @@
+"""What docs/search.md says: its commands print what it shows, its Python runs, and ten questions are answered."""
+
+import doctest
+import re
+from pathlib import Path
+
+import pytest
+
+import brainio
+from tests.test_examples import BLOCK, TOP, output_of
+
+
+def test_the_page_is_a_session_that_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    text = (TOP / "docs" / "search.md").read_text(encoding="utf-8")
+    checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS
+    commands = 0
+    for language, block in BLOCK.findall(text):
+        if language == "python":
+            exec(compile(block, "search.md", "exec"), {"brainio": brainio})
+            continue
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, printed = step.partition("\n")
+            found = output_of(command)
+            assert checker.check_output(printed, found, flags), f"{command}\n{found}"
+            commands += 1
+    assert commands == 11
+    assert len(re.findall(r"^\d+\. ", text, re.MULTILINE)) == 10

@@ -1,0 +1,128 @@
+"""What is known of an entry: from its names and its publication, and from its card, which knows better."""
+
+import pytest
+
+import brainio
+from brainio.cards import add_card, build_card
+from brainio.catalogs import listings, resolve
+from brainio.index import Hit, vocabulary
+from brainio.index.building import Grouper, versions_of
+from brainio.index.documents import Maker, words_by_field
+from tests.index.lab import Lab
+
+CARD = {
+    "identifier": "lab.Doe2026",
+    "lookup_type": "assembly",
+    "species": ["Macaca mulatta", "Octopus vulgaris"],
+    "coordinates": [{"name": "neuroid_id"}, {"name": "receptive_field_size"}],
+    "stimulus_columns": ["background_id"],
+    "counts": [
+        {"coordinate": "region", "counts": [{"value": "V4", "count": 3}, {"value": "area X", "count": 1}]},
+        {"coordinate": "animal", "counts": [{"value": "Chabo", "count": 3}]},
+    ],
+    "repetitions": {"maximum": 46},
+    "reliability": {"median": 0.7},
+}
+
+
+def only(**filters: object) -> Hit:
+    (hit,) = brainio.search(catalog="lab", **filters)
+    return hit
+
+
+def test_the_full_text_has_the_words_of_all_fields_and_no_others() -> None:
+    maker, grouper = Maker(), Grouper()
+    for one in versions_of(listings()):
+        document = maker.document(one.entry)
+        by_field = {word for words in words_by_field(document).values() for word in words.split()}
+        assert by_field == {word for words in grouper.words(document) for word in words.split()}
+
+
+def test_a_publication_says_title_year_authors_regions_and_species(lab: Lab) -> None:
+    lab.publish("doe", title="Inferior temporal neurons of monkeys", authors="Doe, J. and Roe, R.", year="2026")
+    lab.add("Doe2025_objects", publication="doe")
+    hit = only(region="IT")
+    assert (hit.title, hit.year, hit.lab) == ("Inferior temporal neurons of monkeys", 2026, "doe")
+    assert (hit.regions, hit.species) == ({"IT": "title"}, {"macaque": "title"})
+    assert hit.has_repetitions is None
+    for text in ("roe", "monkey", "macaque", "rhesus", "inferotemporal", "IT", "2026", "objects", "neural recordings"):
+        assert only(text=text) == brainio.search(text, catalog="lab")[0]
+
+
+def test_names_say_lab_year_and_regions_where_no_publication_does(lab: Lab) -> None:
+    lab.add("smith.Doe2019.V4_public")
+    hit = only()
+    assert (hit.lab, hit.year, hit.regions) == ("smith", 2019, {"V4": "name"})
+    lab.rows.clear()
+    lab.add("Doe2019_it_is_no_region", aliases="jones.Doe2019")
+    hit = only()
+    assert (hit.lab, hit.regions) == ("jones", {})
+
+
+def test_a_changed_publications_table_is_seen_at_the_next_search(lab: Lab) -> None:
+    lab.add("lab.Doe2026", publication="doe")
+    assert brainio.search("unicorns", catalog="lab").total == 0
+    lab.publish("doe", title="Responses to unicorns")
+    assert only(text="unicorns").title == "Responses to unicorns"
+
+
+def test_a_card_changes_what_search_knows(lab: Lab) -> None:
+    lab.publish("doe", title="Human V1 and models")
+    lab.add("lab.Doe2026", publication="doe")
+    assert only(region="V1").species == {"human": "title"}
+    assert brainio.search(catalog="lab", has_repetitions=True).total == 0
+    lab.rows[0]["card"] = lab.card(CARD)
+    lab.write()
+    hit = only(region="V4", species="macaque", has_repetitions=True, has_reliability=True)
+    assert hit.regions == {"V4": "card", "area X": "card"}
+    assert hit.species == {"macaque": "card", "Octopus vulgaris": "card"}
+    for text in ("receptive field", "background_id", "Chabo", "octopus", "monkey"):
+        assert only(text=text) == brainio.search(text, catalog="lab")[0]
+    lab.card(CARD | {"repetitions": {"maximum": 1}, "reliability": {}})
+    assert only(has_repetitions=False, has_reliability=False).regions == hit.regions
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"species": "human"},
+        {"species": [None, {"a": 1}, 3]},
+        {"counts": {"coordinate": "region"}},
+        {"counts": [{"coordinate": "region", "counts": [1, None, {"value": None}]}, 3]},
+        {"counts": [{"coordinate": ["region"], "counts": "V4"}]},
+        {"coordinates": [[], {"name": ["x"]}], "stimulus_columns": 3},
+        {"repetitions": {"maximum": "many"}, "reliability": [1]},
+        {"authors": [{"name": 3}, None], "citation": ["x"], "doi": {"a": "b"}},
+        {"citation": "word " * 100_000},
+    ],
+)
+def test_a_card_of_another_form_harms_nothing(lab: Lab, card: dict[str, object]) -> None:
+    lab.add("lab.Doe2026", card=lab.card(CARD | card))
+    assert only().identifier == "lab.Doe2026"
+
+
+def test_the_card_that_is_built_of_the_data_is_what_search_knows(lab: Lab) -> None:
+    """As `brainio card build` does it, for a catalog that had no cards."""
+    entry = resolve("assembly", "modelfest.Carney1999")
+    row = {"location_type": "file", "location": f"{entry.base}/{entry.files[0].location}", "sha1": entry.files[0].sha1}
+    stimuli = resolve("stimulus_set", "modelfest.Carney1999")
+    for file in stimuli.files:
+        place = f"{stimuli.base}/{file.location}"
+        columns = {"location_type": "file", "location": place, "sha1": file.sha1, "cls": file.class_name}
+        lab.add("lab.Copy1999", "stimulus_set", **columns)
+    lab.add("lab.Copy1999", cls="BehavioralAssembly", stimulus_set_identifier="lab.Copy1999", **row)
+    assert only(kind="assembly").has_repetitions is None
+    add_card(build_card(resolve("assembly", "lab.Copy1999")), lab.catalog)
+    assert (
+        only(kind="assembly", has_repetitions=True, has_reliability=True).load == "brainio.get_assembly('lab.Copy1999')"
+    )
+
+
+@pytest.mark.parametrize("table", [vocabulary.REGIONS, vocabulary.SPECIES])
+def test_every_spelling_leads_to_one_name(table: dict[str, tuple[str, ...]]) -> None:
+    spellings = [spelling for several in table.values() for spelling in several]
+    assert len(spellings) == len(set(spellings))
+    find = vocabulary.regions_in if table is vocabulary.REGIONS else vocabulary.species_in
+    for name, several in table.items():
+        for spelling in several:
+            assert find(f"of {spelling}, and") == [name]

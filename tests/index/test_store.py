@@ -1,0 +1,365 @@
+"""What the index promises: up to date at every search, whole for every process, and as good as none when damaged."""
+
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.errors import CatalogWarning
+from brainio.home import home_folder
+from brainio.index import origins, schema, store
+from tests.index.lab import Lab
+from tests.reliability.crowd import join, start
+from tests.servers import HttpFolder
+
+
+def index_files() -> list[Path]:
+    return sorted((home_folder() / store.FOLDER).glob(f"*{store.ENDING}"))
+
+
+def others() -> list[str]:
+    """Return what lies beside the finished indexes."""
+    return sorted(path.name for path in (home_folder() / store.FOLDER).iterdir() if path.suffix != store.ENDING)
+
+
+def found(text: str = "") -> list[str]:
+    return [hit.identifier for hit in brainio.search(text, catalog="lab", limit=1000)]
+
+
+def state_of(path: Path) -> tuple[int, int]:
+    return path.stat().st_ino, path.stat().st_mtime_ns
+
+
+def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    (path,) = index_files()
+    before = state_of(path)
+    store._forget()
+    assert found("doe2026") == ["lab.Doe2026"]
+    assert index_files() == [path]
+    assert state_of(path) == before
+    assert others() == []
+
+
+def test_a_changed_catalog_is_seen_at_the_next_search(lab: Lab) -> None:
+    for number in range(5):
+        lab.add(f"lab.Doe{number}")
+        assert len(found()) == number + 1
+    lab.rows.pop()
+    lab.write()
+    assert len(found()) == 4
+    assert len(index_files()) == 1
+
+
+def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) -> None:
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    lab.add("lab.Roe2026")
+    script = "import brainio; print(len(brainio.search('', catalog='lab')))"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "2\n"
+    assert found() == ["lab.Doe2026", "lab.Roe2026"]
+
+
+def test_two_homes_have_indexes_of_their_own(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    (first,) = index_files()
+    before = state_of(first)
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "other"))
+    lab.add("lab.Roe2026")
+    assert found() == ["lab.Doe2026", "lab.Roe2026"]
+    assert state_of(first) == before
+    assert index_files() != [first]
+
+
+def test_other_catalogs_in_force_have_an_index_of_their_own(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    other = Lab(tmp_path / "other", "other")
+    other.add("other.Roe2026")
+    setting = os.environ["BRAINIO_CATALOGS"]
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{setting},{other.catalog}")
+    assert [hit.identifier for hit in brainio.search("Roe2026")] == ["other.Roe2026"]
+    monkeypatch.setenv("BRAINIO_CATALOGS", setting)
+    assert brainio.search("Roe2026").total == 0
+    assert len(index_files()) == 2
+
+
+def _cut(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def _text(path: Path) -> None:
+    path.write_text("no database\n" * 1000)
+
+
+def _flip(path: Path) -> None:
+    with path.open("rb+") as file:
+        for _ in range(200):
+            file.seek(random.randrange(100, path.stat().st_size))
+            file.write(os.urandom(1))
+
+
+def _unseen(path: Path) -> None:
+    """Damage it without a trace in its times, as a bad disk does."""
+    status = path.stat()
+    with path.open("rb+") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (status.st_size - 4096))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _of_another_make(path: Path) -> None:
+    status = path.stat()
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE document RENAME COLUMN title TO heading")
+    connection.close()
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _missing(path: Path) -> None:
+    path.unlink()
+
+
+@pytest.mark.parametrize("damage", [_cut, _empty, _text, _flip, _unseen, _of_another_make, _missing])
+@pytest.mark.parametrize("is_open", [True, False])
+def test_a_damaged_index_is_made_again_and_never_an_error(
+    damage: Callable[[Path], None], is_open: bool, lab: Lab
+) -> None:
+    for number in range(3):
+        lab.add(f"lab.Doe{number}")
+    assert len(found()) == 3
+    (path,) = index_files()
+    if not is_open:
+        store._forget()
+    damage(path)
+    assert found() == ["lab.Doe0", "lab.Doe1", "lab.Doe2"]
+    assert found("doe1") == ["lab.Doe1"]
+    assert brainio.search("macaque V1 natural images").total == 2
+    store._forget()
+    assert len(found()) == 3
+
+
+def test_an_index_of_another_version_is_not_opened(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    monkeypatch.setattr(origins, "VERSION", schema.VERSION + 1)
+    assert found() == ["lab.Doe2026"]
+    assert len(index_files()) == 2
+
+
+def test_a_home_that_cannot_be_written_has_its_index_in_memory(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.add("lab.Doe2026")
+    (tmp_path / "file").write_text("in the way of a folder")
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "file"))
+    assert found() == ["lab.Doe2026"]
+    lab.add("lab.Roe2026")
+    assert found() == ["lab.Doe2026", "lab.Roe2026"]
+    assert found("roe2026") == ["lab.Roe2026"]
+    assert (tmp_path / "file").read_text() == "in the way of a folder"
+
+
+def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
+    script = (
+        "import brainio; from brainio.index import store; brainio.search(''); print([*store._opened.values()][0].path)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == str(index_files()[0])
+    lab.add("lab.Roe2026")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "None"
+
+
+@pytest.fixture
+def read_only_home(lab: Lab, tmp_path: Path) -> Iterator[Path]:
+    """A home with an index, on a file system that is mounted to be read."""
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    home = home_folder()
+    mount = ["mount", "--bind", str(home), str(home)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("this test run may not mount a file system")
+    subprocess.run(["mount", "-o", "remount,ro,bind", str(home)], check=True)
+    try:
+        yield home
+    finally:
+        subprocess.run(["umount", "-l", str(home)], check=True)
+
+
+def test_no_space_is_no_error(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(small)]
+    if sys.platform != "linux" or os.geteuid() != 0 or subprocess.run(mount, check=False).returncode != 0:
+        pytest.skip("this test run may not mount a file system")
+    try:
+        lab.add("lab.Doe2026")
+        monkeypatch.setenv("BRAINIO_HOME", str(small / "home"))
+        assert found() == ["lab.Doe2026"]
+        assert index_files() == others() == []
+    finally:
+        subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_catalog_that_cannot_be_read_is_left_out_and_said_at_every_search(lab: Lab) -> None:
+    lab.catalog.write_text("no,catalog\n")
+    for _ in range(2):
+        with pytest.warns(CatalogWarning, match=r"lab\.csv is no catalog.*this catalog is left out"):
+            assert brainio.search("macaque V1 natural images").total == 2
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+
+
+def test_a_catalog_elsewhere_is_indexed_as_it_was_read(
+    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = Lab(http_folder.folder)
+    lab.publish("doe", title="Responses to unicorns")
+    lab.add("lab.Doe2026", publication="doe")
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/lab.csv")
+    assert found("unicorns") == ["lab.Doe2026"]
+    (path,) = index_files()
+    before = state_of(path)
+    script = "import brainio; print(*[hit.identifier for hit in brainio.search('', catalog='lab')])"
+    asked = [sys.executable, "-c", script]
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "lab.Doe2026\n"
+    assert state_of(path) == before
+    lab.add("lab.Roe2026")
+    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "lab.Doe2026 lab.Roe2026\n"
+
+
+def test_threads_search_one_index(lab: Lab) -> None:
+    lab.add("lab.Doe2026")
+    failures: list[BaseException] = []
+
+    def search() -> None:
+        try:
+            for _ in range(20):
+                assert found("doe2026") == ["lab.Doe2026"]
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=search) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+
+
+def test_a_forked_process_searches_on(lab: Lab) -> None:
+    lab.add("lab.Doe2026")
+    assert found() == ["lab.Doe2026"]
+    child = os.fork()
+    if not child:
+        os._exit(0 if found("doe2026") == ["lab.Doe2026"] else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert found() == ["lab.Doe2026"]
+
+
+def _search_again_and_again(seconds: float) -> None:
+    """Search while others change the catalog: what is found is some whole state of it, never less than before."""
+    most, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        total = brainio.search("", catalog="lab", limit=0).total
+        assert total >= most, (total, most)
+        assert brainio.search("macaque V1 natural images").total == 2
+        most = total
+
+
+def _add_again_and_again(folder: Path, seconds: float) -> None:
+    lab, end = Lab.__new__(Lab), time.monotonic() + seconds
+    lab.folder, lab.catalog, lab.rows, lab.papers = folder, folder / "lab.csv", [], []
+    while time.monotonic() < end:
+        lab.add(f"lab.Doe{len(lab.rows)}")
+        time.sleep(0.05)
+
+
+def test_8_processes_search_while_the_catalog_changes(lab: Lab) -> None:
+    searching = [start(_search_again_and_again, 4.0) for _ in range(8)]
+    adding = start(_add_again_and_again, lab.folder, 3.0)
+    assert join([adding, *searching]) == [0] * 9
+    assert len(index_files()) == 1
+    assert others() == []
+    assert len(found()) > 5
+
+
+def _note_what_is_made(folder: Path) -> None:
+    made = store._made
+
+    def noted(path: Path, key: str) -> store.Index:
+        (folder / f"{os.getpid()}").touch()
+        return made(path, key)
+
+    store._made = noted
+    assert brainio.search("lab.Doe2026").total == 1
+
+
+def test_of_8_processes_that_need_an_index_one_makes_it(lab: Lab, tmp_path: Path) -> None:
+    lab.add("lab.Doe2026")
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    assert join([start(_note_what_is_made, notes) for _ in range(8)]) == [0] * 8
+    assert len(list(notes.iterdir())) == 1
+
+
+@pytest.mark.parametrize("has_one_before", [True, False])
+def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: bool) -> None:
+    def rows(count: int) -> None:
+        common = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "location": "s3://b/k"}
+        lab.rows = [common | {"identifier": f"lab.Name{number}", "sha1": f"{number:040x}"} for number in range(count)]
+        lab.write()
+
+    if has_one_before:
+        rows(3)
+        assert len(found()) == 3
+    rows(3000)
+    script = "import brainio; brainio.search('')"
+    killed = 0
+    for moment in (0.02, 0.1, 0.2, 0.3, 0.4):
+        process = subprocess.Popen([sys.executable, "-c", script])
+        folder = home_folder() / store.FOLDER
+        while process.poll() is None and not (
+            folder.is_dir() and any(".lock" in path.name for path in folder.iterdir())
+        ):
+            time.sleep(0.005)
+        time.sleep(moment)
+        process.send_signal(signal.SIGKILL)
+        killed += process.wait() == -signal.SIGKILL
+        lab.add(f"lab.Added{moment}")
+    assert killed > 1
+    assert brainio.search("", catalog="lab", limit=0).total == 3005
+    for path in home_folder().joinpath(store.FOLDER).iterdir():
+        os.utime(path, (time.time(), time.time() - 2 * store._LEFT)) if path.suffix != store.ENDING else None
+    lab.add("lab.Last2026")
+    assert found("Last2026") == ["lab.Last2026"]
+    assert others() == []
+
+
+def test_an_index_that_was_not_used_for_long_is_removed_when_another_is_made(lab: Lab) -> None:
+    folder = home_folder() / store.FOLDER
+    folder.mkdir(parents=True)
+    old, young = folder / f"old{store.ENDING}", folder / f"young{store.ENDING}"
+    for path, age in ((old, 31), (young, 29)):
+        path.touch()
+        os.utime(path, (time.time() - age * 86_400,) * 2)
+    assert found() == []
+    assert (old.exists(), young.exists()) == (False, True)
