@@ -8,6 +8,7 @@ Joins the rooms below and adds no rule of its own to any of them. Every function
 `many`       many entries at once
 `entries`    entry -> its verified local files; what is said of entries that are not sound
 `files`      places of a file -> its verified local copy
+`uses`       what is loaded, told to whoever records it; what lock files decide
 `pruned`     reading the cache while others prune it
 `download`   one place -> its bytes in order
 `home`       what the environment says of the cache

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainio.cache import Unpacked
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, resolve, stimulus_set_of
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import (
     ArchiveError,
@@ -27,6 +27,7 @@ from brainio.fetch.entries import (
 from brainio.fetch.home import local_cache
 from brainio.fetch.pruned import is_gone, read_present, though_pruned
 from brainio.fetch.streaming import open_entry
+from brainio.fetch.uses import note, resolve, stimulus_set_of
 from brainio.stimuli import StimulusSet, StimulusSetLoader
 from brainio.stores import is_offline
 
@@ -72,7 +73,9 @@ def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: st
     """
     entry = resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version)
     warn_of_status(entry, stacklevel=3)
-    return _load_stimulus_set(entry)
+    stimulus_set = _load_stimulus_set(entry)
+    note(entry)
+    return stimulus_set
 
 
 def get_assembly(
@@ -159,6 +162,7 @@ def get_assembly(
     with named_in_errors(entry):
         assembly = though_pruned(read_cached) if isinstance(source, Path) else read(source)
     assembly.attrs["identifier"] = entry.identifier
+    note(entry, stimuli)
     return assembly
 
 
@@ -221,6 +225,10 @@ class _Files:
     def __call__(self, name: str) -> Path:
         return self.unpacked.path(name)
 
+    def present(self, name: str) -> Path | None:
+        """Give the path without looking whether the file was lost."""
+        return self.unpacked.folder / name if name in self.unpacked.members else None
+
 
 @dataclass(frozen=True)
 class _FetchedFiles(_Files):
@@ -246,6 +254,10 @@ class _LaterFiles:
 
     def __call__(self, name: str) -> Path:
         return self._files(name)
+
+    def present(self, name: str) -> Path | None:
+        """Give the path where the files were fetched already."""
+        return self._files.present(name) if "_files" in self.__dict__ else None
 
     @cached_property
     def _files(self) -> _FetchedFiles:

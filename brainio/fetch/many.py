@@ -4,16 +4,18 @@ What can be finished is finished when something fails; all failures are reported
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
-from brainio.catalogs import Entry, EntryFile, entries, entries_of, with_stimuli
+from brainio.catalogs import Entry, EntryFile, entries
 from brainio.catalogs.entries import STATUS_CURRENT
-from brainio.errors import BrainioError, EntryLookupError, FetchManyError
+from brainio.errors import BrainioError, EntryLookupError, FetchManyError, LockfileError
 from brainio.fetch.entries import fetch_entry_file, place_of, require_available, wanted_file
+from brainio.fetch.uses import entries_of, note_fetched, pinned, with_stimuli
 from brainio.progress import TransferBar, readable_size
 from brainio.stores import is_offline, stat
 from brainio.threads import in_background
@@ -101,27 +103,45 @@ def plan_fetch(
     for identifier in identifiers:
         try:
             found.update(dict.fromkeys(entries_of(identifier, catalog=catalog, kind=kind, version=version)))
-        except EntryLookupError as failure:
+        except (EntryLookupError, LockfileError) as failure:
             failures[identifier] = failure
     if not found and not failures and catalog is not None:
-        found.update(dict.fromkeys(one for one in entries(kind, catalog) if one.status == STATUS_CURRENT))
+        found.update(_whole(catalog, kind, failures))
     wanted = dict(found)
     for entry in found:
         try:
             wanted.update(dict.fromkeys(with_stimuli([entry])))
-        except EntryLookupError as failure:
+        except (EntryLookupError, LockfileError) as failure:
             failures[f"the stimulus set of {entry.kind} {entry.identifier}"] = failure
+    return plan_entries(wanted, failures)
+
+
+def plan_entries(asked: Iterable[Entry], failures: Mapping[str, BrainioError] = MappingProxyType({})) -> Plan:
+    """Find out what fetching the files of these entries will take, and of no others.
+
+    Parameters
+    ----------
+    asked : iterable of Entry
+        Of one with fewer files than its catalog lists (`dataclasses.replace`), only those are fetched.
+    failures : mapping, optional
+        What is known already not to be had -> why.
+
+    Returns
+    -------
+    Plan
+    """
+    wanted, failed = dict.fromkeys(asked), dict(failures)
     missing: dict[Content, tuple[Entry, EntryFile]] = {}
     for entry in list(wanted):
         try:
             for file in _missing(entry):
                 missing.setdefault(_content_of(entry, file), (entry, file))
         except BrainioError as failure:
-            failures[f"{entry.kind} {entry.identifier}"] = failure
+            failed[f"{entry.kind} {entry.identifier}"] = failure
             del wanted[entry]
     sizes = in_background([partial(_size_of, *one) for one in missing.values()], _FILES_AT_ONCE, "brainio-size")
     files = tuple(MissingFile(e, file, size.result()) for (e, file), size in zip(missing.values(), sizes, strict=True))
-    return Plan(tuple(wanted), files, failures)
+    return Plan(tuple(wanted), files, failed)
 
 
 def fetch_many(
@@ -184,9 +204,19 @@ def carry_out(plan: Plan) -> dict[Entry, dict[str, Path]]:
                 future.cancel()
             wait(futures, _GRACE)
             raise
+    note_fetched([entry for entry, paths in fetched.items() if len(paths) == len(entry.files)])
     if failures:
         raise FetchManyError(_report(failures, plan), fetched, failures)
     return fetched
+
+
+def _whole(catalog: str, kind: str | None, failures: dict[str, BrainioError]) -> Iterator[tuple[Entry, None]]:
+    for entry in entries(kind, catalog):
+        try:
+            if entry.status == STATUS_CURRENT:
+                yield pinned(entry), None
+        except LockfileError as failure:
+            failures[f"{entry.kind} {entry.identifier}"] = failure
 
 
 def _missing(entry: Entry) -> list[EntryFile]:

@@ -1,0 +1,166 @@
+"""The files of an entry as Croissant describes them: where they lie, their kind, size and hash."""
+
+import glob
+import re
+import warnings
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from brainio.cache import hash_file
+from brainio.catalogs import Entry, EntryFile
+from brainio.catalogs.names import file_name
+from brainio.errors import CatalogWarning
+from brainio.fetch.entries import wanted_file
+from brainio.fetch.files import WantedFile
+from brainio.stores import Location
+
+FORMATS = {"csv": "text/csv", "zip": "application/zip", "nc": "application/x-netcdf"}
+STIMULUS_FORMATS = {
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "tif": "image/tiff",
+    "tiff": "image/tiff",
+    "gif": "image/gif",
+    "bmp": "image/bmp",
+    "wav": "audio/wav",
+    "mp3": "audio/mpeg",
+    "mp4": "video/mp4",
+    "txt": "text/plain",
+}
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Described:
+    """A file of an entry, what Croissant says of it, and the copy of it that is on this machine, if any."""
+
+    entry: Entry
+    file: EntryFile
+    path: Path | None
+    sha256: str
+
+    @property
+    def id(self) -> str:
+        """By which other nodes refer to it: the name that the format gives such a file, whatever its location says."""
+        return node_id(file_name(self.entry.identifier, self.file.part))
+
+    @property
+    def wanted(self) -> WantedFile:
+        """The file as its catalog promises it."""
+        return wanted_file(self.entry, self.file)
+
+    def node(self, content_url: str) -> Node:
+        """Describe the file at a URL, or at a path."""
+        node = {
+            "@type": "cr:FileObject",
+            "@id": self.id,
+            "name": self.id,
+            "description": f"The {self.file.part} file of {self.entry.kind} {self.entry.identifier}.",
+            "contentUrl": content_url,
+            "encodingFormat": FORMATS[self.file.part],
+            "sha256": self.sha256,
+        }
+        if (size := self._size()) is not None:
+            node["contentSize"] = f"{size} B"
+        if not self.sha256:
+            del node["sha256"]
+        return node
+
+    def _size(self) -> int | None:
+        return self.file.size if self.file.size is not None or self.path is None else self.path.stat().st_size
+
+
+def node_id(name: str) -> str:
+    """Return a name without what mlcroissant refuses in an `@id`, such as blanks.
+
+    Examples
+    --------
+    >>> node_id("mean rate")
+    'mean_rate'
+    """
+    return re.sub(r"[^\w.()+-]", "_", name)
+
+
+def described(entry: Entry) -> list[Described]:
+    """Describe the files of an entry; a SHA-256 that no catalog states is taken of the copy on this machine.
+
+    Nothing is fetched. Where there is no such copy a `CatalogWarning` says that the hash is lacking.
+    """
+    found = []
+    for file in entry.files:
+        path = _here(wanted_file(entry, file))
+        sha256 = file.sha256 or ("" if path is None else hash_file(path, "sha256"))
+        found.append(Described(entry, file, path, sha256))
+        if not sha256:
+            warnings.warn(
+                f"catalog {entry.catalog!r} states no sha256 of the {file.part} file of {entry.kind} "
+                f"{entry.identifier!r}, which is not in the cache either; readers of Croissant want it. "
+                f"Fetch the file first: brainio get {entry.identifier}",
+                CatalogWarning,
+                stacklevel=4,
+            )
+    return found
+
+
+def content_url(place: Location, version_id: str = "") -> str:
+    """Write where a file lies so that readers of Croissant find it: a URL of https, or a path of this machine.
+
+    S3 is named by its URL, since they know no other stores; what needs credentials they cannot read. The version, where
+    the catalog states one, is part of it. Secrets of a URL are left out.
+
+    Examples
+    --------
+    >>> from brainio.stores import parse_location
+    >>> content_url(parse_location("s3://lab/assy a.nc"), "v1")
+    'https://lab.s3.amazonaws.com/assy%20a.nc?versionId=v1'
+    """
+    if place.is_local:
+        return str(place.path)
+    if place.location_type != "S3":
+        return str(place)
+    version = f"?versionId={quote(version_id, safe='')}" if version_id and version_id != "null" else ""
+    if "." in place.bucket:  # certificates of S3 hold for names without dots
+        return f"https://s3.amazonaws.com/{place.bucket}/{quote(place.key)}{version}"
+    return f"https://{place.bucket}.s3.amazonaws.com/{quote(place.key)}{version}"
+
+
+def file_set(archive: str, endings: Sequence[str], names: Collection[str] = ()) -> Node | None:
+    """Describe the stimulus files in an archive; None where all are of unknown kinds.
+
+    Parameters
+    ----------
+    archive : str
+        The `@id` of the ZIP file.
+    endings : sequence of str
+        Of the names of stimulus files.
+    names : collection of str, optional
+        The names themselves, where the archive holds others with these endings.
+
+    Examples
+    --------
+    >>> file_set("stimuli.zip", ["PNG", "png", "xyz"])["includes"]
+    ['*.PNG', '*.png']
+    """
+    known = [ending for ending in endings if ending.lower() in STIMULUS_FORMATS]
+    if not known:
+        return None
+    named = [glob.escape(name) for name in sorted(names) if name.rpartition(".")[2] in known]
+    return {
+        "@type": "cr:FileSet",
+        "@id": f"{archive}/files",
+        "name": "stimulus files",
+        "containedIn": {"@id": archive},
+        "encodingFormat": sorted({STIMULUS_FORMATS[ending.lower()] for ending in known}),
+        "includes": named or [f"*.{ending}" for ending in known],
+    }
+
+
+def _here(wanted: WantedFile) -> Path | None:
+    """Return a copy of a file on this machine, None where there is none."""
+    local = next((place.path for place, _ in wanted.places if place.is_local and place.path.is_file()), None)
+    return wanted.cached() or local

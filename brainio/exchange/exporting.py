@@ -1,0 +1,111 @@
+"""`brainio.export`: an identifier described for other programs; on wish in a file, and with the data beside it."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from brainio.cache.files import write_for_person
+from brainio.errors import ExchangeError
+from brainio.exchange.croissant import croissant
+from brainio.exchange.distribution import Described, Node, content_url
+from brainio.fetch import fetch_entry
+from brainio.fetch.uses import entries_of
+
+FORMATS = ("croissant",)
+
+
+def export(
+    identifier: str,
+    output: str | os.PathLike[str] | None = None,
+    *,
+    format: str = "croissant",  # noqa: A002 - what everybody calls it
+    kind: str | None = None,
+    catalog: str | None = None,
+    version: str | None = None,
+    with_files: bool = False,
+) -> Node:
+    """Describe what an identifier names as Croissant 1.0, which `mlcroissant` and others read.
+
+    Where files lie is said as readers find them: on S3 and the web by https URL, with the version that the catalog
+    states; on this machine by absolute path, or, with `with_files`, by their name beside the description. Nothing is
+    fetched without `with_files`. The fields of records are those of the table where that is in the cache, else those
+    of the card; without either there are no records.
+
+    Parameters
+    ----------
+    identifier : str
+        Identifier or alias; one that names a stimulus set and an assembly gives a description of both.
+    output : str or path, optional
+        File to write the description to, in a folder that exists.
+    format : {'croissant'}, default 'croissant'
+        The only one so far.
+    kind : str, optional
+        `'stimulus_set'` or `'assembly'`: what of both an identifier means.
+    catalog, version : str, optional
+        As for `get_assembly`.
+    with_files : bool, default False
+        Fetch the files and put copies of them beside `output`, so that the folder can be moved as a whole.
+
+    Returns
+    -------
+    dict
+        The JSON-LD.
+
+    Warns
+    -----
+    CatalogWarning
+        A file has no SHA-256 that catalog or cache knows. Readers want one: fetch the file first.
+
+    Raises
+    ------
+    EntryLookupError
+        The identifier leads nowhere.
+    ExchangeError
+        `format` is not known, files are wanted and there is no `output`, or it cannot be written.
+    EntryUnavailableError, TransferError, IntegrityError
+        With `with_files`, as for `get_assembly`.
+
+    Examples
+    --------
+    >>> described = export("modelfest.Carney1999", kind="stimulus_set")
+    >>> [node["@type"] for node in described["distribution"]]
+    ['cr:FileObject', 'cr:FileObject', 'cr:FileSet']
+    """
+    if format not in FORMATS:
+        raise ExchangeError(f"nothing is exported to the format {format!r}; expected {', '.join(FORMATS)}")
+    if with_files and output is None:
+        raise ExchangeError("files are put beside the description; name its file as well")
+    entries = entries_of(identifier, catalog=catalog, kind=kind, version=version)
+    if output is None:
+        return croissant(entries, _where_it_lies)
+    where = Path(output).expanduser().absolute()
+    if where.is_dir() or not where.parent.is_dir():
+        raise ExchangeError(f"{where} is no file that could be written; name one in a folder that exists")
+    if with_files:
+        for entry in entries:
+            fetch_entry(entry)
+    try:
+        document = croissant(entries, _copied_to(where.parent) if with_files else _where_it_lies)
+        write_for_person(where, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    except OSError as error:
+        raise ExchangeError(f"{where} cannot be written: {error}") from error
+    return document
+
+
+def _where_it_lies(file: Described) -> str:
+    place, version_id = file.wanted.places[0]
+    return content_url(place, version_id)
+
+
+def _copied_to(folder: Path) -> Callable[[Described], str]:
+    """Return what copies a file into a folder and gives its name there."""
+
+    def copied(file: Described) -> str:
+        target = folder / file.id
+        if file.path is not None and not (target.exists() and target.samefile(file.path)):
+            shutil.copyfile(file.path, target)
+        return file.id
+
+    return copied

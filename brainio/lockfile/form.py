@@ -1,0 +1,121 @@
+"""The form of a lock file: TOML, one fact a line, always in the same order, so that people read and git merges it."""
+
+import os
+import platform
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from brainio.cache.files import write_for_person
+from brainio.errors import LockfileError
+from brainio.lockfile.records import Record, record_from
+
+VERSION = 1
+_FIRST_LINES = "# What was loaded, written by brainio.lock. brainio.locked and `brainio get --locked` load it again.\n"
+_PACKAGES = ("brainio", "numpy", "pandas", "xarray", "netCDF4")
+_LARGEST = 2**26  # bytes
+
+
+@dataclass(frozen=True)
+class Lockfile:
+    """What a lock file holds: records in a fixed order, and the versions of the software that loaded them."""
+
+    records: tuple[Record, ...]
+    software: dict[str, str] = field(default_factory=dict)
+
+
+def software_here() -> dict[str, str]:
+    """Return the versions of Python and of the packages that read and hold data; name -> version."""
+    versions = {"python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def write_lockfile(path: Path, records: Iterable[Record]) -> None:
+    """Write a lock file in one step.
+
+    Raises
+    ------
+    LockfileError
+        It cannot be written; what was there is as it was.
+    """
+    text = lock_text(records, software_here())
+    try:
+        write_for_person(path, text)
+    except OSError as error:
+        raise LockfileError(
+            f"the lock file {path} cannot be written: {error}. Name a file in a folder that exists and is writable"
+        ) from error
+
+
+def require_writable(path: Path) -> None:
+    """Raise LockfileError where a lock file could not be written, before hours of work; nothing is written yet."""
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK) or path.is_dir():
+        raise LockfileError(
+            f"the lock file {path} could not be written. Name a file in a folder that exists and is writable"
+        )
+
+
+def lock_text(records: Iterable[Record], software: dict[str, str]) -> str:
+    """Return the text of a lock file; the same for the same records in any order."""
+    import tomli_w
+
+    tables = [record.table() for record in sorted(records, key=lambda record: record.order)]
+    head = tomli_w.dumps({"version": VERSION, "software": software})
+    entries = "".join(f"\n[[entry]]\n{_body(table)}" for table in tables)
+    return f"{_FIRST_LINES}{head}{entries}"
+
+
+def read_lockfile(path: Path) -> Lockfile:
+    """Read a lock file.
+
+    Raises
+    ------
+    LockfileError
+        There is none, or it is no lock file of a version that is known here.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise LockfileError(
+            f"the lock file {path} cannot be read: {error}. brainio.lock({str(path)!r}) records one"
+        ) from error
+    if len(raw) > _LARGEST:
+        raise LockfileError(f"{path} is no lock file: it has more than {_LARGEST} bytes")
+    try:
+        return _lockfile(tomllib.loads(raw.decode("utf-8")))
+    except (ValueError, RecursionError) as error:  # also what is no UTF-8 or no TOML
+        raise LockfileError(
+            f"{path} is no lock file that can be used: {error}. Correct it, or record it again with brainio.lock"
+        ) from error
+
+
+def _lockfile(content: dict[str, Any]) -> Lockfile:
+    version = content.get("version")
+    if version is None:
+        raise ValueError("it has no field version")
+    if version != VERSION:
+        raise ValueError(f"its version is {version!r}, and this brainio reads {VERSION}; use the one that wrote it")
+    tables, software = content.get("entry", []), content.get("software", {})
+    if not isinstance(tables, list) or not isinstance(software, dict):
+        raise ValueError("entry is no list of tables, or software no table")  # noqa: TRY004 - one kind for the reader
+    records = [record_from(table, f"entry {number}") for number, table in enumerate(tables, 1)]
+    twice = {record.order for record in records if sum(other.order == record.order for other in records) > 1}
+    if twice:
+        raise ValueError(f"{' '.join(min(twice))!r} is recorded twice; keep one")
+    return Lockfile(tuple(records), {str(name): str(version) for name, version in software.items()})
+
+
+def _body(table: dict[str, Any]) -> str:
+    import tomli_w
+
+    files = table.pop("files")
+    return tomli_w.dumps(table) + "".join(f"\n[[entry.files]]\n{tomli_w.dumps(file)}" for file in files)

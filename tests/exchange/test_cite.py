@@ -1,0 +1,172 @@
+"""Promises of citations: each publication once, under its own key, accepted by parsers; what is unknown is said."""
+
+import json
+from pathlib import Path
+
+import bibtexparser
+import pytest
+from pybtex.database import parse_string  # type: ignore[import-untyped]
+
+import brainio
+from brainio.catalogs import append_rows, entries
+from brainio.errors import CatalogWarning, EntryLookupError, ExchangeError
+from brainio.exchange.citing import named
+from brainio.exchange.works import Work, works_of
+from tests.cli.command import brainio as command
+
+HEADER = "publication,title,authors,year,journal,doi,url\n"
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> Path:
+    """A catalog in force, `lab`, that lists what `listed` adds."""
+    path = tmp_path / "lab.csv"
+    append_rows(path, [])
+    brainio.add_catalog(path)
+    return path
+
+
+def listed(catalog: Path, identifier: str, publication: str = "", kind: str = "assembly", **more: str) -> None:
+    row = {
+        "identifier": identifier,
+        "lookup_type": kind,
+        "class": "NeuroidAssembly",
+        "location_type": "S3",
+        "location": f"s3://lab-bucket/{identifier}.nc",
+        "sha1": "0" * 40,
+        "stimulus_set_identifier": "",
+        "publication": publication,
+    }
+    append_rows(catalog, [row | more])
+
+
+@pytest.mark.parametrize("parser", ["bibtexparser", "pybtex"])
+def test_parsers_accept_the_whole_published_catalog(parser: str) -> None:
+    written = brainio.cite(catalog="brainscore", format="bibtex")
+    if parser == "pybtex":
+        keys = list(parse_string(written, "bibtex").entries)
+    else:
+        library = bibtexparser.parse_string(written)
+        assert library.failed_blocks == []
+        keys = [entry.key for entry in library.entries]
+    cited = works_of(named([], "brainscore"))
+    assert len(cited) >= 302
+    assert {work.key for works in cited.values() for work in works} == set(keys)
+    assert all(cited.values())
+
+
+def test_keys_differ_also_for_programs_that_ignore_case() -> None:
+    library = bibtexparser.parse_string(brainio.cite(catalog="brainscore", format="bibtex"))
+    keys = [entry.key.lower() for entry in library.entries]
+    assert len(keys) == len({*keys}) > 50
+
+
+def test_the_key_of_a_publication_does_not_depend_on_what_else_is_cited() -> None:
+    together = works_of(entries(catalog="brainscore"))
+    assert all(works_of([entry])[entry][0].key == works[0].key for entry, works in list(together.items())[::10])
+
+
+def test_a_publication_that_two_rows_write_differently_is_cited_once_with_all_that_is_known() -> None:
+    lines = brainio.cite("dicarlo.MajajHong2015").splitlines()
+    assert len(lines) == 1
+    assert "https://doi.org/10.1523/" in lines[0]
+
+
+def test_an_assembly_is_cited_with_its_stimuli(catalog: Path) -> None:
+    table = HEADER + 'doe,On cells,"Doe, J.",2026,Lab,,\nroe,On stimuli,"Roe, R.",2025,,10.1234/5,\n'
+    (catalog.parent / "publications.csv").write_text(table)
+    listed(catalog, "lab.Cells", "doe", stimulus_set_identifier="lab.Pictures")
+    listed(catalog, "lab.Pictures", "roe", "stimulus_set", **{"class": "StimulusSet"})
+    assert brainio.cite("lab.Cells") == (
+        "Doe, J. (2026). On cells. Lab.\nRoe, R. (2025). On stimuli. https://doi.org/10.1234/5"
+    )
+    types = [
+        entry.entry_type for entry in bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
+    ]
+    assert types == ["article", "misc"]
+
+
+def test_an_assembly_whose_stimuli_no_catalog_lists_is_cited_with_a_warning(catalog: Path) -> None:
+    listed(catalog, "lab.Cells", stimulus_set_identifier="lab.Pictures")
+    with pytest.warns(CatalogWarning, match=r"'lab.Cells' is cited alone: no stimulus set 'lab.Pictures'"):
+        assert brainio.cite("lab.Cells").startswith("lab.Cells. ")
+
+
+def test_an_entry_without_publication_says_so_and_what_is_known(catalog: Path) -> None:
+    listed(catalog, "lab.Cells", license="CC-BY-4.0")
+    assert brainio.cite("lab.Cells") == (
+        f"lab.Cells. Assembly of catalog lab; sha1 of its nc file: {'0' * 40}; licence: CC-BY-4.0; "
+        "no publication is known."
+    )
+    (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
+    assert (entry.entry_type, entry.key, entry["title"]) == ("misc", "lab.Cells-assembly", "{lab.Cells}")
+
+
+def test_what_only_the_card_knows_is_cited(catalog: Path) -> None:
+    card = {"citation": "Doe, J. (2026). Cells.", "authors": [{"name": "Doe, J."}], "doi": "10.1234/5"}
+    (catalog.parent / "card.json").write_text(json.dumps(card))
+    listed(catalog, "lab.Cells", card="card.json")
+    assert "Doe, J. (2026). Cells." in brainio.cite("lab.Cells")
+    (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
+    assert (entry["author"], entry["doi"]) == ("Doe, J.", "10.1234/5")
+
+
+def test_an_entry_with_a_version_is_cited_beside_its_publication(catalog: Path) -> None:
+    (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,,2026,Lab,,\n")
+    listed(catalog, "lab.Cells", "doe", version="2")
+    assert brainio.cite("lab.Cells").splitlines() == [
+        "(2026). On cells. Lab.",
+        f"lab.Cells, version 2. Assembly of catalog lab; sha1 of its nc file: {'0' * 40}.",
+    ]
+
+
+def test_manuscripts_are_no_articles(catalog: Path) -> None:
+    (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,Doe,2026,in prep,,\n")
+    listed(catalog, "lab.Cells", "doe")
+    (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
+    assert (entry.entry_type, entry["note"]) == ("unpublished", "in prep")
+
+
+def test_works_that_would_have_one_key_get_different_ones(catalog: Path) -> None:
+    rows = 'a,Deep nets I,"Doe, J.",2026,,,\nb,Deep nets II,"Doe, J.",2026,,,\n'
+    (catalog.parent / "publications.csv").write_text(HEADER + rows)
+    listed(catalog, "lab.A", "a")
+    listed(catalog, "lab.B", "b")
+    keys = [entry.key for entry in bibtexparser.parse_string(brainio.cite("lab.A", "lab.B", format="bibtex")).entries]
+    assert len({*keys}) == 2
+    assert all(key.startswith("doe2026deep_nets-") for key in keys)
+
+
+def test_works_without_anything_to_make_a_key_of_have_one(catalog: Path) -> None:
+    (catalog.parent / "publications.csv").write_text(HEADER + "x,漢字,漢字,,,,\ny,かな,,,,,\n")
+    listed(catalog, "lab.A", "x")
+    listed(catalog, "lab.B", "y")
+    keys = [entry.key for entry in bibtexparser.parse_string(brainio.cite("lab.A", "lab.B", format="bibtex")).entries]
+    assert len({*keys}) == 2
+
+
+def test_nothing_and_nonsense_are_errors() -> None:
+    with pytest.raises(ExchangeError, match="'ris'; expected one of text, bibtex"):
+        brainio.cite("modelfest.Carney1999", format="ris")
+    with pytest.raises(ExchangeError, match="name an identifier"):
+        brainio.cite()
+    with pytest.raises(EntryLookupError, match=r"modelfest\.Carney1999"):
+        brainio.cite("modelfest.Carny1999")
+
+
+def test_the_command_prints_text_bibtex_and_json() -> None:
+    assert command("cite", "herz.Rokem2006").stdout == brainio.cite("herz.Rokem2006") + "\n"
+    done = command("cite", "herz.Rokem2006", "modelfest.Carney1999", "--format", "bibtex")
+    assert [entry.key for entry in bibtexparser.parse_string(done.stdout).entries] == [
+        "rokem2006spike_timing",
+        "carney1999development_image",
+    ]
+    (record, _) = json.loads(command("cite", "herz.Rokem2006", "--json").stdout)
+    assert record["works"][0]["doi"] == "10.1152/jn.00891.2005"
+    assert command("cite").returncode == 2
+    assert command("cite", "nobody.Knows").returncode == 3
+
+
+def test_a_work_in_print_is_told_from_one_that_is_not() -> None:
+    assert Work("k", "t", journal="Nature").is_published
+    assert not Work("k", "t", journal="Under review").is_published

@@ -1,0 +1,222 @@
+"""Promises of Croissant: mlcroissant accepts what is exported, and reads the records of the set that ships from it."""
+
+import hashlib
+import io
+import json
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import mlcroissant as mlc  # type: ignore[import-untyped]
+import numpy as np
+import pytest
+from mlcroissant._src.core import constants  # type: ignore[import-untyped]
+from mlcroissant._src.core.rdf import make_context  # type: ignore[import-untyped]
+from mlcroissant._src.operation_graph.operations import download, extract  # type: ignore[import-untyped]
+from PIL import Image
+
+import brainio
+from brainio.catalogs import resolve
+from brainio.errors import CatalogWarning, EntryLookupError, ExchangeError
+from brainio.exchange.croissant import CONTEXT
+from tests.cli.command import brainio as command
+from tests.lab import Lab, assembly_file
+
+SET = "modelfest.Carney1999"
+
+
+@pytest.fixture(autouse=True)
+def own_folder_of_mlcroissant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what mlcroissant unpacks apart from other tests and the person's own."""
+    from etils import epath  # type: ignore[import-untyped]
+
+    monkeypatch.setattr(extract, "EXTRACT_PATH", epath.Path(tmp_path / "mlc" / "extract"))
+    monkeypatch.setattr(constants, "DOWNLOAD_PATH", epath.Path(tmp_path / "mlc" / "download"))
+    assert download.constants is constants
+
+
+def accepted(path: Path) -> Any:
+    """Return the data set that mlcroissant makes of a file, which has no errors then."""
+    dataset = mlc.Dataset(jsonld=str(path))
+    assert dataset.metadata.ctx.issues.errors == set()
+    return dataset
+
+
+def records_of(dataset: Any) -> list[dict[str, Any]]:
+    return [
+        {
+            name.removeprefix("stimuli/"): value.decode()
+            if isinstance(value, bytes) and name != "stimuli/file_audio"
+            else value
+            for name, value in one.items()
+        }
+        for one in dataset.records("stimuli")
+    ]
+
+
+@pytest.mark.parametrize("with_files", [False, True])
+def test_the_records_of_the_set_that_ships_are_its_rows_and_pictures(tmp_path: Path, with_files: bool) -> None:
+    folder = tmp_path / "exported"
+    folder.mkdir()
+    brainio.export(SET, folder / "croissant.json", kind="stimulus_set", with_files=with_files)
+    moved = folder.rename(tmp_path / "moved") if with_files else folder
+    found = {record["stimulus_id"]: record for record in records_of(accepted(moved / "croissant.json"))}
+    stimulus_set = brainio.get_stimulus_set(SET)
+    assert {*found} == {*stimulus_set["stimulus_id"]}
+    for row in stimulus_set.to_dict("records"):
+        record = found[row["stimulus_id"]]
+        with Image.open(stimulus_set.get_stimulus(row["stimulus_id"])) as picture:
+            assert np.array_equal(np.asarray(record.pop("file_image")), np.asarray(picture))
+        for name, value in row.items():
+            assert record[str(name)] == value or (record[str(name)] is None and value != value)
+        assert {*record} == {*row}
+
+
+def test_set_and_assembly_of_one_identifier_are_one_description(tmp_path: Path) -> None:
+    document = brainio.export(SET, tmp_path / "both.json")
+    dataset = accepted(tmp_path / "both.json")
+    formats = [node["encodingFormat"] for node in document["distribution"] if node["@type"] == "cr:FileObject"]
+    assert formats == ["text/csv", "application/zip", "application/x-netcdf"]
+    assert dataset.metadata.license == ["https://spdx.org/licenses/GPL-2.0-only.html"]
+    assert dataset.metadata.cite_as.startswith("@article{carney1999development_image,")
+    assert dataset.metadata.creators[0].name == "Carney, T."
+    assert dataset.metadata.date_published.year == 1999
+    assert json.loads((tmp_path / "both.json").read_text()) == document
+
+
+@pytest.mark.parametrize("identifier", ["modelfest.Carney1999", "herz.Rokem2006"])
+@pytest.mark.parametrize("kind", ["stimulus_set", "assembly"])
+def test_all_that_ships_is_accepted(identifier: str, kind: str, tmp_path: Path) -> None:
+    brainio.export(identifier, tmp_path / "one.json", kind=kind)
+    accepted(tmp_path / "one.json")
+
+
+def test_sounds_come_as_their_bytes(tmp_path: Path) -> None:
+    brainio.export("herz.Rokem2006", tmp_path / "sounds.json", kind="stimulus_set")
+    stimulus_set = brainio.get_stimulus_set("herz.Rokem2006")
+    found = records_of(accepted(tmp_path / "sounds.json"))
+    assert len(found) == len(stimulus_set)
+    for record in found:
+        assert record["file_audio"] == stimulus_set.get_stimulus(record["stimulus_id"]).read_bytes()
+
+
+def picture(grey: int) -> bytes:
+    body = io.BytesIO()
+    Image.new("L", (2, 2), grey).save(body, "png")
+    return body.getvalue()
+
+
+@pytest.fixture
+def in_folders(lab: Lab) -> Lab:
+    """A lab whose archive has folders, and a file that no row names; its catalog states only SHA-1."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        for number, name in enumerate(["a/[1].png", "b/[1].png", "__MACOSX/a/._[1].png"]):
+            file.writestr(name, picture(number) if number < 2 else b"no picture")
+    table = "image_id,filename,n\n007,a/[1].png,1\n008,b/[1].png,\n"
+    lab.publish("stimulus_lab.csv", table.encode(), "StimulusSet")
+    lab.publish("stimulus_lab.zip", archive.getvalue())
+    return lab
+
+
+def test_folders_and_files_that_no_row_names_do_no_harm(in_folders: Lab, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    brainio.export("lab.Doe2026", folder / "c.json", with_files=True)
+    found = records_of(accepted(folder / "c.json"))
+    assert [(one["filename"], one["n"], np.asarray(one["file_image"])[0, 0]) for one in found] == [
+        ("a/[1].png", 1.0, 0),
+        ("b/[1].png", None, 1),
+    ]
+
+
+def test_a_hash_that_no_catalog_states_is_taken_of_the_cached_file(in_folders: Lab) -> None:
+    with pytest.warns(CatalogWarning, match=r"no sha256 of the csv file .* brainio get lab\.Doe2026"):
+        described = brainio.export("lab.Doe2026")
+    assert not any("sha256" in node for node in described["distribution"])
+    assert "recordSet" not in described
+    assert in_folders.server.requests == [], "nothing is fetched"
+    brainio.get_stimulus_set("lab.Doe2026")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CatalogWarning)
+        described = brainio.export("lab.Doe2026")
+    body = in_folders.server.objects["lab-bucket", "stimulus_lab.csv"]
+    assert described["distribution"][0]["sha256"] == hashlib.sha256(body).hexdigest()
+    assert described["distribution"][0]["contentUrl"] == "https://lab-bucket.s3.amazonaws.com/stimulus_lab.csv"
+
+
+def test_a_version_of_s3_is_part_of_the_url_and_secrets_are_not(lab: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    sha256 = hashlib.sha256(body).hexdigest()
+    lab.publish("assy_a.nc", body, "NeuroidAssembly", "lab.A", sha256=sha256, version_id="v/1")
+    location = "https://me:secret@lab.org/assy_b.nc?token=secret"
+    lab.publish("assy_b.nc", body, "NeuroidAssembly", "lab.B", sha256=sha256, location=location, location_type="https")
+    (node,) = brainio.export("lab.A")["distribution"]
+    assert node["contentUrl"] == "https://lab-bucket.s3.amazonaws.com/assy_a.nc?versionId=v%2F1"
+    assert "secret" not in json.dumps(brainio.export("lab.B"))
+
+
+def test_without_the_table_the_card_tells_the_fields(tmp_path: Path) -> None:
+    source = Path(resolve("stimulus_set", SET).base)
+    remote = tmp_path / "catalog"
+    shutil.copytree(source / "cards", remote / "cards")
+    lines = (source / "brainio_demo.csv").read_text().replace(",file,files/", ",S3,s3://lab-bucket/")
+    (remote / "away.csv").write_text(lines)
+    brainio.add_catalog(remote / "away.csv")
+    far = brainio.export(SET, kind="stimulus_set", catalog="away")
+    near = brainio.export(SET, kind="stimulus_set", catalog="brainio_demo")
+    assert {field["@id"]: field["dataType"] for field in far["recordSet"][0]["field"]} == {
+        field["@id"]: field["dataType"] for field in near["recordSet"][0]["field"]
+    }
+    (tmp_path / "far.json").write_text(json.dumps(far))
+    accepted(tmp_path / "far.json")
+
+
+def test_the_context_is_that_of_the_standard() -> None:
+    assert make_context(None) == CONTEXT
+
+
+def test_the_published_catalog_lacks_sha256_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.warns(CatalogWarning):
+        document = brainio.export("dicarlo.MajajHong2015", kind="assembly")
+    with pytest.raises(mlc.ValidationError, match="At least one of these properties should be defined"):
+        mlc.Dataset(jsonld=document)
+    document["distribution"][0]["sha256"] = "0" * 64
+    (tmp_path / "c.json").write_text(json.dumps(document))
+    accepted(tmp_path / "c.json")
+
+
+def test_bad_wishes_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ExchangeError, match="'csv'; expected croissant"):
+        brainio.export(SET, format="csv")
+    with pytest.raises(ExchangeError, match="name its file"):
+        brainio.export(SET, with_files=True)
+    with pytest.raises(ExchangeError, match="folder that exists"):
+        brainio.export(SET, tmp_path / "no" / "c.json")
+    with pytest.raises(EntryLookupError):
+        brainio.export("nobody.Knows")
+
+
+def test_the_command_writes_to_a_file_or_to_stdout(tmp_path: Path) -> None:
+    done = command("export", SET, "--format", "croissant", "-o", str(tmp_path / "c.json"), "--with-files")
+    assert done.returncode == 0, done.stderr
+    accepted(tmp_path / "c.json")
+    printed = json.loads(command("export", SET, "--kind", "assembly").stdout)
+    assert printed["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+    assert command("export", SET, "--with-files").returncode == 2
+    assert command("export", "nobody.Knows").returncode == 3
+
+
+def test_names_that_mlcroissant_refuses_as_ids_are_accepted(lab: Lab, tmp_path: Path) -> None:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("one two.png", picture(7))
+    table = "stimulus_id,filename,mean rate,mean_rate,file_image\na,one two.png,1,2,x\n"
+    lab.publish("my table.csv", table.encode(), "StimulusSet")
+    lab.publish("my pictures.zip", archive.getvalue())
+    brainio.export("lab.Doe2026", tmp_path / "c.json", with_files=True)
+    (found,) = records_of(accepted(tmp_path / "c.json"))
+    assert np.asarray(found.pop("file_image_"))[0, 0] == 7
+    assert list(found.values()) == ["a", "one two.png", 1, 2, "x"]

@@ -1,0 +1,464 @@
+"""Promises of lock files: what was loaded is written down, and loading from it is that or an error."""
+
+import asyncio
+import hashlib
+import os
+import random
+import threading
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.errors import (
+    AssemblyLookupError,
+    FetchManyError,
+    IntegrityError,
+    LockDriftError,
+    LockfileError,
+    LockfileWarning,
+    NotLockedError,
+)
+from brainio.lockfile.form import lock_text, read_lockfile, software_here
+from brainio.lockfile.records import FileRecord, Record
+from tests.lab import Lab, assembly_file, sha1, stimulus_files
+from tests.servers import HttpFolder
+
+SET = "modelfest.Carney1999"
+SHIPPED = [("assembly", SET), ("stimulus_set", SET)]
+
+
+def held(path: Path) -> list[tuple[str, str]]:
+    return [(record.kind, record.identifier) for record in read_lockfile(path).records]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "brainio.lock"
+
+
+@pytest.fixture(autouse=True)
+def no_warnings_of_superseded_entries() -> Iterator[None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", brainio.errors.EntryStatusWarning)
+        yield
+
+
+@pytest.fixture
+def published(lab: Lab, tmp_path: Path) -> Lab:
+    """A lab with a stimulus set and an assembly `lab.Doe2026`."""
+    lab.publish_stimuli()
+    lab.publish("assy_1.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    return lab
+
+
+def test_an_assembly_is_recorded_with_its_stimuli_and_every_hash(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_assembly(SET)
+    content = tomllib.loads(file.read_text())
+    assembly, stimuli = content["entry"]
+    assert (assembly["kind"], stimuli["kind"]) == ("assembly", "stimulus_set")
+    assert assembly["stimulus_set"] == f"brainio_demo:{SET}"
+    for entry in (assembly, stimuli):
+        for one in entry["files"]:
+            body = Path(brainio.catalogs.resolve(entry["kind"], SET).base, one["location"]).read_bytes()
+            assert one["sha1"] == hashlib.sha1(body).hexdigest()
+            assert one["sha256"] == hashlib.sha256(body).hexdigest()
+            assert one["size"] == len(body)
+    assert content["software"] == software_here()
+    assert {"python", "brainio", "numpy", "pandas", "xarray", "netCDF4"} == {*content["software"]}
+
+
+def test_what_was_recorded_is_loaded(file: Path) -> None:
+    with brainio.lock(file):
+        recorded = brainio.get_assembly(SET)
+    with brainio.locked(file):
+        assert brainio.get_assembly(SET).identical(recorded)
+        assert len(brainio.get_stimulus_set(f"brainio_demo:{SET}")) == 43
+        assert len(brainio.fetch_many([SET])) == 2
+
+
+def test_fetching_many_is_recorded(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        brainio.fetch_many(["lab.Doe2026"], kind="assembly")
+    (assembly, stimuli) = read_lockfile(file).records
+    assert (assembly.stimulus_set, stimuli.name) == ("lab:lab.Doe2026", "lab:lab.Doe2026")
+
+
+def test_what_could_not_be_fetched_is_not_recorded(published: Lab, file: Path) -> None:
+    del published.server.objects["lab-bucket", "assy_1.nc"]
+    with pytest.raises(FetchManyError), brainio.lock(file):
+        brainio.fetch_many(["lab.Doe2026"])
+    assert held(file) == [("stimulus_set", "lab.Doe2026")]
+
+
+def test_an_error_in_the_block_keeps_what_was_recorded(file: Path) -> None:
+    def load_and_fail() -> None:
+        brainio.get_stimulus_set(SET)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), brainio.lock(file):
+        load_and_fail()
+    assert held(file) == [("stimulus_set", SET)]
+
+
+def test_the_file_is_whole_while_the_block_runs(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+        assert held(file) == [("stimulus_set", SET)]
+    assert [path.name for path in file.parent.glob("*lock*")] == ["brainio.lock"]
+
+
+def test_an_error_before_anything_is_loaded_keeps_the_file_of_before(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+    with pytest.raises(ZeroDivisionError), brainio.lock(file):
+        1 / 0  # noqa: B018
+    assert held(file) == [("stimulus_set", SET)]
+    with brainio.lock(file):
+        pass
+    assert held(file) == []
+
+
+def test_blocks_in_blocks_each_record_all_that_is_loaded_in_them(tmp_path: Path) -> None:
+    with brainio.lock(tmp_path / "outer"):
+        brainio.get_stimulus_set("herz.Rokem2006")
+        with brainio.lock(tmp_path / "inner"):
+            brainio.get_stimulus_set(SET)
+    assert held(tmp_path / "inner") == [("stimulus_set", SET)]
+    assert held(tmp_path / "outer") == [("stimulus_set", "herz.Rokem2006"), ("stimulus_set", SET)]
+
+
+def test_threads_are_recorded_and_locked_as_long_as_the_block_lasts(file: Path) -> None:
+    with ThreadPoolExecutor(3) as pool:
+        pool.submit(int).result()  # it has a thread before the block begins
+        with brainio.lock(file):
+            list(pool.map(lambda load: load(SET), [brainio.get_assembly, brainio.get_stimulus_set] * 4))
+        with brainio.locked(file):
+            assert len(pool.submit(brainio.get_stimulus_set, SET).result()) == 43
+            with pytest.raises(NotLockedError):
+                pool.submit(brainio.get_stimulus_set, "herz.Rokem2006").result()
+        assert len(pool.submit(brainio.get_stimulus_set, "herz.Rokem2006").result()) == 2
+    assert held(file) == SHIPPED
+
+
+def test_two_threads_cannot_load_from_lock_files_at_once(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+
+    def load() -> int:
+        with brainio.locked(file):
+            return len(brainio.get_stimulus_set(SET))
+
+    with ThreadPoolExecutor(1) as pool:
+        with brainio.locked(file), pytest.raises(LockfileError, match="another thread or task"):
+            pool.submit(load).result()
+        assert pool.submit(load).result() == 43
+
+
+def test_two_tasks_cannot_load_from_lock_files_at_once(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+
+    async def load() -> None:
+        with brainio.locked(file):
+            await asyncio.sleep(0.01)
+
+    async def both() -> None:
+        await asyncio.gather(load(), load())
+
+    with pytest.raises(LockfileError, match="another thread or task"):
+        asyncio.run(both())
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_does_not_write_into_the_file_of_its_parent(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+        child = os.fork()
+        if child == 0:
+            brainio.get_stimulus_set("herz.Rokem2006")
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    assert held(file) == [("stimulus_set", SET)]
+
+
+def test_tasks_of_asyncio_are_recorded(file: Path) -> None:
+    async def load() -> None:
+        await asyncio.gather(*[asyncio.to_thread(brainio.get_stimulus_set, one) for one in (SET, "herz.Rokem2006")])
+
+    with brainio.lock(file):
+        asyncio.run(load())
+    assert len(held(file)) == 2
+
+
+def test_a_script_is_recorded_from_start_to_stop_in_every_thread(file: Path) -> None:
+    go = threading.Event()
+
+    def before() -> None:
+        go.wait(60)
+        brainio.get_stimulus_set(SET)
+
+    thread = threading.Thread(target=before)
+    thread.start()
+    recording = brainio.lock(file).start()
+    go.set()
+    thread.join(60)
+    recording.stop()
+    brainio.get_stimulus_set("herz.Rokem2006")
+    assert held(file) == [("stimulus_set", SET)]
+
+
+def test_a_recording_is_not_begun_twice(file: Path) -> None:
+    with brainio.lock(file) as recording, pytest.raises(LockfileError, match="being recorded by this object already"):
+        recording.start()
+
+
+def test_what_is_not_in_the_file_is_an_error_that_says_how_to_add_it(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+    with brainio.locked(file):
+        with pytest.raises(
+            NotLockedError, match=rf"assembly '{SET}' is not in the lock file .*brainio\.lock\('brainio"
+        ):
+            brainio.get_assembly(SET)
+        with pytest.raises(NotLockedError, match=rf"'modelfest.Carny'.*near it are '{SET}'"):
+            brainio.get_stimulus_set("modelfest.Carny")
+        with pytest.raises(FetchManyError, match="is not in the lock file"):
+            brainio.fetch_many(catalog="brainio_demo")
+    assert not issubclass(NotLockedError, KeyError), "code that falls back on a KeyError may not hide it"
+
+
+def test_the_innermost_lock_file_decides(tmp_path: Path) -> None:
+    for name, identifier in (("a", SET), ("b", "herz.Rokem2006")):
+        with brainio.lock(tmp_path / name):
+            brainio.get_stimulus_set(identifier)
+    with brainio.locked(tmp_path / "a"):
+        with brainio.locked(tmp_path / "b"), pytest.raises(NotLockedError):
+            brainio.get_stimulus_set(SET)
+        brainio.get_stimulus_set(SET)
+
+
+def new_version(lab: Lab, identifier: str = "lab.Doe2026") -> None:
+    """Publish version 2 of the stimulus set, with another table."""
+    table, archive = stimulus_files()
+    text = lab.catalog.read_text()
+    lab.catalog.unlink()
+    kept = [f"{line},1,superseded" if "stimulus_lab" in line else f"{line},," for line in text.splitlines()[1:]]
+    lab.catalog.write_text("\n".join([f"{text.splitlines()[0]},version,status", *kept]) + "\n")
+    lab.publish("new.csv", table + b"3,one.png,dog\n", "StimulusSet", identifier, version="2", status="current")
+    lab.publish("new.zip", archive, "", identifier, version="2", status="current")
+
+
+def test_a_newer_version_does_not_take_the_place_of_the_recorded_one(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        assembly = brainio.get_assembly("lab.Doe2026")
+    new_version(published)
+    assert len(brainio.get_stimulus_set("lab.Doe2026")) == 3
+    with brainio.locked(file):
+        assert len(brainio.get_stimulus_set("lab.Doe2026")) == 2
+        again = brainio.get_assembly("lab.Doe2026")
+        assert len(again.attrs["stimulus_set"]) == 2
+        assert again.identical(assembly)
+
+
+def test_two_versions_are_recorded_side_by_side(published: Lab, file: Path) -> None:
+    new_version(published)
+    with brainio.lock(file):
+        for version in (None, "1"):
+            brainio.get_stimulus_set("lab.Doe2026", version=version)
+    with brainio.locked(file):
+        lengths = [len(brainio.get_stimulus_set("lab.Doe2026", version=one)) for one in (None, "1", "2")]
+    assert lengths == [3, 2, 3]
+
+
+def replaced(lab: Lab, old: str, new: str) -> None:
+    lab.catalog.write_text(lab.catalog.read_text().replace(old, new))
+
+
+def test_another_hash_in_the_catalog_fails_and_says_both(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set("lab.Doe2026")
+    old, new = sha1(stimulus_files()[0]), "0" * 40
+    replaced(published, old, new)
+    with brainio.locked(file), pytest.raises(LockDriftError) as caught:
+        brainio.get_stimulus_set("lab.Doe2026")
+    assert f"csv sha1 {old}" in str(caught.value)
+    assert f"catalog 'lab' (current): csv sha1 {new}" in str(caught.value)
+
+
+def test_a_version_that_is_gone_fails_and_names_the_one_there_is(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set("lab.Doe2026")
+    new_version(published)
+    lines = published.catalog.read_text().splitlines()
+    published.catalog.write_text("\n".join(line for line in lines if not line.endswith("superseded")) + "\n")
+    with (
+        brainio.locked(file),
+        pytest.raises(LockDriftError, match=r"there is:\n- catalog 'lab', version 2 \(current\)"),
+    ):
+        brainio.get_stimulus_set("lab.Doe2026")
+
+
+def test_an_entry_that_changes_while_it_is_recorded_is_a_warning(published: Lab, file: Path) -> None:
+    table, _ = stimulus_files()
+    longer = table + b"3,one.png,dog\n"
+    with brainio.lock(file):
+        brainio.get_stimulus_set("lab.Doe2026")
+        published.server.objects["lab-bucket", "stimulus_lab_Doe2026.csv"] = longer
+        replaced(published, sha1(table), sha1(longer))
+        with pytest.warns(LockfileWarning, match=r"was loaded twice, and its catalog listed other files in between"):
+            brainio.get_stimulus_set("lab.Doe2026")
+    with brainio.locked(file):
+        assert len(brainio.get_stimulus_set("lab.Doe2026")) == 3
+
+
+def test_the_stimuli_of_an_assembly_are_not_forgotten_when_only_it_is_fetched(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_assembly("lab.Doe2026")
+        published.server.objects.clear()
+        brainio.fetch._local_data_path = str(file.parent / "another")
+        try:
+            published.server.objects["lab-bucket", "assy_1.nc"] = assembly_file(file.parent)
+            with pytest.raises(FetchManyError):
+                brainio.fetch_many(["lab.Doe2026"], kind="assembly")
+        finally:
+            brainio.fetch._local_data_path = None
+    assert read_lockfile(file).records[0].stimulus_set == "lab:lab.Doe2026"
+
+
+def test_an_identifier_that_is_gone_fails_and_says_what_was_recorded(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_assembly("lab.Doe2026")
+    replaced(published, "lab.Doe2026,assembly", "lab.Doe2027,assembly")
+    with brainio.locked(file), pytest.raises(LockDriftError, match=r"nc sha1 [0-9a-f]{40}.*near it are 'lab\.Doe2027'"):
+        brainio.get_assembly("lab.Doe2026")
+
+
+def test_the_same_bytes_in_another_catalog_are_taken(published: Lab, file: Path, tmp_path: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_assembly("lab.Doe2026")
+    other = tmp_path / "other.csv"
+    other.write_text(published.catalog.read_text())
+    replaced(published, "lab.Doe2026", "lab.Gone")
+    brainio.add_catalog(other)
+    with brainio.locked(file):
+        assert brainio.get_assembly("lab.Doe2026").attrs["stimulus_set"].identifier == "lab.Doe2026"
+
+
+def test_an_identifier_that_was_renamed_is_found_by_its_alias(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_assembly("lab.Doe2026")
+    lines = published.catalog.read_text().splitlines()
+    renamed = [line.replace("lab.Doe2026,", "lab.New,", 1) + ",lab.Doe2026" for line in lines[1:]]
+    published.catalog.write_text("\n".join([f"{lines[0]},aliases", *renamed]) + "\n")
+    with brainio.locked(file):
+        assert len(brainio.get_assembly("lab.Doe2026").attrs["stimulus_set"]) == 2
+        brainio.get_assembly("lab.New")
+
+
+def test_bytes_that_no_catalog_promises_are_recorded_and_verified(lab: Lab, file: Path, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    lab.publish("assy_1.nc", body, "NeuroidAssembly", sha1="", stimulus_set_identifier="")
+    with brainio.lock(file), pytest.warns(brainio.errors.CatalogWarning):
+        brainio.get_assembly("lab.Doe2026")
+    (record,) = read_lockfile(file).records
+    assert record.files[0].sha1 == sha1(body)
+    lab.server.objects["lab-bucket", "assy_1.nc"] = body + b"changed"
+    with brainio.locked(file):
+        brainio.get_assembly("lab.Doe2026")  # from the cache, by its hash
+    brainio.fetch._local_data_path = str(tmp_path / "another")
+    try:
+        with brainio.locked(file), pytest.raises(IntegrityError):
+            brainio.get_assembly("lab.Doe2026")
+    finally:
+        brainio.fetch._local_data_path = None
+
+
+def test_other_software_is_a_warning_that_names_it(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+    file.write_text(file.read_text().replace(software_here()["numpy"], "1.0"))
+    with pytest.warns(LockfileWarning, match=rf"numpy 1\.0 \(here {software_here()['numpy']}\)$"), brainio.locked(file):
+        brainio.get_stimulus_set(SET)
+    with brainio.lock(file):
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with brainio.locked(file):
+            pass
+
+
+def test_secrets_of_locations_are_not_written(lab: Lab, http_folder: HttpFolder, file: Path, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    (http_folder.folder / "assy_1.nc").write_bytes(body)
+    location = f"{http_folder.url}/assy_1.nc?token=secret"
+    lab.publish(
+        "assy_1.nc", body, "NeuroidAssembly", location=location, location_type="http", stimulus_set_identifier=""
+    )
+    with brainio.lock(file):
+        brainio.get_assembly("lab.Doe2026")
+    (record,) = read_lockfile(file).records
+    assert record.files[0].location.startswith(f"{http_folder.url}/assy_1.nc")
+    assert "secret" not in file.read_text()
+
+
+def spoilt(change: Callable[[str], str]) -> str:
+    record = Record("assembly", "lab.A", "lab", (FileRecord("nc", "s3://lab/a.nc", "a" * 40),))
+    text = lock_text([record], {"python": "3"})
+    assert change(text) != text
+    return change(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda text: text.replace("version = 1", ""), "it has no field version"),
+        (lambda text: text.replace("version = 1", "version = 2"), "its version is 2, and this brainio reads 1"),
+        (lambda text: text.replace("[[entry]]", "[[entry"), "is no lock file that can be used: Expected"),
+        (lambda text: text.replace('"assembly"', '"movie"'), "entry 1 is of the kind 'movie'; expected one of stim"),
+        (lambda text: text.replace('catalog = "lab"', ""), "entry 1 has no catalog"),
+        (lambda text: text.replace('"lab"', "3"), "entry 1 has the catalog 3, no text"),
+        (lambda text: text.replace("aaaa", "zzzz"), r"entry 1 \(lab.A\) has a file with the sha1 'z.*expected 40"),
+        (
+            lambda text: text.replace("[[entry.files]]", "size = -1\n[[entry.files]]").replace(
+                'a.nc"', 'a.nc"\nsize = -1'
+            ),
+            "size -1",
+        ),
+        (lambda text: text + text[text.index("[[entry]]") :], "is recorded twice"),
+        (lambda text: "entry = 3\n" + text[: text.index("[[entry]]")], "entry is no list of tables"),
+        (lambda text: "\x00" + text, "is no lock file"),
+    ],
+)
+def test_a_file_that_is_no_lock_file_says_what_is_wrong(change: Callable[[str], str], said: str, file: Path) -> None:
+    file.write_text(spoilt(change))
+    with pytest.raises(LockfileError, match=said), brainio.locked(file):
+        pass
+
+
+def test_no_file_and_no_folder_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(LockfileError, match=r"brainio\.lock\(.*\) records one"), brainio.locked(tmp_path / "none"):
+        pass
+    with pytest.raises(LockfileError, match="Name a file in a folder that exists"), brainio.lock(tmp_path / "no" / "f"):
+        pass
+    with pytest.raises(LockfileError, match="Name a file"), brainio.lock(tmp_path):
+        pass
+
+
+def test_the_text_is_the_same_in_whichever_order_things_were_loaded() -> None:
+    records = [Record("assembly", f"lab.{name}", "lab", ()) for name in "abcdef"]
+    texts = set()
+    for seed in range(5):
+        random.Random(seed).shuffle(records)
+        texts.add(lock_text(records, {}))
+    assert len(texts) == 1
+
+
+def test_outside_of_blocks_lookups_are_as_ever() -> None:
+    with pytest.raises(AssemblyLookupError):
+        brainio.get_assembly("nobody.Knows")
