@@ -115,6 +115,17 @@ def write_in_one_step(root: Path, path: Path, text: str) -> None:
         raise
 
 
+def write_for_person(path: Path, text: str) -> None:
+    """Write a small file that somebody named, in one step, from a temporary file beside it."""
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with partial.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """Read an object from a small file; what is missing or damaged is an empty one, and costs work but no data."""
     try:

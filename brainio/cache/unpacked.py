@@ -129,6 +129,11 @@ def manifest_of(root: Path, sha1: str) -> Path:
     return root / "unpacked" / sha1[:2] / f"{sha1}.json"
 
 
+def findings_of(root: Path, sha1: str) -> Path:
+    """Return where it is written what was computed of the members; it goes when they go."""
+    return root / "unpacked" / sha1[:2] / f"{sha1}.findings.json"
+
+
 def archive_of(root: Path, sha1: str) -> Path | None:
     """Return the archive, if the cache has it."""
     return next((path for path in (root / "content" / sha1[:2] / sha1).glob("[!.]*") if path.is_file()), None)

@@ -18,7 +18,7 @@ from brainio.cache.files import new_partial, writing
 from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
 from brainio.cache.locks import LOCK, try_turn
 from brainio.cache.shelf import Shelf
-from brainio.cache.unpacked import archive_of, bad_members, manifest_of, mend, read_manifest
+from brainio.cache.unpacked import archive_of, bad_members, findings_of, manifest_of, mend, read_manifest
 from brainio.errors import ArchiveError, CacheError
 
 __all__ = ["IDLE", "KEPT", "Checked", "Item", "Removed", "contents", "prune", "remove", "verify"]
@@ -204,6 +204,7 @@ def _delete(root: Path, item: Item) -> None:
     item.path.rename(trash)
     if item.kind == "unpacked":
         manifest_of(root, item.sha1).unlink(missing_ok=True)
+        findings_of(root, item.sha1).unlink(missing_ok=True)
     if trash.is_dir():
         shutil.rmtree(trash, ignore_errors=True)
     else:

@@ -1,0 +1,78 @@
+"""Promises of `brainio check`, `brainio overlap` and what `brainio info` says of users, run as a person runs them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import brainio
+from tests.relations.made import Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    """A lab with two sets that share a stimulus, and a sound and an unsound assembly."""
+    shelf = Shelf(tmp_path)
+    shelf.put_set("x.Set", ["a", "b"])
+    shelf.put_set("x.Test", ["b", "c"])
+    shelf.put_assembly("x.A", "x.Set", ["a", "b"])
+    shelf.put_assembly("x.B", "x.Set", ["a", "z"])
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(shelf.catalog))
+    return shelf
+
+
+def test_checking_tells_the_plan_and_the_errors_and_ends_with_11(shelf: Shelf) -> None:
+    done = brainio("check", "x.Set", "--fetch", COLUMNS="100")
+    assert done.returncode == 11
+    assert done.stderr.startswith("3 of the 3 files of 3 entries to fetch")
+    assert "error: there are 1 errors; 2 of 2 assemblies checked, 1 of them with errors" in done.stderr
+    assert "x.A         x.Set           sound" in done.stdout
+    assert "stimulus-unknown" in done.stdout
+
+
+def test_what_is_not_fetched_is_listed_and_is_no_error(shelf: Shelf) -> None:
+    done = brainio("check", "--catalog", "lab")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("not fetched") == 2
+    assert "0 of 2 assemblies checked" in done.stdout
+
+
+def test_programs_get_json_of_a_check(shelf: Shelf) -> None:
+    done = brainio("check", "x.A", "--fetch", "--json")
+    assert done.returncode == 0
+    (assembly,) = json.loads(done.stdout)["assemblies"]
+    assert (assembly["identifier"], assembly["result"], assembly["problems"]) == ("x.A", "sound", [])
+
+
+def test_checking_needs_a_name() -> None:
+    assert brainio("check").returncode == 2
+    assert brainio("check", "--catalog", "brainio_demo", "--version", "1").returncode == 2
+    assert brainio("check", "x.Nothing").returncode == 3
+    assert brainio("check", "--catalog", "nothing").returncode == 7
+
+
+def test_overlap_is_a_table(shelf: Shelf) -> None:
+    done = brainio("overlap", "x.Set", "x.Test")
+    assert done.returncode == 0
+    assert "same content  1 (50.0%)   1 (50.0%)" in done.stdout
+
+
+def test_programs_get_json_of_an_overlap(shelf: Shelf) -> None:
+    found = json.loads(brainio("overlap", "x.Set", str(shelf.folder / "x.Test"), "--json").stdout)
+    assert found["matches"] == [{"a": "b", "b": "b", "kind": "bytes", "same_id": True}]
+    assert found["b"]["name"] == str(shelf.folder / "x.Test")
+
+
+def test_forbidden_overlap_ends_with_11(shelf: Shelf) -> None:
+    assert brainio("overlap", "x.Set", "x.Test", "--forbid").returncode == 11
+    assert brainio("overlap", "modelfest.Carney1999", "x.Test", "--forbid").returncode == 0
+
+
+def test_info_says_who_used_a_set(shelf: Shelf) -> None:
+    done = brainio("info", "x.Set")
+    assert done.returncode == 0
+    assert "used by     x.A\n            x.B\n" in done.stdout
+    (record,) = json.loads(brainio("info", "x.Set", "--json").stdout)
+    assert record["used_by"] == ["x.A", "x.B"]
+    (record,) = json.loads(brainio("info", "x.A", "--json").stdout)
+    assert record["used_by"] is None
