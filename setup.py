@@ -8,28 +8,43 @@ HERE = Path(__file__).parent
 
 EXTRAS = {
     "dask": ["dask[array,distributed]"],
-    "demo": ["matplotlib"],  # the picture that the first example of the README writes
+    "plot": ["matplotlib"],  # `assembly.plot`
+    "video": ["av"],  # first frames of videos in notebooks and contact sheets
     "parquet": ["pyarrow"],  # packaging from parquet tables
     "stream": ["h5netcdf", "h5py"],  # reading netCDF files where they lie
+    "sql": ["alembic", "psycopg[binary]"],  # catalogs that live in a database
+    # The catalogs in force over HTTP: `brainio serve`.
+    "service": ["fastapi", "prometheus-client", "pydantic-settings", "structlog", "uvicorn[standard]>=0.54"],
     # What the packaging scripts read and write: the patterns and thresholds of the demo; fMRI; sounds.
     "package-demo": ["stimupy==1.2.0", "nibabel", "scipy"],
 }
+EXTRAS["service"] += EXTRAS["sql"]
+EXTRAS["demo"] = EXTRAS["plot"]  # the picture that the first example of the README writes
 EXTRAS["test"] = [
     *EXTRAS["dask"],
-    *EXTRAS["demo"],
+    *EXTRAS["plot"],
     *EXTRAS["parquet"],
+    *EXTRAS["service"],
     *EXTRAS["stream"],
+    *EXTRAS["video"],
+    "bibtexparser>=2",  # judge what is exported, as pybtex and mlcroissant do
     "boto3-stubs[s3]",
+    "html5lib",  # reads what notebooks are given
+    "httpx",
     "hypothesis",
+    "mlcroissant",
     "moto[s3,server]",
     "mypy",
     "nibabel",
     "pandas-stubs",
+    "pybtex",
     "pytest",
     "pytest-xdist",
     "ruff",
     "setuptools>=77",  # installs the project that `brainio catalog init` makes
+    "schemathesis",  # asks the service whatever its OpenAPI document allows
     "scipy",  # what stimupy draws with, and sounds are written with
+    "types-html5lib",
     "types-requests",
     "types-tabulate",
     "types-tqdm",
@@ -48,7 +63,7 @@ setup(
     packages=[*find_packages(include=["brainio", "brainio.*"]), "brainio_catalogs"],
     package_dir={"brainio_catalogs": "catalogs"},
     package_data={
-        "brainio": ["py.typed", "packaging/template/*"],
+        "brainio": ["py.typed", "packaging/template/*", "views/templates/*", "catalogs/migrations/**/*.py"],
         "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/cards/*/*.json", "*/files/*"],
     },
     install_requires=[
@@ -56,13 +71,17 @@ setup(
         "click",  # command line
         "filelock>=3.32.7",  # one writer, one download at a time; `fallback_to_soft` came with that version
         "fsspec",  # every store that is neither S3 nor http
+        "jinja2",  # what notebooks show of data
         "netCDF4",  # assemblies on disk
         "numpy",
         "pandas",
         "pillow",  # checks of image stimuli
+        "pylatexenc",  # citations as LaTeX
         "requests",  # http
+        "sqlalchemy>=2",  # the index that search asks
         "tabulate",  # tables on a terminal
         "tenacity",  # what broke in the middle is tried again
+        "tomli-w",  # lock files
         "tqdm",  # progress, also in notebooks
         "xarray>=2026.9",  # the oldest that it was tried with: indexes and grouping build on its inner parts
     ],

@@ -15,12 +15,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brainio.catalogs import add_catalog, list_assemblies, list_catalogs, list_stimulus_sets
+    from brainio.exchange import cite, export
     from brainio.fetch import fetch_many, get_assembly, get_stimulus_set, plan_fetch, prefetch
+    from brainio.index import search
+    from brainio.lockfile import lock, locked
     from brainio.lookup import get_catalog
+    from brainio.relations.integrity import check
+    from brainio.relations.overlaps import overlap
+    from brainio.relations.users import assemblies_of, stimulus_set_of
     from brainio.validation import validate
 
 __all__ = [
     "add_catalog",
+    "assemblies_of",
+    "check",
+    "cite",
+    "export",
     "fetch_many",
     "get_assembly",
     "get_catalog",
@@ -28,13 +38,22 @@ __all__ = [
     "list_assemblies",
     "list_catalogs",
     "list_stimulus_sets",
+    "lock",
+    "locked",
+    "overlap",
     "plan_fetch",
     "prefetch",
+    "search",
+    "stimulus_set_of",
     "validate",
 ]
 
 _HOMES = {
     "add_catalog": "catalogs",
+    "assemblies_of": "relations.users",
+    "check": "relations.integrity",
+    "cite": "exchange",
+    "export": "exchange",
     "fetch_many": "fetch",
     "get_assembly": "fetch",
     "get_catalog": "lookup",
@@ -42,8 +61,13 @@ _HOMES = {
     "list_assemblies": "catalogs",
     "list_catalogs": "catalogs",
     "list_stimulus_sets": "catalogs",
+    "lock": "lockfile",
+    "locked": "lockfile",
+    "overlap": "relations.overlaps",
     "plan_fetch": "fetch",
     "prefetch": "fetch",
+    "search": "index",
+    "stimulus_set_of": "relations.users",
     "validate": "validation",
 }
 _MODULES = (

@@ -6,6 +6,7 @@
     ├── CatalogError                a catalog cannot be read, written or told from another
     │   ├── UnknownCatalogError       no catalog in force has that identifier          (also KeyError)
     │   ├── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
+    │   ├── MissingDriverError        its database needs an extra of this package      (also MissingExtraError)
     │   └── OfflineCatalogError       it lies elsewhere, and there is no copy of it    (also OfflineError)
     ├── EntryLookupError            an identifier does not lead to one entry           (also KeyError)
     │   ├── AssemblyLookupError
@@ -25,13 +26,20 @@
     ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
     │   ├── StimulusSetFormatError
+    │   ├── StimulusFileError         the file of a stimulus cannot be decoded
     │   ├── AssemblyFormatError
     │   ├── ArchiveError
     │   └── UnknownClassError         a class name that is no assembly class
     ├── ValidationError             data that were validated have errors               (also ValueError)
     ├── PackagingError              a package that may not be published as it is       (also ValueError, AssertionError)
     ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
+    ├── SearchError                 a search for what cannot be, or nothing has       (also ValueError)
     ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
+    ├── ExchangeError               what cannot be written in the format asked for     (also ValueError)
+    ├── ServiceError                a service that cannot start with these settings     (also ValueError)
+    ├── LockfileError               a lock file that cannot be read or written
+    │   ├── NotLockedError            what is loaded does not stand in the lock file in force
+    │   └── LockDriftError            what was recorded is not what catalogs list now
     └── MissingExtraError           what was asked for needs an extra of this package  (also ImportError)
 
     BrainioWarning
@@ -39,6 +47,7 @@
     ├── FormatWarning               a file that does not fit its class was loaded all the same
     ├── PackagingWarning            what is packaged all the same is probably not meant so
     ├── EntryStatusWarning          an entry that is superseded or deprecated was loaded
+    ├── LockfileWarning             what a lock file says does not tell all of what is or was loaded
     └── StreamWarning               bytes are read where they lie, unverified
 
 Messages name the identifier, file, row or coordinate at fault, what was expected and found, and the next step.
@@ -158,6 +167,10 @@ class StimulusSetFormatError(FormatError):
     """The table of a stimulus set, or the files it names, break the format."""
 
 
+class StimulusFileError(FormatError):
+    """The file of a stimulus cannot be decoded, or would become larger than is safe."""
+
+
 class AssemblyFormatError(FormatError):
     """A netCDF file or an array breaks the format of its assembly class."""
 
@@ -185,12 +198,40 @@ class GroupbyError(BrainioError, ValueError):
     """The named levels cannot be grouped by."""
 
 
+class SearchError(BrainioError, ValueError):
+    """A search asks for a value that no entry has, or that cannot be; the message names those that exist."""
+
+
 class SubsetError(BrainioError, AssertionError):
     """An assembly does not hold the coordinates that it is to be cut to."""
 
 
+class ExchangeError(BrainioError, ValueError):
+    """An entry cannot be written in the format that was asked for."""
+
+
+class ServiceError(BrainioError, ValueError):
+    """The service cannot start: a setting is wrong."""
+
+
+class LockfileError(BrainioError):
+    """A lock file cannot be read or written, or what it holds cannot be had as it was recorded."""
+
+
+class NotLockedError(LockfileError):
+    """Something is loaded that does not stand in the lock file in force."""
+
+
+class LockDriftError(LockfileError):
+    """What a lock file recorded is no longer what the catalogs in force list."""
+
+
 class MissingExtraError(BrainioError, ImportError):
     """What was asked for needs packages that come with an extra; the message names the command that installs it."""
+
+
+class MissingDriverError(CatalogError, MissingExtraError):
+    """The catalog lives in a database, and what connects to it or makes its tables is not installed."""
 
 
 class BrainioWarning(UserWarning):
@@ -211,6 +252,10 @@ class PackagingWarning(BrainioWarning):
 
 class EntryStatusWarning(BrainioWarning):
     """An entry was loaded that is superseded or deprecated."""
+
+
+class LockfileWarning(BrainioWarning):
+    """A lock file was recorded with other software, or while an entry changed."""
 
 
 class StreamWarning(BrainioWarning):

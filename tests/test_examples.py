@@ -42,7 +42,9 @@ def test_examples_of_docstrings_run(name: str, tmp_path: Path, monkeypatch: pyte
     assert result.failed == 0, said.getvalue()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/guide.md"])
+@pytest.mark.parametrize(
+    "document", ["README.md", "docs/guide.md", "docs/notebooks.md", "docs/citing.md", "docs/checking.md"]
+)
 def test_examples_of_documents_run_in_order(document: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
@@ -91,6 +93,15 @@ def run(command: str) -> None:
         command, shell=True, capture_output=True, text=True, check=False, env=os.environ | {"PATH": scripts}
     )
     assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+def test_the_pictures_of_the_documentation_can_be_made_again(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, TOP / "docs" / "pictures.py", tmp_path / "pictures"], check=True, capture_output=True
+    )
+    drawn = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert {"contact_sheet.png", "plots.png", "recording.png"} <= drawn
+    assert drawn <= {path.name for path in (TOP / "docs" / "pictures").iterdir()}
 
 
 def test_the_first_look_prints_the_data_and_names_its_picture(tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import xarray as xr
+from xarray.core.utils import UncachedAccessor
 from xarray.indexes import PandasMultiIndex
 
 from brainio.assemblies.align import sort_orders
 from brainio.assemblies.apply import multi_dim_apply
 from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
+from brainio.assemblies.attrs import STIMULUS_SET
 from brainio.assemblies.coords import no_such_name
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
 from brainio.assemblies.groupby import (
@@ -28,6 +30,7 @@ from brainio.assemblies.index import AssemblyIndex, scalar_variable
 from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
 from brainio.assemblies.pickles import is_outdated, renew
+from brainio.assemblies.plots import AssemblyPlots
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,6 +125,19 @@ class DataAssembly(KeepingArray):
 
     def validate(self) -> None:
         """Check the shape that this class promises; raises AssemblyFormatError."""
+
+    # --------------------------------------------------------- looking
+
+    plot = UncachedAccessor(AssemblyPlots)
+
+    def _repr_html_(self) -> str:
+        from brainio.views import array_html
+
+        table = self.attrs.get(STIMULUS_SET)
+        below: str = super()._repr_html_()
+        if xr.get_options()["display_style"] == "text":
+            return below
+        return array_html(self, below, getattr(table, "present_path", None))
 
     # ----------------------------------------------------- coordinates
 

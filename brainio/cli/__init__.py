@@ -22,11 +22,17 @@ _ELSEWHERE = {  # modules that load when they are named
     "cache": "brainio.cli.upkeep",
     "card": "brainio.cli.cards",
     "catalog": "brainio.cli.catalogs",
+    "cite": "brainio.cli.exchange",
+    "check": "brainio.cli.relations",
     "deprecate": "brainio.cli.history",
+    "export": "brainio.cli.exchange",
     "get": "brainio.cli.fetching",
     "history": "brainio.cli.history",
     "info": "brainio.cli.info",
+    "overlap": "brainio.cli.relations",
     "package": "brainio.cli.packaging",
+    "search": "brainio.cli.search",
+    "serve": "brainio.cli.service",
     "validate": "brainio.cli.validation",
 }
 

@@ -132,6 +132,11 @@ def _counts(counted: Record) -> str:
     return f"{', '.join(parts)}{f' and {more} more' if more > 0 else ''} ({counted['dim']})"
 
 
+def _stated(card: Card) -> str:
+    sizes = {name: size for name, size in card["stated"].items() if name != "sources"}
+    return ", ".join(f"{name.replace('_', ' ')} {size:,}" for name, size in sizes.items())
+
+
 def _files(card: Card) -> str:
     files = card["files"]
     kinds = " and ".join(f"{kind['count']:,} {kind['kind']}" for kind in files["kinds"])
@@ -159,7 +164,11 @@ _FACTS = {
     "doi": lambda card: card["doi"],
     "authors": _authors,
     "species": lambda card: ", ".join(card["species"]),
+    "regions": lambda card: ", ".join(card["regions"]),
+    "animals": lambda card: ", ".join(card["animals"]),
     "status_reason": lambda card: card["status_reason"],
+    "stated": _stated,
+    "stated_by": lambda card: "\n".join(card["stated"]["sources"]),
     "shape": _shape,
     "values": _values,
     "repetitions": _repetitions,

@@ -22,16 +22,15 @@ if TYPE_CHECKING:
 @options.kind
 @click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: fetch all of it.")
 @options.version
+@click.option(
+    "--locked",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Fetch exactly what this lock file recorded: all of it, or the identifiers.",
+)
 @options.dry_run
 @options.as_json
-def get(
-    identifiers: tuple[str, ...],
-    kind: str | None,
-    catalog: str | None,
-    version: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def get(identifiers: tuple[str, ...], locked: Path | None, dry_run: bool, as_json: bool, **which: str | None) -> None:
     """Bring the files of identifiers into the cache, verified, and print where they are.
 
     The archive of a stimulus set is unpacked; an assembly comes with its stimulus set. How many files and bytes have
@@ -43,15 +42,16 @@ def get(
       brainio get hvm modelfest.Carney1999 --json
       brainio get --catalog brainio_demo
       brainio get --catalog brainscore --kind assembly --dry-run
+      brainio get --locked brainio.lock
     """
-    if not identifiers and catalog is None:
+    if not identifiers and locked is not None and any(which.values()):
+        raise click.UsageError("--locked without identifiers fetches all that was recorded, of all catalogs.")
+    if not identifiers and which["catalog"] is None and locked is None:
         raise click.UsageError("Name an identifier, or with --catalog a catalog to fetch all of it.")
-    if not identifiers and version is not None:
+    if not identifiers and which["version"] is not None:
         raise click.UsageError("--version goes with an identifier; of a catalog the current entries are fetched.")
-    from brainio.fetch import plan_fetch
-
     tell_log()
-    plan = plan_fetch(identifiers, catalog=catalog, kind=kind, version=version)
+    plan = _planned(identifiers, locked, which)
     if plan.entries:
         tell(str(plan))
     if dry_run:
@@ -64,6 +64,19 @@ def get(
             show(places, ("identifier", "kind", "part", "path"), as_json=as_json)
     if failures:
         fail(failures, of_many=len(identifiers) != 1)
+
+
+def _planned(identifiers: tuple[str, ...], lockfile: Path | None, which: Mapping[str, str | None]) -> "Plan":
+    from brainio.fetch import plan_fetch
+
+    if lockfile is None:
+        return plan_fetch(identifiers, **which)
+    from brainio.lockfile import locked, plan_locked
+
+    if not identifiers:
+        return plan_locked(lockfile)
+    with locked(lockfile):
+        return plan_fetch(identifiers, **which)
 
 
 def _fetched(plan: "Plan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:

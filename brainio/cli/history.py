@@ -35,21 +35,10 @@ def history(identifier: str, kind: str | None, catalog: str | None, as_json: boo
 @click.argument("identifier")
 @click.option("--reason", required=True, metavar="TEXT", help="Why it should not be used any more, in a sentence.")
 @click.option("--successor", default="", metavar="IDENTIFIER", help="What to use instead.")
-@options.kind
-@options.catalog
-@options.version
+@options.which
 @options.dry_run
 @options.as_json
-def deprecate(
-    identifier: str,
-    reason: str,
-    successor: str,
-    kind: str | None,
-    catalog: str | None,
-    version: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def deprecate(identifier: str, reason: str, successor: str, dry_run: bool, as_json: bool, **which: str | None) -> None:
     """Mark an identifier as deprecated in its catalog, with a reason; it stays loadable, with a warning.
 
     \b
@@ -57,9 +46,7 @@ def deprecate(
       brainio deprecate lab.Doe2026 --reason "Two neuroids are swapped." --successor lab.Doe2027
       brainio deprecate lab.Doe2026 --version 1 --reason "Two neuroids are swapped." --dry-run
     """
-    marked = deprecate_entries(
-        identifier, reason, successor=successor, kind=kind, catalog=catalog, version=version, dry_run=dry_run
-    )
+    marked = deprecate_entries(identifier, reason, successor=successor, dry_run=dry_run, **which)
     for entry in marked:
         tell(f"{'would mark' if dry_run else 'marked'} in {_place(entry)}, with the reason in {entry.card}")
     show([_record(entry) | {"reason": reason} for entry in marked], _COLUMNS, as_json=as_json)

@@ -9,6 +9,8 @@ from brainio.cli import options
 from brainio.cli.output import Record, show, show_facts
 from brainio.cli.records import details
 
+_USERS = 12  # assemblies that are named to people
+
 
 @click.command()
 @click.argument("identifier")
@@ -40,7 +42,12 @@ def info(identifier: str, kind: str | None, catalog: str | None, version: str | 
 
 def _tell(record: Record) -> None:
     files, papers, card = (record.pop(name) for name in ("files", "publications", "card"))
-    told = record | {"publication": "\n".join(map(_reference, papers)) or record["publication"]}
+    users = record["used_by"] or []
+    more = [f"{len(users) - _USERS} more"] if len(users) > _USERS else []
+    told = record | {
+        "publication": "\n".join(map(_reference, papers)) or record["publication"],
+        "used_by": "\n".join([*users[:_USERS], *more]),
+    }
     show_facts(told | (_facts_beyond(told, card) if card else {}))
     click.echo()
     show(files, ("part", "location", "sha1", "version_id", "size", "mirrors"), as_json=False)

@@ -1,7 +1,9 @@
 """Options and values that several commands take."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,6 +18,20 @@ kind = click.option(
 )
 version = click.option("--version", metavar="VERSION", help="This version of the entry, not the current one.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+
+Command = Callable[..., Any]
+
+
+def which(command: Command) -> Command:
+    """Add the options that say which entry is meant: `kind`, `catalog` and `version`, as `entries_of` takes them."""
+    return kind(catalog(version(command)))
+
+
+def catalog_named(text: str) -> str | Path:
+    """Return the path that a catalog is named by; its identifier or URL stays as it is."""
+    is_path = "://" not in text and ("/" in text or text.endswith(".csv"))
+    return Path(text) if is_path else text
+
 
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 

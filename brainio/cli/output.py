@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -23,6 +23,10 @@ from brainio.errors import (
     TransferError,
     ValidationError,
 )
+
+if TYPE_CHECKING:
+    from brainio.relations.checked import Checks
+    from brainio.validation import Report
 
 # What a caller of the command can tell apart, children before parents; click itself uses 2 for wrong usage.
 EXIT_CODES: tuple[tuple[type[BrainioError], int], ...] = (
@@ -42,6 +46,8 @@ EXIT_CODES_TOLD = (
     "6 wrong bytes, 7 catalog not readable, 8 not in the cache while BRAINIO_OFFLINE is set, 9 some of many could not "
     "be fetched and all else was, 10 cache not readable or writable, 11 errors found by validation, 1 any other error."
 )
+
+_NARROWEST, _WIDEST = 80, 120  # columns that a report is laid out for
 
 Record = dict[str, Any]
 
@@ -71,6 +77,16 @@ def show_facts(facts: Record) -> None:
 
     rows = [[name.replace("_", " "), _cell(value)] for name, value in facts.items() if value not in (None, "", [])]
     click.echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
+
+
+def show_report(report: "Report | Checks") -> None:
+    """Print what validation, or a check, found, for people."""
+    click.echo(report.table(min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)))
+
+
+def report_record(report: "Report") -> Record:
+    """Return what validation found, for programs."""
+    return {"subject": report.subject, "ok": report.ok, "problems": report.records()}
 
 
 def tell(text: str) -> None:

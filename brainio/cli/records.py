@@ -1,10 +1,11 @@
 """Entries as records, for programs and for tables."""
 
-from brainio.catalogs import Entry
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.listing import shown
 from brainio.catalogs.publications import publications_of
 from brainio.cli.output import Record
+from brainio.relations.users import users_of
 
 
 def summary(entry: Entry) -> Record:
@@ -22,7 +23,7 @@ def summary(entry: Entry) -> Record:
 
 
 def details(entry: Entry) -> Record:
-    """Return all that is known of an entry; `card` is None where there is none."""
+    """Return all that is known of an entry; `card` is None where there is none, `used_by` that of an assembly."""
     files = [
         {
             "part": file.part,
@@ -35,6 +36,8 @@ def details(entry: Entry) -> Record:
         }
         for file in entry.files
     ]
-    extra = {"version": entry.version, "successor": entry.successor, "license": entry.license}
+    users = [user.identifier for user in users_of(entry)] if entry.lookup_type == TYPE_STIMULUS_SET else None
+    used_by = users and list(dict.fromkeys(users))
+    extra = {"used_by": used_by, "version": entry.version, "successor": entry.successor, "license": entry.license}
     known = {"publications": publications_of(entry), "files": files, "card": read_card(entry) or None}
     return {**summary(entry), **extra, **known}

@@ -121,19 +121,10 @@ def verify(deep: bool, as_json: bool) -> None:
 
 @cache.command("rm")
 @click.argument("names", metavar="IDENTIFIER_OR_SHA1...", nargs=-1, required=True)
-@options.kind
-@options.catalog
-@options.version
+@options.which
 @options.dry_run
 @options.as_json
-def rm(
-    names: tuple[str, ...],
-    kind: str | None,
-    catalog: str | None,
-    version: str | None,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None) -> None:
     """Remove the files of identifiers, or those with a SHA-1, and print what went.
 
     A SHA-1 may be shortened to its first seven digits or more. An assembly goes without its stimulus set, which other
@@ -150,7 +141,7 @@ def rm(
     items = [item for item in _contents() if item.kind in {"content", "unpacked", "ref"}]
     sha1s: set[str] = set()
     for name in names:
-        wanted = _sha1s_of_name(name, items, kind=kind, catalog=catalog, version=version)
+        wanted = _sha1s_of_name(name, items, **which)
         if not any(item.sha1 in wanted for item in items):
             tell(f"nothing of {name} is in {_root()}")
         sha1s |= wanted

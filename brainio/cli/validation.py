@@ -1,15 +1,11 @@
 """The command `brainio validate`: all that is wrong with files or published entries, as a table or for programs."""
 
-import shutil
-
 import click
 
 from brainio.cli import options
 from brainio.cli.log import tell_log
-from brainio.cli.output import show_json
+from brainio.cli.output import report_record, show_json, show_report
 from brainio.errors import ValidationError
-
-_NARROWEST, _WIDEST = 80, 120  # columns that the table is laid out for
 
 
 @click.command()
@@ -33,14 +29,15 @@ def validate(subjects: tuple[str, ...], stimuli: str | None, class_name: str | N
     from brainio.validation import validate as report_on
 
     tell_log()
-    width = min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)
     reports = []
-    for subject in subjects:
+    for number, subject in enumerate(subjects):
         reports.append(report_on(subject, stimuli, class_name=class_name))
         if not as_json:
-            click.echo(("\n" if len(reports) > 1 else "") + reports[-1].table(width))
+            if number:
+                click.echo()
+            show_report(reports[-1])
     if as_json:
-        show_json([{"subject": one.subject, "ok": one.ok, "problems": one.records()} for one in reports])
+        show_json([report_record(one) for one in reports])
     bad = [one.subject for one in reports if not one.ok]
     if bad:
         raise ValidationError(f"there are errors in {', '.join(bad)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import brainio
+from tests.servers import HttpFolder
 
 
 def test_init_names_what_it_made_and_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -28,6 +29,16 @@ def test_check_of_a_sound_catalog_ends_well() -> None:
     done = brainio("catalog", "check", "brainio_demo", "--files", "all")
     assert done.returncode == 0
     assert "no problems" in done.stdout
+
+
+def test_check_takes_the_url_of_a_catalog(tmp_path: Path) -> None:
+    (tmp_path / "lab.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
+    )
+    with HttpFolder(tmp_path) as server:
+        done = brainio("catalog", "check", f"{server.url}/lab.csv", BRAINIO_ALLOW_PRIVATE="1")
+    assert done.returncode == 0, done.stderr
+    assert "the catalog 'lab' (0 entries): no problems" in done.stdout
 
 
 def test_check_lists_problems_and_has_an_exit_code_of_its_own(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from brainio.errors import BrainioError, CatalogError, CatalogWarning, TransferE
 from brainio.fetch import fetch_entry
 from brainio.stores import open_read, parse_location, stat
 from tests.security.conftest import RemoteCatalog, at
-from tests.servers import CREDENTIALS, HOST, HttpFolder, S3Static, closed_port
+from tests.servers import HOST, HttpFolder, S3Static, closed_port
 
 pytestmark = pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
 SECRET = "S3CR3T"
@@ -64,6 +64,11 @@ def https(server: HttpFolder) -> str:
     return server.url.replace("http://", "https://")
 
 
+def by(name: str, url: str) -> str:
+    """Return a URL with a name, and perhaps a password, in it."""
+    return url.replace("//", f"//{name}@")
+
+
 def credentials(server: HttpFolder) -> list[str]:
     """Return what credentials a server was given, request by request."""
     given = [request.headers.get("Authorization", "") for request in server.requests]
@@ -79,18 +84,19 @@ def test_netrc_serves_what_the_user_names(http_folder: HttpFolder) -> None:
 
 def test_a_name_and_password_in_a_url_win_over_netrc(http_folder: HttpFolder, netrc: None) -> None:
     (http_folder.folder / "a.nc").write_bytes(b"abc")
-    stat(parse_location(f"{http_folder.url.replace('//', '//you:other@')}/a.nc"))
+    stat(parse_location(f"{by('you:other', http_folder.url)}/a.nc"))
     assert credentials(http_folder) == ["you:other"]
 
 
 @pytest.mark.parametrize("host", [HOST, "localhost"])  # another port; another host
-@pytest.mark.parametrize("given", ["", f"you:{SECRET}@"])
+@pytest.mark.parametrize("given", ["", f"you:{SECRET}"])
 @pytest.mark.usefixtures("netrc")
 def test_no_credentials_follow_a_redirect(
     http_folder: HttpFolder, other_server: HttpFolder, host: str, given: str
 ) -> None:
     http_folder.redirects["/moved"] = f"{at(other_server, host)}/secret.nc"
-    assert stat(parse_location(f"{http_folder.url.replace('//', f'//{given}')}/moved")) == 6
+    url = by(given, http_folder.url) if given else http_folder.url
+    assert stat(parse_location(f"{url}/moved")) == 6
     assert credentials(http_folder) == [f"{'you' if given else 'me'}:{SECRET}"]
     assert credentials(other_server) == [""]
 
@@ -135,15 +141,9 @@ def test_a_catalog_from_https_gets_no_credentials_sent_over_http(other_server: H
 
 def test_the_name_and_password_of_a_catalog_serve_what_lies_below_it(remote: RemoteCatalog) -> None:
     remote.put("lab/a.nc", b"abc")
-    remote.name("a.nc", base=remote.server.url.replace("//", f"//me:{SECRET}@"))
+    remote.name("a.nc", base=by(f"me:{SECRET}", remote.server.url))
     fetch_entry(resolve("assembly", "x.Doe2026"))
     assert set(credentials(remote.server)) == {f"me:{SECRET}"}
-
-
-@pytest.fixture
-def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("aws_credentials")
@@ -197,7 +197,7 @@ def test_no_secret_of_a_location_is_in_an_error_or_a_log(
         http_folder.redirects["/a.nc"] = f"ftp://you:{SECRET}@lab.org/{path}"
     if status == 310:
         http_folder.redirects["/a.nc"] = f"http://you:{SECRET}@{HOST}:{closed_port()}/{path}"
-    location = parse_location(f"{server.replace('//', f'//me:{SECRET}@')}/{path}")
+    location = parse_location(f"{by(f'me:{SECRET}', server)}/{path}")
     with pytest.raises(TransferError) as caught, open_read(location):
         pass
     assert "/a.nc?X-Amz-Credential=...&" in str(caught.value)
@@ -207,7 +207,7 @@ def test_no_secret_of_a_location_is_in_an_error_or_a_log(
 def test_no_secret_is_in_the_error_of_a_broken_body(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.nc").write_bytes(b"abc" * 1000)
     http_folder.cut_after = 10
-    location = parse_location(f"{http_folder.url.replace('//', f'//me:{SECRET}@')}/a.nc?sig={SECRET}")
+    location = parse_location(f"{by(f'me:{SECRET}', http_folder.url)}/a.nc?sig={SECRET}")
     with pytest.raises(TransferError) as caught, open_read(location) as reading:
         list(reading.chunks())
     assert SECRET not in whole(caught.value)
@@ -242,7 +242,7 @@ def test_no_secret_of_the_url_of_a_catalog_is_shown(
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     (http_folder.folder / "broken.csv").write_text(f"{header}\nx,assembly,,,/etc/passwd,,\ny,film,,,a.nc,,\nz\n")
     (http_folder.folder / "none.csv").write_bytes(b"\xff")
-    url = f"{http_folder.url.replace('//', f'//me:{SECRET}@')}/{{}}.csv?token={SECRET}"
+    url = f"{by(f'me:{SECRET}', http_folder.url)}/{{}}.csv?token={SECRET}"
     with pytest.warns(CatalogWarning) as caught:
         add_catalog(url.format("broken"))
     assert "broken.csv?token=..., line 3" in str(caught[0].message)

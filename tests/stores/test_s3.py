@@ -29,12 +29,6 @@ def server(s3_static: S3Static) -> S3Static:
     return s3_static
 
 
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-
-
 def test_a_bucket_with_dots_is_asked_for_by_bucket_and_key(server: S3Static) -> None:
     assert read() == (len(BODY), BODY)
     assert server.asked() == [(*OBJECT, None)]
@@ -56,13 +50,13 @@ def test_without_credentials_the_first_request_is_unsigned_already(server: S3Sta
     assert [r.signed for r in server.requests] == [False]
 
 
-@pytest.mark.usefixtures("credentials")
+@pytest.mark.usefixtures("aws_credentials")
 def test_with_credentials_the_request_is_signed(server: S3Static) -> None:
     read()
     assert [r.signed for r in server.requests] == [True]
 
 
-@pytest.mark.usefixtures("credentials")
+@pytest.mark.usefixtures("aws_credentials")
 @pytest.mark.parametrize("refusal", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"])
 def test_refused_credentials_are_left_out_once_and_public_data_still_come(server: S3Static, refusal: str) -> None:
     server.refuse_signed = refusal
@@ -70,7 +64,7 @@ def test_refused_credentials_are_left_out_once_and_public_data_still_come(server
     assert [r.signed for r in server.requests] == [True, False]
 
 
-@pytest.mark.usefixtures("credentials")
+@pytest.mark.usefixtures("aws_credentials")
 def test_when_both_ways_are_refused_the_error_shows_both_reasons(server: S3Static) -> None:
     server.refuse_signed, server.refuse_unsigned = "SignatureDoesNotMatch", "AccessDenied"
     with pytest.raises(TransferError) as caught:
@@ -82,7 +76,7 @@ def test_when_both_ways_are_refused_the_error_shows_both_reasons(server: S3Stati
     assert "AWS_PROFILE" in said
 
 
-@pytest.mark.usefixtures("credentials")
+@pytest.mark.usefixtures("aws_credentials")
 def test_what_is_missing_is_not_asked_for_twice(server: S3Static) -> None:
     server.objects[OBJECT[0], "other"] = b""
     del server.objects[OBJECT]

@@ -1,32 +1,22 @@
-"""Stimulus sets: a table of stimuli, and where the file of each lies.
-
-`StimulusSet` is a pandas DataFrame that carries its identifier and its stimulus paths along. Reading a set needs its
-CSV and the folder of its unpacked archive; fetching either is not this module's business, and no file of a stimulus is
-looked for before somebody asks for it.
-"""
+"""Reads the table of a stimulus set from its CSV file, strictly, and names the paths of its files."""
 
 from __future__ import annotations
 
-import copy
 import csv
 import io
 import re
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any, Self, TypeAlias, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
-from brainio.nearest import nearest
+from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
 
 if TYPE_CHECKING:
     import _csv
 
-STIMULUS_ID = "stimulus_id"
-IMAGE_ID = "image_id"
-FILENAME = "filename"
 _TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 _QUOTED = re.compile(rb'"[^"]*"')
 # What pandas takes for a missing value by default; in columns of text, only an empty field is one.
@@ -34,166 +24,6 @@ _MISSING = (
     *("", "#N/A N/A", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
-
-
-Directory: TypeAlias = "str | Path | Callable[[str], Path]"
-
-
-class StimulusPaths(MutableMapping[Any, Path]):
-    """A dict from stimulus_id to Path, each Path being made when it is looked at; equal to a dict of equal content.
-
-    Parameters
-    ----------
-    paths : mapping, optional
-        Stimulus id -> path.
-    directory : path or function, optional
-        The folder that relative paths lie in, or what makes a path of a relative one whenever it is looked at. Default:
-        paths are taken as they are.
-    """
-
-    def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
-        self._names: dict[Any, str | Path] = dict(paths or {})
-        self._directory = Path(directory) if isinstance(directory, str) else directory
-
-    def __getitem__(self, stimulus_id: Any) -> Path:
-        name = self._names[stimulus_id]
-        if isinstance(name, Path):
-            return name
-        if callable(self._directory):
-            return self._directory(name)
-        return Path(name) if self._directory is None else self._directory / name
-
-    def __setitem__(self, stimulus_id: Any, path: str | Path) -> None:
-        self._names[stimulus_id] = Path(path)
-
-    def __delitem__(self, stimulus_id: Any) -> None:
-        del self._names[stimulus_id]
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-    def __contains__(self, stimulus_id: object) -> bool:
-        return stimulus_id in self._names
-
-    def __eq__(self, other: object) -> bool:
-        if isinstance(other, StimulusPaths) and self._directory == other._directory and self._names == other._names:
-            return True
-        return isinstance(other, Mapping) and dict(self) == dict(other)
-
-    __hash__ = None  # type: ignore[assignment]  # a mutable mapping, as dict
-
-    def __repr__(self) -> str:
-        return repr(dict(self))
-
-    def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Path]:
-        return {**self, **other}
-
-    def copy(self) -> StimulusPaths:
-        """Give an independent copy."""
-        return StimulusPaths(self._names, self._directory)
-
-    __copy__ = copy
-
-
-class StimulusSet(pd.DataFrame):
-    """A table of stimuli, one a row, with the column `stimulus_id` and any metadata.
-
-    `identifier` and `stimulus_paths` are set by the loader, or by assignment, and survive slicing, filtering, copying,
-    grouping, merging, pickling and `pd.concat`: there paths are united, and the identifier stays if all have the same,
-    else it is None. Asking for one that was never set is an AttributeError.
-
-    >>> stimulus_set = StimulusSet([{"stimulus_id": "a", "object": "car"}, {"stimulus_id": "b", "object": "dog"}])
-    >>> stimulus_set.identifier = "lab.Author2020"
-    >>> stimulus_set.stimulus_paths = {"a": Path("a.png"), "b": Path("b.png")}
-    >>> dogs = stimulus_set[stimulus_set["object"] == "dog"]
-    >>> dogs.identifier, dogs.stimulus_paths["b"].name
-    ('lab.Author2020', 'b.png')
-    """
-
-    identifier: str | None
-    stimulus_paths: MutableMapping[Any, Path]
-
-    _metadata = ["identifier", "stimulus_paths"]  # noqa: RUF012 - pandas' protocol
-
-    @property
-    def _constructor(self) -> type[StimulusSet]:
-        return StimulusSet
-
-    def __getattr__(self, name: str) -> Any:  # type: ignore[misc]  # final in the stubs, not in pandas
-        if name in self._metadata:
-            raise AttributeError(
-                f"this StimulusSet has no {name}; load it with StimulusSet.from_files, or assign `stimulus_set.{name}`"
-            )
-        return super().__getattr__(name)
-
-    def __finalize__(self, other: Any, method: str | None = None, **kwargs: Any) -> Self:
-        """Carry identifier and paths over from the table, or the tables, that this one was made from."""
-        result = cast("Self", super().__finalize__(other, method=method, **kwargs))  # type: ignore[misc]  # not in the stubs
-        parts = getattr(other, "input_objs", None)
-        if parts is not None:
-            result._unite([part for part in parts if isinstance(part, StimulusSet)])
-        for name in self._metadata:
-            if isinstance(other, pd.DataFrame) and name not in other.__dict__:
-                result.__dict__.pop(name, None)  # pandas carries over "not set" as None
-        return result
-
-    def _unite(self, parts: Sequence[StimulusSet]) -> None:
-        identifiers = [part.__dict__["identifier"] for part in parts if "identifier" in part.__dict__]
-        if identifiers:
-            same = len(identifiers) == len(parts) and len(set(identifiers)) == 1
-            object.__setattr__(self, "identifier", identifiers[0] if same else None)
-        paths = [part.__dict__["stimulus_paths"] for part in parts if "stimulus_paths" in part.__dict__]
-        if paths:
-            first = paths[0]
-            if all(other is first for other in paths):
-                united = first
-            else:
-                united = dict(first)
-                for other in paths:
-                    _add_paths(united, other)
-            object.__setattr__(self, "stimulus_paths", united)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = cast("dict[str, Any]", super().__getstate__())
-        return {k: v for k, v in state.items() if k not in self._metadata or k in self.__dict__}
-
-    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        copied = self.copy(deep=True)
-        for name in self._metadata:
-            if name in self.__dict__:
-                object.__setattr__(copied, name, copy.deepcopy(self.__dict__[name], memo))
-        return copied
-
-    def get_stimulus(self, stimulus_id: Any) -> Path:
-        """Give the path of one stimulus.
-
-        Raises
-        ------
-        KeyError
-            The set has no path for this id; the message names near ids.
-        """
-        paths = self.stimulus_paths
-        if stimulus_id not in paths and isinstance(stimulus_id, int | np.integer) and str(stimulus_id) in paths:
-            stimulus_id = str(stimulus_id)
-        if stimulus_id not in paths:
-            known = [str(known) for known in paths]
-            near = nearest(str(stimulus_id), known) or known[:5]
-            name = self.__dict__.get("identifier")
-            raise KeyError(f"stimulus set {name} has no stimulus {stimulus_id!r}; near ids: {near}")
-        return Path(paths[stimulus_id])
-
-    @classmethod
-    def get_loader_class(cls) -> type[StimulusSetLoader]:
-        """Give the class that loads stimulus sets."""
-        return StimulusSetLoader
-
-    @classmethod
-    def from_files(cls, csv_path: str | Path, dir_path: str | Path, **kwargs: Any) -> Self:
-        """Load a stimulus set from its CSV file and the folder with its files, see `StimulusSetLoader`."""
-        return cast("Self", cls.get_loader_class()(cls, csv_path, dir_path, **kwargs).load())
 
 
 class StimulusSetLoader:
@@ -316,17 +146,6 @@ class StimulusSetLoader:
                 f"expected a path relative to it, without '..'"
             )
         return names
-
-
-def _add_paths(united: dict[Any, Path], paths: Mapping[Any, Path]) -> None:
-    """Add the paths of one more table; one stimulus cannot have two."""
-    for stimulus_id, path in paths.items():
-        known = united.setdefault(stimulus_id, path)
-        if known is not path and Path(known) != Path(path):
-            raise StimulusSetFormatError(
-                f"cannot concatenate stimulus sets: the stimulus_id {stimulus_id!r} has the path {known} in one and "
-                f"{path} in another; give one of both another stimulus_id"
-            )
 
 
 def _rows_of(content: bytes) -> _csv.Reader:

@@ -1,0 +1,81 @@
+"""Where the files of a stimulus set lie: a dict of paths that are made when they are looked at. Asks no disk itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+STIMULUS_ID = "stimulus_id"
+IMAGE_ID = "image_id"
+FILENAME = "filename"
+
+Directory: TypeAlias = "str | Path | Callable[[str], Path]"
+
+
+class StimulusPaths(MutableMapping[Any, Path]):
+    """A dict from stimulus_id to Path, each Path being made when it is looked at; equal to a dict of equal content.
+
+    Parameters
+    ----------
+    paths : mapping, optional
+        Stimulus id -> path.
+    directory : path or function, optional
+        The folder that relative paths lie in, or what makes a path of a relative one whenever it is looked at (and may
+        have a method `present` that gives a path only where the file is on this machine). Default: paths are taken as
+        they are.
+    """
+
+    def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
+        self._names: dict[Any, str | Path] = dict(paths or {})
+        self._directory = Path(directory) if isinstance(directory, str) else directory
+
+    def __getitem__(self, stimulus_id: Any) -> Path:
+        name = self._names[stimulus_id]
+        if isinstance(name, Path):
+            return name
+        if callable(self._directory):
+            return self._directory(name)
+        return Path(name) if self._directory is None else self._directory / name
+
+    def __setitem__(self, stimulus_id: Any, path: str | Path) -> None:
+        self._names[stimulus_id] = Path(path)
+
+    def __delitem__(self, stimulus_id: Any) -> None:
+        del self._names[stimulus_id]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, stimulus_id: object) -> bool:
+        return stimulus_id in self._names
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, StimulusPaths) and self._directory == other._directory and self._names == other._names:
+            return True
+        return isinstance(other, Mapping) and dict(self) == dict(other)
+
+    __hash__ = None  # type: ignore[assignment]  # a mutable mapping, as dict
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+    def __or__(self, other: Mapping[Any, Any]) -> dict[Any, Path]:
+        return {**self, **other}
+
+    def present(self, stimulus_id: Any) -> Path | None:
+        """Give a path where that takes no fetching and no unpacking, else None; the file itself is not looked at."""
+        name = self._names.get(stimulus_id)
+        if name is None or isinstance(name, Path) or not callable(self._directory):
+            return None if name is None else self[stimulus_id]
+        present = getattr(self._directory, "present", None)
+        return None if present is None else cast("Path | None", present(name))
+
+    def copy(self) -> StimulusPaths:
+        """Give an independent copy."""
+        return StimulusPaths(self._names, self._directory)
+
+    __copy__ = copy

@@ -1,0 +1,198 @@
+"""`StimulusSet`: the table of stimuli that knows its identifier and the paths of its files. Reads no file itself."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, cast
+
+import numpy as np
+import pandas as pd
+
+from brainio.errors import StimulusSetFormatError
+from brainio.nearest import nearest
+from brainio.stimuli.loading import StimulusSetLoader
+from brainio.stimuli.paths import STIMULUS_ID, StimulusPaths
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping, Sequence
+
+    from PIL import Image
+
+
+class StimulusSet(pd.DataFrame):
+    """A table of stimuli, one a row, with the column `stimulus_id` and any metadata.
+
+    `identifier` and `stimulus_paths` are set by the loader, or by assignment, and survive slicing, filtering, copying,
+    grouping, merging, pickling and `pd.concat`: there paths are united, and the identifier stays if all have the same,
+    else it is None. Asking for one that was never set is an AttributeError.
+
+    >>> stimulus_set = StimulusSet([{"stimulus_id": "a", "object": "car"}, {"stimulus_id": "b", "object": "dog"}])
+    >>> stimulus_set.identifier = "lab.Author2020"
+    >>> stimulus_set.stimulus_paths = {"a": Path("a.png"), "b": Path("b.png")}
+    >>> dogs = stimulus_set[stimulus_set["object"] == "dog"]
+    >>> dogs.identifier, dogs.stimulus_paths["b"].name
+    ('lab.Author2020', 'b.png')
+    """
+
+    identifier: str | None
+    stimulus_paths: MutableMapping[Any, Path]
+
+    _metadata = ["identifier", "stimulus_paths"]  # noqa: RUF012 - pandas' protocol
+
+    @property
+    def _constructor(self) -> type[StimulusSet]:
+        return StimulusSet
+
+    def __getattr__(self, name: str) -> Any:  # type: ignore[misc]  # final in the stubs, not in pandas
+        if name in self._metadata:
+            raise AttributeError(
+                f"this StimulusSet has no {name}; load it with StimulusSet.from_files, or assign `stimulus_set.{name}`"
+            )
+        return super().__getattr__(name)
+
+    def __finalize__(self, other: Any, method: str | None = None, **kwargs: Any) -> Self:
+        """Carry identifier and paths over from the table, or the tables, that this one was made from."""
+        result = cast("Self", super().__finalize__(other, method=method, **kwargs))  # type: ignore[misc]  # not in the stubs
+        parts = getattr(other, "input_objs", None)
+        if parts is not None:
+            result._unite([part for part in parts if isinstance(part, StimulusSet)])
+        for name in self._metadata:
+            if isinstance(other, pd.DataFrame) and name not in other.__dict__:
+                result.__dict__.pop(name, None)  # pandas carries over "not set" as None
+        return result
+
+    def _unite(self, parts: Sequence[StimulusSet]) -> None:
+        identifiers = [part.__dict__["identifier"] for part in parts if "identifier" in part.__dict__]
+        if identifiers:
+            same = len(identifiers) == len(parts) and len(set(identifiers)) == 1
+            object.__setattr__(self, "identifier", identifiers[0] if same else None)
+        paths = [part.__dict__["stimulus_paths"] for part in parts if "stimulus_paths" in part.__dict__]
+        if paths:
+            first = paths[0]
+            if all(other is first for other in paths):
+                united = first
+            else:
+                united = dict(first)
+                for other in paths:
+                    _add_paths(united, other)
+            object.__setattr__(self, "stimulus_paths", united)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = cast("dict[str, Any]", super().__getstate__())
+        return {k: v for k, v in state.items() if k not in self._metadata or k in self.__dict__}
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        copied = self.copy(deep=True)
+        for name in self._metadata:
+            if name in self.__dict__:
+                object.__setattr__(copied, name, copy.deepcopy(self.__dict__[name], memo))
+        return copied
+
+    def get_stimulus(self, stimulus_id: Any) -> Path:
+        """Give the path of one stimulus.
+
+        Raises
+        ------
+        KeyError
+            The set has no path for this id; the message names near ids.
+        """
+        paths = self.stimulus_paths
+        if stimulus_id not in paths and isinstance(stimulus_id, int | np.integer) and str(stimulus_id) in paths:
+            stimulus_id = str(stimulus_id)
+        if stimulus_id not in paths:
+            known = [str(known) for known in paths]
+            near = nearest(str(stimulus_id), known) or known[:5]
+            name = self.__dict__.get("identifier")
+            raise KeyError(f"stimulus set {name} has no stimulus {stimulus_id!r}; near ids: {near}")
+        return Path(paths[stimulus_id])
+
+    def contact_sheet(
+        self, count: int = 24, *, columns: int = 6, size: int = 128, labels: str | Sequence[str] = STIMULUS_ID
+    ) -> Image.Image:
+        """Draw the first stimuli as one picture, which notebooks show.
+
+        Images are drawn, of sounds the waveform and the spectrogram, of videos the first frame (extra `video`). What
+        cannot be shown is a grey tile with the reason. Nothing is fetched. Other stimuli: `s[s["object"] == "car"]`,
+        `s.sample(24)`.
+
+        Parameters
+        ----------
+        count : int, default 24
+            Number of stimuli at most.
+        columns : int, default 6
+            Stimuli in a row.
+        size : int, default 128
+            Side of the square in which a stimulus is drawn, in pixels.
+        labels : str or sequence of str, default 'stimulus_id'
+            Columns whose values stand below each stimulus, one a line.
+
+        Returns
+        -------
+        PIL.Image.Image
+            In mode RGB; `.save("sheet.png")` writes it.
+
+        Raises
+        ------
+        KeyError
+            There is no such column; the message names those that there are.
+        ValueError
+            A number is below one.
+
+        Examples
+        --------
+        >>> import brainio
+        >>> brainio.get_stimulus_set('modelfest.Carney1999').contact_sheet(12, labels=['stimulus_id', 'kind']).mode
+        'RGB'
+        """
+        from brainio.views import contact_sheet
+
+        named = [labels] if isinstance(labels, str) else list(labels)
+        unknown = [name for name in (STIMULUS_ID, *named) if name not in self.columns]
+        if unknown:
+            raise KeyError(
+                f"the stimulus set has no column {unknown[0]!r}; it has {[str(name) for name in self.columns]}"
+            )
+        if min(count, columns, size) < 1:
+            raise ValueError(f"count={count}, columns={columns}, size={size}: expected numbers of 1 or more")
+        first = self.iloc[:count]
+        paths = [self.present_path(stimulus_id) for stimulus_id in first[STIMULUS_ID]]
+        texts = first[named].itertuples(index=False, name=None)
+        return contact_sheet(list(zip(paths, texts, strict=True)), columns, size)
+
+    def _repr_html_(self) -> str | None:
+        html = super()._repr_html_()  # type: ignore[misc]  # not in the stubs
+        if html is None or STIMULUS_ID not in self.columns or not self.columns.is_unique:
+            return cast("str | None", html)
+        from brainio.views import stimuli_html
+
+        return stimuli_html(self, self.present_path, STIMULUS_ID, self.__dict__.get("identifier"))
+
+    def present_path(self, stimulus_id: Any) -> Path | None:
+        """Give the path of a stimulus where that takes no fetching and no unpacking, else None."""
+        paths = self.__dict__.get("stimulus_paths")
+        try:
+            return paths.present(stimulus_id) if isinstance(paths, StimulusPaths) else (paths or {}).get(stimulus_id)
+        except TypeError:  # an id that is no key, such as a list
+            return None
+
+    @classmethod
+    def get_loader_class(cls) -> type[StimulusSetLoader]:
+        """Give the class that loads stimulus sets."""
+        return StimulusSetLoader
+
+    @classmethod
+    def from_files(cls, csv_path: str | Path, dir_path: str | Path, **kwargs: Any) -> Self:
+        """Load a stimulus set from its CSV file and the folder with its files, see `StimulusSetLoader`."""
+        return cast("Self", cls.get_loader_class()(cls, csv_path, dir_path, **kwargs).load())
+
+
+def _add_paths(united: dict[Any, Path], paths: Mapping[Any, Path]) -> None:
+    """Add the paths of one more table; one stimulus cannot have two."""
+    for stimulus_id, path in paths.items():
+        known = united.setdefault(stimulus_id, path)
+        if known is not path and Path(known) != Path(path):
+            raise StimulusSetFormatError(
+                f"cannot concatenate stimulus sets: the stimulus_id {stimulus_id!r} has the path {known} in one and "
+                f"{path} in another; give one of both another stimulus_id"
+            )

@@ -1,0 +1,93 @@
+"""From records to HTML: the templates, with every value escaped, and how numbers and texts are written."""
+
+from __future__ import annotations
+
+import math
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Besides control characters those that turn the direction of what follows.
+_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ufffe\uffff]")
+_TEXT = 60  # characters of a value that are shown
+
+
+def render(template: str, **values: Any) -> str:
+    """Fill in a template. Every value is escaped; what HTML or UTF-8 cannot hold is written as Python escapes it."""
+    html = _templates().get_template(template).render(values)
+    return html.encode("utf-8", "backslashreplace").decode()
+
+
+@cache
+def _templates() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("brainio.views"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=lambda value: sound(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = count
+    environment.filters["bytes"] = bytes_in_words
+    return environment
+
+
+def sound(text: str) -> str:
+    r"""Return a text that HTML and UTF-8 can hold.
+
+    >>> sound("a\x00b\ud800")
+    'a\\x00b\\ud800'
+    """
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return _INVISIBLE.sub(lambda found: repr(found[0])[1:-1], text)
+
+
+def shown(value: Any, most: int = _TEXT, digits: int = 6) -> str:
+    """Write a value of a table or coordinate, cut where it is long.
+
+    >>> shown(0.1 + 0.2), shown("a" * 9, most=5), shown(float("nan"))
+    ('0.3', 'aaaa…', '')
+    """
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, float) or type(value).__name__.startswith("float"):
+        return "" if math.isnan(value) else f"{float(value):.{digits}g}"
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except Exception:  # an object of anybody's may fail to say what it is
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def count(number: int) -> str:
+    """Write a number of things.
+
+    >>> count(147200)
+    '147,200'
+    """
+    return f"{number:,}"
+
+
+def bytes_in_words(size: float) -> str:
+    """Write a number of bytes in decimal units.
+
+    >>> bytes_in_words(999), bytes_in_words(150_732_800)
+    ('999 B', '151 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.3g} {unit}"
+        size /= 1000
+    return f"{size:,.4g} TB"
+
+
+def joined(parts: Mapping[str, str]) -> dict[str, Markup]:
+    """Mark HTML that others have escaped already, so that it is not escaped again."""
+    return {name: Markup(part) for name, part in parts.items()}  # noqa: S704 - pandas' and xarray's own HTML, escaped there
