@@ -5,8 +5,8 @@ Run it from the top of the project::
     python packaging_scripts/brainscore_catalog.py
 
 It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv`, the cards of entries that cannot
-be had and those of assemblies of which facts are stated. It changes no card that was made from data. Running it again gives the same bytes. What the tables state and where they come from stands in
-`catalogs/brainscore/README.md`.
+be had and those of assemblies of which facts are stated. It changes no card that was made from data. Running it again
+gives the same bytes. What the tables state and where they come from stands in `catalogs/brainscore/README.md`.
 """
 
 import argparse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from brainio.catalogs import catalog_source
@@ -80,7 +80,7 @@ def search(
     >>> brainio.search("human vision thresholds", kind="assembly", catalog="brainio_demo")[0].load
     "brainio.get_assembly('modelfest.Carney1999')"
     >>> brainio.search(region="IT", year="2018-2020", catalog="brainscore").facets["lab"]
-    {'dicarlo': 3}
+    {'dicarlo': 9, 'bracci': 1}
     """
     if not 0 <= limit <= MOST_COUNTED or offset < 0:
         raise SearchError(
@@ -98,6 +98,8 @@ def search(
         "has_reliability": has_reliability,
     }
     filters = {facet: _values(facet, values) for facet, values in asked.items() if values is not None}
+    if not isinstance(text, str):
+        raise SearchError(f"the text is {text!r}; expected words in one str")
     for name in filters.get("catalog", ()):
         catalog_source(name)
     question = Question(text, filters, old)
@@ -105,8 +107,12 @@ def search(
 
 
 def _values(facet: str, values: Values) -> list[str]:
-    several = [values] if isinstance(values, str | int) else list(values or ())
+    several = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+    if not several:
+        raise SearchError(f"{facet} is an empty list; leave it out where any value will do")
     if facet.startswith("has_"):
+        if wrong := [one for one in several if one not in (True, False)]:
+            raise SearchError(f"{facet} is {wrong[0]!r}; expected True or False")
         return ["yes" if one else "no" for one in several]
     called = {"region": vocabulary.region_called, "species": vocabulary.species_called}.get(facet, str)
     return [called(str(one).strip()) for one in several]

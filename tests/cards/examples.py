@@ -7,7 +7,8 @@ from PIL import Image
 
 from brainio.assemblies import BehavioralAssembly, DataAssembly, MetadataAssembly, NeuroidAssembly, SpikeTimesAssembly
 from brainio.cards import card_of
-from brainio.catalogs.cards import Card
+from brainio.catalogs import resolve
+from brainio.catalogs.cards import Card, read_card
 from brainio.stimuli import StimulusSet
 
 FACTS = {
@@ -101,4 +102,5 @@ def stimuli(folder: Path) -> StimulusSet:
 
 def cards(folder: Path) -> list[Card]:
     made: list[DataAssembly | StimulusSet] = [recording(), choices(), spikes(), stimuli(folder)]
-    return [card_of(data, version="2", facts=FACTS) for data in made]
+    of_facts_alone = read_card(resolve("assembly", "THINGS_TVSD_test_Assembly"))
+    return [*(card_of(data, version="2", facts=FACTS) for data in made), of_facts_alone]

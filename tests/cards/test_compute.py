@@ -261,3 +261,13 @@ def test_the_demo_has_reliable_observers() -> None:
     card = card_of(brainio.get_assembly("modelfest.Carney1999"))
     assert card["reliability"]["median"] > 0.99
     assert card["repetitions"]["minimum"] == card["repetitions"]["maximum"] == 64
+
+
+def test_regions_and_animals_that_people_tell_stand_only_where_the_data_have_none() -> None:
+    told = {"regions": "IT", "animals": ["Chabo", "Tito"]}
+    assert {"regions", "animals"}.isdisjoint(card_of(recording(), facts=told))
+    assert {"regions": ["IT"]}.items() <= card_of(choices(), facts=told).items()
+    assert "animals" not in card_of(choices(), facts=told)
+    without = recording().reset_index("neuroid").drop_vars(["region", "animal"])
+    card = card_of(DataAssembly(without), facts=told)
+    assert (card["regions"], card["animals"]) == (["IT"], ["Chabo", "Tito"])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -10,8 +11,12 @@ from pathlib import Path
 import pytest
 from brainio_catalogs import brainscore
 
+import brainio
 from brainio.catalogs import Entry, EntryFile, listing
+from brainio.catalogs.cards import card_bytes, card_location, read_card
 from brainio.catalogs.publications import publications_of
+from packaging_scripts.brainscore_catalog import CARD_FACTS, SIZES, write_recorded
+from tests.cli.command import brainio as command
 
 FOLDER = Path(brainscore.location).parent
 SCRIPT = Path(__file__).parents[2] / "packaging_scripts" / "brainscore_catalog.py"
@@ -26,6 +31,7 @@ def facts(name: str) -> list[Fact]:
 
 PUBLISHED = facts("published_files")
 SUPERSEDED = facts("superseded_2021")
+RECORDED = facts("recorded")
 
 
 def entry_of(fact: Fact) -> Entry:
@@ -83,6 +89,58 @@ def test_the_entry_without_csv_and_hash_says_why_it_cannot_be_had() -> None:
     assert "no CSV file" in card["status_reason"]
 
 
+def test_every_recorded_fact_is_of_a_current_assembly_and_says_where_it_is_stated() -> None:
+    for fact in RECORDED:
+        entry = listing("brainscore").entries["assembly", fact["identifier"]]
+        assert entry.status == "current", fact
+        assert re.match(r"brainscore-(vision 2\.4\.2|language 2\.3\.0): (data|benchmarks)/\S+", fact["source"]), fact
+        if fact["fact"] in SIZES:
+            assert int(fact["value"]) > 0, fact
+        else:
+            assert fact["fact"] in CARD_FACTS.values(), fact
+    assert len({tuple(fact.values())[:3] for fact in RECORDED}) == len(RECORDED)
+    sizes = [(fact["identifier"], fact["fact"]) for fact in RECORDED if fact["fact"] in SIZES]
+    assert len(set(sizes)) == len(sizes)
+
+
+def test_the_cards_of_assemblies_are_what_is_recorded_and_nothing_else() -> None:
+    found = set()
+    for identifier in {fact["identifier"] for fact in RECORDED}:
+        entry = listing("brainscore").entries["assembly", identifier]
+        card = read_card(entry)
+        assert entry.card == card_location("assembly", identifier, entry.version)
+        found |= {(identifier, fact, value) for name, fact in CARD_FACTS.items() for value in card.get(name, [])}
+        found |= {(identifier, name, str(card["stated"][name])) for name in SIZES if name in card["stated"]}
+    assert found == {(fact["identifier"], fact["fact"], fact["value"]) for fact in RECORDED}
+    placed = {f"cards/assembly/{path.name}" for path in (FOLDER / "cards" / "assembly").iterdir()}
+    assert placed == {entry.card for entry in listing("brainscore").entries.values() if "/assembly/" in entry.card}
+
+
+def test_a_card_that_was_made_from_data_is_left_alone(tmp_path: Path) -> None:
+    place = tmp_path / "cards" / "card.json"
+    stated, made = {"identifier": "lab.Doe2026", "stated": {}}, {"identifier": "lab.Doe2026", "values": {}}
+    write_recorded(place, stated)
+    assert json.loads(place.read_text()) == stated
+    place.write_bytes(card_bytes(made))
+    write_recorded(place, stated)
+    assert json.loads(place.read_text()) == made
+
+
+@pytest.mark.parametrize("region", ["V4", "IT"])
+def test_the_recordings_of_both_regions_are_found_by_either(region: str) -> None:
+    for asked in ({"text": region}, {"region": region}):
+        found = brainio.search(kind="assembly", catalog="brainscore", limit=200, **asked)
+        (hit,) = [one for one in found if one.identifier == "dicarlo.MajajHong2015"]
+        assert (hit.regions, hit.species) == ({"V4": "card", "IT": "card"}, {"macaque": "card"})
+    assert "dicarlo.Rajalingham2020" not in {hit.identifier for hit in brainio.search("V4", limit=200)}
+
+
+def test_info_shows_what_is_stated_and_by_whom() -> None:
+    shown = " ".join(command("info", "THINGS_TVSD_test_Assembly").stdout.split())
+    assert "regions V1, V4, IT animals monkeyF, monkeyN stated subjects 2, presentations 3,000," in shown
+    assert "stated by brainscore-vision 2.4.2: data/papale2025/test.py" in shown
+
+
 def test_stimulus_sets_that_assemblies_name_are_in_the_catalog() -> None:
     known = listing("brainscore").entries
     named = {entry.stimulus_set_identifier for entry in known.values()} - {""}
@@ -98,4 +156,4 @@ def test_the_script_makes_the_same_catalog_again(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SCRIPT, "--folder", tmp_path], check=True, capture_output=True)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert made == {path: (FOLDER / path).read_bytes() for path in made}
-    assert Path("brainscore.csv") in made
+    assert {Path("brainscore.csv"), Path("cards/assembly/dicarlo.MajajHong2015.json")} < made.keys()

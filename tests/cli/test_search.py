@@ -34,7 +34,7 @@ def test_search_with_facets_prints_counts_alone() -> None:
     summary, *lines = done.stdout.splitlines()
     assert summary.endswith("entries")
     facets = dict(line.split(": ", 1) for line in lines)
-    assert facets["region"].startswith("V2 (12), IT (")
+    assert facets["region"].startswith("IT (15), V2 (12), V1 (")
     assert "dicarlo" in facets["lab"]
 
 
@@ -59,7 +59,7 @@ def test_search_that_finds_nothing_near_is_no_error() -> None:
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [
-        (["--region", "V11"], 1, "no entry has the region 'V11'; did you mean 'V1'? Known: IT, V1, V2, language"),
+        (["--region", "V11"], 1, "no entry has the region 'V11'; did you mean 'V1'? Known: IT, V1, V2, V3, V4"),
         (["--kind", "movie"], 1, "Known: assembly, stimulus_set"),
         (["--catalog", "nowhere"], 7, "no catalog 'nowhere' is in force"),
         (["--limit", "many"], 2, "--limit"),

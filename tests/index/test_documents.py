@@ -101,6 +101,18 @@ def test_a_card_of_another_form_harms_nothing(lab: Lab, card: dict[str, object])
     assert only().identifier == "lab.Doe2026"
 
 
+def test_a_card_of_facts_alone_tells_what_is_stated_and_leaves_the_rest_unknown(lab: Lab) -> None:
+    lab.publish("doe", title="Human V1 and models")
+    stated = {"regions": ["inferotemporal"], "animals": ["Chabo"], "species": ["monkey"], "stated": {"repetitions": 3}}
+    plain = {name: CARD[name] for name in ("identifier", "lookup_type")}
+    lab.add("lab.Doe2026", publication="doe", card=lab.card(plain | stated))
+    hit = only(region="IT", species="macaque", has_repetitions=True)
+    assert (hit.regions, hit.species, hit.has_reliability) == ({"IT": "card"}, {"macaque": "card"}, None)
+    assert only(text="Chabo") == brainio.search("Chabo", catalog="lab")[0]
+    lab.card(CARD | stated | {"repetitions": {"maximum": 1}})
+    assert set(only(has_repetitions=False).regions) == {"V4", "area X"}
+
+
 def test_the_card_that_is_built_of_the_data_is_what_search_knows(lab: Lab) -> None:
     """As `brainio card build` does it, for a catalog that had no cards."""
     entry = resolve("assembly", "modelfest.Carney1999")
