@@ -335,7 +335,9 @@ def _held(card: Card, coordinates: Iterable[str], fact: str) -> list[str]:
 
 
 def _columns(card: Card) -> str:
+    """Return the names of coordinates and columns; data with repetitions are found by that word as well."""
     told = [str(one.get("name", "")) for name in ("coordinates", "columns") for one in _records(card.get(name))]
+    told += ["repetitions"] if _has_repetitions(card) else []
     return " ".join(dict.fromkeys([*told, *_texts(card.get("stimulus_columns"))]))[:_MOST_TEXT]
 
 
