@@ -1,0 +1,147 @@
+"""What happens around every request: limits before it, headers on its answer, a count and a line of log behind it."""
+
+import re
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import parse_qsl
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from brainio.service import metrics
+from brainio.service.kept import Kept
+from brainio.service.logs import access
+from brainio.service.problems import error_body
+from brainio.service.rendering import respond
+
+_LONGEST_TARGET = 8192  # bytes of path and query
+_LARGEST_HEADERS = 32_768  # bytes
+KeptFor = Callable[[Scope], Awaitable[Kept | None]]
+_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"cross-origin"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
+_log = structlog.get_logger("brainio.service")
+
+
+class Around:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, kept: KeptFor, *, access_log: bool) -> None:
+        self._app, self._kept, self._access_log = app, kept, access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] == "HEAD":  # every resource that can be had can be asked about; the server sends no body
+            scope = {**scope, "method": "GET", "is_head": True}
+        answer = _Answer(scope, send)
+        metrics.running.inc()
+        try:
+            refused = _refused(scope)
+            if refused:
+                await answer.refuse(*refused)
+            elif known := await self._known(scope):
+                await known(scope, receive, answer.send)
+            else:
+                await self._app(scope, receive, answer.send)
+        except Exception:
+            _log.exception("failed", request_id=answer.request_id, path=scope["path"])
+            if answer.status:
+                raise
+            await answer.refuse(500, "internal_error", "the service failed at this request", "Tell whoever runs it.")
+        finally:
+            metrics.running.dec()
+            answer.note(access_log=self._access_log)
+
+    async def _known(self, scope: Scope) -> Response | None:
+        """Return an answer that was rendered before, where nothing but the path and who asks decides it."""
+        if scope["method"] != "GET":
+            return None
+        headers = Headers(scope=scope)
+        if headers.get("accept", "*/*") != "*/*" or "origin" in headers:
+            return None
+        kept = await self._kept(scope)
+        if kept is None:
+            return None
+        rendered, scope["route"] = kept
+        answer = respond(headers, rendered)
+        answer.raw_headers.append((b"vary", b"Origin"))
+        return answer
+
+
+class _Answer:
+    """The answer to one request as it goes out."""
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self._scope, self._send = scope, send
+        self._begin = time.perf_counter()
+        self._sent = self.status = 0
+        self._method = "HEAD" if scope.get("is_head") else scope["method"]
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
+        self._id = given if _ID.fullmatch(given) else secrets.token_hex(8).encode()
+        self.request_id = scope["request_id"] = self._id.decode()
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = message.setdefault("headers", [])
+            known = {name for name, _ in headers}
+            headers += [(name, value) for name, value in _SECURITY if name not in known]
+            headers.append((b"x-request-id", self._id))
+        elif message["type"] == "http.response.body" and self._method != "HEAD":
+            self._sent += len(message.get("body", b""))
+        await self._send(message)
+
+    async def refuse(self, status: int, code: str, message: str, hint: str) -> None:
+        body = error_body(code, message, hint, self.request_id)
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body})
+
+    def note(self, *, access_log: bool) -> None:
+        seconds = time.perf_counter() - self._begin
+        scope = self._scope
+        route = getattr(scope.get("route"), "path", "") or "unmatched"
+        metrics.count(self._method, route, self.status, seconds, self._sent)
+        if access_log:
+            access.msg(
+                "request",
+                request_id=self.request_id,
+                method=self._method,
+                path=scope["path"][:_LONGEST_TARGET],
+                asked=_names(scope["query_string"]),
+                status=self.status,
+                ms=round(seconds * 1000, 2),
+                bytes=self._sent,
+                client=(scope.get("client") or ("",))[0],
+            )
+
+
+def _names(query: bytes) -> list[str]:
+    """Return which parameters a query has, since any value may be a secret."""
+    if not query:
+        return []
+    return [name[:100] for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)][:20]
+
+
+def _refused(scope: Scope) -> tuple[int, str, str, str] | None:
+    """Return the refusal of a request that no resource should see."""
+    target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
+    if target > _LONGEST_TARGET:
+        message = f"path and query have {target:,} bytes; at most {_LONGEST_TARGET:,} are read"
+        return 414, "too_long", message, "Ask for less at once."
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _LARGEST_HEADERS:
+        return 431, "headers_too_large", f"the headers have more than {_LARGEST_HEADERS:,} bytes", "Send fewer."
+    if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
+        return 400, "nul_character", "path or query holds a NUL character", "Leave it out."
+    return None

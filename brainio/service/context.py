@@ -1,0 +1,57 @@
+"""What resources are given with a request: what is served, under which settings; and which parameters there are."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+
+from brainio.nearest import nearest
+from brainio.service.holdings import Holdings, Snapshot
+from brainio.service.negotiation import chosen
+from brainio.service.problems import refusal
+from brainio.service.rendering import JSON
+from brainio.service.seen import Seen
+from brainio.service.settings import Settings
+
+
+@dataclass(frozen=True)
+class Service:
+    """What one process serves."""
+
+    settings: Settings
+    holdings: Holdings
+    seen: Seen
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+async def _snapshot(request: Request) -> Snapshot:
+    service: Service = request.app.state.service
+    return service.holdings.snapshot
+
+
+Serves = Annotated[Service, Depends(_service)]
+Now = Annotated[Snapshot, Depends(_snapshot)]
+
+
+async def wants_json(request: Request) -> None:
+    """Refuse a request that wants something else than JSON."""
+    chosen(request.headers.get("accept"), [JSON])
+
+
+async def knows_parameters(request: Request) -> None:
+    """Refuse a parameter that nothing asks for: it is mistyped, and its answer would be another one."""
+    if not request.scope["query_string"]:
+        return
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)  # noqa: S101 - routers that depend on this have no others
+    known = [one.alias for one in route.dependant.query_params]
+    for name in request.query_params:
+        if name not in known:
+            near = nearest(name[:100], known)
+            hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known) or 'none'}."
+            raise refusal(400, "unknown_parameter", f"there is no parameter {name[:100]!r} here", hint)

@@ -1,0 +1,236 @@
+"""The catalogs as they are served: looked at again and again in a thread, and held as they were last good.
+
+Requests read a `Snapshot`, which never changes, so that no request waits for a disk or another server to learn what
+there is. Where a catalog went away, what was last read of it is served on.
+"""
+
+import asyncio
+import csv
+import io
+import time
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import structlog
+
+from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
+from brainio.catalogs.csv_form import Row, read_rows
+from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, row_problems
+from brainio.catalogs.listing import folder_of
+from brainio.catalogs.publications import FILE_NAME
+from brainio.catalogs.sources import Source, note_written
+from brainio.errors import BrainioError, CatalogError
+from brainio.service import metrics
+from brainio.service.kept import Cache
+from brainio.service.places import Place, every_version, places_of, served_cells
+from brainio.service.problems import away, refusal
+from brainio.service.rendering import Rendered, render
+from brainio.service.rights import Sight
+from brainio.service.seen import Seen
+from brainio.service.settings import Settings
+
+_log = structlog.get_logger("brainio.service")
+Position = tuple[str, str, str]
+"""(identifier, kind, catalog)"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """One catalog as it was read."""
+
+    name: str
+    listing: Listing
+    places: dict[str, Place]
+    csv: Rendered
+    beside: object
+    source: Source
+
+    @property
+    def state(self) -> str:
+        """What names what it lists."""
+        return self.csv.tag
+
+    @cached_property
+    def counts(self) -> Counter[str]:
+        """How many entries of each kind it lists."""
+        return Counter(kind for kind, _ in self.listing.entries)
+
+
+@dataclass
+class Snapshot:
+    """All catalogs at one moment, and what was rendered of them.
+
+    Attributes
+    ----------
+    catalogs : dict
+        Identifier -> catalog, those that were ever read.
+    problems : dict
+        Identifier -> what is wrong with it, of those that cannot be read now.
+    """
+
+    catalogs: dict[str, Held] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
+    kept: Cache = field(default_factory=lambda: Cache(0))
+
+    @cached_property
+    def order(self) -> list[Position]:
+        """All entries in the order in which they are listed."""
+        keys = ((held, kind, name) for held in self.catalogs.values() for kind, name in held.listing.entries)
+        return sorted((name, kind, held.name) for held, kind, name in keys)
+
+    def names(self, sight: Sight) -> list[str]:
+        """Return the catalogs that may be seen, also those that are away."""
+        return sorted(name for name in {*self.catalogs, *self.problems} if sight.sees(name))
+
+    def catalog(self, name: str, sight: Sight) -> Held:
+        """Return a catalog; raises 404 where there is none to be seen, 503 where it was never read."""
+        if not sight.sees(name) or (name not in self.catalogs and name not in self.problems):
+            hint = "/api/v1/catalogs lists those that there are."
+            raise refusal(404, "no_such_catalog", f"no catalog {name[:200]!r} is served", hint)
+        if name not in self.catalogs:
+            raise away(f"catalog {name!r} cannot be read at the moment, and was not read before")
+        return self.catalogs[name]
+
+    def entry(self, catalog: str, kind: str, identifier: str, sight: Sight, version: str | None = None) -> Entry:
+        """Return an entry, by an alias as well; raises 404 or 503."""
+        held = self.catalog(catalog, sight)
+        name = held.listing.aliases.get((kind, identifier), identifier)
+        found = held.listing.find(kind, identifier, version) or held.listing.find(kind, name, version)
+        if found is None:
+            of = f" in version {version[:100]!r}" if version is not None else ""
+            message = f"catalog {catalog!r} lists no {kind.replace('_', ' ')} {identifier[:200]!r}{of}"
+            raise refusal(404, "no_such_entry", message, f"/api/v1/entries?catalog={catalog} lists what there is.")
+        return found
+
+    def after(self, position: Position | None) -> Iterable[Position]:
+        """Yield the entries behind a position."""
+        order = self.order
+        start = 0 if position is None else bisect_right(order, position)
+        return (order[number] for number in range(start, len(order)))
+
+
+class Holdings:
+    """What a process serves, kept up to date."""
+
+    def __init__(self, settings: Settings, seen: Seen) -> None:
+        self._settings, self._seen = settings, seen
+        self._read_at: dict[str, float] = {}
+        self.snapshot = Snapshot()
+
+    async def watch(self) -> None:
+        """Look for changes for ever."""
+        while True:
+            await asyncio.sleep(self._settings.refresh_seconds)
+            try:
+                await asyncio.to_thread(self.refresh)
+            except Exception:  # whatever it is, what was read before is served on
+                _log.exception("refreshing failed")
+
+    def refresh(self) -> None:
+        """Take over what changed."""
+        before = self.snapshot
+        catalogs: dict[str, Held] = {}
+        problems: dict[str, str] = {}
+        for name, source in sources().items():
+            known = before.catalogs.get(name)
+            try:
+                catalogs[name] = self._held(name, source, known)
+            except CatalogError as error:
+                problems[name] = str(error)
+                if known is not None:
+                    catalogs[name] = known
+        for name in problems.keys() - before.problems.keys():
+            _log.warning("catalog away", catalog=name, error=problems[name])
+        changed = [held for name, held in catalogs.items() if held is not before.catalogs.get(name)]
+        if changed or problems != before.problems or catalogs.keys() != before.catalogs.keys():
+            snapshot = Snapshot(catalogs, problems, Cache(self._settings.cached_mb * 2**20))
+            _ = snapshot.order  # made here, where nobody waits
+            self.snapshot = snapshot
+            _count(snapshot)
+            _log.info("catalogs changed", catalogs=[held.name for held in changed])
+        for held in changed:
+            self._note(held)
+
+    def _note(self, held: Held) -> None:
+        try:
+            self._seen.note(held.name, held.listing)
+        except BrainioError as error:
+            _log.warning("changes not noted", catalog=held.name, error=str(error))
+
+    def _held(self, name: str, source: Source, known: Held | None) -> Held:
+        if isinstance(source, CatalogSource) and source.is_remote and not source.is_database:
+            self._read_again(source)
+        one, beside = listing(name), _beside(source)
+        if known is not None and known.listing is one and known.beside == beside:
+            return known
+        places = places_of(one)
+        text = _served_text(source, one, places, self._settings.signed_buckets)
+        return Held(name, one, places, render(text.encode(), "text/csv; charset=utf-8", "Accept"), beside, source)
+
+    def _read_again(self, source: CatalogSource) -> None:
+        """Have a catalog that lies elsewhere read again, if that was long ago."""
+        now = time.monotonic()
+        if now - self._read_at.setdefault(source.location, now) > self._settings.remote_refresh_seconds:
+            self._read_at[source.location] = now
+            note_written(source)
+
+
+def _count(snapshot: Snapshot) -> None:
+    away = len(snapshot.problems.keys() - snapshot.catalogs.keys())
+    stale = len(snapshot.problems) - away
+    for state, number in (("ok", len(snapshot.catalogs) - stale), ("stale", stale), ("away", away)):
+        metrics.held.labels(state).set(number)
+
+
+def _beside(source: Source) -> object:
+    """Return what changes when the table of publications of a catalog on this machine does."""
+    if not isinstance(source, CatalogSource) or source.is_remote or source.is_database:
+        return None
+    try:
+        status = Path(folder_of(source.location), FILE_NAME).stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _served_text(source: Source, one: Listing, places: dict[str, Place], signed_buckets: list[str]) -> str:
+    """Return the CSV form as others read it: with places that they can ask for, without rows that break the format."""
+    by_key: dict[tuple[str, ...], Place] = {
+        (place.entry.lookup_type, place.entry.identifier, place.entry.version, place.file.part): place
+        for place in places.values()
+        if place.file is not None
+    }
+    rows = [row for row in _rows(source, one) if not row_problems(row)]
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or list(REQUIRED_COLUMNS)
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(row | served_cells(row, by_key, signed_buckets) for row in rows)
+    return out.getvalue()
+
+
+def _rows(source: Source, one: Listing) -> Iterable[Row]:
+    if isinstance(source, CatalogSource):
+        return (row for _, row in read_rows(source.text(), one.identifier))
+    return _rows_of_entries(one)
+
+
+def _rows_of_entries(one: Listing) -> Iterable[Row]:
+    """Write entries that a function of a distribution made as rows."""
+    for entry in every_version(one):
+        for file in entry.files:
+            known = {name: getattr(entry, name, "") or getattr(file, name, "") for name in OPTIONAL_COLUMNS}
+            yield {
+                "identifier": entry.identifier,
+                "lookup_type": entry.lookup_type,
+                "class": file.class_name,
+                "location_type": file.location_type,
+                "location": file.location,
+                "sha1": file.sha1,
+                "stimulus_set_identifier": entry.stimulus_set_identifier,
+                **{name: " ".join(one) if isinstance(one, tuple) else str(one or "") for name, one in known.items()},
+            }

@@ -1,0 +1,134 @@
+"""The one shape that every error has, and which error of brainio is answered by which status."""
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.exceptions import HTTPException as StarletteHTTPException
+from starlette.responses import Response
+
+from brainio.errors import (
+    AmbiguousEntryError,
+    BrainioError,
+    CacheError,
+    CatalogError,
+    EntryLookupError,
+    EntryUnavailableError,
+    LocationError,
+    SearchError,
+    TransferError,
+    UnknownCatalogError,
+)
+from brainio.service.rendering import JSON
+from brainio.stores.rules import redacted
+
+RETRY_SECONDS = 5
+_log = structlog.get_logger("brainio.service")
+_LONGEST = 2000  # characters of a message
+# Children before parents.
+_STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
+    (UnknownCatalogError, 404, "no_such_catalog"),
+    (AmbiguousEntryError, 409, "ambiguous"),
+    (EntryLookupError, 404, "no_such_entry"),
+    (EntryUnavailableError, 404, "unavailable"),
+    (SearchError, 400, "bad_search"),
+    (LocationError, 404, "bad_location"),
+    (CatalogError, 503, "catalog_away"),
+    (TransferError, 503, "store_away"),
+    (CacheError, 503, "cache_away"),
+    (SQLAlchemyError, 503, "database_away"),
+)
+
+
+class Problem(BaseModel):
+    """What went wrong: a code for programs, the rest for people."""
+
+    code: str
+    message: str
+    hint: str
+    request_id: str
+
+
+class ErrorAnswer(BaseModel):
+    """Body of every answer that is an error."""
+
+    error: Problem
+
+
+def refusal(
+    status: int, code: str, message: str, hint: str = "", headers: dict[str, str] | None = None
+) -> HTTPException:
+    """Return the exception that a resource raises to answer with an error."""
+    return HTTPException(status, {"code": code, "message": message, "hint": hint}, headers)
+
+
+def away(message: str) -> HTTPException:
+    """Return the refusal of what cannot be had at the moment."""
+    return refusal(503, "catalog_away", message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of errors that a resource may answer with."""
+    every = sorted({400, 406, 414, 431, 500, *statuses})
+    return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in every}
+
+
+def error_body(code: str, message: str, hint: str, request_id: str) -> bytes:
+    """Write an error as it is sent."""
+    problem = Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request_id)
+    return ErrorAnswer(error=problem).model_dump_json().encode()
+
+
+def install(app: FastAPI) -> None:
+    """Have every error of an application answered in the one shape."""
+    app.add_exception_handler(StarletteHTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    for kind, _, _ in _STATUSES:
+        app.add_exception_handler(kind, _known)
+    app.add_exception_handler(BrainioError, _known)
+
+
+def _answer(
+    request: Request, status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None
+) -> Response:
+    body = error_body(code, message, hint, request.scope.get("request_id", ""))
+    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, JSON)
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - so it was installed
+    headers = dict(error.headers or {})
+    if isinstance(error.detail, dict):
+        return _answer(request, error.status_code, **error.detail, headers=headers)
+    phrase = HTTPStatus(error.status_code).phrase
+    said = {
+        404: f"nothing is at {request.url.path[:200]!r}",
+        405: f"{request.method} is not possible here; possible: {headers.get('allow', headers.get('Allow', 'GET'))}",
+    }
+    code = phrase.lower().replace(" ", "_").replace("-", "_")
+    hint = "/api/v1 lists what there is, /api/v1/openapi.json describes it."
+    return _answer(request, error.status_code, code, said.get(error.status_code, str(error.detail)), hint, headers)
+
+
+async def _validation(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - so it was installed
+    told = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
+    return _answer(request, 422, "bad_parameter", "; ".join(told), "/api/v1/openapi.json describes all parameters.")
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    """Answer an error of a room below; what nobody expects here is a fault of the service."""
+    for kind, status, code in _STATUSES:
+        if isinstance(error, kind):
+            is_away = status == 503
+            if is_away:  # whose text may name paths of this machine
+                _log.warning("away", request_id=request.scope.get("request_id", ""), error=redacted(str(error)))
+            message = "what this needs cannot be read at the moment" if is_away else str(error)
+            hint = "Try again later." if is_away else ""
+            retry = {"Retry-After": str(RETRY_SECONDS)} if is_away else None
+            return _answer(request, status, code, message, hint, retry)
+    raise error

@@ -1,0 +1,108 @@
+"""Bodies as they are sent: bytes that were made once, packed, tagged, and answered conditionally."""
+
+import gzip
+import hashlib
+import re
+from dataclasses import dataclass
+
+from starlette.datastructures import Headers
+from starlette.responses import Response
+
+JSON = "application/json"
+_SMALLEST_PACKED = 860  # bytes; below that a packet is no fuller
+_PACKS = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+)?\s*(?:,|$)", re.IGNORECASE)
+_Raw = list[tuple[bytes, bytes]]
+_OF_BODIES = (b"content-type", b"content-length", b"content-encoding")
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A body and what is said of it.
+
+    Attributes
+    ----------
+    body, packed : bytes
+        As it is, and by gzip; `packed` is empty where that is not worth it.
+    tag : str
+        Its ETag without quotes.
+    headers, packed_headers : list of (bytes, bytes)
+        Of an answer with either.
+    """
+
+    body: bytes
+    packed: bytes
+    tag: str
+    headers: _Raw
+    packed_headers: _Raw
+
+    @property
+    def size(self) -> int:
+        """How many bytes of memory it takes, nearly."""
+        return len(self.body) + len(self.packed) + 2000
+
+
+class _Ready(Response):
+    """An answer whose headers were written before."""
+
+    def __init__(self, status: int, body: bytes, headers: _Raw) -> None:
+        self.status_code, self.body, self.raw_headers, self.background = status, body, list(headers), None
+
+
+def render(
+    body: bytes, media_type: str = JSON, vary: str = "Accept, Accept-Encoding", cache: str = "no-cache"
+) -> Rendered:
+    """Make a body ready to be sent many times.
+
+    Parameters
+    ----------
+    body : bytes
+        What is sent.
+    media_type : str, default 'application/json'
+        Of the body.
+    vary : str
+        Which headers of a request it depends on.
+    cache : str, default 'no-cache'
+        What caches may do with it: keep it, but ask whether it is still so.
+
+    Examples
+    --------
+    >>> render(b"{}").tag
+    '44136fa355b3678a1146ad16f7e8649e'
+    """
+    packed = gzip.compress(body, 6, mtime=0) if len(body) >= _SMALLEST_PACKED else b""
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    said = {"Cache-Control": cache, "Vary": vary, "Content-Type": media_type}
+    plain = {**said, "ETag": f'"{tag}"', "Content-Length": str(len(body))}
+    small = {**said, "ETag": f'"{tag}-gzip"', "Content-Length": str(len(packed)), "Content-Encoding": "gzip"}
+    return Rendered(body, packed, tag, Headers(plain).raw, Headers(small).raw)
+
+
+def respond(headers: Headers, rendered: Rendered) -> Response:
+    """Answer with a rendered body: packed where the client reads that, and not at all where it has it already.
+
+    Parameters
+    ----------
+    headers : Headers
+        Of the request.
+    rendered : Rendered
+        What is sent.
+    """
+    packs = bool(rendered.packed) and _PACKS.search(headers.get("accept-encoding", "")) is not None
+    said = rendered.packed_headers if packs else rendered.headers
+    if is_known(headers.get("if-none-match"), rendered.tag):
+        return _Ready(304, b"", [one for one in said if one[0] not in _OF_BODIES])
+    return _Ready(200, rendered.packed if packs else rendered.body, said)
+
+
+def is_known(if_none_match: str | None, tag: str) -> bool:
+    """Whether a client that says which tags it has, has this one, packed or not.
+
+    Examples
+    --------
+    >>> is_known('"x", W/"abc-gzip"', "abc"), is_known('"abcd"', "abc"), is_known("*", "abc")
+    (True, False, True)
+    """
+    if not if_none_match:
+        return False
+    return if_none_match.strip() == "*" or tag in (one.removesuffix("-gzip") for one in _TAG.findall(if_none_match))

@@ -1,0 +1,44 @@
+"""The files of entries: by redirects, signed links, or their bytes."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from brainio.service import addresses, shapes
+from brainio.service.context import Now, Serves
+from brainio.service.problems import answers, refusal
+from brainio.service.rights import Sees
+from brainio.service.sending import MEDIA_TYPES, send
+
+router = APIRouter(prefix=addresses.API, tags=["files"])
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+_BYTES = {"content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY)}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file.", **_BYTES},
+    206: {"description": "The part that `Range` asks for.", **_BYTES},
+    302: {"description": "Where the file is."},
+    304: {"description": "The client has it."},
+    **answers(404, 416, 422, 503),
+}
+
+
+@router.get("/files/{catalog}/{kind}/{part}/{identifier:path}", responses=ANSWERS, response_class=Response)
+async def file(
+    request: Request,
+    catalog: str,
+    kind: shapes.Kind,
+    part: Literal["csv", "zip", "nc"],
+    identifier: str,
+    now: Now,
+    serves: Serves,
+    sight: Sees,
+    version: Annotated[str | None, Query(max_length=500)] = None,
+) -> Response:
+    """Give a file, or the part of it that `Range` asks for, or redirect to where it is."""
+    entry = now.entry(catalog, kind, identifier, sight, version)
+    found = entry.file(part)
+    if found is None:
+        parts = ", ".join(one.part for one in entry.files)
+        raise refusal(404, "no_such_file", f"{entry.kind} {entry.identifier!r} has no {part} file", f"It has: {parts}.")
+    return await send(request, entry, found, serves.settings)

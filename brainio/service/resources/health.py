@@ -1,0 +1,41 @@
+"""Whether the service lives and can answer, for what looks after it; and what it did, for Prometheus."""
+
+from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import Response
+
+from brainio.service import shapes
+from brainio.service.context import Now
+from brainio.service.holdings import Snapshot
+from brainio.service.metrics import exposition
+from brainio.service.rendering import JSON
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz", responses={200: {"model": shapes.Health}})
+async def live(now: Now) -> Response:
+    """Say that the process answers."""
+    return _health(now, 200)
+
+
+@router.get("/healthz/ready", responses={200: {"model": shapes.Health}, 503: {"model": shapes.Health}})
+async def ready(now: Now) -> Response:
+    """Say whether requests should be sent here: 503 while no catalog can be served."""
+    return _health(now, 200 if now.catalogs else 503)
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Give counts and times of all processes in the format of Prometheus."""
+    body, media_type = await run_in_threadpool(exposition, request.headers.get("accept", ""))
+    return Response(body, media_type=media_type, headers={"Cache-Control": "no-store"})
+
+
+def _health(now: Snapshot, status: int) -> Response:
+    stale = len(now.problems.keys() & now.catalogs.keys())
+    told = shapes.Health(
+        status="ok" if now.catalogs else "starting",
+        catalogs={"ok": len(now.catalogs) - stale, "stale": stale, "away": len(now.problems) - stale},
+    )
+    return Response(told.model_dump_json(), status, {"Cache-Control": "no-store"}, JSON)

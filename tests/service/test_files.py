@@ -1,0 +1,159 @@
+"""Promises for the bytes of files: parts, tags, and where they are when they lie on S3."""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from brainio.catalogs import append_rows
+from brainio.service.ranges import span_of
+from tests.lab import sha1
+from tests.servers import HttpFolder, MotoS3
+from tests.service.running import NAME, TOP, Running
+
+FILE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
+BODY = (TOP / "catalogs/brainio_demo/files/stimulus_modelfest_Carney1999.zip").read_bytes()
+
+
+@given(first=st.integers(0, 400_000), count=st.integers(0, 300_000))
+@settings(deadline=None, max_examples=30)
+def test_a_part_is_that_part_of_the_file(service: Running, first: int, count: int) -> None:
+    answer = service.get(FILE, Range=f"bytes={first}-{first + count}")
+    if first >= len(BODY):
+        assert answer.status_code == 416
+        assert answer.headers["content-range"] == f"bytes */{len(BODY)}"
+        assert answer.json()["error"]["code"] == "range_not_satisfiable"
+        return
+    last = min(first + count, len(BODY) - 1)
+    assert answer.status_code == 206
+    assert answer.headers["content-range"] == f"bytes {first}-{last}/{len(BODY)}"
+    assert answer.content == BODY[first : last + 1]
+
+
+@given(size=st.integers(0, 50), header=st.from_regex(r"bytes=([0-9]{0,3})-([0-9]{0,3})", fullmatch=True))
+def test_a_span_is_what_python_would_cut(size: int, header: str) -> None:
+    first, _, last = header.removeprefix("bytes=").partition("-")
+    data = bytes(range(size))
+    span = span_of(header, size)
+    if (not first and not last) or (first and last and int(last) < int(first)):
+        assert span is None
+        return
+    assert span is not None
+    expected = data[int(first) : int(last) + 1 if last else None] if first else data[max(0, size - int(last)) :]
+    assert data[span.start : span.stop] == expected
+
+
+@pytest.mark.parametrize("asked", ["bytes=0-1,4-5", "lines=1-2", "bytes=x-", "bytes=-", "bytes=5-2", ""])
+def test_what_is_no_range_gives_the_whole_file(service: Running, asked: str) -> None:
+    answer = service.get(FILE, Range=asked)
+    assert (answer.status_code, answer.content) == (200, BODY)
+
+
+def test_the_last_bytes_are_given(service: Running) -> None:
+    assert service.get(FILE, Range="bytes=-5").content == BODY[-5:]
+
+
+def test_a_part_is_given_only_of_the_file_that_the_client_knows(service: Running) -> None:
+    tag = service.get(FILE).headers["etag"]
+    assert service.get(FILE, Range="bytes=0-9", If_Range=tag).status_code == 206
+    assert service.get(FILE, Range="bytes=0-9", If_Range='"another"').content == BODY
+    assert service.get(FILE, Range="bytes=0-9", If_Range=f"W/{tag}").status_code == 200
+
+
+def test_the_tag_of_a_file_is_its_hash(service: Running) -> None:
+    promised = service.get(f"/api/v1/entries/lab/stimulus_set/{NAME}").json()["files"][1]["sha256"]
+    assert service.get(FILE).headers["etag"] == f'"{promised}"'
+
+
+def test_head_reads_no_file_and_says_its_size(service: Running) -> None:
+    answer = service.client.head(FILE)
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert answer.headers["content-length"] == str(len(BODY))
+
+
+def row(identifier: str, location: str, body: bytes = b"", **columns: str) -> dict[str, str]:
+    return {
+        "identifier": identifier,
+        "lookup_type": "assembly",
+        "class": "NeuroidAssembly",
+        "location_type": "",
+        "location": location,
+        "sha1": sha1(body) if body else "",
+        "stimulus_set_identifier": "",
+        **columns,
+    }
+
+
+def nc(identifier: str) -> str:
+    return f"/api/v1/files/elsewhere/assembly/nc/{identifier}"
+
+
+def test_a_public_file_elsewhere_is_redirected_to(tmp_path: Path, http_folder: HttpFolder) -> None:
+    catalog = tmp_path / "elsewhere.csv"
+    append_rows(catalog, [row("a", "s3://public-bucket/a.nc"), row("b", f"{http_folder.url}/b.nc")])
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+        to_s3, to_http = service.get(nc("a")), service.get(nc("b"))
+        assert (to_s3.status_code, to_http.status_code) == (302, 302)
+        assert to_s3.headers["location"] == "https://public-bucket.s3.amazonaws.com/a.nc"
+        assert to_http.headers["location"] == f"{http_folder.url}/b.nc"
+    assert http_folder.requests == []
+
+
+def test_of_a_location_with_a_secret_the_bytes_are_given_and_the_secret_is_not(
+    tmp_path: Path, http_folder: HttpFolder
+) -> None:
+    (http_folder.folder / "c.nc").write_bytes(b"recorded")
+    secret = f"{http_folder.url.replace('http://', 'http://me:hunter2@')}/c.nc?token=hunter2"
+    catalog = tmp_path / "elsewhere.csv"
+    append_rows(catalog, [row("c", secret, b"recorded", mirrors=secret)])
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+        assert service.get(nc("c")).content == b"recorded"
+        told = [service.get(path) for path in (nc("c"), "/api/v1/entries/elsewhere/assembly/c", "/catalogs/elsewhere")]
+        told += [service.get("/api/v1/search?q=c"), service.get("/metrics")]
+        assert all("hunter2" not in answer.text + str(answer.headers) for answer in told)
+        http_folder.status["/c.nc"] = 500
+        away = service.get(nc("c"))
+    assert (away.status_code, away.json()["error"]["code"]) == (503, "catalog_away")
+    assert int(away.headers["retry-after"]) > 0
+    assert not any("hunter2" in line for line in service.lines)
+
+
+def test_of_a_private_bucket_links_are_signed_and_of_others_not(tmp_path: Path, moto_s3: MotoS3) -> None:
+    for bucket in ("lab-private", "lab-other"):
+        moto_s3.create_bucket(bucket)
+        moto_s3.put(bucket, "d.nc", b"private bytes")
+    catalog = tmp_path / "elsewhere.csv"
+    append_rows(catalog, [row("d", "s3://lab-private/d.nc", b"private bytes"), row("e", "s3://lab-other/d.nc")])
+    environment = moto_s3.environment | {"BRAINIO_SERVE_SIGNED_BUCKETS": "lab-private"}
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
+        signed, unsigned = service.get(nc("d")), service.get(nc("e"))
+        asked = service.client.head(nc("d"))
+        csv = service.get("/catalogs/elsewhere").text
+    assert "Signature" in signed.headers["location"]
+    assert signed.headers["cache-control"] == "no-store"
+    assert httpx.get(signed.headers["location"], trust_env=False).content == b"private bytes"
+    assert httpx.head(asked.headers["location"], trust_env=False).status_code == 200
+    assert "Signature" not in unsigned.headers["location"]
+    assert "s3://lab-other/d.nc" in csv
+    assert "lab-private" not in csv
+
+
+def test_a_file_that_is_not_there_or_not_as_listed_is_a_404_and_a_mirror_serves(tmp_path: Path) -> None:
+    (tmp_path / "there.nc").write_bytes(b"four")
+    catalog = tmp_path / "elsewhere.csv"
+    rows = [
+        row("gone", "gone.nc"),
+        row("other", "there.nc", size="5"),
+        row("mirrored", "gone.nc", b"four", mirrors="there.nc"),
+        row("unhashed", "there.nc"),
+    ]
+    append_rows(catalog, rows)
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+        assert [service.get(nc(name)).status_code for name in ("gone", "other")] == [404, 404]
+        assert service.get(nc("gone")).json()["error"]["code"] == "no_bytes"
+        assert service.get(nc("mirrored")).content == b"four"
+        first = service.get(nc("unhashed"))
+        (tmp_path / "there.nc").write_bytes(b"five!")
+        assert service.get(nc("unhashed"), If_None_Match=first.headers["etag"]).content == b"five!"

@@ -1,0 +1,117 @@
+"""Promises of a catalog that is served: it is a catalog in force elsewhere, also after the service went away."""
+
+import csv
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.catalogs import CatalogSource, append_rows, in_force
+from brainio.catalogs.sources import note_written
+from brainio.errors import TransferError
+from tests.lab import assembly_file, sha1, stimulus_files
+from tests.servers import MotoS3
+from tests.service.running import NAME, OTHER, Running, make_lab
+
+
+def test_an_assembly_is_had_through_a_served_catalog_and_again_when_the_service_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make_lab(tmp_path / "lab")
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+        monkeypatch.setenv("BRAINIO_CATALOGS", f"{service.url}/catalogs/lab")
+        assembly = brainio.get_assembly(NAME)
+        assert assembly.attrs["stimulus_set"].identifier == NAME
+        asked = {one["path"] for one in service.requests()}
+        assert "/catalogs/lab/files/assy_modelfest_Carney1999.nc" in asked
+        assert brainio.search(NAME, catalog="lab")[0].year == 1999
+        entry = in_force.resolve("assembly", NAME)
+        assert entry.base == f"{service.url}/catalogs/lab"
+    source = in_force.catalog_source("lab")
+    assert isinstance(source, CatalogSource)
+    note_written(source)  # as a new process would, it reads the catalog again
+    with pytest.warns(UserWarning, match="the copy of"):
+        again = brainio.get_assembly(NAME)
+    assert again.identical(assembly)
+    assert again.attrs["stimulus_set"].equals(assembly.attrs["stimulus_set"])
+    with pytest.raises(TransferError, match=OTHER):
+        brainio.get_assembly(OTHER)
+
+
+def test_another_process_has_it_too_with_the_service_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = make_lab(tmp_path / "lab")
+    command = [sys.executable, "-m", "brainio", "get", NAME, "--json"]
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+        monkeypatch.setenv("BRAINIO_CATALOGS", f"{service.url}/catalogs/lab")
+        first = subprocess.run(command, capture_output=True, text=True, check=True)
+    second = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert second.stdout == first.stdout
+    assert "the copy of" in second.stderr
+    assert "the copy of" not in first.stderr
+
+
+def test_the_served_form_is_the_catalog_where_all_can_be_asked_for(service: Running, lab_catalog: Path) -> None:
+    served = list(csv.DictReader(io.StringIO(service.get("/catalogs/lab").text)))
+    assert served == list(csv.DictReader(lab_catalog.open(newline="")))
+    assert service.get("/catalogs/lab/lab.csv").content == service.get("/catalogs/lab").content
+    beside = lab_catalog.with_name("publications.csv").read_bytes()
+    assert service.get("/catalogs/lab/publications.csv").content == beside
+
+
+def test_the_form_is_the_one_that_is_asked_for(service: Running) -> None:
+    assert service.get("/catalogs/lab").headers["content-type"].startswith("text/csv")
+    record = service.get("/catalogs/lab", Accept="application/json")
+    assert record.json() == service.get("/api/v1/catalogs/lab").json()
+    assert service.get("/catalogs/lab", Accept="image/png").status_code == 406
+
+
+def test_files_outside_the_folder_and_of_private_buckets_are_had_through_the_service(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moto_s3: MotoS3
+) -> None:
+    table, archive = stimulus_files()
+    moto_s3.create_bucket("lab-private")
+    moto_s3.put("lab-private", "doe.zip", archive)
+    (tmp_path / "apart").mkdir()
+    (tmp_path / "apart" / "doe.csv").write_bytes(table)
+    recorded = assembly_file(tmp_path / "apart")
+    row = {"identifier": "lab.Doe2026", "lookup_type": "stimulus_set", "location_type": "", "class": ""}
+    rows = [
+        {**row, "class": "StimulusSet", "location": str(tmp_path / "apart" / "doe.csv"), "sha1": sha1(table)},
+        {**row, "location": "s3://lab-private/doe.zip", "location_type": "S3", "sha1": sha1(archive)},
+        {
+            **row,
+            "lookup_type": "assembly",
+            "class": "NeuroidAssembly",
+            "location": (tmp_path / "apart" / "assembly.nc").as_uri(),
+            "sha1": sha1(recorded),
+            "mirrors": "/srv/elsewhere.nc",
+        },
+    ]
+    catalog = tmp_path / "dotted.lab.csv"
+    append_rows(catalog, [one | {"stimulus_set_identifier": "lab.Doe2026"} for one in rows])
+    environment = moto_s3.environment | {"BRAINIO_SERVE_SIGNED_BUCKETS": "lab-private"}
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
+        record = service.get("/api/v1/catalogs/dotted.lab").json()
+        text = service.get(record["csv"]).text
+        for name in environment:
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("BRAINIO_CATALOGS", service.url + record["csv"])
+        loaded = brainio.get_assembly("lab.Doe2026")
+    assert loaded.shape == (4, 2)
+    assert len(list(loaded.attrs["stimulus_set"].stimulus_paths.values())) == 2
+    assert "apart" not in text
+    assert "lab-private" not in text
+    assert "/srv" not in text
+
+
+def test_rows_that_break_the_format_are_not_served(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "lab")
+    before = lab.read_text()
+    lab.write_text(before + "secret,movie,,S3,s3://me/secret,,,,,,,,\nbroken,row\n")
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+        assert "secret" not in service.get("/catalogs/lab").text
+        assert len(service.get("/catalogs/lab").text.splitlines()) == len(before.splitlines())
+        assert service.get("/api/v1/catalogs/lab").json()["assemblies"] == 2
