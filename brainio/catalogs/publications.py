@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database, place_of
 from brainio.catalogs.writing import AnyCatalog, rewrite, source_of
-from brainio.errors import BrainioError, CatalogError
+from brainio.errors import BrainioError, CatalogError, CatalogWarning, OfflineError
 
 if TYPE_CHECKING:
     from brainio.catalogs.entries import Entry
@@ -131,8 +132,16 @@ def _table(
 ) -> dict[str, list[Publication]]:
     try:
         text = (publications_text(base) or "").removeprefix("\ufeff")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except (BrainioError, UnicodeDecodeError, csv.Error):
+        known = csv.DictReader(io.StringIO(text, newline=""))
+        rows = list(known)
+        if rows and "publication" not in (known.fieldnames or ()):
+            raise CatalogError("its header lacks publication")
+    except (BrainioError, UnicodeDecodeError, csv.Error) as error:
+        if not isinstance(error, OfflineError):
+            place = f"{shown(base)}/{FILE_NAME}"
+            warnings.warn(
+                f"{place} cannot be read, so no publications are known: {error}", CatalogWarning, stacklevel=3
+            )
         return {}
     table: dict[str, list[Publication]] = {}
     for row in rows:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from brainio.cli import options
-from brainio.cli.output import show, show_json, tell
+from brainio.cli.output import show_json, tell
 
 
 @click.command()
@@ -40,7 +40,7 @@ def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | 
 
     works = works_of(named(identifiers, **which))
     if as_json:
-        show(records(works), (), as_json=True)
+        show_json(records(works))
     else:
         click.echo(written(works, form))
 

@@ -49,7 +49,7 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
 @click.command()
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@click.option("--forbid", is_flag=True, help="End with exit code 11 if they share content: for tests of leakage.")
+@click.option("--forbid", is_flag=True, help="End with exit code 11 if they share content, or may: tests of leakage.")
 @options.as_json
 def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
     """Find the stimuli that two sets share: by id, by bytes, and by what they show or sound like.
@@ -74,3 +74,5 @@ def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
         click.echo(str(found))
     if forbid and not found.is_disjoint:
         raise ValidationError(f"{a} and {b} share stimuli: {found.a.same['content']:,} of {a} are in {b}")
+    if forbid and found.unknown:
+        raise ValidationError(f"{found.unknown:,} files of {a} and {b} cannot be read, so they may be shared")

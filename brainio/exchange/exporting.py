@@ -1,7 +1,9 @@
 """`brainio.export`: an identifier described for other programs; on wish in a file, and with the data beside it."""
 
+import filecmp
 import json
 import os
+import secrets
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -63,7 +65,8 @@ def export(
     EntryLookupError
         The identifier leads nowhere.
     ExchangeError
-        `format` is not known, files are wanted and there is no `output`, or it cannot be written.
+        `format` is not known, files are wanted and there is no `output`, or it cannot be written; with `with_files`,
+        there is another file under the name of one of the entry.
     EntryUnavailableError, TransferError, IntegrityError
         With `with_files`, as for `get_assembly`.
 
@@ -104,8 +107,22 @@ def _copied_to(folder: Path) -> Callable[[Described], str]:
 
     def copied(file: Described) -> str:
         target = folder / file.id
-        if file.path is not None and not (target.exists() and target.samefile(file.path)):
-            shutil.copyfile(file.path, target)
+        if file.path is not None and not _holds(target, file.path):
+            partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
+            try:
+                shutil.copyfile(file.path, partial)
+                partial.replace(target)
+            finally:
+                partial.unlink(missing_ok=True)
         return file.id
 
     return copied
+
+
+def _holds(target: Path, path: Path) -> bool:
+    """Whether a file is there already; one that holds something else may be somebody's own."""
+    if not target.exists():
+        return False
+    if target.is_file() and filecmp.cmp(target, path, shallow=False):
+        return True
+    raise ExchangeError(f"{target} is there and holds something else; move it away, or name another folder")

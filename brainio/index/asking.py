@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, SupportsIndex
 
 from brainio.catalogs import catalog_source
 from brainio.errors import SearchError
@@ -15,7 +15,7 @@ from brainio.index.store import with_index
 if TYPE_CHECKING:
     from brainio.index.results import SearchResults
 
-Values = str | int | bool | Sequence[str | int] | None
+Values = str | SupportsIndex | Iterable[str | SupportsIndex] | None
 
 
 def search(

@@ -65,6 +65,8 @@ def _answer(
     question: Question, hits: Sequence[Hit], counts: _Counts, note: str = "", *, has_all_words: bool = True
 ) -> SearchResults:
     left_out = f"The last {question.left_out:,} words were not looked for." if question.left_out else ""
+    if question.text.strip() and not question.words:
+        left_out = "The text has no words; shown is what there is without it."
     return SearchResults(
         text=question.text,
         filters=question.filters,

@@ -66,13 +66,16 @@ def are_as_they_were(origins: Collection[Origin]) -> bool:
 
 def _beside(one: Listing) -> Iterator[str]:
     """Yield the paths beside a catalog on this machine that an index depends on."""
-    bases = {entry.base for entry in one.entries.values()} if one.source and "://" not in one.source else set()
-    for base in bases:
-        yield os.path.join(base, FILE_NAME)  # noqa: PTH118 - as many as a catalog has folders of cards
-        cards = {
-            entry.card.rpartition("/")[0] for entry in one.entries.values() if entry.card and "://" not in entry.card
-        }
-        yield from (os.path.join(base, folder) for folder in sorted(cards))  # noqa: PTH118
+    if not one.source or "://" in one.source:
+        return
+    beside = {(entry.base, FILE_NAME) for entry in one.entries.values()}
+    beside |= {
+        (entry.base, entry.card.rpartition("/")[0])
+        for entry in one.entries.values()
+        if entry.card and "://" not in entry.card
+    }
+    for base, name in sorted(beside):
+        yield os.path.join(base, name)  # noqa: PTH118 - as many as a catalog has folders of cards
 
 
 def _state(name: str, source: Source) -> str:

@@ -126,9 +126,9 @@ def _labels(connection: Connection, facet: str, values: Iterable[str]) -> list[i
 
 
 def _is_in(year: str, asked: str) -> bool:
-    first, _, last = asked.partition("-")
+    first, dash, last = asked.replace("–", "-").partition("-")  # noqa: RUF001 - as people write a range
     try:
-        return int(first) <= int(year) <= int(last or first)
+        return int(first) <= int(year) <= int(last if dash else first)
     except ValueError:
         raise SearchError(f"year is {asked!r}; expected a year, such as 2018, or several, such as 2015-2020") from None
 

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _WIDEST = {"title": 60, "why": 50}  # characters of a column of the table
+_LONGEST = 200  # characters of the text that was searched
 _SHOWN_VALUES = 8  # of a facet
 
 
@@ -192,7 +193,8 @@ class SearchResults(Sequence[Hit]):
         """
         from tabulate import tabulate
 
-        lines = [f"{self.summary} for {self.text!r}" if self.text else self.summary, *filter(None, [self.note])]
+        asked = f" for {_cut(self.text, _LONGEST)!r}" if self.text else ""
+        lines = [f"{self.summary}{asked}", *filter(None, [self.note])]
         if self.hits:
             rows = [_row(hit) | ({"load": hit.load} if loads else {}) for hit in self.hits]
             lines.append(tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True))

@@ -70,8 +70,13 @@ class Index:
 
     def run(self, work: Callable[[Connection], Answer]) -> Answer:
         """Return what some work on a connection gives."""
-        with self._alone, self._engine.connect() as connection:
-            return work(connection)
+        pool = self._engine.pool
+        try:
+            with self._alone, self._engine.connect() as connection:
+                return work(connection)
+        finally:
+            if pool is not self._engine.pool:  # closed meanwhile
+                pool.dispose()
 
     def is_there(self) -> bool:
         """Whether its file still has its name: another one may have been published, or it was deleted."""
@@ -80,14 +85,22 @@ class Index:
         except OSError:
             return False
 
+    def close(self) -> None:
+        """Close its connections, those in use when they are given back."""
+        with self._alone:
+            self._engine.dispose()
+
     def discard(self) -> None:
-        """Close it, and have it made again, since it is damaged."""
-        _log.warning("the index %s is damaged; it is made again", self.path)
-        self._engine.dispose()
+        """Close it, and have it made again, since it is damaged; unless another thread replaced it meanwhile."""
+        self.close()
         with _lock:
-            for key in [key for key, index in _opened.items() if index is self]:
+            keys = [key for key, index in _opened.items() if index is self]
+            for key in keys:
                 del _opened[key]
-        if self.path is not None:
+        if not keys:
+            return
+        _log.warning("the index %s is damaged; it is made again", self.path)
+        if self.path is not None and self.is_there():
             with suppress(OSError):
                 self.path.unlink()
 
@@ -113,9 +126,12 @@ def _in_force() -> Index:
         key = key_in_force()
         path = home_folder() / FOLDER / f"{key}{ENDING}"
         known = _opened.get(str(path))
-        if known is None or not known.is_there() or not are_as_they_were(known.origins):
-            known = _opened[str(path)] = _found_or_made(path, key)
-        return known
+        if known is not None and known.is_there() and are_as_they_were(known.origins):
+            return known
+        made = _opened[str(path)] = _found_or_made(path, key)
+        if known is not None:
+            known.close()
+        return made
 
 
 def _found_or_made(path: Path, key: str) -> Index:
@@ -131,10 +147,23 @@ def _found_or_made(path: Path, key: str) -> Index:
         assert found is not None  # noqa: S101 - else it is waited for
         return found
     except OSError as error:
-        return _in_memory(error)
+        made = _in_memory(error)
+    else:
+        made = _made_in_turn(path, key, turn)
+    if found is not None:
+        found.close()
+    return made
+
+
+def _made_in_turn(path: Path, key: str, turn: Turn | None) -> Index:
+    """Make the index, unless another process made it just before."""
     try:
         other = _open(path)
-        return other if other is not None and are_as_they_were(other.origins) else _made(path, key)
+        if other is not None and are_as_they_were(other.origins):
+            return other
+        if other is not None:
+            other.close()
+        return _made(path, key)
     finally:
         if turn is not None:
             turn.end()
@@ -160,11 +189,16 @@ def _open(path: Path) -> Index | None:
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
         pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
         engine = create_engine("sqlite://", creator=partial(_read_only, path), **pool)
+    except OSError:
+        return None
+    try:
         index = Index(engine, path, print_)
-    except (OSError, DatabaseError, ValueError):
+    except (DatabaseError, ValueError):
+        engine.dispose()
         return None
     if index.made != print_.mtime_ns:
         _log.warning("the index %s was changed since it was made; it is made again", path)
+        index.close()
         return None
     _note_use(path)
     return index

@@ -5,18 +5,20 @@ import platform
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from brainio.cache.files import write_for_person
 from brainio.errors import LockfileError
-from brainio.lockfile.records import Record, record_from
+from brainio.lockfile.records import Record, record_from, require_known
 
 VERSION = 1
 _FIRST_LINES = "# What was loaded, written by brainio.lock. brainio.locked and `brainio get --locked` load it again.\n"
 _PACKAGES = ("brainio", "numpy", "pandas", "xarray", "netCDF4")
 _LARGEST = 2**26  # bytes
+_UNMERGED = ("<<<<<<<", "=======", ">>>>>>>")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Lockfile:
     software: dict[str, str] = field(default_factory=dict)
 
 
+@cache
 def software_here() -> dict[str, str]:
     """Return the versions of Python and of the packages that read and hold data; name -> version."""
     versions = {"python": platform.python_version()}
@@ -67,9 +70,8 @@ def lock_text(records: Iterable[Record], software: dict[str, str]) -> str:
     """Return the text of a lock file; the same for the same records in any order."""
     import tomli_w
 
-    tables = [record.table() for record in sorted(records, key=lambda record: record.order)]
     head = tomli_w.dumps({"version": VERSION, "software": software})
-    entries = "".join(f"\n[[entry]]\n{_body(table)}" for table in tables)
+    entries = "".join(record.toml for record in sorted(records, key=lambda record: record.order))
     return f"{_FIRST_LINES}{head}{entries}"
 
 
@@ -91,11 +93,19 @@ def read_lockfile(path: Path) -> Lockfile:
     if len(raw) > _LARGEST:
         raise LockfileError(f"{path} is no lock file: it has more than {_LARGEST} bytes")
     try:
-        return _lockfile(tomllib.loads(raw.decode("utf-8")))
+        return _lockfile(tomllib.loads(_text(raw)))
     except (ValueError, RecursionError) as error:  # also what is no UTF-8 or no TOML
         raise LockfileError(
             f"{path} is no lock file that can be used: {error}. Correct it, or record it again with brainio.lock"
         ) from error
+
+
+def _text(raw: bytes) -> str:
+    text = raw.decode("utf-8-sig")
+    merged = next((number for number, line in enumerate(text.splitlines(), 1) if line.startswith(_UNMERGED)), None)
+    if merged is not None:
+        raise ValueError(f"line {merged} is a mark of a merge that was not finished; keep one side")
+    return text
 
 
 def _lockfile(content: dict[str, Any]) -> Lockfile:
@@ -104,18 +114,14 @@ def _lockfile(content: dict[str, Any]) -> Lockfile:
         raise ValueError("it has no field version")
     if version != VERSION:
         raise ValueError(f"its version is {version!r}, and this brainio reads {VERSION}; use the one that wrote it")
+    require_known(content, ("version", "software", "entry"), "it")
     tables, software = content.get("entry", []), content.get("software", {})
     if not isinstance(tables, list) or not isinstance(software, dict):
         raise ValueError("entry is no list of tables, or software no table")  # noqa: TRY004 - one kind for the reader
     records = [record_from(table, f"entry {number}") for number, table in enumerate(tables, 1)]
-    twice = {record.order for record in records if sum(other.order == record.order for other in records) > 1}
-    if twice:
-        raise ValueError(f"{' '.join(min(twice))!r} is recorded twice; keep one")
+    seen: set[tuple[str, ...]] = set()
+    for record in records:
+        if record.order in seen:
+            raise ValueError(f"{record} is recorded twice; keep one")
+        seen.add(record.order)
     return Lockfile(tuple(records), {str(name): str(version) for name, version in software.items()})
-
-
-def _body(table: dict[str, Any]) -> str:
-    import tomli_w
-
-    files = table.pop("files")
-    return tomli_w.dumps(table) + "".join(f"\n[[entry.files]]\n{tomli_w.dumps(file)}" for file in files)

@@ -29,6 +29,10 @@ class Recording:
         self._lock = threading.Lock()
         self._listening: ExitStack | None = None
 
+    def __repr__(self) -> str:
+        state = "recording into" if self._listening is not None else "recorded in"
+        return f"<{len(self._records)} entries {state} {self.path}>"
+
     def __enter__(self) -> Self:
         """Record what the block loads."""
         return self.start()

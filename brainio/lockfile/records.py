@@ -1,8 +1,8 @@
 """What a lock file says of an entry, and which entry of the catalogs in force that is."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from brainio.cache import hash_file
@@ -12,6 +12,8 @@ from brainio.catalogs.listing import shown
 from brainio.errors import LockDriftError
 from brainio.fetch.entries import wanted_file
 from brainio.nearest import nearest
+
+_FIELDS = ("kind", "identifier", "catalog", "version", "status", "class", "aliases", "stimulus_set", "files")
 
 
 @dataclass(frozen=True)
@@ -75,13 +77,16 @@ class Record:
         names = {self.identifier, *self.aliases}
         return identifier in names or (catalog is None and identifier in {f"{self.catalog}:{name}" for name in names})
 
-    def table(self) -> dict[str, Any]:
-        """Return it as a lock file writes it, what says nothing left out."""
-        facts = asdict(self) | {"files": [_said(asdict(file)) for file in self.files], "class": self.class_name}
+    @cached_property  # a file that grows is written again and again
+    def toml(self) -> str:
+        """How a lock file writes it, what says nothing left out."""
+        import tomli_w
+
+        facts = asdict(self) | {"class": self.class_name, "aliases": list(self.aliases)}
         facts["status"] = "" if self.status == STATUS_CURRENT else self.status
-        facts["aliases"] = list(self.aliases)
-        order = ("kind", "identifier", "catalog", "version", "status", "class", "aliases", "stimulus_set", "files")
-        return _said({name: facts[name] for name in order}) | {"files": facts["files"]}
+        files = [tomli_w.dumps(_said(asdict(file))) for file in self.files]
+        own = tomli_w.dumps(_said({name: facts[name] for name in _FIELDS if name != "files"}))
+        return f"\n[[entry]]\n{own}" + "".join(f"\n[[entry.files]]\n{file}" for file in files)
 
 
 def record_of(entry: Entry, stimuli: Entry | None = None) -> Record:
@@ -123,6 +128,7 @@ def record_from(table: Any, where: str) -> Record:
     if texts["kind"] not in LOOKUP_TYPES:
         raise ValueError(f"{where} is of the kind {texts['kind']!r}; expected one of {', '.join(LOOKUP_TYPES)}")
     where = f"{where} ({texts['identifier']})"
+    require_known(table, _FIELDS, where)
     aliases, files = table.get("aliases", []), table.get("files", [])
     if not (isinstance(aliases, list) and isinstance(files, list) and all(isinstance(one, str) for one in aliases)):
         raise ValueError(f"{where} has aliases that are no list of texts, or files that are no list of tables")
@@ -140,6 +146,7 @@ def record_from(table: Any, where: str) -> Record:
 def _file_from(table: Any, where: str) -> FileRecord:
     if not isinstance(table, dict):
         raise ValueError(f"{where} has a file that is no table")  # noqa: TRY004 - one kind for the reader
+    require_known(table, FileRecord.__dataclass_fields__, f"a file of {where}")
     size = table.get("size", 0)
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ValueError(f"{where} has a file of the size {size!r}; expected a number of bytes")
@@ -151,6 +158,13 @@ def _file_from(table: Any, where: str) -> FileRecord:
             )
     part, location = _text(table, "part", where), _text(table, "location", where, "")
     return FileRecord(part, location, size=size, version_id=_text(table, "version_id", where, ""), **texts)
+
+
+def require_known(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
+    """Raise ValueError where a table has a field that there is none: a hash that is misspelt would not be verified."""
+    strange = [name for name in table if name not in known]
+    if strange:
+        raise ValueError(f"{where} has the unknown field {strange[0]!r}; expected some of {', '.join(known)}")
 
 
 def _text(table: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:
@@ -183,7 +197,7 @@ def entry_of(record: Record) -> Entry:
         raise LockDriftError(_drift(record, candidates))
     entry = min(fitting, key=partial(_distance, record))
     recorded = {file.part: file for file in record.files}
-    files = tuple(_pinned(file, recorded[file.part]) for file in entry.files)
+    files = tuple(_pinned(file, recorded[file.part], record.class_name) for file in entry.files)
     return replace(entry, files=files)
 
 
@@ -221,9 +235,10 @@ def _promises(record: Record, entry: Entry) -> bool:
     )
 
 
-def _pinned(file: EntryFile, recorded: FileRecord) -> EntryFile:
+def _pinned(file: EntryFile, recorded: FileRecord, class_name: str) -> EntryFile:
     return replace(
         file,
+        class_name=(class_name or file.class_name) if file.class_name else "",
         sha1=recorded.sha1 or file.sha1,
         sha256=recorded.sha256 or file.sha256,
         size=recorded.size or file.size,
@@ -251,4 +266,5 @@ def _drift(record: Record, candidates: list[Entry]) -> str:
 
 
 def _hash(file: EntryFile | FileRecord) -> str:
-    return f"sha1 {file.sha1}" if file.sha1 else f"sha256 {file.sha256}" if file.sha256 else "without a hash"
+    hashes = [f"{name} {digest}" for name, digest in (("sha1", file.sha1), ("sha256", file.sha256)) if digest]
+    return " ".join(hashes) or "without a hash"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import pandas as pd
@@ -13,7 +14,6 @@ from brainio.validation import Problem
 from brainio.validation.subjects import files_beside, path_of, required_path, table_of
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Mapping
     from pathlib import Path
 
@@ -43,6 +43,11 @@ def stimuli_of(subject: Subject) -> Stimuli:
     if isinstance(subject, tuple):
         table, files = map(required_path, subject)
         return _named(_of_files(table, files), str(table))
+    if not isinstance(subject, str | os.PathLike):
+        raise StimulusSetFormatError(
+            f"{type(subject).__name__} is no stimulus set; expected one, an identifier, or a path"
+            + ("; that of an assembly is attrs['stimulus_set']" if hasattr(subject, "attrs") else "")
+        )
     path = path_of(subject)
     if path is None:
         return _named(get_stimulus_set(str(subject)), str(subject))
@@ -71,4 +76,5 @@ def _named(stimulus_set: StimulusSet, name: str) -> Stimuli:
     try:
         return Stimuli(name, {str(one): stimulus_set.get_stimulus(one) for one in stimulus_set[STIMULUS_ID].tolist()})
     except (AttributeError, KeyError) as error:
-        raise StimulusSetFormatError(f"{name} does not say where its files are: {error}") from error
+        why = error.args[0] if error.args else error
+        raise StimulusSetFormatError(f"{name} does not say where its files are: {why}") from error

@@ -112,6 +112,11 @@ class Overlap:
         return not self.a.same["content"]
 
     @property
+    def unknown(self) -> int:
+        """How many files of both cannot be read at all, so that nobody knows whether they are shared."""
+        return sum(not one.sha1 for side in (self.a, self.b) for one in side.contents.values())
+
+    @property
     def contradictions(self) -> list[str]:
         """The ids that both sets have, for different content."""
         return [match.a for match in self.matches if match.kind == DIFFERENT]

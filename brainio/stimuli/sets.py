@@ -137,7 +137,7 @@ class StimulusSet(pd.DataFrame):
         KeyError
             There is no such column; the message names those that there are.
         ValueError
-            A number is below one.
+            A number is below one, the sheet would have more than 100 million pixels, or two columns have one name.
 
         Examples
         --------
@@ -153,6 +153,8 @@ class StimulusSet(pd.DataFrame):
             raise KeyError(
                 f"the stimulus set has no column {unknown[0]!r}; it has {[str(name) for name in self.columns]}"
             )
+        if not self.columns.is_unique:
+            raise ValueError("columns of the stimulus set have the same name; drop or rename some")
         if min(count, columns, size) < 1:
             raise ValueError(f"count={count}, columns={columns}, size={size}: expected numbers of 1 or more")
         first = self.iloc[:count]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from brainio.views.rendering import bytes_in_words
+from brainio.progress import readable_size
 
 SOUNDS = frozenset({".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aif", ".aiff"})
 VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm", ".mpg", ".mpeg"})
@@ -91,7 +91,7 @@ def _preview(path: Path, size: int, most_pixels: int, file_size: int) -> Preview
 
         if kind == "image" or is_image(path):
             return picture_of_image(path, size, most_pixels)
-    return Preview(None, kind, f"{path.suffix.lower().lstrip('.') or 'no extension'}, {bytes_in_words(file_size)}")
+    return Preview(None, kind, f"{path.suffix.lower().lstrip('.') or 'no extension'}, {readable_size(file_size)}")
 
 
 def _kind(path: Path) -> str:

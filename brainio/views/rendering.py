@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from brainio.progress import readable_size
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,7 +37,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["count"] = count
-    environment.filters["bytes"] = bytes_in_words
+    environment.filters["bytes"] = readable_size
     return environment
 
 
@@ -73,19 +75,6 @@ def count(number: int) -> str:
     '147,200'
     """
     return f"{number:,}"
-
-
-def bytes_in_words(size: float) -> str:
-    """Write a number of bytes in decimal units.
-
-    >>> bytes_in_words(999), bytes_in_words(150_732_800)
-    ('999 B', '151 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:,.4g} TB"
 
 
 def joined(parts: Mapping[str, str]) -> dict[str, Markup]:

@@ -18,6 +18,7 @@ Font: TypeAlias = "ImageFont.FreeTypeFont | ImageFont.ImageFont"
 
 _FONTS = ("DejaVuSans.ttf", "Arial Unicode.ttf", "Arial.ttf")
 _MARGIN = 8  # pixels
+_MOST = 100_000_000  # pixels of a sheet: 300 MB
 _PAPER, _INK, _FAINT, _TILE = "white", "#1d2125", "#5f6670", "#eceef1"
 
 
@@ -38,6 +39,11 @@ def contact_sheet(cells: Sequence[tuple[Path | None, Sequence[str]]], columns: i
     PIL.Image.Image
         RGB on white. What cannot be shown is a grey tile with the reason.
 
+    Raises
+    ------
+    ValueError
+        The sheet would have more than 100 million pixels.
+
     Examples
     --------
     >>> contact_sheet([(None, ["a"]), (None, ["b"])], columns=2, size=64).size
@@ -48,7 +54,10 @@ def contact_sheet(cells: Sequence[tuple[Path | None, Sequence[str]]], columns: i
     lines = max((len(texts) for _, texts in cells), default=0)
     across, down = min(columns, max(len(cells), 1)), -(-len(cells) // columns)
     cell = (size + _MARGIN, size + lines * line + 2 * _MARGIN)
-    sheet = Image.new("RGB", (across * cell[0] + _MARGIN, max(down * cell[1] + _MARGIN, 1)), _PAPER)
+    width, height = across * cell[0] + _MARGIN, down * cell[1] + _MARGIN
+    if width * height > _MOST:
+        raise ValueError(f"a sheet of {width:,} x {height:,} pixels is too large; show fewer stimuli, or smaller ones")
+    sheet = Image.new("RGB", (width, height), _PAPER)
     draw = ImageDraw.Draw(sheet)
     for number, (path, texts) in enumerate(cells):
         left, top = _MARGIN + number % columns * cell[0], _MARGIN + number // columns * cell[1]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib.util
 from typing import TYPE_CHECKING
 
+from brainio.progress import readable_size
 from brainio.views.images import reduced
 from brainio.views.previews import Preview
-from brainio.views.rendering import bytes_in_words
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ def first_frame(path: Path, size: int, most_pixels: int, file_size: int) -> Prev
     """Decode the first frame, unless it has too many pixels."""
     suffix = path.suffix.lower().lstrip(".")
     if importlib.util.find_spec("av") is None:
-        return Preview(None, "video", f"{suffix}, {bytes_in_words(file_size)}")
+        return Preview(None, "video", f"{suffix}, {readable_size(file_size)}")
     import av
 
     options = {"protocol_whitelist": "file"}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from brainio_catalogs import brainscore
@@ -128,7 +129,8 @@ def test_a_card_that_was_made_from_data_is_left_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("region", ["V4", "IT"])
 def test_the_recordings_of_both_regions_are_found_by_either(region: str) -> None:
-    for asked in ({"text": region}, {"region": region}):
+    questions: list[dict[str, Any]] = [{"text": region}, {"region": region}]
+    for asked in questions:
         found = brainio.search(kind="assembly", catalog="brainscore", limit=200, **asked)
         (hit,) = [one for one in found if one.identifier == "dicarlo.MajajHong2015"]
         assert (hit.regions, hit.species) == ({"V4": "card", "IT": "card"}, {"macaque": "card"})

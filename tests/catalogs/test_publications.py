@@ -1,13 +1,14 @@
 """Promises of `brainio.catalogs.publications`: the table beside a catalog gets what is missing, and keeps the rest."""
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from brainio.catalogs import add_catalog, add_publication, append_rows, publications, resolve
 from brainio.catalogs.publications import publications_of
-from brainio.errors import CatalogError
+from brainio.errors import CatalogError, CatalogWarning
 from tests.servers import MotoS3
 
 HEADER = "publication,title,authors,year,journal,doi,url\n"
@@ -79,6 +80,16 @@ def test_a_key_may_have_several_publications(catalog: Path, table: Path) -> None
     add_publication(catalog, DOE)
     add_publication(catalog, DOE | {"title": "Triangles"})
     assert table.read_text() == HEADER + DOE_LINE + "doe2026,Triangles,,2026,,,\n"
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00", b"key,title\ndoe2026,On cells\n"])
+def test_a_table_that_cannot_be_read_is_a_warning_that_names_it(catalog: Path, table: Path, content: bytes) -> None:
+    add_publication(catalog, {"publication": "doe2026", "title": "On cells"})
+    entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="doe2026", base=str(catalog.parent))
+    assert [paper["title"] for paper in publications_of(entry)] == ["On cells"]
+    table.write_bytes(content)
+    with pytest.warns(CatalogWarning, match=r"publications\.csv cannot be read, so no publications are known"):
+        assert publications_of(entry) == []
 
 
 def test_no_row_is_lost_when_several_are_added_at_once(catalog: Path, table: Path) -> None:

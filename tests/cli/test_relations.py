@@ -68,6 +68,17 @@ def test_forbidden_overlap_ends_with_11(shelf: Shelf) -> None:
     assert brainio("overlap", "modelfest.Carney1999", "x.Test", "--forbid").returncode == 0
 
 
+def test_files_that_cannot_be_read_are_not_taken_for_others_where_overlap_is_forbidden(shelf: Shelf) -> None:
+    folder = shelf.folder / "x.Test"
+    for path in folder.rglob("*"):
+        if path.is_file() and path.suffix != ".csv":
+            path.unlink()
+    assert brainio("overlap", "modelfest.Carney1999", str(folder)).returncode == 0
+    done = brainio("overlap", "modelfest.Carney1999", str(folder), "--forbid")
+    assert done.returncode == 11
+    assert f"2 files of modelfest.Carney1999 and {folder} cannot be read, so they may be shared" in done.stderr
+
+
 def test_info_says_who_used_a_set(shelf: Shelf) -> None:
     done = brainio("info", "x.Set")
     assert done.returncode == 0

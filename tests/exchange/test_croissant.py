@@ -199,6 +199,19 @@ def test_bad_wishes_are_errors(tmp_path: Path) -> None:
         brainio.export("nobody.Knows")
 
 
+def test_a_file_of_somebodys_own_is_not_replaced_by_a_copy(tmp_path: Path) -> None:
+    described = tmp_path / "exported" / "c.json"
+    described.parent.mkdir()
+    for _ in range(2):
+        brainio.export(SET, described, kind="assembly", with_files=True)
+    (copy,) = described.parent.glob("*.nc")
+    copy.write_text("mine")
+    with pytest.raises(ExchangeError, match="holds something else; move it away"):
+        brainio.export(SET, described, kind="assembly", with_files=True)
+    assert copy.read_text() == "mine"
+    assert sorted(path.name for path in described.parent.iterdir()) == [copy.name, described.name]
+
+
 def test_the_command_writes_to_a_file_or_to_stdout(tmp_path: Path) -> None:
     done = command("export", SET, "--format", "croissant", "-o", str(tmp_path / "c.json"), "--with-files")
     assert done.returncode == 0, done.stderr

@@ -1,5 +1,7 @@
 """What is known of an entry: from its names and its publication, and from its card, which knows better."""
 
+from typing import Any
+
 import pytest
 
 import brainio
@@ -25,7 +27,7 @@ CARD = {
 }
 
 
-def only(**filters: object) -> Hit:
+def only(**filters: Any) -> Hit:
     (hit,) = brainio.search(catalog="lab", **filters)
     return hit
 

@@ -4,7 +4,9 @@ import json
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -96,7 +98,7 @@ def test_facets_count_what_filtering_by_them_finds() -> None:
     for facet, counts in found.facets.items():
         if (keyword := asked.get(facet, facet)) is not None:
             for value, count in counts.items():
-                filters = {keyword: value}
+                filters: dict[str, Any] = {keyword: value}
                 assert brainio.search("object", **filters).total == count, (facet, value)
 
 
@@ -136,6 +138,9 @@ def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names() -> N
     assert max(brainio.search(region="V1").total, brainio.search(region="V2").total) < either
     spanned = sum(brainio.search(year=year).total for year in (2017, 2018, 2019))
     assert brainio.search(year="2017-2019").total == spanned == brainio.search(year=[2017, 2018, 2019]).total
+    assert brainio.search(year="2017–2019").total == spanned == brainio.search(year=range(2017, 2020)).total  # noqa: RUF001
+    assert brainio.search(year=np.int64(2018)).total == brainio.search(year=2018).total > 0
+    assert brainio.search(region={"V1", "V2"}).total == either
 
 
 @pytest.mark.parametrize(
@@ -147,13 +152,18 @@ def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names() -> N
         ({"lab": "decarlo"}, "did you mean 'dicarlo'"),
         ({"cls": "Neuroid"}, "did you mean 'NeuroidAssembly'"),
         ({"year": "last"}, "year is 'last'; expected a year, such as 2018"),
+        ({"year": "2015-"}, "year is '2015-'; expected a year"),
+        ({"region": []}, "region is an empty list; leave it out"),
+        ({"has_repetitions": "no"}, "has_repetitions is 'no'; expected True or False"),
+        ({"text": None}, "the text is None; expected words"),
+        ({"text": ["a", "b"]}, r"the text is \['a', 'b'\]"),
         ({"limit": -1}, "limit is -1"),
         ({"limit": 10_001}, "limit is 10001"),
         ({"offset": -1}, "offset -1"),
     ],
 )
 def test_what_no_entry_has_is_an_error_that_names_what_there_is(
-    filters: dict[str, str], message: str, lab: Lab
+    filters: dict[str, Any], message: str, lab: Lab
 ) -> None:
     lab.publish("p", title="V4")
     lab.add("lab.Doe2026", publication="p")
@@ -170,6 +180,17 @@ def test_a_value_that_could_be_and_that_nothing_has_finds_nothing_and_says_so() 
     found = brainio.search(region="S1")
     assert (len(found), found.total, found.note) == (0, 0, "No entry has region S1.")
     assert brainio.search(year=1850).note == "No entry has year 1850."
+
+
+def test_a_text_without_words_is_said_to_be_that() -> None:
+    found = brainio.search("* ? --")
+    assert found.total == brainio.search().total
+    assert found.note == "The text has no words; shown is what there is without it."
+    assert brainio.search("  ").note == ""
+
+
+def test_a_long_text_does_not_fill_the_screen() -> None:
+    assert len(str(brainio.search("word " * 20_000)).splitlines()[0]) < 300
 
 
 def test_what_has_most_words_is_shown_where_nothing_has_all() -> None:

@@ -51,6 +51,24 @@ def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
     assert others() == []
 
 
+def test_an_index_that_another_one_replaces_is_closed(tmp_path: Path) -> None:
+    program = """
+import gc, os, shutil, brainio
+gc.disable()
+brainio.search("V1")
+opened = len(os.listdir("/dev/fd"))
+for _ in range(3):
+    shutil.rmtree(os.path.join(os.environ["BRAINIO_HOME"], "index"))
+    brainio.search("V1")
+print(len(os.listdir("/dev/fd")) - opened)
+"""
+    environment = {**os.environ, "BRAINIO_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
 def test_a_changed_catalog_is_seen_at_the_next_search(lab: Lab) -> None:
     for number in range(5):
         lab.add(f"lab.Doe{number}")

@@ -9,9 +9,11 @@ import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import tomli_w
 
 import brainio
 from brainio.errors import (
@@ -23,6 +25,7 @@ from brainio.errors import (
     LockfileWarning,
     NotLockedError,
 )
+from brainio.fetch import uses
 from brainio.lockfile.form import lock_text, read_lockfile, software_here
 from brainio.lockfile.records import FileRecord, Record
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
@@ -94,6 +97,24 @@ def test_what_could_not_be_fetched_is_not_recorded(published: Lab, file: Path) -
     with pytest.raises(FetchManyError), brainio.lock(file):
         brainio.fetch_many(["lab.Doe2026"])
     assert held(file) == [("stimulus_set", "lab.Doe2026")]
+
+
+def test_each_entry_is_put_into_words_once_however_often_the_file_is_written(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, dumps = [], tomli_w.dumps
+
+    def counted(table: dict[str, object]) -> str:
+        written.append(table)
+        return dumps(table)
+
+    monkeypatch.setattr(tomli_w, "dumps", counted)
+    entry = brainio.catalogs.resolve("stimulus_set", SET)
+    with brainio.lock(file):
+        for number in range(20):
+            uses.note(replace(entry, identifier=f"lab.Doe{number}"))
+    assert len(held(file)) == 20
+    assert len(written) == 20 * (1 + 1 + len(entry.files))  # the head, the entry and its files
 
 
 def test_an_error_in_the_block_keeps_what_was_recorded(file: Path) -> None:
@@ -291,6 +312,26 @@ def test_another_hash_in_the_catalog_fails_and_says_both(published: Lab, file: P
     assert f"catalog 'lab' (current): csv sha1 {new}" in str(caught.value)
 
 
+def test_another_sha256_under_the_same_sha1_is_said(file: Path) -> None:
+    with brainio.lock(file):
+        brainio.get_stimulus_set(SET)
+    (record,) = read_lockfile(file).records
+    file.write_text(file.read_text().replace(record.files[0].sha256, "f" * 64))
+    with brainio.locked(file), pytest.raises(LockDriftError) as caught:
+        brainio.get_stimulus_set(SET)
+    assert "f" * 64 in str(caught.value)
+    assert record.files[0].sha256 in str(caught.value)
+
+
+def test_what_a_catalog_calls_another_class_loads_as_the_recorded_one(published: Lab, file: Path) -> None:
+    with brainio.lock(file):
+        recorded = brainio.get_assembly("lab.Doe2026")
+    published.catalog.write_text(published.catalog.read_text().replace("NeuroidAssembly", "BehavioralAssembly"))
+    assert type(brainio.get_assembly("lab.Doe2026")).__name__ == "BehavioralAssembly"
+    with brainio.locked(file):
+        assert type(brainio.get_assembly("lab.Doe2026")) is type(recorded)
+
+
 def test_a_version_that_is_gone_fails_and_names_the_one_there_is(published: Lab, file: Path) -> None:
     with brainio.lock(file):
         brainio.get_stimulus_set("lab.Doe2026")
@@ -424,13 +465,18 @@ def spoilt(change: Callable[[str], str]) -> str:
         (lambda text: text.replace('catalog = "lab"', ""), "entry 1 has no catalog"),
         (lambda text: text.replace('"lab"', "3"), "entry 1 has the catalog 3, no text"),
         (lambda text: text.replace("aaaa", "zzzz"), r"entry 1 \(lab.A\) has a file with the sha1 'z.*expected 40"),
+        (lambda text: text.replace('a.nc"', 'a.nc"\nsize = -1'), "size -1"),
         (
-            lambda text: text.replace("[[entry.files]]", "size = -1\n[[entry.files]]").replace(
-                'a.nc"', 'a.nc"\nsize = -1'
-            ),
-            "size -1",
+            lambda text: text.replace("sha1", "sha_1"),
+            r"a file of entry 1 \(lab.A\) has the unknown field 'sha_1'.*sha1",
         ),
-        (lambda text: text + text[text.index("[[entry]]") :], "is recorded twice"),
+        (
+            lambda text: text.replace("kind", 'colour = "red"\nkind'),
+            r"entry 1 \(lab.A\) has the unknown field 'colour'",
+        ),
+        (lambda text: text.replace("version = 1", "version = 1\nowner = 3"), "it has the unknown field 'owner'"),
+        (lambda text: text.replace("[[entry]]", "<<<<<<< ours\n[[entry]]"), "line 7 is a mark of a merge"),
+        (lambda text: text + text[text.index("[[entry]]") :], "assembly 'lab.A' of catalog 'lab' is recorded twice"),
         (lambda text: "entry = 3\n" + text[: text.index("[[entry]]")], "entry is no list of tables"),
         (lambda text: "\x00" + text, "is no lock file"),
     ],
@@ -439,6 +485,15 @@ def test_a_file_that_is_no_lock_file_says_what_is_wrong(change: Callable[[str], 
     file.write_text(spoilt(change))
     with pytest.raises(LockfileError, match=said), brainio.locked(file):
         pass
+
+
+def test_a_file_that_an_editor_saved_in_its_own_way_is_read(file: Path) -> None:
+    with brainio.lock(file) as recording:
+        brainio.get_assembly(SET)
+    assert repr(recording) == f"<2 entries recorded in {file}>"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    with brainio.locked(file):
+        assert brainio.get_assembly(SET).identifier == SET
 
 
 def test_no_file_and_no_folder_are_errors(tmp_path: Path) -> None:

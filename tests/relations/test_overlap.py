@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import brainio
+from brainio.assemblies import DataAssembly
 from brainio.cache.upkeep import prune
 from brainio.errors import LocationError, StimulusSetFormatError, StimulusSetLookupError
 from brainio.relations import contents
@@ -151,6 +152,7 @@ def test_a_missing_file_is_reported_and_equal_to_nothing(tmp_path: Path) -> None
     (a / "x.png").unlink()
     found = brainio.overlap(a, a)
     assert kinds(found) == {("x", "x"): "id, unread", ("y", "y"): "bytes"}
+    assert found.unknown == 2
     assert "No such file" in found.a.unread["x"]
 
 
@@ -186,6 +188,10 @@ def test_what_is_no_set_is_an_error_that_says_so(tmp_path: Path) -> None:
         brainio.overlap(StimulusSet({"stimulus_id": ["a"]}), tmp_path)
     with pytest.raises(StimulusSetFormatError, match="stimulus_id"):
         brainio.overlap(StimulusSet({"id": ["a"]}), tmp_path)
+    with pytest.raises(StimulusSetFormatError, match=r"DataAssembly is no stimulus set.*attrs\['stimulus_set'\]"):
+        brainio.overlap(DataAssembly([1], dims=["presentation"]), tmp_path)
+    with pytest.raises(StimulusSetFormatError, match="NoneType is no stimulus set"):
+        brainio.overlap(None, tmp_path)  # type: ignore[arg-type]
 
 
 def test_files_of_an_archive_are_read_once(tmp_path: Path, reads: list[str]) -> None:

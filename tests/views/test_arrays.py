@@ -102,7 +102,7 @@ def test_lazy_values_are_not_computed() -> None:
 def test_an_array_of_10_gigabytes_is_shown() -> None:
     huge = np.broadcast_to(np.float32(0), (2_500_000, 1000))
     assembly = DataAssembly(huge, dims=["presentation", "neuroid"])
-    assert "float32 10 GB in memory" in texts(parsed(brainio_html(assembly)))
+    assert "float32 10.0 GB in memory" in texts(parsed(brainio_html(assembly)))
 
 
 def test_equal_counts_are_said_in_words() -> None:

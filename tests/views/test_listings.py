@@ -30,10 +30,10 @@ def test_a_catalog_is_counted_by_entries() -> None:
     table = catalog(rows).replace("", None)
     page = parsed(table._repr_html_())
     found = texts(page)
-    assert {"lab", "1 stimulus set", "2 assemblies", "4 files, 5 MB", "1 without hash", "NeuroidAssembly 2"} <= set(
+    assert {"lab", "1 stimulus set", "2 assemblies", "4 files, 5.0 MB", "1 without hash", "NeuroidAssembly 2"} <= set(
         found
     )
-    assert ["lab.A", "stimulus set", "StimulusSet", "3 kB"] in [
+    assert ["lab.A", "stimulus set", "StimulusSet", "3.0 kB"] in [
         [text for text in row.itertext() if text.strip()] for row in page.iter("tr")
     ]
 

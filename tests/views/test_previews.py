@@ -160,4 +160,4 @@ def test_a_video_that_is_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
 def test_a_video_without_a_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.mp4").write_bytes(b"0" * 2000)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert preview_of(tmp_path / "a.mp4").note == "mp4, 2 kB"
+    assert preview_of(tmp_path / "a.mp4").note == "mp4, 2.0 kB"

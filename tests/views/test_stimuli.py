@@ -190,6 +190,10 @@ def test_a_contact_sheet_says_what_is_wrong_with_its_arguments(tmp_path: Path) -
         stimuli.contact_sheet(labels="colour")
     with pytest.raises(ValueError, match="columns=0"):
         stimuli.contact_sheet(columns=0)
+    with pytest.raises(ValueError, match="pixels is too large; show fewer"):
+        stimuli.contact_sheet(size=100_000)
+    with pytest.raises(ValueError, match="columns of the stimulus set have the same name"):
+        pd.concat([stimuli, stimuli], axis=1).contact_sheet()
 
 
 def test_thumbnails_keep_their_proportions(tmp_path: Path) -> None:
