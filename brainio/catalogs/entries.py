@@ -176,3 +176,22 @@ def file_of(row: Mapping[str, str], number: int) -> EntryFile:
         mirrors=tuple(row.get("mirrors", "").split()),
         row=number,
     )
+
+
+def cells_of(entry: Entry, file: EntryFile) -> dict[str, str]:
+    """Write a file of an entry as a row of a catalog: all columns of the format, in their order."""
+    return {
+        "identifier": entry.identifier,
+        "lookup_type": entry.lookup_type,
+        "class": file.class_name,
+        "location_type": file.location_type,
+        "location": file.location,
+        "sha1": file.sha1,
+        "stimulus_set_identifier": entry.stimulus_set_identifier,
+        "version_id": file.version_id,
+        "sha256": file.sha256,
+        "size": "" if file.size is None else str(file.size),
+        "mirrors": " ".join(file.mirrors),
+        "aliases": " ".join(entry.aliases),
+        **{name: getattr(entry, name) for name in OPTIONAL_COLUMNS[5:]},
+    }

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, Entry, EntryFile
+from brainio.catalogs.entries import REQUIRED_COLUMNS, Entry, EntryFile, cells_of
 from brainio.catalogs.listing import shown
 from brainio.errors import CatalogError
 
@@ -124,22 +124,7 @@ def row_of(entry: Entry, file: EntryFile) -> "pd.Series[Any]":
 
     Values are text, NaN where the catalog is silent; the name of the series is the position of the row.
     """
-    values = {
-        "identifier": entry.identifier,
-        "lookup_type": entry.lookup_type,
-        "class": file.class_name,
-        "location_type": file.location_type,
-        "location": file.location,
-        "sha1": file.sha1,
-        "stimulus_set_identifier": entry.stimulus_set_identifier,
-        SOURCE_CATALOG: entry.catalog,
-        "version_id": file.version_id,
-        "sha256": file.sha256,
-        "size": "" if file.size is None else str(file.size),
-        "mirrors": " ".join(file.mirrors),
-        "aliases": " ".join(entry.aliases),
-        **{name: getattr(entry, name) for name in OPTIONAL_COLUMNS[5:]},
-    }
+    values = {**dict.fromkeys(REQUIRED_COLUMNS, ""), SOURCE_CATALOG: entry.catalog, **cells_of(entry, file)}
     cells = [value or float("nan") for value in values.values()]
     return pd.Series(cells, index=_index(tuple(values)), dtype=object, name=file.row)
 

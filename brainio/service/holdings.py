@@ -19,7 +19,7 @@ import structlog
 
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
 from brainio.catalogs.csv_form import Row, read_rows
-from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS, row_problems
+from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
 from brainio.catalogs.listing import folder_of
 from brainio.catalogs.publications import FILE_NAME
 from brainio.catalogs.sources import Source, note_written
@@ -216,21 +216,4 @@ def _served_text(source: Source, one: Listing, places: dict[str, Place], signed_
 def _rows(source: Source, one: Listing) -> Iterable[Row]:
     if isinstance(source, CatalogSource):
         return (row for _, row in read_rows(source.text(), one.identifier))
-    return _rows_of_entries(one)
-
-
-def _rows_of_entries(one: Listing) -> Iterable[Row]:
-    """Write entries that a function of a distribution made as rows."""
-    for entry in every_version(one):
-        for file in entry.files:
-            known = {name: getattr(entry, name, "") or getattr(file, name, "") for name in OPTIONAL_COLUMNS}
-            yield {
-                "identifier": entry.identifier,
-                "lookup_type": entry.lookup_type,
-                "class": file.class_name,
-                "location_type": file.location_type,
-                "location": file.location,
-                "sha1": file.sha1,
-                "stimulus_set_identifier": entry.stimulus_set_identifier,
-                **{name: " ".join(one) if isinstance(one, tuple) else str(one or "") for name, one in known.items()},
-            }
+    return (cells_of(entry, file) for entry in every_version(one) for file in entry.files)
