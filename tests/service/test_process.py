@@ -29,7 +29,7 @@ def counted(service: Running) -> float:
 
 def children(service: Running) -> set[int]:
     """Return the worker processes: the children of the service that listen."""
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(service.process.pid)]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(service.process.pid)]
     found = subprocess.run(command, capture_output=True, text=True)
     lines = [line.split(None, 1) for line in found.stdout.splitlines()]
     return {int(pid) for pid, command in lines if "resource_tracker" not in command}
