@@ -96,10 +96,7 @@ def build(
       brainio card build lab.Doe2026 --species 'Macaca mulatta' --author 'Josiah Carberry <0000-0002-1825-0097>' \\
         --author 'Richard Roe' --license CC-BY-4.0 --doi 10.1152/jn.00891.2005
     """
-    if not identifiers and catalog is None:
-        raise click.UsageError("Name an identifier, or with --catalog a catalog to make all of its cards.")
-    if not identifiers and version is not None:
-        raise click.UsageError("--version goes with an identifier; of a catalog the current entries get cards.")
+    options.require_names(identifiers, catalog, version, to="make all of its cards", current_entries="get cards")
     tell_log()
     told = told_facts(given)
     found, failures = _wanted(identifiers, kind=kind, catalog=catalog, version=version)

@@ -46,10 +46,10 @@ def get(identifiers: tuple[str, ...], locked: Path | None, dry_run: bool, as_jso
     """
     if not identifiers and locked is not None and any(which.values()):
         raise click.UsageError("--locked without identifiers fetches all that was recorded, of all catalogs.")
-    if not identifiers and which["catalog"] is None and locked is None:
-        raise click.UsageError("Name an identifier, or with --catalog a catalog to fetch all of it.")
-    if not identifiers and which["version"] is not None:
-        raise click.UsageError("--version goes with an identifier; of a catalog the current entries are fetched.")
+    if locked is None:
+        options.require_names(
+            identifiers, which["catalog"], which["version"], to="fetch all of it", current_entries="are fetched"
+        )
     tell_log()
     plan = _planned(identifiers, locked, which)
     if plan.entries:

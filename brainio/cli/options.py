@@ -27,6 +27,18 @@ def which(command: Command) -> Command:
     return kind(catalog(version(command)))
 
 
+def require_names(
+    identifiers: tuple[str, ...], catalog_: str | None, version_: str | None, *, to: str, current_entries: str
+) -> None:
+    """Refuse a command that names neither entries nor a catalog, or a version of a whole catalog."""
+    if not identifiers and catalog_ is None:
+        raise click.UsageError(f"Name an identifier, or with --catalog a catalog to {to}.")
+    if not identifiers and version_ is not None:
+        raise click.UsageError(
+            f"--version goes with an identifier; of a catalog the current entries {current_entries}."
+        )
+
+
 def catalog_named(text: str) -> str | Path:
     """Return the path that a catalog is named by; its identifier or URL stays as it is."""
     is_path = "://" not in text and ("/" in text or text.endswith(".csv"))

@@ -30,10 +30,9 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
       brainio check modelfest.Carney1999 --fetch
       brainio check --catalog brainscore --json
     """
-    if not identifiers and which["catalog"] is None:
-        raise click.UsageError("Name an identifier, or with --catalog a catalog to check all of it.")
-    if not identifiers and which["version"] is not None:
-        raise click.UsageError("--version goes with an identifier; of a catalog the current entries are checked.")
+    options.require_names(
+        identifiers, which["catalog"], which["version"], to="check all of it", current_entries="are checked"
+    )
     from brainio.relations.integrity import check as checks_of
 
     tell_log()
