@@ -1,4 +1,7 @@
-"""Progress bars: bytes of one file or of many, or things counted, on a terminal; silence elsewhere. Bytes in words."""
+"""Progress bars: bytes of one file or of many, or things counted, on a terminal; silence elsewhere.
+
+Also how terminals are told things: bytes in words, and texts of others that may not control it.
+"""
 
 import threading
 from collections.abc import Iterable, Iterator
@@ -135,3 +138,14 @@ def readable_size(size: float) -> str:
         if round(size, 1) < 1000:
             return f"{size:.1f} {unit}"
     return f"{size / 1000:.1f} TB"
+
+
+def printable(text: str) -> str:
+    r"""Return a text of somebody's file that does not control the terminal.
+
+    Examples
+    --------
+    >>> printable("V1\x1b[31m")
+    'V1 [31m'
+    """
+    return "".join(one if one.isprintable() else " " for one in text)

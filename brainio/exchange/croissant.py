@@ -39,7 +39,11 @@ _SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]*\+?")
 _YEAR = re.compile(r"\d{4}")
 
 
-def croissant(entries: Sequence[Entry], url_of: Callable[[Described], str]) -> Node:
+def croissant(
+    entries: Sequence[Entry],
+    url_of: Callable[[Described], str],
+    describe: Callable[[Entry], list[Described]] = described,
+) -> Node:
     """Describe entries as one data set.
 
     Parameters
@@ -48,13 +52,15 @@ def croissant(entries: Sequence[Entry], url_of: Callable[[Described], str]) -> N
         A stimulus set, an assembly, or one of each.
     url_of : function
         File -> its `contentUrl`.
+    describe : function, default `described`
+        Entry -> its files; `listed` where nothing may be looked for on this machine.
 
     Warns
     -----
     CatalogWarning
         A file has no SHA-256 that anybody knows, so that readers will not accept the description.
     """
-    files = {entry: described(entry) for entry in entries}
+    files = {entry: describe(entry) for entry in entries}
     nodes = [file.node(url_of(file)) for of_one in files.values() for file in of_one]
     records: list[Node] = []
     for entry, of_one in files.items():

@@ -107,6 +107,11 @@ def described(entry: Entry) -> list[Described]:
     return found
 
 
+def listed(entry: Entry) -> list[Described]:
+    """Describe the files of an entry by what its catalog says alone."""
+    return [Described(entry, file, None, file.sha256) for file in entry.files]
+
+
 def content_url(place: Location, version_id: str = "") -> str:
     """Write where a file lies so that readers of Croissant find it: a URL of https, or a path of this machine.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from brainio.progress import printable
 from brainio.relations.matching import BYTES, DIFFERENT, UNKNOWN, Contents, Match, counts, duplicates, matches
 from brainio.validation import some
 
@@ -74,7 +75,7 @@ class Side:
             )
         if unread:
             first_id, why = next(iter(unread.items()))
-            such_as = f"such as {first_id!r}: {_printable(why)}"
+            such_as = f"such as {first_id!r}: {printable(why)}"
             told.append(f"{len(unread):,} files of {self.name} cannot be read or decoded, {such_as}")
         return told
 
@@ -159,12 +160,7 @@ class Overlap:
         equal = [match for match in self.matches if match.kind not in (DIFFERENT, UNKNOWN)]
         if not equal:
             return "No stimulus is shared."
-        rows = [list(map(_printable, match)) for match in equal[:_SHOWN]]
+        rows = [list(map(printable, match)) for match in equal[:_SHOWN]]
         table = tabulate(rows, (self.a.name, self.b.name, "equal in"), disable_numparse=True)
         more = len(equal) - _SHOWN
         return table + (f"\n... and {more:,} more" if more > 0 else "")
-
-
-def _printable(text: str) -> str:
-    """Return a text of somebody's file that does not control the terminal."""
-    return "".join(one if one.isprintable() else " " for one in text)

@@ -22,14 +22,15 @@ _TEXT = 60  # characters of a value that are shown
 
 def render(template: str, **values: Any) -> str:
     """Fill in a template. Every value is escaped; what HTML or UTF-8 cannot hold is written as Python escapes it."""
-    html = _templates().get_template(template).render(values)
+    html = templates_of("brainio.views").get_template(template).render(values)
     return html.encode("utf-8", "backslashreplace").decode()
 
 
 @cache
-def _templates() -> Environment:
+def templates_of(package: str) -> Environment:
+    """Return the templates in the folder `templates` of a package, which escape every value and write numbers alike."""
     environment = Environment(
-        loader=PackageLoader("brainio.views"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=lambda value: sound(value) if type(value) is str else value,
