@@ -30,6 +30,42 @@ def of_file(entry: Entry, part: str) -> str:
     return with_query(f"{API}/files/" + "/".join(quote(one, safe="") for one in names), version=entry.version)
 
 
+def of_stimuli(entry: Entry) -> str:
+    """Return the address of the stimuli of a set."""
+    return f"{API}/stimuli/{quote(entry.catalog, safe='')}/{quote(entry.identifier, safe='')}"
+
+
+def of_page(entry: Entry, **query: object) -> str:
+    """Return the address of the page of an entry, in its version.
+
+    Examples
+    --------
+    >>> of_page(Entry("lab", "assembly", "lab.Doe2026", ()), page=2)
+    '/assembly/lab/lab.Doe2026?page=2'
+    """
+    return page_of(entry.catalog, entry.lookup_type, entry.identifier, version=entry.version, **query)
+
+
+def page_of(catalog: str, kind: str, identifier: str, **query: object) -> str:
+    """Return the address of the page of the current version of an entry."""
+    return with_query(f"/{kind}/{quote(catalog, safe='')}/{quote(identifier, safe='')}", **query)
+
+
+def of_stimulus(entry: Entry, stimulus_id: str) -> str:
+    """Return the address of the page of a stimulus of a set."""
+    return page_of(entry.catalog, "stimulus", entry.identifier, id=stimulus_id, version=entry.version)
+
+
+def of_thumbnail(entry: Entry, number: int, made: str) -> str:
+    """Return the address of the small picture of a stimulus; `made` names the profile that has it."""
+    return page_of(entry.catalog, "thumbnail", entry.identifier, number=number, version=entry.version, made=made)
+
+
+def catalog_page(name: str) -> str:
+    """Return the address of the page of a catalog."""
+    return f"/catalog/{quote(name, safe='')}"
+
+
 def of_catalog(name: str, *further: str) -> str:
     """Return the address of the JSON record of a catalog, or of something below it."""
     return "/".join((f"{API}/catalogs", *(quote(one, safe="") for one in (name, *further))))

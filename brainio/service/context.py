@@ -23,6 +23,10 @@ class Service:
     holdings: Holdings
     seen: Seen
 
+    def public_url(self, request: Request) -> str:
+        """Return what the addresses of the service begin with for whoever asks, without a slash at the end."""
+        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+
 
 async def _service(request: Request) -> Service:
     service: Service = request.app.state.service

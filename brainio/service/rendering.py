@@ -3,7 +3,9 @@
 import gzip
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from starlette.datastructures import Headers
 from starlette.responses import Response
@@ -11,6 +13,7 @@ from starlette.responses import Response
 JSON = "application/json"
 _SMALLEST_PACKED = 860  # bytes; below that a packet is no fuller
 _PACKS = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+)?\s*(?:,|$)", re.IGNORECASE)
+_TEXT = re.compile(r"text/|application/(?:json|ld\+json)|image/svg")  # what gzip makes smaller
 _Raw = list[tuple[bytes, bytes]]
 _OF_BODIES = (b"content-type", b"content-length", b"content-encoding")
 _TAG = re.compile(r'(?:W/)?"([^"]*)"')
@@ -50,7 +53,11 @@ class _Ready(Response):
 
 
 def render(
-    body: bytes, media_type: str = JSON, vary: str = "Accept, Accept-Encoding", cache: str = "no-cache"
+    body: bytes,
+    media_type: str = JSON,
+    vary: str = "Accept, Accept-Encoding",
+    cache: str = "no-cache",
+    further: Mapping[str, str] = MappingProxyType({}),
 ) -> Rendered:
     """Make a body ready to be sent many times.
 
@@ -64,15 +71,18 @@ def render(
         Which headers of a request it depends on.
     cache : str, default 'no-cache'
         What caches may do with it: keep it, but ask whether it is still so.
+    further : mapping, optional
+        Further headers.
 
     Examples
     --------
     >>> render(b"{}").tag
     '44136fa355b3678a1146ad16f7e8649e'
     """
-    packed = gzip.compress(body, 6, mtime=0) if len(body) >= _SMALLEST_PACKED else b""
+    is_text = _TEXT.match(media_type) is not None
+    packed = gzip.compress(body, 6, mtime=0) if is_text and len(body) >= _SMALLEST_PACKED else b""
     tag = hashlib.sha256(body).hexdigest()[:32]
-    said = {"Cache-Control": cache, "Vary": vary, "Content-Type": media_type}
+    said = {"Cache-Control": cache, "Vary": vary, "Content-Type": media_type, **further}
     plain = {**said, "ETag": f'"{tag}"', "Content-Length": str(len(body))}
     small = {**said, "ETag": f'"{tag}-gzip"', "Content-Length": str(len(packed)), "Content-Encoding": "gzip"}
     return Rendered(body, packed, tag, Headers(plain).raw, Headers(small).raw)

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     ----------
     host, port : str, int
         Where it listens; port 0 is any that is free.
+    public_url : str
+        How readers reach the service, for addresses in code and descriptions; by default as each request says.
     workers : int
         Processes that answer.
     refresh_seconds : float
@@ -66,6 +68,7 @@ class Settings(BaseSettings):
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
+    public_url: str = Field("", pattern="^(https?://[^\\s?#]+)?$")
     workers: int = Field(1, ge=1, le=256)
     refresh_seconds: float = Field(1.0, gt=0, le=3600)
     remote_refresh_seconds: float = Field(300.0, gt=0)

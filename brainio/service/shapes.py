@@ -168,6 +168,14 @@ class Found(Shape):
     next: str | None
 
 
+class Stimuli(Shape):
+    """A page of the stimuli of a set, each with all columns; null where a value is missing."""
+
+    total: int
+    stimuli: list[dict[str, str | int | float | None]]
+    next: str | None
+
+
 class Start(Shape):
     """Where the interface begins."""
 

@@ -1,4 +1,4 @@
-"""What data look like in a notebook: HTML for tables, arrays and listings, and pictures of stimuli.
+"""What data look like: HTML for tables, arrays and listings in notebooks, and pictures of stimuli.
 
 Takes pandas and xarray objects, plain records and paths; knows no class of this package above it. Nothing here fetches,
 computes values of lazy arrays or runs script, and whatever data hold is shown as text. `rendering` holds the templates,
@@ -6,12 +6,15 @@ computes values of lazy arrays or runs script, and whatever data hold is shown a
 embedded of it, `sheets` the contact sheet, `stimuli`, `arrays` and `listings` the views.
 """
 
-from brainio.views.arrays import array_html
-from brainio.views.listings import Found, catalog_html, results_html
-from brainio.views.previews import Preview, preview_of
-from brainio.views.sheets import contact_sheet
-from brainio.views.stimuli import stimuli_html
-from brainio.views.thumbnails import Thumbnail, thumbnails_of
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from brainio.views.arrays import array_html
+    from brainio.views.listings import Found, catalog_html, results_html
+    from brainio.views.previews import Preview, preview_of
+    from brainio.views.sheets import contact_sheet
+    from brainio.views.stimuli import stimuli_html
+    from brainio.views.thumbnails import Thumbnail, thumbnails_of
 
 __all__ = [
     "Found",
@@ -25,3 +28,20 @@ __all__ = [
     "stimuli_html",
     "thumbnails_of",
 ]
+
+_MODULES = {
+    "array_html": "arrays",
+    **dict.fromkeys(("Found", "catalog_html", "results_html"), "listings"),
+    **dict.fromkeys(("Preview", "preview_of"), "previews"),
+    "contact_sheet": "sheets",
+    "stimuli_html": "stimuli",
+    **dict.fromkeys(("Thumbnail", "thumbnails_of"), "thumbnails"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

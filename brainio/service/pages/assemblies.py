@@ -1,0 +1,134 @@
+"""The page of an assembly: what it holds, drawn from its card, and the stimuli that it answers most and least."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
+from brainio.catalogs import TYPE_ASSEMBLY, Entry
+from brainio.profiles import StimulusProfile, find_profile
+from brainio.service import addresses
+from brainio.service.context import Now, Serves
+from brainio.service.pages.entries import Numbers, Shown, entry_page, render_entry
+from brainio.service.pages.tiles import Tile, tile_of
+from brainio.service.rendering import Rendered
+from brainio.service.resources.entries import Named
+from brainio.service.rights import Sees
+from brainio.views.drawings import OF_ASSEMBLIES
+
+router = APIRouter(include_in_schema=False)
+_MOST_SHOWN = 8  # stimuli in a row of tiles
+Record = Mapping[str, Any]
+
+
+@router.get("/assembly/{catalog}/{identifier:path}")
+async def assembly(
+    request: Request,
+    catalog: str,
+    identifier: str,
+    now: Now,
+    serves: Serves,
+    sight: Sees,
+    version: Named = None,
+) -> Response:
+    """Show an assembly."""
+    return await entry_page(request, now, serves, sight, (catalog, TYPE_ASSEMBLY, identifier), version, _page)
+
+
+def _page(shown: Shown) -> Rendered:
+    card = shown.card
+    figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_draw else []
+    stimulus_set, profile = _stimuli(shown)
+    extremes = _extremes(shown, stimulus_set, profile) if shown.may_draw else []
+    coordinates = _coordinates(card)
+    sections = {
+        "data": ("At a glance", figures),
+        "extremes": ("Strongest and weakest", extremes),
+        "coordinates": ("Dimensions and coordinates", coordinates),
+        "shown": ("Stimuli that were shown", shown.entry.stimulus_set_identifier),
+    }
+    return render_entry(
+        "assembly.html",
+        shown,
+        _numbers(card),
+        [(id_, heading) for id_, (heading, content) in sections.items() if content],
+        figures=figures,
+        extremes=extremes,
+        coordinates=coordinates,
+        shape=facts_in_words(card).get("shape", ""),
+        joined=[str(name) for name in card.get("stimulus_columns", [])][:200],
+        shown_stimuli=_first(stimulus_set, profile),
+    )
+
+
+def _stimuli(shown: Shown) -> tuple[Entry | None, StimulusProfile | None]:
+    """Return the stimulus set, and its profile, where they may be seen."""
+    link = shown.record.stimulus_set
+    if link is None:
+        return None, None
+    entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)
+    profile = find_profile(entry) if shown.sight.may_have(entry) else None
+    return entry, profile if isinstance(profile, StimulusProfile) else None
+
+
+def _first(entry: Entry | None, profile: StimulusProfile | None) -> list[Tile]:
+    if entry is None or profile is None:
+        return []
+    rows, _ = profile.rows({}, _MOST_SHOWN, 0)
+    return [tile_of(entry, profile, row) for row in rows]
+
+
+def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None) -> list[tuple[str, list[Tile]]]:
+    """Return the stimuli with the highest and the lowest mean response."""
+    told = shown.card.get("pictures")
+    found = told.get("stimuli") if isinstance(told, Mapping) else None
+    if not isinstance(found, Mapping):
+        return []
+    named = {"Highest mean response": found.get("strongest"), "Lowest mean response": found.get("weakest")}
+    return [(label, _answered(records, entry, profile)) for label, records in named.items() if isinstance(records, list)]
+
+
+def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None) -> list[Tile]:
+    tiles = []
+    for record in records[:_MOST_SHOWN]:
+        try:
+            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g}, {record['presentations']:,} ×"
+        except BROKEN:
+            continue
+        row = profile.row(name) if profile is not None else None
+        if entry is not None and profile is not None and row is not None:
+            tiles.append(tile_of(entry, profile, row)._replace(lines=[line]))
+        else:
+            url = addresses.of_stimulus(entry, name) if entry is not None else ""
+            tiles.append(Tile(name, url, "", 0, 0, "file", "not on this server", [line]))
+    return tiles
+
+
+def _coordinates(card: Record) -> list[dict[str, str]]:
+    told = []
+    described = card.get("coordinates")
+    for one in described if isinstance(described, list) else ():
+        try:
+            told.append(column_in_words(one))
+        except BROKEN:
+            continue
+    return told
+
+
+def _numbers(card: Record) -> Numbers:
+    """Return what stands out: the sizes of dimensions, stimuli, reliability; else what its publishers state."""
+    told: list[tuple[str, str]] = []
+    try:
+        sizes = zip(card["shape"], card["dims"], strict=True)
+        told += [(f"{size:,}", f"{dim}{'s' if size != 1 else ''}".replace("_", " ")) for size, dim in sizes]
+        told.append((f"{card['repetitions']['stimuli']:,}", "stimuli"))
+        told.append((f"{card['repetitions']['median']:g}", "repetitions (median)"))
+        told.append((f"{card['reliability']['median']:.2f}", "split-half reliability"))
+    except BROKEN:
+        pass
+    stated = card.get("stated")
+    if not told and isinstance(stated, Mapping):
+        told = [(f"{size:,}", name.replace("_", " ")) for name, size in stated.items() if isinstance(size, int)]
+    return told

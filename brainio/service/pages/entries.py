@@ -1,0 +1,169 @@
+"""What the pages of stimulus sets and of assemblies have in common: what is known, code, citations, files, versions."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from fastapi import Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from brainio.cards.in_words import facts_in_words
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry
+from brainio.catalogs.cards import Card, read_card
+from brainio.exchange.citing import written
+from brainio.exchange.works import works_of
+from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_profile
+from brainio.service import addresses, records, shapes
+from brainio.service.context import Service
+from brainio.service.holdings import Snapshot
+from brainio.service.pages.rendering import as_script, render_page
+from brainio.service.pages.snippets import snippets_of
+from brainio.service.rendering import Rendered, respond
+from brainio.service.resources.croissant import croissant_of
+from brainio.service.rights import Sight
+
+_TOLD_ELSEWHERE = {"license", "citation", "doi", "shape", "status_reason"}
+Numbers = Sequence[tuple[str, str]]
+"""Numbers in words, each with what it counts."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An entry, and for whom a page of it is made."""
+
+    request: Request
+    now: Snapshot
+    serves: Service
+    sight: Sight
+    entry: Entry
+
+    @cached_property
+    def record(self) -> shapes.EntryAnswer:
+        """All that catalogs say of it, as far as it may be seen."""
+        held = self.now.catalogs[self.entry.catalog]
+        return records.whole(held, self.entry, self.sight, self.serves.settings.signed_buckets)
+
+    @cached_property
+    def profile(self) -> AssemblyProfile | StimulusProfile | None:
+        """What was computed from its data, where these may be seen."""
+        return find_profile(self.entry) if self.sight.may_have(self.entry) else None
+
+    @cached_property
+    def card(self) -> Card:
+        """The card of its catalog; where that was not computed from the data, the one of its profile."""
+        card = read_card(self.entry)
+        return card if self.profile is None or "pictures" in card or "columns" in card else self.profile.card
+
+    @property
+    def may_draw(self) -> bool:
+        """Whether pictures of its data may be shown."""
+        return self.sight.may_have(self.entry)
+
+    @property
+    def notice(self) -> str:
+        """What to know of its data, in words."""
+        if not self.sight.may_have(self.entry):
+            return f"Its data are under embargo until {self.record.embargo}. What is known of them is shown here."
+        if self.profile is not None:
+            return ""
+        if are_bytes_here(self.entry):
+            return "Pictures of its data are being made, and will be here soon."
+        return "Its data are not on this server. Shown is what its catalog and its card say."
+
+
+async def entry_page(
+    request: Request,
+    now: Snapshot,
+    serves: Service,
+    sight: Sight,
+    key: tuple[str, str, str],
+    version: str | None,
+    make: Callable[[Shown], Rendered],
+) -> Response:
+    """Answer with the page of an entry: the one that was rendered before, or a new one; or lead to its JSON.
+
+    Parameters
+    ----------
+    key : (str, str, str)
+        Catalog, kind and identifier, which may end in `.json`.
+    make : callable
+        Renders the page.
+    """
+    kept = now.kept.get(sight, request.scope)
+    if kept is not None:
+        return respond(request.headers, kept.rendered)
+    catalog, kind, identifier = key
+    name = identifier.removesuffix(".json")
+    if name != identifier and (kind, identifier) not in now.catalog(catalog, sight).listing.entries:
+        found = now.entry(catalog, kind, name, sight, version)
+        return RedirectResponse(json_of(found, request.url.query), 307)
+    found = now.entry(catalog, kind, identifier, sight, version)
+    page = await run_in_threadpool(make, Shown(request, now, serves, sight, found))
+    return respond(request.headers, now.kept.keep(sight, request, page))
+
+
+def json_of(entry: Entry, query: str = "") -> str:
+    """Return the address of the same page as JSON: the entry, or the stimuli that a query asks for."""
+    if "where=" in query and entry.lookup_type == TYPE_STIMULUS_SET:
+        return f"{addresses.of_stimuli(entry)}?{query}"
+    return addresses.of_resource("entries", entry)
+
+
+def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Numbers, **further: Any) -> Rendered:
+    """Render the page of an entry.
+
+    Parameters
+    ----------
+    template : str
+        That of its kind.
+    numbers : sequence of (str, str)
+        What stands out of what is known.
+    sections : sequence of (str, str)
+        Parts of the page before the common ones: anchor and heading.
+    **further
+        What the template of its kind needs.
+    """
+    entry, record = shown.entry, shown.record
+    public_url = shown.serves.public_url(shown.request)
+    paper = record.publications[0] if record.publications else None
+    cited = works_of([entry, *_stimuli(shown)])
+    facts = {name: text for name, text in facts_in_words(shown.card).items() if name not in _TOLD_ELSEWHERE}
+    license_ = {"license": entry.license or str(shown.card.get("license", "not stated"))}
+    is_current = entry is shown.now.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
+    return render_page(
+        template,
+        json=addresses.of_resource("entries", entry),
+        entry=record,
+        kind=entry.kind,
+        title=paper.title if paper else "",
+        byline=_byline(paper) if paper else "",
+        notice=str(shown.card.get("status_reason", "")) or shown.notice,
+        tiles=numbers,
+        sections=[*sections, *_common_sections(bool(facts))],
+        snippets=snippets_of(entry, public_url, is_current=is_current),
+        citation=written(cited, "text"),
+        bibtex=written(cited, "bibtex"),
+        facts=license_ | facts,
+        croissant=as_script(croissant_of(entry, public_url)),
+        croissant_url=addresses.of_resource("croissant", entry),
+        **further,
+    )
+
+
+def _stimuli(shown: Shown) -> list[Entry]:
+    """Return the stimulus set of an assembly, where it may be seen: it is cited too."""
+    link = shown.record.stimulus_set
+    return [] if link is None else [shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)]
+
+
+def _byline(paper: shapes.Publication) -> str:
+    names = [name.strip() for name in paper.authors.split(" and ") if name.strip()]
+    authors = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+    return ". ".join(filter(None, [authors, " ".join(filter(None, [paper.journal, paper.year]))]))
+
+
+def _common_sections(has_facts: bool) -> Numbers:
+    known = [("known", "What is known")] if has_facts else []
+    return [("load", "Load"), ("cite", "Cite"), *known, ("files", "Files"), ("versions", "Versions")]

@@ -1,0 +1,43 @@
+"""From a template to a page: what every page has around it, and what browsers may do with it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from brainio import __version__
+from brainio.service import addresses
+from brainio.service.pages.assets import address_of
+from brainio.service.rendering import Rendered, render
+from brainio.views.rendering import templates_of
+
+HTML = "text/html"
+# Only what this service gives: no script in pages, no style in attributes, nothing framed.
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def render_page(template: str, **values: Any) -> Rendered:
+    """Fill in a template, and say what a browser may do with the page."""
+    found = templates_of("brainio.service.pages").get_template(template)
+    text = found.render(values, asset=address_of, release=__version__, at=addresses)
+    body = text.encode("utf-8", "backslashreplace")
+    headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
+    return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)
+
+
+def as_script(data: Mapping[str, Any]) -> Markup:
+    r"""Return JSON that can stand in a `script` of data, whatever texts it holds.
+
+    Examples
+    --------
+    >>> as_script({"name": "</script>"})
+    Markup('{"name": "\\u003c/script\\u003e"}')
+    """
+    text = json.dumps(data, ensure_ascii=False)
+    for letter in "<>&\u2028\u2029":
+        text = text.replace(letter, f"\\u{ord(letter):04x}")
+    return Markup(text.encode("utf-8", "backslashreplace").decode())  # noqa: S704 - no letter is left that ends it

@@ -1,0 +1,71 @@
+"""The code that loads an entry, as people copy it: in Python and for the shell."""
+
+import shlex
+from typing import NamedTuple
+
+from brainio.catalogs import TYPE_ASSEMBLY, Entry
+from brainio.service import addresses
+
+_SHIPPED = ("brainscore", "brainio_demo")  # catalogs that every installation has
+
+
+class Snippets(NamedTuple):
+    """Code in Python, and a command."""
+
+    python: str
+    shell: str
+
+
+def snippets_of(entry: Entry, public_url: str, *, is_current: bool) -> Snippets:
+    """Return the code that loads an entry on a machine that has brainio and nothing else.
+
+    Parameters
+    ----------
+    entry : Entry
+        Of a served catalog.
+    public_url : str
+        Of this service.
+    is_current : bool
+        Whether its identifier alone leads to this version.
+
+    Examples
+    --------
+    >>> print(snippets_of(Entry("lab", "assembly", "lab.Doe2026", ()), "https://lab.example", is_current=True).python)
+    import brainio
+    <BLANKLINE>
+    brainio.add_catalog('https://lab.example/catalogs/lab')
+    assembly = brainio.get_assembly('lab.Doe2026', catalog='lab')
+    """
+    version = ["--version", entry.version] if not is_current else []
+    command = ["brainio", "get", entry.identifier, "--kind", entry.lookup_type, "--catalog", entry.catalog, *version]
+    code = [*_begin(entry.catalog, public_url), _load(entry, is_current=is_current)]
+    return Snippets("\n".join(code), f"{_in_force(entry.catalog, public_url)}{shlex.join(command)}")
+
+
+def stimulus_snippet(entry: Entry, stimulus_id: str, public_url: str) -> str:
+    """Return the code that loads a set and gives the path of one of its stimuli."""
+    code = [*_begin(entry.catalog, public_url), _load(entry, is_current=not entry.version)]
+    return "\n".join([*code, f"path = stimulus_set.get_stimulus({stimulus_id!r})"])
+
+
+def catalog_snippets(catalog: str, public_url: str) -> Snippets:
+    """Return the code that puts a catalog in force, in a program and for all programs of a shell."""
+    url = f"{public_url}{addresses.of_csv(catalog)}"
+    return Snippets(f"import brainio\n\nbrainio.add_catalog({url!r})", f"export BRAINIO_CATALOGS={shlex.quote(url)}")
+
+
+def _begin(catalog: str, public_url: str) -> list[str]:
+    begin = catalog_snippets(catalog, public_url).python
+    return ["import brainio", ""] if catalog in _SHIPPED else [begin]
+
+
+def _in_force(catalog: str, public_url: str) -> str:
+    set_ = catalog_snippets(catalog, public_url).shell.removeprefix("export ")
+    return "" if catalog in _SHIPPED else f"{set_} "
+
+
+def _load(entry: Entry, *, is_current: bool) -> str:
+    name = "assembly" if entry.lookup_type == TYPE_ASSEMBLY else "stimulus_set"
+    version = [] if is_current else [f"version={entry.version!r}"]
+    call = ", ".join([repr(entry.identifier), f"catalog={entry.catalog!r}", *version])
+    return f"{name} = brainio.get_{name}({call})"

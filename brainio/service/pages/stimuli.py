@@ -1,0 +1,121 @@
+"""The page of one stimulus, with what is known of it and every assembly that used it; and small pictures of stimuli."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import RedirectResponse, Response
+
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry
+from brainio.profiles import AssemblyProfile, StimulusProfile, StimulusRow, find_profile
+from brainio.relations.users import users_of
+from brainio.service import addresses
+from brainio.service.context import Now, Serves, Service
+from brainio.service.pages.rendering import render_page
+from brainio.service.pages.snippets import stimulus_snippet
+from brainio.service.pages.tiles import tile_of
+from brainio.service.problems import refusal
+from brainio.service.rendering import Rendered, render, respond
+from brainio.service.resources.entries import Named
+from brainio.service.resources.stimuli import profile_of
+from brainio.service.rights import Sees, Sight
+
+router = APIRouter(include_in_schema=False)
+_FOR_LONG = "max-age=604800, immutable"
+_MOST_USERS = 200
+Id = Annotated[str, Query(max_length=1000)]
+
+
+@router.get("/stimulus/{catalog}/{identifier:path}")
+async def stimulus(
+    request: Request,
+    catalog: str,
+    identifier: str,
+    id: Id,  # noqa: A002 - as the address has it
+    now: Now,
+    serves: Serves,
+    sight: Sees,
+    version: Named = None,
+) -> Response:
+    """Show one stimulus of a set."""
+    kept = now.kept.get(sight, request.scope)
+    if kept is not None:
+        return respond(request.headers, kept.rendered)
+    held = now.catalog(catalog, sight)
+    name = identifier.removesuffix(".json")
+    if name != identifier and (TYPE_STIMULUS_SET, identifier) not in held.listing.entries:
+        found = now.entry(catalog, TYPE_STIMULUS_SET, name, sight, version)
+        query = addresses.with_query(addresses.of_stimuli(found), where=f"stimulus_id:{id}", version=version)
+        return RedirectResponse(query, 307)
+    entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
+    profile = profile_of(entry, sight)
+    page = await run_in_threadpool(_page, request, serves, sight, entry, profile, id)
+    return respond(request.headers, now.kept.keep(sight, request, page))
+
+
+@router.get("/thumbnail/{catalog}/{identifier:path}")
+async def thumbnail(
+    request: Request,
+    catalog: str,
+    identifier: str,
+    number: Annotated[int, Query(ge=0, le=10**9)],
+    now: Now,
+    sight: Sees,
+    version: Named = None,
+    made: Named = None,  # noqa: ARG001 - it makes the address another one when the picture is
+) -> Response:
+    """Give the small picture of a stimulus."""
+    entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
+    found = await run_in_threadpool(profile_of(entry, sight).thumbnail, number)
+    if found is None or not found.data:
+        raise refusal(404, "no_picture", f"there is no picture of stimulus {number} of {entry.identifier!r}")
+    return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", _FOR_LONG))
+
+
+def _page(
+    request: Request, serves: Service, sight: Sight, entry: Entry, profile: StimulusProfile, stimulus_id: str
+) -> Rendered:
+    row = profile.row(stimulus_id)
+    if row is None:
+        message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
+        raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
+    users = [user for user in users_of(entry) if sight.sees(user.catalog)][:_MOST_USERS]
+    return render_page(
+        "stimulus.html",
+        json=addresses.with_query(addresses.of_stimuli(entry), where=f"stimulus_id:{stimulus_id}", version=entry.version),
+        entry=entry,
+        stimulus=tile_of(entry, profile, row),
+        position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
+        metadata=_metadata(entry, row),
+        previous=addresses.of_stimulus(entry, row.previous) if row.previous is not None else None,
+        next=addresses.of_stimulus(entry, row.next) if row.next is not None else None,
+        users=[_user(user, sight, stimulus_id) for user in users],
+        python=stimulus_snippet(entry, stimulus_id, serves.public_url(request)),
+    )
+
+
+def _metadata(entry: Entry, row: StimulusRow) -> list[tuple[str, str, str]]:
+    """Return names and values of columns, each with the address of the stimuli that share it."""
+    told = []
+    for name, value in row.values.items():
+        text = "" if value is None else str(value)
+        is_own = name in ("stimulus_id", "filename", "image_id")
+        url = "" if is_own or len(text) > 200 else f"{addresses.of_page(entry, where=[f'{name}:{text}'])}#stimuli"
+        told.append((name, text, url))
+    return told
+
+
+def _user(user: Entry, sight: Sight, stimulus_id: str) -> dict[str, Any]:
+    """Say how an assembly answered a stimulus, where its data are here and may be seen."""
+    told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
+    profile = find_profile(user) if sight.may_have(user) else None
+    if not isinstance(profile, AssemblyProfile):
+        return told | {"note": "its data are not on this server"}
+    found = profile.stimulus(stimulus_id)
+    if found is None:
+        return told | {"note": "this stimulus was not shown"}
+    return told | {
+        "response": f"{found.mean:.4g}",
+        "presentations": f"{found.presentations:,}",
+        "rank": f"{found.rank:,} of {profile.count:,}",
+    }

@@ -1,0 +1,172 @@
+"""The page of a stimulus set: its contact sheet, filtered by any column, what columns hold, who used it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import RedirectResponse, Response
+
+from brainio.cards.in_words import BROKEN, column_in_words
+from brainio.catalogs import TYPE_STIMULUS_SET
+from brainio.profiles import StimulusProfile
+from brainio.progress import readable_size
+from brainio.service import addresses
+from brainio.service.context import Now, Serves
+from brainio.service.pages.entries import Numbers, Shown, entry_page, render_entry
+from brainio.service.pages.tiles import Tile, tile_of
+from brainio.service.rendering import Rendered
+from brainio.service.resources.entries import Named
+from brainio.service.resources.stimuli import Where, filters_of
+from brainio.service.rights import Sees
+from brainio.views.drawings import column as draw_column
+
+router = APIRouter(include_in_schema=False)
+_PAGE = 48  # stimuli
+_CAPTIONS = 2  # columns under a stimulus
+_MOST_COLUMNS = 60
+Record = Mapping[str, Any]
+
+
+class Filter(NamedTuple):
+    """A filter in use: as addresses have it, in words, and the address without it."""
+
+    text: str
+    label: str
+    without: str
+
+
+class Pager(NamedTuple):
+    """Where the pages beside this one are."""
+
+    words: str
+    previous: str | None
+    next: str | None
+
+
+class Sheet(NamedTuple):
+    """A page of stimuli."""
+
+    words: str
+    tiles: list[Tile]
+    filters: list[Filter]
+    columns: list[str]
+    column: str
+    pager: Pager
+
+
+@router.get("/stimulus_set/{catalog}/{identifier:path}")
+async def stimulus_set(
+    request: Request,
+    catalog: str,
+    identifier: str,
+    now: Now,
+    serves: Serves,
+    sight: Sees,
+    where: Where = [],  # noqa: B006 - fastapi makes a new one
+    column: Named = None,
+    value: Named = None,
+    page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
+    version: Named = None,
+) -> Response:
+    """Show a stimulus set; a column and a value that come from the form become a filter of the address."""
+    if column is not None:
+        added = [*(one for one in where if not one.startswith(f"{column}:")), f"{column}:{value or ''}"]
+        own = addresses.page_of(catalog, TYPE_STIMULUS_SET, identifier, version=version, where=added)
+        return RedirectResponse(f"{own}#stimuli", 303)
+    key = (catalog, TYPE_STIMULUS_SET, identifier)
+    return await entry_page(request, now, serves, sight, key, version, lambda shown: _page(shown, where, page))
+
+
+def _page(shown: Shown, where: list[str], page: int) -> Rendered:
+    profile = shown.profile if isinstance(shown.profile, StimulusProfile) else None
+    described = [one for one in shown.card.get("columns", []) if isinstance(one, Mapping)]
+    columns = [_column(shown, one, number, profile is not None) for number, one in enumerate(described[:_MOST_COLUMNS])]
+    sections = [*([("stimuli", "Stimuli")] if profile else []), *([("columns", "Columns")] if columns else [])]
+    return render_entry(
+        "stimulus_set.html",
+        shown,
+        _numbers(shown.card),
+        [*sections, ("used", "Recorded with it")],
+        sheet=_sheet(shown, profile, where, page) if profile else None,
+        columns=columns,
+        more_columns=len(described) - len(columns),
+    )
+
+
+def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
+    filters = filters_of(where)
+    rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
+    names = [name for name in profile.names if name != "filename"]
+    varied = [name for name in names if name not in ("stimulus_id", "image_id")]
+    captions = [*filters, *(name for name in varied if name not in filters)][:_CAPTIONS]
+    first, last = (page - 1) * _PAGE + 1, (page - 1) * _PAGE + len(rows)
+    of = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
+    told = " and ".join(_in_words(name, value) for name, value in filters.items())
+
+    def at(number: int) -> str:
+        return f"{addresses.of_page(shown.entry, where=where, page=number if number > 1 else None)}#stimuli"
+
+    return Sheet(
+        words=f"{of}{f' with {told}' if told else ''}{f': {first:,} to {last:,}' if total > _PAGE else ''}",
+        tiles=[tile_of(shown.entry, profile, row, captions) for row in rows],
+        filters=[Filter(one, _in_words(*_parts(one)), _without(shown, where, one)) for one in where],
+        columns=names,
+        column=next((name for name in varied if name not in filters), names[0]),
+        pager=Pager(
+            f"Page {page:,} of {max(1, -(-total // _PAGE)):,}",
+            at(page - 1) if page > 1 else None,
+            at(page + 1) if last < total else None,
+        ),
+    )
+
+
+def _parts(one: str) -> tuple[str, str]:
+    name, _, value = one.partition(":")
+    return name, value
+
+
+def _in_words(name: str, value: str) -> str:
+    return f"{name} {value}" if value else f"no {name}"
+
+
+def _without(shown: Shown, where: Sequence[str], one: str) -> str:
+    return addresses.of_page(shown.entry, where=[other for other in where if other != one])
+
+
+def _column(shown: Shown, described: Record, number: int, is_here: bool) -> dict[str, Any]:
+    """Say and draw what a column holds; where the stimuli are here, its values lead to those that have them."""
+    try:
+        words = column_in_words(dict(described))
+    except BROKEN:
+        words = dict.fromkeys(("name", "kind", "distinct", "missing", "range", "most_common"), "")
+    told = [
+        words["kind"],
+        f"{words['distinct']} distinct" if words["distinct"] else "",
+        words["range"],
+        f"{words['missing']} missing" if words["missing"] else "",
+    ]
+    link = _linker(shown, words["name"]) if is_here else None
+    return {
+        "name": words["name"],
+        "words": ", ".join(filter(None, told)),
+        "drawing": draw_column(described, f"c{number}", link),
+        "common": words["most_common"],
+    }
+
+
+def _linker(shown: Shown, name: str) -> Callable[[object], str]:
+    return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{value}'])}#stimuli"
+
+
+def _numbers(card: Record) -> Numbers:
+    """Return what stands out: stimuli, columns, files, pixels."""
+    told: list[tuple[str, str]] = []
+    try:
+        told.append((f"{card['stimuli']:,}", "stimuli"))
+        told.append((f"{len(card['columns']):,}", "columns"))
+        told.append((readable_size(card["files"]["bytes"]), "of files"))
+        width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
+        told.append((f"{width:,} × {height:,}", "pixels at most"))
+    except BROKEN:
+        pass
+    return told
