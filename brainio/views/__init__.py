@@ -1,11 +1,15 @@
-"""What data look like: HTML for tables, arrays and listings in notebooks, and pictures of stimuli.
+"""What data look like in a notebook or a page: HTML for tables, arrays and listings, and pictures of stimuli and data.
 
 Takes pandas and xarray objects, plain records and paths; knows no class of this package above it. Nothing here fetches,
 computes values of lazy arrays or runs script, and whatever data hold is shown as text. `rendering` holds the templates,
 `columns` what one column holds, `previews` the picture of a file (`images`, `sounds`, `videos`), `thumbnails` what is
-embedded of it, `sheets` the contact sheet, `stimuli`, `arrays` and `listings` the views.
+embedded of it, `sheets` the contact sheet, `stimuli`, `arrays` and `listings` the views, `drawings`
+pictures of data as SVG.
+
+Names load when they are first used: who draws a card needs no pandas.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,19 +33,21 @@ __all__ = [
     "thumbnails_of",
 ]
 
-_MODULES = {
+_HOMES = {
+    "Found": "listings",
+    "Preview": "previews",
+    "Thumbnail": "thumbnails",
     "array_html": "arrays",
-    **dict.fromkeys(("Found", "catalog_html", "results_html"), "listings"),
-    **dict.fromkeys(("Preview", "preview_of"), "previews"),
+    "catalog_html": "listings",
     "contact_sheet": "sheets",
+    "preview_of": "previews",
+    "results_html": "listings",
     "stimuli_html": "stimuli",
-    **dict.fromkeys(("Thumbnail", "thumbnails_of"), "thumbnails"),
+    "thumbnails_of": "thumbnails",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f"brainio.views.{_HOMES[name]}"), name)

@@ -1,0 +1,84 @@
+"""Pictures of what a column of a stimulus set holds."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+from brainio.views.drawings.axes import written
+from brainio.views.drawings.figure import Figure
+from brainio.views.drawings.plots import Bar, Part, listed, rows_of_bars, upright_bars
+from brainio.views.drawings.records import count_of, histogram_of, record_of, records_of, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from brainio.views.drawings.figure import Drawing
+
+_MOST_ROWS = 12
+
+
+def column(record: Mapping[str, Any], prefix: str, link: Callable[[Any], str | None] | None = None) -> Drawing | None:
+    """Draw which values a column of a stimulus set has.
+
+    Parameters
+    ----------
+    record : mapping
+        Of the column in the card: its `histogram` is read, else `most_common`.
+    prefix : str
+        Begins every id in the picture: one of its own in the page.
+    link : callable, optional
+        Given a value of `most_common`, returns where its bar leads to; by default, and where it returns None, bars
+        are no links. Bars of histograms never are.
+
+    Returns
+    -------
+    Drawing or None
+        None: the record does not tell, or its numbers are malformed.
+
+    Examples
+    --------
+    >>> record = {"name": "kind", "distinct": 3, "most_common": [{"value": "face", "count": 640}]}
+    >>> drawing = column(record, "kind", link=lambda value: f"?kind={value}")
+    >>> drawing.finding, 'href="?kind=face"' in drawing.svg
+    ('Most common of 3 values: face (640).', True)
+    """
+    name = text_of(record.get("name")) or "value"
+    histogram = record_of(record, "histogram")
+    if histogram:
+        return _distribution(record, name, prefix)
+    found = records_of(record.get("most_common"), _MOST_ROWS)
+    values = [(one.get("value"), text_of(one.get("value")), count_of(one.get("count"))) for one in found]
+    checked = [(value, text, count) for value, text, count in values if text is not None and count is not None]
+    if len(checked) < len(values) or not any(count for _, _, count in checked):
+        return None
+    bars = [
+        Bar(text, [Part(count, 0, f"{text}: {count:,}")], link(value) if link else None)
+        for value, text, count in checked
+    ]
+    distinct = count_of(record.get("distinct"))
+    said = listed([f"{text} ({count:,})" for _, text, count in checked], 3 if (distinct or 0) > 3 else 12)
+    many = distinct is not None and distinct > len(checked)
+    finding = f"Most common of {distinct:,} values: {said}." if many else f"Values: {said}."
+    figure = Figure(prefix)
+    bottom = rows_of_bars(figure, bars, 4)
+    if many and distinct is not None:
+        figure.text(0, bottom + 10, f"and {distinct - len(checked):,} more", "small")
+        bottom += 16
+    return figure.finished(bottom, f"Values of {name}", finding, (name, "rows"), [one[1:] for one in checked])
+
+
+def _distribution(record: Mapping[str, Any], name: str, prefix: str) -> Drawing | None:
+    histogram = histogram_of(record_of(record, "histogram").get("edges"), record_of(record, "histogram").get("counts"))
+    if histogram is None:
+        return None
+    rows = [(*edges, n) for edges, n in zip(pairwise(histogram.edges), histogram.counts, strict=True)]
+    bars = [(low, high, n, f"{written(low)} to {written(high)}: {n:,}") for low, high, n in rows]
+    low, high, most = max(rows, key=lambda row: row[2])
+    figure = Figure(prefix)
+    bottom = upright_bars(figure, bars, "rows", name)
+    finding = (
+        f"{sum(histogram.counts):,} values from {written(rows[0][0])} to {written(rows[-1][1])}, "
+        f"most ({most:,}) between {written(low)} and {written(high)}."
+    )
+    return figure.finished(bottom, f"Distribution of {name}", finding, ("from", "to", "rows"), [*rows])
