@@ -14,7 +14,14 @@ EXTRAS = {
     "stream": ["h5netcdf", "h5py"],  # reading netCDF files where they lie
     "sql": ["alembic", "psycopg[binary]"],  # catalogs that live in a database
     # The catalogs in force over HTTP: `brainio serve`.
-    "service": ["fastapi", "prometheus-client", "pydantic-settings", "structlog", "uvicorn[standard]>=0.54"],
+    "service": [
+        "django-js-lib-htmx",
+        "fastapi",
+        "prometheus-client",
+        "pydantic-settings",
+        "structlog",
+        "uvicorn[standard]>=0.54",
+    ],
     # What the packaging scripts read and write: the patterns and thresholds of the demo; fMRI; sounds.
     "package-demo": ["stimupy==1.2.0", "nibabel", "scipy"],
 }
@@ -63,7 +70,14 @@ setup(
     packages=[*find_packages(include=["brainio", "brainio.*"]), "brainio_catalogs"],
     package_dir={"brainio_catalogs": "catalogs"},
     package_data={
-        "brainio": ["py.typed", "packaging/template/*", "views/templates/*", "catalogs/migrations/**/*.py"],
+        "brainio": [
+            "py.typed",
+            "packaging/template/*",
+            "views/templates/*",
+            "catalogs/migrations/**/*.py",
+            "service/pages/templates/*",
+            "service/assets/*",
+        ],
         "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/cards/*/*.json", "*/files/*"],
     },
     install_requires=[

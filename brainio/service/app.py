@@ -18,6 +18,9 @@ from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
+from brainio.service.pages import assets, front
+from brainio.service.pages import catalogs as catalog_pages
+from brainio.service.pages.problems import show_problem
 from brainio.service.rendering import render, respond
 from brainio.service.resources import catalogs, changes, entries, files, health, search, served
 from brainio.service.rights import sight_of
@@ -51,10 +54,12 @@ def create_app(settings: Settings) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.service = service
-    problems.install(app)
+    problems.install(app, show_problem)
     checks = [Depends(knows_parameters)]
     for router in (_start, catalogs.router, changes.router, entries.router, search.router):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
+    for router in (assets.router, front.router, catalog_pages.router):
+        app.include_router(router, dependencies=checks)
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)
     app.include_router(health.router)

@@ -10,7 +10,7 @@ from starlette.types import Scope
 from brainio.service.rendering import Rendered
 from brainio.service.rights import Sight
 
-Key = tuple[Sight, bytes, bytes]
+Key = tuple[Sight, bytes, bytes, bytes]
 
 
 class Kept(NamedTuple):
@@ -47,4 +47,6 @@ class Cache:
 
 
 def _key(sight: Sight, scope: Scope) -> Key:
-    return sight, scope["raw_path"], scope["query_string"]
+    # By host, too: pages name the address that they were asked at, which anybody may say as he likes.
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return sight, scope["raw_path"], scope["query_string"], host

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Sequence
 
+from fastapi import HTTPException
+
 from brainio.service.problems import refusal
 
 _RANGE = re.compile(
@@ -38,6 +40,21 @@ def chosen(accept: str | None, offered: Sequence[str]) -> str:
             "Ask for one of these, or leave the header out.",
         )
     return best
+
+
+def wants(accept: str | None, kind: str, other: str) -> bool:
+    """Whether one media type is wanted more than another; what is malformed wants nothing.
+
+    Examples
+    --------
+    >>> wants("text/html,*/*;q=0.8", "text/html", "application/json"), wants("*/*", "text/html", "application/json")
+    (True, False)
+    """
+    try:
+        wanted = [_read(one) for one in (accept or "").split(",") if one.strip()]
+    except HTTPException:
+        return False
+    return _quality(kind, wanted) > _quality(other, wanted)
 
 
 def _read(text: str) -> tuple[str, float]:

@@ -1,5 +1,6 @@
 """The one shape that every error has, and which error of brainio is answered by which status."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -79,24 +80,37 @@ def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def error_body(code: str, message: str, hint: str, request_id: str) -> bytes:
     """Write an error as it is sent."""
-    problem = Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request_id)
+    return _body(Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request_id))
+
+
+def _body(problem: Problem) -> bytes:
     return ErrorAnswer(error=problem).model_dump_json().encode()
 
 
-def install(app: FastAPI) -> None:
-    """Have every error of an application answered in the one shape."""
+ShowProblem = Callable[[Request, int, Problem], Response | None]
+"""Shows a problem as a page to whoever wants one; None to all others."""
+
+
+def install(app: FastAPI, show_problem: ShowProblem) -> None:
+    """Have every error of an application answered in the one shape, and as a page where that is wanted."""
+    app.state.show_problem = show_problem
     app.add_exception_handler(StarletteHTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
     for kind, _, _ in _STATUSES:
         app.add_exception_handler(kind, _known)
     app.add_exception_handler(BrainioError, _known)
+    app.add_exception_handler(Exception, _unknown)
 
 
 def _answer(
     request: Request, status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None
 ) -> Response:
-    body = error_body(code, message, hint, request.scope.get("request_id", ""))
-    return Response(body, status, {"Cache-Control": "no-store", **(headers or {})}, JSON)
+    problem = Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request.scope.get("request_id", ""))
+    show: ShowProblem = request.app.state.show_problem
+    answer = show(request, status, problem) or Response(_body(problem), status, media_type=JSON)
+    answer.headers.update({"Cache-Control": "no-store", **(headers or {})})
+    answer.headers.add_vary_header("Accept")
+    return answer
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -118,6 +132,11 @@ async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - so it was installed
     told = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
     return _answer(request, 422, "bad_parameter", "; ".join(told), "/api/v1/openapi.json describes all parameters.")
+
+
+async def _unknown(request: Request, _error: Exception) -> Response:
+    """Answer what nobody expected; the error goes to the log all the same."""
+    return _answer(request, 500, "internal_error", "the service failed at this request", "Tell whoever runs it.")
 
 
 async def _known(request: Request, error: Exception) -> Response:

@@ -29,5 +29,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Filters are a column beside the results where there is room, and behind a heading where there is none.
-const drawer = document.querySelector(".drawer");
-if (drawer && window.matchMedia("(max-width: 47.99rem)").matches) drawer.open = false;
+const fold = () => {
+  const drawer = document.querySelector(".drawer");
+  if (drawer && window.matchMedia("(max-width: 47.99rem)").matches) drawer.open = false;
+};
+fold();
+document.addEventListener("htmx:afterSettle", fold);

@@ -87,7 +87,9 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
     if not isinstance(found, Mapping):
         return []
     named = {"Highest mean response": found.get("strongest"), "Lowest mean response": found.get("weakest")}
-    return [(label, _answered(records, entry, profile)) for label, records in named.items() if isinstance(records, list)]
+    return [
+        (label, _answered(records, entry, profile)) for label, records in named.items() if isinstance(records, list)
+    ]
 
 
 def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None) -> list[Tile]:

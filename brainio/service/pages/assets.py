@@ -1,6 +1,5 @@
 """The files that pages load: style, script, icon. All come from here, under addresses that change with their content."""
 
-import hashlib
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path

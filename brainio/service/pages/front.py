@@ -1,6 +1,5 @@
 """The front page: what there is, and the search, whose words and filters live in the address."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -43,7 +42,9 @@ def front(
     """Show what there is, or what a search finds."""
     lists = {"kind": kind, "class": class_, "region": region, "species": species, "lab": lab, "year": year}
     flags = {"has_repetitions": has_repetitions, "has_reliability": has_reliability}
-    filters: dict[str, Sequence[str]] = {name: values for name, values in (lists | {"catalog": catalog}).items() if values}
+    filters: dict[str, Sequence[str]] = {
+        name: values for name, values in (lists | {"catalog": catalog}).items() if values
+    }
     filters |= {name: [str(flag).lower()] for name, flag in flags.items() if flag is not None}
     asked = Asked(q, filters, old)
     kept = now.kept.get(sight, request.scope)
@@ -53,7 +54,11 @@ def front(
         now.catalog(name, sight)
     found = search(
         q,
-        **{name: values for name, values in (lists | {"cls": class_, "catalog": catalog}).items() if values and name != "class"},
+        **{
+            name: values
+            for name, values in (lists | {"cls": class_, "catalog": catalog}).items()
+            if values and name != "class"
+        },
         **flags,
         old=old,
         limit=_PAGE,
@@ -63,29 +68,27 @@ def front(
         "front.html",
         json=asked.url(f"{addresses.API}/search"),
         asked=asked,
-        **_holdings(now, sight),
+        catalogs=_catalogs(now, sight),
         **_results(asked, found, offset),
     )
     return respond(request.headers, now.kept.keep(sight, request, page))
 
 
-def _holdings(now: Snapshot, sight: Sight) -> dict[str, Any]:
-    """Return what there is in the catalogs that may be seen."""
-    visible = [now.catalogs[name] for name in now.names(sight) if name in now.catalogs]
-    counts = sum((held.counts for held in visible), Counter[str]())
-    return {
-        "catalogs": [
-            {"name": held.name, "url": addresses.catalog_page(held.name), "available": held.name not in now.problems}
-            for held in visible
-        ],
-        "stimulus_sets": counts[TYPE_STIMULUS_SET],
-        "assemblies": counts[TYPE_ASSEMBLY],
-    }
+def _catalogs(now: Snapshot, sight: Sight) -> list[dict[str, Any]]:
+    """Return the catalogs that may be seen."""
+    return [
+        {"name": name, "url": addresses.catalog_page(name), "available": name not in now.problems}
+        for name in now.names(sight)
+        if name in now.catalogs
+    ]
 
 
 def _results(asked: Asked, found: SearchResults, offset: int) -> dict[str, Any]:
     end = offset + len(found)
+    kinds = found.facets.get("kind", {})
     return {
+        "stimulus_sets": kinds.get(TYPE_STIMULUS_SET, 0),
+        "assemblies": kinds.get(TYPE_ASSEMBLY, 0),
         "facets": asked.facets(found.facets),
         "plus": "+" if found.is_broad else "",
         "summary": f"{found.total:,}{' or more' if found.is_broad else ''} entr{'y' if found.total == 1 else 'ies'}",

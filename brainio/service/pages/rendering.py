@@ -23,7 +23,7 @@ _POLICY = (
 def render_page(template: str, **values: Any) -> Rendered:
     """Fill in a template, and say what a browser may do with the page."""
     found = templates_of("brainio.service.pages").get_template(template)
-    text = found.render(values, asset=address_of, release=__version__, at=addresses)
+    text = found.render({"account": ""} | values, asset=address_of, release=__version__, at=addresses)
     body = text.encode("utf-8", "backslashreplace")
     headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
     return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)

@@ -82,7 +82,9 @@ def _page(
     users = [user for user in users_of(entry) if sight.sees(user.catalog)][:_MOST_USERS]
     return render_page(
         "stimulus.html",
-        json=addresses.with_query(addresses.of_stimuli(entry), where=f"stimulus_id:{stimulus_id}", version=entry.version),
+        json=addresses.with_query(
+            addresses.of_stimuli(entry), where=f"stimulus_id:{stimulus_id}", version=entry.version
+        ),
         entry=entry,
         stimulus=tile_of(entry, profile, row),
         position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
