@@ -10,6 +10,7 @@ import xarray as xr
 from brainio.cards.arrays import columns_of, describe_array
 from brainio.cards.columns import MOST_LISTED, sound_text
 from brainio.cards.facts import checked_facts
+from brainio.cards.pictures import Pictures
 from brainio.cards.reliable import reliability_of
 from brainio.cards.tables import describe_stimuli
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
@@ -94,15 +95,17 @@ def _assembly(assembly: xr.DataArray) -> dict[str, Any]:
     joined = _joined(stimulus_set)
     described |= {"stimulus_columns": joined[:MOST_LISTED]} if joined else {}
     columns = columns_of(assembly)
-    described |= describe_array(assembly, columns, [*joined, FILENAME] if joined else ())
+    pictures = Pictures(assembly, columns)
+    described |= describe_array(assembly, columns, [*joined, FILENAME] if joined else (), pictures.add)
     reliability = reliability_of(assembly, columns)
+    told = {} if reliability is None else reliability.told()
     extras = [
         {"name": sound_text(name), **describe_array(extra, columns_of(extra))}
         for name, extra in assembly.attrs.items()
         if isinstance(extra, xr.DataArray)
     ]
-    described |= {"reliability": reliability} if reliability else {}
-    return described | ({"extras": extras} if extras else {})
+    parts = {"reliability": told, "extras": extras, "pictures": pictures.record(reliability)}
+    return described | {name: part for name, part in parts.items() if part}
 
 
 def _joined(stimulus_set: object) -> list[str]:
