@@ -18,11 +18,22 @@ from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
-from brainio.service.pages import assets, front
+from brainio.service.pages import assemblies, assets, front, stimulus_sets
 from brainio.service.pages import catalogs as catalog_pages
+from brainio.service.pages import stimuli as stimulus_pages
 from brainio.service.pages.problems import show_problem
 from brainio.service.rendering import render, respond
-from brainio.service.resources import catalogs, changes, entries, files, health, search, served
+from brainio.service.resources import (
+    catalogs,
+    changes,
+    croissant,
+    entries,
+    files,
+    health,
+    search,
+    served,
+    stimuli,
+)
 from brainio.service.rights import sight_of
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings, read_settings
@@ -56,9 +67,11 @@ def create_app(settings: Settings) -> ASGIApp:
     app.state.service = service
     problems.install(app, show_problem)
     checks = [Depends(knows_parameters)]
-    for router in (_start, catalogs.router, changes.router, entries.router, search.router):
+    resources = (catalogs, changes, croissant, entries, search, stimuli)
+    for router in (_start, *(resource.router for resource in resources)):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    for router in (assets.router, front.router, catalog_pages.router):
+    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
+    for router in [page.router for page in pages]:
         app.include_router(router, dependencies=checks)
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)

@@ -96,7 +96,7 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
     tiles = []
     for record in records[:_MOST_SHOWN]:
         try:
-            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g}, {record['presentations']:,} ×"
+            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g} ({record['presentations']:,} shown)"
         except BROKEN:
             continue
         row = profile.row(name) if profile is not None else None

@@ -161,7 +161,8 @@ def _stimuli(shown: Shown) -> list[Entry]:
 def _byline(paper: shapes.Publication) -> str:
     names = [name.strip() for name in paper.authors.split(" and ") if name.strip()]
     authors = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
-    return ". ".join(filter(None, [authors, " ".join(filter(None, [paper.journal, paper.year]))]))
+    year = f"({paper.year})" if paper.year else ""
+    return ". ".join(filter(None, [" ".join(filter(None, [authors, year])), paper.journal]))
 
 
 def _common_sections(has_facts: bool) -> Numbers:

@@ -166,7 +166,7 @@ def _numbers(card: Record) -> Numbers:
         told.append((f"{len(card['columns']):,}", "columns"))
         told.append((readable_size(card["files"]["bytes"]), "of files"))
         width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
-        told.append((f"{width:,} × {height:,}", "pixels at most"))
+        told.append((f"{width:,} x {height:,}", "pixels at most"))
     except BROKEN:
         pass
     return told
