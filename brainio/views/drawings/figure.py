@@ -204,7 +204,7 @@ def cut(text: str, width: float, letter: float = LETTER) -> str:
     """Cut a text to a width.
 
     >>> cut("primary visual cortex", 80)
-    'primary…'
+    'primary v…'
     """
     if width_of(text, letter) <= width:
         return text

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_TOGETHER = 3  # outlines over each other; more groups have a row each
 _PLOT = 140.0  # height
 _RIDGE = 34.0  # height of a row
-_LABELS = 130.0  # width of the labels of rows, at most
+_LABELS = 140.0  # width of the labels of rows, at most
 
 
 class _Spread(NamedTuple):

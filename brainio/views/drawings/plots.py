@@ -17,7 +17,7 @@ _TICK = 4.0
 _SMALL = 11.0  # height of the letters along axes
 _ROW, _BAR = 21.0, 13.0  # pitch of rows of bars, height of a bar
 _PLOT = 130.0  # height of a histogram
-_MOST_NAME = 150.0  # width of the names of rows
+_MOST_NAME = 180.0  # width of the names of rows
 
 
 class Part(NamedTuple):

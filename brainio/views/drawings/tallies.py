@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST_RECORDS = 100
 _MOST_ROWS = 16
 _MOST_LISTED = 8  # repetitions that have a row each; more of them are drawn along an axis
-_TOLD = 20  # letters of a name that a pointer on a bar is told: there may be a hundred
+_TOLD = 24  # letters of a name that a pointer on a bar is told: there may be a hundred
 _UNKNOWN = "not stated"
 
 
