@@ -2,8 +2,8 @@
 
 Functions from a card to a `Drawing`, or None where the card lacks the numbers or they are malformed: cards come from
 anybody. Each takes about a millisecond, the fullest about ten; none imports numpy or gives more than 40 kB. `records`
-checks the numbers, `axes` scales them, `figure` collects shapes, `plots` holds the parts that pictures share; `tallies`,
-`values`, `histograms`, `courses` and `boxes` hold the pictures.
+checks the numbers, `axes` scales them, `figure` collects shapes, `plots` holds the parts that pictures share;
+`tallies`, `values`, `histograms`, `courses` and `boxes` hold the pictures.
 
 Examples
 --------
