@@ -105,7 +105,8 @@ class Pictures:
     def _responses(self) -> dict[str, Any]:
         if self._means is None or self._of is None:
             return {}
-        means = _rounded(self._means.means(self._of))
+        exact = self._means.means(self._of)
+        means = _rounded(exact)
         finite = np.isfinite(means)
         if finite.sum() < 2:
             return {}
@@ -114,12 +115,12 @@ class Pictures:
         told = [
             {
                 "value": value,
-                "count": len(own),
-                "median": rounded(float(np.median(own))),
-                "counts": tally(own, edges),
+                "count": int(members.sum()),
+                "median": rounded(float(np.median(exact[members]))),
+                "counts": tally(means[members], edges),
             }
             for number, value in enumerate(groups.values)
-            if len(own := means[finite & (groups.codes == number)])
+            if (members := finite & (groups.codes == number)).any()
         ]
         return {"by": groups.by, "of": sound_text(self._of), "edges": edges, "groups": told, **groups.left_out()}
 
