@@ -99,9 +99,9 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
             name, line = str(record["stimulus_id"]), f"{record['mean']:.4g} ({record['presentations']:,} shown)"
         except BROKEN:
             continue
-        row = profile.row(name) if profile is not None else None
-        if entry is not None and profile is not None and row is not None:
-            tiles.append(tile_of(entry, profile, row)._replace(lines=[line]))
+        found = profile.row(name) if profile is not None else None
+        if entry is not None and profile is not None and found is not None:
+            tiles.append(tile_of(entry, profile, found.row)._replace(lines=[line]))
         else:
             url = addresses.of_stimulus(entry, name) if entry is not None else ""
             tiles.append(Tile(name, url, "", 0, 0, "file", "not on this server", [line]))

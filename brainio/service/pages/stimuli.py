@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.profiles import AssemblyProfile, StimulusProfile, StimulusRow, find_profile
+from brainio.profiles import AssemblyProfile, Row, StimulusProfile, find_profile
 from brainio.relations.users import users_of
 from brainio.service import addresses
 from brainio.service.context import Now, Serves, Service
@@ -75,10 +75,11 @@ async def thumbnail(
 def _page(
     request: Request, serves: Service, sight: Sight, entry: Entry, profile: StimulusProfile, stimulus_id: str
 ) -> Rendered:
-    row = profile.row(stimulus_id)
-    if row is None:
+    found = profile.row(stimulus_id)
+    if found is None:
         message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
+    row, before, after = found
     users = [user for user in users_of(entry) if sight.sees(user.catalog)][:_MOST_USERS]
     return render_page(
         "stimulus.html",
@@ -89,14 +90,14 @@ def _page(
         stimulus=tile_of(entry, profile, row),
         position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
         metadata=_metadata(entry, row),
-        previous=addresses.of_stimulus(entry, row.previous) if row.previous is not None else None,
-        next=addresses.of_stimulus(entry, row.next) if row.next is not None else None,
+        previous=None if before is None else addresses.of_stimulus(entry, before),
+        next=None if after is None else addresses.of_stimulus(entry, after),
         users=[_user(user, sight, stimulus_id) for user in users],
         python=stimulus_snippet(entry, stimulus_id, serves.public_url(request)),
     )
 
 
-def _metadata(entry: Entry, row: StimulusRow) -> list[tuple[str, str, str]]:
+def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
     """Return names and values of columns, each with the address of the stimuli that share it."""
     told = []
     for name, value in row.values.items():
@@ -114,8 +115,8 @@ def _user(user: Entry, sight: Sight, stimulus_id: str) -> dict[str, Any]:
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": "its data are not on this server"}
     found = profile.stimulus(stimulus_id)
-    if found is None:
-        return told | {"note": "this stimulus was not shown"}
+    if found is None or found.mean is None or found.rank is None:
+        return told | {"note": "no response to it is known"}
     return told | {
         "response": f"{found.mean:.4g}",
         "presentations": f"{found.presentations:,}",

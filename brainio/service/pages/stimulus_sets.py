@@ -96,7 +96,7 @@ def _page(shown: Shown, where: list[str], page: int) -> Rendered:
 def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
     filters = filters_of(where)
     rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
-    names = [name for name in profile.names if name != "filename"]
+    names = [name for name in profile.column_names if name != "filename"]
     varied = [name for name in names if name not in ("stimulus_id", "image_id")]
     captions = [*filters, *(name for name in varied if name not in filters)][:_CAPTIONS]
     first, last = (page - 1) * _PAGE + 1, (page - 1) * _PAGE + len(rows)
