@@ -46,8 +46,7 @@ class Schema:
         """Return the revision that a database has; None where it has no such tables yet."""
         if not inspect(connection).has_table(self.version_table):
             return None
-        stated = select(column("version_num")).select_from(table(self.version_table))
-        revision: str | None = connection.scalar(stated)
+        revision: str | None = connection.scalar(select(column("version_num")).select_from(table(self.version_table)))
         return revision
 
     def problem(self, revision: str | None, place: DatabasePlace) -> str:

@@ -11,6 +11,7 @@ from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.negotiation import chosen
 from brainio.service.problems import refusal
 from brainio.service.rendering import JSON
+from brainio.service.rights import Rights
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings
 
@@ -22,6 +23,7 @@ class Service:
     settings: Settings
     holdings: Holdings
     seen: Seen
+    rights: Rights
 
 
 async def _service(request: Request) -> Service:

@@ -16,6 +16,7 @@ from brainio.errors import (
     BrainioError,
     CacheError,
     CatalogError,
+    DatabaseAwayError,
     EntryLookupError,
     EntryUnavailableError,
     LocationError,
@@ -24,7 +25,7 @@ from brainio.errors import (
     UnknownCatalogError,
 )
 from brainio.service.rendering import JSON
-from brainio.stores.rules import redacted
+from brainio.stores.rules import redacted, without_tokens
 
 RETRY_SECONDS = 5
 _log = structlog.get_logger("brainio.service")
@@ -40,6 +41,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (CatalogError, 503, "catalog_away"),
     (TransferError, 503, "store_away"),
     (CacheError, 503, "cache_away"),
+    (DatabaseAwayError, 503, "database_away"),
     (SQLAlchemyError, 503, "database_away"),
 )
 
@@ -73,13 +75,14 @@ def away(message: str) -> HTTPException:
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what the OpenAPI document says of errors that a resource may answer with."""
-    every = sorted({400, 406, 414, 431, 500, *statuses})
+    every = sorted({400, 401, 406, 414, 429, 431, 500, 503, *statuses})
     return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in every}
 
 
 def error_body(code: str, message: str, hint: str, request_id: str) -> bytes:
     """Write an error as it is sent."""
-    problem = Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request_id)
+    told = without_tokens(message)[:_LONGEST]  # what was asked for is quoted, whatever it holds
+    problem = Problem(code=code, message=told, hint=without_tokens(hint), request_id=request_id)
     return ErrorAnswer(error=problem).model_dump_json().encode()
 
 

@@ -9,6 +9,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 JSON = "application/json"
+OF_RIGHTS = "Authorization, Cookie"
+"""The headers of a request by which its sender is known."""
 _SMALLEST_PACKED = 860  # bytes; below that a packet is no fuller
 _PACKS = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+)?\s*(?:,|$)", re.IGNORECASE)
 _Raw = list[tuple[bytes, bytes]]
@@ -61,7 +63,7 @@ def render(
     media_type : str, default 'application/json'
         Of the body.
     vary : str
-        Which headers of a request it depends on.
+        Which headers of a request it depends on, besides those that say who asks.
     cache : str, default 'no-cache'
         What caches may do with it: keep it, but ask whether it is still so.
 
@@ -72,7 +74,7 @@ def render(
     """
     packed = gzip.compress(body, 6, mtime=0) if len(body) >= _SMALLEST_PACKED else b""
     tag = hashlib.sha256(body).hexdigest()[:32]
-    said = {"Cache-Control": cache, "Vary": vary, "Content-Type": media_type}
+    said = {"Cache-Control": cache, "Vary": f"{vary}, {OF_RIGHTS}", "Content-Type": media_type}
     plain = {**said, "ETag": f'"{tag}"', "Content-Length": str(len(body))}
     small = {**said, "ETag": f'"{tag}-gzip"', "Content-Length": str(len(packed)), "Content-Encoding": "gzip"}
     return Rendered(body, packed, tag, Headers(plain).raw, Headers(small).raw)
