@@ -39,9 +39,9 @@ async def assembly(
 
 def _page(shown: Shown) -> Rendered:
     card = shown.card
-    figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_draw else []
+    figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_have else []
     stimulus_set, profile = _stimuli(shown)
-    extremes = _extremes(shown, stimulus_set, profile) if shown.may_draw else []
+    extremes = _extremes(shown, stimulus_set, profile) if shown.may_have else []
     coordinates = _coordinates(card)
     sections = {
         "data": ("At a glance", figures),
@@ -69,7 +69,7 @@ def _stimuli(shown: Shown) -> tuple[Entry | None, StimulusProfile | None]:
     if link is None:
         return None, None
     entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)
-    profile = find_profile(entry) if shown.sight.may_have(entry) else None
+    profile = find_profile(entry) if shown.sight.may_have(entry, shown.now.embargoes) else None
     return entry, profile if isinstance(profile, StimulusProfile) else None
 
 
