@@ -19,7 +19,7 @@ from brainio.service.context import Service, knows_parameters, wants_json
 from brainio.service.database import Database
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
-from brainio.service.pages import assemblies, assets, front, stimulus_sets
+from brainio.service.pages import account, assemblies, assets, front, stimulus_sets
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.pages import stimuli as stimulus_pages
 from brainio.service.pages.problems import show_problem
@@ -72,7 +72,7 @@ def create_app(settings: Settings) -> ASGIApp:
     resources = (catalogs, changes, croissant, entries, search, stimuli)
     for router in (_start, *(resource.router for resource in resources)):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
+    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, account, assets)
     for router in [page.router for page in pages]:
         app.include_router(router, dependencies=checks)
     app.include_router(files.router, dependencies=checks)

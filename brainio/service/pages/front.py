@@ -53,6 +53,7 @@ def front(
     found = search(q, **facets, **flags, old=old, limit=_PAGE, offset=offset)
     page = render_page(
         "front.html",
+        sight=sight,
         json=asked.url(f"{addresses.API}/search"),
         asked=asked,
         catalogs=_catalogs(now, sight),
