@@ -44,9 +44,6 @@ def front(
     flags = {"has_repetitions": has_repetitions, "has_reliability": has_reliability}
     said = {name: [str(flag).lower()] for name, flag in flags.items() if flag is not None}
     asked = Asked(q, lists | said, old)
-    kept = now.kept.get(sight, request.scope)
-    if kept is not None:
-        return respond(request.headers, kept.rendered)
     for name in catalog:
         now.catalog(name, sight)
     facets: dict[str, Any] = {"cls" if name == "class" else name: values for name, values in lists.items()}
@@ -59,7 +56,7 @@ def front(
         catalogs=_catalogs(now, sight),
         **_results(asked, found, offset),
     )
-    return respond(request.headers, now.kept.keep(sight, request, page))
+    return respond(request.headers, page)  # not kept: the index follows the catalogs by itself
 
 
 def _catalogs(now: Snapshot, sight: Sight) -> list[dict[str, Any]]:
