@@ -43,7 +43,7 @@ class Embargoed:
 
     def begins(self, until: date | None = None) -> None:
         """Set the embargo, and wait until the entry says so."""
-        last = until or today()
+        last = until or today() + DAY
         set_embargo(self.database, KEY, last)
         self.service.eventually(lambda: self.entry()["embargo"] == last.isoformat())
 
@@ -190,9 +190,8 @@ def test_commands_set_list_and_lift(database: str, tmp_path: Path) -> None:
     elsewhere = command("embargo", "set", "afar", "assembly", "x", "--until", last, **here)
     assert (elsewhere.returncode, "was not checked" in elsewhere.stderr) == (0, True)
     records = json.loads(command("embargo", "list", "--json", **here).stdout)
-    assert [(one["identifier"], one["until"], one["state"]) for one in records if one["note"]] == [
-        (NAME, last, "holds")
-    ]
+    noted = [(one["identifier"], one["until"], one["state"]) for one in records if one["note"]]
+    assert noted == [(NAME, last, "holds")]
     assert "review" in command("embargo", "list", **here).stdout
     assert command("embargo", "lift", *KEY, **here).returncode == 0
     assert command("embargo", "lift", *KEY, **here).returncode == 1

@@ -1,6 +1,7 @@
 """Promises of tokens: made once, told once, gone within a second; and of what happens to who has none that serves."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -241,9 +242,8 @@ def test_the_token_is_not_sent_on_to_where_files_are(
     lab.write_text(lab.read_text().replace("file,files/assy_modelfest_Carney1999.nc", f",{elsewhere}/a.nc"))
     url = f"sqlite:///{tmp_path / 'service.db'}"
     _, token = make_token(Database(url), ["lab:embargoed"], "")
-    set_embargo(
-        Database(url), ("lab", "assembly", NAME), today() + timedelta(1)
-    )  # so that the service is asked for where it lies
+    # So that the service is asked for where it lies.
+    set_embargo(Database(url), ("lab", "assembly", NAME), today() + timedelta(1))
     environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")  # the other server is on this machine too
     with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
