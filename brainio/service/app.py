@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
@@ -16,6 +17,7 @@ from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API
 from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
+from brainio.service.credentials import SCHEMES
 from brainio.service.database import Database
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
@@ -67,6 +69,7 @@ def create_app(settings: Settings) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.service = service
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI has it extended
     problems.install(app, show_problem)
     checks = [Depends(knows_parameters), Depends(sight_of)]
     resources = (catalogs, changes, croissant, entries, search, stimuli)
@@ -97,6 +100,14 @@ def from_environment() -> ASGIApp:
     logs.set_up()
     config = os.environ.get(CONFIG_VARIABLE)
     return create_app(read_settings(Path(config) if config else None))
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, which says how a token may be sent, and that none need be."""
+    described = FastAPI.openapi(app)
+    described["components"]["securitySchemes"] = SCHEMES
+    described["security"] = [{}, *({name: []} for name in SCHEMES)]
+    return described
 
 
 @asynccontextmanager
