@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import func, select
 
 from brainio.catalogs.entries import TYPE_ASSEMBLY
-from brainio.index import fts5
 from brainio.index.documents import Document, read_sourced, words_by_field
+from brainio.index.pages import best, cursor_behind
 from brainio.index.questions import attempts, labels_asked
 from brainio.index.results import Hit, SearchResults
 from brainio.index.schema import document, label, labelling
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from brainio.index.fulltext import FullText
+    from brainio.index.pages import Page
     from brainio.index.questions import Attempt, Question
 
 MOST_COUNTED = 10_000  # hits
@@ -29,7 +32,6 @@ FACETS = (
     *("has_repetitions", "has_reliability", "status"),
 )
 _MOST_VALUES = 100  # of a facet
-_MOST_NAMED = 100  # hits that are called by their name
 _MOST_AT_ONCE = 5000  # parameters of a statement
 _MOST_COMPARED = 10_000  # identifiers
 
@@ -40,7 +42,7 @@ class _Counts(NamedTuple):
     is_broad: bool = False
 
 
-def find(connection: Connection, question: Question, limit: int, offset: int) -> SearchResults:
+def find(connection: Connection, text: FullText, question: Question, page: Page) -> SearchResults:
     """Answer a question; what is only near is looked for where nothing is right.
 
     Raises
@@ -53,11 +55,12 @@ def find(connection: Connection, question: Question, limit: int, offset: int) ->
     if lacking:
         named = ", ".join(f"{facet} {' or '.join(question.filters[facet])}" for facet in lacking)
         return _answer(question, (), _Counts(0, {}), note=f"No entry has {named}.")
-    for attempt in attempts(connection, question, labels.values()):
-        counts = _all_counts(connection) if question.is_open else _counts(connection, attempt.expression)
+    for attempt in attempts(connection, text, question, labels.values()):
+        counts = _all_counts(connection) if question.is_open else _counts(connection, text, attempt.expression)
         if counts.total:
-            hits = _hits(connection, question, attempt, limit, offset)
-            return _answer(question, hits, counts, attempt.note, has_all_words=attempt.has_all_words)
+            hits, following = _hits(connection, text, question, attempt, page)
+            answer = _answer(question, hits, counts, attempt.note, has_all_words=attempt.has_all_words)
+            return replace(answer, next=following)
     return _answer(question, (), _Counts(0, {}), note=_meant(connection, question))
 
 
@@ -87,8 +90,8 @@ def _meant(connection: Connection, question: Question) -> str:
     return f"Did you mean {', '.join(map(repr, near))}?" if near else ""
 
 
-def _counts(connection: Connection, expression: str) -> _Counts:
-    found = fts5.matching(expression, MOST_COUNTED + 1)
+def _counts(connection: Connection, text: FullText, expression: str) -> _Counts:
+    found = text.matching(expression, MOST_COUNTED + 1)
     grouped = select(labelling.c.labels, func.count()).where(labelling.c.id.in_(found)).group_by(labelling.c.labels)
     total, numbers = 0, Counter[int]()
     for labels, count in connection.execute(grouped):
@@ -123,21 +126,19 @@ def _sorted(rows: list[tuple[str, str, int]]) -> dict[str, dict[str, int]]:
     return {facet: counts for facet, counts in facets.items() if counts}
 
 
-def _hits(connection: Connection, question: Question, attempt: Attempt, limit: int, offset: int) -> list[Hit]:
-    named: list[int] = []
-    if attempt.named:
-        named = list(connection.execute(fts5.matching(attempt.named, _MOST_NAMED)).scalars())
-    scores = dict.fromkeys(named[offset : offset + limit], float("inf"))
-    rest, begin = limit - len(scores), max(0, offset - len(named))
-    if rest and question.words:
-        best = connection.execute(fts5.ranked(attempt.expression, rest, begin, named))
-        scores |= {row.rowid: row.score for row in best}
-    elif rest:
-        scores |= dict.fromkeys(connection.execute(fts5.matching(attempt.expression, rest, begin)).scalars(), 0.0)
+def _hits(
+    connection: Connection, text: FullText, question: Question, attempt: Attempt, page: Page
+) -> tuple[list[Hit], str | None]:
+    """Return the hits of a page, and the cursor of the next one."""
+    if not page.limit:
+        return [], None
+    ranked = best(connection, text, question, attempt, page)
+    shown = ranked[: page.limit]
     columns = [document.c[name] for name in Document._fields]
-    rows = connection.execute(select(document.c.id, *columns).where(document.c.id.in_(scores)))
+    rows = connection.execute(select(document.c.id, *columns).where(document.c.id.in_([hit.number for hit in shown])))
     found = {number: Document(*values) for number, *values in rows}
-    return [_hit(question, found[number], score) for number, score in scores.items()]
+    following = cursor_behind(question, shown[-1], found[shown[-1].number]) if len(ranked) > len(shown) else None
+    return [_hit(question, found[number], score) for number, score in shown], following
 
 
 def _hit(question: Question, found: Document, score: float) -> Hit:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from brainio.catalogs.entries import LOOKUP_TYPES, STATUSES
 from brainio.errors import SearchError
-from brainio.index import fts5, vocabulary
+from brainio.index import vocabulary
 from brainio.index.documents import LISTED
 from brainio.index.schema import label
 from brainio.index.words import name_folded, words_asked
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
+
+    from brainio.index.fulltext import FullText
 
 _MOST_WORDS = 40
 _MOST_TRIED = 8  # words, of which as many as can be are looked for together
@@ -52,6 +54,11 @@ class Question:
         words = words_asked(self.text)
         object.__setattr__(self, "words", dict(islice(words.items(), _MOST_WORDS)))
         object.__setattr__(self, "left_out", max(0, len(words) - _MOST_WORDS))
+
+    @property
+    def asked(self) -> dict[str, object]:
+        """What tells it from other questions."""
+        return {"text": self.text, "filters": self.filters, "old": self.old}
 
     @property
     def is_open(self) -> bool:
@@ -92,23 +99,25 @@ def labels_asked(connection: Connection, question: Question) -> dict[str, list[i
     return {facet: _labels(connection, facet, values) for facet, values in question.filters.items()}
 
 
-def attempts(connection: Connection, question: Question, labels: Iterable[Sequence[int]]) -> Iterator[Attempt]:
+def attempts(
+    connection: Connection, text: FullText, question: Question, labels: Iterable[Sequence[int]]
+) -> Iterator[Attempt]:
     """Yield ways to answer a question, from what was asked to what comes near."""
-    limits = [fts5.any_of(map(fts5.has_label, numbers)) for numbers in labels]
+    limits = [text.any_of(map(text.has_label, numbers)) for numbers in labels]
     statuses = _labels(connection, "status", STATUSES if question.old else LISTED)
-    standing = [fts5.any_of(map(fts5.has_label, statuses or [-1]))]
-    words = list(map(fts5.has_word, question.words))
+    standing = [text.any_of(map(text.has_label, statuses or [-1]))]
+    words = list(map(text.has_word, question.words))
     if not words:
-        yield Attempt(fts5.all_of([*limits, *standing]))
+        yield Attempt(text.all_of([*limits, *standing]))
         return
     folded = name_folded(question.text)
-    named = fts5.all_of([*limits, fts5.has_name(folded)]) if folded else ""
-    asked = fts5.all_of([*limits, *standing, *words])
-    yield Attempt(fts5.any_of([asked, named]) if named else asked, named)
+    named = text.all_of([*limits, text.has_name(folded)]) if folded else ""
+    asked = text.all_of([*limits, *standing, *words])
+    yield Attempt(text.any_of([asked, named]) if named else asked, named)
     for enough in range(len(words) - 1, 0, -1) if len(words) <= _MOST_TRIED else [1]:
-        some = fts5.any_of(map(fts5.all_of, combinations(words, enough)))
+        some = text.any_of(map(text.all_of, combinations(words, enough)))
         told = f"{enough} of {len(words)}" if len(words) <= _MOST_TRIED else "some"
-        yield Attempt(fts5.all_of([*limits, *standing, some]), "", False, f"Nothing has all words; these have {told}.")
+        yield Attempt(text.all_of([*limits, *standing, some]), "", False, f"Nothing has all words; these have {told}.")
 
 
 def _labels(connection: Connection, facet: str, values: Iterable[str]) -> list[int]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.index import store
+from brainio.index import asking
 from tests.index.lab import Lab
 
 
@@ -19,4 +19,4 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     """Have every test open indexes anew."""
-    store._forget()
+    asking._OWN.forget()
