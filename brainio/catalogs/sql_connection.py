@@ -132,8 +132,14 @@ def server_engine(url: str) -> Engine:
     if known is not None:
         return known
     server = make_url(url).set(drivername="postgresql+psycopg")
-    wanted = {name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query}
+    wanted: dict[str, int | None] = {
+        name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query
+    }
+    # Each statement is planned with its values: of a word that nearly all rows have, and of one that nearly none has,
+    # the best plans differ. Compiling plans takes longer than any of them.
+    wanted["prepare_threshold"] = None
     made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=wanted)
+    event.listen(made, "connect", lambda connection, _: connection.execute("SET jit = off") and connection.commit())
     return _servers.setdefault((url, os.getpid()), made)
 
 

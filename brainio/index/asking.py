@@ -164,7 +164,7 @@ def search_among(
         _require(name, among)
     question = Question(text, filters, old)
     page = Page(limit, offset, None if after is None else place_in(after, question))
-    return indexes.ask(among, lambda connection, full_text: find(connection, full_text, question, page))
+    return indexes.ask(among, lambda connection, index: find(connection, index, question, page))
 
 
 def _require(catalog: str, among: frozenset[str] | None) -> None:

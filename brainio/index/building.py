@@ -64,7 +64,7 @@ def _write(connection: Connection, text: FullText, listings: Sequence[Listing], 
             own, tokens = labels.of(made, listed.catalogs)
             documents.append((number, *made))
             labellings.append((number, own))
-            words.append(text.row(number, grouper.words(made), f"{tokens} {_names(text, entry)}"))
+            words.append(text.row(number, grouper.words(made), own, f"{tokens} {_names(text, entry)}"))
         for table, rows in ((document, documents), (labelling, labellings), (words_table, words)):
             text.insert(connection, table, rows)
         progress()

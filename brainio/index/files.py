@@ -48,7 +48,6 @@ _POLL = 0.05  # seconds
 _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
-_TEXT = Fts5()
 
 _log = logging.getLogger("brainio.index")
 
@@ -86,10 +85,10 @@ class Files:
 class FileIndex(Index):
     """An open file, or an index in memory; many threads may ask it."""
 
-    text = _TEXT
-
     def __init__(self, engine: Engine, place: Path, print_: Fingerprint | None = None) -> None:
+        super().__init__()
         self._engine, self.place, self._print = engine, place, print_
+        self.text = Fts5()
         self._alone = threading.RLock() if print_ is None else nullcontext()  # one connection has the one in memory
         self.origins, self.made = self.run(origins_in)
 
@@ -228,7 +227,7 @@ def _writable(path: Path) -> sqlite3.Connection:
 def _fill(engine: Engine, names: Names, progress: Callable[[], None], stamp: int = 0) -> None:
     listings, origins = read_origins(names)
     with engine.begin() as connection:
-        build(connection, _TEXT, listings, progress)
+        build(connection, Fts5(), listings, progress)
         write_origins(connection, [*origins, Origin(MADE, "", str(stamp))])
 
 

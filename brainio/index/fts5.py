@@ -7,9 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Float, Integer, MetaData, Select, Table, Text, insert, literal_column, or_, select, text
+from sqlalchemy import (
+    Column,
+    Float,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    text,
+)
 
 from brainio.index.fulltext import GROUPS, Ranked
+from brainio.index.schema import labelling
 from brainio.index.words import PREFIX_FROM
 
 if TYPE_CHECKING:
@@ -47,7 +62,13 @@ class Fts5:
         if rows:
             connection.exec_driver_sql(str(insert(table).compile(dialect=connection.dialect)), list(rows))
 
-    def row(self, number: int, groups: Sequence[str], tokens: str) -> tuple[object, ...]:
+    def row(
+        self,
+        number: int,
+        groups: Sequence[str],
+        labels: str,  # noqa: ARG002 - a virtual table keeps no text
+        tokens: str,
+    ) -> tuple[object, ...]:
         """Return the row of a document."""
         return (number, *groups, tokens)
 
@@ -88,6 +109,11 @@ class Fts5:
     def matching(self, expression: str, most: int) -> Select[int]:
         """Select numbers of documents, in their order since that costs nothing here."""
         return select(_rowid).where(_matches(expression)).limit(most)
+
+    def counting(self, expression: str, most: int) -> Select[str, int]:
+        """Select labels, and how many documents have them."""
+        found = labelling.c.id.in_(self.matching(expression, most))
+        return select(labelling.c.labels, func.count()).where(found).group_by(labelling.c.labels)
 
     def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
         """Select numbers of documents in their order."""

@@ -40,7 +40,7 @@ class FullText(Protocol):
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert rows, as fast as the database can take them."""
 
-    def row(self, number: int, groups: Sequence[str], tokens: str) -> tuple[object, ...]:
+    def row(self, number: int, groups: Sequence[str], labels: str, tokens: str) -> tuple[object, ...]:
         """Return the row of a document in the table of words.
 
         Parameters
@@ -49,6 +49,8 @@ class FullText(Protocol):
             Of the document.
         groups : sequence of str
             Its words, separated by spaces, one text for each of `GROUPS`.
+        labels : str
+            The numbers of its labels, separated by spaces.
         tokens : str
             Its labels and names, as `label_token` and `name_token` write them, separated by spaces.
         """
@@ -76,6 +78,12 @@ class FullText(Protocol):
 
     def matching(self, expression: str, most: int) -> Select[int]:
         """Select the numbers of documents that meet an expression, no more than so many."""
+
+    def counting(self, expression: str, most: int) -> Select[str, int]:
+        """Select the labels that documents have which meet an expression, and how many have those together.
+
+        No more documents are counted than so many.
+        """
 
     def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
         """Select the numbers of documents that meet an expression and are greater than `behind`, in their order."""

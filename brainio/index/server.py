@@ -14,7 +14,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -45,13 +45,6 @@ _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _ATTEMPTS = 3  # at an index of catalogs that change all the while
 _LONGEST_TURN = "600s"  # that another process may make the index for
 _POLL = 0.1  # seconds
-# Each question is planned with its words: of a word that nearly all documents have, and of one that nearly none has,
-# the best plans differ.
-_FOR_QUESTIONS = select(
-    func.set_config("plan_cache_mode", "force_custom_plan", True),
-    func.set_config("jit", "off", True),
-    func.set_config("statement_timeout", "30s", True),
-)
 # Beginnings of SQLSTATE: no such table, column, schema; the server found its files broken.
 _DAMAGE = ("42P01", "42703", "3F", "XX")
 
@@ -152,7 +145,10 @@ class ServerIndex(Index):
     """An index in a schema of a server."""
 
     def __init__(self, engine: Engine, schema: str, shown: str) -> None:
-        self._engine, self.schema, self._shown = engine, schema, shown
+        super().__init__()
+        # It never changes, so that no question needs a transaction, which would cost two more.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.schema, self._shown = schema, shown
         self._options = {"schema_translate_map": {None: schema}}
         self._noted = 0.0
         self.text = TsVector()
@@ -173,7 +169,6 @@ class ServerIndex(Index):
     def run(self, work: Callable[[Connection], Answer]) -> Answer:
         """Return what some work on a connection gives."""
         with translated(self._shown), self._connection() as connection:
-            connection.execute(_FOR_QUESTIONS)
             return work(connection)
 
     def is_there(self) -> bool:
@@ -205,7 +200,7 @@ class ServerIndex(Index):
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
-        with self._engine.connect() as connection, connection.begin():
+        with self._engine.connect() as connection:
             yield connection.execution_options(**self._options)
 
 

@@ -19,6 +19,8 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DatabaseError
 
 from brainio.errors import CatalogWarning, IndexUnavailableError
+from brainio.index.held import Held
+from brainio.index.labels import Labels
 from brainio.index.origins import Origin
 from brainio.index.schema import source
 
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from brainio.index.fulltext import FullText
+    from brainio.index.fulltext import FullText, Ranked
+    from brainio.index.labels import Counts
     from brainio.index.origins import Names
 
 PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
 MADE = "made"
 """The kind of origin that says when an index was finished."""
 _MOST_OPEN = 16  # indexes
+_MOST_HELD = 500  # answers of each kind
 _LONGEST_WAIT = 30.0  # seconds that an index is waited for which another thread makes, where checks are not waited for
 _REST = 5  # times as long as a check took no other is made
 
@@ -50,10 +54,23 @@ class Index(ABC):
         How it is asked.
     origins : list of Origin
         What it was made of.
+    counts, best : Held
+        Counts by expression, and pages of hits, that were found.
     """
 
     text: FullText
     origins: list[Origin]
+
+    def __init__(self) -> None:
+        self.counts: Held[Counts] = Held(_MOST_HELD)
+        self.best: Held[list[Ranked]] = Held(_MOST_HELD)
+        self._labels: Labels | None = None
+
+    def labels(self, connection: Connection) -> Labels:
+        """Return the labels, which are read once."""
+        if self._labels is None:
+            self._labels = Labels(connection)
+        return self._labels
 
     @abstractmethod
     def run(self, work: Callable[[Connection], Answer]) -> Answer:
@@ -125,7 +142,7 @@ class Indexes:
             if slot.index is not None:
                 slot.index.close()
 
-    def ask(self, names: Names, work: Callable[[Connection, FullText], Answer]) -> Answer:
+    def ask(self, names: Names, work: Callable[[Connection, Index], Answer]) -> Answer:
         """Return what some work gives on the index of catalogs, which is made if need be.
 
         A catalog that cannot be read is left out with a `CatalogWarning`.
@@ -135,7 +152,7 @@ class Indexes:
         names : frozenset of str or None
             Identifiers of catalogs in force; None for all. What other catalogs list has no part in the answer.
         work : callable
-            Is given a connection, and how the index is asked.
+            Is given a connection, and the index.
 
         Raises
         ------
@@ -147,11 +164,11 @@ class Indexes:
             if origin.problem:
                 warnings.warn(f"{origin.problem}; this catalog is left out", CatalogWarning, stacklevel=5)
         try:
-            return index.run(lambda connection: work(connection, index.text))
+            return index.run(lambda connection: work(connection, index))
         except DatabaseError:
             self._discard(names, index)
         again = self._current(names)
-        return again.run(lambda connection: work(connection, again.text))
+        return again.run(lambda connection: work(connection, again))
 
     def _current(self, names: Names) -> Index:
         slot = self._slot(names)

@@ -9,15 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import math
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import (
     Column,
+    Double,
     Index,
     Integer,
     MetaData,
     Select,
     Table,
+    Text,
+    bindparam,
     case,
     cast,
     func,
@@ -53,6 +57,7 @@ _words = Table(
     Column("rowid", Integer, primary_key=True, autoincrement=False),
     Column("words", TSVECTOR, nullable=False),
     Column("length", Integer, nullable=False),  # words and labels, each as often as it is there
+    Column("labels", Text, nullable=False),  # as in the table of labels, which would have to be joined
 )
 _found_by_words = Index("found_by_words", _words.c.words, postgresql_using="gin")
 _rowid = _words.c.rowid
@@ -87,16 +92,11 @@ class TsVector:
             for row in rows:
                 copy.write_row([_plain(value) if isinstance(value, str) else value for value in row])
 
-    def row(self, number: int, groups: Sequence[str], tokens: str) -> tuple[object, ...]:
+    def row(self, number: int, groups: Sequence[str], labels: str, tokens: str) -> tuple[object, ...]:
         """Return the row of a document."""
-        by_group = [group.split() for group in groups]
-        lexemes = [
-            f"{_quoted(word)}:1{letter}"
-            for words, letter in zip(by_group, _LETTERS.values(), strict=True)
-            for word in dict.fromkeys(words)
-        ]
-        length = sum(map(len, by_group)) + tokens.count(" ") + 1
-        return number, f"{tokens} {_no_more(lexemes)}", length
+        lexemes, counts = zip(*map(_lexemes, groups, _LETTERS.values()), strict=True)
+        length = sum(counts) + tokens.count(" ") + 1
+        return number, f"{tokens} {_no_more(' '.join(lexemes))}", length, labels
 
     def label_token(self, number: int) -> str:
         """Return how a label is written; no word has an underscore."""
@@ -134,7 +134,12 @@ class TsVector:
 
     def matching(self, expression: str, most: int) -> Select[int]:
         """Select numbers of documents, in no order."""
-        return select(_rowid).where(_matches(expression)).limit(most)
+        return select(_rowid).where(_matches(literal(expression))).limit(most)
+
+    def counting(self, expression: str, most: int) -> Select[str, int]:
+        """Select labels, and how many documents have them."""
+        found = select(_words.c.labels).where(_matches(literal(expression))).limit(most).subquery()
+        return select(found.c.labels, func.count()).group_by(found.c.labels)
 
     def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
         """Select numbers of documents in their order."""
@@ -165,15 +170,14 @@ class TsVector:
         return None if row is None else row.score
 
     def _scored(self, connection: Connection, expression: str, words: Collection[str]) -> Select[Any]:
+        """Select numbers and scores of documents that meet an expression."""
         documents, mean_length = self._sizes_in(connection)
-        by_length = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * _words.c.length / mean_length)
-        score: ColumnElement[Any] = literal_column("0::float8")
-        for word in words:
-            has = self.has_word(word)
-            rarity = _rarity(self._documents_with(connection, has, documents), documents)
-            weight = _weight(has)
-            score += rarity * (weight * (_SATURATION + 1)) / (weight + by_length)
-        return select(_rowid, score.label("score")).where(_matches(expression))
+        values: dict[str, object] = {"expression": expression, "mean_length": mean_length}
+        for number, has in enumerate(map(self.has_word, words)):
+            values[f"rarity{number}"] = _rarity(self._documents_with(connection, has, documents), documents)
+            mark = "" if has.endswith("*") else ":"
+            values |= {f"word{number}{letter}": f"{has}{mark}{letter}" for letter in _LETTERS.values()}
+        return _scored(len(words)).params(values)
 
     def _sizes_in(self, connection: Connection) -> tuple[int, float]:
         """Return how many documents there are, and their mean length."""
@@ -197,17 +201,30 @@ def _rarity(having: int, documents: int) -> float:
     return max(math.log((documents - having + 0.5) / (having + 0.5)), _LEAST_RARITY)
 
 
-def _weight(expression: str) -> ColumnElement[Any]:
-    """Return how much a word counts in a document, by the groups that have it."""
-    mark = "" if expression.endswith("*") else ":"
-    weight: ColumnElement[Any] = literal_column("0::float8")
-    for group, counts in GROUPS.items():
-        weight += case((_matches(f"{expression}{mark}{_LETTERS[group]}"), counts), else_=0.0)
-    return weight
+@lru_cache(maxsize=64)
+def _scored(words: int) -> Select[Any]:
+    """Select numbers and scores of documents, for so many words that are given by parameters."""
+    by_length = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * _words.c.length / bindparam("mean_length", type_=Double))
+    score: ColumnElement[Any] = literal_column("0::float8")
+    for number in range(words):
+        weight: ColumnElement[Any] = literal_column("0::float8")
+        for group, counts in GROUPS.items():
+            is_there = _matches(bindparam(f"word{number}{_LETTERS[group]}", type_=Text))
+            weight += case((is_there, literal_column(str(counts))), else_=literal_column("0"))
+        rarity = bindparam(f"rarity{number}", type_=Double)
+        score += rarity * (weight * (_SATURATION + 1)) / (weight + by_length)
+    return select(_rowid, score.label("score")).where(_matches(bindparam("expression", type_=Text)))
 
 
-def _matches(expression: str) -> ColumnElement[bool]:
-    return _words.c.words.op("@@")(cast(literal(expression), TSQUERY))
+def _matches(expression: ColumnElement[str]) -> ColumnElement[bool]:
+    return _words.c.words.op("@@")(cast(expression, TSQUERY))
+
+
+@lru_cache(maxsize=8192)  # documents share most of them
+def _lexemes(words: str, letter: str) -> tuple[str, int]:
+    """Return words as a document has them, and how many there are, each as often as it is there."""
+    several = words.split()
+    return " ".join([f"{_quoted(word)}:1{letter}" for word in dict.fromkeys(several)]), len(several)
 
 
 def _quoted(word: str) -> str:
@@ -217,13 +234,14 @@ def _quoted(word: str) -> str:
     return f"'{word}'"
 
 
-def _no_more(lexemes: Sequence[str]) -> str:
+def _no_more(lexemes: str) -> str:
     """Return so many words as a document may have: nobody means to find more."""
-    joined = " ".join(lexemes)
-    if len(joined) * 4 <= _MOST or len(joined.encode()) <= _MOST:
-        return joined
-    return joined.encode()[:_MOST].decode(errors="ignore").rpartition(" ")[0]
+    if len(lexemes) * 4 <= _MOST or len(lexemes.encode()) <= _MOST:
+        return lexemes
+    return lexemes.encode()[:_MOST].decode(errors="ignore").rpartition(" ")[0]
 
 
 def _plain(value: str) -> str:
+    if value.isascii() and "\0" not in value:  # nearly all
+        return value
     return value.replace("\0", "").encode("utf-8", "replace").decode()

@@ -12,6 +12,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
+from brainio.index.files import Files
+from brainio.index.server import Server
+from brainio.index.store import Indexes
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API
 from brainio.service.around import Around
@@ -39,7 +42,8 @@ def create_app(settings: Settings) -> ASGIApp:
         As `read_settings` gives them.
     """
     seen = Seen()
-    service = Service(settings, Holdings(settings, seen), seen)
+    shelf = Server(settings.database) if settings.database else Files()
+    service = Service(settings, Holdings(settings, seen), seen, Indexes(shelf, settings.refresh_seconds))
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
@@ -91,6 +95,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with suppress(asyncio.CancelledError):
             await watching
         service.seen.close()
+        service.indexes.close()
 
 
 @_start.get("", responses={200: {"model": shapes.Start}, **problems.answers()})

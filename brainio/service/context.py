@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 
+from brainio.index.store import Indexes
 from brainio.nearest import nearest
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.negotiation import chosen
@@ -22,6 +23,7 @@ class Service:
     settings: Settings
     holdings: Holdings
     seen: Seen
+    indexes: Indexes
 
 
 async def _service(request: Request) -> Service:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from pydantic import Field, ValidationError
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -23,6 +23,12 @@ def _listed(value: object) -> object:
     return [one.strip() for one in value.split(",") if one.strip()] if isinstance(value, str) else value
 
 
+def _postgresql(value: str) -> str:
+    if value and not value.startswith("postgresql://"):
+        raise ValueError("expected postgresql://USER@HOST/NAME, or nothing for SQLite")  # it may hold a password
+    return value
+
+
 Words = Annotated[list[str], NoDecode, BeforeValidator(_listed)]
 
 
@@ -35,6 +41,8 @@ class Settings(BaseSettings):
         Where it listens; port 0 is any that is free.
     workers : int
         Processes that answer.
+    database : str
+        `postgresql://...` for the search index and what the service keeps; empty: SQLite below `BRAINIO_HOME`.
     refresh_seconds : float
         How often it is looked whether catalogs changed.
     remote_refresh_seconds : float
@@ -67,6 +75,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=0, le=65535)
     workers: int = Field(1, ge=1, le=256)
+    database: Annotated[str, AfterValidator(_postgresql)] = Field("", repr=False)
     refresh_seconds: float = Field(1.0, gt=0, le=3600)
     remote_refresh_seconds: float = Field(300.0, gt=0)
     signed_buckets: Words = []

@@ -2,25 +2,27 @@
 
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from brainio.index import search as search_index
+from brainio.index import search_among
 from brainio.service import addresses, shapes
-from brainio.service.context import Now
-from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
+from brainio.service.context import Now, Serves
+from brainio.service.cursors import LONGEST
 from brainio.service.problems import answers
 from brainio.service.rendering import render, respond
-from brainio.service.rights import Sees, Sight
+from brainio.service.rights import Sees
 
 router = APIRouter(prefix=addresses.API, tags=["search"])
-_FURTHEST = 10_000  # hits that can be paged through
+_AT_ONCE = CapacityLimiter(8)  # searches; what else is asked for waits for none of them
 Value = Annotated[list[Annotated[str, Query(max_length=500)]], Query(max_length=50)]
 
 
 @router.get("/search", responses={200: {"model": shapes.Found}, **answers(404, 422, 503)})
-def search(
+async def search(
     request: Request,
+    service: Serves,
     now: Now,
     sight: Sees,
     q: Annotated[str, Query(max_length=2000, description="Words, in any order.")] = "",
@@ -45,44 +47,26 @@ def search(
         "species": species,
         "lab": lab,
         "year": year,
-        "cls": class_,
+        "class": class_,
         "has_repetitions": has_repetitions,
         "has_reliability": has_reliability,
-        "old": old,
     }
-    question = {**facets, "q": q}
     for name in catalog:
         now.catalog(name, sight)
-    offset = _offset(cursor, question)
     asked = {name: value for name, value in facets.items() if value != []}
-    found = search_index(q, **_visible(asked, sight), limit=limit, offset=offset).record()
-    end = offset + len(found["hits"])
-    following = write_cursor(question, end) if found["hits"] and end < min(found["total"], _FURTHEST) else None
-    query = {name: request.query_params.getlist(name) for name in request.query_params} | {"cursor": following}
-    answer = shapes.Found(
-        **found | {"hits": [_hit(hit) for hit in found["hits"]]},
-        next=addresses.with_query(f"{addresses.API}/search", **query) if following else None,
-    )
-    return respond(request.headers, render(answer.model_dump_json(by_alias=True).encode()))
+    query = {name: request.query_params.getlist(name) for name in request.query_params}
 
+    def answer() -> Response:
+        names, indexes = now.names(sight), service.indexes
+        found = search_among(names, q, asked, old=old, limit=limit, after=cursor, indexes=indexes).record()
+        following = addresses.with_query(f"{addresses.API}/search", **query | {"cursor": found["next"]})
+        told = found | {"hits": [_hit(hit) for hit in found["hits"]], "next": following if found["next"] else None}
+        return respond(request.headers, render(shapes.Found(**told).model_dump_json(by_alias=True).encode()))
 
-def _visible(asked: dict[str, Any], sight: Sight) -> dict[str, Any]:
-    """Return what is asked, of catalogs that may be seen."""
-    if sight.catalogs is None:
-        return asked
-    return asked | {"catalog": [name for name in asked.get("catalog", sight.catalogs) if sight.sees(name)]}
+    return await to_thread.run_sync(answer, limiter=_AT_ONCE)
 
 
 def _hit(hit: dict[str, Any]) -> dict[str, Any]:
     version = hit["version"] if "version=" in hit["load"] else None
     path = addresses.of_entry(hit["catalog"], hit["kind"], hit["identifier"])
     return {**hit, "url": addresses.with_query(path, version=version)}
-
-
-def _offset(cursor: str | None, question: dict[str, Any]) -> int:
-    if cursor is None:
-        return 0
-    offset = read_cursor(cursor, question)
-    if not isinstance(offset, int) or not 0 <= offset <= _FURTHEST:
-        raise bad_cursor("holds no position")
-    return offset
