@@ -13,6 +13,9 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
+from brainio.index.files import Files
+from brainio.index.server import Server
+from brainio.index.store import Indexes
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API
 from brainio.service.around import Around
@@ -57,7 +60,9 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     database = Database(settings.database)
     seen, rights = Seen(database), Rights(settings, database)
-    service = Service(settings, Holdings(settings, seen, rights), seen, rights)
+    shelf = Server(settings.database) if database.is_on_server else Files()
+    indexes = Indexes(shelf, settings.refresh_seconds)
+    service = Service(settings, Holdings(settings, seen, rights), seen, rights, indexes)
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
@@ -123,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             one.cancel()
             with suppress(asyncio.CancelledError):
                 await one
+        service.indexes.close()
 
 
 @_start.get("", responses={200: {"model": shapes.Start}, **problems.answers()})
