@@ -63,7 +63,10 @@ setup(
     packages=[*find_packages(include=["brainio", "brainio.*"]), "brainio_catalogs"],
     package_dir={"brainio_catalogs": "catalogs"},
     package_data={
-        "brainio": ["py.typed", "packaging/template/*", "views/templates/*", "catalogs/migrations/**/*.py", "service/migrations/*.py"],
+        "brainio": [
+            *("py.typed", "packaging/template/*", "views/templates/*"),
+            *("catalogs/migrations/**/*.py", "service/migrations/*.py"),
+        ],
         "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/cards/*/*.json", "*/files/*"],
     },
     install_requires=[
