@@ -110,7 +110,7 @@ def _profile(kind: Kind, path: Path) -> Item:
 def _partial(kind: Kind, path: Path) -> Item | None:
     if path.name.endswith(LOCK):
         return None
-    sha1 = key_of(path).partition("-")[2] if not path.name.startswith("sha256-") else ""
+    sha1 = key_of(path).split("-")[1] if key_of(path) and not path.name.startswith("sha256-") else ""
     return Item(kind, sha1, (path.name,), _tree_size(path), path.stat().st_mtime, path)
 
 

@@ -18,6 +18,7 @@ from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
+from brainio.service.making import Maker
 from brainio.service.rendering import render, respond
 from brainio.service.resources import catalogs, changes, entries, files, health, search, served
 from brainio.service.rights import sight_of
@@ -83,13 +84,17 @@ def from_environment() -> ASGIApp:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await asyncio.to_thread(service.holdings.refresh)
-    watching = asyncio.create_task(service.holdings.watch())
+    watching = [asyncio.create_task(service.holdings.watch())]
+    if service.settings.profiles:
+        watching.append(asyncio.create_task(Maker(service.holdings, service.settings.refresh_seconds).watch()))
     try:
         yield
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
+        for one in watching:
+            one.cancel()
+        for one in watching:
+            with suppress(asyncio.CancelledError):
+                await one
         service.seen.close()
 
 

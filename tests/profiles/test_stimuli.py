@@ -6,7 +6,7 @@ import subprocess
 import sys
 import wave
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,9 @@ from brainio.errors import SearchError
 from brainio.profiles import StimulusProfile, find_profile, make_profile
 from brainio.profiles import thumbnails as making_thumbnails
 from tests.profiles.labs import DEMO, demo, picture, profile_of, published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HOSTILE = [
     "') OR 1=1; DROP TABLE stimulus;--",
@@ -147,11 +150,11 @@ def number_fits(value: float | None, text: str) -> bool:
 
 @given(TABLES, TEXTS, BOUNDS | RANGES | st.just("*"), BOUNDS | RANGES | st.just("*"), st.data())
 def test_filters_find_what_looking_at_every_row_finds(
-    rows: list[tuple[Any, Any, Any]], text: str, whole: str, number: str, data: st.DataObject
+    rows: list[tuple[Any, Any, Any]], text: str, whole: str, number: str, data: Any
 ) -> None:
     asked = {"text": text, "whole": whole, "number": number}
     filters = {name: asked[name] for name in data.draw(st.sets(st.sampled_from(list(asked))))}
-    fits = {"text": text_fits, "whole": number_fits, "number": number_fits}
+    fits: dict[str, Callable[[Any, str], bool]] = {"text": text_fits, "whole": number_fits, "number": number_fits}
     table = table_of(rows)
     told = [dict(zip(asked, row, strict=True)) for row in rows]
     if table["number"].isna().all():  # then it is a column without a kind, which is text
