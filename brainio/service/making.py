@@ -18,7 +18,7 @@ from brainio.cache.files import partial_folder
 from brainio.cache.locks import Turn, try_turn
 from brainio.catalogs import Entry
 from brainio.fetch.home import local_cache
-from brainio.profiles import profile_key
+from brainio.profiles import has_profile, profile_key
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.looking import Looking
 
@@ -81,6 +81,8 @@ class Maker:
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=nowhere)
         try:
             for entry in entries:
+                if has_profile(entry):  # another catalog lists the same bytes, or somebody made it meanwhile
+                    continue
                 error = await _asked(process, entry)
                 if error:
                     self._failed[_key(entry)] = time.monotonic()

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from brainio.catalogs import Entry, resolve
+from brainio.catalogs import Entry, append_rows, resolve
+from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
 from brainio.profiles import make_profile
 from brainio.service import looking as module_looking
@@ -60,21 +61,19 @@ def test_profiles_of_what_lies_here_are_made_after_the_start(tmp_path: Path) -> 
 def test_what_is_published_later_gets_its_profile_and_what_is_bad_is_told_once(tmp_path: Path) -> None:
     lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
     entry = published(tmp_path / "other", {"a.png": picture(1)})
-    rows = (tmp_path / "other" / "lab.csv").read_text().splitlines()[1:]
+    rows = [cells_of(entry, file) for file in entry.files]
     with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
         service.eventually(lambda: len(profiles(home)) == 4, LONG)
         (tmp_path / "lab" / entry.identifier).mkdir()
         (tmp_path / "lab" / entry.identifier / "set.csv").write_text("other bytes")
         (tmp_path / "lab" / entry.identifier / "set.zip").write_text("other bytes")
-        with lab.open("a") as catalog:
-            catalog.write("".join(f"{row}\n" for row in rows))
+        append_rows(lab, rows)
         found = service.eventually(lambda: told(service, "no profile"), LONG)
         assert "IntegrityError" in found[0]["error"]
         for name in ("set.csv", "set.zip"):
             (tmp_path / "lab" / f"b{name}").write_bytes((tmp_path / "other" / entry.identifier / name).read_bytes())
-        with lab.open("a") as catalog:
-            text = "".join(f"{row}\n" for row in rows).replace(entry.identifier, "lab.Good2026")
-            catalog.write(text.replace("lab.Good2026/", "b"))
+        good = [row | {"identifier": "lab.Good2026", "location": f"b{Path(row['location']).name}"} for row in rows]
+        append_rows(lab, good)
         service.eventually(lambda: len(told(service, "profile made")) == 5, LONG)
         assert [one["identifier"] for one in told(service, "no profile")] == [entry.identifier]
     assert len(profiles(home)) == 5
