@@ -14,7 +14,7 @@ from brainio.cache.locks import LOCK
 from brainio.cache.records import RECORD
 from brainio.cache.unpacked import manifest_of, read_manifest
 
-Kind = Literal["content", "unpacked", "partial", "quarantine", "ref"]
+Kind = Literal["content", "unpacked", "profile", "partial", "quarantine", "ref"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +24,10 @@ class Item:
     Attributes
     ----------
     kind : str
-        ``'content'`` (a verified file), ``'unpacked'`` (an archive's members), ``'partial'`` (unfinished),
-        ``'quarantine'`` (bytes that went bad) or ``'ref'`` (what a location gave).
+        ``'content'`` (a verified file), ``'unpacked'`` (an archive's members), ``'profile'`` (what pages show of an
+        entry), ``'partial'`` (unfinished), ``'quarantine'`` (bytes that went bad) or ``'ref'`` (what a location gave).
     sha1 : str
-        Of the content, or of the archive that it comes from; empty where that is not known.
+        Of the content, or of the archive or main file that it comes from; empty where that is not known.
     names : tuple of str
         The names of the content; for an unpacked archive none.
     size : int
@@ -78,7 +78,7 @@ def again(item: Item) -> Item | None:
 def key_of(path: Path) -> str:
     """Return what the processes that work on a temporary file lock; empty where they lock nothing."""
     key = path.name.partition(".")[0]
-    return key if key.startswith(("sha1-", "sha256-", "unpack-")) else ""
+    return key if key.startswith(("sha1-", "sha256-", "unpack-", "profile-")) else ""
 
 
 def _content(kind: Kind, folder: Path) -> Item | None:
@@ -102,10 +102,15 @@ def _unpacked(kind: Kind, folder: Path) -> Item | None:
     return Item(kind, sha1, (), size, manifest_of(root, sha1).stat().st_mtime, folder)
 
 
+def _profile(kind: Kind, path: Path) -> Item:
+    status = path.stat()
+    return Item(kind, path.name.partition("-")[0], (), status.st_size, status.st_atime, path)
+
+
 def _partial(kind: Kind, path: Path) -> Item | None:
     if path.name.endswith(LOCK):
         return None
-    sha1 = key_of(path).partition("-")[2] if not path.name.startswith("sha256-") else ""
+    sha1 = key_of(path).split("-")[1] if key_of(path) and not path.name.startswith("sha256-") else ""
     return Item(kind, sha1, (path.name,), _tree_size(path), path.stat().st_mtime, path)
 
 
@@ -155,6 +160,7 @@ def bytes_freed(path: Path) -> int:
 _READERS: dict[Kind, tuple[str, Callable[[Kind, Path], Item | None]]] = {
     "content": ("content/*/*", _content),
     "unpacked": ("unpacked/*/*", _unpacked),
+    "profile": ("profiles/*.sqlite", _profile),
     "partial": ("partial/*", _partial),
     "quarantine": ("quarantine/*", _quarantined),
     "ref": ("refs/*/*.json", _reference),

@@ -74,7 +74,7 @@ def verify(root: Path, *, deep: bool = False) -> Iterator[Checked]:
 
 
 def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Removed:
-    """Remove contents under all their names, what was unpacked of them, and what remembers them.
+    """Remove contents under all their names, what was made of them (unpacked files, profiles), and what remembers them.
 
     A file that `brainscore-brainio` left in the same folder stays, and is adopted again when it is asked for.
 
@@ -94,7 +94,7 @@ def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Remo
     """
     removed = _Removing(root, dry_run=dry_run)
     for item in contents(root):
-        if item.sha1 in sha1s and item.kind in {"content", "unpacked", "ref"}:
+        if item.sha1 in sha1s and item.kind in {"content", "unpacked", "profile", "ref"}:
             removed.take(item)
     return removed.report()
 

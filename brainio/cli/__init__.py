@@ -32,6 +32,7 @@ _ELSEWHERE = {  # modules that load when they are named
     "info": "brainio.cli.info",
     "overlap": "brainio.cli.relations",
     "package": "brainio.cli.packaging",
+    "profile": "brainio.cli.profiles",
     "search": "brainio.cli.search",
     "serve": "brainio.cli.service",
     "service": "brainio.cli.service",

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from brainio.catalogs import Entry, entries, entries_of
+from brainio.catalogs import Entry, entries_of
 from brainio.catalogs.cards import card_location, read_card
 from brainio.catalogs.listing import shown
 from brainio.cli import options
@@ -13,6 +13,7 @@ from brainio.cli.card_layout import card_facts, show_columns
 from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
 from brainio.cli.output import Record, fail, show, show_facts, show_json, tell
+from brainio.cli.wanted import wanted
 from brainio.errors import BrainioError, EntryUnavailableError
 
 
@@ -99,7 +100,7 @@ def build(
     options.require_names(identifiers, catalog, version, to="make all of its cards", current_entries="get cards")
     tell_log()
     told = told_facts(given)
-    found, failures = _wanted(identifiers, kind=kind, catalog=catalog, version=version)
+    found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
     places: list[Record] = []
     for entry in found:
         try:
@@ -110,21 +111,6 @@ def build(
         show(places, ("identifier", "kind", "catalog", "card"), as_json=as_json)
     if failures:
         fail(failures, of_many=len(identifiers) != 1)
-
-
-def _wanted(
-    identifiers: tuple[str, ...], *, kind: str | None, catalog: str | None, version: str | None
-) -> tuple[list[Entry], dict[str, BrainioError]]:
-    if not identifiers:
-        return list(entries(kind, catalog)), {}
-    found: list[Entry] = []
-    failures: dict[str, BrainioError] = {}
-    for identifier in identifiers:
-        try:
-            found += entries_of(identifier, kind=kind, catalog=catalog, version=version)
-        except BrainioError as error:
-            failures[identifier] = error
-    return list(dict.fromkeys(found)), failures
 
 
 def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:

@@ -68,8 +68,9 @@ def where(as_json: bool) -> None:
 def ls(as_json: bool) -> None:
     """List what is in the cache, the last used first: whose files they are, sizes, and when they were last used.
 
-    Of a kind are `content` (a verified file), `unpacked` (what an archive holds), `partial` (an unfinished download)
-    and `quarantine` (a file whose bytes went bad). The last use is exact to the hour. Shared caches are not listed.
+    Of a kind are `content` (a verified file), `unpacked` (what an archive holds), `profile` (what pages show of it),
+    `partial` (an unfinished download) and `quarantine` (a file whose bytes went bad). The last use is exact to the
+    hour. Shared caches are not listed.
 
     \b
     Examples:
@@ -138,7 +139,7 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
     """
     from brainio.cache import upkeep
 
-    items = [item for item in _contents() if item.kind in {"content", "unpacked", "ref"}]
+    items = [item for item in _contents() if item.kind in {"content", "unpacked", "profile", "ref"}]
     sha1s: set[str] = set()
     for name in names:
         wanted = _sha1s_of_name(name, items, **which)

@@ -123,7 +123,10 @@ def are_bytes_here(entry: Entry) -> bool:
 
 
 def local_files(entry: Entry) -> dict[str, Path]:
-    """Return the verified files of an entry as `fetch_entry` does, and ask no network for them.
+    """Return the verified files of an entry: those in the cache, else those that it has on this machine, in place.
+
+    The network is asked for nothing, and nothing is copied, but files for which no sha1 is promised: the cache has to
+    remember what they are.
 
     Raises
     ------
@@ -146,7 +149,16 @@ def _local_file(entry: Entry, wanted: WantedFile) -> Path:
             f"{wanted.name} of {entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} is not on this machine; "
             f"fetch it first: brainio get {entry.identifier}"
         )
-    return local_file(replace(wanted, places=places))
+    if not wanted.sha1:
+        return local_file(replace(wanted, places=places))
+    found = next((place.path for place, _ in places if wanted.is_kept_by(place.path)), None)
+    if found is None:
+        raise IntegrityError(
+            f"{' and '.join(str(place) for place, _ in places)} {'do' if len(places) > 1 else 'does'} not hold what "
+            f"catalog {entry.catalog!r} promises for {entry.kind} {entry.identifier!r}: its size or hash "
+            f"is another one. Publish it again, or correct the catalog."
+        )
+    return found
 
 
 def wanted_file(entry: Entry, file: EntryFile) -> WantedFile:

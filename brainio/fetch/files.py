@@ -58,6 +58,13 @@ class WantedFile:
         places = self.places if self.sha1 or self.sha256 else self.places[:1]
         return [one for one in places if one[0].location_type == "file" and one[0].path.is_file()]
 
+    def is_kept_by(self, path: Path) -> bool:
+        """Whether a file has the promised bytes; it is read as a whole."""
+        promised = {name: value for name, value in (("sha1", self.sha1), ("sha256", self.sha256)) if value}
+        return self.size in (None, path.stat().st_size) and all(
+            hash_file(path, name) == value for name, value in promised.items()
+        )
+
     def cached(self) -> Path | None:
         """Return the verified local copy, None where there is none."""
         location, version_id = self.places[0]

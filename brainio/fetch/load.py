@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainio.cache import Unpacked
+from brainio.cache import Cache, Unpacked
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import (
@@ -278,7 +278,12 @@ def _files_of_stimulus_set(entry: Entry) -> tuple[EntryFile, EntryFile]:
 
 
 def load_stimulus_files(
-    csv_path: Path, zip_path: Path, identifier: str, zip_sha1: str = "", cls: type[StimulusSet] = StimulusSet
+    csv_path: Path,
+    zip_path: Path,
+    identifier: str,
+    zip_sha1: str = "",
+    cls: type[StimulusSet] = StimulusSet,
+    cache: Cache | None = None,
 ) -> StimulusSet:
     """Make a stimulus set of a CSV and a ZIP file on this machine.
 
@@ -286,13 +291,15 @@ def load_stimulus_files(
     ----------
     zip_sha1 : str
         The verified hash of the ZIP file; without it the file is hashed again.
+    cache : Cache, optional
+        Where it is unpacked; by default where all is.
 
     Raises
     ------
     StimulusSetFormatError, ArchiveError
         The files break the format; for one, a row names a file that the archive does not hold.
     """
-    unpacked = local_cache().unpack(zip_path, zip_sha1 or None)
+    unpacked = (cache or local_cache()).unpack(zip_path, zip_sha1 or None)
     return _stimulus_set(cls, csv_path, _Files(unpacked), zip_path, identifier)
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
+import shutil
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,18 +13,20 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
+from brainio.cache import Cache
 from brainio.cache.files import new_partial, partial_folder, sync_folder, writing
 from brainio.cache.locks import Sign, take_turn
 from brainio.cache.sqlite_files import stamp_of_now, writable
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
 from brainio.fetch.entries import local_files, named_in_errors
+from brainio.fetch.home import local_cache
 from brainio.profiles.rows import insert_rows
 from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
 from brainio.profiles.store import find_profile, folder, path_of, profile_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from sqlalchemy.engine import Connection
@@ -111,13 +114,30 @@ def _stimuli(
     from brainio.profiles.thumbnails import fill_thumbnails
 
     archive = entry.file("zip")
-    with named_in_errors(entry):
-        zip_sha1 = archive.sha1 if archive is not None else ""
-        stimuli = load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, zip_sha1)
-    ids = fill_thumbnails(connection, stimuli, progress)
+    zip_sha1 = archive.sha1 if archive is not None else ""
+    with named_in_errors(entry), _cache_for(paths["zip"]) as cache:
+        stimuli = load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, zip_sha1, cache=cache)
+        ids = fill_thumbnails(connection, stimuli, progress)
+        described = describe_stimuli(stimuli)
     columns = fill_table(connection, stimuli, ids)
-    described = describe_stimuli(stimuli)
     return {CARD: described, COLUMNS: columns, COUNT: len(stimuli), LOOKED_AT: len(ids)}
+
+
+@contextmanager
+def _cache_for(archive: Path) -> Iterator[Cache]:
+    """Give the cache to unpack an archive in: for one that lies elsewhere, a folder that goes when it was looked at.
+
+    Otherwise whoever serves a disk full of data would have all of it twice.
+    """
+    cache = local_cache()
+    if any(root in archive.parents for root in (cache.root, *cache.shared)):
+        yield cache
+        return
+    passing = new_partial(cache.root)
+    try:
+        yield Cache(passing, [cache.root, *cache.shared])
+    finally:
+        shutil.rmtree(passing, ignore_errors=True)
 
 
 def _assembly(

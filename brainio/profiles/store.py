@@ -121,8 +121,14 @@ def find_profile(entry: Entry) -> StimulusProfile | AssemblyProfile | None:
 
 def has_profile(entry: Entry) -> bool:
     """Whether there is a profile of the bytes of an entry; it is not opened."""
+    return file_of(entry) is not None
+
+
+def file_of(entry: Entry) -> Path | None:
+    """Return the file of an entry's profile, without opening it; None where there is none."""
     key = profile_key(entry)
-    return key is not None and path_of(key).is_file()
+    path = None if key is None else path_of(key)
+    return path if path is not None and path.is_file() else None
 
 
 def profile_key(entry: Entry) -> str | None:

@@ -24,6 +24,7 @@ from brainio.service.credentials import SCHEMES
 from brainio.service.database import Database
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
+from brainio.service.making import Maker
 from brainio.service.pages import account, assemblies, assets, front, stimulus_sets
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.pages import stimuli as stimulus_pages
@@ -120,12 +121,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await asyncio.to_thread(service.rights.refresh)
     await asyncio.to_thread(service.holdings.refresh)
-    watching = [asyncio.create_task(one.watch()) for one in (service.rights, service.holdings)]
+    watched: list[Rights | Holdings | Maker] = [service.rights, service.holdings]
+    if service.settings.profiles:
+        watched.append(Maker(service.holdings, service.settings.refresh_seconds))
+    watching = [asyncio.create_task(one.watch()) for one in watched]
     try:
         yield
     finally:
         for one in watching:
             one.cancel()
+        for one in watching:
             with suppress(asyncio.CancelledError):
                 await one
         service.indexes.close()

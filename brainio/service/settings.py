@@ -59,6 +59,8 @@ class Settings(BaseSettings):
         Addresses, with commas between them, that may say whom they ask for (`X-Forwarded-For` and `-Proto`).
     access_log : bool
         Whether every request is logged.
+    profiles : bool
+        Whether what pages show of data is made of entries whose files are on this machine.
     stop_seconds : int
         How long requests may take to their end after the service was told to stop.
 
@@ -85,6 +87,7 @@ class Settings(BaseSettings):
     cached_mb: int = Field(64, ge=1)
     trusted_proxies: str = "127.0.0.1"
     access_log: bool = True
+    profiles: bool = True
     stop_seconds: int = Field(30, ge=0)
 
     @classmethod

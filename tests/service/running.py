@@ -17,6 +17,9 @@ import httpx
 TOP = Path(__file__).parents[2]
 NAME, OTHER = "lab.Carney1999", "lab.Rokem2006"
 
+# Most tests want no process beside the service that takes its time.
+_SETTINGS = {"BRAINIO_SERVE_REFRESH_SECONDS": "0.1", "BRAINIO_SERVE_PROFILES": "false"}
+
 
 def make_lab(folder: Path) -> Path:
     """Copy the demo's catalog with its files, under identifiers that no installed catalog has; return its CSV file."""
@@ -41,9 +44,7 @@ class Running:
 
     def __init__(self, home: Path, *options: str, **environment: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
-        self._environment = (
-            inherited | {"BRAINIO_HOME": str(home), "BRAINIO_SERVE_REFRESH_SECONDS": "0.1"} | environment
-        )
+        self._environment = inherited | {"BRAINIO_HOME": str(home)} | _SETTINGS | environment
         self._options = options
         self._lines: list[str] = []
         self._read = threading.Thread(target=self._collect, daemon=True)
@@ -90,9 +91,9 @@ class Running:
         """Ask for something."""
         return self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    def eventually(self, holds: Any) -> Any:
-        """Return the first true answer of a function, which is asked until there is one."""
-        return self._until(holds)
+    def eventually(self, holds: Any, seconds: float = 60) -> Any:
+        """Return the first true answer of a function, which is asked until there is one, or for so long."""
+        return self._until(holds, seconds)
 
     def _collect(self) -> None:
         assert self.process.stderr is not None
@@ -105,8 +106,8 @@ class Running:
         except httpx.TransportError:
             return False
 
-    def _until(self, holds: Any) -> Any:
-        end = time.monotonic() + 60
+    def _until(self, holds: Any, seconds: float = 60) -> Any:
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = holds()
             if found:

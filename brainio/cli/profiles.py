@@ -1,0 +1,119 @@
+"""The commands `brainio profile`: making what pages show of entries, and listing what was made."""
+
+import time
+from collections.abc import Iterable
+
+import click
+
+from brainio.catalogs import Entry
+from brainio.cli import options
+from brainio.cli.log import tell_log
+from brainio.cli.output import Record, fail, show, tell
+from brainio.cli.wanted import wanted
+from brainio.errors import BrainioError
+from brainio.progress import readable_size
+
+_COLUMNS = ("identifier", "kind", "catalog", "profile", "size")
+
+
+@click.group()
+def profile() -> None:
+    """Profiles: what pages of the service show of entries, made from their files on this machine.
+
+    The service makes them by itself, of whatever was fetched here.
+
+    \b
+    Examples:
+      brainio profile build modelfest.Carney1999
+      brainio profile build --all
+      brainio profile list
+    """
+
+
+@profile.command()
+@click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
+@options.kind
+@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all that is here.")
+@options.version
+@click.option("--all", "every", is_flag=True, help="Of all entries in force whose files are on this machine.")
+@click.option("--again", is_flag=True, help="Make them also where there are some.")
+@options.as_json
+def build(
+    identifiers: tuple[str, ...],
+    kind: str | None,
+    catalog: str | None,
+    version: str | None,
+    every: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Make the profiles of entries whose files are on this machine: nothing is fetched.
+
+    When some cannot be made, all others are.
+
+    \b
+    Examples:
+      brainio profile build modelfest.Carney1999
+      brainio profile build --catalog my_lab
+      brainio profile build --all --again
+    """
+    if every and identifiers:
+        raise click.UsageError("Name identifiers or say --all, not both.")
+    if not every:
+        options.require_names(identifiers, catalog, version, to="make all of its profiles", current_entries="get some")
+    tell_log()
+    found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
+    from brainio.profiles import are_bytes_here, make_profile
+
+    made = []
+    for entry in found if identifiers else filter(are_bytes_here, found):
+        tell(f"{entry.kind} {entry.identifier}")
+        try:
+            make_profile(entry, again=again)
+            made.append(entry)
+        except BrainioError as error:
+            failures[f"the profile of {entry.kind} {entry.identifier}"] = error
+    if made or not failures:
+        show(_records(made, as_json=as_json), _COLUMNS, as_json=as_json)
+    if failures:
+        fail(failures, of_many=len(identifiers) != 1)
+
+
+@profile.command("list")
+@options.kind
+@options.catalog
+@options.as_json
+def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
+    """List the entries in force whose files are on this machine, or that have a profile, and when it was made.
+
+    \b
+    Examples:
+      brainio profile list
+      brainio profile list --catalog my_lab --json
+    """
+    from brainio.profiles import are_bytes_here, has_profile
+
+    found, _ = wanted((), kind=kind, catalog=catalog, version=None)
+    here = [entry for entry in found if has_profile(entry) or are_bytes_here(entry)]
+    show(_records(here, as_json=as_json), _COLUMNS, as_json=as_json)
+
+
+def _records(found: Iterable[Entry], *, as_json: bool) -> list[Record]:
+    from brainio.profiles.store import file_of
+
+    records = []
+    for entry in found:
+        record = {name: getattr(entry, name) for name in ("identifier", "catalog", "version")}
+        path = file_of(entry)
+        status = path.stat() if path is not None else None
+        size, made = (status.st_size, status.st_mtime) if status is not None else (0, 0.0)
+        if as_json:
+            told = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made)) if path else None
+            records.append(
+                {**record, "kind": entry.lookup_type, "profile": told, "size": size, "path": str(path or "")}
+            )
+            continue
+        told = time.strftime("%Y-%m-%d %H:%M", time.localtime(made)) if path else "none"
+        shown = readable_size(size) if path else ""
+        records.append({**record, "kind": entry.lookup_type, "profile": told, "size": shown})
+    return records

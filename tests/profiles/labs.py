@@ -1,0 +1,70 @@
+"""Entries on this machine for tests of profiles, and profiles of tables that lie in no file."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from sqlalchemy import create_engine
+from sqlalchemy.pool import StaticPool
+
+from brainio.catalogs import Entry, resolve
+from brainio.profiles.rows import insert_rows
+from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, about, metadata
+from brainio.profiles.stimuli import StimulusProfile
+from brainio.profiles.store import ProfileFile
+from brainio.profiles.table import fill_table
+from brainio.stimuli import StimulusSet
+from tests.relations.made import Shelf, packed_set
+
+NAME = "lab.Doe2026"
+DEMO = "modelfest.Carney1999"
+
+
+def demo(kind: str = "stimulus_set") -> Entry:
+    """Return an entry of the catalog that ships."""
+    return resolve(kind, DEMO, catalog="brainio_demo")
+
+
+def picture(number: int, size: int = 200) -> bytes:
+    """Return a PNG file of its own colours."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3)).astype(np.uint8)
+    Image.fromarray(pixels).resize((size, size // 2)).save(file, "PNG")
+    return file.getvalue()
+
+
+def published(
+    folder: Path,
+    files: Mapping[str, bytes],
+    rows: Sequence[Mapping[str, object]] | None = None,
+    identifier: str = NAME,
+) -> Entry:
+    """Publish a stimulus set below a folder, in the catalog `lab` there, and return its entry."""
+    shelf = Shelf(folder)
+    table = packed_set(folder / identifier, files, rows)
+    shelf.put(table, identifier, "StimulusSet")
+    shelf.put(table.with_suffix(".zip"), identifier)
+    return resolve("stimulus_set", identifier, catalog="lab")
+
+
+def profile_of(table: pd.DataFrame) -> StimulusProfile:
+    """Return the profile of a table, in memory and without thumbnails."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        columns = fill_table(connection, StimulusSet(table), [])
+        told = {CARD: {"columns": []}, COLUMNS: columns, COUNT: len(table), LOOKED_AT: 0}
+        insert_rows(connection, about, [(name, json.dumps(value)) for name, value in told.items()])
+    return StimulusProfile(demo(), ProfileFile(engine))
+
+
+def table_bytes(rows: Sequence[Sequence[str]]) -> bytes:
+    """Write rows as CSV."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue().encode()

@@ -1,0 +1,92 @@
+"""Promises of the profile of an assembly: its numbers are those of its card and of its values."""
+
+from pathlib import Path
+
+import pytest
+
+from brainio import get_assembly
+from brainio.cards import build_card
+from brainio.catalogs import Entry, resolve
+from brainio.packaging import write_netcdf
+from brainio.profiles import AssemblyProfile, find_profile, make_profile
+from tests.cards.examples import choices, recording, spikes
+from tests.profiles.labs import DEMO, NAME, demo
+from tests.relations.made import Shelf
+
+
+def made(entry: Entry) -> AssemblyProfile:
+    make_profile(entry)
+    found = find_profile(entry)
+    assert isinstance(found, AssemblyProfile)
+    return found
+
+
+def put(folder: Path, assembly: object, cls: str, **columns: str) -> Entry:
+    shelf = Shelf(folder)
+    write_netcdf(assembly, folder / "a.nc")  # type: ignore[arg-type]  # any assembly
+    shelf.put(folder / "a.nc", NAME, cls, **columns)
+    return resolve("assembly", NAME, catalog="lab")
+
+
+@pytest.mark.parametrize("name", [DEMO, "herz.Rokem2006"])
+def test_the_card_is_the_one_that_would_be_built(name: str) -> None:
+    entry = resolve("assembly", name, catalog="brainio_demo")
+    assert made(entry).card == build_card(entry)
+
+
+def test_each_stimulus_has_the_mean_over_its_presentations_and_a_rank() -> None:
+    assembly, profile = get_assembly(DEMO), made(demo("assembly"))
+    means = assembly.multi_groupby(["stimulus_id"]).mean(dim="presentation")
+    expected = dict(zip(means["stimulus_id"].values, means.values, strict=True))
+    strongest = profile.stimuli(limit=100)
+    assert profile.count == len(strongest) == 43
+    assert [one.stimulus_id for one in strongest] == sorted(expected, key=lambda name: -expected[name])
+    assert [one.rank for one in strongest] == list(range(1, 44))
+    for one in strongest:
+        assert one.mean == pytest.approx(expected[one.stimulus_id], rel=1e-5)
+        assert one.presentations == 64
+        assert profile.stimulus(one.stimulus_id) == one
+    assert profile.stimuli("weakest", limit=3) == strongest[:-4:-1]
+    assert profile.stimulus("'; --") is None
+
+
+def test_a_stimulus_that_was_never_measured_has_no_mean_and_no_rank(tmp_path: Path) -> None:
+    assembly = recording()
+    assembly = assembly.where(assembly["stimulus_id"] != "s3")
+    profile = made(put(tmp_path, assembly, "NeuroidAssembly"))
+    found = profile.stimulus("s3")
+    assert found is not None
+    assert (found.mean, found.rank, found.presentations) == (None, None, 4)
+    assert "s3" not in {one.stimulus_id for one in profile.stimuli()}
+    assert profile.count == 6
+
+
+@pytest.mark.parametrize(("assembly", "cls"), [(spikes(), "SpikeTimesAssembly"), (choices(), "BehavioralAssembly")])
+def test_of_spike_times_and_choices_no_response_is_told(assembly: object, cls: str, tmp_path: Path) -> None:
+    profile = made(put(tmp_path, assembly, cls))
+    assert (profile.count, profile.stimuli(), profile.stimulus("a")) == (0, [], None)
+    assert profile.card["class"] == cls
+
+
+def test_a_profile_tells_nothing_that_another_catalog_says_of_the_same_bytes(tmp_path: Path) -> None:
+    entry = put(tmp_path / "open", recording(), "NeuroidAssembly")
+    secret = tmp_path / "secret"
+    rows = (tmp_path / "open" / "lab.csv").read_text().replace(NAME, "secret.Name")
+    secret.mkdir()
+    (secret / "hidden.csv").write_text(rows.replace("a.nc", str(tmp_path / "open" / "a.nc")))
+    from brainio.catalogs import add_catalog
+
+    add_catalog(secret / "hidden.csv")
+    hidden = resolve("assembly", "secret.Name", catalog="hidden")
+    made(hidden)
+    found = find_profile(entry)
+    assert found is not None
+    assert "secret" not in repr(found.card)
+    assert found.card["identifier"] == NAME
+
+
+def test_profiles_need_no_stimulus_set(tmp_path: Path) -> None:
+    entry = put(tmp_path, recording(), "NeuroidAssembly", stimulus_set_identifier="lab.Nowhere")
+    profile = made(entry)
+    assert profile.card["stimulus_set_identifier"] == "lab.Nowhere"
+    assert None not in {one.mean for one in profile.stimuli()}

@@ -1,0 +1,334 @@
+"""Promises of the profile of a stimulus set: its rows are those of the table, whatever is asked or held."""
+
+import io
+import re
+import subprocess
+import sys
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from brainio import get_stimulus_set
+from brainio.cards import build_card
+from brainio.catalogs import resolve
+from brainio.errors import SearchError
+from brainio.profiles import StimulusProfile, find_profile, make_profile
+from brainio.profiles import thumbnails as making_thumbnails
+from tests.profiles.labs import DEMO, demo, picture, profile_of, published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HOSTILE = [
+    "') OR 1=1; DROP TABLE stimulus;--",
+    "number",
+    "thumbnail",
+    "c0",
+    "rowid",
+    'a"b',
+    "100%",
+    ":name",
+    "?",
+    "été 🐒",
+    "a.b",
+]
+
+
+@pytest.fixture
+def profile() -> StimulusProfile:
+    """The profile of the demo's stimuli."""
+    return made(demo())
+
+
+def made(entry: Any) -> StimulusProfile:
+    make_profile(entry)
+    found = find_profile(entry)
+    assert isinstance(found, StimulusProfile)
+    return found
+
+
+def ids(profile: StimulusProfile, **filters: str) -> list[Any]:
+    rows, total = profile.rows(filters, limit=10_000)
+    assert len(rows) == total
+    return [row.values["stimulus_id"] for row in rows]
+
+
+# ------------------------------------------------------------------ rows
+
+
+def test_rows_are_those_of_the_table_in_its_order(profile: StimulusProfile) -> None:
+    table = get_stimulus_set(DEMO)
+    rows, total = profile.rows(limit=1000)
+    assert total == profile.count == len(table)
+    expected = table.astype(object).where(table.notna(), None).to_dict("records")
+    assert [row.values for row in rows] == expected
+    assert [row.number for row in rows] == list(range(len(table)))
+
+
+def test_the_card_is_the_one_that_would_be_built(profile: StimulusProfile) -> None:
+    assert profile.card == build_card(demo())
+    assert profile.columns == profile.card["columns"]
+
+
+def test_pages_of_rows_are_the_rows(profile: StimulusProfile) -> None:
+    whole = profile.rows({"kind": "Gabor*"}, limit=1000)[0]
+    pages = [profile.rows({"kind": "Gabor*"}, limit=3, offset=start) for start in range(0, len(whole), 3)]
+    assert [row for page, _ in pages for row in page] == whole
+    assert {total for _, total in pages} == {len(whole)}
+
+
+def test_negative_limits_and_offsets_are_refused(profile: StimulusProfile) -> None:
+    for limit, offset in ((-1, 0), (1, -1)):
+        with pytest.raises(ValueError, match="expected numbers from 0 on"):
+            profile.rows(limit=limit, offset=offset)
+
+
+def test_a_stimulus_comes_with_its_neighbours(profile: StimulusProfile) -> None:
+    order = ids(profile)
+    for number in (0, 20, 42):
+        found = profile.row(order[number])
+        assert found is not None
+        assert found.row.values["stimulus_id"] == order[number]
+        assert found.previous == (order[number - 1] if number else None)
+        assert found.next == (order[number + 1] if number < 42 else None)
+    assert profile.row("no such stimulus") is None
+    assert profile.row("' OR 1=1 --\0\ud800") is None
+
+
+# ------------------------------------------------------------------ filters
+
+TEXTS = st.text(st.sampled_from("aA*?[]%_b 1é\0"), max_size=6)
+NUMBERS = st.floats(allow_nan=False, width=32) | st.integers(-5, 5).map(float)
+TABLES = st.lists(
+    st.tuples(
+        st.none() | TEXTS.filter(bool), st.integers(-5, 5) | st.integers(-(2**63), 2**63 - 1), st.none() | NUMBERS
+    ),
+    min_size=1,
+    max_size=12,
+)
+BOUNDS = st.just("") | st.integers(-6, 6).map(str) | NUMBERS.map(repr)
+RANGES = st.tuples(BOUNDS, BOUNDS).map("..".join)
+
+
+def table_of(rows: list[tuple[Any, Any, Any]]) -> pd.DataFrame:
+    text, whole, number = zip(*rows, strict=True)
+    return pd.DataFrame(
+        {
+            "stimulus_id": [f"s{place}" for place in range(len(rows))],
+            "text": np.array([np.nan if one is None else one for one in text], dtype=object),
+            "whole": np.array(whole, dtype=np.int64),
+            "number": np.array([np.nan if one is None else one for one in number]),
+        }
+    )
+
+
+def text_fits(value: str | None, text: str) -> bool:
+    if value is None or not text:
+        return value is None and not text
+    pattern = ".*".join(map(re.escape, text.replace("\0", "\ufffd").split("*")))
+    return re.fullmatch(pattern, value.replace("\0", "\ufffd"), re.DOTALL) is not None
+
+
+def number_fits(value: float | None, text: str) -> bool:
+    if value is None or not text:
+        return value is None and not text
+    if text == "*":
+        return True
+    low, dots, high = text.partition("..")
+    read = [None if not one else int(one) if re.fullmatch("-?[0-9]+", one) else float(one) for one in (low, high)]
+    if not dots:
+        return value == read[0]
+    return (read[0] is None or value >= read[0]) and (read[1] is None or value <= read[1])
+
+
+@given(TABLES, TEXTS, BOUNDS | RANGES | st.just("*"), BOUNDS | RANGES | st.just("*"), st.data())
+def test_filters_find_what_looking_at_every_row_finds(
+    rows: list[tuple[Any, Any, Any]], text: str, whole: str, number: str, data: Any
+) -> None:
+    asked = {"text": text, "whole": whole, "number": number}
+    filters = {name: asked[name] for name in data.draw(st.sets(st.sampled_from(list(asked))))}
+    fits: dict[str, Callable[[Any, str], bool]] = {"text": text_fits, "whole": number_fits, "number": number_fits}
+    table = table_of(rows)
+    told = [dict(zip(asked, row, strict=True)) for row in rows]
+    if table["number"].isna().all():  # then it is a column without a kind, which is text
+        filters.pop("number", None)
+    expected = [
+        f"s{place}"
+        for place, row in enumerate(told)
+        if all(fits[name](row[name], one) for name, one in filters.items())
+    ]
+    assert ids(profile_of(table), **filters) == expected
+
+
+def test_numbers_are_compared_as_numbers_and_text_letter_by_letter() -> None:
+    profile = profile_of(table_of([("4", 4, 4.0), ("4.0", 40, 40.5), ("a", 2**62 + 1, None)]))
+    assert ids(profile, number="4") == ids(profile, whole="4.0") == ids(profile, number="4e0") == ["s0"]
+    assert (ids(profile, text="4"), ids(profile, text="4.0"), ids(profile, text="A")) == (["s0"], ["s1"], [])
+    assert (ids(profile, whole=str(2**62 + 1)), ids(profile, whole=str(2**62))) == (["s2"], [])
+    assert ids(profile, text="1..5") == []
+
+
+def test_an_unknown_column_is_an_error_with_near_names(profile: StimulusProfile) -> None:
+    with pytest.raises(SearchError, match=r"no column 'knid' to filter by; near: 'kind'"):
+        profile.rows({"knid": "x"})
+    with pytest.raises(SearchError, match="no column"):
+        profile.values("c0")
+
+
+@pytest.mark.parametrize("text", ["four", "4*", "1..2..3", "0x10", "nan", "1_000", "--1", "1..x", "1" * 2000, "\ud800"])
+def test_a_filter_of_numbers_that_is_none_is_an_error(profile: StimulusProfile, text: str) -> None:
+    with pytest.raises(SearchError, match="column 'degrees' holds numbers"):
+        profile.rows({"degrees": text})
+
+
+def test_a_number_beyond_all_numbers_finds_nothing(profile: StimulusProfile) -> None:
+    assert ids(profile, degrees="1" * 1000) == ids(profile, degrees="1e999") == []
+
+
+def test_an_endless_filter_is_an_error(profile: StimulusProfile) -> None:
+    with pytest.raises(SearchError, match="2,000 characters"):
+        profile.rows({"kind": "*a" * 1000})
+
+
+def test_values_come_with_their_counts_the_most_frequent_first(profile: StimulusProfile) -> None:
+    table = get_stimulus_set(DEMO)
+    counts = table["kind"].value_counts()
+    found = profile.values("kind")
+    assert dict(found) == counts.to_dict()
+    assert [count for _, count in found] == sorted(counts, reverse=True)
+    assert (None, int(table["sigma_x"].isna().sum())) in profile.values("sigma_x")
+    assert len(profile.values("stimulus_id", most=5)) == 5
+
+
+# ------------------------------------------------------------------ hostile tables
+
+
+def test_whatever_columns_are_called_they_are_data(tmp_path: Path) -> None:
+    rows = [
+        {"stimulus_id": one, "filename": f"{one}.txt", **{name: f"{name} {one}" for name in HOSTILE}} for one in "abc"
+    ]
+    found = made(published(tmp_path, {f"{one}.txt": b"x" for one in "abc"}, rows))
+    assert found.column_names == ["stimulus_id", "filename", *HOSTILE]
+    for name in HOSTILE:
+        assert ids(found, **{name: f"{name} b"}) == ["b"]
+        assert found.values(name)[0] == (f"{name} a", 1)
+    assert found.rows()[1] == 3
+
+
+def test_of_very_many_columns_a_thousand_are_kept_and_the_id(tmp_path: Path) -> None:
+    names = [*(f"column{number}" for number in range(2500)), "filename", "stimulus_id"]
+    rows = [{**dict.fromkeys(names, "x"), "filename": "a.txt", "stimulus_id": "a"}]
+    found = made(published(tmp_path, {"a.txt": b"x"}, rows))
+    assert len(found.column_names) == 1001
+    assert ids(found, column999="x") == ["a"]
+
+
+def test_values_of_any_kind_are_kept_as_text_or_numbers() -> None:
+    table = pd.DataFrame(
+        {
+            "stimulus_id": ["a", "b"],
+            "truth": [True, False],
+            "mixed": np.array(["1", 2], dtype=object),
+            "huge": np.array([2**64 - 1, 1], dtype=np.uint64),
+            "long": ["x" * 10_000, "y"],
+            "missing": [None, None],
+        }
+    )
+    (first, second), _ = profile_of(table).rows()
+    assert (first.values["truth"], first.values["mixed"], second.values["mixed"]) == ("True", "1", "2")
+    assert (first.values["huge"], first.values["missing"]) == (str(2**64 - 1), None)
+    assert first.values["long"] == "x" * 3999 + "…"
+
+
+# ------------------------------------------------------------------ thumbnails
+
+
+def sound() -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(1)
+        written.setsampwidth(2)
+        written.setframerate(8000)
+        written.writeframes((np.sin(np.arange(8000)) * 9000).astype("<i2").tobytes())
+    return file.getvalue()
+
+
+def test_thumbnails_show_images_and_sounds_and_quote_texts(tmp_path: Path) -> None:
+    files = {"a.png": picture(1), "b.wav": sound(), "c.txt": b"The horse raced\0 past", "d.png": b"\x89PNG damaged"}
+    found = made(published(tmp_path, files))
+    made_of_each = [found.thumbnail(number) for number in range(4)]
+    image, heard, text, damaged = [one for one in made_of_each if one is not None]
+    assert (image.kind, image.width, image.height, image.note) == ("image", 160, 80, "200 x 100")
+    assert Image.open(io.BytesIO(image.data)).size == (160, 80)
+    assert (heard.kind, heard.media_type, heard.note) == ("sound", "image/webp", "1 s, 8 kHz")
+    assert (text.kind, text.data, text.note) == ("text", b"", "The horse raced\ufffd past")
+    assert (damaged.data, damaged.note) == (b"", "not an image of a known format")
+    assert found.thumbnail(4) is None
+
+
+def test_thumbnails_are_small_and_a_file_has_one(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(noise).save(file, "PNG")
+    rows = [{"stimulus_id": one, "filename": "noise.png"} for one in "abc"]
+    found = made(published(tmp_path, {"noise.png": file.getvalue()}, rows))
+    one, other = found.thumbnail(0), found.thumbnail(2)
+    assert one is not None
+    assert one == other
+    assert 0 < len(one.data) <= 8300
+    with found._file._engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM thumbnail").scalar_one() == 1
+
+
+def test_beyond_the_first_stimuli_there_are_rows_without_thumbnails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making_thumbnails, "_MOST", 2)
+    found = made(published(tmp_path, {f"{one}.png": picture(one) for one in range(3)}))
+    assert (found.count, found.looked_at) == (3, 2)
+    assert found.thumbnail(1) is not None
+    assert found.thumbnail(2) is None
+
+
+def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) -> None:
+    count = 10_001
+    rows = [{"stimulus_id": f"s{number}", "filename": "a.txt", "size": number / 4} for number in range(count)]
+    found = made(published(tmp_path, {"a.txt": b"x"}, rows))
+    assert (found.count, found.looked_at) == (count, 10_000)
+    assert ids(found, size="2500") == ["s10000"]
+    assert ids(found, size="..0.5", stimulus_id="s*") == ["s0", "s1", "s2"]
+
+
+# ------------------------------------------------------------------ cost
+
+
+def test_asking_a_profile_imports_nothing_heavy(profile: StimulusProfile) -> None:
+    make_profile(demo("assembly"))
+    program = f"""
+import sys
+from brainio.catalogs import resolve
+from brainio.profiles import are_bytes_here, find_profile, profile_state
+stimuli, assembly = (resolve(kind, {DEMO!r}) for kind in ("stimulus_set", "assembly"))
+assert are_bytes_here(stimuli) and profile_state()
+found = find_profile(stimuli)
+found.rows({{"kind": "Gabor*"}}), found.values("kind"), found.thumbnail(0), found.card, found.columns
+found = find_profile(assembly)
+found.stimuli(), found.card
+print([name for name in ("numpy", "pandas", "xarray", "PIL", "netCDF4", "boto3") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_an_older_set_is_found_by_its_image_ids(tmp_path: Path) -> None:
+    rows = [{"image_id": one, "filename": "a.txt"} for one in ("7", "007")]
+    found = made(published(tmp_path, {"a.txt": b"x"}, rows))
+    assert ids(found) == ["7", "007"]
+    assert resolve("stimulus_set", found.entry.identifier, catalog="lab") == found.entry

@@ -1,0 +1,174 @@
+"""Promises of the maker of profiles: what is served and lies here has its pictures soon, and no visitor waits."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainio.catalogs import Entry, append_rows, resolve
+from brainio.catalogs.entries import cells_of
+from brainio.fetch.home import local_cache
+from brainio.profiles import make_profile
+from brainio.service import looking as module_looking
+from brainio.service.looking import Looking
+from tests.profiles.labs import picture, published
+from tests.relations.made import listed, set_rows
+from tests.service.running import NAME, Running, make_lab
+
+LONG = 240  # seconds: makers wait for all others on a machine that is busy
+ON = {"BRAINIO_SERVE_PROFILES": "true"}
+
+
+def told(service: Running, event: str) -> list[dict[str, Any]]:
+    """Return the lines of log of that event."""
+    lines = [json.loads(line) for line in service.lines if line.startswith("{")]
+    return [one for one in lines if one["event"] == event]
+
+
+def profiles(home: Path) -> list[Path]:
+    folder = home / "profiles"
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def maker(service: Running) -> int | None:
+    """Return the process that makes profiles for a service; None where there is none now."""
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(service.process.pid)]
+    found = subprocess.run(command, capture_output=True, text=True)
+    lines = [line.split(None, 1) for line in found.stdout.splitlines()]
+    return next((int(pid) for pid, command in lines if command.endswith("-m brainio.service.apart")), None)
+
+
+def is_running(pid: int) -> bool:
+    return subprocess.run(["ps", "-p", str(pid)], capture_output=True).returncode == 0
+
+
+def test_profiles_of_what_lies_here_are_made_after_the_start(tmp_path: Path) -> None:
+    lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
+    with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
+        # The catalog that ships lists the same bytes: each profile is made once.
+        service.eventually(lambda: len(profiles(home)) == 4, LONG)
+        assert service.get("/healthz/ready").status_code == 200
+        service.eventually(lambda: len(told(service, "profile made")) == 4, LONG)
+        assert told(service, "no profile") == []
+    assert not (home / "content").exists()
+
+
+def test_what_is_published_later_gets_its_profile_and_what_is_bad_is_told_once(tmp_path: Path) -> None:
+    lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
+    entry = published(tmp_path / "other", {"a.png": picture(1)})
+    rows = [cells_of(entry, file) for file in entry.files]
+    with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
+        service.eventually(lambda: len(profiles(home)) == 4, LONG)
+        (tmp_path / "lab" / entry.identifier).mkdir()
+        (tmp_path / "lab" / entry.identifier / "set.csv").write_text("other bytes")
+        (tmp_path / "lab" / entry.identifier / "set.zip").write_text("other bytes")
+        append_rows(lab, rows)
+        found = service.eventually(lambda: told(service, "no profile"), LONG)
+        assert "IntegrityError" in found[0]["error"]
+        for name in ("set.csv", "set.zip"):
+            (tmp_path / "lab" / f"b{name}").write_bytes((tmp_path / "other" / entry.identifier / name).read_bytes())
+        good = [row | {"identifier": "lab.Good2026", "location": f"b{Path(row['location']).name}"} for row in rows]
+        append_rows(lab, good)
+        service.eventually(lambda: len(told(service, "profile made")) == 5, LONG)
+        assert [one["identifier"] for one in told(service, "no profile")] == [entry.identifier]
+    assert len(profiles(home)) == 5
+
+
+def test_a_killed_service_leaves_no_maker_behind(tmp_path: Path) -> None:
+    published(tmp_path / "lab", {f"{number}.png": picture(number, 1500) for number in range(150)})
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
+        pid = service.eventually(lambda: maker(service), LONG)
+        service.stop(signal.SIGKILL)
+        service.eventually(lambda: not is_running(pid), LONG)
+    assert len(profiles(tmp_path / "home")) < 5
+
+
+def test_a_maker_that_dies_is_replaced_and_the_service_goes_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    published(tmp_path / "lab", {f"{number}.png": picture(number, 1500) for number in range(150)})
+    with Running(home, BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
+        os.kill(service.eventually(lambda: maker(service), LONG), signal.SIGKILL)
+        (failed,) = service.eventually(lambda: told(service, "no profile"), LONG)
+        assert failed["error"] == "the process that makes profiles ended with -9"
+        service.eventually(lambda: len(profiles(home)) >= 4, LONG)
+        assert service.get("/healthz").status_code == 200
+
+
+def test_of_many_workers_one_makes(tmp_path: Path) -> None:
+    lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
+    with Running(home, "--workers", "3", BRAINIO_CATALOGS=str(lab), **ON) as service:
+        service.eventually(lambda: len(told(service, "profile made")) == 4, LONG)
+        assert service.stop() == 0
+    assert len(told(service, "profile made")) == 4
+    assert len(profiles(home)) == 4
+
+
+def test_without_the_setting_none_are_made(service: Running) -> None:
+    assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").status_code == 200
+    assert told(service, "profile made") == []
+
+
+# ------------------------------------------------------------------ looking
+
+
+def counting(entries: list[Entry], looked: list[str]) -> Any:
+    for entry in entries:
+        looked.append(entry.identifier)
+        yield entry
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    return published(tmp_path, {"a.png": picture(1)})
+
+
+def test_entries_are_looked_at_again_only_when_something_changed(entry: Entry, tmp_path: Path) -> None:
+    looking, catalogs = Looking(lambda _: False), object()
+    looked: list[str] = []
+
+    def lacking(catalogs: object) -> list[Entry]:
+        return looking.lacking(catalogs, counting([entry], looked))
+
+    assert lacking(catalogs) == [entry]
+    assert lacking(catalogs) == []
+    assert len(looked) == 1
+    assert lacking(object()) == [entry]
+    make_profile(entry)
+    assert lacking(object()) == []
+    looking.forget()
+    assert lacking(object()) == []
+    assert len(looked) == 4
+
+
+def test_what_comes_into_the_cache_is_found(tmp_path: Path) -> None:
+    body = {"csv": b"stimulus_id,filename\n", "zip": b"PK"}
+    rows = set_rows("lab.Far", location="s3://lab-bucket/far")
+    for row, content in zip(rows, body.values(), strict=True):
+        row["sha1"] = hashlib.sha1(content).hexdigest()
+    listed(tmp_path / "far.csv", *rows)
+    far = resolve("stimulus_set", "lab.Far", catalog="far")
+    looking, catalogs = Looking(lambda _: False), object()
+    assert looking.lacking(catalogs, [far]) == []
+    local_cache().add([body["csv"]], name="a.csv")
+    assert looking.lacking(catalogs, [far]) == []
+    local_cache().add([body["zip"]], name="a.zip")
+    assert looking.lacking(catalogs, [far]) == [far]
+
+
+def test_looking_pauses_and_ends_when_it_is_told_to(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module_looking, "_PIECE", 0.0)
+    pauses: list[float] = []
+    looked: list[str] = []
+
+    def pause(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) == 3
+
+    Looking(pause).lacking(object(), counting([entry] * 10, looked))
+    assert len(looked) == 3
+    assert all(seconds > 0 for seconds in pauses)
