@@ -114,6 +114,10 @@ class TsVector:
         """Return the expression that is met where all of several are."""
         return f"({' & '.join(expressions)})"
 
+    def but_not(self, expression: str, others: Collection[str]) -> str:
+        """Return the expression that is met where another one is, and none of several."""
+        return f"({expression} & !{self.any_of(others)})" if others else expression
+
     def has_word(self, word: str) -> str:
         """Return the expression for a word of a question, which also begins longer words.
 
@@ -136,10 +140,11 @@ class TsVector:
         """Select numbers of documents, in no order."""
         return select(_rowid).where(_matches(literal(expression))).limit(most)
 
-    def counting(self, expression: str, most: int) -> Select[str, int]:
-        """Select labels, and how many documents have them."""
+    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
+        """Return labels, and how many documents have them together."""
         found = select(_words.c.labels).where(_matches(literal(expression))).limit(most).subquery()
-        return select(found.c.labels, func.count()).group_by(found.c.labels)
+        grouped = select(found.c.labels, func.count()).group_by(found.c.labels)
+        return [(labels, count) for labels, count in connection.execute(grouped)]
 
     def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
         """Select numbers of documents in their order."""

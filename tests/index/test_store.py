@@ -197,7 +197,7 @@ def test_a_home_that_cannot_be_written_has_its_index_in_memory(
 
 
 def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
-    script = "import brainio; from brainio.index import asking; brainio.search(''); print(asking._OWN._slots[None].index.path)"
+    script = "import brainio, brainio.index.asking as a; brainio.search(''); print(a._OWN._slots[None].index.path)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(index_files()[0])
     lab.add("lab.Roe2026")
