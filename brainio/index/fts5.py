@@ -48,10 +48,13 @@ class Fts5:
     """The full text of an index in SQLite; see `FullText`."""
 
     def create(self, connection: Connection) -> Table:
-        """Make the empty table; it keeps no text, only where words are."""
+        """Make the empty table; it keeps no text, only where words are.
+
+        With less detail bm25 is 0 for all, since without text there is nothing then to count words in.
+        """
         columns = ", ".join([*GROUPS, "labels"])
         connection.execute(
-            text(f"CREATE VIRTUAL TABLE words USING fts5({columns}, content='', tokenize='ascii', detail=column)")
+            text(f"CREATE VIRTUAL TABLE words USING fts5({columns}, content='', tokenize='ascii', detail=full)")
         )
         return _words
 
