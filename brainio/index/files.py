@@ -120,10 +120,10 @@ class FileIndex(Index):
             self._engine.dispose()
 
     def discard(self) -> None:
-        """Close it and remove the file, since it is damaged."""
+        """Close it and remove the file, since it is damaged; unless another one has its name by now."""
         self.close()
-        _log.warning("the index %s is damaged; it is made again", self.path)
         if self._print is not None and self.is_there():
+            _log.warning("the index %s is damaged; it is made again", self.path)
             with suppress(OSError):
                 self.place.unlink()
 
@@ -165,7 +165,7 @@ def _open(path: Path) -> FileIndex | None:
         print_ = fingerprint(path)
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
         pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
-        engine = create_engine("sqlite://", creator=partial(_read_only, path), **pool)
+        engine = create_engine("sqlite://", creator=partial(_read_only, path, print_), **pool)
     except OSError:
         return None
     try:
@@ -181,9 +181,13 @@ def _open(path: Path) -> FileIndex | None:
     return index
 
 
-def _read_only(path: Path) -> sqlite3.Connection:
+def _read_only(path: Path, print_: Fingerprint) -> sqlite3.Connection:
     # A published file never changes, so there is nothing to lock.
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    opened = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
+    if fingerprint(path) != print_:  # what is remembered of the one before, such as its labels, is wrong of this one
+        opened.close()
+        raise sqlite3.DatabaseError(f"{path} is another file than before")
+    return opened
 
 
 def _made(path: Path, names: Names) -> FileIndex:
