@@ -1,7 +1,8 @@
-"""Measures search on generated catalogs: `python -m benchmarks.indexed [--sizes 1000 100000 1000000] [--json FILE]`.
+"""Measures search on generated catalogs: `python -m benchmarks.indexed [--sizes 1000 100000 1000000] [--postgresql]`.
 
 Each size is measured in a process of its own: reading the catalog, indexing it, the memory that this takes beyond the
-catalog, resolving identifiers, and searching, from one hit to all entries. Times are medians.
+catalog, resolving identifiers, and searching, from one hit to all entries. Times are medians; of each question that is
+the first time that an open index is asked it. With `--postgresql` the index lies in a new server on this machine.
 """
 
 import argparse
@@ -15,12 +16,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from tabulate import tabulate
+
+from tests.postgres import Postgres, programs
 
 COLUMNS = (
     *("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier"),
@@ -84,21 +88,23 @@ def _paper(number: int, rng: random.Random) -> tuple[str, ...]:
     return f"paper{number}", f"{title} of {rng.choice(_ANIMALS)}", authors, year, journal, f"10.1234/{number}", ""
 
 
-def measure(folder: Path, entries: int) -> dict[str, Any]:
-    """Measure one size in this process, whose catalog lies in a folder."""
+def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
+    """Measure one size in this process, whose catalog lies in a folder; without a database the index lies there too."""
     os.environ |= {"BRAINIO_HOME": str(folder / "home"), "BRAINIO_CATALOGS": str(folder / "generated.csv")}
-    import brainio
     from brainio.catalogs import listing, resolve
     from brainio.catalogs.publications import publications_of
+    from brainio.index import search_among
+    from brainio.index.files import Files
+    from brainio.index.server import Server
+    from brainio.index.store import Indexes
 
     reading, _ = _timed(lambda: publications_of(next(iter(listing("generated").entries.values()))))
     identifiers = [_row(number, "")[0] for number in random.Random(1).sample(range(entries), 1000)]
     resolving = median(_timed(lambda: [resolve("assembly", one) for one in identifiers])[0] for _ in range(_REPEATS))
-    brainio.search  # noqa: B018 - its imports are no part of what is measured
+    shelf = Server(database) if database else Files()
     before = _memory(reset=True)
-    indexing, _ = _timed(lambda: brainio.search("", limit=0))
+    indexing, _ = _timed(lambda: search_among(None, "", {}, limit=0, indexes=Indexes(shelf)))
     grown = _memory() - before
-    index = next((folder / "home" / "index").glob("*.sqlite"))
     return {
         "entries": entries,
         "reading_s": reading,
@@ -106,17 +112,33 @@ def measure(folder: Path, entries: int) -> dict[str, Any]:
         "indexing_s": indexing,
         "entries_per_s": entries / indexing,
         "memory_grown_mb": grown / 1e6,
-        "index_mb": index.stat().st_size / 1e6,
-        "searches": dict(_searches(entries)),
+        "index_mb": _size(folder, database) / 1e6,
+        "searches": dict(_searches(entries, lambda: Indexes(shelf, checked_for=60))),
     }
 
 
-def _searches(entries: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    import brainio
+def _size(folder: Path, database: str) -> float:
+    """Return the bytes of the one index that there is."""
+    if not database:
+        return next((folder / "home" / "index").glob("*.sqlite")).stat().st_size
+    from sqlalchemy import text
 
+    from brainio.catalogs.sql_connection import server_engine
+
+    sizes = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace::regnamespace::text ~ 'index_'"
+    with server_engine(database).connect() as connection:
+        return float(connection.execute(text(f"{sizes} AND relkind = 'r'")).scalar_one())
+
+
+def _searches(entries: int, opened: Callable[[], Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    from brainio.index import search_among
+
+    every = [opened() for _ in range(_REPEATS)]  # each remembers what it was asked
+    for indexes in every:
+        search_among(None, "first", {}, indexes=indexes)
     for title, (text, filters) in QUESTIONS.items():
         asked = _row(entries // 2, "")[0] if title == "an identifier" else text
-        runs = [_timed(partial(brainio.search, asked, **filters)) for _ in range(_REPEATS)]
+        runs = [_timed(partial(search_among, None, asked, filters, indexes=indexes)) for indexes in every]
         found = runs[0][1]
         ms = median(seconds for seconds, _ in runs) * 1e3
         yield title, {"ms": ms, "hits": found.total, "is_broad": found.is_broad}
@@ -145,12 +167,14 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="+", type=int, default=[1_000, 100_000, 1_000_000], metavar="ENTRIES")
     parser.add_argument("--seed", type=int, default=0, help="of the catalogs (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
+    parser.add_argument("--postgresql", action="store_true", help="the index lies in a server, not in SQLite")
     parser.add_argument("--in", dest="folder", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--database", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.folder:
-        print(json.dumps(measure(options.folder, options.sizes[0])))
+        print(json.dumps(measure(options.folder, options.sizes[0], options.database)))
         return
-    measured = [_in_own_process(size, options.seed) for size in options.sizes]
+    measured = [_in_own_process(size, options.seed, postgresql=options.postgresql) for size in options.sizes]
     print(tabulate([_line(one) for one in measured], headers="keys", tablefmt="github"), "\n")
     rows = [{"search, ms (hits)": title, **{_title(one): _cell(one, title) for one in measured}} for title in QUESTIONS]
     print(tabulate(rows, headers="keys", tablefmt="github"))
@@ -158,10 +182,16 @@ def main() -> None:
         options.json.write_text(json.dumps(measured, indent=1) + "\n")
 
 
-def _in_own_process(entries: int, seed: int) -> dict[str, Any]:
-    with tempfile.TemporaryDirectory() as folder:
+def _in_own_process(entries: int, seed: int, *, postgresql: bool) -> dict[str, Any]:
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         write_catalog(Path(folder), entries, seed)
         command = [sys.executable, "-m", "benchmarks.indexed", "--sizes", str(entries), "--in", folder]
+        if postgresql:
+            installed = programs()
+            if installed is None:
+                raise SystemExit("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+            command += ["--database", stack.enter_context(Postgres(installed)).database()]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured

@@ -79,7 +79,7 @@ def serving(folder: Path, port: int, database: str, workers: int) -> Iterator[st
 
 async def ask_all(url: str, questions: list[str], rate: float) -> list[float]:
     """Ask so many questions a second and return how long each took, in seconds."""
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
+    limits = httpx.Limits(max_connections=200, keepalive_expiry=1)
     async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False, limits=limits) as client:
         begin = time.perf_counter()
 

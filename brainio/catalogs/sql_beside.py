@@ -97,7 +97,7 @@ def cards_at(database: DatabasePlace, places: Collection[str]) -> dict[str, str]
     with reading(database) as connection:
         query = select(cards.c.place, cards.c.body).join(catalogs)
         found = connection.execute(query.where(catalogs.c.name == database.name, cards.c.place.in_(places)))
-        return dict(found.tuples().all())
+        return {row.place: row.body for row in found}
 
 
 def read_publications(base: str) -> str | None:

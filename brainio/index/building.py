@@ -141,18 +141,19 @@ class Grouper:
         ]
 
     def words(self, made: Document) -> tuple[str, str, str, str]:
-        """Return the words of a document, one text a column."""
+        """Return the words of a document, one text a column, each word once: to say it often tells nothing."""
         names = f"{made.identifier} {made.aliases}" if made.aliases else made.identifier
         others = f"{made.stimulus_set_identifier} {made.columns} {made.animals}"
         (_, titles, people, paper), (_, _, _, kind) = [grouped(*fields_of(made)) for fields_of, grouped in self._shared]
-        return " ".join(words_of_name(names)), titles, people, f"{paper} {kind} {' '.join(words_of_name(others))}"
+        about = [*paper.split(), *kind.split(), *words_of_name(others)]
+        return " ".join(words_of_name(names)), titles, people, " ".join(dict.fromkeys(about))
 
 
 def _grouped(by_field: Mapping[str, str]) -> tuple[str, ...]:
     groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for field, words in by_field.items():
-        groups[_GROUP_OF.get(field, "about")].append(words)
-    return tuple(map(" ".join, groups.values()))
+        groups[_GROUP_OF.get(field, "about")] += words.split()
+    return tuple(" ".join(dict.fromkeys(words)) for words in groups.values())
 
 
 class _Labels:

@@ -167,6 +167,7 @@ def words_by_field(document: Document) -> dict[str, str]:
     return paper | kind | own_words(document)
 
 
+@lru_cache(maxsize=4096)
 def _paper_words(
     title: str,
     authors: str,
@@ -192,6 +193,7 @@ def _paper_words(
     }
 
 
+@lru_cache(maxsize=1024)
 def _kind_words(lookup_type: str, class_name: str, catalog: str) -> dict[str, str]:
     """Return the words of what entries of one class in one catalog have together, field by field."""
     class_words = [*words_of_name(class_name), *words_of(vocabulary.CLASSES.get(class_name, ""))]

@@ -106,10 +106,10 @@ class FileIndex(Index):
         self._file.close()
 
     def discard(self) -> None:
-        """Close it and remove the file, since it is damaged."""
+        """Close it and remove the file, since it is damaged; unless another one has its name by now."""
         self.close()
-        _log.warning("the index %s is damaged; it is made again", self.path)
         if self.path is not None and self.is_there():
+            _log.warning("the index %s is damaged; it is made again", self.path)
             with suppress(OSError):
                 self.path.unlink()
 
@@ -151,7 +151,7 @@ def _open(path: Path) -> FileIndex | None:
         print_ = fingerprint(path)
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
         pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
-        engine = create_engine("sqlite://", creator=partial(read_only, path), **pool)
+        engine = create_engine("sqlite://", creator=partial(read_only, path, print_), **pool)
     except OSError:
         return None
     try:

@@ -87,12 +87,12 @@ def _meant(connection: Connection, question: Question) -> str:
 
 
 def _counts(connection: Connection, index: Index, expression: str) -> Counts:
-    total, numbers = 0, Counter[int]()
-    for labels, count in connection.execute(index.text.counting(expression, MOST_COUNTED + 1)):
+    total, numbers = 0, Counter[str]()
+    for labels, count in index.text.labels_met(connection, expression, MOST_COUNTED + 1):
         total += count
         for number in labels.split():
-            numbers[int(number)] += count
-    facets = index.labels(connection).counted(numbers)
+            numbers[number] += count
+    facets = index.labels(connection).counted({int(number): count for number, count in numbers.items()})
     return Counts(min(total, MOST_COUNTED), facets, total > MOST_COUNTED)
 
 
@@ -113,7 +113,7 @@ def _hits(
 
 
 def _hit(question: Question, found: Document, score: float) -> Hit:
-    by_field = {name: words.split() for name, words in words_by_field(found).items()}
+    by_field = words_by_field(found)
     matched = {
         written: fields
         for word, written in question.words.items()

@@ -15,6 +15,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    cast,
     func,
     insert,
     literal_column,
@@ -47,10 +48,13 @@ class Fts5:
     """The full text of an index in SQLite; see `FullText`."""
 
     def create(self, connection: Connection) -> Table:
-        """Make the empty table; it keeps no text, only where words are."""
+        """Make the empty table; it keeps no text, only where words are.
+
+        With less detail bm25 is 0 for all, since without text there is nothing then to count words in.
+        """
         columns = ", ".join([*GROUPS, "labels"])
         connection.execute(
-            text(f"CREATE VIRTUAL TABLE words USING fts5({columns}, content='', tokenize='ascii', detail=column)")
+            text(f"CREATE VIRTUAL TABLE words USING fts5({columns}, content='', tokenize='ascii', detail=full)")
         )
         return _words
 
@@ -88,6 +92,10 @@ class Fts5:
         """Return the expression that is met where all of several are."""
         return f"({' AND '.join(expressions)})"
 
+    def but_not(self, expression: str, others: Collection[str]) -> str:
+        """Return the expression that is met where another one is, and none of several."""
+        return f"({expression} NOT {self.any_of(others)})" if others else expression
+
     def has_word(self, word: str) -> str:
         """Return the expression for a word of a question, which also begins longer words.
 
@@ -110,10 +118,17 @@ class Fts5:
         """Select numbers of documents, in their order since that costs nothing here."""
         return select(_rowid).where(_matches(expression)).limit(most)
 
-    def counting(self, expression: str, most: int) -> Select[str, int]:
-        """Select labels, and how many documents have them."""
+    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
+        """Return labels, and how many documents have them together.
+
+        They come in one row: after each row this thread may have to wait for others that run Python.
+        """
         found = labelling.c.id.in_(self.matching(expression, most))
-        return select(labelling.c.labels, func.count()).where(found).group_by(labelling.c.labels)
+        grouped = select(labelling.c.labels, func.count().label("documents")).where(found).group_by(labelling.c.labels)
+        together = grouped.subquery()
+        joined = func.group_concat(together.c.labels + "=" + cast(together.c.documents, Text), ",")
+        told = connection.scalar(select(joined)) or ""
+        return [(labels, int(count)) for labels, _, count in (one.partition("=") for one in told.split(",") if one)]
 
     def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
         """Select numbers of documents in their order."""

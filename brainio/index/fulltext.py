@@ -67,6 +67,9 @@ class FullText(Protocol):
     def all_of(self, expressions: Iterable[str]) -> str:
         """Return the expression that is met where all of several are."""
 
+    def but_not(self, expression: str, others: Collection[str]) -> str:
+        """Return the expression that is met where another one is, and none of several."""
+
     def has_word(self, word: str) -> str:
         """Return the expression for a word of a question, which also begins longer words."""
 
@@ -79,8 +82,8 @@ class FullText(Protocol):
     def matching(self, expression: str, most: int) -> Select[int]:
         """Select the numbers of documents that meet an expression, no more than so many."""
 
-    def counting(self, expression: str, most: int) -> Select[str, int]:
-        """Select the labels that documents have which meet an expression, and how many have those together.
+    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
+        """Return labels that documents have together which meet an expression, and how many have those.
 
         No more documents are counted than so many.
         """

@@ -67,7 +67,7 @@ def place_in(cursor: str, question: Question) -> Place:
         raise bad_cursor("holds no place")
     place = Place(*held)
     is_number = type(place.number) is int and 0 <= place.number <= _MOST_NUMBER
-    is_score = place.score is None or (type(place.score) in (int, float) and math.isfinite(place.score))
+    is_score = place.score is None or (type(place.score) is float and math.isfinite(place.score))
     if not is_number or not is_score or not all(map(_is_name, place[2:])):
         raise bad_cursor("holds no place")
     return place

@@ -100,20 +100,23 @@ def attempts(
 ) -> Iterator[Attempt]:
     """Yield ways to answer a question, from what was asked to what comes near."""
     limits = [text.any_of(map(text.has_label, numbers)) for numbers in asked_labels]
-    statuses = _numbers(labels, "status", STATUSES if question.old else LISTED)
-    standing = [text.any_of(map(text.has_label, statuses or [-1]))]
+    # What is left out is named, since that is little, and what is listed is nearly all.
+    unlisted = [] if question.old else _numbers(labels, "status", [one for one in STATUSES if one not in LISTED])
+    left_out = list(map(text.has_label, unlisted))
     words = list(map(text.has_word, question.words))
     if not words:
-        yield Attempt(text.all_of([*limits, *standing]))
+        everything = text.any_of(map(text.has_label, _numbers(labels, "status", STATUSES) or [-1]))
+        yield Attempt(text.but_not(text.all_of(limits or [everything]), left_out))
         return
     folded = name_folded(question.text)
     named = text.all_of([*limits, text.has_name(folded)]) if folded else ""
-    asked = text.all_of([*limits, *standing, *words])
+    asked = text.but_not(text.all_of([*limits, *words]), left_out)
     yield Attempt(text.any_of([asked, named]) if named else asked, named)
     for enough in range(len(words) - 1, 0, -1) if len(words) <= _MOST_TRIED else [1]:
         some = text.any_of(map(text.all_of, combinations(words, enough)))
         told = f"{enough} of {len(words)}" if len(words) <= _MOST_TRIED else "some"
-        yield Attempt(text.all_of([*limits, *standing, some]), "", False, f"Nothing has all words; these have {told}.")
+        near = text.but_not(text.all_of([*limits, some]), left_out)
+        yield Attempt(near, "", False, f"Nothing has all words; these have {told}.")
 
 
 def _numbers(labels: Labels, facet: str, values: Iterable[str]) -> list[int]:

@@ -69,7 +69,7 @@ class Server:
         self._shown = redacted(url)
         try:
             self._engine = server_engine(url)
-        except (ArgumentError, ValueError):
+        except (ArgumentError, ValueError):  # whose texts may have what the URL holds
             raise ServiceError(f"{self._shown} is no URL of a PostgreSQL database: postgresql://HOST/NAME") from None
 
     def is_current(self, index: Index, names: Names) -> bool:

@@ -1,7 +1,8 @@
 """Full text in PostgreSQL: a column of words and labels with a GIN index, and what is asked of it.
 
 Documents are weighed by the formula that SQLite's bm25 has, so that both databases give one order: of each word of a
-question counts in which groups it is, how long the document is, and in how many documents it is.
+question counts in which groups it is, how long the document is, and in how many documents it is. They differ where a
+word begins several words of one group: that counts several times in SQLite.
 (Robertson and Zaragoza 2009, The probabilistic relevance framework: BM25 and beyond.)
 """
 
@@ -49,6 +50,8 @@ _LONGEST = 400  # characters of a word; PostgreSQL takes 2046 bytes
 _MOST = 500_000  # bytes of the words of a document; PostgreSQL takes 1 MB
 _MOST_KNOWN = 10_000  # words whose documents were counted
 _LETTERS = dict(zip(GROUPS, "ABCD", strict=True))
+# A word in several groups needs a position in each: of two letters at one, PostgreSQL keeps the first.
+_PLACES = {letter: f"{number}{letter}" for number, letter in enumerate("ABCD", start=1)}
 
 _metadata = MetaData()
 _words = Table(
@@ -56,7 +59,7 @@ _words = Table(
     _metadata,
     Column("rowid", Integer, primary_key=True, autoincrement=False),
     Column("words", TSVECTOR, nullable=False),
-    Column("length", Integer, nullable=False),  # words and labels, each as often as it is there
+    Column("length", Integer, nullable=False),  # words in all groups, and labels
     Column("labels", Text, nullable=False),  # as in the table of labels, which would have to be joined
 )
 _found_by_words = Index("found_by_words", _words.c.words, postgresql_using="gin")
@@ -114,6 +117,10 @@ class TsVector:
         """Return the expression that is met where all of several are."""
         return f"({' & '.join(expressions)})"
 
+    def but_not(self, expression: str, others: Collection[str]) -> str:
+        """Return the expression that is met where another one is, and none of several."""
+        return f"({expression} & !{self.any_of(others)})" if others else expression
+
     def has_word(self, word: str) -> str:
         """Return the expression for a word of a question, which also begins longer words.
 
@@ -136,10 +143,11 @@ class TsVector:
         """Select numbers of documents, in no order."""
         return select(_rowid).where(_matches(literal(expression))).limit(most)
 
-    def counting(self, expression: str, most: int) -> Select[str, int]:
-        """Select labels, and how many documents have them."""
+    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
+        """Return labels, and how many documents have them together."""
         found = select(_words.c.labels).where(_matches(literal(expression))).limit(most).subquery()
-        return select(found.c.labels, func.count()).group_by(found.c.labels)
+        grouped = select(found.c.labels, func.count()).group_by(found.c.labels)
+        return [(labels, count) for labels, count in connection.execute(grouped)]
 
     def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
         """Select numbers of documents in their order."""
@@ -222,9 +230,9 @@ def _matches(expression: ColumnElement[str]) -> ColumnElement[bool]:
 
 @lru_cache(maxsize=8192)  # documents share most of them
 def _lexemes(words: str, letter: str) -> tuple[str, int]:
-    """Return words as a document has them, and how many there are, each as often as it is there."""
+    """Return words as a document has them, and how many there are."""
     several = words.split()
-    return " ".join([f"{_quoted(word)}:1{letter}" for word in dict.fromkeys(several)]), len(several)
+    return " ".join([f"{_quoted(word)}:{_PLACES[letter]}" for word in several]), len(several)
 
 
 def _quoted(word: str) -> str:

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 from functools import lru_cache
 
 PREFIX_FROM = 4  # letters of a word of a question, from which on it also finds longer words
@@ -70,15 +69,15 @@ def words_asked(text: str) -> dict[str, str]:
     return {word: chunk for word, chunk in every.items() if word not in _LITTLE} or every
 
 
-def finds(asked: str, words: Iterable[str]) -> bool:
-    """Tell whether a word of a question is among some words, or begins one of them.
+def finds(asked: str, words: str) -> bool:
+    """Tell whether a word of a question is among some words with spaces between them, or begins one of them.
 
     Examples
     --------
-    >>> finds('natural', ['naturalistic']), finds('v4', ['v4d']), finds('v4', ['v4'])
+    >>> finds('natural', 'a naturalistic'), finds('v4', 'v4d'), finds('v4', 'v4')
     (True, False, True)
     """
-    return any(one == asked or (len(asked) >= PREFIX_FROM and one.startswith(asked)) for one in words)
+    return (f" {asked}" if len(asked) >= PREFIX_FROM else f" {asked} ") in f" {words} "
 
 
 def name_folded(name: str) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
+    from brainio.cache.records import Fingerprint
     from brainio.catalogs import Entry
     from brainio.profiles.assemblies import AssemblyProfile
     from brainio.profiles.stimuli import StimulusProfile
@@ -215,7 +216,7 @@ def _open(path: Path) -> ProfileFile | None:
     except OSError:
         return None
     pool = {"poolclass": QueuePool, "pool_size": 2, "max_overflow": -1, "pool_reset_on_return": None}
-    file = ProfileFile(create_engine("sqlite://", creator=partial(_connection, path), **pool), path, print_)
+    file = ProfileFile(create_engine("sqlite://", creator=partial(_connection, path, print_), **pool), path, print_)
     try:
         made = file.about.get(MADE)
     except (CacheError, ValueError):
@@ -227,8 +228,8 @@ def _open(path: Path) -> ProfileFile | None:
     return file
 
 
-def _connection(path: Path) -> SQLite:
-    connection = read_only(path)
+def _connection(path: Path, print_: Fingerprint) -> SQLite:
+    connection = read_only(path, print_)
     connection.execute("PRAGMA cache_size=-512")  # kB; the system keeps what is read of the file
     return connection
 

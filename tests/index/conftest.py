@@ -1,8 +1,8 @@
-"""Fixtures of search: a lab of its own in force, nothing that an earlier test left open, and search on both databases."""
+"""Fixtures of search: a lab of its own in force, nothing left open, and search on both databases."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -13,11 +13,8 @@ from brainio.index.store import Indexes
 from tests.index.lab import Lab
 from tests.postgres import Postgres
 
-
-class Search(Protocol):
-    """As `brainio.search`."""
-
-    def __call__(self, text: str = "", **asked: Any) -> SearchResults: ...
+Search = Callable[..., SearchResults]
+"""As `brainio.search`."""
 
 
 @pytest.fixture
@@ -46,18 +43,26 @@ def search(request: pytest.FixtureRequest) -> Iterator[Search]:
     if request.param == "sqlite":
         yield brainio.search
         return
-    yield search_in(request.getfixturevalue("index_database"))
+    yield search_in(Indexes(Server(request.getfixturevalue("index_database"))))
     request.getfixturevalue("postgres").hang_up()
 
 
-def search_in(url: str) -> Search:
-    """Return the search that asks indexes on a server."""
-    indexes = Indexes(Server(url))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def indexes(request: pytest.FixtureRequest) -> Iterator[Indexes]:
+    """Indexes in SQLite and in PostgreSQL."""
+    if request.param == "sqlite":
+        yield asking._OWN
+        return
+    yield Indexes(Server(request.getfixturevalue("index_database")))
+    request.getfixturevalue("postgres").hang_up()
+
+
+def search_in(indexes: Indexes, names: set[str] | None = None) -> Search:
+    """Return the search that asks some indexes, of some catalogs."""
 
     def search(text: str = "", **asked: Any) -> SearchResults:
-        names = {"cls": "class"}
         paging = {name: asked.pop(name) for name in ("old", "limit", "offset", "after") if name in asked}
-        facets = {names.get(name, name): value for name, value in asked.items()}
-        return search_among(None, text, facets, **paging, indexes=indexes)
+        facets = {"class" if name == "cls" else name: value for name, value in asked.items()}
+        return search_among(names, text, facets, **paging, indexes=indexes)
 
     return search

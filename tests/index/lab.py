@@ -80,7 +80,7 @@ def scan(every: Iterable[Document], text: str, *, old: bool = False) -> list[tup
     asked, named = words_asked(text), name_folded(text)
     found = []
     for document in every:
-        words = {word for words in words_by_field(document).values() for word in words.split()}
+        words = " ".join(words_by_field(document).values())
         names = [name_folded(name) for name in (document.identifier, *document.aliases.split())]
         is_listed = old or document.status in LISTED
         if (is_listed and all(finds(word, words) for word in asked)) or (named and named in names):

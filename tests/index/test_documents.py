@@ -3,14 +3,22 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 import brainio
 from brainio.cards import add_card, build_card
-from brainio.catalogs import listings, resolve
-from brainio.index import Hit, vocabulary
+from brainio.catalogs import listings, resolve, sql_connection
+from brainio.catalogs.cards import card_bytes, cards_in_databases
+from brainio.catalogs.sources import source_from
+from brainio.catalogs.sql_beside import write_card
+from brainio.catalogs.sql_copying import copy_catalog
+from brainio.catalogs.sql_names import place_of
+from brainio.errors import CatalogWarning
+from brainio.index import Hit, asking, vocabulary
 from brainio.index.building import Grouper, versions_of
 from brainio.index.documents import Maker, words_by_field
 from tests.index.lab import Lab
+from tests.postgres import Postgres, programs
 
 CARD = {
     "identifier": "lab.Doe2026",
@@ -140,3 +148,62 @@ def test_every_spelling_leads_to_one_name(table: dict[str, tuple[str, ...]]) -> 
     for name, several in table.items():
         for spelling in several:
             assert find(f"of {spelling}, and") == [name]
+
+
+def in_database(lab: Lab, url: str) -> str:
+    """Copy the lab into a database, and return where it is there."""
+    copy_catalog(source_from(str(lab.catalog)), source_from(f"{url}#lab"))
+    return f"{url}#lab"
+
+
+def test_cards_in_a_database_are_known_and_looked_at_again_when_one_changes(
+    lab: Lab, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.add("lab.Doe2026", card=lab.card(CARD))
+    location = in_database(lab, database)
+    monkeypatch.setenv("BRAINIO_CATALOGS", location)
+    hit = only(region="V4", has_repetitions=True, has_reliability=True)
+    assert hit.regions == {"V4": "card", "area X": "card"}
+    assert only(text="receptive field Chabo") == brainio.search("receptive field Chabo", catalog="lab")[0]
+    changed = CARD | {"counts": [{"coordinate": "region", "counts": [{"value": "hippocampus", "count": 1}]}]}
+    write_card(place_of(location), lab.rows[0]["card"], card_bytes(changed))
+    assert only(region="hippocampus").regions == {"hippocampus": "card"}
+    write_card(place_of(location), lab.rows[0]["card"], b"[1]")
+    with pytest.warns(CatalogWarning, match="holds no JSON object"):
+        assert only(text="Doe2026").regions == {}
+
+
+def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> None:
+    for number in range(30):
+        lab.add(f"lab.Doe{number}", card=lab.card(CARD | {"identifier": f"lab.Doe{number}"}))
+    found = source_from(in_database(lab, database)).read().entries.values()
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        cards = cards_in_databases(found)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert len(cards) == 30
+    assert sum("brainio_cards" in statement for statement in statements) == 1
+
+
+def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = programs()
+    if folder is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    monkeypatch.setattr(sql_connection, "_away", {})
+    lab.add("lab.Doe2026", card=lab.card(CARD))
+    with Postgres(folder) as server:
+        monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, server.database()))
+        assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+        server.stop()
+        with pytest.warns(CatalogWarning, match="could not be read"):
+            assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+        asking._OWN.forget()
+        assert only(region="V4").regions == {"V4": "card", "area X": "card"}

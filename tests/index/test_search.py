@@ -129,6 +129,26 @@ def test_pages_of_a_name_begin_with_what_is_called_so(search: Search) -> None:
     assert pages == list(whole)
 
 
+def test_names_count_more_than_titles_and_those_more_than_authors_and_all_else(lab: Lab, search: Search) -> None:
+    for name, columns in {"other": {"journal": "Zebras"}, "author": {"authors": "Zebra, A."}, "title": {}}.items():
+        lab.publish(name, **{"title": "On zebras" if name == "title" else "On stripes", "authors": "Doe, J."} | columns)
+        lab.add(f"lab.{name}Doe2026", publication=name)
+    lab.add("lab.Zebra2026", publication="other")
+    found = search("zebra", catalog="lab")
+    assert names(found) == ["lab.Zebra2026", "lab.titleDoe2026", "lab.authorDoe2026", "lab.otherDoe2026"]
+    scores = [hit.score for hit in found]
+    assert scores == sorted(set(scores), reverse=True)
+
+
+def test_of_two_words_the_rare_one_counts_more(lab: Lab, search: Search) -> None:
+    lab.publish("rare", title="Zebras")
+    lab.publish("common", title="Stripes")
+    for number in range(30):
+        lab.add(f"lab.Common{number}", publication="common")
+    lab.add("lab.Rare0", publication="rare")
+    assert names(search("zebras stripes", catalog="lab"))[0] == "lab.Rare0"
+
+
 def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names(search: Search) -> None:
     assert search(region="it").total == search(region="inferotemporal").total > 0
     assert search(species="Monkey").total == search(species="Macaca mulatta").total > 0

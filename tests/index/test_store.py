@@ -16,8 +16,9 @@ import pytest
 import brainio
 from brainio.errors import CatalogWarning
 from brainio.home import home_folder
-from brainio.index import asking, files, origins, schema
+from brainio.index import asking, files, origins, schema, search_among
 from brainio.index.origins import Names
+from brainio.index.store import Indexes
 from tests.index.lab import Lab
 from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder
@@ -87,6 +88,22 @@ def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) 
     script = "import brainio; print(len(brainio.search('', catalog='lab')))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "2\n"
     assert found() == ["lab.Doe2026", "lab.Roe2026"]
+
+
+def test_an_open_index_never_answers_from_the_file_that_took_its_place(lab: Lab) -> None:
+    lab.publish("old", title="Macaque V4", authors="Doe, J.", year="2020")
+    lab.add("lab.Doe2026", publication="old")
+    indexes = Indexes(files.Files(), checked_for=1000)
+    before = search_among(None, "macaque", {"catalog": "lab"}, indexes=indexes)
+    lab.publish("new", title="Human V1", authors="Roe, R.", year="2001")
+    lab.rows[0]["publication"] = "new"
+    lab.write()
+    assert brainio.search("human", catalog="lab").facets["year"] == {"2001": 1}
+    slot = indexes._slots[None]
+    assert slot.index is not None
+    slot.index.close()  # as it is while others use it, so that they open the file anew
+    after = search_among(None, "human", {"catalog": "lab"}, indexes=indexes)
+    assert (before.facets["year"], after.facets["year"]) == ({"2020": 1}, {"2001": 1})
 
 
 def test_two_homes_have_indexes_of_their_own(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +214,7 @@ def test_a_home_that_cannot_be_written_has_its_index_in_memory(
 
 
 def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
-    script = "import brainio; from brainio.index import asking; brainio.search(''); print(asking._OWN._slots[None].index.path)"
+    script = "import brainio, brainio.index.asking as a; brainio.search(''); print(a._OWN._slots[None].index.path)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(index_files()[0])
     lab.add("lab.Roe2026")

@@ -1,0 +1,108 @@
+"""Search among some of the catalogs in force tells nothing of the others, on both databases."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import brainio
+from brainio.errors import SearchError, UnknownCatalogError
+from brainio.index import search_among, store
+from brainio.index.store import Indexes
+from tests.index.conftest import search_in
+from tests.index.lab import Lab
+
+QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+    ("", {}),
+    ("", {"old": True}),
+    ("unicorns", {}),
+    ("macaque V4", {}),
+    ("macaque unicorns", {}),
+    ("hidden.Roe2026", {}),
+    ("hidden.Reo2026", {}),
+    ("Doe2026", {}),
+    ("area", {"region": "area X"}),
+    ("", {"region": "area Y"}),
+    ("", {"species": "octopus"}),
+    ("", {"lab": "hidden"}),
+    ("", {"lab": "hiden"}),
+    ("", {"year": 1905}),
+    ("", {"cls": "SpikeTimesAssembly"}),
+    ("", {"catalog": "hidden"}),
+    ("", {"catalog": "lab"}),
+]
+CARD = {"lookup_type": "assembly", "species": ["octopus"], "regions": ["area X"]}
+
+
+@pytest.fixture
+def hidden(tmp_path: Path, lab: Lab) -> Lab:
+    """A catalog that is not in force yet, and has much that the lab has not, and some that it has."""
+    lab.publish("doe", title="Macaque V4 and textures", authors="Doe, J.", year="2026")
+    lab.add("lab.Doe2026", publication="doe")
+    lab.add("lab.Both2026", publication="doe")
+    hidden = Lab(tmp_path / "hidden", "hidden")
+    hidden.publish("roe", title="Unicorns and macaque V4", authors="Roe, R.", year="1905")
+    for number in range(20):
+        hidden.add(f"hidden.Roe{2007 + number}", publication="roe", cls="SpikeTimesAssembly")
+    hidden.add("hidden.Card2026", card=hidden.card(CARD | {"identifier": "hidden.Card2026"}))
+    hidden.add("lab.Both2026", publication="roe")
+    return hidden
+
+
+def answers(indexes: Indexes) -> list[object]:
+    """Return what is said to each question: an answer, or an error."""
+    search, told = search_in(indexes, {"lab"}), list[object]()
+    for text, asked in QUESTIONS:
+        try:
+            found = search(text, **asked)
+            told.append((found.record(), repr(found)))
+        except SearchError as error:
+            told.append(str(error))
+        except UnknownCatalogError as error:
+            told.append(str(error))
+    return told
+
+
+def test_answers_are_as_if_the_other_catalogs_were_not_there(
+    lab: Lab, hidden: Lab, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = answers(indexes)
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{hidden.catalog},{lab.catalog}")
+    assert brainio.search("unicorns").total == 21
+    assert answers(indexes) == before
+    hidden.add("hidden.More2026", publication="roe")
+    assert answers(indexes) == before
+
+
+def test_a_catalog_that_is_not_searched_is_as_unknown_as_one_that_is_nowhere(lab: Lab, indexes: Indexes) -> None:
+    messages = []
+    for name in ("brainscore", "nowhere"):
+        with pytest.raises(UnknownCatalogError, match=r"is searched \(but lab\)") as refused:
+            search_among({"lab"}, "", {"catalog": name}, indexes=indexes)
+        messages.append(str(refused.value).replace(name, "NAME"))
+    assert messages[0] == messages[1]
+
+
+def test_among_no_catalogs_nothing_is_found(indexes: Indexes) -> None:
+    found = search_among(set(), "macaque", {}, indexes=indexes)
+    assert (found.total, found.facets, found.note) == (0, {}, "")
+
+
+def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
+    lab: Lab, indexes: Indexes, recwarn: pytest.WarningsRecorder
+) -> None:
+    lab.catalog.write_text("no,catalog\n")
+    assert search_among({"brainio_demo"}, "", {}, indexes=indexes).total > 0
+    assert not recwarn.list
+    search_among({"brainio_demo", "lab"}, "", {}, indexes=indexes)
+    assert "lab.csv is no catalog" in str(recwarn.list[0].message)
+
+
+def test_open_indexes_are_bounded_and_the_least_used_is_closed(
+    lab: Lab, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_MOST_OPEN", 2)
+    lab.add("lab.Doe2026")
+    for names in ({"lab"}, {"brainio_demo"}, {"lab", "brainio_demo"}, {"lab"}):
+        assert search_among(names, "", {}, indexes=indexes).total > 0
+    assert list(indexes._slots) == [frozenset({"lab", "brainio_demo"}), frozenset({"lab"})]

@@ -1,0 +1,122 @@
+"""Pages by cursor: the whole in parts, also while catalogs change, and nothing else is taken for a cursor."""
+
+import base64
+import json
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+import brainio
+from brainio.cursors import read_cursor, write_cursor
+from brainio.errors import CursorError, SearchError
+from brainio.index.pages import place_in
+from brainio.index.questions import Question
+from tests.index.conftest import Search
+from tests.index.lab import Lab
+
+
+def paged(search: Search, text: str, limit: int, **asked: object) -> list[str]:
+    """Return the identifiers of all hits, by following cursors."""
+    found = search(text, limit=limit, **asked)
+    names = [hit.identifier for hit in found]
+    while found.next:
+        found = search(text, limit=limit, after=found.next, **asked)
+        assert 0 < len(found) <= limit
+        names += [hit.identifier for hit in found]
+    return names
+
+
+@pytest.mark.parametrize("text", ["macaque", "", "MajajHong2015", "natural images unicorns"])
+@pytest.mark.parametrize("limit", [3, 7])
+def test_pages_by_cursor_are_the_whole_in_parts(text: str, limit: int, search: Search) -> None:
+    whole = search(text, limit=1000)
+    assert whole.next is None
+    assert paged(search, text, limit) == [hit.identifier for hit in whole]
+
+
+def test_pages_go_on_behind_what_was_given_while_entries_are_added_and_removed(lab: Lab, search: Search) -> None:
+    lab.publish("doe", title="Textures")
+    for number in range(20):
+        lab.add(f"lab.Old{number}", publication="doe")
+    for text in ("textures", ""):
+        first = search(text, catalog="lab", limit=8)
+        given = [hit.identifier for hit in first]
+        lab.rows.insert(0, lab.rows[0] | {"identifier": f"lab.New{text}", "sha1": "f" * 40})
+        lab.rows = [row for row in lab.rows if row["identifier"] != given[0]]
+        lab.write()
+        second = search(text, catalog="lab", limit=50, after=first.next)
+        later = [hit.identifier for hit in second]
+        assert not set(given) & set(later)
+        assert {f"lab.Old{number}" for number in range(20)} - {"lab.Old0", "lab.Old1"} <= {*given, *later}
+        lab.rows = [row for row in lab.rows if row["identifier"] != given[-1]]
+        lab.write()
+        assert not {*given[:-1]} & {hit.identifier for hit in search(text, catalog="lab", after=first.next)}
+        assert search(text, catalog="lab", after=first.next).total == second.total - 1
+        lab.rows = [row for row in lab.rows if "New" not in row["identifier"]]
+        lab.add(given[-1], publication="doe")
+
+
+def test_a_cursor_serves_one_question_with_any_limit(search: Search) -> None:
+    first = search("macaque", limit=3)
+    assert [hit.identifier for hit in search("macaque", limit=5, after=first.next)] == [
+        hit.identifier for hit in search("macaque", limit=5, offset=3)
+    ]
+    for asked in ({"kind": "assembly"}, {"old": True}):
+        with pytest.raises(CursorError, match="belongs to another question; ask without one"):
+            search("macaque", after=first.next, **asked)
+    with pytest.raises(CursorError, match="belongs to another question"):
+        search("human", after=first.next)
+
+
+def test_counts_without_hits_have_no_cursor(search: Search) -> None:
+    assert search("macaque", limit=0).next is None
+
+
+QUESTION = Question("macaque", {}, False)
+
+
+@given(st.text() | st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode()))
+def test_whatever_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(CursorError, match="the cursor is none that was given"):
+        place_in(text, QUESTION)
+
+
+_JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+
+
+@given(st.lists(_JSON, max_size=7) | st.dictionaries(st.text(), _JSON) | _JSON)
+@example([2**31, 1.0, "a", "b", "c", "d"])
+@example([-1, 1.0, "a", "b", "c", "d"])
+@example([True, 1.0, "a", "b", "c", "d"])
+@example([1, float("nan"), "a", "b", "c", "d"])
+@example([1, float("inf"), "a", "b", "c", "d"])
+@example([1, 10**400, "a", "b", "c", "d"])
+@example([1, 1.0, "a", "b", "c\0", "d"])
+@example([1, 1.0, "a", "b", "\ud800", "d"])
+def test_a_forged_place_is_refused_or_harmless(held: object) -> None:
+    digest = json.loads(base64.urlsafe_b64decode(write_cursor(QUESTION.asked, 0) + "=="))[0]
+    forged = base64.urlsafe_b64encode(json.dumps([digest, held]).encode()).decode().rstrip("=")
+    with suppress(CursorError):
+        place = place_in(forged, QUESTION)
+        assert list(place) == held
+        assert 0 <= place.number < 2**31
+
+
+def test_a_forged_place_finds_only_what_the_question_finds(search: Search, tmp_path: Path) -> None:
+    every = {hit.identifier for hit in search("macaque", limit=1000)}
+    question = Question("macaque", {}, False).asked
+    for place in ([0, 1e300, "", "", "", ""], [7, None, "x", "y", "...", ""], [2**31 - 1, -1e300, "a", "b", "c", "d"]):
+        found = search("macaque", limit=1000, after=write_cursor(question, place))
+        assert {hit.identifier for hit in found} <= every
+    assert read_cursor(write_cursor(question, place), question) == place
+
+
+def test_an_offset_and_a_cursor_count_together() -> None:
+    first = brainio.search("macaque", limit=3)
+    there = brainio.search("macaque", limit=2, offset=2, after=first.next)
+    assert list(there) == list(brainio.search("macaque", limit=2, offset=5))
+    with pytest.raises(SearchError):
+        brainio.search("macaque", offset=-1, after=first.next)
