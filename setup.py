@@ -77,6 +77,7 @@ setup(
             "catalogs/migrations/**/*.py",
             "service/pages/templates/*",
             "service/assets/*",
+            "service/migrations/*.py",
         ],
         "brainio_catalogs": ["*/*.csv", "*/facts/*.csv", "*/*.md", "*/cards/*.json", "*/cards/*/*.json", "*/files/*"],
     },

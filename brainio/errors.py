@@ -36,7 +36,8 @@
     ├── SearchError                 a search for what cannot be, or nothing has       (also ValueError)
     ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
     ├── ExchangeError               what cannot be written in the format asked for     (also ValueError)
-    ├── ServiceError                a service that cannot start with these settings     (also ValueError)
+    ├── ServiceError                what a service cannot be started with, or told      (also ValueError)
+    ├── DatabaseAwayError           what a service keeps cannot be read or changed     (also OSError)
     ├── LockfileError               a lock file that cannot be read or written
     │   ├── NotLockedError            what is loaded does not stand in the lock file in force
     │   └── LockDriftError            what was recorded is not what catalogs list now
@@ -211,7 +212,11 @@ class ExchangeError(BrainioError, ValueError):
 
 
 class ServiceError(BrainioError, ValueError):
-    """The service cannot start: a setting is wrong."""
+    """The service cannot be started with, or told, what was said: a setting, scope or token is wrong."""
+
+
+class DatabaseAwayError(BrainioError, OSError):
+    """What a service keeps in its database cannot be read or changed at the moment."""
 
 
 class LockfileError(BrainioError):

@@ -19,7 +19,7 @@ FLOORS = [
     {"cli"},
     {"service"},
     {"s3", "lookup"},
-    {"packaging", "exchange", "lockfile", "relations"},
+    {"packaging", "exchange", "lockfile", "relations", "profiles"},
     {"validation", "cards"},
     {"fetch"},
     {"index"},

@@ -140,12 +140,13 @@ def time_courses(assembly: DataAssembly, by: str | None) -> dict[str, Course]:
     means = mean_of_each(assembly, [groups.dim, TIME_BIN])
     order = np.argsort(centers, kind="stable")
     return {
-        label: _course(centers[order], means[groups.codes == code][:, order])
+        label: course_of(centers[order], means[groups.codes == code][:, order])
         for code, label in enumerate(groups.labels)
     }
 
 
-def _course(centers: np.ndarray, rows: np.ndarray) -> Course:
+def course_of(centers: np.ndarray, rows: np.ndarray) -> Course:
+    """Average rows of positions by time bin, without missing values."""
     count = (~np.isnan(rows)).sum(axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of a single position there is no error

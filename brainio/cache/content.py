@@ -93,6 +93,17 @@ class Cache:
         found = self.adopt(name, sha1)
         return None if found is None or (sha256 and hash_file(found, "sha256") != sha256) else found
 
+    def has(self, sha1: str) -> bool:
+        """Whether there is a file that once had that content; whether it still has is not looked at.
+
+        Raises
+        ------
+        IntegrityError
+            The digest is none.
+        """
+        digest = checked_digest(sha1)
+        return any(shelf.has(digest) for shelf in self._shelves)
+
     @contextmanager
     def receiving(
         self,
@@ -236,6 +247,12 @@ class Cache:
                 if path is not None:
                     return path
         return None
+
+    def remembered(self, url: str, version_id: str | None) -> str | None:
+        """Return the sha1 of what a location gave before, if that is here; whether its bytes are good is not asked."""
+        references = (read_json(root / _reference(url, version_id)) for root in (*self.shared, self.root))
+        found = (reference.get("sha1") for reference in references)
+        return next((sha1 for sha1 in found if isinstance(sha1, str) and self.has(sha1)), None)
 
     def unpack(self, zip_path: Path, sha1: str | None = None) -> Unpacked:
         """Unpack a ZIP archive, or return what was unpacked of the same content before, here or in a shared cache.

@@ -84,6 +84,13 @@ class Shelf:
             return []
         return sorted(path for path in folder.iterdir() if path.name != RECORD and path.is_file())
 
+    def has(self, sha1: str) -> bool:
+        """Whether there is a file of that content, whatever its bytes are now; what cannot be read is not there."""
+        try:
+            return bool(self.names(sha1))
+        except OSError:
+            return False
+
     def publish(self, partial: Path, verified_as: Fingerprint, name: str, sha1: str, sha256: str | None) -> Path:
         """Give a file its name; its bytes were hashed and synced when it had that fingerprint.
 

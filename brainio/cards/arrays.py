@@ -13,11 +13,13 @@ from brainio.assemblies.index import AssemblyIndex
 from brainio.cards.columns import MOST_LISTED, Column, column_of, column_of_level, json_value, rounded, sound_text
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Iterator, Mapping
 
     import xarray as xr
 
     Columns: TypeAlias = Mapping[str, tuple[tuple[str, ...], Column]]
+    Place: TypeAlias = tuple[slice, ...]
+    Watcher: TypeAlias = Callable[[Place, np.ndarray], object]
 
 _BLOCK = 16 << 20  # bytes of values that are read at a time
 _MOST_COUNTED = 100  # regions, animals or subjects that are counted one by one
@@ -41,10 +43,13 @@ def columns_of(array: xr.DataArray) -> Columns:
     return columns
 
 
-def describe_array(array: xr.DataArray, columns: Columns, joined: Container[str] = ()) -> dict[str, Any]:
+def describe_array(
+    array: xr.DataArray, columns: Columns, joined: Container[str] = (), watch: Watcher | None = None
+) -> dict[str, Any]:
     """Return the fields of a card that any array has, an assembly or one of its extras.
 
-    `columns` are its own; those of presentations that are named in `joined` are not described.
+    `columns` are its own; those of presentations that are named in `joined` are not described. Values that are numbers
+    are read once, block by block; `watch` is given each block, too.
     """
     described: dict[str, Any] = {
         "dims": [sound_text(dim) for dim in array.dims],
@@ -53,7 +58,7 @@ def describe_array(array: xr.DataArray, columns: Columns, joined: Container[str]
         "bytes": int(array.nbytes),
     }
     described |= {name: sound_text(array.attrs[name]) for name in ("long_name", "units") if array.attrs.get(name)}
-    described["values"] = _values(array.variable)
+    described["values"] = _values(array.variable, watch)
     stimuli = stimulus_column(columns)
     own = (
         {"name": name, "dims": list(dims), **column.describe()}
@@ -98,7 +103,7 @@ def _repetitions(columns: Columns) -> dict[str, Any]:
 
 
 def _time_bins(columns: Columns) -> dict[str, Any]:
-    start, end = (_numbers_of(columns, name) for name in ("time_bin_start", "time_bin_end"))
+    start, end = (numbers_of(columns, name) for name in ("time_bin_start", "time_bin_end"))
     if start is None or end is None or start.shape != end.shape or not start.size:
         return {}
     with np.errstate(over="ignore"):
@@ -108,7 +113,7 @@ def _time_bins(columns: Columns) -> dict[str, Any]:
     return {"count": len(start), "start_ms": told["start"], "end_ms": told["end"], "width_ms": width}
 
 
-def _numbers_of(columns: Columns, name: str) -> np.ndarray | None:
+def numbers_of(columns: Columns, name: str) -> np.ndarray | None:
     """Return the values of a coordinate of numbers none of which is missing; None where it is anything else."""
     dims, column = columns.get(name, _NONE)
     if column is None or column.values is None or column.kind not in ("integer", "number") or len(dims) > 1:
@@ -118,15 +123,17 @@ def _numbers_of(columns: Columns, name: str) -> np.ndarray | None:
     return np.asarray(column.values).astype(np.float64)[column.codes]
 
 
-def _values(variable: xr.Variable) -> dict[str, Any]:
+def _values(variable: xr.Variable, watch: Watcher | None) -> dict[str, Any]:
     """Describe values: numbers block by block, what else there is as a column."""
     kind = variable.dtype.kind
     if kind not in "biufc":
         described = column_of(variable.values).describe()
         return {"kind": described.pop("kind"), **_share(variable.size, described.pop("missing")), **described}
     told = _Told()
-    for block in blocks(variable):
+    for place, block in blocks(variable):
         told.add(block)
+        if watch is not None:
+            watch(place, block)
     kinds = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "c": "other"}
     return {"kind": kinds[kind], **_share(variable.size, told.missing), **told.range()}
 
@@ -169,16 +176,22 @@ class _Told:
         return told
 
 
-def blocks(variable: xr.Variable) -> Iterator[np.ndarray]:
-    """Yield all values in blocks: the chunks of a lazy variable, or slices along the longest dimension."""
+def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
+    """Yield all values in blocks with their places: the chunks of a lazy variable, or slices along the longest side."""
     if variable.chunks is not None:
-        for place in np.ndindex(*variable.data.numblocks):
-            yield np.asarray(variable.data.blocks[place])
+        ends = [np.cumsum((0, *sizes)).tolist() for sizes in variable.chunks]
+        for number in np.ndindex(*variable.data.numblocks):
+            place = tuple(slice(edges[at], edges[at + 1]) for edges, at in zip(ends, number, strict=True))
+            yield place, np.asarray(variable.data.blocks[number])
         return
+    whole = (slice(None),) * variable.ndim
     if not variable.dims or variable.size == 0:
-        yield np.asarray(variable.values)
+        yield whole, np.asarray(variable.values)
         return
     dim, length = max(variable.sizes.items(), key=lambda item: item[1])
     step = max(1, _BLOCK // max(1, variable.nbytes // length))
+    axis = variable.get_axis_num(dim)
     for start in range(0, length, step):
-        yield np.asarray(variable.isel({dim: slice(start, start + step)}).values)
+        part = slice(start, min(start + step, length))
+        place = (*whole[:axis], part, *whole[axis + 1 :])
+        yield place, np.asarray(variable[place].values)

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from brainio.cards.histograms import round_edges, tally
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_LISTED = 150  # coordinates or columns of one card, which stays a small file
 _COMMON = 10  # values that `most_common` names
+_BINS = 20  # of a histogram, about
 _TEXT = 120  # characters of a value that are shown
 _KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "date", "m": "duration"}
 
@@ -75,6 +78,18 @@ class Column:
         pairs = zip(self.values, self.counts.tolist(), strict=True)
         common = heapq.nsmallest(most, pairs, key=lambda pair: (-pair[1], _order(pair[0])))
         return [{"value": json_value(value), "count": count} for value, count in common]
+
+    def histogram(self) -> dict[str, Any]:
+        """Return how many rows have numbers of which size; empty of few distinct ones, and of what is no number."""
+        if self.values is None or self.kind not in ("integer", "number"):
+            return {}
+        floats = np.array([_float(value) for value in self.values])
+        finite = np.isfinite(floats)
+        if finite.sum() <= _COMMON:
+            return {}
+        found = floats[finite]
+        edges = round_edges(found.min(), found.max(), _BINS, whole=self.kind == "integer")
+        return {"histogram": {"edges": edges, "counts": tally(found, edges, self.counts[finite])}}
 
     def _range(self) -> dict[str, Any]:
         finite = [value for value in self.values if _is_finite(value)] if self.values is not None else []
@@ -184,6 +199,13 @@ def _kind_of(value: Any) -> str:
         (str | bytes, "text"),
     )
     return next((kind for types, kind in kinds if isinstance(value, types)), "other")
+
+
+def _float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _is_finite(value: Any) -> bool:

@@ -9,7 +9,8 @@ import xarray as xr
 
 from brainio.cards.arrays import columns_of, describe_array
 from brainio.cards.columns import MOST_LISTED, sound_text
-from brainio.cards.facts import checked_facts
+from brainio.cards.facts import checked_facts, with_facts
+from brainio.cards.pictures import Pictures
 from brainio.cards.reliable import reliability_of
 from brainio.cards.tables import describe_stimuli
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
@@ -18,11 +19,9 @@ from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from brainio.cards.pictures import Responses
     from brainio.catalogs.cards import Card
     from brainio.stimuli import StimulusSet
-
-
-_COUNTED = {"regions": {"region"}, "animals": {"animal", "subject"}}  # facts, and coordinates that tell them better
 
 
 def card_of(
@@ -82,27 +81,29 @@ def card_of(
         **({"version": version} if version else {}),
         **told,
     }
-    described = describe_stimuli(data) if isinstance(data, pd.DataFrame) else _assembly(data)
-    counted = {one["coordinate"] for one in described.get("counts", ())}
-    return {name: value for name, value in card.items() if not _COUNTED.get(name, set()) & counted} | described
+    described = describe_stimuli(data) if isinstance(data, pd.DataFrame) else describe_assembly(data)[0]
+    return with_facts(described, card)
 
 
-def _assembly(assembly: xr.DataArray) -> dict[str, Any]:
+def describe_assembly(assembly: xr.DataArray) -> tuple[dict[str, Any], Responses | None]:
+    """Return the fields of a card that an assembly has, and its mean response to each stimulus, if there are any."""
     stimulus_set = assembly.attrs.get("stimulus_set")
     name = assembly.attrs.get("stimulus_set_identifier") or getattr(stimulus_set, "identifier", None)
     described: dict[str, Any] = {"stimulus_set_identifier": sound_text(name, 200)} if name else {}
     joined = _joined(stimulus_set)
     described |= {"stimulus_columns": joined[:MOST_LISTED]} if joined else {}
     columns = columns_of(assembly)
-    described |= describe_array(assembly, columns, [*joined, FILENAME] if joined else ())
+    pictures = Pictures(assembly, columns)
+    described |= describe_array(assembly, columns, [*joined, FILENAME] if joined else (), pictures.add)
     reliability = reliability_of(assembly, columns)
+    told = {} if reliability is None else reliability.told()
     extras = [
         {"name": sound_text(name), **describe_array(extra, columns_of(extra))}
         for name, extra in assembly.attrs.items()
         if isinstance(extra, xr.DataArray)
     ]
-    described |= {"reliability": reliability} if reliability else {}
-    return described | ({"extras": extras} if extras else {})
+    parts = {"reliability": told, "extras": extras, "pictures": pictures.record(reliability)}
+    return described | {name: part for name, part in parts.items() if part}, pictures.by_stimulus()
 
 
 def _joined(stimulus_set: object) -> list[str]:

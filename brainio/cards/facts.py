@@ -12,6 +12,7 @@ from brainio.errors import PackagingError
 
 if TYPE_CHECKING:
     from brainio.catalogs import Entry
+    from brainio.catalogs.cards import Card
     from brainio.catalogs.publications import Publication
 
 FACTS = ("license", "citation", "doi", "authors", "species", "regions", "animals", "status_reason")
@@ -19,6 +20,14 @@ _SEVERAL = ("species", "regions", "animals")
 _DOI = re.compile(r"10\.\d{4,9}/\S+")
 _DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
+
+_COUNTED = {"regions": {"region"}, "animals": {"animal", "subject"}}  # facts, and coordinates that tell them better
+
+
+def with_facts(described: Card, facts: Card) -> Card:
+    """Put what data tell behind what is said of them; of what is told by both, the data count."""
+    counted = {one["coordinate"] for one in described.get("counts", ())}
+    return {name: value for name, value in facts.items() if not _COUNTED.get(name, set()) & counted} | described
 
 
 def checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A card may come from anywhere: what is not in the form of docs/cards.md is not told.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from brainio.catalogs.cards import Card
@@ -25,22 +25,19 @@ def facts_in_words(card: Card) -> dict[str, str]:
     >>> facts_in_words({"dims": ["neuroid"], "shape": [1200], "dtype": "float32", "bytes": 4800, "species": 7})
     {'shape': '1,200 neuroid (float32, 4.8 kB)'}
     """
-    return {name: text for name, text in _facts(card) if text}
-
-
-def _facts(card: Card) -> Iterator[tuple[str, str]]:
-    for name, in_words in _FACTS.items():
-        yield from _told(lambda name=name, in_words=in_words: (name, in_words(card)))
+    told = {name: _attempt(in_words, card) for name, in_words in _FACTS.items()}
     counts = card.get("counts")
     for one in counts if isinstance(counts, list) else ():
-        yield from _told(lambda one=one: (f"by {one['coordinate']}", _counts(one)))
+        told[_attempt(lambda record: f"by {record['coordinate']}", one)] = _attempt(_counts, one)
+    return {name: text for name, text in told.items() if name and text}
 
 
-def _told(tell: Callable[[], tuple[str, str]]) -> list[tuple[str, str]]:
+def _attempt(in_words: Callable[[Record], str], record: Record) -> str:
+    """Put something into words; what is not in its form has none."""
     try:
-        return [tell()]
+        return in_words(record)
     except BROKEN:
-        return []
+        return ""
 
 
 def column_in_words(column: Record) -> dict[str, str]:

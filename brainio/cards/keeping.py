@@ -71,8 +71,7 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     if entry.lookup_type == TYPE_STIMULUS_SET:
         data = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
     else:
-        is_large = any((file.size or 0) >= _LAZY_FROM for file in entry.files)
-        chunks = "auto" if is_large and importlib.util.find_spec("dask") else None
+        chunks = chunks_for(max((file.size or 0 for file in entry.files), default=0))
         data = get_assembly(entry.identifier, catalog=entry.catalog, version=entry.version, chunks=chunks)
     return card_of(
         data,
@@ -81,6 +80,11 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
         version=entry.version,
         facts=told,
     )
+
+
+def chunks_for(size: int) -> str | None:
+    """Return how values of a file of so many bytes are best left in it; None where they may all be in memory."""
+    return "auto" if size >= _LAZY_FROM and importlib.util.find_spec("dask") else None
 
 
 def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from brainio.cards.arrays import stimulus_column
 from brainio.cards.columns import rounded
 
 if TYPE_CHECKING:
+    from collections.abc import Hashable
+
     import xarray as xr
 
     from brainio.cards.arrays import Columns
@@ -28,19 +30,40 @@ _METHOD = (
 )
 
 
-def reliability_of(array: xr.DataArray, columns: Columns) -> dict[str, Any]:
-    """Return the split-half reliability of an assembly as cards tell it; empty where it is not defined.
+class Reliability(NamedTuple):
+    """The split-half reliability of a sample of places, NaN where it is not defined.
+
+    `sampled` says for each dimension which of its positions were taken; `of_each` has all of their combinations.
+    """
+
+    of_each: np.ndarray
+    sampled: dict[Hashable, np.ndarray]
+
+    def told(self) -> dict[str, Any]:
+        """Return what cards tell of it; empty where it is defined nowhere."""
+        defined = self.of_each[np.isfinite(self.of_each)]
+        if not len(defined):
+            return {}
+        low, median, high = (rounded(float(one)) for one in np.quantile(defined, [0.25, 0.5, 0.75]))
+        quartiles = {"median": median, "lower_quartile": low, "upper_quartile": high}
+        counts = {"computed_for": self.of_each.size, "defined_for": len(defined)}
+        return {**quartiles, **counts, "n_splits": _SPLITS, "seed": _SEED, "method": _METHOD}
+
+
+def reliability_of(array: xr.DataArray, columns: Columns) -> Reliability | None:
+    """Compute the split-half reliability of an assembly; None where it is not defined.
 
     It takes the coordinates `stimulus_id` and `repetition` along one dimension, two values of either, and numbers. No
     more than 17 million values are read, of positions that are spaced evenly over the other dimensions.
     """
     found = _stimuli_and_repetitions(columns)
     if found is None:
-        return {}
+        return None
     dim, stimuli, repetitions = found
     if not can_reduce(np.empty(0, array.dtype)) or not array.size:
-        return {}
-    values, named = _sample(array.variable.transpose(dim, ...)), (stimuli.codes >= 0) & (repetitions.codes >= 0)
+        return None
+    values, sampled = _sample(array.variable.transpose(dim, ...))
+    named = (stimuli.codes >= 0) & (repetitions.codes >= 0)
     # Codes in place of coordinates: whatever those hold, codes can be grouped by.
     assembly = DataAssembly(
         values if named.all() else values[named],
@@ -48,16 +71,10 @@ def reliability_of(array: xr.DataArray, columns: Columns) -> dict[str, Any]:
         coords={"stimulus": ("presentation", stimuli.codes[named]), "turn": ("presentation", repetitions.codes[named])},
     )
     if len(np.unique(assembly["turn"].values)) < 2:
-        return {}
+        return None
     with np.errstate(invalid="ignore", over="ignore"):
         of_each = split_half_reliability(assembly, _SPLITS, _SEED, repetition="turn", stimulus="stimulus").values
-    defined = of_each[np.isfinite(of_each)]
-    if not len(defined):
-        return {}
-    low, median, high = (rounded(float(one)) for one in np.quantile(defined, [0.25, 0.5, 0.75]))
-    quartiles = {"median": median, "lower_quartile": low, "upper_quartile": high}
-    counts = {"computed_for": len(of_each), "defined_for": len(defined)}
-    return {**quartiles, **counts, "n_splits": _SPLITS, "seed": _SEED, "method": _METHOD}
+    return Reliability(of_each.reshape([len(positions) for positions in sampled.values()]), sampled)
 
 
 def _stimuli_and_repetitions(columns: Columns) -> tuple[str, Column, Column] | None:
@@ -69,16 +86,13 @@ def _stimuli_and_repetitions(columns: Columns) -> tuple[str, Column, Column] | N
     return (stimulus[0], stimulus[1], repetitions) if enough else None
 
 
-def _sample(variable: xr.Variable) -> np.ndarray:
+def _sample(variable: xr.Variable) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
     """Read presentations x places: all other positions, or so many that are spaced evenly as may be read."""
     kept = {dim: size for dim, size in variable.sizes.items() if dim != variable.dims[0]}
     while (excess := len(variable) * math.prod(kept.values()) / _MOST_VALUES) > 1 and max(kept.values(), default=1) > 1:
         largest = max(kept, key=kept.__getitem__)
         kept[largest] = max(1, int(kept[largest] / excess))
-    picks = {
-        dim: np.linspace(0, variable.sizes[dim] - 1, size).astype(np.intp)
-        for dim, size in kept.items()
-        if size < variable.sizes[dim]
-    }
+    sampled = {dim: np.linspace(0, variable.sizes[dim] - 1, size).astype(np.intp) for dim, size in kept.items()}
+    picks = {dim: positions for dim, positions in sampled.items() if len(positions) < variable.sizes[dim]}
     values = np.asarray(variable.isel(picks).values)
-    return values.reshape(len(values), -1)
+    return values.reshape(len(values), -1), sampled

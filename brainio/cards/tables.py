@@ -49,7 +49,8 @@ def _columns(table: pd.DataFrame) -> list[dict[str, Any]]:
         series = table.iloc[:, position]
         is_numpy = not isinstance(series.dtype, pd.api.extensions.ExtensionDtype)
         values = series.to_numpy() if is_numpy else series.astype(object).to_numpy()
-        columns.append({"name": sound_text(table.columns[position]), **column_of(values).describe()})
+        column = column_of(values)
+        columns.append({"name": sound_text(table.columns[position]), **column.describe(), **column.histogram()})
     return columns
 
 

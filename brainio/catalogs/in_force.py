@@ -8,7 +8,7 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
@@ -128,7 +128,14 @@ def listing(identifier: str) -> Listing:
     return _read(catalog_source(identifier))
 
 
-def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, version: str | None = None) -> Entry:
+def resolve(
+    lookup_type: str,
+    identifier: str,
+    *,
+    catalog: str | None = None,
+    version: str | None = None,
+    among: Sequence[Listing] | None = None,
+) -> Entry:
     """Return the one entry that an identifier names.
 
     Parameters
@@ -141,6 +148,8 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
         Identifier of the only catalog to look in.
     version : str, optional
         Version of the entry; by default the current one.
+    among : sequence of Listing, optional
+        The catalogs to look in, by default those in force: others change no answer, and no error names them.
 
     Raises
     ------
@@ -160,14 +169,14 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
     """
     if not isinstance(identifier, str):
         raise TypeError(f"an identifier is text such as 'dicarlo.MajajHong2015', not {identifier!r}")
-    found = listings() if catalog is None else [listing(catalog)]
+    found = _looked_in(catalog, among)
     hits = list(_hits(found, lookup_type, identifier, version))
-    if not hits and catalog is None and ":" in identifier:
-        prefix, _, rest = identifier.partition(":")
-        if prefix in _sources():
-            return resolve(lookup_type, rest, catalog=prefix, version=version)
     if not hits:
-        left_out = [name for name in _sources() if catalog is None and name not in {one.identifier for one in found}]
+        names = list(_sources()) if among is None else [one.identifier for one in among]
+        prefix, colon, rest = identifier.partition(":")
+        if catalog is None and colon and prefix in names:
+            return resolve(lookup_type, rest, catalog=prefix, version=version, among=among)
+        left_out = [name for name in names if catalog is None and name not in {one.identifier for one in found}]
         forbidden = [name for name in left_out if _is_forbidden(name)]
         raise not_found(found, lookup_type, identifier, version, left_out, forbidden)
     if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
@@ -175,10 +184,16 @@ def resolve(lookup_type: str, identifier: str, *, catalog: str | None = None, ve
     return hits[0]
 
 
-def stimulus_set_of(entry: Entry) -> Entry | None:
+def _looked_in(catalog: str | None, among: Sequence[Listing] | None) -> list[Listing]:
+    if among is not None:
+        return [one for one in among if catalog in (None, one.identifier)]
+    return listings() if catalog is None else [listing(catalog)]
+
+
+def stimulus_set_of(entry: Entry, among: Sequence[Listing] | None = None) -> Entry | None:
     """Return the entry of the stimulus set that an assembly names, None if it names none.
 
-    The catalog of the assembly comes first, then all catalogs in force.
+    The catalog of the assembly comes first, then all catalogs in force, or those that are given.
 
     Raises
     ------
@@ -187,8 +202,8 @@ def stimulus_set_of(entry: Entry) -> Entry | None:
     """
     if not entry.stimulus_set_identifier:
         return None
-    own = _hits([listing(entry.catalog)], TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
-    return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier)
+    own = _hits(_looked_in(entry.catalog, among), TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
+    return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier, among=among)
 
 
 def entries_of(

@@ -93,7 +93,7 @@ def _translated(place: DatabasePlace, what: str) -> Iterator[None]:
             _away[place.url] = time.monotonic() + _SECONDS_BEFORE_ASKING_AGAIN, reason
         # Not chained: the text of a driver may have what the URL holds.
         raise CatalogError(
-            f"the catalog {place} could not be {what}: {reason}. Check that the database is there and that you may "
+            f"the database {place} could not be {what}: {reason}. Check that the database is there and that you may "
             f"use it, and try again."
         ) from None
     _away.pop(place.url, None)
@@ -121,7 +121,7 @@ def _engine_of(place: DatabasePlace) -> Engine:
     try:
         return _server_engine(place.url)
     except ImportError:
-        raise MissingDriverError(f"the catalog {place} needs the driver psycopg: pip install 'brainio[sql]'") from None
+        raise MissingDriverError(f"the database {place} needs the driver psycopg: pip install 'brainio[sql]'") from None
     except (ArgumentError, ValueError) as error:
         raise CatalogError(f"{place} is no URL of a database: {redacted(str(error))}") from None
 

@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 @dataclass(frozen=True, slots=True)
 class DatabasePlace:
-    """Where a catalog lives: the URL of a database, and the name of the catalog in it.
+    """Where a catalog lives: the URL of a database, and the name of the catalog in it (empty: the database alone).
 
     `path` is the file of an SQLite database, None for a server.
     """
@@ -31,7 +31,7 @@ class DatabasePlace:
 
     def __str__(self) -> str:
         """Return the URL without the secrets that it may hold: this is what messages show."""
-        return f"{redacted(self.url)}#{self.name}"
+        return f"{redacted(self.url)}#{self.name}" if self.name else redacted(self.url)
 
     @property
     def location(self) -> str:

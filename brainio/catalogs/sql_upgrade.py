@@ -1,13 +1,14 @@
 """Bringing the schema of a database up to date with Alembic, and refusing databases of another schema."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, column, func, inspect, select, table
+from sqlalchemy import Connection, MetaData, column, func, inspect, select, table
 
 from brainio.catalogs.sql_connection import changing
 from brainio.catalogs.sql_names import DatabasePlace
-from brainio.catalogs.sql_schema import REVISIONS, VERSION_TABLE
+from brainio.catalogs.sql_schema import REVISIONS, VERSION_TABLE, metadata
 from brainio.errors import CatalogError, MissingDriverError
 
 if TYPE_CHECKING:
@@ -17,74 +18,112 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x627261696E696F  # of PostgreSQL's locks with numbers: "brainio"
 
 
-def schema_of(connection: Connection) -> str | None:
-    """Return the revision of the schema that a database has; None where it has none yet."""
-    if not inspect(connection).has_table(VERSION_TABLE):
-        return None
-    revision: str | None = connection.scalar(select(column("version_num")).select_from(table(VERSION_TABLE)))
-    return revision
+@dataclass(frozen=True)
+class Schema:
+    """Tables that belong together, of which a database may have several such groups, and the steps that make them.
+
+    Attributes
+    ----------
+    revisions : tuple of str
+        The schemas that there have been, the oldest first.
+    version_table : str
+        Where a database says which of them it has.
+    metadata : MetaData
+        The tables of the newest.
+    versions : Path
+        The folder of the migrations, a module each.
+    command : str
+        What brings a database up to date.
+    """
+
+    revisions: tuple[str, ...]
+    version_table: str
+    metadata: MetaData
+    versions: Path
+    command: str
+
+    def revision_of(self, connection: Connection) -> str | None:
+        """Return the revision that a database has; None where it has no such tables yet."""
+        if not inspect(connection).has_table(self.version_table):
+            return None
+        revision: str | None = connection.scalar(select(column("version_num")).select_from(table(self.version_table)))
+        return revision
+
+    def problem(self, revision: str | None, place: DatabasePlace) -> str:
+        """Say why this release cannot use tables of a revision, and what to do; empty where it can, or makes them."""
+        if revision in (None, self.revisions[-1]):
+            return ""
+        if revision in self.revisions:
+            return (
+                f"the database of {place} has the older schema {revision}; this release of brainio uses "
+                f"{self.revisions[-1]}. Make a backup, and then: {self.command}"
+            )
+        return (
+            f"the database of {place} has the newer schema {revision}; this release of brainio knows "
+            f"{self.revisions[-1]}. Install a newer one: pip install --upgrade brainio"
+        )
+
+    def upgrade(self, place: DatabasePlace) -> tuple[str | None, str]:
+        """Bring a database up to date, in one transaction; one process at a time does.
+
+        Returns
+        -------
+        tuple of str
+            The revisions before (None: there was none) and now.
+
+        Raises
+        ------
+        CatalogError
+            The schema is newer than this release, or the database cannot be changed. It is as it was.
+        MissingDriverError
+            Alembic is not installed.
+        """
+        with changing(place) as connection:
+            if place.path is None:
+                connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            before = self.revision_of(connection)
+            if before is not None and before not in self.revisions:
+                raise CatalogError(self.problem(before, place))
+            if before != self.revisions[-1]:
+                self._run(place, connection)
+        return before, self.revisions[-1]
+
+    def config(self, connection: Connection, empty: "Config") -> "Config":
+        """Return what Alembic has to know to work on a connection."""
+        for name, folder in (("script_location", MIGRATIONS), ("version_locations", self.versions)):
+            empty.set_main_option(name, str(folder).replace("%", "%%"))
+        empty.set_main_option("path_separator", "newline")
+        empty.attributes |= {"connection": connection, "schema": self}
+        return empty
+
+    def _run(self, place: DatabasePlace, connection: Connection) -> None:
+        try:
+            from alembic import command
+            from alembic.config import Config
+        except ImportError:
+            raise MissingDriverError(
+                f"the tables of {place} have to be made or changed, which needs Alembic: pip install 'brainio[sql]'"
+            ) from None
+        command.upgrade(self.config(connection, Config()), self.revisions[-1])
+
+
+CATALOGS = Schema(REVISIONS, VERSION_TABLE, metadata, MIGRATIONS / "versions", "brainio catalog upgrade URL")
 
 
 def require_schema(connection: Connection, place: DatabasePlace) -> bool:
-    """Refuse a database of another schema than this release reads and writes; False where it has none yet.
+    """Refuse a database whose catalogs have another schema than this release reads; False where it has none yet.
 
     Raises
     ------
     CatalogError
         The schema is older or newer; the message says what to do.
     """
-    found = schema_of(connection)
-    if found not in (None, REVISIONS[-1]):
-        raise CatalogError(
-            f"the database of {place} has the older schema {found}; this release of brainio uses {REVISIONS[-1]}. "
-            f"Make a backup, and then: brainio catalog upgrade URL"
-            if found in REVISIONS
-            else f"the database of {place} has the newer schema {found}; this release of brainio knows "
-            f"{REVISIONS[-1]}. Install a newer one: pip install --upgrade brainio"
-        )
+    found = CATALOGS.revision_of(connection)
+    if problem := CATALOGS.problem(found, place):
+        raise CatalogError(problem)
     return found is not None
 
 
 def upgrade(place: DatabasePlace) -> tuple[str | None, str]:
-    """Bring the schema of a database up to date, in one transaction; one process at a time does.
-
-    Returns
-    -------
-    tuple of str
-        The revisions before (None: there was none) and now.
-
-    Raises
-    ------
-    CatalogError
-        The schema is newer than this release, or the database cannot be changed. It is as it was.
-    MissingDriverError
-        Alembic is not installed.
-    """
-    with changing(place) as connection:
-        if place.path is None:
-            connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        before = schema_of(connection)
-        if before not in REVISIONS:
-            require_schema(connection, place)
-        if before != REVISIONS[-1]:
-            _run(place, connection)
-    return before, REVISIONS[-1]
-
-
-def _run(place: DatabasePlace, connection: Connection) -> None:
-    try:
-        from alembic import command
-        from alembic.config import Config
-    except ImportError:
-        raise MissingDriverError(
-            f"the tables of {place} have to be made or changed, which needs Alembic: pip install 'brainio[sql]'"
-        ) from None
-    command.upgrade(config(connection, Config()), REVISIONS[-1])
-
-
-def config(connection: Connection, empty: "Config") -> "Config":
-    """Return what Alembic has to know to work on a connection."""
-    empty.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    empty.set_main_option("path_separator", "newline")
-    empty.attributes["connection"] = connection
-    return empty
+    """Bring the tables of catalogs up to date; see `Schema.upgrade`."""
+    return CATALOGS.upgrade(place)

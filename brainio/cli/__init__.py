@@ -25,6 +25,7 @@ _ELSEWHERE = {  # modules that load when they are named
     "cite": "brainio.cli.exchange",
     "check": "brainio.cli.relations",
     "deprecate": "brainio.cli.history",
+    "embargo": "brainio.cli.rights",
     "export": "brainio.cli.exchange",
     "get": "brainio.cli.fetching",
     "history": "brainio.cli.history",
@@ -33,6 +34,8 @@ _ELSEWHERE = {  # modules that load when they are named
     "package": "brainio.cli.packaging",
     "search": "brainio.cli.search",
     "serve": "brainio.cli.service",
+    "service": "brainio.cli.service",
+    "token": "brainio.cli.rights",
     "validate": "brainio.cli.validation",
 }
 

@@ -1,19 +1,63 @@
-"""The command `brainio serve`: the catalogs in force over HTTP."""
+"""The commands `brainio serve` and `brainio service ...`: the catalogs in force over HTTP, and what that keeps."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from brainio.cli.output import tell
 from brainio.errors import MissingExtraError
 
+if TYPE_CHECKING:
+    from brainio.service.database import Database
+
+_database = click.option(
+    "--database",
+    metavar="URL",
+    help="Where the service keeps tokens, embargoes and changes: postgresql://USER@HOST/NAME or sqlite:////PATH. "
+    "By default an SQLite file below BRAINIO_HOME. Keep its password in ~/.pgpass: others may see a command line.",
+)
+_config = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
+
+
+@contextmanager
+def extra_needed() -> Iterator[None]:
+    """Say which extra brings what the service needs, where that is not installed."""
+    try:
+        yield
+    except ImportError as error:
+        if isinstance(error, MissingExtraError):
+            raise
+        raise MissingExtraError(
+            f"the service needs {error.name}, which comes with an extra: pip install 'brainio[service]'"
+        ) from error
+
+
+def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the database of the service that its options, the environment or the file say."""
+
+    @_database
+    @_config
+    @wraps(command)
+    def with_database(*args: Any, database: str | None, config: Path | None, **said: Any) -> Any:
+        with extra_needed():
+            from brainio.service.database import Database
+            from brainio.service.settings import read_settings
+        return command(Database(read_settings(config, database=database).database), *args, **said)
+
+    return with_database
+
 
 @click.command()
 @click.option("--host", help="Address to listen at. By default 127.0.0.1: this machine only.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 is any free one. By default 8000.")
 @click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer. By default one.")
-@click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
-def serve(host: str | None, port: int | None, workers: int | None, config: Path | None) -> None:
+@_database
+@_config
+def serve(host: str | None, port: int | None, workers: int | None, database: str | None, config: Path | None) -> None:
     """Serve the catalogs in force over HTTP, for programs and for people.
 
     What is set in the environment (BRAINIO_SERVE_PORT, ...) counts more than the file, options more than both.
@@ -22,14 +66,34 @@ def serve(host: str | None, port: int | None, workers: int | None, config: Path 
     Examples:
       brainio serve
       brainio serve --host 0.0.0.0 --port 8080 --workers 4
+      brainio serve --database postgresql://me@db.lab.org/service
       BRAINIO_CATALOGS=lab.csv brainio serve --config service.toml
     """
-    try:
+    with extra_needed():
         from brainio.service.running import run
         from brainio.service.settings import read_settings
-    except ImportError as error:
-        raise MissingExtraError(
-            f"the service needs {error.name}, which comes with an extra: pip install 'brainio[service]'"
-        ) from error
-    said: dict[str, object] = {"host": host, "port": port, "workers": workers}
+    said: dict[str, object] = {"host": host, "port": port, "workers": workers, "database": database}
     run(read_settings(config, **said), config, said, lambda url: tell(f"serving at {url} (stop with Ctrl-C)"))
+
+
+@click.group()
+def service() -> None:
+    """Look after the database of the service.
+
+    \b
+    Examples:
+      brainio service upgrade
+    """
+
+
+@service.command()
+@on_database
+def upgrade(database: "Database") -> None:
+    """Bring the tables of the service up to date; make a backup before. Where there are none, they are made.
+
+    \b
+    Examples:
+      brainio service upgrade --database postgresql://me@db.lab.org/service
+    """
+    before, after = database.upgrade()
+    tell(f"the schema was {before or 'not there'} and is {after}")

@@ -13,23 +13,28 @@ Joins the rooms below and adds no rule of its own to any of them. Every function
 `download`   one place -> its bytes in order
 `home`       what the environment says of the cache
 ============ ====================================================================
+
+What loads objects is imported when it is named: whoever only asks for files does without pandas.
 """
 
 import os
+from typing import TYPE_CHECKING, Any
 
 from brainio.fetch.entries import fetch_entry
 from brainio.fetch.files import WantedFile, fetch_file, local_file, unzip, verify_sha1
 from brainio.fetch.home import BRAINIO_SHARED, get_local_data_path
-from brainio.fetch.load import (
-    get_assembly,
-    get_stimulus_set,
-    load_stimulus_files,
-    resolve_assembly_class,
-    resolve_stimulus_set_class,
-)
 from brainio.fetch.many import Plan, carry_out, fetch_many, plan_fetch, prefetch
 from brainio.home import BRAINIO_HOME
-from brainio.stimuli import StimulusSetLoader
+
+if TYPE_CHECKING:
+    from brainio.fetch.load import (
+        get_assembly,
+        get_stimulus_set,
+        load_stimulus_files,
+        resolve_assembly_class,
+        resolve_stimulus_set_class,
+    )
+    from brainio.stimuli import StimulusSetLoader
 
 __all__ = [
     "BRAINIO_HOME",
@@ -56,3 +61,18 @@ __all__ = [
 
 # Tests of other projects set this to redirect the cache.
 _local_data_path: str | os.PathLike[str] | None = None
+
+_OF_LOADING = (
+    *("get_assembly", "get_stimulus_set", "load_stimulus_files"),
+    *("resolve_assembly_class", "resolve_stimulus_set_class"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name in _OF_LOADING:
+        return getattr(import_module("brainio.fetch.load"), name)
+    if name == "StimulusSetLoader":
+        return import_module("brainio.stimuli").StimulusSetLoader
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry, EntryFile
@@ -94,6 +95,58 @@ def require_cached(*entries: Entry, later: Collection[str] = ()) -> None:
 def _is_here(wanted: WantedFile) -> bool:
     """Whether a file is in the cache, or one of its places lies on this machine."""
     return any(place.is_local for place, _ in wanted.places) or wanted.cached() is not None
+
+
+def are_bytes_here(entry: Entry) -> bool:
+    """Whether all files of an entry are in the cache, or lie on this machine; asks no network and reads no content.
+
+    What a file holds is not looked at. A file that `brainscore-brainio` left counts once the cache has taken it over.
+
+    Parameters
+    ----------
+    entry : Entry
+        From a catalog.
+
+    Examples
+    --------
+    >>> from brainio.catalogs import resolve
+    >>> are_bytes_here(resolve('stimulus_set', 'modelfest.Carney1999'))
+    True
+    """
+    parts = ("csv", "zip") if entry.lookup_type == TYPE_STIMULUS_SET else ("nc",)
+    if entry.status == STATUS_UNAVAILABLE or any(entry.file(part) is None for part in parts):
+        return False
+    try:
+        return all(wanted_file(entry, file).is_here() for file in entry.files)
+    except LocationError:
+        return False
+
+
+def local_files(entry: Entry) -> dict[str, Path]:
+    """Return the verified files of an entry as `fetch_entry` does, and ask no network for them.
+
+    Raises
+    ------
+    EntryUnavailableError
+        They are not all on this machine.
+    IntegrityError, CacheError
+        What lies on this machine is not what is promised, or the cache cannot be written.
+    """
+    require_available(entry)
+    return {file.part: _local_file(entry, wanted_file(entry, file)) for file in entry.files}
+
+
+def _local_file(entry: Entry, wanted: WantedFile) -> Path:
+    found = wanted.cached()
+    if found is not None:
+        return found
+    places = wanted.local_places()
+    if not places:
+        raise EntryUnavailableError(
+            f"{wanted.name} of {entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} is not on this machine; "
+            f"fetch it first: brainio get {entry.identifier}"
+        )
+    return local_file(replace(wanted, places=places))
 
 
 def wanted_file(entry: Entry, file: EntryFile) -> WantedFile:

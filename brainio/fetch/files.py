@@ -42,6 +42,22 @@ class WantedFile:
         """The name of the file."""
         return self.places[0][0].name
 
+    @property
+    def content(self) -> str | None:
+        """The sha1 that is promised, else that of what was fetched before; None where neither is known."""
+        location, version_id = self.places[0]
+        return self.sha1 or local_cache().remembered(location.url, version_id or None)
+
+    def is_here(self) -> bool:
+        """Whether the cache has the file, or it lies on this machine; its bytes are not looked at."""
+        content = self.content
+        return (content is not None and local_cache().has(content)) or bool(self.local_places())
+
+    def local_places(self) -> list[Place]:
+        """Return those of its places that are files of this machine; without promised hashes, only the first may be."""
+        places = self.places if self.sha1 or self.sha256 else self.places[:1]
+        return [one for one in places if one[0].location_type == "file" and one[0].path.is_file()]
+
     def cached(self) -> Path | None:
         """Return the verified local copy, None where there is none."""
         location, version_id = self.places[0]

@@ -11,21 +11,20 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import sqlite3
 import threading
 import time
 import warnings
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import quote
 
 from sqlalchemy import create_engine, insert, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from brainio.cache.locks import Sign, take_turn, try_turn
-from brainio.cache.records import LAST_USE_EVERY, fingerprint
+from brainio.cache.records import fingerprint
+from brainio.cache.sqlite_files import ENDING, Opened, clear_up, note_use, read_only, stamp_of_now, writable
 from brainio.errors import CatalogWarning
 from brainio.home import home_folder
 from brainio.index.building import build
@@ -43,12 +42,10 @@ if TYPE_CHECKING:
     from brainio.cache.records import Fingerprint
 
 FOLDER = "index"
-ENDING = ".sqlite"
 _PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
 _POLL = 0.05  # seconds
 _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
-_PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
 _MADE = "made"
 
 _log = logging.getLogger("brainio.index")
@@ -57,38 +54,14 @@ _lock = threading.RLock()
 Answer = TypeVar("Answer")
 
 
-class Index:
+class Index(Opened):
     """An open index; many threads may ask it."""
 
     def __init__(self, engine: Engine, path: Path | None = None, print_: Fingerprint | None = None) -> None:
-        self._engine = engine
-        self._alone = threading.RLock() if path is None else nullcontext()  # one connection has the one in memory
-        self.path, self._print = path, print_
+        super().__init__(engine, path, print_)
         rows = self.run(lambda connection: connection.execute(select(source)).all())
         self.origins = [Origin(*row) for row in rows if row.kind != _MADE]
         self.made = next((int(row.state) for row in rows if row.kind == _MADE), 0)
-
-    def run(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Return what some work on a connection gives."""
-        pool = self._engine.pool
-        try:
-            with self._alone, self._engine.connect() as connection:
-                return work(connection)
-        finally:
-            if pool is not self._engine.pool:  # closed meanwhile
-                pool.dispose()
-
-    def is_there(self) -> bool:
-        """Whether its file still has its name: another one may have been published, or it was deleted."""
-        try:
-            return self.path is None or fingerprint(self.path) == self._print
-        except OSError:
-            return False
-
-    def close(self) -> None:
-        """Close its connections, those in use when they are given back."""
-        with self._alone:
-            self._engine.dispose()
 
     def discard(self) -> None:
         """Close it, and have it made again, since it is damaged; unless another thread replaced it meanwhile."""
@@ -188,7 +161,7 @@ def _open(path: Path) -> Index | None:
         print_ = fingerprint(path)
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
         pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
-        engine = create_engine("sqlite://", creator=partial(_read_only, path), **pool)
+        engine = create_engine("sqlite://", creator=partial(read_only, path), **pool)
     except OSError:
         return None
     try:
@@ -200,19 +173,14 @@ def _open(path: Path) -> Index | None:
         _log.warning("the index %s was changed since it was made; it is made again", path)
         index.close()
         return None
-    _note_use(path)
+    note_use(path)
     return index
-
-
-def _read_only(path: Path) -> sqlite3.Connection:
-    # A published file never changes, so there is nothing to lock.
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
 
 def _made(path: Path, key: str) -> Index:
     unfinished = path.with_name(f"{key}.{secrets.token_hex(8)}")
     try:
-        _clear_up(path.parent)
+        clear_up(path.parent, _UNUSED, _LEFT)
         stamp = _write(unfinished)
         os.utime(unfinished, ns=(time.time_ns(), stamp))
         unfinished.replace(path)
@@ -225,13 +193,9 @@ def _made(path: Path, key: str) -> Index:
 
 
 def _write(path: Path) -> int:
-    """Write an index to a new file, bring it to the disk, and return the time of change that it is to have.
-
-    That time is in the file, so that whatever writes to it later is noticed. Whole, even seconds are what every file
-    system can keep.
-    """
-    stamp = int(time.time()) // 2 * 2_000_000_000
-    engine = create_engine("sqlite://", creator=partial(_writable, path), poolclass=StaticPool)
+    """Write an index to a new file, bring it to the disk, and return the time of change that it is to have."""
+    stamp = stamp_of_now()
+    engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
     try:
         _fill(engine, Sign(path).show, stamp)
     finally:
@@ -239,12 +203,6 @@ def _write(path: Path) -> int:
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     return stamp
-
-
-def _writable(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path)
-    connection.executescript(_PRAGMAS)
-    return connection
 
 
 def _fill(engine: Engine, progress: Callable[[], None], stamp: int = 0) -> None:
@@ -260,24 +218,6 @@ def _in_memory(reason: object) -> Index:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     _fill(engine, lambda: None)
     return Index(engine)
-
-
-def _clear_up(folder: Path) -> None:
-    """Remove what killed processes left, and indexes of catalogs that were not in force for a month."""
-    for path in folder.iterdir():
-        with suppress(OSError):
-            status = path.stat()
-            used, most = (status.st_atime, _UNUSED) if path.suffix == ENDING else (status.st_mtime, _LEFT)
-            if time.time() - used > most:
-                path.unlink()
-
-
-def _note_use(path: Path) -> None:
-    """Note in its time of access that an index is used; not every file system does that by itself."""
-    with suppress(OSError), path.open("rb") as file:
-        status = os.fstat(file.fileno())
-        if time.time() - status.st_atime > LAST_USE_EVERY:
-            os.utime(file.fileno(), ns=(time.time_ns(), status.st_mtime_ns))
 
 
 def _forget() -> None:

@@ -1,6 +1,8 @@
 """From a stimulus set to the assemblies that used it, and back: by catalogs alone, nothing is fetched."""
 
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, listings, resolve
+from collections.abc import Sequence
+
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, Listing, listings, resolve
 from brainio.catalogs import stimulus_set_of as set_of_entry
 from brainio.errors import EntryLookupError
 
@@ -63,9 +65,12 @@ def stimulus_set_of(identifier: str, *, catalog: str | None = None, version: str
     return set_of_entry(resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version))
 
 
-def users_of(stimulus_set: Entry) -> list[Entry]:
-    """Return the assemblies that used the stimulus set of an entry; see `assemblies_of`."""
-    found = listings()
+def users_of(stimulus_set: Entry, among: Sequence[Listing] | None = None) -> list[Entry]:
+    """Return the assemblies that used the stimulus set of an entry; see `assemblies_of`.
+
+    `among` are the catalogs to look in; by default those in force.
+    """
+    found = listings() if among is None else among
     key = stimulus_set.lookup_type, stimulus_set.identifier
     known = [version for one in found if key in one.entries for version in one.all_versions(one.entries[key])]
     names = dict.fromkeys([stimulus_set.identifier, *(alias for entry in known for alias in entry.aliases)])
@@ -74,16 +79,18 @@ def users_of(stimulus_set: Entry) -> list[Entry]:
     for one in found:
         for name in names:
             by_name = one.users.get(name, [])
-            if by_name and _leads_to(by_name[0], stimulus_set.identifier, contents):
+            if by_name and _leads_to(by_name[0], stimulus_set.identifier, contents, among):
                 for entry in by_name:
                     users.setdefault((entry.identifier, entry.version, entry.content), entry)
     return sorted(users.values(), key=lambda entry: entry.identifier)
 
 
-def _leads_to(assembly: Entry, identifier: str, contents: set[frozenset[tuple[str, ...]]]) -> bool:
+def _leads_to(
+    assembly: Entry, identifier: str, contents: set[frozenset[tuple[str, ...]]], among: Sequence[Listing] | None
+) -> bool:
     """Whether the name that an assembly has for its stimulus set leads to this one, as loading would follow it."""
     try:
-        found = set_of_entry(assembly)
+        found = set_of_entry(assembly, among)
     except EntryLookupError:
         return False
     return found is not None and found.identifier == identifier and found.content in contents

@@ -16,14 +16,26 @@ from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API
 from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
+from brainio.service.database import Database
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
-from brainio.service.pages import assets, front
+from brainio.service.pages import assemblies, assets, front, stimulus_sets
 from brainio.service.pages import catalogs as catalog_pages
+from brainio.service.pages import stimuli as stimulus_pages
 from brainio.service.pages.problems import show_problem
 from brainio.service.rendering import render, respond
-from brainio.service.resources import catalogs, changes, entries, files, health, search, served
-from brainio.service.rights import sight_of
+from brainio.service.resources import (
+    catalogs,
+    changes,
+    croissant,
+    entries,
+    files,
+    health,
+    search,
+    served,
+    stimuli,
+)
+from brainio.service.rights import Rights, Sight, sight_of
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings, read_settings
 
@@ -41,8 +53,9 @@ def create_app(settings: Settings) -> ASGIApp:
     settings : Settings
         As `read_settings` gives them.
     """
-    seen = Seen()
-    service = Service(settings, Holdings(settings, seen), seen)
+    database = Database(settings.database)
+    seen, rights = Seen(database), Rights(settings, database)
+    service = Service(settings, Holdings(settings, seen, rights), seen, rights)
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
@@ -55,10 +68,12 @@ def create_app(settings: Settings) -> ASGIApp:
     )
     app.state.service = service
     problems.install(app, show_problem)
-    checks = [Depends(knows_parameters)]
-    for router in (_start, catalogs.router, changes.router, entries.router, search.router):
+    checks = [Depends(knows_parameters), Depends(sight_of)]
+    resources = (catalogs, changes, croissant, entries, search, stimuli)
+    for router in (_start, *(resource.router for resource in resources)):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    for router in (assets.router, front.router, catalog_pages.router):
+    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
+    for router in [page.router for page in pages]:
         app.include_router(router, dependencies=checks)
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)
@@ -71,10 +86,10 @@ def create_app(settings: Settings) -> ASGIApp:
         expose_headers=_EXPOSED,
     )
 
-    async def kept(scope: Scope) -> Kept | None:
-        return service.holdings.snapshot.kept.get(await sight_of(), scope)
+    def kept(sight: Sight, scope: Scope) -> Kept | None:
+        return service.holdings.snapshot.kept.get(sight, scope)
 
-    return Around(app, kept, access_log=settings.access_log)
+    return Around(app, rights, kept, access_log=settings.access_log)
 
 
 def from_environment() -> ASGIApp:
@@ -87,15 +102,16 @@ def from_environment() -> ASGIApp:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
+    await asyncio.to_thread(service.rights.refresh)
     await asyncio.to_thread(service.holdings.refresh)
-    watching = asyncio.create_task(service.holdings.watch())
+    watching = [asyncio.create_task(one.watch()) for one in (service.rights, service.holdings)]
     try:
         yield
     finally:
-        watching.cancel()
-        with suppress(asyncio.CancelledError):
-            await watching
-        service.seen.close()
+        for one in watching:
+            one.cancel()
+            with suppress(asyncio.CancelledError):
+                await one
 
 
 @_start.get("", responses={200: {"model": shapes.Start}, **problems.answers()})

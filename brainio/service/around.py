@@ -3,7 +3,7 @@
 import re
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from urllib.parse import parse_qsl
 
 import structlog
@@ -15,11 +15,13 @@ from brainio.service import metrics
 from brainio.service.kept import Kept
 from brainio.service.logs import access
 from brainio.service.problems import error_body
-from brainio.service.rendering import respond
+from brainio.service.rendering import OF_RIGHTS, respond
+from brainio.service.rights import Rights, Sight
+from brainio.stores.rules import without_tokens
 
 _LONGEST_TARGET = 8192  # bytes of path and query
 _LARGEST_HEADERS = 32_768  # bytes
-KeptFor = Callable[[Scope], Awaitable[Kept | None]]
+KeptFor = Callable[[Sight, Scope], Kept | None]
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
@@ -28,14 +30,20 @@ _SECURITY = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
+_OF_PUBLIC = (b"cache-control", b"cross-origin-resource-policy")
+_PRIVATE = [
+    (b"cache-control", b"private, no-store"),
+    (b"vary", OF_RIGHTS.encode()),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
 _log = structlog.get_logger("brainio.service")
 
 
 class Around:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, kept: KeptFor, *, access_log: bool) -> None:
-        self._app, self._kept, self._access_log = app, kept, access_log
+    def __init__(self, app: ASGIApp, rights: Rights, kept: KeptFor, *, access_log: bool) -> None:
+        self._app, self._rights, self._kept, self._access_log = app, rights, kept, access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -48,9 +56,11 @@ class Around:
         metrics.running.inc()
         try:
             refused = _refused(scope)
+            if refused is None:
+                scope["sight"] = self._rights.of(scope)
             if refused:
                 await answer.refuse(*refused)
-            elif known := await self._known(scope):
+            elif known := self._known(scope):
                 await known(scope, receive, answer.send)
             else:
                 await self._app(scope, receive, answer.send)
@@ -63,14 +73,15 @@ class Around:
             metrics.running.dec()
             answer.note(access_log=self._access_log)
 
-    async def _known(self, scope: Scope) -> Response | None:
+    def _known(self, scope: Scope) -> Response | None:
         """Return an answer that was rendered before, where nothing but the path and who asks decides it."""
         if scope["method"] != "GET":
             return None
         headers = Headers(scope=scope)
         if headers.get("accept", "*/*") != "*/*" or "origin" in headers:
             return None
-        kept = await self._kept(scope)
+        sight = scope["sight"]
+        kept = self._kept(sight, scope) if isinstance(sight, Sight) else None
         if kept is None:
             return None
         rendered, scope["route"] = kept
@@ -94,13 +105,20 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = message.setdefault("headers", [])
+            headers = message["headers"] = self._for_whom(list(message.get("headers", ())))
             known = {name for name, _ in headers}
             headers += [(name, value) for name, value in _SECURITY if name not in known]
             headers.append((b"x-request-id", self._id))
         elif message["type"] == "http.response.body" and self._method != "HEAD":
             self._sent += len(message.get("body", b""))
         await self._send(message)
+
+    def _for_whom(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """Return the headers of an answer; those of one that is not for everybody keep it from all caches."""
+        sight = self._scope.get("sight")
+        if not isinstance(sight, Sight) or sight.is_public:
+            return headers
+        return [one for one in headers if one[0] not in _OF_PUBLIC] + _PRIVATE
 
     async def refuse(self, status: int, code: str, message: str, hint: str) -> None:
         body = error_body(code, message, hint, self.request_id)
@@ -118,12 +136,13 @@ class _Answer:
                 "request",
                 request_id=self.request_id,
                 method=self._method,
-                path=scope["path"][:_LONGEST_TARGET],
+                path=without_tokens(scope["path"][:_LONGEST_TARGET]),
                 asked=_names(scope["query_string"]),
                 status=self.status,
                 ms=round(seconds * 1000, 2),
                 bytes=self._sent,
                 client=(scope.get("client") or ("",))[0],
+                **({"token": scope["token"]} if "token" in scope else {}),
             )
 
 
@@ -131,7 +150,7 @@ def _names(query: bytes) -> list[str]:
     """Return which parameters a query has, since any value may be a secret."""
     if not query:
         return []
-    return [name[:100] for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)][:20]
+    return [without_tokens(name)[:100] for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)][:20]
 
 
 def _refused(scope: Scope) -> tuple[int, str, str, str] | None:

@@ -11,6 +11,7 @@ from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.negotiation import chosen
 from brainio.service.problems import refusal
 from brainio.service.rendering import JSON
+from brainio.service.rights import Rights
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings
 
@@ -22,6 +23,7 @@ class Service:
     settings: Settings
     holdings: Holdings
     seen: Seen
+    rights: Rights
 
     def public_url(self, request: Request) -> str:
         """Return what the addresses of the service begin with for whoever asks, without a slash at the end."""

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import structlog
 
@@ -25,11 +26,12 @@ from brainio.catalogs.publications import FILE_NAME
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
 from brainio.service import metrics
+from brainio.service.embargoes import UNKNOWN, Active, Embargoes
 from brainio.service.kept import Cache
 from brainio.service.places import Place, every_version, places_of, served_cells
 from brainio.service.problems import away, refusal
 from brainio.service.rendering import Rendered, render
-from brainio.service.rights import Sight
+from brainio.service.rights import Rights, Sight
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings
 
@@ -47,6 +49,7 @@ class Held:
     places: dict[str, Place]
     csv: Rendered
     beside: object
+    embargoed: Active | None
     source: Source
 
     @property
@@ -70,10 +73,13 @@ class Snapshot:
         Identifier -> catalog, those that were ever read.
     problems : dict
         Identifier -> what is wrong with it, of those that cannot be read now.
+    embargoes : Embargoes
+        Those by which it was made.
     """
 
     catalogs: dict[str, Held] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
+    embargoes: Embargoes = UNKNOWN
     kept: Cache = field(default_factory=lambda: Cache(0))
 
     @cached_property
@@ -85,6 +91,10 @@ class Snapshot:
     def names(self, sight: Sight) -> list[str]:
         """Return the catalogs that may be seen, also those that are away."""
         return sorted(name for name in {*self.catalogs, *self.problems} if sight.sees(name))
+
+    def listings(self, sight: Sight) -> list[Listing]:
+        """Return what the catalogs list that may be seen, in the order in which identifiers are looked up."""
+        return [held.listing for name, held in self.catalogs.items() if sight.sees(name)]
 
     def catalog(self, name: str, sight: Sight) -> Held:
         """Return a catalog; raises 404 where there is none to be seen, 503 where it was never read."""
@@ -106,6 +116,13 @@ class Snapshot:
             raise refusal(404, "no_such_entry", message, f"/api/v1/entries?catalog={catalog} lists what there is.")
         return found
 
+    def counts(self, sight: Sight) -> dict[Literal["ok", "stale", "away"], int]:
+        """Return how many catalogs that may be seen are as they are now, as they were, and not to be had."""
+        names = self.names(sight)
+        stale = sum(name in self.problems for name in names if name in self.catalogs)
+        away = sum(name not in self.catalogs for name in names)
+        return {"ok": len(names) - stale - away, "stale": stale, "away": away}
+
     def after(self, position: Position | None) -> Iterable[Position]:
         """Yield the entries behind a position."""
         order = self.order
@@ -116,9 +133,10 @@ class Snapshot:
 class Holdings:
     """What a process serves, kept up to date."""
 
-    def __init__(self, settings: Settings, seen: Seen) -> None:
-        self._settings, self._seen = settings, seen
+    def __init__(self, settings: Settings, seen: Seen, rights: Rights) -> None:
+        self._settings, self._seen, self._rights = settings, seen, rights
         self._read_at: dict[str, float] = {}
+        self._to_note: dict[str, Held] = {}
         self.snapshot = Snapshot()
 
     async def watch(self) -> None:
@@ -132,13 +150,13 @@ class Holdings:
 
     def refresh(self) -> None:
         """Take over what changed."""
-        before = self.snapshot
+        before, embargoes = self.snapshot, self._rights.embargoes
         catalogs: dict[str, Held] = {}
         problems: dict[str, str] = {}
         for name, source in sources().items():
             known = before.catalogs.get(name)
             try:
-                catalogs[name] = self._held(name, source, known)
+                catalogs[name] = self._held(name, source, known, embargoes)
             except CatalogError as error:
                 problems[name] = str(error)
                 if known is not None:
@@ -147,29 +165,35 @@ class Holdings:
             _log.warning("catalog away", catalog=name, error=problems[name])
         changed = [held for name, held in catalogs.items() if held is not before.catalogs.get(name)]
         if changed or problems != before.problems or catalogs.keys() != before.catalogs.keys():
-            snapshot = Snapshot(catalogs, problems, Cache(self._settings.cached_mb * 2**20))
+            snapshot = Snapshot(catalogs, problems, embargoes, Cache(self._settings.cached_mb * 2**20))
             _ = snapshot.order  # made here, where nobody waits
             self.snapshot = snapshot
-            _count(snapshot)
+            self._count(snapshot)
             _log.info("catalogs changed", catalogs=[held.name for held in changed])
-        for held in changed:
-            self._note(held)
+        self._to_note |= {held.name: held for held in changed}
+        self._note()
 
-    def _note(self, held: Held) -> None:
-        try:
-            self._seen.note(held.name, held.listing)
-        except BrainioError as error:
-            _log.warning("changes not noted", catalog=held.name, error=str(error))
+    def _note(self) -> None:
+        """Note changes; what cannot be noted now is again at the next time."""
+        for name, held in list(self._to_note.items()):
+            if held.embargoed is None:  # the database is away, and that was told
+                continue
+            try:
+                self._seen.note(name, held.listing, held.embargoed)
+            except BrainioError as error:
+                _log.warning("changes not noted", catalog=name, error=str(error))
+                return
+            del self._to_note[name]
 
-    def _held(self, name: str, source: Source, known: Held | None) -> Held:
+    def _held(self, name: str, source: Source, known: Held | None, embargoes: Embargoes) -> Held:
         if isinstance(source, CatalogSource) and source.is_remote and not source.is_database:
             self._read_again(source)
-        one, beside = listing(name), _beside(source)
-        if known is not None and known.listing is one and known.beside == beside:
+        one, beside, embargoed = listing(name), _beside(source), embargoes.active(name)
+        if known is not None and known.listing is one and (known.beside, known.embargoed) == (beside, embargoed):
             return known
-        places = places_of(one)
-        text = _served_text(source, one, places, self._settings.signed_buckets)
-        return Held(name, one, places, render(text.encode(), "text/csv; charset=utf-8", "Accept"), beside, source)
+        places = places_of(one, embargoes)
+        text = _served_text(source, one, places, self._settings.signed_buckets, embargoes)
+        return Held(name, one, places, render(text.encode(), "text/csv; charset=utf-8"), beside, embargoed, source)
 
     def _read_again(self, source: CatalogSource) -> None:
         """Have a catalog that lies elsewhere read again, if that was long ago."""
@@ -178,12 +202,9 @@ class Holdings:
             self._read_at[source.location] = now
             note_written(source)
 
-
-def _count(snapshot: Snapshot) -> None:
-    away = len(snapshot.problems.keys() - snapshot.catalogs.keys())
-    stale = len(snapshot.problems) - away
-    for state, number in (("ok", len(snapshot.catalogs) - stale), ("stale", stale), ("away", away)):
-        metrics.held.labels(state).set(number)
+    def _count(self, snapshot: Snapshot) -> None:
+        for state, number in snapshot.counts(self._rights.everybody).items():
+            metrics.held.labels(state).set(number)
 
 
 def _beside(source: Source) -> object:
@@ -197,7 +218,9 @@ def _beside(source: Source) -> object:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-def _served_text(source: Source, one: Listing, places: dict[str, Place], signed_buckets: list[str]) -> str:
+def _served_text(
+    source: Source, one: Listing, places: dict[str, Place], signed_buckets: list[str], embargoes: Embargoes
+) -> str:
     """Return the CSV form as others read it: with places that they can ask for, without rows that break the format."""
     by_key: dict[tuple[str, ...], Place] = {
         (place.entry.lookup_type, place.entry.identifier, place.entry.version, place.file.part): place
@@ -209,7 +232,7 @@ def _served_text(source: Source, one: Listing, places: dict[str, Place], signed_
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
     writer.writeheader()
-    writer.writerows(row | served_cells(row, by_key, signed_buckets) for row in rows)
+    writer.writerows(row | served_cells(row, by_key, signed_buckets, embargoes) for row in rows)
     return out.getvalue()
 
 

@@ -16,8 +16,11 @@ _seconds = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
 )
 _bytes = Counter("brainio_sent_bytes", "Bytes of bodies that were sent.", ["route"])
+refused_tokens = Counter("brainio_tokens_refused", "Tokens that did not serve, by what they are.", ["reason"])
 running = Gauge("brainio_requests_running", "Requests that are being answered.", multiprocess_mode="livesum")
-held = Gauge("brainio_catalogs", "Catalogs, by how they are had.", ["state"], multiprocess_mode="mostrecent")
+held = Gauge(
+    "brainio_catalogs", "Catalogs that are not private, by how they are had.", ["state"], multiprocess_mode="mostrecent"
+)
 
 
 @cache

@@ -12,6 +12,7 @@ from brainio.catalogs import Entry, EntryFile, Listing
 from brainio.catalogs.csv_form import Row
 from brainio.catalogs.entries import part_of
 from brainio.errors import LocationError
+from brainio.service.embargoes import Embargoes
 from brainio.stores import Location, parse_location
 from brainio.stores.location import S3
 from brainio.stores.rules import redacted
@@ -27,15 +28,17 @@ class Place:
     file: EntryFile | None = None
 
 
-def places_of(listing: Listing) -> dict[str, Place]:
-    """Return all paths below a catalog, each with what it leads to."""
+def places_of(listing: Listing, embargoes: Embargoes) -> dict[str, Place]:
+    """Return all paths below a catalog, each with what it leads to; a path that several entries name, to a free one."""
     places: dict[str, Place] = {}
     for entry in every_version(listing):
+        is_withheld = embargoes.withholds(entry)
         for file in entry.files:
             place = Place(entry, file)
             places[key_path(entry, file.part)] = place
             if is_below(file.location):
-                places[posixpath.normpath(file.location)] = place
+                path = posixpath.normpath(file.location)
+                places[path] = places.get(path, place) if is_withheld else place
         if entry.card:
             places[key_path(entry, "json")] = Place(entry)
             if is_below(entry.card):
@@ -84,7 +87,9 @@ def is_signed(location: Location, signed_buckets: list[str]) -> bool:
     return location.location_type == S3 and not location.origin and location.bucket in signed_buckets
 
 
-def served_cells(row: Row, places: Mapping[tuple[str, ...], Place], signed_buckets: list[str]) -> dict[str, str]:
+def served_cells(
+    row: Row, places: Mapping[tuple[str, ...], Place], signed_buckets: list[str], embargoes: Embargoes
+) -> dict[str, str]:
     """Return the cells that a row has in the served form, where they are others: its places, as clients may ask.
 
     Parameters
@@ -95,6 +100,8 @@ def served_cells(row: Row, places: Mapping[tuple[str, ...], Place], signed_bucke
         (lookup_type, identifier, version, part) -> the file that it lists.
     signed_buckets : list of str
         Whose objects clients have to ask the service for.
+    embargoes : Embargoes
+        Of whose entries nothing is told about where files lie.
     """
     key = (row["lookup_type"], row["identifier"], row.get("version", ""))
     part = part_of(row["lookup_type"], row["class"])
@@ -103,10 +110,13 @@ def served_cells(row: Row, places: Mapping[tuple[str, ...], Place], signed_bucke
         return {}
     entry = place.entry
     cells: dict[str, str] = {}
-    if not _stays(entry, row["location"], row["location_type"], signed_buckets):
+    is_withheld = embargoes.withholds(entry)
+    if is_withheld or not _stays(entry, row["location"], row["location_type"], signed_buckets):
         cells |= {"location": key_path(entry, part), "location_type": ""}
     mirrors = row.get("mirrors", "").split()
-    named = [one for one in mirrors if not is_below(one) and _stays(entry, one, "", signed_buckets)]
+    named = (
+        [] if is_withheld else [one for one in mirrors if not is_below(one) and _stays(entry, one, "", signed_buckets)]
+    )
     if named != mirrors:
         cells["mirrors"] = " ".join(named)
     if row.get("card") and not _stays(entry, row["card"], "", signed_buckets):

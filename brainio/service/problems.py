@@ -17,6 +17,7 @@ from brainio.errors import (
     BrainioError,
     CacheError,
     CatalogError,
+    DatabaseAwayError,
     EntryLookupError,
     EntryUnavailableError,
     LocationError,
@@ -25,7 +26,7 @@ from brainio.errors import (
     UnknownCatalogError,
 )
 from brainio.service.rendering import JSON
-from brainio.stores.rules import redacted
+from brainio.stores.rules import redacted, without_tokens
 
 RETRY_SECONDS = 5
 _log = structlog.get_logger("brainio.service")
@@ -41,6 +42,7 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (CatalogError, 503, "catalog_away"),
     (TransferError, 503, "store_away"),
     (CacheError, 503, "cache_away"),
+    (DatabaseAwayError, 503, "database_away"),
     (SQLAlchemyError, 503, "database_away"),
 )
 
@@ -74,13 +76,19 @@ def away(message: str) -> HTTPException:
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what the OpenAPI document says of errors that a resource may answer with."""
-    every = sorted({400, 406, 414, 431, 500, *statuses})
+    every = sorted({400, 401, 406, 414, 429, 431, 500, 503, *statuses})
     return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in every}
 
 
 def error_body(code: str, message: str, hint: str, request_id: str) -> bytes:
     """Write an error as it is sent."""
-    return _body(Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request_id))
+    return _body(_problem(code, message, hint, request_id))
+
+
+def _problem(code: str, message: str, hint: str, request_id: str) -> Problem:
+    """Return a problem as it is told: what was asked for is quoted, whatever it holds."""
+    told = without_tokens(message)[:_LONGEST]
+    return Problem(code=code, message=told, hint=without_tokens(hint), request_id=request_id)
 
 
 def _body(problem: Problem) -> bytes:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, stimulus_set_of
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, Listing, stimulus_set_of
 from brainio.catalogs.publications import COLUMNS, Publication, publications_of
 from brainio.errors import CatalogError, EntryLookupError, LocationError
 from brainio.relations.users import users_of
 from brainio.service import addresses, shapes
-from brainio.service.holdings import Held
+from brainio.service.embargoes import Embargoes
+from brainio.service.holdings import Snapshot
 from brainio.service.places import is_below, is_signed, location_of, may_be_named
 from brainio.service.rights import Sight
 
@@ -22,32 +23,32 @@ def summary(entry: Entry) -> shapes.Summary:
     return shapes.Summary(**_summed(entry))
 
 
-def version(entry: Entry, signed_buckets: list[str]) -> shapes.Version:
+def version(entry: Entry, signed_buckets: list[str], embargoes: Embargoes) -> shapes.Version:
     """Return one version of an entry."""
-    return shapes.Version(**_version(entry, signed_buckets))
+    return shapes.Version(**_version(entry, signed_buckets, embargoes))
 
 
-def whole(held: Held, entry: Entry, sight: Sight, signed_buckets: list[str]) -> shapes.EntryAnswer:
-    """Return all that is known of an entry, as far as it may be seen."""
-    versions = held.listing.all_versions(entry)
-    users = users_of(entry) if entry.lookup_type == TYPE_STIMULUS_SET else []
-    stimuli = _stimulus_set(entry)
+def whole(now: Snapshot, entry: Entry, sight: Sight, signed_buckets: list[str]) -> shapes.EntryAnswer:
+    """Return all that is known of an entry, as if there were no catalogs but those that may be seen."""
+    listing, visible = now.catalogs[entry.catalog].listing, now.listings(sight)
+    users = users_of(entry, visible) if entry.lookup_type == TYPE_STIMULUS_SET else []
+    stimuli = _stimulus_set(entry, visible)
     getter = "get_assembly" if entry.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
-    of = "" if entry in held.listing.entries.values() else f", version={entry.version!r}"
+    of = "" if entry in listing.entries.values() else f", version={entry.version!r}"
     return shapes.EntryAnswer(
-        **_version(entry, signed_buckets),
+        **_version(entry, signed_buckets, now.embargoes),
         publications=[_publication(paper) for paper in publications_of(entry)],
-        stimulus_set=link(stimuli) if stimuli is not None and sight.sees(stimuli.catalog) else None,
-        used_by=[link(user) for user in users if sight.sees(user.catalog)],
-        versions=[version(one, signed_buckets) for one in versions],
+        stimulus_set=None if stimuli is None else link(stimuli),
+        used_by=[link(user) for user in users],
+        versions=[version(one, signed_buckets, now.embargoes) for one in listing.all_versions(entry)],
         load=f"brainio.{getter}({entry.identifier!r}{of})",
         history=addresses.of_resource("history", entry, current=True),
     )
 
 
-def _stimulus_set(entry: Entry) -> Entry | None:
+def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:
     try:
-        return stimulus_set_of(entry)
+        return stimulus_set_of(entry, visible)
     except (EntryLookupError, CatalogError):
         return None
 
@@ -78,21 +79,24 @@ def _summed(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _version(entry: Entry, signed_buckets: list[str]) -> dict[str, Any]:
+def _version(entry: Entry, signed_buckets: list[str], embargoes: Embargoes) -> dict[str, Any]:
+    is_withheld = embargoes.withholds(entry)
     return {
         **_summed(entry),
         "successor": entry.successor,
-        "files": [_file(entry, file, signed_buckets) for file in entry.files],
+        "files": [_file(entry, file, signed_buckets, is_withheld=is_withheld) for file in entry.files],
         "card": addresses.of_resource("cards", entry) if entry.card else None,
+        "embargo": embargoes.until(entry),
     }
 
 
-def _file(entry: Entry, file: EntryFile, signed_buckets: list[str]) -> shapes.File:
-    mirrors = (_public(entry, mirror, "", signed_buckets) for mirror in file.mirrors)
+def _file(entry: Entry, file: EntryFile, signed_buckets: list[str], *, is_withheld: bool) -> shapes.File:
+    texts = [] if is_withheld else [(file.location, file.location_type), *((mirror, "") for mirror in file.mirrors)]
+    location, *mirrors = [_public(entry, *one, signed_buckets) for one in texts] or [None]
     known = {name: getattr(file, name) for name in ("part", "class_name", "size", "sha1", "sha256", "version_id")}
     return shapes.File(
         **known,
-        location=_public(entry, file.location, file.location_type, signed_buckets),
+        location=location,
         mirrors=[mirror for mirror in mirrors if mirror],
         url=addresses.of_file(entry, file.part),
     )

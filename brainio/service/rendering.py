@@ -11,6 +11,8 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 JSON = "application/json"
+OF_RIGHTS = "Authorization, Cookie"
+"""The headers of a request by which its sender is known."""
 _SMALLEST_PACKED = 860  # bytes; below that a packet is no fuller
 _PACKS = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+)?\s*(?:,|$)", re.IGNORECASE)
 _TEXT = re.compile(r"text/|application/(?:json|ld\+json)|image/svg")  # what gzip makes smaller
@@ -68,7 +70,7 @@ def render(
     media_type : str, default 'application/json'
         Of the body.
     vary : str
-        Which headers of a request it depends on.
+        Which headers of a request it depends on, besides those that say who asks.
     cache : str, default 'no-cache'
         What caches may do with it: keep it, but ask whether it is still so.
     further : mapping, optional
@@ -82,7 +84,8 @@ def render(
     is_text = _TEXT.match(media_type) is not None
     packed = gzip.compress(body, 6, mtime=0) if is_text and len(body) >= _SMALLEST_PACKED else b""
     tag = hashlib.sha256(body).hexdigest()[:32]
-    said = {"Cache-Control": cache, "Vary": vary, "Content-Type": media_type, **further}
+    whom = f"{vary}, {OF_RIGHTS}"
+    said = {"Cache-Control": cache, "Vary": whom, "Content-Type": media_type, **further}
     plain = {**said, "ETag": f'"{tag}"', "Content-Length": str(len(body))}
     small = {**said, "ETag": f'"{tag}-gzip"', "Content-Length": str(len(packed)), "Content-Encoding": "gzip"}
     return Rendered(body, packed, tag, Headers(plain).raw, Headers(small).raw)

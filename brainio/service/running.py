@@ -7,9 +7,12 @@ import socket
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
+from brainio.errors import DatabaseAwayError
 from brainio.service.app import CONFIG_VARIABLE
+from brainio.service.database import Database
 from brainio.service.settings import PREFIX, Settings
 
 
@@ -30,11 +33,13 @@ def run(settings: Settings, config: Path | None, said: dict[str, object], tell: 
     Raises
     ------
     ServiceError
-        The address cannot be listened at.
+        The address cannot be listened at, or the tables of the database are those of another release.
     """
     if config is not None:
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
     os.environ |= {f"{PREFIX}{name.upper()}": str(value) for name, value in said.items() if value is not None}
+    with suppress(DatabaseAwayError):  # what is public is served all the same, and every process tells it
+        Database(settings.database).prepare()
     folder = _counting_together() if settings.workers > 1 else None
     try:
         _serve(settings, tell)

@@ -1,55 +1,20 @@
-"""What changed in catalogs since a state that somebody saw: kept in SQLite below `BRAINIO_HOME`, by all processes.
+"""What changed in catalogs since a state that somebody saw: kept in the database of the service, by all processes.
 
-Of each entry it holds which change brought it and which touched it last, so that the file grows with entries and not
-with changes. What nobody served while it changed is one change. Lose the file, and clients start anew.
+Of each entry it holds which change brought it and which touched it last, so that it grows with entries and not with
+changes. What nobody served while it changed is one change. Lose it, and clients start anew.
 """
 
 import hashlib
 import secrets
-import threading
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    Engine,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    create_engine,
-    event,
-    select,
-    tuple_,
-)
-from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import Connection, Select, bindparam, delete, insert, select, tuple_, update
 
 from brainio.catalogs import Listing
-from brainio.errors import CacheError
-from brainio.home import home_folder
-
-FOLDER, NAME = "service", "changes.sqlite"
-_metadata = MetaData()
-_catalogs = Table(
-    "catalogs",
-    _metadata,
-    Column("catalog", String, primary_key=True),
-    Column("epoch", String, nullable=False),
-    Column("number", Integer, nullable=False),
-)
-_entries = Table(
-    "entries",
-    _metadata,
-    Column("catalog", String, primary_key=True),
-    Column("kind", String, primary_key=True),
-    Column("identifier", String, primary_key=True),
-    Column("digest", String, nullable=False),  # empty: it was removed
-    Column("first", Integer, nullable=False),
-    Column("last", Integer, nullable=False, index=True),
-)
+from brainio.errors import DatabaseAwayError
+from brainio.service import tables
+from brainio.service.database import Database
+from brainio.service.embargoes import Active
 
 
 class Moment(NamedTuple):
@@ -81,23 +46,22 @@ class Change(NamedTuple):
 
 
 class Seen:
-    """The states of catalogs that services on this machine saw."""
+    """The states of catalogs that services of a database saw."""
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path or home_folder() / FOLDER / NAME
-        self._engine: Engine | None = None
-        self._lock = threading.Lock()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def note(self, catalog: str, listing: Listing) -> None:
-        """Note what a catalog lists now; nothing happens where that is known.
+    def note(self, catalog: str, listing: Listing, embargoed: Active = frozenset()) -> None:
+        """Note what a catalog lists now, and which of it is under embargo; nothing happens where that is known.
 
         Raises
         ------
-        CacheError
-            The file cannot be written.
+        DatabaseAwayError
+            It cannot be kept.
         """
-        now = {key: _digest(listing, key) for key in listing.entries}
-        with self._connection() as connection:
+        days = {(kind, identifier): day.isoformat() for kind, identifier, day in embargoed}
+        now = {key: _digest(listing, key, days.get(key, "")) for key in listing.entries}
+        with self._database.changing() as connection:
             _note(connection, catalog, now)
 
     def since(self, catalog: str, mark: Mark | None, most: int) -> tuple[list[Change], Mark] | None:
@@ -114,13 +78,13 @@ class Seen:
 
         Raises
         ------
-        CacheError
-            The file cannot be read.
+        DatabaseAwayError
+            Nothing can be read, or nothing was noted.
         """
-        with self._connection() as connection:
+        with self._database.reading() as connection:
             moment = _moment(connection, catalog)
             if moment is None:
-                raise CacheError(f"no state of catalog {catalog!r} was noted")
+                raise DatabaseAwayError(f"no state of catalog {catalog!r} was noted")
             if mark is None:
                 return [], Mark(*moment, moment.number)
             if mark.epoch != moment.epoch or mark.last > moment.number:
@@ -132,81 +96,36 @@ class Seen:
             return changes, Mark(*moment, moment.number)
         return changes, Mark(mark.epoch, mark.base, rows[-1].last, rows[-1].identifier, rows[-1].kind)
 
-    def close(self) -> None:
-        """Close the file; it is opened again when it is needed."""
-        with self._lock:
-            if self._engine is not None:
-                self._engine.dispose()
-                self._engine = None
-
-    def _connection(self) -> "_Transaction":
-        with self._lock:
-            if self._engine is None:
-                self._engine = _engine(self._path)
-        return _Transaction(self._engine, self._path)
-
-
-class _Transaction:
-    """A transaction that is alone from its beginning, and whose failures say which file."""
-
-    def __init__(self, engine: Engine, path: Path) -> None:
-        self._begun, self._path = engine.begin(), path
-
-    def __enter__(self) -> Connection:
-        try:
-            return self._begun.__enter__()
-        except SQLAlchemyError as error:
-            raise CacheError(f"{self._path} cannot be opened: {error.__cause__ or error}") from error
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        try:
-            self._begun.__exit__(kind, error, trace)  # type: ignore[arg-type]  # handed on
-        except SQLAlchemyError as failure:
-            raise CacheError(f"{self._path} cannot be written: {failure.__cause__ or failure}") from failure
-
-
-def _engine(path: Path) -> Engine:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CacheError(f"{path.parent} cannot be made: {error}") from error
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": 30, "isolation_level": None})
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
-    try:
-        _metadata.create_all(engine)
-    except SQLAlchemyError as error:
-        raise CacheError(f"{path} cannot be used: {error.__cause__ or error}") from error
-    return engine
-
 
 def _touched(catalog: str, mark: Mark) -> Select[Any]:
-    later = _entries.c.last > mark.last
+    later = tables.changes.c.last > mark.last
     if mark.identifier is not None:
-        place = tuple_(_entries.c.identifier, _entries.c.kind)
-        later |= (_entries.c.last == mark.last) & (place > (mark.identifier, mark.kind))
-    order = _entries.c.last, _entries.c.identifier, _entries.c.kind
-    return select(_entries).where(_entries.c.catalog == catalog, later).order_by(*order)
+        place = tuple_(tables.changes.c.identifier, tables.changes.c.kind)
+        later |= (tables.changes.c.last == mark.last) & (place > (mark.identifier, mark.kind))
+    order = tables.changes.c.last, tables.changes.c.identifier, tables.changes.c.kind
+    return select(tables.changes).where(tables.changes.c.catalog == catalog, later).order_by(*order)
 
 
 def _moment(connection: Connection, catalog: str) -> Moment | None:
-    row = connection.execute(select(_catalogs).where(_catalogs.c.catalog == catalog)).first()
+    row = connection.execute(select(tables.histories).where(tables.histories.c.catalog == catalog)).first()
     return None if row is None else Moment(row.epoch, row.number)
 
 
 def _note(connection: Connection, catalog: str, now: dict[tuple[str, str], str]) -> None:
     known = _moment(connection, catalog)
-    known_rows = connection.execute(select(_entries).where(_entries.c.catalog == catalog))
+    known_rows = connection.execute(select(tables.changes).where(tables.changes.c.catalog == catalog))
     before = {(row.kind, row.identifier): (row.digest, row.first) for row in known_rows}
     gone = {key: "" for key, (digest, _) in before.items() if digest and key not in now}
     touched = gone | {key: digest for key, digest in now.items() if before.get(key, ("", 0))[0] != digest}
     if known is not None and not touched:
         return
     moment = Moment(secrets.token_hex(8), 0) if known is None else Moment(known.epoch, known.number + 1)
-    connection.execute(
-        insert(_catalogs)
-        .values(catalog=catalog, epoch=moment.epoch, number=moment.number)
-        .on_conflict_do_update(index_elements=["catalog"], set_={"number": moment.number})
-    )
+    if known is None:
+        connection.execute(insert(tables.histories).values(catalog=catalog, epoch=moment.epoch, number=moment.number))
+    else:
+        connection.execute(
+            update(tables.histories).where(tables.histories.c.catalog == catalog).values(number=moment.number)
+        )
     rows = []
     for (kind, identifier), digest in touched.items():
         old, first = before.get((kind, identifier), ("", moment.number))
@@ -214,10 +133,10 @@ def _note(connection: Connection, catalog: str, now: dict[tuple[str, str], str])
         numbers = {"first": moment.number if is_new else first, "last": moment.number}
         rows.append({"catalog": catalog, "kind": kind, "identifier": identifier, "digest": digest, **numbers})
     if rows:
-        statement = insert(_entries)
-        changed = {name: statement.excluded[name] for name in ("digest", "first", "last")}
-        key = ["catalog", "kind", "identifier"]
-        connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed), rows)
+        key = [column == bindparam(f"of_{column.name}") for column in tables.changes.primary_key]
+        own = ("catalog", "kind", "identifier")
+        connection.execute(delete(tables.changes).where(*key), [{f"of_{one}": row[one] for one in own} for row in rows])
+        connection.execute(insert(tables.changes), rows)
 
 
 def _what(digest: str, first: int, number: int) -> str:
@@ -227,6 +146,6 @@ def _what(digest: str, first: int, number: int) -> str:
     return "changed" if digest else "removed"
 
 
-def _digest(listing: Listing, key: tuple[str, str]) -> str:
-    versions = listing.all_versions(listing.entries[key])
-    return hashlib.sha256(repr(versions).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+def _digest(listing: Listing, key: tuple[str, str], embargo: str) -> str:
+    versions = repr(listing.all_versions(listing.entries[key])) + embargo
+    return hashlib.sha256(versions.encode("utf-8", "backslashreplace")).hexdigest()[:32]

@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         In the environment with commas between them.
     signed_seconds : int
         How long such a link serves.
+    private : list of str
+        Catalogs that only those see who have a token for them; `*` is all.
+    database : str
+        Where tokens, embargoes and what changed are kept: `sqlite:////PATH` or `postgresql://USER@HOST/NAME`. Empty: an
+        SQLite file below `BRAINIO_HOME`.
     origins : list of str
         Whose pages may read the JSON interface in a browser; `*` is everybody's.
     cached_mb : int
@@ -74,6 +79,8 @@ class Settings(BaseSettings):
     remote_refresh_seconds: float = Field(300.0, gt=0)
     signed_buckets: Words = []
     signed_seconds: int = Field(900, ge=1, le=604_800)
+    private: Words = []
+    database: str = ""
     origins: Words = ["*"]
     cached_mb: int = Field(64, ge=1)
     trusted_proxies: str = "127.0.0.1"

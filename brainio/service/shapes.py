@@ -1,5 +1,6 @@
 """The records of the JSON interface, as the OpenAPI document describes them."""
 
+from datetime import date
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,7 +25,10 @@ class Link(Shape):
 
 
 class File(Shape):
-    """One file of an entry; `url` leads to its bytes. `location` is null where only the service has them."""
+    """One file of an entry; `url` leads to its bytes.
+
+    `location` is null where only the service has them, and under embargo.
+    """
 
     part: Literal["csv", "zip", "nc"]
     class_name: str = Field(alias="class")
@@ -49,11 +53,12 @@ class Summary(Link):
 
 
 class Version(Summary):
-    """One version of an entry. `card` is null where it has none."""
+    """One version of an entry. `card` is null where it has none; `embargo` is the last day of one, in UTC."""
 
     successor: str
     files: list[File]
     card: str | None
+    embargo: date | None
 
 
 class Publication(Shape):
@@ -188,7 +193,11 @@ class Start(Shape):
 
 
 class Health(Shape):
-    """Whether the service can answer, and how many catalogs are as they are now, as they were, or not to be had."""
+    """Whether the service can answer, and how many catalogs are as they are now, as they were, or not to be had.
+
+    They are those that whoever asks may see. `database` says whether tokens and embargoes can be read.
+    """
 
     status: Literal["ok", "starting"]
+    database: Literal["ok", "away"]
     catalogs: dict[Literal["ok", "stale", "away"], int]

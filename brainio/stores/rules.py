@@ -13,13 +13,15 @@ BRAINIO_ALLOW_PRIVATE = "BRAINIO_ALLOW_PRIVATE"
 _USER = re.compile(r"(?<=://)(?:[^\s/?#]*@|[^\s/?#@:\[\]]+:(?!\d*(?:[/?#\s]|$))\S*@)")
 _QUERY = re.compile(r"(?<=\S)([?#])(\S+)")
 _NAME = re.compile(r"[\w.-]{1,64}")
+_TOKEN = re.compile(r"brainio_[0-9A-Fa-f]{16,}")  # also what is left of one that was cut
 _NAT64 = IPv6Network("64:ff9b::/96")
 
 
 def redacted(text: str) -> str:
     """Return a text without the names, passwords, tokens and signatures that URLs in it may hold.
 
-    Of a query the names stay and the values go, since any of them may be a secret.
+    Of a query the names stay and the values go, since any of them may be a secret. Tokens of a catalog service go
+    wherever they stand.
 
     Parameters
     ----------
@@ -31,7 +33,19 @@ def redacted(text: str) -> str:
     >>> redacted("https://me:secret@lab.org/a.csv?X-Amz-Expires=60&X-Amz-Signature=ab12 was refused")
     'https://lab.org/a.csv?X-Amz-Expires=...&X-Amz-Signature=... was refused'
     """
-    return _QUERY.sub(lambda query: query[1] + "&".join(map(_named, query[2].split("&"))), _USER.sub("", text))
+    without = _QUERY.sub(lambda query: query[1] + "&".join(map(_named, query[2].split("&"))), _USER.sub("", text))
+    return without_tokens(without)
+
+
+def without_tokens(text: str) -> str:
+    """Return a text without tokens of a catalog service; all else of it stays.
+
+    Examples
+    --------
+    >>> without_tokens(f"is brainio_{'0f' * 32} right?")
+    'is brainio_... right?'
+    """
+    return _TOKEN.sub("brainio_...", text) if "brainio_" in text else text
 
 
 def _named(part: str) -> str:

@@ -55,6 +55,23 @@ def recording(stimuli: int = 6, repetitions: int = 4, neuroids: int = 5, bins: i
     )
 
 
+def crowd() -> NeuroidAssembly:
+    """A neuroid in each of twelve regions, and stimuli that were shown once, twice, and up to seventy times."""
+    shown = np.repeat(np.arange(70), np.arange(1, 71))
+    starts = np.arange(2) * 10
+    return NeuroidAssembly(
+        np.sin(np.arange(len(shown))[:, None, None] * 1.3 + np.arange(12)[:, None] + np.arange(2)),
+        dims=["presentation", "neuroid", "time_bin"],
+        coords={
+            "stimulus_id": ("presentation", [f"s{number}" for number in shown]),
+            "repetition": ("presentation", np.concatenate([np.arange(number) for number in range(1, 71)])),
+            "region": ("neuroid", [f"area {number}" for number in range(12)]),
+            "time_bin_start": ("time_bin", starts),
+            "time_bin_end": ("time_bin", starts + 10),
+        },
+    )
+
+
 def choices() -> BehavioralAssembly:
     return BehavioralAssembly(
         np.array(["car", "dog", "car", None], dtype=object),
@@ -100,7 +117,12 @@ def stimuli(folder: Path) -> StimulusSet:
     return stimulus_set
 
 
+def angles() -> StimulusSet:
+    """Stimuli without files, at twelve angles."""
+    return StimulusSet({"stimulus_id": [f"s{number}" for number in range(12)], "angle": np.arange(12) * 15.0})
+
+
 def cards(folder: Path) -> list[Card]:
-    made: list[DataAssembly | StimulusSet] = [recording(), choices(), spikes(), stimuli(folder)]
+    made: list[DataAssembly | StimulusSet] = [recording(), crowd(), choices(), spikes(), stimuli(folder), angles()]
     of_facts_alone = read_card(resolve("assembly", "THINGS_TVSD_test_Assembly"))
     return [*(card_of(data, version="2", facts=FACTS) for data in made), of_facts_alone]

@@ -15,14 +15,23 @@ TYPES: dict[str, tuple[type, ...]] = {
     "text": (str,),
     "integer": (int,),
     "number": (int, float, type(None)),
+    "text or null": (str, type(None)),
     "any": (str, int, float),
     "list": (list,),
     "list of text": (list,),
     "list of integer": (list,),
+    "list of number": (list,),
     "record": (dict,),
 }
-PARTS: dict[str, set[type]] = {"list": {dict}, "list of text": {str}, "list of integer": {int}}
+PARTS: dict[str, set[type]] = {
+    "list": {dict},
+    "list of text": {str},
+    "list of integer": {int},
+    "list of number": {int, float, type(None)},
+}
 COLUMNS = re.compile(r"^(?:extras\[\]\.)?(?:coordinates|columns)\[\]\.(?!dims)")
+
+EXTREMES = re.compile(r"^pictures\.stimuli\.(?:strongest|weakest)\[\]")
 
 
 def documented() -> dict[str, str]:
@@ -45,6 +54,7 @@ def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
 
 def as_documented(path: str) -> str:
     path = COLUMNS.sub("*[].", path)
+    path = EXTREMES.sub("pictures.stimuli.*[]", path)
     return path if path == "extras[].name" else path.removeprefix("extras[].")
 
 

@@ -1,6 +1,7 @@
 """The schema of a database is made and brought up to date once, and one of another release is refused."""
 
 import multiprocessing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_connection import changing, reading
 from brainio.catalogs.sql_names import place_of
 from brainio.catalogs.sql_schema import REVISIONS, VERSION_TABLE, metadata
+from brainio.catalogs.sql_upgrade import Schema
 from brainio.errors import CatalogError
 from tests.catalogs.test_sql_writing import row
 from tests.cli.command import brainio
@@ -81,20 +83,25 @@ def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: st
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The next release, whose schema has one revision more: the folder of its migrations."""
-    folder = tmp_path / "migrations"
-    (folder / "versions").mkdir(parents=True)
-    for path in sql_upgrade.MIGRATIONS.rglob("*.py"):
-        (folder / path.relative_to(sql_upgrade.MIGRATIONS)).write_text(path.read_text())
-    (folder / "versions" / "v0002_later.py").write_text(LATER.format(more=""))
-    monkeypatch.setattr(sql_upgrade, "MIGRATIONS", folder)
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    for path in sql_upgrade.CATALOGS.versions.glob("*.py"):
+        (folder / path.name).write_text(path.read_text())
+    (folder / "v0002_later.py").write_text(LATER.format(more=""))
+    monkeypatch.setattr(sql_upgrade, "CATALOGS", replace(sql_upgrade.CATALOGS, versions=folder))
     return folder
+
+
+def release(*revisions: str) -> Schema:
+    """The schema of the release that knows some revisions."""
+    return replace(sql_upgrade.CATALOGS, revisions=revisions)
 
 
 def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
     database: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_rows(database, [row("lab.A")])
-    monkeypatch.setattr(sql_upgrade, "REVISIONS", ("0001", "0002"))
+    monkeypatch.setattr(sql_upgrade, "CATALOGS", release("0001", "0002"))
     for act in (add_catalog, lambda url: append_rows(url, [row("lab.B")])):
         with pytest.raises(CatalogError, match=r"older schema 0001.*uses 0002.*brainio catalog upgrade"):
             act(database)
@@ -109,11 +116,11 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     database: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_rows(database, [row("lab.A")])
-    (later / "versions" / "v0002_later.py").write_text(LATER.format(more='op.execute("SELECT * FROM no_such_table")'))
-    monkeypatch.setattr(sql_upgrade, "REVISIONS", ("0001", "0002"))
+    (later / "v0002_later.py").write_text(LATER.format(more='op.execute("SELECT * FROM no_such_table")'))
+    monkeypatch.setattr(sql_upgrade, "CATALOGS", release("0001", "0002"))
     with pytest.raises(CatalogError, match="no_such_table"):
         sql_upgrade.upgrade(place_of(database))
-    monkeypatch.setattr(sql_upgrade, "REVISIONS", ("0001",))
+    monkeypatch.setattr(sql_upgrade, "CATALOGS", release("0001"))
     with reading(place_of(database)) as connection:
         assert "added" not in {one["name"] for one in inspect(connection).get_columns("brainio_rows")}
     assert rows_of(source_from(database)) == ["lab.A"]

@@ -2,8 +2,6 @@
 
 import shutil
 import signal
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,8 @@ import pytest
 from brainio.catalogs import append_rows, deprecate, in_force
 from brainio.catalogs.entries import Entry
 from brainio.catalogs.listing import Listing
-from brainio.errors import CacheError
+from brainio.errors import DatabaseAwayError
+from brainio.service.database import Database
 from brainio.service.seen import Mark, Seen
 from tests.servers import HttpFolder
 from tests.service.running import NAME, Running, make_lab
@@ -123,9 +122,8 @@ def listing_of(**licenses: str) -> Listing:
 
 
 @pytest.fixture
-def seen(tmp_path: Path) -> Iterator[Seen]:
-    with closing(Seen(tmp_path / "changes.sqlite")) as seen:
-        yield seen
+def seen(database: str) -> Seen:
+    return Seen(Database(database))
 
 
 def test_changes_add_up_over_many_states(seen: Seen) -> None:
@@ -152,7 +150,7 @@ def test_changes_add_up_over_many_states(seen: Seen) -> None:
 def test_a_mark_of_another_history_is_unknown(seen: Seen) -> None:
     seen.note("lab", listing_of(a="1"))
     assert seen.since("lab", Mark("another", 0, 0), 10) is None
-    with pytest.raises(CacheError, match="no state of catalog 'other'"):
+    with pytest.raises(DatabaseAwayError, match="no state of catalog 'other'"):
         seen.since("other", None, 10)
 
 
@@ -163,7 +161,12 @@ def test_where_nothing_can_be_kept_all_else_is_served(tmp_path: Path) -> None:
     with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         assert service.get("/catalogs/lab").status_code == 200
         answer = service.get(CHANGES)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cache_away")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_away")
+        assert str(tmp_path) not in answer.text
+        assert service.get("/healthz").json()["database"] == "away"
+        file = service.get(f"/api/v1/files/lab/assembly/nc/{NAME}")  # it may be under embargo: nobody knows
+        assert (file.status_code, file.json()["error"]["code"]) == (503, "database_away")
+        assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").json()["files"][0]["location"] is None
         assert service.stop(signal.SIGINT) == 0
 
 

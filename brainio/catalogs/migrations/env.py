@@ -2,12 +2,11 @@
 
 from alembic import context
 
-from brainio.catalogs.sql_schema import VERSION_TABLE, metadata
-
+schema = context.config.attributes["schema"]
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
-    version_table=VERSION_TABLE,
+    target_metadata=schema.metadata,
+    version_table=schema.version_table,
     transactional_ddl=True,  # SQLite has it too, where it is told to begin
 )
 with context.begin_transaction():

@@ -29,7 +29,8 @@ class Chosen(NamedTuple):
     without: str
 
 
-class Value(NamedTuple):
+@dataclass(frozen=True)
+class Value:
     """A value of a facet: how many have it, and the address of the page with it (without it, where it is chosen)."""
 
     label: str
@@ -38,7 +39,8 @@ class Value(NamedTuple):
     is_chosen: bool
 
 
-class Facet(NamedTuple):
+@dataclass(frozen=True)
+class Facet:
     """A facet and its values."""
 
     label: str

@@ -39,9 +39,9 @@ async def assembly(
 
 def _page(shown: Shown) -> Rendered:
     card = shown.card
-    figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_draw else []
+    figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_have else []
     stimulus_set, profile = _stimuli(shown)
-    extremes = _extremes(shown, stimulus_set, profile) if shown.may_draw else []
+    extremes = _extremes(shown, stimulus_set, profile) if shown.may_have else []
     coordinates = _coordinates(card)
     sections = {
         "data": ("At a glance", figures),
@@ -69,7 +69,7 @@ def _stimuli(shown: Shown) -> tuple[Entry | None, StimulusProfile | None]:
     if link is None:
         return None, None
     entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)
-    profile = find_profile(entry) if shown.sight.may_have(entry) else None
+    profile = find_profile(entry) if shown.sight.may_have(entry, shown.now.embargoes) else None
     return entry, profile if isinstance(profile, StimulusProfile) else None
 
 
@@ -96,12 +96,12 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
     tiles = []
     for record in records[:_MOST_SHOWN]:
         try:
-            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g}, {record['presentations']:,} ×"
+            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g} ({record['presentations']:,} shown)"
         except BROKEN:
             continue
-        row = profile.row(name) if profile is not None else None
-        if entry is not None and profile is not None and row is not None:
-            tiles.append(tile_of(entry, profile, row)._replace(lines=[line]))
+        found = profile.row(name) if profile is not None else None
+        if entry is not None and profile is not None and found is not None:
+            tiles.append(tile_of(entry, profile, found.row)._replace(lines=[line]))
         else:
             url = addresses.of_stimulus(entry, name) if entry is not None else ""
             tiles.append(Tile(name, url, "", 0, 0, "file", "not on this server", [line]))

@@ -1,4 +1,4 @@
-"""The files that pages load: style, script, icon. All come from here, under addresses that change with their content."""
+"""The files that pages load: style, script, icon. All come from here; another content has another address."""
 
 from functools import cache
 from importlib.util import find_spec

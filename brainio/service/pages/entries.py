@@ -42,13 +42,12 @@ class Shown:
     @cached_property
     def record(self) -> shapes.EntryAnswer:
         """All that catalogs say of it, as far as it may be seen."""
-        held = self.now.catalogs[self.entry.catalog]
-        return records.whole(held, self.entry, self.sight, self.serves.settings.signed_buckets)
+        return records.whole(self.now, self.entry, self.sight, self.serves.settings.signed_buckets)
 
     @cached_property
     def profile(self) -> AssemblyProfile | StimulusProfile | None:
         """What was computed from its data, where these may be seen."""
-        return find_profile(self.entry) if self.sight.may_have(self.entry) else None
+        return find_profile(self.entry) if self.may_have else None
 
     @cached_property
     def card(self) -> Card:
@@ -57,14 +56,14 @@ class Shown:
         return card if self.profile is None or "pictures" in card or "columns" in card else self.profile.card
 
     @property
-    def may_draw(self) -> bool:
-        """Whether pictures of its data may be shown."""
-        return self.sight.may_have(self.entry)
+    def may_have(self) -> bool:
+        """Whether its data may be had, and what is made of them be shown."""
+        return self.sight.may_have(self.entry, self.now.embargoes)
 
     @property
     def notice(self) -> str:
         """What to know of its data, in words."""
-        if not self.sight.may_have(self.entry):
+        if not self.may_have:
             return f"Its data are under embargo until {self.record.embargo}. What is known of them is shown here."
         if self.profile is not None:
             return ""
@@ -161,7 +160,8 @@ def _stimuli(shown: Shown) -> list[Entry]:
 def _byline(paper: shapes.Publication) -> str:
     names = [name.strip() for name in paper.authors.split(" and ") if name.strip()]
     authors = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
-    return ". ".join(filter(None, [authors, " ".join(filter(None, [paper.journal, paper.year]))]))
+    year = f"({paper.year})" if paper.year else ""
+    return ". ".join(filter(None, [" ".join(filter(None, [authors, year])), paper.journal]))
 
 
 def _common_sections(has_facts: bool) -> Numbers:

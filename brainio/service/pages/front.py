@@ -1,6 +1,5 @@
 """The front page: what there is, and the search, whose words and filters live in the address."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -41,29 +40,17 @@ def front(
 ) -> Response:
     """Show what there is, or what a search finds."""
     lists = {"kind": kind, "class": class_, "region": region, "species": species, "lab": lab, "year": year}
+    lists = {name: values for name, values in (lists | {"catalog": catalog}).items() if values}
     flags = {"has_repetitions": has_repetitions, "has_reliability": has_reliability}
-    filters: dict[str, Sequence[str]] = {
-        name: values for name, values in (lists | {"catalog": catalog}).items() if values
-    }
-    filters |= {name: [str(flag).lower()] for name, flag in flags.items() if flag is not None}
-    asked = Asked(q, filters, old)
+    said = {name: [str(flag).lower()] for name, flag in flags.items() if flag is not None}
+    asked = Asked(q, lists | said, old)
     kept = now.kept.get(sight, request.scope)
     if kept is not None:
         return respond(request.headers, kept.rendered)
     for name in catalog:
         now.catalog(name, sight)
-    found = search(
-        q,
-        **{
-            name: values
-            for name, values in (lists | {"cls": class_, "catalog": catalog}).items()
-            if values and name != "class"
-        },
-        **flags,
-        old=old,
-        limit=_PAGE,
-        offset=offset,
-    )
+    facets: dict[str, Any] = {"cls" if name == "class" else name: values for name, values in lists.items()}
+    found = search(q, **facets, **flags, old=old, limit=_PAGE, offset=offset)
     page = render_page(
         "front.html",
         json=asked.url(f"{addresses.API}/search"),

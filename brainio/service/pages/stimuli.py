@@ -7,10 +7,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.profiles import AssemblyProfile, StimulusProfile, StimulusRow, find_profile
+from brainio.profiles import AssemblyProfile, Row, StimulusProfile, find_profile
 from brainio.relations.users import users_of
 from brainio.service import addresses
-from brainio.service.context import Now, Serves, Service
+from brainio.service.context import Now, Serves
+from brainio.service.pages.entries import Shown
 from brainio.service.pages.rendering import render_page
 from brainio.service.pages.snippets import stimulus_snippet
 from brainio.service.pages.tiles import tile_of
@@ -18,7 +19,7 @@ from brainio.service.problems import refusal
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources.entries import Named
 from brainio.service.resources.stimuli import profile_of
-from brainio.service.rights import Sees, Sight
+from brainio.service.rights import Sees
 
 router = APIRouter(include_in_schema=False)
 _FOR_LONG = "max-age=604800, immutable"
@@ -48,8 +49,8 @@ async def stimulus(
         query = addresses.with_query(addresses.of_stimuli(found), where=f"stimulus_id:{id}", version=version)
         return RedirectResponse(query, 307)
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = profile_of(entry, sight)
-    page = await run_in_threadpool(_page, request, serves, sight, entry, profile, id)
+    profile = profile_of(entry, sight, now)
+    page = await run_in_threadpool(_page, Shown(request, now, serves, sight, entry), profile, id)
     return respond(request.headers, now.kept.keep(sight, request, page))
 
 
@@ -66,37 +67,35 @@ async def thumbnail(
 ) -> Response:
     """Give the small picture of a stimulus."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    found = await run_in_threadpool(profile_of(entry, sight).thumbnail, number)
+    found = await run_in_threadpool(profile_of(entry, sight, now).thumbnail, number)
     if found is None or not found.data:
         raise refusal(404, "no_picture", f"there is no picture of stimulus {number} of {entry.identifier!r}")
     return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", _FOR_LONG))
 
 
-def _page(
-    request: Request, serves: Service, sight: Sight, entry: Entry, profile: StimulusProfile, stimulus_id: str
-) -> Rendered:
-    row = profile.row(stimulus_id)
-    if row is None:
+def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
+    entry, found = shown.entry, profile.row(stimulus_id)
+    if found is None:
         message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
-    users = [user for user in users_of(entry) if sight.sees(user.catalog)][:_MOST_USERS]
+    row, before, after = found
+    users = [user for user in users_of(entry) if shown.sight.sees(user.catalog)][:_MOST_USERS]
+    query = {"where": f"stimulus_id:{stimulus_id}", "version": entry.version}
     return render_page(
         "stimulus.html",
-        json=addresses.with_query(
-            addresses.of_stimuli(entry), where=f"stimulus_id:{stimulus_id}", version=entry.version
-        ),
+        json=addresses.with_query(addresses.of_stimuli(entry), **query),
         entry=entry,
         stimulus=tile_of(entry, profile, row),
         position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
         metadata=_metadata(entry, row),
-        previous=addresses.of_stimulus(entry, row.previous) if row.previous is not None else None,
-        next=addresses.of_stimulus(entry, row.next) if row.next is not None else None,
-        users=[_user(user, sight, stimulus_id) for user in users],
-        python=stimulus_snippet(entry, stimulus_id, serves.public_url(request)),
+        previous=None if before is None else addresses.of_stimulus(entry, before),
+        next=None if after is None else addresses.of_stimulus(entry, after),
+        users=[_user(user, shown, stimulus_id) for user in users],
+        python=stimulus_snippet(entry, stimulus_id, shown.serves.public_url(shown.request)),
     )
 
 
-def _metadata(entry: Entry, row: StimulusRow) -> list[tuple[str, str, str]]:
+def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
     """Return names and values of columns, each with the address of the stimuli that share it."""
     told = []
     for name, value in row.values.items():
@@ -107,15 +106,15 @@ def _metadata(entry: Entry, row: StimulusRow) -> list[tuple[str, str, str]]:
     return told
 
 
-def _user(user: Entry, sight: Sight, stimulus_id: str) -> dict[str, Any]:
+def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     """Say how an assembly answered a stimulus, where its data are here and may be seen."""
     told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
-    profile = find_profile(user) if sight.may_have(user) else None
+    profile = find_profile(user) if shown.sight.may_have(user, shown.now.embargoes) else None
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": "its data are not on this server"}
     found = profile.stimulus(stimulus_id)
-    if found is None:
-        return told | {"note": "this stimulus was not shown"}
+    if found is None or found.mean is None or found.rank is None:
+        return told | {"note": "no response to it is known"}
     return told | {
         "response": f"{found.mean:.4g}",
         "presentations": f"{found.presentations:,}",

@@ -96,7 +96,7 @@ def _page(shown: Shown, where: list[str], page: int) -> Rendered:
 def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
     filters = filters_of(where)
     rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
-    names = [name for name in profile.names if name != "filename"]
+    names = [name for name in profile.column_names if name != "filename"]
     varied = [name for name in names if name not in ("stimulus_id", "image_id")]
     captions = [*filters, *(name for name in varied if name not in filters)][:_CAPTIONS]
     first, last = (page - 1) * _PAGE + 1, (page - 1) * _PAGE + len(rows)
@@ -166,7 +166,7 @@ def _numbers(card: Record) -> Numbers:
         told.append((f"{len(card['columns']):,}", "columns"))
         told.append((readable_size(card["files"]["bytes"]), "of files"))
         width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
-        told.append((f"{width:,} × {height:,}", "pixels at most"))
+        told.append((f"{width:,} x {height:,}", "pixels at most"))
     except BROKEN:
         pass
     return told

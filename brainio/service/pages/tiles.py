@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from brainio.catalogs import Entry
-from brainio.profiles import StimulusProfile, StimulusRow
+from brainio.profiles import Row, StimulusProfile, profile_key
 from brainio.service import addresses
 
 
@@ -21,15 +21,16 @@ class Tile(NamedTuple):
     lines: list[str]
 
 
-def tile_of(entry: Entry, profile: StimulusProfile, row: StimulusRow, captions: Sequence[str] = ()) -> Tile:
+def tile_of(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence[str] = ()) -> Tile:
     """Return the tile of a stimulus, with the values of some columns."""
     thumbnail = profile.thumbnail(row.number)
-    lines = [f"{name} {value}" for name in captions if (value := row.values.get(name)) not in (None, "")]
+    lines = [f"{column} {value}" for column in captions if (value := row.values.get(column)) not in (None, "")]
+    name = str(row.values["stimulus_id"])
     has_picture = thumbnail is not None and bool(thumbnail.data)
     return Tile(
-        name=row.stimulus_id,
-        url=addresses.of_stimulus(entry, row.stimulus_id),
-        picture=addresses.of_thumbnail(entry, row.number, profile.key) if has_picture else "",
+        name=name,
+        url=addresses.of_stimulus(entry, name),
+        picture=addresses.of_thumbnail(entry, row.number, profile_key(entry) or "") if has_picture else "",
         width=thumbnail.width if thumbnail else 0,
         height=thumbnail.height if thumbnail else 0,
         kind=thumbnail.kind if thumbnail else "file",

@@ -50,7 +50,8 @@ def entries(
     if catalog is not None:
         now.catalog(catalog, sight)
     places = now.after(_position(cursor, question))
-    visible = (place for place in places if sight.sees(place[2]) and place[0].startswith(prefix or ""))
+    names = frozenset(now.names(sight))
+    visible = (place for place in places if place[2] in names and place[0].startswith(prefix or ""))
     found = ((place, now.catalogs[place[2]].listing.entries[place[1], place[0]]) for place in visible)
     fits = (one for one in found if all(getattr(one[1], name) == value for name, value in wanted.items()))
     hits = list(islice(fits, limit + 1))
@@ -84,7 +85,7 @@ async def entry(
     found = now.entry(catalog, kind, identifier, sight, version)
 
     def make() -> Rendered:
-        answer = records.whole(now.catalogs[catalog], found, sight, serves.settings.signed_buckets)
+        answer = records.whole(now, found, sight, serves.settings.signed_buckets)
         return render(answer.model_dump_json(by_alias=True).encode())
 
     return respond(request.headers, now.kept.keep(sight, request, await run_in_threadpool(make)))
@@ -100,7 +101,8 @@ def history(
 ) -> Response:
     """Say which versions an entry has, the oldest first."""
     versions = now.catalog(catalog, sight).listing.all_versions(now.entry(catalog, kind, identifier, sight))
-    told = shapes.History(versions=[records.version(one, serves.settings.signed_buckets) for one in versions])
+    buckets = serves.settings.signed_buckets
+    told = shapes.History(versions=[records.version(one, buckets, now.embargoes) for one in versions])
     return respond(request.headers, render(told.model_dump_json(by_alias=True).encode()))
 
 

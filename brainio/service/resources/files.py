@@ -8,7 +8,7 @@ from starlette.responses import Response
 from brainio.service import addresses, shapes
 from brainio.service.context import Now, Serves
 from brainio.service.problems import answers, refusal
-from brainio.service.rights import Sees
+from brainio.service.rights import Sees, require_bytes
 from brainio.service.sending import MEDIA_TYPES, send
 
 router = APIRouter(prefix=addresses.API, tags=["files"])
@@ -19,7 +19,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     206: {"description": "The part that `Range` asks for.", **_BYTES},
     302: {"description": "Where the file is."},
     304: {"description": "The client has it."},
-    **answers(404, 416, 422, 503),
+    **answers(403, 404, 416, 422),
 }
 
 
@@ -41,4 +41,5 @@ async def file(
     if found is None:
         parts = ", ".join(one.part for one in entry.files)
         raise refusal(404, "no_such_file", f"{entry.kind} {entry.identifier!r} has no {part} file", f"It has: {parts}.")
+    require_bytes(sight, entry, serves.rights.embargoes)
     return await send(request, entry, found, serves.settings)

@@ -4,25 +4,28 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from brainio.service import shapes
-from brainio.service.context import Now
+from brainio.service import problems, shapes
+from brainio.service.context import Now, Serves, Service
 from brainio.service.holdings import Snapshot
 from brainio.service.metrics import exposition
 from brainio.service.rendering import JSON
+from brainio.service.rights import Sees, Sight
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", responses={200: {"model": shapes.Health}})
-async def live(now: Now) -> Response:
+@router.get("/healthz", responses={200: {"model": shapes.Health}, **problems.answers()})
+async def live(now: Now, serves: Serves, sight: Sees) -> Response:
     """Say that the process answers."""
-    return _health(now, 200)
+    return _health(now, serves, sight, 200)
 
 
-@router.get("/healthz/ready", responses={200: {"model": shapes.Health}, 503: {"model": shapes.Health}})
-async def ready(now: Now) -> Response:
+@router.get(
+    "/healthz/ready", responses={200: {"model": shapes.Health}, **problems.answers(), 503: {"model": shapes.Health}}
+)
+async def ready(now: Now, serves: Serves, sight: Sees) -> Response:
     """Say whether requests should be sent here: 503 while no catalog can be served."""
-    return _health(now, 200 if now.catalogs else 503)
+    return _health(now, serves, sight, 200 if now.catalogs else 503)
 
 
 @router.get("/metrics", response_class=Response)
@@ -32,10 +35,10 @@ async def metrics(request: Request) -> Response:
     return Response(body, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
-def _health(now: Snapshot, status: int) -> Response:
-    stale = len(now.problems.keys() & now.catalogs.keys())
+def _health(now: Snapshot, serves: Service, sight: Sight, status: int) -> Response:
     told = shapes.Health(
         status="ok" if now.catalogs else "starting",
-        catalogs={"ok": len(now.catalogs) - stale, "stale": stale, "away": len(now.problems) - stale},
+        database="away" if serves.rights.is_away else "ok",
+        catalogs=now.counts(sight),
     )
     return Response(told.model_dump_json(), status, {"Cache-Control": "no-store"}, JSON)

@@ -9,6 +9,7 @@ from brainio.index import search as search_index
 from brainio.service import addresses, shapes
 from brainio.service.context import Now
 from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
+from brainio.service.holdings import Snapshot
 from brainio.service.problems import answers
 from brainio.service.rendering import render, respond
 from brainio.service.rights import Sees, Sight
@@ -55,7 +56,7 @@ def search(
         now.catalog(name, sight)
     offset = _offset(cursor, question)
     asked = {name: value for name, value in facets.items() if value != []}
-    found = search_index(q, **_visible(asked, sight), limit=limit, offset=offset).record()
+    found = search_index(q, **_visible(asked, now, sight), limit=limit, offset=offset).record()
     end = offset + len(found["hits"])
     following = write_cursor(question, end) if found["hits"] and end < min(found["total"], _FURTHEST) else None
     query = {name: request.query_params.getlist(name) for name in request.query_params} | {"cursor": following}
@@ -66,11 +67,9 @@ def search(
     return respond(request.headers, render(answer.model_dump_json(by_alias=True).encode()))
 
 
-def _visible(asked: dict[str, Any], sight: Sight) -> dict[str, Any]:
+def _visible(asked: dict[str, Any], now: Snapshot, sight: Sight) -> dict[str, Any]:
     """Return what is asked, of catalogs that may be seen."""
-    if sight.catalogs is None:
-        return asked
-    return asked | {"catalog": [name for name in asked.get("catalog", sight.catalogs) if sight.sees(name)]}
+    return asked if "catalog" in asked or not sight.private else asked | {"catalog": now.names(sight)}
 
 
 def _hit(hit: dict[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from brainio.service.rendering import JSON, render, respond
 from brainio.service.resources.catalogs import record
 from brainio.service.resources.entries import card_of
 from brainio.service.resources.files import ANSWERS
-from brainio.service.rights import Sees
+from brainio.service.rights import Sees, require_bytes
 from brainio.service.sending import send
 
 router = APIRouter(tags=["catalogs in force elsewhere"])
@@ -57,6 +57,7 @@ async def beside(request: Request, catalog: str, path: str, now: Now, serves: Se
         raise refusal(404, "no_such_file", f"nothing is at {path[:200]!r} beside catalog {catalog!r}", hint)
     if place.file is None:
         return respond(request.headers, await run_in_threadpool(card_of, place.entry))
+    require_bytes(sight, place.entry, serves.rights.embargoes)
     return await send(request, place.entry, place.file, serves.settings)
 
 

@@ -11,10 +11,11 @@ from brainio.profiles import StimulusProfile, find_profile
 from brainio.service import addresses, shapes
 from brainio.service.context import Now
 from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
+from brainio.service.holdings import Snapshot
 from brainio.service.problems import answers, refusal
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources.entries import Named
-from brainio.service.rights import Sees, Sight
+from brainio.service.rights import Sees, Sight, require_bytes
 
 router = APIRouter(prefix=addresses.API, tags=["stimuli"])
 Where = Annotated[
@@ -39,7 +40,7 @@ async def stimuli(
 ) -> Response:
     """List the stimuli of a set in the order of its table, with all columns, a page at a time."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = profile_of(entry, sight)
+    profile = profile_of(entry, sight, now)
     question = {"stimuli": identifier, "where": sorted(where), "version": version}
     offset = _offset(cursor, question)
 
@@ -73,9 +74,9 @@ def filters_of(where: list[str]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def profile_of(entry: Entry, sight: Sight) -> StimulusProfile:
+def profile_of(entry: Entry, sight: Sight, now: Snapshot) -> StimulusProfile:
     """Return the profile of a stimulus set; raises 403 under embargo, 404 where its files are not here."""
-    sight.require(entry)
+    require_bytes(sight, entry, now.embargoes)
     found = find_profile(entry)
     if not isinstance(found, StimulusProfile):
         hint = "Its files may be had all the same: see `files` of the entry."

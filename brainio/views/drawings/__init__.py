@@ -1,9 +1,9 @@
 """What data look like, drawn from the numbers of a card: SVG for a page, and the same in words and as a table.
 
 Functions from a card to a `Drawing`, or None where the card lacks the numbers or they are malformed: cards come from
-anybody. Each takes a few milliseconds at most, imports no numpy and gives at most 40 kB. `records` checks the numbers,
-`axes` scales them, `figure` collects shapes, `plots` holds the parts that pictures share; `tallies`, `values`,
-`histograms`, `courses` and `boxes` hold the pictures.
+anybody. Each takes about a millisecond, the fullest about ten; none imports numpy or gives more than 40 kB. `records`
+checks the numbers, `axes` scales them, `figure` collects shapes, `plots` holds the parts that pictures share;
+`tallies`, `values`, `histograms`, `courses` and `boxes` hold the pictures.
 
 Examples
 --------

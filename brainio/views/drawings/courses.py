@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brainio.views.drawings.axes import Scale, step_between, written
-from brainio.views.drawings.figure import WIDTH, Figure, cut, path_through, place, tenth, width_of
+from brainio.views.drawings.axes import Scale, step_between, ticks, written
+from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, in_lines, path_through, place, tenth, width_of
 from brainio.views.drawings.plots import counted, listed, room_for, x_axis, y_axis
 from brainio.views.drawings.records import (
     groups_of,
@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 
 _MOST_BINS = 200
 _MOST_TOGETHER = 4  # lines in one plot; more groups have a plot each
+_MOST_ERRORS = 900  # of all groups
 _PLOT = 150.0  # height
-_PANEL = 62.0  # height of a plot of one group
+_PANEL = 58.0  # height of a plot of one group
 _MOST_ROWS, _MOST_SPIKES = 40, 3000
 _RASTER = 260.0  # height
+_MOST_MARKS = 150  # of a row, so that one sees them one by one
 _SMALL = 11.0
 
 
@@ -115,21 +117,25 @@ def _reach(courses: Sequence[_Course]) -> tuple[float, float] | None:
     return (low, high) if is_range(low, high) else None
 
 
-def _draw_course(figure: Figure, course: _Course, colour: int, x: Scale, y: Scale) -> None:
-    """Draw each stretch of defined means, a band below a line."""
+def _draw_course(figure: Figure, course: _Course, colour: int, x: Scale, y: Scale, thinned: int = 1) -> None:
+    """Draw each stretch of defined means: a line, below it a band with every `thinned`-th of its errors."""
+    band, line = "", ""
     for is_defined, stretch in groupby(course.points, bool):
         if is_defined:
             points = [point for point in stretch if point]
-            upper = [(x(at), y(mean + error)) for at, mean, error in points]
-            lower = [(x(at), y(mean - error)) for at, mean, error in reversed(points)]
-            figure.path(path_through(upper + lower) + "z", f"veil f{colour}")
-            figure.path(path_through([(x(at), y(mean)) for at, mean, _ in points]), f"line s{colour}")
+            around = [*points[:-1:thinned], points[-1]]
+            upper = [(x(at), y(mean + error)) for at, mean, error in around]
+            lower = [(x(at), y(mean - error)) for at, mean, error in reversed(around)]
+            band += path_through(upper + lower) + "z"
+            line += path_through([(x(at), y(mean)) for at, mean, _ in points])
+    figure.path(band, f"veil f{colour}")
+    figure.path(line, f"line s{colour}")
 
 
 def _together(
     figure: Figure, courses: Sequence[_Course], reach: tuple[float, float], centers: Sequence[float], label: str
 ) -> float:
-    top = 16.0
+    top = LETTER * len(in_lines(label, WIDTH)) + 14
     if len(courses) > 1:
         top += figure.line_legend([(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(courses)], 0)
     bottom = top + _PLOT
@@ -149,15 +155,18 @@ def _apart(
     step = step_between(*reach, 2)
     left = room_for(*reach, step)
     x = Scale(centers[0], centers[-1], left, WIDTH - 6)
-    figure.text(0, 11, cut(label, WIDTH), "small")
-    bottom = 16.0
+    thinned = -(-len(centers) * len(courses) // _MOST_ERRORS)  # or the picture became large
+    bottom = 4.0
+    for line in in_lines(label, WIDTH):
+        bottom += LETTER
+        figure.text(0, bottom - 5, line, "small")
     for one in courses:
-        top, bottom = bottom + 18, bottom + _PANEL
+        top, bottom = bottom + 22, bottom + _PANEL
         y = Scale(*reach, bottom, top)
         y_axis(figure, y, step, left, WIDTH - 6)
         _mark_onset(figure, x, bottom, top)
-        _draw_course(figure, one, 0, x, y)
-        figure.text(left, top - 4, cut(f"{one.name} ({one.size:,})", WIDTH - left))
+        _draw_course(figure, one, 0, x, y, thinned)
+        figure.text(left, top - 6, cut(f"{one.name} ({one.size:,})", WIDTH - left))
     return x_axis(figure, x, bottom + 4, "time (ms)")
 
 
@@ -167,7 +176,7 @@ def _mark_onset(figure: Figure, x: Scale, bottom: float, top: float) -> None:
 
 
 def raster(card: Mapping[str, Any], prefix: str) -> Drawing | None:
-    """Draw spikes as marks, a row for each neuroid or presentation.
+    """Draw spikes as marks, a row for each neuroid or presentation: from the first on, as many as are told apart.
 
     Parameters
     ----------
@@ -197,13 +206,24 @@ def raster(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     units = text_of(card.get("units"), 40) or ""
     low, high = min(spikes), max(spikes)
     figure = Figure(prefix)
-    bottom = _spikes(figure, checked, low, high, f"time ({units})" if units else "time")
+    until = _end_of_marks([times for _, times in checked], low, high)
+    bottom = _spikes(figure, checked, low, until, f"time ({units})" if units else "time")
     total = picture.get("total")
     more = f"; {counted(total, 'row')} in all" if type(total) is int and len(checked) < total < 10**15 else ""
+    more += f"; drawn up to {written(until)} {units}".rstrip() if until < high else ""
     across = f"from {written(low)} to {written(high)} {units}".strip()
     finding = f"{counted(len(spikes), 'spike')} in {counted(len(checked), 'row')}, {across}{more}."
     of = text_of(picture.get("rows_of")) or "row"
     return figure.finished(bottom, "Spikes", finding, (of, "spikes"), [(label, len(times)) for label, times in checked])
+
+
+def _end_of_marks(rows: Sequence[list[float]], low: float, high: float) -> float:
+    """Return up to where spikes are drawn: to the end, or to a round time at which the fullest row is full."""
+    fullest = max(rows, key=len)
+    full = fullest[_MOST_MARKS] if len(fullest) > _MOST_MARKS else high
+    if full >= high or not is_range(low, full):
+        return high
+    return max((at for at in ticks(low, full, step_between(low, full, 5)) if at > low), default=high)
 
 
 def _spikes(figure: Figure, rows: Sequence[tuple[str, list[float]]], low: float, high: float, label: str) -> float:
@@ -211,15 +231,15 @@ def _spikes(figure: Figure, rows: Sequence[tuple[str, list[float]]], low: float,
     every = -(-13 // int(pitch))  # rows that have a label, so that labels do not overlap
     left = min(10 + max(width_of(name, _SMALL) for name, _ in rows), 120.0)
     x = Scale(0.0 if 0 < low < 0.2 * high else low, high, left, WIDTH - 8)
-    tall = round(8 * pitch)  # tenths
+    tall = round(0.8 * pitch)
     bottom = 4 + pitch * len(rows)
     for row, (name, times) in enumerate(rows):
         middle = 4 + pitch * (row + 0.5)
         if row % every == 0:
             figure.text(left - 8, middle + 4, cut(name, left - 8, _SMALL), "small", "end")
-        at = sorted({round(10 * x(time)) for time in times})
+        at = sorted({round(10 * x(time)) for time in times if time <= high})
         if at:
-            start = f"M{tenth(at[0])} {place(middle - tall / 20)}v{tenth(tall)}"
-            steps = "".join(f"m{tenth(b - a)}-{tenth(tall)}v{tenth(tall)}" for a, b in pairwise(at))
+            start = f"M{tenth(at[0])} {place(middle - tall / 2)}v{tall}"
+            steps = "".join(f"m{tenth(b - a)}-{tall}v{tall}" for a, b in pairwise(at))
             figure.path(start + steps, "spikes")
     return x_axis(figure, x, bottom + 2, label)

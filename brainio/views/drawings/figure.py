@@ -7,6 +7,7 @@ what a shape is, and the stylesheet `service/assets/drawings.css` says how that 
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,7 +23,7 @@ LETTER = 12.0  # height of a letter
 COLOURS = 6  # that the stylesheet has; each has its own texture and dashes
 OTHERS = COLOURS  # the number of the grey one
 
-_WIDE = 0.58  # average width of a letter, of its height
+_WIDE = 0.62  # average width of a letter, of its height
 # What is drawn over the colour of an area, so that nobody has to tell colours apart: stripes, dots, ...
 _TEXTURES = ("", "M0 0V6", "M0 3H6", "M3 2.2v1.6", "M0 0V6M0 3H6", "M0 1.5H6M0 4.5H6", "")
 _TURNED = ("", "rotate(45)", "", "", "rotate(45)", "rotate(-45)", "")
@@ -165,6 +166,7 @@ def place(value: float) -> str:
     return tenth(tenths)
 
 
+@lru_cache(maxsize=8192)
 def tenth(tenths: int) -> str:
     """Write tenths as shortly as SVG reads them.
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MOST_TOGETHER = 3  # outlines over each other; more groups have a row each
 _PLOT = 140.0  # height
 _RIDGE = 34.0  # height of a row
-_LABELS = 96.0  # width of the labels of rows
+_LABELS = 140.0  # width of the labels of rows, at most
 
 
 class _Spread(NamedTuple):
@@ -112,8 +112,10 @@ def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     )
     finding += f" {counted(total, 'value')}; {listed([f'{one.name} {one.size:,}' for one in spreads], 8)}."
     figure = Figure(prefix)
-    bottom = _stacked(figure, spreads if len(spreads) <= COLOURS else [_together(spreads)], median)
-    return figure.finished(bottom, _title("Split-half reliability", picture), finding, *_table(spreads))
+    crowded = len(spreads) > COLOURS
+    bottom = _stacked(figure, [_together(spreads)] if crowded else spreads, median)
+    title = _title("Split-half reliability", {} if crowded else picture)
+    return figure.finished(bottom, title, finding, *_table(spreads))
 
 
 def _spreads(picture: Mapping[str, Any]) -> list[_Spread]:
@@ -152,7 +154,7 @@ def _outline(edges: Sequence[float], counts: Sequence[int], x: Scale, y: Scale) 
 
 
 def _outlines(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str) -> float:
-    top = 16.0
+    top = LETTER + 14
     if len(spreads) > 1:
         top += figure.line_legend([(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(spreads)], 0)
     bottom = top + _PLOT
@@ -161,6 +163,8 @@ def _outlines(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str
     left = room_for(0, y.high, step)
     x = Scale(edges[0], edges[-1], left, WIDTH - 6)
     y_axis(figure, y, step, left, WIDTH - 6, f"{thing}s")
+    if any(one.median is not None for one in spreads):
+        figure.text(WIDTH, top - 11, "\N{BLACK DOWN-POINTING TRIANGLE} median", "small", "end")
     for colour, one in enumerate(spreads):
         figure.path(_outline(edges, one.histogram.counts, x, y) + "z", f"veil f{colour}")
     for colour, one in enumerate(spreads):
@@ -172,13 +176,17 @@ def _outlines(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str
 
 def _ridges(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str) -> float:
     edges = spreads[0].histogram.edges
-    x = Scale(edges[0], edges[-1], _LABELS, WIDTH - 6)
+    left = min(_LABELS, 8 + max(width_of(said) for one in spreads for said in (one.name, counted(one.size, thing))))
+    x = Scale(edges[0], edges[-1], left, WIDTH - 6)
     bottom = 4.0
+    if any(one.median is not None for one in spreads):
+        figure.text(WIDTH, 11, "dashed: median", "small", "end")
+        bottom += LETTER
     for one in spreads:
         bottom += _RIDGE
         y = Scale(0, max(one.histogram.counts), bottom, bottom - _RIDGE + 6)
-        figure.text(0, bottom - 15, cut(one.name, _LABELS - 8))
-        figure.text(0, bottom - 2, cut(counted(one.size, thing), _LABELS - 8, 11), "small")
+        figure.text(0, bottom - 15, cut(one.name, left - 8))
+        figure.text(0, bottom - 2, cut(counted(one.size, thing), left - 8, 11), "small")
         figure.path(_outline(edges, one.histogram.counts, x, y) + "z", "veil f0")
         figure.path(_outline(edges, one.histogram.counts, x, y), "line s0")
         if one.median is not None:

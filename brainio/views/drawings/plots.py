@@ -17,7 +17,7 @@ _TICK = 4.0
 _SMALL = 11.0  # height of the letters along axes
 _ROW, _BAR = 21.0, 13.0  # pitch of rows of bars, height of a bar
 _PLOT = 130.0  # height of a histogram
-_LEAST_BAR = 110.0  # that the longest bar is wide at least
+_MOST_NAME = 180.0  # width of the names of rows
 
 
 class Part(NamedTuple):
@@ -89,13 +89,13 @@ def counting_scale(tallest: float, bottom: float, top: float) -> tuple[Scale, fl
 
 
 def y_axis(figure: Figure, scale: Scale, step: float, left: float, right: float, label: str = "") -> None:
-    """Draw thin lines across a plot with their numbers at its left, and above them what they are."""
+    """Draw thin lines across a plot with their numbers at its left, and above them what they are in up to two lines."""
     at = ticks(scale.low, scale.high, step)
     for value, name in zip(at, tick_labels(at, step), strict=True):
         figure.path(f"M{place(left)} {place(scale(value))}H{place(right)}", "grid")
         figure.text(left - 5, scale(value) + 4, name, "small", "end")
-    if label:
-        figure.text(0, scale.end - 11, cut(label, WIDTH), "small")
+    for row, line in enumerate(reversed(in_lines(label, WIDTH))):
+        figure.text(0, scale.end - 11 - row * _SMALL, line, "small")
 
 
 def room_for(low: float, high: float, step: float) -> float:
@@ -108,7 +108,7 @@ def rows_of_bars(figure: Figure, bars: Sequence[Bar], top: float) -> float:
     """Draw a bar a row, its name at the left and its number at the right; return how far down they reach."""
     most = max(bar.size for bar in bars)
     after = max(width_of(f"{bar.size:,}") for bar in bars) + 6
-    left = min(max(width_of(bar.name) for bar in bars) + 8, WIDTH - after - _LEAST_BAR)
+    left = min(max(width_of(bar.name) for bar in bars) + 8, _MOST_NAME)
     scale = Scale(0, max(most, 1), left, WIDTH - after)
     for row, bar in enumerate(bars):
         y = top + row * _ROW

@@ -38,7 +38,7 @@ def number(value: Any) -> float | None:
     """
     if type(value) not in (int, float) or not abs(value) <= _MOST:
         return None
-    return float(value)
+    return float(value) if abs(value) >= 1 / _MOST else 0.0
 
 
 def numbers(value: Any, most: int) -> list[float] | None:
@@ -65,7 +65,7 @@ def text_of(value: Any, most: int = _LABEL) -> str | None:
     ('V4', '4', None)
     """
     if isinstance(value, str):
-        return sound(shown(" ".join(value[: 4 * most].split()), most)) or None
+        return shown(sound(" ".join(value[: 4 * most].split())), most) or None
     return shown(value, most) if type(value) is bool or number(value) is not None else None
 
 
@@ -128,5 +128,5 @@ def measured(card: Mapping[str, Any], otherwise: str) -> str:
     >>> measured({"long_name": "firing rate", "units": "Hz"}, "response")
     'firing rate (Hz)'
     """
-    name, units = text_of(card.get("long_name"), 80) or otherwise, text_of(card.get("units"), 40)
+    name, units = text_of(card.get("long_name"), 52) or otherwise, text_of(card.get("units"), 32)
     return f"{name} ({units})" if units else name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brainio.views.drawings.figure import COLOURS, OTHERS, WIDTH, Figure
 from brainio.views.drawings.plots import Bar, Part, counted, listed, rows_of_bars, upright_bars
 from brainio.views.drawings.records import count_of, is_range, record_of, records_of, text_of
+from brainio.views.rendering import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,8 +16,9 @@ if TYPE_CHECKING:
     from brainio.views.drawings.figure import Drawing
 
 _MOST_RECORDS = 100
-_MOST_ROWS = 12
+_MOST_ROWS = 16
 _MOST_LISTED = 8  # repetitions that have a row each; more of them are drawn along an axis
+_TOLD = 24  # letters of a name that a pointer on a bar is told: there may be a hundred
 _UNKNOWN = "not stated"
 
 
@@ -44,15 +46,18 @@ def populations(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     found = _populations(card)
     if not found or not any(count for _, _, count in found):
         return None
-    records = card.get("counts")
-    dim = text_of(records_of(records, 1)[0].get("dim")) if records_of(records, 1) else None
-    thing = dim or "neuroid"
+    tallied = records_of(card.get("counts"), 10)
+    thing = next((dim for one in tallied if (dim := text_of(one.get("dim")))), "neuroid")
+    names = [one.get("coordinate") for one in tallied]
+    who = "subject" if "subject" in names and "animal" not in names else "animal"
     regions, animals = _tally(found, 0), _tally(found, 1)
-    if set(regions) == {_UNKNOWN}:
-        return _of_one(animals, thing, "animal", prefix)
-    if set(animals) == {_UNKNOWN}:
+    if {*regions} == {*animals} == {_UNKNOWN}:
+        return None
+    if {*regions} == {_UNKNOWN}:
+        return _of_one(animals, thing, who, prefix)
+    if {*animals} == {_UNKNOWN}:
         return _of_one(regions, thing, "region", prefix)
-    return _of_both(found, regions, animals, thing, prefix)
+    return _of_both(found, regions, animals, (thing, who), prefix)
 
 
 def _populations(card: Mapping[str, Any]) -> list[tuple[str, str, int]]:
@@ -87,49 +92,65 @@ def _tally(found: Sequence[tuple[str, str, int]], of: int) -> Counter[str]:
 def _of_one(totals: Counter[str], thing: str, by: str, prefix: str) -> Drawing:
     figure = Figure(prefix)
     bars = [Bar(name, [Part(count, 0, f"{name}: {counted(count, thing)}")]) for name, count in totals.items()]
-    bottom = rows_of_bars(figure, _joined(bars, f"more {by}s"), 4)
-    return figure.finished(
-        bottom, f"{thing.capitalize()}s by {by}", f"{_shares(totals, thing)}.", (by, f"{thing}s"), [*totals.items()]
-    )
+    bottom = _draw_bars(figure, bars, f"more {by}", 4)
+    finding = f"{_shares(totals, thing, 'in' if by == 'region' else 'of')}."
+    return figure.finished(bottom, f"{_things(thing)} by {by}", finding, (by, f"{thing}s"), [*totals.items()])
 
 
 def _of_both(
-    found: Sequence[tuple[str, str, int]], regions: Counter[str], animals: Counter[str], thing: str, prefix: str
+    found: Sequence[tuple[str, str, int]],
+    regions: Counter[str],
+    animals: Counter[str],
+    words: tuple[str, str],
+    prefix: str,
 ) -> Drawing:
+    thing, who = words
     colours = {name: place for place, name in enumerate(animals)}
     if len(colours) > COLOURS:
         colours = {name: place if place < COLOURS - 1 else OTHERS for name, place in colours.items()}
     figure = Figure(prefix)
-    shown = [(place, name) for name, place in colours.items() if place != OTHERS]
-    others = len(colours) - len(shown)
-    legend = [*shown, (OTHERS, f"{others:,} others")] if others else shown
+    named = [(place, name) for name, place in colours.items() if place != OTHERS]
+    others = len(colours) - len(named)
+    legend = [*named, (OTHERS, f"{others:,} others")] if others else named
     top = figure.area_legend(legend, 0) + 8
     bars = []
     for region in regions:
-        here = sorted(((colours[who], who, count) for where, who, count in found if where == region and count))
-        parts = [Part(count, colour, f"{region}, {who}: {counted(count, thing)}") for colour, who, count in here]
-        bars.append(Bar(region, parts))
-    bottom = rows_of_bars(figure, _joined(bars, "more regions"), top)
+        here = sorted((colours[animal], animal, count) for where, animal, count in found if where == region and count)
+        parts = [
+            Part(n, colour, f"{shown(region, _TOLD)}, {shown(of, _TOLD)}: {counted(n, thing)}")
+            for colour, of, n in here
+            if colour != OTHERS
+        ]
+        rest = sum(count for colour, _, count in here if colour == OTHERS)
+        left_over = [Part(rest, OTHERS, f"{shown(region, _TOLD)}, others: {counted(rest, thing)}")] if rest else []
+        bars.append(Bar(region, parts + left_over))
+    bottom = _draw_bars(figure, bars, "more region", top)
     by_animal = listed([f"{name} {count:,}" for name, count in animals.items()], 6)
-    finding = f"{_shares(regions, thing)}; animals: {by_animal}."
-    headings = ("region", "animal", f"{thing}s")
-    return figure.finished(bottom, f"{thing.capitalize()}s by region and animal", finding, headings, [*found])
+    finding = f"{_shares(regions, thing, 'in')}; {who}s: {by_animal}."
+    headings = ("region", who, f"{thing}s")
+    return figure.finished(bottom, f"{_things(thing)} by region and {who}", finding, headings, [*found])
 
 
-def _shares(totals: Counter[str], thing: str) -> str:
+def _things(thing: str) -> str:
+    return f"{thing[:1].upper()}{thing[1:]}s"
+
+
+def _shares(totals: Counter[str], thing: str, where: str) -> str:
     """Say how many there are where, the first with what they are."""
-    named = [f"{counted(count, thing)} in {name}" for name, count in totals.most_common(1)]
-    return listed([*named, *(f"{count:,} in {name}" for name, count in totals.most_common()[1:])])
+    named = [f"{counted(count, thing)} {where} {name}" for name, count in totals.most_common(1)]
+    return listed([*named, *(f"{count:,} {where} {name}" for name, count in totals.most_common()[1:])])
 
 
-def _joined(bars: list[Bar], called: str) -> list[Bar]:
-    """Put the rows that are too many into one."""
-    if len(bars) <= _MOST_ROWS:
-        return bars
-    rest = bars[_MOST_ROWS - 1 :]
-    name = f"{len(rest):,} {called}"
-    count = sum(bar.size for bar in rest)
-    return [*bars[: _MOST_ROWS - 1], Bar(name, [Part(count, OTHERS, f"{name}: {count:,}")])]
+def _draw_bars(figure: Figure, bars: Sequence[Bar], called: str, top: float) -> float:
+    """Draw a row each; of those that are too many only their sum is written."""
+    bottom = rows_of_bars(figure, bars[:_MOST_ROWS], top)
+    rest = bars[_MOST_ROWS:]
+    if not rest:
+        return bottom
+    figure.text(
+        0, bottom + 10, f"and {counted(len(rest), called)}, {sum(bar.size for bar in rest):,} together", "small"
+    )
+    return bottom + 16
 
 
 def repetitions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
@@ -165,7 +186,7 @@ def repetitions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     figure = Figure(prefix)
     bottom = (_listed_repetitions if len(rows) <= _MOST_LISTED else _spread_repetitions)(figure, rows)
     most = sorted(rows, key=lambda row: -row[2])[:3] if len(rows) > _MOST_LISTED else rows
-    told = [f"{_stimuli(n)} {'were presented ' if not place else ''}{_times(low, high)}"
+    told = [f"{_stimuli(n)} {('was ' if n == 1 else 'were ') + 'presented ' if not place else ''}{_times(low, high)}"
             for place, (low, high, n) in enumerate(most)]  # fmt: skip
     finding = f"{listed(told, 3)}{' (the most frequent numbers)' if len(rows) > _MOST_LISTED else ''}."
     return figure.finished(

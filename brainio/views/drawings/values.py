@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from brainio.views.drawings.axes import written
 from brainio.views.drawings.figure import Figure
-from brainio.views.drawings.plots import Bar, Part, listed, rows_of_bars, upright_bars
-from brainio.views.drawings.records import count_of, histogram_of, record_of, records_of, text_of
+from brainio.views.drawings.plots import Bar, Part, counted, listed, rows_of_bars, upright_bars
+from brainio.views.drawings.records import count_of, histogram_of, number, record_of, records_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -52,14 +52,17 @@ def column(record: Mapping[str, Any], prefix: str, link: Callable[[Any], str | N
     checked = [(value, text, count) for value, text, count in values if text is not None and count is not None]
     if len(checked) < len(values) or not any(count for _, _, count in checked):
         return None
+    distinct = count_of(record.get("distinct"))
+    many = distinct is not None and distinct > len(checked)
+    if not many and all(number(value) is not None for value, _, _ in checked):
+        checked.sort(key=lambda one: number(one[0]) or 0.0)
     bars = [
         Bar(text, [Part(count, 0, f"{text}: {count:,}")], link(value) if link else None)
         for value, text, count in checked
     ]
-    distinct = count_of(record.get("distinct"))
-    said = listed([f"{text} ({count:,})" for _, text, count in checked], 3 if (distinct or 0) > 3 else 12)
-    many = distinct is not None and distinct > len(checked)
+    said = listed([f"{text} ({count:,})" for _, text, count in checked], 3 if many else _MOST_ROWS)
     finding = f"Most common of {distinct:,} values: {said}." if many else f"Values: {said}."
+    finding += _missing(record)
     figure = Figure(prefix)
     bottom = rows_of_bars(figure, bars, 4)
     if many and distinct is not None:
@@ -79,6 +82,11 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str) -> Drawing 
     bottom = upright_bars(figure, bars, "rows", name)
     finding = (
         f"{sum(histogram.counts):,} values from {written(rows[0][0])} to {written(rows[-1][1])}, "
-        f"most ({most:,}) between {written(low)} and {written(high)}."
+        f"most ({most:,}) between {written(low)} and {written(high)}.{_missing(record)}"
     )
     return figure.finished(bottom, f"Distribution of {name}", finding, ("from", "to", "rows"), [*rows])
+
+
+def _missing(record: Mapping[str, Any]) -> str:
+    missing = count_of(record.get("missing"))
+    return f" Missing in {counted(missing, 'row')}." if missing else ""

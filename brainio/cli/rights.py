@@ -1,0 +1,205 @@
+"""The commands `brainio token ...` and `brainio embargo ...`: who may see what a service serves.
+
+Running services follow within a second or so.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from brainio.catalogs import LOOKUP_TYPES, listing, sources
+from brainio.cli import options
+from brainio.cli.output import show, show_json, tell
+from brainio.cli.service import on_database
+from brainio.errors import CatalogError
+
+if TYPE_CHECKING:
+    from brainio.service.database import Database
+    from brainio.service.tokens import Token
+
+
+@click.group()
+def token() -> None:
+    """Make, list and revoke tokens, which open private catalogs and files under embargo.
+
+    \b
+    Examples:
+      brainio token create --scope lab:read --note "Ada, laptop" --days 30
+      brainio token list
+      brainio token revoke 3f9a02c1
+    """
+
+
+@token.command()
+@on_database
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    metavar="CATALOG:RIGHT",
+    help="The right is read (see the catalog, have its files) or embargoed (also files under embargo). The catalog * "
+    "is all. May be said several times.",
+)
+@click.option("--note", default="", metavar="TEXT", help="Whose it is, and what for.")
+@click.option("--days", type=click.IntRange(1, 3650), help="How long it serves. By default 90 days.")
+@click.option("--never-expires", is_flag=True, help="It serves until it is revoked.")
+@options.as_json
+def create(
+    database: "Database", scopes: tuple[str, ...], note: str, days: int | None, never_expires: bool, as_json: bool
+) -> None:
+    """Make a token and print it: this once, since only a hash of it is kept.
+
+    \b
+    Examples:
+      brainio token create --scope lab:read --note "Ada, laptop" --days 30
+      brainio token create --scope lab:read --scope lab:embargoed --note "reviewers"
+    """
+    from brainio.service.tokens import DAYS, make_token
+
+    if days is not None and never_expires:
+        raise click.UsageError("--days and --never-expires cannot both be said.")
+    made, text = make_token(database, scopes, note, None if never_expires else days or DAYS)
+    if as_json:
+        show_json(_record(made) | {"token": text})
+        return
+    click.echo(text)
+    tell(f"token {made.id} serves until {_moment(made.expires) or 'it is revoked'}; it is not shown again")
+
+
+@token.command("list")
+@on_database
+@options.as_json
+def list_tokens(database: "Database", as_json: bool) -> None:
+    """List all tokens that were ever made, without their secrets.
+
+    \b
+    Examples:
+      brainio token list --json
+    """
+    from brainio.service import tokens
+
+    records = [_record(one) for one in tokens.list_tokens(database)]
+    show(records, ("id", "state", "scopes", "note", "made", "expires", "last_used"), as_json=as_json)
+
+
+@token.command()
+@on_database
+@click.argument("token_id", metavar="ID")
+def revoke(database: "Database", token_id: str) -> None:
+    """Have a token serve no more, by the ID that `brainio token list` shows.
+
+    \b
+    Examples:
+      brainio token revoke 3f9a02c1
+    """
+    from brainio.service.tokens import revoke_token
+
+    revoked = revoke_token(database, token_id)
+    tell(f"token {revoked.id} was revoked at {_moment(revoked.revoked)}")
+
+
+def _record(one: "Token") -> dict[str, Any]:
+    moments = {name: _moment(getattr(one, name)) for name in ("made", "expires", "last_used", "revoked")}
+    state = one.state(datetime.now(UTC).timestamp())
+    return {"id": one.id, "state": state, "scopes": list(one.scopes), "note": one.note, **moments}
+
+
+def _moment(seconds: int | None) -> str | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+@click.group()
+def embargo() -> None:
+    """Withhold the files of entries until a day is over; what is said of them stays public.
+
+    \b
+    Examples:
+      brainio embargo set lab assembly lab.Doe2026 --until 2027-03-01
+      brainio embargo list
+      brainio embargo lift lab assembly lab.Doe2026
+    """
+
+
+@embargo.command("set")
+@on_database
+@click.argument("catalog")
+@click.argument("kind", type=click.Choice(LOOKUP_TYPES))
+@click.argument("identifier")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    required=True,
+    help="The last day; the embargo ends with it, in UTC.",
+)
+@click.option("--note", default="", metavar="TEXT", help="Why.")
+def set_(database: "Database", catalog: str, kind: str, identifier: str, until: datetime, note: str) -> None:
+    """Withhold the files of all versions of an entry, also of one that is not listed yet.
+
+    \b
+    Examples:
+      brainio embargo set lab assembly lab.Doe2026 --until 2027-03-01 --note "until the paper is out"
+    """
+    from brainio.service.embargoes import set_embargo, today
+
+    day = until.date()
+    if day < today():
+        raise click.UsageError(f"{day} has passed; name a day to come, or lift the embargo.")
+    name = _listed(catalog, kind, identifier)
+    set_embargo(database, (catalog, kind, name), day, note)
+    tell(f"the files of {kind} {name!r} of catalog {catalog!r} are withheld until the end of {day}, UTC")
+
+
+@embargo.command("list")
+@on_database
+@options.as_json
+def list_embargoes(database: "Database", as_json: bool) -> None:
+    """List all embargoes, also those that are over.
+
+    \b
+    Examples:
+      brainio embargo list --json
+    """
+    from brainio.service import embargoes
+
+    found = embargoes.list_embargoes(database)
+    records = [
+        one._asdict()
+        | {"until": one.until.isoformat(), "made": _moment(one.made), "state": "over" if one.is_over else "holds"}
+        for one in found
+    ]
+    show(records, ("catalog", "kind", "identifier", "until", "state", "note"), as_json=as_json)
+
+
+@embargo.command()
+@on_database
+@click.argument("catalog")
+@click.argument("kind", type=click.Choice(LOOKUP_TYPES))
+@click.argument("identifier")
+def lift(database: "Database", catalog: str, kind: str, identifier: str) -> None:
+    """End an embargo now.
+
+    \b
+    Examples:
+      brainio embargo lift lab assembly lab.Doe2026
+    """
+    from brainio.service.embargoes import lift_embargo
+
+    lift_embargo(database, (catalog, kind, identifier))
+    tell(f"the embargo of {kind} {identifier!r} of catalog {catalog!r} is lifted")
+
+
+def _listed(catalog: str, kind: str, identifier: str) -> str:
+    """Return what an entry is called where its catalog is in force here; say so where it is not known."""
+    try:
+        known = listing(catalog) if catalog in sources() else None
+    except CatalogError:
+        known = None
+    if known is None:
+        tell(f"note: no catalog {catalog!r} can be read here, so that the identifier was not checked")
+        return identifier
+    name = known.aliases.get((kind, identifier), identifier)
+    if (kind, name) not in known.entries:
+        tell(f"note: catalog {catalog!r} lists no {kind} {identifier!r} yet; it is withheld once it does")
+    return name

@@ -1,0 +1,78 @@
+"""The profile of an assembly, as pages ask it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from sqlalchemy import select
+
+from brainio.profiles.filters import stored_text
+from brainio.profiles.schema import CARD, COUNT, response
+from brainio.profiles.told import card_with
+
+if TYPE_CHECKING:
+    from sqlalchemy import Select
+
+    from brainio.catalogs import Entry
+    from brainio.catalogs.cards import Card
+    from brainio.profiles.store import ProfileFile
+
+
+class StimulusResponse(NamedTuple):
+    """The response of an assembly to a stimulus.
+
+    Attributes
+    ----------
+    stimulus_id : str
+        Of the stimulus.
+    presentations : int
+        How often it was presented.
+    mean : float or None
+        Over all its presentations, neuroids and time bins, in the units of the values; None where nothing was measured.
+    rank : int or None
+        1 of the strongest.
+    """
+
+    stimulus_id: str
+    presentations: int
+    mean: float | None
+    rank: int | None
+
+
+class AssemblyProfile:
+    """What is shown of an assembly. Every method may raise `CacheError` where the file is damaged."""
+
+    def __init__(self, entry: Entry, file: ProfileFile) -> None:
+        self.entry, self._file = entry, file
+
+    @cached_property
+    def card(self) -> Card:
+        """The card of the entry, with `pictures`: what data tell, with the facts that its catalog tells.
+
+        Columns that the stimulus set joins in are named as far as the card that the entry has names them.
+        """
+        return card_with(self.entry, self._file.about[CARD])
+
+    @property
+    def count(self) -> int:
+        """How many stimuli are known with a response; 0 of spike times, and of values that are no numbers."""
+        return int(self._file.about[COUNT])
+
+    def stimulus(self, stimulus_id: str) -> StimulusResponse | None:
+        """Return the response to a stimulus; None where none is known."""
+        found = self._ask(_RESPONSES.where(response.c.stimulus_id == stored_text(stimulus_id)).limit(1))
+        return found[0] if found else None
+
+    def stimuli(self, order: Literal["strongest", "weakest"] = "strongest", limit: int = 10) -> list[StimulusResponse]:
+        """Return the stimuli that have a mean response, by that."""
+        rank = response.c.rank
+        ordered = _RESPONSES.order_by(rank if order == "strongest" else rank.desc())
+        return self._ask(ordered.where(rank.is_not(None)).limit(limit))
+
+    def _ask(self, chosen: Select[Any]) -> list[StimulusResponse]:
+        rows = self._file.ask(lambda connection: connection.execute(chosen).all())
+        return [StimulusResponse(*row) for row in rows]
+
+
+_RESPONSES = select(*(response.c[name] for name in StimulusResponse._fields))

@@ -1,0 +1,103 @@
+"""What somebody typed to filter stimuli by a column -> a condition of SQL.
+
+============ =======================================================================================
+text         rows whose value ...
+============ =======================================================================================
+`car`        is that text, letter by letter; of numbers: is that number (`4` is `4.0`)
+`car*`       fits, `*` being any characters or none; of numbers only `*` alone: is not missing
+`1..5`       is from 1 to 5; `1..` and `..5` are open (columns of numbers only)
+(empty)      is missing
+============ =======================================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, true
+
+from brainio.errors import SearchError
+from brainio.nearest import nearest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy import ColumnElement, Table
+
+    from brainio.profiles.schema import StimulusColumn
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf", re.ASCII)
+_SHOWN = 100  # characters of what was typed
+_LONGEST = 1000  # characters
+_MOST = 2**63  # integers that SQLite can hold are below
+
+
+def condition_of(filters: Mapping[str, str], columns: Sequence[StimulusColumn], table: Table) -> ColumnElement[bool]:
+    """Return what rows have to fulfil, all filters together.
+
+    Raises
+    ------
+    SearchError
+        There is no such column, or a filter of numbers is none.
+    """
+    conditions: list[ColumnElement[bool]] = [true()]
+    for name, text in filters.items():
+        place = place_of(name, columns)
+        column = table.c[f"c{place}"]
+        is_text = columns[place].kind == "text"
+        conditions.append(_of_text(column, text) if is_text else _of_number(column, text, name))
+    return and_(*conditions)
+
+
+def place_of(name: str, columns: Sequence[StimulusColumn]) -> int:
+    """Return the place of a column; raises SearchError, with near names, where there is none."""
+    places = {column.name: place for place, column in enumerate(columns)}
+    if name not in places:
+        near = nearest(name[:_SHOWN], places) or list(places)[:10]
+        raise SearchError(
+            f"the stimulus set has no column {name[:_SHOWN]!r} to filter by; near: {', '.join(map(repr, near))}"
+        )
+    return places[name]
+
+
+def _of_text(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    if not text:
+        return column.is_(None)
+    if len(text) > _LONGEST:
+        raise SearchError(f"a filter has {len(text):,} characters; expected no more than {_LONGEST:,}")
+    sound = stored_text(text)
+    if "*" not in sound:
+        return column == sound
+    pattern = re.sub(r"[?\[]", r"[\g<0>]", re.sub(r"\*+", "*", sound))
+    return column.op("GLOB", is_comparison=True)(pattern)
+
+
+def _of_number(column: ColumnElement[Any], text: str, name: str) -> ColumnElement[bool]:
+    text = text.strip()
+    if not text:
+        return column.is_(None)
+    if set(text) == {"*"}:
+        return column.is_not(None)
+    low, dots, high = text.partition("..")
+    if not dots:
+        return column == _number(text, name)
+    bounds = [column >= _number(low, name)] if low.strip() else []
+    bounds += [column <= _number(high, name)] if high.strip() else []
+    return and_(*bounds) if bounds else column.is_not(None)
+
+
+def _number(text: str, name: str) -> int | float:
+    text = text.strip()
+    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+        raise SearchError(
+            f"column {name[:_SHOWN]!r} holds numbers, and {text[:_SHOWN]!r} is none; expected a number such as 4, a "
+            f"range such as 1..5, 1.. or ..5, or * for any"
+        )
+    whole = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text) else None
+    return float(text) if whole is None or not -_MOST <= whole < _MOST else whole
+
+
+def stored_text(text: str) -> str:
+    """Return a text as it is kept: one that UTF-8 can write, without NUL, at which SQLite would stop."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -1,0 +1,146 @@
+"""Making the profile of an entry from its files on this machine, in one step as far as anybody sees."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
+
+from brainio.cache.files import new_partial, partial_folder, sync_folder, writing
+from brainio.cache.locks import Sign, take_turn
+from brainio.cache.sqlite_files import stamp_of_now, writable
+from brainio.catalogs.entries import TYPE_STIMULUS_SET
+from brainio.errors import CacheError, EntryUnavailableError
+from brainio.fetch.entries import local_files, named_in_errors
+from brainio.profiles.rows import insert_rows
+from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
+from brainio.profiles.store import find_profile, folder, path_of, profile_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sqlalchemy.engine import Connection
+
+    from brainio.catalogs import Entry
+
+
+def make_profile(entry: Entry, *, again: bool = False) -> None:
+    """Make the profile of an entry, unless there is one; of its files on this machine, which are verified.
+
+    Of the first 10,000 stimuli of a set thumbnails of up to 160 pixels are made, below a bar; of an assembly all values
+    are read once. What is interrupted or killed leaves no profile. Of two processes that make the same, one waits.
+
+    Parameters
+    ----------
+    entry : Entry
+        From a catalog.
+    again : bool, default False
+        Make it also where there is one.
+
+    Raises
+    ------
+    EntryUnavailableError
+        Not all files are on this machine: `brainio get` fetches them.
+    IntegrityError, FormatError
+        The files are not what was promised, or break the format.
+    CacheError
+        The folder of the cache cannot be written.
+    """
+    paths = local_files(entry)
+    key = profile_key(entry)
+    if key is None:
+        raise EntryUnavailableError(f"no file of {entry.kind} {entry.identifier!r} is known; fetch it first")
+    root = folder().parent
+    with writing(root, f"The profile of {entry.identifier}"):
+        turn = take_turn(partial_folder(root), f"profile-{key}")
+        try:
+            if again or find_profile(entry) is None:
+                _make(entry, paths, key, root)
+        finally:
+            if turn is not None:
+                turn.end()
+
+
+def _make(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
+    unfinished = new_partial(root, f"profile-{key}")
+    try:
+        stamp = _write(unfinished, entry, paths)
+        os.utime(unfinished, ns=(stamp, stamp))
+        folder().mkdir(parents=True, exist_ok=True)
+        unfinished.replace(path_of(key))
+        sync_folder(folder())
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def _write(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
+    """Write a profile to a new file, bring it to the disk, and return the time of change that it is to have."""
+    stamp = stamp_of_now()
+    engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
+    fill = _stimuli if entry.lookup_type == TYPE_STIMULUS_SET else _assembly
+    try:
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            noted = fill(connection, entry, paths, Sign(path).show)
+            told = [(name, json.dumps(value)) for name, value in {**noted, MADE: stamp}.items()]
+            insert_rows(connection, about, told)
+            connection.exec_driver_sql("ANALYZE")
+    except DatabaseError as error:
+        raise CacheError(f"the profile of {entry.kind} {entry.identifier!r} cannot be written: {error.orig}") from error
+    finally:
+        engine.dispose()
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    return stamp
+
+
+def _stimuli(
+    connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
+) -> dict[str, Any]:
+    from brainio.cards.tables import describe_stimuli
+    from brainio.fetch.load import load_stimulus_files
+    from brainio.profiles.table import fill_table
+    from brainio.profiles.thumbnails import fill_thumbnails
+
+    archive = entry.file("zip")
+    with named_in_errors(entry):
+        zip_sha1 = archive.sha1 if archive is not None else ""
+        stimuli = load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, zip_sha1)
+    ids = fill_thumbnails(connection, stimuli, progress)
+    columns = fill_table(connection, stimuli, ids)
+    described = describe_stimuli(stimuli)
+    return {CARD: described, COLUMNS: columns, COUNT: len(stimuli), LOOKED_AT: len(ids)}
+
+
+def _assembly(
+    connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
+) -> dict[str, Any]:
+    from brainio.assemblies import AssemblyLoader, DataAssembly
+    from brainio.cards.columns import rounded
+    from brainio.cards.compute import describe_assembly
+    from brainio.cards.keeping import chunks_for
+    from brainio.profiles.filters import stored_text
+
+    with named_in_errors(entry):
+        # Without its stimulus set, which another catalog may name for the same bytes.
+        assembly = AssemblyLoader(DataAssembly, paths["nc"], chunks=chunks_for(paths["nc"].stat().st_size)).load()
+        described, found = describe_assembly(assembly)
+    progress()
+    described.pop("stimulus_set_identifier", None)
+    if found is None:
+        return {CARD: described, COUNT: 0}
+    ranks = {place: rank for rank, place in enumerate(found.strongest_first(), start=1)}
+    rows = (
+        (number, stored_text(stimulus), int(presentations), rounded(float(mean)), ranks.get(number))
+        for number, (stimulus, presentations, mean) in enumerate(zip(*found, strict=True))
+    )
+    insert_rows(connection, response, rows)
+    return {CARD: described, COUNT: len(found.stimuli)}

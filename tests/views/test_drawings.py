@@ -1,0 +1,185 @@
+"""Promises of pictures drawn from cards: they say what the numbers say."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.views import drawings
+from tests.views.cards import (
+    NAMES,
+    assembly_card,
+    classes_of,
+    common_record,
+    draw,
+    drawn,
+    element,
+    every_drawing,
+    histogram_record,
+    written,
+)
+
+CARDS = Path(brainio.__file__).parents[1] / "catalogs" / "brainio_demo" / "cards"
+
+
+def test_populations_are_told_by_region_and_animal() -> None:
+    card = {
+        "pictures": {
+            "populations": [
+                {"region": "IT", "animal": "Chabo", "count": 1000},
+                {"region": "V4", "animal": "Tito", "count": 70},
+                {"region": "IT", "animal": "Tito", "count": 58},
+            ]
+        }
+    }
+    drawing = drawn("populations", card)
+    assert drawing.title == "Neuroids by region and animal"
+    assert drawing.finding == "1,058 neuroids in IT, 70 in V4; animals: Chabo 1,000, Tito 128."
+    assert drawing.headings == ("region", "animal", "neuroids")
+    assert drawing.rows == [("IT", "Chabo", 1000), ("V4", "Tito", 70), ("IT", "Tito", 58)]
+    assert {"Chabo", "Tito", "IT", "1,058", "V4", "70"} <= set(written(drawing))
+
+
+def test_the_length_of_a_bar_is_its_count() -> None:
+    populations = [{"region": "IT", "animal": None, "count": 300}, {"region": "V4", "animal": None, "count": 100}]
+    bars = [*element(drawn("populations", {"pictures": {"populations": populations}})).iter("rect")]
+    assert float(bars[0].attrib["width"]) == pytest.approx(3 * float(bars[1].attrib["width"]), abs=0.3)
+
+
+def test_a_card_without_pictures_still_shows_what_it_counts() -> None:
+    card = json.loads((CARDS / "assembly" / "modelfest.Carney1999.json").read_text())
+    card.pop("pictures", None)
+    drawing = drawn("populations", card)
+    assert drawing.title == "Presentations by subject"
+    assert drawing.finding == "172 presentations of abw, 172 of acm, 172 of amn, 172 of bam and 12 more."
+
+
+def test_rows_that_are_too_many_are_counted_not_drawn() -> None:
+    populations = [{"region": f"r{number}", "animal": None, "count": 5} for number in range(40)]
+    drawing = drawn("populations", {"pictures": {"populations": populations}})
+    assert "and 24 more regions, 120 together" in written(drawing)
+    assert len(drawing.rows) == 40
+
+
+def test_animals_beyond_the_palette_share_one_part_of_each_bar() -> None:
+    root = element(drawn("populations", assembly_card(2, 9)))
+    told = [title.text for bar in root.iter("rect") for title in bar.iter("title")]
+    assert sum("others" in (text or "") for text in told) == 2
+    assert "4 others" in [text.text for text in root.iter("text")]
+
+
+def test_responses_name_the_median_of_each_region() -> None:
+    drawing = drawn("responses", assembly_card())
+    assert drawing.finding == "Median of mean responses: area 0 0.5 (40 neuroids), area 1 0.6 (41 neuroids)."
+    assert {"firing rate (spikes/s)", "area 0 (40)", "area 1 (41)", "neuroids"} <= set(written(drawing))
+    assert drawing.headings == ("from", "to", "area 0", "area 1")
+    assert drawing.rows[1] == (-0.4, -0.3, 7, 18)
+
+
+def test_the_outline_of_a_histogram_is_as_tall_as_its_counts() -> None:
+    group = {"value": None, "count": 40, "median": 0.5, "counts": [10, 20]}
+    card = {"pictures": {"responses": {"of": "neuroid", "edges": [0, 1, 2], "groups": [group]}}}
+    path = next(one for one in element(drawn("responses", card)).iter("path") if one.get("class") == "dr-line dr-s0")
+    first, second, axis = map(float, re.findall(r"V([\d.]+)", path.attrib["d"]))
+    assert axis - second == pytest.approx(2 * (axis - first), abs=0.2)
+
+
+def test_groups_that_were_left_out_are_said() -> None:
+    card = assembly_card()
+    card["pictures"]["responses"]["more"] = 3
+    assert drawn("responses", card).finding.endswith("3 more groups not drawn.")
+
+
+def test_reliability_has_a_line_at_its_median() -> None:
+    drawing = drawn("reliability", assembly_card())
+    assert "median 0.71" in written(drawing)
+    assert "dr-median" in classes_of(drawing)
+    assert drawing.finding.startswith("Median split-half reliability 0.71 over 81 values")
+
+
+def test_repetitions_are_told_one_by_one_where_they_are_few() -> None:
+    drawing = drawn("repetitions", assembly_card())
+    assert drawing.finding == "640 stimuli were presented 28 times, 2,560 stimuli 50 times."
+    assert drawing.rows == [("28", 640), ("50", 2560)]
+
+
+def test_repetitions_in_ranges_are_told_as_ranges() -> None:
+    rows = [{"repetitions": 1, "stimuli": 1}, {"repetitions": 2, "to": 9, "stimuli": 30}]
+    drawing = drawn("repetitions", {"pictures": {"repetitions": rows}})
+    assert drawing.finding == "1 stimulus was presented once, 30 stimuli 2 to 9 times."
+
+
+def test_a_time_course_says_when_responses_are_highest() -> None:
+    course = {"by": "region", "centers_ms": [-50, 50, 150], "groups": []}
+    course["groups"] = [{"value": "IT", "count": 9, "mean": [0.1, None, 0.9], "error": [0.1, None, 0.2]}]
+    drawing = drawn("time_course", {"pictures": {"time_course": course}})
+    assert drawing.finding == "Highest mean: IT 0.9 at 150 ms."
+    assert drawing.rows == [(-50, 0.1), (50, None), (150, 0.9)]
+    assert {"time (ms)", "mean response"} <= set(written(drawing))
+
+
+def test_what_is_not_defined_is_a_gap_in_the_line() -> None:
+    means = [1.0, 2.0, None, 3.0, 4.0]
+    course = {"centers_ms": [1, 2, 3, 4, 5], "groups": [{"value": None, "count": 1, "mean": means, "error": means}]}
+    drawing = drawn("time_course", {"pictures": {"time_course": course}})
+    line = next(one for one in element(drawing).iter("path") if one.get("class") == "dr-line dr-s0")
+    assert line.attrib["d"].count("M") == 2
+
+
+def test_every_spike_of_a_short_raster_is_a_mark() -> None:
+    card = {"units": "ms", "pictures": {"raster": {"rows": [{"label": "a", "times": [1, 20, 300]}], "rows_of": "cell"}}}
+    drawing = drawn("raster", card)
+    marks = next(one for one in element(drawing).iter("path") if one.get("class") == "dr-spikes")
+    assert marks.attrib["d"].count("v") == 3
+    assert drawing.rows == [("a", 3)]
+    assert "time (ms)" in written(drawing)
+
+
+def test_a_raster_with_more_spikes_than_one_sees_ends_early_and_says_so() -> None:
+    card = {"units": "ms", "pictures": {"raster": {"rows": [{"label": "a", "times": [*range(0, 20000, 10)]}]}}}
+    drawing = drawn("raster", card)
+    assert drawing.finding == "2,000 spikes in 1 row, from 0 to 19,990 ms; drawn up to 1,500 ms."
+    assert "1,500" in written(drawing)
+
+
+def test_a_column_is_drawn_by_its_histogram_or_its_most_common_values() -> None:
+    spread, common = drawings.column(histogram_record(), "a"), drawings.column(common_record(missing=3), "b")
+    assert spread is not None
+    assert common is not None
+    assert spread.finding == "1,513 values from −180 to 180, most (1,500) between −90 and 0."  # noqa: RUF001
+    assert common.finding == "Values: face (640), hand (64). Missing in 3 rows."
+    assert common.rows == [("face", 640), ("hand", 64)]
+
+
+def test_bars_lead_where_they_are_told_to() -> None:
+    record = common_record(most_common=[{"value": 'a"&<', "count": 3}, {"value": 4.0, "count": 2}])
+    drawing = drawings.column(record, "c", {'a"&<': '?kind=a"&<'}.get)
+    assert drawing is not None
+    assert [link.attrib["href"] for link in element(drawing).iter("a")] == ['?kind=a"&<']
+    assert element(drawing).attrib["role"] == "group"  # links in what has role "img" do not exist for screen readers
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_card_without_the_numbers_draws_nothing(name: str) -> None:
+    assert draw(name, {}) is None
+    assert draw(name, {"pictures": {}}) is None
+
+
+def test_real_cards_are_drawn() -> None:
+    for path in CARDS.rglob("*.json"):
+        card = json.loads(path.read_text())
+        columns = [drawings.column(column, "c") for column in card.get("columns", [])]
+        assert every_drawing(card) or any(columns), path.name
+
+
+def test_drawing_imports_nothing_heavy() -> None:
+    heavy = ["numpy", "pandas", "xarray", "PIL", "matplotlib"]
+    program = f"import sys, brainio.views.drawings\nprint([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
