@@ -123,7 +123,7 @@ def ask(
             "wrk",
             *options,
             "-s",
-            _SCRIPT,
+            str(_SCRIPT),
             url,
             "--",
             addresses.name,
