@@ -78,41 +78,39 @@ class Line:
 
 def measure_entries(plan: Plan) -> list[Line]:
     """Measure requests of entries beside a bare route that returns the same bytes, one process each, in turn."""
-    count = min(_ENTRIES_ASKED, plan.entries)
-    asked = {
-        "one entry": [Ask(entry(0))],
-        f"{count:,} entries, each asked before": [Ask(entry(number)) for number in range(count)],
-        f"{plan.entries:,} entries": [Ask(entry(number)) for number in range(plan.entries)],
-    }
-    found: dict[str, list[Measured]] = {name: [] for name in ("bare FastAPI route", *asked)}
+    all_entries = [Ask(entry(number)) for number in range(plan.entries)]
+    some = all_entries[:_ENTRIES_ASKED]
+    kept = {"one entry": some[:1], f"{len(some):,} different entries, asked before": some}
     with (
         plan.service(1) as running,
         tempfile.TemporaryDirectory() as folder,
         bare(Path(folder), running.get(entry(0))) as floor,
     ):
-        for number in range(plan.rounds + 1):  # the first is the warm-up
-            runs = {"bare FastAPI route": ask(floor, [Ask("/")], plan.seconds)}
-            for name, asks in asked.items():
-                runs[name] = (_warm if "before" in name else ask)(running.url, asks, plan.seconds)
-            if number:
-                for name, run in runs.items():
-                    found[name].append(run)
-    return [_beside_bare(name, runs, found["bare FastAPI route"]) for name, runs in found.items()]
+        seconds = plan.seconds
+        while ask(running.url, some, seconds).requests < len(some):  # wrk begins anew each time
+            seconds *= 1.5
+        lines = _in_turn(plan, running.url, floor, kept, is_judged=True)
+        anew = {f"{len(all_entries):,} different entries, rendered anew": all_entries}
+        lines += _in_turn(plan, running.url, floor, anew, is_judged=False)[1:]
+    return lines
 
 
-def _warm(url: str, asks: list[Ask], seconds: float) -> Measured:
-    """Ask for all of them before the run that counts."""
-    while ask(url, asks, seconds).requests < len(asks):  # wrk begins anew each time: a run has to get through all
-        seconds *= 1.5
-    return ask(url, asks, seconds)
+def _in_turn(plan: Plan, url: str, floor: str, asked: dict[str, list[Ask]], *, is_judged: bool) -> list[Line]:
+    found: dict[str, list[Measured]] = {}
+    for number in range(plan.rounds + 1):  # the first is the warm-up
+        runs = {"bare FastAPI route": ask(floor, [Ask("/")], plan.seconds)}
+        runs |= {name: ask(url, asks, plan.seconds) for name, asks in asked.items()}
+        for name, run in runs.items() if number else ():
+            found.setdefault(name, []).append(run)
+    floors = found["bare FastAPI route"]
+    return [_beside_bare(name, runs, floors, is_judged and runs is not floors) for name, runs in found.items()]
 
 
-def _beside_bare(name: str, runs: list[Measured], floors: list[Measured]) -> Line:
+def _beside_bare(name: str, runs: list[Measured], floors: list[Measured], is_judged: bool) -> Line:
     ratio = statistics.median(run.rate / floor.rate for run, floor in zip(runs, floors, strict=True))
     rate, slowest = (
         statistics.median(values) for values in zip(*((one.rate, one.p99_ms) for one in runs), strict=True)
     )
-    is_judged = runs is not floors and not name.endswith("entries")
     return Line(
         name,
         f"{rate:,.0f}/s, {ratio:.2f} x bare, p99 {slowest:.1f} ms",
