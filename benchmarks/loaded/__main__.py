@@ -78,7 +78,11 @@ def main() -> None:
         for part in options.only:
             begin = time.monotonic()
             lines = PARTS[part](plan)
-            print(tabulate([_cells(line) for line in lines], [part, "found", "wanted", "met"], tablefmt="github"), "\n")
+            print(
+                tabulate([_cells(line) for line in lines], [part, "found", "wanted", "met"], tablefmt="github"),
+                "\n",
+                flush=True,
+            )
             result["parts"][part] = [asdict(line) for line in lines]
             print(f"{part}: measured in {time.monotonic() - begin:.0f} s", file=sys.stderr)
     if options.json:

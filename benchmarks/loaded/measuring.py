@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loaded.places import CHANGING, GENERATED, LAB, entry, pages, questions
+from benchmarks.loaded.places import CHANGING, FILE, GENERATED, LAB, entry, pages, questions
 from benchmarks.loaded.running import Service, bare, serving
 from benchmarks.loaded.transfer import sizes_of
 from benchmarks.loaded.wrk import Ask, Measured, ask
@@ -90,8 +90,14 @@ def measure_entries(plan: Plan) -> list[Line]:
         while ask(running.url, some, seconds).requests < len(some):  # wrk begins anew each time
             seconds *= 1.5
         lines = _in_turn(plan, running.url, floor, kept, is_judged=True)
-        anew = {f"{len(all_entries):,} different entries, rendered anew": all_entries}
-        lines += _in_turn(plan, running.url, floor, anew, is_judged=False)[1:]
+        others = {
+            "one entry, known to the client": [Ask(entry(0), 304, ("If-None-Match: *",))],
+            f"{len(all_entries):,} different entries, rendered anew": all_entries,
+            "list of 100 entries": [Ask("/api/v1/entries?limit=100")],
+            "a catalog as CSV": [Ask("/catalogs/lab")],
+            "100 kB of a file": [Ask(FILE, 206, ("Range: bytes=0-99999",))],
+        }
+        lines += _in_turn(plan, running.url, floor, others, is_judged=False)[1:]
     return lines
 
 
