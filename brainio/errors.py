@@ -34,6 +34,8 @@
     ├── PackagingError              a package that may not be published as it is       (also ValueError, AssertionError)
     ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
     ├── SearchError                 a search for what cannot be, or nothing has       (also ValueError)
+    │   └── CursorError               where a list goes on, as no list of that question says
+    ├── IndexUnavailableError       the database of the search index does not answer
     ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
     ├── ExchangeError               what cannot be written in the format asked for     (also ValueError)
     ├── ServiceError                what a service cannot be started with, or told      (also ValueError)
@@ -201,6 +203,14 @@ class GroupbyError(BrainioError, ValueError):
 
 class SearchError(BrainioError, ValueError):
     """A search asks for a value that no entry has, or that cannot be; the message names those that exist."""
+
+
+class CursorError(SearchError):
+    """What was given as the place where a list goes on is none, or one of another question."""
+
+
+class IndexUnavailableError(BrainioError):
+    """The search index cannot be asked at the moment: its database is away, or it is being made."""
 
 
 class SubsetError(BrainioError, AssertionError):

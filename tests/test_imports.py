@@ -27,6 +27,7 @@ FLOORS = [
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
     {"views"},
+    {"cursors"},
     {"errors", "progress", "nearest", "home"},
     {"threads"},
 ]

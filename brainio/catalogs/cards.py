@@ -10,10 +10,12 @@ import warnings
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from brainio.catalogs.sql_names import is_database
+from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineError, TransferError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from brainio.catalogs.entries import Entry
     from brainio.stores import Location
 
@@ -109,6 +111,57 @@ def read_card(entry: "Entry") -> Card:
                 stacklevel=2,
             )
         return {}
+
+
+def cards_in_databases(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card]:
+    """Return the cards of those entries whose catalog lives in a database, with one question to each catalog.
+
+    What `read_card` would warn of is a `CatalogWarning` here as well, and left out.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Of any catalogs.
+
+    Returns
+    -------
+    dict
+        (`base`, `card`) of an entry -> its card.
+    """
+    places: dict[str, list[str]] = {}
+    for entry in entries:
+        if entry.card and is_database(entry.base) and "://" not in entry.card:
+            places.setdefault(entry.base, []).append(entry.card)
+    found = {}
+    for base, several in places.items():
+        for place, text in _texts_in_database(base, several).items():
+            try:
+                found[base, place] = _parsed(text, place)
+            except UNREADABLE as error:
+                warnings.warn(f"the card {place} in {place_of(base)} cannot be read: {error}", CatalogWarning, 2)
+    return found
+
+
+def _texts_in_database(base: str, places: list[str]) -> dict[str, str]:
+    from brainio.catalogs.sql_beside import cards_at
+    from brainio.catalogs.sql_connection import why_away
+
+    database = place_of(base)
+    if why_away(database):  # which whoever asked first was told
+        return {}
+    try:
+        found = cards_at(database, places)
+    except CatalogError as error:
+        warnings.warn(f"cards are not known: {error}", CatalogWarning, stacklevel=3)
+        return {}
+    if missing := [place for place in places if place not in found]:
+        warnings.warn(
+            f"{database} has no card {missing[0]}{f' and {len(missing) - 1:,} more' if len(missing) > 1 else ''}. "
+            f"Make it: brainio card build",
+            CatalogWarning,
+            stacklevel=3,
+        )
+    return found
 
 
 def forget_cards() -> None:

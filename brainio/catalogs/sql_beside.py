@@ -5,7 +5,7 @@ Carries texts; what stands in them is the business of `cards` and `publications`
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
@@ -84,6 +84,20 @@ def all_cards(database: DatabasePlace) -> dict[str, bytes]:
         of_catalog = cards.join(catalogs).select().where(catalogs.c.name == database.name).order_by(cards.c.place)
         found = connection.execute(of_catalog.with_only_columns(cards.c.place, cards.c.body))
         return {place: body.encode() for place, body in found}
+
+
+def cards_at(database: DatabasePlace, places: Collection[str]) -> dict[str, str]:
+    """Return the cards of a catalog that lie at some places, by place, with one question.
+
+    Raises
+    ------
+    CatalogError
+        The database does not answer.
+    """
+    with reading(database) as connection:
+        query = select(cards.c.place, cards.c.body).join(catalogs)
+        found = connection.execute(query.where(catalogs.c.name == database.name, cards.c.place.in_(places)))
+        return dict(found.tuples().all())
 
 
 def read_publications(base: str) -> str | None:

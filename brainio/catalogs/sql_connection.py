@@ -89,7 +89,7 @@ def _translated(place: DatabasePlace, what: str) -> Iterator[None]:
         raise
     except (DBAPIError, PoolTimeoutError, ValueError) as error:  # a value that is none: of JSON that somebody wrote
         reason = _reason(place, error)
-        if place.path is None and _is_gone(error):
+        if place.path is None and is_gone(error):
             _away[place.url] = time.monotonic() + _SECONDS_BEFORE_ASKING_AGAIN, reason
         # Not chained: the text of a driver may have what the URL holds.
         raise CatalogError(
@@ -99,7 +99,7 @@ def _translated(place: DatabasePlace, what: str) -> Iterator[None]:
     _away.pop(place.url, None)
 
 
-def _is_gone(error: Exception) -> bool:
+def is_gone(error: Exception) -> bool:
     """Whether a server cannot be reached, or ends connections, unlike one that answers with an error."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     return isinstance(error, OperationalError) and (state is None or state.startswith(("08", "57P")))
@@ -119,20 +119,27 @@ def _engine_of(place: DatabasePlace) -> Engine:
             f"{place} was not asked, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
         )
     try:
-        return _server_engine(place.url)
+        return server_engine(place.url)
     except ImportError:
         raise MissingDriverError(f"the database {place} needs the driver psycopg: pip install 'brainio[sql]'") from None
     except (ArgumentError, ValueError) as error:
         raise CatalogError(f"{place} is no URL of a database: {redacted(str(error))}") from None
 
 
-def _server_engine(url: str) -> Engine:
+def server_engine(url: str) -> Engine:
+    """Return what connects this process to a server, made once; raises ImportError, ArgumentError or ValueError."""
     known = _servers.get((url, os.getpid()))
     if known is not None:
         return known
     server = make_url(url).set(drivername="postgresql+psycopg")
-    wanted = {name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query}
+    wanted: dict[str, int | None] = {
+        name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query
+    }
+    # Each statement is planned with its values: of a word that nearly all rows have, and of one that nearly none has,
+    # the best plans differ. Compiling plans takes longer than any of them.
+    wanted["prepare_threshold"] = None
     made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=wanted)
+    event.listen(made, "connect", lambda connection, _: connection.execute("SET jit = off") and connection.commit())
     return _servers.setdefault((url, os.getpid()), made)
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, SupportsIndex
 
 from brainio.catalogs import catalog_source
-from brainio.errors import SearchError
+from brainio.errors import SearchError, UnknownCatalogError
 from brainio.index import vocabulary
+from brainio.index.files import Files
 from brainio.index.finding import MOST_COUNTED, find
+from brainio.index.pages import Page, place_in
 from brainio.index.questions import Question
-from brainio.index.store import with_index
+from brainio.index.store import Indexes
 
 if TYPE_CHECKING:
     from brainio.index.results import SearchResults
 
 Values = str | SupportsIndex | Iterable[str | SupportsIndex] | None
+_OWN = Indexes(Files())
+os.register_at_fork(after_in_child=_OWN.forget)
 
 
 def search(
@@ -33,6 +38,7 @@ def search(
     old: bool = False,
     limit: int = 20,
     offset: int = 0,
+    after: str | None = None,
 ) -> SearchResults:
     """Find stimulus sets and assemblies in the catalogs in force.
 
@@ -61,6 +67,10 @@ def search(
         Also superseded and deprecated entries, and earlier versions. What is called by its whole name is always found.
     limit, offset : int
         How many hits are returned (20 unless said, 10,000 at most), and how many better ones are passed over.
+    after : str, optional
+        The `next` of another answer to this question: hits behind those are returned. What is added to catalogs
+        meanwhile neither moves a hit to another page nor hides one, but for hits of nearly one score, which may change
+        places. Where the last hit of that page is gone, its score decides.
 
     Returns
     -------
@@ -71,6 +81,8 @@ def search(
     ------
     SearchError
         No entry has a value that was asked for; the message names those that exist.
+    CursorError
+        `after` is no cursor, or one of another question.
     UnknownCatalogError
         No catalog in force has that identifier.
 
@@ -81,12 +93,11 @@ def search(
     "brainio.get_assembly('modelfest.Carney1999')"
     >>> brainio.search(region="IT", year="2018-2020", catalog="brainscore").facets["lab"]
     {'dicarlo': 9, 'bracci': 1}
+    >>> first = brainio.search("auditory", limit=2)
+    >>> len(brainio.search("auditory", limit=2, after=first.next)), first.total
+    (1, 3)
     """
-    if not 0 <= limit <= MOST_COUNTED or offset < 0:
-        raise SearchError(
-            f"limit is {limit} and offset {offset}; expected a limit of 0 to {MOST_COUNTED:,} and an offset from 0 on"
-        )
-    asked = {
+    facets = {
         "kind": kind,
         "class": cls,
         "region": region,
@@ -97,13 +108,70 @@ def search(
         "has_repetitions": has_repetitions,
         "has_reliability": has_reliability,
     }
-    filters = {facet: _values(facet, values) for facet, values in asked.items() if values is not None}
+    return search_among(None, text, facets, old=old, limit=limit, offset=offset, after=after)
+
+
+def search_among(
+    names: Collection[str] | None,
+    text: str,
+    facets: Mapping[str, Values],
+    *,
+    old: bool = False,
+    limit: int = 20,
+    offset: int = 0,
+    after: str | None = None,
+    indexes: Indexes = _OWN,
+) -> SearchResults:
+    """Find stimulus sets and assemblies in some of the catalogs in force, as if there were no others.
+
+    Nothing of the answer depends on a catalog that is not among them: no hit, count, order, suggestion or error. Each
+    set of catalogs has an index of its own for that.
+
+    Parameters
+    ----------
+    names : collection of str or None
+        Identifiers of catalogs in force; None for all.
+    text : str
+        Words, in any order.
+    facets : mapping
+        Facet (`kind`, `class`, `region`, ... as in `SearchResults.facets`) -> value or values; None for any.
+    old, limit, offset, after
+        As of `search`.
+    indexes : Indexes, optional
+        Those that are asked; by default those of this process in files below `BRAINIO_HOME`.
+
+    Raises
+    ------
+    SearchError, CursorError, UnknownCatalogError
+        As of `search`.
+    IndexUnavailableError
+        The index lies in a database that does not answer.
+
+    Examples
+    --------
+    >>> search_among(["brainio_demo"], "auditory", {}).facets["catalog"]
+    {'brainio_demo': 2}
+    """
+    if not 0 <= limit <= MOST_COUNTED or offset < 0:
+        raise SearchError(
+            f"limit is {limit} and offset {offset}; expected a limit of 0 to {MOST_COUNTED:,} and an offset from 0 on"
+        )
     if not isinstance(text, str):
         raise SearchError(f"the text is {text!r}; expected words in one str")
+    filters = {facet: _values(facet, values) for facet, values in facets.items() if values is not None}
+    among = None if names is None else frozenset(names)
     for name in filters.get("catalog", ()):
-        catalog_source(name)
+        _require(name, among)
     question = Question(text, filters, old)
-    return with_index(lambda connection: find(connection, question, limit, offset))
+    page = Page(limit, offset, None if after is None else place_in(after, question))
+    return indexes.ask(among, lambda connection, index: find(connection, index, question, page))
+
+
+def _require(catalog: str, among: frozenset[str] | None) -> None:
+    if among is None:
+        catalog_source(catalog)
+    elif catalog not in among:
+        raise UnknownCatalogError(f"no catalog {catalog!r} is searched (but {', '.join(sorted(among)) or 'none'})")
 
 
 def _values(facet: str, values: Values) -> list[str]:

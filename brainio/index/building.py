@@ -10,59 +10,65 @@ from functools import lru_cache
 from itertools import count, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from sqlalchemy import insert
-
-from brainio.index import fts5
+from brainio.catalogs.cards import cards_in_databases
 from brainio.index.documents import LISTED, SHARED, Document, Facets, Maker, facets_of, values_of
+from brainio.index.fulltext import GROUPS
 from brainio.index.schema import document, label, labelling, metadata
 from brainio.index.words import name_folded, words_of_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
     from brainio.catalogs import Entry, Listing
+    from brainio.index.fulltext import FullText
 
 _BATCH = 2000  # rows
 _MOST_TOGETHER = 20_000  # combinations of labels that are remembered
 _GROUP_OF = {"title": "titles", "author": "people", "lab": "people"}
 
 
-def build(connection: Connection, listings: Sequence[Listing], progress: Callable[[], None]) -> None:
+def build(connection: Connection, text: FullText, listings: Sequence[Listing], progress: Callable[[], None]) -> None:
     """Write all entries of the listings into an empty database.
 
     Parameters
     ----------
     connection : Connection
         In a transaction, which the caller ends.
+    text : FullText
+        That of its database.
     listings : sequence of Listing
         The catalogs in force, in their order.
     progress : callable
         Called every few thousand entries.
     """
     metadata.create_all(connection)
-    fts5.create(connection)
     with _nothing_collected():
-        _write(connection, listings, progress)
+        _write(connection, text, listings, progress)
+    text.finish(connection)
 
 
-def _write(connection: Connection, listings: Sequence[Listing], progress: Callable[[], None]) -> None:
-    labels, maker, grouper, numbers = _Labels(), Maker(), Grouper(), count(1)
+def _write(connection: Connection, text: FullText, listings: Sequence[Listing], progress: Callable[[], None]) -> None:
+    words_table = text.create(connection)
+    labels, maker, grouper, numbers = _Labels(text), Maker(), Grouper(), count(1)
     entries = versions_of(listings)
     while batch := list(islice(entries, _BATCH)):
         documents, labellings, words = [], [], []
+        cards = cards_in_databases(listed.entry for listed in batch)
         for number, listed in zip(numbers, batch, strict=False):
-            made = maker.document(listed.entry, is_current=listed.is_current, is_ambiguous=listed.is_ambiguous)
+            entry = listed.entry
+            card = cards.get((entry.base, entry.card))
+            flags = {"is_current": listed.is_current, "is_ambiguous": listed.is_ambiguous}
+            made = maker.document(entry, card, **flags)
             own, tokens = labels.of(made, listed.catalogs)
             documents.append((number, *made))
             labellings.append((number, own))
-            words.append((number, *grouper.words(made), f"{tokens} {_names(listed.entry)}"))
-        for table, rows in ((document, documents), (labelling, labellings), (fts5.words, words)):
-            _insert(connection, table, rows)
+            words.append(text.row(number, grouper.words(made), own, f"{tokens} {_names(text, entry)}"))
+        for table, rows in ((document, documents), (labelling, labellings), (words_table, words)):
+            text.insert(connection, table, rows)
         progress()
-    _insert(connection, label, labels.rows())
+    text.insert(connection, label, labels.rows())
 
 
 @contextmanager
@@ -143,7 +149,7 @@ class Grouper:
 
 
 def _grouped(by_field: Mapping[str, str]) -> tuple[str, ...]:
-    groups: dict[str, list[str]] = {group: [] for group in fts5.GROUPS}
+    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
     for field, words in by_field.items():
         groups[_GROUP_OF.get(field, "about")].append(words)
     return tuple(map(" ".join, groups.values()))
@@ -152,7 +158,8 @@ def _grouped(by_field: Mapping[str, str]) -> tuple[str, ...]:
 class _Labels:
     """Numbers for the values of facets as they come, and how many documents have each."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: FullText) -> None:
+        self._text = text
         self._known: dict[tuple[str, str], int] = {}
         self._together: dict[Facets, _Together] = {}
         self._documents: Counter[int] = Counter()
@@ -174,7 +181,7 @@ class _Labels:
 
     def _labelled(self, facets: Facets) -> _Together:
         numbers = [self._known.setdefault(one, len(self._known)) for one in values_of(facets)]
-        return _Together(numbers, " ".join(map(str, numbers)), " ".join(map(fts5.label_token, numbers)))
+        return _Together(numbers, " ".join(map(str, numbers)), " ".join(map(self._text.label_token, numbers)))
 
     def _count(self) -> None:
         """Count the documents of what was seen together, and forget that, so that memory has a bound."""
@@ -194,11 +201,5 @@ class _Together:
     documents: int = 0
 
 
-def _names(entry: Entry) -> str:
-    return " ".join([fts5.name_token(name_folded(name)) for name in (entry.identifier, *entry.aliases)])
-
-
-def _insert(connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-    """Insert tuples: five times as fast as mappings, each of which SQLAlchemy would look through."""
-    if rows:
-        connection.exec_driver_sql(str(insert(table).compile(dialect=connection.dialect)), list(rows))
+def _names(text: FullText, entry: Entry) -> str:
+    return " ".join([text.name_token(name_folded(name)) for name in (entry.identifier, *entry.aliases)])

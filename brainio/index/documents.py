@@ -78,20 +78,24 @@ class Maker:
     def __init__(self) -> None:
         self._papers = lru_cache(maxsize=4096)(self._paper)
 
-    def document(self, entry: Entry, *, is_current: bool = True, is_ambiguous: bool = False) -> Document:
+    def document(
+        self, entry: Entry, card: Card | None = None, *, is_current: bool = True, is_ambiguous: bool = False
+    ) -> Document:
         """Return what is known of an entry.
 
         Parameters
         ----------
         entry : Entry
             From a catalog.
+        card : dict, optional
+            Its card; by default it is read, if it lies on this machine.
         is_current : bool, default True
             Whether it is the version that its identifier leads to.
         is_ambiguous : bool, default False
             Whether another catalog in force lists other bytes under its identifier.
         """
         paper = self._papers(entry.base, entry.publication) if entry.publication and entry.base else Paper()
-        card = _card(entry)
+        card = _card(entry) if card is None else card
         aliases = " ".join(entry.aliases)
         names = f"{entry.identifier} {aliases}" if aliases else entry.identifier
         replaced = not is_current and entry.status == STATUS_CURRENT

@@ -3,44 +3,37 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from brainio.catalogs.entries import TYPE_ASSEMBLY
-from brainio.index import fts5
 from brainio.index.documents import Document, read_sourced, words_by_field
+from brainio.index.labels import Counts
+from brainio.index.pages import best, cursor_behind
 from brainio.index.questions import attempts, labels_asked
 from brainio.index.results import Hit, SearchResults
-from brainio.index.schema import document, label, labelling
+from brainio.index.schema import document
 from brainio.index.words import finds
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.engine import Connection
 
+    from brainio.index.pages import Page
     from brainio.index.questions import Attempt, Question
+    from brainio.index.store import Index
 
 MOST_COUNTED = 10_000  # hits
-FACETS = (
-    *("kind", "class", "region", "species", "lab", "year", "catalog"),
-    *("has_repetitions", "has_reliability", "status"),
-)
-_MOST_VALUES = 100  # of a facet
-_MOST_NAMED = 100  # hits that are called by their name
-_MOST_AT_ONCE = 5000  # parameters of a statement
+_MOST_HELD = 100  # hits of a page that is worth remembering
 _MOST_COMPARED = 10_000  # identifiers
 
 
-class _Counts(NamedTuple):
-    total: int
-    facets: dict[str, dict[str, int]]
-    is_broad: bool = False
-
-
-def find(connection: Connection, question: Question, limit: int, offset: int) -> SearchResults:
+def find(connection: Connection, index: Index, question: Question, page: Page) -> SearchResults:
     """Answer a question; what is only near is looked for where nothing is right.
 
     Raises
@@ -48,21 +41,27 @@ def find(connection: Connection, question: Question, limit: int, offset: int) ->
     SearchError
         No entry has a value that was asked for.
     """
-    labels = labels_asked(connection, question)
-    lacking = [facet for facet, numbers in labels.items() if not numbers]
+    labels = index.labels(connection)
+    asked = labels_asked(labels, question)
+    lacking = [facet for facet, numbers in asked.items() if not numbers]
     if lacking:
         named = ", ".join(f"{facet} {' or '.join(question.filters[facet])}" for facet in lacking)
-        return _answer(question, (), _Counts(0, {}), note=f"No entry has {named}.")
-    for attempt in attempts(connection, question, labels.values()):
-        counts = _all_counts(connection) if question.is_open else _counts(connection, attempt.expression)
+        return _answer(question, (), Counts(0, {}), note=f"No entry has {named}.")
+    for attempt in attempts(labels, index.text, question, asked.values()):
+        expression = attempt.expression
+        if question.is_open:
+            counts = labels.all_counted()
+        else:
+            counts = index.counts.get(expression, partial(_counts, connection, index, expression))
         if counts.total:
-            hits = _hits(connection, question, attempt, limit, offset)
-            return _answer(question, hits, counts, attempt.note, has_all_words=attempt.has_all_words)
-    return _answer(question, (), _Counts(0, {}), note=_meant(connection, question))
+            hits, following = _hits(connection, index, question, attempt, page)
+            answer = _answer(question, hits, counts, attempt.note, has_all_words=attempt.has_all_words)
+            return replace(answer, next=following)
+    return _answer(question, (), Counts(0, {}), note=_meant(connection, question))
 
 
 def _answer(
-    question: Question, hits: Sequence[Hit], counts: _Counts, note: str = "", *, has_all_words: bool = True
+    question: Question, hits: Sequence[Hit], counts: Counts, note: str = "", *, has_all_words: bool = True
 ) -> SearchResults:
     left_out = f"The last {question.left_out:,} words were not looked for." if question.left_out else ""
     if question.text.strip() and not question.words:
@@ -72,7 +71,7 @@ def _answer(
         filters=question.filters,
         hits=tuple(hits),
         total=counts.total,
-        facets=counts.facets,
+        facets={facet: dict(values) for facet, values in counts.facets.items()},  # which whoever asks may change
         is_broad=counts.is_broad,
         has_all_words=has_all_words,
         note=" ".join(filter(None, [note, left_out])),
@@ -87,57 +86,30 @@ def _meant(connection: Connection, question: Question) -> str:
     return f"Did you mean {', '.join(map(repr, near))}?" if near else ""
 
 
-def _counts(connection: Connection, expression: str) -> _Counts:
-    found = fts5.matching(expression, MOST_COUNTED + 1)
-    grouped = select(labelling.c.labels, func.count()).where(labelling.c.id.in_(found)).group_by(labelling.c.labels)
+def _counts(connection: Connection, index: Index, expression: str) -> Counts:
     total, numbers = 0, Counter[int]()
-    for labels, count in connection.execute(grouped):
+    for labels, count in connection.execute(index.text.counting(expression, MOST_COUNTED + 1)):
         total += count
         for number in labels.split():
             numbers[int(number)] += count
-    return _Counts(min(total, MOST_COUNTED), _facets(connection, numbers), total > MOST_COUNTED)
+    facets = index.labels(connection).counted(numbers)
+    return Counts(min(total, MOST_COUNTED), facets, total > MOST_COUNTED)
 
 
-def _all_counts(connection: Connection) -> _Counts:
-    """Return the counts of everything that is listed, which were made with the index."""
-    rows = connection.execute(select(label.c.facet, label.c.value, label.c.documents).where(label.c.documents > 0))
-    facets = _sorted([(facet, value, count) for facet, value, count in rows])
-    return _Counts(sum(facets.get("kind", {}).values()), facets)
-
-
-def _facets(connection: Connection, numbers: Mapping[int, int]) -> dict[str, dict[str, int]]:
-    wanted = sorted(numbers)
-    rows: list[tuple[str, str, int]] = []
-    for start in range(0, len(wanted), _MOST_AT_ONCE):
-        those = label.c.id.in_(wanted[start : start + _MOST_AT_ONCE])
-        named = connection.execute(select(label.c.id, label.c.facet, label.c.value).where(those))
-        rows += [(facet, value, numbers[number]) for number, facet, value in named]
-    return _sorted(rows)
-
-
-def _sorted(rows: list[tuple[str, str, int]]) -> dict[str, dict[str, int]]:
-    facets: dict[str, dict[str, int]] = {facet: {} for facet in FACETS}
-    for facet, value, count in sorted(rows, key=lambda row: (-row[2], row[1])):
-        if len(facets[facet]) < _MOST_VALUES:
-            facets[facet][value] = count
-    return {facet: counts for facet, counts in facets.items() if counts}
-
-
-def _hits(connection: Connection, question: Question, attempt: Attempt, limit: int, offset: int) -> list[Hit]:
-    named: list[int] = []
-    if attempt.named:
-        named = list(connection.execute(fts5.matching(attempt.named, _MOST_NAMED)).scalars())
-    scores = dict.fromkeys(named[offset : offset + limit], float("inf"))
-    rest, begin = limit - len(scores), max(0, offset - len(named))
-    if rest and question.words:
-        best = connection.execute(fts5.ranked(attempt.expression, rest, begin, named))
-        scores |= {row.rowid: row.score for row in best}
-    elif rest:
-        scores |= dict.fromkeys(connection.execute(fts5.matching(attempt.expression, rest, begin)).scalars(), 0.0)
+def _hits(
+    connection: Connection, index: Index, question: Question, attempt: Attempt, page: Page
+) -> tuple[list[Hit], str | None]:
+    """Return the hits of a page, and the cursor of the next one."""
+    if not page.limit:
+        return [], None
+    find_best = partial(best, connection, index.text, question, attempt, page)
+    ranked = index.best.get((attempt, page), find_best) if page.limit <= _MOST_HELD else find_best()
+    shown = ranked[: page.limit]
     columns = [document.c[name] for name in Document._fields]
-    rows = connection.execute(select(document.c.id, *columns).where(document.c.id.in_(scores)))
+    rows = connection.execute(select(document.c.id, *columns).where(document.c.id.in_([hit.number for hit in shown])))
     found = {number: Document(*values) for number, *values in rows}
-    return [_hit(question, found[number], score) for number, score in scores.items()]
+    following = cursor_behind(question, shown[-1], found[shown[-1].number]) if len(ranked) > len(shown) else None
+    return [_hit(question, found[number], score) for number, score in shown], following
 
 
 def _hit(question: Question, found: Document, score: float) -> Hit:

@@ -1,18 +1,22 @@
 """What an index is made of, and whether that is still as it was: catalogs, and the files and folders beside them.
 
-A catalog on this machine, its publications table and the folders of its cards are told by what the disk says of them.
-A catalog from elsewhere, or made by a function, is told by its entries. A card that is written anew changes its folder;
-one whose bytes are changed in place does not.
+A catalog on this machine, its publications table and the folders of its cards are told by what the disk says of them,
+one in a database by the token that every change of it renews. A catalog from elsewhere, or made by a function, is told
+by its entries. A card that is written anew changes its folder; one whose bytes are changed in place does not.
+Where several machines share an index, what the disk says is no help: then all is told by content.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.catalogs import CatalogSource, listing, sources
 from brainio.catalogs.publications import FILE_NAME
+from brainio.catalogs.sql_connection import why_away
+from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError
 from brainio.index.schema import VERSION
 
@@ -23,7 +27,11 @@ if TYPE_CHECKING:
     from brainio.catalogs.sources import Source
 
 CATALOG, PATH = "catalog", "path"
-_digests: dict[str, tuple[Listing, str]] = {}
+UNREADABLE = "not readable"
+Names = frozenset[str] | None
+"""Identifiers of the catalogs that an index is of; None: of all in force."""
+_known: dict[str, _Told] = {}
+_contents: dict[str, tuple[str, str]] = {}  # path -> what the disk says of it, and the digest of its content
 
 
 class Origin(NamedTuple):
@@ -35,33 +43,96 @@ class Origin(NamedTuple):
     problem: str = ""
 
 
-def key_in_force() -> str:
-    """Return what names the index of the catalogs in force: other catalogs, or another make, have another."""
-    places = [(name, getattr(source, "location", "")) for name, source in sources().items()]
-    return hashlib.sha256(repr((VERSION, places)).encode()).hexdigest()[:32]
+class _Told(NamedTuple):
+    """What a listing tells, which is worth remembering: the digest of its entries, and the paths beside it."""
+
+    listing: Listing
+    digest: str
+    beside: list[str]
 
 
-def read_origins() -> tuple[list[Listing], list[Origin]]:
-    """Read the catalogs in force for an index; states are those before, so that what changes meanwhile is found."""
+def key_in_force(names: Names) -> str:
+    """Return what names the index of catalogs: other catalogs, or another make, have another."""
+    places = [(name, getattr(source, "location", "")) for name, source in _sources(names).items()]
+    return _hash((VERSION, places))
+
+
+def content_in_force(names: Names) -> str:
+    """Return what names the content of catalogs, the same on every machine."""
+    return _hash([(name, _content(name, source)) for name, source in _sources(names).items()])
+
+
+def is_any_away(names: Names) -> bool:
+    """Whether the database of a catalog did not answer within the last minute."""
+    return any(map(_is_away, _sources(names).values()))
+
+
+def read_origins(names: Names) -> tuple[list[Listing], list[Origin]]:
+    """Read catalogs for an index; states are those before, so that what changes meanwhile is found."""
     listings, origins = [], []
-    for name, source in sources().items():
+    for name, source in _sources(names).items():
         state = _state(name, source)
         try:
             one = listing(name)
         except CatalogError as error:
             origins.append(Origin(CATALOG, name, state, str(error)))
             continue
-        origins += [Origin(CATALOG, name, state), *(Origin(PATH, path, _state_of(path)) for path in _beside(one))]
+        beside = _told(name, one).beside
+        origins += [Origin(CATALOG, name, state), *(Origin(PATH, path, _state_of(path)) for path in beside)]
         listings.append(one)
     return listings, list({(origin.kind, origin.name): origin for origin in origins}.values())
 
 
-def are_as_they_were(origins: Collection[Origin]) -> bool:
-    """Tell whether an index that was made of these is one of the catalogs in force as they are now."""
+def are_as_they_were(origins: Collection[Origin], names: Names) -> bool:
+    """Tell whether an index that was made of these is one of the catalogs as they are now."""
     then = {origin.name: origin.state for origin in origins if origin.kind == CATALOG}
-    if then != {name: _state(name, source) for name, source in sources().items()}:
+    now = _sources(names)
+    if then.keys() != now.keys() or not all(_is_as(then[name], name, source) for name, source in now.items()):
         return False
     return all(_state_of(origin.name) == origin.state for origin in origins if origin.kind == PATH)
+
+
+def _sources(names: Names) -> dict[str, Source]:
+    return {name: source for name, source in sources().items() if names is None or name in names}
+
+
+def _is_as(then: str, name: str, source: Source) -> bool:
+    """Whether a catalog is as it was; of one whose database is away the entries decide, which are all that is known."""
+    now = _state(name, source)
+    return then == now or (_is_away(source) and then.rpartition(" ")[2] == now.rpartition(" ")[2])
+
+
+def _is_away(source: Source) -> bool:
+    return isinstance(source, CatalogSource) and source.is_database and bool(why_away(place_of(source.location)))
+
+
+def _state(name: str, source: Source) -> str:
+    if isinstance(source, CatalogSource) and not source.is_remote:
+        return repr(source.fingerprint())
+    try:
+        digest = _told(name, listing(name)).digest
+    except CatalogError:
+        return UNREADABLE
+    if not isinstance(source, CatalogSource) or not source.is_database:
+        return digest
+    return f"{'' if _is_away(source) else source.fingerprint()} {digest}"
+
+
+def _content(name: str, source: Source) -> str:
+    if isinstance(source, CatalogSource) and source.is_database:
+        return repr(source.fingerprint())
+    try:
+        told = _told(name, listing(name))
+    except CatalogError:
+        return UNREADABLE
+    return repr([told.digest, *map(_content_of, told.beside)])
+
+
+def _told(name: str, one: Listing) -> _Told:
+    known = _known.get(name)
+    if known is None or known.listing is not one:
+        known = _known[name] = _Told(one, _digest(one), list(_beside(one)))
+    return known
 
 
 def _beside(one: Listing) -> Iterator[str]:
@@ -78,19 +149,6 @@ def _beside(one: Listing) -> Iterator[str]:
         yield os.path.join(base, name)  # noqa: PTH118 - as many as a catalog has folders of cards
 
 
-def _state(name: str, source: Source) -> str:
-    if isinstance(source, CatalogSource) and not source.is_remote:
-        return repr(source.fingerprint())
-    try:
-        one = listing(name)
-    except CatalogError:
-        return "not readable"
-    known = _digests.get(name)
-    if known is None or known[0] is not one:
-        known = _digests[name] = one, _digest(one)
-    return known[1]
-
-
 def _digest(one: Listing) -> str:
     digest = hashlib.sha256()
     for current in one.entries.values():
@@ -105,3 +163,24 @@ def _state_of(path: str) -> str:
     except (OSError, ValueError):
         return ""
     return repr((status.st_ino, status.st_size, status.st_mtime_ns))
+
+
+def _content_of(path: str) -> str:
+    """Return the digest of a file, or of the files in a folder; read again when the disk says that it changed."""
+    state = _state_of(path)
+    known = _contents.get(path)
+    if known is None or known[0] != state:
+        known = _contents[path] = state, _hash(list(_bytes_in(Path(path)))) if state else ""
+    return known[1]
+
+
+def _bytes_in(path: Path) -> Iterator[tuple[str, str]]:
+    for one in sorted(path.iterdir()) if path.is_dir() else [path]:
+        try:
+            yield one.name, hashlib.sha256(one.read_bytes()).hexdigest()
+        except OSError:  # a folder, or gone meanwhile
+            continue
+
+
+def _hash(told: object) -> str:
+    return hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).hexdigest()[:32]

@@ -6,20 +6,18 @@ from dataclasses import dataclass, field
 from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from brainio.catalogs.entries import LOOKUP_TYPES, STATUSES
 from brainio.errors import SearchError
-from brainio.index import fts5, vocabulary
+from brainio.index import vocabulary
 from brainio.index.documents import LISTED
-from brainio.index.schema import label
 from brainio.index.words import name_folded, words_asked
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy.engine import Connection
+    from brainio.index.fulltext import FullText
+    from brainio.index.labels import Labels
 
 _MOST_WORDS = 40
 _MOST_TRIED = 8  # words, of which as many as can be are looked for together
@@ -54,6 +52,11 @@ class Question:
         object.__setattr__(self, "left_out", max(0, len(words) - _MOST_WORDS))
 
     @property
+    def asked(self) -> dict[str, object]:
+        """What tells it from other questions."""
+        return {"text": self.text, "filters": self.filters, "old": self.old}
+
+    @property
     def is_open(self) -> bool:
         """Whether it asks for everything that is listed."""
         return not (self.words or self.filters or self.old)
@@ -81,7 +84,7 @@ class Attempt:
     note: str = ""
 
 
-def labels_asked(connection: Connection, question: Question) -> dict[str, list[int]]:
+def labels_asked(labels: Labels, question: Question) -> dict[str, list[int]]:
     """Return for each facet that is asked for the labels that count; none where no entry has such a value.
 
     Raises
@@ -89,39 +92,40 @@ def labels_asked(connection: Connection, question: Question) -> dict[str, list[i
     SearchError
         A value is nowhere, and not known for such a thing.
     """
-    return {facet: _labels(connection, facet, values) for facet, values in question.filters.items()}
+    return {facet: _numbers(labels, facet, values) for facet, values in question.filters.items()}
 
 
-def attempts(connection: Connection, question: Question, labels: Iterable[Sequence[int]]) -> Iterator[Attempt]:
+def attempts(
+    labels: Labels, text: FullText, question: Question, asked_labels: Iterable[Sequence[int]]
+) -> Iterator[Attempt]:
     """Yield ways to answer a question, from what was asked to what comes near."""
-    limits = [fts5.any_of(map(fts5.has_label, numbers)) for numbers in labels]
-    statuses = _labels(connection, "status", STATUSES if question.old else LISTED)
-    standing = [fts5.any_of(map(fts5.has_label, statuses or [-1]))]
-    words = list(map(fts5.has_word, question.words))
+    limits = [text.any_of(map(text.has_label, numbers)) for numbers in asked_labels]
+    statuses = _numbers(labels, "status", STATUSES if question.old else LISTED)
+    standing = [text.any_of(map(text.has_label, statuses or [-1]))]
+    words = list(map(text.has_word, question.words))
     if not words:
-        yield Attempt(fts5.all_of([*limits, *standing]))
+        yield Attempt(text.all_of([*limits, *standing]))
         return
     folded = name_folded(question.text)
-    named = fts5.all_of([*limits, fts5.has_name(folded)]) if folded else ""
-    asked = fts5.all_of([*limits, *standing, *words])
-    yield Attempt(fts5.any_of([asked, named]) if named else asked, named)
+    named = text.all_of([*limits, text.has_name(folded)]) if folded else ""
+    asked = text.all_of([*limits, *standing, *words])
+    yield Attempt(text.any_of([asked, named]) if named else asked, named)
     for enough in range(len(words) - 1, 0, -1) if len(words) <= _MOST_TRIED else [1]:
-        some = fts5.any_of(map(fts5.all_of, combinations(words, enough)))
+        some = text.any_of(map(text.all_of, combinations(words, enough)))
         told = f"{enough} of {len(words)}" if len(words) <= _MOST_TRIED else "some"
-        yield Attempt(fts5.all_of([*limits, *standing, some]), "", False, f"Nothing has all words; these have {told}.")
+        yield Attempt(text.all_of([*limits, *standing, some]), "", False, f"Nothing has all words; these have {told}.")
 
 
-def _labels(connection: Connection, facet: str, values: Iterable[str]) -> list[int]:
-    rows = connection.execute(select(label.c.value, label.c.id).where(label.c.facet == facet)).all()
-    known = {value.lower(): number for value, number in rows}
+def _numbers(labels: Labels, facet: str, values: Iterable[str]) -> list[int]:
+    known = labels.of(facet)
     found = []
     for value in values:
         if facet == "year":
-            found += [known[year] for year in known if _is_in(year, value)]
+            found += [known[year].number for year in known if _is_in(year, value)]
         elif value.lower() in known:
-            found.append(known[value.lower()])
+            found.append(known[value.lower()].number)
         elif facet not in _ANY and value not in _POSSIBLE.get(facet, ()):
-            raise _unknown(facet, value, sorted(value for value, _ in rows))
+            raise _unknown(facet, value, sorted(one.value for one in known.values()))
     return found
 
 

@@ -115,6 +115,8 @@ class SearchResults(Sequence[Hit]):
         or some.
     note : str
         What to know about that, in words; empty where there is nothing.
+    next : str or None
+        The cursor of what comes behind: `after=found.next`. None where nothing does, or no hits were asked for.
     """
 
     text: str
@@ -125,6 +127,7 @@ class SearchResults(Sequence[Hit]):
     is_broad: bool = False
     has_all_words: bool = True
     note: str = ""
+    next: str | None = None
 
     def __len__(self) -> int:
         return len(self.hits)
@@ -152,7 +155,7 @@ class SearchResults(Sequence[Hit]):
         --------
         >>> import brainio
         >>> sorted(brainio.search("modelfest").record())
-        ['facets', 'filters', 'has_all_words', 'hits', 'is_broad', 'note', 'text', 'total']
+        ['facets', 'filters', 'has_all_words', 'hits', 'is_broad', 'next', 'note', 'text', 'total']
         """
         told = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return told | {"hits": [hit.record() for hit in self.hits]}

@@ -1,4 +1,4 @@
-"""The tables of the index, for any database that SQLAlchemy knows; how text is searched there is kept apart (`fts5`).
+"""The tables of the index, for any database that SQLAlchemy knows; how text is searched there is told by `fulltext`.
 
 Whatever changes here needs another `VERSION`: an index of another version is not opened, and never migrated.
 """
@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text
 
 from brainio.index.documents import Document
 
-VERSION = 1
+VERSION = 2
 
 metadata = MetaData()
 

@@ -1,230 +1,237 @@
-"""The index of the catalogs in force: an SQLite file below `BRAINIO_HOME`, made again when what it was made of changes.
+"""Open indexes: found or made when they are asked, held while they are used, and looked after.
 
-The CSV files stay the truth, and the index may be deleted at any time. A file is made under a name of its own, by one
-process as far as locks work, and gets its final name when it is finished. Nothing writes to it afterwards, so whoever
-reads the one before goes on with that. A file that is damaged or of another make is as good as none. Where nothing can
-be written the index is in memory.
+Catalogs stay the truth, and an index may be deleted at any time. Where indexes lie is the business of `files` and
+`server`.
 """
 
 from __future__ import annotations
 
 import logging
-import os
-import secrets
 import threading
 import time
 import warnings
-from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from sqlalchemy import create_engine, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import DatabaseError
-from sqlalchemy.pool import QueuePool, StaticPool
 
-from brainio.cache.locks import Sign, take_turn, try_turn
-from brainio.cache.records import fingerprint
-from brainio.cache.sqlite_files import ENDING, Opened, clear_up, note_use, read_only, stamp_of_now, writable
-from brainio.errors import CatalogWarning
-from brainio.home import home_folder
-from brainio.index.building import build
-from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
+from brainio.errors import CatalogWarning, IndexUnavailableError
+from brainio.index.held import Held
+from brainio.index.labels import Labels
+from brainio.index.origins import Origin
 from brainio.index.schema import source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Engine
     from sqlalchemy.engine import Connection
 
-    from brainio.cache.locks import Turn
-    from brainio.cache.records import Fingerprint
+    from brainio.index.fulltext import FullText, Ranked
+    from brainio.index.labels import Counts
+    from brainio.index.origins import Names
 
-FOLDER = "index"
-_PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
-_POLL = 0.05  # seconds
-_UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
-_LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
-_MADE = "made"
+PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
+MADE = "made"
+"""The kind of origin that says when an index was finished."""
+_MOST_OPEN = 16  # indexes
+_MOST_HELD = 500  # answers of each kind
+_LONGEST_WAIT = 30.0  # seconds that an index is waited for which another thread makes, where checks are not waited for
+_REST = 5  # times as long as a check took no other is made
 
 _log = logging.getLogger("brainio.index")
-_opened: dict[str, Index] = {}
-_lock = threading.RLock()
 Answer = TypeVar("Answer")
 
 
-class Index(Opened):
-    """An open index; many threads may ask it."""
+class Index(ABC):
+    """An open index; many threads may ask it.
 
-    def __init__(self, engine: Engine, path: Path | None = None, print_: Fingerprint | None = None) -> None:
-        super().__init__(engine, path, print_)
-        rows = self.run(lambda connection: connection.execute(select(source)).all())
-        self.origins = [Origin(*row) for row in rows if row.kind != _MADE]
-        self.made = next((int(row.state) for row in rows if row.kind == _MADE), 0)
-
-    def discard(self) -> None:
-        """Close it, and have it made again, since it is damaged; unless another thread replaced it meanwhile."""
-        self.close()
-        with _lock:
-            keys = [key for key, index in _opened.items() if index is self]
-            for key in keys:
-                del _opened[key]
-        if not keys:
-            return
-        _log.warning("the index %s is damaged; it is made again", self.path)
-        if self.path is not None and self.is_there():
-            with suppress(OSError):
-                self.path.unlink()
-
-
-def with_index(work: Callable[[Connection], Answer]) -> Answer:
-    """Return what some work gives on the index of the catalogs in force, which is made if need be.
-
-    A catalog that cannot be read is left out with a `CatalogWarning`.
+    Attributes
+    ----------
+    text : FullText
+        How it is asked.
+    origins : list of Origin
+        What it was made of.
+    counts, best : Held
+        Counts by expression, and pages of hits, that were found.
     """
-    index = _in_force()
-    for origin in index.origins:
-        if origin.problem:
-            warnings.warn(f"{origin.problem}; this catalog is left out", CatalogWarning, stacklevel=3)
-    try:
-        return index.run(work)
-    except DatabaseError:
-        index.discard()
-    return _in_force().run(work)
+
+    text: FullText
+    origins: list[Origin]
+
+    def __init__(self) -> None:
+        self.counts: Held[Counts] = Held(_MOST_HELD)
+        self.best: Held[list[Ranked]] = Held(_MOST_HELD)
+        self._labels: Labels | None = None
+
+    def labels(self, connection: Connection) -> Labels:
+        """Return the labels, which are read once."""
+        if self._labels is None:
+            self._labels = Labels(connection)
+        return self._labels
+
+    @abstractmethod
+    def run(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Return what some work on a connection gives; raises DatabaseError where the index is damaged."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what it holds open."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Close it and remove it, since it is damaged."""
 
 
-def _in_force() -> Index:
-    with _lock:
-        key = key_in_force()
-        path = home_folder() / FOLDER / f"{key}{ENDING}"
-        known = _opened.get(str(path))
-        if known is not None and known.is_there() and are_as_they_were(known.origins):
-            return known
-        made = _opened[str(path)] = _found_or_made(path, key)
-        if known is not None:
+class Shelf(Protocol):
+    """Where indexes lie."""
+
+    def is_current(self, index: Index, names: Names) -> bool:
+        """Whether an index of this shelf is that of catalogs as they are now."""
+
+    def found_or_made(self, names: Names, before: Index | None) -> Index:
+        """Return the index of catalogs as they are now, or else one before while somebody else makes it.
+
+        Parameters
+        ----------
+        names : frozenset of str or None
+            The catalogs; None for all in force.
+        before : Index or None
+            What was used so far, which may be returned.
+        """
+
+
+@dataclass
+class _Slot:
+    """The index of some catalogs in this process; who holds the lock may replace it."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    index: Index | None = None
+    next_check: float = 0.0
+
+
+class Indexes:
+    """The indexes that a process has open, one for each set of catalogs that is asked; the least used are closed.
+
+    Parameters
+    ----------
+    shelf : Shelf
+        Where they lie.
+    checked_for : float, default 0
+        Seconds for which an index that was up to date is taken to be. With 0 each question looks, and waits for what
+        has changed. Else nobody who has an index waits: another thread looks, and makes the new one.
+    """
+
+    def __init__(self, shelf: Shelf, checked_for: float = 0.0) -> None:
+        self._shelf, self._checked_for = shelf, checked_for
+        self.forget()
+
+    def forget(self) -> None:
+        """Open all indexes anew, as a forked process has to: connections stay with the one that made them."""
+        self._lock = threading.Lock()
+        self._slots: OrderedDict[Names, _Slot] = OrderedDict()
+
+    def close(self) -> None:
+        """Close all indexes; they are opened again when they are needed."""
+        with self._lock:
+            slots = list(self._slots.values())
+            self._slots.clear()
+        for slot in slots:
+            if slot.index is not None:
+                slot.index.close()
+
+    def ask(self, names: Names, work: Callable[[Connection, Index], Answer]) -> Answer:
+        """Return what some work gives on the index of catalogs, which is made if need be.
+
+        A catalog that cannot be read is left out with a `CatalogWarning`.
+
+        Parameters
+        ----------
+        names : frozenset of str or None
+            Identifiers of catalogs in force; None for all. What other catalogs list has no part in the answer.
+        work : callable
+            Is given a connection, and the index.
+
+        Raises
+        ------
+        IndexUnavailableError
+            The database of the index is away, or another thread takes too long to make it.
+        """
+        index = self._current(names)
+        for origin in index.origins:
+            if origin.problem:
+                warnings.warn(f"{origin.problem}; this catalog is left out", CatalogWarning, stacklevel=5)
+        try:
+            return index.run(lambda connection: work(connection, index))
+        except DatabaseError:
+            self._discard(names, index)
+        again = self._current(names)
+        return again.run(lambda connection: work(connection, again))
+
+    def _current(self, names: Names) -> Index:
+        slot = self._slot(names)
+        index = slot.index
+        if index is not None and self._checked_for:
+            if time.monotonic() >= slot.next_check and slot.lock.acquire(blocking=False):
+                threading.Thread(target=self._look, args=(slot, names), name="brainio-index", daemon=True).start()
+            return index
+        if not slot.lock.acquire(timeout=_LONGEST_WAIT if self._checked_for else -1):
+            raise IndexUnavailableError("the index of the catalogs is still being made; try again in a minute")
+        try:
+            return self._checked(slot, names)
+        finally:
+            slot.lock.release()
+
+    def _look(self, slot: _Slot, names: Names) -> None:
+        """Check an index while others use it; the lock is held, and let go at the end."""
+        try:
+            self._checked(slot, names)
+        except Exception as error:  # whatever it is, who asks next is told
+            _log.warning("the index was not made again: %s", error)
+        finally:
+            slot.lock.release()
+
+    def _checked(self, slot: _Slot, names: Names) -> Index:
+        begin, known = time.monotonic(), slot.index
+        try:
+            if known is not None and self._shelf.is_current(known, names):
+                return known
+            slot.index = made = self._shelf.found_or_made(names, known)
+        finally:
+            end = time.monotonic()
+            slot.next_check = end + max(self._checked_for, _REST * (end - begin))
+        if known is not None and known is not made:
             known.close()
         return made
 
+    def _slot(self, names: Names) -> _Slot:
+        with self._lock:
+            slot = self._slots.setdefault(names, _Slot())
+            self._slots.move_to_end(names)
+            old = self._slots.popitem(last=False)[1] if len(self._slots) > _MOST_OPEN else None
+        if old is not None and old.index is not None:
+            old.index.close()
+        return slot
 
-def _found_or_made(path: Path, key: str) -> Index:
-    """Open the index if it is there and up to date; else make it, unless another process is about to."""
-    found = _open(path)
-    if found is not None and are_as_they_were(found.origins):
-        return found
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        turn = _turn(path.parent, key, wait=found is None)
-    except BlockingIOError:
-        _log.info("another process makes the index %s; the one before is used meanwhile", path)
-        assert found is not None  # noqa: S101 - else it is waited for
-        return found
-    except OSError as error:
-        made = _in_memory(error)
-    else:
-        made = _made_in_turn(path, key, turn)
-    if found is not None:
-        found.close()
-    return made
+    def _discard(self, names: Names, index: Index) -> None:
+        slot = self._slot(names)
+        with slot.lock:
+            if slot.index is index:
+                slot.index = None
+                index.discard()
+            else:  # another thread was first
+                index.close()
 
 
-def _made_in_turn(path: Path, key: str, turn: Turn | None) -> Index:
-    """Make the index, unless another process made it just before."""
-    try:
-        other = _open(path)
-        if other is not None and are_as_they_were(other.origins):
-            return other
-        if other is not None:
-            other.close()
-        return _made(path, key)
-    finally:
-        if turn is not None:
-            turn.end()
+def write_origins(connection: Connection, origins: Sequence[Origin]) -> None:
+    """Note in an index what it was made of."""
+    connection.execute(insert(source), [origin._asdict() for origin in origins])
 
 
-def _turn(folder: Path, key: str, *, wait: bool) -> Turn | None:
-    if wait:
-        return take_turn(folder, key)
-    end = time.monotonic() + _PATIENCE
-    while True:
-        try:
-            return try_turn(folder, key)
-        except BlockingIOError:
-            if time.monotonic() > end:
-                raise
-        time.sleep(_POLL)
-
-
-def _open(path: Path) -> Index | None:
-    """Open an index; None where there is none, or not one that was finished and is as it was then."""
-    try:
-        print_ = fingerprint(path)
-        # Not the pool that is made for databases in memory: it closes connections that other threads use.
-        pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
-        engine = create_engine("sqlite://", creator=partial(read_only, path), **pool)
-    except OSError:
-        return None
-    try:
-        index = Index(engine, path, print_)
-    except (DatabaseError, ValueError):
-        engine.dispose()
-        return None
-    if index.made != print_.mtime_ns:
-        _log.warning("the index %s was changed since it was made; it is made again", path)
-        index.close()
-        return None
-    note_use(path)
-    return index
-
-
-def _made(path: Path, key: str) -> Index:
-    unfinished = path.with_name(f"{key}.{secrets.token_hex(8)}")
-    try:
-        clear_up(path.parent, _UNUSED, _LEFT)
-        stamp = _write(unfinished)
-        os.utime(unfinished, ns=(time.time_ns(), stamp))
-        unfinished.replace(path)
-    except (OSError, DatabaseError) as error:
-        return _in_memory(error)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
-    return _open(path) or _in_memory(f"{path} cannot be read")
-
-
-def _write(path: Path) -> int:
-    """Write an index to a new file, bring it to the disk, and return the time of change that it is to have."""
-    stamp = stamp_of_now()
-    engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
-    try:
-        _fill(engine, Sign(path).show, stamp)
-    finally:
-        engine.dispose()
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
-    return stamp
-
-
-def _fill(engine: Engine, progress: Callable[[], None], stamp: int = 0) -> None:
-    listings, origins = read_origins()
-    with engine.begin() as connection:
-        build(connection, listings, progress)
-        rows = [*(origin._asdict() for origin in origins), Origin(_MADE, "", str(stamp))._asdict()]
-        connection.execute(insert(source), rows)
-
-
-def _in_memory(reason: object) -> Index:
-    _log.warning("the index is made in memory, and again by every process: %s", reason)
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    _fill(engine, lambda: None)
-    return Index(engine)
-
-
-def _forget() -> None:
-    """Open indexes anew in a forked process: connections stay with the one that made them."""
-    global _lock
-    _lock = threading.RLock()
-    _opened.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+def origins_in(connection: Connection) -> tuple[list[Origin], str]:
+    """Return what an index was made of, and what it says of when it was finished; empty where it does not."""
+    rows = [Origin(*row) for row in connection.execute(select(source))]
+    made = next((origin.state for origin in rows if origin.kind == MADE), "")
+    return [origin for origin in rows if origin.kind != MADE], made

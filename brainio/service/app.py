@@ -6,20 +6,25 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
+from brainio.index.files import Files
+from brainio.index.server import Server
+from brainio.index.store import Indexes
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API
 from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
+from brainio.service.credentials import SCHEMES
 from brainio.service.database import Database
 from brainio.service.holdings import Holdings
 from brainio.service.kept import Kept
-from brainio.service.pages import assemblies, assets, front, stimulus_sets
+from brainio.service.pages import account, assemblies, assets, front, stimulus_sets
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.pages import stimuli as stimulus_pages
 from brainio.service.pages.problems import show_problem
@@ -55,7 +60,9 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     database = Database(settings.database)
     seen, rights = Seen(database), Rights(settings, database)
-    service = Service(settings, Holdings(settings, seen, rights), seen, rights)
+    shelf = Server(settings.database) if database.is_on_server else Files()
+    indexes = Indexes(shelf, settings.refresh_seconds)
+    service = Service(settings, Holdings(settings, seen, rights), seen, rights, indexes)
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
@@ -67,12 +74,13 @@ def create_app(settings: Settings) -> ASGIApp:
         redirect_slashes=False,
     )
     app.state.service = service
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI has it extended
     problems.install(app, show_problem)
     checks = [Depends(knows_parameters), Depends(sight_of)]
     resources = (catalogs, changes, croissant, entries, search, stimuli)
     for router in (_start, *(resource.router for resource in resources)):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
+    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, account, assets)
     for router in [page.router for page in pages]:
         app.include_router(router, dependencies=checks)
     app.include_router(files.router, dependencies=checks)
@@ -99,6 +107,14 @@ def from_environment() -> ASGIApp:
     return create_app(read_settings(Path(config) if config else None))
 
 
+def _described(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document, which says how a token may be sent, and that none need be."""
+    described = FastAPI.openapi(app)
+    described["components"]["securitySchemes"] = SCHEMES
+    described["security"] = [{}, *({name: []} for name in SCHEMES)]
+    return described
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
@@ -112,6 +128,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             one.cancel()
             with suppress(asyncio.CancelledError):
                 await one
+        service.indexes.close()
 
 
 @_start.get("", responses={200: {"model": shapes.Start}, **problems.answers()})

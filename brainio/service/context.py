@@ -1,11 +1,14 @@
 """What resources are given with a request: what is served, under which settings; and which parameters there are."""
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
+from brainio.index.store import Indexes
 from brainio.nearest import nearest
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.negotiation import chosen
@@ -24,6 +27,7 @@ class Service:
     holdings: Holdings
     seen: Seen
     rights: Rights
+    indexes: Indexes
 
     def public_url(self, request: Request) -> str:
         """Return what the addresses of the service begin with for whoever asks, without a slash at the end."""
@@ -55,9 +59,15 @@ async def knows_parameters(request: Request) -> None:
         return
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - routers that depend on this have no others
-    known = [one.alias for one in route.dependant.query_params]
+    known = _parameters_of(route)
     for name in request.query_params:
         if name not in known:
             near = nearest(name[:100], known)
             hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known) or 'none'}."
             raise refusal(400, "unknown_parameter", f"there is no parameter {name[:100]!r} here", hint)
+
+
+@cache
+def _parameters_of(route: APIRoute) -> list[str]:
+    """Return the parameters that a query may have, those of models among them."""
+    return [one.alias for one in get_flat_params(route.dependant) if one.alias not in route.param_convertors]

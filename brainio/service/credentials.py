@@ -12,6 +12,12 @@ from starlette.types import Scope
 from brainio.service.tokens import DAY
 
 COOKIE = "brainio_token"
+SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "password": {"type": "http", "scheme": "basic", "description": "The token is the password, whatever the name is."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""How a token may be sent, as OpenAPI says it."""
 _LONGEST_SESSION = 365 * DAY
 
 

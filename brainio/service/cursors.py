@@ -1,55 +1,6 @@
-"""Where a list goes on: positions that clients hand back unread.
+"""Cursors of lists, as `brainio.cursors` makes them: a bad one is answered by 400."""
 
-A cursor holds only what its owner could ask for anyway, so it is checked, not signed: it has to be one of this
-interface, and of the same question.
-"""
+from brainio.cursors import bad_cursor, read_cursor, write_cursor
 
-import base64
-import binascii
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
-
-from brainio.service.problems import refusal
-
+__all__ = ["LONGEST", "bad_cursor", "read_cursor", "write_cursor"]
 LONGEST = 4000  # characters
-
-
-def write_cursor(question: Mapping[str, object], position: object) -> str:
-    """Return the cursor of a position in the answer to a question.
-
-    Examples
-    --------
-    >>> read_cursor(write_cursor({"kind": "assembly"}, ["lab", 7]), {"kind": "assembly"})
-    ['lab', 7]
-    """
-    text = json.dumps([_digest(question), position], separators=(",", ":"), ensure_ascii=False)
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
-
-
-def read_cursor(cursor: str, question: Mapping[str, object]) -> Any:
-    """Return the position that a cursor holds.
-
-    Raises
-    ------
-    HTTPException
-        400: it is no cursor, or one of another question.
-    """
-    try:
-        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        digest, position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        raise bad_cursor("is none that this interface gave") from None
-    if digest != _digest(question):
-        raise bad_cursor("belongs to another question")
-    return position
-
-
-def bad_cursor(why: str) -> Exception:
-    """Return the refusal of a cursor."""
-    return refusal(400, "bad_cursor", f"the cursor {why}", "Ask without a cursor, and follow `next` from there.")
-
-
-def _digest(question: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()[:16]

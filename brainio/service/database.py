@@ -48,6 +48,11 @@ class Database:
         """Return its URL without secrets."""
         return str(self._place)
 
+    @property
+    def is_on_server(self) -> bool:
+        """Whether it is one that several machines can ask."""
+        return self._place.path is None
+
     def prepare(self) -> None:
         """Make the tables where there are none; done before anything else, and once in a process.
 

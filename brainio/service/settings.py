@@ -49,8 +49,8 @@ class Settings(BaseSettings):
     private : list of str
         Catalogs that only those see who have a token for them; `*` is all.
     database : str
-        Where tokens, embargoes and what changed are kept: `sqlite:////PATH` or `postgresql://USER@HOST/NAME`. Empty: an
-        SQLite file below `BRAINIO_HOME`.
+        Where tokens, embargoes and what changed are kept: `sqlite:////PATH` or `postgresql://USER@HOST/NAME`, which
+        has the search index as well. Empty: SQLite files below `BRAINIO_HOME`.
     origins : list of str
         Whose pages may read the JSON interface in a browser; `*` is everybody's.
     cached_mb : int
@@ -80,7 +80,7 @@ class Settings(BaseSettings):
     signed_buckets: Words = []
     signed_seconds: int = Field(900, ge=1, le=604_800)
     private: Words = []
-    database: str = ""
+    database: str = Field("", repr=False)
     origins: Words = ["*"]
     cached_mb: int = Field(64, ge=1)
     trusted_proxies: str = "127.0.0.1"

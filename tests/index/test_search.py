@@ -16,6 +16,7 @@ from brainio.catalogs import entries, listings
 from brainio.errors import SearchError, UnknownCatalogError
 from brainio.index import Hit, SearchResults
 from brainio.index.documents import LISTED, words_by_field
+from tests.index.conftest import Search
 from tests.index.lab import Lab, documents, scan
 
 KEPT = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
@@ -35,10 +36,10 @@ def names(found: SearchResults) -> list[str]:
 
 @given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), st.booleans())
 @KEPT
-def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old: bool) -> None:
+def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old: bool, search: Search) -> None:
     text = " ".join(words)
     expected = scan(documents(listings()), text, old=old)
-    found = brainio.search(text, old=old, limit=1000)
+    found = search(text, old=old, limit=1000)
     if expected or found.has_all_words:
         assert keys(found) == expected
         assert found.total == len(expected)
@@ -58,8 +59,8 @@ def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old
 @example("x" * 10_000)
 @example(" ".join(f"w{number}" for number in range(2000)))
 @KEPT
-def test_any_text_is_data_and_finds_what_a_scan_finds(text: str) -> None:
-    found = brainio.search(text, limit=1000)
+def test_any_text_is_data_and_finds_what_a_scan_finds(text: str, search: Search) -> None:
+    found = search(text, limit=1000)
     json.dumps(found.record())
     repr(found)
     if found.has_all_words and "not looked for" not in found.note:
@@ -69,7 +70,7 @@ def test_any_text_is_data_and_finds_what_a_scan_finds(text: str) -> None:
 @given(title=st.text(min_size=1, max_size=12), alias=st.text(max_size=12))
 @KEPT
 def test_an_entry_is_found_by_whatever_its_title_and_alias_say(
-    title: str, alias: str, tmp_path_factory: pytest.TempPathFactory
+    title: str, alias: str, tmp_path_factory: pytest.TempPathFactory, search: Search
 ) -> None:
     lab = Lab(tmp_path_factory.mktemp("lab"))
     lab.publish("p", title=title)
@@ -79,32 +80,32 @@ def test_an_entry_is_found_by_whatever_its_title_and_alias_say(
         (document,) = [one for one in documents(listings()) if one.catalog == "lab"]
         for words in words_by_field(document).values():
             for word in words.split():
-                assert "lab.Doe2026" in names(brainio.search(word, catalog="lab", limit=1000))
+                assert "lab.Doe2026" in names(search(word, catalog="lab", limit=1000))
 
 
-def test_every_entry_in_force_is_found_first_by_its_identifier_and_each_alias() -> None:
+def test_every_entry_in_force_is_found_first_by_its_identifier_and_each_alias(search: Search) -> None:
     lost = []
     for entry in entries():
         for name in (entry.identifier, *entry.aliases):
-            exact = [hit for hit in brainio.search(name, limit=50) if hit.score == float("inf")]
+            exact = [hit for hit in search(name, limit=50) if hit.score == float("inf")]
             if (entry.lookup_type, entry.identifier) not in [(hit.kind, hit.identifier) for hit in exact]:
                 lost.append((entry.identifier, name))
     assert lost == []
 
 
-def test_facets_count_what_filtering_by_them_finds() -> None:
-    found = brainio.search("object", limit=0)
+def test_facets_count_what_filtering_by_them_finds(search: Search) -> None:
+    found = search("object", limit=0)
     asked = {"class": "cls", "has_repetitions": None, "has_reliability": None, "status": None}
     for facet, counts in found.facets.items():
         if (keyword := asked.get(facet, facet)) is not None:
             for value, count in counts.items():
                 filters: dict[str, Any] = {keyword: value}
-                assert brainio.search("object", **filters).total == count, (facet, value)
+                assert search("object", **filters).total == count, (facet, value)
 
 
 @pytest.mark.parametrize("text", ["", "image", "dicarlo"])
-def test_counts_are_those_of_all_hits(text: str) -> None:
-    found = brainio.search(text, limit=1000)
+def test_counts_are_those_of_all_hits(text: str, search: Search) -> None:
+    found = search(text, limit=1000)
     assert found.total == len(found)
     for facet, field in (("kind", "kind"), ("class", "class_name"), ("lab", "lab"), ("year", "year")):
         counted = Counter(str(value) for hit in found if (value := getattr(hit, field)) not in ("", None))
@@ -115,32 +116,30 @@ def test_counts_are_those_of_all_hits(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["image", ""])
-def test_pages_are_the_whole_in_parts(text: str) -> None:
-    whole = brainio.search(text, limit=60)
-    pages = [
-        hit for offset in range(0, 60, 7) for hit in brainio.search(text, limit=min(7, 60 - offset), offset=offset)
-    ]
+def test_pages_are_the_whole_in_parts(text: str, search: Search) -> None:
+    whole = search(text, limit=60)
+    pages = [hit for offset in range(0, 60, 7) for hit in search(text, limit=min(7, 60 - offset), offset=offset)]
     assert pages == list(whole)
 
 
-def test_pages_of_a_name_begin_with_what_is_called_so() -> None:
-    whole = brainio.search("MajajHong2015", limit=5)
+def test_pages_of_a_name_begin_with_what_is_called_so(search: Search) -> None:
+    whole = search("MajajHong2015", limit=5)
     assert [hit.score == float("inf") for hit in whole][:2] == [True, False]
-    pages = [brainio.search("MajajHong2015", limit=1, offset=offset)[0] for offset in range(5)]
+    pages = [search("MajajHong2015", limit=1, offset=offset)[0] for offset in range(5)]
     assert pages == list(whole)
 
 
-def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names() -> None:
-    assert brainio.search(region="it").total == brainio.search(region="inferotemporal").total > 0
-    assert brainio.search(species="Monkey").total == brainio.search(species="Macaca mulatta").total > 0
-    assert brainio.search(kind="ASSEMBLY").total == brainio.search(kind="assembly").total > 0
-    either = brainio.search(region=["V1", "V2"]).total
-    assert max(brainio.search(region="V1").total, brainio.search(region="V2").total) < either
-    spanned = sum(brainio.search(year=year).total for year in (2017, 2018, 2019))
-    assert brainio.search(year="2017-2019").total == spanned == brainio.search(year=[2017, 2018, 2019]).total
-    assert brainio.search(year="2017–2019").total == spanned == brainio.search(year=range(2017, 2020)).total  # noqa: RUF001
-    assert brainio.search(year=np.int64(2018)).total == brainio.search(year=2018).total > 0
-    assert brainio.search(region={"V1", "V2"}).total == either
+def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names(search: Search) -> None:
+    assert search(region="it").total == search(region="inferotemporal").total > 0
+    assert search(species="Monkey").total == search(species="Macaca mulatta").total > 0
+    assert search(kind="ASSEMBLY").total == search(kind="assembly").total > 0
+    either = search(region=["V1", "V2"]).total
+    assert max(search(region="V1").total, search(region="V2").total) < either
+    spanned = sum(search(year=year).total for year in (2017, 2018, 2019))
+    assert search(year="2017-2019").total == spanned == search(year=[2017, 2018, 2019]).total
+    assert search(year="2017–2019").total == spanned == search(year=range(2017, 2020)).total  # noqa: RUF001
+    assert search(year=np.int64(2018)).total == search(year=2018).total > 0
+    assert search(region={"V1", "V2"}).total == either
 
 
 @pytest.mark.parametrize(
@@ -163,55 +162,55 @@ def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names() -> N
     ],
 )
 def test_what_no_entry_has_is_an_error_that_names_what_there_is(
-    filters: dict[str, Any], message: str, lab: Lab
+    filters: dict[str, Any], message: str, lab: Lab, search: Search
 ) -> None:
     lab.publish("p", title="V4")
     lab.add("lab.Doe2026", publication="p")
     with pytest.raises(SearchError, match=re.compile(message, re.DOTALL)):
-        brainio.search(**filters)
+        search(**filters)
 
 
-def test_an_unknown_catalog_is_an_error() -> None:
+def test_an_unknown_catalog_is_an_error(search: Search) -> None:
     with pytest.raises(UnknownCatalogError, match="no catalog 'nowhere' is in force"):
-        brainio.search(catalog="nowhere")
+        search(catalog="nowhere")
 
 
-def test_a_value_that_could_be_and_that_nothing_has_finds_nothing_and_says_so() -> None:
-    found = brainio.search(region="S1")
+def test_a_value_that_could_be_and_that_nothing_has_finds_nothing_and_says_so(search: Search) -> None:
+    found = search(region="S1")
     assert (len(found), found.total, found.note) == (0, 0, "No entry has region S1.")
-    assert brainio.search(year=1850).note == "No entry has year 1850."
+    assert search(year=1850).note == "No entry has year 1850."
 
 
-def test_a_text_without_words_is_said_to_be_that() -> None:
-    found = brainio.search("* ? --")
-    assert found.total == brainio.search().total
+def test_a_text_without_words_is_said_to_be_that(search: Search) -> None:
+    found = search("* ? --")
+    assert found.total == search().total
     assert found.note == "The text has no words; shown is what there is without it."
-    assert brainio.search("  ").note == ""
+    assert search("  ").note == ""
 
 
-def test_a_long_text_does_not_fill_the_screen() -> None:
-    assert len(str(brainio.search("word " * 20_000)).splitlines()[0]) < 300
+def test_a_long_text_does_not_fill_the_screen(search: Search) -> None:
+    assert len(str(search("word " * 20_000)).splitlines()[0]) < 300
 
 
-def test_what_has_most_words_is_shown_where_nothing_has_all() -> None:
-    found = brainio.search("macaque V1 natural images unicorns", catalog="brainscore")
+def test_what_has_most_words_is_shown_where_nothing_has_all(search: Search) -> None:
+    found = search("macaque V1 natural images unicorns", catalog="brainscore")
     assert not found.has_all_words
     assert found.note == "Nothing has all words; these have 4 of 5."
     assert {hit.identifier for hit in found} == {"Cadena2017", "tolias.Cadena2017"}
     assert {hit.missing for hit in found} == {("unicorns",)}
 
 
-def test_a_mistyped_name_is_told_what_was_probably_meant() -> None:
-    found = brainio.search("MajajHnog2015")
+def test_a_mistyped_name_is_told_what_was_probably_meant(search: Search) -> None:
+    found = search("MajajHnog2015")
     assert (len(found), found.note) == (0, "Did you mean 'MajajHong2015'?")
 
 
-def test_words_that_are_too_many_are_left_out_and_that_is_said() -> None:
-    found = brainio.search(" ".join(["image", *(f"w{number}" for number in range(60))]))
+def test_words_that_are_too_many_are_left_out_and_that_is_said(search: Search) -> None:
+    found = search(" ".join(["image", *(f"w{number}" for number in range(60))]))
     assert "The last 21 words were not looked for." in found.note
 
 
-def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by_name(lab: Lab) -> None:
+def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by_name(lab: Lab, search: Search) -> None:
     lab.add("lab.Current2026", aliases="thing")
     lab.add("lab.Old2020", status="superseded")
     lab.add("lab.Wrong2020", status="deprecated")
@@ -219,18 +218,18 @@ def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by
     lab.add("lab.Twice2021", version="1", status="superseded")
     lab.add("lab.Twice2021", version="2")
     listed = {"lab.Current2026", "lab.Gone2020", "lab.Twice2021"}
-    assert set(names(brainio.search(catalog="lab"))) == listed
-    assert brainio.search(catalog="lab").total == 3
-    everything = brainio.search(catalog="lab", old=True)
+    assert set(names(search(catalog="lab"))) == listed
+    assert search(catalog="lab").total == 3
+    everything = search(catalog="lab", old=True)
     assert sorted(names(everything)) == sorted([*listed, "lab.Old2020", "lab.Wrong2020", "lab.Twice2021"])
-    assert [hit.status for hit in brainio.search("lab.Old2020", catalog="lab")] == ["superseded"]
+    assert [hit.status for hit in search("lab.Old2020", catalog="lab")] == ["superseded"]
     loads = {hit.load for hit in everything}
     assert "brainio.get_assembly('lab.Twice2021')" in loads
     assert "brainio.get_assembly('lab.Twice2021', version='1')" in loads
 
 
 def test_what_two_catalogs_list_is_found_once_and_loaded_from_the_right_one(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, search: Search
 ) -> None:
     other = Lab(tmp_path / "other", "other")
     lab.add("lab.Same2026", sha1="a" * 40)
@@ -238,15 +237,15 @@ def test_what_two_catalogs_list_is_found_once_and_loaded_from_the_right_one(
     lab.add("lab.Differs2026", sha1="b" * 40)
     other.add("lab.Differs2026", sha1="c" * 40)
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{lab.catalog},{other.catalog}")
-    assert [hit.load for hit in brainio.search("Same2026")] == ["brainio.get_assembly('lab.Same2026')"]
-    assert [hit.load for hit in brainio.search("Differs2026")] == [
+    assert [hit.load for hit in search("Same2026")] == ["brainio.get_assembly('lab.Same2026')"]
+    assert [hit.load for hit in search("Differs2026")] == [
         "brainio.get_assembly('lab.Differs2026', catalog='lab')",
         "brainio.get_assembly('lab.Differs2026', catalog='other')",
     ]
-    assert names(brainio.search(catalog="other")) == ["lab.Same2026", "lab.Differs2026"]
+    assert names(search(catalog="other")) == ["lab.Same2026", "lab.Differs2026"]
 
 
-def test_a_broad_search_stops_counting_and_says_so(lab: Lab) -> None:
+def test_a_broad_search_stops_counting_and_says_so(lab: Lab, search: Search) -> None:
     lab.rows = [
         {
             "identifier": f"lab.Name{number}",
@@ -259,18 +258,18 @@ def test_a_broad_search_stops_counting_and_says_so(lab: Lab) -> None:
         for number in range(10_050)
     ]
     lab.write()
-    found = brainio.search("neuroid", catalog="lab")
+    found = search("neuroid", catalog="lab")
     assert (found.is_broad, found.total, len(found)) == (True, 10_000, 20)
     assert found.summary == "10,000 or more entries, the best 20 of them here"
     assert "kind" not in repr(found) or "+)" in repr(found)
     assert 10_000 <= found.facets["kind"]["assembly"] <= 10_050
-    everything = brainio.search()
+    everything = search()
     assert (everything.is_broad, everything.total) == (False, sum(one.status in LISTED for one in entries()))
-    assert names(brainio.search("lab.Name10049")) == ["lab.Name10049"]
+    assert names(search("lab.Name10049")) == ["lab.Name10049"]
 
 
-def test_results_are_a_sequence_a_table_and_json() -> None:
-    found = brainio.search("macaque V1 natural images")
+def test_results_are_a_sequence_a_table_and_json(search: Search) -> None:
+    found = search("macaque V1 natural images")
     assert isinstance(found[0], Hit)
     assert found[-1] in found
     assert list(found[:1]) == [found[0]]
@@ -279,10 +278,10 @@ def test_results_are_a_sequence_a_table_and_json() -> None:
     assert {"kind", "class", "title", "year", "why", "load"} <= set(table.columns)
     assert json.loads(json.dumps(found.record()))["hits"][0]["matched"]["macaque"] == ["title", "species"]
     assert "title: macaque v1 natural images" in repr(found)
-    assert brainio.search("nothing of the kind xyzzy").to_dataframe().columns.tolist() == table.columns.tolist()
+    assert search("nothing of the kind xyzzy").to_dataframe().columns.tolist() == table.columns.tolist()
 
 
-def test_the_line_of_a_hit_loads_it() -> None:
-    for hit in brainio.search(catalog="brainio_demo"):
+def test_the_line_of_a_hit_loads_it(search: Search) -> None:
+    for hit in search(catalog="brainio_demo"):
         loaded = eval(hit.load, {"brainio": brainio})
         assert type(loaded).__name__ == hit.class_name

@@ -16,19 +16,20 @@ import pytest
 import brainio
 from brainio.errors import CatalogWarning
 from brainio.home import home_folder
-from brainio.index import origins, schema, store
+from brainio.index import asking, files, origins, schema
+from brainio.index.origins import Names
 from tests.index.lab import Lab
 from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder
 
 
 def index_files() -> list[Path]:
-    return sorted((home_folder() / store.FOLDER).glob(f"*{store.ENDING}"))
+    return sorted((home_folder() / files.FOLDER).glob(f"*{files.ENDING}"))
 
 
 def others() -> list[str]:
     """Return what lies beside the finished indexes."""
-    return sorted(path.name for path in (home_folder() / store.FOLDER).iterdir() if path.suffix != store.ENDING)
+    return sorted(path.name for path in (home_folder() / files.FOLDER).iterdir() if path.suffix != files.ENDING)
 
 
 def found(text: str = "") -> list[str]:
@@ -44,7 +45,7 @@ def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
     assert found() == ["lab.Doe2026"]
     (path,) = index_files()
     before = state_of(path)
-    store._forget()
+    asking._OWN.forget()
     assert found("doe2026") == ["lab.Doe2026"]
     assert index_files() == [path]
     assert state_of(path) == before
@@ -165,12 +166,12 @@ def test_a_damaged_index_is_made_again_and_never_an_error(
     assert len(found()) == 3
     (path,) = index_files()
     if not is_open:
-        store._forget()
+        asking._OWN.forget()
     damage(path)
     assert found() == ["lab.Doe0", "lab.Doe1", "lab.Doe2"]
     assert found("doe1") == ["lab.Doe1"]
     assert brainio.search("macaque V1 natural images").total == 2
-    store._forget()
+    asking._OWN.forget()
     assert len(found()) == 3
 
 
@@ -196,9 +197,7 @@ def test_a_home_that_cannot_be_written_has_its_index_in_memory(
 
 
 def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
-    script = (
-        "import brainio; from brainio.index import store; brainio.search(''); print([*store._opened.values()][0].path)"
-    )
+    script = "import brainio; from brainio.index import asking; brainio.search(''); print(asking._OWN._slots[None].index.path)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(index_files()[0])
     lab.add("lab.Roe2026")
@@ -321,13 +320,13 @@ def test_8_processes_search_while_the_catalog_changes(lab: Lab) -> None:
 
 
 def _note_what_is_made(folder: Path) -> None:
-    made = store._made
+    made = files._made
 
-    def noted(path: Path, key: str) -> store.Index:
+    def noted(path: Path, names: Names) -> files.FileIndex:
         (folder / f"{os.getpid()}").touch()
-        return made(path, key)
+        return made(path, names)
 
-    store._made = noted
+    files._made = noted
     assert brainio.search("lab.Doe2026").total == 1
 
 
@@ -354,7 +353,7 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
     killed = 0
     for moment in (0.02, 0.1, 0.2, 0.3, 0.4):
         process = subprocess.Popen([sys.executable, "-c", script])
-        folder = home_folder() / store.FOLDER
+        folder = home_folder() / files.FOLDER
         while process.poll() is None and not (
             folder.is_dir() and any(".lock" in path.name for path in folder.iterdir())
         ):
@@ -365,17 +364,17 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
         lab.add(f"lab.Added{moment}")
     assert killed > 1
     assert brainio.search("", catalog="lab", limit=0).total == 3005
-    for path in home_folder().joinpath(store.FOLDER).iterdir():
-        os.utime(path, (time.time(), time.time() - 2 * store._LEFT)) if path.suffix != store.ENDING else None
+    for path in home_folder().joinpath(files.FOLDER).iterdir():
+        os.utime(path, (time.time(), time.time() - 2 * files._LEFT)) if path.suffix != files.ENDING else None
     lab.add("lab.Last2026")
     assert found("Last2026") == ["lab.Last2026"]
     assert others() == []
 
 
 def test_an_index_that_was_not_used_for_long_is_removed_when_another_is_made(lab: Lab) -> None:
-    folder = home_folder() / store.FOLDER
+    folder = home_folder() / files.FOLDER
     folder.mkdir(parents=True)
-    old, young = folder / f"old{store.ENDING}", folder / f"young{store.ENDING}"
+    old, young = folder / f"old{files.ENDING}", folder / f"young{files.ENDING}"
     for path, age in ((old, 31), (young, 29)):
         path.touch()
         os.utime(path, (time.time() - age * 86_400,) * 2)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.service.running import Running, make_lab
+from tests.service.vault import Vault, running_vault
 
 
 @pytest.fixture(scope="module")
@@ -19,3 +20,17 @@ def service(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
     """A running service of that lab."""
     with Running(tmp_path_factory.mktemp("home"), BRAINIO_CATALOGS=str(lab_catalog)) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+    """A running service of public and private catalogs that keeps what it keeps in either database."""
+    folder = tmp_path_factory.mktemp("vault")
+    if request.param == "sqlite":
+        with running_vault(folder, f"sqlite:///{folder / 'service.sqlite'}") as vault:
+            yield vault
+        return
+    server = request.getfixturevalue("postgres")
+    with running_vault(folder, server.database()) as vault:
+        yield vault
+    server.hang_up()

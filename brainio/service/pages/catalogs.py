@@ -33,6 +33,7 @@ async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sigh
     code = catalog_snippets(catalog, serves.public_url(request))
     page = render_page(
         "catalog.html",
+        sight=sight,
         json=addresses.of_catalog(catalog),
         catalog=record(now, catalog),
         stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [catalog]}).url(),

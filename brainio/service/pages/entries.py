@@ -133,6 +133,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
     is_current = entry is shown.now.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
     return render_page(
         template,
+        sight=shown.sight,
         json=addresses.of_resource("entries", entry),
         entry=record,
         kind=entry.kind,

@@ -2,63 +2,51 @@
 
 from typing import Annotated, Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
-from brainio.index import Hit, SearchResults, search
+from brainio.index import Hit, SearchResults
 from brainio.service import addresses
-from brainio.service.context import Now
+from brainio.service.context import Now, Serves
 from brainio.service.holdings import Snapshot
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
-from brainio.service.rendering import respond
+from brainio.service.questions import Searched
+from brainio.service.rendering import Rendered, respond
+from brainio.service.resources.search import AT_ONCE
 from brainio.service.rights import Sees, Sight
 
 router = APIRouter(include_in_schema=False)
 _PAGE = 20  # hits
-Values = Annotated[list[Annotated[str, Query(max_length=500)]], Query(max_length=50)]
 
 
 @router.get("/")
-def front(
-    request: Request,
-    now: Now,
-    sight: Sees,
-    q: Annotated[str, Query(max_length=2000)] = "",
-    kind: Values = [],  # noqa: B006 - fastapi makes a new one
-    class_: Annotated[list[str], Query(alias="class", max_length=50)] = [],  # noqa: B006
-    region: Values = [],  # noqa: B006
-    species: Values = [],  # noqa: B006
-    lab: Values = [],  # noqa: B006
-    year: Values = [],  # noqa: B006
-    catalog: Values = [],  # noqa: B006
-    has_repetitions: bool | None = None,
-    has_reliability: bool | None = None,
-    old: bool = False,
-    offset: Annotated[int, Query(ge=0, le=10_000)] = 0,
+async def front(
+    request: Request, service: Serves, now: Now, sight: Sees, searched: Annotated[Searched, Query()]
 ) -> Response:
     """Show what there is, or what a search finds."""
-    lists = {"kind": kind, "class": class_, "region": region, "species": species, "lab": lab, "year": year}
-    lists = {name: values for name, values in (lists | {"catalog": catalog}).items() if values}
-    flags = {"has_repetitions": has_repetitions, "has_reliability": has_reliability}
-    said = {name: [str(flag).lower()] for name, flag in flags.items() if flag is not None}
-    asked = Asked(q, lists | said, old)
-    kept = now.kept.get(sight, request.scope)
-    if kept is not None:
-        return respond(request.headers, kept.rendered)
-    for name in catalog:
-        now.catalog(name, sight)
-    facets: dict[str, Any] = {"cls" if name == "class" else name: values for name, values in lists.items()}
-    found = search(q, **facets, **flags, old=old, limit=_PAGE, offset=offset)
-    page = render_page(
-        "front.html",
-        json=asked.url(f"{addresses.API}/search"),
-        asked=asked,
-        catalogs=_catalogs(now, sight),
-        **_results(asked, found, offset),
-    )
-    return respond(request.headers, now.kept.keep(sight, request, page))
+
+    def make() -> Rendered:
+        asked = Asked(searched.q, _filters(searched), searched.old)
+        return render_page(
+            "front.html",
+            sight=sight,
+            json=asked.url(f"{addresses.API}/search"),
+            asked=asked,
+            is_first=searched.cursor is None,
+            catalogs=_catalogs(now, sight),
+            **_results(asked, searched.answer(service, now, sight, _PAGE)),
+        )
+
+    # Not kept: the index follows the catalogs by itself.
+    return respond(request.headers, await to_thread.run_sync(make, limiter=AT_ONCE))
+
+
+def _filters(searched: Searched) -> dict[str, list[str]]:
+    """Return the filters as addresses have them."""
+    return {name: value if isinstance(value, list) else [str(value).lower()] for name, value in searched.facets.items()}
 
 
 def _catalogs(now: Snapshot, sight: Sight) -> list[dict[str, Any]]:
@@ -70,8 +58,7 @@ def _catalogs(now: Snapshot, sight: Sight) -> list[dict[str, Any]]:
     ]
 
 
-def _results(asked: Asked, found: SearchResults, offset: int) -> dict[str, Any]:
-    end = offset + len(found)
+def _results(asked: Asked, found: SearchResults) -> dict[str, Any]:
     kinds = found.facets.get("kind", {})
     return {
         "stimulus_sets": kinds.get(TYPE_STIMULUS_SET, 0),
@@ -81,8 +68,7 @@ def _results(asked: Asked, found: SearchResults, offset: int) -> dict[str, Any]:
         "summary": f"{found.total:,}{' or more' if found.is_broad else ''} entr{'y' if found.total == 1 else 'ies'}",
         "note": found.note,
         "hits": [_hit(hit, asked) for hit in found],
-        "shown": f"{offset + 1:,} to {end:,}",
-        "next": asked.url(offset=end) if len(found) == _PAGE and end < found.total else None,
+        "next": asked.url(cursor=found.next) if found.next else None,
     }
 
 

@@ -15,7 +15,9 @@ def show_problem(request: Request, status: int, problem: Problem) -> Response | 
     """Return a problem as a page, None for whoever does not want pages."""
     if not wants(request.headers.get("accept"), HTML, JSON):
         return None
-    page = render_page("problem.html", json="", status=status, phrase=HTTPStatus(status).phrase, problem=problem)
+    page = render_page(
+        "problem.html", sight=None, json="", status=status, phrase=HTTPStatus(status).phrase, problem=problem
+    )
     answer = Response(page.body, status)
     answer.raw_headers = [one for one in page.headers if one[0] not in (b"etag", b"cache-control")]
     return answer

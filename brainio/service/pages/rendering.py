@@ -1,6 +1,6 @@
 """From a template to a page: what every page has around it, and what browsers may do with it."""
 
-import json
+import json as json_form
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +10,7 @@ from brainio import __version__
 from brainio.service import addresses
 from brainio.service.pages.assets import address_of
 from brainio.service.rendering import Rendered, render
+from brainio.service.rights import Sight
 from brainio.views.rendering import templates_of
 
 HTML = "text/html"
@@ -20,10 +21,22 @@ _POLICY = (
 )
 
 
-def render_page(template: str, **values: Any) -> Rendered:
-    """Fill in a template, and say what a browser may do with the page."""
+def render_page(template: str, *, sight: Sight | None, json: str, **values: Any) -> Rendered:
+    """Fill in a template, and say what a browser may do with the page.
+
+    Parameters
+    ----------
+    template : str
+        Its name.
+    sight : Sight or None
+        Of whom the page is for; None: not known.
+    json : str
+        The address of the same as JSON; empty where there is none.
+    **values
+        What the template shows.
+    """
     found = templates_of("brainio.service.pages").get_template(template)
-    text = found.render({"account": ""} | values, asset=address_of, release=__version__, at=addresses)
+    text = found.render(values, sight=sight, json=json, asset=address_of, release=__version__, at=addresses)
     body = text.encode("utf-8", "backslashreplace")
     headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
     return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)
@@ -37,7 +50,7 @@ def as_script(data: Mapping[str, Any]) -> Markup:
     >>> as_script({"name": "</script>"})
     Markup('{"name": "\\u003c/script\\u003e"}')
     """
-    text = json.dumps(data, ensure_ascii=False)
+    text = json_form.dumps(data, ensure_ascii=False)
     for letter in "<>&\u2028\u2029":
         text = text.replace(letter, f"\\u{ord(letter):04x}")
     return Markup(text.encode("utf-8", "backslashreplace").decode())  # noqa: S704 - no letter is left that ends it

@@ -14,7 +14,7 @@ from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Shown
 from brainio.service.pages.rendering import render_page
 from brainio.service.pages.snippets import stimulus_snippet
-from brainio.service.pages.tiles import tile_of
+from brainio.service.pages.tiles import in_a_line, tile_of
 from brainio.service.problems import refusal
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources.entries import Named
@@ -24,6 +24,7 @@ from brainio.service.rights import Sees
 router = APIRouter(include_in_schema=False)
 _FOR_LONG = "max-age=604800, immutable"
 _MOST_USERS = 200
+_LONGEST_FILTER = 200  # characters
 Id = Annotated[str, Query(max_length=1000)]
 
 
@@ -83,6 +84,7 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
     query = {"where": f"stimulus_id:{stimulus_id}", "version": entry.version}
     return render_page(
         "stimulus.html",
+        sight=shown.sight,
         json=addresses.with_query(addresses.of_stimuli(entry), **query),
         entry=entry,
         stimulus=tile_of(entry, profile, row),
@@ -99,10 +101,10 @@ def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
     """Return names and values of columns, each with the address of the stimuli that share it."""
     told = []
     for name, value in row.values.items():
-        text = "" if value is None else str(value)
-        is_own = name in ("stimulus_id", "filename", "image_id")
-        url = "" if is_own or len(text) > 200 else f"{addresses.of_page(entry, where=[f'{name}:{text}'])}#stimuli"
-        told.append((name, text, url))
+        text = in_a_line(value)
+        is_own = name in ("stimulus_id", "filename", "image_id") or len(text) > _LONGEST_FILTER
+        url = "" if is_own else f"{addresses.of_page(entry, where=[f'{name}:{text}'])}#stimuli"
+        told.append((name, text or "missing", url))
     return told
 
 

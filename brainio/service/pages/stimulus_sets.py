@@ -97,7 +97,7 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
     filters = filters_of(where)
     rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
     names = [name for name in profile.column_names if name != "filename"]
-    varied = [name for name in names if name not in ("stimulus_id", "image_id")]
+    varied = _varied(profile)
     captions = [*filters, *(name for name in varied if name not in filters)][:_CAPTIONS]
     first, last = (page - 1) * _PAGE + 1, (page - 1) * _PAGE + len(rows)
     of = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
@@ -111,13 +111,19 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
         tiles=[tile_of(shown.entry, profile, row, captions) for row in rows],
         filters=[Filter(one, _in_words(*_parts(one)), _without(shown, where, one)) for one in where],
         columns=names,
-        column=next((name for name in varied if name not in filters), names[0]),
+        column=next((name for name in [*varied, *names] if name not in filters), names[0]),
         pager=Pager(
             f"Page {page:,} of {max(1, -(-total // _PAGE)):,}",
             at(page - 1) if page > 1 else None,
             at(page + 1) if last < total else None,
         ),
     )
+
+
+def _varied(profile: StimulusProfile) -> list[str]:
+    """Return the columns that tell stimuli apart without naming each, those with fewer values first."""
+    counted = [(one.get("distinct", 0), str(one["name"])) for one in profile.columns]
+    return [name for distinct, name in sorted(counted) if 1 < distinct <= max(2, profile.count // 2)]
 
 
 def _parts(one: str) -> tuple[str, str]:

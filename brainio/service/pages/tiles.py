@@ -24,7 +24,7 @@ class Tile(NamedTuple):
 def tile_of(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence[str] = ()) -> Tile:
     """Return the tile of a stimulus, with the values of some columns."""
     thumbnail = profile.thumbnail(row.number)
-    lines = [f"{column} {value}" for column in captions if (value := row.values.get(column)) not in (None, "")]
+    lines = [f"{column} {text}" for column in captions if (text := in_a_line(row.values.get(column)))]
     name = str(row.values["stimulus_id"])
     has_picture = thumbnail is not None and bool(thumbnail.data)
     return Tile(
@@ -37,3 +37,16 @@ def tile_of(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence
         note=thumbnail.note if thumbnail else "no picture was made",
         lines=lines,
     )
+
+
+def in_a_line(value: str | float | None) -> str:
+    """Write a value of a table, as filters take it; what is missing is nothing.
+
+    Examples
+    --------
+    >>> in_a_line(90.0), in_a_line(0.1), in_a_line("car"), in_a_line(None)
+    ('90', '0.1', 'car', '')
+    """
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -1,0 +1,212 @@
+"""Indexes as SQLite files below `BRAINIO_HOME`, made again when what they were made of changes.
+
+A file is made under a name of its own, by one process as far as locks work, and gets its final name when it is
+finished. Nothing writes to it afterwards, so whoever reads the one before goes on with that. A file that is damaged or
+of another make is as good as none. Where nothing can be written the index is in memory.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import time
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import QueuePool, StaticPool
+
+from brainio.cache.locks import Sign, take_turn, try_turn
+from brainio.cache.records import fingerprint
+from brainio.cache.sqlite_files import ENDING, Opened, clear_up, note_use, read_only, stamp_of_now, writable
+from brainio.home import home_folder
+from brainio.index.building import build
+from brainio.index.fts5 import Fts5
+from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
+from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import Connection
+
+    from brainio.cache.locks import Turn
+    from brainio.cache.records import Fingerprint
+    from brainio.index.origins import Names
+    from brainio.index.store import Answer
+
+FOLDER = "index"
+_POLL = 0.05  # seconds
+_UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
+_LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
+
+_log = logging.getLogger("brainio.index")
+
+
+class Files:
+    """The indexes below `BRAINIO_HOME`; see `Shelf`."""
+
+    def is_current(self, index: Index, names: Names) -> bool:
+        """Whether an index is that of catalogs as they are now."""
+        assert isinstance(index, FileIndex)  # noqa: S101 - so it was given
+        return index.place == _place(names) and index.is_there() and are_as_they_were(index.origins, names)
+
+    def found_or_made(self, names: Names, before: Index | None) -> Index:  # noqa: ARG002 - the file tells that
+        """Open an index if it is there and up to date; else make it, unless another process is about to."""
+        place = _place(names)
+        found = _open(place)
+        if found is not None and are_as_they_were(found.origins, names):
+            return found
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            turn = _turn(place.parent, place.stem, wait=found is None)
+        except BlockingIOError:
+            _log.info("another process makes the index %s; the one before is used meanwhile", place)
+            assert found is not None  # noqa: S101 - else it is waited for
+            return found
+        except OSError as error:
+            made = _in_memory(place, names, error)
+        else:
+            made = _made_in_turn(place, names, turn)
+        if found is not None:
+            found.close()
+        return made
+
+
+class FileIndex(Index):
+    """An open file, or an index in memory; many threads may ask it."""
+
+    def __init__(self, engine: Engine, place: Path, print_: Fingerprint | None = None) -> None:
+        super().__init__()
+        self.place = place
+        self._file = Opened(engine, None if print_ is None else place, print_)
+        self.text = Fts5()
+        self.origins, self.made = self.run(origins_in)
+
+    @property
+    def path(self) -> Path | None:
+        """The file; None where it is in memory."""
+        return self._file.path
+
+    def run(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Return what some work on a connection gives."""
+        return self._file.run(work)
+
+    def is_there(self) -> bool:
+        """Whether its file still has its name: another one may have been published, or it was deleted."""
+        return self._file.is_there()
+
+    def close(self) -> None:
+        """Close its connections, those in use when they are given back."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Close it and remove the file, since it is damaged."""
+        self.close()
+        _log.warning("the index %s is damaged; it is made again", self.path)
+        if self.path is not None and self.is_there():
+            with suppress(OSError):
+                self.path.unlink()
+
+
+def _place(names: Names) -> Path:
+    return home_folder() / FOLDER / f"{key_in_force(names)}{ENDING}"
+
+
+def _made_in_turn(path: Path, names: Names, turn: Turn | None) -> FileIndex:
+    """Make the index, unless another process made it just before."""
+    try:
+        other = _open(path)
+        if other is not None and are_as_they_were(other.origins, names):
+            return other
+        if other is not None:
+            other.close()
+        return _made(path, names)
+    finally:
+        if turn is not None:
+            turn.end()
+
+
+def _turn(folder: Path, key: str, *, wait: bool) -> Turn | None:
+    if wait:
+        return take_turn(folder, key)
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return try_turn(folder, key)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_POLL)
+
+
+def _open(path: Path) -> FileIndex | None:
+    """Open an index; None where there is none, or not one that was finished and is as it was then."""
+    try:
+        print_ = fingerprint(path)
+        # Not the pool that is made for databases in memory: it closes connections that other threads use.
+        pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
+        engine = create_engine("sqlite://", creator=partial(read_only, path), **pool)
+    except OSError:
+        return None
+    try:
+        index = FileIndex(engine, path, print_)
+    except (DatabaseError, ValueError):
+        engine.dispose()
+        return None
+    if index.made != str(print_.mtime_ns):
+        _log.warning("the index %s was changed since it was made; it is made again", path)
+        index.close()
+        return None
+    note_use(path)
+    return index
+
+
+def _made(path: Path, names: Names) -> FileIndex:
+    unfinished = path.with_name(f"{path.stem}.{secrets.token_hex(8)}")
+    try:
+        clear_up(path.parent, _UNUSED, _LEFT)
+        stamp = _write(unfinished, names)
+        os.utime(unfinished, ns=(time.time_ns(), stamp))
+        unfinished.replace(path)
+    except (OSError, DatabaseError) as error:
+        return _in_memory(path, names, error)
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+    return _open(path) or _in_memory(path, names, f"{path} cannot be read")
+
+
+def _write(path: Path, names: Names) -> int:
+    """Write an index to a new file, bring it to the disk, and return the time of change that it is to have.
+
+    That time is in the file, so that whatever writes to it later is noticed.
+    """
+    stamp = stamp_of_now()
+    engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
+    try:
+        _fill(engine, names, Sign(path).show, stamp)
+    finally:
+        engine.dispose()
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    return stamp
+
+
+def _fill(engine: Engine, names: Names, progress: Callable[[], None], stamp: int = 0) -> None:
+    listings, origins = read_origins(names)
+    with engine.begin() as connection:
+        build(connection, Fts5(), listings, progress)
+        write_origins(connection, [*origins, Origin(MADE, "", str(stamp))])
+
+
+def _in_memory(place: Path, names: Names, reason: object) -> FileIndex:
+    _log.warning("the index is made in memory, and again by every process: %s", reason)
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    _fill(engine, names, lambda: None)
+    return FileIndex(engine, place)

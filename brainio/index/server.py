@@ -1,0 +1,252 @@
+"""Indexes in a PostgreSQL server, which any number of processes and machines ask.
+
+Each has a schema of its own, `brainio_index_WHICH_STATE`: which catalogs, and what names their content. It is made in
+one transaction, so that whoever sees it sees all of it, and never changed. One process makes it; who has the one before
+goes on with that. One that nobody used for some minutes goes when another is made, if it is of the same catalogs; of
+others, after a month.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select, text, update
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from brainio.catalogs.sql_connection import is_gone, server_engine
+from brainio.errors import IndexUnavailableError, ServiceError
+from brainio.index.building import build
+from brainio.index.origins import Origin, content_in_force, is_any_away, key_in_force, read_origins
+from brainio.index.schema import source
+from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.index.tsvector import TsVector
+from brainio.stores.rules import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Engine
+    from sqlalchemy.engine import Connection
+
+    from brainio.index.origins import Names
+    from brainio.index.store import Answer
+
+PREFIX = "brainio_index_"
+_DIGITS = 16  # of each part of a name: PostgreSQL's names have 63 characters
+_USED = "used"  # kind of the origin that says when an index was last used
+_USED_EVERY = 60.0  # seconds: last use is noted this exactly
+_UNUSED_STATE = 300.0  # seconds after which an index of another state of the same catalogs goes
+_UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
+_ATTEMPTS = 3  # at an index of catalogs that change all the while
+_LONGEST_TURN = "600s"  # that another process may make the index for
+_POLL = 0.1  # seconds
+# Beginnings of SQLSTATE: no such table, column, schema; the server found its files broken.
+_DAMAGE = ("42P01", "42703", "3F", "XX")
+
+_log = logging.getLogger("brainio.index")
+
+
+class Server:
+    """The indexes in one database; see `Shelf`.
+
+    Parameters
+    ----------
+    url : str
+        `postgresql://...`
+
+    Raises
+    ------
+    ServiceError
+        It is no URL of such a database.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._shown = redacted(url)
+        try:
+            self._engine = server_engine(url)
+        except (ArgumentError, ValueError):
+            raise ServiceError(f"{self._shown} is no URL of a PostgreSQL database: postgresql://HOST/NAME") from None
+
+    def is_current(self, index: Index, names: Names) -> bool:
+        """Whether an index is that of catalogs as they are now, and still there."""
+        assert isinstance(index, ServerIndex)  # noqa: S101 - so it was given
+        return index.schema == self._schema(names) and index.is_there()
+
+    def found_or_made(self, names: Names, before: Index | None) -> Index:
+        """Open an index if it is there; else make it, unless another process is about to."""
+        with translated(self._shown):
+            return self._open(self._schema(names)) or self._made(names, before)
+
+    def _schema(self, names: Names) -> str:
+        return f"{PREFIX}{key_in_force(names)[:_DIGITS]}_{content_in_force(names)[:_DIGITS]}"
+
+    def _open(self, schema: str) -> ServerIndex | None:
+        with self._engine.begin() as connection:
+            there = connection.scalar(text("SELECT count(*) FROM pg_namespace WHERE nspname = :name"), {"name": schema})
+        if not there:
+            return None
+        index = ServerIndex(self._engine, schema, self._shown)
+        if index.is_whole():
+            return index
+        index.discard()
+        return None
+
+    def _made(self, names: Names, before: Index | None) -> Index:
+        for attempt in range(_ATTEMPTS):
+            with self._engine.connect() as connection, connection.begin() as transaction:
+                if not _take_turn(connection, key_in_force(names), wait=before is None):
+                    _log.info("another process makes the index; the one before is used meanwhile")
+                    assert before is not None  # noqa: S101 - else it is waited for
+                    return before
+                schema = self._schema(names)
+                if (other := self._open(schema)) is not None:
+                    return other
+                if attempt == _ATTEMPTS - 1:  # of a name that no state has, so that it is soon made again
+                    schema = f"{schema[:-_DIGITS]}{secrets.token_hex(_DIGITS // 2)}"
+                self._write(connection, schema, names)
+                if attempt < _ATTEMPTS - 1 and (is_any_away(names) or self._schema(names) != schema):
+                    transaction.rollback()
+                    continue
+            break
+        self._clear_up(schema)
+        made = self._open(schema)
+        if made is None:
+            raise IndexUnavailableError(f"the search index in {self._shown} was made, and is gone; try again")
+        return made
+
+    def _write(self, connection: Connection, schema: str, names: Names) -> None:
+        begin = time.monotonic()
+        connection.execute(text(f'CREATE SCHEMA "{schema}"'))
+        listings, origins = read_origins(names)
+        inside = connection.execution_options(schema_translate_map={None: schema})
+        build(inside, TsVector(), listings, lambda: None)
+        now = str(int(time.time()))
+        write_origins(inside, [*origins, Origin(MADE, "", now), Origin(_USED, "", now)])
+        _log.info("the index %s was made in %.1f s", schema, time.monotonic() - begin)
+
+    def _clear_up(self, kept: str) -> None:
+        """Remove indexes that nobody uses any more."""
+        found = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix) AND nspname <> :kept")
+        with self._engine.begin() as connection:
+            schemas = connection.scalars(found, {"prefix": PREFIX, "kept": kept}).all()
+        for schema in schemas:
+            most = _UNUSED_STATE if schema[:-_DIGITS] == kept[:-_DIGITS] else _UNUSED
+            with suppress(SQLAlchemyError):  # somebody else removes it, or uses it at this moment
+                if time.time() - ServerIndex(self._engine, schema, self._shown).last_used() > most:
+                    _drop(self._engine, schema)
+
+
+class ServerIndex(Index):
+    """An index in a schema of a server."""
+
+    def __init__(self, engine: Engine, schema: str, shown: str) -> None:
+        super().__init__()
+        # It never changes, so that no question needs a transaction, which would cost two more.
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.schema, self._shown = schema, shown
+        self._options = {"schema_translate_map": {None: schema}}
+        self._noted = 0.0
+        self.text = TsVector()
+
+    def is_whole(self) -> bool:
+        """Read what it was made of; False where it is no index."""
+        try:
+            with self._connection() as connection:
+                origins, made = origins_in(connection)
+            self._note_use()
+        except DBAPIError as error:
+            if not _is_damage(error):
+                raise
+            return False
+        self.origins = [origin for origin in origins if origin.kind != _USED]
+        return bool(made)
+
+    def run(self, work: Callable[[Connection], Answer]) -> Answer:
+        """Return what some work on a connection gives."""
+        with translated(self._shown), self._connection() as connection:
+            return work(connection)
+
+    def is_there(self) -> bool:
+        """Whether it was not removed; raises where the database is away."""
+        with translated(self._shown):
+            return self.is_whole()
+
+    def last_used(self) -> float:
+        """Return when it was last used, in seconds since 1970."""
+        with self._connection() as connection:
+            used = select(source.c.state).where(source.c.kind == _USED)
+            return float(connection.execute(used).scalar_one())
+
+    def close(self) -> None:
+        """Do nothing: connections are those of the process."""
+
+    def discard(self) -> None:
+        """Remove it, since it is damaged."""
+        _log.warning("the index %s is damaged; it is made again", self.schema)
+        with suppress(SQLAlchemyError):
+            _drop(self._engine, self.schema)
+
+    def _note_use(self) -> None:
+        now = time.time()
+        if now - self._noted > _USED_EVERY:
+            with self._connection() as connection:
+                connection.execute(update(source).where(source.c.kind == _USED).values(state=str(int(now))))
+            self._noted = now
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            yield connection.execution_options(**self._options)
+
+
+@contextmanager
+def translated(shown: str) -> Iterator[None]:
+    """Say of a server that does not answer, or cannot do what is asked now, which one it is; damage passes through.
+
+    Raises
+    ------
+    IndexUnavailableError
+        In place of what SQLAlchemy raises.
+    """
+    try:
+        yield
+    except (DBAPIError, PoolTimeoutError) as error:
+        if isinstance(error, DBAPIError) and _is_damage(error):
+            raise
+        reason = "it does not answer" if is_gone(error) else " ".join(str(getattr(error, "orig", error)).split())
+        # Not chained: the text of a driver may have what the URL holds.
+        raise IndexUnavailableError(
+            f"the search index in {shown} cannot be asked: {redacted(reason)}. Check that the database is there and "
+            f"that you may make schemas in it, and try again."
+        ) from None
+
+
+def _is_damage(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None)
+    return state is not None and state.startswith(_DAMAGE)
+
+
+def _take_turn(connection: Connection, key: str, *, wait: bool) -> bool:
+    """Take the right to make an index, which ends with the transaction; False where another process has it."""
+    number = int(key[:15], 16)  # of 64 bits, with a sign
+    if wait:
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_TURN}'"))
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        return True
+    end = time.monotonic() + PATIENCE
+    while not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number}):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def _drop(engine: Engine, schema: str) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("SET LOCAL lock_timeout = '2s'"))
+        connection.execute(text(f'DROP SCHEMA IF EXISTS "{schema}" CASCADE'))

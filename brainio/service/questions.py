@@ -1,0 +1,51 @@
+"""What a search is asked, as the address of a resource or page has it."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from brainio.index import SearchResults, search_among
+from brainio.service.context import Service
+from brainio.service.cursors import LONGEST
+from brainio.service.holdings import Snapshot
+from brainio.service.rights import Sight
+
+Values = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)]
+
+
+class Searched(BaseModel):
+    """Parameters of a search."""
+
+    q: str = Field("", max_length=2000, description="Words, in any order.")
+    kind: Values = []
+    class_: Values = Field([], alias="class")
+    region: Values = []
+    species: Values = []
+    lab: Values = []
+    year: Values = []
+    catalog: Values = []
+    has_repetitions: bool | None = None
+    has_reliability: bool | None = None
+    old: bool = False
+    cursor: str | None = Field(None, max_length=LONGEST)
+
+    @property
+    def facets(self) -> dict[str, Any]:
+        """The facets that are asked for, by the names that they have in the index."""
+        asked = self.model_dump(by_alias=True, exclude={"q", "old", "cursor"})
+        return {name: value for name, value in asked.items() if value not in ([], None)}
+
+    def answer(self, service: Service, now: Snapshot, sight: Sight, limit: int) -> SearchResults:
+        """Search the catalogs that may be seen; waits for the index: not for the event loop.
+
+        Raises
+        ------
+        HTTPException
+            404: a catalog that is asked for is none that may be seen.
+        SearchError, CursorError, IndexUnavailableError
+            As of `search_among`.
+        """
+        for name in self.catalog:
+            now.catalog(name, sight)
+        names, indexes = now.names(sight), service.indexes
+        return search_among(names, self.q, self.facets, old=self.old, limit=limit, after=self.cursor, indexes=indexes)

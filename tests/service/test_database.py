@@ -1,0 +1,114 @@
+"""Promises of the database of the service: its tables are made once, and upgraded when somebody asks for it."""
+
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from brainio.catalogs import add_catalog, append_rows, resolve, sql_upgrade
+from brainio.errors import DatabaseAwayError, ServiceError
+from brainio.service import database as database_module
+from brainio.service.database import Database
+from brainio.service.tables import SCHEMA
+from brainio.service.tokens import list_tokens, make_token
+from tests.catalogs.test_sql_writing import row
+from tests.cli.command import brainio as command
+
+spawning = multiprocessing.get_context("spawn")
+LATER = """
+from alembic import op
+import sqlalchemy as sa
+
+revision = "0002"
+down_revision = "0001"
+
+def upgrade():
+    op.add_column("brainio_service_tokens", sa.Column("owner", sa.Text))
+"""
+
+
+def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
+    store = Database(database)
+    with store.reading() as connection:
+        options = {"version_table": SCHEMA.version_table, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, SCHEMA.metadata) == []
+    assert store.upgrade() == (SCHEMA.revisions[-1], SCHEMA.revisions[-1])
+
+
+def test_every_revision_of_the_program_has_a_migration() -> None:
+    scripts = ScriptDirectory(str(sql_upgrade.MIGRATIONS), version_locations=[str(SCHEMA.versions)])
+    assert tuple(one.revision for one in scripts.walk_revisions())[::-1] == SCHEMA.revisions
+
+
+def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, _ = make_token(Database(database), ["lab:read"], "")
+    folder = tmp_path / "versions"
+    folder.mkdir()
+    for path in SCHEMA.versions.glob("*.py"):
+        (folder / path.name).write_text(path.read_text())
+    (folder / "v0002_later.py").write_text(LATER)
+    later = replace(SCHEMA, versions=folder, revisions=("0001", "0002"))
+    monkeypatch.setattr(database_module, "SCHEMA", later)
+    with pytest.raises(ServiceError, match=r"older schema 0001.*backup.*brainio service upgrade"):
+        list_tokens(Database(database))
+    assert Database(database).upgrade() == ("0001", "0002")
+    assert list_tokens(Database(database)) == [made]
+
+
+def test_catalogs_and_the_service_may_share_a_database(database: str) -> None:
+    made, _ = make_token(Database(database), ["lab:read"], "")
+    append_rows(f"{database}#lab", [row("lab.A")])
+    add_catalog(f"{database}#lab")
+    assert resolve("assembly", "lab.A").catalog == "lab"
+    assert list_tokens(Database(database)) == [made]
+
+
+def _make(url: str) -> None:
+    make_token(Database(url), ["lab:read"], "")
+
+
+def test_processes_that_begin_at_once_make_the_tables_once(database: str) -> None:
+    processes = [spawning.Process(target=_make, args=(database,)) for _ in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * 4
+    assert len(list_tokens(Database(database))) == 4
+
+
+@pytest.mark.parametrize("url", ["mysql://me:hunter2@host/db", "postgresql://me:hunter2@host", "service.sqlite"])
+def test_what_is_no_database_is_told_without_its_password(url: str) -> None:
+    with pytest.raises(ServiceError, match="expected sqlite:") as refused:
+        Database(url)
+    assert "hunter2" not in str(refused.value)
+    done = command("serve", "--port", "0", BRAINIO_SERVE_DATABASE=url)
+    assert (done.returncode, "hunter2" in done.stderr) == (1, False)
+
+
+def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
+    with pytest.raises(DatabaseAwayError, match=r"the database postgresql://127.0.0.1:9/db could not be read") as away:
+        list_tokens(Database("postgresql://me:hunter2@127.0.0.1:9/db"))
+    assert "hunter2" not in str(away.value)
+
+
+def test_a_change_that_fails_leaves_nothing(database: str) -> None:
+    store = Database(database)
+
+    def change() -> None:
+        with store.changing() as connection:
+            connection.execute(text("INSERT INTO brainio_service_state VALUES ('rights', 'x')"))
+            connection.execute(text("SELECT * FROM no_such_table"))
+
+    with pytest.raises(DatabaseAwayError, match="no_such_table"):
+        change()
+    with store.reading() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM brainio_service_state")) == 0

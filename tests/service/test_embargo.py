@@ -1,0 +1,233 @@
+"""Promises of an embargo: all is said of an entry, and its bytes are had by nobody without the right, until it ends."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import brainio
+from brainio.catalogs import Entry, append_rows
+from brainio.errors import ServiceError, TransferError
+from brainio.service.database import Database
+from brainio.service.embargoes import Embargoes, lift_embargo, list_embargoes, set_embargo, today
+from brainio.service.tokens import make_token
+from tests.cli.command import brainio as command
+from tests.servers import MotoS3
+from tests.service.running import NAME, OTHER, Running, make_lab
+from tests.service.test_changes import told
+
+KEY = ("lab", "stimulus_set", NAME)
+ENTRY = f"/api/v1/entries/lab/stimulus_set/{NAME}"
+FILE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
+PATH = "/catalogs/lab/files/stimulus_modelfest_Carney1999.zip"
+DAY = timedelta(days=1)
+
+
+class Embargoed:
+    """A service of a lab, its database, and how it is asked."""
+
+    def __init__(self, service: Running, database: Database) -> None:
+        self.service, self.database = service, database
+
+    def entry(self) -> dict[str, object]:
+        answer: dict[str, object] = self.service.get(ENTRY).json()
+        return answer
+
+    def begins(self, until: date | None = None) -> None:
+        """Set the embargo, and wait until the entry says so."""
+        last = until or today() + DAY
+        set_embargo(self.database, KEY, last)
+        self.service.eventually(lambda: self.entry()["embargo"] == last.isoformat())
+
+    def row(self) -> dict[str, str]:
+        """Return the row of the archive in the served form."""
+        rows = csv.DictReader(io.StringIO(self.service.get("/catalogs/lab").text))
+        return next(row for row in rows if row["identifier"] == NAME and not row["class"])
+
+
+@pytest.fixture
+def lab(tmp_path: Path, database: str) -> Iterator[Embargoed]:
+    """A service of a lab that keeps what it keeps in either database."""
+    with serving(tmp_path, make_lab(tmp_path / "lab"), database) as lab:
+        yield lab
+
+
+@contextmanager
+def serving(folder: Path, catalog: Path, database: str, **environment: str) -> Iterator[Embargoed]:
+    environment |= {"BRAINIO_CATALOGS": str(catalog), "BRAINIO_SERVE_DATABASE": database}
+    with Running(folder / "served", **environment) as service:
+        yield Embargoed(service, Database(database))
+
+
+def test_no_way_leads_to_bytes_under_embargo_and_metadata_stay(lab: Embargoed) -> None:
+    service = lab.service
+    before, csv_before = lab.entry(), service.get("/catalogs/lab")
+    free = service.get(FILE)
+    assert (free.status_code, before["embargo"]) == (200, None)
+    lab.begins(today() + DAY)
+    after = lab.entry()
+    ways = [FILE, PATH, f"/catalogs/lab/{lab.row()['location']}", FILE.replace("/zip/", "/csv/")]
+    for way in ways:
+        for headers in ({}, {"Range": "bytes=0-9"}, {"If-None-Match": free.headers["etag"]}, {"If-None-Match": "*"}):
+            answer = service.client.get(way, headers=headers)
+            assert (answer.status_code, answer.json()["error"]["code"]) == (403, "embargoed")
+            assert f"until the end of {today() + DAY}" in answer.json()["error"]["message"]
+            assert "lab:embargoed" in answer.json()["error"]["hint"]
+            assert answer.headers["cache-control"] == "no-store"
+        assert service.client.head(way).status_code == 403
+    kept = ("identifier", "license", "publications", "card", "used_by", "stimulus_set_identifier")
+    assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
+    hashes = [[one["sha256"] for one in record["files"]] for record in (before, after)]  # type: ignore[attr-defined]
+    assert hashes[0] == hashes[1]
+    assert service.get(str(after["card"])).status_code == 200
+    assert lab.row()["location"].startswith("by-key/")
+    assert lab.row()["sha1"]
+    assert service.get("/catalogs/lab").headers["etag"] != csv_before.headers["etag"]
+    assert service.get(f"/api/v1/files/lab/assembly/nc/{NAME}").status_code == 200  # the data of others are free
+
+
+def test_an_embargo_is_lifted_and_all_is_as_before(lab: Embargoed) -> None:
+    before = [lab.service.get(path).text for path in (ENTRY, "/catalogs/lab", "/api/v1/catalogs/lab")]
+    lab.begins()
+    assert lab.service.get("/api/v1/catalogs/lab").text != before[2]
+    lift_embargo(lab.database, KEY)
+    lab.service.eventually(lambda: lab.entry()["embargo"] is None)
+    assert [lab.service.get(path).text for path in (ENTRY, "/catalogs/lab", "/api/v1/catalogs/lab")] == before
+    assert lab.service.get(FILE).status_code == 200
+    with pytest.raises(ServiceError, match="is under no embargo"):
+        lift_embargo(lab.database, KEY)
+
+
+def test_an_embargo_that_is_over_withholds_nothing(lab: Embargoed) -> None:
+    lab.begins()
+    set_embargo(lab.database, KEY, today() - DAY)
+    lab.service.eventually(lambda: lab.entry()["embargo"] is None)
+    assert lab.service.get(FILE).status_code == 200
+    assert [one.is_over for one in list_embargoes(lab.database)] == [True]
+
+
+def test_changes_tell_when_an_embargo_begins_and_ends(lab: Embargoed) -> None:
+    cursor = lab.service.get("/api/v1/catalogs/lab/changes").json()["cursor"]
+    lab.begins()
+    expected = [("changed", "stimulus_set", NAME)]
+    lab.service.eventually(lambda: told(lab.service, cursor)[0])
+    changes, after = told(lab.service, cursor)
+    assert changes == expected
+    set_embargo(lab.database, KEY, today() - DAY)
+    lab.service.eventually(lambda: told(lab.service, after)[0])
+    assert told(lab.service, after)[0] == expected
+
+
+def test_whoever_has_the_right_has_the_bytes_and_others_with_tokens_have_not(lab: Embargoed) -> None:
+    _, right = make_token(lab.database, ["lab:embargoed"], "")
+    strangers = [make_token(lab.database, [scope], "")[1] for scope in ("lab:read", "*:read", "brainio_demo:embargoed")]
+    lab.begins()
+
+    def ask(token: str, path: str = FILE) -> httpx.Response:
+        return lab.service.get(path, Authorization=f"Bearer {token}")
+
+    lab.service.eventually(lambda: ask(right).status_code == 200)
+    assert ask(right).headers["cache-control"] == "private, no-store"
+    assert ask(right, f"/catalogs/lab/{lab.row()['location']}").content == ask(right).content
+    assert [ask(token).status_code for token in strangers] == [403, 403, 403]
+
+
+def test_all_versions_are_withheld_and_no_location_is_told(tmp_path: Path, moto_s3: MotoS3) -> None:
+    moto_s3.create_bucket("lab-private")
+    moto_s3.put("lab-private", "secret-place.nc", b"bytes")
+    row = {"identifier": "lab.V", "lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": ""}
+    row |= {"sha1": "", "stimulus_set_identifier": "", "mirrors": "https://lab.example/secret-place.nc"}
+    append_rows(tmp_path / "lab.csv", [row | {"version": "1", "location": "s3://lab-open/secret-place.nc"}])
+    append_rows(tmp_path / "lab.csv", [row | {"version": "2", "location": "s3://lab-private/secret-place.nc"}])
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    set_embargo(Database(url), ("lab", "assembly", "lab.V"), today() + DAY)
+    _, right = make_token(Database(url), ["lab:embargoed"], "")
+    environment = moto_s3.environment | {"BRAINIO_SERVE_SIGNED_BUCKETS": "lab-private"}
+    with serving(tmp_path, tmp_path / "lab.csv", url, **environment) as lab:
+        ask = lab.service.get
+        paths = ["/api/v1/entries/lab/assembly/lab.V", "/api/v1/history/lab/assembly/lab.V", "/catalogs/lab"]
+        answers = [ask(path) for path in paths]
+        files = [f"/api/v1/files/lab/assembly/nc/lab.V?version={version}" for version in (1, 2)]
+        answers += [ask(path) for path in files]
+        signed = ask(files[1], Authorization=f"Bearer {right}")
+    assert [one.status_code for one in answers] == [200, 200, 200, 403, 403]
+    assert not any("secret-place" in one.text + str(one.headers) for one in answers)
+    assert all(one["files"][0]["location"] is None for one in answers[1].json()["versions"])
+    assert "Signature" in signed.headers["location"]
+
+
+def test_get_assembly_says_that_the_bytes_are_refused_and_has_them_with_the_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    set_embargo(Database(url), ("lab", "assembly", NAME), today() + DAY)
+    _, right = make_token(Database(url), ["lab:embargoed"], "")
+    with serving(tmp_path, make_lab(tmp_path / "lab"), url) as lab:
+        monkeypatch.setenv("BRAINIO_CATALOGS", f"{lab.service.url}/catalogs/lab")
+        with pytest.raises(TransferError, match="HTTP 403"):
+            brainio.get_assembly(NAME)
+        assert brainio.get_assembly(OTHER).attrs["identifier"]
+        host = lab.service.url.removeprefix("http://")
+        monkeypatch.setenv("BRAINIO_CATALOGS", f"http://me:{right}@{host}/catalogs/lab")
+        assert brainio.get_assembly(NAME).shape
+
+
+def test_commands_set_list_and_lift(database: str, tmp_path: Path) -> None:
+    here = {"BRAINIO_SERVE_DATABASE": database, "BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab"))}
+    last = (today() + DAY).isoformat()
+    done = command("embargo", "set", *KEY, "--until", last, "--note", "review", **here)
+    assert (done.returncode, f"until the end of {last}, UTC" in done.stderr) == (0, True)
+    unlisted = command("embargo", "set", "lab", "assembly", "lab.Later", "--until", last, **here)
+    assert (unlisted.returncode, "lists no assembly 'lab.Later' yet" in unlisted.stderr) == (0, True)
+    elsewhere = command("embargo", "set", "afar", "assembly", "x", "--until", last, **here)
+    assert (elsewhere.returncode, "was not checked" in elsewhere.stderr) == (0, True)
+    records = json.loads(command("embargo", "list", "--json", **here).stdout)
+    noted = [(one["identifier"], one["until"], one["state"]) for one in records if one["note"]]
+    assert noted == [(NAME, last, "holds")]
+    assert "review" in command("embargo", "list", **here).stdout
+    assert command("embargo", "lift", *KEY, **here).returncode == 0
+    assert command("embargo", "lift", *KEY, **here).returncode == 1
+    for until in ("2020-01-01", "soon", "2027-02-30"):
+        assert command("embargo", "set", *KEY, "--until", until, **here).returncode == 2
+
+
+def test_an_embargo_by_an_alias_holds(tmp_path: Path) -> None:
+    row = {"identifier": "lab.A", "lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": ""}
+    row |= {"location": "a.nc", "sha1": "", "stimulus_set_identifier": "", "aliases": "lab.Old"}
+    append_rows(tmp_path / "lab.csv", [row])
+    here = {"BRAINIO_HOME": str(tmp_path / "served"), "BRAINIO_CATALOGS": str(tmp_path / "lab.csv")}
+    done = command("embargo", "set", "lab", "assembly", "lab.Old", "--until", today().isoformat(), **here)
+    assert "'lab.A'" in done.stderr
+    embargoes = Embargoes({("lab", "assembly", "lab.Old"): today()})
+    assert embargoes.withholds(Entry("lab", "assembly", "lab.A", (), aliases=("lab.Old",)))
+
+
+def test_a_path_that_a_free_entry_lists_as_well_stays_free(tmp_path: Path) -> None:
+    (tmp_path / "shared.nc").write_bytes(b"bytes")
+    row = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "", "location": "shared.nc"}
+    row |= {"sha1": "", "stimulus_set_identifier": ""}
+    append_rows(tmp_path / "lab.csv", [row | {"identifier": name} for name in ("lab.Free", "lab.Withheld")])
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    set_embargo(Database(url), ("lab", "assembly", "lab.Withheld"), today() + DAY)
+    with serving(tmp_path, tmp_path / "lab.csv", url) as lab:
+        assert lab.service.get("/catalogs/lab/shared.nc").content == b"bytes"
+        assert lab.service.get("/api/v1/files/lab/assembly/nc/lab.Withheld").status_code == 403
+
+
+@given(st.dictionaries(st.sampled_from("abc"), st.integers(-3, 3), max_size=3), st.sampled_from("abcd"))
+def test_an_entry_is_withheld_through_its_last_day(days: dict[str, int], name: str) -> None:
+    embargoes = Embargoes({("lab", "assembly", one): today() + offset * DAY for one, offset in days.items()})
+    entry = Entry("lab", "assembly", name, ())
+    assert embargoes.withholds(entry) == (days.get(name, -1) >= 0)
+    active = embargoes.active("lab")
+    assert active is not None
+    assert (name in {identifier for _, identifier, _ in active}) == embargoes.withholds(entry)
+    assert embargoes.active("other") == frozenset()
