@@ -1,7 +1,6 @@
 """What resources are given with a request: what is served, under which settings; and which parameters there are."""
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -67,7 +66,6 @@ async def knows_parameters(request: Request) -> None:
             raise refusal(400, "unknown_parameter", f"there is no parameter {name[:100]!r} here", hint)
 
 
-@cache
 def _parameters_of(route: APIRoute) -> list[str]:
     """Return the parameters that a query may have, those of models among them."""
     return [one.alias for one in get_flat_params(route.dependant) if one.alias not in route.param_convertors]
