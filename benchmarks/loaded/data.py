@@ -1,6 +1,6 @@
 """Makes what is served: a large catalog in name only, a packaged data set, and a catalog that changes.
 
-`python -m benchmarks.loaded.data FOLDER ENTRIES SEED`, with `BRAINIO_HOME` for what packaging keeps.
+`python -m benchmarks.loaded.data FOLDER ENTRIES SEED`, with `BRAINIO_HOME` for what is computed from it.
 """
 
 import sys
@@ -15,7 +15,9 @@ from benchmarks.data import neuroid_coordinates, stimulus_table, write_archive
 from benchmarks.indexed import write_catalog
 from benchmarks.loaded.places import CHANGING, GENERATED, LAB, LAB_DATA, STIMULI, stimulus_id
 from brainio.assemblies import NeuronRecordingAssembly
+from brainio.catalogs import add_catalog, entries_of
 from brainio.packaging import package_data_assembly, package_stimulus_set
+from brainio.profiles import make_profile
 from brainio.stimuli import StimulusSet
 
 _PIXELS, _NEUROIDS, _REPETITIONS = 128, 32, 6
@@ -40,6 +42,9 @@ def make(folder: Path, entries: int, seed: int) -> None:
         }
         package_stimulus_set(folder / LAB, stimuli, LAB_DATA, folder / "files")
     package_data_assembly(folder / LAB, _recording(table, rng), LAB_DATA, LAB_DATA, bucket_name=folder / "files")
+    add_catalog(folder / LAB)
+    for entry in entries_of(LAB_DATA):
+        make_profile(entry)
 
 
 def _recording(table: pd.DataFrame, rng: np.random.Generator) -> NeuronRecordingAssembly:

@@ -1,5 +1,6 @@
 """The measurements: each starts what it needs, asks with wrk, and returns lines of the table."""
 
+import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -57,12 +58,14 @@ class Plan:
 
     @contextmanager
     def service(self, workers: int) -> Iterator[Service]:
-        """Serve the catalogs, and have searched once, since the index is made at the first search."""
+        """Serve the catalogs as on a machine where pictures are made, and search once, which makes the index."""
         catalogs = [self.data / name for name in (GENERATED, LAB, CHANGING)]
         options = ("--workers", str(workers), *self.options)
-        with tempfile.TemporaryDirectory() as folder, serving(Path(folder), catalogs, *options) as running:
-            running.get("/api/v1/search?q=first")
-            yield running
+        with tempfile.TemporaryDirectory() as folder:
+            shutil.copytree(self.data / "home", Path(folder, "home"))
+            with serving(Path(folder), catalogs, *options) as running:
+                running.get("/api/v1/search?q=first")
+                yield running
 
 
 @dataclass(frozen=True)
