@@ -13,6 +13,12 @@ from brainio.service.rights import Sight
 Values = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)]
 
 
+_FACETS = {
+    *("kind", "class_", "region", "species", "lab", "year", "catalog"),
+    *("has_repetitions", "has_reliability"),
+}
+
+
 class Searched(BaseModel):
     """Parameters of a search."""
 
@@ -32,7 +38,7 @@ class Searched(BaseModel):
     @property
     def facets(self) -> dict[str, Any]:
         """The facets that are asked for, by the names that they have in the index."""
-        asked = self.model_dump(by_alias=True, exclude={"q", "old", "cursor"})
+        asked = self.model_dump(by_alias=True, include=_FACETS)
         return {name: value for name, value in asked.items() if value not in ([], None)}
 
     def answer(self, service: Service, now: Snapshot, sight: Sight, limit: int) -> SearchResults:
