@@ -33,12 +33,12 @@ COLUMNS = (
 _PUBLICATION = ("publication", "title", "authors", "year", "journal", "doi", "url")
 _ENTRIES_OF_ONE = 10  # that share a publication
 _REPEATS = 15
-_TOPICS = (
+TOPICS = (
     *("objects", "faces", "scenes", "textures", "natural images", "movies", "sentences", "speech", "tones", "gratings"),
     *("motion", "depth", "colour", "shapes", "words", "music", "odours", "reaching", "saccades", "rewards"),
 )
-_PLACES = ("V1", "V2", "V4", "inferior temporal cortex", "MT", "prefrontal cortex", "hippocampus", "auditory cortex")
-_ANIMALS = ("macaques", "humans", "mice", "marmosets", "ferrets", "rats")
+PLACES = ("V1", "V2", "V4", "inferior temporal cortex", "MT", "prefrontal cortex", "hippocampus", "auditory cortex")
+ANIMALS = ("macaques", "humans", "mice", "marmosets", "ferrets", "rats")
 _VERBS = ("Coding of", "Responses to", "Selectivity for", "Invariance to", "Adaptation to", "Memory of", "Decoding")
 _CLASSES = ("NeuroidAssembly", "NeuronRecordingAssembly", "BehavioralAssembly")
 # What is searched -> with which filters, from few hits to all entries.
@@ -72,8 +72,13 @@ def write_catalog(folder: Path, entries: int, seed: int) -> Path:
     return catalog
 
 
+def name_of(number: int) -> str:
+    """Return the identifier of an entry by its number."""
+    return f"lab{chr(97 + number // 10 % 26)}{chr(97 + number // 260 % 26)}.Name{number}"
+
+
 def _row(number: int, publication: str) -> tuple[str, ...]:
-    name = f"lab{chr(97 + number // 10 % 26)}{chr(97 + number // 260 % 26)}.Name{number}"
+    name = name_of(number)
     location = f"https://benchmark.s3.amazonaws.com/assy_{number}.nc"
     return (
         *(name, "assembly", _CLASSES[number % 3], "S3", location, f"{number:040x}", f"{name}.stimuli"),
@@ -82,10 +87,10 @@ def _row(number: int, publication: str) -> tuple[str, ...]:
 
 
 def _paper(number: int, rng: random.Random) -> tuple[str, ...]:
-    title = f"{rng.choice(_VERBS)} {rng.choice(_TOPICS)} and {rng.choice(_TOPICS)} by neurons in {rng.choice(_PLACES)}"
+    title = f"{rng.choice(_VERBS)} {rng.choice(TOPICS)} and {rng.choice(TOPICS)} by neurons in {rng.choice(PLACES)}"
     authors = " and ".join(f"Author{rng.randrange(20_000)}, {chr(65 + rng.randrange(26))}." for _ in range(5))
     year, journal = str(rng.randrange(1990, 2026)), f"Journal {rng.randrange(50)}"
-    return f"paper{number}", f"{title} of {rng.choice(_ANIMALS)}", authors, year, journal, f"10.1234/{number}", ""
+    return f"paper{number}", f"{title} of {rng.choice(ANIMALS)}", authors, year, journal, f"10.1234/{number}", ""
 
 
 def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
@@ -99,7 +104,7 @@ def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
     from brainio.index.store import Indexes
 
     reading, _ = _timed(lambda: publications_of(next(iter(listing("generated").entries.values()))))
-    identifiers = [_row(number, "")[0] for number in random.Random(1).sample(range(entries), 1000)]
+    identifiers = [name_of(number) for number in random.Random(1).sample(range(entries), 1000)]
     resolving = median(_timed(lambda: [resolve("assembly", one) for one in identifiers])[0] for _ in range(_REPEATS))
     shelf = Server(database) if database else Files()
     before = _memory(reset=True)
@@ -137,7 +142,7 @@ def _searches(entries: int, opened: Callable[[], Any]) -> Iterator[tuple[str, di
     for indexes in every:
         search_among(None, "first", {}, indexes=indexes)
     for title, (text, filters) in QUESTIONS.items():
-        asked = _row(entries // 2, "")[0] if title == "an identifier" else text
+        asked = name_of(entries // 2) if title == "an identifier" else text
         runs = [_timed(partial(search_among, None, asked, filters, indexes=indexes)) for indexes in every]
         found = runs[0][1]
         ms = median(seconds for seconds, _ in runs) * 1e3

@@ -1,6 +1,8 @@
 """What the benchmarks promise: every row is measured and written, on any machine, with or without the peer."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,12 +12,16 @@ import pytest
 import xarray as xr
 
 from benchmarks.data import make
+from benchmarks.loaded.wrk import Ask, ask
 from benchmarks.measure import Measured
 from benchmarks.places import SIZES, Places
 from benchmarks.report import as_record, quantity
 from benchmarks.rows import FACTORS, ROWS, STEPS, Row, Wanted
+from tests.service.running import NAME, Running, make_lab
 
 TOP = Path(__file__).parents[1]
+ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
 
 
 def run(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
@@ -157,3 +163,71 @@ def test_where_the_peer_has_nothing_like_it_the_answer_is_that_of_the_floor() ->
 def test_quantities_are_written_with_a_unit_of_their_size() -> None:
     assert [quantity(value, "s") for value in (3.0, 0.25, 2e-5, 3e-7)] == ["3 s", "250 ms", "20 us", "300 ns"]
     assert quantity(2.5e8, "bytes") == "250 MB"
+
+
+@needs_wrk
+def test_a_service_under_load_is_measured_in_all_parts_and_answers_nothing_wrongly(tmp_path: Path) -> None:
+    written = tmp_path / "loaded.json"
+    command = [sys.executable, "-m", "benchmarks.loaded", "--tiny", "--json", str(written)]
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(written.read_text())
+    assert list(result["parts"]) == ["entries", "search", "pages", "memory", "killed"]
+    lines = {line["what"]: line for part in result["parts"].values() for line in part}
+    assert all(what in done.stdout for what in lines)
+    for what in ("one entry", "200 different entries, asked before"):
+        figures = lines[what]["figures"]
+        assert figures["clean"]
+        assert figures["ratio"] == pytest.approx(figures["rate"] / lines["bare FastAPI route"]["figures"]["rate"])
+    for what in ("search over 200 entries at 50/s", "page: front page at 20/s", "page: search at 20/s"):
+        figures = lines[what]["figures"]
+        assert figures["requests"] > 0
+        assert figures["refused"] == figures["broken"] == 0
+    assert lines["bytes: front page"]["met"]
+    assert {"memory of the first process", "memory of worker 1", "memory of worker 2"} <= set(lines)
+    (killed,) = result["parts"]["killed"]
+    assert killed["figures"]["wrong"] == killed["figures"]["refused"] == 0, killed
+    assert killed["figures"]["replaced_s"]
+
+
+@needs_wrk
+def test_answers_under_load_are_compared_with_what_is_expected(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "lab")
+    right, wrong = tmp_path / "right", tmp_path / "wrong"
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab)) as service:
+        right.write_bytes(service.get(ENTRY, Accept_Encoding="identity").content)
+        wrong.write_bytes(right.read_bytes()[:-1] + b"?")
+        part = tmp_path / "part"
+        part.write_bytes(service.get(f"/api/v1/files/lab/assembly/nc/{NAME}", Range="bytes=5-99").content)
+        asked = Ask(f"/api/v1/files/lab/assembly/nc/{NAME}", 206, ("Range: bytes=5-99",), part)
+        good = ask(service.url, [Ask(ENTRY, body=right), asked], 1, connections=2, compare=True)
+        bad = ask(service.url, [Ask(ENTRY, body=wrong)], 1, connections=1, compare=True)
+        other = ask(service.url, [Ask(ENTRY + "x", body=right)], 1, connections=1, compare=True)
+    assert good.requests > 2
+    assert good.is_clean
+    assert bad.wrong >= bad.requests - 1 > 0
+    assert bad.first_wrong == f"{ENTRY} answered 200"
+    assert other.first_wrong == f"{ENTRY}x answered 404"
+    assert other.refused == other.requests
+
+
+@needs_wrk
+def test_a_rate_is_not_passed(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "lab")
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab)) as service:
+        run = ask(service.url, [Ask(ENTRY)], 2, rate=20, connections=4)
+    assert 0 < run.requests <= 20 * 2 + 4
+
+
+def test_nothing_but_this_machine_is_put_under_load() -> None:
+    for url in ("https://lab.example", "http://127.0.0.1.lab.example:80", "http://10.0.0.1:80"):
+        with pytest.raises(ValueError, match="is no address of this machine's loopback interface"):
+            ask(url, [Ask("/")], 1)
+
+
+def test_without_wrk_it_is_said_what_to_install(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "benchmarks.loaded", "--tiny"]
+    environment = os.environ | {"PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False, env=environment)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "wrk is not installed (Debian: apt-get install wrk)\n"

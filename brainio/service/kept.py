@@ -1,5 +1,6 @@
 """Answers that were rendered and are given again, until what they are made of changes."""
 
+import threading
 from collections import OrderedDict
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from starlette.types import Scope
 from brainio.service.rendering import Rendered
 from brainio.service.rights import Sight
 
-Key = tuple[Sight, bytes, bytes, bytes]
+Key = tuple[Sight, bytes, bytes, str, bytes]
 
 
 class Kept(NamedTuple):
@@ -21,32 +22,35 @@ class Kept(NamedTuple):
 
 
 class Cache:
-    """Rendered answers, those that were used last, up to so many bytes; for the thread of the event loop."""
+    """Rendered answers, those that were used last, up to so many bytes; any thread may ask."""
 
     def __init__(self, most: int) -> None:
         self._most, self._size = most, 0
         self._held: OrderedDict[Key, Kept] = OrderedDict()
+        self._lock = threading.Lock()
 
     def get(self, sight: Sight, scope: Scope) -> Kept | None:
         """Return what was answered to that path and query."""
         key = _key(sight, scope)
-        found = self._held.get(key)
-        if found is not None:
-            self._held.move_to_end(key)
+        with self._lock:
+            found = self._held.get(key)
+            if found is not None:
+                self._held.move_to_end(key)
         return found
 
     def keep(self, sight: Sight, request: HTTPConnection, rendered: Rendered) -> Rendered:
         """Keep the answer to a request, and return it."""
         key = _key(sight, request.scope)
-        if key not in self._held:
-            self._held[key] = Kept(rendered, request.scope["route"])
-            self._size += rendered.size
+        with self._lock:
+            if key not in self._held:
+                self._held[key] = Kept(rendered, request.scope["route"])
+                self._size += rendered.size
             while self._size > self._most and self._held:
                 self._size -= self._held.popitem(last=False)[1].rendered.size
         return rendered
 
 
 def _key(sight: Sight, scope: Scope) -> Key:
-    # By host, too: pages name the address that they were asked at, which anybody may say as he likes.
+    # By scheme and host, too: pages name the address that they were asked at, which anybody may say as he likes.
     host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    return sight, scope["raw_path"], scope["query_string"], host
+    return sight, scope["raw_path"], scope["query_string"], scope["scheme"], host

@@ -34,7 +34,8 @@ def whole(now: Snapshot, entry: Entry, sight: Sight, signed_buckets: list[str]) 
     users = users_of(entry, visible) if entry.lookup_type == TYPE_STIMULUS_SET else []
     stimuli = _stimulus_set(entry, visible)
     getter = "get_assembly" if entry.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
-    of = "" if entry in listing.entries.values() else f", version={entry.version!r}"
+    is_current = listing.entries.get((entry.lookup_type, entry.identifier)) == entry
+    of = "" if is_current else f", version={entry.version!r}"
     return shapes.EntryAnswer(
         **_version(entry, signed_buckets, now.embargoes),
         publications=[_publication(paper) for paper in publications_of(entry)],
@@ -47,6 +48,11 @@ def whole(now: Snapshot, entry: Entry, sight: Sight, signed_buckets: list[str]) 
 
 
 def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:
+    # The error of a name that nobody lists would look through all of them for one like it.
+    name = entry.stimulus_set_identifier
+    keys = [(TYPE_STIMULUS_SET, one) for one in (name, name.partition(":")[2])]
+    if not any(key in table for one in visible for table in (one.entries, one.aliases) for key in keys):
+        return None
     try:
         return stimulus_set_of(entry, visible)
     except (EntryLookupError, CatalogError):

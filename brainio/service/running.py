@@ -15,6 +15,10 @@ from brainio.service.app import CONFIG_VARIABLE
 from brainio.service.database import Database
 from brainio.service.settings import PREFIX, Settings
 
+# Seconds for a worker to be ready, and to answer the first process: reading large catalogs on a busy machine takes more
+# than the five that uvicorn waits before it gives up a reload, or takes a worker for dead.
+_PATIENCE = 60
+
 
 def run(settings: Settings, config: Path | None, said: dict[str, object], tell: Callable[[str], object]) -> None:
     """Serve until the process is told to stop, and let requests end then.
@@ -74,6 +78,7 @@ def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
         forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
         timeout_graceful_shutdown=settings.stop_seconds,
+        timeout_worker_healthcheck=_PATIENCE,
         lifespan="on",
         http=Guarded,
         ws="none",

@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from brainio.catalogs import list_assemblies, list_stimulus_sets
-from tests.service.running import NAME, Running
+from brainio.catalogs import in_force, list_assemblies, list_stimulus_sets
+from brainio.service import records
+from brainio.service.database import Database
+from brainio.service.holdings import Holdings
+from brainio.service.rights import Rights, Sight
+from brainio.service.seen import Seen
+from brainio.service.settings import read_settings
+from tests.service.running import NAME, Running, make_lab
 
 ENTRY = f"/api/v1/entries/lab/stimulus_set/{NAME}"
 READABLE = [
@@ -140,3 +146,19 @@ def test_search_pages_through_all_hits_and_counts_by_facet(service: Running) -> 
     assert len(found) == first["total"] == len({hit["url"] for hit in found})
     assert first["facets"]["region"]["IT"] == first["total"]
     assert all(service.get(hit["url"]).status_code == 200 for hit in found[:5])
+
+
+def test_an_entry_of_stimuli_that_nobody_lists_is_told_without_looking_through_all_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab = make_lab(tmp_path / "lab")
+    lab.write_text(lab.read_text().replace(f",{NAME},,", ",lab.Nowhere,,"))
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(lab))
+    monkeypatch.delattr(in_force, "not_found")  # which looks through them
+    settings = read_settings()
+    database = Database(settings.database)
+    holdings = Holdings(settings, Seen(database), Rights(settings, database))
+    holdings.refresh()
+    now = holdings.snapshot
+    told = records.whole(now, now.catalogs["lab"].listing.entries["assembly", NAME], Sight(), [])
+    assert (told.stimulus_set_identifier, told.stimulus_set) == ("lab.Nowhere", None)

@@ -1,0 +1,326 @@
+"""Promises of the service behind nginx, as docs/operating.md sets that up: a real nginx, with TLS, on a free port."""
+
+import csv
+import datetime
+import io
+import ipaddress
+import os
+import re
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import brainio
+from brainio.service.settings import read_settings
+from tests.service.running import NAME, TOP, Running, make_lab
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
+
+ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+ARCHIVE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
+AROUND = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/bodies;
+    proxy_temp_path {folder}/proxied;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/brainio.conf;
+}}
+"""
+
+
+def documented(language: str) -> str:
+    """Return the block of a language in the section of docs/operating.md."""
+    section = (TOP / "docs" / "operating.md").read_text(encoding="utf-8").partition("## Behind nginx")[2]
+    found = re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens at."""
+    open_ = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in open_]
+    for one in open_:
+        one.close()
+    return ports
+
+
+def write_certificate(folder: Path) -> None:
+    """Write a certificate of 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+    own = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
+    (folder / "own.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "own.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+
+
+class Proxied:
+    """The documented nginx before a running service, between ``with`` and the end of its block."""
+
+    def __init__(self, folder: Path, service: Running) -> None:
+        self.folder, self.service = folder, service
+        self.plain, port = free_ports(2)
+        self.url = f"https://127.0.0.1:{port}"
+        write_certificate(folder)
+        text = documented("nginx")
+        for said, here in {
+            "server 127.0.0.1:8000 ": f"server {urlsplit(service.url).netloc} ",
+            "listen 80;": f"listen 127.0.0.1:{self.plain};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "/etc/ssl/data.lab.example.pem": f"{folder}/own.pem",
+            "/etc/ssl/private/data.lab.example.key": f"{folder}/own.key",
+        }.items():
+            assert text.count(said) == 1
+            text = text.replace(said, here)
+        (folder / "brainio.conf").write_text(text)
+        (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+
+    def __enter__(self) -> Self:
+        assert NGINX is not None
+        command = [NGINX, "-e", f"{self.folder}/nginx.log", "-p", str(self.folder), "-c", f"{self.folder}/nginx.conf"]
+        self.process = subprocess.Popen(command)
+        self.client = self.client_from("127.0.0.1")
+        self.service.eventually(self._answers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait()
+
+    def client_from(self, address: str) -> httpx.Client:
+        """Return a client whose connections come from an address of this machine."""
+        trusted = ssl.create_default_context(cafile=self.folder / "own.pem")
+        transport = httpx.HTTPTransport(verify=trusted, local_address=address)
+        return httpx.Client(base_url=self.url, transport=transport, timeout=20, trust_env=False)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "nginx.log").read_text()
+        try:
+            return self.client.get("/healthz").status_code == 200
+        except httpx.TransportError:
+            return False
+
+
+@pytest.fixture(scope="module")
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+    """A service of two workers with the documented settings, behind the documented nginx."""
+    folder = tmp_path_factory.mktemp("nginx")
+    folder.chmod(0o755)  # workers of nginx have another user
+    catalog = make_lab(folder / "lab")
+    config = folder / "service.toml"
+    config.write_text(documented("toml").replace('public_url = "https://data.lab.example"\n', ""))
+    with (
+        Running(folder / "home", "--config", str(config), BRAINIO_CATALOGS=str(catalog)) as service,
+        Proxied(folder, service) as nginx,
+    ):
+        yield nginx
+
+
+def test_answers_are_those_of_the_service(proxied: Proxied) -> None:
+    for path in (ENTRY, "/catalogs/lab", "/catalogs/lab/publications.csv", "/", "/catalog/lab"):
+        direct = proxied.service.get(path, Accept_Encoding="identity", Host=urlsplit(proxied.url).netloc)
+        answer = proxied.client.get(path, headers={"Accept-Encoding": "identity"})
+        through = answer.text.replace(proxied.url, proxied.url.replace("https", "http"))
+        assert (answer.status_code, through) == (200, direct.text), path
+        assert answer.headers["etag"], path
+        assert answer.headers["cache-control"] == direct.headers["cache-control"], path
+
+
+def test_a_page_that_was_asked_for_without_tls_is_not_given_to_those_who_have_it(proxied: Proxied) -> None:
+    plain = proxied.service.get("/catalog/brainio_demo", Host=urlsplit(proxied.url).netloc)
+    assert f"{proxied.url}/catalogs".replace("https", "http") in plain.text
+    assert f"{proxied.url}/catalogs" in proxied.client.get("/catalog/brainio_demo").text
+
+
+def test_packed_answers_and_what_the_client_has_pass_as_they_are(proxied: Proxied) -> None:
+    answer = proxied.client.get(ENTRY, headers={"Accept-Encoding": "gzip"})
+    assert answer.headers["content-encoding"] == "gzip"
+    assert answer.headers["etag"].endswith('-gzip"')
+    again = proxied.client.get(ENTRY, headers={"If-None-Match": answer.headers["etag"]})
+    assert (again.status_code, again.content, again.headers["etag"][:20]) == (304, b"", answer.headers["etag"][:20])
+
+
+def test_head_is_answered_without_a_body(proxied: Proxied) -> None:
+    for path in (ENTRY, ARCHIVE, "/"):
+        known = proxied.client.get(path, headers={"Accept-Encoding": "identity"})
+        head = proxied.client.head(path, headers={"Accept-Encoding": "identity"})
+        assert (head.status_code, head.content, head.headers["etag"]) == (200, b"", known.headers["etag"])
+        assert head.headers["content-length"] == known.headers["content-length"]
+
+
+def test_parts_of_a_file_are_the_same_bytes(proxied: Proxied) -> None:
+    whole = (proxied.folder / "lab" / "files" / "stimulus_modelfest_Carney1999.zip").read_bytes()
+    assert proxied.client.get(ARCHIVE).content == whole
+    part = proxied.client.get(ARCHIVE, headers={"Range": "bytes=1000-200999"})
+    assert (part.status_code, part.content) == (206, whole[1000:201_000])
+    assert part.headers["content-range"] == f"bytes 1000-200999/{len(whole)}"
+    assert proxied.client.get(ARCHIVE, headers={"Range": f"bytes={len(whole)}-"}).status_code == 416
+
+
+def test_a_large_file_comes_whole_and_nginx_keeps_nothing_of_it(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    catalog = make_lab(tmp_path / "lab")
+    large = os.urandom(50_000_000)
+    (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
+    catalog.write_text(catalog.read_text().replace("38160", str(len(large))))
+    with (
+        Running(tmp_path / "home", BRAINIO_CATALOGS=str(catalog)) as service,
+        Proxied(tmp_path, service) as nginx,
+        nginx.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{NAME}") as answer,
+    ):
+        blocks = answer.iter_raw(100_000)
+        first = next(blocks)
+        assert not [path for path in (tmp_path / "proxied").rglob("*") if path.is_file()]
+        assert first + b"".join(blocks) == large
+
+
+def test_an_assembly_is_had_through_it_from_an_empty_cache(
+    proxied: Proxied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "empty"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(proxied.folder / "own.pem"))
+    monkeypatch.setenv("BRAINIO_CATALOGS", f"{proxied.url}/catalogs/lab")
+    assembly = brainio.get_assembly(NAME)
+    assert assembly.attrs["stimulus_set"].identifier == NAME
+    assert len(assembly.attrs["stimulus_set"].stimulus_paths) == len(assembly.attrs["stimulus_set"])
+
+
+def test_every_address_that_answers_name_is_answered(proxied: Proxied) -> None:
+    rows = list(csv.DictReader(io.StringIO(proxied.client.get("/catalogs/lab").text)))
+    named = [f"/catalogs/lab/{row['location']}" for row in rows]
+    following = proxied.client.get("/api/v1/entries?catalog=lab&limit=1").json()["next"]
+    named.append(following)
+    assert proxied.client.get(following).json()["entries"]
+    record = proxied.client.get(ENTRY).json()
+    named += [record["entry"]["url"]] if "entry" in record else [record["url"]]
+    page = proxied.client.get("/catalog/lab")
+    assert f"{proxied.url}/catalogs/lab" in page.text
+    links = set(re.findall(r'(?:href|src)="(/[^"]*)"', page.text + proxied.client.get("/").text))
+    assert len(links) > 10
+    named += [link.replace("&amp;", "&") for link in links]
+    statuses = {path: proxied.client.get(path).status_code for path in named}
+    assert {path: status for path, status in statuses.items() if status != 200} == {}
+
+
+def test_addresses_begin_with_the_public_one_where_that_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    config = tmp_path / "service.toml"
+    config.write_text(documented("toml"))
+    said = read_settings(config)
+    assert (said.workers, said.public_url, said.trusted_proxies) == (2, "https://data.lab.example", "127.0.0.1")
+    catalog = make_lab(tmp_path / "lab")
+    with (
+        Running(tmp_path / "home", BRAINIO_CATALOGS=str(catalog), BRAINIO_SERVE_PUBLIC_URL=said.public_url) as service,
+        Proxied(tmp_path, service) as nginx,
+    ):
+        assert f"{said.public_url}/catalogs/lab" in nginx.client.get("/catalog/lab").text
+
+
+def test_the_log_has_the_address_of_the_client_whatever_it_says_of_itself(proxied: Proxied) -> None:
+    service = proxied.service
+    with proxied.client_from("127.0.0.2") as client:
+        answer = client.get(ENTRY + "?version=", headers={"X-Forwarded-For": "192.0.2.9", "X-Request-ID": "mine"})
+    given = answer.headers["x-request-id"]
+    line = service.eventually(lambda: next((one for one in service.requests() if one["request_id"] == given), None))
+    assert (line["client"], given == "mine") == ("127.0.0.2", False)
+
+
+def test_metrics_are_for_this_machine_alone(proxied: Proxied) -> None:
+    for path in ("/metrics", "//metrics", "/./metrics", "/%6detrics", "/metrics?x=1", "/api/../metrics", "/metrics/"):
+        answer = proxied.client.request("GET", httpx.URL(proxied.url + "/").copy_with(raw_path=path.encode()))
+        assert answer.status_code in {400, 404}, path
+        assert "brainio_requests" not in answer.text
+    assert "brainio_requests_total" in proxied.service.get("/metrics").text
+
+
+def test_whoever_comes_without_tls_is_led_to_it(proxied: Proxied) -> None:
+    answer = httpx.get(f"http://127.0.0.1:{proxied.plain}{ENTRY}?version=1", trust_env=False)
+    assert (answer.status_code, answer.headers["location"]) == (301, f"https://data.lab.example{ENTRY}?version=1")
+
+
+def test_errors_keep_their_shape(proxied: Proxied) -> None:
+    answer = proxied.client.get("/api/v1/entries?limt=1")
+    assert (answer.status_code, answer.json()["error"]["hint"]) == (400, "Did you mean limit?")
+    assert proxied.client.get("/api/v1/search?q=" + "x" * 9000).json()["error"]["code"] == "too_long"
+
+
+def said(service: Running, text: str) -> int:
+    """Return how often a service logged something."""
+    return sum(text in line for line in service.lines)
+
+
+def test_a_reload_replaces_all_processes_and_no_request_is_lost(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    catalog = make_lab(tmp_path / "lab")
+    unit = documented("ini")
+    assert "ExecReload=/bin/kill -HUP $MAINPID\n" in unit
+    with (
+        Running(
+            tmp_path / "home", "--workers", "2", BRAINIO_CATALOGS=str(catalog), BRAINIO_SERVE_ACCESS_LOG="false"
+        ) as service,
+        Proxied(tmp_path, service) as nginx,
+    ):
+        service.eventually(lambda: said(service, "Application startup complete") == 2)
+        expected = nginx.client.get(ENTRY).content
+        answers: list[tuple[int, bool]] = []
+        stop = threading.Event()
+
+        def ask() -> None:
+            with nginx.client_from("127.0.0.1") as client:
+                while not stop.is_set():
+                    answer = client.get(ENTRY)
+                    answers.append((answer.status_code, answer.content == expected))
+
+        threads = [threading.Thread(target=ask) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        service.process.send_signal(signal.SIGHUP)
+        service.eventually(lambda: said(service, "Finished server process") == 2)
+        enough = len(answers) + 50
+        service.eventually(lambda: len(answers) > enough)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert said(service, "Application startup complete") == 4
+    assert set(answers) == {(200, True)}
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_the_unit_is_one_that_systemd_reads_without_a_word(tmp_path: Path) -> None:
+    program = tmp_path / "brainio"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    unit = tmp_path / "brainio.service"
+    unit.write_text(
+        documented("ini").replace("/opt/brainio/bin/brainio", str(program)).replace("User=brainio", "User=root")
+    )
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
+    assert [line for line in done.stderr.splitlines() if "brainio.service" in line] == []
