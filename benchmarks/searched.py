@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 import httpx
 from tabulate import tabulate
 
-from benchmarks.indexed import _ANIMALS, _CLASSES, _PLACES, _TOPICS, _VERBS, _row, write_catalog
+from benchmarks.indexed import _CLASSES, _VERBS, ANIMALS, PLACES, TOPICS, name_of, write_catalog
 from tests.postgres import Postgres, programs
 
 _LONGEST_START = 300  # seconds
@@ -34,9 +34,9 @@ _LONGEST_START = 300  # seconds
 def question(rng: random.Random, entries: int) -> str:
     """Return the address of one search."""
     kind = rng.random()
-    topics = rng.sample([*_TOPICS, *_ANIMALS, *_PLACES, *_VERBS], k=rng.choice([1, 2, 2, 3]))
+    topics = rng.sample([*TOPICS, *ANIMALS, *PLACES, *_VERBS], k=rng.choice([1, 2, 2, 3]))
     if kind < 0.2:
-        words = _row(rng.randrange(entries), "")[0]
+        words = name_of(rng.randrange(entries))
     elif kind < 0.4:
         words = f"Author{rng.randrange(20_000)} {topics[0]}"
     elif kind < 0.45:

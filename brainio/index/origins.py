@@ -92,6 +92,11 @@ def are_as_they_were(origins: Collection[Origin], names: Names) -> bool:
     return all(_state_of(origin.name) == origin.state for origin in origins if origin.kind == PATH)
 
 
+def state_beside(one: Listing) -> list[str]:
+    """Return what changes when publications or cards beside a catalog on this machine do."""
+    return [_state_of(path) for path in _told(one.identifier, one).beside]
+
+
 def _sources(names: Names) -> dict[str, Source]:
     return {name: source for name, source in sources().items() if names is None or name in names}
 

@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import structlog
@@ -21,10 +20,10 @@ import structlog
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
 from brainio.catalogs.csv_form import Row, read_rows
 from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
-from brainio.catalogs.listing import folder_of
-from brainio.catalogs.publications import FILE_NAME
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
+from brainio.index.origins import state_beside
+from brainio.profiles import profile_state
 from brainio.service import metrics
 from brainio.service.embargoes import UNKNOWN, Active, Embargoes
 from brainio.service.kept import Cache
@@ -48,7 +47,7 @@ class Held:
     listing: Listing
     places: dict[str, Place]
     csv: Rendered
-    beside: object
+    beside: list[str]
     embargoed: Active | None
     source: Source
 
@@ -75,18 +74,18 @@ class Snapshot:
         Identifier -> what is wrong with it, of those that cannot be read now.
     embargoes : Embargoes
         Those by which it was made.
+    profiled : object
+        What names the state of the profiles that pages show.
+    order : list of Position
+        All entries in the order in which they are listed.
     """
 
     catalogs: dict[str, Held] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     embargoes: Embargoes = UNKNOWN
+    profiled: object = None
+    order: list[Position] = field(default_factory=list)
     kept: Cache = field(default_factory=lambda: Cache(0))
-
-    @cached_property
-    def order(self) -> list[Position]:
-        """All entries in the order in which they are listed."""
-        keys = ((held, kind, name) for held in self.catalogs.values() for kind, name in held.listing.entries)
-        return sorted((name, kind, held.name) for held, kind, name in keys)
 
     def names(self, sight: Sight) -> list[str]:
         """Return the catalogs that may be seen, also those that are away."""
@@ -151,6 +150,7 @@ class Holdings:
     def refresh(self) -> None:
         """Take over what changed."""
         before, embargoes = self.snapshot, self._rights.embargoes
+        profiled = profile_state()
         catalogs: dict[str, Held] = {}
         problems: dict[str, str] = {}
         for name, source in sources().items():
@@ -164,12 +164,15 @@ class Holdings:
         for name in problems.keys() - before.problems.keys():
             _log.warning("catalog away", catalog=name, error=problems[name])
         changed = [held for name, held in catalogs.items() if held is not before.catalogs.get(name)]
-        if changed or problems != before.problems or catalogs.keys() != before.catalogs.keys():
-            snapshot = Snapshot(catalogs, problems, embargoes, Cache(self._settings.cached_mb * 2**20))
-            _ = snapshot.order  # made here, where nobody waits
+        is_as_before = not changed and catalogs.keys() == before.catalogs.keys()
+        if not is_as_before or (problems, profiled) != (before.problems, before.profiled):
+            order = before.order if is_as_before else _ordered(catalogs)
+            kept = Cache(self._settings.cached_mb * 2**20)
+            snapshot = Snapshot(catalogs, problems, embargoes, profiled, order, kept)
             self.snapshot = snapshot
             self._count(snapshot)
-            _log.info("catalogs changed", catalogs=[held.name for held in changed])
+            if not is_as_before:
+                _log.info("catalogs changed", catalogs=[held.name for held in changed])
         self._to_note |= {held.name: held for held in changed}
         self._note()
 
@@ -188,7 +191,8 @@ class Holdings:
     def _held(self, name: str, source: Source, known: Held | None, embargoes: Embargoes) -> Held:
         if isinstance(source, CatalogSource) and source.is_remote and not source.is_database:
             self._read_again(source)
-        one, beside, embargoed = listing(name), _beside(source), embargoes.active(name)
+        one, embargoed = listing(name), embargoes.active(name)
+        beside = state_beside(one)
         if known is not None and known.listing is one and (known.beside, known.embargoed) == (beside, embargoed):
             return known
         places = places_of(one, embargoes)
@@ -207,15 +211,9 @@ class Holdings:
             metrics.held.labels(state).set(number)
 
 
-def _beside(source: Source) -> object:
-    """Return what changes when the table of publications of a catalog on this machine does."""
-    if not isinstance(source, CatalogSource) or source.is_remote or source.is_database:
-        return None
-    try:
-        status = Path(folder_of(source.location), FILE_NAME).stat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_size, status.st_mtime_ns
+def _ordered(catalogs: dict[str, Held]) -> list[Position]:
+    keys = ((held, kind, name) for held in catalogs.values() for kind, name in held.listing.entries)
+    return sorted((name, kind, held.name) for held, kind, name in keys)
 
 
 def _served_text(
