@@ -13,9 +13,10 @@ text         rows whose value ...
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from sqlalchemy import and_, true
+from sqlalchemy import UnaryExpression, and_, true
+from sqlalchemy.sql.operators import custom_op
 
 from brainio.errors import SearchError
 from brainio.nearest import nearest
@@ -28,13 +29,25 @@ if TYPE_CHECKING:
     from brainio.profiles.schema import StimulusColumn
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf", re.ASCII)
+_UNINDEXED: custom_op[Any] = custom_op("+")  # which SQLite looks up in no index
 _SHOWN = 100  # characters of what was typed
 _LONGEST = 1000  # characters
 _MOST = 2**63  # integers that SQLite can hold are below
 
 
-def condition_of(filters: Mapping[str, str], columns: Sequence[StimulusColumn], table: Table) -> ColumnElement[bool]:
+def condition_of(
+    filters: Mapping[str, str],
+    columns: Sequence[StimulusColumn],
+    table: Table,
+    by_index: Literal["all", "equal", "none"],
+) -> ColumnElement[bool]:
     """Return what rows have to fulfil, all filters together.
+
+    Parameters
+    ----------
+    by_index : str
+        Which filters an index may serve. Looking through a whole table is faster than going to a third of its rows by
+        an index, one by one; only rows that an index finds for one value come in their order.
 
     Raises
     ------
@@ -44,8 +57,11 @@ def condition_of(filters: Mapping[str, str], columns: Sequence[StimulusColumn], 
     conditions: list[ColumnElement[bool]] = [true()]
     for name, text in filters.items():
         place = place_of(name, columns)
-        column = table.c[f"c{place}"]
+        own = table.c[f"c{place}"]
         is_text = columns[place].kind == "text"
+        is_equal = "*" not in text and (is_text or ".." not in text)
+        is_indexed = by_index == "all" or (by_index == "equal" and is_equal)
+        column = own if is_indexed else UnaryExpression(own, operator=_UNINDEXED, type_=own.type)
         conditions.append(_of_text(column, text) if is_text else _of_number(column, text, name))
     return and_(*conditions)
 

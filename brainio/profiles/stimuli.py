@@ -122,11 +122,12 @@ class StimulusProfile:
         """
         if limit < 0 or offset < 0:
             raise ValueError(f"limit is {limit} and offset {offset}; expected numbers from 0 on")
-        condition = condition_of(filters or {}, self._columns, self._table)
+        condition = condition_of(filters or {}, self._columns, self._table, "equal")
         chosen = select(self._table).where(condition).order_by(self._table.c.number).limit(limit).offset(offset)
         found = self._rows(chosen)
         if not filters:
             return found, self.count
+        condition = condition_of(filters, self._columns, self._table, "all" if len(filters) == 1 else "none")
         counted = select(func.count()).select_from(self._table).where(condition)
         return found, self._file.ask(lambda connection: connection.execute(counted).scalar_one())
 

@@ -16,7 +16,9 @@ import structlog
 
 from brainio.cache.files import partial_folder
 from brainio.cache.locks import Turn, try_turn
+from brainio.cache.records import Fingerprint, fingerprint
 from brainio.catalogs import Entry
+from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import local_cache
 from brainio.profiles import has_profile, profile_key
 from brainio.service.holdings import Holdings, Snapshot
@@ -35,7 +37,7 @@ class Maker:
         self._holdings, self._every = holdings, every
         self._stop = threading.Event()
         self._looking = Looking(self._stop.wait)
-        self._failed: dict[str, float] = {}
+        self._failed: dict[object, float] = {}
         self._turn: Turn | None = None
         self._is_alone = False
 
@@ -73,7 +75,7 @@ class Maker:
         return True
 
     def _may_be_tried(self, entry: Entry) -> bool:
-        return time.monotonic() - self._failed.get(_key(entry), float("-inf")) > _AGAIN_AFTER
+        return time.monotonic() - self._failed.get(_attempt(entry), float("-inf")) > _AGAIN_AFTER
 
     async def _make(self, entries: Iterable[Entry]) -> None:
         command = (sys.executable, "-m", "brainio.service.apart")
@@ -85,7 +87,7 @@ class Maker:
                     continue
                 error = await _asked(process, entry)
                 if error:
-                    self._failed[_key(entry)] = time.monotonic()
+                    self._failed[_attempt(entry)] = time.monotonic()
                     _log.warning("no profile", catalog=entry.catalog, identifier=entry.identifier, error=error)
                 else:
                     _log.info("profile made", catalog=entry.catalog, kind=entry.kind, identifier=entry.identifier)
@@ -112,8 +114,13 @@ async def _asked(process: asyncio.subprocess.Process, entry: Entry) -> str:
     return f"the process that makes profiles ended with {await process.wait()}"
 
 
-def _key(entry: Entry) -> str:
-    return profile_key(entry) or f"{entry.catalog}:{entry.lookup_type}:{entry.identifier}"
+def _attempt(entry: Entry) -> object:
+    """Return what is another one when it is worth trying again: other hashes, or files that changed."""
+    prints: list[Fingerprint] = []
+    for file in entry.files:
+        with suppress(OSError):
+            prints += [fingerprint(place.path) for place, _ in wanted_file(entry, file).local_places()]
+    return entry.catalog, entry.lookup_type, entry.identifier, profile_key(entry), tuple(prints)
 
 
 def _current(snapshot: Snapshot) -> Iterator[Entry]:

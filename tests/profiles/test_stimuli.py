@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -148,6 +148,7 @@ def number_fits(value: float | None, text: str) -> bool:
     return (read[0] is None or value >= read[0]) and (read[1] is None or value <= read[1])
 
 
+@settings(deadline=None)
 @given(TABLES, TEXTS, BOUNDS | RANGES | st.just("*"), BOUNDS | RANGES | st.just("*"), st.data())
 def test_filters_find_what_looking_at_every_row_finds(
     rows: list[tuple[Any, Any, Any]], text: str, whole: str, number: str, data: Any
