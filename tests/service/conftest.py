@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.running import Running, make_lab
+from tests.service.running import NAME, OTHER, Running, make_lab
 from tests.service.vault import Vault, running_vault
 
 
@@ -34,3 +34,13 @@ def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with running_vault(folder, server.database()) as vault:
         yield vault
     server.hang_up()
+
+
+@pytest.fixture(scope="module")
+def profiled(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running service of that lab that has made the profiles of all that lies on this machine."""
+    settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PROFILES": "true"}
+    with Running(tmp_path_factory.mktemp("profiled"), **settings) as running:
+        paths = [f"/{kind}/lab/{name}" for kind in ("stimulus_set", "assembly") for name in (NAME, OTHER)]
+        running.eventually(lambda: all("are being made" not in running.get(path).text for path in paths), 240)
+        yield running

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.catalogs import Entry
-from brainio.index import asking
 from brainio.service.embargoes import UNKNOWN, Embargoes
 from brainio.service.rights import Sight
 from tests.service.running import NAME, OTHER
@@ -90,7 +89,6 @@ def test_lists_counts_and_errors_tell_nothing_of_a_private_catalog(vault: Vault,
     assert not is_traced(vault.get(path, who))
 
 
-@pytest.mark.skipif(not hasattr(asking, "search_among"), reason="a search asks an index of all catalogs in force")
 @pytest.mark.parametrize("who", STRANGERS)
 @pytest.mark.parametrize("path", SEARCHES)
 def test_searches_and_facets_tell_nothing_of_a_private_catalog(vault: Vault, path: str, who: str | None) -> None:

@@ -88,7 +88,7 @@ def _hit(hit: Hit, asked: Asked) -> dict[str, Any]:
 
 
 @router.get("/index.json")
-async def front_json(request: Request) -> Response:
+async def front_json(searched: Annotated[Searched, Query()]) -> Response:
     """Lead to the same search as JSON."""
-    query = request.scope["query_string"].decode("ascii", "replace")
-    return RedirectResponse(f"{addresses.API}/search{f'?{query}' if query else ''}", 307)
+    asked = Asked(searched.q, _filters(searched), searched.old)
+    return RedirectResponse(asked.url(f"{addresses.API}/search", cursor=searched.cursor), 307)
