@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import html5lib
-import mlcroissant
+import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
 from tests.service.running import NAME, OTHER, Running
