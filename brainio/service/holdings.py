@@ -25,6 +25,7 @@ from brainio.catalogs.listing import folder_of
 from brainio.catalogs.publications import FILE_NAME
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
+from brainio.profiles import profile_state
 from brainio.service import metrics
 from brainio.service.embargoes import UNKNOWN, Active, Embargoes
 from brainio.service.kept import Cache
@@ -75,12 +76,15 @@ class Snapshot:
         Identifier -> what is wrong with it, of those that cannot be read now.
     embargoes : Embargoes
         Those by which it was made.
+    profiles : object
+        What names the profiles that there were: pages that were rendered show these.
     """
 
     catalogs: dict[str, Held] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     embargoes: Embargoes = UNKNOWN
     kept: Cache = field(default_factory=lambda: Cache(0))
+    profiles: object = None
 
     @cached_property
     def order(self) -> list[Position]:
@@ -164,12 +168,15 @@ class Holdings:
         for name in problems.keys() - before.problems.keys():
             _log.warning("catalog away", catalog=name, error=problems[name])
         changed = [held for name, held in catalogs.items() if held is not before.catalogs.get(name)]
-        if changed or problems != before.problems or catalogs.keys() != before.catalogs.keys():
-            snapshot = Snapshot(catalogs, problems, embargoes, Cache(self._settings.cached_mb * 2**20))
+        profiles = profile_state()  # pages show them
+        now, then = (problems, profiles, catalogs.keys()), (before.problems, before.profiles, before.catalogs.keys())
+        if changed or now != then:
+            snapshot = Snapshot(catalogs, problems, embargoes, Cache(self._settings.cached_mb * 2**20), profiles)
             _ = snapshot.order  # made here, where nobody waits
             self.snapshot = snapshot
             self._count(snapshot)
-            _log.info("catalogs changed", catalogs=[held.name for held in changed])
+            if profiles == before.profiles or changed:
+                _log.info("catalogs changed", catalogs=[held.name for held in changed])
         self._to_note |= {held.name: held for held in changed}
         self._note()
 

@@ -10,7 +10,7 @@ from brainio.service import addresses
 from brainio.service.context import Now, Serves
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
-from brainio.service.pages.snippets import catalog_snippets
+from brainio.service.pages.snippets import SHIPPED, catalog_snippets
 from brainio.service.rendering import respond
 from brainio.service.resources.catalogs import record
 from brainio.service.rights import Sees
@@ -38,6 +38,7 @@ async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sigh
         catalog=record(now, catalog),
         stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [catalog]}).url(),
         assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [catalog]}).url(),
+        is_shipped=catalog in SHIPPED,
         python=code.python,
         shell=code.shell,
         recent=[held.listing.entries[key] for key in islice(keys, _MOST_LISTED)],

@@ -50,6 +50,8 @@ def front(
     for name in catalog:
         now.catalog(name, sight)
     facets: dict[str, Any] = {"cls" if name == "class" else name: values for name, values in lists.items()}
+    if sight.private and not catalog:
+        facets["catalog"] = now.names(sight)
     found = search(q, **facets, **flags, old=old, limit=_PAGE, offset=offset)
     page = render_page(
         "front.html",
@@ -88,7 +90,7 @@ def _results(asked: Asked, found: SearchResults, offset: int) -> dict[str, Any]:
 
 
 def _hit(hit: Hit, asked: Asked) -> dict[str, Any]:
-    told = [str(hit.year or ""), hit.lab, *hit.regions, *hit.species, hit.catalog]
+    told = [str(hit.year or ""), *hit.regions, *hit.species]
     version = hit.version if "version=" in hit.load else None
     return {
         "kind": hit.kind,
@@ -97,6 +99,7 @@ def _hit(hit: Hit, asked: Asked) -> dict[str, Any]:
         "identifier": hit.identifier,
         "title": hit.title,
         "details": [one for one in told if one],
+        "catalog": hit.catalog,
         "why": hit.why if asked.text.strip() else "",
         "url": addresses.page_of(hit.catalog, hit.kind, hit.identifier, version=version),
     }

@@ -6,7 +6,8 @@ from typing import NamedTuple
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.service import addresses
 
-_SHIPPED = ("brainscore", "brainio_demo")  # catalogs that every installation has
+SHIPPED = ("brainscore", "brainio_demo")
+"""Catalogs that every installation has."""
 
 
 class Snippets(NamedTuple):
@@ -56,12 +57,12 @@ def catalog_snippets(catalog: str, public_url: str) -> Snippets:
 
 def _begin(catalog: str, public_url: str) -> list[str]:
     begin = catalog_snippets(catalog, public_url).python
-    return ["import brainio", ""] if catalog in _SHIPPED else [begin]
+    return ["import brainio", ""] if catalog in SHIPPED else [begin]
 
 
 def _in_force(catalog: str, public_url: str) -> str:
     set_ = catalog_snippets(catalog, public_url).shell.removeprefix("export ")
-    return "" if catalog in _SHIPPED else f"{set_} "
+    return "" if catalog in SHIPPED else f"{set_} "
 
 
 def _load(entry: Entry, *, is_current: bool) -> str:

@@ -80,7 +80,7 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
     row, before, after = found
-    users = [user for user in users_of(entry) if shown.sight.sees(user.catalog)][:_MOST_USERS]
+    users = users_of(entry, shown.now.listings(shown.sight))[:_MOST_USERS]
     query = {"where": f"stimulus_id:{stimulus_id}", "version": entry.version}
     return render_page(
         "stimulus.html",
@@ -111,7 +111,9 @@ def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
 def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     """Say how an assembly answered a stimulus, where its data are here and may be seen."""
     told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
-    profile = find_profile(user) if shown.sight.may_have(user, shown.now.embargoes) else None
+    if not shown.sight.may_have(user, shown.now.embargoes):
+        return told | {"note": "its data are under embargo"}
+    profile = find_profile(user)
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": "its data are not on this server"}
     found = profile.stimulus(stimulus_id)

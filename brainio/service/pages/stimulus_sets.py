@@ -121,9 +121,10 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
 
 
 def _varied(profile: StimulusProfile) -> list[str]:
-    """Return the columns that tell stimuli apart without naming each, those with fewer values first."""
-    counted = [(one.get("distinct", 0), str(one["name"])) for one in profile.columns]
-    return [name for distinct, name in sorted(counted) if 1 < distinct <= max(2, profile.count // 2)]
+    """Return the columns that tell stimuli apart without naming each: full ones before others, words before numbers."""
+    told = [one for one in profile.columns if 1 < one.get("distinct", 0) <= max(2, profile.count // 2)]
+    told.sort(key=lambda one: (one["missing"] > profile.count // 2, one["kind"] != "text", one["distinct"]))
+    return [str(one["name"]) for one in told]
 
 
 def _parts(one: str) -> tuple[str, str]:
