@@ -50,12 +50,6 @@ def make_lab(folder: Path) -> dict[str, Path]:
     return {"lab": lab, "secret": secret}
 
 
-def make_profiles(catalog: Path) -> None:
-    """Make the profiles of all entries of a catalog."""
-    for entry in listing(add_catalog(catalog)).entries.values():
-        make_profile(entry)
-
-
 def _publications(folder: Path) -> None:
     lines = [
         "publication,title,authors,year,journal,doi,url",
@@ -172,9 +166,11 @@ def _recording(stimuli: list[str], repetitions: int = 4, neuroids: int = 60) -> 
 
 
 def main() -> None:
-    """Write the lab into the folder that the command line names."""
-    for catalog in make_lab(Path(sys.argv[1])).values():
-        make_profiles(catalog)
+    """Write the lab into the folder that the command line names; make profiles of it and of the demo."""
+    catalogs = [add_catalog(catalog) for catalog in make_lab(Path(sys.argv[1])).values()]
+    for name in [*catalogs, "brainio_demo"]:
+        for entry in listing(name).entries.values():
+            make_profile(entry)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot
 from brainio.service.pages.rendering import as_script, render_page
-from brainio.service.pages.snippets import snippets_of
+from brainio.service.pages.snippets import netrc_of, snippets_of
 from brainio.service.rendering import Rendered, respond
 from brainio.service.resources.croissant import croissant_of
 from brainio.service.rights import Sight
@@ -147,6 +147,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         tiles=numbers,
         sections=[*sections, *_common_sections(bool(facts))],
         snippets=snippets_of(entry, public_url, is_current=is_current),
+        netrc=netrc_of(entry.catalog, shown.serves, public_url),
         citation=written(cited, "text"),
         bibtex=written(cited, "bibtex"),
         facts=license_ | facts,

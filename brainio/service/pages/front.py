@@ -60,6 +60,8 @@ def front(
         asked=asked,
         catalogs=_catalogs(now, sight),
         **_results(asked, found, offset),
+        # Names that are near are those of all catalogs.
+        note=found.note if all(sight.sees(name) for name in sight.private) else "",
     )
     return respond(request.headers, now.kept.keep(sight, request, page))
 
@@ -82,9 +84,9 @@ def _results(asked: Asked, found: SearchResults, offset: int) -> dict[str, Any]:
         "facets": asked.facets(found.facets),
         "plus": "+" if found.is_broad else "",
         "summary": f"{found.total:,}{' or more' if found.is_broad else ''} entr{'y' if found.total == 1 else 'ies'}",
-        "note": found.note,
         "hits": [_hit(hit, asked) for hit in found],
         "shown": f"{offset + 1:,} to {end:,}",
+        "previous": asked.url(offset=max(0, offset - _PAGE) or None) if offset else None,
         "next": asked.url(offset=end) if len(found) == _PAGE and end < found.total else None,
     }
 

@@ -2,9 +2,11 @@
 
 import shlex
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.service import addresses
+from brainio.service.context import Service
 
 SHIPPED = ("brainscore", "brainio_demo")
 """Catalogs that every installation has."""
@@ -53,6 +55,13 @@ def catalog_snippets(catalog: str, public_url: str) -> Snippets:
     """Return the code that puts a catalog in force, in a program and for all programs of a shell."""
     url = f"{public_url}{addresses.of_csv(catalog)}"
     return Snippets(f"import brainio\n\nbrainio.add_catalog({url!r})", f"export BRAINIO_CATALOGS={shlex.quote(url)}")
+
+
+def netrc_of(catalog: str, serves: Service, public_url: str) -> str:
+    """Return the line of `~/.netrc` without which the code opens no private catalog; empty where it is for all."""
+    if serves.rights.everybody.sees(catalog):
+        return ""
+    return f"machine {urlsplit(public_url).hostname} login token password TOKEN"
 
 
 def _begin(catalog: str, public_url: str) -> list[str]:
