@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> ASGIApp:
     pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, account, assets)
     for router in [page.router for page in pages]:
         app.include_router(router, dependencies=checks)
+    app.include_router(front.forwarding)
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)
     app.include_router(health.router)

@@ -169,7 +169,8 @@ def main() -> None:
     """Write the lab into the folder that the command line names; make profiles of it and of the demo."""
     catalogs = [add_catalog(catalog) for catalog in make_lab(Path(sys.argv[1])).values()]
     for name in [*catalogs, "brainio_demo"]:
-        for entry in listing(name).entries.values():
+        listed = listing(name)
+        for entry in [one for current in listed.entries.values() for one in listed.all_versions(current)]:
             make_profile(entry)
 
 

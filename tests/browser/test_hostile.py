@@ -10,7 +10,7 @@ import pytest
 from filelock import FileLock
 
 from tests.browser.conftest import Visit, run_python
-from tests.browser.hostile import COLUMNS, EVIL, LONG, SCRIPT, VALUES
+from tests.browser.hostile import EVIL, LONG, SCRIPT, VALUES
 from tests.browser.visiting import ERRORS, NARROW, PAGES, Visitor
 from tests.service.running import Running
 
@@ -106,7 +106,7 @@ def test_what_an_address_says_is_shown_as_text(visit: Visit, evil: str) -> None:
     for path in (f"/assembly/evil/{asked}", f"/catalog/{asked}", f"/{asked}", f"/?{asked}=1", f"/?year={asked[:400]}"):
         visitor.goto_error(path)
         look(visitor)
-    name = quote(name_of(0), safe="")
+    name = quote(name_of((EVIL.index(evil) + 1) % len(EVIL)), safe="")
     for query in ({"where": f"{evil[:500]}:1"}, {"column": evil[:500], "value": evil[:500]}, {"version": evil[:100]}):
         visitor.goto_error(f"/stimulus_set/evil/{name}?{urlencode(query)}")
         look(visitor)
@@ -114,7 +114,7 @@ def test_what_an_address_says_is_shown_as_text(visit: Visit, evil: str) -> None:
 
 def test_ten_thousand_columns_and_values_are_shown_as_far_as_one_reads(visit: Visit) -> None:
     visitor = visit(width=NARROW)
-    for name, told in (("lab.Columns", f"{COLUMNS + 1:,}"), ("lab.Values", f"{VALUES:,}")):
+    for name, told in (("lab.Columns", "150 or more"), ("lab.Values", f"{VALUES:,}")):
         answer = visitor.goto(f"/stimulus_set/evil/{name}")
         assert len(answer.body()) < 250_000
         assert told in visitor.page.locator(".numbers").inner_text()

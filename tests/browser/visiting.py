@@ -1,5 +1,6 @@
 """A visitor with Debian's Chromium, of whom every request and every word of the console is remembered."""
 
+import re
 import shutil
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,6 +72,8 @@ class Visitor:
         The window.
     complaints
         Errors and warnings of the console, errors of scripts, dialogs, and requests that failed.
+    expects_errors
+        Whether answers of 400 and above, of which browsers speak on the console, are what is looked for.
     asked
         Every request so far.
     """
@@ -79,6 +82,7 @@ class Visitor:
     url: str
     page: Page = field(init=False)
     complaints: list[str] = field(default_factory=list)
+    expects_errors: bool = False
     asked: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -90,7 +94,8 @@ class Visitor:
         self.page.on("requestfailed", self._failed)
 
     def _heard(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        is_expected = self.expects_errors and re.search("Failed to load resource|Response Status Error", message.text)
+        if message.type in ("error", "warning") and not is_expected:
             self.complaints.append(f"console: {message.text}")
 
     def _failed(self, request: Request) -> None:
@@ -98,16 +103,16 @@ class Visitor:
             self.complaints.append(f"failed: {request.url} {request.failure}")
 
     def goto(self, path: str) -> Response:
-        """Open an address of the service, and wait until nothing is loaded any more."""
-        answer = self.page.goto(f"{self.url}{path}", wait_until="networkidle")
+        """Open an address of the service, and wait until all that it needs is loaded."""
+        answer = self.page.goto(f"{self.url}{path}", wait_until="load")
         assert answer is not None
         return answer
 
     def goto_error(self, path: str) -> Response:
-        """Open an address that is answered by an error, of which a browser's console speaks."""
+        """Open an address that is answered by an error."""
+        self.expects_errors = True
         answer = self.goto(path)
         assert answer.status >= 400
-        self.complaints = [one for one in self.complaints if "Failed to load resource" not in one]
         return answer
 
     @property

@@ -15,7 +15,7 @@ from brainio.service.pages.rendering import render_page
 from brainio.service.rendering import respond
 from brainio.service.rights import Sees, Sight
 
-router = APIRouter(include_in_schema=False)
+router, forwarding = APIRouter(include_in_schema=False), APIRouter(include_in_schema=False)
 _PAGE = 20  # hits
 Values = Annotated[list[Annotated[str, Query(max_length=500)]], Query(max_length=50)]
 
@@ -107,8 +107,8 @@ def _hit(hit: Hit, asked: Asked) -> dict[str, Any]:
     }
 
 
-@router.get("/index.json")
+@forwarding.get("/index.json")
 async def front_json(request: Request) -> Response:
-    """Lead to the same search as JSON."""
+    """Lead to the same search as JSON, which knows its parameters."""
     query = request.scope["query_string"].decode("ascii", "replace")
     return RedirectResponse(f"{addresses.API}/search{f'?{query}' if query else ''}", 307)
