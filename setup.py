@@ -34,6 +34,7 @@ EXTRAS["test"] = [
     *EXTRAS["service"],
     *EXTRAS["stream"],
     *EXTRAS["video"],
+    "axe-playwright-python",  # axe-core, which finds what keeps people out of pages
     "bibtexparser>=2",  # judge what is exported, as pybtex and mlcroissant do
     "boto3-stubs[s3]",
     "html5lib",  # reads what notebooks are given
@@ -44,6 +45,7 @@ EXTRAS["test"] = [
     "mypy",
     "nibabel",
     "pandas-stubs",
+    "playwright",  # drives Debian's Chromium
     "pybtex",
     "pytest",
     "pytest-xdist",

@@ -73,7 +73,8 @@ def known_facts(entry: Entry) -> dict[str, Any]:
     """Return what is known about an entry: by the card that it has, and by its catalog and publications table.
 
     What the card says goes first, but for the licence: that of the catalog counts.
-    Several publications are cited one a line; the DOI is that of the first.
+    Several publications are cited one a line; the DOI is that of the first. A card may come from anywhere: facts of it
+    that are of another form are left out.
 
     Examples
     --------
@@ -86,7 +87,8 @@ def known_facts(entry: Entry) -> dict[str, Any]:
         "citation": "\n".join(map(citation_of, papers)),
         "doi": next((paper["doi"] for paper in papers if paper["doi"]), ""),
     }
-    known = {**listed, **{name: value for name, value in read_card(entry).items() if name in FACTS and value}}
+    card = read_card(entry)
+    known = {**listed, **{name: fact for name in FACTS if (fact := _known(name, card.get(name)))}}
     if entry.license:
         known["license"] = entry.license
     return {name: known[name] for name in FACTS if known.get(name)}
@@ -139,6 +141,14 @@ def _checked(name: str, value: Any) -> Any:
     if not _DOI.fullmatch(doi):
         raise ValueError("expected a DOI such as '10.1117/12.348473'")
     return doi
+
+
+def _known(name: str, value: Any) -> Any:
+    """Return a fact as cards hold it; None of one that is of another form."""
+    try:
+        return _checked(name, value)
+    except ValueError:
+        return None
 
 
 def _several(value: Any) -> Iterable[Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from brainio.cards.in_words import BROKEN
 from brainio.catalogs.cards import read_card
 from brainio.errors import ArchiveError, StimulusSetFormatError
 from brainio.exchange.distribution import Described, Node, file_set, node_id
@@ -30,11 +31,12 @@ def table_of(csv: Described) -> Table | None:
     if csv.path is not None:
         return _read(csv.path)
     card = read_card(csv.entry)
-    if "columns" not in card:
+    try:
+        columns = {f"{column['name']}": _TYPES.get(column["kind"], "sc:Text") for column in card["columns"]}
+        kinds = [kind["kind"] for kind in card.get("files", {}).get("kinds", [])]
+        return Table(columns | {"filename": "sc:Text"}, [one for kind in kinds for one in (kind, kind.upper())])
+    except BROKEN:  # also of a card without columns
         return None
-    columns = {column["name"]: _TYPES.get(column["kind"], "sc:Text") for column in card["columns"]}
-    kinds = [kind["kind"] for kind in card.get("files", {}).get("kinds", [])]
-    return Table(columns | {"filename": "sc:Text"}, [one for kind in kinds for one in (kind, kind.upper())])
 
 
 def stimulus_records(csv: Described, archive: Described, table: Table) -> tuple[Node | None, Node]:

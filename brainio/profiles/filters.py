@@ -6,6 +6,7 @@ text         rows whose value ...
 `car`        is that text, letter by letter; of numbers: is that number (`4` is `4.0`)
 `car*`       fits, `*` being any characters or none; of numbers only `*` alone: is not missing
 `1..5`       is from 1 to 5; `1..` and `..5` are open (columns of numbers only)
+`1..<5`      is from 1 to 5, but not 5
 (empty)      is missing
 ============ =======================================================================================
 """
@@ -99,7 +100,9 @@ def _of_number(column: ColumnElement[Any], text: str, name: str) -> ColumnElemen
     if not dots:
         return column == _number(text, name)
     bounds = [column >= _number(low, name)] if low.strip() else []
-    bounds += [column <= _number(high, name)] if high.strip() else []
+    below = high.strip().removeprefix("<")
+    if below:
+        bounds += [column <= _number(below, name) if below == high.strip() else column < _number(below, name)]
     return and_(*bounds) if bounds else column.is_not(None)
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 def make_profile(entry: Entry, *, again: bool = False) -> None:
     """Make the profile of an entry, unless there is one; of its files on this machine, which are verified.
 
-    Of the first 10,000 stimuli of a set thumbnails of up to 160 pixels are made, below a bar; of an assembly all values
+    Of the first 10,000 stimuli of a set thumbnails of up to 256 pixels are made, below a bar; of an assembly all values
     are read once. What is interrupted or killed leaves no profile. Of two processes that make the same, one waits.
 
     Parameters

@@ -109,7 +109,8 @@ class StimulusProfile:
         ----------
         filters : mapping, optional
             Column -> text: a value as it is (numbers are compared as numbers), `*` for any characters, `low..high` for
-            a range of numbers (either may be left out), or nothing: the value is missing. All have to hold.
+            a range of numbers (either may be left out; `low..<high` is without `high`), or nothing: the value is
+            missing. All have to hold.
         limit, offset : int
             How many rows are returned, and how many before them are passed over.
 

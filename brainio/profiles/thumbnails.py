@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from brainio.stimuli import StimulusSet
 
 _MOST = 10_000  # stimuli
-_SIZE = 160  # pixels of the longer side
-_MOST_BYTES = 11_000  # of a picture as base64: 8 kB
+_SIZE = 256  # pixels of the longer side
+_MOST_BYTES = 22_000  # of a picture as base64: 16 kB
 _AT_ONCE = 256  # files that are under way or wait for it
 
 

@@ -28,6 +28,9 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
+// What cannot be answered is explained on a page of its own.
+document.addEventListener("htmx:responseError", (event) => { location.assign(event.detail.xhr.responseURL); });
+
 // Filters are a column beside the results where there is room, and behind a heading where there is none.
 const fold = () => {
   const drawer = document.querySelector(".drawer");

@@ -19,7 +19,7 @@ from brainio.service.rights import Sees
 from brainio.views.drawings import OF_ASSEMBLIES
 
 router = APIRouter(include_in_schema=False)
-_MOST_SHOWN = 8  # stimuli in a row of tiles
+_MOST_SHOWN = 6  # stimuli in a row of tiles
 Record = Mapping[str, Any]
 
 
@@ -45,9 +45,8 @@ def _page(shown: Shown) -> Rendered:
     coordinates = _coordinates(card)
     sections = {
         "data": ("At a glance", figures),
-        "extremes": ("Strongest and weakest", extremes),
-        "coordinates": ("Dimensions and coordinates", coordinates),
-        "shown": ("Stimuli that were shown", shown.entry.stimulus_set_identifier),
+        "shown": ("Stimuli", shown.entry.stimulus_set_identifier),
+        "coordinates": ("Coordinates", coordinates),
     }
     return render_entry(
         "assembly.html",
@@ -58,8 +57,9 @@ def _page(shown: Shown) -> Rendered:
         extremes=extremes,
         coordinates=coordinates,
         shape=facts_in_words(card).get("shape", ""),
+        how_many=profile.count if profile else None,
         joined=[str(name) for name in card.get("stimulus_columns", [])][:200],
-        shown_stimuli=_first(stimulus_set, profile),
+        shown_stimuli=[] if extremes else _first(stimulus_set, profile),
     )
 
 
@@ -86,7 +86,8 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
     found = told.get("stimuli") if isinstance(told, Mapping) else None
     if not isinstance(found, Mapping):
         return []
-    named = {"Highest mean response": found.get("strongest"), "Lowest mean response": found.get("weakest")}
+    units = f" ({shown.card['units']})" if shown.card.get("units") else ""
+    named = {f"Highest mean response{units}": found.get("strongest"), f"Lowest{units}": found.get("weakest")}
     return [
         (label, _answered(records, entry, profile)) for label, records in named.items() if isinstance(records, list)
     ]
@@ -96,7 +97,7 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
     tiles = []
     for record in records[:_MOST_SHOWN]:
         try:
-            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g} ({record['presentations']:,} shown)"
+            name, line = str(record["stimulus_id"]), f"{record['mean']:.4g}"
         except BROKEN:
             continue
         found = profile.row(name) if profile is not None else None

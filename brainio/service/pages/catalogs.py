@@ -10,7 +10,7 @@ from brainio.service import addresses
 from brainio.service.context import Now, Serves
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
-from brainio.service.pages.snippets import catalog_snippets
+from brainio.service.pages.snippets import SHIPPED, catalog_snippets, netrc_of
 from brainio.service.rendering import respond
 from brainio.service.resources.catalogs import record
 from brainio.service.rights import Sees
@@ -30,7 +30,8 @@ async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sigh
         return RedirectResponse(addresses.of_catalog(name), 307)
     held = now.catalog(catalog, sight)
     keys = sorted(held.listing.entries, key=lambda key: (key[1], key[0]))
-    code = catalog_snippets(catalog, serves.public_url(request))
+    public_url = serves.public_url(request)
+    code = catalog_snippets(catalog, public_url)
     page = render_page(
         "catalog.html",
         sight=sight,
@@ -38,6 +39,8 @@ async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sigh
         catalog=record(now, catalog),
         stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [catalog]}).url(),
         assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [catalog]}).url(),
+        is_shipped=catalog in SHIPPED,
+        netrc=netrc_of(catalog, serves, public_url),
         python=code.python,
         shell=code.shell,
         recent=[held.listing.entries[key] for key in islice(keys, _MOST_LISTED)],

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from brainio.cards.in_words import facts_in_words
+from brainio.cards.in_words import BROKEN, facts_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card, read_card
 from brainio.exchange.citing import written
@@ -19,11 +20,12 @@ from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot
 from brainio.service.pages.rendering import as_script, render_page
-from brainio.service.pages.snippets import snippets_of
+from brainio.service.pages.snippets import netrc_of, snippets_of
 from brainio.service.rendering import Rendered, respond
 from brainio.service.resources.croissant import croissant_of
 from brainio.service.rights import Sight
 
+_MOST_CHIPS = 8  # regions, species
 _TOLD_ELSEWHERE = {"license", "citation", "doi", "shape", "status_reason"}
 Numbers = Sequence[tuple[str, str]]
 """Numbers in words, each with what it counts."""
@@ -139,10 +141,13 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         kind=entry.kind,
         title=paper.title if paper else "",
         byline=_byline(paper) if paper else "",
+        paper_url=_paper_url(paper) if paper else "",
+        chips=_chips(entry, shown.card),
         notice=str(shown.card.get("status_reason", "")) or shown.notice,
         tiles=numbers,
         sections=[*sections, *_common_sections(bool(facts))],
         snippets=snippets_of(entry, public_url, is_current=is_current),
+        netrc=netrc_of(entry.catalog, shown.serves, public_url),
         citation=written(cited, "text"),
         bibtex=written(cited, "bibtex"),
         facts=license_ | facts,
@@ -160,9 +165,33 @@ def _stimuli(shown: Shown) -> list[Entry]:
 
 def _byline(paper: shapes.Publication) -> str:
     names = [name.strip() for name in paper.authors.split(" and ") if name.strip()]
-    authors = ", ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+    authors = "; ".join(names[:3]) + (" and others" if len(names) > 3 else "")
     year = f"({paper.year})" if paper.year else ""
     return ". ".join(filter(None, [" ".join(filter(None, [authors, year])), paper.journal]))
+
+
+def _paper_url(paper: shapes.Publication) -> str:
+    """Return where a publication is read: what its table says may be anything, and only the web is linked to."""
+    if paper.doi:
+        return f"https://doi.org/{quote(paper.doi, safe='/')}"
+    return paper.url if paper.url.lower().startswith(("https://", "http://")) else ""
+
+
+def _chips(entry: Entry, card: Card) -> list[str]:
+    """Return what people choose data by: regions, species, licence."""
+    lists = [card.get(name) for name in ("regions", "species")]
+    told = [one for values in lists if isinstance(values, list) for one in values[:_MOST_CHIPS] if isinstance(one, str)]
+    counted = card.get("counts")
+    if not card.get("regions") and isinstance(counted, list):
+        told = [*_regions(counted)[:_MOST_CHIPS], *told]
+    return [*told, entry.license or str(card.get("license", "no licence stated"))]
+
+
+def _regions(counted: list[Any]) -> list[str]:
+    try:
+        return [str(one["value"]) for of in counted if of["coordinate"] == "region" for one in of["counts"]]
+    except BROKEN:
+        return []
 
 
 def _common_sections(has_facts: bool) -> Numbers:

@@ -73,7 +73,7 @@ def _results(asked: Asked, found: SearchResults) -> dict[str, Any]:
 
 
 def _hit(hit: Hit, asked: Asked) -> dict[str, Any]:
-    told = [str(hit.year or ""), hit.lab, *hit.regions, *hit.species, hit.catalog]
+    told = [str(hit.year or ""), *hit.regions, *hit.species]
     version = hit.version if "version=" in hit.load else None
     return {
         "kind": hit.kind,
@@ -82,6 +82,7 @@ def _hit(hit: Hit, asked: Asked) -> dict[str, Any]:
         "identifier": hit.identifier,
         "title": hit.title,
         "details": [one for one in told if one],
+        "catalog": hit.catalog,
         "why": hit.why if asked.text.strip() else "",
         "url": addresses.page_of(hit.catalog, hit.kind, hit.identifier, version=version),
     }

@@ -2,11 +2,14 @@
 
 import shlex
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.service import addresses
+from brainio.service.context import Service
 
-_SHIPPED = ("brainscore", "brainio_demo")  # catalogs that every installation has
+SHIPPED = ("brainscore", "brainio_demo")
+"""Catalogs that every installation has."""
 
 
 class Snippets(NamedTuple):
@@ -54,14 +57,21 @@ def catalog_snippets(catalog: str, public_url: str) -> Snippets:
     return Snippets(f"import brainio\n\nbrainio.add_catalog({url!r})", f"export BRAINIO_CATALOGS={shlex.quote(url)}")
 
 
+def netrc_of(catalog: str, serves: Service, public_url: str) -> str:
+    """Return the line of `~/.netrc` without which the code opens no private catalog; empty where it is for all."""
+    if serves.rights.everybody.sees(catalog):
+        return ""
+    return f"machine {urlsplit(public_url).hostname} login token password TOKEN"
+
+
 def _begin(catalog: str, public_url: str) -> list[str]:
     begin = catalog_snippets(catalog, public_url).python
-    return ["import brainio", ""] if catalog in _SHIPPED else [begin]
+    return ["import brainio", ""] if catalog in SHIPPED else [begin]
 
 
 def _in_force(catalog: str, public_url: str) -> str:
     set_ = catalog_snippets(catalog, public_url).shell.removeprefix("export ")
-    return "" if catalog in _SHIPPED else f"{set_} "
+    return "" if catalog in SHIPPED else f"{set_} "
 
 
 def _load(entry: Entry, *, is_current: bool) -> str:

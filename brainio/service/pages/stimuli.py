@@ -13,7 +13,7 @@ from brainio.service import addresses
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Shown
 from brainio.service.pages.rendering import render_page
-from brainio.service.pages.snippets import stimulus_snippet
+from brainio.service.pages.snippets import netrc_of, stimulus_snippet
 from brainio.service.pages.tiles import in_a_line, tile_of
 from brainio.service.problems import refusal
 from brainio.service.rendering import Rendered, render, respond
@@ -80,7 +80,8 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
     row, before, after = found
-    users = [user for user in users_of(entry) if shown.sight.sees(user.catalog)][:_MOST_USERS]
+    public_url = shown.serves.public_url(shown.request)
+    users = users_of(entry, shown.now.listings(shown.sight))[:_MOST_USERS]
     query = {"where": f"stimulus_id:{stimulus_id}", "version": entry.version}
     return render_page(
         "stimulus.html",
@@ -93,7 +94,8 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         previous=None if before is None else addresses.of_stimulus(entry, before),
         next=None if after is None else addresses.of_stimulus(entry, after),
         users=[_user(user, shown, stimulus_id) for user in users],
-        python=stimulus_snippet(entry, stimulus_id, shown.serves.public_url(shown.request)),
+        python=stimulus_snippet(entry, stimulus_id, public_url),
+        netrc=netrc_of(entry.catalog, shown.serves, public_url),
     )
 
 
@@ -111,7 +113,9 @@ def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
 def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     """Say how an assembly answered a stimulus, where its data are here and may be seen."""
     told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
-    profile = find_profile(user) if shown.sight.may_have(user, shown.now.embargoes) else None
+    if not shown.sight.may_have(user, shown.now.embargoes):
+        return told | {"note": "its data are under embargo"}
+    profile = find_profile(user)
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": "its data are not on this server"}
     found = profile.stimulus(stimulus_id)

@@ -24,6 +24,7 @@ router = APIRouter(include_in_schema=False)
 _PAGE = 48  # stimuli
 _CAPTIONS = 2  # columns under a stimulus
 _MOST_COLUMNS = 60
+_MOST_DESCRIBED = 150  # columns, by a card
 Record = Mapping[str, Any]
 
 
@@ -89,7 +90,7 @@ def _page(shown: Shown, where: list[str], page: int) -> Rendered:
         [*sections, ("used", "Recorded with it")],
         sheet=_sheet(shown, profile, where, page) if profile else None,
         columns=columns,
-        more_columns=len(described) - len(columns),
+        more_columns=_number_of_columns(described, len(columns)) if len(described) > len(columns) else "",
     )
 
 
@@ -121,9 +122,10 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
 
 
 def _varied(profile: StimulusProfile) -> list[str]:
-    """Return the columns that tell stimuli apart without naming each, those with fewer values first."""
-    counted = [(one.get("distinct", 0), str(one["name"])) for one in profile.columns]
-    return [name for distinct, name in sorted(counted) if 1 < distinct <= max(2, profile.count // 2)]
+    """Return the columns that tell stimuli apart without naming each: full ones before others, words before numbers."""
+    told = [one for one in profile.columns if 1 < one.get("distinct", 0) <= max(2, profile.count // 2)]
+    told.sort(key=lambda one: (one["missing"] > profile.count // 2, one["kind"] != "text", one["distinct"]))
+    return [str(one["name"]) for one in told]
 
 
 def _parts(one: str) -> tuple[str, str]:
@@ -160,6 +162,11 @@ def _column(shown: Shown, described: Record, number: int, is_here: bool) -> dict
     }
 
 
+def _number_of_columns(described: Sequence[Any], shown: int = 0) -> str:
+    """Say how many columns there are beside those that are shown, of which a card describes the first only."""
+    return f"{len(described) - shown:,}{' or more' if len(described) >= _MOST_DESCRIBED else ''}"
+
+
 def _linker(shown: Shown, name: str) -> Callable[[object], str]:
     return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{value}'])}#stimuli"
 
@@ -169,7 +176,7 @@ def _numbers(card: Record) -> Numbers:
     told: list[tuple[str, str]] = []
     try:
         told.append((f"{card['stimuli']:,}", "stimuli"))
-        told.append((f"{len(card['columns']):,}", "columns"))
+        told.append((_number_of_columns(card["columns"]), "columns"))
         told.append((readable_size(card["files"]["bytes"]), "of files"))
         width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
         told.append((f"{width:,} x {height:,}", "pixels at most"))

@@ -20,7 +20,10 @@ from brainio.service.rights import Sees, Sight, require_bytes
 router = APIRouter(prefix=addresses.API, tags=["stimuli"])
 Where = Annotated[
     list[Annotated[str, Query(max_length=1000)]],
-    Query(max_length=20, description="`COLUMN:VALUE`; `*` stands for anything, `1..5` is a range of numbers."),
+    Query(
+        max_length=20,
+        description="`COLUMN:VALUE`; `*` stands for anything, `1..5` is a range of numbers, `1..<5` ends below 5.",
+    ),
 ]
 
 

@@ -32,7 +32,8 @@ def dimensions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     Returns
     -------
     Drawing or None
-        None: the card does not tell, or is malformed, or there are no dimensions or more than three.
+        None: the card does not tell, or is malformed, or there are not two or three dimensions: a single one is said
+        faster than drawn.
 
     Examples
     --------
@@ -40,7 +41,7 @@ def dimensions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     [('presentation', 2560), ('neuroid', 168)]
     """
     dims, shape = card.get("dims"), card.get("shape")
-    if not isinstance(dims, list) or not isinstance(shape, list) or not 1 <= len(dims) == len(shape) <= 3:
+    if not isinstance(dims, list) or not isinstance(shape, list) or not 2 <= len(dims) == len(shape) <= 3:
         return None
     sizes = [(text_of(dim), count_of(size)) for dim, size in zip(dims, shape, strict=True)]
     checked = [(dim, size) for dim, size in sizes if dim is not None and size is not None]
@@ -55,7 +56,7 @@ def dimensions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
 def _block(figure: Figure, sizes: list[tuple[str, int]]) -> float:
     """Draw the front, and where there is a third dimension the top and the side of a block."""
     down = _side(sizes[0][1])
-    across = _side(sizes[1][1]) if len(sizes) > 1 else _SHORT
+    across = _side(sizes[1][1])
     back = 0.55 * _side(sizes[2][1]) if len(sizes) > 2 else 0.0
     left, top = 120.0, LETTER + 12 + back
     right, bottom = left + across, top + down
@@ -70,11 +71,9 @@ def _block(figure: Figure, sizes: list[tuple[str, int]]) -> float:
         figure.path(f"M{place(right)} {place(top)}{slant}v{place(down)}l{place(-back)} {place(back)}z", "face side")
         name, size = sizes[2]
         figure.text(right + back + 8, top - back + 4, cut(f"{name} {size:,}", WIDTH - right - back - 8))
-    if len(sizes) > 1:
-        name, size = sizes[1]
-        figure.text(left, bottom + LETTER + 4, cut(f"{name} {size:,}", WIDTH - left))
-        bottom += LETTER + 4
-    return bottom + 6
+    name, size = sizes[1]
+    figure.text(left, bottom + LETTER + 4, cut(f"{name} {size:,}", WIDTH - left))
+    return bottom + LETTER + 10
 
 
 def _side(size: int) -> float:

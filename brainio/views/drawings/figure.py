@@ -80,9 +80,9 @@ class Figure:
         named = " ".join(f"dr-{name}" for name in classes.split())
         self._parts.append(f'<path class="{named}" d="{d}"/>')
 
-    def begin_link(self, href: str) -> None:
-        """Make what follows a link, until `end_link`."""
-        self._parts.append(f'<a class="dr-link" href="{_escaped(href)}">')
+    def begin_link(self, href: str, told: str) -> None:
+        """Make what follows a link, until `end_link`; `told` is what who does not see it is told."""
+        self._parts.append(f'<a class="dr-link" href="{_escaped(href)}" aria-label="{_escaped(told)}">')
 
     def end_link(self) -> None:
         """End the link."""

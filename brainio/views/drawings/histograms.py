@@ -93,7 +93,7 @@ def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     Returns
     -------
     Drawing or None
-        None: the card does not tell, or its numbers are malformed.
+        None: the card does not tell, or its numbers are malformed, or there is one value only.
 
     Examples
     --------
@@ -103,10 +103,10 @@ def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     """
     picture = record_of(card, "pictures", "reliability")
     spreads = _spreads(picture)
-    if not spreads:
+    total = sum(one.size for one in spreads)
+    if total < 2:
         return None
     median = number(record_of(card, "reliability").get("median"))
-    total = sum(one.size for one in spreads)
     finding = (
         f"Median split-half reliability {written(median)} over" if median is not None else "Split-half reliability of"
     )

@@ -114,7 +114,7 @@ def rows_of_bars(figure: Figure, bars: Sequence[Bar], top: float) -> float:
         y = top + row * _ROW
         baseline = y + _BAR - 2
         if bar.href:
-            figure.begin_link(bar.href)
+            figure.begin_link(bar.href, f"{bar.name}: {bar.size:,}")
         figure.text(left - 8, baseline, cut(bar.name, left - 8), "", "end")
         done = 0
         for part in bar.parts:
@@ -126,16 +126,29 @@ def rows_of_bars(figure: Figure, bars: Sequence[Bar], top: float) -> float:
     return top + len(bars) * _ROW
 
 
-def upright_bars(figure: Figure, bars: Sequence[tuple[float, float, int, str]], things: str, label: str) -> float:
-    """Draw bars (from, to, count, what is told) along an axis, and return how far down they reach."""
+class Upright(NamedTuple):
+    """A bar from one place of an axis to another; `href` makes it a link."""
+
+    low: float
+    high: float
+    size: int
+    told: str
+    href: str | None = None
+
+
+def upright_bars(figure: Figure, bars: Sequence[Upright], things: str, label: str) -> float:
+    """Draw bars along an axis, and return how far down they reach."""
     bottom = 20 + _PLOT
-    y, step = counting_scale(max(count for _, _, count, _ in bars), bottom, 20)
+    y, step = counting_scale(max(bar.size for bar in bars), bottom, 20)
     left = room_for(0, y.high, step)
-    x = Scale(bars[0][0], bars[-1][1], left, WIDTH - 6)
+    x = Scale(bars[0].low, bars[-1].high, left, WIDTH - 6)
     y_axis(figure, y, step, left, WIDTH - 6, things)
-    for low, high, count, told in bars:
-        if count:
-            width = x(high) - x(low)
-            gap = min(1.0, width / 5)
-            figure.rect(x(low) + gap / 2, y(count), width - gap, bottom - y(count), 0, told)
+    for bar in (one for one in bars if one.size):
+        width = x(bar.high) - x(bar.low)
+        gap = min(1.0, width / 5)
+        if bar.href:
+            figure.begin_link(bar.href, bar.told)
+        figure.rect(x(bar.low) + gap / 2, y(bar.size), width - gap, bottom - y(bar.size), 0, bar.told)
+        if bar.href:
+            figure.end_link()
     return x_axis(figure, x, bottom, label)

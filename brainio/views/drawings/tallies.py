@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from brainio.views.drawings.figure import COLOURS, OTHERS, WIDTH, Figure
-from brainio.views.drawings.plots import Bar, Part, counted, listed, rows_of_bars, upright_bars
+from brainio.views.drawings.plots import Bar, Part, Upright, counted, listed, rows_of_bars, upright_bars
 from brainio.views.drawings.records import count_of, is_range, record_of, records_of, text_of
 from brainio.views.rendering import shown
 
@@ -203,7 +203,7 @@ def _listed_repetitions(figure: Figure, rows: Sequence[tuple[int, int, int]]) ->
 
 
 def _spread_repetitions(figure: Figure, rows: Sequence[tuple[int, int, int]]) -> float:
-    bars = [(low - 0.5, high + 0.5, n, f"{_times(low, high)}: {_stimuli(n)}") for low, high, n in rows]
+    bars = [Upright(low - 0.5, high + 0.5, n, f"{_times(low, high)}: {_stimuli(n)}") for low, high, n in rows]
     return upright_bars(figure, bars, "stimuli", "presentations of a stimulus")
 
 

@@ -7,18 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 from brainio.views.drawings.axes import written
 from brainio.views.drawings.figure import Figure
-from brainio.views.drawings.plots import Bar, Part, counted, listed, rows_of_bars, upright_bars
+from brainio.views.drawings.plots import Bar, Part, Upright, counted, listed, rows_of_bars, upright_bars
 from brainio.views.drawings.records import count_of, histogram_of, number, record_of, records_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import TypeAlias
 
     from brainio.views.drawings.figure import Drawing
+
+    _Link: TypeAlias = Callable[[Any], str | None]
 
 _MOST_ROWS = 12
 
 
-def column(record: Mapping[str, Any], prefix: str, link: Callable[[Any], str | None] | None = None) -> Drawing | None:
+def column(record: Mapping[str, Any], prefix: str, link: _Link | None = None) -> Drawing | None:
     """Draw which values a column of a stimulus set has.
 
     Parameters
@@ -28,8 +31,8 @@ def column(record: Mapping[str, Any], prefix: str, link: Callable[[Any], str | N
     prefix : str
         Begins every id in the picture: one of its own in the page.
     link : callable, optional
-        Given a value of `most_common`, returns where its bar leads to; by default, and where it returns None, bars
-        are no links. Bars of histograms never are.
+        Given a value of `most_common`, or a range of a histogram as `low..<high`, returns where its bar leads to; by
+        default, and where it returns None, bars are no links.
 
     Returns
     -------
@@ -46,7 +49,7 @@ def column(record: Mapping[str, Any], prefix: str, link: Callable[[Any], str | N
     name = text_of(record.get("name")) or "value"
     histogram = record_of(record, "histogram")
     if histogram:
-        return _distribution(record, name, prefix)
+        return _distribution(record, name, prefix, link)
     found = records_of(record.get("most_common"), _MOST_ROWS)
     values = [(one.get("value"), text_of(one.get("value")), count_of(one.get("count"))) for one in found]
     checked = [(value, text, count) for value, text, count in values if text is not None and count is not None]
@@ -71,12 +74,19 @@ def column(record: Mapping[str, Any], prefix: str, link: Callable[[Any], str | N
     return figure.finished(bottom, f"Values of {name}", finding, (name, "rows"), [one[1:] for one in checked])
 
 
-def _distribution(record: Mapping[str, Any], name: str, prefix: str) -> Drawing | None:
+def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link | None) -> Drawing | None:
     histogram = histogram_of(record_of(record, "histogram").get("edges"), record_of(record, "histogram").get("counts"))
     if histogram is None:
         return None
     rows = [(*edges, n) for edges, n in zip(pairwise(histogram.edges), histogram.counts, strict=True)]
-    bars = [(low, high, n, f"{written(low)} to {written(high)}: {n:,}") for low, high, n in rows]
+    end = histogram.edges[-1]
+    bars = [
+        Upright(
+            *(low, high, n, f"{written(low)} to {written(high)}: {n:,}"),
+            link(f"{low}..{'' if high == end else '<'}{high}") if link else None,
+        )
+        for low, high, n in rows
+    ]
     low, high, most = max(rows, key=lambda row: row[2])
     figure = Figure(prefix)
     bottom = upright_bars(figure, bars, "rows", name)

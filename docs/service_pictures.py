@@ -1,0 +1,61 @@
+"""Take the pictures of docs/service.md of a running service: `python -m docs.service_pictures [folder]`.
+
+Serves the catalogs that ship, with a recording whose numbers are drawn at random, from a home of its own. Needs the
+extra `test`, Chromium, and the folder of the project as the working folder.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.lab import SCENES
+from tests.browser.visiting import NARROW, WIDE, start
+from tests.service.running import TOP, Running
+
+LARGEST = 250_000  # bytes of a picture
+SHOTS = {
+    "service_front": ("/?q=macaque+IT&kind=assembly", WIDE, 860, "light"),
+    "service_set": ("/stimulus_set/brainio_demo/modelfest.Carney1999", WIDE, 1000, "light"),
+    "service_assembly": (f"/assembly/lab/{SCENES}", WIDE, 1180, "light"),
+    "service_narrow_dark": (f"/assembly/lab/{SCENES}", NARROW, 1180, "dark"),
+}
+
+
+def main(folder: Path) -> None:
+    """Write all pictures into a folder."""
+    folder.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as work:
+        home, lab = Path(work, "home"), Path(work, "lab")
+        environment = {**os.environ, "BRAINIO_HOME": str(home)}
+        make = [sys.executable, "-W", "ignore", "-m", "tests.browser.lab", str(lab)]
+        subprocess.run(make, cwd=TOP, env=environment, check=True)  # noqa: S603 - this project's own
+        with Running(home, BRAINIO_CATALOGS=str(lab / "lab.csv")) as service, sync_playwright() as playwright:
+            browser = start(playwright)
+            for name, (path, width, height, scheme) in SHOTS.items():
+                take(browser, f"{service.url}{path}", folder / f"{name}.png", (width, height), scheme)
+
+
+def take(browser: Browser, url: str, path: Path, size: tuple[int, int], scheme: str) -> None:
+    """Write what the top of a page looks like, with few colours, as small as PNG can be."""
+    width, height = size
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page.goto(url, wait_until="networkidle")
+    page.screenshot(path=path)
+    page.close()
+    picture = Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    picture.save(path, optimize=True)
+    print(f"Wrote {path} ({path.stat().st_size / 1000:.0f} kB)")
+    if path.stat().st_size > LARGEST:
+        raise SystemExit(f"{path} has more than {LARGEST:,} bytes")
+
+
+if __name__ == "__main__":
+    if shutil.which("chromium") is None:
+        raise SystemExit("There is no chromium")
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent / "pictures")

@@ -1,0 +1,145 @@
+"""Promises of the pages of entries: what is drawn, what is told where data are not here, citing, versions, JSON."""
+
+import json
+import re
+from pathlib import Path
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+import brainio
+from tests.browser.lab import REGIONS, SCENES, WORDS
+from tests.browser.visiting import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
+from tests.service.running import Running
+
+WITHOUT_JSON = {"sign in"}
+
+
+def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor) -> None:
+    visitor.goto(ASSEMBLY)
+    figures = visitor.page.locator("#data .drawing")
+    titles = figures.locator("figcaption").all_inner_texts()
+    assert titles == [
+        "Dimensions",
+        "Neuroids by region and animal",
+        "Mean responses by region",
+        "Time course by region",
+        "Split-half reliability by region",
+        "Presentations of each stimulus",
+    ]
+    for figure in figures.all():
+        assert figure.locator("svg").bounding_box() is not None
+        figure.get_by_text("As a table").click()
+        expect(figure.get_by_role("table")).to_be_visible()
+    populations = figures.nth(1).get_by_role("row").all_inner_texts()
+    counted = [tuple(row.split()) for row in populations[1:]]
+    assert sum(int(count) for _, _, count in counted) == 60
+    assert {region for region, _, _ in counted} == {*REGIONS}
+
+
+def test_spike_times_are_shown_as_a_raster(visitor: Visitor) -> None:
+    visitor.goto("/assembly/brainio_demo/herz.Rokem2006")
+    figure = visitor.page.locator("#data .drawing", has_text="Spikes")
+    expect(figure).to_contain_text("1,797 spikes in 2 rows")
+    assert figure.locator("svg path.dr-spikes").count() > 0
+
+
+def test_the_strongest_and_weakest_stimuli_are_those_of_the_data(
+    visitor: Visitor, made_lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brainio.add_catalog(made_lab / "data" / "lab.csv")
+    means = brainio.get_assembly(SCENES, catalog="lab").mean(["neuroid", "time_bin"]).to_series()
+    means = means.groupby("stimulus_id").mean().sort_values()
+    visitor.goto(ASSEMBLY)
+    strongest, weakest = visitor.page.locator("#shown .sheet").all()
+    assert strongest.locator(".name").all_inner_texts() == means.index[::-1][:6].tolist()
+    assert weakest.locator(".name").all_inner_texts() == means.index[:6].tolist()
+    assert strongest.locator("figcaption").first.inner_text() == f"{means.iloc[-1]:.4g}"
+    strongest.get_by_role("link").first.click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text(means.index[-1])
+
+
+def test_what_people_choose_by_stands_on_top(visitor: Visitor) -> None:
+    visitor.goto(ASSEMBLY)
+    top = visitor.page.locator("header.entry, .numbers")
+    for text in ("V4", "Macaca mulatta", "CC-BY-4.0"):
+        expect(top.first).to_contain_text(text)
+    expect(top.last).to_have_text(re.compile(r"532\s*presentations|presentations\s*532"))
+    paper = visitor.page.get_by_role("link", name="Read the paper")
+    expect(paper).to_have_attribute("href", "https://doi.org/10.1234/scenes")
+
+
+def test_data_that_are_not_here_are_said_to_be_elsewhere_and_what_is_known_is_shown(visitor: Visitor) -> None:
+    visitor.goto(PAGES["assembly that is not here"])
+    page = visitor.page
+    expect(page.locator(".notice")).to_have_text(
+        "Its data are not on this server. Shown is what its catalog and its card say."
+    )
+    expect(page.locator("#known")).to_contain_text("macaque")
+    expect(page.locator("#files")).to_contain_text("s3://brainscore-storage/")
+    expect(page.locator("#data")).to_have_count(0)
+
+
+def test_data_under_embargo_are_shown_by_their_metadata_alone(visitor: Visitor) -> None:
+    visitor.goto(PAGES["assembly under embargo"])
+    page = visitor.page
+    expect(page.locator(".notice")).to_contain_text("under embargo until 2999-01-01")
+    expect(page.locator("#coordinates")).to_contain_text("time_bin_start")
+    expect(page.locator("#data")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Highest mean response")).to_have_count(0)
+    answer = page.request.get(f"{visitor.url}{page.locator('#files a').get_attribute('href')}")
+    assert answer.status == 403
+
+
+def test_an_entry_is_cited_as_text_and_as_bibtex(visitor: Visitor) -> None:
+    visitor.goto(ASSEMBLY)
+    text, bibtex = visitor.page.locator("#cite code").all_inner_texts()
+    assert text.startswith("Doe, J.; Roe, R. (2026). Scenes and neurons. Journal of Scenes.")
+    assert re.match(r"@article\{\w+,\s+title = \{Scenes and neurons\}", bibtex)
+
+
+def test_versions_lead_to_each_other(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.goto(f"/stimulus_set/lab/{WORDS}")
+    expect(page.locator("#versions [aria-current]")).to_have_text("2")
+    page.locator("#versions").get_by_role("link", name="1", exact=True).click()
+    expect(page).to_have_url(re.compile(r"version=1$"))
+    expect(page.locator("header.entry")).to_contain_text("superseded")
+    expect(page.locator("#files code").first).to_have_text(re.compile("^sha256 [0-9a-f]{64}$"))
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in WITHOUT_JSON])
+def test_every_page_leads_to_itself_as_json(visitor: Visitor, name: str) -> None:
+    visitor.goto(PAGES[name])
+    href = visitor.page.get_by_role("link", name="This page as JSON").get_attribute("href")
+    assert href is not None
+    assert href == visitor.page.locator("link[rel=alternate]").get_attribute("href")
+    answer = httpx.get(f"{visitor.url}{href}", timeout=20)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/catalog/lab.json", "/api/v1/catalogs/lab"),
+        ("/index.json?q=scenes", "/api/v1/search?q=scenes"),
+        (f"{ASSEMBLY}.json", f"/api/v1/entries/lab/assembly/{SCENES}"),
+        (f"{SET}.json", f"/api/v1/entries/lab/stimulus_set/{SCENES}"),
+        (f"{SET}.json?where=object_name:car", f"/api/v1/stimuli/lab/{SCENES}?where=object_name:car"),
+        (STIMULUS.replace("?", ".json?"), f"/api/v1/stimuli/lab/{SCENES}?where=stimulus_id%3Ascene003"),
+    ],
+)
+def test_the_address_of_a_page_with_json_leads_to_its_json(service: Running, path: str, leads_to: str) -> None:
+    answer = service.get(path)
+    assert (answer.status_code, answer.headers["location"]) == (307, leads_to)
+    assert service.get(leads_to).status_code == 200
+
+
+def test_pages_of_entries_describe_their_data_to_machines(visitor: Visitor) -> None:
+    for path in (SET, ASSEMBLY):
+        visitor.goto(path)
+        told = json.loads(visitor.page.locator("script[type='application/ld+json']").inner_text())
+        assert (told["@type"], told["name"]) == ("sc:Dataset", SCENES)
+        assert {"conformsTo", "distribution", "license"} <= told.keys()

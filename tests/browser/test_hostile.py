@@ -1,0 +1,147 @@
+"""Promises where a catalog, its cards and its data were written by somebody who wants pages to run what he wrote."""
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from urllib.parse import quote, urlencode, urlsplit
+
+import pytest
+from filelock import FileLock
+
+from tests.browser.conftest import Visit, run_python
+from tests.browser.hostile import EVIL, LONG, SCRIPT, VALUES
+from tests.browser.visiting import ERRORS, NARROW, PAGES, Visitor
+from tests.service.running import Running
+
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service of the hostile catalog, whose profiles are made once for all processes of a run."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "browser-hostile"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            unfinished = folder.with_name("browser-hostile-unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            run_python("-m", "tests.browser.hostile", str(unfinished / "data"), BRAINIO_HOME=str(unfinished / "home"))
+            unfinished.rename(folder)
+    home = tmp_path_factory.mktemp("hostile") / "home"
+    shutil.copytree(folder / "home", home)
+    with Running(home, BRAINIO_CATALOGS=str(folder / "data" / "evil.csv")) as running:
+        yield running
+
+
+def name_of(number: int) -> str:
+    return f"lab.{EVIL[number][:200]}{number}"
+
+
+def pages_of(number: int) -> list[str]:
+    """Return the addresses of pages of an evil set and assembly, also filtered by evil values, and a stimulus."""
+    name, evil = quote(name_of(number), safe=""), EVIL[number]
+    query = urlencode({"id": f"{evil[:500]}{number}"})
+    return [
+        f"/stimulus_set/evil/{name}",
+        f"/stimulus_set/evil/{name}?{urlencode({'where': f'stimulus_id:{evil[:300]}*'})}",
+        f"/assembly/evil/{name}",
+        f"/stimulus/evil/{name}?{query}",
+        f"/?{urlencode({'q': evil[:500]})}",
+    ]
+
+
+def look(visitor: Visitor) -> None:
+    """Hold a page that was opened to what it promises, and touch everything that might react."""
+    page = visitor.page
+    assert visitor.overflow() == 0
+    for href in page.eval_on_selector_all("a, area", "found => found.map(one => one.href.baseVal ?? one.href)"):
+        assert urlsplit(href).scheme in ("", "http", "https"), href
+    scripts = page.eval_on_selector_all("script", "found => found.map(one => [one.src, one.type, one.textContent])")
+    for source, kind, text in scripts:
+        assert (source.startswith(visitor.url) and not text) or (kind == "application/ld+json" and "<" not in text)
+    assert (
+        page.eval_on_selector_all("[style], [onerror], [onload], [onfocus], [onmouseover]", "found => found.length")
+        == 0
+    )
+    for tile in page.locator(".tile a, .drawing, .columns article").all()[:6]:
+        tile.hover()
+
+
+@pytest.mark.parametrize("number", range(len(EVIL)))
+def test_what_a_catalog_says_is_shown_as_text(visit: Visit, number: int) -> None:
+    visitor = visit(width=NARROW)
+    for path in pages_of(number):
+        answer = visitor.goto(path)
+        assert answer.status == 200, path
+        look(visitor)
+    for path in pages_of(number)[:1]:
+        visitor.goto(path)
+        heading = visitor.page.get_by_role("heading", level=1).inner_text()
+        shown = re.sub("[\u202a-\u202e]", lambda found: repr(found[0])[1:-1], name_of(number))
+        assert re.sub(r"\s+", " ", heading) == re.sub(r"\s+", " ", shown)
+
+
+def test_what_is_listed_is_text(visit: Visit) -> None:
+    visitor = visit(width=NARROW)
+    for path in ("/catalog/evil", "/?catalog=evil"):
+        assert visitor.goto(path).status == 200
+        look(visitor)
+        assert SCRIPT[:20] in visitor.page.locator("main").inner_text()
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_what_an_address_says_is_shown_as_text(visit: Visit, evil: str) -> None:
+    visitor = visit(width=NARROW)
+    asked = quote(evil, safe="")
+    for path in (f"/assembly/evil/{asked}", f"/catalog/{asked}", f"/{asked}", f"/?{asked}=1", f"/?year={asked[:400]}"):
+        visitor.goto_error(path)
+        look(visitor)
+    name = quote(name_of((EVIL.index(evil) + 1) % len(EVIL)), safe="")
+    for query in ({"where": f"{evil[:500]}:1"}, {"column": evil[:500], "value": evil[:500]}, {"version": evil[:100]}):
+        visitor.goto_error(f"/stimulus_set/evil/{name}?{urlencode(query)}")
+        look(visitor)
+
+
+def test_ten_thousand_columns_and_values_are_shown_as_far_as_one_reads(visit: Visit) -> None:
+    visitor = visit(width=NARROW)
+    for name, told in (("lab.Columns", "150 or more"), ("lab.Values", f"{VALUES:,}")):
+        answer = visitor.goto(f"/stimulus_set/evil/{name}")
+        assert len(answer.body()) < 250_000
+        assert told in visitor.page.locator(".numbers").inner_text()
+        look(visitor)
+    visitor.goto("/stimulus_set/evil/lab.Values?page=209")
+    assert visitor.page.locator("#sheet .tile").count() == VALUES % 48
+
+
+@pytest.mark.parametrize("path", [*PAGES.values(), *ERRORS.values(), "/catalog/evil"])
+def test_pages_let_nothing_run_but_what_comes_from_here(service: Running, path: str) -> None:
+    headers = service.get(path, accept="text/html").headers
+    rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
+    assert rules == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+
+
+def test_a_form_of_another_site_signs_nobody_in(service: Running) -> None:
+    answer = service.client.post("/signin", data={"token": "brainio_00"}, headers={"origin": "https://evil.example"})
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_longest_words_are_cut_or_broken_where_they_stand(visit: Visit) -> None:
+    visitor = visit(width=NARROW)
+    visitor.goto(f"/stimulus_set/evil/{quote(name_of(EVIL.index(LONG)), safe='')}")
+    for selector in (".tile .name", ".chip", "h1", "dd"):
+        for box in [one.bounding_box() for one in visitor.page.locator(selector).all() if one.is_visible()]:
+            assert box is not None
+            assert box["x"] + box["width"] <= NARROW

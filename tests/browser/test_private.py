@@ -1,0 +1,61 @@
+"""Promises to who has a token: the browser shows private catalogs from signing in to signing out, and no longer."""
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.lab import SECRET
+from tests.browser.visiting import Visitor
+
+PAGE = f"/stimulus_set/secret/{SECRET}"
+
+
+def sign_in(visitor: Visitor, token: str) -> None:
+    visitor.goto("/")
+    visitor.page.get_by_role("link", name="Sign in").click()
+    visitor.page.get_by_label("Token").fill(token)
+    visitor.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+
+
+def test_a_private_catalog_is_seen_from_signing_in_to_signing_out(visit: Visit, token: str) -> None:
+    for script in (True, False):
+        visitor = visit(java_script_enabled=script)
+        page = visitor.page
+        assert visitor.goto_error(PAGE).status == 404
+        sign_in(visitor, token)
+        expect(page.get_by_role("link", name="secret", exact=True).first).to_be_visible()
+        visitor.goto(f"/?q={SECRET}")
+        page.locator(".hits").get_by_role("link", name=SECRET).click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(SECRET)
+        expect(page.locator("#sheet .tile")).to_contain_text("a face")
+        page.get_by_role("link", name="Signed in").click()
+        expect(page.get_by_role("main")).to_contain_text("opens secret")
+        page.get_by_role("button", name="Sign out").click()
+        expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+        assert visitor.goto_error(PAGE).status == 404
+
+
+def test_nothing_of_a_private_page_is_left_in_the_browser(visitor: Visitor, token: str) -> None:
+    sign_in(visitor, token)
+    visitor.goto(PAGE)
+    visitor.goto("/signin")
+    visitor.page.get_by_role("button", name="Sign out").click()
+    expect(visitor.page.get_by_role("link", name="Sign in")).to_be_visible()
+    visitor.expects_errors = True
+    visitor.page.go_back()
+    visitor.page.go_back()
+    expect(visitor.page.get_by_role("heading", level=1)).to_have_text("Not Found")
+    assert visitor.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
+
+
+def test_a_wrong_token_is_said_to_be_wrong(visitor: Visitor) -> None:
+    visitor.expects_errors = True
+    sign_in(visitor, "brainio_0000")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("no token of this service")
+    expect(visitor.page.get_by_label("Token")).to_be_visible()
+    assert visitor.context.cookies() == []
+
+
+def test_a_browser_that_carries_a_token_that_is_none_is_freed_of_it(visitor: Visitor) -> None:
+    visitor.context.add_cookies([{"name": "brainio_token", "value": "brainio_0000", "url": visitor.url}])
+    assert visitor.goto_error("/").status == 401
+    assert visitor.goto("/").status == 200
