@@ -37,6 +37,7 @@ def mixed(entries: int, seed: int) -> list[Ask]:
     asks += [Ask(f"/api/v1/cards/lab/{kind}/{LAB_DATA}") for kind in ("assembly", "stimulus_set")] * 20
     asks += [Ask(FILE, 206, (f"Range: bytes={start}-{start + 99_999}",)) for start in rng.sample(range(1_000_000), 100)]
     asks += [Ask(FILE)] * 10
+    asks += [Ask(entry(number), headers=("Connection: close",)) for number in known]  # so that all workers get some
     rng.shuffle(asks)
     return asks
 

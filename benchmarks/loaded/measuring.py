@@ -131,12 +131,17 @@ def _beside_bare(name: str, runs: list[Measured], floors: list[Measured], is_jud
 
 def measure_search(plan: Plan) -> list[Line]:
     """Measure searches of many kinds, each asked a few times at most, at a steady rate."""
-    asks = [Ask(f"/api/v1/search?{query}") for query in questions(5000, plan.entries, plan.seed)]
+    asks = _from_all([f"/api/v1/search?{query}" for query in questions(5000, plan.entries, plan.seed)])
     with plan.service(plan.workers) as running:
         ask(running.url, asks[-500:], min(plan.seconds, 5), rate=plan.search_rate)
         run = ask(running.url, asks, max(plan.seconds, 30 if plan.rounds > 1 else 1), rate=plan.search_rate)
     what = f"search over {plan.entries:,} entries at {plan.search_rate:g}/s"
     return [_steady(what, run, plan.search_rate, "p99_ms", _WANTED_SEARCH_MS)]
+
+
+def _from_all(paths: list[str]) -> list[Ask]:
+    """Ask each time over a new connection, as different clients do; one that stays is with the worker that it met."""
+    return [Ask(path, headers=("Connection: close",)) for path in paths]
 
 
 def measure_pages(plan: Plan) -> list[Line]:
@@ -148,8 +153,8 @@ def measure_pages(plan: Plan) -> list[Line]:
             if size is None:
                 lines.append(Line(f"page: {name}", f"{paths[0]} is not there", "a page", met=False))
                 continue
-            ask(running.url, [Ask(path) for path in paths], min(plan.seconds, 3), rate=plan.page_rate)
-            run = ask(running.url, [Ask(path) for path in paths], plan.seconds, rate=plan.page_rate)
+            ask(running.url, _from_all(paths), min(plan.seconds, 3), rate=plan.page_rate)
+            run = ask(running.url, _from_all(paths), plan.seconds, rate=plan.page_rate)
             lines.append(
                 _steady(f"page: {name} at {plan.page_rate:g}/s", run, plan.page_rate, "p95_ms", _WANTED_PAGE_MS)
             )

@@ -15,9 +15,7 @@ from brainio.service.app import CONFIG_VARIABLE
 from brainio.service.database import Database
 from brainio.service.settings import PREFIX, Settings
 
-# Seconds for a worker to be ready, and to answer the first process: reading large catalogs on a busy machine takes more
-# than the five that uvicorn waits before it gives up a reload, or takes a worker for dead.
-_PATIENCE = 60
+_HUNG_SECONDS = 15  # without a sign of life: busy machines take more than uvicorn's five to start a process
 
 
 def run(settings: Settings, config: Path | None, said: dict[str, object], tell: Callable[[str], object]) -> None:
@@ -61,10 +59,10 @@ def _counting_together() -> str:
 
 def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
 
     from brainio.service.connections import Guarded
     from brainio.service.logs import CONFIG
+    from brainio.service.workers import Workers
 
     config = uvicorn.Config(
         "brainio.service.app:from_environment",
@@ -78,7 +76,7 @@ def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
         forwarded_allow_ips=settings.trusted_proxies,
         server_header=False,
         timeout_graceful_shutdown=settings.stop_seconds,
-        timeout_worker_healthcheck=_PATIENCE,
+        timeout_worker_healthcheck=_HUNG_SECONDS,
         lifespan="on",
         http=Guarded,
         ws="none",
@@ -89,7 +87,7 @@ def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
     for one in (signal.SIGINT, signal.SIGTERM):  # which uvicorn raises again when it has stopped
         signal.signal(one, _end)
     if settings.workers > 1:
-        Multiprocess(config, sockets=[bound]).run()
+        Workers(config, sockets=[bound]).run()
     else:
         uvicorn.Server(config).run(sockets=[bound])
 
