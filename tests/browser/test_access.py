@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
@@ -75,7 +75,7 @@ def test_a_page_has_one_heading_a_title_and_landmarks(visitor: Visitor, name: st
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert page.title()
     for landmark in ("banner", "main", "contentinfo"):
-        expect(page.get_by_role(landmark)).to_have_count(1)  # type: ignore[arg-type]
+        expect(page.get_by_role(landmark)).to_have_count(1)
     assert page.locator("html").get_attribute("lang") == "en"
 
 
