@@ -2,11 +2,11 @@
 
 import json as json_form
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any
 
 from markupsafe import Markup
 
-from brainio import __version__
 from brainio.service import addresses
 from brainio.service.pages.assets import address_of
 from brainio.service.rendering import Rendered, render
@@ -14,6 +14,7 @@ from brainio.service.rights import Sight
 from brainio.views.rendering import templates_of
 
 HTML = "text/html"
+_RELEASE = version("brainio")
 # Only what this service gives: no script in pages, no style in attributes, nothing framed.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -36,7 +37,7 @@ def render_page(template: str, *, sight: Sight | None, json: str, **values: Any)
         What the template shows.
     """
     found = templates_of("brainio.service.pages").get_template(template)
-    text = found.render(values, sight=sight, json=json, asset=address_of, release=__version__, at=addresses)
+    text = found.render(values, sight=sight, json=json, asset=address_of, release=_RELEASE, at=addresses)
     body = text.encode("utf-8", "backslashreplace")
     headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
     return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)
