@@ -1,15 +1,13 @@
 """Promises where a catalog, its cards and its data were written by somebody who wants pages to run what he wrote."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from filelock import FileLock
 
-from tests.browser.conftest import Visit, run_python
+from tests.browser.conftest import Visit, made_once
 from tests.browser.hostile import EVIL, LONG, SCRIPT, VALUES
 from tests.browser.visiting import ERRORS, NARROW, PAGES, Visitor
 from tests.service.running import Running
@@ -28,15 +26,8 @@ POLICY = {
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service of the hostile catalog, whose profiles are made once for all processes of a run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "browser-hostile"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            unfinished = folder.with_name("browser-hostile-unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            run_python("-m", "tests.browser.hostile", str(unfinished / "data"), BRAINIO_HOME=str(unfinished / "home"))
-            unfinished.rename(folder)
+    """A service of the hostile catalog."""
+    folder = made_once(tmp_path_factory, "tests.browser.hostile")
     home = tmp_path_factory.mktemp("hostile") / "home"
     shutil.copytree(folder / "home", home)
     with Running(home, BRAINIO_CATALOGS=str(folder / "data" / "evil.csv")) as running:
