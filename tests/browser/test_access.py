@@ -8,12 +8,23 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.visiting import ASSEMBLY, ERRORS, NARROW, PAGES, SET, STIMULUS, WIDE, Visitor
+from tests.service.running import Running
 
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
 EVERY = {**PAGES, **ERRORS}
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
 LARGEST = 150_000  # bytes of a page with all that it loads, without the pictures of stimuli
 
 
@@ -55,6 +66,15 @@ def test_a_page_loads_little_and_all_of_it_from_here(visitor: Visitor, name: str
     open_(visitor, name)
     sizes = [one.sizes()["responseBodySize"] for one in visitor.asked if "/thumbnail/" not in one.url]
     assert 0 < sum(sizes) < LARGEST
+
+
+@pytest.mark.parametrize("path", EVERY.values())
+def test_pages_let_nothing_run_but_what_comes_from_here(service: Running, path: str) -> None:
+    headers = service.get(path, accept="text/html").headers
+    rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
+    assert rules == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
 
 
 @pytest.mark.parametrize("name", EVERY)
