@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
@@ -19,7 +20,8 @@ from tests.browser.visiting import NARROW, WIDE, start
 from tests.service.running import TOP, Running
 
 LARGEST = 250_000  # bytes of a picture
-SHOTS = {
+Scheme: TypeAlias = Literal["light", "dark"]
+SHOTS: dict[str, tuple[str, int, int, Scheme]] = {
     "service_front": ("/?q=macaque+IT&kind=assembly", WIDE, 860, "light"),
     "service_set": ("/stimulus_set/brainio_demo/modelfest.Carney1999", WIDE, 1000, "light"),
     "service_assembly": (f"/assembly/lab/{SCENES}", WIDE, 1180, "light"),
@@ -41,7 +43,7 @@ def main(folder: Path) -> None:
                 take(browser, f"{service.url}{path}", folder / f"{name}.png", (width, height), scheme)
 
 
-def take(browser: Browser, url: str, path: Path, size: tuple[int, int], scheme: str) -> None:
+def take(browser: Browser, url: str, path: Path, size: tuple[int, int], scheme: Scheme) -> None:
     """Write what the top of a page looks like, with few colours, as small as PNG can be."""
     width, height = size
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)

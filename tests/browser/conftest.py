@@ -22,14 +22,19 @@ Visit = Callable[..., Visitor]
 
 @pytest.fixture(scope="session")
 def made_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `tests.browser.lab` and, in `home`, its profiles; made once for all processes of a run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "browser-lab"
+    """The folder of `tests.browser.lab`: its data, and in `home` its profiles."""
+    return made_once(tmp_path_factory, "tests.browser.lab")
+
+
+def made_once(factory: pytest.TempPathFactory, module: str) -> Path:
+    """Return a folder with the `data` that a module writes and their `home`; made once for all processes of a run."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / module
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
-            unfinished = folder.with_name("browser-lab-unfinished")
+            unfinished = folder.with_name(f"{module}.unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
-            run_python("-m", "tests.browser.lab", str(unfinished / "data"), BRAINIO_HOME=str(unfinished / "home"))
+            run_python("-m", module, str(unfinished / "data"), BRAINIO_HOME=str(unfinished / "home"))
             unfinished.rename(folder)
     return folder
 

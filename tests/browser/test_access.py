@@ -3,17 +3,28 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
 from tests.browser.visiting import ASSEMBLY, ERRORS, NARROW, PAGES, SET, STIMULUS, WIDE, Visitor
+from tests.service.running import Running
 
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
 EVERY = {**PAGES, **ERRORS}
+POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
 LARGEST = 150_000  # bytes of a page with all that it loads, without the pictures of stimuli
 
 
@@ -57,6 +68,15 @@ def test_a_page_loads_little_and_all_of_it_from_here(visitor: Visitor, name: str
     assert 0 < sum(sizes) < LARGEST
 
 
+@pytest.mark.parametrize("path", EVERY.values())
+def test_pages_let_nothing_run_but_what_comes_from_here(service: Running, path: str) -> None:
+    headers = service.get(path, accept="text/html").headers
+    rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
+    assert rules == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["x-frame-options"] == "DENY"
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_without_script_says_the_same(visit: Visit, name: str) -> None:
     told = []
@@ -75,7 +95,7 @@ def test_a_page_has_one_heading_a_title_and_landmarks(visitor: Visitor, name: st
     expect(page.get_by_role("heading", level=1)).to_have_count(1)
     assert page.title()
     for landmark in ("banner", "main", "contentinfo"):
-        expect(page.get_by_role(landmark)).to_have_count(1)  # type: ignore[arg-type]
+        expect(page.get_by_role(landmark)).to_have_count(1)
     assert page.locator("html").get_attribute("lang") == "en"
 
 

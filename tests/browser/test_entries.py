@@ -9,6 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 import brainio
+from brainio.catalogs import resolve
+from brainio.profiles import profile_key
 from tests.browser.lab import REGIONS, SCENES, WORDS
 from tests.browser.visiting import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
 from tests.service.running import Running
@@ -79,6 +81,19 @@ def test_data_that_are_not_here_are_said_to_be_elsewhere_and_what_is_known_is_sh
     expect(page.locator("#known")).to_contain_text("macaque")
     expect(page.locator("#files")).to_contain_text("s3://brainscore-storage/")
     expect(page.locator("#data")).to_have_count(0)
+
+
+def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(service: Running, home: Path) -> None:
+    path = "/assembly/brainio_demo/herz.Rokem2006"
+    entry = resolve("assembly", "herz.Rokem2006")
+    profile = home / "profiles" / f"{profile_key(entry)}.sqlite"
+    away = home / "away.sqlite"
+    profile.rename(away)
+    try:
+        service.eventually(lambda: "Pictures of its data are being made" in service.get(path, accept="text/html").text)
+    finally:
+        away.rename(profile)
+    service.eventually(lambda: "1,797 spikes in 2 rows" in service.get(path, accept="text/html").text)
 
 
 def test_data_under_embargo_are_shown_by_their_metadata_alone(visitor: Visitor) -> None:

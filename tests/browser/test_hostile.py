@@ -1,42 +1,22 @@
 """Promises where a catalog, its cards and its data were written by somebody who wants pages to run what he wrote."""
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
 from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
-from filelock import FileLock
 
-from tests.browser.conftest import Visit, run_python
+from tests.browser.conftest import Visit, made_once
 from tests.browser.hostile import EVIL, LONG, SCRIPT, VALUES
-from tests.browser.visiting import ERRORS, NARROW, PAGES, Visitor
+from tests.browser.visiting import NARROW, Visitor
 from tests.service.running import Running
-
-POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self' data:",
-    "connect-src": "'self'",
-    "form-action": "'self'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'none'",
-}
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service of the hostile catalog, whose profiles are made once for all processes of a run."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "browser-hostile"
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            unfinished = folder.with_name("browser-hostile-unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            run_python("-m", "tests.browser.hostile", str(unfinished / "data"), BRAINIO_HOME=str(unfinished / "home"))
-            unfinished.rename(folder)
+    """A service of the hostile catalog."""
+    folder = made_once(tmp_path_factory, "tests.browser.hostile")
     home = tmp_path_factory.mktemp("hostile") / "home"
     shutil.copytree(folder / "home", home)
     with Running(home, BRAINIO_CATALOGS=str(folder / "data" / "evil.csv")) as running:
@@ -121,15 +101,6 @@ def test_ten_thousand_columns_and_values_are_shown_as_far_as_one_reads(visit: Vi
         look(visitor)
     visitor.goto("/stimulus_set/evil/lab.Values?page=209")
     assert visitor.page.locator("#sheet .tile").count() == VALUES % 48
-
-
-@pytest.mark.parametrize("path", [*PAGES.values(), *ERRORS.values(), "/catalog/evil"])
-def test_pages_let_nothing_run_but_what_comes_from_here(service: Running, path: str) -> None:
-    headers = service.get(path, accept="text/html").headers
-    rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
-    assert rules == POLICY
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["x-frame-options"] == "DENY"
 
 
 def test_a_form_of_another_site_signs_nobody_in(service: Running) -> None:

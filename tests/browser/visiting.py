@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Playwright, Request, Response
 
 from tests.browser.lab import HELD, SCENES, WORDS
 
@@ -89,7 +89,7 @@ class Visitor:
         self.page = self.context.new_page()
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        self.page.on("dialog", lambda dialog: (self.complaints.append(f"dialog: {dialog.message}"), dialog.dismiss()))
+        self.page.on("dialog", self._interrupted)
         self.page.on("request", lambda request: self.asked.append(request))
         self.page.on("requestfailed", self._failed)
 
@@ -97,6 +97,10 @@ class Visitor:
         is_expected = self.expects_errors and re.search("Failed to load resource|Response Status Error", message.text)
         if message.type in ("error", "warning") and not is_expected:
             self.complaints.append(f"console: {message.text}")
+
+    def _interrupted(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
 
     def _failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # the browser itself gave it up, for a newer one

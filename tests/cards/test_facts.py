@@ -1,12 +1,14 @@
 """Promises of facts: what is mistyped is told, all of it at once, and what catalogs say is found."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from brainio.cards import checked_facts, known_facts
 from brainio.cards.facts import citation_of
-from brainio.catalogs import resolve
+from brainio.catalogs import add_catalog, resolve
 from brainio.errors import PackagingError
 
 
@@ -66,6 +68,17 @@ def test_facts_come_from_the_catalog_and_its_publications() -> None:
     facts = known_facts(resolve("assembly", "dicarlo.Rust2012.array"))
     assert facts["citation"].startswith("Rust, Nicole C; DiCarlo, James J (2012). Balanced increases in selectivity")
     assert checked_facts(facts) == facts
+
+
+def test_facts_of_a_card_that_are_of_another_form_are_left_out(tmp_path: Path) -> None:
+    card = {"citation": "Doe 2026", "doi": "<script>", "authors": [5], "species": "human", "regions": {"IT": 1}}
+    (tmp_path / "card.json").write_text(json.dumps(card))
+    (tmp_path / "lab.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,card\n"
+        "lab.Doe2026,assembly,NeuroidAssembly,file,a.nc,,,card.json\n"
+    )
+    add_catalog(tmp_path / "lab.csv")
+    assert known_facts(resolve("assembly", "lab.Doe2026")) == {"citation": "Doe 2026", "species": ["human"]}
 
 
 def test_a_citation_ends_with_the_doi() -> None:

@@ -165,6 +165,19 @@ def test_bars_lead_where_they_are_told_to() -> None:
     assert element(drawing).attrib["role"] == "group"  # links in what has role "img" do not exist for screen readers
 
 
+def test_bars_of_a_histogram_lead_to_the_range_that_they_count() -> None:
+    drawing = drawings.column(histogram_record(), "c", lambda value: f"?{value}")
+    assert drawing is not None
+    links = [link.attrib["href"] for link in element(drawing).iter("a")]
+    assert links == ["?-180..<-90", "?-90..<0", "?90..180"]  # a bin has its lower edge, the last one both; 0 has no bar
+
+
+def test_what_is_said_faster_is_not_drawn() -> None:
+    assert drawings.dimensions({"dims": ["event"], "shape": [1797]}, "d") is None
+    group = {"value": "all", "count": 1, "counts": [0, 1]}
+    assert drawings.reliability({"pictures": {"reliability": {"edges": [0, 0.5, 1], "groups": [group]}}}, "r") is None
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_card_without_the_numbers_draws_nothing(name: str) -> None:
     assert draw(name, {}) is None

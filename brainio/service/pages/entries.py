@@ -14,7 +14,7 @@ from brainio.cards.in_words import BROKEN, facts_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card, read_card
 from brainio.exchange.citing import written
-from brainio.exchange.works import works_of
+from brainio.exchange.works import Work, works_of
 from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_profile
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
@@ -25,6 +25,7 @@ from brainio.service.rendering import Rendered, respond
 from brainio.service.resources.croissant import croissant_of
 from brainio.service.rights import Sight
 
+_MOST_AUTHORS = 3
 _MOST_CHIPS = 8  # regions, species
 _TOLD_ELSEWHERE = {"license", "citation", "doi", "shape", "status_reason"}
 Numbers = Sequence[tuple[str, str]]
@@ -128,8 +129,8 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
     """
     entry, record = shown.entry, shown.record
     public_url = shown.serves.public_url(shown.request)
-    paper = record.publications[0] if record.publications else None
     cited = works_of([entry, *_stimuli(shown)])
+    paper = next((work for work in cited[entry] if not work.is_data), None)
     facts = {name: text for name, text in facts_in_words(shown.card).items() if name not in _TOLD_ELSEWHERE}
     license_ = {"license": entry.license or str(shown.card.get("license", "not stated"))}
     is_current = entry is shown.now.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
@@ -163,14 +164,14 @@ def _stimuli(shown: Shown) -> list[Entry]:
     return [] if link is None else [shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)]
 
 
-def _byline(paper: shapes.Publication) -> str:
-    names = [name.strip() for name in paper.authors.split(" and ") if name.strip()]
-    authors = "; ".join(names[:3]) + (" and others" if len(names) > 3 else "")
+def _byline(paper: Work) -> str:
+    has_more = paper.more_authors or len(paper.authors) > _MOST_AUTHORS
+    authors = "; ".join(paper.authors[:_MOST_AUTHORS]) + (" and others" if has_more else "")
     year = f"({paper.year})" if paper.year else ""
     return ". ".join(filter(None, [" ".join(filter(None, [authors, year])), paper.journal]))
 
 
-def _paper_url(paper: shapes.Publication) -> str:
+def _paper_url(paper: Work) -> str:
     """Return where a publication is read: what its table says may be anything, and only the web is linked to."""
     if paper.doi:
         return f"https://doi.org/{quote(paper.doi, safe='/')}"
@@ -184,7 +185,7 @@ def _chips(entry: Entry, card: Card) -> list[str]:
     counted = card.get("counts")
     if not card.get("regions") and isinstance(counted, list):
         told = [*_regions(counted)[:_MOST_CHIPS], *told]
-    return [*told, entry.license or str(card.get("license", "no licence stated"))]
+    return [*told, entry.license or str(card.get("license", "license not stated"))]
 
 
 def _regions(counted: list[Any]) -> list[str]:

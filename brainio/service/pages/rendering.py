@@ -14,6 +14,7 @@ from brainio.service.rights import Sight
 from brainio.views.rendering import templates_of
 
 HTML = "text/html"
+_RELEASE = version("brainio")
 # Only what this service gives: no script in pages, no style in attributes, nothing framed.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -36,7 +37,7 @@ def render_page(template: str, *, sight: Sight | None, json: str, **values: Any)
         What the template shows.
     """
     found = templates_of("brainio.service.pages").get_template(template)
-    text = found.render(values, sight=sight, json=json, asset=address_of, release=version("brainio"), at=addresses)
+    text = found.render(values, sight=sight, json=json, asset=address_of, release=_RELEASE, at=addresses)
     body = text.encode("utf-8", "backslashreplace")
     headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
     return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)

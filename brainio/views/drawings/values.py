@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from brainio.views.drawings.figure import Drawing
+    from brainio.views.drawings.records import Histogram
 
     _Link: TypeAlias = Callable[[Any], str | None]
 
@@ -79,11 +80,13 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link
     if histogram is None:
         return None
     rows = [(*edges, n) for edges, n in zip(pairwise(histogram.edges), histogram.counts, strict=True)]
-    end = histogram.edges[-1]
     bars = [
         Upright(
-            *(low, high, n, f"{written(low)} to {written(high)}: {n:,}"),
-            link(f"{low}..{'' if high == end else '<'}{high}") if link else None,
+            low,
+            high,
+            n,
+            f"{written(low)} to {written(high)}: {n:,}",
+            link(_range(low, high, histogram)) if link else None,
         )
         for low, high, n in rows
     ]
@@ -95,6 +98,12 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link
         f"most ({most:,}) between {written(low)} and {written(high)}.{_missing(record)}"
     )
     return figure.finished(bottom, f"Distribution of {name}", finding, ("from", "to", "rows"), [*rows])
+
+
+def _range(low: float, high: float, histogram: Histogram) -> str:
+    """Write the range of a bin, which has its lower edge; the last one has both."""
+    first, last = (repr(edge).removesuffix(".0") for edge in (low, high))
+    return f"{first}..{'' if high == histogram.edges[-1] else '<'}{last}"
 
 
 def _missing(record: Mapping[str, Any]) -> str:
