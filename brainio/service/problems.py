@@ -117,7 +117,7 @@ def install(app: FastAPI, show_problem: ShowProblem) -> None:
 def _answer(
     request: Request, status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None
 ) -> Response:
-    problem = Problem(code=code, message=message[:_LONGEST], hint=hint, request_id=request.scope.get("request_id", ""))
+    problem = _problem(code, message, hint, request.scope.get("request_id", ""))
     show: ShowProblem = request.app.state.show_problem
     answer = show(request, status, problem) or Response(_body(problem), status, media_type=JSON)
     answer.headers.update({"Cache-Control": "no-store", **(headers or {})})

@@ -266,8 +266,8 @@ def test_thumbnails_show_images_and_sounds_and_quote_texts(tmp_path: Path) -> No
     found = made(published(tmp_path, files))
     made_of_each = [found.thumbnail(number) for number in range(4)]
     image, heard, text, damaged = [one for one in made_of_each if one is not None]
-    assert (image.kind, image.width, image.height, image.note) == ("image", 160, 80, "200 x 100")
-    assert Image.open(io.BytesIO(image.data)).size == (160, 80)
+    assert (image.kind, image.width, image.height, image.note) == ("image", 200, 100, "200 x 100")
+    assert Image.open(io.BytesIO(image.data)).size == (200, 100)
     assert (heard.kind, heard.media_type, heard.note) == ("sound", "image/webp", "1 s, 8 kHz")
     assert (text.kind, text.data, text.note) == ("text", b"", "The horse raced\ufffd past")
     assert (damaged.data, damaged.note) == (b"", "not an image of a known format")

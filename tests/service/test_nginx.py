@@ -155,9 +155,10 @@ def test_answers_are_those_of_the_service(proxied: Proxied) -> None:
 
 
 def test_a_page_that_was_asked_for_without_tls_is_not_given_to_those_who_have_it(proxied: Proxied) -> None:
-    plain = proxied.service.get("/catalog/brainio_demo", Host=urlsplit(proxied.url).netloc)
-    assert f"{proxied.url}/catalogs".replace("https", "http") in plain.text
-    assert f"{proxied.url}/catalogs" in proxied.client.get("/catalog/brainio_demo").text
+    page = "/assembly/brainio_demo/modelfest.Carney1999"
+    plain = proxied.service.get(page, Host=urlsplit(proxied.url).netloc)
+    assert f"{proxied.url}/api".replace("https", "http") in plain.text
+    assert f"{proxied.url}/api" in proxied.client.get(page).text
 
 
 def test_packed_answers_and_what_the_client_has_pass_as_they_are(proxied: Proxied) -> None:

@@ -91,9 +91,10 @@ def test_a_database_that_is_away_is_answered_by_503_and_all_else_as_before(tmp_p
 
 def test_a_database_that_is_none_is_told_at_the_start_without_its_password(tmp_path: Path) -> None:
     from brainio.errors import ServiceError
+    from brainio.service.app import create_app
     from brainio.service.settings import read_settings
 
-    with pytest.raises(ServiceError, match=r"database.*expected postgresql://") as refused:
-        read_settings(None, database="mysql://me:hunter2@db/neuro")
+    with pytest.raises(ServiceError, match=r"database.*expected sqlite:.* or postgresql://") as refused:
+        create_app(read_settings(None, database="mysql://me:hunter2@db/neuro"))
     assert "hunter2" not in str(refused.value)
     assert "hunter2" not in repr(read_settings(None, database="postgresql://me:hunter2@db/neuro"))
