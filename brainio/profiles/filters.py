@@ -7,6 +7,7 @@ text         rows whose value ...
 `car*`       fits, `*` being any characters or none; of numbers only `*` alone: is not missing
 `1..5`       is from 1 to 5; `1..` and `..5` are open (columns of numbers only)
 `1..<5`      is from 1 to 5, but not 5
+`=a*b`       is `a*b`, letter by letter
 (empty)      is missing
 ============ =======================================================================================
 """
@@ -23,7 +24,7 @@ from brainio.errors import SearchError
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import ColumnElement, Table
 
@@ -37,7 +38,7 @@ _MOST = 2**63  # integers that SQLite can hold are below
 
 
 def condition_of(
-    filters: Mapping[str, str],
+    filters: Iterable[tuple[str, str]],
     columns: Sequence[StimulusColumn],
     table: Table,
     by_index: Literal["all", "equal", "none"],
@@ -56,11 +57,11 @@ def condition_of(
         There is no such column, or a filter of numbers is none.
     """
     conditions: list[ColumnElement[bool]] = [true()]
-    for name, text in filters.items():
+    for name, text in filters:
         place = place_of(name, columns)
         own = table.c[f"c{place}"]
         is_text = columns[place].kind == "text"
-        is_equal = "*" not in text and (is_text or ".." not in text)
+        is_equal = text.startswith("=") or ("*" not in text and (is_text or ".." not in text))
         is_indexed = by_index == "all" or (by_index == "equal" and is_equal)
         column = own if is_indexed else UnaryExpression(own, operator=_UNINDEXED, type_=own.type)
         conditions.append(_of_text(column, text) if is_text else _of_number(column, text, name))
@@ -84,14 +85,14 @@ def _of_text(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     if len(text) > _LONGEST:
         raise SearchError(f"a filter has {len(text):,} characters; expected no more than {_LONGEST:,}")
     sound = stored_text(text)
-    if "*" not in sound:
-        return column == sound
+    if sound.startswith("=") or "*" not in sound:
+        return column == sound.removeprefix("=")
     pattern = re.sub(r"[?\[]", r"[\g<0>]", re.sub(r"\*+", "*", sound))
     return column.op("GLOB", is_comparison=True)(pattern)
 
 
 def _of_number(column: ColumnElement[Any], text: str, name: str) -> ColumnElement[bool]:
-    text = text.strip()
+    text = text.strip().removeprefix("=")
     if not text:
         return column.is_(None)
     if set(text) == {"*"}:
@@ -115,6 +116,17 @@ def _number(text: str, name: str) -> int | float:
         )
     whole = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text) else None
     return float(text) if whole is None or not -_MOST <= whole < _MOST else whole
+
+
+def exactly(text: str) -> str:
+    """Return the filter for a text as it is, whatever filters make of its letters.
+
+    Examples
+    --------
+    >>> exactly("car"), exactly("a*b"), exactly("=")
+    ('car', '=a*b', '==')
+    """
+    return f"={text}" if "*" in text or text.startswith("=") else text
 
 
 def stored_text(text: str) -> str:

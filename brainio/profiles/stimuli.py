@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,7 @@ from brainio.profiles.schema import CARD, COUNT, LOOKED_AT, thumbnail
 from brainio.profiles.told import card_with
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
 
     from sqlalchemy import Select
 
@@ -101,16 +102,16 @@ class StimulusProfile:
         return int(self._file.about[LOOKED_AT])
 
     def rows(
-        self, filters: Mapping[str, str] | None = None, limit: int = 100, offset: int = 0
+        self, filters: Mapping[str, str] | Sequence[tuple[str, str]] = (), limit: int = 100, offset: int = 0
     ) -> tuple[list[Row], int]:
         """Return stimuli in the order of their table, and how many there are in all.
 
         Parameters
         ----------
-        filters : mapping, optional
-            Column -> text: a value as it is (numbers are compared as numbers), `*` for any characters, `low..high` for
-            a range of numbers (either may be left out; `low..<high` is without `high`), or nothing: the value is
-            missing. All have to hold.
+        filters : mapping or sequence of (str, str), optional
+            Columns, each with a text: a value as it is (numbers are compared as numbers), `*` for any characters,
+            `low..high` for a range of numbers (either may be left out; `low..<high` is without `high`), `=text` for
+            a text with stars, or nothing: the value is missing. All have to hold.
         limit, offset : int
             How many rows are returned, and how many before them are passed over.
 
@@ -123,12 +124,13 @@ class StimulusProfile:
         """
         if limit < 0 or offset < 0:
             raise ValueError(f"limit is {limit} and offset {offset}; expected numbers from 0 on")
-        condition = condition_of(filters or {}, self._columns, self._table, "equal")
+        pairs = list(filters.items() if isinstance(filters, Mapping) else filters)
+        condition = condition_of(pairs, self._columns, self._table, "equal")
         chosen = select(self._table).where(condition).order_by(self._table.c.number).limit(limit).offset(offset)
         found = self._rows(chosen)
-        if not filters:
+        if not pairs:
             return found, self.count
-        condition = condition_of(filters, self._columns, self._table, "all" if len(filters) == 1 else "none")
+        condition = condition_of(pairs, self._columns, self._table, "all" if len(pairs) == 1 else "none")
         counted = select(func.count()).select_from(self._table).where(condition)
         return found, self._file.ask(lambda connection: connection.execute(counted).scalar_one())
 

@@ -1,5 +1,6 @@
 """Promises of the JSON interface: what it tells of catalogs and entries, page by page, and how it answers again."""
 
+import csv
 import gzip
 import hashlib
 import json
@@ -15,7 +16,7 @@ from brainio.service.holdings import Holdings
 from brainio.service.rights import Rights, Sight
 from brainio.service.seen import Seen
 from brainio.service.settings import read_settings
-from tests.service.running import NAME, Running, make_lab
+from tests.service.running import NAME, OTHER, Running, make_lab
 
 ENTRY = f"/api/v1/entries/lab/stimulus_set/{NAME}"
 READABLE = [
@@ -162,3 +163,25 @@ def test_an_entry_of_stimuli_that_nobody_lists_is_told_without_looking_through_a
     now = holdings.snapshot
     told = records.whole(now, now.catalogs["lab"].listing.entries["assembly", NAME], Sight(), [])
     assert (told.stimulus_set_identifier, told.stimulus_set) == ("lab.Nowhere", None)
+
+
+def test_addresses_of_a_first_version_without_a_name_lead_to_it(tmp_path: Path) -> None:
+    catalog = make_lab(tmp_path / "lab")
+    rows = list(csv.DictReader(catalog.open(newline="")))
+    [old] = [row for row in rows if (row["identifier"], row["lookup_type"]) == (NAME, "assembly")]
+    [other] = [row for row in rows if (row["identifier"], row["lookup_type"]) == (OTHER, "assembly")]
+    new = other | {"identifier": NAME, "version": "2", "card": ""}
+    old["status"] = "superseded"
+    with catalog.open("w", newline="") as file:
+        writer = csv.DictWriter(file, [*rows[0], "version", "status"], restval="")
+        writer.writeheader()
+        writer.writerows([*rows, new])
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(catalog)) as service:
+        entry = service.get(f"/api/v1/entries/lab/assembly/{NAME}").json()
+        versions = {one["version"]: one for one in entry["versions"]}
+        assert (sorted(versions), entry["version"]) == (["", "2"], "2")
+        for version in versions.values():
+            record = service.get(version["url"]).json()
+            assert (record["version"], record["files"]) == (version["version"], version["files"])
+            [file] = version["files"]
+            assert hashlib.sha1(service.get(file["url"]).content).hexdigest() == file["sha1"]

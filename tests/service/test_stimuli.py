@@ -35,6 +35,7 @@ def test_pages_give_every_stimulus_once_in_the_order_of_the_table(profiled: Runn
         (["number:10..20"], lambda one: 10 <= one["number"] <= 20),
         (["frequency:"], lambda one: one["frequency"] is None),
         (["frequency:4"], lambda one: one["frequency"] == 4),
+        (["number:10..", "number:..20"], lambda one: 10 <= one["number"] <= 20),
         (["kind:GaborPatch", "frequency:..4"], lambda one: one["kind"] == "GaborPatch" and one["frequency"] <= 4),
     ],
 )
@@ -72,3 +73,8 @@ def test_a_cursor_of_another_question_is_refused(profiled: Running) -> None:
 def test_stimuli_that_are_not_here_are_said_to_be_not(profiled: Running) -> None:
     answer = profiled.get("/api/v1/stimuli/brainscore/dicarlo.hvm")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_here")
+
+
+def test_a_text_with_stars_is_asked_for_exactly(profiled: Running) -> None:
+    assert everything(profiled, f"{STIMULI}?where=kind:{quote('=Gabor*')}") == []
+    assert len(everything(profiled, f"{STIMULI}?where=kind:{quote('=GaborPatch')}")) == 14

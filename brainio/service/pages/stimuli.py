@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.profiles import AssemblyProfile, Row, StimulusProfile, find_profile
+from brainio.profiles.filters import exactly
 from brainio.relations.users import users_of
 from brainio.service import addresses
 from brainio.service.context import Now, Serves
@@ -47,10 +48,10 @@ async def stimulus(
     name = identifier.removesuffix(".json")
     if name != identifier and (TYPE_STIMULUS_SET, identifier) not in held.listing.entries:
         found = now.entry(catalog, TYPE_STIMULUS_SET, name, sight, version)
-        query = addresses.with_query(addresses.of_stimuli(found), where=f"stimulus_id:{id}", version=version)
+        query = addresses.with_query(addresses.of_stimuli(found), where=f"stimulus_id:{exactly(id)}", version=version)
         return RedirectResponse(query, 307)
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = profile_of(entry, sight, now)
+    profile = await run_in_threadpool(profile_of, entry, sight, now)
     page = await run_in_threadpool(_page, Shown(request, now, serves, sight, entry), profile, id)
     return respond(request.headers, now.kept.keep(sight, request, page))
 
@@ -68,7 +69,7 @@ async def thumbnail(
 ) -> Response:
     """Give the small picture of a stimulus."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    found = await run_in_threadpool(profile_of(entry, sight, now).thumbnail, number)
+    found = await run_in_threadpool(lambda: profile_of(entry, sight, now).thumbnail(number))
     if found is None or not found.data:
         raise refusal(404, "no_picture", f"there is no picture of stimulus {number} of {entry.identifier!r}")
     return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", _FOR_LONG))
@@ -82,7 +83,7 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
     row, before, after = found
     public_url = shown.serves.public_url(shown.request)
     users = users_of(entry, shown.now.listings(shown.sight))[:_MOST_USERS]
-    query = {"where": f"stimulus_id:{stimulus_id}", "version": entry.version}
+    query = {"where": f"stimulus_id:{exactly(stimulus_id)}", "version": entry.version}
     return render_page(
         "stimulus.html",
         sight=shown.sight,
@@ -105,7 +106,7 @@ def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
     for name, value in row.values.items():
         text = in_a_line(value)
         is_own = name in ("stimulus_id", "filename", "image_id") or len(text) > _LONGEST_FILTER
-        url = "" if is_own else f"{addresses.of_page(entry, where=[f'{name}:{text}'])}#stimuli"
+        url = "" if is_own else f"{addresses.of_page(entry, where=[f'{name}:{exactly(text)}'])}#stimuli"
         told.append((name, text or "missing", url))
     return told
 

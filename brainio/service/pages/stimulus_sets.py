@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from brainio.cards.in_words import BROKEN, column_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.profiles import StimulusProfile
+from brainio.profiles.filters import exactly
 from brainio.progress import readable_size
 from brainio.service import addresses
 from brainio.service.context import Now, Serves
@@ -95,14 +96,15 @@ def _page(shown: Shown, where: list[str], page: int) -> Rendered:
 
 
 def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
-    filters = filters_of(where)
+    filters = filters_of(where, profile.column_names)
+    filtered = [name for name, _ in filters]
     rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
     names = [name for name in profile.column_names if name != "filename"]
     varied = _varied(profile)
-    captions = [*filters, *(name for name in varied if name not in filters)][:_CAPTIONS]
+    captions = list(dict.fromkeys([*filtered, *varied]))[:_CAPTIONS]
     first, last = (page - 1) * _PAGE + 1, (page - 1) * _PAGE + len(rows)
     of = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
-    told = " and ".join(_in_words(name, value) for name, value in filters.items())
+    told = " and ".join(_in_words(name, value) for name, value in filters)
 
     def at(number: int) -> str:
         return f"{addresses.of_page(shown.entry, where=where, page=number if number > 1 else None)}#stimuli"
@@ -110,9 +112,11 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
     return Sheet(
         words=f"{of}{f' with {told}' if told else ''}{f': {first:,} to {last:,}' if total > _PAGE else ''}",
         tiles=[tile_of(shown.entry, profile, row, captions) for row in rows],
-        filters=[Filter(one, _in_words(*_parts(one)), _without(shown, where, one)) for one in where],
+        filters=[
+            Filter(one, _in_words(*told), _without(shown, where, one)) for one, told in zip(where, filters, strict=True)
+        ],
         columns=names,
-        column=next((name for name in [*varied, *names] if name not in filters), names[0]),
+        column=next((name for name in [*varied, *names] if name not in filtered), names[0]),
         pager=Pager(
             f"Page {page:,} of {max(1, -(-total // _PAGE)):,}",
             at(page - 1) if page > 1 else None,
@@ -126,11 +130,6 @@ def _varied(profile: StimulusProfile) -> list[str]:
     told = [one for one in profile.columns if 1 < one.get("distinct", 0) <= max(2, profile.count // 2)]
     told.sort(key=lambda one: (one["missing"] > profile.count // 2, one["kind"] != "text", one["distinct"]))
     return [str(one["name"]) for one in told]
-
-
-def _parts(one: str) -> tuple[str, str]:
-    name, _, value = one.partition(":")
-    return name, value
 
 
 def _in_words(name: str, value: str) -> str:
@@ -168,7 +167,7 @@ def _number_of_columns(described: Sequence[Any], shown: int = 0) -> str:
 
 
 def _linker(shown: Shown, name: str) -> Callable[[object], str]:
-    return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{value}'])}#stimuli"
+    return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{exactly(str(value))}'])}#stimuli"
 
 
 def _numbers(card: Record) -> Numbers:

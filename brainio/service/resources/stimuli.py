@@ -43,12 +43,12 @@ async def stimuli(
 ) -> Response:
     """List the stimuli of a set in the order of its table, with all columns, a page at a time."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = profile_of(entry, sight, now)
+    profile = await run_in_threadpool(profile_of, entry, sight, now)
     question = {"stimuli": identifier, "where": sorted(where), "version": version}
     offset = _offset(cursor, question)
 
     def make() -> Rendered:
-        rows, total = profile.rows(filters_of(where), limit, offset)
+        rows, total = profile.rows(filters_of(where, profile.column_names), limit, offset)
         end = offset + len(rows)
         following = write_cursor(question, end) if rows and end < total else None
         query: dict[str, Any] = {"where": where, "version": version, "limit": limit, "cursor": following}
@@ -62,19 +62,22 @@ async def stimuli(
     return respond(request.headers, await run_in_threadpool(make))
 
 
-def filters_of(where: list[str]) -> dict[str, str]:
+def filters_of(where: list[str], columns: list[str]) -> list[tuple[str, str]]:
     """Read filters as addresses have them; raises 400 where one names no column.
 
     Examples
     --------
-    >>> filters_of(["object_name:car", "url:http://a"])
-    {'object_name': 'car', 'url': 'http://a'}
+    >>> filters_of(["object_name:car", "url:http://a", "a:b:1"], ["object_name", "url", "a", "a:b"])
+    [('object_name', 'car'), ('url', 'http://a'), ('a:b', '1')]
     """
-    pairs = [one.partition(":") for one in where]
-    for name, colon, value in pairs:
-        if not (name and colon):
-            raise refusal(400, "bad_filter", f"the filter {name + value:.100} names no column", "Write COLUMN:VALUE.")
-    return {name: value for name, _, value in pairs}
+    found = []
+    for one in where:
+        known = max((name for name in columns if one.startswith(f"{name}:")), key=len, default="")
+        name = known or one.partition(":")[0]
+        if not name or ":" not in one:
+            raise refusal(400, "bad_filter", f"the filter {one[:100]!r} names no column", "Write COLUMN:VALUE.")
+        found.append((name, one[len(name) + 1 :]))
+    return found
 
 
 def profile_of(entry: Entry, sight: Sight, now: Snapshot) -> StimulusProfile:
