@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.profiles import AssemblyProfile, Row, StimulusProfile, find_profile
+from brainio.profiles import AssemblyProfile, Row, StimulusProfile
 from brainio.relations.users import users_of
 from brainio.service import addresses
 from brainio.service.context import Now, Serves
@@ -20,6 +20,7 @@ from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources.entries import Named
 from brainio.service.resources.stimuli import profile_of
 from brainio.service.rights import Sees
+from brainio.service.showing import shown_profile
 
 router = APIRouter(include_in_schema=False)
 _FOR_LONG = "max-age=604800, immutable"
@@ -50,7 +51,7 @@ async def stimulus(
         query = addresses.with_query(addresses.of_stimuli(found), where=f"stimulus_id:{id}", version=version)
         return RedirectResponse(query, 307)
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = profile_of(entry, sight, now)
+    profile = await run_in_threadpool(profile_of, entry, sight, now)
     page = await run_in_threadpool(_page, Shown(request, now, serves, sight, entry), profile, id)
     return respond(request.headers, now.kept.keep(sight, request, page))
 
@@ -68,7 +69,7 @@ async def thumbnail(
 ) -> Response:
     """Give the small picture of a stimulus."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    found = await run_in_threadpool(profile_of(entry, sight, now).thumbnail, number)
+    found = await run_in_threadpool(lambda: profile_of(entry, sight, now).thumbnail(number))
     if found is None or not found.data:
         raise refusal(404, "no_picture", f"there is no picture of stimulus {number} of {entry.identifier!r}")
     return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", _FOR_LONG))
@@ -115,7 +116,7 @@ def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
     if not shown.sight.may_have(user, shown.now.embargoes):
         return told | {"note": "its data are under embargo"}
-    profile = find_profile(user)
+    profile = shown_profile(user, shown.sight, shown.now)
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": "its data are not on this server"}
     found = profile.stimulus(stimulus_id)
