@@ -67,6 +67,8 @@ class Shown:
     @property
     def notice(self) -> str:
         """What to know of its data, in words."""
+        if not self.may_have and self.record.embargo is None:
+            return "Whether its data are under embargo cannot be read at the moment, so that none are shown."
         if not self.may_have:
             return f"Its data are under embargo until {self.record.embargo}. What is known of them is shown here."
         if self.profile is not None:
@@ -145,7 +147,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         byline=_byline(paper) if paper else "",
         paper_url=_paper_url(paper) if paper else "",
         chips=_chips(entry, shown.card),
-        notice=str(shown.card.get("status_reason", "")) or shown.notice,
+        notices=[one for one in (str(shown.card.get("status_reason", "")), shown.notice) if one],
         tiles=numbers,
         sections=[*sections, *_common_sections(bool(facts))],
         snippets=snippets_of(entry, public_url, is_current=is_current),
