@@ -33,6 +33,7 @@ from brainio.service.rendering import Rendered, render
 from brainio.service.rights import Rights, Sight
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings
+from brainio.service.tokens import EVERY
 
 _log = structlog.get_logger("brainio.service")
 Position = tuple[str, str, str]
@@ -161,6 +162,7 @@ class Holdings:
         self._settings, self._seen, self._rights = settings, seen, rights
         self._read_at: dict[str, float] = {}
         self._to_note: dict[str, Held] = {}
+        self._mistyped: set[str] = set()
         self.snapshot = Snapshot()
 
     async def watch(self) -> None:
@@ -178,7 +180,9 @@ class Holdings:
         profiled = profile_state()
         catalogs: dict[str, Held] = {}
         problems: dict[str, str] = {}
-        for name, source in sources().items():
+        in_force = sources()
+        self._check_private(in_force)
+        for name, source in in_force.items():
             known = before.catalogs.get(name)
             try:
                 catalogs[name] = self._held(name, source, known, embargoes)
@@ -201,6 +205,13 @@ class Holdings:
                 _log.info("catalogs changed", catalogs=[held.name for held in changed])
         self._to_note |= {held.name: held for held in changed}
         self._note()
+
+    def _check_private(self, in_force: Iterable[str]) -> None:
+        """Say which names hide nothing: one that is mistyped leaves a catalog public."""
+        mistyped = {*self._settings.private} - {EVERY, *in_force}
+        if mistyped - self._mistyped:
+            _log.warning("private names no catalog in force", names=sorted(mistyped))
+        self._mistyped = mistyped
 
     def _note(self) -> None:
         """Note changes; what cannot be noted now is again at the next time."""

@@ -215,6 +215,12 @@ def test_an_embargo_by_an_alias_holds(tmp_path: Path) -> None:
     here = {"BRAINIO_HOME": str(tmp_path / "served"), "BRAINIO_CATALOGS": str(tmp_path / "lab.csv")}
     done = command("embargo", "set", "lab", "assembly", "lab.Old", "--until", today().isoformat(), **here)
     assert "'lab.A'" in done.stderr
+    lifted = command("embargo", "lift", "lab", "assembly", "lab.Old", **here)
+    assert (lifted.returncode, "'lab.A'" in lifted.stderr) == (0, True)
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    set_embargo(Database(url), ("lab", "assembly", "lab.Old"), today())  # as before it was listed
+    done = command("embargo", "lift", "lab", "assembly", "lab.A", "--database", url, **here)
+    assert (done.returncode, list_embargoes(Database(url))) == (0, [])
     embargoes = Embargoes({("lab", "assembly", "lab.Old"): today()})
     assert embargoes.withholds(Entry("lab", "assembly", "lab.A", (), aliases=("lab.Old",)))
 
@@ -270,6 +276,8 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embargoed]:
     """
     folder = tmp_path_factory.mktemp("shown")
     catalog = make_lab(folder / "lab")
+    card = next(catalog.parent.glob("cards/assembly/*Carney1999.json"))
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"status_reason": "Two channels are swapped."}))
     rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == NAME]
     nowhere = [row | {"location": f"s3://nowhere/{row['lookup_type']}", "card": "", "mirrors": ""} for row in rows]
     append_rows(folder / "thief.csv", nowhere)
@@ -316,3 +324,16 @@ def test_a_card_under_embargo_is_without_pictures(shown: Embargoed) -> None:
             assert not any("histogram" in one for one in told.get("columns", []))
     page = f"/stimulus_set/lab/{NAME}"
     assert ("<svg" in shown.main(page), "<svg" in shown.ask(page).text.partition("<main")[2]) == (False, True)
+
+
+def test_an_embargo_is_told_beside_what_a_card_says_of_the_status(shown: Embargoed) -> None:
+    page = shown.main(f"/assembly/lab/{NAME}")
+    assert "Two channels are swapped." in page
+    assert f"under embargo until {today() + DAY}" in page
+
+
+def test_whoever_signed_in_is_told_what_is_open_on_every_page(shown: Embargoed) -> None:
+    page = shown.ask("/signin").text
+    assert "opens lab, and data under embargo of lab." in page
+    missing = shown.service.get("/assembly/lab/x", Accept="text/html", Authorization=f"Bearer {shown.token}")
+    assert (missing.status_code, "Signed in" in missing.text) == (404, True)
