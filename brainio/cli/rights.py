@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from brainio.catalogs import LOOKUP_TYPES, listing, sources
+from brainio.catalogs import LOOKUP_TYPES, Listing, listing, sources
 from brainio.cli import options
 from brainio.cli.output import show, show_json, tell
 from brainio.cli.service import on_database
@@ -178,24 +178,39 @@ def list_embargoes(database: "Database", as_json: bool) -> None:
 @click.argument("kind", type=click.Choice(LOOKUP_TYPES))
 @click.argument("identifier")
 def lift(database: "Database", catalog: str, kind: str, identifier: str) -> None:
-    """End an embargo now.
+    """End an embargo now, by any name of its entry.
 
     \b
     Examples:
       brainio embargo lift lab assembly lab.Doe2026
     """
-    from brainio.service.embargoes import lift_embargo
+    from brainio.service import embargoes
 
-    lift_embargo(database, (catalog, kind, identifier))
-    tell(f"the embargo of {kind} {identifier!r} of catalog {catalog!r} is lifted")
+    kept = {one.identifier for one in embargoes.list_embargoes(database) if (one.catalog, one.kind) == (catalog, kind)}
+    names = [name for name in _names(catalog, kind, identifier) if name in kept]
+    for name in names or [identifier]:
+        embargoes.lift_embargo(database, (catalog, kind, name))
+        tell(f"the embargo of {kind} {name!r} of catalog {catalog!r} is lifted")
+
+
+def _known(catalog: str) -> Listing | None:
+    """Return what a catalog lists where it is in force here and can be read."""
+    try:
+        return listing(catalog) if catalog in sources() else None
+    except CatalogError:
+        return None
+
+
+def _names(catalog: str, kind: str, identifier: str) -> list[str]:
+    """Return all names of an entry, by any of which it may be under embargo."""
+    known = _known(catalog)
+    entry = known.entries.get((kind, known.aliases.get((kind, identifier), identifier))) if known else None
+    return [identifier] if entry is None else [entry.identifier, *entry.aliases]
 
 
 def _listed(catalog: str, kind: str, identifier: str) -> str:
     """Return what an entry is called where its catalog is in force here; say so where it is not known."""
-    try:
-        known = listing(catalog) if catalog in sources() else None
-    except CatalogError:
-        known = None
+    known = _known(catalog)
     if known is None:
         tell(f"note: no catalog {catalog!r} can be read here, so that the identifier was not checked")
         return identifier

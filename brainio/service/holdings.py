@@ -33,6 +33,7 @@ from brainio.service.rendering import Rendered, render
 from brainio.service.rights import Rights, Sight
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings
+from brainio.service.tokens import EVERY
 
 _log = structlog.get_logger("brainio.service")
 Position = tuple[str, str, str]
@@ -86,6 +87,7 @@ class Snapshot:
     profiled: object = None
     order: list[Position] = field(default_factory=list)
     kept: Cache = field(default_factory=lambda: Cache(0))
+    _by_sha1: dict[str, list[Entry]] | None = None
 
     def names(self, sight: Sight) -> list[str]:
         """Return the catalogs that may be seen, also those that are away."""
@@ -122,6 +124,30 @@ class Snapshot:
         away = sum(name not in self.catalogs for name in names)
         return {"ok": len(names) - stale - away, "stale": stale, "away": away}
 
+    def withheld_with(self, entry: Entry, sight: Sight) -> list[Entry]:
+        """Return the other entries that list a file of an entry, by its sha1, and whose bytes may not be had."""
+        guarded = self._guarded(sight.private)
+        if not guarded:
+            return []
+        others = {other for file in entry.files if file.sha1 for other in guarded.get(file.sha1, ())}
+        return [other for other in others if not sight.may_have(other, self.embargoes)]
+
+    def _guarded(self, private: frozenset[str]) -> dict[str, list[Entry]]:
+        """Return the entries that are not for everybody, by the sha1 of their files."""
+        if self._by_sha1 is None:
+            found: dict[str, list[Entry]] = {}
+            everybody = Sight(private)
+            for held in self.catalogs.values():
+                if everybody.sees(held.name) and held.embargoed == frozenset():
+                    continue
+                for entry in every_version(held.listing):
+                    if everybody.may_have(entry, self.embargoes):
+                        continue
+                    for sha1 in {file.sha1 for file in entry.files} - {""}:
+                        found.setdefault(sha1, []).append(entry)
+            self._by_sha1 = found
+        return self._by_sha1
+
     def after(self, position: Position | None) -> Iterable[Position]:
         """Yield the entries behind a position."""
         order = self.order
@@ -136,6 +162,7 @@ class Holdings:
         self._settings, self._seen, self._rights = settings, seen, rights
         self._read_at: dict[str, float] = {}
         self._to_note: dict[str, Held] = {}
+        self._mistyped: set[str] = set()
         self.snapshot = Snapshot()
 
     async def watch(self) -> None:
@@ -153,19 +180,22 @@ class Holdings:
         profiled = profile_state()
         catalogs: dict[str, Held] = {}
         problems: dict[str, str] = {}
-        for name, source in sources().items():
+        in_force = sources()
+        self._check_private(in_force)
+        for name, source in in_force.items():
             known = before.catalogs.get(name)
             try:
                 catalogs[name] = self._held(name, source, known, embargoes)
             except CatalogError as error:
                 problems[name] = str(error)
                 if known is not None:
-                    catalogs[name] = known
+                    catalogs[name] = self._kept(known, embargoes)
         for name in problems.keys() - before.problems.keys():
             _log.warning("catalog away", catalog=name, error=problems[name])
         changed = [held for name, held in catalogs.items() if held is not before.catalogs.get(name)]
         is_as_before = not changed and catalogs.keys() == before.catalogs.keys()
-        if not is_as_before or (problems, profiled) != (before.problems, before.profiled):
+        depends = problems, profiled, embargoes
+        if not is_as_before or depends != (before.problems, before.profiled, before.embargoes):
             order = before.order if is_as_before else _ordered(catalogs)
             kept = Cache(self._settings.cached_mb * 2**20)
             snapshot = Snapshot(catalogs, problems, embargoes, profiled, order, kept)
@@ -175,6 +205,13 @@ class Holdings:
                 _log.info("catalogs changed", catalogs=[held.name for held in changed])
         self._to_note |= {held.name: held for held in changed}
         self._note()
+
+    def _check_private(self, in_force: Iterable[str]) -> None:
+        """Say which names hide nothing: one that is mistyped leaves a catalog public."""
+        mistyped = {*self._settings.private} - {EVERY, *in_force}
+        if mistyped - self._mistyped:
+            _log.warning("private names no catalog in force", names=sorted(mistyped))
+        self._mistyped = mistyped
 
     def _note(self) -> None:
         """Note changes; what cannot be noted now is again at the next time."""
@@ -195,9 +232,20 @@ class Holdings:
         beside = state_beside(one)
         if known is not None and known.listing is one and (known.beside, known.embargoed) == (beside, embargoed):
             return known
-        places = places_of(one, embargoes)
-        text = _served_text(source, one, places, self._settings.signed_buckets, embargoes)
-        return Held(name, one, places, render(text.encode(), "text/csv; charset=utf-8"), beside, embargoed, source)
+        return self._made(source, one, beside, _rows(source, one), embargoes)
+
+    def _kept(self, known: Held, embargoes: Embargoes) -> Held:
+        """Return a catalog that cannot be read now as it was, but under the embargoes of now."""
+        one = known.listing
+        if known.embargoed == embargoes.active(known.name):
+            return known
+        return self._made(known.source, one, known.beside, _listed_rows(one), embargoes)
+
+    def _made(self, source: Source, one: Listing, beside: list[str], rows: Iterable[Row], embargoes: Embargoes) -> Held:
+        places, name = places_of(one, embargoes), one.identifier
+        text = _served_text(rows, places, self._settings.signed_buckets, embargoes)
+        csv_form = render(text.encode(), "text/csv; charset=utf-8")
+        return Held(name, one, places, csv_form, beside, embargoes.active(name), source)
 
     def _read_again(self, source: CatalogSource) -> None:
         """Have a catalog that lies elsewhere read again, if that was long ago."""
@@ -217,7 +265,7 @@ def _ordered(catalogs: dict[str, Held]) -> list[Position]:
 
 
 def _served_text(
-    source: Source, one: Listing, places: dict[str, Place], signed_buckets: list[str], embargoes: Embargoes
+    listed: Iterable[Row], places: dict[str, Place], signed_buckets: list[str], embargoes: Embargoes
 ) -> str:
     """Return the CSV form as others read it: with places that they can ask for, without rows that break the format."""
     by_key: dict[tuple[str, ...], Place] = {
@@ -225,7 +273,7 @@ def _served_text(
         for place in places.values()
         if place.file is not None
     }
-    rows = [row for row in _rows(source, one) if not row_problems(row)]
+    rows = [row for row in listed if not row_problems(row)]
     columns = list(dict.fromkeys(name for row in rows for name in row)) or list(REQUIRED_COLUMNS)
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
@@ -237,4 +285,8 @@ def _served_text(
 def _rows(source: Source, one: Listing) -> Iterable[Row]:
     if isinstance(source, CatalogSource):
         return (row for _, row in read_rows(source.text(), one.identifier))
+    return _listed_rows(one)
+
+
+def _listed_rows(one: Listing) -> Iterable[Row]:
     return (cells_of(entry, file) for entry in every_version(one) for file in entry.files)

@@ -35,7 +35,7 @@ from brainio.service.tokens import (
     state_of_rights,
 )
 
-TRUSTED = 600.0  # seconds for which tokens serve while the database is away
+TRUSTED = 600.0  # seconds behind the due time of a reading for which tokens serve while the database is away
 _PATIENCE = 15.0  # seconds behind the due time of a reading, when the database counts as away
 _log = structlog.get_logger("brainio.service")
 
@@ -142,6 +142,13 @@ class Rights:
             return True
         return time.monotonic() - self._read_at > self._settings.refresh_seconds + _PATIENCE
 
+    @property
+    def _is_trusted(self) -> bool:
+        """Whether what was read last is young enough for tokens to serve."""
+        if self._read_at is None:
+            return False
+        return time.monotonic() - self._read_at <= self._settings.refresh_seconds + TRUSTED
+
     async def watch(self) -> None:
         """Look for changes for ever."""
         while True:
@@ -173,7 +180,8 @@ class Rights:
         try:
             holder = self.holder(given, (scope.get("client") or ("",))[0])
         except HTTPException as refused:
-            if given.how == "Cookie":  # else a browser could do nothing any more
+            # Else a browser could do nothing any more; a token that cannot be read now may serve later.
+            if given.how == "Cookie" and refused.status_code == 401:
                 is_https = scope.get("scheme") == "https"
                 refused.headers = {**(refused.headers or {}), "Set-Cookie": forget_cookie(is_https=is_https)}
             return refused
@@ -196,7 +204,7 @@ class Rights:
             401: it is none, expired or revoked; 429: too many wrong ones came from there; 503: that cannot be read.
         """
         found = self._holders.get(hash_of(given.text))
-        if self._read_at is None or time.monotonic() - self._read_at > TRUSTED or (found is None and self.is_away):
+        if not self._is_trusted or (found is None and self.is_away):
             metrics.refused_tokens.labels("away").inc()
             raise _away("tokens cannot be read at the moment")
         if found is None:

@@ -36,6 +36,15 @@ class Embargoed:
 
     def __init__(self, service: Running, database: Database) -> None:
         self.service, self.database = service, database
+        self.token = ""
+
+    def ask(self, path: str) -> httpx.Response:
+        """Ask as who may have what is under embargo."""
+        return self.service.get(path, Authorization=f"Bearer {self.token}")
+
+    def main(self, path: str) -> str:
+        """Return the content of a page as everybody sees it."""
+        return self.service.get(path).text.partition("<main")[2]
 
     def entry(self) -> dict[str, object]:
         answer: dict[str, object] = self.service.get(ENTRY).json()
@@ -61,7 +70,7 @@ def lab(tmp_path: Path, database: str) -> Iterator[Embargoed]:
 
 
 @contextmanager
-def serving(folder: Path, catalog: Path, database: str, **environment: str) -> Iterator[Embargoed]:
+def serving(folder: Path, catalog: Path | str, database: str, **environment: str) -> Iterator[Embargoed]:
     environment |= {"BRAINIO_CATALOGS": str(catalog), "BRAINIO_SERVE_DATABASE": database}
     with Running(folder / "served", **environment) as service:
         yield Embargoed(service, Database(database))
@@ -206,6 +215,12 @@ def test_an_embargo_by_an_alias_holds(tmp_path: Path) -> None:
     here = {"BRAINIO_HOME": str(tmp_path / "served"), "BRAINIO_CATALOGS": str(tmp_path / "lab.csv")}
     done = command("embargo", "set", "lab", "assembly", "lab.Old", "--until", today().isoformat(), **here)
     assert "'lab.A'" in done.stderr
+    lifted = command("embargo", "lift", "lab", "assembly", "lab.Old", **here)
+    assert (lifted.returncode, "'lab.A'" in lifted.stderr) == (0, True)
+    url = f"sqlite:///{tmp_path / 'service.db'}"
+    set_embargo(Database(url), ("lab", "assembly", "lab.Old"), today())  # as before it was listed
+    done = command("embargo", "lift", "lab", "assembly", "lab.A", "--database", url, **here)
+    assert (done.returncode, list_embargoes(Database(url))) == (0, [])
     embargoes = Embargoes({("lab", "assembly", "lab.Old"): today()})
     assert embargoes.withholds(Entry("lab", "assembly", "lab.A", (), aliases=("lab.Old",)))
 
@@ -231,3 +246,94 @@ def test_an_entry_is_withheld_through_its_last_day(days: dict[str, int], name: s
     assert active is not None
     assert (name in {identifier for _, identifier, _ in active}) == embargoes.withholds(entry)
     assert embargoes.active("other") == frozenset()
+
+
+def test_an_embargo_begins_and_ends_while_its_catalog_cannot_be_read(tmp_path: Path) -> None:
+    catalog = make_lab(tmp_path / "lab")
+    with serving(tmp_path, catalog, f"sqlite:///{tmp_path / 'service.db'}") as lab:
+        stimuli = f"/api/v1/stimuli/lab/{NAME}"
+        before = lab.row()
+        assert lab.service.get(stimuli).status_code == 404  # of which no profile was made
+        moved = catalog.rename(tmp_path / "away.csv")
+        lab.service.eventually(lambda: lab.service.get("/healthz").json()["catalogs"]["stale"] == 1)
+        lab.begins()
+        assert lab.service.get(stimuli).status_code == 403
+        assert lab.row()["location"].startswith("by-key/")
+        lift_embargo(lab.database, KEY)
+        lab.service.eventually(lambda: lab.entry()["embargo"] is None)
+        assert lab.service.get(stimuli).status_code == 404
+        assert lab.row()["location"] == before["location"]
+        moved.rename(catalog)
+        lab.service.eventually(lambda: lab.service.get("/healthz").json()["catalogs"]["stale"] == 0)
+        assert lab.row()["location"] == before["location"]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embargoed]:
+    """A service that made the profiles of a lab, and has a catalog beside it that lists the same bytes nowhere.
+
+    Both of `lab.Carney1999` are under embargo.
+    """
+    folder = tmp_path_factory.mktemp("shown")
+    catalog = make_lab(folder / "lab")
+    card = next(catalog.parent.glob("cards/assembly/*Carney1999.json"))
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"status_reason": "Two channels are swapped."}))
+    rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == NAME]
+    nowhere = [row | {"location": f"s3://nowhere/{row['lookup_type']}", "card": "", "mirrors": ""} for row in rows]
+    append_rows(folder / "thief.csv", nowhere)
+    url = f"sqlite:///{folder / 'service.db'}"
+    for kind in ("stimulus_set", "assembly"):
+        set_embargo(Database(url), ("lab", kind, NAME), today() + DAY)
+    catalogs = f"{catalog},{folder / 'thief.csv'}"
+    with serving(folder, catalogs, url, BRAINIO_SERVE_PROFILES="true") as lab:
+        lab.service.eventually(lambda: len([*(folder / "served").glob("profiles/*.sqlite")]) == 4, 240)
+        lab.token = make_token(lab.database, ["lab:embargoed"], "")[1]
+        lab.service.eventually(lambda: lab.ask(f"/api/v1/stimuli/lab/{NAME}").status_code == 200)
+        yield lab
+
+
+def test_whoever_lists_hashes_alone_is_shown_nothing_of_data_under_embargo(shown: Embargoed) -> None:
+    page = f"/stimulus_set/thief/{NAME}"
+    for path in (f"/api/v1/stimuli/thief/{NAME}", f"/thumbnail/thief/{NAME}?number=0"):
+        assert shown.service.get(path).status_code == 404
+    assert "GaborPatch" not in shown.service.get(page).text
+    assert "not on this server" in shown.service.get(page).text
+    assert "<svg" not in shown.main(f"/assembly/thief/{NAME}")
+    assert "GaborPatch" in shown.ask(page).text  # who may have the bytes may see them anywhere
+
+
+def test_entries_whose_own_place_gives_the_bytes_are_shown_all_the_same(shown: Embargoed) -> None:
+    """The catalog that ships with brainio lists the same files, and has them."""
+    assert shown.service.get("/api/v1/stimuli/brainio_demo/modelfest.Carney1999").json()["total"] == 43
+    assert shown.service.get("/thumbnail/brainio_demo/modelfest.Carney1999?number=0").status_code == 200
+
+
+def test_a_card_under_embargo_is_without_pictures(shown: Embargoed) -> None:
+    for kind in ("stimulus_set", "assembly"):
+        address = f"/api/v1/cards/lab/{kind}/{NAME}"
+        rows = csv.DictReader(io.StringIO(shown.service.get("/catalogs/lab").text))
+        beside = next(
+            row["card"] for row in rows if (row["identifier"], row["lookup_type"]) == (NAME, kind) and row["card"]
+        )
+        whole = shown.ask(address).json()
+        assert "pictures" in whole or any("histogram" in one for one in whole["columns"])
+        for path in (address, f"/catalogs/lab/{beside}"):
+            told = shown.service.get(path).json()
+            assert told["identifier"] == whole["identifier"]
+            assert "pictures" not in told
+            assert not any("histogram" in one for one in told.get("columns", []))
+    page = f"/stimulus_set/lab/{NAME}"
+    assert ("<svg" in shown.main(page), "<svg" in shown.ask(page).text.partition("<main")[2]) == (False, True)
+
+
+def test_an_embargo_is_told_beside_what_a_card_says_of_the_status(shown: Embargoed) -> None:
+    page = shown.main(f"/assembly/lab/{NAME}")
+    assert "Two channels are swapped." in page
+    assert f"under embargo until {today() + DAY}" in page
+
+
+def test_whoever_signed_in_is_told_what_is_open_on_every_page(shown: Embargoed) -> None:
+    page = shown.ask("/signin").text
+    assert "opens lab, and data under embargo of lab." in page
+    missing = shown.service.get("/assembly/lab/x", Accept="text/html", Authorization=f"Bearer {shown.token}")
+    assert (missing.status_code, "Signed in" in missing.text) == (404, True)

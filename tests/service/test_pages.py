@@ -127,7 +127,39 @@ def test_thumbnails_are_small_pictures(profiled: Running) -> None:
     assert profiled.get(images[0].replace("number=0", "number=99")).status_code == 404
 
 
+def test_only_browsers_keep_thumbnails_and_only_by_the_address_of_their_bytes(profiled: Running) -> None:
+    address = next(one.attrib["src"] for one in parsed(profiled.get(SET).text).iter("img"))
+    assert profiled.get(address).headers["cache-control"] == "private, max-age=86400, immutable"
+    for other in (address.partition("&made=")[0], f"{address}0", re.sub("made=.*", "made=x", address)):
+        answer = profiled.get(other).raise_for_status()
+        assert answer.headers["cache-control"] == "no-cache"
+
+
 def test_a_form_of_another_site_signs_nobody_in(profiled: Running) -> None:
     answer = profiled.client.post("/signin", content="token=x", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
     assert profiled.client.post("/signin", content=b"token=" + b"x" * 5000).status_code == 413
+
+
+@pytest.mark.parametrize("origin", ["http://[", "null", "", "://", "https://", "http://evil.example:x", "file://"])
+def test_a_form_of_no_origin_of_this_service_is_refused(profiled: Running, origin: str) -> None:
+    answer = profiled.client.post("/signout", headers={"Origin": origin})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
+
+
+def test_a_form_comes_from_the_host_that_was_asked_or_from_the_public_address(
+    lab_catalog: Path, tmp_path: Path
+) -> None:
+    settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PUBLIC_URL": "https://lab.example/brainio"}
+    with Running(tmp_path, **settings) as service:
+        host = service.url.removeprefix("http://")
+        for origin in (f"http://{host}", f"https://{host}", "https://lab.example"):
+            assert service.client.post("/signout", headers={"Origin": origin}).status_code == 303
+        for origin in ("http://lab.example", "https://lab.example.evil.example", f"http://{host}.evil.example"):
+            assert service.client.post("/signout", headers={"Origin": origin}).status_code == 403
+
+
+def test_every_page_leads_to_signing_in(profiled: Running) -> None:
+    for path in ("/", SET, "/assembly/lab/nothing"):
+        links = parsed(profiled.get(path, Accept=HTML).text).iter("a")
+        assert [one.text for one in links if one.get("href") == "/signin"] == ["Sign in"]

@@ -215,3 +215,11 @@ def test_several_requests_on_one_connection_are_answered_in_order(service: Runni
     ask = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
     last = ask.replace(b"Host", b"Connection: close\r\nHost")
     assert sent(service, ask + ask + last).count(b"HTTP/1.1 200 OK") == 3
+
+
+def test_a_form_that_does_not_come_is_not_waited_for(service: Running) -> None:
+    head = b"POST /signin HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    answer = sent(service, head, b"token=brainio_")
+    said, _, body = answer.partition(b"\r\n\r\n")
+    assert said.startswith(b"HTTP/1.1 408 ")
+    assert json.loads(body)["error"]["code"] == "too_slow"

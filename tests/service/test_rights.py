@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import re
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -192,3 +193,8 @@ def test_more_rights_never_show_less(
         assert somebody.may_have(entry, embargoes) >= everybody.may_have(entry, embargoes)
         assert somebody.sees(catalog) >= somebody.may_have(entry, embargoes)
     assert not everybody.may_have(entry, UNKNOWN)
+
+
+def test_a_name_that_hides_no_catalog_is_said_in_the_log(vault: Vault) -> None:
+    lines = [json.loads(line) for line in vault.service.lines if line.startswith("{")]
+    assert [one["names"] for one in lines if one["event"] == "private names no catalog in force"] == [["nosuch"]]

@@ -1,5 +1,6 @@
 """Signing in with a token, so that a browser shows private catalogs; and signing out."""
 
+import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, HTTPException, Request
@@ -13,6 +14,7 @@ from brainio.service.rights import Sees, sign_in, sign_out
 
 router = APIRouter(include_in_schema=False)
 _LONGEST_FORM = 4096  # bytes
+_LONGEST_WAIT = 20.0  # seconds for a form to come
 
 
 @router.get("/signin")
@@ -24,7 +26,7 @@ async def signin(request: Request, sight: Sees) -> Response:
 @router.post("/signin")
 async def signed_in(request: Request, serves: Serves) -> Response:
     """Have the browser carry the token of the form."""
-    _require_own(request)
+    _require_own(request, serves.settings.public_url)
     fields = parse_qs((await _form(request)).decode("utf-8", "replace"))
     answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     try:
@@ -40,22 +42,33 @@ async def signed_in(request: Request, serves: Serves) -> Response:
 
 
 @router.post("/signout")
-async def signed_out(request: Request) -> Response:
+async def signed_out(request: Request, serves: Serves) -> Response:
     """Have the browser forget its token."""
-    _require_own(request)
+    _require_own(request, serves.settings.public_url)
     answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
     sign_out(request, answer)
     return answer
 
 
-def _require_own(request: Request) -> None:
+def _require_own(request: Request, public_url: str) -> None:
     """Refuse forms that other sites send in a visitor's name."""
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    origin, host = request.headers.get("origin"), request.headers.get("host")
+    public = urlsplit(public_url)
+    own = {f"http://{host}", f"https://{host}", *([f"{public.scheme}://{public.netloc}"] if public_url else [])}
+    if origin is not None and origin not in own:
         raise refusal(403, "foreign_form", "this form was sent by another site", "Sign in on the page of this service.")
 
 
 async def _form(request: Request) -> bytes:
+    try:
+        async with asyncio.timeout(_LONGEST_WAIT):
+            return await _body(request)
+    except TimeoutError:
+        message = f"the form did not come within {_LONGEST_WAIT:g} seconds"
+        raise refusal(408, "too_slow", message, "Send it again.", {"Connection": "close"}) from None
+
+
+async def _body(request: Request) -> bytes:
     body = b""
     async for part in request.stream():
         body += part

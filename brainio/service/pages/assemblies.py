@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
-from brainio.profiles import StimulusProfile, find_profile
+from brainio.profiles import StimulusProfile
 from brainio.service import addresses
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Numbers, Shown, entry_page, render_entry
@@ -16,6 +16,7 @@ from brainio.service.pages.tiles import Tile, tile_of
 from brainio.service.rendering import Rendered
 from brainio.service.resources.entries import Named
 from brainio.service.rights import Sees
+from brainio.service.showing import shown_profile
 from brainio.views.drawings import OF_ASSEMBLIES
 
 router = APIRouter(include_in_schema=False)
@@ -69,7 +70,7 @@ def _stimuli(shown: Shown) -> tuple[Entry | None, StimulusProfile | None]:
     if link is None:
         return None, None
     entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)
-    profile = find_profile(entry) if shown.sight.may_have(entry, shown.now.embargoes) else None
+    profile = shown_profile(entry, shown.sight, shown.now)
     return entry, profile if isinstance(profile, StimulusProfile) else None
 
 

@@ -12,10 +12,10 @@ from starlette.responses import RedirectResponse, Response
 
 from brainio.cards.in_words import BROKEN, facts_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.catalogs.cards import Card, read_card
+from brainio.catalogs.cards import Card
 from brainio.exchange.citing import written
 from brainio.exchange.works import Work, works_of
-from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_profile
+from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot
@@ -24,6 +24,7 @@ from brainio.service.pages.snippets import netrc_of, snippets_of
 from brainio.service.rendering import Rendered, respond
 from brainio.service.resources.croissant import croissant_of
 from brainio.service.rights import Sight
+from brainio.service.showing import may_be_shown, shown_card, shown_profile
 
 _MOST_AUTHORS = 3
 _MOST_CHIPS = 8  # regions, species
@@ -50,12 +51,12 @@ class Shown:
     @cached_property
     def profile(self) -> AssemblyProfile | StimulusProfile | None:
         """What was computed from its data, where these may be seen."""
-        return find_profile(self.entry) if self.may_have else None
+        return shown_profile(self.entry, self.sight, self.now)
 
     @cached_property
     def card(self) -> Card:
         """The card of its catalog; where that was not computed from the data, the one of its profile."""
-        card = read_card(self.entry)
+        card = shown_card(self.entry, self.sight, self.now)
         return card if self.profile is None or "pictures" in card or "columns" in card else self.profile.card
 
     @property
@@ -66,11 +67,13 @@ class Shown:
     @property
     def notice(self) -> str:
         """What to know of its data, in words."""
+        if not self.may_have and self.record.embargo is None:
+            return "Whether its data are under embargo cannot be read at the moment, so that none are shown."
         if not self.may_have:
             return f"Its data are under embargo until {self.record.embargo}. What is known of them is shown here."
         if self.profile is not None:
             return ""
-        if are_bytes_here(self.entry):
+        if are_bytes_here(self.entry) and may_be_shown(self.entry, self.sight, self.now):
             return "Pictures of its data are being made, and will be here soon."
         return "Its data are not on this server. Shown is what its catalog and its card say."
 
@@ -144,7 +147,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         byline=_byline(paper) if paper else "",
         paper_url=_paper_url(paper) if paper else "",
         chips=_chips(entry, shown.card),
-        notice=str(shown.card.get("status_reason", "")) or shown.notice,
+        notices=[one for one in (str(shown.card.get("status_reason", "")), shown.notice) if one],
         tiles=numbers,
         sections=[*sections, *_common_sections(bool(facts))],
         snippets=snippets_of(entry, public_url, is_current=is_current),

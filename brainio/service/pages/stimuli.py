@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.profiles import AssemblyProfile, Row, StimulusProfile, find_profile
+from brainio.profiles import AssemblyProfile, Row, StimulusProfile, profile_key
 from brainio.profiles.filters import exactly
 from brainio.relations.users import users_of
 from brainio.service import addresses
@@ -21,9 +21,10 @@ from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources.entries import Named
 from brainio.service.resources.stimuli import profile_of
 from brainio.service.rights import Sees
+from brainio.service.showing import shown_profile
 
 router = APIRouter(include_in_schema=False)
-_FOR_LONG = "max-age=604800, immutable"
+_FOR_LONG, _FOR_SHORT = "private, max-age=86400, immutable", "no-cache"
 _MOST_USERS = 200
 _LONGEST_FILTER = 200  # characters
 Id = Annotated[str, Query(max_length=1000)]
@@ -65,14 +66,15 @@ async def thumbnail(
     now: Now,
     sight: Sees,
     version: Named = None,
-    made: Named = None,  # noqa: ARG001 - it makes the address another one when the picture is
+    made: Named = None,
 ) -> Response:
-    """Give the small picture of a stimulus."""
+    """Give the small picture of a stimulus; browsers keep it where the address says of which bytes it was made."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
     found = await run_in_threadpool(lambda: profile_of(entry, sight, now).thumbnail(number))
     if found is None or not found.data:
         raise refusal(404, "no_picture", f"there is no picture of stimulus {number} of {entry.identifier!r}")
-    return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", _FOR_LONG))
+    cache = _FOR_LONG if made is not None and made == profile_key(entry) else _FOR_SHORT
+    return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", cache))
 
 
 def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
@@ -116,7 +118,7 @@ def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
     if not shown.sight.may_have(user, shown.now.embargoes):
         return told | {"note": "its data are under embargo"}
-    profile = find_profile(user)
+    profile = shown_profile(user, shown.sight, shown.now)
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": "its data are not on this server"}
     found = profile.stimulus(stimulus_id)

@@ -156,7 +156,7 @@ def _column(shown: Shown, described: Record, number: int, is_here: bool) -> dict
     return {
         "name": words["name"],
         "words": ", ".join(filter(None, told)),
-        "drawing": draw_column(described, f"c{number}", link),
+        "drawing": draw_column(described, f"c{number}", link) if shown.may_have else None,
         "common": words["most_common"],
     }
 

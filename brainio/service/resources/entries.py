@@ -8,14 +8,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from brainio.catalogs import Entry
-from brainio.catalogs.cards import card_bytes, read_card
+from brainio.catalogs.cards import card_bytes
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Now, Serves
 from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
-from brainio.service.holdings import Position
+from brainio.service.holdings import Position, Snapshot
 from brainio.service.problems import answers, refusal
 from brainio.service.rendering import Rendered, render, respond
-from brainio.service.rights import Sees
+from brainio.service.rights import Sees, Sight
+from brainio.service.showing import shown_card
 
 router = APIRouter(prefix=addresses.API, tags=["entries"])
 Named = Annotated[str | None, Query(max_length=500)]
@@ -120,13 +121,13 @@ def card(
     sight: Sees,
     version: Named = None,
 ) -> Response:
-    """Give the card of an entry: facts that were computed from its data."""
-    return respond(request.headers, card_of(now.entry(catalog, kind, identifier, sight, version)))
+    """Give the card of an entry: facts that were computed from its data; under embargo without its pictures."""
+    return respond(request.headers, card_of(now.entry(catalog, kind, identifier, sight, version), sight, now))
 
 
-def card_of(entry: Entry) -> Rendered:
+def card_of(entry: Entry, sight: Sight, now: Snapshot) -> Rendered:
     """Return the card of an entry as it is sent; raises 404 where there is none."""
-    found = read_card(entry)
+    found = shown_card(entry, sight, now)
     if not found:
         raise refusal(404, "no_card", f"{entry.kind} {entry.identifier!r} has no card that can be read")
     return render(card_bytes(found))

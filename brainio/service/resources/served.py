@@ -56,7 +56,7 @@ async def beside(request: Request, catalog: str, path: str, now: Now, serves: Se
         hint = f"/catalogs/{catalog} lists its files."
         raise refusal(404, "no_such_file", f"nothing is at {path[:200]!r} beside catalog {catalog!r}", hint)
     if place.file is None:
-        return respond(request.headers, await run_in_threadpool(card_of, place.entry))
+        return respond(request.headers, await run_in_threadpool(card_of, place.entry, sight, now))
     require_bytes(sight, place.entry, serves.rights.embargoes)
     return await send(request, place.entry, place.file, serves.settings)
 

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.profiles import StimulusProfile, find_profile
+from brainio.profiles import StimulusProfile
 from brainio.service import addresses, shapes
 from brainio.service.context import Now
 from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
@@ -16,6 +16,7 @@ from brainio.service.problems import answers, refusal
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources.entries import Named
 from brainio.service.rights import Sees, Sight, require_bytes
+from brainio.service.showing import shown_profile
 
 router = APIRouter(prefix=addresses.API, tags=["stimuli"])
 Where = Annotated[
@@ -83,7 +84,7 @@ def filters_of(where: list[str], columns: list[str]) -> list[tuple[str, str]]:
 def profile_of(entry: Entry, sight: Sight, now: Snapshot) -> StimulusProfile:
     """Return the profile of a stimulus set; raises 403 under embargo, 404 where its files are not here."""
     require_bytes(sight, entry, now.embargoes)
-    found = find_profile(entry)
+    found = shown_profile(entry, sight, now)
     if not isinstance(found, StimulusProfile):
         hint = "Its files may be had all the same: see `files` of the entry."
         message = f"the stimuli of {entry.identifier!r} are not on this server, or were not looked at yet"

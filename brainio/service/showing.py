@@ -1,0 +1,91 @@
+"""What is made of data, and to whom it may be shown: the one place that pages and the stimuli resource ask.
+
+Profiles are found by hashes, which anybody may list. So a profile of bytes that are withheld elsewhere is shown only
+with an entry whose own place gives these bytes.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from brainio.cache import hash_file
+from brainio.cache.records import Fingerprint, fingerprint
+from brainio.catalogs import Entry, EntryFile
+from brainio.catalogs.cards import Card, read_card
+from brainio.errors import LocationError
+from brainio.fetch.entries import wanted_file
+from brainio.profiles import AssemblyProfile, StimulusProfile, find_profile
+from brainio.service.holdings import Snapshot
+from brainio.service.places import location_of
+from brainio.service.rights import Sight
+
+
+def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile | StimulusProfile | None:
+    """Return the profile of an entry; None where there is none, or it may not be shown. May read a file: in a thread.
+
+    Parameters
+    ----------
+    entry : Entry
+        From a catalog that may be seen.
+    sight : Sight
+        Of whoever asks.
+    now : Snapshot
+        What is served.
+    """
+    return find_profile(entry) if may_be_shown(entry, sight, now) else None
+
+
+def may_be_shown(entry: Entry, sight: Sight, now: Snapshot) -> bool:
+    """Whether what is made of the bytes of an entry may be shown."""
+    if not sight.may_have(entry, now.embargoes):
+        return False
+    withheld = now.withheld_with(entry, sight)
+    return not withheld or all(_is_given(entry, file, withheld) for file in entry.files)
+
+
+def shown_card(entry: Entry, sight: Sight, now: Snapshot) -> Card:
+    """Return the card of an entry as it may be seen: under embargo without what is drawn of its data."""
+    card = read_card(entry)
+    if sight.may_have(entry, now.embargoes):
+        return card
+    told = {name: value for name, value in card.items() if name != "pictures"}
+    columns = told.get("columns")
+    return told | {"columns": [_undrawn(one) for one in columns]} if isinstance(columns, list) else told
+
+
+def _undrawn(column: object) -> object:
+    if not isinstance(column, Mapping):
+        return column
+    return {name: value for name, value in column.items() if name != "histogram"}
+
+
+def _is_given(entry: Entry, file: EntryFile, withheld: list[Entry]) -> bool:
+    """Whether the place that an entry names for a file gives its bytes."""
+    if not file.sha1:  # then they are known by their place
+        return True
+    try:
+        if any(_is_kept(place.path, file.sha1) for place, _ in wanted_file(entry, file).local_places()):
+            return True
+        if "://" in entry.base:  # what lies elsewhere may name any place
+            return False
+        place = location_of(entry, file.location, file.location_type)
+        return any(
+            place == location_of(other, one.location, one.location_type)
+            for other in withheld
+            for one in other.files
+            if one.sha1 == file.sha1
+        )
+    except LocationError:
+        return False
+
+
+def _is_kept(path: Path, sha1: str) -> bool:
+    try:
+        return _sha1_of(path, fingerprint(path)) == sha1
+    except OSError:
+        return False
+
+
+@lru_cache(1024)
+def _sha1_of(path: Path, _print: Fingerprint) -> str:
+    return hash_file(path, "sha1")
