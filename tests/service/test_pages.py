@@ -9,6 +9,7 @@ import html5lib
 import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
+from brainio.catalogs import append_rows
 from tests.service.running import NAME, OTHER, Running
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -131,3 +132,60 @@ def test_a_form_of_another_site_signs_nobody_in(profiled: Running) -> None:
     answer = profiled.client.post("/signin", content="token=x", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
     assert profiled.client.post("/signin", content=b"token=" + b"x" * 5000).status_code == 413
+
+
+WHOLE: dict[str, Any] = {
+    "columns": [{"name": "kind", "kind": "text", "missing": 0}],
+    "coordinates": [{"name": "kind", "kind": "text", "missing": 0}],
+    "stimulus_columns": ["kind"],
+    "shape": [7],
+    "dims": ["neuroid"],
+    "stimuli": 43,
+    "files": {"bytes": 1000},
+    "images": {"width": {"maximum": 256}, "height": {"maximum": 128}},
+    "repetitions": {"stimuli": 43, "median": 4},
+    "reliability": {"median": 0.5},
+    "stated": {"neurons": 5},
+}
+HUGE = float("inf")  # what 1e999 is read as
+BROKEN_CARDS: list[Any] = [
+    *({**WHOLE, name: value} for name in WHOLE for value in (None, 5, True, HUGE, "x", [None], {"kind": 5})),
+    {"columns": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}, {"name": 5, "kind": 5, "missing": 0}]},
+    {"coordinates": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}]},
+    {"values": {"minimum": -HUGE, "maximum": HUGE, "missing": 0}, "units": {}, "license": {}, "citation": 5},
+    {"pictures": {"stimuli": {"strongest": [{"stimulus_id": 1, "mean": HUGE}], "weakest": None}}},
+    {"species": None, "regions": [None], "authors": 5, "counts": [5], "status_reason": ["x"]},
+]
+
+
+def test_a_card_of_another_form_breaks_no_page_of_its_entry(tmp_path: Path) -> None:
+    row = {"location_type": "", "location": "a", "sha1": "", "stimulus_set_identifier": ""}
+    kinds = {"assembly": "NeuroidAssembly", "stimulus_set": "StimulusSet"}
+    rows = []
+    for number, card in enumerate(BROKEN_CARDS):
+        (tmp_path / f"{number}.json").write_text(json.dumps(card).replace("Infinity", "1e999"))
+        named = row | {"identifier": f"lab.N{number}", "card": f"{number}.json"}
+        rows += [named | {"lookup_type": kind, "class": name} for kind, name in kinds.items()]
+    append_rows(tmp_path / "lab.csv", rows)
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+        paths = [f"/{one['lookup_type']}/lab/{one['identifier']}" for one in rows]
+        answers = {path: service.get(path).status_code for path in paths}
+    assert {path: status for path, status in answers.items() if status != 200} == {}
+
+
+def test_a_fact_that_a_card_lacks_hides_no_other_that_stands_out(tmp_path: Path) -> None:
+    for kind, name, lacking in (
+        ("stimulus_set", "StimulusSet", "files"),
+        ("assembly", "NeuroidAssembly", "repetitions"),
+    ):
+        card = {key: value for key, value in WHOLE.items() if key != lacking}
+        (tmp_path / f"{kind}.json").write_text(json.dumps(card))
+        row = {"identifier": "lab.A", "lookup_type": kind, "class": name, "location_type": "", "location": "a"}
+        append_rows(tmp_path / "lab.csv", [row | {"sha1": "", "stimulus_set_identifier": "", "card": f"{kind}.json"}])
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+        for kind, said in (
+            ("stimulus_set", ["43 stimuli", "1 columns", "256 x 128 pixels at most"]),
+            ("assembly", ["7 neuroids", "0.50 split-half reliability"]),
+        ):
+            numbers = parsed(service.get(f"/{kind}/lab/lab.A").text).find(".//dl[@class='numbers']")
+            assert [f"{one.find('dd').text} {one.find('dt').text}" for one in numbers] == said

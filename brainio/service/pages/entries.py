@@ -1,6 +1,7 @@
 """What the pages of stimulus sets and of assemblies have in common: what is known, code, citations, files, versions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -156,6 +157,15 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         croissant_url=addresses.of_resource("croissant", entry),
         **further,
     )
+
+
+def numbers_of(card: Card, in_words: Mapping[str, Callable[[Card], str]]) -> list[tuple[str, str]]:
+    """Return what stands out of a card, without what it does not tell, or tells in another form."""
+    told = []
+    for label, number in in_words.items():
+        with suppress(*BROKEN):
+            told.append((number(card), label))
+    return [(number, label) for number, label in told if number]
 
 
 def _stimuli(shown: Shown) -> list[Entry]:

@@ -8,11 +8,12 @@ from starlette.responses import RedirectResponse, Response
 
 from brainio.cards.in_words import BROKEN, column_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET
+from brainio.catalogs.cards import Card
 from brainio.profiles import StimulusProfile
 from brainio.progress import readable_size
 from brainio.service import addresses
 from brainio.service.context import Now, Serves
-from brainio.service.pages.entries import Numbers, Shown, entry_page, render_entry
+from brainio.service.pages.entries import Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
 from brainio.service.rendering import Rendered
 from brainio.service.resources.entries import Named
@@ -80,13 +81,13 @@ async def stimulus_set(
 
 def _page(shown: Shown, where: list[str], page: int) -> Rendered:
     profile = shown.profile if isinstance(shown.profile, StimulusProfile) else None
-    described = [one for one in shown.card.get("columns", []) if isinstance(one, Mapping)]
+    described = _described(shown.card)
     columns = [_column(shown, one, number, profile is not None) for number, one in enumerate(described[:_MOST_COLUMNS])]
     sections = [*([("stimuli", "Stimuli")] if profile else []), *([("columns", "Columns")] if columns else [])]
     return render_entry(
         "stimulus_set.html",
         shown,
-        _numbers(shown.card),
+        numbers_of(shown.card, _NUMBERS),
         [*sections, ("used", "Recorded with it")],
         sheet=_sheet(shown, profile, where, page) if profile else None,
         columns=columns,
@@ -171,15 +172,20 @@ def _linker(shown: Shown, name: str) -> Callable[[object], str]:
     return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{value}'])}#stimuli"
 
 
-def _numbers(card: Record) -> Numbers:
-    """Return what stands out: stimuli, columns, files, pixels."""
-    told: list[tuple[str, str]] = []
-    try:
-        told.append((f"{card['stimuli']:,}", "stimuli"))
-        told.append((_number_of_columns(card["columns"]), "columns"))
-        told.append((readable_size(card["files"]["bytes"]), "of files"))
-        width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
-        told.append((f"{width:,} x {height:,}", "pixels at most"))
-    except BROKEN:
-        pass
-    return told
+def _described(card: Card) -> list[Record]:
+    """Return the columns that a card describes."""
+    columns = card.get("columns")
+    return [one for one in columns if isinstance(one, Mapping)] if isinstance(columns, list) else []
+
+
+def _pixels(card: Card) -> str:
+    width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
+    return f"{width:,} x {height:,}"
+
+
+_NUMBERS: dict[str, Callable[[Card], str]] = {
+    "stimuli": lambda card: f"{card['stimuli']:,}",
+    "columns": lambda card: _number_of_columns(_described(card)) if card["columns"] else "",
+    "of files": lambda card: readable_size(card["files"]["bytes"]),
+    "pixels at most": _pixels,
+}
