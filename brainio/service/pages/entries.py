@@ -72,6 +72,8 @@ class Shown:
         if self.profile is not None:
             return ""
         if are_bytes_here(self.entry):
+            if not self.serves.settings.profiles:
+                return "No pictures of its data were made. Shown is what its catalog and its card say."
             return "Pictures of its data are being made, and will be here soon."
         return "Its data are not on this server. Shown is what its catalog and its card say."
 
