@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
 from brainio.catalogs import append_rows
-from tests.service.running import NAME, OTHER, Running
+from brainio.service.database import Database
+from brainio.service.embargoes import set_embargo, today
+from tests.service.running import NAME, OTHER, Running, make_lab
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 SET, ASSEMBLY, STIMULUS = (
@@ -64,6 +67,42 @@ def test_json_behind_the_address_of_a_page_leads_to_it(profiled: Running, path: 
     led = profiled.get(path)
     assert led.status_code == 307
     assert key in profiled.get(led.headers["location"]).raise_for_status().json()
+
+
+def test_json_of_a_filtered_page_is_that_of_its_filters_whichever_page_it_is(profiled: Running) -> None:
+    expected = f"/api/v1/stimuli/lab/{NAME}?where=kind%3AGabor%2A"
+    led = profiled.get(f"/stimulus_set/lab/{NAME}.json?where=kind:Gabor*&page=1")
+    assert led.headers["location"] == expected
+    page = parsed(profiled.get(f"{SET}?where=kind:Gabor*").text)
+    links = [one.get("href") for one in page.iter() if one.get("type") == "application/json" or one.tag == "a"]
+    assert links.count(expected) == 2
+    assert f"/api/v1/entries/lab/stimulus_set/{NAME}" in links
+    assert profiled.get(expected).json()["total"] > 0
+
+
+def test_a_page_beyond_the_last_leads_to_the_last_with_the_same_filters(profiled: Running) -> None:
+    led = profiled.get(f"{SET}?where=kind:Gabor*&page=7")
+    assert (led.status_code, led.headers["location"]) == (307, f"{SET}?where=kind%3AGabor%2A#stimuli")
+    assert profiled.get(f"{SET}?page=1").status_code == 200
+    assert profiled.get(f"{SET}?where=kind:nothing&page=2").headers["location"] == f"{SET}?where=kind%3Anothing#stimuli"
+
+
+def test_stimuli_that_cannot_be_shown_are_named_with_the_reason_and_lead_nowhere(tmp_path: Path) -> None:
+    lab, url = make_lab(tmp_path / "lab"), f"sqlite:///{tmp_path / 'service.db'}"
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab), BRAINIO_SERVE_DATABASE=url) as service:
+
+        def tiles() -> list[Any]:
+            return [
+                one
+                for one in parsed(service.get(f"/assembly/lab/{NAME}").text).iter("figure")
+                if one.get("class") == "tile"
+            ]
+
+        assert tiles()
+        assert not [one for tile in tiles() for one in tile.iter("a")]
+        assert {tile.find(".//span[@class='words']").text for tile in tiles()} == {"not on this server"}
+        set_embargo(Database(url), ("lab", "stimulus_set", NAME), today() + timedelta(days=1))
+        service.eventually(lambda: {one.find(".//span[@class='words']").text for one in tiles()} == {"under embargo"})
 
 
 def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_content(profiled: Running) -> None:

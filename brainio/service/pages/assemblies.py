@@ -10,7 +10,6 @@ from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.catalogs.cards import Card
 from brainio.profiles import StimulusProfile, find_profile
-from brainio.service import addresses
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Numbers, Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
@@ -89,12 +88,23 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
         return []
     units = f" ({shown.card['units']})" if shown.card.get("units") else ""
     named = {f"Highest mean response{units}": found.get("strongest"), f"Lowest{units}": found.get("weakest")}
+    lacking = _lacking(shown, entry, profile)
     return [
-        (label, _answered(records, entry, profile)) for label, records in named.items() if isinstance(records, list)
+        (label, _answered(records, entry, profile, lacking))
+        for label, records in named.items()
+        if isinstance(records, list)
     ]
 
 
-def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None) -> list[Tile]:
+def _lacking(shown: Shown, entry: Entry | None, profile: StimulusProfile | None) -> str:
+    """Say why a stimulus that was responded to cannot be shown."""
+    if profile is not None:
+        return "not in its stimulus set"
+    is_withheld = entry is not None and not shown.sight.may_have(entry, shown.now.embargoes)
+    return "under embargo" if is_withheld else "not on this server"
+
+
+def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None, lacking: str) -> list[Tile]:
     tiles = []
     for record in records[:_MOST_SHOWN]:
         try:
@@ -105,8 +115,7 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
         if entry is not None and profile is not None and found is not None:
             tiles.append(tile_of(entry, profile, found.row)._replace(lines=[line]))
         else:
-            url = addresses.of_stimulus(entry, name) if entry is not None else ""
-            tiles.append(Tile(name, url, "", 0, 0, "file", "not on this server", [line]))
+            tiles.append(Tile(name, "", "", 0, 0, "file", lacking, [line]))
     return tiles
 
 

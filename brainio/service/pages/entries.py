@@ -85,7 +85,7 @@ async def entry_page(
     sight: Sight,
     key: tuple[str, str, str],
     version: str | None,
-    make: Callable[[Shown], Rendered],
+    make: Callable[[Shown], Rendered | Response],
 ) -> Response:
     """Answer with the page of an entry: the one that was rendered before, or a new one; or lead to its JSON.
 
@@ -94,7 +94,7 @@ async def entry_page(
     key : (str, str, str)
         Catalog, kind and identifier, which may end in `.json`.
     make : callable
-        Renders the page.
+        Renders the page, or leads elsewhere.
     """
     kept = now.kept.get(sight, request.scope)
     if kept is not None:
@@ -103,16 +103,18 @@ async def entry_page(
     name = identifier.removesuffix(".json")
     if name != identifier and (kind, identifier) not in now.catalog(catalog, sight).listing.entries:
         found = now.entry(catalog, kind, name, sight, version)
-        return RedirectResponse(json_of(found, request.url.query), 307)
+        return RedirectResponse(json_of(found, request.query_params.getlist("where")), 307)
     found = now.entry(catalog, kind, identifier, sight, version)
     page = await run_in_threadpool(make, Shown(request, now, serves, sight, found))
+    if isinstance(page, Response):
+        return page
     return respond(request.headers, now.kept.keep(sight, request, page))
 
 
-def json_of(entry: Entry, query: str = "") -> str:
-    """Return the address of the same page as JSON: the entry, or the stimuli that a query asks for."""
-    if "where=" in query and entry.lookup_type == TYPE_STIMULUS_SET:
-        return f"{addresses.of_stimuli(entry)}?{query}"
+def json_of(entry: Entry, where: Sequence[str]) -> str:
+    """Return the address of the same page as JSON: the entry, or the stimuli that filters find."""
+    if where and entry.lookup_type == TYPE_STIMULUS_SET:
+        return addresses.with_query(addresses.of_stimuli(entry), where=where, version=entry.version)
     return addresses.of_resource("entries", entry)
 
 
@@ -140,7 +142,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
     return render_page(
         template,
         sight=shown.sight,
-        json=addresses.of_resource("entries", entry),
+        json=json_of(entry, shown.request.query_params.getlist("where") if shown.profile is not None else []),
         entry=record,
         kind=entry.kind,
         title=paper.title if paper else "",

@@ -38,9 +38,10 @@ class Filter(NamedTuple):
 
 
 class Pager(NamedTuple):
-    """Where the pages beside this one are."""
+    """Where the pages beside this one are; `last` is the number of the last one."""
 
     words: str
+    last: int
     previous: str | None
     next: str | None
 
@@ -79,8 +80,11 @@ async def stimulus_set(
     return await entry_page(request, now, serves, sight, key, version, lambda shown: _page(shown, where, page))
 
 
-def _page(shown: Shown, where: list[str], page: int) -> Rendered:
+def _page(shown: Shown, where: list[str], page: int) -> Rendered | Response:
     profile = shown.profile if isinstance(shown.profile, StimulusProfile) else None
+    sheet = _sheet(shown, profile, where, page) if profile else None
+    if sheet is not None and page > sheet.pager.last:
+        return RedirectResponse(_at(shown, where, sheet.pager.last), 307)
     described = _described(shown.card)
     columns = [_column(shown, one, number, profile is not None) for number, one in enumerate(described[:_MOST_COLUMNS])]
     sections = [*([("stimuli", "Stimuli")] if profile else []), *([("columns", "Columns")] if columns else [])]
@@ -89,7 +93,7 @@ def _page(shown: Shown, where: list[str], page: int) -> Rendered:
         shown,
         numbers_of(shown.card, _NUMBERS),
         [*sections, ("used", "Recorded with it")],
-        sheet=_sheet(shown, profile, where, page) if profile else None,
+        sheet=sheet,
         columns=columns,
         more_columns=_number_of_columns(described, len(columns)) if len(described) > len(columns) else "",
     )
@@ -105,9 +109,7 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
     of = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
     told = " and ".join(_in_words(name, value) for name, value in filters.items())
 
-    def at(number: int) -> str:
-        return f"{addresses.of_page(shown.entry, where=where, page=number if number > 1 else None)}#stimuli"
-
+    last_page = max(1, -(-total // _PAGE))
     return Sheet(
         words=f"{of}{f' with {told}' if told else ''}{f': {first:,} to {last:,}' if total > _PAGE else ''}",
         tiles=[tile_of(shown.entry, profile, row, captions) for row in rows],
@@ -115,11 +117,16 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
         columns=names,
         column=next((name for name in [*varied, *names] if name not in filters), names[0]),
         pager=Pager(
-            f"Page {page:,} of {max(1, -(-total // _PAGE)):,}",
-            at(page - 1) if page > 1 else None,
-            at(page + 1) if last < total else None,
+            f"Page {page:,} of {last_page:,}",
+            last_page,
+            _at(shown, where, page - 1) if page > 1 else None,
+            _at(shown, where, page + 1) if page < last_page else None,
         ),
     )
+
+
+def _at(shown: Shown, where: Sequence[str], page: int) -> str:
+    return f"{addresses.of_page(shown.entry, where=where, page=page if page > 1 else None)}#stimuli"
 
 
 def _varied(profile: StimulusProfile) -> list[str]:

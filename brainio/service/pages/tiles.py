@@ -9,7 +9,7 @@ from brainio.service import addresses
 
 
 class Tile(NamedTuple):
-    """A stimulus; `picture` is an address, empty where there is none, and `note` says why. Sizes are in pixels."""
+    """A stimulus; `url` and `picture` are empty where there is none, and `note` says why. Sizes are in pixels."""
 
     name: str
     url: str
