@@ -12,7 +12,7 @@ from brainio.service.context import Now, Serves, Service
 from brainio.service.holdings import Held, Snapshot
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
-from brainio.service.pages.snippets import SHIPPED, catalog_snippets, netrc_of
+from brainio.service.pages.snippets import catalog_snippets, netrc_of, shipped
 from brainio.service.rendering import Rendered, respond
 from brainio.service.resources.catalogs import record
 from brainio.service.rights import Sees, Sight
@@ -46,7 +46,7 @@ def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: S
         catalog=record(now, name),
         stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [name]}).url(),
         assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [name]}).url(),
-        is_shipped=name in SHIPPED,
+        is_shipped=name in shipped(),
         netrc=netrc_of(name, serves, public_url),
         python=code.python,
         shell=code.shell,
