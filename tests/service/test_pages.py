@@ -11,8 +11,10 @@ import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
 from brainio.catalogs import append_rows
+from brainio.profiles import make_profile
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo, today
+from tests.profiles.labs import picture, published
 from tests.service.running import NAME, OTHER, Running, make_lab
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
@@ -35,6 +37,7 @@ def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: 
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
+    assert "data:" not in policy
     page = parsed(answer.text)
     assert page.find(".//main") is not None
     assert not [one for one in page.iter("script") if "src" not in one.attrib and one.get("type") is None]
@@ -43,7 +46,7 @@ def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: 
     ]
     for one in [*page.iter("script"), *page.iter("link"), *page.iter("img")]:
         address = one.get("src") or one.get("href") or ""
-        assert address.startswith(("/", "data:image/")) or one.get("type") == "application/ld+json"
+        assert address.startswith("/") or one.get("type") == "application/ld+json"
 
 
 @pytest.mark.parametrize("path", PAGES[:-1])
@@ -165,6 +168,21 @@ def test_thumbnails_are_small_pictures(profiled: Running) -> None:
     assert picture.headers["content-type"] == "image/webp"
     assert len(picture.content) < 30_000
     assert profiled.get(images[0].replace("number=0", "number=99")).status_code == 404
+
+
+def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    entry = published(tmp_path / "lab", {"0.png": picture(0)})
+    row = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "", "location": "a.nc", "sha1": ""}
+    used = [row | {"identifier": f"lab.A{number}", "stimulus_set_identifier": entry.identifier} for number in range(53)]
+    append_rows(tmp_path / "lab" / "lab.csv", used)
+    make_profile(entry)
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv")) as service:
+        page = parsed(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
+        section = page.find(".//section[@id='used']")
+        assert len(list(section.iter("tr"))) == 1 + 50
+        (said,) = section.findall("p")
+        assert "".join(said.itertext()) == "And 3 more: all that were recorded with the set."
+        assert service.get(said.find("a").get("href")).text.count("lab.A") >= 53
 
 
 def test_a_form_of_another_site_signs_nobody_in(profiled: Running) -> None:
