@@ -1,19 +1,26 @@
 """Promises of pages as they are sent: their addresses, what they may do, and that they follow what they show."""
 
+import asyncio
 import json
 import re
+import threading
 from datetime import timedelta
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
 import html5lib
+import httpx
 import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
 from brainio.catalogs import append_rows
 from brainio.profiles import make_profile
+from brainio.service.app import create_app
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo, today
+from brainio.service.pages import catalogs as catalog_pages
+from brainio.service.settings import read_settings
 from tests.profiles.labs import picture, published
 from tests.service.running import NAME, OTHER, Running, make_lab
 
@@ -123,6 +130,31 @@ def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_conten
         answer = profiled.get(address).raise_for_status()
         assert "immutable" in answer.headers["cache-control"]
         assert profiled.get(re.sub("/[0-9a-f]{12}/", "/000000000000/", address)).status_code == 404
+
+
+def test_the_entries_of_a_catalog_are_ordered_by_a_thread_and_not_where_requests_wait(
+    lab_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(*given: Any, **named: Any) -> Any:
+        threads.append(threading.current_thread())
+        return nsmallest(*given, **named)
+
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab.example") as client:
+            return await client.get("/catalog/lab")
+
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(lab_catalog))
+    monkeypatch.setattr(catalog_pages, "nsmallest", noting)
+    app: Any = create_app(read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}"))
+    app._app.state.service.holdings.refresh()
+    page = asyncio.run(asked())
+    names = [one.text for one in parsed(page.text).find(".//ul[@class='links']").iter("a")]
+    assert names == sorted(names)
+    assert len(names) == 4
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
 
 
 def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: Running) -> None:
