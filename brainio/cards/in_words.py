@@ -11,7 +11,7 @@ from brainio.progress import readable_size
 
 _WIDTH = 44  # characters of the most common values in a line
 _COUNTED = 8  # regions, animals or subjects in a line
-BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)
+BROKEN = (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError)
 """What a card of another form raises where it is read."""
 
 Record = dict[str, Any]
@@ -35,9 +35,10 @@ def facts_in_words(card: Card) -> dict[str, str]:
 def _attempt(in_words: Callable[[Record], str], record: Record) -> str:
     """Put something into words; what is not in its form has none."""
     try:
-        return in_words(record)
+        text = in_words(record)
     except BROKEN:
         return ""
+    return text if isinstance(text, str) else ""
 
 
 def column_in_words(column: Record) -> dict[str, str]:
@@ -49,9 +50,9 @@ def column_in_words(column: Record) -> dict[str, str]:
     {'name': 'rxy', 'dim': '', 'kind': 'number', 'distinct': '2', 'missing': '', 'range': '-1 to 1', 'most_common': ''}
     """
     return {
-        "name": column["name"],
+        "name": str(column["name"]),
         "dim": ", ".join(column.get("dims", [])),
-        "kind": column["kind"],
+        "kind": str(column["kind"]),
         "distinct": f"{column['distinct']:,}" if "distinct" in column else "",
         "missing": f"{column['missing']:,}" if column["missing"] else "",
         "range": _range(column),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
@@ -12,8 +12,6 @@ from brainio.profiles.schema import CARD, COUNT, response
 from brainio.profiles.told import card_with
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
-
     from brainio.catalogs import Entry
     from brainio.catalogs.cards import Card
     from brainio.profiles.store import ProfileFile
@@ -61,18 +59,9 @@ class AssemblyProfile:
 
     def stimulus(self, stimulus_id: str) -> StimulusResponse | None:
         """Return the response to a stimulus; None where none is known."""
-        found = self._ask(_RESPONSES.where(response.c.stimulus_id == stored_text(stimulus_id)).limit(1))
-        return found[0] if found else None
-
-    def stimuli(self, order: Literal["strongest", "weakest"] = "strongest", limit: int = 10) -> list[StimulusResponse]:
-        """Return the stimuli that have a mean response, by that."""
-        rank = response.c.rank
-        ordered = _RESPONSES.order_by(rank if order == "strongest" else rank.desc())
-        return self._ask(ordered.where(rank.is_not(None)).limit(limit))
-
-    def _ask(self, chosen: Select[Any]) -> list[StimulusResponse]:
-        rows = self._file.ask(lambda connection: connection.execute(chosen).all())
-        return [StimulusResponse(*row) for row in rows]
+        wanted = _RESPONSES.where(response.c.stimulus_id == stored_text(stimulus_id)).limit(1)
+        found = self._file.ask(lambda connection: connection.execute(wanted).first())
+        return None if found is None else StimulusResponse(*found)
 
 
 _RESPONSES = select(*(response.c[name] for name in StimulusResponse._fields))

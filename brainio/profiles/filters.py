@@ -34,7 +34,7 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf", re.A
 _UNINDEXED: custom_op[Any] = custom_op("+")  # which SQLite looks up in no index
 _SHOWN = 100  # characters of what was typed
 _LONGEST = 1000  # characters
-_MOST = 2**63  # integers that SQLite can hold are below
+PAST_INTEGERS = 2**63  # those that SQLite can hold are below
 
 
 def condition_of(
@@ -115,7 +115,7 @@ def _number(text: str, name: str) -> int | float:
             f"range such as 1..5, 1.. or ..5, or * for any"
         )
     whole = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text) else None
-    return float(text) if whole is None or not -_MOST <= whole < _MOST else whole
+    return float(text) if whole is None or not -PAST_INTEGERS <= whole < PAST_INTEGERS else whole
 
 
 def exactly(text: str) -> str:

@@ -134,20 +134,6 @@ class StimulusProfile:
         counted = select(func.count()).select_from(self._table).where(condition)
         return found, self._file.ask(lambda connection: connection.execute(counted).scalar_one())
 
-    def values(self, column: str, most: int = 100) -> list[tuple[Value, int]]:
-        """Return the values of a column with how many stimuli have each, the most frequent first; None is missing.
-
-        Raises
-        ------
-        SearchError
-            There is no such column.
-        """
-        own = self._table.c[f"c{place_of(column, self._columns)}"]
-        count = func.count()
-        asked = select(own, count).group_by(own).order_by(count.desc(), own).limit(most)
-        rows = self._file.ask(lambda connection: connection.execute(asked).all())
-        return [(value, number) for value, number in rows]
-
     def row(self, stimulus_id: str) -> Neighbours | None:
         """Return a stimulus and the ids of its neighbours; None where the set has none of that id."""
         number, own = self._table.c.number, self._table.c[f"c{place_of(_STIMULUS_ID, self._columns)}"]

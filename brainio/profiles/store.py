@@ -198,8 +198,11 @@ def _file(path: Path) -> ProfileFile | None:
     found = _open(path)
     closed = []
     with _lock:
-        if known is not None and _opened.get(path) is known:
-            closed.append(_opened.pop(path))
+        other = _opened.pop(path, None)
+        if other is not None and other is not known and other.is_there():  # another thread opened it meanwhile
+            found, other = other, found
+        if other is not None:
+            closed.append(other)
         if found is not None:
             _opened[path] = found
             while len(_opened) > _MOST_OPEN:
@@ -220,6 +223,7 @@ def _open(path: Path) -> ProfileFile | None:
     try:
         made = file.about.get(MADE)
     except (CacheError, ValueError):
+        file.close()
         return None
     if made != print_.mtime_ns:
         discard(file)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainio.cards.columns import Column, column_of
-from brainio.profiles.filters import stored_text
+from brainio.profiles.filters import PAST_INTEGERS, stored_text
 from brainio.profiles.rows import insert_rows
 from brainio.profiles.schema import Kind, StimulusColumn, stimulus_table
 from brainio.stimuli import STIMULUS_ID
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _MOST_COLUMNS = 1000  # SQLite has no more than 2000
 _LONGEST = 4000  # characters of a text
-_MOST = 2**63  # integers that SQLite can hold are below
 
 
 def fill_table(connection: Connection, stimuli: StimulusSet, thumbnails: Sequence[int]) -> list[StimulusColumn]:
@@ -52,7 +51,7 @@ def _as_numbers(kind: str, values: list[Any]) -> tuple[Kind, list[Any]] | None:
         return None
     if kind == "integer":
         whole = [int(value) for value in values]
-        return ("integer", whole) if all(-_MOST <= value < _MOST for value in whole) else None
+        return ("integer", whole) if all(-PAST_INTEGERS <= value < PAST_INTEGERS for value in whole) else None
     try:
         return "number", [float(value) for value in values]
     except OverflowError:

@@ -43,7 +43,7 @@ def _made(asked: dict[str, Any]) -> str:
 
     try:
         kind, identifier = asked["kind"], asked["identifier"]
-        make_profile(resolve(kind, identifier, catalog=asked["catalog"], version=asked["version"] or None))
+        make_profile(resolve(kind, identifier, catalog=asked["catalog"], version=asked["version"]))
     except Exception as error:  # whatever data make of a library: the next entry may be sound
         return f"{type(error).__name__}: {error}"[:_LONGEST]
     return ""

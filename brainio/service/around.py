@@ -30,12 +30,12 @@ _SECURITY = [
     (b"cross-origin-resource-policy", b"cross-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
-_OF_PUBLIC = (b"cache-control", b"cross-origin-resource-policy")
 _PRIVATE = [
     (b"cache-control", b"private, no-store"),
     (b"vary", OF_RIGHTS.encode()),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_REPLACED = {name for name, _ in _PRIVATE} - {b"vary"}
 _log = structlog.get_logger("brainio.service")
 
 
@@ -118,7 +118,7 @@ class _Answer:
         sight = self._scope.get("sight")
         if not isinstance(sight, Sight) or sight.is_public:
             return headers
-        return [one for one in headers if one[0] not in _OF_PUBLIC] + _PRIVATE
+        return [one for one in headers if one[0] not in _REPLACED] + _PRIVATE
 
     async def refuse(self, status: int, code: str, message: str, hint: str) -> None:
         body = error_body(code, message, hint, self.request_id)

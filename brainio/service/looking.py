@@ -7,6 +7,7 @@ but to ask a few hundred folders for their time of change.
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from brainio.catalogs import Entry
@@ -89,7 +90,11 @@ def _lacks(entry: Entry) -> bool:
 
 def _state_of(root: Path) -> list[int]:
     """Return what changes when a file comes into a cache or goes."""
-    return [entry.stat().st_mtime_ns for entry in (*_entries(root), *_entries(root / "content"))]
+    times = []
+    for entry in (*_entries(root), *_entries(root / "content")):
+        with suppress(OSError):  # it went meanwhile
+            times.append(entry.stat().st_mtime_ns)
+    return times
 
 
 def _contents(root: Path) -> Iterator[str]:

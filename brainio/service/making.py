@@ -27,6 +27,7 @@ from brainio.service.looking import Looking
 _log = structlog.get_logger("brainio.service")
 _TURN = "profile-making"
 _AGAIN_AFTER = 86_400.0  # seconds
+_LONGEST = 3600.0  # seconds for one profile
 _MOST = 50  # profiles that one process makes: whatever its libraries leave in memory goes with it
 
 
@@ -60,10 +61,13 @@ class Maker:
         if not self._is_alone and not self._take_turn():
             return
         snapshot = self._holdings.snapshot
-        lacking = await asyncio.to_thread(self._looking.lacking, snapshot, _current(snapshot))
-        wanted = [entry for entry in lacking if self._may_be_tried(entry)]
+        wanted = await asyncio.to_thread(self._wanted, snapshot)
         for start in range(0, len(wanted), _MOST):
             await self._make(wanted[start : start + _MOST])
+
+    def _wanted(self, snapshot: Snapshot) -> list[Entry]:
+        lacking = self._looking.lacking(snapshot, _served(snapshot))
+        return [entry for entry in lacking if self._may_be_tried(entry)]
 
     def _take_turn(self) -> bool:
         """Become the one that makes profiles; where locks do not work, every process does."""
@@ -83,11 +87,19 @@ class Maker:
         process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=nowhere)
         try:
             for entry in entries:
-                if has_profile(entry):  # another catalog lists the same bytes, or somebody made it meanwhile
+                if await asyncio.to_thread(
+                    has_profile, entry
+                ):  # another catalog lists the same bytes, or somebody made it meanwhile
                     continue
-                error = await _asked(process, entry)
+                try:
+                    async with asyncio.timeout(_LONGEST):
+                        error = await _asked(process, entry)
+                except TimeoutError:
+                    process.kill()
+                    await process.wait()
+                    error = f"it was not made within {_LONGEST:,.0f} seconds"
                 if error:
-                    self._failed[_attempt(entry)] = time.monotonic()
+                    self._failed[await asyncio.to_thread(_attempt, entry)] = time.monotonic()
                     _log.warning("no profile", catalog=entry.catalog, identifier=entry.identifier, error=error)
                 else:
                     _log.info("profile made", catalog=entry.catalog, kind=entry.kind, identifier=entry.identifier)
@@ -123,6 +135,10 @@ def _attempt(entry: Entry) -> object:
     return entry.catalog, entry.lookup_type, entry.identifier, profile_key(entry), tuple(prints)
 
 
-def _current(snapshot: Snapshot) -> Iterator[Entry]:
+def _served(snapshot: Snapshot) -> Iterator[Entry]:
+    """Yield all that has a page: every version of every entry, the current ones first."""
     for held in snapshot.catalogs.values():
         yield from held.listing.entries.values()
+    for held in snapshot.catalogs.values():
+        for key, versions in held.listing.versions.items():
+            yield from (one for one in versions if one is not held.listing.entries[key])

@@ -21,6 +21,7 @@ from brainio.catalogs import resolve
 from brainio.errors import SearchError
 from brainio.profiles import StimulusProfile, find_profile, make_profile
 from brainio.profiles import thumbnails as making_thumbnails
+from brainio.service.pages.tiles import tile_of
 from tests.profiles.labs import DEMO, demo, picture, profile_of, published
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def test_an_unknown_column_is_an_error_with_near_names(profile: StimulusProfile)
     with pytest.raises(SearchError, match=r"no column 'knid' to filter by; near: 'kind'"):
         profile.rows({"knid": "x"})
     with pytest.raises(SearchError, match="no column"):
-        profile.values("c0")
+        profile.rows({"c0": "x"})
 
 
 @pytest.mark.parametrize("text", ["four", "4*", "1..2..3", "0x10", "nan", "1_000", "--1", "1..x", "1" * 2000, "\ud800"])
@@ -198,16 +199,6 @@ def test_an_endless_filter_is_an_error(profile: StimulusProfile) -> None:
         profile.rows({"kind": "*a" * 1000})
 
 
-def test_values_come_with_their_counts_the_most_frequent_first(profile: StimulusProfile) -> None:
-    table = get_stimulus_set(DEMO)
-    counts = table["kind"].value_counts()
-    found = profile.values("kind")
-    assert dict(found) == counts.to_dict()
-    assert [count for _, count in found] == sorted(counts, reverse=True)
-    assert (None, int(table["sigma_x"].isna().sum())) in profile.values("sigma_x")
-    assert len(profile.values("stimulus_id", most=5)) == 5
-
-
 # ------------------------------------------------------------------ hostile tables
 
 
@@ -219,7 +210,6 @@ def test_whatever_columns_are_called_they_are_data(tmp_path: Path) -> None:
     assert found.column_names == ["stimulus_id", "filename", *HOSTILE]
     for name in HOSTILE:
         assert ids(found, **{name: f"{name} b"}) == ["b"]
-        assert found.values(name)[0] == (f"{name} a", 1)
     assert found.rows()[1] == 3
 
 
@@ -296,6 +286,8 @@ def test_beyond_the_first_stimuli_there_are_rows_without_thumbnails(
     assert (found.count, found.looked_at) == (3, 2)
     assert found.thumbnail(1) is not None
     assert found.thumbnail(2) is None
+    (row,), _ = found.rows({"stimulus_id": "2"})
+    assert tile_of(found.entry, found, row).note == "pictures were made of the first 2 stimuli only"
 
 
 def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) -> None:
@@ -319,9 +311,9 @@ from brainio.profiles import are_bytes_here, find_profile, profile_state
 stimuli, assembly = (resolve(kind, {DEMO!r}) for kind in ("stimulus_set", "assembly"))
 assert are_bytes_here(stimuli) and profile_state()
 found = find_profile(stimuli)
-found.rows({{"kind": "Gabor*"}}), found.values("kind"), found.thumbnail(0), found.card, found.columns
+found.rows({{"kind": "Gabor*"}}), found.thumbnail(0), found.card, found.columns
 found = find_profile(assembly)
-found.stimuli(), found.card
+found.stimulus("GaborPatch1"), found.card
 print([name for name in ("numpy", "pandas", "xarray", "PIL", "netCDF4", "boto3") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

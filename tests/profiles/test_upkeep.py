@@ -2,12 +2,19 @@
 
 import json
 import os
+import sqlite3
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from brainio.cache import upkeep
 from brainio.fetch.home import local_cache
-from brainio.profiles import find_profile, has_profile, make_profile, profile_key
+from brainio.profiles import find_profile, has_profile, make_profile, profile_key, store
 from tests.cli.command import brainio
 from tests.profiles.labs import DEMO, NAME, demo, picture, published
 
@@ -82,3 +89,45 @@ def test_a_profile_that_was_not_used_for_long_is_pruned_and_use_is_noted() -> No
     assert find_profile(entry) is not None
     assert unused() == []
     assert profile_key(entry) == item.path.stem
+
+
+def test_threads_that_ask_for_a_profile_at_once_share_one_file_and_leave_none_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    entry = demo()
+    make_profile(entry)
+    opened: list[Any] = []
+    both, opening = threading.Barrier(2), store._open
+
+    def slowly(path: Path) -> Any:
+        opened.append(opening(path))
+        both.wait(60)
+        return opened[-1]
+
+    monkeypatch.setattr(store, "_open", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        one, other = threads.map(find_profile, [entry, entry])
+    assert one is not None
+    assert other is not None
+    assert one._file is other._file
+    assert sorted(file._engine.pool.checkedin() for file in opened) == [0, 1]
+    assert one.count == 43
+
+
+def test_a_file_that_says_nothing_of_itself_is_closed_and_no_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = demo()
+    opened: list[Any] = []
+
+    class Noted(store.ProfileFile):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            opened.append(self)
+
+    monkeypatch.setattr(store, "ProfileFile", Noted)
+    make_profile(entry)
+    path = store.file_of(entry)
+    assert path is not None
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE about SET value = '{'")
+    assert find_profile(entry) is None
+    assert [file._engine.pool.checkedin() for file in opened] == [0]

@@ -1,23 +1,34 @@
 """Promises of the maker of profiles: what is served and lies here has its pictures soon, and no visitor waits."""
 
+import asyncio
 import hashlib
 import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from brainio.cache.records import fingerprint
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
 from brainio.profiles import make_profile
 from brainio.service import looking as module_looking
+from brainio.service import making as module_making
+from brainio.service.database import Database
+from brainio.service.holdings import Holdings
 from brainio.service.looking import Looking
+from brainio.service.making import Maker
+from brainio.service.rights import Rights
+from brainio.service.seen import Seen
+from brainio.service.settings import read_settings
 from tests.profiles.labs import picture, published
-from tests.relations.made import listed, set_rows
+from tests.relations.made import listed, packed_set, set_rows
 from tests.service.running import NAME, Running, make_lab
 
 LONG = 240  # seconds: makers wait for all others on a machine that is busy
@@ -111,6 +122,63 @@ def test_of_many_workers_one_makes(tmp_path: Path) -> None:
 def test_without_the_setting_none_are_made(service: Running) -> None:
     assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").status_code == 200
     assert told(service, "profile made") == []
+    assert "No pictures of its data were made." in service.get(f"/assembly/lab/{NAME}").text
+
+
+def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path) -> None:
+    folder, home = tmp_path / "lab", tmp_path / "home"
+    for version in ("", "2", "3"):
+        table = packed_set(folder / f"v{version}", {f"{version}.png": picture(1)})
+        files = [(table, "StimulusSet"), (table.with_suffix(".zip"), "")]
+        rows = [
+            {"class": name, "location": f"v{version}/{file.name}", "sha1": hashlib.sha1(file.read_bytes()).hexdigest()}
+            for file, name in files
+        ]
+        every = {"lookup_type": "stimulus_set", "identifier": "lab.V", "version": version, "location_type": "file"}
+        append_rows(folder / "lab.csv", [{"stimulus_set_identifier": ""} | every | row for row in rows])
+    with Running(home, BRAINIO_CATALOGS=str(folder / "lab.csv"), **ON) as service:
+        service.eventually(lambda: len(told(service, "profile made")) == 4 + 3, LONG)
+        assert "<img" in service.get("/stimulus_set/lab/lab.V?version=2").text
+        assert told(service, "no profile") == []
+    assert len(profiles(home)) == 4 + 3
+
+
+def making(tmp_path: Path) -> Maker:
+    """Return a maker of what is in force, in this process."""
+    settings = read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}")
+    database = Database(settings.database)
+    holdings = Holdings(settings, Seen(database), Rights(settings, database))
+    holdings.refresh()
+    return Maker(holdings, 0.1)
+
+
+def test_a_profile_that_takes_too_long_is_given_up_and_told(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module_making, "_LONGEST", 0.01)
+    maker = making(tmp_path)
+    with capture_logs() as lines:
+        asyncio.run(maker._make([entry]))
+    assert [(one["event"], one["identifier"]) for one in lines] == [("no profile", entry.identifier)]
+    assert "not made within" in lines[0]["error"]
+    assert entry not in maker._wanted(maker._holdings.snapshot)
+
+
+def test_files_of_entries_are_asked_for_by_threads_and_not_where_requests_wait(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def asking(file: Any) -> Any:
+        threads.append(threading.current_thread())
+        return fingerprint(file)
+
+    monkeypatch.setattr(module_making, "fingerprint", asking)
+    maker = making(tmp_path)
+    monkeypatch.setattr(maker, "_make", lambda entries: asyncio.sleep(0))
+    asyncio.run(maker._round())
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 # ------------------------------------------------------------------ looking
@@ -172,3 +240,21 @@ def test_looking_pauses_and_ends_when_it_is_told_to(entry: Entry, monkeypatch: p
     Looking(pause).lacking(object(), counting([entry] * 10, looked))
     assert len(looked) == 3
     assert all(seconds > 0 for seconds in pauses)
+
+
+def test_a_file_that_goes_while_a_cache_is_looked_at_ends_nothing(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    local_cache().add([b"content"], name="a.csv")
+    (local_cache().root / "gone").mkdir()
+    entries = module_looking._entries
+
+    def going(folder: Path) -> list[os.DirEntry[str]]:
+        found = entries(folder)
+        if (folder / "gone").is_dir():
+            (folder / "gone").rmdir()
+        return found
+
+    monkeypatch.setattr(module_looking, "_entries", going)
+    assert Looking(lambda _: False).lacking(object(), [entry]) == [entry]
+    assert not (local_cache().root / "gone").exists()

@@ -1,15 +1,28 @@
 """Promises of pages as they are sent: their addresses, what they may do, and that they follow what they show."""
 
+import asyncio
 import json
 import re
+import threading
+from datetime import timedelta
+from heapq import nsmallest
 from pathlib import Path
 from typing import Any
 
 import html5lib
+import httpx
 import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
-from tests.service.running import NAME, OTHER, Running
+from brainio.catalogs import append_rows
+from brainio.profiles import make_profile
+from brainio.service.app import create_app
+from brainio.service.database import Database
+from brainio.service.embargoes import set_embargo, today
+from brainio.service.pages import catalogs as catalog_pages
+from brainio.service.settings import read_settings
+from tests.profiles.labs import picture, published
+from tests.service.running import NAME, OTHER, Running, make_lab
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 SET, ASSEMBLY, STIMULUS = (
@@ -31,6 +44,7 @@ def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: 
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
+    assert "data:" not in policy
     page = parsed(answer.text)
     assert page.find(".//main") is not None
     assert not [one for one in page.iter("script") if "src" not in one.attrib and one.get("type") is None]
@@ -39,7 +53,7 @@ def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: 
     ]
     for one in [*page.iter("script"), *page.iter("link"), *page.iter("img")]:
         address = one.get("src") or one.get("href") or ""
-        assert address.startswith(("/", "data:image/")) or one.get("type") == "application/ld+json"
+        assert address.startswith("/") or one.get("type") == "application/ld+json"
 
 
 @pytest.mark.parametrize("path", PAGES[:-1])
@@ -65,6 +79,42 @@ def test_json_behind_the_address_of_a_page_leads_to_it(profiled: Running, path: 
     assert key in profiled.get(led.headers["location"]).raise_for_status().json()
 
 
+def test_json_of_a_filtered_page_is_that_of_its_filters_whichever_page_it_is(profiled: Running) -> None:
+    expected = f"/api/v1/stimuli/lab/{NAME}?where=kind%3AGabor%2A"
+    led = profiled.get(f"/stimulus_set/lab/{NAME}.json?where=kind:Gabor*&page=1")
+    assert led.headers["location"] == expected
+    page = parsed(profiled.get(f"{SET}?where=kind:Gabor*").text)
+    links = [one.get("href") for one in page.iter() if one.get("type") == "application/json" or one.tag == "a"]
+    assert links.count(expected) == 2
+    assert f"/api/v1/entries/lab/stimulus_set/{NAME}" in links
+    assert profiled.get(expected).json()["total"] > 0
+
+
+def test_a_page_beyond_the_last_leads_to_the_last_with_the_same_filters(profiled: Running) -> None:
+    led = profiled.get(f"{SET}?where=kind:Gabor*&page=7")
+    assert (led.status_code, led.headers["location"]) == (307, f"{SET}?where=kind%3AGabor%2A#stimuli")
+    assert profiled.get(f"{SET}?page=1").status_code == 200
+    assert profiled.get(f"{SET}?where=kind:nothing&page=2").headers["location"] == f"{SET}?where=kind%3Anothing#stimuli"
+
+
+def test_stimuli_that_cannot_be_shown_are_named_with_the_reason_and_lead_nowhere(tmp_path: Path) -> None:
+    lab, url = make_lab(tmp_path / "lab"), f"sqlite:///{tmp_path / 'service.db'}"
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab), BRAINIO_SERVE_DATABASE=url) as service:
+
+        def tiles() -> list[Any]:
+            return [
+                one
+                for one in parsed(service.get(f"/assembly/lab/{NAME}").text).iter("figure")
+                if one.get("class") == "tile"
+            ]
+
+        assert tiles()
+        assert not [one for tile in tiles() for one in tile.iter("a")]
+        assert {tile.find(".//span[@class='words']").text for tile in tiles()} == {"not on this server"}
+        set_embargo(Database(url), ("lab", "stimulus_set", NAME), today() + timedelta(days=1))
+        service.eventually(lambda: {one.find(".//span[@class='words']").text for one in tiles()} == {"under embargo"})
+
+
 def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_content(profiled: Running) -> None:
     page = parsed(profiled.get("/").text)
     addresses = [one.get("src") or one.attrib["href"] for one in [*page.iter("script"), *page.iter("link")]]
@@ -80,6 +130,31 @@ def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_conten
         answer = profiled.get(address).raise_for_status()
         assert "immutable" in answer.headers["cache-control"]
         assert profiled.get(re.sub("/[0-9a-f]{12}/", "/000000000000/", address)).status_code == 404
+
+
+def test_the_entries_of_a_catalog_are_ordered_by_a_thread_and_not_where_requests_wait(
+    lab_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(*given: Any, **named: Any) -> Any:
+        threads.append(threading.current_thread())
+        return nsmallest(*given, **named)
+
+    async def asked() -> httpx.Response:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://lab.example") as client:
+            return await client.get("/catalog/lab")
+
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(lab_catalog))
+    monkeypatch.setattr(catalog_pages, "nsmallest", noting)
+    app: Any = create_app(read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}"))
+    app._app.state.service.holdings.refresh()
+    page = asyncio.run(asked())
+    names = [one.text for one in parsed(page.text).find(".//ul[@class='links']").iter("a")]
+    assert names == sorted(names)
+    assert len(names) == 4
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
 
 
 def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: Running) -> None:
@@ -135,6 +210,21 @@ def test_only_browsers_keep_thumbnails_and_only_by_the_address_of_their_bytes(pr
         assert answer.headers["cache-control"] == "no-cache"
 
 
+def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    entry = published(tmp_path / "lab", {"0.png": picture(0)})
+    row = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "", "location": "a.nc", "sha1": ""}
+    used = [row | {"identifier": f"lab.A{number}", "stimulus_set_identifier": entry.identifier} for number in range(53)]
+    append_rows(tmp_path / "lab" / "lab.csv", used)
+    make_profile(entry)
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv")) as service:
+        page = parsed(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
+        section = page.find(".//section[@id='used']")
+        assert len(list(section.iter("tr"))) == 1 + 50
+        (said,) = section.findall("p")
+        assert "".join(said.itertext()) == "And 3 more: all that were recorded with the set."
+        assert service.get(said.find("a").get("href")).text.count("lab.A") >= 53
+
+
 def test_a_form_of_another_site_signs_nobody_in(profiled: Running) -> None:
     answer = profiled.client.post("/signin", content="token=x", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
@@ -163,3 +253,60 @@ def test_every_page_leads_to_signing_in(profiled: Running) -> None:
     for path in ("/", SET, "/assembly/lab/nothing"):
         links = parsed(profiled.get(path, Accept=HTML).text).iter("a")
         assert [one.text for one in links if one.get("href") == "/signin"] == ["Sign in"]
+
+
+WHOLE: dict[str, Any] = {
+    "columns": [{"name": "kind", "kind": "text", "missing": 0}],
+    "coordinates": [{"name": "kind", "kind": "text", "missing": 0}],
+    "stimulus_columns": ["kind"],
+    "shape": [7],
+    "dims": ["neuroid"],
+    "stimuli": 43,
+    "files": {"bytes": 1000},
+    "images": {"width": {"maximum": 256}, "height": {"maximum": 128}},
+    "repetitions": {"stimuli": 43, "median": 4},
+    "reliability": {"median": 0.5},
+    "stated": {"neurons": 5},
+}
+HUGE = float("inf")  # what 1e999 is read as
+BROKEN_CARDS: list[Any] = [
+    *({**WHOLE, name: value} for name in WHOLE for value in (None, 5, True, HUGE, "x", [None], {"kind": 5})),
+    {"columns": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}, {"name": 5, "kind": 5, "missing": 0}]},
+    {"coordinates": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}]},
+    {"values": {"minimum": -HUGE, "maximum": HUGE, "missing": 0}, "units": {}, "license": {}, "citation": 5},
+    {"pictures": {"stimuli": {"strongest": [{"stimulus_id": 1, "mean": HUGE}], "weakest": None}}},
+    {"species": None, "regions": [None], "authors": 5, "counts": [5], "status_reason": ["x"]},
+]
+
+
+def test_a_card_of_another_form_breaks_no_page_of_its_entry(tmp_path: Path) -> None:
+    row = {"location_type": "", "location": "a", "sha1": "", "stimulus_set_identifier": ""}
+    kinds = {"assembly": "NeuroidAssembly", "stimulus_set": "StimulusSet"}
+    rows = []
+    for number, card in enumerate(BROKEN_CARDS):
+        (tmp_path / f"{number}.json").write_text(json.dumps(card).replace("Infinity", "1e999"))
+        named = row | {"identifier": f"lab.N{number}", "card": f"{number}.json"}
+        rows += [named | {"lookup_type": kind, "class": name} for kind, name in kinds.items()]
+    append_rows(tmp_path / "lab.csv", rows)
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+        paths = [f"/{one['lookup_type']}/lab/{one['identifier']}" for one in rows]
+        answers = {path: service.get(path).status_code for path in paths}
+    assert {path: status for path, status in answers.items() if status != 200} == {}
+
+
+def test_a_fact_that_a_card_lacks_hides_no_other_that_stands_out(tmp_path: Path) -> None:
+    for kind, name, lacking in (
+        ("stimulus_set", "StimulusSet", "files"),
+        ("assembly", "NeuroidAssembly", "repetitions"),
+    ):
+        card = {key: value for key, value in WHOLE.items() if key != lacking}
+        (tmp_path / f"{kind}.json").write_text(json.dumps(card))
+        row = {"identifier": "lab.A", "lookup_type": kind, "class": name, "location_type": "", "location": "a"}
+        append_rows(tmp_path / "lab.csv", [row | {"sha1": "", "stimulus_set_identifier": "", "card": f"{kind}.json"}])
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+        for kind, said in (
+            ("stimulus_set", ["43 stimuli", "1 columns", "256 x 128 pixels at most"]),
+            ("assembly", ["7 neuroids", "0.50 split-half reliability"]),
+        ):
+            numbers = parsed(service.get(f"/{kind}/lab/lab.A").text).find(".//dl[@class='numbers']")
+            assert [f"{one.find('dd').text} {one.find('dt').text}" for one in numbers] == said

@@ -1,6 +1,6 @@
 """The page of an assembly: what it holds, drawn from its card, and the stimuli that it answers most and least."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -8,10 +8,10 @@ from starlette.responses import Response
 
 from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
+from brainio.catalogs.cards import Card
 from brainio.profiles import StimulusProfile
-from brainio.service import addresses
 from brainio.service.context import Now, Serves
-from brainio.service.pages.entries import Numbers, Shown, entry_page, render_entry
+from brainio.service.pages.entries import Numbers, Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
 from brainio.service.rendering import Rendered
 from brainio.service.resources.entries import Named
@@ -21,7 +21,7 @@ from brainio.views.drawings import OF_ASSEMBLIES
 
 router = APIRouter(include_in_schema=False)
 _MOST_SHOWN = 6  # stimuli in a row of tiles
-Record = Mapping[str, Any]
+_MOST_NAMED = 200  # columns
 
 
 @router.get("/assembly/{catalog}/{identifier:path}")
@@ -43,7 +43,7 @@ def _page(shown: Shown) -> Rendered:
     figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_have else []
     stimulus_set, profile = _stimuli(shown)
     extremes = _extremes(shown, stimulus_set, profile) if shown.may_have else []
-    coordinates = _coordinates(card)
+    coordinates, joined = _coordinates(card), card.get("stimulus_columns")
     sections = {
         "data": ("At a glance", figures),
         "shown": ("Stimuli", shown.entry.stimulus_set_identifier),
@@ -59,7 +59,7 @@ def _page(shown: Shown) -> Rendered:
         coordinates=coordinates,
         shape=facts_in_words(card).get("shape", ""),
         how_many=profile.count if profile else None,
-        joined=[str(name) for name in card.get("stimulus_columns", [])][:200],
+        joined=[str(name) for name in joined[:_MOST_NAMED]] if isinstance(joined, list) else [],
         shown_stimuli=[] if extremes else _first(stimulus_set, profile),
     )
 
@@ -89,12 +89,23 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
         return []
     units = f" ({shown.card['units']})" if shown.card.get("units") else ""
     named = {f"Highest mean response{units}": found.get("strongest"), f"Lowest{units}": found.get("weakest")}
+    lacking = _lacking(shown, entry, profile)
     return [
-        (label, _answered(records, entry, profile)) for label, records in named.items() if isinstance(records, list)
+        (label, _answered(records, entry, profile, lacking))
+        for label, records in named.items()
+        if isinstance(records, list)
     ]
 
 
-def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None) -> list[Tile]:
+def _lacking(shown: Shown, entry: Entry | None, profile: StimulusProfile | None) -> str:
+    """Say why a stimulus that was responded to cannot be shown."""
+    if profile is not None:
+        return "not in its stimulus set"
+    is_withheld = entry is not None and not shown.sight.may_have(entry, shown.now.embargoes)
+    return "under embargo" if is_withheld else "not on this server"
+
+
+def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None, lacking: str) -> list[Tile]:
     tiles = []
     for record in records[:_MOST_SHOWN]:
         try:
@@ -105,12 +116,11 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
         if entry is not None and profile is not None and found is not None:
             tiles.append(tile_of(entry, profile, found.row)._replace(lines=[line]))
         else:
-            url = addresses.of_stimulus(entry, name) if entry is not None else ""
-            tiles.append(Tile(name, url, "", 0, 0, "file", "not on this server", [line]))
+            tiles.append(Tile(name, "", "", 0, 0, "file", lacking, [line]))
     return tiles
 
 
-def _coordinates(card: Record) -> list[dict[str, str]]:
+def _coordinates(card: Card) -> list[dict[str, str]]:
     told = []
     described = card.get("coordinates")
     for one in described if isinstance(described, list) else ():
@@ -121,18 +131,25 @@ def _coordinates(card: Record) -> list[dict[str, str]]:
     return told
 
 
-def _numbers(card: Record) -> Numbers:
+def _numbers(card: Card) -> Numbers:
     """Return what stands out: the sizes of dimensions, stimuli, reliability; else what its publishers state."""
-    told: list[tuple[str, str]] = []
-    try:
-        sizes = zip(card["shape"], card["dims"], strict=True)
-        told += [(f"{size:,}", f"{dim}{'s' if size != 1 else ''}".replace("_", " ")) for size, dim in sizes]
-        told.append((f"{card['repetitions']['stimuli']:,}", "stimuli"))
-        told.append((f"{card['repetitions']['median']:g}", "repetitions (median)"))
-        told.append((f"{card['reliability']['median']:.2f}", "split-half reliability"))
-    except BROKEN:
-        pass
+    told = [*_sizes(card), *numbers_of(card, _NUMBERS)]
     stated = card.get("stated")
     if not told and isinstance(stated, Mapping):
         told = [(f"{size:,}", name.replace("_", " ")) for name, size in stated.items() if isinstance(size, int)]
     return told
+
+
+def _sizes(card: Card) -> Numbers:
+    try:
+        sizes = zip(card["shape"], card["dims"], strict=True)
+        return [(f"{size:,}", f"{dim}{'s' if size != 1 else ''}".replace("_", " ")) for size, dim in sizes]
+    except BROKEN:
+        return []
+
+
+_NUMBERS: dict[str, Callable[[Card], str]] = {
+    "stimuli": lambda card: f"{card['repetitions']['stimuli']:,}",
+    "repetitions (median)": lambda card: f"{card['repetitions']['median']:g}",
+    "split-half reliability": lambda card: f"{card['reliability']['median']:.2f}",
+}

@@ -1,19 +1,21 @@
 """The page of a catalog: how much it lists, and how to put it in force elsewhere."""
 
-from itertools import islice
+from heapq import nsmallest
 
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
 from brainio.service import addresses
-from brainio.service.context import Now, Serves
+from brainio.service.context import Now, Serves, Service
+from brainio.service.holdings import Held, Snapshot
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
-from brainio.service.pages.snippets import SHIPPED, catalog_snippets, netrc_of
-from brainio.service.rendering import respond
+from brainio.service.pages.snippets import catalog_snippets, netrc_of, shipped
+from brainio.service.rendering import Rendered, respond
 from brainio.service.resources.catalogs import record
-from brainio.service.rights import Sees
+from brainio.service.rights import Sees, Sight
 
 router = APIRouter(include_in_schema=False)
 _MOST_LISTED = 100  # entries
@@ -29,23 +31,27 @@ async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sigh
     if name != catalog and catalog not in now.names(sight):
         return RedirectResponse(addresses.of_catalog(name), 307)
     held = now.catalog(catalog, sight)
-    keys = sorted(held.listing.entries, key=lambda key: (key[1], key[0]))
+    page = await run_in_threadpool(_page, request, held, now, serves, sight)
+    return respond(request.headers, now.kept.keep(sight, request, page))
+
+
+def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: Sight) -> Rendered:
+    name, entries = held.name, held.listing.entries
     public_url = serves.public_url(request)
-    code = catalog_snippets(catalog, public_url)
-    page = render_page(
+    code = catalog_snippets(name, public_url)
+    return render_page(
         "catalog.html",
         sight=sight,
-        json=addresses.of_catalog(catalog),
-        catalog=record(now, catalog),
-        stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [catalog]}).url(),
-        assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [catalog]}).url(),
-        is_shipped=catalog in SHIPPED,
-        netrc=netrc_of(catalog, serves, public_url),
+        json=addresses.of_catalog(name),
+        catalog=record(now, name),
+        stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [name]}).url(),
+        assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [name]}).url(),
+        is_shipped=name in shipped(),
+        netrc=netrc_of(name, serves, public_url),
         python=code.python,
         shell=code.shell,
-        recent=[held.listing.entries[key] for key in islice(keys, _MOST_LISTED)],
-        more=len(keys) > _MOST_LISTED,
-        count=len(keys),
-        everything=Asked("", {"catalog": [catalog]}).url(),
+        recent=[entries[key] for key in nsmallest(_MOST_LISTED, entries, key=lambda key: (key[1], key[0]))],
+        more=len(entries) > _MOST_LISTED,
+        count=len(entries),
+        everything=Asked("", {"catalog": [name]}).url(),
     )
-    return respond(request.headers, now.kept.keep(sight, request, page))

@@ -1,6 +1,7 @@
 """What the pages of stimulus sets and of assemblies have in common: what is known, code, citations, files, versions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -74,6 +75,8 @@ class Shown:
         if self.profile is not None:
             return ""
         if are_bytes_here(self.entry) and may_be_shown(self.entry, self.sight, self.now):
+            if not self.serves.settings.profiles:
+                return "No pictures of its data were made. Shown is what its catalog and its card say."
             return "Pictures of its data are being made, and will be here soon."
         return "Its data are not on this server. Shown is what its catalog and its card say."
 
@@ -85,7 +88,7 @@ async def entry_page(
     sight: Sight,
     key: tuple[str, str, str],
     version: str | None,
-    make: Callable[[Shown], Rendered],
+    make: Callable[[Shown], Rendered | Response],
 ) -> Response:
     """Answer with the page of an entry: the one that was rendered before, or a new one; or lead to its JSON.
 
@@ -94,7 +97,7 @@ async def entry_page(
     key : (str, str, str)
         Catalog, kind and identifier, which may end in `.json`.
     make : callable
-        Renders the page.
+        Renders the page, or leads elsewhere.
     """
     kept = now.kept.get(sight, request.scope)
     if kept is not None:
@@ -103,16 +106,18 @@ async def entry_page(
     name = identifier.removesuffix(".json")
     if name != identifier and (kind, identifier) not in now.catalog(catalog, sight).listing.entries:
         found = now.entry(catalog, kind, name, sight, version)
-        return RedirectResponse(json_of(found, request.url.query), 307)
+        return RedirectResponse(json_of(found, request.query_params.getlist("where")), 307)
     found = now.entry(catalog, kind, identifier, sight, version)
     page = await run_in_threadpool(make, Shown(request, now, serves, sight, found))
+    if isinstance(page, Response):
+        return page
     return respond(request.headers, now.kept.keep(sight, request, page))
 
 
-def json_of(entry: Entry, query: str = "") -> str:
-    """Return the address of the same page as JSON: the entry, or the stimuli that a query asks for."""
-    if "where=" in query and entry.lookup_type == TYPE_STIMULUS_SET:
-        return f"{addresses.of_stimuli(entry)}?{query}"
+def json_of(entry: Entry, where: Sequence[str]) -> str:
+    """Return the address of the same page as JSON: the entry, or the stimuli that filters find."""
+    if where and entry.lookup_type == TYPE_STIMULUS_SET:
+        return addresses.with_query(addresses.of_stimuli(entry), where=where, version=entry.version)
     return addresses.of_resource("entries", entry)
 
 
@@ -140,7 +145,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
     return render_page(
         template,
         sight=shown.sight,
-        json=addresses.of_resource("entries", entry),
+        json=json_of(entry, shown.request.query_params.getlist("where") if shown.profile is not None else []),
         entry=record,
         kind=entry.kind,
         title=paper.title if paper else "",
@@ -159,6 +164,15 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         croissant_url=addresses.of_resource("croissant", entry),
         **further,
     )
+
+
+def numbers_of(card: Card, in_words: Mapping[str, Callable[[Card], str]]) -> list[tuple[str, str]]:
+    """Return what stands out of a card, without what it does not tell, or tells in another form."""
+    told = []
+    for label, number in in_words.items():
+        with suppress(*BROKEN):
+            told.append((number(card), label))
+    return [(number, label) for number, label in told if number]
 
 
 def _stimuli(shown: Shown) -> list[Entry]:

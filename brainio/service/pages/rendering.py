@@ -17,7 +17,7 @@ HTML = "text/html"
 _RELEASE = version("brainio")
 # Only what this service gives: no script in pages, no style in attributes, nothing framed.
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 

@@ -1,16 +1,15 @@
 """The code that loads an entry, as people copy it: in Python and for the shell."""
 
 import shlex
+from functools import cache
+from importlib.metadata import distribution
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from brainio.catalogs import TYPE_ASSEMBLY, Entry
+from brainio.catalogs import ENTRYPOINT, TYPE_ASSEMBLY, Entry
 from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.service import addresses
 from brainio.service.context import Service
-
-SHIPPED = ("brainscore", "brainio_demo")
-"""Catalogs that every installation has."""
 
 
 class Snippets(NamedTuple):
@@ -18,6 +17,18 @@ class Snippets(NamedTuple):
 
     python: str
     shell: str
+
+
+@cache
+def shipped() -> frozenset[str]:
+    """Return the catalogs that every installation has: no other one in force may have their identifiers.
+
+    Examples
+    --------
+    >>> sorted(shipped())
+    ['brainio_demo', 'brainscore']
+    """
+    return frozenset(distribution("brainio").entry_points.select(group=ENTRYPOINT).names)
 
 
 def snippets_of(entry: Entry, public_url: str, *, is_current: bool) -> Snippets:
@@ -70,12 +81,12 @@ def netrc_of(catalog: str, serves: Service, public_url: str) -> str:
 
 def _begin(catalog: str, public_url: str) -> list[str]:
     begin = catalog_snippets(catalog, public_url).python
-    return ["import brainio", ""] if catalog in SHIPPED else [begin]
+    return ["import brainio", ""] if catalog in shipped() else [begin]
 
 
 def _in_force(catalog: str, public_url: str) -> str:
     set_ = catalog_snippets(catalog, public_url).shell.removeprefix("export ")
-    return "" if catalog in SHIPPED else f"{set_} "
+    return "" if catalog in shipped() else f"{set_} "
 
 
 def _load(entry: Entry, *, is_current: bool) -> str:

@@ -25,7 +25,7 @@ from brainio.service.showing import shown_profile
 
 router = APIRouter(include_in_schema=False)
 _FOR_LONG, _FOR_SHORT = "private, max-age=86400, immutable", "no-cache"
-_MOST_USERS = 200
+_MOST_USERS = 50  # each is asked for its response
 _LONGEST_FILTER = 200  # characters
 Id = Annotated[str, Query(max_length=1000)]
 
@@ -84,7 +84,7 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
     row, before, after = found
     public_url = shown.serves.public_url(shown.request)
-    users = users_of(entry, shown.now.listings(shown.sight))[:_MOST_USERS]
+    users = users_of(entry, shown.now.listings(shown.sight))
     query = {"where": f"stimulus_id:{exactly(stimulus_id)}", "version": entry.version}
     return render_page(
         "stimulus.html",
@@ -96,7 +96,8 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         metadata=_metadata(entry, row),
         previous=None if before is None else addresses.of_stimulus(entry, before),
         next=None if after is None else addresses.of_stimulus(entry, after),
-        users=[_user(user, shown, stimulus_id) for user in users],
+        users=[_user(user, shown, stimulus_id) for user in users[:_MOST_USERS]],
+        more_users=max(0, len(users) - _MOST_USERS),
         python=stimulus_snippet(entry, stimulus_id, public_url),
         netrc=netrc_of(entry.catalog, shown.serves, public_url),
     )

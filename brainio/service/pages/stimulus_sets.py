@@ -8,12 +8,13 @@ from starlette.responses import RedirectResponse, Response
 
 from brainio.cards.in_words import BROKEN, column_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET
+from brainio.catalogs.cards import Card
 from brainio.profiles import StimulusProfile
 from brainio.profiles.filters import exactly
 from brainio.progress import readable_size
 from brainio.service import addresses
 from brainio.service.context import Now, Serves
-from brainio.service.pages.entries import Numbers, Shown, entry_page, render_entry
+from brainio.service.pages.entries import Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
 from brainio.service.rendering import Rendered
 from brainio.service.resources.entries import Named
@@ -38,9 +39,10 @@ class Filter(NamedTuple):
 
 
 class Pager(NamedTuple):
-    """Where the pages beside this one are."""
+    """Where the pages beside this one are; `last` is the number of the last one."""
 
     words: str
+    last: int
     previous: str | None
     next: str | None
 
@@ -79,17 +81,20 @@ async def stimulus_set(
     return await entry_page(request, now, serves, sight, key, version, lambda shown: _page(shown, where, page))
 
 
-def _page(shown: Shown, where: list[str], page: int) -> Rendered:
+def _page(shown: Shown, where: list[str], page: int) -> Rendered | Response:
     profile = shown.profile if isinstance(shown.profile, StimulusProfile) else None
-    described = [one for one in shown.card.get("columns", []) if isinstance(one, Mapping)]
+    sheet = _sheet(shown, profile, where, page) if profile else None
+    if sheet is not None and page > sheet.pager.last:
+        return RedirectResponse(_at(shown, where, sheet.pager.last), 307)
+    described = _described(shown.card)
     columns = [_column(shown, one, number, profile is not None) for number, one in enumerate(described[:_MOST_COLUMNS])]
     sections = [*([("stimuli", "Stimuli")] if profile else []), *([("columns", "Columns")] if columns else [])]
     return render_entry(
         "stimulus_set.html",
         shown,
-        _numbers(shown.card),
+        numbers_of(shown.card, _NUMBERS),
         [*sections, ("used", "Recorded with it")],
-        sheet=_sheet(shown, profile, where, page) if profile else None,
+        sheet=sheet,
         columns=columns,
         more_columns=_number_of_columns(described, len(columns)) if len(described) > len(columns) else "",
     )
@@ -106,9 +111,7 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
     of = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
     told = " and ".join(_in_words(name, value) for name, value in filters)
 
-    def at(number: int) -> str:
-        return f"{addresses.of_page(shown.entry, where=where, page=number if number > 1 else None)}#stimuli"
-
+    last_page = max(1, -(-total // _PAGE))
     return Sheet(
         words=f"{of}{f' with {told}' if told else ''}{f': {first:,} to {last:,}' if total > _PAGE else ''}",
         tiles=[tile_of(shown.entry, profile, row, captions) for row in rows],
@@ -118,11 +121,16 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
         columns=names,
         column=next((name for name in [*varied, *names] if name not in filtered), names[0]),
         pager=Pager(
-            f"Page {page:,} of {max(1, -(-total // _PAGE)):,}",
-            at(page - 1) if page > 1 else None,
-            at(page + 1) if last < total else None,
+            f"Page {page:,} of {last_page:,}",
+            last_page,
+            _at(shown, where, page - 1) if page > 1 else None,
+            _at(shown, where, page + 1) if page < last_page else None,
         ),
     )
+
+
+def _at(shown: Shown, where: Sequence[str], page: int) -> str:
+    return f"{addresses.of_page(shown.entry, where=where, page=page if page > 1 else None)}#stimuli"
 
 
 def _varied(profile: StimulusProfile) -> list[str]:
@@ -170,15 +178,20 @@ def _linker(shown: Shown, name: str) -> Callable[[object], str]:
     return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{exactly(str(value))}'])}#stimuli"
 
 
-def _numbers(card: Record) -> Numbers:
-    """Return what stands out: stimuli, columns, files, pixels."""
-    told: list[tuple[str, str]] = []
-    try:
-        told.append((f"{card['stimuli']:,}", "stimuli"))
-        told.append((_number_of_columns(card["columns"]), "columns"))
-        told.append((readable_size(card["files"]["bytes"]), "of files"))
-        width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
-        told.append((f"{width:,} x {height:,}", "pixels at most"))
-    except BROKEN:
-        pass
-    return told
+def _described(card: Card) -> list[Record]:
+    """Return the columns that a card describes."""
+    columns = card.get("columns")
+    return [one for one in columns if isinstance(one, Mapping)] if isinstance(columns, list) else []
+
+
+def _pixels(card: Card) -> str:
+    width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
+    return f"{width:,} x {height:,}"
+
+
+_NUMBERS: dict[str, Callable[[Card], str]] = {
+    "stimuli": lambda card: f"{card['stimuli']:,}",
+    "columns": lambda card: _number_of_columns(_described(card)) if card["columns"] else "",
+    "of files": lambda card: readable_size(card["files"]["bytes"]),
+    "pixels at most": _pixels,
+}

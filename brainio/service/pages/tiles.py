@@ -9,7 +9,7 @@ from brainio.service import addresses
 
 
 class Tile(NamedTuple):
-    """A stimulus; `picture` is an address, empty where there is none, and `note` says why. Sizes are in pixels."""
+    """A stimulus; `url` and `picture` are empty where there is none, and `note` says why. Sizes are in pixels."""
 
     name: str
     url: str
@@ -34,7 +34,7 @@ def tile_of(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence
         width=thumbnail.width if thumbnail else 0,
         height=thumbnail.height if thumbnail else 0,
         kind=thumbnail.kind if thumbnail else "file",
-        note=thumbnail.note if thumbnail else "no picture was made",
+        note=thumbnail.note if thumbnail else f"pictures were made of the first {profile.looked_at:,} stimuli only",
         lines=lines,
     )
 
