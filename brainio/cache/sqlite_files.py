@@ -61,19 +61,9 @@ class Opened:
             self._engine.dispose()
 
 
-def read_only(path: Path, print_: Fingerprint) -> sqlite3.Connection:
-    """Open a published file, which never changes, so that there is nothing to lock.
-
-    Raises
-    ------
-    sqlite3.DatabaseError
-        It is another file than that of the fingerprint: what is remembered of that one is wrong of this.
-    """
-    opened = sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
-    if fingerprint(path) != print_:
-        opened.close()
-        raise sqlite3.DatabaseError(f"{path} is another file than before")
-    return opened
+def read_only(path: Path) -> sqlite3.Connection:
+    """Open a published file, which never changes, so that there is nothing to lock."""
+    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
 
 def writable(path: Path) -> sqlite3.Connection:

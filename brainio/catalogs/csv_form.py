@@ -165,11 +165,21 @@ def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], sour
 
 
 def _written(row: Row, columns: Sequence[str], record: _Record) -> str:
+    newline = record.text[len(record.text.rstrip("\r\n")) :]
+    return line_of([row.get(column, "") for column in columns], newline)
+
+
+def line_of(cells: Sequence[str], newline: str) -> str:
+    r"""Write a row. Cells with line breaks of any kind are quoted, which `csv` does only for those of its own ending.
+
+    Examples
+    --------
+    >>> line_of(["a", "b\rc"], "\n")
+    'a,"b\rc"\n'
+    """
     out = io.StringIO(newline="")
-    csv.writer(out, lineterminator=record.text[len(record.text.rstrip("\r\n")) :]).writerow(
-        [row.get(column, "") for column in columns]
-    )
-    return out.getvalue()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue().removesuffix("\r\n") + newline
 
 
 def rows_to_add(
@@ -205,11 +215,8 @@ def with_rows_behind(text: str, rows: Sequence[Mapping[str, str]]) -> str:
     added = list(dict.fromkeys(column for row in rows for column in row if column not in header))
     if added:
         text = "".join(_widened(record, added if record is records[0] else [""] * len(added)) for record in records)
-    out = io.StringIO(newline="")
-    out.write(text if text.endswith("\n") else text + newline)
-    writer = csv.writer(out, lineterminator=newline)
-    writer.writerows([row.get(column, "") for column in (*header, *added)] for row in rows)
-    return out.getvalue()
+    begin = text if text.endswith("\n") else text + newline
+    return begin + "".join(line_of([row.get(column, "") for column in (*header, *added)], newline) for row in rows)
 
 
 def _widened(record: _Record, cells: Sequence[str]) -> str:

@@ -4,8 +4,6 @@ So all that is known of the CSV form holds here: columns and their order, unknow
 is the business of `sql_writing`.
 """
 
-import csv
-import io
 import os
 import time
 import warnings
@@ -16,6 +14,7 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, select
 
+from brainio.catalogs.csv_form import line_of
 from brainio.catalogs.sql_connection import reading, why_away
 from brainio.catalogs.sql_names import DatabasePlace, place_of
 from brainio.catalogs.sql_schema import FORMAT_COLUMNS, catalogs, publications, rows
@@ -57,11 +56,7 @@ class Form:
 
     def text(self, cells: Iterable[Sequence[str]]) -> str:
         """Write rows of cells, which have the order of the columns, as CSV."""
-        out = io.StringIO(newline="")
-        writer = csv.writer(out, lineterminator=self.newline)
-        writer.writerow(self.columns)
-        writer.writerows(cells)
-        return out.getvalue()
+        return "".join(line_of(row, self.newline) for row in (self.columns, *cells))
 
 
 def state_of(location: str) -> str | None:

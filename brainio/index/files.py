@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
+import sqlite3
 import time
 from contextlib import suppress
 from functools import partial
@@ -151,7 +152,7 @@ def _open(path: Path) -> FileIndex | None:
         print_ = fingerprint(path)
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
         pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
-        engine = create_engine("sqlite://", creator=partial(read_only, path, print_), **pool)
+        engine = create_engine("sqlite://", creator=partial(_as_it_was, path, print_), **pool)
     except OSError:
         return None
     try:
@@ -165,6 +166,14 @@ def _open(path: Path) -> FileIndex | None:
         return None
     note_use(path)
     return index
+
+
+def _as_it_was(path: Path, print_: Fingerprint) -> sqlite3.Connection:
+    opened = read_only(path)
+    if fingerprint(path) != print_:  # what is remembered of the one before, such as its labels, is wrong of this one
+        opened.close()
+        raise sqlite3.DatabaseError(f"{path} is another file than before")
+    return opened
 
 
 def _made(path: Path, names: Names) -> FileIndex:

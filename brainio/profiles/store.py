@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
-    from brainio.cache.records import Fingerprint
     from brainio.catalogs import Entry
     from brainio.profiles.assemblies import AssemblyProfile
     from brainio.profiles.stimuli import StimulusProfile
@@ -219,7 +218,7 @@ def _open(path: Path) -> ProfileFile | None:
     except OSError:
         return None
     pool = {"poolclass": QueuePool, "pool_size": 2, "max_overflow": -1, "pool_reset_on_return": None}
-    file = ProfileFile(create_engine("sqlite://", creator=partial(_connection, path, print_), **pool), path, print_)
+    file = ProfileFile(create_engine("sqlite://", creator=partial(_connection, path), **pool), path, print_)
     try:
         made = file.about.get(MADE)
     except (CacheError, ValueError):
@@ -232,8 +231,8 @@ def _open(path: Path) -> ProfileFile | None:
     return file
 
 
-def _connection(path: Path, print_: Fingerprint) -> SQLite:
-    connection = read_only(path, print_)
+def _connection(path: Path) -> SQLite:
+    connection = read_only(path)
     connection.execute("PRAGMA cache_size=-512")  # kB; the system keeps what is read of the file
     return connection
 

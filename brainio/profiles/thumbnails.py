@@ -58,4 +58,8 @@ def _made(paths: Sequence[Path], progress: Callable[[], None]) -> Iterator[Thumb
 
 
 def _thumbnail(path: Path) -> Thumbnail:
-    return encoded(preview_of(path, _SIZE), _MOST_BYTES)
+    preview = preview_of(path, _SIZE)
+    made = encoded(preview, _MOST_BYTES)
+    if made.data or preview.picture is None:
+        return made
+    return encoded(preview_of(path, _SIZE // 2), _MOST_BYTES)  # of noise a large picture takes too much

@@ -5,8 +5,6 @@ there is. Where a catalog went away, what was last read of it is served on.
 """
 
 import asyncio
-import csv
-import io
 import time
 from bisect import bisect_right
 from collections import Counter
@@ -18,7 +16,7 @@ from typing import Literal
 import structlog
 
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
-from brainio.catalogs.csv_form import Row, read_rows
+from brainio.catalogs.csv_form import Row, line_of, read_rows
 from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
@@ -275,11 +273,9 @@ def _served_text(
     }
     rows = [row for row in listed if not row_problems(row)]
     columns = list(dict.fromkeys(name for row in rows for name in row)) or list(REQUIRED_COLUMNS)
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(row | served_cells(row, by_key, signed_buckets, embargoes) for row in rows)
-    return out.getvalue()
+    served = (row | served_cells(row, by_key, signed_buckets, embargoes) for row in rows)
+    cells = ([row.get(name, "") for name in columns] for row in served)
+    return "".join(line_of(of_row, "\n") for of_row in (columns, *cells))
 
 
 def _rows(source: Source, one: Listing) -> Iterable[Row]:

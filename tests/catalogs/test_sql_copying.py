@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from brainio_catalogs import brainscore
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from brainio.catalogs import add_publication, append_rows, writing
@@ -59,7 +59,9 @@ def test_of_any_other_file_the_rows_come_back(
 ) -> None:
     out = io.StringIO(newline="")
     dialect = data.draw(st.sampled_from(["excel", "unix"]))  # the second quotes all cells
-    writer = csv.writer(out, dialect, lineterminator=data.draw(st.sampled_from(["\n", "\r\n"])))
+    newline = data.draw(st.sampled_from(["\n", "\r\n"]))
+    assume(dialect == "unix" or newline == "\r\n" or not any("\r" in cell for of_row in cells for cell in of_row))
+    writer = csv.writer(out, dialect, lineterminator=newline)
     writer.writerow([*EMPTY.strip().split(","), "Foreign column", "Größe"])
     writer.writerows(cells)
     number = next(NUMBERS)

@@ -34,7 +34,7 @@ def names(found: SearchResults) -> list[str]:
     return [hit.identifier for hit in found]
 
 
-@given(st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), st.booleans())
+@given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), old=st.booleans())
 @KEPT
 def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old: bool, search: Search) -> None:
     text = " ".join(words)
@@ -47,17 +47,17 @@ def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old
         assert all(hit.missing for hit in found)
 
 
-@given(st.text(max_size=60))
-@example("")
-@example('"')
-@example('" OR labels : "l1')
-@example("'; DROP TABLE document; --")
-@example("NEAR(a b) AND NOT {names} : x* ^y")
-@example("a\0b \x1a \ud800")
-@example("ﬁne ﬀ İstanbul ß ẞ 中文 e\u0301 \U0001e900")
-@example("v4 " * 3500)
-@example("x" * 10_000)
-@example(" ".join(f"w{number}" for number in range(2000)))
+@given(text=st.text(max_size=60))
+@example(text="")
+@example(text='"')
+@example(text='" OR labels : "l1')
+@example(text="'; DROP TABLE document; --")
+@example(text="NEAR(a b) AND NOT {names} : x* ^y")
+@example(text="a\0b \x1a \ud800")
+@example(text="ﬁne ﬀ İstanbul ß ẞ 中文 e\u0301 \U0001e900")
+@example(text="v4 " * 3500)
+@example(text="x" * 10_000)
+@example(text=" ".join(f"w{number}" for number in range(2000)))
 @KEPT
 def test_any_text_is_data_and_finds_what_a_scan_finds(text: str, search: Search) -> None:
     found = search(text, limit=1000)

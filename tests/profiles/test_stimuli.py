@@ -273,7 +273,7 @@ def test_thumbnails_are_small_and_a_file_has_one(tmp_path: Path) -> None:
     one, other = found.thumbnail(0), found.thumbnail(2)
     assert one is not None
     assert one == other
-    assert 0 < len(one.data) <= 8300
+    assert 0 < len(one.data) <= 16_500
     with found._file._engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM thumbnail").scalar_one() == 1
 

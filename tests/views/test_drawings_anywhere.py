@@ -176,7 +176,7 @@ PLACES = [place for place in places(SMALL) if place]
 NAMED = [at for at in PLACES if at[0] == "pictures" and at[-1] in ("region", "animal", "value", "label")]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(PLACES), HOSTILE)
 def test_one_hostile_value_in_a_good_card_does_no_harm(at: tuple[Any, ...], value: Any) -> None:
     card = with_value(SMALL, at, value)
@@ -184,6 +184,7 @@ def test_one_hostile_value_in_a_good_card_does_no_harm(at: tuple[Any, ...], valu
         holds(draw(name, card))
 
 
+@settings(deadline=None)
 @given(st.sampled_from([place for place in places(histogram_record()) if place]), HOSTILE)
 def test_one_hostile_value_in_a_column_does_no_harm(at: tuple[Any, ...], value: Any) -> None:
     holds(drawings.column(with_value(histogram_record(), at, value), "c"))
