@@ -31,9 +31,10 @@ def of_file(entry: Entry, part: str) -> str:
     return with_query(f"{API}/files/" + "/".join(quote(one, safe="") for one in names), version=_version_of(entry))
 
 
-def of_stimuli(entry: Entry) -> str:
-    """Return the address of the stimuli of a set."""
-    return f"{API}/stimuli/{quote(entry.catalog, safe='')}/{quote(entry.identifier, safe='')}"
+def of_stimuli(entry: Entry, **query: object) -> str:
+    """Return the address of the stimuli of a set, in its version."""
+    path = f"{API}/stimuli/{quote(entry.catalog, safe='')}/{quote(entry.identifier, safe='')}"
+    return with_query(path, version=_version_of(entry), **query)
 
 
 def of_page(entry: Entry, **query: object) -> str:

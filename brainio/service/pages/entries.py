@@ -117,7 +117,7 @@ async def entry_page(
 def json_of(entry: Entry, where: Sequence[str]) -> str:
     """Return the address of the same page as JSON: the entry, or the stimuli that filters find."""
     if where and entry.lookup_type == TYPE_STIMULUS_SET:
-        return addresses.with_query(addresses.of_stimuli(entry), where=where, version=entry.version)
+        return addresses.of_stimuli(entry, where=where)
     return addresses.of_resource("entries", entry)
 
 

@@ -49,8 +49,7 @@ async def stimulus(
     name = identifier.removesuffix(".json")
     if name != identifier and (TYPE_STIMULUS_SET, identifier) not in held.listing.entries:
         found = now.entry(catalog, TYPE_STIMULUS_SET, name, sight, version)
-        query = addresses.with_query(addresses.of_stimuli(found), where=f"stimulus_id:{exactly(id)}", version=version)
-        return RedirectResponse(query, 307)
+        return RedirectResponse(addresses.of_stimuli(found, where=f"stimulus_id:{exactly(id)}"), 307)
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
     profile = await run_in_threadpool(profile_of, entry, sight, now)
     page = await run_in_threadpool(_page, Shown(request, now, serves, sight, entry), profile, id)
@@ -85,11 +84,10 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
     row, before, after = found
     public_url = shown.serves.public_url(shown.request)
     users = users_of(entry, shown.now.listings(shown.sight))
-    query = {"where": f"stimulus_id:{exactly(stimulus_id)}", "version": entry.version}
     return render_page(
         "stimulus.html",
         sight=shown.sight,
-        json=addresses.with_query(addresses.of_stimuli(entry), **query),
+        json=addresses.of_stimuli(entry, where=f"stimulus_id:{exactly(stimulus_id)}"),
         entry=entry,
         stimulus=tile_of(entry, profile, row),
         position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",

@@ -45,18 +45,18 @@ async def stimuli(
     """List the stimuli of a set in the order of its table, with all columns, a page at a time."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
     profile = await run_in_threadpool(profile_of, entry, sight, now)
-    question = {"stimuli": identifier, "where": sorted(where), "version": version}
+    question = {"stimuli": entry.identifier, "where": sorted(where), "version": entry.version}
     offset = _offset(cursor, question)
 
     def make() -> Rendered:
         rows, total = profile.rows(filters_of(where, profile.column_names), limit, offset)
         end = offset + len(rows)
         following = write_cursor(question, end) if rows and end < total else None
-        query: dict[str, Any] = {"where": where, "version": version, "limit": limit, "cursor": following}
+        query: dict[str, Any] = {"where": where, "limit": limit, "cursor": following}
         answer = shapes.Stimuli(
             total=total,
             stimuli=[row.values for row in rows],
-            next=addresses.with_query(addresses.of_stimuli(entry), **query) if following else None,
+            next=addresses.of_stimuli(entry, **query) if following else None,
         )
         return render(answer.model_dump_json().encode("utf-8", "backslashreplace"))
 
