@@ -142,7 +142,7 @@ def test_every_page_leads_to_itself_as_json(visitor: Visitor, name: str) -> None
         ("/index.json?q=scenes", "/api/v1/search?q=scenes"),
         (f"{ASSEMBLY}.json", f"/api/v1/entries/lab/assembly/{SCENES}"),
         (f"{SET}.json", f"/api/v1/entries/lab/stimulus_set/{SCENES}"),
-        (f"{SET}.json?where=object_name:car", f"/api/v1/stimuli/lab/{SCENES}?where=object_name:car"),
+        (f"{SET}.json?where=object_name:car", f"/api/v1/stimuli/lab/{SCENES}?where=object_name%3Acar"),
         (STIMULUS.replace("?", ".json?"), f"/api/v1/stimuli/lab/{SCENES}?where=stimulus_id%3Ascene003"),
     ],
 )
