@@ -13,6 +13,9 @@ from typing import Any
 
 from brainio.errors import CursorError
 
+LONGEST = 4000
+"""Characters of a cursor that is read from an address."""
+
 
 def write_cursor(question: Mapping[str, object], position: object) -> str:
     """Return the cursor of a position in the answer to a question.

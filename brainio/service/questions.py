@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
+from brainio.cursors import LONGEST
 from brainio.index import SearchResults, search_among
 from brainio.service.context import Service
-from brainio.service.cursors import LONGEST
 from brainio.service.holdings import Snapshot
 from brainio.service.rights import Sight
 

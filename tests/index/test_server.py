@@ -19,7 +19,7 @@ from brainio.index import origins, schema, search_among, server
 from brainio.index.server import PREFIX, Server
 from brainio.index.store import Indexes
 from tests.index.lab import Lab
-from tests.postgres import PASSWORD, Postgres, programs
+from tests.postgres import PASSWORD, Postgres
 from tests.reliability.crowd import join, start
 
 NAMES = frozenset({"lab"})
@@ -30,16 +30,6 @@ def url(postgres: Postgres) -> Iterator[str]:
     """The URL of an empty database."""
     yield postgres.database()
     postgres.hang_up()
-
-
-@pytest.fixture
-def own_server() -> Iterator[Postgres]:
-    """A server that only this test uses, since it stops it."""
-    folder = programs()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with Postgres(folder) as own:
-        yield own
 
 
 def found(indexes: Indexes, words: str = "") -> list[str]:

@@ -12,8 +12,8 @@ from fastapi import HTTPException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainio.cursors import read_cursor, write_cursor
 from brainio.errors import CursorError
-from brainio.service.cursors import read_cursor, write_cursor
 from brainio.service.negotiation import chosen
 from tests.service.running import NAME, Running
 

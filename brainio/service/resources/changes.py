@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service import addresses, shapes
 from brainio.service.context import Now, Serves
-from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service.problems import answers, refusal
 from brainio.service.rendering import render, respond
 from brainio.service.rights import Sees

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from brainio.catalogs import Entry
 from brainio.catalogs.cards import card_bytes
+from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Now, Serves
-from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service.holdings import Position, Snapshot
 from brainio.service.problems import answers, refusal
 from brainio.service.rendering import Rendered, render, respond

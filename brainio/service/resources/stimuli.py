@@ -7,10 +7,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
+from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.profiles import StimulusProfile
 from brainio.service import addresses, shapes
 from brainio.service.context import Now
-from brainio.service.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service.holdings import Snapshot
 from brainio.service.problems import answers, refusal
 from brainio.service.rendering import Rendered, render, respond
