@@ -10,7 +10,7 @@ from brainio.catalogs import catalog_source
 from brainio.errors import SearchError, UnknownCatalogError
 from brainio.index import vocabulary
 from brainio.index.files import Files
-from brainio.index.finding import MOST_COUNTED, find
+from brainio.index.finding import find
 from brainio.index.pages import Page, place_in
 from brainio.index.questions import Question
 from brainio.index.store import Indexes
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Values = str | SupportsIndex | Iterable[str | SupportsIndex] | None
 _OWN = Indexes(Files())
+_MOST_RETURNED = 10_000  # hits
 os.register_at_fork(after_in_child=_OWN.forget)
 
 
@@ -152,9 +153,9 @@ def search_among(
     >>> search_among(["brainio_demo"], "auditory", {}).facets["catalog"]
     {'brainio_demo': 2}
     """
-    if not 0 <= limit <= MOST_COUNTED or offset < 0:
+    if not 0 <= limit <= _MOST_RETURNED or offset < 0:
         raise SearchError(
-            f"limit is {limit} and offset {offset}; expected a limit of 0 to {MOST_COUNTED:,} and an offset from 0 on"
+            f"limit is {limit} and offset {offset}; expected a limit of 0 to {_MOST_RETURNED:,} and an offset from 0 on"
         )
     if not isinstance(text, str):
         raise SearchError(f"the text is {text!r}; expected words in one str")

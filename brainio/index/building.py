@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import gc
-from collections import Counter
+from array import array
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count, islice
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.catalogs.cards import cards_in_databases
-from brainio.index.documents import LISTED, SHARED, Document, Facets, Maker, facets_of, values_of
+from brainio.index.documents import SHARED, Document, Facets, Maker, facets_of, values_of
 from brainio.index.fulltext import GROUPS
-from brainio.index.schema import document, label, labelling, metadata
+from brainio.index.packed import write_packed
+from brainio.index.schema import document, label, metadata
 from brainio.index.words import name_folded, words_of_name
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from brainio.index.fulltext import FullText
 
 _BATCH = 2000  # rows
-_MOST_TOGETHER = 20_000  # combinations of labels that are remembered
+_MOST_COMBINATIONS = 20_000  # of labels that are remembered
 _GROUP_OF = {"title": "titles", "author": "people", "lab": "people"}
 
 
@@ -51,24 +51,26 @@ def build(connection: Connection, text: FullText, listings: Sequence[Listing], p
 
 def _write(connection: Connection, text: FullText, listings: Sequence[Listing], progress: Callable[[], None]) -> None:
     words_table = text.create(connection)
-    labels, maker, grouper, numbers = _Labels(text), Maker(), Grouper(), count(1)
+    labels, lengths, maker, grouper = Labeller(), array("i"), Maker(), Grouper()
     entries = versions_of(listings)
     while batch := list(islice(entries, _BATCH)):
-        documents, labellings, words = [], [], []
+        documents, words = [], []
         cards = cards_in_databases(listed.entry for listed in batch)
-        for number, listed in zip(numbers, batch, strict=False):
+        for number, listed in enumerate(batch, start=len(lengths)):
             entry = listed.entry
             card = cards.get((entry.base, entry.card))
             flags = {"is_current": listed.is_current, "is_ambiguous": listed.is_ambiguous}
             made = maker.document(entry, card, **flags)
-            own, tokens = labels.of(made, listed.catalogs)
+            groups = grouper.words(made)
+            labels.add(facets_of(made, listed.catalogs))
+            lengths.append(sum(len(group.split()) for group in groups))
             documents.append((number, *made))
-            labellings.append((number, own))
-            words.append(text.row(number, grouper.words(made), own, f"{tokens} {_names(text, entry)}"))
-        for table, rows in ((document, documents), (labelling, labellings), (words_table, words)):
+            words.append(text.row(number, groups, list(map(name_folded, (entry.identifier, *entry.aliases)))))
+        for table, rows in ((document, documents), (words_table, words)):
             text.insert(connection, table, rows)
         progress()
-    text.insert(connection, label, labels.rows())
+    text.insert(connection, label, [(number, *facet) for facet, number in labels.known.items()])
+    write_packed(connection, {"length": lengths, **labels.packed})
 
 
 @contextmanager
@@ -156,51 +158,31 @@ def _grouped(by_field: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(" ".join(dict.fromkeys(words)) for words in groups.values())
 
 
-class _Labels:
-    """Numbers for the values of facets as they come, and how many documents have each."""
+class Labeller:
+    """Numbers for the values of facets, and for the combinations of them that documents have, as they come.
 
-    def __init__(self, text: FullText) -> None:
-        self._text = text
-        self._known: dict[tuple[str, str], int] = {}
-        self._together: dict[Facets, _Together] = {}
-        self._documents: Counter[int] = Counter()
+    Attributes
+    ----------
+    known : dict
+        Facet and value -> number.
+    packed : dict
+        Name -> numbers, as `Labels` reads them: the `combination` of each document, the `label`s of all combinations,
+        and where those of each `end`.
+    """
 
-    def of(self, made: Document, catalogs: tuple[str, ...]) -> tuple[str, str]:
-        """Return the labels of a document: their numbers, and how the full text writes them."""
-        facets = facets_of(made, catalogs)
-        own = self._together.get(facets)
-        if own is None:
-            if len(self._together) >= _MOST_TOGETHER:
-                self._count()
-            own = self._together[facets] = self._labelled(facets)
-        own.documents += made.status in LISTED
-        return own.labels, own.tokens
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], int] = {}
+        self.packed = {"combination": array("i"), "label": array("i"), "end": array("i")}
+        self._combinations: dict[Facets, int] = {}
 
-    def rows(self) -> list[tuple[int, str, str, int]]:
-        self._count()
-        return [(number, *facet, self._documents[number]) for facet, number in self._known.items()]
-
-    def _labelled(self, facets: Facets) -> _Together:
-        numbers = [self._known.setdefault(one, len(self._known)) for one in values_of(facets)]
-        return _Together(numbers, " ".join(map(str, numbers)), " ".join(map(self._text.label_token, numbers)))
-
-    def _count(self) -> None:
-        """Count the documents of what was seen together, and forget that, so that memory has a bound."""
-        for own in self._together.values():
-            for number in own.numbers:
-                self._documents[number] += own.documents
-        self._together.clear()
-
-
-@dataclass(slots=True)
-class _Together:
-    """Labels that documents have together."""
-
-    numbers: list[int]
-    labels: str
-    tokens: str
-    documents: int = 0
-
-
-def _names(text: FullText, entry: Entry) -> str:
-    return " ".join([text.name_token(name_folded(name)) for name in (entry.identifier, *entry.aliases)])
+    def add(self, facets: Facets) -> None:
+        """Note the facets of the next document."""
+        combination = self._combinations.get(facets)
+        if combination is None:
+            if len(self._combinations) >= _MOST_COMBINATIONS:
+                self._combinations.clear()
+            labels, ends = self.packed["label"], self.packed["end"]
+            labels.extend([self.known.setdefault(one, len(self.known)) for one in values_of(facets)])
+            combination = self._combinations[facets] = len(ends)
+            ends.append(len(labels))
+        self.packed["combination"].append(combination)

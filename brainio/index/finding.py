@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
 from brainio.catalogs.entries import TYPE_ASSEMBLY
 from brainio.index.documents import Document, read_sourced, words_by_field
-from brainio.index.labels import Counts
+from brainio.index.matching import matches
 from brainio.index.pages import best, cursor_behind
-from brainio.index.questions import attempts, labels_asked
+from brainio.index.questions import labels_asked
 from brainio.index.results import Hit, SearchResults
 from brainio.index.schema import document
 from brainio.index.words import finds
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy.engine import Connection
 
+    from brainio.index.matching import Matches
     from brainio.index.pages import Page
-    from brainio.index.questions import Attempt, Question
+    from brainio.index.questions import Question
     from brainio.index.store import Index
 
-MOST_COUNTED = 10_000  # hits
-_MOST_HELD = 100  # hits of a page that is worth remembering
 _MOST_COMPARED = 10_000  # identifiers
 
 
 def find(connection: Connection, index: Index, question: Question, page: Page) -> SearchResults:
-    """Answer a question; what is only near is looked for where nothing is right.
+    """Answer a question; where nothing is right, with what is near.
 
     Raises
     ------
@@ -46,36 +41,30 @@ def find(connection: Connection, index: Index, question: Question, page: Page) -
     lacking = [facet for facet, numbers in asked.items() if not numbers]
     if lacking:
         named = ", ".join(f"{facet} {' or '.join(question.filters[facet])}" for facet in lacking)
-        return _answer(question, (), Counts(0, {}), note=f"No entry has {named}.")
-    for attempt in attempts(labels, index.text, question, asked.values()):
-        expression = attempt.expression
-        if question.is_open:
-            counts = labels.all_counted()
-        else:
-            counts = index.counts.get(expression, partial(_counts, connection, index, expression))
-        if counts.total:
-            hits, following = _hits(connection, index, question, attempt, page)
-            answer = _answer(question, hits, counts, attempt.note, has_all_words=attempt.has_all_words)
-            return replace(answer, next=following)
-    return _answer(question, (), Counts(0, {}), note=_meant(connection, question))
+        return _answer(question, f"No entry has {named}.")
+    found = matches(connection, index, question, asked.values())
+    if not len(found.numbers):
+        return _answer(question, _meant(connection, question))
+    hits, following = _hits(connection, index, question, found, page)
+    has_all_words = found.words == len(question.words)
+    note = "" if has_all_words else f"Nothing has all words; these have {found.words} of {len(question.words)}."
+    return replace(
+        _answer(question, note),
+        hits=tuple(hits),
+        total=len(found.numbers),
+        facets=labels.counted(found.numbers),
+        has_all_words=has_all_words,
+        next=following,
+    )
 
 
-def _answer(
-    question: Question, hits: Sequence[Hit], counts: Counts, note: str = "", *, has_all_words: bool = True
-) -> SearchResults:
+def _answer(question: Question, note: str) -> SearchResults:
+    """Return an answer without hits."""
     left_out = f"The last {question.left_out:,} words were not looked for." if question.left_out else ""
     if question.text.strip() and not question.words:
         left_out = "The text has no words; shown is what there is without it."
-    return SearchResults(
-        text=question.text,
-        filters=question.filters,
-        hits=tuple(hits),
-        total=counts.total,
-        facets={facet: dict(values) for facet, values in counts.facets.items()},  # which whoever asks may change
-        is_broad=counts.is_broad,
-        has_all_words=has_all_words,
-        note=" ".join(filter(None, [note, left_out])),
-    )
+    told = " ".join(filter(None, [note, left_out]))
+    return SearchResults(text=question.text, filters=question.filters, hits=(), total=0, note=told)
 
 
 def _meant(connection: Connection, question: Question) -> str:
@@ -86,24 +75,13 @@ def _meant(connection: Connection, question: Question) -> str:
     return f"Did you mean {', '.join(map(repr, near))}?" if near else ""
 
 
-def _counts(connection: Connection, index: Index, expression: str) -> Counts:
-    total, numbers = 0, Counter[str]()
-    for labels, count in index.text.labels_met(connection, expression, MOST_COUNTED + 1):
-        total += count
-        for number in labels.split():
-            numbers[number] += count
-    facets = index.labels(connection).counted({int(number): count for number, count in numbers.items()})
-    return Counts(min(total, MOST_COUNTED), facets, total > MOST_COUNTED)
-
-
 def _hits(
-    connection: Connection, index: Index, question: Question, attempt: Attempt, page: Page
+    connection: Connection, index: Index, question: Question, matches: Matches, page: Page
 ) -> tuple[list[Hit], str | None]:
     """Return the hits of a page, and the cursor of the next one."""
     if not page.limit:
         return [], None
-    find_best = partial(best, connection, index.text, question, attempt, page)
-    ranked = index.best.get((attempt, page), find_best) if page.limit <= _MOST_HELD else find_best()
+    ranked = best(connection, index, matches, page)
     shown = ranked[: page.limit]
     columns = [document.c[name] for name in Document._fields]
     rows = connection.execute(select(document.c.id, *columns).where(document.c.id.in_([hit.number for hit in shown])))

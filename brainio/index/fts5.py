@@ -1,4 +1,4 @@
-"""Full text in SQLite: the virtual table FTS5 of words and labels, and what is asked of it.
+"""Full text in SQLite: the virtual table FTS5 of words and names, and what is asked of it.
 
 All words come folded from `brainio.index.words`, so its tokenizer has nothing to decide.
 """
@@ -7,55 +7,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import (
-    Column,
-    Float,
-    Integer,
-    MetaData,
-    Select,
-    Table,
-    Text,
-    cast,
-    func,
-    insert,
-    literal_column,
-    or_,
-    select,
-    text,
-)
+from sqlalchemy import Column, Integer, MetaData, Select, Table, Text, func, insert, literal_column, select, text
 
-from brainio.index.fulltext import GROUPS, Ranked
-from brainio.index.schema import labelling
+from brainio.index.fulltext import GROUPS, numbers_in
 from brainio.index.words import PREFIX_FROM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
+    from brainio.index.fulltext import Numbers
+
+_COLUMNS = (*GROUPS, "called")
 # A virtual table is no part of the other tables: it is not created from a description, but inserted into like one.
-_words = Table(
-    "words", MetaData(), Column("rowid", Integer), *(Column(name, Text) for name in GROUPS), Column("labels", Text)
-)
-_weights = ", ".join(map(str, [*GROUPS.values(), 0.0]))
+_words = Table("words", MetaData(), Column("rowid", Integer), *(Column(name, Text) for name in _COLUMNS))
 _rowid = _words.c.rowid
-_rank = literal_column(f"bm25(words, {_weights})", Float)
 
 
 class Fts5:
     """The full text of an index in SQLite; see `FullText`."""
 
     def create(self, connection: Connection) -> Table:
-        """Make the empty table; it keeps no text, only where words are.
-
-        With less detail bm25 is 0 for all, since without text there is nothing then to count words in.
-        """
-        columns = ", ".join([*GROUPS, "labels"])
-        connection.execute(
-            text(f"CREATE VIRTUAL TABLE words USING fts5({columns}, content='', tokenize='ascii', detail=full)")
-        )
+        """Make the empty table, which keeps neither the text nor where in a column a word is."""
+        options = "content='', columnsize=0, detail=column, tokenize='ascii'"
+        connection.execute(text(f"CREATE VIRTUAL TABLE words USING fts5({', '.join(_COLUMNS)}, {options})"))
         return _words
 
     def finish(self, connection: Connection) -> None:
@@ -66,107 +43,21 @@ class Fts5:
         if rows:
             connection.exec_driver_sql(str(insert(table).compile(dialect=connection.dialect)), list(rows))
 
-    def row(
-        self,
-        number: int,
-        groups: Sequence[str],
-        labels: str,  # noqa: ARG002 - a virtual table keeps no text
-        tokens: str,
-    ) -> tuple[object, ...]:
+    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
         """Return the row of a document."""
-        return (number, *groups, tokens)
+        return (number, *groups, " ".join(called))
 
-    def label_token(self, number: int) -> str:
-        """Return how the column of labels writes a label."""
-        return f"l{number}"
+    def having(self, connection: Connection, word: str) -> list[Numbers]:
+        """Return the documents that have a word, group by group."""
+        asked = f'"{word}"{" *" if len(word) >= PREFIX_FROM else ""}'
+        found = [select(func.group_concat(_rowid)).where(_matches(name, asked)).scalar_subquery() for name in GROUPS]
+        return list(map(numbers_in, connection.execute(select(*found)).one()))
 
-    def name_token(self, folded: str) -> str:
-        """Return how the column of labels writes a whole identifier or alias."""
-        return f"n{folded}"
-
-    def any_of(self, expressions: Iterable[str]) -> str:
-        """Return the expression that is met where one of several is."""
-        return f"({' OR '.join(expressions)})"
-
-    def all_of(self, expressions: Iterable[str]) -> str:
-        """Return the expression that is met where all of several are."""
-        return f"({' AND '.join(expressions)})"
-
-    def but_not(self, expression: str, others: Collection[str]) -> str:
-        """Return the expression that is met where another one is, and none of several."""
-        return f"({expression} NOT {self.any_of(others)})" if others else expression
-
-    def has_word(self, word: str) -> str:
-        """Return the expression for a word of a question, which also begins longer words.
-
-        Examples
-        --------
-        >>> Fts5().has_word('natural')
-        '{names titles people about} : "natural" *'
-        """
-        return f'{{{" ".join(GROUPS)}}} : "{word}"{" *" if len(word) >= PREFIX_FROM else ""}'
-
-    def has_label(self, number: int) -> str:
-        """Return the expression for a label."""
-        return f'labels : "{self.label_token(number)}"'
-
-    def has_name(self, folded: str) -> str:
-        """Return the expression for a whole identifier or alias."""
-        return f'labels : "{self.name_token(folded)}"'
-
-    def matching(self, expression: str, most: int) -> Select[int]:
-        """Select numbers of documents, in their order since that costs nothing here."""
-        return select(_rowid).where(_matches(expression)).limit(most)
-
-    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
-        """Return labels, and how many documents have them together.
-
-        They come in one row: after each row this thread may have to wait for others that run Python.
-        """
-        found = labelling.c.id.in_(self.matching(expression, most))
-        grouped = select(labelling.c.labels, func.count().label("documents")).where(found).group_by(labelling.c.labels)
-        together = grouped.subquery()
-        joined = func.group_concat(together.c.labels + "=" + cast(together.c.documents, Text), ",")
-        told = connection.scalar(select(joined)) or ""
-        return [(labels, int(count)) for labels, _, count in (one.partition("=") for one in told.split(",") if one)]
-
-    def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
-        """Select numbers of documents in their order."""
-        return self.matching(expression, limit).where(_rowid > behind).offset(offset)
-
-    def ranked(
-        self,
-        connection: Connection,
-        expression: str,
-        words: Collection[str],  # noqa: ARG002 - they stand in the expression
-        but: Collection[int],
-        limit: int,
-        offset: int,
-        behind: Ranked | None,
-    ) -> list[Ranked]:
-        """Return the best documents, by bm25."""
-        best = _scored(expression).where(_rowid.not_in(but))
-        if behind is not None:
-            here = (_rank == -behind.score) & (_rowid > behind.number)
-            best = best.where(or_(_rank > -behind.score, here))
-        rows = connection.execute(best.order_by(_rank, _rowid).limit(limit).offset(offset))
-        return [Ranked(number, -rank) for number, rank in rows]
-
-    def score(
-        self,
-        connection: Connection,
-        expression: str,
-        words: Collection[str],  # noqa: ARG002 - they stand in the expression
-        number: int,
-    ) -> float | None:
-        """Return how well one document answers."""
-        row = connection.execute(_scored(expression).where(_rowid == number)).first()
-        return None if row is None else -row.rank
+    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
+        """Return the documents that are called so."""
+        first: Select[int] = select(_rowid).where(_matches("called", f'"{folded}"')).limit(most)
+        return numbers_in(connection.scalar(select(func.group_concat(first.subquery().c.rowid))))
 
 
-def _scored(expression: str) -> Select[Any]:
-    return select(_rowid, _rank.label("rank")).where(_matches(expression))
-
-
-def _matches(expression: str) -> ColumnElement[bool]:
-    return literal_column("words").op("MATCH")(expression)
+def _matches(column: str, asked: str) -> ColumnElement[bool]:
+    return literal_column("words").op("MATCH")(f"{column} : {asked}")

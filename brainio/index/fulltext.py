@@ -1,35 +1,30 @@
 """What a database has to offer so that an index can live in it: the one thing that building and asking know of it.
 
-`fts5` is that of SQLite, `tsvector` that of PostgreSQL. Words come folded from `brainio.index.words`, and both weigh
-them alike, so that one question has one answer wherever it is asked.
+`fts5` is that of SQLite, `tsvector` that of PostgreSQL. Words come folded from `brainio.index.words`, and what is found
+is weighed by `brainio.index.scoring`, so that one question has one answer wherever it is asked.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
+    from collections.abc import Sequence
 
-    from sqlalchemy import Select, Table
+    from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
+Numbers = npt.NDArray[np.int32]
+"""Numbers of documents or labels, shape (n,)."""
 GROUPS = {"names": 10.0, "titles": 4.0, "people": 3.0, "about": 2.0}
 """The groups of words that questions go to, with how much a word in each counts."""
 
 
-class Ranked(NamedTuple):
-    """The number of a document, and how well it answers a question (the higher the better)."""
-
-    number: int
-    score: float
-
-
 class FullText(Protocol):
-    """Words and labels of documents in one database: how they are written, and how they are asked for.
-
-    Expressions are texts that only the class knows that made them.
-    """
+    """The words and names of documents in one database: how they are written, and how they are asked for."""
 
     def create(self, connection: Connection) -> Table:
         """Make the empty table of words."""
@@ -40,7 +35,7 @@ class FullText(Protocol):
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
         """Insert rows, as fast as the database can take them."""
 
-    def row(self, number: int, groups: Sequence[str], labels: str, tokens: str) -> tuple[object, ...]:
+    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
         """Return the row of a document in the table of words.
 
         Parameters
@@ -49,73 +44,23 @@ class FullText(Protocol):
             Of the document.
         groups : sequence of str
             Its words, separated by spaces, one text for each of `GROUPS`.
-        labels : str
-            The numbers of its labels, separated by spaces.
-        tokens : str
-            Its labels and names, as `label_token` and `name_token` write them, separated by spaces.
+        called : sequence of str
+            Its identifier and aliases, each folded to one word.
         """
 
-    def label_token(self, number: int) -> str:
-        """Return how a label is written."""
+    def having(self, connection: Connection, word: str) -> list[Numbers]:
+        """Return the documents that have a word of a question, which also begins longer words, for each of `GROUPS`."""
 
-    def name_token(self, folded: str) -> str:
-        """Return how a whole identifier or alias is written."""
+    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
+        """Return the documents that are called so, in their order, no more than so many."""
 
-    def any_of(self, expressions: Iterable[str]) -> str:
-        """Return the expression that is met where one of several is."""
 
-    def all_of(self, expressions: Iterable[str]) -> str:
-        """Return the expression that is met where all of several are."""
+def numbers_in(text: str | None) -> Numbers:
+    """Read numbers with commas between them: in one value, no row of which waits for other threads.
 
-    def but_not(self, expression: str, others: Collection[str]) -> str:
-        """Return the expression that is met where another one is, and none of several."""
-
-    def has_word(self, word: str) -> str:
-        """Return the expression for a word of a question, which also begins longer words."""
-
-    def has_label(self, number: int) -> str:
-        """Return the expression for a label."""
-
-    def has_name(self, folded: str) -> str:
-        """Return the expression for a whole identifier or alias."""
-
-    def matching(self, expression: str, most: int) -> Select[int]:
-        """Select the numbers of documents that meet an expression, no more than so many."""
-
-    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
-        """Return labels that documents have together which meet an expression, and how many have those.
-
-        No more documents are counted than so many.
-        """
-
-    def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
-        """Select the numbers of documents that meet an expression and are greater than `behind`, in their order."""
-
-    def ranked(
-        self,
-        connection: Connection,
-        expression: str,
-        words: Collection[str],
-        but: Collection[int],
-        limit: int,
-        offset: int,
-        behind: Ranked | None,
-    ) -> list[Ranked]:
-        """Return the best documents that meet an expression, the best first, of equals the one with the lower number.
-
-        Parameters
-        ----------
-        expression : str
-            That has all words that are ranked by.
-        words : collection of str
-            Of the question.
-        but : collection of int
-            Numbers of documents that are left out.
-        limit, offset : int
-            How many are returned, and how many better ones are passed over.
-        behind : Ranked or None
-            Only those that come behind that place.
-        """
-
-    def score(self, connection: Connection, expression: str, words: Collection[str], number: int) -> float | None:
-        """Return how well one document answers; None where it does not meet the expression."""
+    Examples
+    --------
+    >>> numbers_in("3,1,2").tolist(), numbers_in(None).tolist()
+    ([3, 1, 2], [])
+    """
+    return np.fromstring(text or "", dtype=np.int32, sep=",")

@@ -18,20 +18,23 @@ class Held(Generic[Value]):
     Parameters
     ----------
     most : int
-        How many are held.
+        How much is held.
+    size : callable
+        Returns how much a value is; what alone is more than `most` is not held.
 
     Examples
     --------
-    >>> held = Held(2)
-    >>> [held.get(key, lambda: key * 2) for key in (1, 2, 1, 3)]
-    [2, 4, 2, 6]
-    >>> held.get(1, lambda: "anew"), held.get(2, lambda: "anew")
-    (2, 'anew')
+    >>> held = Held(4, len)
+    >>> [held.get(key, lambda: key * 2) for key in ("a", "b", "a", "c")]
+    ['aa', 'bb', 'aa', 'cc']
+    >>> held.get("a", lambda: "anew"), held.get("b", lambda: "anew")
+    ('aa', 'anew')
     """
 
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, threading.Lock()
+    def __init__(self, most: int, size: Callable[[Value], int]) -> None:
+        self._most, self._size, self._lock = most, size, threading.Lock()
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
+        self._held = 0
 
     def get(self, key: Hashable, find: Callable[[], Value]) -> Value:
         """Return what is held, or else what `find` gives; of two threads that find it at once both do."""
@@ -41,7 +44,9 @@ class Held(Generic[Value]):
                 return self._values[key]
         found = find()
         with self._lock:
-            self._values[key] = found
-            while len(self._values) > self._most:
-                self._values.popitem(last=False)
+            if key not in self._values:
+                self._values[key] = found
+                self._held += self._size(found)
+            while self._held > self._most:
+                self._held -= self._size(self._values.popitem(last=False)[1])
         return found

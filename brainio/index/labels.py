@@ -1,17 +1,24 @@
-"""The values of facets in an index, by number and by name: few enough to be read once and held."""
+"""The values of facets in an index, and which documents have which: counts and filters of any number of documents."""
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy import select
 
+from brainio.index.documents import LISTED
+from brainio.index.packed import read_packed
 from brainio.index.schema import label
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from sqlalchemy.engine import Connection
+
 
 FACETS = (
     *("kind", "class", "region", "species", "lab", "year", "catalog"),
@@ -21,53 +28,72 @@ _MOST_VALUES = 100  # of a facet
 
 Counted = dict[str, dict[str, int]]
 """Facet -> value -> how many, the most frequent first."""
-
-
-class Counts(NamedTuple):
-    """How many entries meet a question, and how many of them have which value; `is_broad`: at least so many."""
-
-    total: int
-    facets: Counted
-    is_broad: bool = False
+Mask = npt.NDArray[np.bool_]
+"""Whether each document is meant, shape (documents,)."""
 
 
 class Label(NamedTuple):
-    """A value of a facet, and how many of the entries that are listed by default have it."""
+    """A value of a facet."""
 
     number: int
     facet: str
     value: str
-    documents: int
 
 
 class Labels:
-    """All labels of an index."""
+    """All labels of an index. Documents have few combinations of them, by which they are counted."""
 
     def __init__(self, connection: Connection) -> None:
-        columns = label.c.id, label.c.facet, label.c.value, label.c.documents
-        every = [Label(*row) for row in connection.execute(select(*columns).order_by(label.c.id))]
-        self._by_number = {one.number: one for one in every}
-        self._by_facet: dict[str, dict[str, Label]] = {facet: {} for facet in FACETS}
-        for one in every:
-            self._by_facet[one.facet].setdefault(one.value.lower(), one)
+        # Which combination each document has; the labels of all combinations in a row, and where those of each end.
+        self._combination, self._labels, ends = read_packed(connection, "combination", "label", "end")
+        self._sizes = np.diff(ends, prepend=0)
+        self._starts = ends - self._sizes
+        rows = connection.execute(select(label.c.id, label.c.facet, label.c.value))
+        every = sorted((Label(*row) for row in rows), key=lambda one: (FACETS.index(one.facet), one.value))
+        self._count = len(every)
+        self._facets = {facet: _Facet(list(several)) for facet, several in groupby(every, lambda one: one.facet)}
 
-    def of(self, facet: str) -> Mapping[str, Label]:
+    def of(self, facet: str) -> Mapping[str, list[Label]]:
         """Return the labels of a facet by their values in lower case."""
-        return self._by_facet[facet]
+        return self._facets[facet].by_value if facet in self._facets else {}
 
-    def counted(self, numbers: Mapping[int, int]) -> Counted:
-        """Return how often each label was seen, by facet."""
-        return _sorted([(self._by_number[number], count) for number, count in numbers.items()])
+    @cached_property
+    def listed(self) -> Mask:
+        """The documents that are listed by default."""
+        return self.having([one.number for status in LISTED for one in self.of("status").get(status, ())])
 
-    def all_counted(self) -> Counts:
-        """Return the counts of everything that is listed, which were made with the index."""
-        facets = _sorted([(one, one.documents) for one in self._by_number.values() if one.documents])
-        return Counts(sum(facets.get("kind", {}).values()), facets)
+    def having(self, numbers: Sequence[int]) -> Mask:
+        """Return which documents have one of some labels."""
+        if not len(self._combination):
+            return np.zeros(0, bool)
+        meant = np.zeros(self._count, bool)
+        meant[list(numbers)] = True
+        combinations: Mask = np.logical_or.reduceat(meant[self._labels], self._starts)
+        return combinations[self._combination]
+
+    def counted(self, documents: npt.NDArray[np.intp]) -> Counted:
+        """Return how many of some documents have each label, by facet."""
+        having = np.bincount(self._combination[documents], minlength=len(self._sizes))
+        seen = np.flatnonzero(having)
+        sizes = self._sizes[seen]
+        before = np.cumsum(sizes) - sizes
+        labels = self._labels[np.arange(sizes.sum()) + np.repeat(self._starts[seen] - before, sizes)]
+        counts = np.bincount(labels, np.repeat(having[seen], sizes), self._count).astype(int)
+        return {name: told for name, facet in self._facets.items() if (told := facet.most(counts))}
 
 
-def _sorted(counts: list[tuple[Label, int]]) -> Counted:
-    facets: Counted = {facet: {} for facet in FACETS}
-    for (_, facet, value, _), count in sorted(counts, key=lambda one: (-one[1], one[0].value)):
-        if len(facets[facet]) < _MOST_VALUES:
-            facets[facet][value] = count
-    return {facet: counted for facet, counted in facets.items() if counted}
+class _Facet:
+    """The labels of a facet, in the order of their values."""
+
+    def __init__(self, labels: Sequence[Label]) -> None:
+        self.by_value: dict[str, list[Label]] = {}
+        for one in labels:
+            self.by_value.setdefault(one.value.lower(), []).append(one)
+        self._numbers = np.array([one.number for one in labels])
+        self._values = [one.value for one in labels]
+
+    def most(self, counts: npt.NDArray[np.int_]) -> dict[str, int]:
+        """Return the most frequent values by how often each label of the index was counted."""
+        own = counts[self._numbers]
+        order = np.argsort(-own, kind="stable")[:_MOST_VALUES]
+        return {self._values[place]: int(own[place]) for place in order.tolist() if own[place]}

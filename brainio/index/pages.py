@@ -10,22 +10,29 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from sqlalchemy import select
 
 from brainio.cursors import bad_cursor, read_cursor, write_cursor
-from brainio.index.fulltext import Ranked
+from brainio.index.matching import called
 from brainio.index.schema import document
-from brainio.index.words import name_folded
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.documents import Document
-    from brainio.index.fulltext import FullText
-    from brainio.index.questions import Attempt, Question
+    from brainio.index.matching import Matches
+    from brainio.index.questions import Question
+    from brainio.index.store import Index
 
-_MOST_NAMED = 100  # hits that are called by their name
 _MOST_NUMBER = 2**31 - 1  # of a document
+
+
+class Ranked(NamedTuple):
+    """The number of a document, and how well it answers a question (the higher the better)."""
+
+    number: int
+    score: float
 
 
 class Place(NamedTuple):
@@ -73,40 +80,31 @@ def place_in(cursor: str, question: Question) -> Place:
     return place
 
 
-def best(connection: Connection, text: FullText, question: Question, attempt: Attempt, page: Page) -> list[Ranked]:
-    """Return the hits of a page and the one behind it, if there is one: first what is called by its name."""
-    wanted = page.limit + 1
-    named: list[int] = []
-    if attempt.named:
-        named = list(connection.execute(text.in_order(attempt.named, _MOST_NAMED, 0, -1)).scalars())
-    behind = None if page.after is None else _now(connection, text, question, attempt, page.after)
-    if behind is None or behind.score == math.inf:
-        first = [number for number in named if behind is None or number > behind.number]
-        behind = None
-    else:
-        first = []
-    found = [Ranked(number, math.inf) for number in first[page.offset : page.offset + wanted]]
-    rest, begin = wanted - len(found), max(0, page.offset - len(first))
-    if rest and question.words:
-        found += text.ranked(connection, attempt.expression, question.words, named, rest, begin, behind)
-    elif rest:
-        start = -1 if behind is None else behind.number
-        numbers = connection.execute(text.in_order(attempt.expression, rest, begin, start)).scalars()
-        found += [Ranked(number, 0.0) for number in numbers]
-    return found
+def best(connection: Connection, index: Index, matches: Matches, page: Page) -> list[Ranked]:
+    """Return the hits of a page and the one behind it, if there is one: the best first, of equals the lower number."""
+    numbers, scores = matches.numbers, matches.scores
+    if page.after is not None:
+        behind = _now(connection, index, matches, page.after)
+        is_behind = (scores < behind.score) | ((scores == behind.score) & (numbers > behind.number))
+        numbers, scores = numbers[is_behind], scores[is_behind]
+    end = page.offset + page.limit + 1
+    if end < len(scores):  # sorting few takes less
+        enough = scores >= np.partition(scores, -end)[-end]
+        numbers, scores = numbers[enough], scores[enough]
+    order = np.argsort(-scores, kind="stable")[page.offset : end]
+    return list(map(Ranked, numbers[order].tolist(), scores[order].tolist()))
 
 
-def _now(connection: Connection, text: FullText, question: Question, attempt: Attempt, place: Place) -> Ranked:
+def _now(connection: Connection, index: Index, matches: Matches, place: Place) -> Ranked:
     """Return where a hit stands now; where it stood, if it is none any more."""
     is_it = [document.c[name] == value for name, value in zip(Place._fields[2:], place[2:], strict=True)]
-    called = text.matching(text.has_name(name_folded(place.identifier)), _MOST_NAMED)
-    number = connection.scalar(select(document.c.id).where(document.c.id.in_(called), *is_it))
-    if place.score is None:
-        return Ranked(place.number if number is None else number, math.inf)
-    if number is None or not question.words:
-        return Ranked(place.number if number is None else number, place.score)
-    score = text.score(connection, attempt.expression, question.words, number)
-    return Ranked(number, place.score if score is None else score)
+    candidates = called(connection, index, place.identifier).tolist()
+    number = connection.scalar(select(document.c.id).where(document.c.id.in_(candidates), *is_it))
+    score = math.inf if place.score is None else place.score
+    if number is None:
+        return Ranked(place.number, score)
+    at = np.flatnonzero(matches.numbers == number)
+    return Ranked(number, float(matches.scores[at[0]]) if len(at) else score)
 
 
 def _is_name(value: object) -> bool:

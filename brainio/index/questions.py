@@ -1,26 +1,23 @@
-"""From what is asked to expressions of the full text: words, and values of facets. Fetches no document."""
+"""What is asked: words, and values of facets, for which the index has numbers. Fetches no document."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations, islice
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from brainio.catalogs.entries import LOOKUP_TYPES, STATUSES
+from brainio.catalogs.entries import LOOKUP_TYPES
 from brainio.errors import SearchError
 from brainio.index import vocabulary
-from brainio.index.documents import LISTED
-from brainio.index.words import name_folded, words_asked
+from brainio.index.words import words_asked
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable
 
-    from brainio.index.fulltext import FullText
     from brainio.index.labels import Labels
 
 _MOST_WORDS = 40
-_MOST_TRIED = 8  # words, of which as many as can be are looked for together
 _MOST_NAMED = 20  # values in a message
 # Values that are no mistake where no entry has them.
 _ANY = ("status", "catalog")  # a catalog in force may be empty
@@ -56,33 +53,6 @@ class Question:
         """What tells it from other questions."""
         return {"text": self.text, "filters": self.filters, "old": self.old}
 
-    @property
-    def is_open(self) -> bool:
-        """Whether it asks for everything that is listed."""
-        return not (self.words or self.filters or self.old)
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One way to answer a question.
-
-    Attributes
-    ----------
-    expression : str
-        What hits meet.
-    named : str
-        What hits meet that are called by their name; empty where none can be.
-    has_all_words : bool
-        Whether hits have all words of the question.
-    note : str
-        What to say of them.
-    """
-
-    expression: str
-    named: str = ""
-    has_all_words: bool = True
-    note: str = ""
-
 
 def labels_asked(labels: Labels, question: Question) -> dict[str, list[int]]:
     """Return for each facet that is asked for the labels that count; none where no entry has such a value.
@@ -95,40 +65,16 @@ def labels_asked(labels: Labels, question: Question) -> dict[str, list[int]]:
     return {facet: _numbers(labels, facet, values) for facet, values in question.filters.items()}
 
 
-def attempts(
-    labels: Labels, text: FullText, question: Question, asked_labels: Iterable[Sequence[int]]
-) -> Iterator[Attempt]:
-    """Yield ways to answer a question, from what was asked to what comes near."""
-    limits = [text.any_of(map(text.has_label, numbers)) for numbers in asked_labels]
-    # What is left out is named, since that is little, and what is listed is nearly all.
-    unlisted = [] if question.old else _numbers(labels, "status", [one for one in STATUSES if one not in LISTED])
-    left_out = list(map(text.has_label, unlisted))
-    words = list(map(text.has_word, question.words))
-    if not words:
-        everything = text.any_of(map(text.has_label, _numbers(labels, "status", STATUSES) or [-1]))
-        yield Attempt(text.but_not(text.all_of(limits or [everything]), left_out))
-        return
-    folded = name_folded(question.text)
-    named = text.all_of([*limits, text.has_name(folded)]) if folded else ""
-    asked = text.but_not(text.all_of([*limits, *words]), left_out)
-    yield Attempt(text.any_of([asked, named]) if named else asked, named)
-    for enough in range(len(words) - 1, 0, -1) if len(words) <= _MOST_TRIED else [1]:
-        some = text.any_of(map(text.all_of, combinations(words, enough)))
-        told = f"{enough} of {len(words)}" if len(words) <= _MOST_TRIED else "some"
-        near = text.but_not(text.all_of([*limits, some]), left_out)
-        yield Attempt(near, "", False, f"Nothing has all words; these have {told}.")
-
-
 def _numbers(labels: Labels, facet: str, values: Iterable[str]) -> list[int]:
     known = labels.of(facet)
     found = []
     for value in values:
         if facet == "year":
-            found += [known[year].number for year in known if _is_in(year, value)]
+            found += [one.number for year in known if _is_in(year, value) for one in known[year]]
         elif value.lower() in known:
-            found.append(known[value.lower()].number)
+            found += [one.number for one in known[value.lower()]]
         elif facet not in _ANY and value not in _POSSIBLE.get(facet, ()):
-            raise _unknown(facet, value, sorted(one.value for one in known.values()))
+            raise _unknown(facet, value, sorted(one.value for several in known.values() for one in several))
     return found
 
 

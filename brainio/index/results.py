@@ -105,11 +105,9 @@ class SearchResults(Sequence[Hit]):
     hits : tuple of Hit
         As many as were asked for.
     total : int
-        How many entries match; at least so many where `is_broad`.
+        How many entries match.
     facets : dict
-        Facet -> value -> how many of them have it, the most frequent first; at least so many where `is_broad`.
-    is_broad : bool
-        Whether so much matches that counting stopped.
+        Facet -> value -> how many of them have it, the most frequent first.
     has_all_words : bool
         Whether the hits have all words of the question. If nothing has, these are the nearest: all words but one,
         or some.
@@ -124,7 +122,6 @@ class SearchResults(Sequence[Hit]):
     hits: tuple[Hit, ...]
     total: int
     facets: dict[str, dict[str, int]] = field(default_factory=dict)
-    is_broad: bool = False
     has_all_words: bool = True
     note: str = ""
     next: str | None = None
@@ -143,10 +140,8 @@ class SearchResults(Sequence[Hit]):
     @property
     def summary(self) -> str:
         """How many there are and are shown, in words."""
-        total = f"{self.total:,}{' or more' if self.is_broad else ''}"
         shown = f", the best {len(self)} of them here" if len(self) < self.total and self.hits else ""
-        entries = "entry" if self.total == 1 and not self.is_broad else "entries"
-        return f"{total} {entries}{shown}"
+        return f"{self.total:,} {'entry' if self.total == 1 else 'entries'}{shown}"
 
     def record(self) -> dict[str, Any]:
         """Return everything as JSON can write it.
@@ -155,7 +150,7 @@ class SearchResults(Sequence[Hit]):
         --------
         >>> import brainio
         >>> sorted(brainio.search("modelfest").record())
-        ['facets', 'filters', 'has_all_words', 'hits', 'is_broad', 'next', 'note', 'text', 'total']
+        ['facets', 'filters', 'has_all_words', 'hits', 'next', 'note', 'text', 'total']
         """
         told = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return told | {"hits": [hit.record() for hit in self.hits]}
@@ -184,7 +179,7 @@ class SearchResults(Sequence[Hit]):
         found = [Found(one.identifier, one.sort, one.title, one.details, one.load) for one in self.hits]
         telling = {name: counts for name, counts in self.facets.items() if len(counts) > 1}
         question = ", ".join(filter(None, asked))
-        return results_html(question, found, self.summary, telling, note=self.note, at_least=self.is_broad)
+        return results_html(question, found, self.summary, telling, note=self.note)
 
     def table(self, *, loads: bool = False) -> str:
         """Return everything as people read it: how many, the note, a line for each hit, a line for each facet.
@@ -208,8 +203,7 @@ class SearchResults(Sequence[Hit]):
         lines = []
         for facet, counts in self.facets.items():
             if len(counts) > 1 or self.total != next(iter(counts.values()), self.total):
-                plus = "+" if self.is_broad else ""
-                told = [f"{value} ({count:,}{plus})" for value, count in list(counts.items())[:_SHOWN_VALUES]]
+                told = [f"{value} ({count:,})" for value, count in list(counts.items())[:_SHOWN_VALUES]]
                 more = [f"{len(counts) - _SHOWN_VALUES} more"] if len(counts) > _SHOWN_VALUES else []
                 lines.append(f"{facet}: {', '.join([*told, *more])}")
         return lines

@@ -5,11 +5,11 @@ Whatever changes here needs another `VERSION`: an index of another version is no
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import Boolean, Column, Index, Integer, LargeBinary, MetaData, Table, Text
 
 from brainio.index.documents import Document
 
-VERSION = 2
+VERSION = 3
 
 metadata = MetaData()
 
@@ -37,21 +37,20 @@ document = Table(
     *[_NOT_TEXT.get(name, Column(name, Text, nullable=False)) for name in Document._fields],
 )
 
-# A value of a facet, such as region V4; `documents` counts those of the entries that are listed by default.
+# A value of a facet, such as region V4.
 label = Table(
     "label",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("facet", Text, nullable=False),
     Column("value", Text, nullable=False),
-    Column("documents", Integer, nullable=False),
     Index("label_of_facet", "facet", "value", unique=True),
 )
 
-# The labels of a document: numbers separated by spaces, in a narrow table that is read for thousands of hits at once.
-labelling = Table(
-    "labelling",
+# Numbers of all documents, such as how many words each has; see `packed`.
+packed = Table(
+    "packed",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("labels", Text, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("numbers", LargeBinary, nullable=False),
 )

@@ -22,22 +22,24 @@ from brainio.errors import CatalogWarning, IndexUnavailableError
 from brainio.index.held import Held
 from brainio.index.labels import Labels
 from brainio.index.origins import Origin
+from brainio.index.packed import read_packed
 from brainio.index.schema import source
+from brainio.index.scoring import scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy.engine import Connection
 
-    from brainio.index.fulltext import FullText, Ranked
-    from brainio.index.labels import Counts
+    from brainio.index.fulltext import FullText, Numbers
     from brainio.index.origins import Names
+    from brainio.index.scoring import Having
 
 PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
 MADE = "made"
 """The kind of origin that says when an index was finished."""
 _MOST_OPEN = 16  # indexes
-_MOST_HELD = 500  # answers of each kind
+_MOST_HELD = 4_000_000  # documents of words that were asked, of 8 bytes each
 _LONGEST_WAIT = 30.0  # seconds that an index is waited for which another thread makes, where checks are not waited for
 _REST = 5  # times as long as a check took no other is made
 
@@ -54,23 +56,32 @@ class Index(ABC):
         How it is asked.
     origins : list of Origin
         What it was made of.
-    counts, best : Held
-        Counts by expression, and pages of hits, that were found.
     """
 
     text: FullText
     origins: list[Origin]
 
     def __init__(self) -> None:
-        self.counts: Held[Counts] = Held(_MOST_HELD)
-        self.best: Held[list[Ranked]] = Held(_MOST_HELD)
         self._labels: Labels | None = None
+        self._lengths: Numbers | None = None
+        self._having: Held[Having] = Held(_MOST_HELD, lambda having: len(having.numbers) + 1)
 
     def labels(self, connection: Connection) -> Labels:
         """Return the labels, which are read once."""
         if self._labels is None:
             self._labels = Labels(connection)
         return self._labels
+
+    def having(self, connection: Connection, word: str) -> Having:
+        """Return the documents that have a word of a question, and what it counts there."""
+        return self._having.get(
+            word, lambda: scored(self.text.having(connection, word), self._read_lengths(connection))
+        )
+
+    def _read_lengths(self, connection: Connection) -> Numbers:
+        if self._lengths is None:
+            (self._lengths,) = read_packed(connection, "length")
+        return self._lengths
 
     @abstractmethod
     def run(self, work: Callable[[Connection], Answer]) -> Answer:

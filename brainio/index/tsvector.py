@@ -1,57 +1,34 @@
-"""Full text in PostgreSQL: a column of words and labels with a GIN index, and what is asked of it.
+"""Full text in PostgreSQL: a column of words and names with a GIN index, and what is asked of it.
 
-Documents are weighed by the formula that SQLite's bm25 has, so that both databases give one order: of each word of a
-question counts in which groups it is, how long the document is, and in how many documents it is. They differ where a
-word begins several words of one group: that counts several times in SQLite.
-(Robertson and Zaragoza 2009, The probabilistic relevance framework: BM25 and beyond.)
+A word is written with the letter of its group before it, rather than with one of PostgreSQL's weights: these are not in
+the index, so that each row would be read again to see them.
 """
 
 from __future__ import annotations
 
 import hashlib
-import math
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import (
-    Column,
-    Double,
-    Index,
-    Integer,
-    MetaData,
-    Select,
-    Table,
-    Text,
-    bindparam,
-    case,
-    cast,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    text,
-)
+import numpy as np
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, cast, func, literal, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 
-from brainio.index.fulltext import GROUPS, Ranked
+from brainio.index.fulltext import GROUPS, numbers_in
 from brainio.index.words import PREFIX_FROM
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-    from typing import Any
+    from collections.abc import Sequence
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
-_SATURATION, _BY_LENGTH = 1.2, 0.75  # k1 and b of the formula
-_LEAST_RARITY = 1e-6  # of a word that most documents have
+    from brainio.index.fulltext import Numbers
+
 _LONGEST = 400  # characters of a word; PostgreSQL takes 2046 bytes
 _MOST = 500_000  # bytes of the words of a document; PostgreSQL takes 1 MB
-_MOST_KNOWN = 10_000  # words whose documents were counted
-_LETTERS = dict(zip(GROUPS, "ABCD", strict=True))
-# A word in several groups needs a position in each: of two letters at one, PostgreSQL keeps the first.
-_PLACES = {letter: f"{number}{letter}" for number, letter in enumerate("ABCD", start=1)}
+_LETTERS = dict(zip(GROUPS, "ABCD", strict=True))  # words are in lower case
+_CALLED = "="  # no word has it
 
 _metadata = MetaData()
 _words = Table(
@@ -59,19 +36,13 @@ _words = Table(
     _metadata,
     Column("rowid", Integer, primary_key=True, autoincrement=False),
     Column("words", TSVECTOR, nullable=False),
-    Column("length", Integer, nullable=False),  # words in all groups, and labels
-    Column("labels", Text, nullable=False),  # as in the table of labels, which would have to be joined
 )
 _found_by_words = Index("found_by_words", _words.c.words, postgresql_using="gin")
 _rowid = _words.c.rowid
 
 
 class TsVector:
-    """The full text of one index in PostgreSQL; see `FullText`."""
-
-    def __init__(self) -> None:
-        self._sizes: tuple[int, float] | None = None
-        self._documents: dict[str, int] = {}
+    """The full text of an index in PostgreSQL; see `FullText`."""
 
     def create(self, connection: Connection) -> Table:
         """Make the empty table; indexing it row by row would take longer."""
@@ -95,144 +66,33 @@ class TsVector:
             for row in rows:
                 copy.write_row([_plain(value) if isinstance(value, str) else value for value in row])
 
-    def row(self, number: int, groups: Sequence[str], labels: str, tokens: str) -> tuple[object, ...]:
+    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
         """Return the row of a document."""
-        lexemes, counts = zip(*map(_lexemes, groups, _LETTERS.values()), strict=True)
-        length = sum(counts) + tokens.count(" ") + 1
-        return number, f"{tokens} {_no_more(' '.join(lexemes))}", length, labels
+        names = [_quoted(f"{_CALLED}{name}") for name in called]
+        return number, _no_more(" ".join([*names, *map(_lexemes, groups, _LETTERS.values())]))
 
-    def label_token(self, number: int) -> str:
-        """Return how a label is written; no word has an underscore."""
-        return f"'_{number}'"
+    def having(self, connection: Connection, word: str) -> list[Numbers]:
+        """Return the documents that have a word, group by group."""
+        end = ":*" if len(word) >= PREFIX_FROM else ""
+        every = func.string_agg(cast(_rowid, Text), ",")
+        asked = [f"{_quoted(letter + word)}{end}" for letter in _LETTERS.values()]
+        found = [select(every).where(_matches(one)).scalar_subquery() for one in asked]
+        return list(map(numbers_in, connection.execute(select(*found)).one()))
 
-    def name_token(self, folded: str) -> str:
-        """Return how a whole identifier or alias is written; no word has an equals sign."""
-        return _quoted(f"={folded}")
-
-    def any_of(self, expressions: Iterable[str]) -> str:
-        """Return the expression that is met where one of several is."""
-        return f"({' | '.join(expressions)})"
-
-    def all_of(self, expressions: Iterable[str]) -> str:
-        """Return the expression that is met where all of several are."""
-        return f"({' & '.join(expressions)})"
-
-    def but_not(self, expression: str, others: Collection[str]) -> str:
-        """Return the expression that is met where another one is, and none of several."""
-        return f"({expression} & !{self.any_of(others)})" if others else expression
-
-    def has_word(self, word: str) -> str:
-        """Return the expression for a word of a question, which also begins longer words.
-
-        Examples
-        --------
-        >>> TsVector().has_word('natural'), TsVector().has_word('v4')
-        ("'natural':*", "'v4'")
-        """
-        return f"{_quoted(word)}:*" if len(word) >= PREFIX_FROM else _quoted(word)
-
-    def has_label(self, number: int) -> str:
-        """Return the expression for a label."""
-        return self.label_token(number)
-
-    def has_name(self, folded: str) -> str:
-        """Return the expression for a whole identifier or alias."""
-        return self.name_token(folded)
-
-    def matching(self, expression: str, most: int) -> Select[int]:
-        """Select numbers of documents, in no order."""
-        return select(_rowid).where(_matches(literal(expression))).limit(most)
-
-    def labels_met(self, connection: Connection, expression: str, most: int) -> list[tuple[str, int]]:
-        """Return labels, and how many documents have them together."""
-        found = select(_words.c.labels).where(_matches(literal(expression))).limit(most).subquery()
-        grouped = select(found.c.labels, func.count()).group_by(found.c.labels)
-        return [(labels, count) for labels, count in connection.execute(grouped)]
-
-    def in_order(self, expression: str, limit: int, offset: int, behind: int) -> Select[int]:
-        """Select numbers of documents in their order."""
-        return self.matching(expression, limit).where(_rowid > behind).order_by(_rowid).offset(offset)
-
-    def ranked(
-        self,
-        connection: Connection,
-        expression: str,
-        words: Collection[str],
-        but: Collection[int],
-        limit: int,
-        offset: int,
-        behind: Ranked | None,
-    ) -> list[Ranked]:
-        """Return the best documents, by the formula of bm25."""
-        scored = self._scored(connection, expression, words).where(_rowid.not_in(but)).subquery()
-        best = select(scored)
-        if behind is not None:
-            here = (scored.c.score == behind.score) & (scored.c.rowid > behind.number)
-            best = best.where(or_(scored.c.score < behind.score, here))
-        rows = connection.execute(best.order_by(scored.c.score.desc(), scored.c.rowid).limit(limit).offset(offset))
-        return [Ranked(number, score) for number, score in rows]
-
-    def score(self, connection: Connection, expression: str, words: Collection[str], number: int) -> float | None:
-        """Return how well one document answers."""
-        row = connection.execute(self._scored(connection, expression, words).where(_rowid == number)).first()
-        return None if row is None else row.score
-
-    def _scored(self, connection: Connection, expression: str, words: Collection[str]) -> Select[Any]:
-        """Select numbers and scores of documents that meet an expression."""
-        documents, mean_length = self._sizes_in(connection)
-        values: dict[str, object] = {"expression": expression, "mean_length": mean_length}
-        for number, has in enumerate(map(self.has_word, words)):
-            values[f"rarity{number}"] = _rarity(self._documents_with(connection, has, documents), documents)
-            mark = "" if has.endswith("*") else ":"
-            values |= {f"word{number}{letter}": f"{has}{mark}{letter}" for letter in _LETTERS.values()}
-        return _scored(len(words)).params(values)
-
-    def _sizes_in(self, connection: Connection) -> tuple[int, float]:
-        """Return how many documents there are, and their mean length."""
-        if self._sizes is None:
-            documents, length = connection.execute(select(func.count(), func.avg(_words.c.length))).one()
-            self._sizes = documents, float(length or 1)
-        return self._sizes
-
-    def _documents_with(self, connection: Connection, expression: str, documents: int) -> int:
-        """Return how many documents have a word; what half of them have is as common as can be."""
-        known = self._documents.get(expression)
-        if known is None:
-            if len(self._documents) >= _MOST_KNOWN:
-                self._documents.clear()
-            some = self.matching(expression, documents // 2 + 1).subquery()
-            known = self._documents[expression] = connection.scalar(select(func.count()).select_from(some)) or 0
-        return known
+    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
+        """Return the documents that are called so."""
+        first = select(_rowid).where(_matches(_quoted(f"{_CALLED}{folded}"))).order_by(_rowid).limit(most)
+        return np.fromiter(connection.scalars(first), np.int32)
 
 
-def _rarity(having: int, documents: int) -> float:
-    return max(math.log((documents - having + 0.5) / (having + 0.5)), _LEAST_RARITY)
-
-
-@lru_cache(maxsize=64)
-def _scored(words: int) -> Select[Any]:
-    """Select numbers and scores of documents, for so many words that are given by parameters."""
-    by_length = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * _words.c.length / bindparam("mean_length", type_=Double))
-    score: ColumnElement[Any] = literal_column("0::float8")
-    for number in range(words):
-        weight: ColumnElement[Any] = literal_column("0::float8")
-        for group, counts in GROUPS.items():
-            is_there = _matches(bindparam(f"word{number}{_LETTERS[group]}", type_=Text))
-            weight += case((is_there, literal_column(str(counts))), else_=literal_column("0"))
-        rarity = bindparam(f"rarity{number}", type_=Double)
-        score += rarity * (weight * (_SATURATION + 1)) / (weight + by_length)
-    return select(_rowid, score.label("score")).where(_matches(bindparam("expression", type_=Text)))
-
-
-def _matches(expression: ColumnElement[str]) -> ColumnElement[bool]:
-    return _words.c.words.op("@@")(cast(expression, TSQUERY))
+def _matches(asked: str) -> ColumnElement[bool]:
+    return _words.c.words.op("@@")(cast(literal(asked), TSQUERY))
 
 
 @lru_cache(maxsize=8192)  # documents share most of them
-def _lexemes(words: str, letter: str) -> tuple[str, int]:
-    """Return words as a document has them, and how many there are."""
-    several = words.split()
-    return " ".join([f"{_quoted(word)}:{_PLACES[letter]}" for word in several]), len(several)
+def _lexemes(words: str, letter: str) -> str:
+    """Return words as a document has them."""
+    return " ".join([_quoted(letter + word) for word in words.split()])
 
 
 def _quoted(word: str) -> str:

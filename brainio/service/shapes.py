@@ -165,7 +165,6 @@ class Found(Shape):
     text: str
     filters: dict[str, list[str]]
     total: int
-    is_broad: bool
     has_all_words: bool
     note: str
     facets: dict[str, dict[str, int]]

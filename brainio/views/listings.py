@@ -45,7 +45,6 @@ def results_html(
     facets: Mapping[str, Mapping[str, int]],
     *,
     note: str = "",
-    at_least: bool = False,
 ) -> str:
     """Show what a search found.
 
@@ -61,8 +60,6 @@ def results_html(
         Name of a facet -> value -> number of entries, in the order in which they are shown.
     note : str, default ''
         What to know about the answer.
-    at_least : bool, default False
-        Numbers of facets are lower bounds.
 
     Examples
     --------
@@ -87,7 +84,6 @@ def results_html(
         left_out=len(found) - len(hits),
         summary=summary,
         note=note,
-        plus="+" if at_least else "",
         facets=[(name, values[:_MOST_VALUES], len(values)) for name, values in told if values],
     )
 
