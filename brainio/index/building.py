@@ -9,6 +9,8 @@ from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from brainio.catalogs.cards import cards_in_databases
 from brainio.index.documents import SHARED, Document, Facets, Maker, facets_of, values_of
 from brainio.index.fulltext import GROUPS
@@ -19,6 +21,7 @@ from brainio.index.words import name_folded, words_of_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import numpy.typing as npt
     from sqlalchemy.engine import Connection
 
     from brainio.catalogs import Entry, Listing
@@ -70,7 +73,7 @@ def _write(connection: Connection, text: FullText, listings: Sequence[Listing], 
             text.insert(connection, table, rows)
         progress()
     text.insert(connection, label, [(number, *facet) for facet, number in labels.known.items()])
-    write_packed(connection, {"length": lengths, **labels.packed})
+    write_packed(connection, {"length": lengths, **labels.packed()})
 
 
 @contextmanager
@@ -165,14 +168,11 @@ class Labeller:
     ----------
     known : dict
         Facet and value -> number.
-    packed : dict
-        Name -> numbers, as `Labels` reads them: the `combination` of each document, the `label`s of all combinations,
-        and where those of each `end`.
     """
 
     def __init__(self) -> None:
         self.known: dict[tuple[str, str], int] = {}
-        self.packed = {"combination": array("i"), "label": array("i"), "end": array("i")}
+        self._combination, self._labels, self._ends = array("i"), array("i"), array("i")
         self._combinations: dict[Facets, int] = {}
 
     def add(self, facets: Facets) -> None:
@@ -181,8 +181,19 @@ class Labeller:
         if combination is None:
             if len(self._combinations) >= _MOST_COMBINATIONS:
                 self._combinations.clear()
-            labels, ends = self.packed["label"], self.packed["end"]
-            labels.extend([self.known.setdefault(one, len(self.known)) for one in values_of(facets)])
-            combination = self._combinations[facets] = len(ends)
-            ends.append(len(labels))
-        self.packed["combination"].append(combination)
+            self._labels.extend([self.known.setdefault(one, len(self.known)) for one in values_of(facets)])
+            combination = self._combinations[facets] = len(self._ends)
+            self._ends.append(len(self._labels))
+        self._combination.append(combination)
+
+    def packed(self) -> dict[str, npt.ArrayLike]:
+        """Return numbers by name, as `Labels` reads them."""
+        labels = np.asarray(self._labels, np.int32)
+        combinations = np.repeat(np.arange(len(self._ends)), np.diff(self._ends, prepend=0))
+        return {
+            "combination": self._combination,
+            "label": labels,
+            "end": self._ends,
+            "having": combinations[np.argsort(labels, kind="stable")],
+            "having_end": np.cumsum(np.bincount(labels, minlength=len(self.known))),
+        }

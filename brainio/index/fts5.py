@@ -7,7 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Column, Integer, MetaData, Select, Table, Text, func, insert, literal_column, select, text
+import numpy as np
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+)
 
 from brainio.index.fulltext import GROUPS, numbers_in
 from brainio.index.words import PREFIX_FROM
@@ -15,7 +29,6 @@ from brainio.index.words import PREFIX_FROM
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement
     from sqlalchemy.engine import Connection
 
     from brainio.index.fulltext import Numbers
@@ -24,6 +37,12 @@ _COLUMNS = (*GROUPS, "called")
 # A virtual table is no part of the other tables: it is not created from a description, but inserted into like one.
 _words = Table("words", MetaData(), Column("rowid", Integer), *(Column(name, Text) for name in _COLUMNS))
 _rowid = _words.c.rowid
+_matches = literal_column("words").op("MATCH")
+# Of each group in one value: after each row a thread may have to wait for others that run Python.
+_having = select(
+    *[select(func.group_concat(_rowid)).where(_matches(bindparam(group))).scalar_subquery() for group in GROUPS]
+)
+_called: Select[int] = select(_rowid).where(_matches(bindparam("called"))).limit(bindparam("most"))
 
 
 class Fts5:
@@ -49,15 +68,11 @@ class Fts5:
 
     def having(self, connection: Connection, word: str) -> list[Numbers]:
         """Return the documents that have a word, group by group."""
-        asked = f'"{word}"{" *" if len(word) >= PREFIX_FROM else ""}'
-        found = [select(func.group_concat(_rowid)).where(_matches(name, asked)).scalar_subquery() for name in GROUPS]
-        return list(map(numbers_in, connection.execute(select(*found)).one()))
+        end = " *" if len(word) >= PREFIX_FROM else ""
+        asked = {group: f'{group} : "{word}"{end}' for group in GROUPS}
+        return list(map(numbers_in, connection.execute(_having, asked).one()))
 
     def called(self, connection: Connection, folded: str, most: int) -> Numbers:
         """Return the documents that are called so."""
-        first: Select[int] = select(_rowid).where(_matches("called", f'"{folded}"')).limit(most)
-        return numbers_in(connection.scalar(select(func.group_concat(first.subquery().c.rowid))))
-
-
-def _matches(column: str, asked: str) -> ColumnElement[bool]:
-    return literal_column("words").op("MATCH")(f"{column} : {asked}")
+        asked = {"called": f'called : "{folded}"', "most": most}
+        return np.fromiter(connection.scalars(_called, asked), np.int32)

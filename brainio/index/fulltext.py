@@ -56,7 +56,7 @@ class FullText(Protocol):
 
 
 def numbers_in(text: str | None) -> Numbers:
-    """Read numbers with commas between them: in one value, no row of which waits for other threads.
+    """Read numbers with commas between them, as databases give thousands in one value.
 
     Examples
     --------

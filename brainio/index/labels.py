@@ -48,6 +48,8 @@ class Labels:
         self._combination, self._labels, ends = read_packed(connection, "combination", "label", "end")
         self._sizes = np.diff(ends, prepend=0)
         self._starts = ends - self._sizes
+        # The combinations that have each label, and where those of each end.
+        self._having, self._having_ends = read_packed(connection, "having", "having_end")
         rows = connection.execute(select(label.c.id, label.c.facet, label.c.value))
         every = sorted((Label(*row) for row in rows), key=lambda one: (FACETS.index(one.facet), one.value))
         self._count = len(every)
@@ -64,11 +66,10 @@ class Labels:
 
     def having(self, numbers: Sequence[int]) -> Mask:
         """Return which documents have one of some labels."""
-        if not len(self._combination):
-            return np.zeros(0, bool)
-        meant = np.zeros(self._count, bool)
-        meant[list(numbers)] = True
-        combinations: Mask = np.logical_or.reduceat(meant[self._labels], self._starts)
+        combinations = np.zeros(len(self._sizes), bool)
+        for number in numbers:
+            begin = self._having_ends[number - 1] if number else 0
+            combinations[self._having[begin : self._having_ends[number]]] = True
         return combinations[self._combination]
 
     def counted(self, documents: npt.NDArray[np.intp]) -> Counted:

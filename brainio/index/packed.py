@@ -10,9 +10,9 @@ from sqlalchemy import insert, select
 from brainio.index.schema import packed
 
 if TYPE_CHECKING:
-    from array import array
     from collections.abc import Mapping
 
+    import numpy.typing as npt
     from sqlalchemy.engine import Connection
 
     from brainio.index.fulltext import Numbers
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _STORED = np.dtype("<i4")
 
 
-def write_packed(connection: Connection, named: Mapping[str, array[int]]) -> None:
+def write_packed(connection: Connection, named: Mapping[str, npt.ArrayLike]) -> None:
     """Write numbers by name."""
     rows = [{"name": name, "numbers": np.asarray(numbers, _STORED).tobytes()} for name, numbers in named.items()]
     connection.execute(insert(packed), rows)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, cast, func, literal, select, text
+from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, bindparam, cast, func, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 
 from brainio.index.fulltext import GROUPS, numbers_in
@@ -39,6 +39,15 @@ _words = Table(
 )
 _found_by_words = Index("found_by_words", _words.c.words, postgresql_using="gin")
 _rowid = _words.c.rowid
+
+
+def _matches(name: str) -> ColumnElement[bool]:
+    return _words.c.words.op("@@")(cast(bindparam(name, type_=Text), TSQUERY))
+
+
+_every = func.string_agg(cast(_rowid, Text), ",")
+_having = select(*[select(_every).where(_matches(group)).scalar_subquery() for group in GROUPS])
+_called = select(_rowid).where(_matches("called")).order_by(_rowid).limit(bindparam("most"))
 
 
 class TsVector:
@@ -74,19 +83,13 @@ class TsVector:
     def having(self, connection: Connection, word: str) -> list[Numbers]:
         """Return the documents that have a word, group by group."""
         end = ":*" if len(word) >= PREFIX_FROM else ""
-        every = func.string_agg(cast(_rowid, Text), ",")
-        asked = [f"{_quoted(letter + word)}{end}" for letter in _LETTERS.values()]
-        found = [select(every).where(_matches(one)).scalar_subquery() for one in asked]
-        return list(map(numbers_in, connection.execute(select(*found)).one()))
+        asked = {group: f"{_quoted(letter + word)}{end}" for group, letter in _LETTERS.items()}
+        return list(map(numbers_in, connection.execute(_having, asked).one()))
 
     def called(self, connection: Connection, folded: str, most: int) -> Numbers:
         """Return the documents that are called so."""
-        first = select(_rowid).where(_matches(_quoted(f"{_CALLED}{folded}"))).order_by(_rowid).limit(most)
-        return np.fromiter(connection.scalars(first), np.int32)
-
-
-def _matches(asked: str) -> ColumnElement[bool]:
-    return _words.c.words.op("@@")(cast(literal(asked), TSQUERY))
+        asked = {"called": _quoted(f"{_CALLED}{folded}"), "most": most}
+        return np.fromiter(connection.scalars(_called, asked), np.int32)
 
 
 @lru_cache(maxsize=8192)  # documents share most of them
