@@ -14,6 +14,7 @@ import sqlite3
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine
@@ -31,7 +32,6 @@ from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from sqlalchemy import Engine
     from sqlalchemy.engine import Connection
@@ -56,6 +56,18 @@ class Files:
         """Whether an index is that of catalogs as they are now."""
         assert isinstance(index, FileIndex)  # noqa: S101 - so it was given
         return index.place == _place(names) and index.is_there() and are_as_they_were(index.origins, names)
+
+    def found(self, names: Names) -> Index | None:
+        """Open the index of catalogs as they are now, if it is there."""
+        found = _open(_place(names))
+        if found is None or are_as_they_were(found.origins, names):
+            return found
+        found.close()
+        return None
+
+    def opened(self, name: str) -> Index | None:
+        """Open a file."""
+        return _open(Path(name))
 
     def found_or_made(self, names: Names, before: Index | None) -> Index:  # noqa: ARG002 - the file tells that
         """Open an index if it is there and up to date; else make it, unless another process is about to."""
@@ -86,6 +98,7 @@ class FileIndex(Index):
         super().__init__()
         self.place = place
         self._file = Opened(engine, None if print_ is None else place, print_)
+        self.name = "" if self.path is None else str(self.path)
         self.text = Fts5()
         self.origins, self.made = self.run(origins_in)
 

@@ -77,10 +77,18 @@ class Server:
         assert isinstance(index, ServerIndex)  # noqa: S101 - so it was given
         return index.schema == self._schema(names) and index.is_there()
 
+    def found(self, names: Names) -> Index | None:
+        """Open the index of catalogs as they are now, if it is there."""
+        return self.opened(self._schema(names))
+
+    def opened(self, name: str) -> Index | None:
+        """Open the index in a schema."""
+        with translated(self._shown):
+            return self._open(name)
+
     def found_or_made(self, names: Names, before: Index | None) -> Index:
         """Open an index if it is there; else make it, unless another process is about to."""
-        with translated(self._shown):
-            return self._open(self._schema(names)) or self._made(names, before)
+        return self.found(names) or self._made(names, before)
 
     def _schema(self, names: Names) -> str:
         return f"{PREFIX}{key_in_force(names)[:_DIGITS]}_{content_in_force(names)[:_DIGITS]}"
@@ -97,6 +105,10 @@ class Server:
         return None
 
     def _made(self, names: Names, before: Index | None) -> Index:
+        with translated(self._shown):
+            return self._made_in_turn(names, before)
+
+    def _made_in_turn(self, names: Names, before: Index | None) -> Index:
         for attempt in range(_ATTEMPTS):
             with self._engine.connect() as connection, connection.begin() as transaction:
                 if not _take_turn(connection, key_in_force(names), wait=before is None):
@@ -148,7 +160,8 @@ class ServerIndex(Index):
         super().__init__()
         # It never changes, so that no question needs a transaction, which would cost two more.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self.schema, self._shown = schema, shown
+        self.name = self.schema = schema
+        self._shown = shown
         self._options = {"schema_translate_map": {None: schema}}
         self._noted = 0.0
         self.text = TsVector()

@@ -52,12 +52,15 @@ class Index(ABC):
 
     Attributes
     ----------
+    name : str
+        What it is opened by; empty where it is in memory.
     text : FullText
         How it is asked.
     origins : list of Origin
         What it was made of.
     """
 
+    name: str
     text: FullText
     origins: list[Origin]
 
@@ -102,6 +105,12 @@ class Shelf(Protocol):
     def is_current(self, index: Index, names: Names) -> bool:
         """Whether an index of this shelf is that of catalogs as they are now."""
 
+    def found(self, names: Names) -> Index | None:
+        """Open the index of catalogs as they are now, if it is there."""
+
+    def opened(self, name: str) -> Index | None:
+        """Open an index by its name; None where it is gone."""
+
     def found_or_made(self, names: Names, before: Index | None) -> Index:
         """Return the index of catalogs as they are now, or else one before while somebody else makes it.
 
@@ -143,6 +152,7 @@ class Indexes:
         """Open all indexes anew, as a forked process has to: connections stay with the one that made them."""
         self._lock = threading.Lock()
         self._slots: OrderedDict[Names, _Slot] = OrderedDict()
+        self._preparing: threading.Thread | None = None
 
     def close(self) -> None:
         """Close all indexes; they are opened again when they are needed."""
@@ -181,12 +191,23 @@ class Indexes:
         again = self._current(names)
         return again.run(lambda connection: work(connection, again))
 
+    def prepare(self, names: Names) -> None:
+        """Have an index opened, or made, by another thread before anybody asks it."""
+        slot = self._slot(names)
+        if slot.index is None and slot.lock.acquire(blocking=False):
+            self._preparing = self._looking(slot, names)
+
+    @property
+    def is_preparing(self) -> bool:
+        """Whether what is prepared is not ready yet."""
+        return self._preparing is not None and self._preparing.is_alive()
+
     def _current(self, names: Names) -> Index:
         slot = self._slot(names)
         index = slot.index
         if index is not None and self._checked_for:
             if time.monotonic() >= slot.next_check and slot.lock.acquire(blocking=False):
-                threading.Thread(target=self._look, args=(slot, names), name="brainio-index", daemon=True).start()
+                self._looking(slot, names)
             return index
         if not slot.lock.acquire(timeout=_LONGEST_WAIT if self._checked_for else -1):
             raise IndexUnavailableError("the index of the catalogs is still being made; try again in a minute")
@@ -194,6 +215,11 @@ class Indexes:
             return self._checked(slot, names)
         finally:
             slot.lock.release()
+
+    def _looking(self, slot: _Slot, names: Names) -> threading.Thread:
+        thread = threading.Thread(target=self._look, args=(slot, names), name="brainio-index", daemon=True)
+        thread.start()
+        return thread
 
     def _look(self, slot: _Slot, names: Names) -> None:
         """Check an index while others use it; the lock is held, and let go at the end."""

@@ -13,8 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
-from brainio.index.files import Files
-from brainio.index.server import Server
+from brainio.index.apart import Apart
 from brainio.index.store import Indexes
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API
@@ -61,8 +60,7 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     database = Database(settings.database)
     seen, rights = Seen(database), Rights(settings, database)
-    shelf = Server(settings.database) if database.is_on_server else Files()
-    indexes = Indexes(shelf, settings.refresh_seconds)
+    indexes = Indexes(Apart(settings.database if database.is_on_server else ""), settings.refresh_seconds)
     service = Service(settings, Holdings(settings, seen, rights), seen, rights, indexes)
     app = FastAPI(
         title="brainio",
@@ -121,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await asyncio.to_thread(service.rights.refresh)
     await asyncio.to_thread(service.holdings.refresh)
+    service.indexes.prepare(frozenset(service.holdings.snapshot.names(service.rights.everybody)))
     watched: list[Rights | Holdings | Maker] = [service.rights, service.holdings]
     if service.settings.profiles:
         watched.append(Maker(service.holdings, service.settings.refresh_seconds))

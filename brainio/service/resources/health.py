@@ -24,8 +24,8 @@ async def live(now: Now, serves: Serves, sight: Sees) -> Response:
     "/healthz/ready", responses={200: {"model": shapes.Health}, **problems.answers(), 503: {"model": shapes.Health}}
 )
 async def ready(now: Now, serves: Serves, sight: Sees) -> Response:
-    """Say whether requests should be sent here: 503 while no catalog can be served."""
-    return _health(now, serves, sight, 200 if now.catalogs else 503)
+    """Say whether requests should be sent here: 503 while no catalog can be served, or the first index is made."""
+    return _health(now, serves, sight, 200 if _is_ready(now, serves) else 503)
 
 
 @router.get("/metrics", response_class=Response)
@@ -35,9 +35,13 @@ async def metrics(request: Request) -> Response:
     return Response(body, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
+def _is_ready(now: Snapshot, serves: Service) -> bool:
+    return bool(now.catalogs) and not serves.indexes.is_preparing
+
+
 def _health(now: Snapshot, serves: Service, sight: Sight, status: int) -> Response:
     told = shapes.Health(
-        status="ok" if now.catalogs else "starting",
+        status="ok" if _is_ready(now, serves) else "starting",
         database="away" if serves.rights.is_away else "ok",
         catalogs=now.counts(sight),
     )

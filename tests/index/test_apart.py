@@ -1,0 +1,145 @@
+"""Indexes of many entries are made by a process of its own; whatever happens to that, there is an index."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.cache.locks import take_turn
+from brainio.home import home_folder
+from brainio.index import search_among
+from brainio.index.apart import Apart
+from brainio.index.files import FOLDER
+from brainio.index.origins import key_in_force
+from brainio.index.store import Indexes
+from tests.index.lab import Lab
+
+MANY = 5_100
+NAMES = frozenset({"lab"})
+MODULE = "brainio.index.apart"
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+
+
+@pytest.fixture
+def large_lab(lab: Lab) -> Lab:
+    """A lab whose index is not made in passing."""
+    lab.add("lab.Name0")
+    lab.rows = [lab.rows[0] | {"identifier": f"lab.Name{number}", "sha1": f"{number:040x}"} for number in range(MANY)]
+    lab.write()
+    return lab
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def apart(request: pytest.FixtureRequest) -> Iterator[Indexes]:
+    """Indexes in files and in PostgreSQL, made apart."""
+    if request.param == "sqlite":
+        yield Indexes(Apart(""))
+        return
+    yield Indexes(Apart(request.getfixturevalue("index_database")))
+    request.getfixturevalue("postgres").hang_up()
+
+
+def makers() -> list[int]:
+    """Return the processes that this one has make indexes."""
+    found = subprocess.run(
+        ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True
+    )
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if MODULE in line]
+
+
+@contextmanager
+def nobody_else_makes_it() -> Iterator[None]:
+    """Have whoever wants to make the index in a file wait."""
+    folder = home_folder() / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    turn = take_turn(folder, key_in_force(NAMES))
+    assert turn is not None
+    try:
+        yield
+    finally:
+        turn.end()
+
+
+def the_maker() -> int:
+    """Wait for the process that makes an index."""
+    end = time.monotonic() + 60
+    while not (found := makers()):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    return found[0]
+
+
+def test_what_is_made_apart_is_what_is_made_here(large_lab: Lab, apart: Indexes) -> None:
+    seen: list[int] = []
+    watching = threading.Thread(target=lambda: seen.append(the_maker()))
+    watching.start()
+    found = search_among(NAMES, "name77 neuroid", {}, indexes=apart)
+    watching.join()
+    here = search_among(NAMES, "name77 neuroid", {})
+    assert seen
+    assert (found.record(), found.total) == (here.record(), 11)
+    large_lab.add("lab.New")
+    assert [hit.identifier for hit in search_among(NAMES, "new", {}, indexes=apart)] == ["lab.New"]
+
+
+def test_few_entries_start_no_process(lab: Lab, apart: Indexes) -> None:
+    lab.add("lab.One")
+    stop = threading.Event()
+    seen: list[int] = []
+
+    def watch() -> None:
+        while not stop.is_set():
+            seen.extend(makers())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    assert search_among(NAMES, "one", {}, indexes=apart).total == 1
+    stop.set()
+    watching.join()
+    assert not seen
+
+
+def test_where_the_process_is_killed_the_index_is_made_all_the_same(large_lab: Lab) -> None:
+    answers: list[int] = []
+    indexes = Indexes(Apart(""))
+    asking = threading.Thread(target=lambda: answers.append(search_among(NAMES, "", {}, indexes=indexes).total))
+    with nobody_else_makes_it():
+        asking.start()
+        os.kill(the_maker(), signal.SIGKILL)
+    asking.join()
+    assert answers == [MANY]
+
+
+def test_the_process_ends_with_whoever_started_it(large_lab: Lab) -> None:
+    asked = json.dumps({"names": sorted(NAMES), "database": "", "nice": True})
+    with nobody_else_makes_it():
+        maker = subprocess.Popen(
+            [sys.executable, "-m", MODULE], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert maker.stdin is not None
+        maker.stdin.write(f"{asked}\n")
+        maker.stdin.flush()
+        with pytest.raises(subprocess.TimeoutExpired):
+            maker.wait(2)
+        maker.stdin.close()
+        assert maker.wait(60) == 3
+    assert maker.stdout is not None
+    maker.stdout.close()
+    assert brainio.search(catalog="lab").total == MANY
+
+
+def test_where_nothing_can_be_written_it_is_made_in_memory(large_lab: Lab, tmp_path: Path) -> None:
+    home = home_folder()
+    home.mkdir(parents=True, exist_ok=True)
+    (home / FOLDER).write_text("in the way")
+    assert search_among(NAMES, "", {}, indexes=Indexes(Apart(""))).total == MANY
