@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from brainio.index.store import Answer
 
 FOLDER = "index"
+_AT_ONCE = 8  # threads that ask one index; others wait
+_LONGEST_WAIT = 3600.0  # seconds, for one of those
 _POLL = 0.05  # seconds
 _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
@@ -164,11 +166,15 @@ def _open(path: Path) -> FileIndex | None:
     try:
         print_ = fingerprint(path)
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
-        pool = {"poolclass": QueuePool, "max_overflow": -1, "pool_reset_on_return": None}
-        engine = create_engine("sqlite://", creator=partial(_as_it_was, path, print_), **pool)
+        pool = {"poolclass": QueuePool, "pool_reset_on_return": None, "pool_use_lifo": True}
+        sizes = {"pool_size": _AT_ONCE, "max_overflow": 0, "pool_timeout": _LONGEST_WAIT}
+        engine = create_engine("sqlite://", creator=partial(_as_it_was, path, print_), **pool, **sizes)
     except OSError:
         return None
     try:
+        # All at once: when another file has the name, nobody could open this one any more.
+        for connection in [engine.connect() for _ in range(_AT_ONCE)]:
+            connection.close()
         index = FileIndex(engine, path, print_)
     except (DatabaseError, ValueError):
         engine.dispose()

@@ -9,16 +9,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import Connection
 
 import brainio
 from brainio.errors import CatalogWarning
 from brainio.home import home_folder
 from brainio.index import asking, files, origins, schema, search_among
 from brainio.index.origins import Names
-from brainio.index.store import Indexes
+from brainio.index.store import Index, Indexes
 from tests.index.lab import Lab
 from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder
@@ -88,6 +91,25 @@ def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) 
     script = "import brainio; print(len(brainio.search('', catalog='lab')))"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "2\n"
     assert found() == ["lab.Doe2026", "lab.Roe2026"]
+
+
+def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab: Lab) -> None:
+    lab.add("lab.Doe2026")
+    indexes = Indexes(files.Files(), checked_for=1000)
+    assert search_among({"lab"}, "", {}, indexes=indexes).total == 1
+    index = indexes._slots[frozenset({"lab"})].index
+    lab.add("lab.Roe2026")
+    assert search_among({"lab"}, "", {}).total == 2
+    all_there = threading.Barrier(6)
+
+    def work(connection: Connection, _: Index) -> int:
+        all_there.wait(60)
+        return int(connection.execute(text("SELECT count(*) FROM document")).scalar_one())
+
+    with ThreadPoolExecutor(6) as threads:
+        answers = list(threads.map(lambda _: indexes.ask(frozenset({"lab"}), work), range(6)))
+    assert answers == [1] * 6
+    assert indexes._slots[frozenset({"lab"})].index is index
 
 
 def test_an_open_index_never_answers_from_the_file_that_took_its_place(lab: Lab) -> None:
