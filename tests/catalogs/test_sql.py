@@ -4,7 +4,6 @@ import multiprocessing
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -34,7 +33,7 @@ from brainio.stores import parse_location
 from brainio.validation import check_catalog
 from tests.catalogs.test_sql_writing import row
 from tests.cli.command import brainio
-from tests.postgres import PASSWORD, Postgres, programs
+from tests.postgres import PASSWORD, Postgres
 from tests.servers import MotoS3
 
 SECRETS = (PASSWORD, "se%20cret", "cret%2F")
@@ -46,16 +45,6 @@ def location(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
     append_rows(f"{database}#lab", [row("lab.A")])
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{database}#lab")
     return f"{database}#lab"
-
-
-@pytest.fixture
-def server() -> Iterator[Postgres]:
-    """A server that only this test uses, since it stops it."""
-    folder = programs()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with Postgres(folder) as server:
-        yield server
 
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,19 +151,21 @@ def test_a_malformed_row_is_left_out_with_a_warning(location: str) -> None:
         assert add_catalog(location) == "lab"
 
 
-def test_an_away_server_leaves_what_was_read_and_one_warning(server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    url = f"{server.database()}#lab"
+def test_an_away_server_leaves_what_was_read_and_one_warning(
+    own_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"{own_server.database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
-    server.stop()
+    own_server.stop()
     assert told_while_resolving("lab.A") == ["What was last read of it is used"]
     monkeypatch.setattr(sql_connection, "_away", {})
-    server.start()
+    own_server.start()
     append_rows(url, [row("lab.B")])
     assert resolve("assembly", "lab.B").catalog == "lab"
     forget(monkeypatch)
-    server.hang_up()
-    server.stop()
+    own_server.hang_up()
+    own_server.stop()
     assert told_while_resolving("lab.B") == ["the copy of 20"]
     with pytest.raises(CatalogError) as refused:
         append_rows(url, [row("lab.C")])
@@ -221,17 +212,17 @@ def told_while_resolving(identifier: str) -> list[str]:
 
 
 def test_a_server_that_comes_back_is_asked_again_after_a_minute(
-    server: Postgres, monkeypatch: pytest.MonkeyPatch
+    own_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{server.database()}#lab"
+    url = f"{own_server.database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
     monkeypatch.setattr(sql_connection, "_SECONDS_BEFORE_ASKING_AGAIN", -1.0)
-    server.stop()
+    own_server.stop()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CatalogWarning)
         assert resolve("assembly", "lab.A")
-    server.start()
+    own_server.start()
     append_rows(url, [row("lab.B")])
     assert resolve("assembly", "lab.B").catalog == "lab"
 

@@ -18,7 +18,7 @@ from brainio.index import Hit, asking, vocabulary
 from brainio.index.building import Grouper, versions_of
 from brainio.index.documents import Maker, words_by_field
 from tests.index.lab import Lab
-from tests.postgres import Postgres, programs
+from tests.postgres import Postgres
 
 CARD = {
     "identifier": "lab.Doe2026",
@@ -192,18 +192,14 @@ def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> 
 
 
 def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, own_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = programs()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     monkeypatch.setattr(sql_connection, "_away", {})
     lab.add("lab.Doe2026", card=lab.card(CARD))
-    with Postgres(folder) as server:
-        monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, server.database()))
+    monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, own_server.database()))
+    assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+    own_server.stop()
+    with pytest.warns(CatalogWarning, match="could not be read"):
         assert only(region="V4").regions == {"V4": "card", "area X": "card"}
-        server.stop()
-        with pytest.warns(CatalogWarning, match="could not be read"):
-            assert only(region="V4").regions == {"V4": "card", "area X": "card"}
-        asking._OWN.forget()
-        assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+    asking._OWN.forget()
+    assert only(region="V4").regions == {"V4": "card", "area X": "card"}
