@@ -8,6 +8,7 @@ import re
 import threading
 import warnings
 from functools import lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from brainio.catalogs.sql_names import is_database, place_of
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 LARGEST_CARD = 2**20  # bytes
 _PATIENCE = 10.0  # seconds that a card from elsewhere may take: whoever asks for it can do without
+_DEEPEST = 50  # levels of records and lists: whoever shows or searches a card goes through them
+_HOLDERS = (dict, list)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 Card = dict[str, Any]
@@ -79,8 +82,8 @@ def card_bytes(card: Card) -> bytes:
 def read_card(entry: "Entry") -> Card:
     """Read the card of an entry; empty where its catalog names none.
 
-    A card that is named and cannot be read, is no card, or does not come within 10 seconds is a `CatalogWarning`, and
-    the answer is empty. A card from elsewhere is asked for once a process, one on this machine whenever it is wanted.
+    A card that is named and cannot be read, is no card, holds what no card can (infinite numbers, half characters, more
+    than 50 levels), or does not come within 10 seconds is a `CatalogWarning`, and the answer is empty. A card from elsewhere is asked for once a process, one on this machine whenever it is wanted.
 
     Parameters
     ----------
@@ -198,7 +201,28 @@ def _parsed(text: str | bytes, place: str) -> Card:
     card = json.loads(text)
     if not isinstance(card, dict):
         raise TransferError(f"{place} holds no JSON object")
+    _require_sound(card)
     return card
+
+
+def _require_sound(card: Card) -> None:
+    """Refuse what could not be passed on: infinity, which 1e999 is read as, halves of characters, endless levels."""
+    level: list[Any] = [card]
+    texts: list[str] = []
+    for _ in range(_DEEPEST):
+        parts = [part for one in level if isinstance(one, list) for part in one]
+        for one in level:
+            if isinstance(one, dict):
+                texts += one
+                parts += one.values()
+        if not all(isfinite(part) for part in parts if isinstance(part, float)):
+            raise ValueError("a number is not finite")
+        texts += [part for part in parts if isinstance(part, str)]
+        level = [part for part in parts if isinstance(part, _HOLDERS)]
+        if not level:
+            "".join(texts).encode()
+            return
+    raise ValueError(f"it has more than {_DEEPEST} levels")
 
 
 def _read_once(location: "Location") -> Card:

@@ -1,5 +1,6 @@
 """Promises of reading cards: what is there is read, what is not is no obstacle, and nobody waits for it for long."""
 
+import json
 import socket
 import threading
 import time
@@ -64,13 +65,28 @@ def test_a_card_on_this_machine_is_read_as_it_is_now(tmp_path: Path) -> None:
         assert read_card(replace(ENTRY, base=str(tmp_path))) == {"shape": shape}
 
 
-@pytest.mark.parametrize("body", [None, b"", b"[1]", b"\xff", b"[" * 100_000, b'"' + b"x" * 2**21 + b'"'])
+DEEP = b'{"a": ' + b"[" * 60 + b"]" * 60 + b"}"
+NO_CARDS = [None, b"", b"[1]", b"\xff", b"[" * 100_000, b'"' + b"x" * 2**21 + b'"']
+# What JSON readers take, and cannot write again, or what whoever goes through a card gets lost in.
+NO_CARDS += [b'{"mean": 1e999}', b'{"mean": [-1e999]}', b'{"mean": NaN}', b'{"a": "\\ud800"}', b'{"\\udfff": 1}', DEEP]
+
+
+@pytest.mark.parametrize("body", NO_CARDS)
 def test_a_card_that_is_none_is_told_and_left_out(body: bytes | None, tmp_path: Path) -> None:
     (tmp_path / "cards").mkdir()
     if body is not None:
         (tmp_path / "cards" / "a.json").write_bytes(body)
     with pytest.warns(CatalogWarning, match=r"card of assembly 'lab.Doe2026' of catalog 'lab' cannot be read"):
         assert read_card(replace(ENTRY, base=str(tmp_path))) == {}
+
+
+def test_every_card_that_is_read_can_be_written(tmp_path: Path) -> None:
+    body = b'{"a": 1, "a": 2, "b": ' + b"9" * 4000 + b', "c": "\\ud83d\\ude00", "d": ' + b"[" * 48 + b"]" * 48 + b"}"
+    (tmp_path / "cards").mkdir()
+    (tmp_path / "cards" / "a.json").write_bytes(body)
+    card = read_card(replace(ENTRY, base=str(tmp_path)))
+    assert (card["a"], card["c"]) == (2, "😀")
+    assert json.loads(card_bytes(card)) == card
 
 
 def test_a_server_that_never_answers_is_waited_for_once_and_not_for_long(

@@ -268,7 +268,7 @@ WHOLE: dict[str, Any] = {
     "reliability": {"median": 0.5},
     "stated": {"neurons": 5},
 }
-HUGE = float("inf")  # what 1e999 is read as
+HUGE = 10**400  # more than any float
 BROKEN_CARDS: list[Any] = [
     *({**WHOLE, name: value} for name in WHOLE for value in (None, 5, True, HUGE, "x", [None], {"kind": 5})),
     {"columns": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}, {"name": 5, "kind": 5, "missing": 0}]},
@@ -279,19 +279,40 @@ BROKEN_CARDS: list[Any] = [
 ]
 
 
-def test_a_card_of_another_form_breaks_no_page_of_its_entry(tmp_path: Path) -> None:
+# What is no JSON, or what nobody could pass on: read as no card.
+NO_CARDS = [
+    '{"license": 1e999}',
+    '{"pictures": {"stimuli": {"strongest": [{"stimulus_id": "a", "mean": -1e999}]}}}',
+    '{"shape": [NaN], "dims": ["neuroid"]}',
+    '{"license": "\\ud800"}',
+    '{"\\ud800": 1}',
+    f'{{"license": {"[" * 300}{"]" * 300}}}',
+    f'{{"license": {"9" * 5000}}}',
+    "[1]",
+]
+
+
+def test_a_card_of_another_form_breaks_no_page_and_no_resource_of_its_entry(tmp_path: Path) -> None:
     row = {"location_type": "", "location": "a", "sha1": "", "stimulus_set_identifier": ""}
     kinds = {"assembly": "NeuroidAssembly", "stimulus_set": "StimulusSet"}
+    texts = [*map(json.dumps, BROKEN_CARDS), '{"license": "MIT", "license": []}', *NO_CARDS]
     rows = []
-    for number, card in enumerate(BROKEN_CARDS):
-        (tmp_path / f"{number}.json").write_text(json.dumps(card).replace("Infinity", "1e999"))
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.json").write_text(text)
         named = row | {"identifier": f"lab.N{number}", "card": f"{number}.json"}
         rows += [named | {"lookup_type": kind, "class": name} for kind, name in kinds.items()]
     append_rows(tmp_path / "lab.csv", rows)
     with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
-        paths = [f"/{one['lookup_type']}/lab/{one['identifier']}" for one in rows]
-        answers = {path: service.get(path).status_code for path in paths}
-    assert {path: status for path, status in answers.items() if status != 200} == {}
+        for one in rows:
+            kind, name = one["lookup_type"], one["identifier"]
+            assert (service.get(f"/{kind}/lab/{name}").status_code, one) == (200, one)
+            is_card = int(one["card"].partition(".")[0]) < len(texts) - len(NO_CARDS)
+            answer = service.get(f"/api/v1/cards/lab/{kind}/{name}")
+            assert (answer.status_code, one) == (200 if is_card else 404, one)
+            if not is_card:
+                assert answer.json()["error"]["code"] == "no_card"
+                assert service.get(f"/catalogs/lab/{one['card']}").json()["error"]["code"] == "no_card"
+                assert service.get(f"/api/v1/croissant/lab/{kind}/{name}").status_code == 200
 
 
 def test_a_fact_that_a_card_lacks_hides_no_other_that_stands_out(tmp_path: Path) -> None:
