@@ -1,12 +1,13 @@
 """The application: resources put together, with what is around them and the thread that looks for changes."""
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
 from starlette.middleware.cors import CORSMiddleware
@@ -28,7 +29,7 @@ from brainio.service.pages import account, assemblies, assets, front, stimulus_s
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.pages import stimuli as stimulus_pages
 from brainio.service.pages.problems import show_problem
-from brainio.service.rendering import render, respond
+from brainio.service.rendering import Rendered, render, respond
 from brainio.service.resources import (
     catalogs,
     changes,
@@ -66,14 +67,14 @@ def create_app(settings: Settings) -> ASGIApp:
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
         version=version("brainio"),
-        openapi_url=f"{API}/openapi.json",
+        openapi_url=None,  # its answer would have no tag: `openapi` has
         docs_url=None,  # they load their parts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
         redirect_slashes=False,
     )
     app.state.service = service
-    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI has it extended
+    app.state.described = cache(lambda: _described(app))
     problems.install(app, show_problem)
     checks = [Depends(knows_parameters), Depends(sight_of)]
     resources = (catalogs, changes, croissant, entries, search, stimuli)
@@ -106,12 +107,12 @@ def from_environment() -> ASGIApp:
     return create_app(read_settings(Path(config) if config else None))
 
 
-def _described(app: FastAPI) -> dict[str, Any]:
+def _described(app: FastAPI) -> Rendered:
     """Return the OpenAPI document, which says how a token may be sent, and that none need be."""
-    described = FastAPI.openapi(app)
+    described = app.openapi()
     described["components"]["securitySchemes"] = SCHEMES
     described["security"] = [{}, *({name: []} for name in SCHEMES)]
-    return described
+    return render(json.dumps(described, ensure_ascii=False).encode())
 
 
 @asynccontextmanager
@@ -147,3 +148,10 @@ async def start(request: Request) -> Response:
         openapi=f"{API}/openapi.json",
     )
     return respond(request.headers, render(told.model_dump_json().encode()))
+
+
+@_start.get("/openapi.json", include_in_schema=False)
+async def openapi(request: Request) -> Response:
+    """Describe the interface for programs."""
+    document: Rendered = request.app.state.described()
+    return respond(request.headers, document)

@@ -27,6 +27,7 @@ READABLE = [
     "/api/v1/search?q=thresholds",
     "/api/v1/catalogs/lab/changes",
     "/catalogs/lab/publications.csv",
+    "/api/v1/openapi.json",
 ]
 
 
