@@ -101,13 +101,17 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
         brainio.get_asembly  # noqa: B018
 
 
-def rooms_imported(path: Path) -> set[str]:
+def modules_imported(path: Path) -> set[str]:
     nodes = list(ast.walk(ast.parse(path.read_text())))
     froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
     modules = [node.module or "" for node in froms]
-    modules += [f"brainio.{alias.name}" for node in froms if node.module == "brainio" for alias in node.names]
+    modules += [f"{node.module}.{alias.name}" for node in froms for alias in node.names]
     modules += [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
-    return {module.split(".")[1] for module in modules if module.startswith("brainio.")}
+    return {module for module in modules if module.startswith("brainio.")}
+
+
+def rooms_imported(path: Path) -> set[str]:
+    return {module.split(".")[1] for module in modules_imported(path)}
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
@@ -119,3 +123,16 @@ def test_imports_run_downwards(path: Path) -> None:
     below = set().union(*FLOORS[floor + 1 :])
     own_floor = {"assemblies", "stimuli", "transform"} if room in ("assemblies", "transform") else set()
     assert rooms_imported(path) - {room} <= below | own_floor
+
+
+SERVICE = sorted(PACKAGE.glob("service/**/*.py"))
+
+
+@pytest.mark.parametrize("path", SERVICE, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_pages_and_resources_of_the_service_know_nothing_of_each_other(path: Path) -> None:
+    """What both need lies below them, and nothing there knows either; the application puts them together."""
+    room = path.relative_to(PACKAGE / "service").parts[0]
+    if room == "app.py":
+        return
+    faces = {f"brainio.service.{one}" for one in ("pages", "resources") if one != room}
+    assert {".".join(module.split(".")[:3]) for module in modules_imported(path)} & faces == set()

@@ -82,8 +82,9 @@ def card_bytes(card: Card) -> bytes:
 def read_card(entry: "Entry") -> Card:
     """Read the card of an entry; empty where its catalog names none.
 
-    A card that is named and cannot be read, is no card, holds what no card can (infinite numbers, half characters, more
-    than 50 levels), or does not come within 10 seconds is a `CatalogWarning`, and the answer is empty. A card from elsewhere is asked for once a process, one on this machine whenever it is wanted.
+    A card that is named and cannot be read, is no card, holds what no card can (infinite numbers, halves of characters,
+    more than 50 levels), or does not come within 10 seconds is a `CatalogWarning`, and the answer is empty. A card from
+    elsewhere is asked for once a process, one on this machine whenever it is wanted.
 
     Parameters
     ----------

@@ -1,17 +1,29 @@
-"""What a search is asked, as the address of a resource or page has it."""
+"""What is asked, as the addresses of resources and of pages have it: names, filters of stimuli, searches."""
 
 from typing import Annotated, Any
 
+from anyio import CapacityLimiter
+from fastapi import Query
 from pydantic import BaseModel, Field
 
 from brainio.cursors import LONGEST
 from brainio.index import SearchResults, search_among
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot
+from brainio.service.problems import refusal
 from brainio.service.rights import Sight
 
+AT_ONCE = CapacityLimiter(8)
+"""Searches; what else is asked for waits for none of them."""
+Named = Annotated[str | None, Query(max_length=500)]
+Where = Annotated[
+    list[Annotated[str, Query(max_length=1000)]],
+    Query(
+        max_length=20,
+        description="`COLUMN:VALUE`; `*` stands for anything, `1..5` is a range of numbers, `1..<5` ends below 5.",
+    ),
+]
 Values = Annotated[list[Annotated[str, Field(max_length=500)]], Field(max_length=50)]
-
 
 _FACETS = {
     *("kind", "class_", "region", "species", "lab", "year", "catalog"),
@@ -55,3 +67,21 @@ class Searched(BaseModel):
             now.catalog(name, sight)
         names, indexes = now.names(sight), service.indexes
         return search_among(names, self.q, self.facets, old=self.old, limit=limit, after=self.cursor, indexes=indexes)
+
+
+def filters_of(where: list[str], columns: list[str]) -> list[tuple[str, str]]:
+    """Read filters as addresses have them; raises 400 where one names no column.
+
+    Examples
+    --------
+    >>> filters_of(["object_name:car", "url:http://a", "a:b:1"], ["object_name", "url", "a", "a:b"])
+    [('object_name', 'car'), ('url', 'http://a'), ('a:b', '1')]
+    """
+    found = []
+    for one in where:
+        known = max((name for name in columns if one.startswith(f"{name}:")), key=len, default="")
+        name = known or one.partition(":")[0]
+        if not name or ":" not in one:
+            raise refusal(400, "bad_filter", f"the filter {one[:100]!r} names no column", "Write COLUMN:VALUE.")
+        found.append((name, one[len(name) + 1 :]))
+    return found

@@ -1,10 +1,13 @@
 """From entries to the records of the JSON interface. Waits for disks and databases: not for the event loop."""
 
+from collections import Counter
 from typing import Any
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, Listing, stimulus_set_of
 from brainio.catalogs.publications import COLUMNS, Publication, publications_of
 from brainio.errors import CatalogError, EntryLookupError, LocationError
+from brainio.exchange.croissant import croissant
+from brainio.exchange.distribution import listed
 from brainio.relations.users import users_of
 from brainio.service import addresses, shapes
 from brainio.service.embargoes import Embargoes
@@ -45,6 +48,28 @@ def whole(now: Snapshot, entry: Entry, sight: Sight, signed_buckets: list[str]) 
         load=f"brainio.{getter}({entry.identifier!r}{of})",
         history=addresses.of_resource("history", entry, current=True),
     )
+
+
+def catalog(now: Snapshot, name: str) -> shapes.CatalogRecord:
+    """Return the record of a catalog, also of one that was never read."""
+    held = now.catalogs.get(name)
+    counts = held.counts if held else Counter[str]()
+    return shapes.CatalogRecord(
+        catalog=name,
+        available=name not in now.problems,
+        state=held.state if held else None,
+        stimulus_sets=counts[TYPE_STIMULUS_SET],
+        assemblies=counts[TYPE_ASSEMBLY],
+        csv=addresses.of_csv(name),
+        entries=addresses.with_query(f"{addresses.API}/entries", catalog=name),
+        changes=addresses.of_catalog(name, "changes"),
+        url=addresses.of_catalog(name),
+    )
+
+
+def croissant_of(entry: Entry, public_url: str) -> dict[str, Any]:
+    """Describe an entry as Croissant; nothing is looked for on disks but its card."""
+    return croissant([entry], lambda file: f"{public_url}{addresses.of_file(entry, file.file.part)}", listed)
 
 
 def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:

@@ -17,7 +17,8 @@ from brainio.fetch.entries import wanted_file
 from brainio.profiles import AssemblyProfile, StimulusProfile, find_profile
 from brainio.service.holdings import Snapshot
 from brainio.service.places import location_of
-from brainio.service.rights import Sight
+from brainio.service.problems import refusal
+from brainio.service.rights import Sight, require_bytes
 
 
 def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile | StimulusProfile | None:
@@ -33,6 +34,17 @@ def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile 
         What is served.
     """
     return find_profile(entry) if may_be_shown(entry, sight, now) else None
+
+
+def profile_of(entry: Entry, sight: Sight, now: Snapshot) -> StimulusProfile:
+    """Return the profile of a stimulus set; raises 403 under embargo, 404 where its files are not here."""
+    require_bytes(sight, entry, now.embargoes)
+    found = shown_profile(entry, sight, now)
+    if not isinstance(found, StimulusProfile):
+        hint = "Its files may be had all the same: see `files` of the entry."
+        message = f"the stimuli of {entry.identifier!r} are not on this server, or were not looked at yet"
+        raise refusal(404, "not_here", message, hint)
+    return found
 
 
 def may_be_shown(entry: Entry, sight: Sight, now: Snapshot) -> bool:

@@ -13,8 +13,8 @@ from brainio.profiles import StimulusProfile
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Numbers, Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
+from brainio.service.questions import Named
 from brainio.service.rendering import Rendered
-from brainio.service.resources.entries import Named
 from brainio.service.rights import Sees
 from brainio.service.showing import shown_profile
 from brainio.views.drawings import OF_ASSEMBLIES

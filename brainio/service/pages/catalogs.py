@@ -7,14 +7,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
-from brainio.service import addresses
+from brainio.service import addresses, records
 from brainio.service.context import Now, Serves, Service
 from brainio.service.holdings import Held, Snapshot
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
 from brainio.service.pages.snippets import catalog_snippets, netrc_of, shipped
 from brainio.service.rendering import Rendered, respond
-from brainio.service.resources.catalogs import record
 from brainio.service.rights import Sees, Sight
 
 router = APIRouter(include_in_schema=False)
@@ -43,7 +42,7 @@ def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: S
         "catalog.html",
         sight=sight,
         json=addresses.of_catalog(name),
-        catalog=record(now, name),
+        catalog=records.catalog(now, name),
         stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [name]}).url(),
         assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [name]}).url(),
         is_shipped=name in shipped(),

@@ -23,7 +23,6 @@ from brainio.service.holdings import Snapshot
 from brainio.service.pages.rendering import as_script, render_page
 from brainio.service.pages.snippets import netrc_of, snippets_of
 from brainio.service.rendering import Rendered, respond
-from brainio.service.resources.croissant import croissant_of
 from brainio.service.rights import Sight
 from brainio.service.showing import may_be_shown, shown_card, shown_profile
 
@@ -160,7 +159,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         citation=written(cited, "text"),
         bibtex=written(cited, "bibtex"),
         facts=license_ | facts,
-        croissant=as_script(croissant_of(entry, public_url)),
+        croissant=as_script(records.croissant_of(entry, public_url)),
         croissant_url=addresses.of_resource("croissant", entry),
         **further,
     )

@@ -13,9 +13,8 @@ from brainio.service.context import Now, Serves
 from brainio.service.holdings import Snapshot
 from brainio.service.pages.asked import Asked
 from brainio.service.pages.rendering import render_page
-from brainio.service.questions import Searched
+from brainio.service.questions import AT_ONCE, Searched
 from brainio.service.rendering import Rendered, respond
-from brainio.service.resources.search import AT_ONCE
 from brainio.service.rights import Sees, Sight
 
 router = APIRouter(include_in_schema=False)

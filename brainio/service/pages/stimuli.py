@@ -17,11 +17,10 @@ from brainio.service.pages.rendering import render_page
 from brainio.service.pages.snippets import netrc_of, stimulus_snippet
 from brainio.service.pages.tiles import in_a_line, tile_of
 from brainio.service.problems import refusal
+from brainio.service.questions import Named
 from brainio.service.rendering import Rendered, render, respond
-from brainio.service.resources.entries import Named
-from brainio.service.resources.stimuli import profile_of
 from brainio.service.rights import Sees
-from brainio.service.showing import shown_profile
+from brainio.service.showing import profile_of, shown_profile
 
 router = APIRouter(include_in_schema=False)
 _FOR_LONG, _FOR_SHORT = "private, max-age=86400, immutable", "no-cache"

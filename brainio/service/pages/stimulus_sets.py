@@ -16,9 +16,8 @@ from brainio.service import addresses
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
+from brainio.service.questions import Named, Where, filters_of
 from brainio.service.rendering import Rendered
-from brainio.service.resources.entries import Named
-from brainio.service.resources.stimuli import Where, filters_of
 from brainio.service.rights import Sees
 from brainio.views.drawings import column as draw_column
 

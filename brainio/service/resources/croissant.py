@@ -1,20 +1,16 @@
 """Entries described as Croissant 1.0, the JSON-LD of schema.org, with the files as this service gives them."""
 
 import json
-from typing import Any
 
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from brainio.catalogs import Entry
-from brainio.exchange.croissant import croissant
-from brainio.exchange.distribution import listed
-from brainio.service import addresses, shapes
+from brainio.service import addresses, records, shapes
 from brainio.service.context import Now, Serves
 from brainio.service.problems import answers
+from brainio.service.questions import Named
 from brainio.service.rendering import Rendered, render, respond
-from brainio.service.resources.entries import Named
 from brainio.service.rights import Sees
 
 router = APIRouter(prefix=addresses.API, tags=["croissant"])
@@ -40,12 +36,7 @@ async def description(
     found = now.entry(catalog, kind, identifier, sight, version)
 
     def make() -> Rendered:
-        described = croissant_of(found, serves.public_url(request))
+        described = records.croissant_of(found, serves.public_url(request))
         return render(json.dumps(described, ensure_ascii=False).encode("utf-8", "backslashreplace"), JSON_LD)
 
     return respond(request.headers, await run_in_threadpool(make))
-
-
-def croissant_of(entry: Entry, public_url: str) -> dict[str, Any]:
-    """Return the description of an entry; nothing is looked for on disks but its card."""
-    return croissant([entry], lambda file: f"{public_url}{addresses.of_file(entry, file.file.part)}", listed)

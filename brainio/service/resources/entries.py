@@ -14,12 +14,12 @@ from brainio.service import addresses, records, shapes
 from brainio.service.context import Now, Serves
 from brainio.service.holdings import Position, Snapshot
 from brainio.service.problems import answers, refusal
+from brainio.service.questions import Named
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.rights import Sees, Sight
 from brainio.service.showing import shown_card
 
 router = APIRouter(prefix=addresses.API, tags=["entries"])
-Named = Annotated[str | None, Query(max_length=500)]
 
 
 @router.get("/entries", responses={200: {"model": shapes.Entries}, **answers(404, 422, 503)})

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
@@ -10,13 +10,11 @@ from starlette.responses import Response
 from brainio.service import addresses, shapes
 from brainio.service.context import Now, Serves
 from brainio.service.problems import answers
-from brainio.service.questions import Searched
+from brainio.service.questions import AT_ONCE, Searched
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.rights import Sees
 
 router = APIRouter(prefix=addresses.API, tags=["search"])
-AT_ONCE = CapacityLimiter(8)
-"""Searches; what else is asked for waits for none of them."""
 
 
 class _Limited(Searched):

@@ -13,12 +13,12 @@ from starlette.responses import Response
 from brainio.catalogs.listing import folder_of
 from brainio.catalogs.publications import FILE_NAME, publications_text
 from brainio.catalogs.sources import CatalogSource
+from brainio.service import records
 from brainio.service.context import Now, Serves
 from brainio.service.holdings import Held
 from brainio.service.negotiation import chosen
 from brainio.service.problems import answers, refusal
 from brainio.service.rendering import JSON, render, respond
-from brainio.service.resources.catalogs import record
 from brainio.service.resources.entries import card_of
 from brainio.service.resources.files import ANSWERS
 from brainio.service.rights import Sees, require_bytes
@@ -38,7 +38,7 @@ async def catalog(request: Request, catalog: str, now: Now, sight: Sees) -> Resp
     held = now.catalog(catalog, sight)
     if chosen(request.headers.get("accept"), [CSV, JSON]) == CSV:
         return respond(request.headers, now.kept.keep(sight, request, held.csv))
-    return respond(request.headers, render(record(now, catalog).model_dump_json(by_alias=True).encode()))
+    return respond(request.headers, render(records.catalog(now, catalog).model_dump_json(by_alias=True).encode()))
 
 
 @router.get("/catalogs/{catalog}/{path:path}", responses=_BESIDE, response_class=Response)
