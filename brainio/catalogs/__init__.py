@@ -6,23 +6,18 @@ This package imports no pandas; `Catalog`, the DataFrame, loads when it is first
 from typing import TYPE_CHECKING, Any
 
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
-from brainio.catalogs.in_force import (
-    add_catalog,
-    catalog_source,
-    entries,
-    entries_of,
-    list_assemblies,
-    list_catalogs,
-    list_stimulus_sets,
-    listing,
-    listings,
-    resolve,
-    sources,
-    stimulus_set_of,
-)
+from brainio.catalogs.in_force import add_catalog, catalog_source, list_catalogs, listing, listings, sources
 from brainio.catalogs.lifecycle import deprecate, history
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.publications import add_publication
+from brainio.catalogs.resolving import (
+    entries,
+    entries_of,
+    list_assemblies,
+    list_stimulus_sets,
+    resolve,
+    stimulus_set_of,
+)
 from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
 from brainio.catalogs.writing import amend_rows, append_rows
 

@@ -1,6 +1,6 @@
 """What becomes of an entry after it was published: its versions, and its deprecation.
 
-Entries are found as `in_force` finds them; catalogs are written by `writing`.
+Entries are found as `resolving` finds them; catalogs are written by `writing`.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,8 @@ from dataclasses import replace
 from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, card_now, forget_cards
 from brainio.catalogs.csv_form import Row
 from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
-from brainio.catalogs.in_force import catalog_source, entries_of, listing, resolve
+from brainio.catalogs.in_force import catalog_source, listing
+from brainio.catalogs.resolving import entries_of, resolve
 from brainio.catalogs.sources import CatalogSource
 from brainio.catalogs.writing import amend_rows, require_writable, write_beside
 from brainio.errors import CatalogError, EntryLookupError

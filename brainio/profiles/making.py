@@ -109,7 +109,7 @@ def _stimuli(
     connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
 ) -> dict[str, Any]:
     from brainio.cards.tables import describe_stimuli
-    from brainio.fetch.load import load_stimulus_files
+    from brainio.fetch.stimulus_sets import load_stimulus_files
     from brainio.profiles.table import fill_table
     from brainio.profiles.thumbnails import fill_thumbnails
 

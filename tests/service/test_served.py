@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.catalogs import CatalogSource, append_rows, in_force
+from brainio.catalogs import CatalogSource, append_rows, in_force, resolve
 from brainio.catalogs.sources import note_written
 from brainio.errors import TransferError
 from tests.lab import assembly_file, sha1, stimulus_files
@@ -28,7 +28,7 @@ def test_an_assembly_is_had_through_a_served_catalog_and_again_when_the_service_
         asked = {one["path"] for one in service.requests()}
         assert "/catalogs/lab/files/assy_modelfest_Carney1999.nc" in asked
         assert brainio.search(NAME, catalog="lab")[0].year == 1999
-        entry = in_force.resolve("assembly", NAME)
+        entry = resolve("assembly", NAME)
         assert entry.base == f"{service.url}/catalogs/lab"
     source = in_force.catalog_source("lab")
     assert isinstance(source, CatalogSource)
