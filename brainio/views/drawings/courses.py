@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.views.drawings.axes import Scale, step_between, ticks, written
 from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, in_lines, path_through, place, tenth, width_of
-from brainio.views.drawings.plots import counted, listed, room_for, x_axis, y_axis
+from brainio.views.drawings.plots import counted, labels_of, listed, room_for, titled, x_axis, y_axis
 from brainio.views.drawings.records import (
     groups_of,
     is_range,
@@ -86,9 +86,8 @@ def time_course(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     bottom = (_together if len(drawn) <= _MOST_TOGETHER else _apart)(figure, drawn, reach, centers, label)
     peaks = [(one.name, max((p for p in one.points if p), key=lambda point: point[1])) for one in drawn]
     finding = f"Highest mean: {listed([f'{name} {written(p[1])} at {written(p[0])} ms' for name, p in peaks], 8)}."
-    by = text_of(picture.get("by"))
     return figure.finished(
-        bottom, f"Time course by {by}" if by else "Time course", finding, ("ms", *(one.name for one in drawn)),
+        bottom, titled("Time course", picture), finding, ("ms", *(one.name for one in drawn)),
         [(at, *means) for at, *means in zip(centers, *(one.means for one in drawn), strict=True)],
     )  # fmt: skip
 
@@ -137,7 +136,7 @@ def _together(
 ) -> float:
     top = LETTER * len(in_lines(label, WIDTH)) + 14
     if len(courses) > 1:
-        top += figure.line_legend([(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(courses)], 0)
+        top += figure.line_legend(labels_of(courses), 0)
     bottom = top + _PLOT
     y, step = Scale(*reach, bottom, top), step_between(*reach, 4)
     left = room_for(*reach, step)
@@ -160,13 +159,13 @@ def _apart(
     for line in in_lines(label, WIDTH):
         bottom += LETTER
         figure.text(0, bottom - 5, line, "small")
-    for one in courses:
+    for one, (_, said) in zip(courses, labels_of(courses), strict=True):
         top, bottom = bottom + 22, bottom + _PANEL
         y = Scale(*reach, bottom, top)
         y_axis(figure, y, step, left, WIDTH - 6)
         _mark_onset(figure, x, bottom, top)
         _draw_course(figure, one, 0, x, y, thinned)
-        figure.text(left, top - 6, cut(f"{one.name} ({one.size:,})", WIDTH - left))
+        figure.text(left, top - 6, cut(said, WIDTH - left))
     return x_axis(figure, x, bottom + 4, "time (ms)")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.views.drawings.axes import Scale, written
 from brainio.views.drawings.figure import COLOURS, LETTER, WIDTH, Figure, cut, place, width_of
-from brainio.views.drawings.plots import counted, counting_scale, listed, room_for, x_axis, y_axis
+from brainio.views.drawings.plots import counted, counting_scale, labels_of, listed, room_for, titled, x_axis, y_axis
 from brainio.views.drawings.records import (
     Histogram,
     count_of,
@@ -77,7 +77,7 @@ def responses(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     more = count_of(picture.get("more"))
     finding = f"Median of mean responses: {listed(parts, 8)}." if parts else f"{counted(len(spreads), 'group')}."
     finding += f" {counted(more, 'more group')} not drawn." if more else ""
-    return figure.finished(bottom, _title("Mean responses", picture), finding, *_table(spreads))
+    return figure.finished(bottom, titled("Mean responses", picture), finding, *_table(spreads))
 
 
 def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:
@@ -114,7 +114,7 @@ def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     figure = Figure(prefix)
     crowded = len(spreads) > COLOURS
     bottom = _stacked(figure, [_together(spreads)] if crowded else spreads, median)
-    title = _title("Split-half reliability", {} if crowded else picture)
+    title = titled("Split-half reliability", {} if crowded else picture)
     return figure.finished(bottom, title, finding, *_table(spreads))
 
 
@@ -136,11 +136,6 @@ def _together(spreads: Sequence[_Spread]) -> _Spread:
     return _Spread("all", sum(one.size for one in spreads), None, Histogram(spreads[0].histogram.edges, counts))
 
 
-def _title(what: str, picture: Mapping[str, Any]) -> str:
-    by = text_of(picture.get("by"))
-    return f"{what} by {by}" if by else what
-
-
 def _table(spreads: Sequence[_Spread]) -> tuple[tuple[str, ...], list[tuple[str | int | float | None, ...]]]:
     counts = zip(*(one.histogram.counts for one in spreads), strict=True)
     rows = [(*edges, *of_bin) for edges, of_bin in zip(pairwise(spreads[0].histogram.edges), counts, strict=True)]
@@ -156,7 +151,7 @@ def _outline(edges: Sequence[float], counts: Sequence[int], x: Scale, y: Scale) 
 def _outlines(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str) -> float:
     top = LETTER + 14
     if len(spreads) > 1:
-        top += figure.line_legend([(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(spreads)], 0)
+        top += figure.line_legend(labels_of(spreads), 0)
     bottom = top + _PLOT
     y, step = counting_scale(max(max(one.histogram.counts) for one in spreads), bottom, top)
     edges = spreads[0].histogram.edges
@@ -197,7 +192,7 @@ def _ridges(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str) 
 def _stacked(figure: Figure, spreads: Sequence[_Spread], median: float | None) -> float:
     top = 16.0
     if len(spreads) > 1:
-        top += figure.area_legend([(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(spreads)], 0)
+        top += figure.area_legend(labels_of(spreads), 0)
     top += LETTER + 2
     bottom = top + _PLOT
     edges = spreads[0].histogram.edges

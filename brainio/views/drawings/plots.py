@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from brainio.views.drawings.axes import Scale, step_between, tick_labels, ticks
 from brainio.views.drawings.figure import LETTER, WIDTH, cut, in_lines, place, width_of
+from brainio.views.drawings.records import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from brainio.views.drawings.figure import Figure
 
@@ -39,6 +40,31 @@ class Bar(NamedTuple):
     def size(self) -> int:
         """All parts together."""
         return sum(part.size for part in self.parts)
+
+
+class Sized(Protocol):
+    """What a line, an outline or an area stands for."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+
+def titled(what: str, picture: Mapping[str, Any]) -> str:
+    """Say what a picture shows, and by what its groups differ.
+
+    >>> titled("Time course", {"by": "region"}), titled("Time course", {"by": None})
+    ('Time course by region', 'Time course')
+    """
+    by = text_of(picture.get("by"))
+    return f"{what} by {by}" if by else what
+
+
+def labels_of(groups: Sequence[Sized]) -> list[tuple[int, str]]:
+    """Return the entries of a legend: the colour of each group, and its name with its size."""
+    return [(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(groups)]
 
 
 def counted(number: int, thing: str) -> str:
