@@ -16,11 +16,13 @@ from hypothesis import strategies as st
 import brainio
 from brainio.catalogs import Entry, append_rows
 from brainio.errors import ServiceError, TransferError
+from brainio.profiles import make_profile
 from brainio.service.database import Database
 from brainio.service.embargoes import Embargoes, lift_embargo, list_embargoes, set_embargo, today
 from brainio.service.tokens import make_token
 from tests.cli.command import brainio as command
-from tests.servers import MotoS3
+from tests.profiles.labs import demo
+from tests.servers import HttpFolder, MotoS3
 from tests.service.running import NAME, OTHER, Running, make_lab
 from tests.service.test_changes import told
 
@@ -300,6 +302,42 @@ def test_whoever_lists_hashes_alone_is_shown_nothing_of_data_under_embargo(shown
     assert "not on this server" in shown.service.get(page).text
     assert "<svg" not in shown.main(f"/assembly/thief/{NAME}")
     assert "GaborPatch" in shown.ask(page).text  # who may have the bytes may see them anywhere
+
+
+def test_whoever_lists_hashes_of_a_private_catalog_is_shown_nothing_of_its_data(
+    tmp_path: Path, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the hashes come from the network, whatever place is named there: that of the files as well."""
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "served"))
+    catalog = make_lab(tmp_path / "lab")
+    rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == NAME]
+    for folder, name, place in (
+        (tmp_path, "thief", "s3://nowhere/{location}"),
+        (tmp_path, "owner", f"{catalog.parent}/{{location}}"),
+        (http_folder.folder, "far", f"{catalog.parent}/{{location}}"),
+        (http_folder.folder, "farther", "{location}"),
+    ):
+        named = [row | {"location": place.format(**row), "card": "", "mirrors": ""} for row in rows]
+        append_rows(folder / f"{name}.csv", named)
+    for kind in ("stimulus_set", "assembly"):
+        make_profile(demo(kind))  # of the same bytes
+    far = [f"{http_folder.url}/{name}.csv" for name in ("far", "farther")]
+    catalogs = ",".join(map(str, [catalog, tmp_path / "thief.csv", tmp_path / "owner.csv", *far]))
+    private = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_ALLOW_PRIVATE": "1"}
+    with serving(tmp_path, catalogs, f"sqlite:///{tmp_path / 'service.db'}", **private) as lab:
+        lab.token = make_token(lab.database, ["lab:read"], "")[1]
+        lab.service.eventually(lambda: lab.ask("/catalogs/lab").status_code == 200)
+        for name in ("thief", "far", "farther"):
+            stimuli = f"/api/v1/stimuli/{name}/{NAME}"
+            for path in (stimuli, f"/thumbnail/{name}/{NAME}?number=0"):
+                assert (path, lab.service.get(path).status_code) == (path, 404)
+            page = f"/stimulus_set/{name}/{NAME}"
+            assert "GaborPatch" not in lab.service.get(page).text
+            assert "<svg" not in lab.main(f"/assembly/{name}/{NAME}")
+            assert "GaborPatch" in lab.ask(page).text  # who may see the private catalog may see them anywhere
+            assert lab.ask(stimuli).json()["total"] == 43
+        # Who wrote a catalog on this machine that names the files themselves can read them.
+        assert lab.service.get(f"/api/v1/stimuli/owner/{NAME}").json()["total"] == 43
 
 
 def test_entries_whose_own_place_gives_the_bytes_are_shown_all_the_same(shown: Embargoed) -> None:

@@ -35,7 +35,7 @@ from brainio.stores.rules import redacted
 from tests.cli.command import brainio as command
 from tests.postgres import Postgres
 from tests.servers import HttpFolder
-from tests.service.running import NAME, Running, make_lab
+from tests.service.running import NAME, OTHER, Running, make_lab
 from tests.service.vault import HIDDEN, Vault, expired_token
 
 WRONG = PREFIX + "0" * 64
@@ -390,6 +390,31 @@ def test_tokens_serve_between_two_readings_however_rare_these_are(
         else:
             with pytest.raises(HTTPException, match="503"):
                 rights.holder(given, "")
+
+
+def test_a_process_that_starts_while_the_database_is_away_gives_no_files_until_embargoes_were_read(
+    own_server: Postgres, tmp_path: Path
+) -> None:
+    lab, url = make_lab(tmp_path / "lab"), own_server.database()
+    for kind in ("stimulus_set", "assembly"):
+        set_embargo(Database(url), ("lab", kind, OTHER), today() + timedelta(days=1))
+    files = [f"/api/v1/files/lab/assembly/nc/{name}" for name in (NAME, OTHER)]
+    beside = "/catalogs/lab/files/assy_modelfest_Carney1999.nc"
+    data = [*files, beside, f"/api/v1/stimuli/lab/{NAME}", f"/thumbnail/lab/{NAME}?number=0"]
+    own_server.stop()
+    environment = {"BRAINIO_CATALOGS": str(lab), "BRAINIO_SERVE_DATABASE": url}
+    with Running(tmp_path / "served", "--workers", "2", **environment) as service:
+        assert service.get("/healthz").json()["database"] == "away"
+        for path in data:
+            answer = service.get(path)
+            assert (path, answer.status_code, answer.json()["error"]["code"]) == (path, 503, "database_away")
+            assert int(answer.headers["retry-after"]) > 0
+        for path in ("/catalogs/lab", f"/api/v1/entries/lab/assembly/{NAME}", f"/assembly/lab/{NAME}"):
+            assert service.get(path).status_code == 200
+        own_server.start()
+        service.eventually(lambda: all(service.get(files[0]).status_code == 200 for _ in range(5)))
+        assert service.get(files[1]).status_code == 403
+        assert service.get(beside).status_code == 200
 
 
 def test_a_service_that_never_read_its_embargoes_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
