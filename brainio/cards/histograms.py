@@ -8,6 +8,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import numpy as np
 
 _STEPS = (1, 2, 5, 10)  # what a step may begin with
+_SMALLEST = -323  # power of ten of a step: floats do not tell edges apart that are closer
 
 
 def round_edges(low: float, high: float, bins: int, *, whole: bool = False) -> list[float]:
@@ -51,7 +52,7 @@ def round_edges(low: float, high: float, bins: int, *, whole: bool = False) -> l
 def _step(width: Decimal, value: Decimal) -> Decimal:
     """Return the round number that is no less than a width; where that is 0, a tenth of the value or less."""
     if not width:
-        return Decimal(1).scaleb(value.adjusted() - 1) if value else Decimal(1)
+        return Decimal(1).scaleb(max(value.adjusted() - 1, _SMALLEST)) if value else Decimal(1)
     return next(step for begin in _STEPS if (step := Decimal(begin).scaleb(width.adjusted())) >= width)
 
 

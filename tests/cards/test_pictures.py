@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brainio.assemblies import BehavioralAssembly, DataAssembly, NeuroidAssembly, SpikeTimesAssembly
@@ -34,6 +34,7 @@ def six(values: Any) -> list[float]:
 
 
 @given(st.lists(FINITE, min_size=1), st.integers(1, 60))
+@example([5e-324], 1)
 def test_every_number_is_in_a_bin_and_edges_ascend(values: list[float], bins: int) -> None:
     edges = round_edges(min(values), max(values), bins)
     assert edges == sorted(set(edges))
