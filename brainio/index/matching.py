@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from brainio.index.questions import Question
     from brainio.index.store import Index
 
-_MOST_NAMED = 100  # documents that are called by their name
+_MOST_NAMED = 1_000  # documents that are called by their name
 
 
 class Matches(NamedTuple):
