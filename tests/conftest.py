@@ -102,6 +102,17 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     server.hang_up()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of such a database for all tests of a module, first of the one kind and then of the other."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'service.sqlite'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    yield server.database()
+    server.hang_up()
+
+
 @pytest.fixture
 def assembly() -> NeuroidAssembly:
     """Four presentations of three stimuli (`a` twice) to three neuroids; the values count from 0 row by row."""

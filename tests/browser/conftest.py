@@ -1,11 +1,11 @@
 """A lab, its service, and visitors, who at the end of each test have nothing to complain of."""
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,10 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
 
+from brainio.service.database import Database
+from brainio.service.embargoes import set_embargo
+from brainio.service.tokens import make_token
+from tests.browser.copying import Machine
 from tests.browser.lab import HELD
 from tests.browser.visiting import Visitor, start, window
 from tests.service.running import TOP, Running
@@ -41,27 +45,37 @@ def made_once(factory: pytest.TempPathFactory, module: str) -> Path:
 
 @pytest.fixture(scope="module")
 def home(made_lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the profiles of the lab, and an embargo on one of its assemblies."""
+    """A home with the profiles of the lab."""
     home = tmp_path_factory.mktemp("service") / "home"
     shutil.copytree(made_lab / "home", home)
-    command = ("-m", "brainio", "embargo", "set", "lab", "assembly", HELD, "--until", "2999-01-01")
-    run_python(*command, BRAINIO_HOME=str(home), BRAINIO_CATALOGS=str(made_lab / "data" / "lab.csv"))
     return home
 
 
 @pytest.fixture(scope="module")
-def service(made_lab: Path, home: Path) -> Iterator[Running]:
-    """A service of the lab, whose catalog `secret` is private."""
-    catalogs = ",".join(str(made_lab / "data" / f"{name}.csv") for name in ("lab", "secret"))
-    with Running(home, BRAINIO_CATALOGS=catalogs, BRAINIO_SERVE_PRIVATE="secret") as running:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The database of the service: SQLite; modules whose promises depend on it take `each_database` instead."""
+    return f"sqlite:///{tmp_path_factory.mktemp('kept') / 'service.sqlite'}"
+
+
+@pytest.fixture(scope="module")
+def service(made_lab: Path, home: Path, kept: str) -> Iterator[Running]:
+    """A service of the lab, one of whose assemblies is under embargo, and whose catalog `secret` is private."""
+    set_embargo(Database(kept), ("lab", "assembly", HELD), date(2999, 1, 1))
+    settings = {
+        "BRAINIO_CATALOGS": ",".join(str(made_lab / "data" / f"{name}.csv") for name in ("lab", "secret")),
+        "BRAINIO_SERVE_PRIVATE": "secret",
+        "BRAINIO_SERVE_DATABASE": kept,
+    }
+    with Running(home, **settings) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def token(service: Running, home: Path) -> str:
+def token(service: Running, kept: str) -> str:
     """A token that opens the private catalog."""
-    said = run_python("-m", "brainio", "token", "create", "--scope", "secret:read", "--json", BRAINIO_HOME=str(home))
-    token: str = json.loads(said)["token"]
+    token = make_token(Database(kept), ["secret:read"], "")[1]
+    own = {"Authorization": f"Bearer {token}"}
+    service.eventually(lambda: service.client.get("/api/v1", headers=own).status_code == 200)
     return token
 
 
@@ -88,15 +102,28 @@ def visit(browser: Browser, service: Running) -> Iterator[Visit]:
     yield open_window
     for visitor in visitors:
         visitor.context.close()
-    for visitor in visitors:
-        assert visitor.complaints == []
-        assert visitor.hosts <= {service.url.removeprefix("http://")}
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    assert {host for visitor in visitors for host in visitor.hosts} <= {service.url.removeprefix("http://")}
 
 
 @pytest.fixture
 def visitor(visit: Visit) -> Visitor:
     """Somebody with a wide window."""
     return visit()
+
+
+@pytest.fixture
+def copying(visit: Visit) -> Visitor:
+    """Somebody whose browser lets pages have the clipboard."""
+    return visit(permissions=["clipboard-read", "clipboard-write"])
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    """A machine to run on what was copied."""
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    return Machine(home)
 
 
 def run_python(*arguments: str, **environment: str) -> str:

@@ -3,105 +3,16 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.visiting import ASSEMBLY, ERRORS, NARROW, PAGES, SET, STIMULUS, WIDE, Visitor
-from tests.service.running import Running
-
-RULES = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
-    "resultTypes": ["violations"],
-}
-EVERY = {**PAGES, **ERRORS}
-POLICY = {
-    "default-src": "'none'",
-    "script-src": "'self'",
-    "style-src": "'self'",
-    "img-src": "'self'",
-    "connect-src": "'self'",
-    "form-action": "'self'",
-    "base-uri": "'none'",
-    "frame-ancestors": "'none'",
-}
-LARGEST = 150_000  # bytes of a page with all that it loads, without the pictures of stimuli
-
-
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds."""
-    found = Axe().run(page, options=RULES).response["violations"]
-    return [
-        f"{one['impact']} {one['id']}: {node['html'][:200]} {node['failureSummary']}"
-        for one in found
-        for node in one["nodes"]
-    ]
-
-
-def open_(visitor: Visitor, name: str) -> None:
-    (visitor.goto_error if name in ERRORS else visitor.goto)(EVERY[name])
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(WIDE, "light"), (NARROW, "dark")])
-@pytest.mark.parametrize("name", EVERY)
-def test_axe_finds_no_fault(visit: Visit, name: str, width: int, scheme: str) -> None:
-    visitor = visit(width=width, color_scheme=scheme)
-    open_(visitor, name)
-    for closed in visitor.page.locator("details:not([open]) > summary").all():
-        if closed.is_visible():
-            closed.click()
-    assert violations(visitor.page) == []
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_no_page_is_wider_than_a_phone(visit: Visit, name: str) -> None:
-    visitor = visit(width=NARROW)
-    open_(visitor, name)
-    assert visitor.overflow() == 0
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_a_page_loads_little_and_all_of_it_from_here(visitor: Visitor, name: str) -> None:
-    open_(visitor, name)
-    sizes = [one.sizes()["responseBodySize"] for one in visitor.asked if "/thumbnail/" not in one.url]
-    assert 0 < sum(sizes) < LARGEST
-
-
-@pytest.mark.parametrize("path", EVERY.values())
-def test_pages_let_nothing_run_but_what_comes_from_here(service: Running, path: str) -> None:
-    headers = service.get(path, accept="text/html").headers
-    rules = dict(rule.strip().partition(" ")[::2] for rule in headers["content-security-policy"].split(";"))
-    assert rules == POLICY
-    assert headers["x-content-type-options"] == "nosniff"
-    assert headers["x-frame-options"] == "DENY"
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_a_page_without_script_says_the_same(visit: Visit, name: str) -> None:
-    told = []
-    for script in (True, False):
-        visitor = visit(java_script_enabled=script)
-        open_(visitor, name)
-        text = visitor.page.locator("body").inner_text()
-        told.append(re.sub(r"Number of this request: \S+|\bCopy\b|\s+", " ", text).split())
-    assert told[0] == told[1]
-
-
-@pytest.mark.parametrize("name", EVERY)
-def test_a_page_has_one_heading_a_title_and_landmarks(visitor: Visitor, name: str) -> None:
-    open_(visitor, name)
-    page = visitor.page
-    expect(page.get_by_role("heading", level=1)).to_have_count(1)
-    assert page.title()
-    for landmark in ("banner", "main", "contentinfo"):
-        expect(page.get_by_role(landmark)).to_have_count(1)
-    assert page.locator("html").get_attribute("lang") == "en"
+from tests.browser.visiting import ASSEMBLY, SET, STIMULUS, WIDE, Visitor
 
 
 def test_titles_tell_pages_apart(visitor: Visitor) -> None:
     titles = []
     for name in ("front", "found", "catalog", "stimulus set", "assembly", "stimulus", "sign in"):
-        open_(visitor, name)
+        visitor.open(name)
         titles.append(visitor.page.title())
     assert len({*titles}) == len(titles)
 

@@ -4,7 +4,6 @@ import json
 import re
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -14,8 +13,6 @@ from brainio.profiles import profile_key
 from tests.browser.lab import REGIONS, SCENES, WORDS
 from tests.browser.visiting import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
 from tests.service.running import Running
-
-WITHOUT_JSON = {"sign in"}
 
 
 def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor) -> None:
@@ -96,17 +93,6 @@ def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(s
     service.eventually(lambda: "1,797 spikes in 2 rows" in service.get(path, accept="text/html").text)
 
 
-def test_data_under_embargo_are_shown_by_their_metadata_alone(visitor: Visitor) -> None:
-    visitor.goto(PAGES["assembly under embargo"])
-    page = visitor.page
-    expect(page.locator(".notice")).to_contain_text("under embargo until 2999-01-01")
-    expect(page.locator("#coordinates")).to_contain_text("time_bin_start")
-    expect(page.locator("#data")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Highest mean response")).to_have_count(0)
-    answer = page.request.get(f"{visitor.url}{page.locator('#files a').get_attribute('href')}")
-    assert answer.status == 403
-
-
 def test_an_entry_is_cited_as_text_and_as_bibtex(visitor: Visitor) -> None:
     visitor.goto(ASSEMBLY)
     text, bibtex = visitor.page.locator("#cite code").all_inner_texts()
@@ -122,17 +108,6 @@ def test_versions_lead_to_each_other(visitor: Visitor) -> None:
     expect(page).to_have_url(re.compile(r"version=1$"))
     expect(page.locator("header.entry")).to_contain_text("superseded")
     expect(page.locator("#files code").first).to_have_text(re.compile("^sha256 [0-9a-f]{64}$"))
-
-
-@pytest.mark.parametrize("name", [name for name in PAGES if name not in WITHOUT_JSON])
-def test_every_page_leads_to_itself_as_json(visitor: Visitor, name: str) -> None:
-    visitor.goto(PAGES[name])
-    href = visitor.page.get_by_role("link", name="This page as JSON").get_attribute("href")
-    assert href is not None
-    assert href == visitor.page.locator("link[rel=alternate]").get_attribute("href")
-    answer = httpx.get(f"{visitor.url}{href}", timeout=20)
-    assert answer.status_code == 200, answer.text
-    assert answer.json()
 
 
 @pytest.mark.parametrize(

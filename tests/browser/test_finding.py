@@ -1,4 +1,4 @@
-"""Promises of the front page: what there is, found by typing and by facets; all of it in the address."""
+"""Promises of the front page on either database: what there is, found by typing and by facets, all in the address."""
 
 import re
 
@@ -8,6 +8,12 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import Visit
 from tests.browser.lab import SCENES
 from tests.browser.visiting import NARROW, Visitor
+
+
+@pytest.fixture(scope="module")
+def kept(each_database: str) -> str:
+    """Either database."""
+    return each_database
 
 
 def facet(page: Page, heading: str, value: str) -> None:

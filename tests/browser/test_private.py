@@ -1,12 +1,22 @@
-"""Promises to who has a token: the browser shows private catalogs from signing in to signing out, and no longer."""
+"""Promises of what not everybody may have, on either database: private catalogs, tokens, and embargoes."""
 
+from urllib.parse import urlsplit
+
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
+from tests.browser.copying import SIZE, Machine, code_of
 from tests.browser.lab import SECRET
-from tests.browser.visiting import Visitor
+from tests.browser.visiting import PAGES, Visitor
 
 PAGE = f"/stimulus_set/secret/{SECRET}"
+
+
+@pytest.fixture(scope="module")
+def kept(each_database: str) -> str:
+    """Either database."""
+    return each_database
 
 
 def sign_in(visitor: Visitor, token: str) -> None:
@@ -59,3 +69,29 @@ def test_a_browser_that_carries_a_token_that_is_none_is_freed_of_it(visitor: Vis
     visitor.context.add_cookies([{"name": "brainio_token", "value": "brainio_0000", "url": visitor.url}])
     assert visitor.goto_error("/").status == 401
     assert visitor.goto("/").status == 200
+
+
+def test_code_of_a_private_catalog_works_with_the_token_where_the_page_says(
+    copying: Visitor, machine: Machine, token: str
+) -> None:
+    copying.goto("/signin")
+    copying.page.get_by_label("Token").fill(token)
+    copying.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    copying.goto(f"/stimulus_set/secret/{SECRET}")
+    line = code_of(copying, "~/.netrc")
+    assert line == f"machine {urlsplit(copying.url).hostname} login token password TOKEN"
+    netrc = machine.home / ".netrc"
+    netrc.write_text(line.replace("TOKEN", token))
+    netrc.chmod(0o600)
+    assert machine.python(f"{code_of(copying, 'Python')}\n{SIZE}") == "1 1"
+
+
+def test_data_under_embargo_are_shown_by_their_metadata_alone(visitor: Visitor) -> None:
+    visitor.goto(PAGES["assembly under embargo"])
+    page = visitor.page
+    expect(page.locator(".notice")).to_contain_text("under embargo until 2999-01-01")
+    expect(page.locator("#coordinates")).to_contain_text("time_bin_start")
+    expect(page.locator("#data")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Highest mean response")).to_have_count(0)
+    answer = page.request.get(f"{visitor.url}{page.locator('#files a').get_attribute('href')}")
+    assert answer.status == 403

@@ -52,6 +52,7 @@ ERRORS = {
     "no number": f"{SET}?where=contrast:much",
     "no such parameter": "/?qq=1",
 }
+EVERY = {**PAGES, **ERRORS}
 
 
 def start(playwright: Playwright) -> Browser:
@@ -111,6 +112,10 @@ class Visitor:
         answer = self.page.goto(f"{self.url}{path}", wait_until="load")
         assert answer is not None
         return answer
+
+    def open(self, name: str) -> Response:
+        """Open one of all pages by its name."""
+        return (self.goto_error if name in ERRORS else self.goto)(EVERY[name])
 
     def goto_error(self, path: str) -> Response:
         """Open an address that is answered by an error."""

@@ -22,18 +22,11 @@ def service(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
         yield running
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def vault(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+@pytest.fixture(scope="module")
+def vault(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """A running service of public and private catalogs that keeps what it keeps in either database."""
-    folder = tmp_path_factory.mktemp("vault")
-    if request.param == "sqlite":
-        with running_vault(folder, f"sqlite:///{folder / 'service.sqlite'}") as vault:
-            yield vault
-        return
-    server = request.getfixturevalue("postgres")
-    with running_vault(folder, server.database()) as vault:
+    with running_vault(tmp_path_factory.mktemp("vault"), each_database) as vault:
         yield vault
-    server.hang_up()
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,10 @@
 """Promises of the OpenAPI document: it is complete, and nothing that it allows makes the service fail."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -15,6 +18,14 @@ from tests.service.running import NAME, Running
 KNOWN = {"catalog": "lab", "kind": "assembly", "part": "nc", "identifier": NAME}
 # The document cannot say which cursors and values there are, nor that what is too long altogether is a 414.
 UNKNOWABLE = [positive_data_acceptance, negative_data_rejection]
+
+
+@pytest.fixture(scope="module")
+def service(each_database: str, lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running service of the lab on either database."""
+    settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_DATABASE": each_database}
+    with Running(tmp_path_factory.mktemp("home"), **settings) as running:
+        yield running
 
 
 def test_whatever_is_asked_is_answered_as_the_document_says(service: Running) -> None:
