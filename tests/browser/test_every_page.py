@@ -1,4 +1,4 @@
-"""Promises of every page, each judged as a whole: with SQLite in a wide light window, with PostgreSQL on a dark phone."""
+"""Promises of every page, each judged at once: with SQLite in a wide light window, with PostgreSQL on a dark phone."""
 
 from collections.abc import Iterator
 from typing import NamedTuple

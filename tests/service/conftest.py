@@ -1,11 +1,14 @@
 """A service for all tests of a module, of a lab on this machine beside the catalogs that are installed."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.service.running import NAME, OTHER, Running, make_lab
+from brainio.catalogs import listing
+from brainio.profiles import make_profile
+from tests.service.running import Running, make_lab
 from tests.service.vault import Vault, running_vault
 
 
@@ -29,11 +32,21 @@ def vault(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield vault
 
 
+@pytest.fixture(scope="session")
+def demo_profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of the profiles of all that the demo's catalog lists."""
+    home = tmp_path_factory.mktemp("demo")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINIO_HOME", str(home))
+        for entry in listing("brainio_demo").entries.values():
+            make_profile(entry)
+    return home / "profiles"
+
+
 @pytest.fixture(scope="module")
-def profiled(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A running service of that lab that has made the profiles of all that lies on this machine."""
-    settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PROFILES": "true"}
-    with Running(tmp_path_factory.mktemp("profiled"), **settings) as running:
-        paths = [f"/{kind}/lab/{name}" for kind in ("stimulus_set", "assembly") for name in (NAME, OTHER)]
-        running.eventually(lambda: all("are being made" not in running.get(path).text for path in paths), 240)
+def profiled(lab_catalog: Path, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A running service of that lab, all of whose profiles were made."""
+    home = tmp_path_factory.mktemp("profiled")
+    shutil.copytree(demo_profiles, home / "profiles")
+    with Running(home, BRAINIO_CATALOGS=str(lab_catalog), BRAINIO_SERVE_PROFILES="true") as running:
         yield running
