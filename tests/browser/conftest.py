@@ -71,6 +71,17 @@ def service(made_lab: Path, home: Path, kept: str) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
+def hostile(kept: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A service of the catalog of `tests.browser.hostile`."""
+    folder = made_once(tmp_path_factory, "tests.browser.hostile")
+    home = tmp_path_factory.mktemp("hostile") / "home"
+    shutil.copytree(folder / "home", home)
+    catalog = str(folder / "data" / "evil.csv")
+    with Running(home, BRAINIO_CATALOGS=catalog, BRAINIO_SERVE_DATABASE=kept) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def token(service: Running, kept: str) -> str:
     """A token that opens the private catalog."""
     token = make_token(Database(kept), ["secret:read"], "")[1]

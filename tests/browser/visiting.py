@@ -138,3 +138,20 @@ class Visitor:
 def window(width: int = WIDE, **options: Any) -> dict[str, Any]:
     """Return the options of a window as Playwright has them."""
     return {"viewport": {"width": width, "height": 900}, **options}
+
+
+def touch(visitor: Visitor) -> None:
+    """Hold a page that was opened to what it promises, and touch everything that might react."""
+    page = visitor.page
+    assert visitor.overflow() == 0
+    for href in page.eval_on_selector_all("a, area", "found => found.map(one => one.href.baseVal ?? one.href)"):
+        assert urlsplit(href).scheme in ("", "http", "https"), href
+    scripts = page.eval_on_selector_all("script", "found => found.map(one => [one.src, one.type, one.textContent])")
+    for source, kind, text in scripts:
+        assert (source.startswith(visitor.url) and not text) or (kind == "application/ld+json" and "<" not in text)
+    assert (
+        page.eval_on_selector_all("[style], [onerror], [onload], [onfocus], [onmouseover]", "found => found.length")
+        == 0
+    )
+    for tile in page.locator(".tile a, .drawing, .columns article").all()[:6]:
+        tile.hover()
