@@ -37,6 +37,8 @@ def main() -> None:
     step("install", PYTHON, "-m", "pip", "install", "--quiet", "--editable", f"{TOP}[test]")
     # Its metadata want an older numpy; its data and its drawing do not.
     step("install the source of the demo", PYTHON, "-m", "pip", "install", "--quiet", "--no-deps", "stimupy==1.2.0")
+    # Tests start hundreds of processes, which else would compile it anew where PYTHONDONTWRITEBYTECODE is set.
+    step("compile", PYTHON, "-m", "compileall", "-q", "brainio")
     step("ruff check", PYTHON, "-m", "ruff", "check")
     step("ruff format", PYTHON, "-m", "ruff", "format", "--check")
     step("mypy", PYTHON, "-m", "mypy")
