@@ -113,7 +113,8 @@ def visit(browser: Browser, service: Running) -> Iterator[Visit]:
     yield open_window
     for visitor in visitors:
         visitor.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
+    assert not complaints, "\n".join(complaints)
     assert {host for visitor in visitors for host in visitor.hosts} <= {service.url.removeprefix("http://")}
 
 
