@@ -48,7 +48,8 @@ def lets_run(headers: Mapping[str, str]) -> Iterator[str]:
 
 def loads(visitor: Visitor) -> Iterator[str]:
     """Yield by how much all that was asked for so far is more than a page may load."""
-    size = sum(one.sizes()["responseBodySize"] for one in visitor.asked if "/thumbnail/" not in one.url)
+    came = [one for one in visitor.asked if one.failure is None and "/thumbnail/" not in one.url]
+    size = sum(one.sizes()["responseBodySize"] for one in came)
     if not 0 < size < _LARGEST:
         yield f"weight: {size} bytes"
 
