@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from brainio.exchange.latex import latex, latex_title, verbatim
+from brainio.exchange.latex import latex, latex_name, latex_title, verbatim
 from brainio.exchange.works import Work
 
 
@@ -25,7 +25,7 @@ def bibtex(works: Iterable[Work]) -> str:
 def _entry(work: Work) -> str:
     known = {
         "title": f"{{{latex(work.title)}}}" if work.is_data else latex_title(work.title),
-        "author": " and ".join([*map(latex, work.authors), *(["others"] if work.more_authors else [])]),
+        "author": " and ".join([*map(latex_name, work.authors), *(["others"] if work.more_authors else [])]),
         "year": latex(work.year),
         "journal" if work.is_published else "note": latex(work.journal),
         "version": latex(work.version),

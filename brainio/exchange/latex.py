@@ -26,6 +26,7 @@ _IN_BRACES = {
     ">": r"\ensuremath{>}",
 }
 _LIGATURE = re.compile(r"-(?=-)|'(?=')|,(?=,)")  # which would become a dash, or a quotation mark
+_MOST_COMMAS = 2  # of a name
 _KEEPS_CAPITALS = re.compile(r"(\b(?=\w*(?:\w[A-Z]|[A-Z]\d))\w+\b)")
 
 
@@ -50,6 +51,21 @@ def latex_title(title: str) -> str:
     """
     parts = _KEEPS_CAPITALS.split(_in_one_line(title))  # the odd ones are those words
     return "".join(f"{{{_escaped(part)}}}" if number % 2 else _escaped(part) for number, part in enumerate(parts))
+
+
+def latex_name(name: str) -> str:
+    """Write the name of a person in LaTeX; BibTeX takes two commas as parts of a name, and refuses more.
+
+    Examples
+    --------
+    >>> latex_name("Doe, Jr., Jane"), latex_name("Doe, Jane, PhD, MD")
+    ('Doe, Jr., Jane', 'Doe, Jane{,} PhD{,} MD')
+    """
+    line = _in_one_line(name)
+    if line.count(",") <= _MOST_COMMAS:
+        return _escaped(line)
+    family, _, rest = line.partition(",")
+    return f"{_escaped(family)},{_escaped(rest).replace(',', '{,}')}"
 
 
 def verbatim(text: str) -> str:

@@ -5,7 +5,7 @@ import unicodedata
 
 import bibtexparser
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pybtex.database import parse_string  # type: ignore[import-untyped]
 from pylatexenc.latex2text import LatexNodes2Text  # type: ignore[import-untyped]
@@ -41,6 +41,7 @@ def test_what_latex_can_say_comes_back_from_a_bibtex_parser(title: str, author: 
 
 
 @given(text=st.text())
+@example(text=",,")
 def test_any_text_leaves_the_entry_around_it_as_it_is(text: str) -> None:
     work = Work(
         "key", f"x{text}", (f"Doe, {text}",), year="2026", doi=f"10.1234/{text}", url=f"https://{text}", note=text

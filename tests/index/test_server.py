@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import secrets
 import signal
 import threading
 import time
@@ -143,14 +144,15 @@ def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab:
 
 
 def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url: str) -> None:
-    execute(url, "CREATE ROLE reader LOGIN PASSWORD 'x'")
+    reader = f"reader_{secrets.token_hex(4)}"  # roles belong to the whole server
+    execute(url, f"CREATE ROLE {reader} LOGIN PASSWORD 'x'")
     try:
-        weak = make_url(url).set(username="reader", password="x").render_as_string(hide_password=False)
+        weak = make_url(url).set(username=reader, password="x").render_as_string(hide_password=False)
         with pytest.raises(IndexUnavailableError, match=r"permission denied.*that you may make schemas in it"):
             found(Indexes(Server(weak)))
     finally:
         postgres.hang_up()
-        execute(url, "DROP ROLE reader")
+        execute(url, f"DROP ROLE {reader}")
 
 
 def test_what_is_no_url_of_a_database_is_told_without_secrets() -> None:
