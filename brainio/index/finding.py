@@ -52,7 +52,7 @@ def find(connection: Connection, index: Index, question: Question, page: Page) -
         _answer(question, note),
         hits=tuple(hits),
         total=len(found.numbers),
-        facets=labels.counted(found.numbers),
+        facets=labels.all_counted() if question.is_open else labels.counted(found.numbers),
         has_all_words=has_all_words,
         next=following,
     )

@@ -82,6 +82,14 @@ class Labels:
         counts = np.bincount(labels, np.repeat(having[seen], sizes), self._count).astype(int)
         return {name: told for name, facet in self._facets.items() if (told := facet.most(counts))}
 
+    def all_counted(self) -> Counted:
+        """Return how many of the documents that are listed by default have each label; they are counted once."""
+        return {facet: dict(counts) for facet, counts in self._listed_counted.items()}
+
+    @cached_property
+    def _listed_counted(self) -> Counted:
+        return self.counted(np.flatnonzero(self.listed))
+
 
 class _Facet:
     """The labels of a facet, in the order of their values."""

@@ -53,6 +53,11 @@ class Question:
         """What tells it from other questions."""
         return {"text": self.text, "filters": self.filters, "old": self.old}
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it asks for everything that is listed."""
+        return not (self.words or self.filters or self.old)
+
 
 def labels_asked(labels: Labels, question: Question) -> dict[str, list[int]]:
     """Return for each facet that is asked for the labels that count; none where no entry has such a value.

@@ -47,13 +47,12 @@ def scored(groups: Sequence[Numbers], lengths: Numbers) -> Having:
     >>> scored([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
     Having(numbers=array([0, 2], dtype=int32), scores=array([1.1730183, 1.4045352], dtype=float32))
     """
-    weights = np.zeros(len(lengths), np.float32)
+    having = np.unique(np.concatenate(groups))
+    weights = np.zeros(len(having), np.float32)
     for weight, numbers in zip(GROUPS.values(), groups, strict=True):
-        weights[numbers] += weight
-    having = np.flatnonzero(weights).astype(np.int32)
+        weights[np.searchsorted(having, numbers)] += weight
     if not len(having):
-        return Having(having, weights[:0])
+        return Having(having, weights)
     rarity = math.log1p((len(lengths) - len(having) + 0.5) / (len(having) + 0.5))
     by_length = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * lengths[having] / lengths.mean())
-    counted = weights[having]
-    return Having(having, (rarity * counted * (_SATURATION + 1) / (counted + by_length)).astype(np.float32))
+    return Having(having, (rarity * weights * (_SATURATION + 1) / (weights + by_length)).astype(np.float32))
