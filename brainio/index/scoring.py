@@ -47,10 +47,15 @@ def scored(groups: Sequence[Numbers], lengths: Numbers) -> Having:
     >>> scored([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
     Having(numbers=array([0, 2], dtype=int32), scores=array([1.1730183, 1.4045352], dtype=float32))
     """
-    having = np.unique(np.concatenate(groups))
-    weights = np.zeros(len(having), np.float32)
+    is_there = np.zeros(len(lengths), bool)
+    for numbers in groups:
+        is_there[numbers] = True
+    having = np.flatnonzero(is_there).astype(np.int32)
+    of_all = np.empty(len(lengths), np.float32)  # most of which is never touched
+    of_all[having] = 0
     for weight, numbers in zip(GROUPS.values(), groups, strict=True):
-        weights[np.searchsorted(having, numbers)] += weight
+        of_all[numbers] += weight
+    weights = of_all[having]
     if not len(having):
         return Having(having, weights)
     rarity = math.log1p((len(lengths) - len(having) + 0.5) / (len(having) + 0.5))
