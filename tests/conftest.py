@@ -20,6 +20,11 @@ NOWHERE = f"http://{HOST}:9"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the longest, which else one process would end with, alone."""
+    items.sort(key=lambda item: item.path.name != "test_benchmarks.py")
+
+
 @pytest.fixture(autouse=True)
 def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the test its own BRAINIO_HOME, HOME and catalogs, and take away credentials, proxies and the outside."""

@@ -68,7 +68,7 @@ def test_any_text_is_data_and_finds_what_a_scan_finds(text: str, search: Search)
 
 
 @given(title=st.text(min_size=1, max_size=12), alias=st.text(max_size=12))
-@KEPT
+@settings(KEPT, max_examples=40)  # each makes an index
 def test_an_entry_is_found_by_whatever_its_title_and_alias_say(
     title: str, alias: str, tmp_path_factory: pytest.TempPathFactory, search: Search
 ) -> None:
