@@ -24,6 +24,7 @@ COLOURS = 6  # that the stylesheet has; each has its own texture and dashes
 OTHERS = COLOURS  # the number of the grey one
 
 _WIDE = 0.62  # average width of a letter, of its height
+_AS_WIDE_AS_HIGH = frozenset("mwMW%@")
 # What is drawn over the colour of an area, so that nobody has to tell colours apart: stripes, dots, ...
 _TEXTURES = ("", "M0 0V6", "M0 3H6", "M3 2.2v1.6", "M0 0V6M0 3H6", "M0 1.5H6M0 4.5H6", "")
 _TURNED = ("", "rotate(45)", "", "", "rotate(45)", "rotate(-45)", "")
@@ -196,14 +197,19 @@ def _pair(x: int, y: int) -> str:
 
 
 def width_of(text: str, letter: float = LETTER) -> float:
-    """Estimate how wide a text is."""
-    return letter * sum(1.0 if unicodedata.east_asian_width(one) in "WF" else _WIDE for one in text)
+    """Estimate how wide a text is.
+
+    >>> round(width_of("brb")), round(width_of("abw"))
+    (22, 27)
+    """
+    wide = sum(one in _AS_WIDE_AS_HIGH or unicodedata.east_asian_width(one) in "WF" for one in text)
+    return letter * (wide + _WIDE * (len(text) - wide))
 
 
 def cut(text: str, width: float, letter: float = LETTER) -> str:
     """Cut a text to a width.
 
-    >>> cut("primary visual cortex", 80)
+    >>> cut("primary visual cortex", 90)
     'primary v…'
     """
     if width_of(text, letter) <= width:
