@@ -23,7 +23,7 @@ LETTER = 12.0  # height of a letter
 COLOURS = 6  # that the stylesheet has; each has its own texture and dashes
 OTHERS = COLOURS  # the number of the grey one
 
-_WIDE = 0.62  # average width of a letter, of its height
+_WIDE, _CAPITAL = 0.62, 0.75  # average width of a letter, of its height
 _AS_WIDE_AS_HIGH = frozenset("mwMW%@")
 # What is drawn over the colour of an area, so that nobody has to tell colours apart: stripes, dots, ...
 _TEXTURES = ("", "M0 0V6", "M0 3H6", "M3 2.2v1.6", "M0 0V6M0 3H6", "M0 1.5H6M0 4.5H6", "")
@@ -202,8 +202,14 @@ def width_of(text: str, letter: float = LETTER) -> float:
     >>> round(width_of("brb")), round(width_of("abw"))
     (22, 27)
     """
-    wide = sum(one in _AS_WIDE_AS_HIGH or unicodedata.east_asian_width(one) in "WF" for one in text)
-    return letter * (wide + _WIDE * (len(text) - wide))
+    return letter * sum(map(_share, text))
+
+
+def _share(one: str) -> float:
+    """Estimate how wide a letter is, of its height."""
+    if one in _AS_WIDE_AS_HIGH or unicodedata.east_asian_width(one) in "WF":
+        return 1.0
+    return _CAPITAL if one.isupper() else _WIDE
 
 
 def cut(text: str, width: float, letter: float = LETTER) -> str:
