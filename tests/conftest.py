@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -76,46 +77,51 @@ def http_folder(tmp_path: Path) -> Iterator[HttpFolder]:
         yield server
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server for all tests of a process; `database` makes a database in it for one."""
+@contextmanager
+def _server() -> Iterator[Postgres]:
     folder = programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with Postgres(folder) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server for all tests of a process; `database` makes a database in it for one."""
+    with _server() as server:
         yield server
 
 
 @pytest.fixture
 def own_server() -> Iterator[Postgres]:
     """A PostgreSQL server that only this test uses, since it stops it."""
-    folder = programs()
-    if folder is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with Postgres(folder) as server:
+    with _server() as server:
         yield server
+
+
+@contextmanager
+def _empty_database(request: pytest.FixtureRequest, file: Path) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield f"sqlite:///{file}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    yield server.database()
+    server.hang_up()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a database without tables: of an SQLite file that is not there yet, and of one on a server."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'lab.db'}"
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    yield server.database()
-    server.hang_up()
+    with _empty_database(request, tmp_path / "lab.db") as url:
+        yield url
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of such a database for all tests of a module, first of the one kind and then of the other."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path_factory.mktemp('database') / 'service.sqlite'}"
-        return
-    server: Postgres = request.getfixturevalue("postgres")
-    yield server.database()
-    server.hang_up()
+    with _empty_database(request, tmp_path_factory.mktemp("database") / "service.sqlite") as url:
+        yield url
 
 
 @pytest.fixture

@@ -48,20 +48,15 @@ class Apart:
         """Whether an index is that of catalogs as they are now."""
         return self._shelf.is_current(index, names)
 
-    def found(self, names: Names) -> Index | None:
-        """Open the index of catalogs as they are now, if it is there."""
-        return self._shelf.found(names)
-
-    def opened(self, name: str) -> Index | None:
-        """Open an index by its name."""
-        return self._shelf.opened(name)
-
     def found_or_made(self, names: Names, before: Index | None) -> Index:
         """Open an index if it is there; else have it made, apart if that takes long and can be done."""
-        if (found := self.found(names)) is not None:
-            return found
-        name = "" if _are_few(names) else _made(names, self._database, is_waited_for=before is None)
-        return (self.opened(name) if name else None) or self._shelf.found_or_made(names, before)
+        if not _are_few(names):
+            if (found := self._shelf.found(names)) is not None:
+                return found
+            name = _made(names, self._database, is_waited_for=before is None)
+            if name and (made := self._shelf.opened(name)) is not None:
+                return made
+        return self._shelf.found_or_made(names, before)
 
 
 def shelf_in(database: str) -> Files | Server:

@@ -61,11 +61,7 @@ class Files:
 
     def found(self, names: Names) -> Index | None:
         """Open the index of catalogs as they are now, if it is there."""
-        found = _open(_place(names))
-        if found is None or are_as_they_were(found.origins, names):
-            return found
-        found.close()
-        return None
+        return _current(_place(names), names)
 
     def opened(self, name: str) -> Index | None:
         """Open a file."""
@@ -137,12 +133,7 @@ def _place(names: Names) -> Path:
 def _made_in_turn(path: Path, names: Names, turn: Turn | None) -> FileIndex:
     """Make the index, unless another process made it just before."""
     try:
-        other = _open(path)
-        if other is not None and are_as_they_were(other.origins, names):
-            return other
-        if other is not None:
-            other.close()
-        return _made(path, names)
+        return _current(path, names) or _made(path, names)
     finally:
         if turn is not None:
             turn.end()
@@ -159,6 +150,15 @@ def _turn(folder: Path, key: str, *, wait: bool) -> Turn | None:
             if time.monotonic() > end:
                 raise
         time.sleep(_POLL)
+
+
+def _current(path: Path, names: Names) -> FileIndex | None:
+    """Open the index of catalogs as they are now; None where there is none, or one of how they were."""
+    found = _open(path)
+    if found is None or are_as_they_were(found.origins, names):
+        return found
+    found.close()
+    return None
 
 
 def _open(path: Path) -> FileIndex | None:

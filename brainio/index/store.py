@@ -105,12 +105,6 @@ class Shelf(Protocol):
     def is_current(self, index: Index, names: Names) -> bool:
         """Whether an index of this shelf is that of catalogs as they are now."""
 
-    def found(self, names: Names) -> Index | None:
-        """Open the index of catalogs as they are now, if it is there."""
-
-    def opened(self, name: str) -> Index | None:
-        """Open an index by its name; None where it is gone."""
-
     def found_or_made(self, names: Names, before: Index | None) -> Index:
         """Return the index of catalogs as they are now, or else one before while somebody else makes it.
 

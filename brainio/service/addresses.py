@@ -17,7 +17,7 @@ def of_resource(resource: str, entry: Entry, *, current: bool = False) -> str:
     '/api/v1/entries/lab/assembly/lab.Doe%202026?version=2'
     """
     path = of_entry(entry.catalog, entry.lookup_type, entry.identifier, resource)
-    return with_query(path, version=None if current else _version_of(entry))
+    return with_query(path, version=None if current else version_of(entry))
 
 
 def of_entry(catalog: str, kind: str, identifier: str, resource: str = "entries") -> str:
@@ -28,13 +28,13 @@ def of_entry(catalog: str, kind: str, identifier: str, resource: str = "entries"
 def of_file(entry: Entry, part: str) -> str:
     """Return the address of a file of an entry."""
     names = (entry.catalog, entry.lookup_type, part, entry.identifier)
-    return with_query(f"{API}/files/" + "/".join(quote(one, safe="") for one in names), version=_version_of(entry))
+    return with_query(f"{API}/files/" + "/".join(quote(one, safe="") for one in names), version=version_of(entry))
 
 
 def of_stimuli(entry: Entry, **query: object) -> str:
     """Return the address of the stimuli of a set, in its version."""
     path = f"{API}/stimuli/{quote(entry.catalog, safe='')}/{quote(entry.identifier, safe='')}"
-    return with_query(path, version=_version_of(entry), **query)
+    return with_query(path, version=version_of(entry), **query)
 
 
 def of_page(entry: Entry, **query: object) -> str:
@@ -45,7 +45,7 @@ def of_page(entry: Entry, **query: object) -> str:
     >>> of_page(Entry("lab", "assembly", "lab.Doe2026", ()), page=2)
     '/assembly/lab/lab.Doe2026?page=2'
     """
-    return page_of(entry.catalog, entry.lookup_type, entry.identifier, version=_version_of(entry), **query)
+    return page_of(entry.catalog, entry.lookup_type, entry.identifier, version=version_of(entry), **query)
 
 
 def page_of(catalog: str, kind: str, identifier: str, **query: object) -> str:
@@ -55,12 +55,12 @@ def page_of(catalog: str, kind: str, identifier: str, **query: object) -> str:
 
 def of_stimulus(entry: Entry, stimulus_id: str) -> str:
     """Return the address of the page of a stimulus of a set."""
-    return page_of(entry.catalog, "stimulus", entry.identifier, id=stimulus_id, version=_version_of(entry))
+    return page_of(entry.catalog, "stimulus", entry.identifier, id=stimulus_id, version=version_of(entry))
 
 
 def of_thumbnail(entry: Entry, number: int, made: str) -> str:
     """Return the address of the small picture of a stimulus; `made` names the profile that has it."""
-    return page_of(entry.catalog, "thumbnail", entry.identifier, number=number, version=_version_of(entry), made=made)
+    return page_of(entry.catalog, "thumbnail", entry.identifier, number=number, version=version_of(entry), made=made)
 
 
 def catalog_page(name: str) -> str:
@@ -79,7 +79,7 @@ def of_csv(name: str) -> str:
     return path if "." not in name else f"{path}/{quote(name, safe='')}.csv"
 
 
-def _version_of(entry: Entry) -> str | None:
+def version_of(entry: Entry) -> str | None:
     """Return the version that an address has to name; the first one may have an empty name, and not be current."""
     return entry.version or (None if entry.status == STATUS_CURRENT else "")
 

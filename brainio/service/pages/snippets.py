@@ -7,7 +7,6 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from brainio.catalogs import ENTRYPOINT, TYPE_ASSEMBLY, Entry
-from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.service import addresses
 from brainio.service.context import Service
 
@@ -59,10 +58,7 @@ def snippets_of(entry: Entry, public_url: str, *, is_current: bool) -> Snippets:
 
 def stimulus_snippet(entry: Entry, stimulus_id: str, public_url: str) -> str:
     """Return the code that loads a set and gives the path of one of its stimuli."""
-    code = [
-        *_begin(entry.catalog, public_url),
-        _load(entry, is_current=not entry.version and entry.status == STATUS_CURRENT),
-    ]
+    code = [*_begin(entry.catalog, public_url), _load(entry, is_current=addresses.version_of(entry) is None)]
     return "\n".join([*code, f"path = stimulus_set.get_stimulus({stimulus_id!r})"])
 
 
