@@ -43,7 +43,9 @@
     ├── LockfileError               a lock file that cannot be read or written
     │   ├── NotLockedError            what is loaded does not stand in the lock file in force
     │   └── LockDriftError            what was recorded is not what catalogs list now
-    └── MissingExtraError           what was asked for needs an extra of this package  (also ImportError)
+    ├── MissingExtraError           what was asked for needs an extra of this package  (also ImportError)
+    └── WorkerError                 a worker process crashed, or could not be used
+        └── ResourceLimitError        an operation needs more time or memory than its limit
 
     BrainioWarning
     ├── CatalogWarning              a part of a catalog was left out, or promises too little
@@ -243,6 +245,14 @@ class LockDriftError(LockfileError):
 
 class MissingExtraError(BrainioError, ImportError):
     """What was asked for needs packages that come with an extra; the message names the command that installs it."""
+
+
+class WorkerError(BrainioError):
+    """A worker process crashed, was killed, or could not be used; the message names the file that it processed."""
+
+
+class ResourceLimitError(WorkerError):
+    """An operation needs more time or memory than its limit; the message names the file, the limit and its setting."""
 
 
 class MissingDriverError(CatalogError, MissingExtraError):

@@ -27,7 +27,7 @@ FLOORS = [
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
     {"views"},
-    {"cursors"},
+    {"cursors", "worker_process"},
     {"errors", "progress", "nearest", "home"},
     {"threads"},
 ]
