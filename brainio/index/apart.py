@@ -1,26 +1,19 @@
-"""Indexes of many entries are made by a process of its own: `python -m brainio.index.apart`, which a service starts.
+"""Have a worker process make the indexes of many entries.
 
-So that making one neither slows those down who ask meanwhile nor leaves memory behind. The process is told what to
-make in a line of JSON, answers with the name of the index, and ends when its input does: also where the service was
-killed.
+So that making one neither slows those down who ask meanwhile nor leaves memory behind.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import threading
-import warnings
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from brainio.catalogs import listing, sources
-from brainio.errors import CatalogError
+from brainio.errors import BrainioError, CatalogError
 from brainio.index.files import Files
 from brainio.index.server import Server
 from brainio.index.store import Indexes
+from brainio.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from brainio.index.origins import Names
@@ -28,7 +21,6 @@ if TYPE_CHECKING:
 
 _FEW = 5_000  # entries, of which an index is made in less time than a process takes to start
 _NICE = 10  # a tenth of the share of those who answer, on a machine that is busy; where nobody waits for the index
-_STOPPED = 3  # exit code
 
 
 class Apart:
@@ -73,35 +65,26 @@ def _are_few(names: Names) -> bool:
 
 
 def _made(names: Names, database: str, *, is_waited_for: bool) -> str:
-    """Have another process make an index, and return its name; empty where it could not."""
-    told = {"names": None if names is None else sorted(names), "database": database, "nice": not is_waited_for}
-    command = [sys.executable, "-m", "brainio.index.apart"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:  # noqa: S603 - no shell
-        assert process.stdin is not None  # noqa: S101 - pipes were asked for
-        assert process.stdout is not None  # noqa: S101
-        with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps(told) + "\n")
-            process.stdin.flush()
-        return process.stdout.read().strip()
+    """Have a worker process make an index, and return its name; empty where it could not."""
+    worker = WorkerProcess("index", niceness=0 if is_waited_for else _NICE)
+    arguments = [None if names is None else sorted(names), database]
+    try:
+        return str(worker.call("brainio.index.apart:make_index", arguments, subject="the search index"))
+    except BrainioError:
+        return ""
+    finally:
+        worker.stop()
 
 
-def main() -> None:
-    """Make one index."""
-    told = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_input, daemon=True).start()
-    if told["nice"]:
-        os.nice(_NICE)
-    warnings.simplefilter("ignore")  # whoever opens the index is told
-    names = None if told["names"] is None else frozenset(told["names"])
-    name = Indexes(shelf_in(told["database"])).ask(names, lambda _, index: index.name)
-    sys.stdout.write(f"{name}\n")
+def make_index(names: list[str] | None, database: str) -> str:
+    """Make an index and return its name; runs in a worker process.
 
-
-def _end_with_input() -> None:
-    sys.stdin.read()
-    os._exit(_STOPPED)
-
-
-if __name__ == "__main__":
-    main()
+    Parameters
+    ----------
+    names : list of str or None
+        Catalogs; None: the active ones.
+    database : str
+        See `Apart`.
+    """
+    catalogs = None if names is None else frozenset(names)
+    return Indexes(shelf_in(database)).ask(catalogs, lambda _, index: index.name)
