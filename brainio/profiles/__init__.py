@@ -7,6 +7,7 @@
 `assemblies` what a page asks of an assembly: the mean response to each stimulus
 `told`       a card of what data tell and of what the entry's catalog says
 `making`     local files of an entry -> its profile (`table`, `thumbnails`, `rows`)
+`failures`   failed attempts to make one
 `schema`     the tables
 ============ ====================================================================
 
@@ -21,26 +22,31 @@ from brainio.fetch.entries import are_bytes_here
 
 if TYPE_CHECKING:
     from brainio.profiles.assemblies import AssemblyProfile, StimulusResponse
+    from brainio.profiles.failures import ProfileFailure, find_failure, record_failure
     from brainio.profiles.making import make_profile
     from brainio.profiles.stimuli import Row, StimulusProfile, Thumbnail
     from brainio.profiles.store import find_profile, has_profile, profile_key, profile_state
 
 __all__ = [
     "AssemblyProfile",
+    "ProfileFailure",
     "Row",
     "StimulusProfile",
     "StimulusResponse",
     "Thumbnail",
     "are_bytes_here",
+    "find_failure",
     "find_profile",
     "has_profile",
     "make_profile",
     "profile_key",
     "profile_state",
+    "record_failure",
 ]
 
 _MODULES = {
     **dict.fromkeys(("AssemblyProfile", "StimulusResponse"), "assemblies"),
+    **dict.fromkeys(("ProfileFailure", "find_failure", "record_failure"), "failures"),
     "make_profile": "making",
     **dict.fromkeys(("Row", "StimulusProfile", "Thumbnail"), "stimuli"),
     **dict.fromkeys(("find_profile", "has_profile", "profile_key", "profile_state"), "store"),

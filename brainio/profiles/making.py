@@ -17,10 +17,12 @@ from brainio.cache import Cache
 from brainio.cache.files import new_partial, partial_folder, sync_folder, writing
 from brainio.cache.locks import Sign, take_turn
 from brainio.cache.sqlite_files import stamp_of_now, writable
+from brainio.catalogs import resolve
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
 from brainio.fetch.entries import local_files, named_in_errors
 from brainio.fetch.home import local_cache
+from brainio.profiles.failures import forget_failure
 from brainio.profiles.rows import insert_rows
 from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
 from brainio.profiles.store import find_profile, folder, path_of, profile_key
@@ -66,9 +68,15 @@ def make_profile(entry: Entry, *, again: bool = False) -> None:
         try:
             if again or find_profile(entry) is None:
                 _make(entry, paths, key, root)
+                forget_failure(entry)
         finally:
             if turn is not None:
                 turn.end()
+
+
+def make_listed_profile(lookup_type: str, identifier: str, catalog: str, version: str) -> None:
+    """Make the profile of an entry that a catalog lists; runs in a worker process. See `make_profile`."""
+    make_profile(resolve(lookup_type, identifier, catalog=catalog, version=version))
 
 
 def _make(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:

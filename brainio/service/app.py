@@ -123,7 +123,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service.indexes.prepare(frozenset(service.holdings.snapshot.names(service.rights.everybody)))
     watched: list[Rights | Holdings | Maker] = [service.rights, service.holdings]
     if service.settings.profiles:
-        watched.append(Maker(service.holdings, service.settings.refresh_seconds))
+        watched.append(Maker(service.holdings, service.settings.refresh_seconds, service.settings.profile_limits))
     watching = [asyncio.create_task(one.watch()) for one in watched]
     try:
         yield

@@ -1,12 +1,11 @@
 """The maker of profiles: of whatever is served and has its bytes on this machine, one after the other, apart.
 
-One process on a machine makes them (of many workers the first), by another process (`apart`), so that no worker grows
-and no visitor waits. What cannot be made is said in the log, and tried again after a day, or when its bytes change.
+One process on a machine makes them (of many workers the first), by a worker process with limits on time and memory, so
+that no worker of the service grows and no visitor waits. A failure is logged and stored for the page of the entry; it
+is tried again after a day, when the files change, or when the limits do.
 """
 
 import asyncio
-import json
-import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
@@ -18,24 +17,50 @@ from brainio.cache.files import partial_folder
 from brainio.cache.locks import Turn, try_turn
 from brainio.cache.records import Fingerprint, fingerprint
 from brainio.catalogs import Entry
+from brainio.errors import (
+    BrainioError,
+    CacheError,
+    EntryUnavailableError,
+    FormatError,
+    IntegrityError,
+    ResourceLimitError,
+)
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import local_cache
-from brainio.profiles import has_profile, profile_key
+from brainio.profiles import find_failure, has_profile, profile_key, record_failure
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.looking import Looking
+from brainio.worker_process import Limits, WorkerProcess
 
 _log = structlog.get_logger("brainio.service")
 _TURN = "profile-making"
 _AGAIN_AFTER = 86_400.0  # seconds
-_LONGEST = 3600.0  # seconds for one profile
-_MOST = 50  # profiles that one process makes: whatever its libraries leave in memory goes with it
+_LONGEST = 2000  # characters of an error in the log
+_NICE = 10  # a tenth of the share of those who answer, on a machine that is busy
+_REASONS = (
+    (IntegrityError, "the files on this server are not those that its catalog promises"),
+    (FormatError, "its files break the published format"),
+    (CacheError, "this server could not store them"),
+    (EntryUnavailableError, "its files are not all on this server"),
+    (BrainioError, "its files could not be read"),
+)
 
 
 class Maker:
-    """Makes profiles while the service runs."""
+    """Makes profiles while the service runs.
 
-    def __init__(self, holdings: Holdings, every: float) -> None:
-        self._holdings, self._every = holdings, every
+    Parameters
+    ----------
+    holdings : Holdings
+        What is served.
+    every : float
+        Seconds between two looks.
+    limits : Limits
+        Of the process that makes them, for each profile.
+    """
+
+    def __init__(self, holdings: Holdings, every: float, limits: Limits) -> None:
+        self._holdings, self._every, self._limits = holdings, every, limits
         self._stop = threading.Event()
         self._looking = Looking(self._stop.wait)
         self._failed: dict[object, float] = {}
@@ -62,8 +87,8 @@ class Maker:
             return
         snapshot = self._holdings.snapshot
         wanted = await asyncio.to_thread(self._wanted, snapshot)
-        for start in range(0, len(wanted), _MOST):
-            await self._make(wanted[start : start + _MOST])
+        if wanted:
+            await self._make(wanted)
 
     def _wanted(self, snapshot: Snapshot) -> list[Entry]:
         lacking = self._looking.lacking(snapshot, _served(snapshot))
@@ -79,51 +104,48 @@ class Maker:
         return True
 
     def _may_be_tried(self, entry: Entry) -> bool:
-        return time.monotonic() - self._failed.get(_attempt(entry), float("-inf")) > _AGAIN_AFTER
+        if time.monotonic() - self._failed.get(_attempt(entry), float("-inf")) <= _AGAIN_AFTER:
+            return False
+        earlier = find_failure(entry)  # of this service before it was restarted
+        is_recent = earlier is not None and 0 <= time.time() - earlier.time <= _AGAIN_AFTER
+        return not (is_recent and earlier is not None and earlier.conditions == str(self._limits))
 
     async def _make(self, entries: Iterable[Entry]) -> None:
-        command = (sys.executable, "-m", "brainio.service.apart")
-        pipe, nowhere = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
-        process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, stderr=nowhere)
+        worker = WorkerProcess("profiles", niceness=_NICE)
         try:
             for entry in entries:
-                if await asyncio.to_thread(
-                    has_profile, entry
-                ):  # another catalog lists the same bytes, or somebody made it meanwhile
+                # another catalog may list the same bytes, or another process made it meanwhile
+                if await asyncio.to_thread(has_profile, entry):
                     continue
                 try:
-                    async with asyncio.timeout(_LONGEST):
-                        error = await _asked(process, entry)
-                except TimeoutError:
-                    process.kill()
-                    await process.wait()
-                    error = f"it was not made within {_LONGEST:,.0f} seconds"
-                if error:
-                    self._failed[await asyncio.to_thread(_attempt, entry)] = time.monotonic()
-                    _log.warning("no profile", catalog=entry.catalog, identifier=entry.identifier, error=error)
+                    await asyncio.to_thread(self._make_in, worker, entry)
+                except BrainioError as error:
+                    await asyncio.to_thread(self._note_failure, entry, error)
+                    told = f"{type(error).__name__}: {error}"[:_LONGEST]
+                    _log.warning("no profile", catalog=entry.catalog, identifier=entry.identifier, error=told)
                 else:
                     _log.info("profile made", catalog=entry.catalog, kind=entry.kind, identifier=entry.identifier)
-                if process.returncode is not None:
-                    self._looking.forget()  # what is left is for the next one
-                    return
         finally:
-            with suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+            worker.stop()
+
+    def _make_in(self, worker: WorkerProcess, entry: Entry) -> None:
+        arguments = [entry.lookup_type, entry.identifier, entry.catalog, entry.version]
+        subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}"
+        worker.call("brainio.profiles.making:make_listed_profile", arguments, subject=subject, limits=self._limits)
+
+    def _note_failure(self, entry: Entry, error: BrainioError) -> None:
+        self._failed[_attempt(entry)] = time.monotonic()
+        record_failure(entry, _in_plain_words(error, self._limits), str(self._limits))
 
 
-async def _asked(process: asyncio.subprocess.Process, entry: Entry) -> str:
-    """Have a profile made; return why that was impossible, or nothing."""
-    if process.stdin is None or process.stdout is None:
-        raise ValueError("the process has no pipes")
-    named = {"kind": entry.lookup_type, "catalog": entry.catalog, "version": entry.version}
-    process.stdin.write(json.dumps({**named, "identifier": entry.identifier}).encode() + b"\n")
-    with suppress(ConnectionError):
-        await process.stdin.drain()
-    answer = await process.stdout.readline()
-    if answer.endswith(b"\n"):
-        return str(json.loads(answer)["error"])
-    return f"the process that makes profiles ended with {await process.wait()}"
+def _in_plain_words(error: BrainioError, limits: Limits) -> str:
+    """Return the reason of a failure for visitors, who learn no paths and messages."""
+    if isinstance(error, ResourceLimitError):
+        return (
+            f"they need more than the {limits.memory_mb:,.0f} MB of memory or the {limits.seconds:,.0f} seconds that "
+            f"this server allows"
+        )
+    return next(reason for kind, reason in _REASONS if isinstance(error, kind))
 
 
 def _attempt(entry: Entry) -> object:

@@ -14,6 +14,7 @@ from pydantic_settings import (
 )
 
 from brainio.errors import ServiceError
+from brainio.worker_process import Limits
 
 PREFIX = "BRAINIO_SERVE_"
 
@@ -61,6 +62,8 @@ class Settings(BaseSettings):
         Whether every request is logged.
     profiles : bool
         Whether what pages show of data is made of entries whose files are on this machine.
+    profile_seconds, profile_memory_mb : int
+        Time and resident memory that making one profile may take, in the worker process that makes them.
     stop_seconds : int
         How long requests may take to their end after the service was told to stop.
 
@@ -88,7 +91,15 @@ class Settings(BaseSettings):
     trusted_proxies: str = "127.0.0.1"
     access_log: bool = True
     profiles: bool = True
+    profile_seconds: int = Field(3600, ge=1)
+    profile_memory_mb: int = Field(2000, ge=200)
     stop_seconds: int = Field(30, ge=0)
+
+    @property
+    def profile_limits(self) -> Limits:
+        """The limits of one call of the worker process that makes profiles."""
+        settings = f"{PREFIX}PROFILE_SECONDS", f"{PREFIX}PROFILE_MEMORY_MB"
+        return Limits(self.profile_seconds, self.profile_memory_mb, *settings)
 
     @classmethod
     def settings_customise_sources(

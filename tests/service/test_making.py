@@ -18,7 +18,7 @@ from brainio.cache.records import fingerprint
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
-from brainio.profiles import make_profile
+from brainio.profiles import find_failure, make_profile, record_failure
 from brainio.service import looking as module_looking
 from brainio.service import making as module_making
 from brainio.service.database import Database
@@ -44,7 +44,7 @@ def told(service: Running, event: str) -> list[dict[str, Any]]:
 
 def profiles(home: Path) -> list[Path]:
     folder = home / "profiles"
-    return sorted(folder.iterdir()) if folder.is_dir() else []
+    return sorted(folder.glob("*.sqlite"))
 
 
 def maker(service: Running) -> int | None:
@@ -52,7 +52,7 @@ def maker(service: Running) -> int | None:
     command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(service.process.pid)]
     found = subprocess.run(command, capture_output=True, text=True)
     lines = [line.split(None, 1) for line in found.stdout.splitlines()]
-    return next((int(pid) for pid, command in lines if command.endswith("-m brainio.service.apart")), None)
+    return next((int(pid) for pid, command in lines if "-m brainio.worker_process profiles" in command), None)
 
 
 def is_running(pid: int) -> bool:
@@ -89,6 +89,9 @@ def test_what_is_published_later_gets_its_profile_and_what_is_bad_is_told_once(t
         append_rows(lab, rows)
         found = service.eventually(lambda: told(service, "no profile"), LONG)
         assert "IntegrityError" in found[0]["error"]
+        reason = "Pictures of its data could not be made: the files on this server are not those that its catalog"
+        page = f"/stimulus_set/lab/{entry.identifier}"
+        service.eventually(lambda: reason in service.get(page).text, LONG)
         for name in ("set.csv", "set.zip"):
             (tmp_path / "lab" / f"b{name}").write_bytes((tmp_path / "other" / entry.identifier / name).read_bytes())
         good = [row | {"identifier": "lab.Good2026", "location": f"b{Path(row['location']).name}"} for row in rows]
@@ -113,7 +116,7 @@ def test_a_maker_that_dies_is_replaced_and_the_service_goes_on(tmp_path: Path) -
     with Running(home, BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
         os.kill(service.eventually(lambda: maker(service), LONG), signal.SIGKILL)
         (failed,) = service.eventually(lambda: told(service, "no profile"), LONG)
-        assert failed["error"] == "the process that makes profiles ended with -9"
+        assert "was killed (SIGKILL)" in failed["error"]
         service.eventually(lambda: len(profiles(home)) >= 4, LONG)
         assert service.get("/healthz").status_code == 200
 
@@ -151,25 +154,49 @@ def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, 
     assert len(profiles(home)) == 4 + 3
 
 
-def making(tmp_path: Path) -> Maker:
+def making(tmp_path: Path, **said: object) -> Maker:
     """Return a maker of what is in force, in this process."""
-    settings = read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}")
+    settings = read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}", **said)
     database = Database(settings.database)
     holdings = Holdings(settings, Seen(database), Rights(settings, database))
     holdings.refresh()
-    return Maker(holdings, 0.1)
+    return Maker(holdings, 0.1, settings.profile_limits)
 
 
-def test_a_profile_that_takes_too_long_is_given_up_and_told(
-    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "setting"), [("seconds", "PROFILE_SECONDS"), ("memory_mb", "PROFILE_MEMORY_MB")])
+def test_a_profile_that_takes_too_much_is_given_up_told_and_not_retried_until_something_changes(
+    entry: Entry, tmp_path: Path, limit: str, setting: str
 ) -> None:
-    monkeypatch.setattr(module_making, "_LONGEST", 0.01)
     maker = making(tmp_path)
+    usual = maker._limits
+    tight = {"seconds": usual._replace(seconds=0.01), "memory_mb": usual._replace(memory_mb=0.01)}
+    maker._limits = tight[limit]
     with capture_logs() as lines:
         asyncio.run(maker._make([entry]))
     assert [(one["event"], one["identifier"]) for one in lines] == [("no profile", entry.identifier)]
-    assert "not made within" in lines[0]["error"]
-    assert entry not in maker._wanted(maker._holdings.snapshot)
+    assert f"set BRAINIO_SERVE_{setting} to more" in lines[0]["error"]
+    failure = find_failure(entry)
+    assert failure is not None
+    assert failure.reason.startswith("they need more than the ")
+    assert str(tmp_path) not in failure.reason
+    assert not maker._may_be_tried(entry)
+    restarted = making(tmp_path)
+    assert restarted._may_be_tried(entry)  # with its own limits
+    restarted._limits = maker._limits
+    assert not restarted._may_be_tried(entry)
+    os.utime(tmp_path / entry.identifier / "set.csv", ns=(1, 1))
+    assert restarted._may_be_tried(entry)
+    assert find_failure(entry) is None
+
+
+def test_a_profile_that_is_made_after_all_leaves_no_failure(
+    entry: Entry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(tmp_path / "lab.csv"))  # for the worker process
+    record_failure(entry, "they need too much", "")
+    asyncio.run(making(tmp_path)._make([entry]))
+    assert find_failure(entry) is None
+    assert [path.suffix for path in local_cache().root.glob("profiles/*")] == [".sqlite"]
 
 
 def test_files_of_entries_are_asked_for_by_threads_and_not_where_requests_wait(

@@ -16,7 +16,7 @@ from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.exchange.citing import written
 from brainio.exchange.works import Work, works_of
-from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here
+from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_failure
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot
@@ -76,6 +76,12 @@ class Shown:
         if are_bytes_here(self.entry) and may_be_shown(self.entry, self.sight, self.now):
             if not self.serves.settings.profiles:
                 return "No pictures of its data were made. Shown is what its catalog and its card say."
+            failure = find_failure(self.entry)
+            if failure is not None:
+                return (
+                    f"Pictures of its data could not be made: {failure.reason}. Shown is what its catalog and its card "
+                    f"say."
+                )
             return "Pictures of its data are being made, and will be here soon."
         return "Its data are not on this server. Shown is what its catalog and its card say."
 
