@@ -5,6 +5,7 @@ import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 from brainio_catalogs import brainscore
 
@@ -26,6 +27,7 @@ from brainio.errors import (
 from brainio.fetch import WantedFile
 from brainio.fetch.entries import fetch_entry_file
 from brainio.stores import parse_location
+from tests.cache.helpers import overwrite
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder, S3Static
 
@@ -54,6 +56,22 @@ def test_what_is_in_the_cache_is_not_asked_for_again(lab: Lab) -> None:
     asked = len(lab.server.requests)
     brainio.get_stimulus_set("lab.Doe2026")
     assert asked == len(lab.server.requests) == 2
+
+
+@pytest.mark.parametrize("chunks", [None, {}], ids=["loaded", "lazy"])
+def test_values_that_were_changed_in_the_cache_are_never_returned(
+    lab: Lab, tmp_path: Path, chunks: dict[str, int] | None
+) -> None:
+    lab.publish_stimuli()
+    lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
+    expected = brainio.get_assembly("lab.Doe2026", chunks=chunks).values.tolist()
+    (path,) = (Path(fetch.get_local_data_path()) / "content").rglob("assy_*.nc")
+    body = path.read_bytes()
+    changed = body.replace(np.array([0.0, 1.0]).tobytes(), np.array([0.0, 7.0]).tobytes(), 1)
+    assert changed != body
+    overwrite(path, changed)
+    assert brainio.get_assembly("lab.Doe2026", chunks=chunks).values.tolist() == expected
+    assert path.read_bytes() == body
 
 
 def test_of_one_identifier_in_two_catalogs_the_assembly_comes_with_the_stimuli_of_its_own(

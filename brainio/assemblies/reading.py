@@ -102,7 +102,7 @@ def open_store(path: Path, group: str | None) -> NetCDF4DataStore:
     called with `hdf5_access`.
     """
     state = path.stat()
-    fingerprint = f"brainio-{state.st_dev}-{state.st_ino}-{state.st_mtime_ns}-{state.st_size}"
+    fingerprint = f"brainio-{state.st_dev}-{state.st_ino}-{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}"
     opener: Any = netCDF4.Dataset
     manager = CachingFileManager(opener, str(path.absolute()), mode="r", lock=NETCDF_LOCK, manager_id=fingerprint)
     return _FileStore(manager, group=group, mode="r", lock=NETCDF_LOCK)

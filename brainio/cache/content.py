@@ -6,7 +6,6 @@ the whole file. Readers take no locks, and writers need none to be right: they o
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,7 +14,6 @@ from brainio.cache.earlier import earlier_file
 from brainio.cache.files import (
     checked_digest,
     hash_file,
-    new_partial,
     partial_folder,
     read_json,
     safe_name,
@@ -200,24 +198,18 @@ class Cache:
     def adopt(self, name: str, sha1: str) -> Path | None:
         """Take over a file that `brainscore-brainio` left below the root, if it has that name and content.
 
-        The file stays where it is; the cache gets a hard link to it (a copy where links cannot be). On a root that
-        cannot be written the file itself is returned.
+        The file stays where it is and keeps its mode; the cache gets a hard link to it (a copy where links cannot be).
+        On a root that cannot be written the file itself is returned.
         """
         sha1 = checked_digest(sha1)
         found = earlier_file(self.root, safe_name(name), sha1)
         if found is None:
             return None
         earlier, verified_as = found
-        partial = None
         try:
-            partial = new_partial(self.root)
-            os.link(earlier, partial)
-            return self._own.publish(partial, verified_as, name, sha1, None)
+            return self._own.link(earlier, verified_as, name, sha1)
         except OSError:
             return self._copied(earlier, name, sha1)
-        finally:
-            if partial is not None:  # a rename of one hard link to another leaves both
-                partial.unlink(missing_ok=True)
 
     def remember(self, url: str, version_id: str | None, sha1: str, name: str) -> None:
         """Note which content a location gave for which no hash was promised.

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from brainio.errors import CacheError, IntegrityError
 
+WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
 _LONGEST_NAME = 255  # bytes, on every file system that is promised
 _LONGEST_SUFFIX = 32
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
@@ -133,6 +135,12 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return value if isinstance(value, dict) else {}
+
+
+def make_read_only(path: Path) -> None:
+    """Remove the write permission of a file for everybody, where the file system supports that."""
+    with suppress(OSError):
+        path.chmod(stat.S_IMODE(path.stat().st_mode) & ~WRITE_BITS)
 
 
 def sync_folder(folder: Path) -> None:

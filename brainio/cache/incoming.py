@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from brainio.cache.files import new_partial, writing
+from brainio.cache.files import make_read_only, new_partial, writing
 from brainio.cache.hashing import BLOCK, Hasher
 from brainio.cache.locks import LOCK, Sign
 from brainio.cache.promise import Promise
@@ -207,6 +207,7 @@ class Incoming:
     def _published(self, file: io.FileIO, digests: dict[str, str]) -> Path:
         for _ in range(_TRIES):
             with suppress(FileNotFoundError):  # somebody cleared up, or took this process for dead
+                make_read_only(self._path)
                 path = self._publish(self._path, fingerprint(self._path), digests)
                 self._path.with_name(self._key + LEFT).unlink(missing_ok=True)
                 return path

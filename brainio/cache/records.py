@@ -20,22 +20,34 @@ _MOST = 16  # fingerprints in one record
 
 
 class Fingerprint(NamedTuple):
-    """What the disk says of a file that stays as it is while its bytes do; compared for equality, never by order."""
+    """The status of a file, which stays the same while its bytes do; compared for equality, never by order.
+
+    A program can restore the modification time after a write, but not the ctime: the kernel sets it at every change of
+    bytes, mode, owner, name or link count.
+    """
 
     device: int
     inode: int
     size: int
     mtime_ns: int
+    ctime_ns: int
+
+    def differs_in_ctime_only(self, other: "Fingerprint") -> bool:
+        """Whether the other one may be the same bytes after a chmod, a rename or a link."""
+        return self != other and self._replace(ctime_ns=other.ctime_ns) == other
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Return what the disk says of a file now."""
+    """Return the fingerprint that a file has now."""
     status = path.stat()
-    return Fingerprint(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return Fingerprint(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def read_record(path: Path) -> dict[Fingerprint, str | None]:
-    """Read which fingerprints were verified, each with its sha256 if that was ever computed."""
+    """Read which fingerprints were verified, each with its sha256 if that was ever computed.
+
+    Entries without a ctime, which earlier versions wrote, are skipped: their files are hashed once more.
+    """
     files = read_json(path).get("files")
     known = {}
     for file in files if isinstance(files, list) else ():

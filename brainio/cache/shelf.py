@@ -7,18 +7,22 @@ out about its files is noted below the own root. Which shelf is asked when is th
 import logging
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainio.cache.files import hash_file, safe_name, sync_folder
+from brainio.cache.files import WRITE_BITS, hash_file, make_read_only, safe_name, sync_folder
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import RECORD, Fingerprint, fingerprint, note_use, read_record, write_record
 from brainio.errors import CacheError
 
 _log = logging.getLogger("brainio.cache")
 _said: set[tuple[Path, Fingerprint]] = set()  # what this process said, and tried, of files of read-only shelves
+
+_SETTLING = 0.01  # seconds that another process may need to record a link or rename; hashing takes longer
+_RENEWALS = 9  # times that a record is renewed while other processes link the same file
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,7 @@ class Shelf:
                 known = self._known(sha1) if known is None else known
                 print_ = fingerprint(source)
                 if print_ in known and (sha256 is None or known[print_] == sha256):
-                    return self._serve(source, target)
+                    return self._serve(source, target, print_)
         return None
 
     def checked(self, sha1: str, name: str, sha256: str | None) -> Path | None:
@@ -62,12 +66,13 @@ class Shelf:
             target = self.folder(sha1) / safe_name(name)
             for source in self._candidates(target):
                 with suppress(FileNotFoundError):  # another process took it away meanwhile
-                    if self._is_sound(source, sha1, sha256):
-                        return self._serve(source, target)
+                    if (print_ := self._verified_as(source, sha1, sha256)) is not None:
+                        return self._serve(source, target, print_)
         return None
 
     def verified(self, path: Path, sha1: str) -> bool:
         """Hash a file whatever is known of it; note that it is good, or take it away."""
+        self._protect(path, sha1)
         print_ = fingerprint(path)
         if hash_file(path) != sha1:
             self._condemn(path, sha1, print_)
@@ -108,7 +113,31 @@ class Shelf:
         folder.mkdir(parents=True, exist_ok=True)
         self._note(sha1, verified_as, sha256)
         partial.replace(target)
+        self._renew(target, verified_as)
         sync_folder(folder)
+        return target
+
+    def link(self, source: Path, verified_as: Fingerprint, name: str, sha1: str) -> Path | None:
+        """Give a file outside the cache a name in it; its bytes were hashed when it had that fingerprint.
+
+        Its mode stays, since the file belongs to somebody else as well. None: it was replaced meanwhile.
+
+        Raises
+        ------
+        OSError
+            The file system supports no links here, or the cache cannot be written.
+        """
+        target = self.folder(sha1) / safe_name(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(source, target)
+        except FileExistsError:  # another process was first
+            return self.trusted(sha1, name, None) or self.checked(sha1, name, None)
+        self._note(sha1, verified_as, None)
+        if not self._renew(target, verified_as):
+            target.unlink(missing_ok=True)
+            return None
+        sync_folder(target.parent)
         return target
 
     @contextmanager
@@ -130,14 +159,17 @@ class Shelf:
             yield target
         yield from (path for path in self.names(target.parent.name) if path != target)
 
-    def _is_sound(self, path: Path, sha1: str, sha256: str | None) -> bool:
-        print_ = fingerprint(path)
+    def _verified_as(self, path: Path, sha1: str, sha256: str | None) -> Fingerprint | None:
+        """Return the fingerprint under which a file has the promised bytes, hashed if needed; None: it has others."""
+        print_, known = self._settled(path, sha1)
         if (path, print_) in _said:
-            return False
-        known = self._known(sha1)
-        if print_ not in known and hash_file(path) != sha1:
-            self._condemn(path, sha1, print_)
-            return False
+            return None
+        if print_ not in known:
+            self._protect(path, sha1)
+            print_ = fingerprint(path)
+            if hash_file(path) != sha1:
+                self._condemn(path, sha1, print_)
+                return None
         found = known.get(print_)
         if sha256 is not None and found is None:
             found = hash_file(path, "sha256")
@@ -145,15 +177,46 @@ class Shelf:
             self._note(sha1, print_, found)
         if sha256 is not None and found != sha256:
             _log.warning("%s has the promised sha1, but the sha256 %s instead of %s", path, found, sha256)
-            return False
-        return True
+            return None
+        return print_
 
-    def _serve(self, source: Path, target: Path) -> Path:
+    def _settled(self, path: Path, sha1: str) -> tuple[Fingerprint, dict[Fingerprint, str | None]]:
+        """Return a file's fingerprint and its record, when no other process is about to record a link or rename."""
+        before, now = None, (fingerprint(path), self._known(sha1))
+        for _ in range(_RENEWALS):
+            print_, known = now
+            if print_ in known or now == before or not any(map(print_.differs_in_ctime_only, known)):
+                break
+            time.sleep(_SETTLING)
+            before, now = now, (fingerprint(path), self._known(sha1))
+        return now
+
+    def _protect(self, path: Path, sha1: str) -> None:
+        """Make a file of ours read-only that an earlier version of this package, or somebody, left writable.
+
+        A file with a name outside the cache keeps its mode: it belongs to somebody else as well.
+        """
+        status = path.stat()
+        if self.is_own and status.st_mode & WRITE_BITS:
+            names = sum(os.path.samestat(other.stat(), status) for other in self.names(sha1))
+            if status.st_nlink <= names:
+                make_read_only(path)
+
+    def _serve(self, source: Path, target: Path, verified_as: Fingerprint) -> Path:
         """Return a good file under the name that is wanted, as far as it can have that."""
         if not self.is_own:
             return source
         note_use(target.parent / RECORD)
-        return source if source == target else _linked(source, target)
+        if source == target:
+            return source
+        try:
+            os.link(source, target)
+        except FileExistsError:
+            return target
+        except OSError:
+            return source
+        self._renew(target, verified_as)
+        return target
 
     def _known(self, sha1: str) -> dict[Fingerprint, str | None]:
         known = read_record(self.folder(sha1) / RECORD)
@@ -166,11 +229,32 @@ class Shelf:
         """Remember what was verified, where that can be written; what is not remembered is hashed again."""
         path = self.folder(sha1) / RECORD if self.is_own else self._notes(sha1)
         # The same file on a machine that gives its disk another number is still verified there.
-        known = {other: value for other, value in read_record(path).items() if other != print_}
+        known = {
+            other: digest
+            for other, digest in read_record(path).items()
+            if other != print_ and not other.differs_in_ctime_only(print_)
+        }
         with suppress(OSError):
             if not self.is_own:
                 path.parent.mkdir(parents=True, exist_ok=True)
             write_record(self.home, path, {**known, print_: sha256})
+
+    def _renew(self, path: Path, verified_as: Fingerprint) -> bool:
+        """Record the ctime that a file has after this process renamed or linked it; False: it is another file now.
+
+        Processes that link the same file at the same time may overwrite each other's record, hence the loop.
+        """
+        sha1 = path.parent.name
+        with suppress(FileNotFoundError):  # pruned, or never recorded because the cache cannot be written
+            for _ in range(_RENEWALS):
+                print_, known = fingerprint(path), self._known(sha1)
+                if print_._replace(ctime_ns=verified_as.ctime_ns) != verified_as:
+                    return False
+                if print_ in known:
+                    break
+                sha256 = next((known[other] for other in known if other.differs_in_ctime_only(print_)), None)
+                self._note(sha1, print_, sha256)
+        return True
 
     def _condemn(self, path: Path, sha1: str, print_: Fingerprint) -> None:
         """Take a bad file, under all of its names, out of the readers' way."""
@@ -193,13 +277,3 @@ class Shelf:
             _log.warning("%s no longer holds the bytes with sha1 %s, and cannot be moved away: %s", path, sha1, error)
             return
         _log.warning("%s no longer holds the bytes with sha1 %s; it was moved to %s", path, sha1, place)
-
-
-def _linked(source: Path, target: Path) -> Path:
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        return target
-    except OSError:
-        return source
-    return target

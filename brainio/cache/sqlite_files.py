@@ -51,7 +51,7 @@ class Opened:
     def is_there(self) -> bool:
         """Whether its file still has its name: another one may have been published, or it was deleted."""
         try:
-            return self.path is None or fingerprint(self.path) == self._print
+            return self.path is None or is_same_file(self.path, self._print)
         except OSError:
             return False
 
@@ -59,6 +59,18 @@ class Opened:
         """Close its connections, those in use when they are given back."""
         with self._alone:
             self._engine.dispose()
+
+
+def is_same_file(path: Path, print_: Fingerprint | None) -> bool:
+    """Whether a file is the one that had that fingerprint; its ctime is ignored, since noting a use changes it.
+
+    Raises
+    ------
+    OSError
+        There is no such file.
+    """
+    now = fingerprint(path)
+    return print_ is not None and (now == print_ or now.differs_in_ctime_only(print_))
 
 
 def read_only(path: Path) -> sqlite3.Connection:

@@ -23,7 +23,16 @@ from sqlalchemy.pool import QueuePool, StaticPool
 
 from brainio.cache.locks import Sign, take_turn, try_turn
 from brainio.cache.records import fingerprint
-from brainio.cache.sqlite_files import ENDING, Opened, clear_up, note_use, read_only, stamp_of_now, writable
+from brainio.cache.sqlite_files import (
+    ENDING,
+    Opened,
+    clear_up,
+    is_same_file,
+    note_use,
+    read_only,
+    stamp_of_now,
+    writable,
+)
 from brainio.home import home_folder
 from brainio.index.building import build
 from brainio.index.fts5 import Fts5
@@ -189,7 +198,7 @@ def _open(path: Path) -> FileIndex | None:
 
 def _as_it_was(path: Path, print_: Fingerprint) -> sqlite3.Connection:
     opened = read_only(path)
-    if fingerprint(path) != print_:  # what is remembered of the one before, such as its labels, is wrong of this one
+    if not is_same_file(path, print_):  # what is remembered of the one before, such as its labels, is wrong of this one
         opened.close()
         raise sqlite3.DatabaseError(f"{path} is another file than before")
     return opened

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from brainio.cache import Cache
+from brainio.cache.records import RECORD, fingerprint, write_record
 
 MIB = 1024 * 1024
 BODY = bytes(range(256)) * 4 * 1024 * 4 + b"the end"  # a little more than 4 MiB
@@ -82,6 +83,22 @@ def receive(cache: Cache, body: bytes = BODY, name: str = "a.nc") -> Path:
             return incoming.found
         incoming.write(body[incoming.offset :])
         return incoming.finish()
+
+
+def overwrite(path: Path, body: bytes) -> None:
+    """Write other bytes into a file and restore its modification time, as a backup or an editor may."""
+    before = path.stat()
+    path.write_bytes(body)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    while path.stat().st_ctime_ns == before.st_ctime_ns:  # the clock of many file systems ticks every 4 to 10 ms
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def rot(path: Path, body: bytes) -> None:
+    """Change a file of the cache so that its record still fits, as a bad disk does below the file system."""
+    record = path.parent / RECORD
+    overwrite(path, body)
+    write_record(path.parents[3], record, dict.fromkeys([fingerprint(path)]))
 
 
 class Broken(Exception):  # noqa: N818 (an end that no code of the cache can bring about)

@@ -169,13 +169,14 @@ def test_a_lost_or_broken_record_costs_one_hash_and_no_data(cache: Cache) -> Non
     assert cache.find(SHA1, "a.nc") == path
 
 
-def test_cached_files_have_the_mode_of_the_umask(cache: Cache) -> None:
+def test_cached_files_are_read_only_and_have_the_mode_of_the_umask_otherwise(cache: Cache) -> None:
     previous = os.umask(0o027)
     try:
         path = cache.add(pieces(), name="a.nc", sha1=SHA1)
     finally:
         os.umask(previous)
-    assert path.stat().st_mode & 0o777 == 0o640
+    assert path.stat().st_mode & 0o777 == 0o440
+    assert path.parent.stat().st_mode & 0o777 == 0o750
 
 
 def test_eight_threads_may_add_one_content(cache: Cache) -> None:

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import filelock
@@ -15,6 +16,7 @@ import pytest
 import brainio
 from brainio import fetch
 from brainio.cache import upkeep
+from brainio.cache.records import RECORD, fingerprint, write_record
 from brainio.errors import CacheError
 from brainio.fetch import WantedFile
 from brainio.stores import parse_location
@@ -48,20 +50,27 @@ def overwrite(path: Path) -> None:
 
 
 def rot(path: Path) -> None:
-    """Change one byte so that nothing the disk says of the file has changed, as a bad disk does."""
+    """Change one byte of a cached file so that its record still fits, as a bad disk does below the file system."""
+    overwrite(path)
+    write_record(path.parents[3], path.parent / RECORD, {fingerprint(path): None})
+
+
+def change_with_restored_time(path: Path) -> None:
+    """Change one byte and restore the modification time, as an editor or a backup may."""
     before = path.stat()
     overwrite(path)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+@pytest.mark.parametrize("change", [overwrite, change_with_restored_time])
 @pytest.mark.parametrize("name", [CSV, ZIP])
 def test_a_cached_file_that_was_changed_by_a_write_is_fetched_again_and_that_is_said(
-    lab: FaultyLab, name: str, caplog: pytest.LogCaptureFixture
+    lab: FaultyLab, name: str, change: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     load()
     body = TABLE if name == CSV else ARCHIVE
     path = lab.home / "content" / sha1(body)[:2] / sha1(body) / name
-    overwrite(path)
+    change(path)
     with caplog.at_level(logging.WARNING, "brainio"):
         load()
     assert path.read_bytes() == body
@@ -83,7 +92,7 @@ def test_silent_rot_is_found_by_verify_and_healed_by_the_next_get(lab: FaultyLab
 
 def test_silent_rot_of_an_unpacked_file_is_found_and_healed_by_deep_verification(lab: FaultyLab) -> None:
     load()
-    rot(unpacked_folder(lab.home) / "one.png")
+    change_with_restored_time(unpacked_folder(lab.home) / "one.png")
     assert sum(bool(checked.fault) for checked in upkeep.verify(lab.home, deep=True)) == 1
     load()
 
@@ -124,14 +133,16 @@ def test_two_locations_with_the_same_base_name_do_not_collide(lab: FaultyLab) ->
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664)], ids=oct)
-def test_cached_files_have_the_mode_of_the_umask(lab: FaultyLab, umask: int, mode: int) -> None:
+def test_cached_files_are_read_only_and_have_the_mode_of_the_umask_otherwise(
+    lab: FaultyLab, umask: int, mode: int
+) -> None:
     before = os.umask(umask)
     try:
         stimulus_set = load()
     finally:
         os.umask(before)
-    paths = [cached_archive(lab.home), *stimulus_set.stimulus_paths.values()]
-    assert {path.stat().st_mode & 0o777 for path in paths} == {mode}
+    assert cached_archive(lab.home).stat().st_mode & 0o777 == 0o444
+    assert {path.stat().st_mode & 0o777 for path in stimulus_set.stimulus_paths.values()} == {mode}
 
 
 def test_a_full_disk_is_an_error_that_names_brainio_home_and_nothing_half_made_stays(

@@ -1,0 +1,247 @@
+"""Cached files that change: any change of bytes is noticed, and any other change costs one hash and no warning."""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from brainio.cache import Cache, hash_file
+from brainio.cache.upkeep import verify
+from tests.cache.helpers import overwrite
+
+BODY = b"0123456789" * 20_000
+CHANGED = b"7" + BODY[1:]
+SHA1 = hashlib.sha1(BODY).hexdigest()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files whose bytes were hashed again, in order."""
+    paths: list[Path] = []
+
+    def record(path: Path, algorithm: str = "sha1") -> str:
+        paths.append(Path(path))
+        return hash_file(path, algorithm)
+
+    for module in ("content", "shelf", "earlier"):
+        monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
+    return paths
+
+
+def add(cache: Cache, name: str = "a.nc") -> Path:
+    return cache.add([BODY], name=name, sha1=SHA1)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def forget_ctimes(path: Path) -> None:
+    """Write the record of a file as earlier versions did."""
+    record = path.parent / ".verified.json"
+    files = json.loads(record.read_text())["files"]
+    for file in files:
+        del file["ctime_ns"]
+    record.write_text(json.dumps({"files": files}))
+
+
+def test_a_file_that_was_changed_in_place_is_never_served_although_its_time_was_restored(
+    cache: Cache, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(cache)
+    overwrite(path, CHANGED)
+    with caplog.at_level(logging.WARNING):
+        assert cache.find(SHA1, "a.nc") is None
+    assert "no longer holds the bytes" in caplog.text
+    assert add(cache).read_bytes() == BODY
+
+
+def _restore(path: Path) -> None:
+    shutil.copy2(path, path.with_name("backup"))
+    path.with_name("backup").replace(path)
+
+
+CHANGES: dict[str, Callable[[Path], object]] = {
+    "chmod": lambda path: path.chmod(0o400),
+    "link": lambda path: path.with_name("other").hardlink_to(path),
+    "link elsewhere": lambda path: (path.parents[3] / "mine").hardlink_to(path),
+    "rename": lambda path: path.rename(path.with_name("b")).rename(path),
+    "touch": lambda path: os.utime(path, (1, 1)),
+    "restored backup": _restore,
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_that_keeps_the_bytes_costs_one_hash_and_no_warning(
+    cache: Cache, hashed: list[Path], change: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(cache)
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:
+        CHANGES[change](path)
+        path.with_name("other").unlink(missing_ok=True)
+    with caplog.at_level(logging.WARNING):
+        assert [cache.find(SHA1, "a.nc") for _ in range(3)] == [path] * 3
+    assert hashed == [path]
+    assert caplog.records == []
+
+
+def test_a_new_file_is_not_hashed_again_whatever_names_it_gets(cache: Cache, hashed: list[Path]) -> None:
+    names = [f"{letter}.nc" for letter in "abcd"]
+    add(cache)
+    for name in (*names, *names):
+        found = cache.find(SHA1, name)
+        assert found is not None
+        assert found.name == name
+    assert hashed == []
+
+
+def test_threads_that_link_one_content_hash_it_a_few_times_at_most_and_leave_a_record_that_fits(
+    cache: Cache, hashed: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    add(cache)
+    names = [f"{number}.nc" for number in range(64)]
+    with ThreadPoolExecutor(16) as pool, caplog.at_level(logging.WARNING):
+        found = list(pool.map(lambda name: cache.find(SHA1, name), names))
+    assert [path.name for path in found if path] == names
+    assert len(hashed) < len(names) / 2
+    hashed.clear()
+    assert all(cache.find(SHA1, name) for name in names)
+    assert len(hashed) <= 1
+    assert caplog.records == []
+
+
+def test_a_file_that_an_earlier_version_cached_is_hashed_once_and_becomes_read_only(
+    cache: Cache, hashed: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = add(cache)
+    path.chmod(0o644)
+    forget_ctimes(path)
+    with caplog.at_level(logging.WARNING):
+        assert [cache.find(SHA1, "a.nc") for _ in range(3)] == [path] * 3
+    assert hashed == [path]
+    assert mode(path) == 0o444
+    assert caplog.records == []
+
+
+def test_verification_makes_files_read_only_that_are_ours_alone(cache: Cache) -> None:
+    path = add(cache)
+    shared = cache.add([b"mine too"], name="b.nc")
+    shared.with_name("c.nc").hardlink_to(shared)
+    (cache.root / "mine").hardlink_to(shared)
+    for file in (path, shared):
+        file.chmod(0o644)
+    assert not any(checked.fault for checked in verify(cache.root))
+    assert (mode(path), mode(shared)) == (0o444, 0o644)
+    (cache.root / "mine").unlink()
+    assert not any(checked.fault for checked in verify(cache.root))
+    assert mode(shared) == 0o444
+
+
+def test_an_adopted_file_keeps_the_mode_that_its_owner_gave_it(cache: Cache, hashed: list[Path]) -> None:
+    earlier = cache.root / "a" / "a.nc"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(BODY)
+    earlier.chmod(0o640)
+    path = cache.find(SHA1, "a.nc")
+    assert path is not None
+    assert path.samefile(earlier)
+    assert [cache.find(SHA1, "a.nc"), cache.find(SHA1, "a.nc")] == [path, path]
+    assert hashed == [earlier]
+    assert mode(path) == mode(earlier) == 0o640
+
+
+def test_an_earlier_file_that_is_replaced_while_it_is_adopted_gets_no_name(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    earlier = cache.root / "a" / "a.nc"
+    earlier.parent.mkdir(parents=True)
+    earlier.write_bytes(BODY)
+    real = os.link
+
+    def replace_first(source: Path, target: Path) -> None:
+        earlier.write_bytes(CHANGED)
+        real(source, target)
+
+    monkeypatch.setattr(os, "link", replace_first)
+    assert cache.find(SHA1, "a.nc") is None
+    assert not (cache.root / "content" / SHA1[:2] / SHA1 / "a.nc").exists()
+    assert earlier.read_bytes() == CHANGED
+
+
+def test_where_modes_cannot_be_changed_files_are_cached_all_the_same(
+    cache: Cache, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "chmod", refuse)
+    path = add(cache)
+    assert cache.find(SHA1, "a.nc") == path
+    assert hashed == []
+    os.utime(path, (1, 1))
+    assert [cache.find(SHA1, "a.nc"), cache.find(SHA1, "a.nc")] == [path, path]
+    assert hashed == [path]
+
+
+def test_a_shared_file_of_an_earlier_version_is_hashed_once_and_nothing_of_it_changes(
+    cache: Cache, tmp_path: Path, hashed: list[Path]
+) -> None:
+    path = add(cache)
+    path.chmod(0o644)
+    forget_ctimes(path)
+    before = {file: (file.stat().st_ctime_ns, mode(file)) for file in cache.root.rglob("*")}
+    own = Cache(tmp_path / "own", [cache.root])
+    assert [own.find(SHA1, "a.nc"), own.find(SHA1, "b.nc")] == [path, path]
+    assert hashed == [path]
+    assert {file: (file.stat().st_ctime_ns, mode(file)) for file in cache.root.rglob("*")} == before
+
+
+ORDINARY_USER = """
+import hashlib, os, shutil, tempfile
+from pathlib import Path
+import filelock
+from brainio.cache import Cache
+from brainio.cache.upkeep import prune, remove
+
+if os.geteuid() == 0:  # root may write anywhere
+    os.seteuid(65534)
+with tempfile.TemporaryDirectory() as folder:
+    cache = Cache(Path(folder, "cache"))
+    path = cache.add([b"a"], name="a.nc")
+    try:
+        path.open("r+b")
+    except PermissionError:
+        pass
+    else:
+        raise AssertionError("writable")
+    sha1 = hashlib.sha1(b"a").hexdigest()
+    assert cache.find(sha1, "b.nc").name == "b.nc"
+    assert remove(cache.root, [sha1]).items
+    path = cache.add([b"a"], name="a.nc")
+    assert prune(cache.root, max_size=0).items
+    assert not path.exists()
+    path = cache.add([b"a"], name="a.nc")
+    path.chmod(0o644)
+    path.write_bytes(b"b")
+    assert cache.find(sha1, "a.nc") is None
+    assert prune(cache.root, max_size=0).items
+"""
+
+
+def test_an_ordinary_user_cannot_write_to_cached_files_but_can_link_remove_and_prune_them() -> None:
+    done = subprocess.run([sys.executable, "-c", ORDINARY_USER], capture_output=True, text=True, check=False, cwd="/")
+    assert done.returncode == 0, done.stderr
