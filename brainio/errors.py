@@ -20,6 +20,7 @@
     │   ├── AccessRefusedError        the store wants other credentials, or some
     │   ├── ChangedFileError          what lies there is not what was read there, or was expected
     │   ├── ShorterFileError          what lies there ends before the bytes that were asked for
+    │   ├── RangeResponseError        the response to a range request is not the requested range
     │   ├── OfflineError              the network would be needed, and may not be used
     │   └── FetchManyError            some of many could not be fetched, all else was
     ├── CacheError                  the local cache cannot be read or written          (also OSError)
@@ -123,6 +124,10 @@ class ChangedFileError(TransferError):
 
 class ShorterFileError(TransferError):
     """What lies at a location ends before the bytes that were asked for."""
+
+
+class RangeResponseError(TransferError):
+    """A server's response to a range request does not prove that it is the requested range."""
 
 
 class OfflineError(TransferError):

@@ -1,10 +1,12 @@
 """The bytes of one place, from any byte on: continued where the connection breaks, in parallel where that pays.
 
-Bytes come in order, however they came; whether they are the right ones is judged by whoever takes them. Large files are
-asked for in parts over several connections. How many there are, and how many parts wait in memory, is bounded for the
-whole process.
+Bytes come in order, and all of them from one state of the file. If a hash is promised, the hash decides that. If not, a
+transfer continues only with a strong validator (`Facts.validator`, or a version of S3) that the response confirms;
+without one, or when the file was replaced, the transfer begins again with the first byte. Large files are asked for in
+parts over several connections. How many there are, and how many parts wait in memory, is bounded for the whole process.
 """
 
+import logging
 import os
 import threading
 import time
@@ -16,7 +18,13 @@ from typing import TYPE_CHECKING
 
 from tenacity import AttemptManager, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from brainio.errors import ChangedFileError, InterruptedTransferError, ShorterFileError, TransferError
+from brainio.errors import (
+    ChangedFileError,
+    InterruptedTransferError,
+    RangeResponseError,
+    ShorterFileError,
+    TransferError,
+)
 from brainio.progress import FileProgress
 from brainio.stores import WHOLE, Facts, Location, Reading, Span, open_read
 from brainio.stores.transfer import CHUNK, first, pausing, require_whole
@@ -25,12 +33,14 @@ from brainio.threads import Stop, in_background
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+_log = logging.getLogger("brainio.fetch")
 CONNECTIONS = 16
 PARTS_IN_MEMORY = 16
 _PART = 8 << 20
 _PARTS_AT_ONCE = 8  # of one file
 _IN_PARTS_FROM = 8 * _PART
 _ATTEMPTS = 5
+_RESTARTS = 4
 _PROGRESS = 64 << 10  # what an attempt must bring to count as progress
 
 
@@ -63,17 +73,23 @@ class Download:
         Told the size of the whole file as soon as the place tells it; its `stop` ends the download.
     came : function
         Called often while bytes come, or a server asks to wait; from several threads.
+    restart : function
+        Called before the first byte comes again: all bytes so far are void.
     verified : bool
-        Whether a hash will tell if these are the right bytes. If not, the tag of the file must stay the same.
+        Whether a hash will tell if these are the right bytes. If not, only a strong validator continues a transfer.
+
+    Attributes
+    ----------
+    facts : Facts or None
+        What the place states of the file; None before the first response.
+    was_continued : bool
+        Whether bytes of several responses were put together without a validator, so that only a hash can tell if they
+        belong together.
 
     Raises
     ------
     TransferError
         While iterating: the place does not give the bytes, also not after some attempts.
-    ShorterFileError
-        While iterating: the file ends before a byte that is wanted.
-    ChangedFileError
-        While iterating: the file was replaced in between.
     CancelledError
         While iterating: it was told to stop.
     """
@@ -85,16 +101,19 @@ class Download:
         start: int,
         progress: FileProgress,
         came: Callable[[], object],
+        restart: Callable[[], object],
         *,
         verified: bool,
     ) -> None:
         self._place, self._version_id = place, version_id or None
         self._position = start
-        self._progress, self._came = progress, came
+        self._progress, self._came, self._restart = progress, came, restart
         self._verified = verified
         self._stop = Stop()
-        self._facts: Facts | None = None
+        self.facts: Facts | None = None
+        self.was_continued = start > 0
         self._gives_parts = True
+        self._restarts = 0
         self._block = CHUNK
 
     def __iter__(self) -> Iterator[bytes]:
@@ -117,21 +136,22 @@ class Download:
 
     def _rest(self, attempt: AttemptManager) -> Iterator[bytes]:
         yield from self._stream(attempt)
-        size = self._facts.size if self._facts else None
+        size = self._size
         if size and self._is_large():
             yield from self._parts(size)
         if size and self._position < size:
             self._gives_parts = False
             yield from self._stream(attempt)
+            size = self._size
         require_whole(self._place, size, self._position)
         if size is not None and self._position > size:
             raise TransferError(f"{self._place} announced {size} bytes and gave {self._position}. Try again.")
 
     def _stream(self, attempt: AttemptManager) -> Iterator[bytes]:
         """Read on over one connection, of a large file no more than one part."""
-        began, at = self._position, time.monotonic()
-        # One byte more than is needed: servers refuse to begin at the end of a file, where a finished one would.
-        with self._opened(Span(began - 1) if began else WHOLE) as reading:
+        with ExitStack() as stack:
+            reading = self._open_rest(stack)
+            began, at = self._position, time.monotonic()
             for block in _from(began, reading, self._place):
                 self._sign()
                 self._position += len(block)
@@ -142,37 +162,94 @@ class Download:
                     self._block = _block_for((self._position - began) / (time.monotonic() - at))
                     return
 
+    def _open_rest(self, stack: ExitStack) -> Reading:
+        """Open the file at the current position, or at its first byte where the rest may not belong to what came."""
+        if self._position and self._may_continue:
+            try:
+                # One byte early: servers refuse to begin at the end of a file, where a finished transfer would.
+                reading = stack.enter_context(self._opened(Span(self._position - 1)))
+            except (ChangedFileError, RangeResponseError, ShorterFileError) as error:
+                _log.info("%s", error)
+            else:
+                if self._continues(reading.facts):
+                    self.was_continued |= not self._confirms(reading.facts)
+                    return self._noted(reading)
+                if reading.facts.start == 0:  # the server returned the new file as a whole
+                    self._begin_again()
+                    return self._noted(reading)
+                stack.pop_all().close()
+        if self._position:
+            self._begin_again()
+        return self._noted(stack.enter_context(self._opened(WHOLE)))
+
+    def _begin_again(self) -> None:
+        self._restarts += 1
+        if self._restarts > _RESTARTS:
+            raise TransferError(
+                f"{self._place} broke or changed {self._restarts} times, the last time after {self._position} bytes, "
+                f"and the transfer could not continue: no hash is promised, and the server confirmed no strong ETag. "
+                f"Try again when the network is better, or state the sha1 of the file in its catalog."
+            )
+        _log.info("%s is transferred again from its first byte", self._place)
+        self._restart()
+        self._position, self.facts, self._gives_parts, self.was_continued = 0, None, False, False
+
+    def _noted(self, reading: Reading) -> Reading:
+        self.facts = reading.facts
+        if self.facts.size is not None:
+            self._progress.announce(self.facts.size)
+        return reading
+
+    @property
+    def _size(self) -> int | None:
+        return self.facts.size if self.facts else None
+
+    @property
+    def _validator(self) -> str | None:
+        return self.facts.validator if self.facts else None
+
+    @property
+    def _is_pinned(self) -> bool:
+        """Whether a version of S3 is read, which never changes; 'null' is that of an object without versions."""
+        return self._version_id not in {None, "null"}
+
+    @property
+    def _may_continue(self) -> bool:
+        """Whether the rest of the file may be asked for."""
+        return self._verified or self._is_pinned or self._validator is not None
+
+    def _continues(self, facts: Facts) -> bool:
+        """Whether a response is of the same bytes as those before, as far as the place can tell."""
+        if self._size is not None and facts.size not in (None, self._size):
+            return False
+        return self._verified or self._confirms(facts)
+
+    def _confirms(self, facts: Facts) -> bool:
+        return self._is_pinned or (facts.validator is not None and facts.validator == self._validator)
+
     @contextmanager
     def _opened(self, span: Span) -> Iterator[Reading]:
         with _bounds.connections, ExitStack() as stack:
             self._sign()
             token = pausing.set(self._sign)
             try:
-                reading = stack.enter_context(open_read(self._place, self._version_id, span))
+                validator = None if span.is_whole or self._verified else self._validator
+                reading = stack.enter_context(open_read(self._place, self._version_id, span, validator))
             finally:
                 pausing.reset(token)
             stack.enter_context(self._stop.reaching(reading.interrupt))
-            self._note(reading.facts, span)
+            size = reading.facts.size
+            if size is not None and span.start and size <= span.start:
+                raise ShorterFileError(f"{self._place} ends after {size} bytes; expected more than {span.start}.")
             yield reading
 
     def _sign(self) -> None:
         self._stop.check()
         self._came()
 
-    def _note(self, facts: Facts, span: Span) -> None:
-        if not self._verified and self._facts is not None and facts.tag != self._facts.tag:
-            raise ChangedFileError(
-                f"{self._place} was replaced while it was read: first {self._facts.tag}, now {facts.tag}. Try again."
-            )
-        if facts.size is not None:
-            if span.start and facts.size <= span.start:
-                raise ShorterFileError(f"{self._place} ends after {facts.size} bytes; expected more than {span.start}.")
-            self._progress.announce(facts.size)
-        self._facts = facts
-
     def _is_large(self) -> bool:
-        facts = self._facts
-        in_parts = facts is not None and facts.in_parts and self._gives_parts
+        facts = self.facts
+        in_parts = facts is not None and facts.in_parts and self._gives_parts and self._may_continue
         return bool(in_parts and facts and facts.size and facts.size - self._position >= _IN_PARTS_FROM)
 
     def _parts(self, size: int) -> Iterator[bytes]:
@@ -208,14 +285,23 @@ class Download:
 
     def _read_part(self, start: int, stop: int) -> list[bytes] | None:
         """Return the blocks of a part; None where the place gives something else, such as all of the file."""
+        try:
+            return self._part(Span(start, stop), stop - start)
+        except (ChangedFileError, RangeResponseError, ShorterFileError) as error:
+            _log.info("%s", error)
+            return None
+
+    def _part(self, span: Span, count: int) -> list[bytes] | None:
         blocks = []
-        with self._opened(Span(start, stop)) as reading:
-            if reading.facts.start != start or reading.facts.length not in (None, stop - start):
+        with self._opened(span) as reading:
+            fits = reading.facts.start == span.start and reading.facts.length in (None, count)
+            if not fits or not self._continues(reading.facts):
                 return None
-            for block in first(reading.chunks(self._block), stop - start):
+            for block in first(reading.chunks(self._block), count):
                 self._sign()
                 blocks.append(block)
-        require_whole(self._place, stop - start, sum(map(len, blocks)))
+        self.was_continued |= not self._confirms(reading.facts)
+        require_whole(self._place, count, sum(map(len, blocks)))
         return blocks
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from brainio.cache import Incoming, hash_file
-from brainio.errors import BrainioError, IntegrityError, LocationError, OfflineError, ShorterFileError, TransferError
+from brainio.errors import BrainioError, IntegrityError, LocationError, OfflineError, TransferError
 from brainio.fetch.download import Download
 from brainio.fetch.home import local_cache
 from brainio.progress import FileProgress, TransferBar
@@ -116,30 +116,47 @@ def _fetched(wanted: WantedFile, progress: FileProgress) -> Path:
     ) as incoming:
         if incoming.found is not None:
             return incoming.found
-        path = first_that_works(lambda place, version: _taken(incoming, place, version, progress), wanted.places)
+        path = first_that_works(lambda *place: _taken(incoming, wanted, place, progress), wanted.places)
     if not wanted.sha1:
         location, version_id = wanted.places[0]
         cache.remember(location.url, version_id or None, path.parent.name, wanted.name)
     return path
 
 
-def _taken(incoming: Incoming, place: Location, version_id: str, progress: FileProgress) -> Path:
-    """Take the bytes of one place, beginning where an earlier attempt ended."""
-    began = incoming.offset
-    progress.reach(began)
-    try:
-        for block in Download(place, version_id, began, progress, incoming.show, verified=incoming.is_promised):
-            incoming.write(block)
-            progress.reach(incoming.offset)
-        return incoming.finish()
-    except (IntegrityError, ShorterFileError) as error:
+def _taken(
+    incoming: Incoming, wanted: WantedFile, place: Place, progress: FileProgress, *, again: bool = False
+) -> Path:
+    """Take the bytes of one place, beginning where an earlier attempt ended; again: from the first byte."""
+
+    def restart() -> None:
         progress.reach(0)
         incoming.restart()
-        if began:  # what was there from before may be what is wrong
-            return _taken(incoming, place, version_id, progress)
-        if isinstance(error, ShorterFileError):
-            raise
-        raise IntegrityError(f"{place}: {error}") from error
+
+    progress.reach(incoming.offset)
+    is_judge = incoming.is_promised and not again  # a hash that failed once does not excuse a second mixture
+    download = Download(*place, incoming.offset, progress, incoming.show, restart, verified=is_judge)
+    try:
+        for block in download:
+            incoming.write(block)
+            progress.reach(incoming.offset)
+        _require_end(wanted, download, place[0])
+        return incoming.finish()
+    except IntegrityError as error:
+        restart()
+        if download.was_continued and not again:
+            return _taken(incoming, wanted, place, progress, again=True)
+        raise IntegrityError(f"{place[0]}: {error}") from error
+
+
+def _require_end(wanted: WantedFile, download: Download, place: Location) -> None:
+    """Refuse a body of which nobody can tell whether it came to its end."""
+    facts = download.facts
+    is_known = bool(wanted.sha1 or wanted.sha256) or wanted.size is not None
+    if facts is not None and not facts.is_delimited and not is_known:
+        raise TransferError(
+            f"{place} was sent without its length, so that a broken connection looks like the end of the file, and no "
+            f"hash is promised. State the sha1 or the size of the file in its catalog, or use another location."
+        )
 
 
 def first_that_works(get: Callable[[Location, str], T], places: Sequence[Place]) -> T:

@@ -53,7 +53,9 @@ def require_online(location: Location) -> None:
         )
 
 
-def open_read(location: Location, version_id: str | None = None, span: Span = WHOLE) -> AbstractContextManager[Reading]:
+def open_read(
+    location: Location, version_id: str | None = None, span: Span = WHOLE, validator: str | None = None
+) -> AbstractContextManager[Reading]:
     """Open a location for reading from its first byte to its last, or a part of it.
 
     Parameters
@@ -64,9 +66,16 @@ def open_read(location: Location, version_id: str | None = None, span: Span = WH
         Of an S3 object. None or '' = not stated; 'null' is S3's own word for an object without versioning and is sent.
     span
         The part that is wanted. A server may give the whole file all the same: look at ``reading.facts.start``.
+    validator
+        Of an earlier reading (`Facts.validator`), to read another part of the same state of the file. Compare it with
+        that of the new reading: S3 and files raise an error if they differ, http servers may return the new file.
 
     Raises
     ------
+    RangeResponseError
+        The server returned a part that does not fit the request, or does not say which part it is.
+    ChangedFileError
+        The validator is no longer that of the file.
     TransferError
         The store did not give the bytes. Says what happened and what to do. An OfflineError: `BRAINIO_OFFLINE` is set.
     LocationError
@@ -84,15 +93,15 @@ def open_read(location: Location, version_id: str | None = None, span: Span = WH
     if location.location_type == S3:
         from brainio.stores import s3
 
-        return s3.open_read(location, version_id or None, span)
+        return s3.open_read(location, version_id or None, span, validator)
     _refuse_version(location, version_id)
     if location.is_http:
         from brainio.stores import http
 
-        return http.open_read(location, span)
+        return http.open_read(location, span, validator)
     from brainio.stores import filesystem
 
-    return filesystem.open_read(location, span)
+    return filesystem.open_read(location, span, validator)
 
 
 def read_whole(location: Location, most: int) -> bytes:

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 
+# Of what a file system knows of a file, this differs between two states of it; a name and a size need not.
+_STATES = frozenset(
+    {"checksum", "content_md5", "crc32c", "created", "etag", "generation", "hex", "last_modified", "lastmodified"}
+    | {"md5", "md5hash", "modified", "mtime", "sha", "updated", "version_id", "versionid"}
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _FileReading:
     """An open file of whatever file system, at the first byte that is wanted."""
@@ -43,17 +50,21 @@ class _FileReading:
 
 
 @contextmanager
-def open_read(location: Location, span: Span) -> Iterator[_FileReading]:
+def open_read(location: Location, span: Span, validator: str | None = None) -> Iterator[_FileReading]:
     """Open a location; see `brainio.stores.open_read`."""
     with _translated(location, "could not be opened"):
-        file, size, tag = _open(location)
+        file, size, tag, found = _open(location)
     try:
+        if validator not in (None, found):
+            raise ChangedFileError(
+                f"{location} has changed since it was opened: expected {validator}, found {found}. Read it again."
+            )
         if span.start:
             with _translated(location, "could not be read from its middle"):
                 file.seek(span.start)
         ends = [end for end in (size, span.stop) if end is not None]
         length = max(0, min(ends) - span.start) if ends else None
-        yield _FileReading(location, Facts(size, span.start, length, tag), file)
+        yield _FileReading(location, Facts(size, span.start, length, tag, validator=found), file)
     finally:
         file.close()
 
@@ -123,17 +134,20 @@ def _taken(path: Path, location: Location) -> ChangedFileError:
     return ChangedFileError(f"{path} was not written to {location}: something lies there. Look at it.")
 
 
-def _open(location: Location) -> tuple[IO[bytes], int | None, str | None]:
+def _open(location: Location) -> tuple[IO[bytes], int | None, str | None, str | None]:
+    """Open a file; return it with its size, what names its state, and that again where it is a strong validator."""
     if location.location_type == "file":
         local = location.path.open("rb")
         status = os.fstat(local.fileno())
-        return local, status.st_size, f"state {status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+        state = f"state {status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
+        return local, status.st_size, state, state
     filesystem, inner = _filesystem(location), _inner(location)
     file = filesystem.open(inner, "rb")
-    tag = None
+    tag = validator = None
     with suppress(Exception):  # many file systems have nothing that tells one state of a file from another
         tag = f"state {filesystem.ukey(inner)}"
-    return file, getattr(file, "size", None), tag
+        validator = tag if _STATES & {key.lower() for key in filesystem.info(inner)} else None
+    return file, getattr(file, "size", None), tag, validator
 
 
 def _filesystem(location: Location) -> "AbstractFileSystem":

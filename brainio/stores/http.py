@@ -5,13 +5,22 @@ environment variables of proxies and certificates count. A connection that break
 reader's business. Nothing is written over http.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
 import requests
 
-from brainio.errors import InterruptedTransferError, LocationError, ShorterFileError, TransferError
+from brainio.errors import (
+    InterruptedTransferError,
+    LocationError,
+    RangeResponseError,
+    ShorterFileError,
+    TransferError,
+)
 from brainio.stores.guard import credentials_for, session_for
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
@@ -22,12 +31,16 @@ from brainio.stores.transfer import (
     Facts,
     Span,
     count_of,
-    facts_of_range,
+    extent_of_part,
     hang_up,
     require_whole,
 )
 
 _MISSING = frozenset({404, 410})
+# 203: a proxy on the way changed the content. A promised hash decides whether it did.
+_WHOLE = frozenset({200, 203})
+# RFC 9110 takes a date for a strong validator when the file had not changed for a while; 60 s as in RFC 7232.
+_SETTLED = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +70,57 @@ class _HttpReading:
 
 
 @contextmanager
-def open_read(location: Location, span: Span) -> Iterator[_HttpReading]:
+def open_read(location: Location, span: Span, validator: str | None = None) -> Iterator[_HttpReading]:
     """Open a file, or a part of it; see `brainio.stores.open_read`."""
     headers = {} if span.is_whole else {"Range": span.header}
+    if headers and validator is not None:
+        headers["If-Range"] = validator
     response = _answer("GET", location, headers)
     try:
         _require_success(location, response)
-        length = _length(response)
-        start, size = facts_of_range(response.headers.get("Content-Range", ""), length)
-        in_parts = response.headers.get("Accept-Ranges") == "bytes" or "Content-Range" in response.headers
-        yield _HttpReading(location, Facts(size, start, length, _tag(response), in_parts=in_parts), response)
+        yield _HttpReading(location, _facts(location, span, response), response)
     finally:
         response.close()
+
+
+def _facts(location: Location, span: Span, response: requests.Response) -> Facts:
+    """Return what a successful response states of the file.
+
+    Raises
+    ------
+    RangeResponseError
+        It is a part that does not fit the request.
+    TransferError
+        It is neither the file nor a part of it.
+    """
+    headers = response.headers
+    media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    length, start = _length(response), 0
+    size = length
+    if response.status_code == 206:
+        if media_type == "multipart/byteranges" or _is_encoded(response):
+            raise RangeResponseError(
+                f"{location} was asked for {span.header} and returned {media_type or 'a part'}"
+                f"{' in the encoding ' + headers['Content-Encoding'] if _is_encoded(response) else ''}; expected one "
+                f"plain part. Report this to the operator of the server, or use another location."
+            )
+        start, size, length = extent_of_part(location, span, headers.get("Content-Range"), length)
+    elif response.status_code not in _WHOLE:
+        raise TransferError(
+            f"{location} returned HTTP {response.status_code} {response.reason} and no file; expected HTTP 200. "
+            f"Check the location; a server that still prepares the file may have it later."
+        )
+    tag, validator = _validators(response)
+    return Facts(
+        size,
+        start,
+        length,
+        tag,
+        in_parts=headers.get("Accept-Ranges") == "bytes" or response.status_code == 206,
+        validator=validator,
+        media_type=media_type,
+        is_delimited="Content-Length" in headers or "Transfer-Encoding" in headers,
+    )
 
 
 def stat(location: Location) -> int | None:
@@ -123,11 +175,28 @@ def _reason(response: requests.Response) -> str:
 def _length(response: requests.Response) -> int | None:
     """Return how many bytes the body announces; what is encoded comes out in another number."""
     length = count_of(response.headers.get("Content-Length", ""))
-    return None if "Content-Encoding" in response.headers else length
+    return None if _is_encoded(response) else length
 
 
-def _tag(response: requests.Response) -> str | None:
-    for name in ("ETag", "Last-Modified"):
-        if name in response.headers:
-            return f"{name} {response.headers[name]}"
-    return None
+def _is_encoded(response: requests.Response) -> bool:
+    return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
+
+
+def _validators(response: requests.Response) -> tuple[str | None, str | None]:
+    """Return what names the state of a file, in words, and its strong validator; None for each that is missing."""
+    etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
+    if _is_encoded(response):  # the validators are those of the encoded bytes, which nobody gets to see
+        return (f"ETag {etag}" if etag else None), None
+    if etag and re.fullmatch(r'"[^"]*"', etag):
+        return f"ETag {etag}", etag
+    if modified and _is_settled(modified, response.headers.get("Date", "")):
+        return f"Last-Modified {modified}", modified
+    return (f"ETag {etag}" if etag else f"Last-Modified {modified}" if modified else None), None
+
+
+def _is_settled(modified: str, now: str) -> bool:
+    """Whether a file had not changed for a minute when the server, by its own clock, sent it."""
+    try:
+        return parsedate_to_datetime(now) - parsedate_to_datetime(modified) >= _SETTLED
+    except (TypeError, ValueError):  # no date, or only one of the two with a time zone
+        return False

@@ -1,7 +1,8 @@
 """A file in a store that can be read from anywhere: what is read is asked for in blocks, which are kept for a while.
 
-All parts come from one state of the file: the version or tag that the store named when it was opened is compared each
-time. Nothing is verified by a hash, and nothing is kept on disk.
+All parts come from one state of the file: every request names the strong validator or the version that the store stated
+when the file was opened, and every response must state it again. A file without either is read only if its first block
+is all of it. Nothing is verified by a hash, and nothing is kept on disk.
 """
 
 import logging
@@ -49,9 +50,16 @@ class RangeFile(AbstractBufferedFile):
                     f"{location} cannot be read in parts: its server gives whole files only. Get it without streaming."
                 )
             self._head = b"".join(reading.chunks())
+        self._size: int | None = None
         self._require_same(facts)
-        self.tag = facts.tag
+        self.tag, self._validator, self._size = facts.tag, facts.validator, facts.size
         self._version_id = version_id or facts.version_id
+        is_pinned = self._validator is not None or self._version_id not in {None, "null"}
+        if not is_pinned and facts.size > len(self._head):
+            raise TransferError(
+                f"{location} cannot be read in parts: its store states no strong ETag and no version, so that parts of "
+                f"two states of the file could be mixed. Get it without streaming."
+            )
         kept = {"maxblocks": _BLOCKS_KEPT}
         super().__init__(None, str(location), "rb", BLOCK, cache_type="blockcache", cache_options=kept, size=facts.size)
 
@@ -79,7 +87,7 @@ class RangeFile(AbstractBufferedFile):
         end = min(end, self.size)
         if end <= len(self._head):
             return self._head[start:end]
-        with stores.open_read(self._where, self._version_id, Span(start, end)) as reading:
+        with stores.open_read(self._where, self._version_id, Span(start, end), self._validator) as reading:
             self._require_same(reading.facts)
             if reading.facts.start != start:
                 raise TransferError(f"{self._where} was asked for the bytes {start} to {end} and gave others.")
@@ -92,6 +100,11 @@ class RangeFile(AbstractBufferedFile):
         return part
 
     def _require_same(self, facts: Facts) -> None:
+        if self._size is not None and facts.size not in (None, self._size):
+            raise ChangedFileError(
+                f"{self._where} has changed since it was opened: expected {self._size} bytes, found {facts.size}. "
+                f"Open it again for the new state."
+            )
         if self.tag is not None and facts.tag != self.tag:
             raise ChangedFileError(
                 f"{self._where} has changed since it was opened: expected {self.tag}, found {facts.tag}. What was read "

@@ -21,7 +21,13 @@ from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3.exceptions import HTTPError
 
-from brainio.errors import AccessRefusedError, InterruptedTransferError, ShorterFileError, TransferError
+from brainio.errors import (
+    AccessRefusedError,
+    ChangedFileError,
+    InterruptedTransferError,
+    ShorterFileError,
+    TransferError,
+)
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import (
@@ -30,7 +36,7 @@ from brainio.stores.transfer import (
     READ_TIMEOUT,
     Facts,
     Span,
-    facts_of_range,
+    extent_of_part,
     hang_up,
     require_whole,
 )
@@ -38,7 +44,7 @@ from brainio.stores.transfer import (
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, HeadObjectRequestTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
 T = TypeVar("T")
 _CONNECTIONS = 32
@@ -138,21 +144,49 @@ class _ObjectReading:
 
 
 @contextmanager
-def open_read(location: Location, version_id: str | None, span: Span) -> Iterator[_ObjectReading]:
+def open_read(
+    location: Location, version_id: str | None, span: Span, validator: str | None = None
+) -> Iterator[_ObjectReading]:
     """Open an object, or a part of it; see `brainio.stores.open_read`."""
     request: GetObjectRequestTypeDef = {"Bucket": location.bucket, "Key": location.key}
     if version_id is not None:
         request["VersionId"] = version_id
     if not span.is_whole:
         request["Range"] = span.header
+        if validator is not None:
+            request["IfMatch"] = validator
     answer = _read(location, lambda client: client.get_object(**request), version_id)
-    body, length = answer["Body"], answer.get("ContentLength")  # proxies may leave it out
-    start, size = facts_of_range(answer.get("ContentRange", ""), length)
-    facts = Facts(size, start, length, _tag(answer.get("ETag")), answer.get("VersionId"), in_parts=True)
+    body = answer["Body"]
     try:
-        yield _ObjectReading(location, facts, body)
+        yield _ObjectReading(location, _facts(location, span, answer), body)
     finally:
         body.close()
+
+
+def _facts(location: Location, span: Span, answer: "GetObjectOutputTypeDef") -> Facts:
+    """Return what a response states of the object; raises as `extent_of_part`, and for what is no object at all."""
+    status, headers = answer["ResponseMetadata"]["HTTPStatusCode"], answer["ResponseMetadata"]["HTTPHeaders"]
+    length: int | None = answer.get("ContentLength")  # proxies may leave it out
+    start, size = 0, length
+    if status == 206:
+        start, size, length = extent_of_part(location, span, answer.get("ContentRange"), length)
+    elif status != 200:
+        raise TransferError(
+            f"{location} returned HTTP {status} and no object; expected HTTP 200. Check the location, and "
+            f"AWS_ENDPOINT_URL if it is set."
+        )
+    etag = answer.get("ETag")
+    return Facts(
+        size,
+        start,
+        length,
+        _tag(etag),
+        answer.get("VersionId"),
+        in_parts=True,
+        validator=etag if etag and etag.startswith('"') else None,
+        media_type=headers.get("content-type", "").partition(";")[0].strip().lower(),
+        is_delimited=length is not None or "chunked" in headers.get("transfer-encoding", ""),
+    )
 
 
 def stat(location: Location, version_id: str | None) -> int | None:
@@ -207,7 +241,8 @@ def _read(location: Location, call: Callable[["S3Client"], T], version_id: str |
 
 
 def _kind(error: ClientError | BotoCoreError) -> type[TransferError]:
-    return ShorterFileError if isinstance(error, ClientError) and _status(error) == 416 else TransferError
+    status = _status(error) if isinstance(error, ClientError) else 0
+    return {412: ChangedFileError, 416: ShorterFileError}.get(status, TransferError)
 
 
 def is_refusal(error: ClientError | BotoCoreError) -> bool:
@@ -238,6 +273,8 @@ def explain(error: ClientError | BotoCoreError, version_id: str | None = None, *
     if not isinstance(error, ClientError):
         return f"{_brief(error)}. Check the network, and AWS_ENDPOINT_URL if it is set."
     code, brief = code_of(error), _brief(error)
+    if _status(error) == 412:
+        return f"the object is no longer the one that was opened: {brief}. Read it again."
     if code == "NoSuchBucket":
         return f"the bucket does not exist: {brief}. Check the location, and AWS_ENDPOINT_URL if it is set."
     if code in _MISSING_CODES:

@@ -1,18 +1,21 @@
 """What every store hands out: the vocabulary that S3, http and fsspec share. Knows no store."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Protocol
 
-from brainio.errors import InterruptedTransferError
+from brainio.errors import InterruptedTransferError, RangeResponseError
 from brainio.stores.location import Location
 
 CHUNK = 128 * 1024  # what a broken connection may lose of what came
 CONNECT_TIMEOUT = 10  # seconds
 READ_TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]
+_CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
+_RANGE_ADVICE = "Report this to the operator of the server, or use another location."
 pausing: ContextVar[Callable[[], object]] = ContextVar("pausing", default=lambda: None)
 """Called every second while a store waits before it asks again; what it raises ends the waiting."""
 
@@ -57,6 +60,13 @@ class Facts:
         Of an object of S3, as it was answered.
     in_parts
         Whether several parts may be asked for side by side, and may be worth it.
+    validator
+        A strong validator: two responses that state the same one are of the same bytes (RFC 9110, section 8.8). A
+        transfer without a promised hash continues only with one. None: the store states none.
+    media_type
+        What the store calls the content, such as ``'text/html'``. Often wrong.
+    is_delimited
+        Whether the end of the body differs from a broken connection.
     """
 
     size: int | None
@@ -65,6 +75,9 @@ class Facts:
     tag: str | None
     version_id: str | None = None
     in_parts: bool = False
+    validator: str | None = None
+    media_type: str = ""
+    is_delimited: bool = True
 
 
 class Reading(Protocol):
@@ -123,17 +136,49 @@ def hang_up(body: object) -> None:
         body.shutdown()  # type: ignore[attr-defined]  # urllib3 has it from 2.3 on
 
 
-def facts_of_range(content_range: str, size: int | None) -> tuple[int, int | None]:
-    """Read ``Content-Range: bytes 5-9/100`` as (start, size of the whole); as they are where there is none.
+def extent_of_part(
+    location: Location, span: Span, content_range: str | None, length: int | None
+) -> tuple[int, int | None, int]:
+    """Check a partial response (206) against the request, and return its first byte, the file's size and its length.
+
+    Parameters
+    ----------
+    location
+        The file, for messages.
+    span
+        The requested part.
+    content_range, length
+        The header ``Content-Range`` and the announced length of the body in bytes; None where the server sent none.
+
+    Raises
+    ------
+    RangeResponseError
+        The response was not asked for, or does not prove which bytes of the file it holds.
 
     Examples
     --------
-    >>> facts_of_range("bytes 5-9/100", 5), facts_of_range("", 100)
-    ((5, 100), (0, 100))
+    >>> where = Location("http", "http://lab.org/a.csv")
+    >>> extent_of_part(where, Span(5), "bytes 5-9/10", 5)
+    (5, 10, 5)
     """
-    span, _, total = content_range.removeprefix("bytes").strip().partition("/")
-    first = count_of(span.partition("-")[0])
-    return (0, size) if first is None else (first, count_of(total))
+    if span.is_whole:
+        raise RangeResponseError(f"{location} was requested as a whole and returned a part (206). {_RANGE_ADVICE}")
+    match = _CONTENT_RANGE.fullmatch((content_range or "").strip())
+    if match is None:
+        found = f"the Content-Range {content_range!r}" if content_range else "no Content-Range"
+        raise RangeResponseError(
+            f"{location} returned a part of the file with {found}; expected bytes {span.start}-END/SIZE. "
+            f"{_RANGE_ADVICE}"
+        )
+    start, last, size = int(match[1]), int(match[2]), count_of(match[3])
+    announced = last + 1 - start
+    fits = start == span.start and announced > 0 and (size is None or last < size) and length in (None, announced)
+    if not fits:
+        raise RangeResponseError(
+            f"{location} was asked for {span.header} and returned {content_range!r}"
+            f"{'' if length is None else f' in {length} bytes'}. {_RANGE_ADVICE}"
+        )
+    return start, size, announced
 
 
 def count_of(text: str) -> int | None:

@@ -3,7 +3,7 @@
 import socket
 import struct
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from tests.servers import Fault, _Handler
 
@@ -70,6 +70,18 @@ def slowly(seconds: float, blocks: int = 16) -> Fault:
 def answered(status: int, headers: Mapping[str, str] | None = None) -> Fault:
     """Answer with another status and nothing else."""
     return lambda handler, _status, _body, _headers: handler.reply(status, b"the test said so", headers)
+
+
+def altered(
+    status: int | None = None, headers: Mapping[str, str] | None = None, body: Callable[[bytes], bytes] | None = None
+) -> Fault:
+    """Send the response with another status, other headers (empty: without them) or another body."""
+
+    def fault(handler: _Handler, good: int, sent: bytes, given: Mapping[str, str]) -> None:
+        sent = sent if body is None else body(sent)
+        handler.reply(good if status is None else status, sent, {**given, **(headers or {})})
+
+    return fault
 
 
 def _begin(handler: _Handler, status: int, headers: Mapping[str, str]) -> None:
