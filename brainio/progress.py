@@ -1,6 +1,6 @@
 """Progress bars: bytes of one file or of many, or things counted, on a terminal; silence elsewhere.
 
-Also how terminals are told things: bytes in words, and texts of others that may not control it.
+Also how people read a number of bytes.
 """
 
 import threading
@@ -138,14 +138,3 @@ def readable_size(size: float) -> str:
         if round(size, 1) < 1000:
             return f"{size:.1f} {unit}"
     return f"{size / 1000:.1f} TB"
-
-
-def printable(text: str) -> str:
-    r"""Return a text of somebody's file that does not control the terminal.
-
-    Examples
-    --------
-    >>> printable("V1\x1b[31m")
-    'V1 [31m'
-    """
-    return "".join(one if one.isprintable() else " " for one in text)

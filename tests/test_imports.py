@@ -29,7 +29,7 @@ FLOORS = [
     {"views"},
     {"cursors", "worker_process"},
     {"errors", "progress", "nearest", "home"},
-    {"threads"},
+    {"threads", "text"},
 ]
 INTERFACE = {
     "brainio": (

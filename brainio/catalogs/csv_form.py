@@ -6,15 +6,22 @@ Knows columns and rows, and what is wrong with them; not what entries they make,
 import csv
 import io
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS, in_words, part_of, row_problems
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning
+from brainio.text import fault_of_text
 
 Row = dict[str, str]
 # Lines that a record may have. Without a bound, quotes that never end would be looked for from every line to the last.
 _MOST_LINES = 100
+_LONGEST_RECORD = 2**20  # characters
+_MOST_REREAD = 4  # times the length of a text that is read again where records turn out to be single lines
+_MOST_WARNINGS = 1000  # about the rows of one catalog
+_LONGEST_WARNING = 500  # characters
+_SHOWN_COLUMNS = 20  # in a message
 
 
 class _Record(NamedTuple):
@@ -36,11 +43,50 @@ def read_rows(text: str, source: str) -> Iterator[tuple[int, Row]]:
     """
     records = _records(text)
     header = _checked_header(records, source)
+    left_out = LeftOutRows(source)
     for record in records:
         if record.problem:
-            leave_out(source, record.line, record.problem)
+            left_out.warn(record.line, record.problem)
         elif record.fields:
             yield record.line, dict(zip(header, record.fields, strict=True))
+    left_out.summarize()
+
+
+def read_table(text: str, source: str, key: str) -> list[Row]:
+    r"""Read the rows of a table next to a catalog, such as its publications; missing fields are empty.
+
+    Parameters
+    ----------
+    text : str
+        The table as CSV.
+    source : str
+        The name of the table in messages.
+    key : str
+        The column that the table must have.
+
+    Raises
+    ------
+    CatalogError
+        The text is not CSV, holds a NUL character, or lacks the key column.
+
+    Examples
+    --------
+    >>> read_table("publication,year\ndoe2026,2026\n", "publications.csv", "publication")
+    [{'publication': 'doe2026', 'year': '2026'}]
+    """
+    fault = fault_of_text(text)
+    if fault is not None:
+        raise CatalogError(f"{source} is not a table: it holds {fault}")
+    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), restkey="", restval="")
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise CatalogError(f"{source}, line {reader.reader.line_num}: not readable as CSV ({error})") from error
+    if key not in (reader.fieldnames or ()):
+        raise CatalogError(f"{source} is not a table of {key}s: its header lacks {key}")
+    for row in rows:
+        row.pop("", None)  # fields without a column
+    return rows
 
 
 def require_header(text: str, source: str) -> list[str]:
@@ -53,22 +99,50 @@ def newline_of(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
-def leave_out(source: str, line: int, problem: str) -> None:
-    """Warn that a row does not serve."""
-    warnings.warn(f"{source}, line {line}: {problem}; this row is left out", CatalogWarning, stacklevel=2)
+class LeftOutRows:
+    """Warns about rows of a catalog that are left out; many of them get one warning in the end.
+
+    Parameters
+    ----------
+    source : str
+        The name of the catalog in messages.
+    """
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._count = 0
+
+    def warn(self, line: int, problem: str) -> None:
+        """Warn that the row on a line is left out; count it if there were 1,000 warnings already."""
+        self._count += 1
+        if self._count <= _MOST_WARNINGS:
+            text = f"{self._source}, line {line}: {problem:.{_LONGEST_WARNING}}; this row is left out"
+            warnings.warn(text, CatalogWarning, stacklevel=3)
+
+    def summarize(self) -> None:
+        """Warn about the rows without a warning of their own."""
+        if self._count > _MOST_WARNINGS:
+            text = f"{self._source}: {self._count - _MOST_WARNINGS:,} more rows are left out"
+            warnings.warn(text, CatalogWarning, stacklevel=3)
 
 
 def _checked_header(records: Iterator[_Record], source: str) -> list[str]:
     header = next(records, _Record(1, "", []))
-    columns = header.fields
-    missing = [column for column in REQUIRED_COLUMNS if column not in columns]
+    counts = Counter(header.fields)
+    missing = [column for column in REQUIRED_COLUMNS if column not in counts]
     if missing or header.problem:
-        problem = header.problem or f"its header lacks {', '.join(missing)} (found: {', '.join(columns) or 'nothing'})"
+        problem = header.problem or f"its header lacks {', '.join(missing)} (found: {_listed(counts) or 'nothing'})"
         raise CatalogError(f"{source} is no catalog: {problem}")
-    doubled = sorted({column for column in columns if columns.count(column) > 1})
+    doubled = sorted(column for column, count in counts.items() if count > 1)
     if doubled:
-        raise CatalogError(f"{source} is no catalog: its header has {', '.join(doubled)} more than once")
-    return columns
+        raise CatalogError(f"{source} is no catalog: its header has {_listed(doubled)} more than once")
+    return header.fields
+
+
+def _listed(columns: Iterable[str]) -> str:
+    names = list(columns)
+    more = f" and {len(names) - _SHOWN_COLUMNS:,} more" if len(names) > _SHOWN_COLUMNS else ""
+    return ", ".join(f"{name:.{_LONGEST_WARNING}}" for name in names[:_SHOWN_COLUMNS]) + more
 
 
 def _records(text: str) -> Iterator[_Record]:
@@ -78,30 +152,48 @@ def _records(text: str) -> Iterator[_Record]:
     the header, a stray quote is more likely: then its first line alone is wrong, and reading goes on at the next.
     """
     lines = list(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    # Stray quotes in very many lines would have each line read 100 times: after some, records are single lines.
+    reread = _MOST_REREAD * len(text) + _LONGEST_RECORD
+    has_nul = "\0" in text
     width = None
     start = 0
     while start < len(lines):
-        record, count = _record_at(lines, start, width)
+        record, count = _record_at(lines, start, width, _MOST_LINES if reread > 0 else 1)
         if record.problem and count > 1:
+            reread -= len(record.text)
             record, count = record._replace(text=lines[start]), 1
+        if has_nul and "\0" in record.text:
+            record = record._replace(problem=f"it holds {fault_of_text(record.text)}")
         width = len(record.fields) if width is None else width
         yield record
         start += count
 
 
-def _record_at(lines: Sequence[str], start: int, width: int | None) -> tuple[_Record, int]:
-    """Read the record that begins at a line, and count its lines."""
-    last = min(start + _MOST_LINES, len(lines))
-    reader = csv.reader((lines[number] for number in range(start, last)), strict=True)
+def _record_at(lines: Sequence[str], start: int, width: int | None, most: int) -> tuple[_Record, int]:
+    """Read the record that begins at a line, and count the lines that were read for it."""
+    if len(lines[start]) > _LONGEST_RECORD:
+        problem = f"{len(lines[start]):,} characters; a row has at most {_LONGEST_RECORD:,}"
+        return _Record(start + 1, lines[start], [], problem), 1
+    reader = csv.reader(_lines_from(lines, start, most), strict=True)
+    problem, fields = "", []
     try:
         fields = next(reader)
     except csv.Error as error:
-        return _Record(start + 1, lines[start], [], f"not readable as CSV ({error})"), 1
+        problem = f"not readable as CSV ({error})"
     count = reader.line_num
-    problem = ""
     if fields and width is not None and len(fields) != width:
         problem = f"{len(fields)} fields; the header has {width}"
     return _Record(start + 1, "".join(lines[start : start + count]), fields, problem), count
+
+
+def _lines_from(lines: Sequence[str], start: int, most: int) -> Iterator[str]:
+    """Yield the lines that a record may have."""
+    length = 0
+    for number in range(start, min(start + most, len(lines))):
+        length += len(lines[number])
+        if length > _LONGEST_RECORD:
+            return
+        yield lines[number]
 
 
 EMPTY = ",".join(REQUIRED_COLUMNS) + "\n"
@@ -152,7 +244,8 @@ def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], sour
             after = {**row, **cells_of(row)}
             if any(after[column] != row.get(column, "") for column in after):
                 changed[record.line] = after
-    added = list(dict.fromkeys(column for row in changed.values() for column in row if column not in header))
+    known = set(header)
+    added = list(dict.fromkeys(column for row in changed.values() for column in row if column not in known))
     if not changed:
         return text
     records = _records(text)
@@ -212,7 +305,8 @@ def with_rows_behind(text: str, rows: Sequence[Mapping[str, str]]) -> str:
     newline = newline_of(text)
     records = list(_records(text))
     header = records[0].fields
-    added = list(dict.fromkeys(column for row in rows for column in row if column not in header))
+    known = set(header)
+    added = list(dict.fromkeys(column for row in rows for column in row if column not in known))
     if added:
         text = "".join(_widened(record, added if record is records[0] else [""] * len(added)) for record in records)
     begin = text if text.endswith("\n") else text + newline

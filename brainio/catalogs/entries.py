@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from brainio.text import fault_of_text
+
 TYPE_ASSEMBLY = "assembly"
 TYPE_STIMULUS_SET = "stimulus_set"
 LOOKUP_TYPES = (TYPE_STIMULUS_SET, TYPE_ASSEMBLY)
@@ -158,6 +160,9 @@ def row_problems(row: Mapping[str, str]) -> list[str]:
     status = row.get("status", "")
     if status and status not in STATUSES:
         problems.append(f"status is {status!r}; expected one of {', '.join(STATUSES)}")
+    fault = fault_of_text("".join(row.values()))
+    if fault is not None:
+        problems.append(f"it holds {fault}")
     return problems
 
 

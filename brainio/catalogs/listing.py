@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from brainio.catalogs.csv_form import leave_out, read_rows
+from brainio.catalogs.csv_form import LeftOutRows, read_rows
 from brainio.catalogs.entries import STATUS_CURRENT, TYPE_ASSEMBLY, Entry, EntryFile, file_of, row_problems
 from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogRowError
@@ -104,11 +104,13 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
     """Build a listing from numbered rows (line number, column -> text)."""
     files: dict[tuple[str, str, str], dict[str, EntryFile]] = {}
     facts: dict[tuple[str, str, str], dict[str, str]] = {}
+    left_out = LeftOutRows(shown(source) or identifier)
     for number, (line, row) in enumerate(rows):
         try:
             _take_row(row, number, files, facts)
         except CatalogRowError as error:
-            leave_out(shown(source) or identifier, line, str(error))
+            left_out.warn(line, str(error))
+    left_out.summarize()
     listing = Listing(identifier, source)
     versions: dict[Key, list[Entry]] = {}
     base = folder_of(source)

@@ -1,14 +1,12 @@
 """The publications table beside a catalog: what to call and cite a data set by."""
 
-import csv
-import io
 import os
 import warnings
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from brainio.catalogs.csv_form import with_rows_behind
+from brainio.catalogs.csv_form import read_table, with_rows_behind
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database, place_of
@@ -71,10 +69,8 @@ def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None
     folder = folder_of(source_of(catalog).location)
 
     def add(text: str) -> str:
-        known = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
-        if "publication" not in (known.fieldnames or ()):
-            raise CatalogError(f"{shown(folder)}/{FILE_NAME} is no table of publications: its header lacks publication")
-        is_there = any(all((row.get(name) or "") == value for name, value in publication.items()) for row in known)
+        known = read_table(text, f"{shown(folder)}/{FILE_NAME}", "publication")
+        is_there = any(all(row.get(name, "") == value for name, value in publication.items()) for row in known)
         return text if is_there else with_rows_behind(text, [publication])
 
     empty = ",".join(COLUMNS) + "\n"
@@ -98,9 +94,7 @@ def publications_text(base: str) -> str | None:
     Raises
     ------
     CatalogError, TransferError, LocationError
-        It cannot be read.
-    UnicodeDecodeError
-        It is no text.
+        It cannot be read, or is not UTF-8.
     """
     if is_database(base):
         from brainio.catalogs import sql_beside
@@ -109,7 +103,12 @@ def publications_text(base: str) -> str | None:
     from brainio.stores import parse_location, read_whole, stat
 
     location = parse_location(FILE_NAME, base=base)
-    return None if stat(location) is None else read_whole(location, _LARGEST).decode("utf-8")
+    if stat(location) is None:
+        return None
+    try:
+        return read_whole(location, _LARGEST).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise CatalogError(f"{location} is not UTF-8: {error}") from error
 
 
 def _state(base: str) -> str | tuple[int, int, int] | None:
@@ -131,17 +130,11 @@ def _table(
     state: str | tuple[int, int, int] | None,  # noqa: ARG001 - of the cache
 ) -> dict[str, list[Publication]]:
     try:
-        text = (publications_text(base) or "").removeprefix("\ufeff")
-        known = csv.DictReader(io.StringIO(text, newline=""))
-        rows = list(known)
-        if rows and "publication" not in (known.fieldnames or ()):
-            raise CatalogError("its header lacks publication")
-    except (BrainioError, UnicodeDecodeError, csv.Error) as error:
+        text = publications_text(base)
+        rows = read_table(text, f"{shown(base)}/{FILE_NAME}", "publication") if text else []
+    except BrainioError as error:
         if not isinstance(error, OfflineError):
-            place = f"{shown(base)}/{FILE_NAME}"
-            warnings.warn(
-                f"{place} cannot be read, so no publications are known: {error}", CatalogWarning, stacklevel=3
-            )
+            warnings.warn(f"no publications are known: {error}", CatalogWarning, stacklevel=3)
         return {}
     table: dict[str, list[Publication]] = {}
     for row in rows:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 ENTRYPOINT = "brainio_lookups"
 BRAINIO_CATALOGS = "BRAINIO_CATALOGS"
 LARGEST = 2**26  # bytes of a catalog from elsewhere: several hundred thousand files
+MOST_LINES = 1_000_000  # of such a catalog, which take half a minute
 _times_written: Counter[str] = Counter()  # of each remote catalog, by this process
 
 
@@ -126,7 +127,7 @@ class CatalogSource:
 
                 return read_text(self.location)
             if self.is_remote:
-                return _read_remote(self.location).decode("utf-8")
+                return self._bounded(_read_remote(self.location)).decode("utf-8")
             return self.path.read_bytes().decode("utf-8")
         except UnicodeDecodeError as error:
             raise CatalogError(
@@ -138,6 +139,16 @@ class CatalogSource:
             raise CatalogError(
                 f"catalog {self.identifier!r} cannot be read (named in {BRAINIO_CATALOGS} or by a call): {error}"
             ) from error
+
+    def _bounded(self, data: bytes) -> bytes:
+        """Refuse a text of so many lines that they would take minutes to read."""
+        count = max(data.count(b"\n"), data.count(b"\r"))
+        if count > MOST_LINES:
+            raise CatalogError(
+                f"catalog {self.identifier!r} at {shown(self.location)} has {count:,} lines; brainio reads at most "
+                f"{MOST_LINES:,} over a network. Copy it into a database: brainio catalog copy"
+            )
+        return data
 
 
 def note_written(source: CatalogSource) -> None:

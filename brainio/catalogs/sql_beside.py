@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from brainio.catalogs.csv_form import newline_of
+from brainio.catalogs.csv_form import newline_of, read_table
 from brainio.catalogs.sql_connection import reading
 from brainio.catalogs.sql_form import Form, publications_text
 from brainio.catalogs.sql_names import DatabasePlace, place_of
@@ -135,7 +135,8 @@ def rewrite_publications(database: DatabasePlace, change: Callable[[str], str], 
 
 
 def put_publications(catalog: Locked, text: str) -> None:
-    """Replace the table of publications of a catalog that is locked."""
+    """Replace the table of publications of a catalog that is locked; raises CatalogError where the text is no table."""
+    read_table(text, "the table of publications", "publication")
     records = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
     form = Form(tuple(next(records)), newline_of(text))
     cells = [dict(zip(form.columns, record, strict=True)) for record in _whole(records, len(form.columns)) if record]

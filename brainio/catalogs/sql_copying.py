@@ -3,15 +3,13 @@
 The rows stay what they are: no data file is copied, and no location is changed.
 """
 
-import csv
-import io
 import warnings
 from dataclasses import dataclass
 
 from sqlalchemy import delete
 
 from brainio.catalogs.cards import LARGEST_CARD
-from brainio.catalogs.csv_form import EMPTY, Row, newline_of, read_rows, require_header, with_rows_behind
+from brainio.catalogs.csv_form import EMPTY, Row, newline_of, read_rows, read_table, require_header, with_rows_behind
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.publications import FILE_NAME, publications_text
 from brainio.catalogs.sources import CatalogSource, source_from
@@ -179,10 +177,10 @@ def _with_publications(before: str, wanted: str) -> str:
     """Return a table of publications, which several catalogs of a folder may share, with the rows of another one."""
     if not before:
         return wanted
-    known = _records(before)
-    lacking = [row for row in _records(wanted) if row not in known]
+    known = {frozenset(row.items()) for row in _records(before)}
+    lacking = [row for row in _records(wanted) if frozenset(row.items()) not in known]
     return with_rows_behind(before, lacking) if lacking else before
 
 
 def _records(text: str) -> list[Row]:
-    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+    return read_table(text, FILE_NAME, "publication")

@@ -10,7 +10,7 @@ import click
 from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs.cards import Card
 from brainio.cli.output import Record, show
-from brainio.progress import printable
+from brainio.text import printable
 
 _COLUMNS = ("name", "dim", "kind", "distinct", "missing", "range", "most_common")
 _LINE = 96  # characters of a fact before it goes on in the next line

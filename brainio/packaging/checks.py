@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainio.errors import PackagingError, PackagingWarning
-from brainio.validation import Problem, Report, listed, some
+from brainio.text import some
+from brainio.validation import Problem, Report, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

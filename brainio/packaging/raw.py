@@ -15,7 +15,7 @@ import xarray as xr
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError, PackagingError
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
-from brainio.validation import some
+from brainio.text import some
 from brainio.validation.reading import read_table
 from brainio.validation.values import is_missing
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from brainio.progress import printable
 from brainio.relations.matching import BYTES, DIFFERENT, UNKNOWN, Contents, Match, counts, duplicates, matches
-from brainio.validation import some
+from brainio.text import printable, some
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections import Counter
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,13 @@ import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
 from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
+from brainio.text import some
 
 if TYPE_CHECKING:
     import _csv
+
+MOST_COLUMNS = 10_000
+"""Columns that the table of a stimulus set may have: pandas takes seconds for as many."""
 
 _TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 _QUOTED = re.compile(rb'"[^"]*"')
@@ -95,10 +100,20 @@ class StimulusSetLoader:
 
         Commas are counted, and fields only where that leaves a doubt: to read them twice would take half the time.
         """
+        if b"\0" in content:
+            line = content.count(b"\n", 0, content.index(b"\0")) + 1
+            raise StimulusSetFormatError(f"{self.csv_path}: line {line} holds a NUL character; expected text in UTF-8")
         header = next(filter(None, _rows_of(content)), [])
-        doubled = sorted({name for name in header if name and header.count(name) > 1})
+        if len(header) > MOST_COLUMNS:
+            raise StimulusSetFormatError(
+                f"{self.csv_path} has {len(header):,} columns; a stimulus set has at most {MOST_COLUMNS:,}. "
+                f"Package the others as an assembly"
+            )
+        doubled = sorted(name for name, count in Counter(filter(None, header)).items() if count > 1)
         if doubled:
-            raise StimulusSetFormatError(f"{self.csv_path}: the header names {doubled} more than once; rename columns")
+            raise StimulusSetFormatError(
+                f"{self.csv_path}: the header names {some(doubled)} more than once; rename columns"
+            )
         bare = _QUOTED.sub(b"", content) if b'"' in content else content
         if {line.count(b",") for line in bare.splitlines() if line} != {len(header) - 1}:
             rows = _rows_of(content)
@@ -113,7 +128,7 @@ class StimulusSetLoader:
     def _check_ids(self, table: pd.DataFrame) -> None:
         if STIMULUS_ID not in table.columns:
             raise StimulusSetFormatError(
-                f"{self.csv_path} has no column 'stimulus_id' (nor 'image_id'); it has {list(table.columns)}"
+                f"{self.csv_path} has no column 'stimulus_id' (nor 'image_id'); it has {some(table.columns)}"
             )
         ids = table[STIMULUS_ID]
         missing = ids.isna().to_numpy()
@@ -132,7 +147,7 @@ class StimulusSetLoader:
         if FILENAME not in table.columns:
             raise StimulusSetFormatError(
                 f"{self.csv_path} has no column 'filename' that says which file each stimulus is; it has "
-                f"{list(table.columns)}"
+                f"{some(table.columns)}"
             )
         missing = table[FILENAME].isna().to_numpy()
         if missing.any():

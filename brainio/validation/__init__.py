@@ -18,6 +18,7 @@ Changes nothing and refuses nothing: packaging does that, by what is found here.
 ============= ====================================================================
 """
 
+from brainio.text import some
 from brainio.validation.assemblies import (
     ID_COLUMNS,
     assembly_problems,
@@ -28,7 +29,7 @@ from brainio.validation.assemblies import (
 from brainio.validation.catalogs import card_problems, check_catalog, reference_problems
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.pairs import pair_problems, unknown_stimuli
-from brainio.validation.problems import Problem, Report, listed, problem, some
+from brainio.validation.problems import Problem, Report, listed, problem
 from brainio.validation.rules import RULES, SEVERITIES, Rule
 from brainio.validation.stimuli import stimulus_set_problems
 from brainio.validation.subjects import validate

@@ -18,7 +18,7 @@ from brainio.assemblies import (
 )
 from brainio.errors import FormatError
 from brainio.validation.problems import Problem, problem
-from brainio.validation.values import NUMBER, TEXT, TRUTH, is_id, is_missing, kinds_of, repeats
+from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -192,6 +192,10 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
 def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
     """List what keeps values from being stored: netCDF knows text, truths, dates, and numbers of 1 to 8 bytes."""
     dtype = variable.dtype
+    fault = fault_of_texts(variable.values) if dtype.kind in "OUT" else None
+    if fault is not None:
+        value = variable.values.ravel()[fault[0]]
+        return [problem("text-invalid", f"{place}, position {fault[0]}", f"{fault[1]} in {value!r}")]
     if dtype.kind not in "OT":
         known = dtype.kind in "biuSUmM" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
         return [] if known else [problem("type-unstorable", place, str(dtype))]

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 
 from brainio.stimuli import STIMULUS_ID
+from brainio.text import some
 from brainio.validation.assemblies import ID_COLUMNS, stimulus_coordinate
-from brainio.validation.problems import Problem, problem, some
+from brainio.validation.problems import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, is_id, kinds_of
 
 if TYPE_CHECKING:

@@ -166,9 +166,3 @@ def _by_code(problems: Iterable[Problem]) -> dict[str, list[Problem]]:
     for one in problems:
         grouped[one.code].append(one)
     return grouped
-
-
-def some(values: Sequence[object]) -> str:
-    """Show the first values of a list, and how many more there are."""
-    shown = ", ".join(repr(value) for value in values[:_SHOWN])
-    return shown if len(values) <= _SHOWN else f"{shown} and {len(values) - _SHOWN} more"

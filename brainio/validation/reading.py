@@ -17,8 +17,10 @@ from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.cache.archive import judged, opened
 from brainio.errors import ArchiveError, AssemblyFormatError
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
+from brainio.stimuli.loading import MOST_COLUMNS
+from brainio.text import some
 from brainio.validation.files import LocalFile, Member, Wanted, file_problems
-from brainio.validation.problems import Problem, problem, some
+from brainio.validation.problems import Problem, problem
 from brainio.validation.tables import Table, fault_of_member, filename_problems, member_problems, table_problems
 from brainio.validation.values import is_missing
 
@@ -47,12 +49,18 @@ def read_table(path: Path) -> tuple[Table, list[Problem]]:
 
 def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     """Read the bytes of a CSV file of that name, and list what keeps its rows from being read."""
+    if b"\0" in content:
+        number = content.count(b"\n", 0, content.index(b"\0")) + 1
+        return _unreadable(name, f"a NUL character in line {number}")
     try:
         rows, lines = _read_rows(content)
     except (UnicodeDecodeError, csv.Error) as error:
         return _unreadable(name, _in_line(content, error))
     if not rows:
         return _unreadable(name, "no header")
+    if len(rows[0]) > MOST_COLUMNS:
+        columns = f"{len(rows[0]):,} columns"
+        return _unreadable(name, columns, expected=f"at most {MOST_COLUMNS:,}", fix="package others as an assembly")
     separator = next((sign for sign in _OTHER_SEPARATORS if sign in rows[0][0]), None) if len(rows[0]) == 1 else None
     if separator is not None:
         fix = f"save the table again with commas instead of {separator!r}"

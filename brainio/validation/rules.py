@@ -57,6 +57,9 @@ RULES: dict[str, Rule] = {
     "column-mixed-type": Rule(
         "warning", "values of one kind in each column", "convert the column, for text with .astype(str)"
     ),
+    "text-invalid": Rule(
+        "error", "text without NUL characters and lone surrogates", "remove the character, or decode the text correctly"
+    ),
     "column-not-plain": Rule(
         "warning",
         "one number, text, truth or date in each row of a column",

@@ -18,10 +18,11 @@ from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
 from brainio.fetch.entries import unavailable
+from brainio.text import some
 from brainio.validation.assemblies import assembly_problems, class_for, extra_problems
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.pairs import pair_problems
-from brainio.validation.problems import Problem, Report, problem, some
+from brainio.validation.problems import Problem, Report, problem
 from brainio.validation.reading import packaged_problems, read_assembly, read_table
 from brainio.validation.stimuli import stimulus_set_problems
 from brainio.validation.tables import Table

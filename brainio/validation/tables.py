@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 from brainio.cache.archive import fault_of_name
 from brainio.stimuli import FILENAME, STIMULUS_ID
-from brainio.validation.problems import Problem, problem, some
-from brainio.validation.values import is_id, is_integer, is_missing, is_text, kinds_of, repeats
+from brainio.text import some
+from brainio.validation.problems import Problem, problem
+from brainio.validation.values import fault_of_texts, is_id, is_integer, is_missing, is_text, kinds_of, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +65,7 @@ class Table:
 
 def table_problems(table: Table) -> list[Problem]:
     """List what is wrong with the columns and ids of a table."""
-    problems = _column_problems(table.frame)
+    problems = _column_problems(table)
     if table.column(STIMULUS_ID) is None:
         columns = some(list(table.frame.columns)) or "no columns"
         found = f"no column 'stimulus_id'; there are {columns}"
@@ -72,7 +73,8 @@ def table_problems(table: Table) -> list[Problem]:
     return problems + _id_problems(table)
 
 
-def _column_problems(frame: pd.DataFrame) -> list[Problem]:
+def _column_problems(table: Table) -> list[Problem]:
+    frame = table.frame
     names = list(frame.columns)
     problems = [
         problem("column-name", f"column {name!r}", repr(name))
@@ -88,7 +90,12 @@ def _column_problems(frame: pd.DataFrame) -> list[Problem]:
     if frame.empty:
         problems.append(problem("table-empty", "table", "no rows"))
     for number, name in enumerate(names):
-        kinds = [] if name == STIMULUS_ID else kinds_of(frame.iloc[:, number].to_numpy())
+        values = frame.iloc[:, number].to_numpy()
+        fault = fault_of_texts(values)
+        if fault is not None:
+            place = f"{table.row_names[fault[0]]}, column {name!r}"
+            problems.append(problem("text-invalid", place, f"{fault[1]} in {values[fault[0]]!r}"))
+        kinds = [] if name == STIMULUS_ID else kinds_of(values)
         if len(kinds) > 1:
             problems.append(problem("column-mixed-type", f"column {name!r}", " and ".join(kinds)))
         problems += [problem("column-not-plain", f"column {name!r}", one) for one in kinds if one in _NOT_PLAIN]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from brainio.text import fault_of_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -30,6 +32,16 @@ def _kind_of(one: type) -> str:
     if issubclass(one, bool | np.bool_):
         return TRUTH
     return NUMBER if issubclass(one, int | float | np.number) else one.__name__
+
+
+def fault_of_texts(values: np.ndarray) -> tuple[int, str] | None:
+    """Return the position and a description of the first text that cannot be stored; None if there is none."""
+    if values.dtype.kind not in "OUT":
+        return None
+    texts = [value if isinstance(value, str) else "" for value in values.ravel().tolist()]
+    if fault_of_text("".join(texts)) is None:
+        return None
+    return next((place, fault) for place, fault in enumerate(map(fault_of_text, texts)) if fault)
 
 
 def is_text(value: object) -> bool:
