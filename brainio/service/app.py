@@ -44,6 +44,7 @@ from brainio.service.resources import (
 from brainio.service.rights import Rights, Sight, sight_of
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings, read_settings
+from brainio.service.sites import SitePolicy
 
 CONFIG_VARIABLE = "BRAINIO_SERVE_CONFIG"
 _EXPOSED = ["ETag", "X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition"]
@@ -86,9 +87,11 @@ def create_app(settings: Settings) -> ASGIApp:
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)
     app.include_router(health.router)
+    sites = SitePolicy(settings)
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=settings.origins,
+        allow_origins=sites.origins,
+        allow_private_network=not sites.is_open,  # to those that are named
         allow_methods=["GET", "HEAD"],
         allow_headers=_HEADERS,
         expose_headers=_EXPOSED,
@@ -97,7 +100,7 @@ def create_app(settings: Settings) -> ASGIApp:
     def kept(sight: Sight, scope: Scope) -> Kept | None:
         return service.holdings.snapshot.kept.get(sight, scope)
 
-    return Around(app, rights, kept, access_log=settings.access_log)
+    return Around(app, rights, kept, settings)
 
 
 def from_environment() -> ASGIApp:

@@ -12,11 +12,14 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from brainio.service import metrics
+from brainio.service.hosts import AllowedHosts
 from brainio.service.kept import Kept
 from brainio.service.logs import access
-from brainio.service.problems import error_body
+from brainio.service.problems import Refusal, error_body
 from brainio.service.rendering import OF_RIGHTS, respond
 from brainio.service.rights import Rights, Sight
+from brainio.service.settings import Settings
+from brainio.service.sites import SitePolicy
 from brainio.stores.rules import without_tokens
 
 _LONGEST_TARGET = 8192  # bytes of path and query
@@ -27,7 +30,6 @@ _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"cross-origin"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
 ]
 _PRIVATE = [
@@ -35,6 +37,7 @@ _PRIVATE = [
     (b"vary", OF_RIGHTS.encode()),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
+_RESOURCE_POLICY = b"cross-origin-resource-policy"
 _REPLACED = {name for name, _ in _PRIVATE} - {b"vary"}
 _log = structlog.get_logger("brainio.service")
 
@@ -42,8 +45,11 @@ _log = structlog.get_logger("brainio.service")
 class Around:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, rights: Rights, kept: KeptFor, *, access_log: bool) -> None:
-        self._app, self._rights, self._kept, self._access_log = app, rights, kept, access_log
+    def __init__(self, app: ASGIApp, rights: Rights, kept: KeptFor, settings: Settings) -> None:
+        self._app, self._rights, self._kept, self._access_log = app, rights, kept, settings.access_log
+        self._hosts, self._sites = AllowedHosts(settings), SitePolicy(settings)
+        readers = b"cross-origin" if self._sites.is_open else b"same-origin"
+        self._security = [*_SECURITY, (_RESOURCE_POLICY, readers)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -52,10 +58,10 @@ class Around:
             return
         if scope["method"] == "HEAD":  # every resource that can be had can be asked about; the server sends no body
             scope = {**scope, "method": "GET", "is_head": True}
-        answer = _Answer(scope, send)
+        answer = _Answer(scope, send, self._security)
         metrics.running.inc()
         try:
-            refused = _refused(scope)
+            refused = _refused(scope) or self._hosts.refusal(scope) or self._sites.refusal(scope)
             if refused is None:
                 scope["sight"] = self._rights.of(scope)
             if refused:
@@ -93,8 +99,8 @@ class Around:
 class _Answer:
     """The answer to one request as it goes out."""
 
-    def __init__(self, scope: Scope, send: Send) -> None:
-        self._scope, self._send = scope, send
+    def __init__(self, scope: Scope, send: Send, security: list[tuple[bytes, bytes]]) -> None:
+        self._scope, self._send, self._security = scope, send, security
         self._begin = time.perf_counter()
         self._sent = self.status = 0
         self._method = "HEAD" if scope.get("is_head") else scope["method"]
@@ -107,7 +113,7 @@ class _Answer:
             self.status = message["status"]
             headers = message["headers"] = self._for_whom(list(message.get("headers", ())))
             known = {name for name, _ in headers}
-            headers += [(name, value) for name, value in _SECURITY if name not in known]
+            headers += [(name, value) for name, value in self._security if name not in known]
             headers.append((b"x-request-id", self._id))
         elif message["type"] == "http.response.body" and self._method != "HEAD":
             self._sent += len(message.get("body", b""))
@@ -122,7 +128,11 @@ class _Answer:
 
     async def refuse(self, status: int, code: str, message: str, hint: str) -> None:
         body = error_body(code, message, hint, self.request_id)
-        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(body)).encode()),
+            (b"cache-control", b"no-store"),
+        ]
         await self.send({"type": "http.response.start", "status": status, "headers": headers})
         await self.send({"type": "http.response.body", "body": body})
 
@@ -153,14 +163,15 @@ def _names(query: bytes) -> list[str]:
     return [without_tokens(name)[:100] for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)][:20]
 
 
-def _refused(scope: Scope) -> tuple[int, str, str, str] | None:
+def _refused(scope: Scope) -> Refusal | None:
     """Return the refusal of a request that no resource should see."""
     target = len(scope.get("raw_path") or b"") + len(scope["query_string"])
     if target > _LONGEST_TARGET:
         message = f"path and query have {target:,} bytes; at most {_LONGEST_TARGET:,} are read"
-        return 414, "too_long", message, "Ask for less at once."
+        return Refusal(414, "too_long", message, "Ask for less at once.")
     if sum(len(name) + len(value) for name, value in scope["headers"]) > _LARGEST_HEADERS:
-        return 431, "headers_too_large", f"the headers have more than {_LARGEST_HEADERS:,} bytes", "Send fewer."
+        message = f"the headers have more than {_LARGEST_HEADERS:,} bytes"
+        return Refusal(431, "headers_too_large", message, "Send fewer.")
     if "\0" in scope["path"] or b"%00" in scope["query_string"] or b"\0" in scope["query_string"]:
-        return 400, "nul_character", "path or query holds a NUL character", "Leave it out."
+        return Refusal(400, "nul_character", "path or query holds a NUL character", "Leave it out.")
     return None

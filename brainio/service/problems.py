@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from fastapi import FastAPI, HTTPException, Request
@@ -51,6 +51,15 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
 )
 
 
+class Refusal(NamedTuple):
+    """An error with which a request is answered before any resource sees it."""
+
+    status: int
+    code: str
+    message: str
+    hint: str
+
+
 class Problem(BaseModel):
     """What went wrong: a code for programs, the rest for people."""
 
@@ -80,7 +89,7 @@ def away(message: str) -> HTTPException:
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return what the OpenAPI document says of errors that a resource may answer with."""
-    every = sorted({400, 401, 406, 414, 429, 431, 500, 503, *statuses})
+    every = sorted({400, 401, 403, 406, 414, 421, 429, 431, 500, 503, *statuses})
     return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in every}
 
 

@@ -55,12 +55,12 @@ ERRORS = {
 EVERY = {**PAGES, **ERRORS}
 
 
-def start(playwright: Playwright) -> Browser:
-    """Start Chromium; skip the test where there is none."""
+def start(playwright: Playwright, *flags: str) -> Browser:
+    """Start Chromium with further flags; skip the test if it is not installed."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
-    return playwright.chromium.launch(executable_path=program, args=_FLAGS)
+    return playwright.chromium.launch(executable_path=program, args=[*_FLAGS, *flags])
 
 
 @dataclass

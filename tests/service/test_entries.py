@@ -131,14 +131,6 @@ def test_json_is_packed_for_those_who_read_that_and_the_tags_tell(service: Runni
     assert service.get(ENTRY, Accept_Encoding="gzip", If_None_Match=plain.headers["etag"]).status_code == 304
 
 
-def test_pages_of_other_sites_may_read(service: Running) -> None:
-    answer = service.get(ENTRY, Origin="https://elsewhere.example")
-    assert answer.headers["access-control-allow-origin"] == "*"
-    asked = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "GET"}
-    assert service.client.options(ENTRY, headers=asked).status_code == 200
-    assert service.client.options(ENTRY, headers=asked | {"Access-Control-Request-Method": "PUT"}).status_code == 400
-
-
 def test_search_pages_through_all_hits_and_counts_by_facet(service: Running) -> None:
     first = service.get("/api/v1/search?q=macaque&region=IT&limit=5").json()
     found, page = list(first["hits"]), first

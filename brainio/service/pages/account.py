@@ -1,7 +1,7 @@
 """Signing in with a token, so that a browser shows private catalogs; and signing out."""
 
 import asyncio
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
@@ -11,6 +11,7 @@ from brainio.service.pages.rendering import render_page
 from brainio.service.problems import refusal
 from brainio.service.rendering import respond
 from brainio.service.rights import Sees, sign_in, sign_out
+from brainio.service.sites import is_own_origin
 
 router = APIRouter(include_in_schema=False)
 _LONGEST_FORM = 4096  # bytes
@@ -52,10 +53,9 @@ async def signed_out(request: Request, serves: Serves) -> Response:
 
 def _require_own(request: Request, public_url: str) -> None:
     """Refuse forms that other sites send in a visitor's name."""
-    origin, host = request.headers.get("origin"), request.headers.get("host")
-    public = urlsplit(public_url)
-    own = {f"http://{host}", f"https://{host}", *([f"{public.scheme}://{public.netloc}"] if public_url else [])}
-    if origin is not None and origin not in own:
+    origin, site = request.headers.get("origin"), request.headers.get("sec-fetch-site", "same-origin")
+    is_own = site == "same-origin" if origin is None else is_own_origin(origin, request.headers, public_url)
+    if not is_own:
         raise refusal(403, "foreign_form", "this form was sent by another site", "Sign in on the page of this service.")
 
 
