@@ -1,34 +1,29 @@
 """Unpacked archives: a folder that appears complete or not at all, and a manifest by which its members are checked.
 
 The folder appears by one rename. Its members are not synced one by one, which would take several times as long as
-unpacking them; what a loss of power, a bad disk or a person took from it shows when a member is asked for, and is
-unpacked again.
+unpacking them; what a loss of power, a bad disk or a person took from it, or changed in it, shows when a member is
+asked for (`brainio.cache.member_times`), and is unpacked again.
 """
 
 import json
 import logging
 import shutil
-import stat
 import zipfile
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO
 
 from brainio.cache.archive import judged, member_blocks, opened
 from brainio.cache.files import new_partial, partial_folder, read_json, sync_folder, write_in_one_step, writing
 from brainio.cache.locks import Sign, take_turn
+from brainio.cache.member_times import Manifest, MemberTimes, Times, times_of_whole, write_times
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import note_use
 from brainio.errors import ArchiveError, CacheError
 
 _log = logging.getLogger("brainio.cache")
-_BLOCK = 1024 * 1024
-
-
-# Name -> (size in bytes, CRC-32) of each file of an archive.
-Manifest: TypeAlias = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +43,12 @@ class Unpacked:
     _manifest: Manifest = field(repr=False, compare=False)
     _zip_path: Path = field(repr=False, compare=False)
     _root: Path = field(repr=False, compare=False)
+    _times: MemberTimes = field(repr=False, compare=False)
 
     def path(self, name: str) -> Path:
-        """Return the path of a member, which is there and has its size; unpacks it again if it is not or has not.
+        """Return the path of a member; one that is missing or was changed is unpacked again.
+
+        A member that has its size and the recorded times costs one `stat`. Another is compared by its checksum.
 
         Parameters
         ----------
@@ -79,24 +77,44 @@ class Unpacked:
         member = self._manifest.get(name)
         if member is None:
             raise ArchiveError(f"{self._zip_path} has no member {name!r}. It has {len(self.members)} others.")
-        path = self.folder / name
-        return path if _fits(path, member) else self._healed(name)
+        return self._times.find(name) or self._unpacked_again(name)
 
-    def _healed(self, name: str) -> Path:
-        """Unpack again whatever is missing or cut, and return the member that was asked for."""
+    def present(self, name: str) -> Path | None:
+        """Return the path of a member, also of one that is missing; None if it was changed. Unpacks nothing."""
+        if name not in self._manifest:
+            return None
+        path = self._times.find(name)
+        return self.folder / name if path is None and not (self.folder / name).exists() else path
+
+    def _unpacked_again(self, name: str) -> Path:
+        """Unpack whatever is missing, changed or cut, and return the member that was asked for."""
         sha1 = self.folder.name
         own = folder_of(self._root, sha1)
-        if self.folder == own:
-            _log.warning("%s in %s is missing or not whole; it is unpacked again", name, own)
-        else:
-            say_once(self.folder, "cannot be read, or lacks files of its archive")
-            if _fits(own / name, self._manifest[name]):
-                note_use(manifest_of(self._root, sha1))
-                return own / name
         zip_path = archive_of(self._root, sha1) or self._zip_path
-        if self.folder == own and mend(zip_path, self._root, sha1, bad_members(own, self._manifest)):
+        if self.folder != own:
+            say_once(self.folder, "cannot be read, or lacks files of its archive")
+            return _unpacked_here(zip_path, sha1, self._root).path(name)
+        _log.warning("%s in %s is missing, changed or not whole; it is unpacked again", name, own)
+        names = dict.fromkeys([name, *bad_members(own, self._manifest)])
+        if mend(zip_path, self._root, sha1, names):
+            self._times.renew(names)
             return own / name
         return _unpack(zip_path, sha1, self._root).path(name)
+
+
+@lru_cache(16)
+def _unpacked_here(zip_path: Path, sha1: str, root: Path) -> Unpacked:
+    """Return the own copy of an archive whose members in a shared cache are damaged; it is asked for each of them."""
+    manifest = read_manifest(root, sha1)
+    if manifest is None:
+        return _unpack(zip_path, sha1, root)
+    note_use(manifest_of(root, sha1))
+    return _unpacked(root, sha1, manifest, zip_path, root)
+
+
+def _unpacked(place: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> Unpacked:
+    times = member_times(place, sha1, manifest, root)
+    return Unpacked(folder_of(place, sha1), frozenset(manifest), manifest, zip_path, root, times)
 
 
 def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unpacked:
@@ -108,7 +126,7 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
             say_once(place, "cannot be read as a whole", f" ({error})")
             continue
         if manifest is not None:
-            return Unpacked(folder_of(place, sha1), frozenset(manifest), manifest, zip_path, root)
+            return _unpacked(place, sha1, manifest, zip_path, root)
     try:
         manifest = read_manifest(root, sha1)
     except OSError as error:
@@ -116,7 +134,7 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     note_use(manifest_of(root, sha1))
-    return Unpacked(folder_of(root, sha1), frozenset(manifest), manifest, zip_path, root)
+    return _unpacked(root, sha1, manifest, zip_path, root)
 
 
 def folder_of(root: Path, sha1: str) -> Path:
@@ -132,6 +150,17 @@ def manifest_of(root: Path, sha1: str) -> Path:
 def findings_of(root: Path, sha1: str) -> Path:
     """Return where it is written what was computed of the members; it goes when they go."""
     return root / "unpacked" / sha1[:2] / f"{sha1}.findings.json"
+
+
+def times_of(root: Path, sha1: str, is_shared: bool = False) -> Path:
+    """Return where it is written when the members last changed; of members in a shared cache, in the own root."""
+    return root / ("notes" if is_shared else "unpacked") / sha1[:2] / f"{sha1}.times.json"
+
+
+def member_times(place: Path, sha1: str, manifest: Manifest, root: Path) -> MemberTimes:
+    """Return the record of an archive that is unpacked in a cache; of a shared one, it is written in the own root."""
+    shared = None if place == root else times_of(place, sha1)
+    return MemberTimes(folder_of(place, sha1), manifest, root, times_of(root, sha1, shared is not None), shared)
 
 
 def archive_of(root: Path, sha1: str) -> Path | None:
@@ -151,13 +180,9 @@ def read_manifest(root: Path, sha1: str) -> Manifest | None:
         return None
 
 
-def bad_members(folder: Path, manifest: Manifest, *, deep: bool = False) -> list[str]:
-    """Return the members that are missing or have another size; deep: also those with another checksum."""
-    return [
-        name
-        for name, member in manifest.items()
-        if not (_fits(folder / name, member) and (not deep or _checksum(folder / name) == member[1]))
-    ]
+def bad_members(folder: Path, manifest: Manifest) -> list[str]:
+    """Return the members that are missing or have another size."""
+    return [name for name, member in manifest.items() if times_of_whole(folder / name, member) is None]
 
 
 def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
@@ -220,9 +245,8 @@ def _unpack(zip_path: Path, sha1: str, root: Path) -> Unpacked:
             finally:
                 if turn is not None:
                     turn.end()
-    folder = folder_of(root, sha1)
-    _log.debug("unpacked %s to %s", zip_path, folder)
-    return Unpacked(folder, frozenset(manifest), manifest, zip_path, root)
+    _log.debug("unpacked %s to %s", zip_path, folder_of(root, sha1))
+    return _unpacked(root, sha1, manifest, zip_path, root)
 
 
 def _make(
@@ -236,8 +260,9 @@ def _make(
     folder, partial = folder_of(root, sha1), new_partial(root, f"unpack-{sha1}")
     try:
         if not folder.is_dir():  # else only the manifest was lost
-            _extract(zip_path, archive, files, partial)
-        folder.parent.mkdir(parents=True, exist_ok=True)
+            times = _extract(zip_path, archive, files, partial)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            write_times(root, times_of(root, sha1), manifest, times)
         write_in_one_step(root, manifest_of(root, sha1), _as_json(manifest))
         if partial.is_dir():
             _publish(partial, folder)
@@ -251,9 +276,12 @@ def _as_json(manifest: Manifest) -> str:
     return json.dumps({"names": list(manifest), "sizes": sizes, "checksums": checksums})
 
 
-def _extract(zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfile.ZipInfo], folder: Path) -> None:
+def _extract(
+    zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfile.ZipInfo], folder: Path
+) -> dict[str, Times]:
+    """Write all members below a new folder, and return when each of them was changed last."""
     folder.mkdir()
-    made, sign = {folder}, Sign(folder)
+    made, sign, times = {folder}, Sign(folder), {}
     for name, info in files.items():
         target = folder / name
         if target.parent not in made:
@@ -263,6 +291,9 @@ def _extract(zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfi
             for block in member_blocks(zip_path, archive, info):
                 sink.write(block)
                 sign.show()
+        status = target.stat()
+        times[name] = (status.st_mtime_ns, status.st_ctime_ns)
+    return times
 
 
 def _created(zip_path: Path, info: zipfile.ZipInfo, target: Path) -> BinaryIO:
@@ -283,23 +314,3 @@ def _publish(partial: Path, folder: Path) -> None:
         if not folder.is_dir():
             raise
     sync_folder(folder.parent)
-
-
-def _fits(path: Path, member: tuple[int, int]) -> bool:
-    try:
-        status = path.stat()
-    except OSError:
-        return False
-    return status.st_size == member[0] and stat.S_ISREG(status.st_mode)
-
-
-def _checksum(path: Path) -> int | None:
-    """Return the CRC-32 of a file, None where it cannot be read."""
-    crc = 0
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                crc = zlib.crc32(block, crc)
-    except OSError:
-        return None
-    return crc

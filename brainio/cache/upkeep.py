@@ -18,7 +18,7 @@ from brainio.cache.files import new_partial, writing
 from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
 from brainio.cache.locks import LOCK, try_turn
 from brainio.cache.shelf import Shelf
-from brainio.cache.unpacked import archive_of, bad_members, findings_of, manifest_of, mend, read_manifest
+from brainio.cache.unpacked import archive_of, findings_of, manifest_of, member_times, mend, read_manifest, times_of
 from brainio.errors import ArchiveError, CacheError
 
 __all__ = ["IDLE", "KEPT", "Checked", "Item", "Removed", "contents", "prune", "remove", "verify"]
@@ -47,7 +47,8 @@ def verify(root: Path, *, deep: bool = False) -> Iterator[Checked]:
     """Check everything that has a verified name, item by item, whatever is known of it.
 
     Content is hashed; what no longer has its hash goes to ``quarantine/``, so that the next fetch brings it again. Of
-    unpacked archives the sizes of all members are compared with the manifest, and what is wrong is unpacked again.
+    unpacked archives every member whose size or times changed is compared by its checksum, and a wrong one is
+    unpacked again.
 
     Parameters
     ----------
@@ -205,6 +206,7 @@ def _delete(root: Path, item: Item) -> None:
     if item.kind == "unpacked":
         manifest_of(root, item.sha1).unlink(missing_ok=True)
         findings_of(root, item.sha1).unlink(missing_ok=True)
+        times_of(root, item.sha1).unlink(missing_ok=True)
     if trash.is_dir():
         shutil.rmtree(trash, ignore_errors=True)
     else:
@@ -233,13 +235,15 @@ def _fault_of_unpacked(root: Path, item: Item, *, deep: bool) -> str:
     if manifest is None:
         gone = _identity(item.path) is None
         return "" if gone else "its list of members is lost; it is written again when the archive is next used"
-    bad = bad_members(item.path, manifest, deep=deep)
+    times = member_times(root, item.sha1, manifest, root)
+    bad = times.compare(manifest if deep else times.changed())
     if not bad or _identity(item.path) != before:  # another process took the folder away meanwhile
         return ""
     fault = f"{len(bad)} of {len(manifest)} members were missing or damaged ({', '.join(map(repr, bad[:5]))}); "
     archive = archive_of(root, item.sha1)
     try:
         if archive is not None and mend(archive, root, item.sha1, bad):
+            times.renew(bad)
             return f"{fault}they were unpacked again"
     except (ArchiveError, CacheError) as error:
         fault += f"{error} "

@@ -58,8 +58,8 @@ class _Files:
         return self.unpacked.path(name)
 
     def present(self, name: str) -> Path | None:
-        """Give the path without looking whether the file was lost."""
-        return self.unpacked.folder / name if name in self.unpacked.members else None
+        """Give the path where that takes no unpacking."""
+        return self.unpacked.present(name)
 
 
 @dataclass(frozen=True)

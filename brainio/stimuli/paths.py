@@ -67,7 +67,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
         return {**self, **other}
 
     def present(self, stimulus_id: Any) -> Path | None:
-        """Give a path where that takes no fetching and no unpacking, else None; the file itself is not looked at."""
+        """Give a path where that takes no fetching and no unpacking, else None."""
         name = self._names.get(stimulus_id)
         if name is None or isinstance(name, Path) or not callable(self._directory):
             return None if name is None else self[stimulus_id]

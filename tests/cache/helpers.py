@@ -12,6 +12,7 @@ import pytest
 
 from brainio.cache import Cache
 from brainio.cache.records import RECORD, fingerprint, write_record
+from brainio.cache.unpacked import member_times, read_manifest
 
 MIB = 1024 * 1024
 BODY = bytes(range(256)) * 4 * 1024 * 4 + b"the end"  # a little more than 4 MiB
@@ -99,6 +100,15 @@ def rot(path: Path, body: bytes) -> None:
     record = path.parent / RECORD
     overwrite(path, body)
     write_record(path.parents[3], record, dict.fromkeys([fingerprint(path)]))
+
+
+def rot_member(folder: Path, name: str, body: bytes) -> None:
+    """Change a member of an unpacked archive so that its record still fits, as a bad disk does."""
+    root, sha1 = folder.parents[2], folder.name
+    overwrite(folder / name, body)
+    manifest = read_manifest(root, sha1)
+    assert manifest is not None
+    member_times(root, sha1, manifest, root).renew([name])
 
 
 class Broken(Exception):  # noqa: N818 (an end that no code of the cache can bring about)

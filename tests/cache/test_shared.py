@@ -15,7 +15,7 @@ import pytest
 from brainio.cache import Cache, hash_file
 from brainio.cache.archive import judged
 from brainio.cache.unpacked import read_manifest
-from tests.cache.helpers import BODY, SHA1, SHA256, files_below, receive
+from tests.cache.helpers import BODY, SHA1, SHA256, files_below, overwrite, receive
 
 Snapshot = dict[str, tuple[int, int, int]]
 
@@ -82,6 +82,32 @@ def test_nothing_is_ever_written_to_a_shared_cache(cache: Cache, lab: Cache, tmp
     assert cache.unpack(archive).path("deep/im1.png").read_bytes() == bytes([1]) * 1000
     cache.add([b"bad"], name="b")
     receive(cache, b"something else")
+    assert snapshot(lab.root) == before
+
+
+def test_members_in_a_shared_cache_are_compared_once_and_recorded_here(
+    cache: Cache, lab: Cache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = packed(tmp_path / "packed")
+    folder = lab.unpack(archive).folder
+    folder.with_suffix(".times.json").unlink()
+    before = snapshot(lab.root)
+    assert cache.unpack(archive).path("deep/im1.png") == folder / "deep/im1.png"
+    assert snapshot(lab.root) == before
+    monkeypatch.setattr("brainio.cache.member_times.checksum_of", None)
+    assert Cache(cache.root, cache.shared).unpack(archive).path("deep/im2.png") == folder / "deep/im2.png"
+
+
+def test_a_member_that_was_overwritten_in_a_shared_cache_is_unpacked_here(
+    cache: Cache, lab: Cache, tmp_path: Path
+) -> None:
+    archive = packed(tmp_path / "packed")
+    folder = lab.unpack(archive).folder
+    overwrite(folder / "deep/im1.png", b"?" * 1000)
+    before = snapshot(lab.root)
+    path = cache.unpack(archive).path("deep/im1.png")
+    assert path.is_relative_to(cache.root)
+    assert path.read_bytes() == bytes([1]) * 1000
     assert snapshot(lab.root) == before
 
 
@@ -185,7 +211,7 @@ def test_a_damaged_unpacked_archive_of_the_lab_is_unpacked_here(cache: Cache, la
     path = cache.unpack(archive).path("deep/im3.png")
     assert path.is_relative_to(cache.root)
     assert path.read_bytes() == bytes([3]) * 1000
-    assert len(files_below(cache.root / "unpacked")) == 6
+    assert len(files_below(cache.root / "unpacked")) == 5 + 2
 
 
 UNREADABLE = """

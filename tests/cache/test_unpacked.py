@@ -13,9 +13,10 @@ import pytest
 
 from brainio.cache import Cache, Unpacked
 from brainio.cache.archive import judged
+from brainio.cache.member_times import checksum_of
 from brainio.cache.upkeep import remove, verify
 from brainio.errors import ArchiveError, CacheError
-from tests.cache.helpers import files_below
+from tests.cache.helpers import files_below, overwrite, rot_member
 
 BODIES = {f"im{number}.png": os.urandom(2000) for number in range(8)} | {"deep/er/a.wav": b"wav" * 1000, "empty": b""}
 
@@ -86,6 +87,110 @@ def test_a_whole_member_costs_one_question_to_the_disk(unpacked: Unpacked, monke
     assert asked == [unpacked.folder / "im1.png"]
 
 
+@pytest.fixture
+def read_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The members whose bytes were read again, in order."""
+    names: list[str] = []
+
+    def record(path: Path) -> int | None:
+        names.append(path.name)
+        return checksum_of(path)
+
+    monkeypatch.setattr("brainio.cache.member_times.checksum_of", record)
+    return names
+
+
+@pytest.mark.parametrize("restored", [True, False], ids=["time restored", "time changed"])
+def test_a_member_that_was_overwritten_with_the_same_size_is_never_returned(
+    unpacked: Unpacked, caplog: pytest.LogCaptureFixture, restored: bool
+) -> None:
+    path = unpacked.folder / "im5.png"
+    overwrite(path, b"\1" * 2000) if restored else path.write_bytes(b"\1" * 2000)
+    with caplog.at_level(logging.WARNING):
+        assert unpacked.present("im5.png") is None
+        assert unpacked.path("im5.png").read_bytes() == BODIES["im5.png"]
+    assert ["im5.png" in record.getMessage() for record in caplog.records] == [True]
+    caplog.clear()
+    assert read(unpacked.folder) == BODIES
+    assert unpacked.present("im5.png") == path
+
+
+def _copy_back(path: Path) -> None:
+    shutil.copy(path, path.with_name("backup"))
+    path.with_name("backup").replace(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda path: path.chmod(0o600), lambda path: os.utime(path, (1, 1)), _copy_back],
+    ids=["chmod", "touch", "restored backup"],
+)
+def test_a_member_whose_bytes_did_not_change_is_read_once_without_a_warning(
+    cache: Cache,
+    unpacked: Unpacked,
+    tmp_path: Path,
+    read_again: list[str],
+    change: Callable[[Path], object],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for name in BODIES:
+        assert unpacked.path(name).read_bytes() == BODIES[name]
+    assert read_again == []
+    path = unpacked.folder / "im5.png"
+    before = path.stat().st_ctime_ns
+    while path.stat().st_ctime_ns == before:
+        change(path)
+    with caplog.at_level(logging.WARNING):
+        for again in (unpacked, unpacked, cache.unpack(tmp_path / "a.zip")):
+            assert again.path("im5.png") == path
+    assert read_again == ["im5.png"]
+    assert caplog.records == []
+
+
+@pytest.mark.parametrize("text", [None, "", "[]", '{"mtimes": [1], "ctimes": [2]}', '{"mtimes": 3, "ctimes": null}'])
+def test_members_without_a_record_that_fits_are_read_once_together(
+    cache: Cache, unpacked: Unpacked, tmp_path: Path, read_again: list[str], text: str | None
+) -> None:
+    record = unpacked.folder.with_suffix(".times.json")
+    record.unlink() if text is None else record.write_text(text)
+    for again in (unpacked, cache.unpack(tmp_path / "a.zip")):
+        assert {name: again.path(name).read_bytes() for name in BODIES} == BODIES
+    assert sorted(read_again) == sorted(Path(name).name for name in BODIES)
+
+
+def test_of_large_archives_without_a_record_members_are_read_in_portions(
+    unpacked: Unpacked, read_again: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brainio.cache.member_times._READ_AT_ONCE", 4000)
+    unpacked.folder.with_suffix(".times.json").unlink()
+    unpacked.path("im1.png")
+    assert len(read_again) < len(BODIES)
+    assert all(unpacked.path(name).is_file() for name in BODIES)
+    assert sorted(read_again) == sorted(Path(name).name for name in BODIES)
+
+
+def test_what_was_compared_in_one_process_is_not_read_again_in_another(
+    cache: Cache, unpacked: Unpacked, tmp_path: Path, read_again: list[str]
+) -> None:
+    other = cache.unpack(tmp_path / "a.zip")
+    assert other.path("im1.png") == unpacked.path("im1.png")
+    os.utime(unpacked.folder / "im1.png", (1, 1))
+    assert other.path("im1.png") == unpacked.path("im1.png") == unpacked.folder / "im1.png"
+    assert read_again == ["im1.png"]
+
+
+def test_where_the_record_cannot_be_written_members_are_still_compared(
+    unpacked: Unpacked, read_again: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("brainio.cache.member_times.write_in_one_step", read_only)
+    os.utime(unpacked.folder / "im1.png", (1, 1))
+    assert [unpacked.path("im1.png"), unpacked.path("im1.png")] == [unpacked.folder / "im1.png"] * 2
+    assert read_again == ["im1.png"]
+
+
 def test_a_name_that_is_no_member_is_an_error_and_no_path(unpacked: Unpacked) -> None:
     for name in ("im99.png", "../../content", "/etc/passwd", ""):
         with pytest.raises(ArchiveError, match="no member"):
@@ -147,9 +252,9 @@ def test_a_lost_manifest_is_written_again_without_unpacking(cache: Cache, unpack
     assert marked.stat().st_ino == inode
 
 
-def test_deep_verification_finds_and_heals_what_sizes_do_not_show(cache: Cache, unpacked: Unpacked) -> None:
+def test_deep_verification_finds_and_heals_what_sizes_and_times_do_not_show(cache: Cache, unpacked: Unpacked) -> None:
     path = unpacked.folder / "im5.png"
-    path.write_bytes(b"\1" + path.read_bytes()[1:])
+    rot_member(unpacked.folder, path.name, b"\1" + path.read_bytes()[1:])
     assert [checked.fault for checked in verify(cache.root)] == ["", ""]
     faults = [checked.fault for checked in verify(cache.root, deep=True) if checked.fault]
     assert ["im5.png" in fault and "unpacked again" in fault for fault in faults] == [True]

@@ -20,7 +20,7 @@ from brainio.cache.records import RECORD, fingerprint, write_record
 from brainio.errors import CacheError
 from brainio.fetch import WantedFile
 from brainio.stores import parse_location
-from tests.cache.helpers import mounted
+from tests.cache.helpers import mounted, rot_member
 from tests.lab import sha1
 from tests.reliability.faulty_lab import (
     ARCHIVE,
@@ -92,14 +92,20 @@ def test_silent_rot_is_found_by_verify_and_healed_by_the_next_get(lab: FaultyLab
 
 def test_silent_rot_of_an_unpacked_file_is_found_and_healed_by_deep_verification(lab: FaultyLab) -> None:
     load()
-    change_with_restored_time(unpacked_folder(lab.home) / "one.png")
+    body = (unpacked_folder(lab.home) / "one.png").read_bytes()
+    rot_member(unpacked_folder(lab.home), "one.png", b"X" + body[1:])
+    assert not any(checked.fault for checked in upkeep.verify(lab.home))
     assert sum(bool(checked.fault) for checked in upkeep.verify(lab.home, deep=True)) == 1
     load()
 
 
-@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(b"half")], ids=["missing", "half"])
+@pytest.mark.parametrize(
+    "damage",
+    [Path.unlink, lambda path: path.write_bytes(b"half"), overwrite, change_with_restored_time],
+    ids=["missing", "half", "overwritten", "overwritten and its time restored"],
+)
 @pytest.mark.parametrize("ask", ["get_stimulus", "stimulus_paths"])
-def test_a_file_of_an_unpacked_archive_that_is_missing_or_half_written_is_healed_when_asked_for(
+def test_a_file_of_an_unpacked_archive_that_is_missing_half_written_or_overwritten_is_healed_when_asked_for(
     lab: FaultyLab, damage: object, ask: str
 ) -> None:
     stimulus_set = load()

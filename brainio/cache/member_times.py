@@ -1,0 +1,152 @@
+"""When the members of an unpacked archive last changed: a record by which a changed member is noticed without reading.
+
+The size of a member stands in the manifest. This record adds modification time and ctime, as they were when the member
+was unpacked, or was last compared with its checksum. It may be lost, damaged or overwritten by another process at any
+time: that costs reading the members once, never a wrong answer.
+"""
+
+import json
+import os
+import stat
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeAlias
+
+from brainio.cache.files import read_json, write_in_one_step
+
+# Name -> (size in bytes, CRC-32) of each file of an archive.
+Manifest: TypeAlias = Mapping[str, tuple[int, int]]
+Times: TypeAlias = tuple[int, int]  # modification time and ctime, in ns
+
+_READ_AT_ONCE = 64 * 1024 * 1024  # bytes of members that are compared before the record is written once
+_BLOCK = 1024 * 1024
+
+
+class MemberTimes:
+    """The record of one unpacked archive, read when the first member is checked.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the members.
+    manifest : mapping
+        Name -> (size, CRC-32) of each member.
+    home : Path
+        The own root, below which the record is written.
+    record : Path
+        The record that is written.
+    shared : Path, optional
+        The record of a shared cache in which the members lie; only read.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, home: Path, record: Path, shared: Path | None = None) -> None:
+        self._folder, self._manifest, self._home, self._record, self._shared = folder, manifest, home, record, shared
+        self._times: dict[str, Times] | None = None
+        self._pending: list[str] = []  # members that did not fit when others were compared
+
+    def __reduce__(self) -> tuple[type["MemberTimes"], tuple[object, ...]]:
+        return MemberTimes, (self._folder, self._manifest, self._home, self._record, self._shared)
+
+    def find(self, name: str) -> Path | None:
+        """Return the path of a member that has the bytes of the archive, None if it has not.
+
+        A member that fits the record is not read. Another is compared by its checksum, along with others that do not
+        fit, so that the record is written once for many.
+        """
+        path = self._folder / name
+        if self._fits(name, path):
+            return path
+        self._times = self._read()  # another process may have compared it
+        return path if self._fits(name, path) or name in self._compare(name) else None
+
+    def changed(self) -> list[str]:
+        """Return the members that do not fit the record, in the order of the manifest; reads none of their bytes."""
+        return [name for name in self._manifest if not self._fits(name, self._folder / name)]
+
+    def compare(self, names: Iterable[str]) -> list[str]:
+        """Compare members with their checksums, record the times of those that are sound, and return the others."""
+        sound, bad = {}, []
+        for name in names:
+            member, path = self._manifest[name], self._folder / name
+            times = times_of_whole(path, member)
+            if times is not None and checksum_of(path) == member[1]:
+                sound[name] = times
+            else:
+                bad.append(name)
+        if any(self._known().get(name) != times for name, times in sound.items()):
+            self._write(sound)
+        return bad
+
+    def renew(self, names: Iterable[str]) -> None:
+        """Record the times that members have now, which were just unpacked."""
+        times = {name: times_of_whole(self._folder / name, self._manifest[name]) for name in names}
+        self._write({name: known for name, known in times.items() if known is not None})
+
+    def _fits(self, name: str, path: Path) -> bool:
+        times = times_of_whole(path, self._manifest[name])
+        return times is not None and times == self._known().get(name)
+
+    def _compare(self, first: str) -> set[str]:
+        """Compare one member, and as many others that do not fit as are worth writing the record for."""
+        pending = [name for name in self._pending or self.changed() if name != first]
+        batch, size = {first}, self._manifest[first][0]
+        while pending and size < _READ_AT_ONCE:
+            batch.add(name := pending.pop())
+            size += self._manifest[name][0]
+        self._pending = pending
+        return batch.difference(self.compare(batch))
+
+    def _known(self) -> Mapping[str, Times]:
+        if self._times is None:
+            self._times = self._read()
+        return self._times
+
+    def _read(self) -> dict[str, Times]:
+        times = read_times(self._record, self._manifest)
+        return times if self._shared is None else read_times(self._shared, self._manifest) | times
+
+    def _write(self, times: Mapping[str, Times]) -> None:
+        self._times = {**self._known(), **self._read(), **times}
+        with suppress(OSError):
+            self._record.parent.mkdir(parents=True, exist_ok=True)
+            write_times(self._home, self._record, self._manifest, self._times)
+
+
+def read_times(path: Path, manifest: Manifest) -> dict[str, Times]:
+    """Read a record; empty where there is none, or one that does not fit the manifest."""
+    columns = read_json(path)
+    try:
+        rows = zip(manifest, columns["mtimes"], columns["ctimes"], strict=True)
+        return {name: (mtime, ctime) for name, mtime, ctime in rows}
+    except (KeyError, TypeError, ValueError):
+        return {}
+
+
+def write_times(root: Path, path: Path, manifest: Manifest, times: Mapping[str, Times]) -> None:
+    """Write a record as columns in the order of the manifest, null for members that are not known."""
+    rows: Sequence[tuple[int | None, int | None]] = [times.get(name, (None, None)) for name in manifest]
+    write_in_one_step(root, path, json.dumps({"mtimes": [row[0] for row in rows], "ctimes": [row[1] for row in rows]}))
+
+
+def times_of_whole(path: Path, member: tuple[int, int]) -> Times | None:
+    """Return the times of a member; None where it is missing, has another size, or is no file."""
+    try:
+        status = os.stat(path)  # noqa: PTH116 (called for each path that is handed out)
+    except OSError:
+        return None
+    is_whole = status.st_size == member[0] and stat.S_ISREG(status.st_mode)
+    return (status.st_mtime_ns, status.st_ctime_ns) if is_whole else None
+
+
+def checksum_of(path: Path) -> int | None:
+    """Return the CRC-32 of a file, None where it cannot be read."""
+    crc = 0
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                crc = zlib.crc32(block, crc)
+    except OSError:
+        return None
+    return crc
