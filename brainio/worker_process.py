@@ -8,6 +8,7 @@ the file. Values of a user's own load never pass through here. This module knows
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import queue
@@ -97,8 +98,9 @@ def _setting(name: str) -> float:
 class WorkerProcess:
     """A process that runs functions one after the other; it starts with the first call and again after it ended.
 
-    It has the environment, working directory and `sys.path` of this process, ends with it, and after a minute without a
-    call. Threads may share one; their calls wait for each other. A forked child starts its own.
+    Each call has the environment, working directory and `sys.path` of this process at that moment. The process ends
+    with this one, and after a minute without a call. Threads may share one; their calls wait for each other. A forked
+    child starts its own.
 
     Parameters
     ----------
@@ -122,7 +124,6 @@ class WorkerProcess:
     def _forget(self) -> None:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
-        self._surroundings: object = None
         self._calls = 0
         self._pid = os.getpid()
 
@@ -159,7 +160,7 @@ class WorkerProcess:
         if self._pid != os.getpid():
             self._forget_in_child()
         with self._lock:
-            request = {"function": function, "arguments": arguments, "limits": limits}
+            request = {"function": function, "arguments": arguments, "limits": limits, "surroundings": _surroundings()}
             answer = self._answer(json.dumps(request).encode() + b"\n", subject, limits)
         return _result(answer, subject, limits)
 
@@ -190,15 +191,12 @@ class WorkerProcess:
                 raise WorkerError(_end_in_words(process.returncode, subject, limits))
 
     def _running(self) -> subprocess.Popen[bytes]:
-        surroundings = (dict(os.environ), _working_directory(), list(sys.path))
         process = self._process
-        if process is not None and process.poll() is None and surroundings == self._surroundings:
+        if process is not None and process.poll() is None:
             return process
         if process is not None:
-            process.kill()
-            process.wait()
             self._close(process)
-        # -P: the working directory is on the path where it is on that of this process, and may not exist any more
+        # -P: the search path is the one of this process, and the working directory may not exist any more
         command = [sys.executable, "-P", "-m", "brainio.worker_process", self._name, str(self._niceness)]
         self._process = process = subprocess.Popen(  # noqa: S603 - no shell
             command,
@@ -208,7 +206,7 @@ class WorkerProcess:
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": _search_path()},
         )
-        self._surroundings, self._calls = surroundings, 0
+        self._calls = 0
         return process
 
     def _close(self, process: subprocess.Popen[bytes]) -> None:
@@ -223,6 +221,14 @@ class WorkerProcess:
             self._close(self._process)
             self._process.returncode = 0  # nothing that this process could wait for
         self._forget()
+
+
+def _surroundings() -> dict[str, Any]:
+    return {
+        "environment": dict(os.environ),
+        "folder": _working_directory(),
+        "search_path": _search_path().split(os.pathsep),
+    }
 
 
 def _working_directory() -> str | None:
@@ -329,6 +335,8 @@ def _result(answer: bytes, subject: str, limits: Limits | None) -> Any:
         raise WorkerError(f"{subject}: the answer of the worker process cannot be read ({fault})") from fault
     if limits is not None and name == MemoryError.__name__:
         raise ResourceLimitError(_over_memory(subject, limits))
+    if name == FileNotFoundError.__name__:  # a cached file that was pruned: the caller may fetch it again
+        raise FileNotFoundError(message)
     kind = getattr(errors, name, None)
     if isinstance(kind, type) and issubclass(kind, BrainioError):
         raise kind(message)
@@ -342,6 +350,7 @@ def _warn(name: str, message: str) -> None:
 
 
 _shared = WorkerProcess("reader")
+atexit.register(_shared.stop)
 
 
 def call_in_worker(function: str, arguments: list[Any], *, subject: str, paths: list[Path]) -> Any:
@@ -401,6 +410,7 @@ def _read(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
 
 
 def _answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
+    _enter(**request["surroundings"])
     if request["limits"] is not None:
         _set_limits(Limits(*request["limits"]))
     result = error = None
@@ -409,12 +419,24 @@ def _answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
         warnings.filterwarnings("always", category=BrainioWarning)
         try:
             result = _function(request["function"])(*request["arguments"])
-        except MemoryError:
+        except BrainioError as raised:
+            error = [type(raised).__name__, str(raised)]
+        except MemoryError:  # its children of numpy and others included
             error = [MemoryError.__name__, ""]
         except Exception as raised:  # libraries raise anything on hostile files
             error = [type(raised).__name__, str(raised)]
     told = [[type(one.message).__name__, str(one.message)] for one in caught[:_MOST_WARNINGS]]
     return {"result": result, "error": error, "warnings": told}
+
+
+def _enter(environment: Mapping[str, str], folder: str | None, search_path: list[str]) -> None:
+    """Take over the surroundings of the parent: they may have changed since the last call."""
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    sys.path[:] = search_path
+    with suppress(OSError):
+        os.chdir(folder or os.sep)
 
 
 def _function(name: str) -> Any:

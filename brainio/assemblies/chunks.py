@@ -88,8 +88,10 @@ def chunked(array: xr.DataArray, chunks: Chunks) -> xr.DataArray:
     return array._replace(array.variable.chunk(sizes))
 
 
-def auto_sizes(variable: xr.Variable, fixed: Mapping[Hashable, Any]) -> dict[Hashable, int]:
-    """Give chunk sizes that are multiples of the file's own, the last dimensions first, of about 64 MB.
+def auto_sizes(
+    variable: xr.Variable, fixed: Mapping[Hashable, Any], target_bytes: int = _AUTO_BYTES
+) -> dict[Hashable, int]:
+    """Give chunk sizes that are multiples of the file's own, the last dimensions first, of about 64 MB by default.
 
     A file without chunks is cut along its first dimensions, so that each part is one stretch of the file.
 
@@ -109,6 +111,6 @@ def auto_sizes(variable: xr.Variable, fixed: Mapping[Hashable, Any]) -> dict[Has
             sizes[dim] = min(own.get(dim, 1), whole)
     for dim in reversed(variable.dims):
         if dim not in fixed:
-            room = _AUTO_BYTES // max(1, math.prod(sizes.values()) * variable.dtype.itemsize)
+            room = target_bytes // max(1, math.prod(sizes.values()) * variable.dtype.itemsize)
             sizes[dim] = min(sizes[dim] * max(1, room), max(variable.sizes[dim], 1))
     return {dim: size for dim, size in sizes.items() if dim not in fixed}

@@ -7,6 +7,7 @@ environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -16,11 +17,13 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
+from brainio.assemblies.blocks import LARGEST_CHUNK_BYTES
 from brainio.assemblies.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
 from brainio.assemblies.hdf5 import hdf5_access
 from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
 from brainio.assemblies.reading import (
     decoded,
+    leave_in_file,
     leave_values,
     open_store,
     open_stream,
@@ -32,6 +35,7 @@ from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+    from xarray.backends import NetCDF4DataStore
 
 __all__ = [
     "BRAINIO_CHUNKS",
@@ -61,6 +65,9 @@ class AssemblyLoader:
         Leave the values in the file, as lazy chunks of dask: `'auto'` for multiples of the file's own chunks of about
         64 MB, `-1` for one chunk, or a dict of dimension -> size. Default: what the environment variable
         `BRAINIO_CHUNKS` says, else values are loaded. Coordinates are always loaded.
+    in_blocks : bool, default False
+        Leave the values in the file, without dask and regardless of `BRAINIO_CHUNKS`: `brainio.assemblies.blocks` reads
+        them block by block. A file with a chunk of more than 64 MiB is refused.
     kwargs : optional
         Further arguments of `xarray.open_dataset`.
     """
@@ -71,12 +78,14 @@ class AssemblyLoader:
         file_path: str | Path | IO[bytes],
         group: str | None = None,
         chunks: Chunks | None = None,
+        in_blocks: bool = False,
         **kwargs: Any,
     ) -> None:
         self.assembly_class = cls
         self.file_path = Path(file_path) if isinstance(file_path, str | os.PathLike) else file_path
         self.group = group
-        self.chunks = wanted_chunks(chunks)
+        self.in_blocks = in_blocks
+        self.chunks = None if in_blocks else wanted_chunks(chunks)
         self._chunked_dims = list(chunks) if isinstance(chunks, Mapping) and group is None else []
         self.kwargs = kwargs
 
@@ -142,7 +151,12 @@ class AssemblyLoader:
             store = open_store(path, self.group)
             groups = _groups_with_arrays(store.ds) if self.group is None else []
             dataset = decoded(store, self.kwargs)
-            if self.chunks is None:
+            if self.in_blocks:
+                array = self._only_variable(dataset)
+                self._require_small_chunks(store)
+                read_coordinates(array, store)
+                leave_in_file(array, store)
+            elif self.chunks is None:
                 with dataset:
                     array = self._only_variable(dataset)
                     read_values(array, store)  # first: what this frees, coordinates fit into
@@ -165,6 +179,19 @@ class AssemblyLoader:
         else:
             array = chunked(array, self.chunks)
         return array, groups
+
+    def _require_small_chunks(self, store: NetCDF4DataStore) -> None:
+        """Refuse chunks that do not fit into the memory of a block."""
+        for name, variable in store.ds.variables.items():
+            sizes = variable.chunking()
+            itemsize = np.dtype(variable.dtype).itemsize if variable.dtype is not str else 0
+            size = math.prod(sizes) * itemsize if isinstance(sizes, list) else 0
+            if size > LARGEST_CHUNK_BYTES:
+                raise AssemblyFormatError(
+                    f"{self._where()}: one chunk of {name!r} has {size:,} bytes when it is decompressed; to read it "
+                    f"block by block, chunks may have at most {LARGEST_CHUNK_BYTES:,}. Write the file again with "
+                    f"brainio.packaging.write_netcdf, whose chunks have 1 MiB."
+                )
 
     def _require_dims(self, array: xr.DataArray) -> None:
         unknown = [dim for dim in self._chunked_dims if dim not in array.dims]
@@ -195,7 +222,8 @@ class AssemblyLoader:
                 f"expected another name. Read it with AssemblyLoader(group={group!r}) and write it under that."
             )
         loader = MetadataAssembly.get_loader_class()
-        return loader(MetadataAssembly, self.file_path, group=group, chunks=self.chunks, **self._stimuli()).load()
+        lazy: dict[str, Any] = {"chunks": self.chunks, "in_blocks": self.in_blocks}
+        return loader(MetadataAssembly, self.file_path, group=group, **lazy, **self._stimuli()).load()
 
     def _stimuli(self) -> dict[str, Any]:
         """Give what extras are told about stimuli."""

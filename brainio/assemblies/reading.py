@@ -139,6 +139,17 @@ def leave_values(array: xr.DataArray) -> None:
     array._variable._data = values
 
 
+def leave_in_file(array: xr.DataArray, store: NetCDF4DataStore) -> None:
+    """Leave the values of an opened array in its file, in place; each selection is read when it is used."""
+    variable, name = array._variable, str(array.name)
+    raw = store.ds.variables[name]
+    if not _needs_decoding(variable, raw):
+        # as the file has them: decoding would copy each block to put NaN in place of NaN
+        stored: Any = indexing.LazilyIndexedArray(store.open_store_variable(name, raw)._data)
+        variable._data = stored
+    leave_values(array)
+
+
 def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
     """Read the values of an opened array, in place."""
     variable = array._variable

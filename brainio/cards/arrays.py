@@ -8,20 +8,31 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from brainio.assemblies.blocks import blocks
 from brainio.assemblies.coords import is_whole_multi_index
 from brainio.assemblies.index import AssemblyIndex
-from brainio.cards.columns import MOST_LISTED, Column, column_of, column_of_level, json_value, rounded, sound_text
+from brainio.cards.columns import (
+    MOST_LISTED,
+    Column,
+    Distinct,
+    column_of,
+    column_of_level,
+    json_value,
+    merge_columns,
+    rounded,
+    sound_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterator, Mapping
+    from collections.abc import Callable, Container, Mapping
 
     import xarray as xr
 
+    from brainio.assemblies.blocks import Place
+
     Columns: TypeAlias = Mapping[str, tuple[tuple[str, ...], Column]]
-    Place: TypeAlias = tuple[slice, ...]
     Watcher: TypeAlias = Callable[[Place, np.ndarray], object]
 
-_BLOCK = 16 << 20  # bytes of values that are read at a time
 _MOST_COUNTED = 100  # regions, animals or subjects that are counted one by one
 _COUNTED_BY = ("region", "animal", "subject")
 _STIMULUS = ("stimulus_id", "image_id")
@@ -127,7 +138,7 @@ def _values(variable: xr.Variable, watch: Watcher | None) -> dict[str, Any]:
     """Describe values: numbers block by block, what else there is as a column."""
     kind = variable.dtype.kind
     if kind not in "biufc":
-        described = column_of(variable.values).describe()
+        described = _distinct(variable).describe()
         return {"kind": described.pop("kind"), **_share(variable.size, described.pop("missing")), **described}
     told = _Told()
     for place, block in blocks(variable):
@@ -136,6 +147,13 @@ def _values(variable: xr.Variable, watch: Watcher | None) -> dict[str, Any]:
             watch(place, block)
     kinds = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "c": "other"}
     return {"kind": kinds[kind], **_share(variable.size, told.missing), **told.range()}
+
+
+def _distinct(variable: xr.Variable) -> Distinct:
+    """Take values that are no numbers apart: those that are left in a file block by block."""
+    if variable._in_memory:
+        return column_of(variable.values)
+    return merge_columns(column_of(block) for _, block in blocks(variable))
 
 
 def _share(count: int, missing: int) -> dict[str, Any]:
@@ -174,24 +192,3 @@ class _Told:
             total = math.fsum(self._sums) if all(map(math.isfinite, self._sums)) else math.inf
             told["mean"] = rounded(total / self._finite)
         return told
-
-
-def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
-    """Yield all values in blocks with their places: the chunks of a lazy variable, or slices along the longest side."""
-    if variable.chunks is not None:
-        ends = [np.cumsum((0, *sizes)).tolist() for sizes in variable.chunks]
-        for number in np.ndindex(*variable.data.numblocks):
-            place = tuple(slice(edges[at], edges[at + 1]) for edges, at in zip(ends, number, strict=True))
-            yield place, np.asarray(variable.data.blocks[number])
-        return
-    whole = (slice(None),) * variable.ndim
-    if not variable.dims or variable.size == 0:
-        yield whole, np.asarray(variable.values)
-        return
-    dim, length = max(variable.sizes.items(), key=lambda item: item[1])
-    step = max(1, _BLOCK // max(1, variable.nbytes // length))
-    axis = variable.get_axis_num(dim)
-    for start in range(0, length, step):
-        part = slice(start, min(start + step, length))
-        place = (*whole[:axis], part, *whole[axis + 1 :])
-        yield place, np.asarray(variable[place].values)

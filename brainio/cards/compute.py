@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import xarray as xr
 
+from brainio.assemblies import AssemblyLoader, DataAssembly, named_class
 from brainio.cards.arrays import columns_of, describe_array
-from brainio.cards.columns import MOST_LISTED, sound_text
+from brainio.cards.columns import MOST_LISTED, rounded, sound_text
 from brainio.cards.facts import checked_facts, with_facts
 from brainio.cards.pictures import Pictures
 from brainio.cards.reliable import reliability_of
 from brainio.cards.tables import describe_stimuli
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
-from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
+from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID, StimulusSet, StimulusSetLoader
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from brainio.cards.pictures import Responses
     from brainio.catalogs.cards import Card
-    from brainio.stimuli import StimulusSet
 
 
 def card_of(
@@ -72,17 +73,78 @@ def card_of(
     ([2, 2], 0.25, [{'value': 'IT', 'count': 2}], ['Macaca mulatta'])
     """
     told = checked_facts(facts or {})
-    is_table = isinstance(data, pd.DataFrame)
-    name = identifier or (getattr(data, "identifier", None) if is_table else data.attrs.get("identifier"))
+    if isinstance(data, pd.DataFrame):
+        lookup_type, described, own_name = TYPE_STIMULUS_SET, describe_stimuli(data), getattr(data, "identifier", None)
+    else:
+        lookup_type, described, own_name = TYPE_ASSEMBLY, describe_assembly(data)[0], data.attrs.get("identifier")
+    name = class_name or type(data).__name__
+    return card_with(described, lookup_type, identifier or own_name, name, version, told)
+
+
+def card_with(
+    described: dict[str, Any],
+    lookup_type: str,
+    identifier: object,
+    class_name: str,
+    version: str,
+    facts: Mapping[str, Any],
+) -> Card:
+    """Return the card of described data: with its names, and with checked facts."""
     card: Card = {
-        "identifier": sound_text(name, 200) if name else "",
-        "lookup_type": TYPE_STIMULUS_SET if is_table else TYPE_ASSEMBLY,
-        "class": class_name or type(data).__name__,
+        "identifier": sound_text(identifier, 200) if identifier else "",
+        "lookup_type": lookup_type,
+        "class": class_name,
         **({"version": version} if version else {}),
-        **told,
+        **facts,
     }
-    described = describe_stimuli(data) if isinstance(data, pd.DataFrame) else describe_assembly(data)[0]
     return with_facts(described, card)
+
+
+def describe_file(
+    path: str, class_name: str, table: str, stimulus_set: str, stimulus_set_identifier: str
+) -> dict[str, Any]:
+    """Return the fields of a card of an assembly in a file, block by block; runs in a worker process.
+
+    Parameters
+    ----------
+    path, class_name : str
+        The netCDF file, and the class that it loads as.
+    table, stimulus_set : str
+        The CSV file of the stimulus set and its identifier; empty: none is joined in.
+    stimulus_set_identifier : str
+        What the catalog names as the stimulus set; empty: nothing.
+    """
+    stimuli = None
+    if table:
+        stimuli = StimulusSetLoader(StimulusSet, Path(table), Path).load()  # the paths of stimuli are not needed
+        stimuli.identifier = stimulus_set
+    options = {"stimulus_set_identifier": stimulus_set_identifier or None, "stimulus_set": stimuli}
+    return describe_assembly(named_class(class_name).from_files(Path(path), **options, in_blocks=True))[0]
+
+
+def describe_for_profile(path: str) -> tuple[dict[str, Any], list[list[Any]]]:
+    """Return the fields of a card of an assembly in a file, and rows of responses; runs in a worker process.
+
+    Parameters
+    ----------
+    path : str
+        The netCDF file. No stimulus set is joined in: another catalog may name another one for the same bytes.
+
+    Returns
+    -------
+    dict, list
+        For each stimulus with a response: its id, how often it was presented, the mean, and the rank of the mean.
+    """
+    described, found = describe_assembly(AssemblyLoader(DataAssembly, path, in_blocks=True).load())
+    described.pop("stimulus_set_identifier", None)
+    if found is None:
+        return described, []
+    ranks = {place: rank for rank, place in enumerate(found.strongest_first(), start=1)}
+    rows = [
+        [stimulus, int(presentations), rounded(float(mean)), ranks.get(number)]
+        for number, (stimulus, presentations, mean) in enumerate(zip(*found, strict=True))
+    ]
+    return described, rows
 
 
 def describe_assembly(assembly: xr.DataArray) -> tuple[dict[str, Any], Responses | None]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainio.cards.compute import card_of
+from brainio.cards.compute import card_of, card_with
 from brainio.cards.facts import facts_with
-from brainio.catalogs import TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
 from brainio.catalogs.entries import in_words
 from brainio.catalogs.listing import folder_of, shown
@@ -18,27 +17,27 @@ from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database
 from brainio.catalogs.writing import require_writable, write_beside
 from brainio.errors import CatalogError
-from brainio.fetch import get_assembly, get_stimulus_set
+from brainio.fetch import get_stimulus_set
+from brainio.fetch.entries import named_in_errors
+from brainio.fetch.load import fetch_assembly_files
+from brainio.fetch.pruned import though_pruned
 from brainio.stores import parse_location, upload
+from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brainio.assemblies import DataAssembly
     from brainio.catalogs import Entry
     from brainio.catalogs.cards import Card
     from brainio.catalogs.writing import AnyCatalog
-    from brainio.stimuli import StimulusSet
-
-_LAZY_FROM = 1 << 28  # bytes of a file whose values had better not all be in memory
 
 
 def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     """Compute the card of an entry from its files, which are fetched if need be.
 
     What its catalog, the publications table beside it and the card that it has say of licence, citation, authors and
-    species is kept, unless `facts` say otherwise. Values of a file of more than 256 MiB stay there and are read in
-    parts, where dask is installed.
+    species is kept, unless `facts` say otherwise. Values of an assembly stay in their file and are read block by block
+    in a worker process, within 300 MB of memory besides its libraries. Of its stimulus set, only the table is fetched.
 
     Parameters
     ----------
@@ -56,6 +55,8 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     ------
     EntryUnavailableError, TransferError, IntegrityError, FormatError
         The files cannot be had, or break the format; see `get_assembly` and `get_stimulus_set`.
+    WorkerError, ResourceLimitError
+        Reading the file crashed the HDF5 library, or takes more time or memory than the worker process may use.
     PackagingError
         `facts`, catalog or card state facts of another form, such as a mistyped DOI; or `facts` another licence than
         the catalog. Nothing was fetched.
@@ -67,24 +68,28 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     [{'mode': 'L', 'count': 43}]
     """
     told = facts_with(entry, facts or {})
-    data: StimulusSet | DataAssembly
+    named = {"identifier": entry.identifier, "class_name": entry.class_name, "version": entry.version}
     if entry.lookup_type == TYPE_STIMULUS_SET:
-        data = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
-    else:
-        chunks = chunks_for(max((file.size or 0 for file in entry.files), default=0))
-        data = get_assembly(entry.identifier, catalog=entry.catalog, version=entry.version, chunks=chunks)
-    return card_of(
-        data,
-        identifier=entry.identifier,
-        class_name=entry.class_name,
-        version=entry.version,
-        facts=told,
-    )
+        stimuli = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
+        return card_of(stimuli, **named, facts=told)
+    return card_with(_describe_entry(entry), TYPE_ASSEMBLY, **named, facts=told)
 
 
-def chunks_for(size: int) -> str | None:
-    """Return how values of a file of so many bytes are best left in it; None where they may all be in memory."""
-    return "auto" if size >= _LAZY_FROM and importlib.util.find_spec("dask") else None
+def _describe_entry(entry: Entry) -> dict[str, Any]:
+    """Fetch an assembly and describe it, in the worker process."""
+
+    def describe() -> dict[str, Any]:
+        files = fetch_assembly_files(entry.identifier, catalog=entry.catalog, version=entry.version)
+        paths = [path for path in (files.path, files.table) if path is not None]
+        stimuli = "" if files.stimuli is None else files.stimuli.identifier
+        table = "" if files.table is None else str(files.table)
+        arguments = [str(files.path), entry.class_name, table, stimuli, entry.stimulus_set_identifier]
+        subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({files.path})"
+        described = call_in_worker("brainio.cards.compute:describe_file", arguments, subject=subject, paths=paths)
+        return dict(described)
+
+    with named_in_errors(entry):
+        return though_pruned(describe)
 
 
 def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from brainio.assemblies.blocks import blocks
 from brainio.assemblies.core import DataAssembly
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.reliability import split_half_reliability
@@ -62,11 +63,11 @@ def reliability_of(array: xr.DataArray, columns: Columns) -> Reliability | None:
     dim, stimuli, repetitions = found
     if not can_reduce(np.empty(0, array.dtype)) or not array.size:
         return None
-    values, sampled = _sample(array.variable.transpose(dim, ...))
     named = (stimuli.codes >= 0) & (repetitions.codes >= 0)
+    values, sampled = _sample(array.variable, dim, np.flatnonzero(named))
     # Codes in place of coordinates: whatever those hold, codes can be grouped by.
     assembly = DataAssembly(
-        values if named.all() else values[named],
+        values,
         dims=["presentation", "place"],
         coords={"stimulus": ("presentation", stimuli.codes[named]), "turn": ("presentation", repetitions.codes[named])},
     )
@@ -86,13 +87,30 @@ def _stimuli_and_repetitions(columns: Columns) -> tuple[str, Column, Column] | N
     return (stimulus[0], stimulus[1], repetitions) if enough else None
 
 
-def _sample(variable: xr.Variable) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
-    """Read presentations x places: all other positions, or so many that are spaced evenly as may be read."""
-    kept = {dim: size for dim, size in variable.sizes.items() if dim != variable.dims[0]}
-    while (excess := len(variable) * math.prod(kept.values()) / _MOST_VALUES) > 1 and max(kept.values(), default=1) > 1:
+def _sample(variable: xr.Variable, dim: Hashable, rows: np.ndarray) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
+    """Read rows of a dimension x places: all other positions, or so many that are spaced evenly as may be read.
+
+    Values are picked from blocks, since reading single positions of a file would decompress its chunks again and again.
+    """
+    kept = {other: size for other, size in variable.sizes.items() if other != dim}
+    length = variable.sizes[dim]
+    while (excess := length * math.prod(kept.values()) / _MOST_VALUES) > 1 and max(kept.values(), default=1) > 1:
         largest = max(kept, key=kept.__getitem__)
         kept[largest] = max(1, int(kept[largest] / excess))
-    sampled = {dim: np.linspace(0, variable.sizes[dim] - 1, size).astype(np.intp) for dim, size in kept.items()}
-    picks = {dim: positions for dim, positions in sampled.items() if len(positions) < variable.sizes[dim]}
-    values = np.asarray(variable.isel(picks).values)
-    return values.reshape(len(values), -1), sampled
+    sampled = {other: np.linspace(0, variable.sizes[other] - 1, size).astype(np.intp) for other, size in kept.items()}
+    positions = {dim: rows, **sampled}
+    order = [variable.get_axis_num(name) for name in positions]
+    values = np.empty([len(one) for one in positions.values()], variable.dtype)
+    for place, block in blocks(variable):
+        picked = [_picked(one, place[axis]) for one, axis in zip(positions.values(), order, strict=True)]
+        if all(len(source) for _, source in picked):
+            target = tuple(inside for inside, _ in picked)
+            values[target] = block.transpose(order)[np.ix_(*(source for _, source in picked))]
+    return values.reshape(len(rows), -1), sampled
+
+
+def _picked(positions: np.ndarray, part: slice) -> tuple[slice, np.ndarray]:
+    """Return which of some ascending positions lie in a part of a dimension, and where they are in that part."""
+    first = part.start or 0
+    inside = slice(*np.searchsorted(positions, [first, np.inf if part.stop is None else part.stop]).tolist())
+    return inside, positions[inside] - first

@@ -2,12 +2,19 @@
 
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
-from brainio.errors import EntryStatusWarning
-from brainio.fetch.entries import fetch_entry, named_in_errors, require_cached, unavailable, warn_of_status
+from brainio.errors import EntryStatusWarning, EntryUnavailableError
+from brainio.fetch.entries import (
+    fetch_entry,
+    fetch_entry_file,
+    named_in_errors,
+    require_cached,
+    unavailable,
+    warn_of_status,
+)
 from brainio.fetch.pruned import read_present, though_pruned
 from brainio.fetch.stimulus_sets import load_stimulus_set, load_table
 from brainio.fetch.streaming import open_entry
@@ -148,6 +155,47 @@ def get_assembly(
     assembly.attrs["identifier"] = entry.identifier
     note(entry, stimuli)
     return assembly
+
+
+class AssemblyFiles(NamedTuple):
+    """The local files of an assembly that describe it: no stimuli.
+
+    Attributes
+    ----------
+    entry : Entry
+        The assembly.
+    path : Path
+        Its netCDF file.
+    stimuli : Entry or None
+        Its stimulus set, where that is available.
+    table : Path or None
+        The CSV file of the stimulus set.
+    """
+
+    entry: Entry
+    path: Path
+    stimuli: Entry | None
+    table: Path | None
+
+
+def fetch_assembly_files(identifier: str, *, catalog: str | None = None, version: str | None = None) -> AssemblyFiles:
+    """Fetch the netCDF file of an assembly and the table of its stimulus set; see `get_assembly`, which reads them."""
+    entry = resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version)
+    resolve_assembly_class(entry.class_name)
+    warn_of_status(entry, stacklevel=3)
+    stimuli = _stimuli_of(entry)
+    if is_offline():
+        require_cached(*filter(None, (entry, stimuli)), later=("zip",))
+    with named_in_errors(entry):
+        path = fetch_entry(entry)["nc"]
+    table = None
+    if stimuli is not None:
+        file = stimuli.file("csv")
+        if file is None:
+            raise EntryUnavailableError(unavailable(stimuli))
+        table = fetch_entry_file(stimuli, file)
+    note(entry, stimuli)
+    return AssemblyFiles(entry, path, stimuli, table)
 
 
 def _stimuli_of(entry: Entry) -> Entry | None:

@@ -26,6 +26,7 @@ from brainio.profiles.failures import forget_failure
 from brainio.profiles.rows import insert_rows
 from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
 from brainio.profiles.store import find_profile, folder, path_of, profile_key
+from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -151,24 +152,18 @@ def _cache_for(archive: Path) -> Iterator[Cache]:
 def _assembly(
     connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
 ) -> dict[str, Any]:
-    from brainio.assemblies import AssemblyLoader, DataAssembly
-    from brainio.cards.columns import rounded
-    from brainio.cards.compute import describe_assembly
-    from brainio.cards.keeping import chunks_for
     from brainio.profiles.filters import stored_text
 
+    path = paths["nc"]
+    subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({path})"
     with named_in_errors(entry):
-        # Without its stimulus set, which another catalog may name for the same bytes.
-        assembly = AssemblyLoader(DataAssembly, paths["nc"], chunks=chunks_for(paths["nc"].stat().st_size)).load()
-        described, found = describe_assembly(assembly)
+        described, responses = call_in_worker(
+            "brainio.cards.compute:describe_for_profile", [str(path.absolute())], subject=subject, paths=[path]
+        )
     progress()
-    described.pop("stimulus_set_identifier", None)
-    if found is None:
-        return {CARD: described, COUNT: 0}
-    ranks = {place: rank for rank, place in enumerate(found.strongest_first(), start=1)}
     rows = (
-        (number, stored_text(stimulus), int(presentations), rounded(float(mean)), ranks.get(number))
-        for number, (stimulus, presentations, mean) in enumerate(zip(*found, strict=True))
+        (number, stored_text(stimulus), int(presentations), mean, rank)
+        for number, (stimulus, presentations, mean, rank) in enumerate(responses)
     )
     insert_rows(connection, response, rows)
-    return {CARD: described, COUNT: len(found.stimuli)}
+    return {CARD: described, COUNT: len(responses)}

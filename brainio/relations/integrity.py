@@ -6,6 +6,7 @@ The rules are those of `brainio.validation`. What lies in stores is the business
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainio.catalogs import TYPE_ASSEMBLY, Entry, entries, entries_of, listing
@@ -28,11 +29,11 @@ from brainio.validation import (
     reference_problems,
     stimulus_id_problems,
 )
+from brainio.validation.netcdf import as_records, problems_in_worker
 from brainio.validation.reading import parse_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from brainio.fetch import Plan
 
@@ -156,7 +157,21 @@ def _problems(pair: Pair) -> list[Problem] | None:
 
 
 def problems_between(assembly_path: Path, table_path: Path, class_name: str) -> list[Problem]:
-    """List what does not fit between the netCDF file of an assembly and the table of its stimulus set."""
+    """List what does not fit between the netCDF file of an assembly and the table of its stimulus set.
+
+    The file is read in the worker process.
+    """
+    arguments = [str(assembly_path.absolute()), str(table_path.absolute()), class_name]
+    (problems,) = problems_in_worker("brainio.relations.integrity:find_problems_between", arguments, assembly_path, 1)
+    return problems
+
+
+def find_problems_between(assembly: str, table: str, class_name: str) -> list[list[dict[str, str]]]:
+    """Do the work of `problems_between`; runs in a worker process."""
+    return [as_records(_problems_between(Path(assembly), Path(table), class_name))]
+
+
+def _problems_between(assembly_path: Path, table_path: Path, class_name: str) -> list[Problem]:
     table, problems = parse_table(table_path.read_bytes(), table_path.name)
     problems = [one for one in problems if one.severity == "error"]
     problems += doubled_id_problems(table.ids(), table.row_names)

@@ -16,7 +16,9 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
 )
+from brainio.assemblies.blocks import blocks
 from brainio.errors import FormatError
+from brainio.validation.identifiers import identifier_problems
 from brainio.validation.problems import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats
 
@@ -59,6 +61,14 @@ def assembly_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]
         *_coordinate_problems(assembly),
         *_storage_problems("values", assembly.variable),
     ]
+
+
+def own_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
+    """List what is wrong with an assembly, its name and its extras."""
+    extras = {str(name): value for name, value in assembly.attrs.items() if isinstance(value, xr.DataArray)}
+    identifier = assembly.attrs.get("identifier")
+    problems = [] if identifier is None else identifier_problems(identifier, "the identifier of the assembly")
+    return problems + assembly_problems(assembly, assembly_class) + extra_problems(extras, assembly)
 
 
 def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
@@ -157,9 +167,7 @@ def _value_problems(assembly: xr.DataArray) -> list[Problem]:
     variable = assembly.variable
     if variable.dtype.kind not in "fcOmM" or not variable.size:
         return []
-    missing = variable.isnull()
-    others = [dim for dim in variable.dims if dim != "neuroid"]
-    counts = missing.sum(others).values if "neuroid" in variable.dims else missing.sum().values
+    counts, infinite = _count_missing(variable)
     total = int(counts.sum())
     if total == variable.size:
         return [problem("values-all-missing", "values", "no value, all of them are missing")]
@@ -169,11 +177,22 @@ def _value_problems(assembly: xr.DataArray) -> list[Problem]:
         found.append(problem("values-missing", "values", share))
     silent = np.flatnonzero(np.atleast_1d(counts) == variable.size // max(1, np.size(counts)))
     found += [problem("neuroid-all-missing", f"neuroid {row}", "no value") for row in silent.tolist()]
-    if variable.dtype.kind == "f":
-        infinite = int(np.isinf(variable).sum())
-        if infinite:
-            found.append(problem("values-infinite", "values", f"{infinite:,} infinite values"))
+    if infinite:
+        found.append(problem("values-infinite", "values", f"{infinite:,} infinite values"))
     return found
+
+
+def _count_missing(variable: xr.Variable) -> tuple[np.ndarray, int]:
+    """Count missing values, of each neuroid where there are some, and infinite ones."""
+    axis = variable.dims.index("neuroid") if "neuroid" in variable.dims else None
+    counts = np.zeros(() if axis is None else variable.shape[axis], dtype=np.int64)
+    others = tuple(number for number in range(variable.ndim) if number != axis)
+    infinite = 0
+    for place, block in blocks(variable):
+        at = () if axis is None else place[axis]
+        counts[at] += np.asarray(pd.isna(block)).sum(axis=others)
+        infinite += int(np.isinf(block).sum()) if variable.dtype.kind == "f" else 0
+    return counts, infinite
 
 
 def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
@@ -199,11 +218,11 @@ def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
     if dtype.kind not in "OT":
         known = dtype.kind in "biuSUmM" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
         return [] if known else [problem("type-unstorable", place, str(dtype))]
-    kinds = kinds_of(variable.values)
+    kinds = sorted({kind for _, block in blocks(variable) for kind in kinds_of(block)})
     if len(kinds) > 1:
         code = "values-mixed-type" if place == "values" else "coordinate-mixed-type"
         return [problem(code, place, " and ".join(kinds))]
-    if kinds == [TRUTH] and pd.isna(variable.values).any():
+    if kinds == [TRUTH] and any(np.any(pd.isna(block)) for _, block in blocks(variable)):
         return [problem("type-unstorable", place, "True and False, some of them missing")]
     return [problem("type-unstorable", place, one) for one in kinds if one not in _STORABLE_KINDS]
 

@@ -6,8 +6,9 @@ Knows no data; how reports look on a terminal is in `layout`.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from brainio.errors import ValidationError
+from brainio.errors import ValidationError, WorkerError
 from brainio.validation.layout import DEFAULT_WIDTH, section
 from brainio.validation.rules import RULES, SEVERITIES, Severity
 
@@ -46,6 +47,10 @@ class Problem:
     found: str
     fix: str
 
+    def record(self) -> dict[str, str]:
+        """Return it as a dict of text, for JSON."""
+        return asdict(self)
+
     def __str__(self) -> str:
         return f"{self.place}: found {self.found}; expected: {self.expected}. Fix: {self.fix}"
 
@@ -54,6 +59,25 @@ def problem(code: str, place: str, found: str, *, expected: str | None = None, f
     """Make a problem of a known code; what is not said is taken from its rule."""
     rule = RULES[code]
     return Problem(rule.severity, code, place, expected or rule.expected, found, fix or rule.fix)
+
+
+def problems_from(records: object) -> list[Problem]:
+    """Return the problems that a worker process found, from their records.
+
+    Raises
+    ------
+    WorkerError
+        These are other data: a file may have taken over the process that read it.
+    """
+    try:
+        assert isinstance(records, list)  # noqa: S101 - caught below
+        fields: list[dict[str, Any]] = [{str(name): str(text) for name, text in one.items()} for one in records]
+        problems = [Problem(**each) for each in fields]
+    except (AssertionError, AttributeError, TypeError) as error:
+        raise WorkerError("the worker process answered with something other than problems") from error
+    if any(one.code not in RULES or one.severity not in SEVERITIES for one in problems):
+        raise WorkerError("the worker process answered with problems that have no rule")
+    return problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +161,7 @@ class Report:
 
     def records(self) -> list[dict[str, str]]:
         """Return each problem as a dict of text, for JSON."""
-        return [asdict(one) for one in self.problems]
+        return [one.record() for one in self.problems]
 
     def require_ok(self) -> None:
         """Do nothing if there are no errors.

@@ -172,8 +172,8 @@ def _files_below(folder: Path) -> list[str]:
 
 
 def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
-    """Read a netCDF file without joining anything in, and list what keeps it from being read."""
+    """Open a netCDF file without joining anything in, its values left there; list what keeps it from being read."""
     try:
-        return AssemblyLoader(DataAssembly, path).load(), []
+        return AssemblyLoader(DataAssembly, path, in_blocks=True).load(), []
     except AssemblyFormatError as error:
         return None, [problem("assembly-unreadable", f"file {path.name}", str(error))]

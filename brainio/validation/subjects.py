@@ -19,8 +19,9 @@ from brainio.errors import EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
 from brainio.fetch.entries import unavailable
 from brainio.text import some
-from brainio.validation.assemblies import assembly_problems, class_for, extra_problems
+from brainio.validation.assemblies import class_for, own_problems
 from brainio.validation.identifiers import identifier_problems
+from brainio.validation.netcdf import netcdf_problems
 from brainio.validation.pairs import pair_problems
 from brainio.validation.problems import Problem, Report, problem
 from brainio.validation.reading import packaged_problems, read_assembly, read_table
@@ -94,19 +95,28 @@ def validate(
         return Report.of(str(subject), _identifier_problems(str(subject), cls))
     if path.suffix.lower() != ".nc":
         return Report.of(f"stimulus set {path}", _stimuli(path, stimuli)[1])
-    assembly, problems = read_assembly(path)
-    if assembly is not None:
-        problems += _with_stimuli(assembly, cls or class_for(assembly), stimuli)
-    return Report.of(f"assembly {path}", problems)
+    return Report.of(f"assembly {path}", _file_problems(path, class_name, stimuli))
+
+
+def _file_problems(path: Path, class_name: str | None, stimuli: StimulusSet | Place | None) -> list[Problem]:
+    """List what is wrong with a netCDF file, with the stimulus set that is named, and between the two."""
+    if isinstance(stimuli, pd.DataFrame):  # only this process has it
+        assembly, problems = read_assembly(path)
+        if assembly is not None:
+            problems += _with_stimuli(assembly, named_class(class_name) if class_name else class_for(assembly), stimuli)
+        return problems
+    table = None if stimuli is None else table_of(required_path(stimuli))
+    own, of_pair = netcdf_problems(path, class_name, table if isinstance(table, Path) else None)
+    if any(one.code == "assembly-unreadable" for one in own):
+        return own
+    return [*own, *([] if stimuli is None else _stimuli(stimuli)[1]), *of_pair]
 
 
 def _with_stimuli(
     assembly: xr.DataArray, cls: type[DataAssembly], stimuli: StimulusSet | Place | None
 ) -> list[Problem]:
     """List what is wrong with an assembly, with the stimulus set that is named, and between the two."""
-    extras = {str(name): value for name, value in assembly.attrs.items() if isinstance(value, xr.DataArray)}
-    problems = _name_problems(assembly.attrs.get("identifier"), "assembly")
-    problems += assembly_problems(assembly, cls) + extra_problems(extras, assembly)
+    problems = own_problems(assembly, cls)
     if stimuli is not None:
         table, of_stimuli = _stimuli(stimuli)
         problems += of_stimuli + _reference_problems(assembly, stimuli)
@@ -199,14 +209,12 @@ def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> lis
 
 
 def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
-    assembly, problems = read_assembly(_fetched(entry, "nc")["nc"])
-    stimuli = stimulus_set_of(entry)
-    if assembly is None:
-        return problems
-    problems += assembly_problems(assembly, cls)
+    path, stimuli = _fetched(entry, "nc")["nc"], stimulus_set_of(entry)
+    table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
-        problems += pair_problems(assembly, _fetched_set(stimuli)[0])
-    return problems
+        table = _fetched(stimuli, "csv", "zip")["csv"]
+    own, of_pair = netcdf_problems(path, cls.__name__, table, is_published=True)
+    return own + of_pair
 
 
 def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:

@@ -18,8 +18,9 @@ from hypothesis.extra import numpy as hnp
 
 import brainio
 from brainio.assemblies import DataAssembly, NeuroidAssembly
+from brainio.assemblies import blocks as module_blocks
 from brainio.assemblies.reliability import split_half_reliability
-from brainio.cards import arrays, card_of
+from brainio.cards import card_of
 from brainio.catalogs.cards import card_bytes
 from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
@@ -209,7 +210,11 @@ def left_in_the_file(path: Path) -> DataAssembly:
     return NeuroidAssembly.from_files(path.open("rb"))
 
 
-@pytest.mark.parametrize("opened", [in_chunks, left_in_the_file])
+def in_blocks(path: Path) -> DataAssembly:
+    return NeuroidAssembly.from_files(path, in_blocks=True)
+
+
+@pytest.mark.parametrize("opened", [in_chunks, left_in_the_file, in_blocks])
 def test_lazy_values_give_the_same_card_and_stay_lazy(opened: Callable[[Path], DataAssembly], tmp_path: Path) -> None:
     write_netcdf(recording(), tmp_path / "a.nc")
     lazy = opened(tmp_path / "a.nc")
@@ -217,13 +222,19 @@ def test_lazy_values_give_the_same_card_and_stay_lazy(opened: Callable[[Path], D
     assert not lazy.variable._in_memory
 
 
-def test_lazy_values_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(arrays, "_BLOCK", 1000)
-    write_netcdf(recording(stimuli=40), tmp_path / "a.nc")
-    lazy = left_in_the_file(tmp_path / "a.nc")
-    sizes = [block.nbytes for _, block in arrays.blocks(lazy.variable)]
-    assert sum(sizes) == lazy.nbytes
-    assert max(sizes) <= 1000
+@pytest.mark.parametrize("opened", [left_in_the_file, in_blocks])
+def test_lazy_values_are_read_in_parts_that_are_whole_chunks(
+    opened: Callable[[Path], DataAssembly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module_blocks, "BLOCK_BYTES", 800_000)
+    write_netcdf(recording(stimuli=400, neuroids=40), tmp_path / "a.nc")
+    lazy = opened(tmp_path / "a.nc")
+    chunk = lazy.variable.encoding["chunksizes"]
+    found = list(module_blocks.blocks(lazy.variable))
+    assert sum(block.nbytes for _, block in found) == lazy.nbytes
+    assert max(block.nbytes for _, block in found) <= 800_000
+    assert {part.start % size for place, _ in found for part, size in zip(place, chunk, strict=True)} == {0}
+    assert len(found) > 1
 
 
 def test_the_same_data_give_the_same_bytes_in_another_process() -> None:
