@@ -11,7 +11,7 @@ EXTRAS = {
     "plot": ["matplotlib"],  # `assembly.plot`
     "video": ["av"],  # first frames of videos in notebooks and contact sheets
     "parquet": ["pyarrow"],  # packaging from parquet tables
-    "stream": ["h5netcdf", "h5py"],  # reading netCDF files where they lie
+    "stream": ["h5netcdf"],  # reading netCDF files where they lie
     "sql": ["alembic", "psycopg[binary]"],  # catalogs that live in a database
     # The catalogs in force over HTTP: `brainio serve`.
     "service": [
@@ -88,6 +88,7 @@ setup(
         "click",  # command line
         "filelock>=3.32.7",  # one writer, one download at a time; `fallback_to_soft` came with that version
         "fsspec",  # every store that is neither S3 nor http
+        "h5py>=3.12",  # inspects netCDF files before netCDF4 opens them
         "jinja2",  # what notebooks show of data
         "netCDF4",  # assemblies on disk
         "numpy",

@@ -29,6 +29,8 @@
     │   ├── StimulusSetFormatError
     │   ├── StimulusFileError         the file of a stimulus cannot be decoded
     │   ├── AssemblyFormatError
+    │   │   ├── UnsafeFileError         a netCDF file that leads out of itself, or exceeds a limit
+    │   │   └── InsufficientMemoryError values that do not fit into free memory      (also MemoryError)
     │   ├── ArchiveError
     │   └── UnknownClassError         a class name that is no assembly class
     ├── ValidationError             data that were validated have errors               (also ValueError)
@@ -183,6 +185,14 @@ class StimulusFileError(FormatError):
 
 class AssemblyFormatError(FormatError):
     """A netCDF file or an array breaks the format of its assembly class."""
+
+
+class UnsafeFileError(AssemblyFormatError):
+    """A netCDF file leads out of itself or in a circle, has a type or filter of another format, or exceeds a limit."""
+
+
+class InsufficientMemoryError(AssemblyFormatError, MemoryError):
+    """Values of a netCDF file do not fit into free memory; the message states both and how to read less at once."""
 
 
 class ArchiveError(FormatError):

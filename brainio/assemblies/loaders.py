@@ -20,7 +20,9 @@ from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.blocks import LARGEST_CHUNK_BYTES
 from brainio.assemblies.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
 from brainio.assemblies.hdf5 import hdf5_access
+from brainio.assemblies.inspection import inspect
 from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
+from brainio.assemblies.memory import require_memory
 from brainio.assemblies.reading import (
     decoded,
     leave_in_file,
@@ -30,12 +32,14 @@ from brainio.assemblies.reading import (
     read_coordinates,
     read_values,
 )
-from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning
+from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
     from xarray.backends import NetCDF4DataStore
+
+    from brainio.assemblies.structure import FileStructure
 
 __all__ = [
     "BRAINIO_CHUNKS",
@@ -134,21 +138,39 @@ class AssemblyLoader:
             return _with_dimension_names(array), groups
         except (FileNotFoundError, BrainioError):
             raise
-        except (OSError, RuntimeError, UnicodeDecodeError, KeyError) as error:  # h5py has KeyErrors for damage
-            raise AssemblyFormatError(
-                f"{self._where()} cannot be read as netCDF-4 ({error}). The file is damaged, cut short or of another "
-                f"kind; fetch or write it again."
-            ) from error
-        except (ValueError, OverflowError) as error:
-            notes = " ".join([str(error), *getattr(error, "__notes__", [])])  # xarray names the variable in a note
-            raise AssemblyFormatError(
-                f"{self._where()} holds values that cannot be decoded: {notes} "
-                f"Correct the attributes of that variable, or load with decode_cf=False."
-            ) from error
+        except Exception as error:  # for damaged files, the libraries raise nearly every built-in exception
+            if self.kwargs and isinstance(error, TypeError):  # an argument that xarray does not know
+                raise
+            raise self._translated(error) from error
+
+    def _translated(self, error: Exception) -> AssemblyFormatError:
+        """Return the error to raise for one of the libraries that read the file."""
+        where, text = self._where(), " ".join([str(error), *getattr(error, "__notes__", [])])  # notes name variables
+        if isinstance(error, MemoryError):
+            return InsufficientMemoryError(
+                f"{where} does not fit into memory ({text}). Read it by chunks (chunks='auto', or "
+                f"BRAINIO_CHUNKS=auto), or with stream=True, and select a part."
+            )
+        if isinstance(error, ValueError | ArithmeticError) and not isinstance(error, UnicodeError):
+            return AssemblyFormatError(
+                f"{where} holds values that cannot be decoded: {text} Correct the attributes of that variable, or load "
+                f"with decode_cf=False."
+            )
+        return AssemblyFormatError(
+            f"{where} cannot be read as netCDF-4 ({text}). The file is damaged, cut short or of another kind; fetch or "
+            f"write it again."
+        )
+
+    def _inspect(self, *, eager: bool) -> FileStructure:
+        """Refuse a file that is unsafe to open, or too large to read; see `inspect` for the lock."""
+        structure = inspect(self.file_path)
+        require_memory(structure, self._where(), self.group, eager=eager)
+        return structure
 
     def _read_file(self, path: Path) -> tuple[xr.DataArray, list[str]]:
+        structure = self._inspect(eager=self.chunks is None)
         with hdf5_access():
-            store = open_store(path, self.group)
+            store = open_store(path, self.group, structure)
             groups = _groups_with_arrays(store.ds) if self.group is None else []
             dataset = decoded(store, self.kwargs)
             if self.in_blocks:
@@ -170,6 +192,7 @@ class AssemblyLoader:
 
     def _read_stream(self, file: IO[bytes]) -> tuple[xr.DataArray, list[str]]:
         store = open_stream(file, self.group)
+        self._inspect(eager=False)
         groups = _groups_with_arrays(store.ds) if self.group is None else []
         array = self._only_variable(decoded(store, self.kwargs))
         self._require_dims(array)

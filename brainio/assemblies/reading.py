@@ -8,27 +8,31 @@ not know assemblies.
 from __future__ import annotations
 
 import importlib.util
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
 import netCDF4
 import numpy as np
 import pandas as pd
 import xarray as xr
 from xarray.backends import BackendArray, CachingFileManager, H5NetCDFStore, NetCDF4DataStore
+from xarray.backends.file_manager import PickleableFileManager
 from xarray.backends.locks import SerializableLock
 from xarray.core import indexing
 
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.hdf5 import NETCDF_LOCK
-from brainio.errors import MissingExtraError
+from brainio.assemblies.inspection import inspect
+from brainio.assemblies.structure import FileStructure, Fingerprint
+from brainio.errors import AssemblyFormatError, MissingExtraError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 _CHUNK_CACHE_BYTES = 1 << 20  # whole chunks are read once, one after the other; netCDF's 64 MB a variable help nobody
 _TEXT_BLOCK_ROWS = 1 << 14
 _STREAM_LOCK = SerializableLock()  # around handles: around HDF5 itself, h5py has one of its own
+_ATTEMPTS = 3  # to open a file whose links or mode change meanwhile, as those of a cached file do
 _MASKS = ("_FillValue", "missing_value")
 _SCALES = ("scale_factor", "add_offset", "_Unsigned")
 
@@ -86,26 +90,66 @@ def open_stream(file: IO[bytes], group: str | None) -> H5NetCDFStore:
     ------
     MissingExtraError
         This needs h5netcdf, which is not installed.
+    AssemblyFormatError
+        As for `inspect`.
     """
-    if importlib.util.find_spec("h5netcdf") is None or importlib.util.find_spec("h5py") is None:
+    if importlib.util.find_spec("h5netcdf") is None:
         raise MissingExtraError("reading a file where it lies needs h5netcdf: pip install 'brainio[stream]'")
-    try:
-        return _StreamStore.open(file, group=group, lock=_STREAM_LOCK)
-    except ValueError as error:  # xarray's word for the signature of another kind of file
-        raise OSError(str(error)) from error
+    manager = PickleableFileManager(_open_stream_file, file, mode="r")
+    return _StreamStore(manager, group=group, lock=_STREAM_LOCK)
 
 
-def open_store(path: Path, group: str | None) -> NetCDF4DataStore:
-    """Open a file, or one group of it, once for all who read it: closing one of two handles crashes the process.
+def _open_stream_file(file: IO[bytes], mode: str) -> Any:
+    """Open a stream once it was inspected: in this process, and in each that the store is sent to."""
+    import h5netcdf  # type: ignore[import-untyped, unused-ignore]
 
-    Each read opens the file again if it was closed. A file that has replaced another is opened for itself. To be
-    called with `hdf5_access`.
+    if inspect(file).kind != "netCDF-4":
+        raise AssemblyFormatError(f"{file} is a netCDF-3 file, which cannot be streamed. Load it without stream=True.")
+    return h5netcdf.File(file, mode, decode_vlen_strings=True)
+
+
+def open_store(path: Path, group: str | None, structure: FileStructure) -> NetCDF4DataStore:
+    """Open a file that was inspected, or one group of it, once for all its readers.
+
+    Closing one of two handles would crash the process. Each read opens the file again if it was closed. To be called
+    with `hdf5_access`; `inspect` is to be called without.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+    group : str, optional
+        The group; default: the root.
+    structure : FileStructure
+        What `inspect` returned for this file.
+
+    Raises
+    ------
+    AssemblyFormatError
+        The file changed since it was inspected.
     """
-    state = path.stat()
-    fingerprint = f"brainio-{state.st_dev}-{state.st_ino}-{state.st_size}-{state.st_mtime_ns}-{state.st_ctime_ns}"
-    opener: Any = netCDF4.Dataset
-    manager = CachingFileManager(opener, str(path.absolute()), mode="r", lock=NETCDF_LOCK, manager_id=fingerprint)
+    name, fingerprint = str(path.absolute()), structure.fingerprint
+    opener: Any = _open_file
+    manager = CachingFileManager(
+        opener, name, fingerprint, mode="r", lock=NETCDF_LOCK, manager_id=f"brainio-{fingerprint}"
+    )
     return _FileStore(manager, group=group, mode="r", lock=NETCDF_LOCK)
+
+
+def _open_file(name: str, inspected: Fingerprint, mode: Literal["r"]) -> netCDF4.Dataset:
+    """Open the file that was inspected, and no other that has its name now."""
+    path = Path(name)
+    for _ in range(_ATTEMPTS):
+        current = Fingerprint.of(path)
+        if not current.has_contents_of(inspected):
+            break
+        if current != inspected:  # seen from another host, or only its links or mode changed
+            inspect(path)
+        dataset = netCDF4.Dataset(name, mode)
+        if Fingerprint.of(path) == current:
+            return dataset
+        dataset.close()
+    raise AssemblyFormatError(f"{name} changed after it was inspected. Load it again when nothing writes to it.")
 
 
 Store: TypeAlias = NetCDF4DataStore | H5NetCDFStore

@@ -63,8 +63,9 @@ class CoordinatesLoader(AssemblyLoader):
         return array.assign_coords({name: (array[name].dims, ids)})
 
     def _read_file(self, path: Path) -> tuple[xr.DataArray, list[str]]:
+        structure = self._inspect(eager=False)
         with hdf5_access():
-            store = open_store(path, None)
+            store = open_store(path, None, structure)
             with decoded(store, {}) as dataset:
                 array = self._only_variable(dataset)
                 array._variable._data = np.broadcast_to(np.int8(0), array.shape)

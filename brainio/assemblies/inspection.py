@@ -1,0 +1,128 @@
+"""Inspection of a netCDF file before netCDF4 or h5netcdf opens it: the gate in front of HDF5.
+
+HDF5 follows external storage, external links and virtual data sets to any file of this machine, and some structures
+make it loop or crash. `inspect` finds them in the structure of a file and refuses the file. It reads no value.
+
+h5py brings an HDF5 library of its own, next to that of netCDF4: the two share no state. Its lock (`phil`) is taken by
+each of its calls and released before they return. `inspect` must not be called with `hdf5_access`: before a fork, h5py
+takes its own lock and the package then that of netCDF4, in this order, so that nobody may hold them in the other.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+from typing import IO
+from weakref import WeakKeyDictionary
+
+from brainio.assemblies.structure import FileStructure, Fingerprint
+from brainio.errors import AssemblyFormatError, BrainioError
+
+_ATTEMPTS = 3  # the links or mode of a cached file may change meanwhile
+_MEMO_SIZE = 256  # structures of some kB each
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+_NETCDF3 = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+_SMALLEST_USER_BLOCK = 512
+_streams: WeakKeyDictionary[IO[bytes], tuple[int, FileStructure]] = WeakKeyDictionary()
+
+
+def inspect(file: Path | IO[bytes]) -> FileStructure:
+    """Return the structure of a netCDF file, and refuse a file that is unsafe to open.
+
+    Parameters
+    ----------
+    file : pathlib.Path or binary file
+        An open file must allow to seek; its position is restored. The result is remembered while neither the file nor
+        its fingerprint (device, inode, size, times of modification and change) changes.
+
+    Returns
+    -------
+    FileStructure
+        The groups and variables, with their types, shapes, chunks, filters, and sizes in the file and in memory.
+
+    Raises
+    ------
+    UnsafeFileError
+        An object of the file leads out of it or in a circle, has a type or a filter that the format does not have, or
+        exceeds a limit (see `docs/security.md`). The message names the object.
+    AssemblyFormatError
+        The file is neither netCDF-4 nor netCDF-3, is damaged, or changed during the inspection.
+    FileNotFoundError
+        There is no such file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from brainio.assemblies import DataAssembly
+    >>> from brainio.packaging import write_netcdf
+    >>> path = Path(tempfile.mkdtemp()) / "a.nc"
+    >>> _ = write_netcdf(DataAssembly([1.0, 2.0], coords={"unit": ("x", ["a", "b"])}, dims=["x"]), path)
+    >>> [(variable.path, variable.shape) for variable in inspect(path).variables]
+    [('/unit', (2,)), ('/data', (2,))]
+    """
+    if not isinstance(file, Path):
+        return _inspect_stream(file)
+    for _ in range(_ATTEMPTS):
+        fingerprint = Fingerprint.of(file)
+        structure = _inspect_path(str(file), fingerprint)
+        if Fingerprint.of(file) == fingerprint:
+            return structure
+    raise AssemblyFormatError(f"{file} changed while it was inspected. Load it again when nothing writes to it.")
+
+
+@lru_cache(_MEMO_SIZE)
+def _inspect_path(name: str, fingerprint: Fingerprint) -> FileStructure:
+    path = Path(name)
+    with path.open("rb") as file:
+        structure = _structure(file, fingerprint.size, path.absolute())
+    return dataclasses.replace(structure, fingerprint=fingerprint)
+
+
+def _inspect_stream(file: IO[bytes]) -> FileStructure:
+    position = file.tell()
+    size = file.seek(0, os.SEEK_END)
+    try:
+        known = _streams.get(file)
+        if known is not None and known[0] == size:
+            return known[1]
+        structure = _structure(file, size, None)
+    finally:
+        file.seek(position)
+    with suppress(TypeError):  # no weak references to this kind of file
+        _streams[file] = (size, structure)
+    return structure
+
+
+def _structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:
+    """Return the structure of an open file; h5py opens it by its path where there is one."""
+    from brainio.assemblies.hdf5_structure import read_structure  # imports h5py
+
+    where = str(path or getattr(file, "name", None) or file)
+    start = 0
+    while start + len(_HDF5) <= size:
+        file.seek(start)
+        signature = file.read(len(_HDF5))
+        if signature == _HDF5:
+            break
+        if not start and signature[:4] in _NETCDF3:
+            from brainio.assemblies.netcdf3 import read_header
+
+            return read_header(file, size, where)
+        start = start * 2 or _SMALLEST_USER_BLOCK
+    else:
+        raise AssemblyFormatError(
+            f"{where} cannot be read as netCDF-4 (no signature of HDF5 in {size:,} bytes). The file is damaged, cut "
+            f"short or of another kind; fetch or write it again."
+        )
+    try:
+        return read_structure(file if path is None else path, size, where)
+    except BrainioError:
+        raise
+    except (Exception, RecursionError) as error:  # h5py raises nearly every built-in exception for damage
+        raise AssemblyFormatError(
+            f"{where} cannot be read as netCDF-4 ({error}). The file is damaged, cut short or of another kind; fetch "
+            f"or write it again."
+        ) from error

@@ -1,0 +1,151 @@
+"""Free memory, and whether the values that a reader is about to read fit into it.
+
+Sizes come from the structure of the file, so that a file of a few kB that expands to many GB is refused before any
+value is read.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brainio.errors import InsufficientMemoryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from brainio.assemblies.structure import FileStructure, VariableStructure
+
+_COPIES_OF_COORDINATES = 2  # the values as they are stored, and the codes or texts of their index
+_BYTES_PER_CHUNK = 512  # what HDF5 notes of each chunk of one read
+_UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
+
+
+def free_memory() -> int | None:
+    """Return how many bytes this process can still allocate.
+
+    Returns
+    -------
+    int or None
+        The least of the available memory of the machine, the rest of its control group (containers, batch jobs), and
+        the rest of its own limit (`ulimit -v`). Where the system does not state available memory (macOS): all memory
+        of the machine. None: unknown.
+
+    Examples
+    --------
+    >>> free_memory() > 0
+    True
+    """
+    found = [_available(), _rest_of_address_space(), *_rests_of_control_groups()]
+    return min((value for value in found if value is not None), default=None)
+
+
+def require_memory(structure: FileStructure, where: str, group: str | None = None, *, eager: bool) -> None:
+    """Refuse to read a file, or one group of it, that does not fit into free memory.
+
+    Parameters
+    ----------
+    structure : FileStructure
+        The structure of the file.
+    where : str
+        Its name in messages.
+    group : str, optional
+        The group to read; default: the root.
+    eager : bool
+        True: the values are read at once. False: they are read by chunks, and only coordinates at once.
+
+    Raises
+    ------
+    InsufficientMemoryError
+        The decoded values, or one decoded chunk and the coordinates, exceed free memory.
+    """
+    data = structure.largest(group)
+    if data is None:
+        return
+    coordinates = _COPIES_OF_COORDINATES * sum(
+        _read_bytes(variable) for variable in structure.in_group(group) if variable is not data
+    )
+    largest_chunk = max(variable.chunk_bytes for variable in structure.in_group(group))
+    values = _read_bytes(data) if eager else 0
+    free = free_memory()
+    if free is None or values + coordinates + largest_chunk <= free:
+        return
+    parts = [
+        f"{shown_bytes(_read_bytes(data))} for the values of {data.path}" if eager else "",
+        f"{shown_bytes(coordinates)} for coordinates",
+        f"{shown_bytes(largest_chunk)} for the largest chunk" if largest_chunk else "",
+    ]
+    if coordinates + largest_chunk > free:
+        remedy = "Use a machine with more memory, or ask the author for a file with fewer coordinates or smaller chunks"
+    else:
+        remedy = "Read it by chunks (chunks='auto', or BRAINIO_CHUNKS=auto), or with stream=True, and select a part"
+    raise InsufficientMemoryError(
+        f"{where} does not fit into memory: it has {shown_bytes(structure.file_bytes)}, and decoded it needs "
+        f"{', '.join(part for part in parts if part)}; {shown_bytes(free)} are free. {remedy}."
+    )
+
+
+def shown_bytes(count: int) -> str:
+    """Return a number of bytes for people.
+
+    >>> shown_bytes(55_000), shown_bytes(160 * 10**9), shown_bytes(0)
+    ('55 kB', '160 GB', '0 bytes')
+    """
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.3g} {_UNITS[unit]}"
+
+
+def _read_bytes(variable: VariableStructure) -> int:
+    return variable.decoded_bytes + _BYTES_PER_CHUNK * variable.chunk_count
+
+
+def _available() -> int | None:
+    with suppress(OSError, ValueError):
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    with suppress(OSError, ValueError):
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _rest_of_address_space() -> int | None:
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    if limit == resource.RLIM_INFINITY:
+        return None
+    with suppress(OSError, ValueError):
+        return max(limit - int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize(), 0)
+    return None
+
+
+def _rests_of_control_groups() -> Iterator[int]:
+    """Yield the rest of each control group that this process is in, those around it included."""
+    lines: list[str] = []
+    with suppress(OSError):
+        lines = Path("/proc/self/cgroup").read_text().splitlines()
+    for line in lines:
+        number, controllers, path = line.split(":", 2)
+        if number == "0":
+            root, names = Path("/sys/fs/cgroup"), ("memory.max", "memory.current", "inactive_file")
+        elif "memory" in controllers.split(","):
+            root = Path("/sys/fs/cgroup/memory")
+            names = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        else:
+            continue
+        for folder in (root / path.strip("/"), *(root / path.strip("/")).parents):
+            if folder.is_relative_to(root):
+                with suppress(OSError, ValueError):  # no limit ("max"), or not mounted here
+                    yield _rest_of_control_group(folder, *names)
+
+
+def _rest_of_control_group(folder: Path, limit: str, usage: str, reclaimable: str) -> int:
+    most, used = int((folder / limit).read_text()), int((folder / usage).read_text())
+    for line in (folder / "memory.stat").read_text().splitlines():
+        if line.startswith(f"{reclaimable} "):
+            used -= int(line.split()[1])
+    return max(most - used, 0)
