@@ -121,7 +121,6 @@ class _Walk:
         self._objects = 0
         self._attributes = 0
         self._groups_seen: set[int] = set()
-        self._allowed_filters = _BUILT_IN_FILTERS | _optional_filters()
 
     def enter_root(self, opened: Any) -> None:
         root = h5g.open(opened, b"/")
@@ -230,12 +229,12 @@ class _Walk:
         names: list[str] = []
         for number in range(created.get_nfilters()):
             code, _, _, own_name = created.get_filter(number)
-            name = self._allowed_filters.get(code)
+            name = allowed_filters().get(code)
             if name is None or name in names:
                 found = (
                     f"has the filter {_shown(own_name)!r} (number {code})" if name is None else f"applies {name} twice"
                 )
-                allowed = f"each of {', '.join(sorted(self._allowed_filters.values()))} once: netCDF4 can decode these"
+                allowed = f"each of {', '.join(sorted(allowed_filters().values()))} once: netCDF4 can decode these"
                 self._refuse(path, found, allowed)
             names.append(name)
         return tuple(names)
@@ -317,10 +316,10 @@ class _Walk:
 
 
 @cache
-def _optional_filters() -> dict[int, str]:
-    """Return those of the optional filters that the installed netCDF4 has."""
+def allowed_filters() -> dict[int, str]:
+    """Return the numbers and names of the filters that the installed netCDF4 can decode."""
     with hdf5_access(), netCDF4.Dataset("filters.nc", "w", diskless=True) as dataset:
-        return {
+        return _BUILT_IN_FILTERS | {
             code: name
             for code, (name, method) in _OPTIONAL_FILTERS.items()
             if getattr(dataset, method, lambda: False)()

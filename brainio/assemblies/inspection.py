@@ -3,29 +3,35 @@
 HDF5 follows external storage, external links and virtual data sets to any file of this machine, and some structures
 make it loop or crash. `inspect` finds them in the structure of a file and refuses the file. It reads no value.
 
-h5py brings an HDF5 library of its own, next to that of netCDF4: the two share no state. Its lock (`phil`) is taken by
-each of its calls and released before they return. `inspect` must not be called with `hdf5_access`: before a fork, h5py
-takes its own lock and the package then that of netCDF4, in this order, so that nobody may hold them in the other.
+h5py brings an HDF5 library of its own, next to that of netCDF4: the two share no state. Each call of h5py takes and
+releases a lock of its own (`phil`), which h5py also holds during a fork. That does not suffice: h5py 3.16 crashed when
+eight threads opened their first files at once, so that a lock of this module surrounds each inspection. `inspect` must
+not be called with `hdf5_access`, since threads that fork acquire `phil` before the lock of netCDF4.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from contextlib import suppress
-from functools import lru_cache
+import threading
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, BrainioError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _ATTEMPTS = 3  # the links or mode of a cached file may change meanwhile
 _MEMO_SIZE = 256  # structures of some kB each
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NETCDF3 = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _SMALLEST_USER_BLOCK = 512
+_lock = threading.Lock()
+_paths: dict[tuple[str, Fingerprint], FileStructure] = {}
 _streams: WeakKeyDictionary[IO[bytes], tuple[int, FileStructure]] = WeakKeyDictionary()
 
 
@@ -67,33 +73,66 @@ def inspect(file: Path | IO[bytes]) -> FileStructure:
         return _inspect_stream(file)
     for _ in range(_ATTEMPTS):
         fingerprint = Fingerprint.of(file)
-        structure = _inspect_path(str(file), fingerprint)
+        structure = _inspect_path(file, fingerprint)
         if Fingerprint.of(file) == fingerprint:
             return structure
     raise AssemblyFormatError(f"{file} changed while it was inspected. Load it again when nothing writes to it.")
 
 
-@lru_cache(_MEMO_SIZE)
-def _inspect_path(name: str, fingerprint: Fingerprint) -> FileStructure:
-    path = Path(name)
-    with path.open("rb") as file:
+def _inspect_path(path: Path, fingerprint: Fingerprint) -> FileStructure:
+    key = (str(path), fingerprint)
+    if (known := _paths.get(key)) is not None:
+        return known
+    with path.open("rb") as file, _exclusive():
+        if (known := _paths.get(key)) is not None:  # by another thread meanwhile
+            return known
         structure = _structure(file, fingerprint.size, path.absolute())
-    return dataclasses.replace(structure, fingerprint=fingerprint)
+        while len(_paths) >= _MEMO_SIZE:
+            del _paths[next(iter(_paths))]
+        _paths[key] = structure = dataclasses.replace(structure, fingerprint=fingerprint)
+    return structure
 
 
 def _inspect_stream(file: IO[bytes]) -> FileStructure:
     position = file.tell()
     size = file.seek(0, os.SEEK_END)
     try:
-        known = _streams.get(file)
-        if known is not None and known[0] == size:
-            return known[1]
-        structure = _structure(file, size, None)
+        known, known_size = _known_stream(file)
+        if known is not None and known_size == size:
+            return known
+        with _exclusive():
+            structure = _structure(file, size, None)
     finally:
         file.seek(position)
     with suppress(TypeError):  # no weak references to this kind of file
         _streams[file] = (size, structure)
     return structure
+
+
+def _known_stream(file: IO[bytes]) -> tuple[FileStructure | None, int]:
+    with suppress(TypeError):  # no weak references to this kind of file
+        size, structure = _streams.get(file, (0, None))
+        return structure, size
+    return None, 0
+
+
+@contextmanager
+def _exclusive() -> Iterator[None]:
+    """Keep other threads from h5py, as far as they inspect files."""
+    from brainio.assemblies.hdf5_structure import allowed_filters  # imports h5py
+
+    allowed_filters()  # before: needs the lock of netCDF4
+    with _lock:
+        yield
+
+
+def _renew_lock() -> None:
+    """Replace the lock in a forked child, where the thread that held it does not exist."""
+    global _lock
+    _lock = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:
