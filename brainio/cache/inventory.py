@@ -13,8 +13,9 @@ from brainio.cache.files import read_json
 from brainio.cache.locks import LOCK
 from brainio.cache.records import RECORD
 from brainio.cache.unpacked import manifest_of, read_manifest
+from brainio.errors import CacheError
 
-Kind = Literal["content", "unpacked", "profile", "partial", "quarantine", "ref"]
+Kind = Literal["content", "unpacked", "profile", "partial", "quarantine", "ref", "stray"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,8 @@ class Item:
     ----------
     kind : str
         ``'content'`` (a verified file), ``'unpacked'`` (an archive's members), ``'profile'`` (what pages show of an
-        entry), ``'partial'`` (unfinished), ``'quarantine'`` (bytes that went bad) or ``'ref'`` (what a location gave).
+        entry), ``'partial'`` (unfinished), ``'quarantine'`` (bytes that went bad), ``'ref'`` (what a location gave) or
+        ``'stray'`` (a file or folder that has no use there; reported by verification alone).
     sha1 : str
         Of the content, or of the archive or main file that it comes from; empty where that is not known.
     names : tuple of str
@@ -46,8 +48,20 @@ class Item:
     path: Path
 
 
-def contents(root: Path) -> list[Item]:
+def contents(root: Path, failed: Callable[[Path, OSError], object] | None = None) -> list[Item]:
     """Return everything that lies in a cache, also a read-only one; reads no content.
+
+    Parameters
+    ----------
+    root : Path
+        The cache.
+    failed : function, optional
+        Called with each item that cannot be read, which is left out; default: that is an error.
+
+    Raises
+    ------
+    CacheError
+        An item cannot be read.
 
     Examples
     --------
@@ -61,9 +75,18 @@ def contents(root: Path) -> list[Item]:
     items = []
     for kind, (pattern, read) in _READERS.items():
         for path in sorted(root.glob(pattern)):
-            with suppress(FileNotFoundError):  # another process took it away
+            try:
                 if (item := read(kind, path)) is not None:
                     items.append(item)
+            except FileNotFoundError:  # another process took it away
+                continue
+            except OSError as error:
+                if failed is None:
+                    raise CacheError(
+                        f"{path} cannot be read: {error.strerror or error}. brainio cache verify lists everything that "
+                        f"cannot be read; make it readable, or set BRAINIO_HOME to another folder."
+                    ) from error
+                failed(path, error)
     return items
 
 

@@ -1,4 +1,4 @@
-"""Looking after a cache: what is in it, is it still sound, and what may go. Knows no catalog.
+"""Upkeep of a cache: what is in it, and what may go. Knows no catalog; `brainio.cache.verification` finds damage.
 
 All of it may run while other processes read and fetch. What goes is renamed out of the readers' way in one step before
 it is deleted: a file that is open stays readable, and an unpacked folder goes as a whole. A process that has only just
@@ -6,10 +6,9 @@ found a file can lose it; it gets a FileNotFoundError, asks `Cache.find` or `Cac
 has nothing. (`Unpacked.path` asks again by itself while the archive is there.)
 """
 
-import secrets
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,8 @@ from pathlib import Path
 from brainio.cache.files import new_partial, writing
 from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
 from brainio.cache.locks import LOCK, try_turn
-from brainio.cache.shelf import Shelf
-from brainio.cache.unpacked import archive_of, findings_of, manifest_of, member_times, mend, read_manifest, times_of
-from brainio.errors import ArchiveError, CacheError
+from brainio.cache.unpacked import findings_of, manifest_of, times_of
+from brainio.cache.verification import Checked, verify
 
 __all__ = ["IDLE", "KEPT", "Checked", "Item", "Removed", "contents", "prune", "remove", "verify"]
 
@@ -28,50 +26,11 @@ IDLE = 3600.0  # seconds after which a temporary file that has no lock belongs t
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
-    """What `verify` found of an item; ``fault`` is empty where it is sound, else it says what was done about it."""
-
-    item: Item
-    fault: str
-
-
-@dataclass(frozen=True, slots=True)
 class Removed:
     """What was, or would be, removed, and how many bytes of the disk that frees."""
 
     items: tuple[Item, ...]
     freed: int
-
-
-def verify(root: Path, *, deep: bool = False) -> Iterator[Checked]:
-    """Check everything that has a verified name, item by item, whatever is known of it.
-
-    Content is hashed; what no longer has its hash goes to ``quarantine/``, so that the next fetch brings it again. Of
-    unpacked archives every member whose size or times changed is compared by its checksum, and a wrong one is
-    unpacked again.
-
-    Parameters
-    ----------
-    root : Path
-        The cache. Of one that cannot be written, everything is reported and nothing changed.
-    deep : bool
-        Also compare the checksum of every member of every unpacked archive.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> from brainio.cache import Cache
-    >>> cache = Cache(pathlib.Path(tempfile.mkdtemp()))
-    >>> path = cache.add([b"abc"], name="a.txt")
-    >>> [checked.fault for checked in verify(cache.root)]
-    ['']
-    """
-    for item in contents(root):
-        with suppress(FileNotFoundError):
-            if item.kind == "content":
-                yield Checked(item, _fault_of_content(root, item))
-            elif item.kind == "unpacked":
-                yield Checked(item, _fault_of_unpacked(root, item, deep=deep))
 
 
 def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Removed:
@@ -211,65 +170,6 @@ def _delete(root: Path, item: Item) -> None:
         shutil.rmtree(trash, ignore_errors=True)
     else:
         trash.unlink(missing_ok=True)
-
-
-def _fault_of_content(root: Path, item: Item) -> str:
-    shelf, seen, faults = Shelf(root, root), set(), []
-    for path in shelf.names(item.sha1):
-        status = path.stat()
-        if (status.st_dev, status.st_ino) in seen:
-            continue
-        seen.add((status.st_dev, status.st_ino))
-        try:
-            if not shelf.verified(path, item.sha1):
-                faults.append(f"{path.name} no longer has the bytes with that sha1")
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            faults.append(f"{path.name} cannot be read: {error}")
-    return "; ".join(faults)
-
-
-def _fault_of_unpacked(root: Path, item: Item, *, deep: bool) -> str:
-    before, manifest = _identity(item.path), read_manifest(root, item.sha1)
-    if manifest is None:
-        gone = _identity(item.path) is None
-        return "" if gone else "its list of members is lost; it is written again when the archive is next used"
-    times = member_times(root, item.sha1, manifest, root)
-    bad = times.compare(manifest if deep else times.changed())
-    if not bad or _identity(item.path) != before:  # another process took the folder away meanwhile
-        return ""
-    fault = f"{len(bad)} of {len(manifest)} members were missing or damaged ({', '.join(map(repr, bad[:5]))}); "
-    archive = archive_of(root, item.sha1)
-    try:
-        if archive is not None and mend(archive, root, item.sha1, bad):
-            times.renew(bad)
-            return f"{fault}they were unpacked again"
-    except (ArchiveError, CacheError) as error:
-        fault += f"{error} "
-    try:
-        _quarantine_members(root, item, bad)
-    except OSError as error:
-        return f"{fault}they can neither be unpacked again nor be moved away: {error}"
-    return f"{fault}they were moved away, and are unpacked again when they are asked for and the archive is there"
-
-
-def _identity(folder: Path) -> tuple[int, int] | None:
-    """Return what tells a folder from another that has its name later; None where there is none."""
-    try:
-        status = folder.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_dev, status.st_ino
-
-
-def _quarantine_members(root: Path, item: Item, names: Iterable[str]) -> None:
-    """Take damaged members away: one that is missing is noticed by whoever reads it, a damaged one is not."""
-    folder = root / "quarantine"
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in names:
-        with suppress(FileNotFoundError):
-            (item.path / name).replace(folder / f"{item.sha1}-{secrets.token_hex(4)}")
 
 
 def _last_uses(items: Iterable[Item]) -> dict[Path, float]:

@@ -19,8 +19,10 @@ from brainio.progress import TransferBar, readable_size
 
 if TYPE_CHECKING:
     from brainio.cache.upkeep import Item, Removed
+    from brainio.cache.verification import Checked
 
 _SHA1_START = re.compile(r"[0-9a-f]{7,40}")
+_READ = {"content", "unpacked"}  # kinds of items that are read as a whole
 _COLUMNS = ("entry", "kind", "size", "last_use", "sha1")
 
 
@@ -90,34 +92,66 @@ def ls(as_json: bool) -> None:
 
 @cache.command()
 @click.option("--deep", is_flag=True, help="Also read every file of every unpacked archive.")
+@click.option("--quick", is_flag=True, help="Read no file as a whole: compare sizes, times, modes and lists only.")
 @options.as_json
-def verify(deep: bool, as_json: bool) -> None:
+def verify(deep: bool, quick: bool, as_json: bool) -> None:
     """Read everything again and print what is no longer as it was fetched.
 
     A file with wrong bytes is moved away, so that it is fetched again when it is next wanted; files of an archive are
-    unpacked again. The exit code is 6 if anything was found.
+    unpacked again. Files that changed since they were unpacked are read in any case, all others with --deep. With
+    --quick nothing is repaired. The exit code is 6 if anything was wrong. After that come notes on what harms nobody,
+    and what was not checked and why.
 
     \b
     Examples:
       brainio cache verify
       brainio cache verify --deep --json
+      brainio cache verify --quick
     """
-    from brainio.cache import upkeep
+    from brainio.cache import verification
+    from brainio.fetch.home import local_cache
 
+    if deep and quick:
+        raise click.UsageError("--deep and --quick exclude each other")
     items, checked = _contents(), []
-    with TransferBar("verify", sum(item.size for item in items if item.kind in {"content", "unpacked"})) as bar:
-        for one in upkeep.verify(_root(), deep=deep):
+    with TransferBar("verify", sum(item.size for item in items if item.kind in _READ)) as bar:
+        for one in verification.verify(_root(), deep=deep, quick=quick):
             checked.append(one)
-            bar.add(one.item.size)
-    bad = [one for one in checked if one.fault]
-    told = records([one.item for one in bad], items, as_json=as_json)
-    faults = [{**record, "fault": one.fault} for record, one in zip(told, bad, strict=True)]
-    if faults or as_json:
-        show(faults, ("entry", "kind", "fault"), as_json=as_json)
-    size = readable_size(sum(one.item.size for one in checked))
-    tell(f"{_count(checked)} checked, {size}: {f'{len(bad)} not sound' if bad else 'all sound'}")
-    if bad:
+            if one.item.kind in _READ:
+                bar.add(one.item.size)
+    omitted = verification.not_checked(_root(), local_cache().shared)
+    _show_checked(checked, omitted, items, as_json=as_json)
+    if any(one.fault for one in checked):
         raise click.exceptions.Exit(exit_code(IntegrityError()))
+
+
+def _show_checked(
+    checked: Collection["Checked"], omitted: list[str], items: Iterable["Item"], *, as_json: bool
+) -> None:
+    """Print faults to stdout, and to stderr a summary, notes and what was not checked; JSON has all of it."""
+    bad = [one for one in checked if one.fault]
+    shown = records([one.item for one in bad], items, as_json=as_json)
+    faults = [{**record, "fault": one.fault} for record, one in zip(shown, bad, strict=True)]
+    counted = [one for one in checked if one.item.kind in {*_READ, "profile", "ref"}]
+    size, unread = sum(one.item.size for one in counted), sum(one.unread for one in checked)
+    notes = [{"path": str(one.item.path), "note": note} for one in checked for note in one.notes]
+    if as_json:
+        totals = {"checked": len(counted), "size": size, "unread": unread}
+        show_json({**totals, "faults": faults, "notes": notes, "not_checked": omitted})
+    elif faults:
+        show(faults, ("entry", "kind", "fault"), as_json=False)
+    state = f"{len(bad)} not sound" if bad else "all sound"
+    tell(f"{_count(counted)} checked, {readable_size(size)}: {state}")
+    if as_json:
+        return
+    if unread:
+        tell(
+            f"not read: {unread} files whose sizes and times are those under which they were verified; --deep reads all"
+        )
+    for note in notes:
+        tell(f"note: {note['path']}: {note['note']}")
+    for reason in omitted:
+        tell(f"not checked: {reason}")
 
 
 @cache.command("rm")

@@ -112,7 +112,7 @@ def test_silent_rot_is_found_by_verify_moved_away_and_fetched_again(
     assert cache.find(SHA1, "a.nc") is None
     assert kinds(contents(cache.root)) == ["quarantine"]
     assert receive(cache).read_bytes() == BODY
-    assert [checked.fault for checked in verify(cache.root)] == [""]
+    assert not any(checked.fault for checked in verify(cache.root))
 
 
 def test_verify_makes_known_what_was_not_known(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:

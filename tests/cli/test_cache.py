@@ -138,6 +138,25 @@ def test_verify_finds_all_sound_as_it_was_fetched(home: Path) -> None:
     assert re.fullmatch(r"4 items checked, \d+\.\d kB: all sound\n", done.stderr)
 
 
+def test_verify_lists_notes_and_what_it_did_not_check(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINIO_SHARED", str(tmp_path))
+    (home / "mine").mkdir()
+    (home / "content" / "notes.txt").touch()
+    done = brainio("cache", "verify", "--quick")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "not read: 5 files" in done.stderr
+    assert f"note: {home / 'content' / 'notes.txt'}" in done.stderr
+    assert f"not checked: 'mine' in {home}" in done.stderr
+    assert f"not checked: {tmp_path}: a shared cache" in done.stderr
+    report = json.loads(brainio("cache", "verify", "--json").stdout)
+    assert (report["checked"], report["unread"], report["faults"]) == (4, 2, [])
+    assert [note["path"] for note in report["notes"]] == [str(home / "content" / "notes.txt")]
+    assert len(report["not_checked"]) == 2
+    assert brainio("cache", "verify", "--quick", "--deep").returncode == 2
+
+
 def test_verify_tells_what_is_bad_with_an_exit_code_and_the_next_fetch_heals_it(home: Path) -> None:
     path = file_of(home, "*.nc")
     good = path.read_bytes()
@@ -161,7 +180,7 @@ def test_only_a_deep_verify_reads_what_was_unpacked(home: Path) -> None:
     assert brainio("cache", "verify").returncode == 0
     done = brainio("cache", "verify", "--deep", "--json")
     assert done.returncode == 6
-    (fault,) = json.loads(done.stdout)
+    (fault,) = json.loads(done.stdout)["faults"]
     assert (fault["kind"], fault["entries"][0]["identifier"]) == ("unpacked", "lab.Doe2026")
     assert "one.png" in fault["fault"]
     assert member.read_text() == "picture one.png"
