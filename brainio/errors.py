@@ -60,8 +60,11 @@
 
 Messages name the identifier, file, row or coordinate at fault, what was expected and found, and the next step.
 The second parent keeps code working that was written against the built-in exceptions.
-This module imports nothing, so that every room may.
+Messages may quote catalogs and servers: shown as text, they control no terminal and forge no log (`brainio.text`).
+Every room may import this module.
 """
+
+from brainio.text import printable
 
 
 class BrainioError(Exception):
@@ -69,7 +72,7 @@ class BrainioError(Exception):
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which would turn every line break of a message into "\n".
-        return str(self.args[0]) if len(self.args) == 1 else super().__str__()
+        return printable(str(self.args[0]) if len(self.args) == 1 else super().__str__())
 
 
 class CatalogError(BrainioError):
@@ -276,6 +279,9 @@ class MissingDriverError(CatalogError, MissingExtraError):
 
 class BrainioWarning(UserWarning):
     """Parent of all warnings of this package."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class CatalogWarning(BrainioWarning):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from brainio.text import printable_line
 from brainio.threads import Stop
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class TransferBar:
 
     def __init__(self, name: str, size: int | None) -> None:
         self._lock = threading.Lock()
-        self._name = name
+        self._name = printable_line(name)
         self._size = size
         self.stop = Stop()
         self._bar: tqdm[Any] | None = None
@@ -120,7 +121,7 @@ def counted(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
     """
     from tqdm import tqdm
 
-    yield from tqdm(items, desc=name, total=count, disable=None, leave=False)
+    yield from tqdm(items, desc=printable_line(name), total=count, disable=None, leave=False)
 
 
 def readable_size(size: float) -> str:

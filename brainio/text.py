@@ -3,21 +3,63 @@
 This module knows nothing about where a text comes from or goes to.
 """
 
+import re
 from collections.abc import Iterable
 
+_BREAK = re.compile("\r\n|[\r\n\t]")
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
+    "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
+    "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
+)
 _SHOWN = 5
 _LONGEST = 100  # characters of a text in a message
 
 
 def printable(text: str) -> str:
-    r"""Return a text of somebody's file that does not control the terminal.
+    r"""Escape the characters of a text that control a terminal, change the direction of text, or cannot be seen.
+
+    Among them are the control characters of C0 and C1 (all but line breaks and tabs), marks, embeddings and isolates of
+    bidirectional text, line and paragraph separators, spaces of no width, and lone surrogates. Joiners of no width stay
+    between letters that are not ASCII, where scripts and emoji need them.
 
     Examples
     --------
-    >>> printable("V1\x1b[31m")
-    'V1 [31m'
+    >>> printable("V1\x1b[31m"), printable("a\u202eb")
+    ('V1\\x1b[31m', 'a\\u202eb')
     """
-    return "".join(one if one.isprintable() else " " for one in text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _HIDDEN.sub(lambda match: repr(match[0])[1:-1], text.replace("\r\n", "\n"))
+
+
+def printable_line(text: str) -> str:
+    r"""Return a text in one line, with the characters escaped that `printable` escapes.
+
+    Examples
+    --------
+    >>> printable_line("V1\r\nV2\x07")
+    'V1 V2\\x07'
+    """
+    return printable(_BREAK.sub(" ", text))
+
+
+def printable_json(document: str) -> str:
+    r"""Escape the same characters in a JSON document, which keeps its value.
+
+    Examples
+    --------
+    >>> printable_json('["V1\u202e\x9b"]')
+    '["V1\\u202e\\u009b"]'
+    """
+    if document.isascii() and "\x7f" not in document:
+        return document
+    return _HIDDEN.sub(_json_escape, document)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def fault_of_text(text: str) -> str | None:

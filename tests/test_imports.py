@@ -28,7 +28,7 @@ FLOORS = [
     {"assemblies", "stimuli", "transform"},
     {"views"},
     {"cursors", "worker_process"},
-    {"errors", "progress", "nearest", "home"},
+    {"errors", "progress", "nearest", "home", "logs"},
     {"threads", "text"},
 ]
 INTERFACE = {

@@ -31,6 +31,7 @@ from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
 from brainio.assemblies.pickles import is_outdated, renew
 from brainio.assemblies.plots import AssemblyPlots
+from brainio.text import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -129,6 +130,9 @@ class DataAssembly(KeepingArray):
     # --------------------------------------------------------- looking
 
     plot = UncachedAccessor(AssemblyPlots)
+
+    def __repr__(self) -> str:
+        return printable(super().__repr__())
 
     def _repr_html_(self) -> str:
         from brainio.views import array_html

@@ -5,7 +5,6 @@ network file systems, and on others every machine has its own. Then several proc
 of its own.
 """
 
-import logging
 import os
 import random
 import time
@@ -15,10 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainio.logs import get_logger
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-_log = logging.getLogger("brainio.cache")
+_log = get_logger("brainio.cache")
 STALLED = 30.0  # seconds: a holder whose files do not change for so long is no longer waited for
 LOCK = ".lock"  # ends the name of a lock
 _POLL = 0.05  # seconds

@@ -3,10 +3,11 @@
 They belong to somebody else, so that nothing can be done about them here, and every file would say the same.
 """
 
-import logging
 from pathlib import Path
 
-_log = logging.getLogger("brainio.cache")
+from brainio.logs import get_logger
+
+_log = get_logger("brainio.cache")
 _said: set[tuple[Path, str]] = set()
 
 

@@ -4,7 +4,6 @@ A shelf is the own one, or a read-only one of somebody else; nothing is ever wri
 out about its files is noted below the own root. Which shelf is asked when is the business of `brainio.cache.content`.
 """
 
-import logging
 import os
 import secrets
 import time
@@ -17,8 +16,9 @@ from brainio.cache.files import WRITE_BITS, hash_file, make_read_only, safe_name
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import RECORD, Fingerprint, fingerprint, note_use, read_record, write_record
 from brainio.errors import CacheError
+from brainio.logs import get_logger
 
-_log = logging.getLogger("brainio.cache")
+_log = get_logger("brainio.cache")
 _said: set[tuple[Path, Fingerprint]] = set()  # what this process said, and tried, of files of read-only shelves
 
 _SETTLING = 0.01  # seconds that another process may need to record a link or rename; hashing takes longer

@@ -6,7 +6,6 @@ asked for (`brainio.cache.member_times`), and is unpacked again.
 """
 
 import json
-import logging
 import shutil
 import zipfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,8 +21,9 @@ from brainio.cache.member_times import Manifest, MemberTimes, Times, times_of_wh
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import note_use
 from brainio.errors import ArchiveError, CacheError
+from brainio.logs import get_logger
 
-_log = logging.getLogger("brainio.cache")
+_log = get_logger("brainio.cache")
 
 
 @dataclass(frozen=True, slots=True)

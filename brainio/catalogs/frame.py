@@ -14,6 +14,7 @@ import pandas as pd
 from brainio.catalogs.entries import REQUIRED_COLUMNS, Entry, EntryFile, cells_of
 from brainio.catalogs.listing import shown
 from brainio.errors import CatalogError
+from brainio.text import printable
 
 SOURCE_CATALOG = "source_catalog"
 
@@ -43,6 +44,9 @@ class Catalog(pd.DataFrame):
     @property
     def _constructor(self) -> Callable[..., "Catalog"]:
         return Catalog
+
+    def __repr__(self) -> str:
+        return printable(super().__repr__())
 
     def _repr_html_(self) -> str | None:
         html: str | None = super()._repr_html_()  # type: ignore[misc]  # not in the stubs

@@ -5,12 +5,10 @@ What cards say is put into words in `brainio.cards.in_words`; here no text of th
 
 import textwrap
 
-import click
-
 from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs.cards import Card
-from brainio.cli.output import Record, show
-from brainio.text import printable
+from brainio.cli.output import Record, echo, show
+from brainio.text import printable_line
 
 _COLUMNS = ("name", "dim", "kind", "distinct", "missing", "range", "most_common")
 _LINE = 96  # characters of a fact before it goes on in the next line
@@ -18,20 +16,20 @@ _LINE = 96  # characters of a fact before it goes on in the next line
 
 def card_facts(card: Card) -> Record:
     """Return what a card says beside its columns, each fact in a line of words."""
-    return {printable(name): _in_lines(text) for name, text in facts_in_words(card).items()}
+    return {printable_line(name): _in_lines(text) for name, text in facts_in_words(card).items()}
 
 
 def show_columns(card: Card) -> None:
     """Print a table with a line for each coordinate of an assembly, or each column of a stimulus set."""
     try:
         told = [column_in_words(column) for column in card.get("coordinates") or card.get("columns") or []]
-        columns = [{name: printable(text) for name, text in column.items()} for column in told]
+        columns = [{name: printable_line(text) for name, text in column.items()} for column in told]
     except BROKEN:
         return
     if columns:
-        click.echo()
+        echo()
         show(columns, [name for name in _COLUMNS if any(column[name] for column in columns)], as_json=False)
 
 
 def _in_lines(text: str) -> str:
-    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(printable(part), _LINE))
+    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(printable_line(part), _LINE))

@@ -12,7 +12,7 @@ from brainio.cli import options
 from brainio.cli.card_layout import card_facts, show_columns
 from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
-from brainio.cli.output import Record, fail, show, show_facts, show_json, tell
+from brainio.cli.output import Record, echo, fail, show, show_facts, show_json, tell
 from brainio.cli.wanted import wanted
 from brainio.errors import BrainioError, EntryUnavailableError
 
@@ -54,7 +54,7 @@ def show_(identifier: str, kind: str | None, catalog: str | None, version: str |
         return
     for number, one in enumerate(cards):
         if number:
-            click.echo()
+            echo()
         show_facts({name: str(one.get(name, "")) for name in ("identifier", "lookup_type", "class")} | card_facts(one))
         show_columns(one)
 

@@ -10,7 +10,7 @@ from brainio.catalogs.listing import shown
 from brainio.catalogs.sources import source_from
 from brainio.cli import options
 from brainio.cli.log import tell_log
-from brainio.cli.output import report_record, show, show_json, show_report, tell
+from brainio.cli.output import echo, report_record, show, show_json, show_report, tell
 from brainio.errors import CatalogError, ValidationError
 
 _FIRST_STEPS = "python packaging_scripts/package_example.py; pytest"
@@ -42,7 +42,7 @@ def init(name: str, parent: Path | None) -> None:
 
     folder = new_catalog(name, parent)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        click.echo(os.path.relpath(path))
+        echo(os.path.relpath(path))
     tell(f"next: cd {os.path.relpath(folder)}; pip install -e '.[test]'; {_FIRST_STEPS}")
 
 

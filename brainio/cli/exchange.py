@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from brainio.cli import options
-from brainio.cli.output import show_json, tell
+from brainio.cli.output import echo, show_json, tell
 
 
 @click.command()
@@ -42,7 +42,7 @@ def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | 
     if as_json:
         show_json(records(works))
     else:
-        click.echo(written(works, form))
+        echo(written(works, form))
 
 
 @click.command()

@@ -6,7 +6,7 @@ from brainio.catalogs import entries_of
 from brainio.catalogs.cards import Card
 from brainio.catalogs.publications import Publication
 from brainio.cli import options
-from brainio.cli.output import Record, show, show_facts
+from brainio.cli.output import Record, echo, show, show_facts
 from brainio.cli.records import details
 
 _USERS = 12  # assemblies that are named to people
@@ -36,7 +36,7 @@ def info(identifier: str, kind: str | None, catalog: str | None, version: str | 
         return
     for number, entry in enumerate(found):
         if number:
-            click.echo()
+            echo()
         _tell(details(entry))
 
 
@@ -49,7 +49,7 @@ def _tell(record: Record) -> None:
         "used_by": "\n".join([*users[:_USERS], *more]),
     }
     show_facts(told | (_facts_beyond(told, card) if card else {}))
-    click.echo()
+    echo()
     show(files, ("part", "location", "sha1", "version_id", "size", "mirrors"), as_json=False)
     if card:
         from brainio.cli.card_layout import show_columns

@@ -23,6 +23,7 @@ from brainio.errors import (
     TransferError,
     ValidationError,
 )
+from brainio.text import printable, printable_json, printable_line
 
 if TYPE_CHECKING:
     from brainio.relations.checked import Checks
@@ -52,6 +53,11 @@ _NARROWEST, _WIDEST = 80, 120  # columns that a report is laid out for
 Record = dict[str, Any]
 
 
+def echo(text: str = "", *, err: bool = False) -> None:
+    """Print text of any origin for people: characters that would control the terminal are escaped."""
+    click.echo(printable(text), err=err)
+
+
 def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) -> None:
     """Print records: all of their fields as JSON, or the named columns as a table."""
     if as_json:
@@ -59,29 +65,30 @@ def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) ->
         return
     from tabulate import tabulate
 
-    rows = [[_cell(record.get(column)) for column in columns] for record in records]
+    rows = [[printable_line(_cell(record.get(column))) for column in columns] for record in records]
     headers = [column.replace("_", " ") for column in columns]
     header, rule, *lines = tabulate(rows, headers, tablefmt="simple", disable_numparse=True).splitlines()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    click.echo("\n".join([header, rule[:width], *lines]))  # a rule that wraps looks like a second one
+    echo("\n".join([header, rule[:width], *lines]))  # a rule that wraps looks like a second one
 
 
 def show_json(value: Any) -> None:
-    """Print what a program reads."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print what a program reads: exact values, of which the terminal gets no character that would control it."""
+    click.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def show_facts(facts: Record) -> None:
     """Print one record for people: a line for each field that says something."""
     from tabulate import tabulate
 
-    rows = [[name.replace("_", " "), _cell(value)] for name, value in facts.items() if value not in (None, "", [])]
-    click.echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    known = {name: value for name, value in facts.items() if value not in (None, "", [])}
+    rows = [[printable_line(name.replace("_", " ")), printable(_cell(value))] for name, value in known.items()]
+    echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
 
 
 def show_report(report: "Report | Checks") -> None:
     """Print what validation, or a check, found, for people."""
-    click.echo(report.table(min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)))
+    echo(report.table(min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)))
 
 
 def report_record(report: "Report") -> Record:
@@ -91,7 +98,7 @@ def report_record(report: "Report") -> Record:
 
 def tell(text: str) -> None:
     """Say something to the person who waits."""
-    click.echo(text, err=True)
+    echo(text, err=True)
 
 
 def fail(failures: Mapping[str, BrainioError], *, of_many: bool) -> NoReturn:
@@ -133,4 +140,4 @@ def warn(message: str) -> None:
     """Tell a warning."""
     from tqdm import tqdm  # a progress bar that stands there is drawn again below the line
 
-    tqdm.write(f"warning: {message}", file=sys.stderr)
+    tqdm.write(f"warning: {printable(message)}", file=sys.stderr)

@@ -9,7 +9,7 @@ from brainio.cli import options
 from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
 from brainio.cli.options import Command
-from brainio.cli.output import Record, show_facts, show_json, tell
+from brainio.cli.output import Record, echo, show_facts, show_json, tell
 
 
 @click.group()
@@ -182,6 +182,6 @@ def _tell(done: Record, *, as_json: bool) -> None:
     plan = done.pop("plan", None)
     if plan is not None:
         tell("nothing was stored; this would happen:")
-        click.echo(plan)
+        echo(plan)
         return
     show_facts(done)

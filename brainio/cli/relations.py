@@ -4,7 +4,7 @@ import click
 
 from brainio.cli import options
 from brainio.cli.log import tell_log
-from brainio.cli.output import show_json, show_report, tell
+from brainio.cli.output import echo, show_json, show_report, tell
 from brainio.errors import ValidationError
 
 
@@ -70,7 +70,7 @@ def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
     if as_json:
         show_json(found.record())
     else:
-        click.echo(str(found))
+        echo(str(found))
     if forbid and not found.is_disjoint:
         raise ValidationError(f"{a} and {b} share stimuli: {found.a.same['content']:,} of {a} are in {b}")
     if forbid and found.unknown:

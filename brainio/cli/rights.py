@@ -10,7 +10,7 @@ import click
 
 from brainio.catalogs import LOOKUP_TYPES, Listing, listing, sources
 from brainio.cli import options
-from brainio.cli.output import show, show_json, tell
+from brainio.cli.output import echo, show, show_json, tell
 from brainio.cli.service import on_database
 from brainio.errors import CatalogError
 
@@ -64,7 +64,7 @@ def create(
     if as_json:
         show_json(_record(made) | {"token": text})
         return
-    click.echo(text)
+    echo(text)
     tell(f"token {made.id} serves until {_moment(made.expires) or 'it is revoked'}; it is not shown again")
 
 

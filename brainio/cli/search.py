@@ -3,7 +3,7 @@
 import click
 
 from brainio.cli import options
-from brainio.cli.output import show_json
+from brainio.cli.output import echo, show_json
 
 
 @click.command()
@@ -70,4 +70,4 @@ def search(
     if as_json:
         show_json(found.record())
         return
-    click.echo(found.table(loads=True))
+    echo(found.table(loads=True))

@@ -4,7 +4,7 @@ import click
 
 from brainio.cli import options
 from brainio.cli.log import tell_log
-from brainio.cli.output import report_record, show_json, show_report
+from brainio.cli.output import echo, report_record, show_json, show_report
 from brainio.errors import ValidationError
 
 
@@ -34,7 +34,7 @@ def validate(subjects: tuple[str, ...], stimuli: str | None, class_name: str | N
         reports.append(report_on(subject, stimuli, class_name=class_name))
         if not as_json:
             if number:
-                click.echo()
+                echo()
             show_report(reports[-1])
     if as_json:
         show_json([report_record(one) for one in reports])

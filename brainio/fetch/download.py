@@ -6,7 +6,6 @@ without one, or when the file was replaced, the transfer begins again with the f
 parts over several connections. How many there are, and how many parts wait in memory, is bounded for the whole process.
 """
 
-import logging
 import os
 import threading
 import time
@@ -25,6 +24,7 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
+from brainio.logs import get_logger
 from brainio.progress import FileProgress
 from brainio.stores import WHOLE, Facts, Location, Reading, Span, open_read
 from brainio.stores.transfer import CHUNK, first, pausing, require_whole
@@ -33,7 +33,7 @@ from brainio.threads import Stop, in_background
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-_log = logging.getLogger("brainio.fetch")
+_log = get_logger("brainio.fetch")
 CONNECTIONS = 16
 PARTS_IN_MEMORY = 16
 _PART = 8 << 20

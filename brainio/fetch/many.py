@@ -3,7 +3,6 @@
 What can be finished is finished when something fails; all failures are reported together.
 """
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import wait
 from dataclasses import dataclass
@@ -16,13 +15,14 @@ from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.errors import BrainioError, EntryLookupError, FetchManyError, LockfileError
 from brainio.fetch.entries import fetch_entry_file, place_of, require_available, wanted_file
 from brainio.fetch.uses import entries_of, note_fetched, pinned, with_stimuli
+from brainio.logs import get_logger
 from brainio.progress import TransferBar, readable_size
 from brainio.stores import is_offline, stat
 from brainio.threads import in_background
 
 Content = tuple[str, str]
 
-_log = logging.getLogger("brainio.fetch")
+_log = get_logger("brainio.fetch")
 _FILES_AT_ONCE = 8
 _GRACE = 1.5  # seconds in which files that are under way are put aside when all is to end
 

@@ -7,7 +7,6 @@ of another make is as good as none. Where nothing can be written the index is in
 
 from __future__ import annotations
 
-import logging
 import os
 import secrets
 import sqlite3
@@ -38,6 +37,7 @@ from brainio.index.building import build
 from brainio.index.fts5 import Fts5
 from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
 from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,7 +57,7 @@ _POLL = 0.05  # seconds
 _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
 
-_log = logging.getLogger("brainio.index")
+_log = get_logger("brainio.index")
 
 
 class Files:

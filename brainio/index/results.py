@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, overload
 
+from brainio.text import printable, printable_line
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -196,7 +198,7 @@ class SearchResults(Sequence[Hit]):
         if self.hits:
             rows = [_row(hit) | ({"load": hit.load} if loads else {}) for hit in self.hits]
             lines.append(tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True))
-        return "\n".join([*lines, *self.facet_lines()])
+        return printable("\n".join([*lines, *self.facet_lines()]))
 
     def facet_lines(self) -> list[str]:
         """Return a line for each facet whose values tell hits apart."""
@@ -219,7 +221,7 @@ def _row(hit: Hit) -> dict[str, str]:
     }
     if hit.status != "current":
         row["identifier"] += f" ({hit.status})"
-    return {name: _cut(text, _WIDEST.get(name)) for name, text in row.items()}
+    return {name: _cut(printable_line(text), _WIDEST.get(name)) for name, text in row.items()}
 
 
 def _cut(text: str, width: int | None) -> str:

@@ -8,7 +8,6 @@ others, after a month.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from brainio.index.origins import Origin, content_in_force, is_any_away, key_in_
 from brainio.index.schema import source
 from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
 from brainio.index.tsvector import TsVector
+from brainio.logs import get_logger
 from brainio.stores.rules import redacted
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _POLL = 0.1  # seconds
 # Beginnings of SQLSTATE: no such table, column, schema; the server found its files broken.
 _DAMAGE = ("42P01", "42703", "3F", "XX")
 
-_log = logging.getLogger("brainio.index")
+_log = get_logger("brainio.index")
 
 
 class Server:

@@ -6,7 +6,6 @@ Catalogs stay the truth, and an index may be deleted at any time. Where indexes 
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 import warnings
@@ -25,6 +24,7 @@ from brainio.index.origins import Origin
 from brainio.index.packed import read_packed
 from brainio.index.schema import source
 from brainio.index.scoring import scored
+from brainio.logs import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +43,7 @@ _MOST_HELD = 4_000_000  # documents of words that were asked, of 8 bytes each
 _LONGEST_WAIT = 30.0  # seconds that an index is waited for which another thread makes, where checks are not waited for
 _REST = 5  # times as long as a check took no other is made
 
-_log = logging.getLogger("brainio.index")
+_log = get_logger("brainio.index")
 Answer = TypeVar("Answer")
 
 

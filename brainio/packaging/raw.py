@@ -15,7 +15,7 @@ import xarray as xr
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError, PackagingError
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
-from brainio.text import some
+from brainio.text import fault_of_text, some
 from brainio.validation.reading import read_table
 from brainio.validation.values import is_missing
 
@@ -119,7 +119,11 @@ def _table_in(folder: Path) -> Path | None:
 def _files_below(folder: Path) -> list[str]:
     """Name the files of a folder that are not hidden, and the links that lead nowhere."""
     paths = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
-    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+    names = sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+    undecodable = [name for name in names if fault_of_text(name)]
+    if undecodable:
+        raise PackagingError(f"{folder} has files whose names are not UTF-8: {some(undecodable)}. Rename them")
+    return names
 
 
 def _read(path: Path) -> pd.DataFrame:

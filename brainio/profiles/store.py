@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import threading
 from collections import OrderedDict
@@ -27,6 +26,7 @@ from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, LocationError
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import get_local_data_path
+from brainio.logs import get_logger
 from brainio.profiles.schema import COLUMNS, MADE, VERSION, StimulusColumn, about, stimulus_table
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 FOLDER = "profiles"
 _MOST_OPEN = 32  # files of a process
-_log = logging.getLogger("brainio.profiles")
+_log = get_logger("brainio.profiles")
 _opened: OrderedDict[Path, ProfileFile] = OrderedDict()
 _lock = threading.Lock()
 Answer = TypeVar("Answer")

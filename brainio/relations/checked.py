@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from brainio.errors import ValidationError
+from brainio.text import printable
 from brainio.validation import listed
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ class Checks:
             [tabulate(rows, ("assembly", "stimulus set", "result", "reason"), disable_numparse=True)] if rows else []
         )
         parts += [report.table(width) for report in self._reports() if report.problems]
-        return "\n\n".join([*parts, self.summary])
+        return printable("\n\n".join([*parts, self.summary]))
 
     def __str__(self) -> str:
         return self.table()

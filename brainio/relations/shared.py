@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from brainio.relations.matching import BYTES, DIFFERENT, UNKNOWN, Contents, Match, counts, duplicates, matches
-from brainio.text import printable, some
+from brainio.text import printable, printable_line, some
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ class Side:
             )
         if unread:
             first_id, why = next(iter(unread.items()))
-            such_as = f"such as {first_id!r}: {printable(why)}"
+            such_as = f"such as {first_id!r}: {printable_line(why)}"
             told.append(f"{len(unread):,} files of {self.name} cannot be read or decoded, {such_as}")
         return told
 
@@ -143,7 +143,7 @@ class Overlap:
         if self.contradictions:
             count = len(self.contradictions)
             told.append(f"{count:,} ids stand for different content in both: {some(self.contradictions)}")
-        return "\n\n".join(dict.fromkeys([*told, *self.b.doubts()]))
+        return printable("\n\n".join(dict.fromkeys([*told, *self.b.doubts()])))
 
     def _counts(self) -> str:
         from tabulate import tabulate
@@ -159,7 +159,7 @@ class Overlap:
         equal = [match for match in self.matches if match.kind not in (DIFFERENT, UNKNOWN)]
         if not equal:
             return "No stimulus is shared."
-        rows = [list(map(printable, match)) for match in equal[:_SHOWN]]
+        rows = [list(map(printable_line, match)) for match in equal[:_SHOWN]]
         table = tabulate(rows, (self.a.name, self.b.name, "equal in"), disable_numparse=True)
         more = len(equal) - _SHOWN
         return table + (f"\n... and {more:,} more" if more > 0 else "")

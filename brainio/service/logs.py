@@ -1,5 +1,6 @@
 """Logs as lines of JSON on stderr: of the service, of uvicorn, and warnings of the rooms below, without secrets."""
 
+import json
 import logging
 import logging.config
 import sys
@@ -9,6 +10,7 @@ from typing import Any
 import structlog
 
 from brainio.stores.rules import redacted
+from brainio.text import printable_json
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)
 
@@ -33,6 +35,10 @@ def _plain(_logger: object, _name: str, told: MutableMapping[str, Any]) -> Mutab
     return told
 
 
+def _in_json(told: MutableMapping[str, Any], **how: Any) -> str:
+    return printable_json(json.dumps(told, ensure_ascii=False, **how))
+
+
 CONFIG: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -40,7 +46,7 @@ CONFIG: dict[str, Any] = {
         "json": {
             "()": structlog.stdlib.ProcessorFormatter,
             "foreign_pre_chain": _SHARED,
-            "processors": [_plain, structlog.processors.JSONRenderer(ensure_ascii=False)],
+            "processors": [_plain, structlog.processors.JSONRenderer(serializer=_in_json)],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},
@@ -55,7 +61,7 @@ CONFIG: dict[str, Any] = {
 # A line a request goes the short way: it holds nothing that would have to be taken out.
 access: structlog.BoundLogger = structlog.wrap_logger(
     structlog.WriteLogger(sys.stderr),
-    processors=[_TIME, structlog.processors.JSONRenderer()],
+    processors=[_TIME, structlog.processors.JSONRenderer(serializer=_in_json)],
     wrapper_class=structlog.BoundLogger,
 ).bind(logger="brainio.service.access", level="info")
 

@@ -13,6 +13,7 @@ from brainio.errors import StimulusSetFormatError
 from brainio.nearest import nearest
 from brainio.stimuli.loading import StimulusSetLoader
 from brainio.stimuli.paths import STIMULUS_ID, StimulusPaths
+from brainio.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
@@ -161,6 +162,9 @@ class StimulusSet(pd.DataFrame):
         paths = [self.present_path(stimulus_id) for stimulus_id in first[STIMULUS_ID]]
         texts = first[named].itertuples(index=False, name=None)
         return contact_sheet(list(zip(paths, texts, strict=True)), columns, size)
+
+    def __repr__(self) -> str:
+        return printable(super().__repr__())
 
     def _repr_html_(self) -> str | None:
         html = super()._repr_html_()  # type: ignore[misc]  # not in the stubs

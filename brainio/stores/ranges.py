@@ -5,7 +5,6 @@ when the file was opened, and every response must state it again. A file without
 is all of it. Nothing is verified by a hash, and nothing is kept on disk.
 """
 
-import logging
 from typing import Any
 
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
@@ -13,10 +12,11 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 
 from brainio import stores
 from brainio.errors import ChangedFileError, InterruptedTransferError, TransferError
+from brainio.logs import get_logger
 from brainio.stores.location import Location
 from brainio.stores.transfer import Facts, Span, first
 
-_log = logging.getLogger("brainio.stores")
+_log = get_logger("brainio.stores")
 # An HDF5 file is read in small pieces that lie near each other: a chunk of values, a node of the index of chunks.
 BLOCK = 128 * 1024
 _BLOCKS_KEPT = 512

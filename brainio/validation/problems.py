@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from brainio.errors import ValidationError, WorkerError
+from brainio.text import printable
 from brainio.validation.layout import DEFAULT_WIDTH, section
 from brainio.validation.rules import RULES, SEVERITIES, Severity
 
@@ -52,7 +53,7 @@ class Problem:
         return asdict(self)
 
     def __str__(self) -> str:
-        return f"{self.place}: found {self.found}; expected: {self.expected}. Fix: {self.fix}"
+        return printable(f"{self.place}: found {self.found}; expected: {self.expected}. Fix: {self.fix}")
 
 
 def problem(code: str, place: str, found: str, *, expected: str | None = None, fix: str | None = None) -> Problem:
@@ -154,7 +155,7 @@ class Report:
             by_code = _by_code(self._of(severity))
             if by_code:
                 parts.append(section(f"{severity}s", by_code, width, _SHOWN))
-        return "\n\n".join(parts)
+        return printable("\n\n".join(parts))
 
     def __str__(self) -> str:
         return self.table()

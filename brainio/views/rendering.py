@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +10,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from brainio.progress import readable_size
+from brainio.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Besides control characters those that turn the direction of what follows.
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ufffe\uffff]")
 _TEXT = 60  # characters of a value that are shown
 
 
@@ -33,23 +31,13 @@ def templates_of(package: str) -> Environment:
         loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=lambda value: sound(value) if type(value) is str else value,
+        finalize=lambda value: printable(value) if type(value) is str else value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     environment.filters["count"] = count
     environment.filters["bytes"] = readable_size
     return environment
-
-
-def sound(text: str) -> str:
-    r"""Return a text that HTML and UTF-8 can hold.
-
-    >>> sound("a\x00b\ud800")
-    'a\\x00b\\ud800'
-    """
-    text = text.encode("utf-8", "backslashreplace").decode()
-    return _INVISIBLE.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def shown(value: Any, most: int = _TEXT, digits: int = 6) -> str:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont
 
+from brainio.text import printable
 from brainio.views.previews import MOST_PIXELS, Preview, preview_of
-from brainio.views.rendering import sound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,7 @@ def _font(size: int) -> Font:
 
 def _drawable(text: str, font: Font) -> str:
     """Give a text in one line; of letters that the font of Pillow lacks, those that they are made of."""
-    line = " ".join(sound(text).split())
+    line = " ".join(printable(text).split())
     if isinstance(font, ImageFont.FreeTypeFont) and isinstance(font.path, str):
         return line
     return unicodedata.normalize("NFKD", line).encode("ascii", "ignore").decode()

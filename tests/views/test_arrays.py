@@ -13,7 +13,7 @@ from hypothesis import given, settings
 
 import brainio
 from brainio.assemblies import DataAssembly, NeuroidAssembly, SpikeTimesAssembly
-from brainio.views.rendering import sound
+from brainio.text import printable
 from tests.views.pages import SCRIPT, TEXTS, TIMES, parsed, pictures, runs_nothing, stimulus_set, texts
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def test_any_text_in_any_coordinate_or_attribute_comes_back_as_text(text: str) -
     assembly = assembly.assign_coords(hemisphere=("neuroid", hemisphere), note=xr.Variable((), np.array(text, object)))
     page = html5lib.parse(brainio_html(assembly), treebuilder="etree", namespaceHTMLElements=False)
     assert runs_nothing(page)
-    expected = sound(text)
+    expected = printable(text)
     assert texts(page).count(expected) >= 2
     assert any(found.startswith(f"{expected} {TIMES}") for found in texts(page))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from markupsafe import Markup, escape
 
-from brainio.views.rendering import sound
+from brainio.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -242,4 +242,4 @@ def in_lines(text: str, width: float, most: int = 2) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    return str(escape(sound(text)))
+    return str(escape(printable(text)))

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from brainio.views.rendering import shown, sound
+from brainio.text import printable
+from brainio.views.rendering import shown
 
 MOST_BINS = 200
 _MOST = 1e100  # of a number that is drawn; differences and products stay finite
@@ -65,7 +66,7 @@ def text_of(value: Any, most: int = _LABEL) -> str | None:
     ('V4', '4', None)
     """
     if isinstance(value, str):
-        return shown(sound(" ".join(value[: 4 * most].split())), most) or None
+        return shown(printable(" ".join(value[: 4 * most].split())), most) or None
     return shown(value, most) if type(value) is bool or number(value) is not None else None
 
 
