@@ -31,6 +31,7 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
 
 from brainio.assemblies.hdf5 import hdf5_access
 from brainio.assemblies.structure import FileStructure, VariableStructure
+from brainio.assemblies.text_lengths import TextLengths
 from brainio.errors import UnsafeFileError
 
 # Limits on one file. Recordings have some 30 variables with some 10 attributes each, two levels deep.
@@ -99,9 +100,9 @@ def read_structure(file: Path | IO[bytes], size: int, where: str) -> FileStructu
     else:
         access.set_fileobj_driver(h5fd.fileobj_driver, file)
         name = repr(file).encode()
-    walk = _Walk(where, size, is_stream=not isinstance(file, Path))
+    walk = _Walk(file, size, where)
     try:
-        walk.enter_root(h5f.open(name, h5f.ACC_RDONLY, fapl=access))
+        walk.enter_file(h5f.open(name, h5f.ACC_RDONLY, fapl=access))
     except Exception as error:
         # HDF5 closes the file with its last object. A forced close would also close those of other threads.
         traceback.clear_frames(error.__traceback__)
@@ -112,17 +113,18 @@ def read_structure(file: Path | IO[bytes], size: int, where: str) -> FileStructu
 class _Walk:
     """Visits each group once and each dataset by each of its links; collects variables and groups."""
 
-    def __init__(self, where: str, size: int, *, is_stream: bool) -> None:
+    def __init__(self, file: Path | IO[bytes], size: int, where: str) -> None:
         self.variables: list[VariableStructure] = []
         self.groups: list[str] = []
         self._where = where
         self._size = size
-        self._is_stream = is_stream
+        self._file = file
         self._objects = 0
         self._attributes = 0
         self._groups_seen: set[int] = set()
 
-    def enter_root(self, opened: Any) -> None:
+    def enter_file(self, opened: Any) -> None:
+        self._texts = TextLengths(self._file, self._size, opened.get_create_plist().get_sizes()[0])
         root = h5g.open(opened, b"/")
         self._enter(root, h5o.get_info(root), "", 0)
 
@@ -204,7 +206,9 @@ class _Walk:
         attributes = self._check_attributes(dataset, info, path)
         shape = dataset.shape if dataset.get_space().get_simple_extent_type() != h5s.NULL else (0,)
         chunks = created.get_chunk() if created.get_layout() == h5d.CHUNKED else None
-        stored = None if self._is_stream else dataset.get_storage_size()
+        if dtype.kind == "O":
+            self._check_texts(self._texts.add_dataset(dataset, created), path)
+        stored = dataset.get_storage_size() if isinstance(self._file, Path) else None
         variable = VariableStructure(path, dtype, shape, chunks, stored, filters, attributes)
         self._check_sizes(variable)
         if not self._is_only_a_dimension(dataset, attributes):
@@ -239,6 +243,13 @@ class _Walk:
             names.append(name)
         return tuple(names)
 
+    def _check_texts(self, fault: str, path: str) -> None:
+        if fault:
+            self._refuse(path, fault, "contiguous storage, or chunks of up to 256 MB")
+        if self._texts.exceed_file:
+            found = f"refers to texts of {self._texts.total:,} bytes or more, together with those before it"
+            self._refuse(path, found, f"at most the {self._size:,} bytes of the file")
+
     def _check_named_type(self, group: Any, name: bytes, path: str) -> None:
         committed = h5t.open(group, name)
         if committed.get_class() != h5t.ENUM:
@@ -250,7 +261,7 @@ class _Walk:
         """Return numpy's type of the elements of a dataset; h5py's own conversion follows types without a limit."""
         kind, size = stored.get_class(), stored.get_size()
         if kind == h5t.STRING:
-            return np.dtype(object) if stored.is_variable_str() else np.dtype(f"S{size}")
+            return np.dtype(object) if _is_text_of_variable_length(stored) else np.dtype(f"S{size}")
         if kind == h5t.ENUM:
             if stored.get_nmembers() > MOST_MEMBERS:
                 self._refuse(path, f"is an enumeration of {stored.get_nmembers():,}", f"at most {MOST_MEMBERS:,} names")
@@ -274,6 +285,9 @@ class _Walk:
                 self._refuse(shown, f"has {size:,} bytes", f"at most the {self._size:,} bytes of the file")
             attribute = h5a.open(place, name)
             self._check_attribute_type(attribute.get_type(), name, shown)
+            if _is_text_of_variable_length(attribute.get_type()):
+                self._texts.add_attribute(attribute)
+                self._check_texts("", shown)
             if attribute.get_space().get_simple_extent_ndims() > 1:
                 self._refuse(shown, "has more than one dimension", "a number, a text or a list of them")
         return frozenset(name.decode() for name, _ in names)
@@ -324,6 +338,10 @@ def allowed_filters() -> dict[int, str]:
             for code, (name, method) in _OPTIONAL_FILTERS.items()
             if getattr(dataset, method, lambda: False)()
         }
+
+
+def _is_text_of_variable_length(stored: Any) -> bool:
+    return stored.get_class() == h5t.STRING and stored.is_variable_str()
 
 
 def _class_name(stored: Any) -> str:
