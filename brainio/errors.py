@@ -25,6 +25,7 @@
     │   └── FetchManyError            some of many could not be fetched, all else was
     ├── CacheError                  the local cache cannot be read or written          (also OSError)
     ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
+    │   └── UnexpectedContentError    a location holds a page or a pointer in place of the file
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
     │   ├── StimulusSetFormatError
     │   ├── StimulusFileError         the file of a stimulus cannot be decoded
@@ -172,6 +173,10 @@ class CacheError(BrainioError, OSError):
 
 class IntegrityError(BrainioError, OSError):
     """Bytes are not the bytes that were promised: wrong hash, wrong size, or cut short."""
+
+
+class UnexpectedContentError(IntegrityError):
+    """A location holds something that cannot be the file, such as a sign-in page or a Git LFS pointer."""
 
 
 class FormatError(BrainioError, ValueError):

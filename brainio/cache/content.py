@@ -226,17 +226,23 @@ class Cache:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_in_one_step(self.root, path, json.dumps(reference))
 
-    def recall(self, url: str, version_id: str | None, sha256: str | None = None) -> Path | None:
+    def recall(
+        self,
+        url: str,
+        version_id: str | None,
+        sha256: str | None = None,
+        accepts: Callable[[Path], bool] = lambda _: True,
+    ) -> Path | None:
         """Return the verified file that a location gave before, None where it gave none or the file is gone.
 
-        Where a sha256 is promised, a file with another one is none.
+        Where a sha256 is promised, a file with another one is none; neither is one that `accepts` refuses.
         """
         for root in (*self.shared, self.root):
             reference = read_json(root / _reference(url, version_id))
             sha1, name = reference.get("sha1"), reference.get("name")
             if isinstance(sha1, str) and isinstance(name, str):
                 path = self.find(sha1, name, sha256)
-                if path is not None:
+                if path is not None and accepts(path):
                     return path
         return None
 

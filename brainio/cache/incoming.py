@@ -93,8 +93,14 @@ class Incoming:
             self._drop()
             self._open()
 
-    def finish(self) -> Path:
+    def finish(self, judge: Callable[[Path], None] = lambda _: None) -> Path:
         """Check size and digests, and give the file its name in one step.
+
+        Parameters
+        ----------
+        judge : function, optional
+            Called with the file, where no digest is promised, before it gets its name; raises IntegrityError where the
+            file cannot be the wanted one.
 
         Raises
         ------
@@ -110,10 +116,12 @@ class Incoming:
         if faults := self._promise.faults(digests, self._count):
             self._refuse(faults)
         try:
+            if not self.is_promised:
+                judge(self._path)
             with writing(self._root, self._promise.name):
                 self._syncer.finish()
                 path = self._published(file, digests)
-        except CacheError:
+        except (CacheError, IntegrityError):
             self._drop()
             raise
         self._drop()

@@ -18,8 +18,10 @@ from brainio.errors import (
     LocationError,
     OfflineError,
     TransferError,
+    UnexpectedContentError,
 )
 from brainio.fetch.files import WantedFile, local_file
+from brainio.fetch.signatures import mismatch_of
 from brainio.progress import FileProgress
 from brainio.stores import Location, is_offline, parse_location
 
@@ -153,6 +155,8 @@ def _local_file(entry: Entry, wanted: WantedFile) -> Path:
         return local_file(replace(wanted, places=places))
     found = next((place.path for place, _ in places if wanted.is_kept_by(place.path)), None)
     if found is None:
+        for place, _ in places:
+            _require_possible(place.path, wanted.part)
         raise IntegrityError(
             f"{' and '.join(str(place) for place, _ in places)} {'do' if len(places) > 1 else 'does'} not hold what "
             f"catalog {entry.catalog!r} promises for {entry.kind} {entry.identifier!r}: its size or hash "
@@ -161,11 +165,19 @@ def _local_file(entry: Entry, wanted: WantedFile) -> Path:
     return found
 
 
+def _require_possible(path: Path, part: str) -> None:
+    """Raise UnexpectedContentError where a local file holds something that cannot be that part of an entry."""
+    with path.open("rb") as file:
+        mismatch = mismatch_of(file, part)
+    if mismatch is not None:
+        raise UnexpectedContentError(f"{mismatch.message(str(path))}.")
+
+
 def wanted_file(entry: Entry, file: EntryFile) -> WantedFile:
     """Give a file of an entry as its catalog promises it."""
     places = [(place_of(entry, file.location, file.location_type), file.version_id)]
     places += [(mirror, "") for mirror in _mirrors(entry, file)]
-    return WantedFile(places, file.sha1, file.sha256, file.size)
+    return WantedFile(places, file.sha1, file.sha256, file.size, file.part)
 
 
 def place_of(entry: Entry, location: str, location_type: str = "") -> Location:

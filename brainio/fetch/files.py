@@ -1,5 +1,6 @@
 """The verified local copy of a file, from whichever of its places gives the right bytes."""
 
+import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -8,12 +9,21 @@ from pathlib import Path
 from typing import TypeVar
 
 from brainio.cache import Incoming, hash_file
-from brainio.errors import BrainioError, IntegrityError, LocationError, OfflineError, TransferError
-from brainio.fetch.download import Download
+from brainio.errors import (
+    BrainioError,
+    CacheError,
+    IntegrityError,
+    LocationError,
+    OfflineError,
+    TransferError,
+)
 from brainio.fetch.home import local_cache
+from brainio.fetch.receiving import Reception
+from brainio.fetch.signatures import mismatch_of
 from brainio.progress import FileProgress, TransferBar
 from brainio.stores import Location, parse_location, require_online
 
+_log = logging.getLogger("brainio.fetch")
 T = TypeVar("T")
 Place = tuple[Location, str]
 
@@ -30,12 +40,15 @@ class WantedFile:
         Promised hashes; with neither, what a location and version once gave is what they mean.
     size : int, optional
         Promised size in bytes.
+    part : str
+        `'csv'`, `'zip'` or `'nc'`: what the file has to be, if no hash is promised. Empty: anything.
     """
 
     places: Sequence[Place]
     sha1: str = ""
     sha256: str = ""
     size: int | None = None
+    part: str = ""
 
     @property
     def name(self) -> str:
@@ -47,6 +60,23 @@ class WantedFile:
         """The sha1 that is promised, else that of what was fetched before; None where neither is known."""
         location, version_id = self.places[0]
         return self.sha1 or local_cache().remembered(location.url, version_id or None)
+
+    def _accepts(self, path: Path) -> bool:
+        """Whether a cached file can be the wanted one; one that cannot, which an earlier version cached, is removed."""
+        if self.sha256:
+            return True
+        try:
+            with path.open("rb") as file:
+                mismatch = mismatch_of(file, self.part)
+        except OSError:  # taken away, or unreadable, which whoever opens it says better
+            return True
+        if mismatch is not None:
+            from brainio.cache.upkeep import remove  # rarely needed
+
+            _log.warning("%s; it is not used, and fetched again", mismatch.message(str(path)))
+            with suppress(CacheError):  # a cache that cannot be written
+                remove(local_cache().root, {path.parent.name})
+        return mismatch is None
 
     def is_here(self) -> bool:
         """Whether the cache has the file, or it lies on this machine; its bytes are not looked at."""
@@ -71,7 +101,7 @@ class WantedFile:
         if self.sha1:
             found = local_cache().find(self.sha1, self.name, self.sha256 or None)
         else:
-            found = local_cache().recall(location.url, version_id or None, self.sha256 or None)
+            found = local_cache().recall(location.url, version_id or None, self.sha256 or None, self._accepts)
         with suppress(FileNotFoundError):  # taken away again
             if found is not None and self.size in (None, found.stat().st_size):
                 return found
@@ -116,47 +146,16 @@ def _fetched(wanted: WantedFile, progress: FileProgress) -> Path:
     ) as incoming:
         if incoming.found is not None:
             return incoming.found
-        path = first_that_works(lambda *place: _taken(incoming, wanted, place, progress), wanted.places)
+        path = first_that_works(lambda *place: _received(incoming, wanted, place, progress), wanted.places)
     if not wanted.sha1:
         location, version_id = wanted.places[0]
         cache.remember(location.url, version_id or None, path.parent.name, wanted.name)
     return path
 
 
-def _taken(
-    incoming: Incoming, wanted: WantedFile, place: Place, progress: FileProgress, *, again: bool = False
-) -> Path:
-    """Take the bytes of one place, beginning where an earlier attempt ended; again: from the first byte."""
-
-    def restart() -> None:
-        progress.reach(0)
-        incoming.restart()
-
-    progress.reach(incoming.offset)
-    is_judge = incoming.is_promised and not again  # a hash that failed once does not excuse a second mixture
-    download = Download(*place, incoming.offset, progress, incoming.show, restart, verified=is_judge)
-    try:
-        for block in download:
-            incoming.write(block)
-            progress.reach(incoming.offset)
-        _require_end(wanted, download, place[0])
-        return incoming.finish()
-    except IntegrityError as error:
-        restart()
-        if download.was_continued and not again:
-            return _taken(incoming, wanted, place, progress, again=True)
-        raise IntegrityError(f"{place[0]}: {error}") from error
-
-
-def _require_end(wanted: WantedFile, download: Download, place: Location) -> None:
-    """Refuse a body of which nobody can tell whether it came to its end."""
-    facts = download.facts
-    is_known = bool(wanted.sha1 or wanted.sha256) or wanted.size is not None
-    if facts is not None and not facts.is_delimited and not is_known:
-        raise TransferError(
-            f"{place} was sent without its length, so that a broken connection looks like the end of the file, and no "
-            f"hash is promised. State the sha1 or the size of the file in its catalog, or use another location."
-        )
+def _received(incoming: Incoming, wanted: WantedFile, place: Place, progress: FileProgress) -> Path:
+    is_size_known = wanted.size is not None
+    return Reception(incoming, *place, progress, wanted.part, is_size_known=is_size_known).receive()
 
 
 def first_that_works(get: Callable[[Location, str], T], places: Sequence[Place]) -> T:

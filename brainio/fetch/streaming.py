@@ -4,10 +4,11 @@ import warnings
 from typing import TYPE_CHECKING
 
 from brainio.catalogs import Entry
-from brainio.errors import EntryUnavailableError, StreamWarning
+from brainio.errors import EntryUnavailableError, StreamWarning, UnexpectedContentError
 from brainio.fetch.entries import require_available, unavailable, wanted_file
 from brainio.fetch.files import first_that_works
-from brainio.stores import open_file, parse_location
+from brainio.fetch.signatures import mismatch_of
+from brainio.stores import Location, open_file, parse_location
 
 if TYPE_CHECKING:
     from brainio.stores.ranges import RangeFile
@@ -22,7 +23,7 @@ def open_entry(entry: Entry) -> "RangeFile":
     wanted = wanted_file(entry, file)
     if (cached := wanted.cached()) is not None:
         return open_file(parse_location(cached.as_uri()))
-    opened = first_that_works(lambda place, version: open_file(place, version or None), wanted.places)
+    opened = first_that_works(_opened, wanted.places)
     pin = f"pinned by {opened.pin}" if opened.pin else "pinned by nothing, since its store names no version"
     warnings.warn(
         f"{entry.kind} {entry.identifier!r} is read from {opened} as it is used: {pin}, not verified by a hash; "
@@ -31,3 +32,13 @@ def open_entry(entry: Entry) -> "RangeFile":
         stacklevel=3,
     )
     return opened
+
+
+def _opened(location: Location, version_id: str) -> "RangeFile":
+    file = open_file(location, version_id or None)
+    mismatch = mismatch_of(file, "nc")
+    if mismatch is not None:
+        file.close()
+        raise UnexpectedContentError(f"{mismatch.message(str(location))}.")
+    file.seek(0)
+    return file

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
 
 
+_ANNEX_ADVICE = "It is a link of git-annex to content that is elsewhere: run `git annex get` in its folder."
 # Of what a file system knows of a file, this differs between two states of it; a name and a size need not.
 _STATES = frozenset(
     {"checksum", "content_md5", "crc32c", "created", "etag", "generation", "hex", "last_modified", "lastmodified"}
@@ -168,6 +169,14 @@ def _inner(location: Location) -> str:
     return str(fsspec.get_filesystem_class(location.location_type)._strip_protocol(location.url))
 
 
+def _is_annex_link(location: Location) -> bool:
+    """Whether a local file is a link of git-annex to content that is not on this machine."""
+    try:
+        return location.location_type == "file" and "annex/objects/" in os.fspath(location.path.readlink())
+    except OSError:
+        return False
+
+
 @contextmanager
 def _translated(location: Location, what: str, error_class: type[TransferError] = TransferError) -> Iterator[None]:
     """Turn what fsspec and its drivers raise into a TransferError."""
@@ -178,7 +187,8 @@ def _translated(location: Location, what: str, error_class: type[TransferError] 
     except BrainioError:
         raise
     except FileNotFoundError as error:
-        raise TransferError(f"{location} {what}: there is no such file. Check the location.") from error
+        advice = _ANNEX_ADVICE if _is_annex_link(location) else "Check the location."
+        raise TransferError(f"{location} {what}: there is no such file. {advice}") from error
     except failures as error:
         reason = redacted(str(error)) or type(error).__name__
         # The text of a driver may have the URL with its secrets; a traceback would show it.

@@ -1,0 +1,229 @@
+"""What servers send in place of a file: a page to sign in, a pointer, an error document, nothing."""
+
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.catalogs import append_rows, in_force
+from brainio.errors import BrainioError, IntegrityError, UnexpectedContentError
+from brainio.fetch import fetch_file
+from brainio.fetch.home import local_cache
+from brainio.fetch.signatures import mismatch_of
+from brainio.s3 import load_file
+from tests.lab import Lab, assembly_file, sha1, stimulus_files
+from tests.reliability.faults import altered
+from tests.servers import FaultyServer
+
+pytestmark = pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
+
+PAGE = b"<!DOCTYPE html><title>Sign in</title>Password?"
+LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
+SUBSTITUTES = {
+    "an HTML page": PAGE,
+    "a Git LFS pointer": LFS,
+    "a git-annex pointer": b"/annex/objects/SHA256E-s1048576--4d7a2146.nc\n",
+    "an empty file": b"",
+    "a JSON document": b'{"message": "Not found", "status": 404}',
+    "an XML document": b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+}
+NC, CSV, ZIP = "assy_lab_Doe2026.nc", "stimulus_lab_Doe2026.csv", "stimulus_lab_Doe2026.zip"
+ENDINGS = {NC: "a netCDF file", CSV: "a CSV table", ZIP: "a ZIP archive"}
+
+
+class Unpromised(Lab):
+    """A lab whose catalog promises hashes only where it is told to."""
+
+    server: FaultyServer
+    promises = False
+
+    def publish(self, name: str, body: bytes, cls: str = "", identifier: str = "lab.Doe2026", **columns: str) -> None:
+        columns |= {} if self.promises else {"sha1": ""}
+        where = {"location_type": "http", "location": f"{self.server.url}/lab-bucket/{name}"}
+        super().publish(name, body, cls, identifier, **where, **columns)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, faulty: FaultyServer) -> Unpromised:
+    lab = Unpromised(tmp_path, faulty)
+    append_rows(lab.catalog, [])
+    in_force.add_catalog(lab.catalog)
+    return lab
+
+
+def publish_all(lab: Unpromised, folder: Path) -> None:
+    lab.publish_stimuli()
+    lab.publish(NC, assembly_file(folder), "NeuroidAssembly")
+
+
+def load(name: str) -> object:
+    return brainio.get_assembly("lab.Doe2026") if name == NC else brainio.get_stimulus_set("lab.Doe2026")
+
+
+def cached(name: str) -> list[Path]:
+    return list(local_cache().root.glob(f"content/*/*/{name}"))
+
+
+@pytest.mark.parametrize("promised", [False, True], ids=["no hash", "hash"])
+@pytest.mark.parametrize("name", ENDINGS)
+@pytest.mark.parametrize("kind", SUBSTITUTES)
+def test_a_substitute_is_refused_with_its_media_type_and_size_and_never_cached(
+    lab: Unpromised, tmp_path: Path, kind: str, name: str, promised: bool
+) -> None:
+    lab.promises = promised
+    publish_all(lab, tmp_path)
+    body = SUBSTITUTES[kind]
+    sign_in = altered(headers={"Content-Type": "text/html; charset=utf-8"}, body=lambda _: body)
+    lab.server.faults[name] = iter([sign_in])
+    with pytest.raises(UnexpectedContentError) as caught:
+        load(name)
+    message = str(caught.value)
+    assert (
+        f"/lab-bucket/{name} holds text/html, {len(body)} bytes, where {ENDINGS[name]} was expected: {kind}" in message
+    )
+    assert "Nothing was stored" in message
+    assert "expected sha1" not in message
+    assert cached(name) == []
+    assert load(name) is not None
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"), [("a Git LFS pointer", "git lfs pull"), ("a git-annex pointer", "git annex get")]
+)
+def test_a_pointer_in_a_local_folder_names_the_command_that_brings_the_file(
+    tmp_path: Path, kind: str, step: str
+) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / NC).write_bytes(SUBSTITUTES[kind])
+    row = {
+        "identifier": "lab.Doe2026",
+        "lookup_type": "assembly",
+        "class": "NeuroidAssembly",
+        "location": f"files/{NC}",
+    }
+    append_rows(tmp_path / "lab.csv", [row | {"sha1": sha1(b"something else")}])
+    in_force.add_catalog(tmp_path / "lab.csv")
+    with pytest.raises(UnexpectedContentError, match=f"{kind}. .*`{step}`"):
+        brainio.get_assembly("lab.Doe2026")
+
+
+def test_a_broken_link_of_git_annex_names_the_command_that_brings_the_file(tmp_path: Path) -> None:
+    (tmp_path / NC).symlink_to(".git/annex/objects/ab/cd/SHA256E-s10--0.nc/SHA256E-s10--0.nc")
+    with pytest.raises(BrainioError, match=r"git-annex.*`git annex get`"):
+        fetch_file("file", str(tmp_path / NC))
+
+
+def test_a_mirror_serves_where_the_first_location_returns_a_sign_in_page(lab: Unpromised, tmp_path: Path) -> None:
+    lab.publish_stimuli()
+    lab.server.objects["lab-bucket", "copy"] = body = assembly_file(tmp_path)
+    lab.server.objects["lab-bucket", NC] = PAGE
+    lab.publish(NC, PAGE, "NeuroidAssembly", mirrors=f"{lab.server.url}/lab-bucket/copy", sha1=sha1(body))
+    assert load(NC) is not None
+
+
+def test_bytes_with_the_promised_hash_are_accepted_whatever_they_look_like(lab: Unpromised) -> None:
+    lab.server.objects["lab-bucket", CSV] = PAGE
+    location = f"{lab.server.url}/lab-bucket/{CSV}"
+    assert Path(fetch_file("http", location, sha1(PAGE))).read_bytes() == PAGE
+
+
+def test_files_of_unknown_kinds_are_never_judged(lab: Unpromised, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab.server.objects["lab-bucket", "models/page.nc"] = PAGE
+    assert load_file("lab-bucket", "page.nc").read_bytes() == PAGE
+
+
+def test_a_file_of_an_unknown_kind_that_fails_its_hash_is_described(lab: Unpromised) -> None:
+    lab.server.objects["lab-bucket", "models/weights.pt"] = LFS
+    with pytest.raises(IntegrityError, match=rf"{len(LFS)} bytes: a Git LFS pointer"):
+        load_file("lab-bucket", "weights.pt", sha1=sha1(b"weights"))
+
+
+@pytest.mark.parametrize("name", ENDINGS)
+def test_a_substitute_that_an_earlier_version_cached_is_removed_and_fetched_again(
+    lab: Unpromised, tmp_path: Path, name: str
+) -> None:
+    publish_all(lab, tmp_path)
+    cache = local_cache()
+    path = cache.add([PAGE], name=name)
+    cache.remember(f"{lab.server.url}/lab-bucket/{name}", None, path.parent.name, name)
+    assert load(name) is not None
+    assert not path.exists()
+    assert len(cached(name)) == 1
+
+
+def test_a_substitute_in_a_shared_cache_is_passed_over(
+    lab: Unpromised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish_all(lab, tmp_path)
+    shared = tmp_path / "shared"
+    monkeypatch.setenv("BRAINIO_HOME", str(shared))
+    path = local_cache().add([PAGE], name=NC)
+    local_cache().remember(f"{lab.server.url}/lab-bucket/{NC}", None, path.parent.name, NC)
+    monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BRAINIO_SHARED", str(shared))
+    for _ in range(2):
+        assert load(NC) is not None
+    assert len([one for one in lab.server.requests if one.key == NC]) == 1
+    assert path.exists()
+
+
+def test_a_stream_of_a_sign_in_page_is_refused(lab: Unpromised, tmp_path: Path) -> None:
+    publish_all(lab, tmp_path)
+    lab.server.objects["lab-bucket", NC] = PAGE
+    with pytest.raises(UnexpectedContentError, match="46 bytes, where a netCDF file was expected: an HTML page"):
+        brainio.get_assembly("lab.Doe2026", stream=True)
+
+
+def _archive(prefix: bytes = b"", *names: str) -> bytes:
+    file = io.BytesIO(prefix)
+    with zipfile.ZipFile(file, "a") as archive:
+        for name in names:
+            archive.writestr(name, "x")
+    return file.getvalue()
+
+
+def _legitimate() -> Iterator[tuple[str, bytes]]:
+    yield "nc", b"CDF\x01" + bytes(100)
+    yield "nc", b"CDF\x05" + bytes(100)
+    for block in (0, 512, 1024, 1 << 20):
+        yield "nc", b"<html>".ljust(block, b" ")[:block] + b"\x89HDF\r\n\x1a\n" + bytes(100)
+    yield "zip", _archive()
+    yield "zip", _archive(b"", "a.png")
+    yield "zip", _archive(b"#!/bin/sh\n", "a.png")
+    yield "csv", stimulus_files()[0]
+    yield "csv", b"\xef\xbb\xbf" + stimulus_files()[0]
+    yield "csv", b"{a},[b]\n1,2\n"
+    yield "csv", b"<15 degrees,html\n1,2\n"
+    yield "csv", b"stimulus_id\n"
+    yield "csv", b"version,url\n1,https://git-lfs.github.com\n"
+    yield "other", PAGE
+
+
+@pytest.mark.parametrize(("part", "body"), [*_legitimate()])
+def test_legitimate_files_are_never_refused(part: str, body: bytes) -> None:
+    assert mismatch_of(io.BytesIO(body), part) is None
+
+
+@pytest.mark.parametrize(
+    ("part", "body"),
+    [
+        ("nc", b"stimulus_id,filename\n"),
+        ("nc", gzip.compress(b"CDF\x01", mtime=0)),
+        ("nc", bytes(5000)),
+        ("zip", b"stimulus_id,filename\n"),
+        ("zip", b"\x89HDF\r\n\x1a\n"),
+        ("csv", _archive(b"", "a.png")),
+        ("csv", b"CDF\x01"),
+        ("csv", json.dumps([{"a": 1}]).encode()),
+        ("csv", b"\n <HTML lang=en>"),
+        ("csv", b"<?xml version='1.0'?>\n<!-- proxy -->\n<html xmlns='x'>"),
+        ("csv", b"../../.git/annex/objects/x"),
+    ],
+)
+def test_files_of_another_kind_are_refused(part: str, body: bytes) -> None:
+    assert mismatch_of(io.BytesIO(body), part) is not None
