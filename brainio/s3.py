@@ -149,7 +149,8 @@ def load_file(
     folder_name : str, optional
         Folder in the bucket; by default `models`.
     sha1 : str, optional
-        Hash of the file. Without it, what this location and version gave first is what later calls return.
+        Hash of the file. Without it, what this location and version gave first is what later calls return, until
+        `brainio cache rm SHA1` removes it (`brainio cache ls` shows the SHA-1).
 
     Raises
     ------

@@ -237,7 +237,7 @@ class Cache:
 
         Where a sha256 is promised, a file with another one is none; neither is one that `accepts` refuses.
         """
-        for root in (*self.shared, self.root):
+        for root in (self.root, *self.shared):  # what was fetched again here is newer
             reference = read_json(root / _reference(url, version_id))
             sha1, name = reference.get("sha1"), reference.get("name")
             if isinstance(sha1, str) and isinstance(name, str):
@@ -248,7 +248,7 @@ class Cache:
 
     def remembered(self, url: str, version_id: str | None) -> str | None:
         """Return the sha1 of what a location gave before, if that is here; whether its bytes are good is not asked."""
-        references = (read_json(root / _reference(url, version_id)) for root in (*self.shared, self.root))
+        references = (read_json(root / _reference(url, version_id)) for root in (self.root, *self.shared))
         found = (reference.get("sha1") for reference in references)
         return next((sha1 for sha1 in found if isinstance(sha1, str) and self.has(sha1)), None)
 

@@ -28,9 +28,19 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Fetch exactly what this lock file recorded: all of it, or the identifiers.",
 )
+@click.option(
+    "--refresh", is_flag=True, help="Fetch files again for which the catalog promises no hash; all others are verified."
+)
 @options.dry_run
 @options.as_json
-def get(identifiers: tuple[str, ...], locked: Path | None, dry_run: bool, as_json: bool, **which: str | None) -> None:
+def get(
+    identifiers: tuple[str, ...],
+    locked: Path | None,
+    refresh: bool,
+    dry_run: bool,
+    as_json: bool,
+    **which: str | None,
+) -> None:
     """Bring the files of identifiers into the cache, verified, and print where they are.
 
     The archive of a stimulus set is unpacked; an assembly comes with its stimulus set. How many files and bytes have
@@ -43,15 +53,18 @@ def get(identifiers: tuple[str, ...], locked: Path | None, dry_run: bool, as_jso
       brainio get --catalog brainio_demo
       brainio get --catalog brainscore --kind assembly --dry-run
       brainio get --locked brainio.lock
+      brainio get --refresh dicarlo.MajajHong2015
     """
     if not identifiers and locked is not None and any(which.values()):
         raise click.UsageError("--locked without identifiers fetches all that was recorded, of all catalogs.")
+    if locked is not None and refresh:
+        raise click.UsageError("--refresh goes without --locked: a lock file has the hash of every file.")
     if locked is None:
         options.require_names(
             identifiers, which["catalog"], which["version"], to="fetch all of it", current_entries="are fetched"
         )
     tell_log()
-    plan = _planned(identifiers, locked, which)
+    plan = _planned(identifiers, locked, which, refresh=refresh)
     if plan.entries:
         tell(str(plan))
     if dry_run:
@@ -66,17 +79,19 @@ def get(identifiers: tuple[str, ...], locked: Path | None, dry_run: bool, as_jso
         fail(failures, of_many=len(identifiers) != 1)
 
 
-def _planned(identifiers: tuple[str, ...], lockfile: Path | None, which: Mapping[str, str | None]) -> "Plan":
+def _planned(
+    identifiers: tuple[str, ...], lockfile: Path | None, which: Mapping[str, str | None], *, refresh: bool
+) -> "Plan":
     from brainio.fetch import plan_fetch
 
     if lockfile is None:
-        return plan_fetch(identifiers, **which)
+        return plan_fetch(identifiers, **which, refresh=refresh)
     from brainio.lockfile import locked, plan_locked
 
     if not identifiers:
         return plan_locked(lockfile)
     with locked(lockfile):
-        return plan_fetch(identifiers, **which)
+        return plan_fetch(identifiers, **which, refresh=refresh)
 
 
 def _fetched(plan: "Plan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:

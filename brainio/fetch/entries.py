@@ -46,8 +46,10 @@ def fetch_entry(entry: Entry, progress: FileProgress | None = None) -> dict[str,
     return {file.part: fetch_entry_file(entry, file, progress) for file in entry.files}
 
 
-def fetch_entry_file(entry: Entry, file: EntryFile, progress: FileProgress | None = None) -> Path:
-    """Bring one file of an entry into the cache and return where it is."""
+def fetch_entry_file(
+    entry: Entry, file: EntryFile, progress: FileProgress | None = None, *, refresh: bool = False
+) -> Path:
+    """Bring one file of an entry into the cache and return where it is; see `local_file`."""
     if not (file.sha1 or file.sha256):
         warnings.warn(
             f"catalog {entry.catalog!r} promises no hash for the {file.part} file of {entry.kind} "
@@ -55,7 +57,7 @@ def fetch_entry_file(entry: Entry, file: EntryFile, progress: FileProgress | Non
             CatalogWarning,
             stacklevel=2,
         )
-    return local_file(wanted_file(entry, file), progress)
+    return local_file(wanted_file(entry, file), progress, refresh=refresh)
 
 
 def require_available(entry: Entry) -> None:
@@ -204,7 +206,19 @@ def named_in_errors(entry: Entry) -> Iterator[None]:
     try:
         yield
     except (FormatError, TransferError, IntegrityError) as error:
-        raise type(error)(f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}: {error}") from error
+        advice = _refresh_advice(entry) if isinstance(error, FormatError) else ""
+        raise type(error)(f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}: {error}{advice}") from error
+
+
+def _refresh_advice(entry: Entry) -> str:
+    """Say how to fetch files again that may be wrong, since no hash is promised for them."""
+    unpromised = [file.part for file in entry.files if not (file.sha1 or file.sha256)]
+    if not unpromised:
+        return ""
+    return (
+        f" The catalog promises no hash for the {' and '.join(unpromised)} file: `brainio get --refresh "
+        f"{entry.identifier}` fetches it again."
+    )
 
 
 def warn_of_status(entry: Entry, *, stacklevel: int) -> None:

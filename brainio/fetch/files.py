@@ -56,6 +56,11 @@ class WantedFile:
         return self.places[0][0].name
 
     @property
+    def is_promised(self) -> bool:
+        """Whether a hash tells if bytes are those of the file."""
+        return bool(self.sha1 or self.sha256)
+
+    @property
     def content(self) -> str | None:
         """The sha1 that is promised, else that of what was fetched before; None where neither is known."""
         location, version_id = self.places[0]
@@ -85,7 +90,7 @@ class WantedFile:
 
     def local_places(self) -> list[Place]:
         """Return those of its places that are files of this machine; without promised hashes, only the first may be."""
-        places = self.places if self.sha1 or self.sha256 else self.places[:1]
+        places = self.places if self.is_promised else self.places[:1]
         return [one for one in places if one[0].location_type == "file" and one[0].path.is_file()]
 
     def is_kept_by(self, path: Path) -> bool:
@@ -108,7 +113,7 @@ class WantedFile:
         return None
 
 
-def local_file(wanted: WantedFile, progress: FileProgress | None = None) -> Path:
+def local_file(wanted: WantedFile, progress: FileProgress | None = None, *, refresh: bool = False) -> Path:
     """Return the verified local copy of a file, fetched from the first place that gives the right bytes.
 
     Parameters
@@ -117,6 +122,8 @@ def local_file(wanted: WantedFile, progress: FileProgress | None = None) -> Path
         What is wanted.
     progress : optional
         What counts the bytes of this file among those of others; default: a bar for this file alone.
+    refresh : bool, default False
+        Whether a file without a promised hash is fetched again although it is in the cache. A file with one is right.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def local_file(wanted: WantedFile, progress: FileProgress | None = None) -> Path
     CacheError
         The cache cannot be written.
     """
-    found = wanted.cached()
+    found = None if refresh and not wanted.is_promised else wanted.cached()
     if found is not None:
         return found
     if progress is not None:

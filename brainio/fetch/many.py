@@ -14,6 +14,7 @@ from brainio.catalogs import Entry, EntryFile, entries
 from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.errors import BrainioError, EntryLookupError, FetchManyError, LockfileError
 from brainio.fetch.entries import fetch_entry_file, place_of, require_available, wanted_file
+from brainio.fetch.files import WantedFile
 from brainio.fetch.uses import entries_of, note_fetched, pinned, with_stimuli
 from brainio.logs import get_logger
 from brainio.progress import TransferBar, readable_size
@@ -48,11 +49,14 @@ class Plan:
         The files that are not in the cache yet; of several with the same content the first.
     failures : dict
         What cannot be fetched -> why: identifiers that lead nowhere, entries that are unavailable.
+    refresh : bool
+        Whether files without a promised hash are fetched again.
     """
 
     entries: tuple[Entry, ...]
     missing: tuple[MissingFile, ...]
     failures: dict[str, BrainioError]
+    refresh: bool = False
 
     @property
     def size(self) -> int:
@@ -77,6 +81,7 @@ def plan_fetch(
     catalog: str | None = None,
     kind: str | None = None,
     version: str | None = None,
+    refresh: bool = False,
 ) -> Plan:
     """Find out what fetching entries will take; nothing is fetched but sizes that no catalog states.
 
@@ -91,6 +96,9 @@ def plan_fetch(
         `'stimulus_set'` or `'assembly'`: what of both an identifier means.
     version : str, optional
         Version of the entries.
+    refresh : bool, default False
+        Fetch files again for which the catalog promises no hash, and which may be outdated or wrong for that reason.
+        The cached file stays until the new one is complete. Files with a promised hash are never fetched again.
 
     Examples
     --------
@@ -113,10 +121,12 @@ def plan_fetch(
             wanted.update(dict.fromkeys(with_stimuli([entry])))
         except (EntryLookupError, LockfileError) as failure:
             failures[f"the stimulus set of {entry.kind} {entry.identifier}"] = failure
-    return plan_entries(wanted, failures)
+    return plan_entries(wanted, failures, refresh=refresh)
 
 
-def plan_entries(asked: Iterable[Entry], failures: Mapping[str, BrainioError] = MappingProxyType({})) -> Plan:
+def plan_entries(
+    asked: Iterable[Entry], failures: Mapping[str, BrainioError] = MappingProxyType({}), *, refresh: bool = False
+) -> Plan:
     """Find out what fetching the files of these entries will take, and of no others.
 
     Parameters
@@ -125,6 +135,8 @@ def plan_entries(asked: Iterable[Entry], failures: Mapping[str, BrainioError] = 
         Of one with fewer files than its catalog lists (`dataclasses.replace`), only those are fetched.
     failures : mapping, optional
         What is known already not to be had -> why.
+    refresh : bool, default False
+        As for `plan_fetch`.
 
     Returns
     -------
@@ -134,14 +146,14 @@ def plan_entries(asked: Iterable[Entry], failures: Mapping[str, BrainioError] = 
     missing: dict[Content, tuple[Entry, EntryFile]] = {}
     for entry in list(wanted):
         try:
-            for file in _missing(entry):
+            for file in _missing(entry, refresh=refresh):
                 missing.setdefault(_content_of(entry, file), (entry, file))
         except BrainioError as failure:
             failed[f"{entry.kind} {entry.identifier}"] = failure
             del wanted[entry]
     sizes = in_background([partial(_size_of, *one) for one in missing.values()], _FILES_AT_ONCE, "brainio-size")
     files = tuple(MissingFile(e, file, size.result()) for (e, file), size in zip(missing.values(), sizes, strict=True))
-    return Plan(tuple(wanted), files, failed)
+    return Plan(tuple(wanted), files, failed, refresh)
 
 
 def fetch_many(
@@ -150,12 +162,13 @@ def fetch_many(
     catalog: str | None = None,
     kind: str | None = None,
     version: str | None = None,
+    refresh: bool = False,
 ) -> dict[Entry, dict[str, Path]]:
     """Fetch many entries at once, over a bounded number of connections, with one display of progress.
 
     Parameters
     ----------
-    identifiers, catalog, kind, version
+    identifiers, catalog, kind, version, refresh
         As for `plan_fetch`.
 
     Returns
@@ -175,7 +188,7 @@ def fetch_many(
     >>> sorted(part for paths in fetched.values() for part in paths)
     ['csv', 'nc', 'zip']
     """
-    return carry_out(plan_fetch(identifiers, catalog=catalog, kind=kind, version=version))
+    return carry_out(plan_fetch(identifiers, catalog=catalog, kind=kind, version=version, refresh=refresh))
 
 
 prefetch = fetch_many  # by what it is for
@@ -190,7 +203,8 @@ def carry_out(plan: Plan) -> dict[Entry, dict[str, Path]]:
     with TransferBar(f"{len(plan.missing)} files", plan.size or None) as bar:
         # Also what was in the cache: another process may have removed it since.
         wanted = [(entry, file) for entry in plan.entries for file in entry.files]
-        calls = [partial(fetch_entry_file, *one, bar.file(sizes.get(one))) for one in wanted]
+        fetch = partial(fetch_entry_file, refresh=plan.refresh)
+        calls = [partial(fetch, *one, bar.file(sizes.get(one))) for one in wanted]
         futures = in_background(calls, _FILES_AT_ONCE, "brainio-fetch")
         try:
             for (entry, file), future in zip(wanted, futures, strict=True):
@@ -219,9 +233,13 @@ def _whole(catalog: str, kind: str | None, failures: dict[str, BrainioError]) ->
             failures[f"{entry.kind} {entry.identifier}"] = failure
 
 
-def _missing(entry: Entry) -> list[EntryFile]:
+def _missing(entry: Entry, *, refresh: bool) -> list[EntryFile]:
     require_available(entry)
-    return [file for file in entry.files if wanted_file(entry, file).cached() is None]
+    return [file for file in entry.files if _is_missing(wanted_file(entry, file), refresh=refresh)]
+
+
+def _is_missing(wanted: WantedFile, *, refresh: bool) -> bool:
+    return (refresh and not wanted.is_promised) or wanted.cached() is None
 
 
 def _content_of(entry: Entry, file: EntryFile) -> Content:

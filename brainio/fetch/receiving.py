@@ -89,7 +89,7 @@ class Reception:
             return incoming.finish(self._judge)
         except IntegrityError as error:
             self._media_type = download.facts.media_type if download.facts else ""
-            substitute, size = substitute_of(self._head, incoming.offset), incoming.offset
+            substitute, size = substitute_of(bytes(self._head), incoming.offset), incoming.offset
             self._restart()
             if isinstance(error, UnexpectedContentError):
                 raise

@@ -35,8 +35,8 @@ def home(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path(os.environ["BRAINIO_HOME"])
 
 
-def fill(identifier: str, **which: str) -> None:
-    for paths in fetch_many([identifier], **which).values():
+def fill(identifier: str, kind: str | None = None, version: str | None = None) -> None:
+    for paths in fetch_many([identifier], kind=kind, version=version).values():
         if "zip" in paths:
             unzip(paths["zip"])
 

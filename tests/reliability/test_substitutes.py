@@ -11,11 +11,12 @@ import pytest
 
 import brainio
 from brainio.catalogs import append_rows, in_force
-from brainio.errors import BrainioError, IntegrityError, UnexpectedContentError
-from brainio.fetch import fetch_file
+from brainio.errors import AssemblyFormatError, BrainioError, FetchManyError, IntegrityError, UnexpectedContentError
+from brainio.fetch import fetch_file, fetch_many
 from brainio.fetch.home import local_cache
 from brainio.fetch.signatures import mismatch_of
 from brainio.s3 import load_file
+from tests.cli.command import brainio as command
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.reliability.faults import altered
 from tests.servers import FaultyServer
@@ -170,6 +171,39 @@ def test_a_substitute_in_a_shared_cache_is_passed_over(
         assert load(NC) is not None
     assert len([one for one in lab.server.requests if one.key == NC]) == 1
     assert path.exists()
+
+
+def test_a_file_without_a_hash_that_cannot_be_read_names_the_command_that_fetches_it_again(
+    lab: Unpromised, tmp_path: Path
+) -> None:
+    publish_all(lab, tmp_path)
+    whole = lab.server.objects["lab-bucket", NC]
+    lab.server.objects["lab-bucket", NC] = whole[:2000]
+    with pytest.raises(AssemblyFormatError, match=r"`brainio get --refresh lab\.Doe2026` fetches it again"):
+        load(NC)
+    lab.server.objects["lab-bucket", NC] = whole
+    done = command("get", "--refresh", "lab.Doe2026", "--kind", "assembly", BRAINIO_CATALOGS=str(lab.catalog))
+    assert done.returncode == 0, done.stderr
+    assert "3 of the 3 files" in done.stderr
+    assert load(NC) is not None
+
+
+def test_files_that_cannot_be_fetched_again_stay_in_the_cache(lab: Unpromised, tmp_path: Path) -> None:
+    publish_all(lab, tmp_path)
+    assert load(NC) is not None
+    lab.server.objects["lab-bucket", NC] = PAGE
+    with pytest.raises(FetchManyError, match="an HTML page"):
+        fetch_many(["lab.Doe2026"], kind="assembly", refresh=True)
+    assert load(NC) is not None
+
+
+def test_files_with_a_promised_hash_are_not_fetched_again(lab: Unpromised, tmp_path: Path) -> None:
+    lab.promises = True
+    publish_all(lab, tmp_path)
+    fetch_many(["lab.Doe2026"])
+    lab.server.requests.clear()
+    fetch_many(["lab.Doe2026"], refresh=True)
+    assert lab.server.requests == []
 
 
 def test_a_stream_of_a_sign_in_page_is_refused(lab: Unpromised, tmp_path: Path) -> None:
