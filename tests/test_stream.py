@@ -155,7 +155,7 @@ def test_extras_come_along(lab: Lab, tmp_path: Path) -> None:
 
 def test_what_is_no_netcdf_file_is_an_error_that_names_it(lab: Lab) -> None:
     lab.publish_stimuli()
-    lab.publish("assy_lab_Doe2026.nc", b"no netCDF " * 100, "NeuroidAssembly")
+    lab.publish("assy_lab_Doe2026.nc", b"\x89HDF\r\n\x1a\nno netCDF " * 100, "NeuroidAssembly")
     with pytest.raises(AssemblyFormatError, match=r"lab\.Doe2026.*assy_lab_Doe2026\.nc cannot be read as netCDF-4"):
         brainio.get_assembly("lab.Doe2026", stream=True)
 

@@ -52,7 +52,7 @@ def other_server(tmp_path: Path) -> Iterator[HttpFolder]:
     """A second web server, with the files `secret.nc` and `secret.json`."""
     folder = tmp_path / "other"
     folder.mkdir()
-    (folder / "secret.nc").write_bytes(b"SECRET")
+    (folder / "secret.nc").write_bytes(b"CDF\x01SECRET")
     (folder / "secret.json").write_bytes(b'{"status_reason": "SECRET"}')
     with HttpFolder(folder) as server:
         yield server

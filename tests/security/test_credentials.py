@@ -77,13 +77,13 @@ def credentials(server: HttpFolder) -> list[str]:
 
 @pytest.mark.usefixtures("netrc")
 def test_netrc_serves_what_the_user_names(http_folder: HttpFolder) -> None:
-    (http_folder.folder / "a.nc").write_bytes(b"abc")
-    assert stat(parse_location(f"{http_folder.url}/a.nc")) == 3
+    (http_folder.folder / "a.nc").write_bytes(b"CDF\x01abc")
+    assert stat(parse_location(f"{http_folder.url}/a.nc")) == 7
     assert credentials(http_folder) == [f"me:{SECRET}"]
 
 
 def test_a_name_and_password_in_a_url_win_over_netrc(http_folder: HttpFolder, netrc: None) -> None:
-    (http_folder.folder / "a.nc").write_bytes(b"abc")
+    (http_folder.folder / "a.nc").write_bytes(b"CDF\x01abc")
     stat(parse_location(f"{by('you:other', http_folder.url)}/a.nc"))
     assert credentials(http_folder) == ["you:other"]
 
@@ -96,14 +96,14 @@ def test_no_credentials_follow_a_redirect(
 ) -> None:
     http_folder.redirects["/moved"] = f"{at(other_server, host)}/secret.nc"
     url = by(given, http_folder.url) if given else http_folder.url
-    assert stat(parse_location(f"{url}/moved")) == 6
+    assert stat(parse_location(f"{url}/moved")) == 10
     assert credentials(http_folder) == [f"{'you' if given else 'me'}:{SECRET}"]
     assert credentials(other_server) == [""]
 
 
 @pytest.mark.usefixtures("netrc")
 def test_credentials_follow_a_redirect_on_their_own_server(http_folder: HttpFolder) -> None:
-    (http_folder.folder / "a.nc").write_bytes(b"abc")
+    (http_folder.folder / "a.nc").write_bytes(b"CDF\x01abc")
     http_folder.redirects["/moved"] = "/a.nc"
     stat(parse_location(f"{http_folder.url}/moved"))
     assert credentials(http_folder) == [f"me:{SECRET}"] * 2
@@ -114,7 +114,7 @@ def test_no_credentials_follow_a_redirect_from_https_to_http(
     https_folder: HttpFolder, other_server: HttpFolder
 ) -> None:
     https_folder.redirects["/moved"] = f"{other_server.url}/secret.nc"
-    assert stat(parse_location(f"{https(https_folder)}/moved")) == 6
+    assert stat(parse_location(f"{https(https_folder)}/moved")) == 10
     assert credentials(https_folder) == [f"me:{SECRET}"]
     assert credentials(other_server) == [""]
 
@@ -124,7 +124,7 @@ def test_a_remote_catalog_gets_no_credentials_sent_but_to_its_own_server(
     remote: RemoteCatalog, other_server: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
-    remote.put("lab/a.nc", b"abc")
+    remote.put("lab/a.nc", b"CDF\x01abc")
     for place in ("a.nc", f"{other_server.url}/secret.nc", f"{at(other_server, 'localhost')}/secret.nc"):
         remote.name(place)
         fetch_entry(resolve("assembly", "x.Doe2026"))
@@ -134,13 +134,13 @@ def test_a_remote_catalog_gets_no_credentials_sent_but_to_its_own_server(
 
 @pytest.mark.usefixtures("netrc")
 def test_a_catalog_from_https_gets_no_credentials_sent_over_http(other_server: HttpFolder) -> None:
-    assert stat(parse_location(f"{other_server.url}/secret.nc")) == 6
-    assert stat(parse_location(f"{other_server.url}/secret.nc", base=https(other_server))) == 6
+    assert stat(parse_location(f"{other_server.url}/secret.nc")) == 10
+    assert stat(parse_location(f"{other_server.url}/secret.nc", base=https(other_server))) == 10
     assert credentials(other_server) == [f"me:{SECRET}", ""]
 
 
 def test_the_name_and_password_of_a_catalog_serve_what_lies_below_it(remote: RemoteCatalog) -> None:
-    remote.put("lab/a.nc", b"abc")
+    remote.put("lab/a.nc", b"CDF\x01abc")
     remote.name("a.nc", base=by(f"me:{SECRET}", remote.server.url))
     fetch_entry(resolve("assembly", "x.Doe2026"))
     assert set(credentials(remote.server)) == {f"me:{SECRET}"}
@@ -151,12 +151,12 @@ def test_only_the_s3_of_the_user_gets_signed_requests(
     s3_static: S3Static, other_server: HttpFolder, remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
-    s3_static.objects["bucket", "secret.nc"] = b"SECRET"
+    s3_static.objects["bucket", "secret.nc"] = b"CDF\x01SECRET"
     for place in ("s3://bucket/secret.nc", "https://bucket.s3.amazonaws.com/secret.nc"):
         remote.name(place)
         fetch_entry(resolve("assembly", "x.Doe2026"))
     (other_server.folder / "bucket").mkdir()
-    (other_server.folder / "bucket" / "key.nc").write_bytes(b"abc")
+    (other_server.folder / "bucket" / "key.nc").write_bytes(b"CDF\x01abc")
     remote.name(f"{other_server.url}/bucket/key.nc")
     fetch_entry(resolve("assembly", "x.Doe2026"))
     assert [request.signed for request in s3_static.requests] == [True] * len(s3_static.requests)
@@ -271,5 +271,5 @@ def test_a_long_body_of_a_redirect_is_not_read(http_folder: HttpFolder, other_se
                 self.sent += handler.wfile.write(bytes(2**20))  # type: ignore[attr-defined]
 
     with Endless(http_folder.folder) as server, open_read(parse_location(f"{server.url}/a")) as reading:
-        assert b"".join(reading.chunks()) == b"SECRET"
+        assert b"".join(reading.chunks()) == b"CDF\x01SECRET"
     assert server.sent < 2**26

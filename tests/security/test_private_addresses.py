@@ -103,11 +103,11 @@ def test_a_name_that_leads_elsewhere_when_it_is_connected_to_is_refused(
 
 
 def test_the_host_that_a_private_catalog_came_from_serves(remote: RemoteCatalog, other_server: HttpFolder) -> None:
-    remote.put("lab/a.nc", b"beside")
+    remote.put("lab/a.nc", b"CDF\x01beside")
     remote.name("a.nc")
-    assert fetch() == b"beside"
+    assert fetch() == b"CDF\x01beside"
     remote.name(f"{other_server.url}/secret.nc")  # the same host, another port
-    assert fetch() == b"SECRET"
+    assert fetch() == b"CDF\x01SECRET"
 
 
 def test_a_public_host_does_not_become_the_private_one_that_its_catalog_came_from(
@@ -122,8 +122,8 @@ def test_a_public_host_does_not_become_the_private_one_that_its_catalog_came_fro
     url = at(other_server, "lab.example")
     with pytest.raises(LocationError, match=r"lab\.example has the address 127\.0\.0\.1"):
         stat(parse_location("secret.nc", base=url))
-    assert stat(parse_location(f"{url}/secret.nc")) == 6  # the user's own choice
-    assert stat(parse_location("secret.nc", base=url)) == 6
+    assert stat(parse_location(f"{url}/secret.nc")) == 10  # the user's own choice
+    assert stat(parse_location("secret.nc", base=url)) == 10
 
 
 def test_private_addresses_serve_when_they_are_allowed(
@@ -131,13 +131,13 @@ def test_private_addresses_serve_when_they_are_allowed(
 ) -> None:
     remote.name(f"{at(other_server, 'localhost')}/secret.nc")
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
-    assert fetch() == b"SECRET"
+    assert fetch() == b"CDF\x01SECRET"
 
 
 def test_a_connection_that_one_catalog_may_use_serves_no_other(remote: RemoteCatalog, other_server: HttpFolder) -> None:
     place = f"{other_server.url}/secret.nc"
-    assert stat(parse_location(place)) == 6
-    assert stat(parse_location(place, base=remote.server.url)) == 6
+    assert stat(parse_location(place)) == 10
+    assert stat(parse_location(place, base=remote.server.url)) == 10
     with pytest.raises(LocationError, match="of a private network"):
         stat(parse_location(place, base="https://lab.org/catalogs"))
 
@@ -147,7 +147,7 @@ def test_a_catalog_on_this_machine_may_lead_anywhere(other_server: HttpFolder, t
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     (tmp_path / "own.csv").write_text(f"{header}\n{row}\n")
     name = add_catalog(tmp_path / "own.csv")
-    assert fetch_entry(resolve("assembly", "x.Doe2026", catalog=name))["nc"].read_bytes() == b"SECRET"
+    assert fetch_entry(resolve("assembly", "x.Doe2026", catalog=name))["nc"].read_bytes() == b"CDF\x01SECRET"
 
 
 def test_a_proxy_on_a_private_address_serves(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
