@@ -1,11 +1,51 @@
-"""The addresses of resources, as paths from the root of the service."""
+"""The addresses of resources, as paths from the root of the host.
 
+If `public_url` has a path (`https://lab.example/brainio`), every address begins with this prefix. It is set for each
+request that is answered, as an ASGI `root_path` is.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from urllib.parse import quote, urlencode
 
 from brainio.catalogs import Entry
 from brainio.catalogs.entries import STATUS_CURRENT
 
 API = "/api/v1"
+_prefix: ContextVar[str] = ContextVar("prefix", default="")
+
+
+@contextmanager
+def use_prefix(prefix: str) -> Iterator[None]:
+    """Let all addresses begin with a prefix, in this task and in the threads that it starts.
+
+    Parameters
+    ----------
+    prefix : str
+        Such as `/brainio`; empty for none.
+
+    Examples
+    --------
+    >>> with use_prefix("/brainio"):
+    ...     catalog_page("lab")
+    '/brainio/catalog/lab'
+    """
+    before = _prefix.set(prefix)
+    try:
+        yield
+    finally:
+        _prefix.reset(before)
+
+
+def with_prefix(path: str) -> str:
+    """Return the address of a path of the service, which begins with a slash."""
+    return _prefix.get() + path
+
+
+def of_api(resource: str) -> str:
+    """Return the address of a resource of the JSON interface that belongs to no catalog."""
+    return with_prefix(f"{API}/{resource}")
 
 
 def of_resource(resource: str, entry: Entry, *, current: bool = False) -> str:
@@ -22,19 +62,18 @@ def of_resource(resource: str, entry: Entry, *, current: bool = False) -> str:
 
 def of_entry(catalog: str, kind: str, identifier: str, resource: str = "entries") -> str:
     """Return the address of the current version of an entry, or of a resource of it."""
-    return f"{API}/{resource}/" + "/".join(quote(one, safe="") for one in (catalog, kind, identifier))
+    return of_api(_joined(resource, catalog, kind, identifier))
 
 
 def of_file(entry: Entry, part: str) -> str:
     """Return the address of a file of an entry."""
-    names = (entry.catalog, entry.lookup_type, part, entry.identifier)
-    return with_query(f"{API}/files/" + "/".join(quote(one, safe="") for one in names), version=version_of(entry))
+    names = ("files", entry.catalog, entry.lookup_type, part, entry.identifier)
+    return with_query(of_api(_joined(*names)), version=version_of(entry))
 
 
 def of_stimuli(entry: Entry, **query: object) -> str:
     """Return the address of the stimuli of a set, in its version."""
-    path = f"{API}/stimuli/{quote(entry.catalog, safe='')}/{quote(entry.identifier, safe='')}"
-    return with_query(path, version=version_of(entry), **query)
+    return with_query(of_api(_joined("stimuli", entry.catalog, entry.identifier)), version=version_of(entry), **query)
 
 
 def of_page(entry: Entry, **query: object) -> str:
@@ -50,7 +89,7 @@ def of_page(entry: Entry, **query: object) -> str:
 
 def page_of(catalog: str, kind: str, identifier: str, **query: object) -> str:
     """Return the address of the page of the current version of an entry."""
-    return with_query(f"/{kind}/{quote(catalog, safe='')}/{quote(identifier, safe='')}", **query)
+    return with_query(with_prefix(f"/{_joined(kind, catalog, identifier)}"), **query)
 
 
 def of_stimulus(entry: Entry, stimulus_id: str) -> str:
@@ -65,18 +104,18 @@ def of_thumbnail(entry: Entry, number: int, made: str) -> str:
 
 def catalog_page(name: str) -> str:
     """Return the address of the page of a catalog."""
-    return f"/catalog/{quote(name, safe='')}"
+    return with_prefix(f"/{_joined('catalog', name)}")
 
 
 def of_catalog(name: str, *further: str) -> str:
     """Return the address of the JSON record of a catalog, or of something below it."""
-    return "/".join((f"{API}/catalogs", *(quote(one, safe="") for one in (name, *further))))
+    return of_api(_joined("catalogs", name, *further))
 
 
 def of_csv(name: str) -> str:
     """Return the address that puts a catalog in force elsewhere: its stem is the identifier, whatever dots that has."""
-    path = f"/catalogs/{quote(name, safe='')}"
-    return path if "." not in name else f"{path}/{quote(name, safe='')}.csv"
+    path = with_prefix(f"/{_joined('catalogs', name)}")
+    return path if "." not in name else f"{path}/{_joined(name)}.csv"
 
 
 def version_of(entry: Entry) -> str | None:
@@ -90,3 +129,7 @@ def with_query(path: str, **values: object) -> str:
     said = {name: value for name, value in values.items() if value not in absent.get(name, (None, "", []))}
     query = urlencode(said, doseq=True)
     return f"{path}?{query}" if query else path
+
+
+def _joined(*segments: str) -> str:
+    return "/".join(quote(one, safe="") for one in segments)

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Scope
 from brainio.index.apart import Apart
 from brainio.index.store import Indexes
 from brainio.service import logs, problems, shapes
-from brainio.service.addresses import API
+from brainio.service.addresses import API, of_api
 from brainio.service.around import Around
 from brainio.service.context import Service, knows_parameters, wants_json
 from brainio.service.credentials import SCHEMES
@@ -71,6 +71,7 @@ def create_app(settings: Settings) -> ASGIApp:
         openapi_url=None,  # its answer would have no tag: `openapi` has
         docs_url=None,  # they load their parts from elsewhere
         redoc_url=None,
+        servers=[{"url": settings.prefix}] if settings.prefix else None,
         lifespan=_lifespan,
         redirect_slashes=False,
     )
@@ -145,10 +146,10 @@ async def start(request: Request) -> Response:
     told = shapes.Start(
         name="brainio",
         version=version("brainio"),
-        catalogs=f"{API}/catalogs",
-        entries=f"{API}/entries",
-        search=f"{API}/search",
-        openapi=f"{API}/openapi.json",
+        catalogs=of_api("catalogs"),
+        entries=of_api("entries"),
+        search=of_api("search"),
+        openapi=of_api("openapi.json"),
     )
     return respond(request.headers, render(told.model_dump_json().encode()))
 

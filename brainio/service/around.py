@@ -8,10 +8,11 @@ from urllib.parse import parse_qsl
 
 import structlog
 from starlette.datastructures import Headers
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from brainio.service import metrics
+from brainio.service import addresses, metrics
+from brainio.service.credentials import forget_cookie
 from brainio.service.hosts import AllowedHosts
 from brainio.service.kept import Kept
 from brainio.service.logs import access
@@ -47,6 +48,7 @@ class Around:
 
     def __init__(self, app: ASGIApp, rights: Rights, kept: KeptFor, settings: Settings) -> None:
         self._app, self._rights, self._kept, self._access_log = app, rights, kept, settings.access_log
+        self._prefix = settings.prefix
         self._hosts, self._sites = AllowedHosts(settings), SitePolicy(settings)
         readers = b"cross-origin" if self._sites.is_open else b"same-origin"
         self._security = [*_SECURITY, (_RESOURCE_POLICY, readers)]
@@ -58,6 +60,11 @@ class Around:
             return
         if scope["method"] == "HEAD":  # every resource that can be had can be asked about; the server sends no body
             scope = {**scope, "method": "GET", "is_head": True}
+        scope = _below(self._prefix, scope)
+        with addresses.use_prefix(self._prefix):
+            await self._respond(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         answer = _Answer(scope, send, self._security)
         metrics.running.inc()
         try:
@@ -66,6 +73,10 @@ class Around:
                 scope["sight"] = self._rights.of(scope)
             if refused:
                 await answer.refuse(*refused)
+            elif self._prefix and scope["path"] == self._prefix and scope["method"] == "GET":
+                query = scope["query_string"].decode("latin-1")
+                front = f"{self._prefix}/{'?' if query else ''}{query}"
+                await RedirectResponse(front, 308)(scope, receive, answer.send)
             elif known := self._known(scope):
                 await known(scope, receive, answer.send)
             else:
@@ -113,11 +124,16 @@ class _Answer:
             self.status = message["status"]
             headers = message["headers"] = self._for_whom(list(message.get("headers", ())))
             known = {name for name, _ in headers}
+            if self._scope.get("has_stale_cookie") and b"set-cookie" not in known:
+                headers += [(b"set-cookie", one.encode()) for one in self._forgetting()]
             headers += [(name, value) for name, value in self._security if name not in known]
             headers.append((b"x-request-id", self._id))
         elif message["type"] == "http.response.body" and self._method != "HEAD":
             self._sent += len(message.get("body", b""))
         await self._send(message)
+
+    def _forgetting(self) -> list[str]:
+        return forget_cookie(is_https=self._scope.get("scheme") == "https")
 
     def _for_whom(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return the headers of an answer; those of one that is not for everybody keep it from all caches."""
@@ -154,6 +170,17 @@ class _Answer:
                 client=(scope.get("client") or ("",))[0],
                 **({"token": scope["token"]} if "token" in scope else {}),
             )
+
+
+def _below(prefix: str, scope: Scope) -> Scope:
+    """Return a request as ASGI has it below a prefix, whether or not a proxy has taken that from its path."""
+    path = scope["path"]
+    if not prefix:
+        return scope
+    if path == prefix or path.startswith(f"{prefix}/"):
+        return {**scope, "root_path": prefix}
+    raw = prefix.encode() + (scope.get("raw_path") or b"")
+    return {**scope, "root_path": prefix, "path": prefix + path, "raw_path": raw}
 
 
 def _names(query: bytes) -> list[str]:

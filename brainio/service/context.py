@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from fastapi import Depends, Request
 from fastapi.dependencies.utils import get_flat_params
@@ -28,9 +29,10 @@ class Service:
     rights: Rights
     indexes: Indexes
 
-    def public_url(self, request: Request) -> str:
-        """Return what the addresses of the service begin with for whoever asks, without a slash at the end."""
-        return (self.settings.public_url or str(request.base_url)).rstrip("/")
+    def origin(self, request: Request) -> str:
+        """Return scheme and host by which the sender of a request reaches the service: `https://lab.example`."""
+        parts = urlsplit(self.settings.public_url or str(request.base_url))
+        return f"{parts.scheme}://{parts.netloc}"
 
 
 async def _service(request: Request) -> Service:

@@ -9,6 +9,7 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import Scope
 
+from brainio.service.addresses import with_prefix
 from brainio.service.tokens import DAY
 
 COOKIE = "brainio_token"
@@ -44,8 +45,8 @@ def presented(scope: Scope) -> Presented | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
             return _authorized(value.decode("latin-1"))
-        if name == b"cookie" and COOKIE.encode() in value:
-            cookie = cookie_parser(value.decode("latin-1")).get(COOKIE, cookie)
+        if cookie is None and name == b"cookie" and COOKIE.encode() in value:
+            cookie = _first_cookie(value.decode("latin-1"))
     return None if cookie is None else Presented(cookie, "Cookie")
 
 
@@ -71,14 +72,22 @@ def keep_cookie(response: Response, token: str, seconds: int | None, *, is_https
         Whether the browser came by https. Then it hands the cookie to nothing else.
     """
     age = _LONGEST_SESSION if seconds is None else min(seconds, _LONGEST_SESSION)
-    response.set_cookie(COOKIE, token, max_age=age, path="/", httponly=True, samesite="lax", secure=is_https)
+    path = with_prefix("/")
+    response.set_cookie(COOKIE, token, max_age=age, path=path, httponly=True, samesite="lax", secure=is_https)
 
 
-def forget_cookie(*, is_https: bool) -> str:
-    """Return the header `Set-Cookie` that has a browser carry no token any more."""
+def forget_cookie(*, is_https: bool) -> list[str]:
+    """Return the headers `Set-Cookie` that make a browser forget its token, also one that it got without a prefix."""
     response = Response()
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax", secure=is_https)
-    return MutableHeaders(raw=response.raw_headers)["set-cookie"]
+    for path in sorted({with_prefix("/"), "/"}):
+        response.delete_cookie(COOKIE, path=path, httponly=True, samesite="lax", secure=is_https)
+    return MutableHeaders(raw=response.raw_headers).getlist("set-cookie")
+
+
+def _first_cookie(header: str) -> str | None:
+    """Return the first token of a header `Cookie`; browsers put that of the longest path first."""
+    backwards = ";".join(reversed(header.split(";")))
+    return cookie_parser(backwards).get(COOKIE)
 
 
 def _authorized(value: str) -> Presented:

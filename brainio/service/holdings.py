@@ -23,6 +23,7 @@ from brainio.errors import BrainioError, CatalogError
 from brainio.index.origins import state_beside
 from brainio.profiles import profile_state
 from brainio.service import metrics
+from brainio.service.addresses import of_api
 from brainio.service.embargoes import UNKNOWN, Active, Embargoes
 from brainio.service.kept import Cache
 from brainio.service.places import Place, every_version, places_of, served_cells
@@ -98,7 +99,7 @@ class Snapshot:
     def catalog(self, name: str, sight: Sight) -> Held:
         """Return a catalog; raises 404 where there is none to be seen, 503 where it was never read."""
         if not sight.sees(name) or (name not in self.catalogs and name not in self.problems):
-            hint = "/api/v1/catalogs lists those that there are."
+            hint = f"{of_api('catalogs')} lists those that there are."
             raise refusal(404, "no_such_catalog", f"no catalog {name[:200]!r} is served", hint)
         if name not in self.catalogs:
             raise away(f"catalog {name!r} cannot be read at the moment, and was not read before")
@@ -112,7 +113,7 @@ class Snapshot:
         if found is None:
             of = f" in version {version[:100]!r}" if version is not None else ""
             message = f"catalog {catalog!r} lists no {kind.replace('_', ' ')} {identifier[:200]!r}{of}"
-            raise refusal(404, "no_such_entry", message, f"/api/v1/entries?catalog={catalog} lists what there is.")
+            raise refusal(404, "no_such_entry", message, f"{of_api('entries')}?catalog={catalog} lists what there is.")
         return found
 
     def counts(self, sight: Sight) -> dict[Literal["ok", "stale", "away"], int]:

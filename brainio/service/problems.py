@@ -27,6 +27,7 @@ from brainio.errors import (
     TransferError,
     UnknownCatalogError,
 )
+from brainio.service.addresses import API, of_api, with_prefix
 from brainio.service.rendering import JSON
 from brainio.stores.rules import redacted, without_tokens
 
@@ -145,14 +146,16 @@ async def _http(request: Request, error: Exception) -> Response:
         405: f"{request.method} is not possible here; possible: {headers.get('allow', headers.get('Allow', 'GET'))}",
     }
     code = phrase.lower().replace(" ", "_").replace("-", "_")
-    hint = "/api/v1 lists what there is, /api/v1/openapi.json describes it."
+    hint = f"{with_prefix(API)} lists what there is, {of_api('openapi.json')} describes it."
     return _answer(request, error.status_code, code, said.get(error.status_code, str(error.detail)), hint, headers)
 
 
 async def _validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - so it was installed
     told = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
-    return _answer(request, 422, "bad_parameter", "; ".join(told), "/api/v1/openapi.json describes all parameters.")
+    return _answer(
+        request, 422, "bad_parameter", "; ".join(told), f"{of_api('openapi.json')} describes all parameters."
+    )
 
 
 async def _unknown(request: Request, _error: Exception) -> Response:

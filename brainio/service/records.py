@@ -61,15 +61,15 @@ def catalog(now: Snapshot, name: str) -> shapes.CatalogRecord:
         stimulus_sets=counts[TYPE_STIMULUS_SET],
         assemblies=counts[TYPE_ASSEMBLY],
         csv=addresses.of_csv(name),
-        entries=addresses.with_query(f"{addresses.API}/entries", catalog=name),
+        entries=addresses.with_query(addresses.of_api("entries"), catalog=name),
         changes=addresses.of_catalog(name, "changes"),
         url=addresses.of_catalog(name),
     )
 
 
-def croissant_of(entry: Entry, public_url: str) -> dict[str, Any]:
+def croissant_of(entry: Entry, origin: str) -> dict[str, Any]:
     """Describe an entry as Croissant; nothing is looked for on disks but its card."""
-    return croissant([entry], lambda file: f"{public_url}{addresses.of_file(entry, file.file.part)}", listed)
+    return croissant([entry], lambda file: f"{origin}{addresses.of_file(entry, file.file.part)}", listed)
 
 
 def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:

@@ -181,9 +181,7 @@ class Rights:
             holder = self.holder(given, (scope.get("client") or ("",))[0])
         except HTTPException as refused:
             # Else a browser could do nothing any more; a token that cannot be read now may serve later.
-            if given.how == "Cookie" and refused.status_code == 401:
-                is_https = scope.get("scheme") == "https"
-                refused.headers = {**(refused.headers or {}), "Set-Cookie": forget_cookie(is_https=is_https)}
+            scope["has_stale_cookie"] = given.how == "Cookie" and refused.status_code == 401
             return refused
         scope["token"] = holder.token.id
         return holder.sight
@@ -287,7 +285,8 @@ def sign_in(request: Request, response: Response, rights: Rights, token: str) ->
 
 def sign_out(request: Request, response: Response) -> None:
     """Have a browser carry no token any more."""
-    response.headers.append("Set-Cookie", forget_cookie(is_https=request.url.scheme == "https"))
+    for header in forget_cookie(is_https=request.url.scheme == "https"):
+        response.headers.append("Set-Cookie", header)
 
 
 Sees = Annotated[Sight, Depends(sight_of)]

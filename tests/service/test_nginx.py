@@ -1,132 +1,29 @@
 """Promises of the service behind nginx, as docs/operating.md sets that up: a real nginx, with TLS, on a free port."""
 
 import csv
-import datetime
 import io
-import ipaddress
 import os
 import re
 import shutil
 import signal
-import socket
-import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 import brainio
 from brainio.service.settings import read_settings
-from tests.service.running import NAME, TOP, Running, make_lab
+from tests.service.proxied import NGINX, Proxied, documented
+from tests.service.running import NAME, Running, make_lab
 
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
 ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
 ARCHIVE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
-AROUND = """
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/nginx.log;
-events {{}}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/bodies;
-    proxy_temp_path {folder}/proxied;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    include {folder}/brainio.conf;
-}}
-"""
-
-
-def documented(language: str) -> str:
-    """Return the block of a language in the section of docs/operating.md."""
-    section = (TOP / "docs" / "operating.md").read_text(encoding="utf-8").partition("## Behind nginx")[2]
-    found = re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    assert len(found) == 1
-    return str(found[0])
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens at."""
-    open_ = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in open_]
-    for one in open_:
-        one.close()
-    return ports
-
-
-def write_certificate(folder: Path) -> None:
-    """Write a certificate of 127.0.0.1 that signs itself, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = builder.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
-    own = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    signed = builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
-    (folder / "own.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    (folder / "own.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
-
-
-class Proxied:
-    """The documented nginx before a running service, between ``with`` and the end of its block."""
-
-    def __init__(self, folder: Path, service: Running) -> None:
-        self.folder, self.service = folder, service
-        self.plain, port = free_ports(2)
-        self.url = f"https://127.0.0.1:{port}"
-        write_certificate(folder)
-        text = documented("nginx")
-        for said, here in {
-            "server 127.0.0.1:8000 ": f"server {urlsplit(service.url).netloc} ",
-            "listen 80;": f"listen 127.0.0.1:{self.plain};",
-            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-            "/etc/ssl/data.lab.example.pem": f"{folder}/own.pem",
-            "/etc/ssl/private/data.lab.example.key": f"{folder}/own.key",
-        }.items():
-            assert text.count(said) == 1
-            text = text.replace(said, here)
-        (folder / "brainio.conf").write_text(text)
-        (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
-
-    def __enter__(self) -> Self:
-        assert NGINX is not None
-        command = [NGINX, "-e", f"{self.folder}/nginx.log", "-p", str(self.folder), "-c", f"{self.folder}/nginx.conf"]
-        self.process = subprocess.Popen(command)
-        self.client = self.client_from("127.0.0.1")
-        self.service.eventually(self._answers)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.client.close()
-        self.process.terminate()
-        self.process.wait()
-
-    def client_from(self, address: str) -> httpx.Client:
-        """Return a client whose connections come from an address of this machine."""
-        trusted = ssl.create_default_context(cafile=self.folder / "own.pem")
-        transport = httpx.HTTPTransport(verify=trusted, local_address=address)
-        return httpx.Client(base_url=self.url, transport=transport, timeout=20, trust_env=False)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, (self.folder / "nginx.log").read_text()
-        try:
-            return self.client.get("/healthz").status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
+from brainio.service.addresses import with_prefix
 from brainio.service.context import Serves
 from brainio.service.pages.rendering import render_page
 from brainio.service.problems import refusal
@@ -29,7 +30,7 @@ async def signed_in(request: Request, serves: Serves) -> Response:
     """Have the browser carry the token of the form."""
     _require_own(request, serves.settings.public_url)
     fields = parse_qs((await _form(request)).decode("utf-8", "replace"))
-    answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    answer = RedirectResponse(with_prefix("/"), 303, {"Cache-Control": "no-store"})
     try:
         sign_in(request, answer, serves.rights, fields.get("token", [""])[0])
     except HTTPException as refused:
@@ -46,7 +47,7 @@ async def signed_in(request: Request, serves: Serves) -> Response:
 async def signed_out(request: Request, serves: Serves) -> Response:
     """Have the browser forget its token."""
     _require_own(request, serves.settings.public_url)
-    answer = RedirectResponse("/", 303, {"Cache-Control": "no-store"})
+    answer = RedirectResponse(with_prefix("/"), 303, {"Cache-Control": "no-store"})
     sign_out(request, answer)
     return answer
 

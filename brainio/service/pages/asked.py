@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from brainio.service.addresses import with_query
+from brainio.service.addresses import with_prefix, with_query
 
 FACETS = {
     "kind": "Kind",
@@ -119,7 +119,7 @@ class Asked:
     def url(self, path: str = "/", **further: object) -> str:
         """Return the address of what is asked."""
         old = "true" if self.old else None
-        return with_query(path, **{"q": self.text, **self.filters, "old": old}, **further)
+        return with_query(with_prefix(path), **{"q": self.text, **self.filters, "old": old}, **further)
 
 
 def _in_order(name: str, counts: Mapping[str, int]) -> list[tuple[str, int]]:

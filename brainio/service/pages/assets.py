@@ -7,6 +7,7 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from brainio.service.addresses import with_prefix
 from brainio.service.problems import refusal
 from brainio.service.rendering import Rendered, render, respond
 
@@ -24,10 +25,9 @@ def assets() -> dict[str, Rendered]:
     return {name: _ready(path) for name, path in {**files, "htmx.js": _htmx()}.items()}
 
 
-@cache
 def address_of(name: str) -> str:
     """Return the address of a file, which is another one when its content is."""
-    return f"/assets/{assets()[name].tag[:12]}/{name}"
+    return with_prefix(f"/assets/{assets()[name].tag[:12]}/{name}")
 
 
 @router.get("/assets/{tag}/{name}")

@@ -36,8 +36,8 @@ async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sigh
 
 def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: Sight) -> Rendered:
     name, entries = held.name, held.listing.entries
-    public_url = serves.public_url(request)
-    code = catalog_snippets(name, public_url)
+    origin = serves.origin(request)
+    code = catalog_snippets(name, origin)
     return render_page(
         "catalog.html",
         sight=sight,
@@ -46,7 +46,7 @@ def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: S
         stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [name]}).url(),
         assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [name]}).url(),
         is_shipped=name in shipped(),
-        netrc=netrc_of(name, serves, public_url),
+        netrc=netrc_of(name, serves, origin),
         python=code.python,
         shell=code.shell,
         recent=[entries[key] for key in nsmallest(_MOST_LISTED, entries, key=lambda key: (key[1], key[0]))],

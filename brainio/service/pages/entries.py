@@ -141,7 +141,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         What the template of its kind needs.
     """
     entry, record = shown.entry, shown.record
-    public_url = shown.serves.public_url(shown.request)
+    origin = shown.serves.origin(shown.request)
     cited = works_of([entry, *_stimuli(shown)])
     paper = next((work for work in cited[entry] if not work.is_data), None)
     facts = {name: text for name, text in facts_in_words(shown.card).items() if name not in _TOLD_ELSEWHERE}
@@ -160,12 +160,12 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         notices=[one for one in (str(shown.card.get("status_reason", "")), shown.notice) if one],
         tiles=numbers,
         sections=[*sections, *_common_sections(bool(facts))],
-        snippets=snippets_of(entry, public_url, is_current=is_current),
-        netrc=netrc_of(entry.catalog, shown.serves, public_url),
+        snippets=snippets_of(entry, origin, is_current=is_current),
+        netrc=netrc_of(entry.catalog, shown.serves, origin),
         citation=written(cited, "text"),
         bibtex=written(cited, "bibtex"),
         facts=license_ | facts,
-        croissant=as_script(records.croissant_of(entry, public_url)),
+        croissant=as_script(records.croissant_of(entry, origin)),
         croissant_url=addresses.of_resource("croissant", entry),
         **further,
     )

@@ -30,15 +30,15 @@ def shipped() -> frozenset[str]:
     return frozenset(distribution("brainio").entry_points.select(group=ENTRYPOINT).names)
 
 
-def snippets_of(entry: Entry, public_url: str, *, is_current: bool) -> Snippets:
+def snippets_of(entry: Entry, origin: str, *, is_current: bool) -> Snippets:
     """Return the code that loads an entry on a machine that has brainio and nothing else.
 
     Parameters
     ----------
     entry : Entry
         Of a served catalog.
-    public_url : str
-        Of this service.
+    origin : str
+        Scheme and host of this service.
     is_current : bool
         Whether its identifier alone leads to this version.
 
@@ -52,36 +52,36 @@ def snippets_of(entry: Entry, public_url: str, *, is_current: bool) -> Snippets:
     """
     version = ["--version", entry.version] if not is_current else []
     command = ["brainio", "get", entry.identifier, "--kind", entry.lookup_type, "--catalog", entry.catalog, *version]
-    code = [*_begin(entry.catalog, public_url), _load(entry, is_current=is_current)]
-    return Snippets("\n".join(code), f"{_in_force(entry.catalog, public_url)}{shlex.join(command)}")
+    code = [*_begin(entry.catalog, origin), _load(entry, is_current=is_current)]
+    return Snippets("\n".join(code), f"{_in_force(entry.catalog, origin)}{shlex.join(command)}")
 
 
-def stimulus_snippet(entry: Entry, stimulus_id: str, public_url: str) -> str:
+def stimulus_snippet(entry: Entry, stimulus_id: str, origin: str) -> str:
     """Return the code that loads a set and gives the path of one of its stimuli."""
-    code = [*_begin(entry.catalog, public_url), _load(entry, is_current=addresses.version_of(entry) is None)]
+    code = [*_begin(entry.catalog, origin), _load(entry, is_current=addresses.version_of(entry) is None)]
     return "\n".join([*code, f"path = stimulus_set.get_stimulus({stimulus_id!r})"])
 
 
-def catalog_snippets(catalog: str, public_url: str) -> Snippets:
+def catalog_snippets(catalog: str, origin: str) -> Snippets:
     """Return the code that puts a catalog in force, in a program and for all programs of a shell."""
-    url = f"{public_url}{addresses.of_csv(catalog)}"
+    url = f"{origin}{addresses.of_csv(catalog)}"
     return Snippets(f"import brainio\n\nbrainio.add_catalog({url!r})", f"export BRAINIO_CATALOGS={shlex.quote(url)}")
 
 
-def netrc_of(catalog: str, serves: Service, public_url: str) -> str:
+def netrc_of(catalog: str, serves: Service, origin: str) -> str:
     """Return the line of `~/.netrc` without which the code opens no private catalog; empty where it is for all."""
     if serves.rights.everybody.sees(catalog):
         return ""
-    return f"machine {urlsplit(public_url).hostname} login token password TOKEN"
+    return f"machine {urlsplit(origin).hostname} login token password TOKEN"
 
 
-def _begin(catalog: str, public_url: str) -> list[str]:
-    begin = catalog_snippets(catalog, public_url).python
+def _begin(catalog: str, origin: str) -> list[str]:
+    begin = catalog_snippets(catalog, origin).python
     return ["import brainio", ""] if catalog in shipped() else [begin]
 
 
-def _in_force(catalog: str, public_url: str) -> str:
-    set_ = catalog_snippets(catalog, public_url).shell.removeprefix("export ")
+def _in_force(catalog: str, origin: str) -> str:
+    set_ = catalog_snippets(catalog, origin).shell.removeprefix("export ")
     return "" if catalog in shipped() else f"{set_} "
 
 

@@ -81,7 +81,7 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
     row, before, after = found
-    public_url = shown.serves.public_url(shown.request)
+    origin = shown.serves.origin(shown.request)
     users = users_of(entry, shown.now.listings(shown.sight))
     return render_page(
         "stimulus.html",
@@ -95,8 +95,8 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
         next=None if after is None else addresses.of_stimulus(entry, after),
         users=[_user(user, shown, stimulus_id) for user in users[:_MOST_USERS]],
         more_users=max(0, len(users) - _MOST_USERS),
-        python=stimulus_snippet(entry, stimulus_id, public_url),
-        netrc=netrc_of(entry.catalog, shown.serves, public_url),
+        python=stimulus_snippet(entry, stimulus_id, origin),
+        netrc=netrc_of(entry.catalog, shown.serves, origin),
     )
 
 

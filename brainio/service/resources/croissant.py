@@ -36,7 +36,7 @@ async def description(
     found = now.entry(catalog, kind, identifier, sight, version)
 
     def make() -> Rendered:
-        described = records.croissant_of(found, serves.public_url(request))
+        described = records.croissant_of(found, serves.origin(request))
         return render(json.dumps(described, ensure_ascii=False).encode("utf-8", "backslashreplace"), JSON_LD)
 
     return respond(request.headers, await run_in_threadpool(make))

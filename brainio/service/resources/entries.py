@@ -60,7 +60,7 @@ def entries(
     asked = dict(request.query_params) | {"cursor": following}
     page = shapes.Entries(
         entries=[records.summary(entry) for _, entry in hits[:limit]],
-        next=addresses.with_query(f"{addresses.API}/entries", **asked) if following else None,
+        next=addresses.with_query(addresses.of_api("entries"), **asked) if following else None,
     )
     return respond(request.headers, render(page.model_dump_json(by_alias=True).encode()))
 

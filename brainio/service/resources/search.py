@@ -30,7 +30,7 @@ async def search(
 
     def answer() -> Rendered:
         found = asked.answer(service, now, sight, asked.limit).record()
-        following = addresses.with_query(f"{addresses.API}/search", **query | {"cursor": found["next"]})
+        following = addresses.with_query(addresses.of_api("search"), **query | {"cursor": found["next"]})
         told = found | {"hits": [_hit(hit) for hit in found["hits"]], "next": following if found["next"] else None}
         return render(shapes.Found(**told).model_dump_json(by_alias=True).encode())
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from brainio.catalogs.listing import folder_of
 from brainio.catalogs.publications import FILE_NAME, publications_text
 from brainio.catalogs.sources import CatalogSource
-from brainio.service import records
+from brainio.service import addresses, records
 from brainio.service.context import Now, Serves
 from brainio.service.holdings import Held
 from brainio.service.negotiation import chosen
@@ -53,7 +53,7 @@ async def beside(request: Request, catalog: str, path: str, now: Now, serves: Se
             return respond(request.headers, render(text.encode(), f"{CSV}; charset=utf-8", "Accept-Encoding"))
     place = held.places.get(posixpath.normpath(path)) if path else None
     if place is None:
-        hint = f"/catalogs/{catalog} lists its files."
+        hint = f"{addresses.with_prefix('/catalogs/')}{catalog} lists its files."
         raise refusal(404, "no_such_file", f"nothing is at {path[:200]!r} beside catalog {catalog!r}", hint)
     if place.file is None:
         return respond(request.headers, await run_in_threadpool(card_of, place.entry, sight, now))

@@ -1,0 +1,131 @@
+"""The documented nginx before a running service, with TLS, on a free port."""
+
+import datetime
+import ipaddress
+import os
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlsplit
+
+import httpx
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from tests.service.running import TOP, Running
+
+NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+AROUND = """
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log;
+events {{}}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/bodies;
+    proxy_temp_path {folder}/proxied;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    include {folder}/brainio.conf;
+}}
+"""
+
+
+def documented(language: str, heading: str = "Behind nginx") -> str:
+    """Return the block of a language in a section of docs/operating.md."""
+    text = (TOP / "docs" / "operating.md").read_text(encoding="utf-8")
+    section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    found = re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert len(found) == 1
+    return str(found[0])
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nothing listens at."""
+    open_ = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in open_]
+    for one in open_:
+        one.close()
+    return ports
+
+
+def write_certificate(folder: Path) -> None:
+    """Write a certificate of 127.0.0.1 that signs itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
+    own = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
+    (folder / "own.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = serialization.NoEncryption()
+    form = serialization.PrivateFormat.PKCS8
+    (folder / "own.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+
+
+class Proxied:
+    """The documented nginx before a running service, between ``with`` and the end of its block.
+
+    Parameters
+    ----------
+    folder
+        For its files.
+    service
+        Which it hands requests to.
+    port
+        Where it listens, by default at a free one.
+    text
+        Its configuration, by default that of docs/operating.md.
+    """
+
+    def __init__(self, folder: Path, service: Running, port: int | None = None, text: str | None = None) -> None:
+        self.folder, self.service = folder, service
+        self.plain, free = free_ports(2)
+        port = port or free
+        self.url = f"https://127.0.0.1:{port}"
+        write_certificate(folder)
+        text = documented("nginx") if text is None else text
+        for said, here in {
+            "server 127.0.0.1:8000 ": f"server {urlsplit(service.url).netloc} ",
+            "listen 80;": f"listen 127.0.0.1:{self.plain};",
+            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "/etc/ssl/data.lab.example.pem": f"{folder}/own.pem",
+            "/etc/ssl/private/data.lab.example.key": f"{folder}/own.key",
+        }.items():
+            assert text.count(said) == 1
+            text = text.replace(said, here)
+        (folder / "brainio.conf").write_text(text)
+        (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+
+    def __enter__(self) -> Self:
+        assert NGINX is not None
+        command = [NGINX, "-e", f"{self.folder}/nginx.log", "-p", str(self.folder), "-c", f"{self.folder}/nginx.conf"]
+        self.process = subprocess.Popen(command)
+        self.client = self.client_from("127.0.0.1")
+        self.service.eventually(self._answers)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+        self.process.terminate()
+        self.process.wait()
+
+    def client_from(self, address: str) -> httpx.Client:
+        """Return a client whose connections come from an address of this machine."""
+        trusted = ssl.create_default_context(cafile=self.folder / "own.pem")
+        transport = httpx.HTTPTransport(verify=trusted, local_address=address)
+        return httpx.Client(base_url=self.url, transport=transport, timeout=20, trust_env=False)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, (self.folder / "nginx.log").read_text()
+        try:
+            return self.client.get("/healthz").status_code < 500
+        except httpx.TransportError:
+            return False
