@@ -17,8 +17,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import IO
 
-from brainio.errors import ArchiveError
+from brainio.cache.files import reading
+from brainio.errors import ArchiveError, BrainioError
 
 MOST_MEMBERS = 1_000_000
 # How many times its own size an archive may unpack to. Pictures, films and sounds were seen at 1, drawings in PNG up to
@@ -35,12 +37,21 @@ _DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError,
 
 
 class _File(io.BufferedReader):
-    """An archive whose list of members cannot be longer than is promised, whatever it says of itself."""
+    """An archive whose list of members cannot be longer than is promised, whatever it says of itself.
+
+    `failure` holds an error of the disk, which `zipfile` would report as an archive that is none.
+    """
+
+    failure: OSError | None = None
 
     def read(self, size: int | None = -1, /) -> bytes:
         if size is not None and size > _LONGEST_READ:
             raise zipfile.BadZipFile(f"its list of members has {size:,} bytes, more than {_LONGEST_READ:,}")
-        data = super().read(size)
+        try:
+            data = super().read(size)
+        except OSError as error:
+            self.failure = error
+            raise
         if len(data) > MOST_MEMBERS * _SHORTEST_LISTED and data.count(_LISTED) > MOST_MEMBERS:
             raise zipfile.BadZipFile(f"it has more than {MOST_MEMBERS:,} members")
         return data
@@ -54,18 +65,32 @@ def opened(zip_path: Path) -> Iterator[zipfile.ZipFile]:
     ------
     ArchiveError
         It is none, or not there.
+    CacheError
+        The operating system cannot read it.
     """
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(_File(io.FileIO(zip_path)))
-            archive = stack.enter_context(zipfile.ZipFile(file))
+            with reading(f"The archive {zip_path}"):
+                file = stack.enter_context(_File(io.FileIO(zip_path)))
+                archive = stack.enter_context(_listed(file))
         except FileNotFoundError as error:
             raise ArchiveError(f"There is no archive {zip_path}. Fetch it first.") from error
+        except BrainioError:
+            raise
         except (*_DAMAGE, OSError) as error:
             raise ArchiveError(
                 f"{zip_path} is no sound ZIP archive: {error}. Fetch it again, or ask its publisher."
             ) from error
         yield archive
+
+
+def _listed(file: _File) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        if file.failure is None:
+            raise
+        raise file.failure from error
 
 
 def judged(zip_path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -163,16 +188,23 @@ def member_blocks(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInf
     count = 0
     try:
         with archive.open(longer) as source:
-            while block := source.read(_BLOCK):
+            while block := _block(zip_path, source):
                 count += len(block)
                 if count > info.file_size:
                     break
                 yield block
         if count != info.file_size:
             raise zipfile.BadZipFile(f"it says it has {info.file_size:,} bytes, and has other")
+    except BrainioError:
+        raise
     except (*_DAMAGE, OSError) as error:
-        if isinstance(error, OSError) and error.errno is not None:  # of the disk
+        if isinstance(error, OSError) and error.errno is not None:  # of the disk that the blocks are written to
             raise
         raise ArchiveError(
             f"{zip_path} is damaged at the member {info.filename!r}: {error}. Fetch it again, or ask its publisher."
         ) from error
+
+
+def _block(zip_path: Path, source: IO[bytes]) -> bytes:
+    with reading(f"The archive {zip_path}"):
+        return source.read(_BLOCK)

@@ -16,6 +16,7 @@ from brainio.cache.files import (
     hash_file,
     partial_folder,
     read_json,
+    reading,
     safe_name,
     write_in_one_step,
     writing,
@@ -26,7 +27,7 @@ from brainio.cache.promise import Promise
 from brainio.cache.records import Fingerprint
 from brainio.cache.shelf import Shelf
 from brainio.cache.unpacked import Unpacked, unpack
-from brainio.errors import ArchiveError, CacheError, IntegrityError
+from brainio.errors import ArchiveError, CacheError
 
 _BLOCK = 1024 * 1024
 
@@ -89,7 +90,9 @@ class Cache:
                 if (path := ask(shelf, sha1, name, sha256)) is not None:
                     return path
         found = self.adopt(name, sha1)
-        return None if found is None or (sha256 and hash_file(found, "sha256") != sha256) else found
+        with reading(f"{name} below {self.root}"), suppress(FileNotFoundError):  # taken away again
+            return None if found is None or (sha256 and hash_file(found, "sha256") != sha256) else found
+        return None
 
     def has(self, sha1: str) -> bool:
         """Whether there is a file that once had that content; whether it still has is not looked at.
@@ -274,10 +277,9 @@ class Cache:
             The cache cannot be written.
         """
         try:
-            digest = checked_digest(sha1) if sha1 else hash_file(zip_path)
-        except OSError as error:
-            if isinstance(error, IntegrityError):
-                raise
+            with reading(f"The archive {zip_path}"):
+                digest = checked_digest(sha1) if sha1 else hash_file(zip_path)
+        except FileNotFoundError as error:
             raise ArchiveError(f"The archive {zip_path} cannot be read: {error}. Fetch it first.") from error
         return unpack(Path(zip_path), digest, self.root, self.shared)
 

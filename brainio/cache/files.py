@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from brainio.errors import CacheError, IntegrityError
+from brainio.errors import BrainioError, CacheError, IntegrityError
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
 _LONGEST_NAME = 255  # bytes, on every file system that is promised
@@ -76,12 +76,29 @@ def writing(root: Path, what: str) -> Iterator[None]:
     """Turn a failure to write below ``root`` into a CacheError; other errors of this package pass."""
     try:
         yield
-    except CacheError:
+    except BrainioError:
         raise
     except OSError as error:
         raise CacheError(
             f"{what} could not be written below {root}: {error}. Free space there, make it writable, or set "
             f"BRAINIO_HOME to a folder that is."
+        ) from error
+
+
+@contextmanager
+def reading(what: str) -> Iterator[None]:
+    """Turn a failure of the operating system to read a file into a CacheError; a file that is missing passes."""
+    try:
+        yield
+    except (BrainioError, FileNotFoundError):
+        raise
+    except OSError as error:
+        if error.errno is None or error.errno < 0:  # of a library, about the bytes
+            raise
+        place = f" ({error.filename})" if error.filename else ""
+        raise CacheError(
+            f"{what} cannot be read: {error.strerror or error}{place}. Check its permissions and its disk; brainio "
+            f"cache verify lists everything that cannot be read."
         ) from error
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from tenacity import Retrying, retry_if_exception, stop_after_attempt
 
+from brainio.cache.files import reading
 from brainio.cache.records import fingerprint
 from brainio.errors import FormatError, TransferError
 
@@ -18,8 +19,15 @@ _TRIES = 9  # more than a cache is pruned at once
 
 
 def though_pruned(work: Callable[[], T]) -> T:
-    """Do work on files of the cache, and again from the start when one of them was taken away meanwhile."""
-    return Retrying(retry=retry_if_exception(is_gone), stop=stop_after_attempt(_TRIES), reraise=True)(work)
+    """Do work on files of the cache, and again from the start when one of them was taken away meanwhile.
+
+    Raises
+    ------
+    CacheError
+        The operating system cannot read one of them.
+    """
+    with reading("A file of the cache"):
+        return Retrying(retry=retry_if_exception(is_gone), stop=stop_after_attempt(_TRIES), reraise=True)(work)
 
 
 def is_gone(error: BaseException) -> bool:

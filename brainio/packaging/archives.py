@@ -7,7 +7,6 @@ members also depend on the version of zlib). Checks nothing: that is the busines
 from __future__ import annotations
 
 import os
-import shutil
 import zipfile
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,8 @@ from brainio.packaging.files import HashedWriter, in_one_step
 from brainio.validation import PATH_IN_STORE, member_names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from brainio.stimuli import StimulusSet
 
 _FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
@@ -137,11 +138,24 @@ def _add(archive: zipfile.ZipFile, name: str, source: Path, stimulus_id: object)
     try:
         data = source.open("rb", buffering=0)
     except OSError as error:
-        raise PackagingError(
-            f"the file of the stimulus {stimulus_id!r} cannot be read: {error}; correct its entry in stimulus_paths"
-        ) from error
+        raise _unreadable(stimulus_id, error) from error
     with data:
         # The size decides before the first byte whether the member needs the large form of its header.
         member.file_size = os.fstat(data.fileno()).st_size
         with archive.open(member, "w") as out:
-            shutil.copyfileobj(data, out, min(member.file_size + 1, _BLOCK))
+            for block in _blocks(data, min(member.file_size + 1, _BLOCK), stimulus_id):
+                out.write(block)
+
+
+def _blocks(data: IO[bytes], size: int, stimulus_id: object) -> Iterator[bytes]:
+    try:
+        while block := data.read(size):
+            yield block
+    except OSError as error:
+        raise _unreadable(stimulus_id, error) from error
+
+
+def _unreadable(stimulus_id: object, error: OSError) -> PackagingError:
+    return PackagingError(
+        f"the file of the stimulus {stimulus_id!r} cannot be read: {error}; correct its entry in stimulus_paths"
+    )

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 import secrets
 import shutil
-from contextlib import contextmanager
+import tempfile
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from brainio.cache.hashing import Hasher
-from brainio.errors import PackagingError
+from brainio.errors import BrainioError, PackagingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 _ENOUGH = 1 << 20  # bytes that are worth a call of the system
 _MOST = 1 << 26  # bytes that may wait in memory for what comes before them
@@ -40,22 +42,52 @@ def in_one_step(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing_in(folder: Path) -> Iterator[None]:
-    """Say of a disk that turns out to be full where it is, and how to go on.
+    """Turn errors of the operating system into a PackagingError that names the cause, and how to go on.
+
+    Errors of this package and of connections pass.
 
     Raises
     ------
     PackagingError
-        There was no space left, on the disk or of a quota.
+        There was no space left, on the disk or of a quota; or a file could not be read or written for another reason.
     """
     try:
         yield
+    except (BrainioError, ConnectionError):
+        raise
     except OSError as error:
-        if error.errno not in _NO_SPACE:
-            raise
+        reason = error.strerror or error
+        if error.errno in _NO_SPACE:
+            raise PackagingError(
+                f"there is no space left to write in {folder} ({reason}). Nothing was stored; make room there and try "
+                f"again, or write to a larger disk (set TMPDIR to a folder of it: packages are made there)."
+            ) from error
+        place = folder if error.filename is None else error.filename
         raise PackagingError(
-            f"there is no space left to write in {folder} ({error.strerror}). Nothing was stored; make room there and "
-            f"try again, or write to a larger disk (set TMPDIR to a folder of it: packages are made there)."
+            f"{place} could not be read or written ({reason}). Nothing was stored; check that it exists, its "
+            f"permissions and its disk, and try again, or make the package in another folder (set TMPDIR to it)."
         ) from error
+
+
+@contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Make a folder for files that are not finished, and delete it at the end.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        Where; by default as TMPDIR says.
+
+    Raises
+    ------
+    PackagingError
+        It could not be made, or what was written in it did not fit.
+    """
+    with ExitStack() as stack:
+        with writing_in(parent or Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108 (as `tempfile` does)
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent, prefix=".brainio-")))
+        stack.enter_context(writing_in(folder))
+        yield folder
 
 
 def require_space(folder: Path, wanted: int) -> None:

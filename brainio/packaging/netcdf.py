@@ -35,6 +35,7 @@ _SMALLEST_COMPRESSED = 4096
 _STORABLE_KINDS = "biufS"
 # HDF5 cannot let go of a file that it has no room for, so it is not let to meet a full disk. What it may hold back and
 # write later, headers and chunks, has this many bytes; a chunk that is stored empty takes less than the other.
+_PROBE = 1 << 16  # bytes that are written to learn why the library failed
 _HELD_BACK = 2 * MOST_BYTES
 _EMPTY_CHUNK = 2048
 
@@ -137,7 +138,12 @@ def write_groups(
 def _opened(path: Path, mode: Literal["a", "w"]) -> Iterator[netCDF4.Dataset]:
     """Open a file that is not in use yet; where it cannot be written, its space is given back."""
     require_space(path.parent, _HELD_BACK)
-    dataset = netCDF4.Dataset(path, mode, format="NETCDF4")
+    path.open("ab").close()
+    try:
+        dataset = netCDF4.Dataset(path, mode, format="NETCDF4")
+    except PermissionError:  # so the library calls every failure to create a file, also a full disk
+        _raise_cause(path)
+        raise
     try:
         with dataset:
             yield dataset
@@ -145,11 +151,26 @@ def _opened(path: Path, mode: Literal["a", "w"]) -> Iterator[netCDF4.Dataset]:
         os.truncate(path, 0)
         with suppress(RuntimeError):
             dataset.close()  # what it holds back has room now
+        _raise_cause(path)
         raise PackagingError(
             f"the netCDF library could not write in {path.parent} ({error}). Nothing was stored. Look whether the disk "
             f"is full or broken, or a quota used up; make room and try again, or write to another disk (set TMPDIR to "
             f"a folder of it: packages are made there)."
         ) from error
+
+
+def _raise_cause(path: Path) -> None:
+    """Write to a file as the library did, whose own errors state no cause.
+
+    Raises
+    ------
+    OSError
+        This failed as well: the cause.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(bytes(_PROBE))
+        os.fsync(file.fileno())
+    os.truncate(path, 0)
 
 
 def _new_group(dataset: netCDF4.Dataset, group: str, target: Path) -> netCDF4.Dataset:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,7 @@ from brainio.catalogs.listing import folder_of
 from brainio.catalogs.writing import add_entry, require_writable
 from brainio.errors import LocationError, PackagingError, TransferError
 from brainio.packaging.checks import tell
-from brainio.packaging.files import writing_in
+from brainio.packaging.files import temporary_folder
 from brainio.packaging.plan import Plan, already_listed, of_file
 from brainio.packaging.storing import PackagedFile, Placed, place, send, store
 from brainio.packaging.targets import (
@@ -137,10 +136,10 @@ def work_folder() -> Iterator[Path]:
     Raises
     ------
     PackagingError
-        Its disk is full. Nothing was stored.
+        It cannot be written, or its disk is full. Nothing was stored.
     """
-    with tempfile.TemporaryDirectory() as folder, writing_in(Path(folder)):
-        yield Path(folder)
+    with temporary_folder() as folder:
+        yield folder
 
 
 def _refuse_facts(package: Package) -> None:

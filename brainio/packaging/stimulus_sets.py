@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.names import file_name
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
 from brainio.packaging.checks import refuse
+from brainio.packaging.files import temporary_folder, writing_in
 from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish, work_folder
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.validation import identifier_problems, stimulus_set_problems
@@ -146,8 +146,8 @@ def package_stimulus_set_locally(
     _check(proto_stimulus_set, stimulus_set_identifier)
     folder = local_folder(downloads_path)
     # No file gets its name before both are made.
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".brainio-") as work:
-        table, archive = _write(proto_stimulus_set, stimulus_set_identifier, Path(work))
+    with temporary_folder(folder) as work:
+        table, archive = _write(proto_stimulus_set, stimulus_set_identifier, work)
         paths = [file.path.replace(folder / file.path.name) for file in (table, archive)]
     return {
         "identifier": stimulus_set_identifier,
@@ -170,9 +170,15 @@ def local_folder(downloads_path: str | os.PathLike[str] | None) -> Path:
     ----------
     downloads_path : path, optional
         The folder; by default `~/Downloads`.
+
+    Raises
+    ------
+    PackagingError
+        It cannot be made.
     """
     folder = Path.home() / "Downloads" if downloads_path is None else Path(downloads_path)
-    folder.mkdir(parents=True, exist_ok=True)
+    with writing_in(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 

@@ -2,12 +2,21 @@
 
 import hashlib
 import io
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from brainio.assemblies import DataAssembly
+from brainio.errors import PackagingError
+from brainio.packaging import create_stimulus_csv, create_stimulus_zip, package_stimulus_set, write_netcdf
 from brainio.packaging.files import HashedWriter
+from brainio.stimuli import StimulusSet
+from tests.cache.helpers import mounted
 
 steps = st.lists(
     st.tuples(
@@ -42,3 +51,28 @@ def test_whatever_is_written_over_before_it_is_settled_the_file_and_its_hash_are
             last = start if action == "write" else last
         assert writer.hexdigest() == hashlib.sha1(plain.getvalue()).hexdigest()
         assert file.getvalue() == plain.getvalue()
+
+
+@pytest.mark.parametrize("write", [create_stimulus_csv, create_stimulus_zip, write_netcdf])
+def test_a_folder_that_is_missing_is_an_error_that_names_it(
+    tmp_path: Path, stimuli: StimulusSet, write: Callable[[Any, Path], object]
+) -> None:
+    data = DataAssembly([1.0], dims=["x"]) if write is write_netcdf else stimuli
+    with pytest.raises(PackagingError, match=r"missing.*(No such file or directory|non-existent directory)"):
+        write(data, tmp_path / "missing" / "a")
+
+
+def test_without_a_folder_for_temporary_files_nothing_is_packaged(
+    tmp_path: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    with pytest.raises(PackagingError, match=r"missing.*No such file or directory.*TMPDIR"):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli, "lab.Doe2026", tmp_path / "files")
+    assert not (tmp_path / "lab.csv").exists()
+
+
+def test_a_folder_that_may_not_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
+    with mounted(tmp_path / "disk", "1m") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        with pytest.raises(PackagingError, match=r"Read-only file system.*TMPDIR"):
+            write_netcdf(DataAssembly([1.0], dims=["x"]), disk / "a.nc")
