@@ -41,6 +41,7 @@
     │   └── CursorError               where a list goes on, as no list of that question says
     ├── IndexUnavailableError       the database of the search index does not answer
     ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
+    ├── ForkError                   a forked process lacks what its parent had         (also RuntimeError)
     ├── ExchangeError               what cannot be written in the format asked for     (also ValueError)
     ├── ServiceError                what a service cannot be started with, or told      (also ValueError)
     ├── DatabaseAwayError           what a service keeps cannot be read or changed     (also OSError)
@@ -240,6 +241,10 @@ class IndexUnavailableError(BrainioError):
 
 class SubsetError(BrainioError, AssertionError):
     """An assembly does not hold the coordinates that it is to be cut to."""
+
+
+class ForkError(BrainioError, RuntimeError):
+    """A forked process cannot do this: it would need threads or connections that only its parent has."""
 
 
 class ExchangeError(BrainioError, ValueError):

@@ -5,9 +5,11 @@ Also how people read a number of bytes.
 
 import threading
 from collections.abc import Iterable, Iterator
+from functools import cache
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from brainio.forks import guard
 from brainio.text import printable_line
 from brainio.threads import Stop
 
@@ -62,9 +64,9 @@ class TransferBar:
         self._bar: tqdm[Any] | None = None
 
     def __enter__(self) -> Self:
-        from tqdm import tqdm
-
-        self._bar = tqdm(desc=self._name, total=self._size, unit="B", unit_scale=True, disable=None, leave=False)
+        self._bar = _bar_class()(
+            desc=self._name, total=self._size, unit="B", unit_scale=True, disable=None, leave=False
+        )
         return self
 
     def __exit__(
@@ -90,6 +92,18 @@ class TransferBar:
         with self._lock:
             if self._bar is not None:
                 self._bar.update(count)
+
+
+@cache
+def _bar_class() -> "type[tqdm[Any]]":
+    """Return tqdm with a lock of its own: the default one is shared with forked processes, which can block it."""
+    from tqdm import tqdm
+
+    class Bar(tqdm):
+        """A progress bar of this package."""
+
+    Bar.set_lock(guard(threading.RLock(), "progress bars"))
+    return Bar
 
 
 class _Share:
@@ -119,9 +133,7 @@ def counted(items: Iterable[_Item], name: str, count: int) -> Iterator[_Item]:
     >>> list(counted("ab", "checking files", 2))
     ['a', 'b']
     """
-    from tqdm import tqdm
-
-    yield from tqdm(items, desc=printable_line(name), total=count, disable=None, leave=False)
+    yield from _bar_class()(items, desc=printable_line(name), total=count, disable=None, leave=False)
 
 
 def readable_size(size: float) -> str:

@@ -80,9 +80,9 @@ class Postgres:
 
     def hang_up(self) -> None:
         """Close what connections this process has to the server, as its end would."""
-        for url, process in list(sql_connection._servers):
+        for url in list(sql_connection._servers):
             if f":{self.port}/" in url:
-                sql_connection._servers.pop((url, process)).dispose()
+                sql_connection._servers.pop(url).dispose()
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of PostgreSQL's client programs as the superuser and return what it says."""

@@ -28,8 +28,10 @@ FLOORS = [
     {"assemblies", "stimuli", "transform"},
     {"views"},
     {"cursors", "worker_process"},
-    {"errors", "progress", "nearest", "home", "logs"},
-    {"threads", "text"},
+    {"progress", "nearest", "home"},
+    {"threads", "forks"},
+    {"errors", "logs"},
+    {"text"},
 ]
 INTERFACE = {
     "brainio": (

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
+
+from brainio import forks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,43 +23,55 @@ if TYPE_CHECKING:
 _HEAP_END_KEPT = 8 << 20
 
 
-class NetcdfLock:
-    """A re-entrant lock that holds xarray's lock for netCDF files, which is not re-entrant, while anyone holds it.
+_XARRAY_LOCKS: tuple[Any, ...] = getattr(NETCDF4_PYTHON_LOCK, "locks", (NETCDF4_PYTHON_LOCK,))
 
-    To be handed to xarray as `lock=`, where files are opened under it. There is one, `NETCDF_LOCK`, also after
-    pickling.
+
+class NetcdfLock:
+    """A re-entrant lock that holds xarray's locks for netCDF files, which are not re-entrant, while anyone holds it.
+
+    Pass it to xarray as `lock=` where files are opened under it. There is one, `NETCDF_LOCK`, also after pickling. A
+    fork of the process waits for it.
     """
 
     def __init__(self) -> None:
         self._mine = threading.RLock()
         self._depth = 0
 
-    def acquire(self, blocking: bool = True) -> bool:
-        """Take the lock.
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """Acquire the lock.
 
         Parameters
         ----------
         blocking : bool, default True
             Wait until it is free.
+        timeout : float, default -1
+            Seconds to wait for each of the locks at most; -1 means no limit.
 
         Returns
         -------
         bool
-            Whether it was taken.
+            Whether the lock was acquired.
+
+        Raises
+        ------
+        ForkError
+            This process was forked while another thread was inside HDF5 for too long.
         """
-        if not self._mine.acquire(blocking):
+        forks.require_intact(self)
+        if not self._mine.acquire(blocking, timeout):
             return False
-        if not self._depth and not NETCDF4_PYTHON_LOCK.acquire(blocking):
+        if not self._depth and not _acquire_foreign(blocking, timeout):
             self._mine.release()
             return False
         self._depth += 1
         return True
 
     def release(self) -> None:
-        """Give the lock back, as often as it was taken."""
+        """Release the lock; it is free after as many calls as it was acquired."""
         self._depth -= 1
         if not self._depth:
-            NETCDF4_PYTHON_LOCK.release()
+            for lock in _XARRAY_LOCKS:
+                lock.release()
         self._mine.release()
 
     def __enter__(self) -> None:
@@ -73,7 +87,19 @@ class NetcdfLock:
         return "NETCDF_LOCK"
 
 
-NETCDF_LOCK = NetcdfLock()
+def _acquire_foreign(blocking: bool, timeout: float) -> bool:
+    """Acquire xarray's locks, all or none: its combination of them would keep the first if the second is busy."""
+    acquired: list[Any] = []
+    for lock in _XARRAY_LOCKS:
+        if not lock.acquire(blocking, timeout=timeout):
+            for other in acquired:
+                other.release()
+            return False
+        acquired.append(lock)
+    return True
+
+
+NETCDF_LOCK = forks.guard(NetcdfLock(), "HDF5")
 
 
 @contextmanager

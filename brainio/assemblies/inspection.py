@@ -21,6 +21,7 @@ from weakref import WeakKeyDictionary
 
 from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, BrainioError
+from brainio.forks import guard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,7 @@ _MEMO_SIZE = 256  # structures of some kB each
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _NETCDF3 = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
 _SMALLEST_USER_BLOCK = 512
-_lock = threading.Lock()
+_lock = guard(threading.RLock(), "the inspection of netCDF files")
 _paths: dict[tuple[str, Fingerprint], FileStructure] = {}
 _streams: WeakKeyDictionary[IO[bytes], tuple[int, FileStructure]] = WeakKeyDictionary()
 
@@ -124,15 +125,6 @@ def _exclusive() -> Iterator[None]:
     allowed_filters()  # before: needs the lock of netCDF4
     with _lock:
         yield
-
-
-def _renew_lock() -> None:
-    """Replace the lock in a forked child, where the thread that held it does not exist."""
-    global _lock
-    _lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_renew_lock)
 
 
 def _structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:

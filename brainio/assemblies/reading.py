@@ -25,13 +25,15 @@ from brainio.assemblies.hdf5 import NETCDF_LOCK
 from brainio.assemblies.inspection import inspect
 from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, MissingExtraError
+from brainio.forks import guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _CHUNK_CACHE_BYTES = 1 << 20  # whole chunks are read once, one after the other; netCDF's 64 MB a variable help nobody
 _TEXT_BLOCK_ROWS = 1 << 14
-_STREAM_LOCK = SerializableLock()  # around handles: around HDF5 itself, h5py has one of its own
+# Around handles: around HDF5 itself, h5py has one of its own.
+_STREAM_LOCK = guard(SerializableLock(), "streamed files")
 _ATTEMPTS = 3  # to open a file whose links or mode change meanwhile, as those of a cached file do
 _MASKS = ("_FillValue", "missing_value")
 _SCALES = ("scale_factor", "add_offset", "_Unsigned")

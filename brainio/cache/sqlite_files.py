@@ -13,8 +13,10 @@ import time
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
+from weakref import WeakSet
 
 from brainio.cache.records import LAST_USE_EVERY, fingerprint
+from brainio.forks import Activity, guard, renew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
 ENDING = ".sqlite"
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
 Answer = TypeVar("Answer")
+# SQLite has locks around its memory and its files, which a forked process would find as its parent's threads had them.
+IN_SQLITE = guard(Activity(), "SQLite")
+_engines: WeakSet[Engine] = WeakSet()  # of the files that are open
 
 
 class Opened:
@@ -35,18 +40,22 @@ class Opened:
 
     def __init__(self, engine: Engine, path: Path | None = None, print_: Fingerprint | None = None) -> None:
         self._engine = engine
-        self._alone = threading.RLock() if path is None else nullcontext()  # one connection has the one in memory
+        # One connection has the data that are in memory.
+        self._alone = guard(threading.RLock(), "an index in memory") if path is None else nullcontext()
         self.path, self._print = path, print_
+        if path is not None:
+            _engines.add(engine)
 
     def run(self, work: Callable[[Connection], Answer]) -> Answer:
         """Return what some work on a connection gives."""
         pool = self._engine.pool
-        try:
-            with self._alone, self._engine.connect() as connection:
-                return work(connection)
-        finally:
-            if pool is not self._engine.pool:  # closed meanwhile
-                pool.dispose()
+        with IN_SQLITE:
+            try:
+                with self._alone, self._engine.connect() as connection:
+                    return work(connection)
+            finally:
+                if pool is not self._engine.pool:  # closed meanwhile
+                    pool.dispose()
 
     def is_there(self) -> bool:
         """Whether its file still has its name: another one may have been published, or it was deleted."""
@@ -57,7 +66,7 @@ class Opened:
 
     def close(self) -> None:
         """Close its connections, those in use when they are given back."""
-        with self._alone:
+        with IN_SQLITE, self._alone:
             self._engine.dispose()
 
 
@@ -71,6 +80,15 @@ def is_same_file(path: Path, print_: Fingerprint | None) -> bool:
     """
     now = fingerprint(path)
     return print_ is not None and (now == print_ or now.differs_in_ctime_only(print_))
+
+
+def _leave_connections() -> None:
+    """Let a forked process open its own connections; those of its parent stay open there."""
+    for engine in list(_engines):
+        engine.dispose(close=False)
+
+
+renew_in_child(_leave_connections)
 
 
 def read_only(path: Path) -> sqlite3.Connection:

@@ -20,10 +20,11 @@ from brainio.catalogs.sources import (
     source_from,
 )
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError, UnknownCatalogError
+from brainio.forks import guard
 
 _SECONDS_BEFORE_ASKING_AGAIN = 60.0
 
-_lock = threading.RLock()
+_lock = guard(threading.RLock(), "the active catalogs")
 _added: dict[str, CatalogSource] = {}
 _readings: dict[str, "_Reading"] = {}
 _sources_for: tuple[str, dict[str, CatalogSource], dict[str, Source]] | None = None

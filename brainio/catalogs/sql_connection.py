@@ -3,11 +3,10 @@
 Knows drivers, time-outs and locks; the tables are the business of `sql_form` and `sql_writing`.
 """
 
-import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,10 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from brainio.cache.sqlite_files import IN_SQLITE
 from brainio.catalogs.sql_names import DatabasePlace
 from brainio.errors import BrainioError, CatalogError, MissingDriverError, OfflineCatalogError
+from brainio.forks import renew_in_child
 from brainio.stores import BRAINIO_OFFLINE, is_offline
 from brainio.stores.rules import redacted
 
@@ -27,7 +28,7 @@ _PATIENCE = 300  # seconds in which others may be at work on a catalog
 _SERVER_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 _SECONDS_BEFORE_ASKING_AGAIN = 60.0
 
-_servers: dict[tuple[str, int], Engine] = {}  # by URL and process: a fork may not share connections
+_servers: dict[str, Engine] = {}
 _away: dict[str, tuple[float, str]] = {}  # URL of a server -> until when it is not asked, and why
 
 
@@ -54,7 +55,7 @@ def reading(place: DatabasePlace) -> Iterator[Connection]:
         raise CatalogError(
             f"there is no database {place.path}. Check the location, or make it: brainio catalog copy FROM {place}"
         )
-    with _translated(place, "read"), _engine_of(place).connect() as connection:
+    with _translated(place, "read"), _inside(place), _engine_of(place).connect() as connection:
         if place.path is None:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
@@ -73,12 +74,16 @@ def changing(place: DatabasePlace) -> Iterator[Connection]:
     CatalogError, MissingDriverError, OfflineCatalogError
         As of `reading`, or the database may not be written.
     """
-    with _translated(place, "changed"), _engine_of(place).connect() as connection:
+    with _translated(place, "changed"), _inside(place), _engine_of(place).connect() as connection:
         connection.execution_options(brainio_begin="BEGIN IMMEDIATE")
         with connection.begin():
             if place.path is None:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
             yield connection
+
+
+def _inside(place: DatabasePlace) -> AbstractContextManager[None]:
+    return nullcontext() if place.path is None else IN_SQLITE
 
 
 @contextmanager
@@ -126,9 +131,20 @@ def _engine_of(place: DatabasePlace) -> Engine:
         raise CatalogError(f"{place} is no URL of a database: {redacted(str(error))}") from None
 
 
+def _leave_connections() -> None:
+    """Let a forked process connect by itself: two processes cannot talk on one connection."""
+    for engine in _servers.values():
+        engine.dispose(close=False)
+    _servers.clear()
+    _sqlite_engine.cache_clear()
+
+
+renew_in_child(_leave_connections)
+
+
 def server_engine(url: str) -> Engine:
     """Return what connects this process to a server, made once; raises ImportError, ArgumentError or ValueError."""
-    known = _servers.get((url, os.getpid()))
+    known = _servers.get(url)
     if known is not None:
         return known
     server = make_url(url).set(drivername="postgresql+psycopg")
@@ -140,7 +156,7 @@ def server_engine(url: str) -> Engine:
     wanted["prepare_threshold"] = None
     made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=wanted)
     event.listen(made, "connect", lambda connection, _: connection.execute("SET jit = off") and connection.commit())
-    return _servers.setdefault((url, os.getpid()), made)
+    return _servers.setdefault(url, made)
 
 
 @cache

@@ -6,7 +6,6 @@ without one, or when the file was replaced, the transfer begins again with the f
 parts over several connections. How many there are, and how many parts wait in memory, is bounded for the whole process.
 """
 
-import os
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
+from brainio.forks import renew_in_child
 from brainio.logs import get_logger
 from brainio.progress import FileProgress
 from brainio.stores import WHOLE, Facts, Location, Reading, Span, open_read
@@ -57,7 +57,7 @@ class _Bounds:
 
 _bounds = _Bounds()
 # A forked process has none of the threads that would give back what they hold.
-os.register_at_fork(after_in_child=_bounds.renew)
+renew_in_child(_bounds.renew)
 
 
 class Download:

@@ -4,7 +4,6 @@ Knows nothing of lock files, which build on this. Both hold for all threads of t
 slips through.
 """
 
-import os
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from brainio import catalogs
 from brainio.catalogs import LOOKUP_TYPES, TYPE_ASSEMBLY, Entry
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import EntryLookupError, LockfileError, NotLockedError
+from brainio.forks import guard, renew_in_child
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ Listener = Callable[[Use], object]
 
 _listeners: list[Listener] = []
 # A forked process would write into the lock file of its parent.
-os.register_at_fork(after_in_child=_listeners.clear)
-_lock = threading.Lock()
+renew_in_child(_listeners.clear)
+_lock = guard(threading.RLock(), "lock files in use")
 _pins: tuple[Pins, ...] = ()
 _opened_here: ContextVar[tuple[Pins, ...]] = ContextVar("brainio_pins", default=())
 

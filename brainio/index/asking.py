@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, SupportsIndex
 
 from brainio.catalogs import catalog_source
 from brainio.errors import SearchError, UnknownCatalogError
+from brainio.forks import renew_in_child
 from brainio.index import vocabulary
 from brainio.index.files import Files
 from brainio.index.finding import find
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Values = str | SupportsIndex | Iterable[str | SupportsIndex] | None
 _OWN = Indexes(Files())
 _MOST_RETURNED = 10_000  # hits
-os.register_at_fork(after_in_child=_OWN.forget)
+renew_in_child(_OWN.forget)
 
 
 def search(

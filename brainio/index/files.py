@@ -24,6 +24,7 @@ from brainio.cache.locks import Sign, take_turn, try_turn
 from brainio.cache.records import fingerprint
 from brainio.cache.sqlite_files import (
     ENDING,
+    IN_SQLITE,
     Opened,
     clear_up,
     is_same_file,
@@ -182,11 +183,13 @@ def _open(path: Path) -> FileIndex | None:
         return None
     try:
         # All at once: when another file has the name, nobody could open this one any more.
-        for connection in [engine.connect() for _ in range(_AT_ONCE)]:
-            connection.close()
+        with IN_SQLITE:
+            for connection in [engine.connect() for _ in range(_AT_ONCE)]:
+                connection.close()
         index = FileIndex(engine, path, print_)
     except (DatabaseError, ValueError):
-        engine.dispose()
+        with IN_SQLITE:
+            engine.dispose()
         return None
     if index.made != str(print_.mtime_ns):
         _log.warning("the index %s was changed since it was made; it is made again", path)
@@ -229,7 +232,8 @@ def _write(path: Path, names: Names) -> int:
     try:
         _fill(engine, names, Sign(path).show, stamp)
     finally:
-        engine.dispose()
+        with IN_SQLITE:
+            engine.dispose()
     with path.open("rb+") as file:
         os.fsync(file.fileno())
     return stamp
@@ -237,7 +241,7 @@ def _write(path: Path, names: Names) -> int:
 
 def _fill(engine: Engine, names: Names, progress: Callable[[], None], stamp: int = 0) -> None:
     listings, origins = read_origins(names)
-    with engine.begin() as connection:
+    with IN_SQLITE, engine.begin() as connection:
         build(connection, Fts5(), listings, progress)
         write_origins(connection, [*origins, Origin(MADE, "", str(stamp))])
 

@@ -6,6 +6,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from brainio.forks import guard
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
@@ -32,7 +34,8 @@ class Held(Generic[Value]):
     """
 
     def __init__(self, most: int, size: Callable[[Value], int]) -> None:
-        self._most, self._size, self._lock = most, size, threading.Lock()
+        self._most, self._size = most, size
+        self._lock = guard(threading.RLock(), "remembered search results")
         self._values: OrderedDict[Hashable, Value] = OrderedDict()
         self._held = 0
 

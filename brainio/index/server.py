@@ -66,11 +66,15 @@ class Server:
     """
 
     def __init__(self, url: str) -> None:
-        self._shown = redacted(url)
+        self._shown, self._url = redacted(url), url
         try:
-            self._engine = server_engine(url)
+            server_engine(url)
         except (ArgumentError, ValueError):  # whose texts may have what the URL holds
             raise ServiceError(f"{self._shown} is no URL of a PostgreSQL database: postgresql://HOST/NAME") from None
+
+    @property
+    def _engine(self) -> Engine:
+        return server_engine(self._url)
 
     def is_current(self, index: Index, names: Names) -> bool:
         """Whether an index is that of catalogs as they are now, and still there."""

@@ -10,6 +10,7 @@ from typing import Self
 
 from brainio.errors import LockfileError, LockfileWarning
 from brainio.fetch.uses import Use, listening
+from brainio.forks import guard
 from brainio.lockfile.form import require_writable, write_lockfile
 from brainio.lockfile.records import Record, record_of
 
@@ -26,7 +27,7 @@ class Recording:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path).expanduser().absolute()
         self._records: dict[tuple[str, ...], Record] = {}
-        self._lock = threading.Lock()
+        self._lock = guard(threading.RLock(), "the recording of a lock file")
         self._listening: ExitStack | None = None
 
     def __repr__(self) -> str:

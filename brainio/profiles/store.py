@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import threading
 from collections import OrderedDict
 from contextlib import suppress
@@ -26,6 +25,7 @@ from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, LocationError
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import get_local_data_path
+from brainio.forks import guard, renew_in_child
 from brainio.logs import get_logger
 from brainio.profiles.schema import COLUMNS, MADE, VERSION, StimulusColumn, about, stimulus_table
 
@@ -44,7 +44,7 @@ FOLDER = "profiles"
 _MOST_OPEN = 32  # files of a process
 _log = get_logger("brainio.profiles")
 _opened: OrderedDict[Path, ProfileFile] = OrderedDict()
-_lock = threading.Lock()
+_lock = guard(threading.RLock(), "open profiles")
 Answer = TypeVar("Answer")
 
 
@@ -237,11 +237,5 @@ def _connection(path: Path) -> SQLite:
     return connection
 
 
-def _forget() -> None:
-    """Open files anew in a forked process: connections stay with the one that made them."""
-    global _lock
-    _lock = threading.Lock()
-    _opened.clear()
-
-
-os.register_at_fork(after_in_child=_forget)
+# Connections stay with the process that made them.
+renew_in_child(_opened.clear)

@@ -28,6 +28,7 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
+from brainio.forks import guard
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import (
@@ -98,9 +99,7 @@ def _config() -> Config:
     )
 
 
-_lock = threading.Lock()
-# A child that was forked while another thread had it could never have it.
-os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+_lock = guard(threading.RLock(), "the clients for S3")
 _accesses: dict[tuple[object, ...], Access] = {}
 
 
