@@ -137,13 +137,14 @@ class _Walk:
         self._check_attributes(group, info, path or "/")
         links: list[tuple[bytes, int]] = []
 
-        def collect(name: bytes, link: Any) -> None:
-            if self._objects + len(links) >= MOST_OBJECTS:
-                self._refuse(path or "/", "has too many links", f"at most {MOST_OBJECTS} objects in one file")
+        def collect(name: bytes, link: Any) -> bool | None:
             links.append((name, link.type))
+            return True if self._objects + len(links) > MOST_OBJECTS else None  # True ends the iteration
 
         group.links.iterate(collect, info=True)
         self._objects += len(links)
+        if self._objects > MOST_OBJECTS:
+            self._refuse(path or "/", "has too many links", f"at most {MOST_OBJECTS} objects in one file")
         for name, kind in links:
             self._follow(group, name, kind, path, depth)
 

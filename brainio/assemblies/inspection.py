@@ -66,9 +66,9 @@ def inspect(file: Path | IO[bytes]) -> FileStructure:
     >>> from brainio.assemblies import DataAssembly
     >>> from brainio.packaging import write_netcdf
     >>> path = Path(tempfile.mkdtemp()) / "a.nc"
-    >>> _ = write_netcdf(DataAssembly([1.0, 2.0], coords={"unit": ("x", ["a", "b"])}, dims=["x"]), path)
-    >>> [(variable.path, variable.shape) for variable in inspect(path).variables]
-    [('/unit', (2,)), ('/data', (2,))]
+    >>> _ = write_netcdf(DataAssembly([1.0, 2.0], coords={"unit": ("x", [7, 8])}, dims=["x"]), path)
+    >>> [(variable.path, variable.shape, str(variable.dtype)) for variable in inspect(path).variables]
+    [('/data', (2,), 'float64'), ('/unit', (2,), 'int64')]
     """
     if not isinstance(file, Path):
         return _inspect_stream(file)

@@ -62,7 +62,7 @@ def require_memory(structure: FileStructure, where: str, group: str | None = Non
     InsufficientMemoryError
         The decoded values, or one decoded chunk and the coordinates, exceed free memory.
     """
-    data = structure.largest(group)
+    data = structure.data(group)
     if data is None:
         return
     coordinates = _COPIES_OF_COORDINATES * sum(

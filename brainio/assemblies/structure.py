@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 # A text of variable length is a Python object: its header, its characters and a pointer to it.
 TEXT_BYTES = 64
+_DATA = "data"  # the name in files of this package; others use any
 _PACKING = frozenset({"scale_factor", "add_offset", "_FillValue", "missing_value"})
 _FLOAT_BYTES = 8
 
@@ -136,7 +137,7 @@ class FileStructure:
     ['data', 'region']
     >>> data.decoded_bytes, data.chunk_bytes, data.chunk_count, names.decoded_bytes
     (200000, 20000, 10, 3200)
-    >>> structure.largest(None).name
+    >>> structure.data(None).name
     'data'
     """
 
@@ -151,6 +152,10 @@ class FileStructure:
         path = (group or "").strip("/")
         return tuple(variable for variable in self.variables if variable.group == path)
 
-    def largest(self, group: str | None) -> VariableStructure | None:
-        """Return the variable of a group with the most dimensions, and of those the largest: usually the data."""
-        return max(self.in_group(group), key=lambda each: (len(each.shape), each.decoded_bytes), default=None)
+    def data(self, group: str | None) -> VariableStructure | None:
+        """Return the variable with the data: `data`, or else that with the most dimensions, or else the largest."""
+        return max(
+            self.in_group(group),
+            key=lambda each: (each.name == _DATA, len(each.shape), each.decoded_bytes),
+            default=None,
+        )

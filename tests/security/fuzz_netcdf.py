@@ -141,12 +141,14 @@ def main() -> None:
         name, reader, first, last = sys.argv[2:]
         return work(Path(name), reader, int(first), int(last))
     parser = argparse.ArgumentParser()
-    parser.add_argument("--seconds", type=int, default=60, help="for each of both readers")
+    parser.add_argument("--seconds", type=int, default=None, help="time limit for each reader")
+    parser.add_argument("--inputs", type=int, default=2000, help="inputs for each reader")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sound = sound_file(Path(folder))
         for reader in READERS:
-            results = watch(sound, reader, 0, 10**9, time.monotonic() + given.seconds)
+            until = float("inf") if given.seconds is None else time.monotonic() + given.seconds
+            results = watch(sound, reader, 0, given.inputs, until)
             print(f"{reader}: {len(results)} inputs: {dict(Counter(results.values()).most_common())}")
             for number, result in results.items():
                 if result not in {"read", "refused"}:
