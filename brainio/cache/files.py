@@ -123,11 +123,11 @@ def new_partial(root: Path, key: str = "") -> Path:
     return partial_folder(root) / f"{key or os.getpid()}.{secrets.token_hex(8)}"
 
 
-def write_in_one_step(root: Path, path: Path, text: str) -> None:
-    """Write a small file so that readers see the old text or the new, never a part; its folder must be there."""
+def write_in_one_step(root: Path, path: Path, content: str | bytes) -> None:
+    """Write a small file so that readers see the old content or the new, never a part; its folder must be there."""
     partial = new_partial(root)
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -5,16 +5,17 @@ was unpacked, or was last compared with its checksum. It may be lost, damaged or
 time: that costs reading the members once, never a wrong answer.
 """
 
-import json
 import os
 import stat
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import TypeAlias
 
-from brainio.cache.files import read_json, write_in_one_step
+from brainio.cache.files import write_in_one_step
 
 # Name -> (size in bytes, CRC-32) of each file of an archive.
 Manifest: TypeAlias = Mapping[str, tuple[int, int]]
@@ -56,7 +57,13 @@ class MemberTimes:
         fit, so that the record is written once for many.
         """
         path = self._folder / name
-        if self._fits(name, path):
+        # This is done for each path that is handed out, so calls of functions count.
+        try:
+            status = os.stat(path)  # noqa: PTH116
+        except OSError:
+            return path if name in self._compare(name) else None
+        known = (self._times or self._known()).get(name)
+        if (status.st_mtime_ns, status.st_ctime_ns) == known and status.st_size == self._manifest[name][0]:
             return path
         self._times = self._read()  # another process may have compared it
         return path if self._fits(name, path) or name in self._compare(name) else None
@@ -116,24 +123,27 @@ class MemberTimes:
 
 def read_times(path: Path, manifest: Manifest) -> dict[str, Times]:
     """Read a record; empty where there is none, or one that does not fit the manifest."""
-    columns = read_json(path)
+    times = array("q")
     try:
-        rows = zip(manifest, columns["mtimes"], columns["ctimes"], strict=True)
-        return {name: (mtime, ctime) for name, mtime, ctime in rows}
-    except (KeyError, TypeError, ValueError):
+        times.frombytes(path.read_bytes())
+        return dict(zip(manifest, zip(times[::2], times[1::2], strict=True), strict=True))
+    except (OSError, ValueError):
         return {}
 
 
 def write_times(root: Path, path: Path, manifest: Manifest, times: Mapping[str, Times]) -> None:
-    """Write a record as columns in the order of the manifest, null for members that are not known."""
-    rows: Sequence[tuple[int | None, int | None]] = [times.get(name, (None, None)) for name in manifest]
-    write_in_one_step(root, path, json.dumps({"mtimes": [row[0] for row in rows], "ctimes": [row[1] for row in rows]}))
+    """Write a record: both times as 64-bit integers, in the order of the manifest, 0 for members that are not known.
+
+    As JSON, it takes as long to read as a tenth of a stimulus set.
+    """
+    pairs = (times.get(name, (0, 0)) for name in manifest)
+    write_in_one_step(root, path, array("q", chain.from_iterable(pairs)).tobytes())
 
 
 def times_of_whole(path: Path, member: tuple[int, int]) -> Times | None:
     """Return the times of a member; None where it is missing, has another size, or is no file."""
     try:
-        status = os.stat(path)  # noqa: PTH116 (called for each path that is handed out)
+        status = path.stat()
     except OSError:
         return None
     is_whole = status.st_size == member[0] and stat.S_ISREG(status.st_mode)

@@ -154,7 +154,7 @@ def findings_of(root: Path, sha1: str) -> Path:
 
 def times_of(root: Path, sha1: str, is_shared: bool = False) -> Path:
     """Return where it is written when the members last changed; of members in a shared cache, in the own root."""
-    return root / ("notes" if is_shared else "unpacked") / sha1[:2] / f"{sha1}.times.json"
+    return root / ("notes" if is_shared else "unpacked") / sha1[:2] / f"{sha1}.times"
 
 
 def member_times(place: Path, sha1: str, manifest: Manifest, root: Path) -> MemberTimes:

@@ -361,7 +361,7 @@ def _stray_in_unpacked(path: Path, is_top: bool) -> str | None:
             if path.is_dir() and re.fullmatch(r"[0-9a-f]{2}([0-9a-f]{38})?", path.name)
             else f"{path} is unexpected"
         )
-    if ending not in {"json", "times.json", "findings.json"}:
+    if ending not in {"json", "times", "findings.json"}:
         return f"{path} is unexpected"
     return None if path.with_name(sha1).is_dir() else f"{path} was left of an archive that is no longer unpacked"
 
@@ -369,9 +369,10 @@ def _stray_in_unpacked(path: Path, is_top: bool) -> str | None:
 def _stray_among_records(path: Path, is_top: bool) -> str | None:
     if is_top:
         return None if path.is_dir() else f"{path} is unexpected"
-    if path.suffix != ".json":
+    if path.suffix not in {".json", ".times"}:
         return f"{path} is unexpected"
-    return None if read_json(path) else f"{path} is damaged; it is written again when it is needed"
+    is_sound = path.suffix == ".times" or read_json(path)
+    return None if is_sound else f"{path} is damaged; it is written again when it is needed"
 
 
 _CHECKS: dict[str, Callable[[Path, Item, Depth], Checked]] = {

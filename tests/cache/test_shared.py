@@ -90,7 +90,7 @@ def test_members_in_a_shared_cache_are_compared_once_and_recorded_here(
 ) -> None:
     archive = packed(tmp_path / "packed")
     folder = lab.unpack(archive).folder
-    folder.with_suffix(".times.json").unlink()
+    folder.with_suffix(".times").unlink()
     before = snapshot(lab.root)
     assert cache.unpack(archive).path("deep/im1.png") == folder / "deep/im1.png"
     assert snapshot(lab.root) == before
