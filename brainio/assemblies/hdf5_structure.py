@@ -30,6 +30,7 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
 )
 
 from brainio.assemblies.hdf5 import hdf5_access
+from brainio.assemblies.heaps import GuardedFile
 from brainio.assemblies.structure import FileStructure, VariableStructure
 from brainio.assemblies.text_lengths import TextLengths
 from brainio.errors import UnsafeFileError
@@ -43,6 +44,7 @@ MOST_BYTES = 2**62  # of one variable in memory
 SPARE_CHUNKS = 1 << 20  # chunks of one variable; more where the file is large enough to hold them
 _BYTES_PER_CHUNK = 16  # the least that a chunk takes in an index of HDF5
 
+_WIDTH = 8  # bytes of an address, and of a size
 _EXTERNAL_FILES = 1 << 7  # the bit of the header message that names the files of external storage
 _NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _NAME = b"NAME"
@@ -93,20 +95,27 @@ def read_structure(file: Path | IO[bytes], size: int, where: str) -> FileStructu
     Exception
         Nearly every built-in exception, from h5py, for a damaged file.
     """
-    access = h5p.create(h5p.FILE_ACCESS)
     if isinstance(file, Path):
-        access.set_file_locking(False, True)  # nothing is read that a writer could change unnoticed
-        name = bytes(file)
-    else:
-        access.set_fileobj_driver(h5fd.fileobj_driver, file)
-        name = repr(file).encode()
+        with file.open("rb") as opened:
+            return _read_open_file(file, GuardedFile(opened, size), size, where)
+    return _read_open_file(file, GuardedFile(file, size), size, where)
+
+
+def _read_open_file(file: Path | IO[bytes], guarded: GuardedFile, size: int, where: str) -> FileStructure:
+    access = h5p.create(h5p.FILE_ACCESS)
+    access.set_fileobj_driver(h5fd.fileobj_driver, guarded)
     walk = _Walk(file, size, where)
     try:
-        walk.enter_file(h5f.open(name, h5f.ACC_RDONLY, fapl=access))
+        walk.enter_file(h5f.open(repr(guarded).encode(), h5f.ACC_RDONLY, fapl=access))
     except Exception as error:
         # HDF5 closes the file with its last object. A forced close would also close those of other threads.
         traceback.clear_frames(error.__traceback__)
-        raise
+        if guarded.endless_heap is None:
+            raise
+        raise UnsafeFileError(
+            f"{where} is refused before it is opened: its global heap at byte {guarded.endless_heap:,} has a free "
+            f"object of 0 bytes, at which HDF5 would never end. The file is damaged; fetch or write it again."
+        ) from error
     return FileStructure("netCDF-4", size, tuple(walk.variables), tuple(walk.groups))
 
 
@@ -124,7 +133,10 @@ class _Walk:
         self._groups_seen: set[int] = set()
 
     def enter_file(self, opened: Any) -> None:
-        self._texts = TextLengths(self._file, self._size, opened.get_create_plist().get_sizes()[0])
+        widths = opened.get_create_plist().get_sizes()
+        if widths != (_WIDTH, _WIDTH):
+            self._refuse("/", f"has addresses and sizes of {widths} bytes", f"{_WIDTH} bytes, as netCDF-4 writes them")
+        self._texts = TextLengths(self._file, self._size, _WIDTH)
         root = h5g.open(opened, b"/")
         self._enter(root, h5o.get_info(root), "", 0)
 
@@ -286,11 +298,13 @@ class _Walk:
                 self._refuse(shown, f"has {size:,} bytes", f"at most the {self._size:,} bytes of the file")
             attribute = h5a.open(place, name)
             self._check_attribute_type(attribute.get_type(), name, shown)
+            if attribute.get_space().get_simple_extent_ndims() > 1:
+                self._refuse(shown, "has more than one dimension", "a number, a text or a list of them")
             if _is_text_of_variable_length(attribute.get_type()):
                 self._texts.add_attribute(attribute)
                 self._check_texts("", shown)
-            if attribute.get_space().get_simple_extent_ndims() > 1:
-                self._refuse(shown, "has more than one dimension", "a number, a text or a list of them")
+            elif attribute.get_type().get_class() == h5t.VLEN and attribute.shape:
+                attribute.read(np.empty(attribute.shape, attribute.dtype))  # through the guard, before netCDF4 does
         return frozenset(name.decode() for name, _ in names)
 
     def _check_attribute_type(self, stored: Any, name: bytes, path: str) -> None:

@@ -55,9 +55,10 @@ class TextLengths:
     def add_attribute(self, attribute: Any) -> None:
         """Add the texts of an attribute (`h5py.h5a.AttrID`), unless those of all attributes are few enough."""
         self._attribute_texts += max(1, attribute.get_space().get_simple_extent_npoints())
+        texts = np.empty(attribute.shape or (), attribute.dtype)
+        if attribute.shape is not None:
+            attribute.read(texts)  # also few: through `GuardedFile`, before netCDF4 does
         if self._attribute_texts * self._size > _SMALL:
-            texts = np.empty(attribute.shape, attribute.dtype)
-            attribute.read(texts)
             self.total += sum(len(text) for text in texts.ravel().tolist() if text)
 
     def add_dataset(self, dataset: Any, created: Any) -> str:
