@@ -302,6 +302,10 @@ def _error_body(code: str) -> bytes:
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test said {code}</Message></Error>".encode()
 
 
+HeaderRefusal = Callable[[Mapping[str, str]], tuple[str, str, Mapping[str, str]] | None]
+"""The same, given the headers of a request by their names in lower case."""
+
+
 class _Gate:
     """What stands before moto: it refuses what it is told to, and lets requests that write in one at a time.
 
@@ -312,13 +316,16 @@ class _Gate:
         self._app = app
         self._lock = threading.Lock()
         self.refusal: Refusal | None = None
+        self.header_refusal: HeaderRefusal | None = None
         self.requests: list[Request] = []
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
         method, path, query = environ["REQUEST_METHOD"], environ["PATH_INFO"], environ.get("QUERY_STRING", "")
         bucket, _, key = path.lstrip("/").partition("/")
-        self.requests.append(Request(method, f"{path}?{query}" if query else path, bucket, key))
+        sent = {name[5:].replace("_", "-").lower(): environ[name] for name in environ if name.startswith("HTTP_")}
+        self.requests.append(Request(method, f"{path}?{query}" if query else path, bucket, key, headers=sent))
         refused = self.refusal and self.refusal(method, path, query)
+        refused = refused or (self.header_refusal and self.header_refusal(sent))
         if refused:
             status, code, headers = refused
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -358,6 +365,10 @@ class MotoS3:
     def refuse(self, refusal: Refusal | None) -> None:
         """Refuse requests as that says from now on."""
         self._gate.refusal = refusal
+
+    def refuse_headers(self, refusal: HeaderRefusal | None) -> None:
+        """Refuse requests with headers of which that says so from now on."""
+        self._gate.header_refusal = refusal
 
     @property
     def requests(self) -> list[Request]:

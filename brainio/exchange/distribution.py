@@ -15,7 +15,7 @@ from brainio.catalogs.names import file_name
 from brainio.errors import CatalogWarning
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.files import WantedFile
-from brainio.stores import Location
+from brainio.stores import Location, url_at_endpoint
 
 FORMATS = {"csv": "text/csv", "zip": "application/zip", "nc": "application/x-netcdf"}
 STIMULUS_FORMATS = {
@@ -115,8 +115,9 @@ def listed(entry: Entry) -> list[Described]:
 def content_url(place: Location, version_id: str = "") -> str:
     """Write where a file lies so that readers of Croissant find it: a URL of https, or a path of this machine.
 
-    S3 is named by its URL, since they know no other stores; what needs credentials they cannot read. The version, where
-    the catalog states one, is part of it. Secrets of a URL are left out.
+    S3 is named by its URL at AWS, or at the endpoint that the environment configures (``AWS_ENDPOINT_URL``), since they
+    know no other stores; what needs credentials they cannot read. The version, where the catalog states one, is part of
+    it. Secrets of a URL are left out.
 
     Examples
     --------
@@ -128,6 +129,8 @@ def content_url(place: Location, version_id: str = "") -> str:
         return str(place.path)
     if place.location_type != "S3":
         return str(place)
+    if (url := url_at_endpoint(place, version_id)) is not None:
+        return url
     version = f"?versionId={quote(version_id, safe='')}" if version_id and version_id != "null" else ""
     if "." in place.bucket:  # certificates of S3 hold for names without dots
         return f"https://s3.amazonaws.com/{place.bucket}/{quote(place.key)}{version}"

@@ -1,6 +1,5 @@
 """The verified local copy of a file, from whichever of its places gives the right bytes."""
 
-import logging
 import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,10 +19,11 @@ from brainio.errors import (
 from brainio.fetch.home import local_cache
 from brainio.fetch.receiving import Reception
 from brainio.fetch.signatures import mismatch_of
+from brainio.logs import get_logger
 from brainio.progress import FileProgress, TransferBar
 from brainio.stores import Location, parse_location, require_online
 
-_log = logging.getLogger("brainio.fetch")
+_log = get_logger("brainio.fetch")
 T = TypeVar("T")
 Place = tuple[Location, str]
 

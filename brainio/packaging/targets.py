@@ -14,6 +14,7 @@ from brainio.catalogs.sources import source_from
 from brainio.catalogs.writing import current_text
 from brainio.errors import PackagingError
 from brainio.stores import Location, parse_location
+from brainio.stores.location import is_opaque
 
 CatalogName = str | os.PathLike[str] | None
 """A catalog in force by its identifier, the `Path` or S3 location of a catalog's CSV file, or no catalog."""
@@ -95,5 +96,6 @@ def as_catalogs_write(location: Location, source: CatalogSource | None) -> str:
     if source is not None and not source.is_remote and location.location_type == "file":
         folder = source.path.absolute().parent
         if location.path.is_relative_to(folder):
-            return location.path.relative_to(folder).as_posix()
+            path = location.path.relative_to(folder).as_posix()
+            return f"./{path}" if is_opaque(path) else path
     return location.url

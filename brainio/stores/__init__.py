@@ -34,6 +34,7 @@ __all__ = [
     "require_online",
     "stat",
     "upload",
+    "url_at_endpoint",
 ]
 
 
@@ -354,6 +355,28 @@ def stat(location: Location, version_id: str | None = None) -> int | None:
     from brainio.stores import filesystem
 
     return filesystem.stat(location)
+
+
+def url_at_endpoint(location: Location, version_id: str = "") -> str | None:
+    """Return the URL of an object at an S3 endpoint other than that of AWS; None where no other one is configured.
+
+    Parameters
+    ----------
+    location
+        On S3.
+    version_id
+        As for `open_read`.
+
+    Examples
+    --------
+    >>> os.environ["AWS_ENDPOINT_URL"] = "https://minio.lab.org"
+    >>> url_at_endpoint(parse_location("s3://lab/assy_a.nc"))
+    'https://minio.lab.org/lab/assy_a.nc'
+    >>> del os.environ["AWS_ENDPOINT_URL"]
+    """
+    from brainio.stores import s3
+
+    return s3.url_at_endpoint(location, version_id or None)
 
 
 def _refuse_http(location: Location) -> None:

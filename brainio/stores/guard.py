@@ -20,12 +20,15 @@ from requests.utils import get_auth_from_url, get_netrc_auth
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import InvalidHeader
+from urllib3.poolmanager import ProxyManager
 from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from brainio.errors import LocationError
+from brainio.stores.certificates import TrustsFolders
 from brainio.stores.location import Location
 from brainio.stores.rules import BRAINIO_ALLOW_PRIVATE, allows_private, is_public, redacted
+from brainio.stores.speed import Metered, metered_pools
 from brainio.stores.transfer import pausing
 
 Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
@@ -103,8 +106,15 @@ class _Adapter(HTTPAdapter):
         }
 
     def _pool(self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]) -> type[HTTPConnectionPool]:
-        judged = type(connection.__name__, (_Judged, connection), {"catalog_host": self._catalog_host})
+        parents = (_Judged, Metered, TrustsFolders, connection)
+        judged = type(connection.__name__, parents, {"catalog_host": self._catalog_host})
         return type(pool.__name__, (pool,), {"ConnectionCls": judged})
+
+    def proxy_manager_for(self, proxy: str, **proxy_kwargs: object) -> ProxyManager:
+        """Return the connections through a proxy, which resolves names itself: only their speed is watched."""
+        manager: ProxyManager = super().proxy_manager_for(proxy, **proxy_kwargs)
+        manager.pool_classes_by_scheme = metered_pools(manager.pool_classes_by_scheme)
+        return manager
 
 
 class _Session(requests.Session):

@@ -21,9 +21,11 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
+from brainio.stores.certificates import ca_bundle
 from brainio.stores.guard import credentials_for, session_for
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
+from brainio.stores.speed import minimum_speed, reason_of
 from brainio.stores.transfer import (
     CHUNK,
     CONNECT_TIMEOUT,
@@ -61,7 +63,7 @@ class _HttpReading:
         except requests.RequestException as error:
             raise InterruptedTransferError(
                 f"The transfer of {self.location} broke after {found} of {length or 'an unknown number of'} bytes: "
-                f"{redacted(str(error))}. Try again."
+                f"{redacted(reason_of(error))}. Try again."
             ) from None
         require_whole(self.location, length, found)
 
@@ -134,6 +136,7 @@ def stat(location: Location) -> int | None:
 
 
 def _answer(method: str, location: Location, headers: dict[str, str]) -> requests.Response:
+    minimum_speed()  # what it raises would be taken for an error of the connection further down
     # No error here is chained to that of requests, whose text has the URL with its secrets.
     try:
         return session_for(location).request(
@@ -144,6 +147,7 @@ def _answer(method: str, location: Location, headers: dict[str, str]) -> request
             stream=True,
             allow_redirects=True,
             timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
+            verify=ca_bundle() or True,
         )
     except LocationError as error:
         raise LocationError(f"{location} was not asked for: {error}.") from None
@@ -151,8 +155,10 @@ def _answer(method: str, location: Location, headers: dict[str, str]) -> request
         raise LocationError(f"{location} is no location that can be asked for: {redacted(str(error))}.") from None
     except requests.RequestException as error:
         raise TransferError(
-            f"{location} did not answer: {redacted(str(error))}. Check the location and the network."
+            f"{location} did not answer: {redacted(reason_of(error))}. Check the location and the network."
         ) from None
+    except OSError as error:  # requests has no error of its own for certificates that are not there
+        raise TransferError(f"{location} was not asked for: {redacted(str(error))}. Correct the variable.") from None
 
 
 def _require_success(location: Location, response: requests.Response) -> None:

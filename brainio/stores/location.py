@@ -29,6 +29,16 @@ _WRAPPERS = frozenset(
 _SQLITE, _SERVER = "sqlite:///", "postgresql://"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
 _CHAIN = re.compile(r"[A-Za-z][\w+.-]*(?:://.*)?::[A-Za-z][\w+.-]*:")
+# What looks like a URL and names no file: schemes of identifiers, and any other word before a colon.
+_OPAQUE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!//)")
+_SSH = re.compile(r"[\w.-]+@[\w.-]+:(?!//)")
+_IDENTIFIERS = {
+    "ark": "an ARK identifier",
+    "arxiv": "an arXiv identifier",
+    "doi": "a DOI",
+    "hdl": "a handle",
+    "urn": "a URN",
+}
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")
 _REGION = r"(?:[a-z]{2,3}(?:-[a-z]+)+-\d)"
 _S3_HOST = re.compile(
@@ -150,6 +160,7 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
         raise LocationError(
             f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."
         )
+    _require_file(location)
     if base is not None and base.startswith(_SQLITE):
         base = posixpath.dirname(base.removeprefix(_SQLITE).rpartition("#")[0])
     if base is not None and (base_scheme := _scheme_of_base(base)) not in {None, "file"}:
@@ -158,6 +169,40 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
     if kind != S3 and scheme is None:
         return _parse_path(location, kind, base)
     return _parse_url(location, kind, scheme)
+
+
+def is_opaque(location: str) -> bool:
+    r"""Whether a text begins like a URL without ``//``: `parse_location` takes it for no path.
+
+    Examples
+    --------
+    >>> is_opaque("doi:10.5281/zenodo.1"), is_opaque("a.csv"), is_opaque(r"C:\lab"), is_opaque("./doi:10.5281")
+    (True, False, False, False)
+    """
+    match = _OPAQUE.match(location)
+    return match is not None and match[1].lower() not in {"data", "file"}
+
+
+def _require_file(location: str) -> None:
+    """Refuse what identifies something else than a file: a DOI, an address of SSH, a URL of an unknown kind."""
+    text = location.strip()
+    scheme = text.partition(":")[0].lower()
+    if _SSH.match(text):
+        raise LocationError(
+            f"The location {_shown(location)} is an address of SSH. Give the https URL at which the server offers the "
+            f"file itself, or clone the repository and give the path of the file."
+        )
+    if scheme in _IDENTIFIERS and ":" in text:
+        raise LocationError(
+            f"The location {_shown(location)} is {_IDENTIFIERS[scheme]}, which leads to a page and not to a file. Open "
+            f"the page and give the https URL of the file itself, such as "
+            f"https://zenodo.org/records/NUMBER/files/NAME?download=1."
+        )
+    if is_opaque(text):
+        raise LocationError(
+            f"The location {_shown(location)} begins with {scheme!r} and a colon, but is no URL. Give s3://BUCKET/KEY, "
+            f"an https URL, a URL of a protocol that fsspec knows, or a path; for a path with a colon write './' first."
+        )
 
 
 def _scheme_of_base(base: str) -> str | None:

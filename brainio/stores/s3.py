@@ -1,22 +1,16 @@
 """Reads S3 through boto3: signed where credentials are found, unsigned where not or where they are refused.
 
-boto3's own variables and files decide everything else: ``AWS_ENDPOINT_URL``, ``AWS_PROFILE``, regions, and the address
-style (botocore's 'auto': buckets with dots are asked for in path style, since no https certificate covers them).
-Bytes are not verified here, but that all announced ones came.
+`s3_access` has the clients. An endpoint other than that of AWS which refuses a request gets it once more without the
+checksums that newer clients send. Bytes are not verified here, but that all announced ones came.
 """
 
 import os
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit, urlunsplit
 
-import botocore.session
-from boto3.session import Session
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from urllib3.exceptions import HTTPError
@@ -28,13 +22,13 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
-from brainio.forks import guard
+from brainio.logs import get_logger
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
+from brainio.stores.s3_access import AWS_REQUEST_PAYER, Access, access_to, is_amazon_endpoint, replace_access
+from brainio.stores.speed import minimum_speed, reason_of
 from brainio.stores.transfer import (
     CHUNK,
-    CONNECT_TIMEOUT,
-    READ_TIMEOUT,
     Facts,
     Span,
     extent_of_part,
@@ -47,71 +41,54 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef, GetObjectRequestTypeDef, HeadObjectRequestTypeDef
 
+_log = get_logger("brainio.stores")
 T = TypeVar("T")
-_CONNECTIONS = 32
 # S3 answers these with 400 as well, although the credentials are what is wrong.
 _REFUSED_CODES = frozenset(
     {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "RequestExpired"}
     | {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"}
 )
+# How endpoints that do not know the checksums refuse them.
+_CHECKSUM_STATUSES = frozenset({400, 411, 501})
+_CHECKSUM_CODES = frozenset({"NotImplemented", "SignatureDoesNotMatch", "XAmzContentSHA256Mismatch"})
 _MISSING_CODES = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
 _BODY_ERRORS = (BotoCoreError, HTTPError, OSError)
 
 
-class Access:
-    """The ways to ask S3 under one environment. ``signed`` is None where ``no_credentials`` says why."""
+def call_any(location: Location, call: Callable[[Access], T]) -> T:
+    """Call S3, and once more without checksums where an endpoint other than that of AWS may have refused these.
 
-    def __init__(self, region: str | None) -> None:
-        self._region = region
-        self.no_credentials = "no credentials were found"
-        self.signed: S3Client | None = None
-        try:
-            session = Session()
-            if session.get_credentials() is not None:
-                self.signed = session.client("s3", region_name=region, config=_config())
-        except BotoCoreError as error:  # a profile that is not there, half a key pair, an SSO login that ended, ...
-            self.no_credentials = f"the credentials cannot be used ({redacted(str(error))})"
-
-    @cached_property
-    def unsigned(self) -> "S3Client":
-        """The client that needs neither credentials nor a sound configuration."""
-        try:
-            return self._unsigned_client(botocore.session.Session())
-        except BotoCoreError:  # AWS_PROFILE or a file of the configuration is broken: go on without them
-            nothing = {
-                "profile": (None, None, None, None),
-                "config_file": (None, None, os.devnull, None),
-                "credentials_file": (None, None, os.devnull, None),
-            }
-            return self._unsigned_client(botocore.session.Session(session_vars=nothing))
-
-    def _unsigned_client(self, core: botocore.session.Session) -> "S3Client":
-        config = _config().merge(Config(signature_version=UNSIGNED))
-        return Session(botocore_session=core).client("s3", region_name=self._region, config=config)
+    Parameters
+    ----------
+    location
+        The object.
+    call
+        Given the ways to ask, makes the whole request.
+    """
+    minimum_speed()  # what it raises would be taken for an error of the connection further down
+    access = access_to(location)
+    try:
+        return call(access)
+    except TransferError as error:
+        if not _may_be_of_checksums(error) or not access.may_omit_checksums:
+            raise
+        refusal = error
+    plain = access.without_checksums()
+    try:
+        result = call(plain)
+    except TransferError:
+        raise refusal from refusal.__cause__
+    _log.info("%s is asked without checksums, which it refuses: %s", location, refusal)
+    replace_access(location, plain)
+    return result
 
 
-def _config() -> Config:
-    return Config(
-        retries={"mode": "standard"},
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=_CONNECTIONS,
+def _may_be_of_checksums(error: TransferError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and (
+        (_status(cause) in _CHECKSUM_STATUSES and code_of(cause) not in _REFUSED_CODES)
+        or code_of(cause) in _CHECKSUM_CODES
     )
-
-
-_lock = guard(threading.RLock(), "the clients for S3")
-_accesses: dict[tuple[object, ...], Access] = {}
-
-
-def access_to(location: Location) -> Access:
-    """Return the clients for the environment as it is now; threads share them."""
-    settings = tuple(sorted((name, value) for name, value in os.environ.items() if name.startswith("AWS_")))
-    # A forked process must not talk on its parent's connections.
-    key = (os.getpid(), location.region, os.environ.get("HOME"), settings)
-    with _lock:
-        if key not in _accesses:
-            _accesses[key] = Access(location.region or None)
-        return _accesses[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +107,7 @@ class _ObjectReading:
             except _BODY_ERRORS as error:
                 raise InterruptedTransferError(
                     f"The transfer of {self.location} broke after {found} of {self.facts.length} bytes: "
-                    f"{redacted(str(error))}. Try again."
+                    f"{redacted(reason_of(error))}. Try again."
                 ) from error
             if not block:
                 break
@@ -188,6 +165,18 @@ def _facts(location: Location, span: Span, answer: "GetObjectOutputTypeDef") -> 
     )
 
 
+def url_at_endpoint(location: Location, version_id: str | None) -> str | None:
+    """Return the URL of an object, unsigned; see `brainio.stores.url_at_endpoint`."""
+    client = access_to(location).unsigned
+    if is_amazon_endpoint(client.meta.endpoint_url):
+        return None
+    params = {"Bucket": location.bucket, "Key": location.key}
+    if version_id not in {None, "null"}:
+        params["VersionId"] = str(version_id)
+    url = urlsplit(client.generate_presigned_url("get_object", Params=params))
+    return urlunsplit(url._replace(netloc=url.netloc.rpartition("@")[2]))  # without a name and password
+
+
 def stat(location: Location, version_id: str | None) -> int | None:
     """Return the size of an object, None where there is none; see `brainio.stores.stat`."""
     facts = look(location, version_id)
@@ -220,7 +209,10 @@ def _tag(etag: str | None) -> str | None:
 
 def _read(location: Location, call: Callable[["S3Client"], T], version_id: str | None = None) -> T:
     """Ask signed where that can be, unsigned where it cannot be or was refused."""
-    access = access_to(location)
+    return call_any(location, lambda access: _read_by(access, location, call, version_id))
+
+
+def _read_by(access: Access, location: Location, call: Callable[["S3Client"], T], version_id: str | None) -> T:
     signed_reason = access.no_credentials
     if access.signed is not None:
         try:
@@ -264,7 +256,7 @@ def _brief(error: ClientError | BotoCoreError) -> str:
         status, code = str(_status(error)), code_of(error)
         message = error.response.get("Error", {}).get("Message", "no message")
         return f"{status} ({message})" if code == status else f"{status} {code} ({message})"
-    return redacted(str(error))
+    return redacted(reason_of(error))
 
 
 def explain(error: ClientError | BotoCoreError, version_id: str | None = None, *, writing: bool = False) -> str:
@@ -287,9 +279,20 @@ def explain(error: ClientError | BotoCoreError, version_id: str | None = None, *
     if is_refusal(error):
         return (
             f"S3 answered {brief}. If the object is private, get credentials that may read it (`aws configure`, "
-            f"AWS_PROFILE) and try again; if it should be public, ask the owner of the bucket."
+            f"AWS_PROFILE) and try again; if it should be public, ask the owner of the bucket.{_pay_advice()}"
         )
     if _status(error) in {301, 307}:
         region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", "another")
         return f"the bucket lies in the region {region!r}: {brief}. Set AWS_DEFAULT_REGION to it and try again."
+    if _status(error) in _CHECKSUM_STATUSES:
+        return (
+            f"the endpoint refused the request: {brief}. If it does not know the checksums of newer clients, set "
+            f"AWS_REQUEST_CHECKSUM_CALCULATION=when_required and AWS_RESPONSE_CHECKSUM_VALIDATION=when_required."
+        )
     return f"S3 answered {brief}. Try again later."
+
+
+def _pay_advice() -> str:
+    if os.environ.get(AWS_REQUEST_PAYER):
+        return f" {AWS_REQUEST_PAYER} is set; the bucket refuses all the same."
+    return f" If the bucket bills whoever reads it (requester pays), set {AWS_REQUEST_PAYER}=requester."

@@ -16,7 +16,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from brainio.errors import AccessRefusedError, ChangedFileError, TransferError
 from brainio.stores.location import Location
-from brainio.stores.s3 import access_to, code_of, explain, is_refusal
+from brainio.stores.s3 import call_any, code_of, explain, is_refusal
+from brainio.stores.s3_access import Access, access_to
 from brainio.stores.transfer import Progress, Uploaded
 
 if TYPE_CHECKING:
@@ -87,7 +88,10 @@ def _count_of(size: int) -> int:
 
 
 def _write(location: Location, what: str, call: Callable[["S3Client"], T]) -> T:
-    access = access_to(location)
+    return call_any(location, lambda access: _write_by(access, what, call))
+
+
+def _write_by(access: Access, what: str, call: Callable[["S3Client"], T]) -> T:
     if access.signed is None:
         raise AccessRefusedError(
             f"{what}: {access.no_credentials}, and writing needs some. "

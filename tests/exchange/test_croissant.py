@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import urllib.request
 import warnings
 import zipfile
 from pathlib import Path
@@ -144,15 +145,22 @@ def test_a_hash_that_no_catalog_states_is_taken_of_the_cached_file(in_folders: L
         described = brainio.export("lab.Doe2026")
     body = in_folders.server.objects["lab-bucket", "stimulus_lab.csv"]
     assert described["distribution"][0]["sha256"] == hashlib.sha256(body).hexdigest()
-    assert described["distribution"][0]["contentUrl"] == "https://lab-bucket.s3.amazonaws.com/stimulus_lab.csv"
+    url = f"{in_folders.server.url}/lab-bucket/stimulus_lab.csv"  # where AWS_ENDPOINT_URL points
+    assert described["distribution"][0]["contentUrl"] == url
+    assert urllib.request.urlopen(url).read() == body
 
 
-def test_a_version_of_s3_is_part_of_the_url_and_secrets_are_not(lab: Lab, tmp_path: Path) -> None:
+def test_a_version_of_s3_is_part_of_the_url_and_secrets_are_not(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     body = assembly_file(tmp_path)
     sha256 = hashlib.sha256(body).hexdigest()
     lab.publish("assy_a.nc", body, "NeuroidAssembly", "lab.A", sha256=sha256, version_id="v/1")
     location = "https://me:secret@lab.org/assy_b.nc?token=secret"
     lab.publish("assy_b.nc", body, "NeuroidAssembly", "lab.B", sha256=sha256, location=location, location_type="https")
+    (node,) = brainio.export("lab.A")["distribution"]
+    assert node["contentUrl"] == f"{lab.server.url}/lab-bucket/assy_a.nc?versionId=v%2F1"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
     (node,) = brainio.export("lab.A")["distribution"]
     assert node["contentUrl"] == "https://lab-bucket.s3.amazonaws.com/assy_a.nc?versionId=v%2F1"
     assert "secret" not in json.dumps(brainio.export("lab.B"))

@@ -67,6 +67,21 @@ def slowly(seconds: float, blocks: int = 16) -> Fault:
     return fault
 
 
+def trickled(after: int, seconds: float) -> Fault:
+    """Give a part of the body, or nothing at all (-1: also of the headers), and then one byte after each pause."""
+
+    def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        if after >= 0:
+            _begin(handler, status, {**headers, "Content-Length": str(len(body))})
+            handler.wfile.write(body[:after])
+        rest = body[after:] if after >= 0 else b"HTTP/1.1 200 " + b"O" * 10_000
+        for byte in rest:
+            time.sleep(seconds)
+            handler.wfile.write(bytes([byte]))
+
+    return fault
+
+
 def answered(status: int, headers: Mapping[str, str] | None = None) -> Fault:
     """Answer with another status and nothing else."""
     return lambda handler, _status, _body, _headers: handler.reply(status, b"the test said so", headers)

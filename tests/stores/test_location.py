@@ -141,6 +141,39 @@ def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, loca
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("doi:10.5281/zenodo.1", "is a DOI.*https URL of the file itself"),
+        ("DOI:10.5281/zenodo.1", "is a DOI"),
+        ("doi://10.5281/zenodo.1", "is a DOI"),
+        (" doi:10.5281/zenodo.1", "is a DOI"),
+        ("hdl:1721.1/12345", "is a handle"),
+        ("arXiv:2301.00001", "is an arXiv identifier"),
+        ("urn:nbn:de:101:1", "is a URN"),
+        ("ark:/12345/x", "is an ARK identifier"),
+        ("git@github.com:lab/data.git", "is an address of SSH.*https URL"),
+        ("me@host.lab.org:/data/a.csv", "is an address of SSH"),
+        ("osf:abcde/a.csv", "begins with 'osf' and a colon, but is no URL.*write './' first"),
+        ("s3:bucket/a.csv", "Give s3://BUCKET/KEY"),
+        ("https:lab.org/a.csv", "but is no URL"),
+    ],
+)
+@pytest.mark.parametrize("base", [None, "https://example.org/lab", "/lab"])
+def test_what_identifies_no_file_is_refused_and_never_taken_for_a_path(
+    written: str, said: str, base: str | None
+) -> None:
+    with pytest.raises(LocationError, match=said):
+        parse_location(written, base=base)
+
+
+@pytest.mark.parametrize(
+    "written", ["./doi:10.5281", "folder/a:b.csv", "2024-01-01T10:00.csv", r"C:\lab\a.csv", "a b:c"]
+)
+def test_paths_with_a_colon_are_paths(written: str) -> None:
+    assert parse_location(written, base="/lab").path == Path("/lab") / written
+
+
 @pytest.mark.parametrize("base", ["https://example.org/lab", "s3://bucket/lab", "memory://lab"])
 @pytest.mark.parametrize("path", ["../a.csv", "x/../../a.csv", "../../a.csv", "..", "."])
 def test_a_relative_path_may_not_climb_out_of_the_folder_of_a_remote_catalog(base: str, path: str) -> None:

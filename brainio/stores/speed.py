@@ -1,0 +1,133 @@
+"""A minimum speed for responses over http and S3: a server that trickles bytes is as good as one that stalls.
+
+The read timeout only ends a response without any byte for a while. What counts here is the time that a program waits
+for bytes, not the time in which it processes them, so a slow disk or a pause never ends a transfer. The wait for the
+first byte of a response is bounded by the read timeout alone: servers may need time to find a file.
+"""
+
+import io
+import math
+import os
+import time
+from collections.abc import Mapping
+from http.client import HTTPResponse
+from socket import socket
+from typing import Any
+
+from brainio.errors import TransferError
+from brainio.stores.certificates import TrustsFolders
+
+BRAINIO_MIN_SPEED = "BRAINIO_MIN_SPEED"
+WINDOW = 60.0  # seconds of waiting over which the speed is averaged
+_DEFAULT = 1000.0
+
+
+class TooSlowError(ConnectionError):
+    """A response came below the minimum speed. The libraries that read it wrap it; see `reason_of`."""
+
+
+def minimum_speed() -> float:
+    """Return the minimum speed in bytes per second that the environment variable `BRAINIO_MIN_SPEED` sets.
+
+    The default is 1000; 0 means none.
+
+    Raises
+    ------
+    TransferError
+        The variable is no number, or a negative one.
+
+    Examples
+    --------
+    >>> minimum_speed()
+    1000.0
+    """
+    text = os.environ.get(BRAINIO_MIN_SPEED, "").strip()
+    try:
+        speed = float(text) if text else _DEFAULT
+    except ValueError:
+        speed = math.nan
+    if not 0 <= speed < math.inf:
+        raise TransferError(f"{BRAINIO_MIN_SPEED} is {text!r}; expected a number of bytes per second, or 0 for none.")
+    return speed
+
+
+def reason_of(error: BaseException) -> str:
+    """Return the text of an error, or that of the `TooSlowError` which caused it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, TooSlowError):
+            return str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
+
+
+class _MeteredStream(io.RawIOBase):
+    """The bytes of a connection, as long as they come fast enough.
+
+    Raises
+    ------
+    TooSlowError
+        On reading: the average over `WINDOW` is below the minimum.
+    """
+
+    def __init__(self, stream: io.RawIOBase) -> None:
+        self._stream = stream
+        self._waited, self._count = 0.0, 0
+        self._has_begun = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        began = time.monotonic()
+        count = self._stream.readinto(buffer)
+        if self._has_begun:
+            self._waited += time.monotonic() - began
+            self._count += count or 0
+            if self._waited >= WINDOW:
+                self._judge()
+        self._has_begun = True
+        return count
+
+    def _judge(self) -> None:
+        minimum = minimum_speed()
+        if self._count < minimum * self._waited:
+            raise TooSlowError(
+                f"the server sent {self._count} bytes in {self._waited:.0f} s, which is below the minimum of "
+                f"{minimum:,.0f} bytes per second ({BRAINIO_MIN_SPEED})"
+            )
+        self._waited, self._count = 0.0, 0
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
+
+
+class _MeteredResponse(HTTPResponse):
+    """A response whose status line, headers and body all have to keep the minimum speed."""
+
+    def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp: io.BufferedReader = io.BufferedReader(_MeteredStream(self.fp.detach()))
+
+
+class Metered:
+    """Makes a connection of urllib3, its other parent, one whose responses have to keep the minimum speed."""
+
+    response_class = _MeteredResponse
+
+
+def metered_pools(pools: Mapping[str, type]) -> dict[str, type]:
+    """Return pools of connections (scheme -> class) like these, whose connections are `Metered`."""
+    return {scheme: _metered(pool) for scheme, pool in pools.items()}
+
+
+def _metered(pool: Any) -> type:
+    connection = pool.ConnectionCls
+    if issubclass(connection, Metered):
+        return pool
+    made = type(connection.__name__, (Metered, TrustsFolders, connection), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": made})

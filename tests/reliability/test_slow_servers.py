@@ -1,0 +1,100 @@
+"""Servers that trickle bytes: below a minimum speed a transfer counts as broken."""
+
+import itertools
+import time
+from pathlib import Path
+
+import pytest
+
+from brainio.catalogs.sources import source_from
+from brainio.errors import CatalogError, TransferError
+from brainio.fetch import fetch_file
+from brainio.stores import open_read, parse_location, speed
+from brainio.threads import Stop
+from tests.reliability.faults import slowly, trickled
+from tests.reliability.faulty_lab import ARCHIVE, ZIP, FaultyLab, load
+from tests.servers import FaultyServer
+
+HALF = len(ARCHIVE) // 2
+PAUSE = 0.05
+
+
+@pytest.fixture(autouse=True)
+def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Average the speed over a fifth of a second, where it is a minute otherwise; no pauses between attempts."""
+    monkeypatch.setattr(speed, "WINDOW", 0.2)
+    monkeypatch.setattr(Stop, "pause", lambda stop, _: stop.check())
+
+
+@pytest.fixture(params=["S3", "http"])
+def place(request: pytest.FixtureRequest, faulty: FaultyServer) -> str:
+    faulty.objects["lab", "a.txt"] = b"a" * 200_000
+    return "s3://lab/a.txt" if request.param == "S3" else f"{faulty.url}/lab/a.txt"
+
+
+def test_a_transfer_that_trickles_is_ended_and_continued(faulty_lab: FaultyLab) -> None:
+    faulty_lab.server.faults[ZIP] = iter([trickled(HALF, PAUSE)])
+    load()
+    first, second = faulty_lab.gets()
+    assert first == ""
+    assert second.startswith("bytes=")
+
+
+def test_a_server_that_always_trickles_is_an_error_that_names_the_minimum(faulty: FaultyServer, place: str) -> None:
+    faulty.faults["a.txt"] = itertools.repeat(trickled(100, PAUSE))
+    with pytest.raises(TransferError, match=r"below the minimum of 1,000 bytes per second \(BRAINIO_MIN_SPEED\)"):
+        fetch_file("", place)
+    assert len(faulty.requests) == 5
+
+
+def test_headers_that_trickle_are_ended_and_requested_again(faulty: FaultyServer, place: str) -> None:
+    faulty.faults["a.txt"] = iter([trickled(-1, PAUSE)])
+    assert len(Path(fetch_file("", place)).read_bytes()) == 200_000
+    assert len(faulty.requests) == 2
+
+
+def test_a_catalog_that_trickles_is_an_error(faulty: FaultyServer) -> None:
+    faulty.objects["lab", "lab.csv"] = b"identifier,lookup_type\n" * 100
+    faulty.faults["lab.csv"] = itertools.repeat(trickled(10, PAUSE))
+    with pytest.raises(CatalogError, match="below the minimum"):
+        source_from(f"{faulty.url}/lab/lab.csv").text()
+
+
+def test_the_minimum_speed_can_be_changed(faulty: FaultyServer, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    faulty.faults["a.txt"] = iter([slowly(1.0, 20)])
+    monkeypatch.setenv("BRAINIO_MIN_SPEED", "1000000")
+    with (
+        pytest.raises(TransferError, match="below the minimum of 1e\\+06 bytes"),
+        open_read(parse_location(place)) as one,
+    ):
+        list(one.chunks())
+
+
+def test_without_a_minimum_slow_servers_are_waited_for(
+    faulty: FaultyServer, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faulty.objects["lab", "a.txt"] = b"a" * 10
+    faulty.faults["a.txt"] = iter([trickled(0, PAUSE)])
+    monkeypatch.setenv("BRAINIO_MIN_SPEED", "0")
+    assert Path(fetch_file("", place)).read_bytes() == b"a" * 10
+    assert len(faulty.requests) == 1
+
+
+@pytest.mark.parametrize("value", ["fast", "-1", "inf"])
+def test_a_minimum_that_is_no_speed_is_an_error_that_names_the_variable(
+    faulty: FaultyServer, place: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINIO_MIN_SPEED", value)
+    with pytest.raises(TransferError, match=f"BRAINIO_MIN_SPEED is '{value}'; expected a number of bytes per second"):
+        fetch_file("", place)
+    assert faulty.requests == []
+
+
+def test_a_program_that_takes_its_time_ends_no_transfer(faulty: FaultyServer, place: str) -> None:
+    with open_read(parse_location(place)) as reading:
+        count = 0
+        for block in reading.chunks(1000):
+            if count in {0, 100_000}:
+                time.sleep(0.5)
+            count += len(block)
+    assert count == 200_000

@@ -1,0 +1,168 @@
+"""Certificates and proxies of the environment count for every access to the network."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from brainio.catalogs.sources import source_from
+from brainio.errors import BrainioError, LocationError, TransferError
+from brainio.stores import open_file, parse_location, read_whole, stat
+from tests.authority import Authority, https
+from tests.servers import HttpFolder, S3Static
+
+BODY = b"stimulus_id\n1\n"
+VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+
+
+@pytest.fixture(autouse=True)
+def no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*VARIABLES, "SSL_CERT_DIR", "NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls") / "authority")
+
+
+@pytest.fixture
+def tls_folder(tmp_path: Path, authority: Authority) -> Iterator[HttpFolder]:
+    """A web server over TLS with one file."""
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "a.csv").write_bytes(BODY)
+    server = HttpFolder(tmp_path / "tls")
+    authority.certify(server)
+    with server:
+        yield server
+
+
+@pytest.fixture
+def tls_s3(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Static]:
+    """An S3 over TLS with one object."""
+    server = S3Static({("lab", "a.csv"): BODY})
+    authority.certify(server)
+    with server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", https(server))
+        yield server
+
+
+@pytest.fixture(params=["http", "S3"])
+def place(request: pytest.FixtureRequest) -> str:
+    """Where a file lies on a server over TLS whose authority nobody trusts yet."""
+    if request.param == "S3":
+        request.getfixturevalue("tls_s3")
+        return "s3://lab/a.csv"
+    return f"{https(request.getfixturevalue('tls_folder'))}/a.csv"
+
+
+def read(place: str) -> bytes:
+    return read_whole(parse_location(place), 1000)
+
+
+def test_a_server_of_an_unknown_authority_is_refused(place: str) -> None:
+    with pytest.raises(TransferError, match=r"(?i)certificate"):
+        stat(parse_location(place))
+
+
+@pytest.mark.parametrize("variable", VARIABLES)
+def test_the_authorities_of_the_environment_are_trusted(
+    place: str, authority: Authority, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(authority.bundle))
+    assert read(place) == BODY
+    assert stat(parse_location(place)) == len(BODY)
+    with open_file(parse_location(place)) as file:
+        assert file.read() == BODY
+
+
+def test_a_folder_of_authorities_is_trusted(place: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not authority.folder.exists():
+        authority.fill_folder()
+    monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder))
+    assert read(place) == BODY
+
+
+def test_s3_trusts_the_authority_of_the_aws_tools(
+    tls_s3: S3Static, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
+    assert read("s3://lab/a.csv") == BODY
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_a_bundle_that_is_not_there_is_an_error_that_names_it(
+    place: str, tmp_path: Path, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, str(tmp_path / "absent.pem"))
+    with pytest.raises(TransferError, match=r"absent\.pem|(?i:certificate|no such file)"):
+        stat(parse_location(place))
+
+
+def test_catalogs_are_read_from_a_server_of_a_trusted_authority(
+    tls_folder: HttpFolder, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tls_folder.folder / "lab.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
+    )
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    assert source_from(f"{https(tls_folder)}/lab.csv").text().startswith("identifier,")
+
+
+class Proxy:
+    """A proxy in a process of its own."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.proxy"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        self.url = f"http://127.0.0.1:{self._process.stdout.readline().strip()}"
+
+    def end(self) -> list[str]:
+        """End the process and return what was requested of it."""
+        return self._process.communicate()[0].splitlines()
+
+
+@pytest.fixture
+def proxy() -> Iterator[Proxy]:
+    proxy = Proxy()
+    yield proxy
+    if proxy._process.returncode is None:
+        proxy.end()
+
+
+def test_requests_go_through_the_proxy_of_the_environment(
+    place: str, authority: Authority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    assert read(place) == BODY
+    assert [line.split()[0] for line in proxy.end()] == ["CONNECT"]
+
+
+def test_no_proxy_is_honored(place: str, authority: Authority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    assert read(place) == BODY
+    assert proxy.end() == []
+
+
+def test_a_catalog_from_the_network_still_reaches_no_private_address_over_tls(
+    tls_folder: HttpFolder, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
+    with pytest.raises(LocationError, match="of a private network"):
+        stat(parse_location(f"{https(tls_folder)}/a.csv", base="https://lab.org/catalogs"))
+
+
+def test_a_malformed_certificate_file_is_an_error_of_this_package(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "broken.pem").write_text("no certificate")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "broken.pem"))
+    with pytest.raises(BrainioError):
+        stat(parse_location(place))
