@@ -27,7 +27,7 @@ from brainio.forks import renew_in_child
 from brainio.logs import get_logger
 from brainio.progress import FileProgress
 from brainio.stores import WHOLE, Facts, Location, Reading, Span, open_read
-from brainio.stores.transfer import CHUNK, first, pausing, require_whole
+from brainio.stores.transfer import CHUNK, after, first, pausing, require_whole
 from brainio.threads import Stop, in_background
 
 if TYPE_CHECKING:
@@ -315,6 +315,4 @@ def _from(position: int, reading: Reading, place: Location) -> Iterator[bytes]:
     surplus = position - reading.facts.start
     if surplus < 0:
         raise TransferError(f"{place} was asked for the bytes from {position} on, and began later. Try again.")
-    for block in reading.chunks():
-        yield block[surplus:]
-        surplus = max(0, surplus - len(block))
+    yield from after(reading.chunks(), surplus)

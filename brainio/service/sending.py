@@ -18,7 +18,7 @@ from brainio.service.rendering import is_known
 from brainio.service.settings import Settings
 from brainio.stores import Location, Reading, Span, open_read, stat
 from brainio.stores.location import S3
-from brainio.stores.transfer import WHOLE
+from brainio.stores.transfer import WHOLE, after, first
 
 _BLOCK = 2**18  # bytes
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "zip": "application/zip", "nc": "application/x-netcdf"}
@@ -78,17 +78,17 @@ def _is_head(request: Request) -> bool:
 
 
 async def _stream(request: Request, location: Location, entry: Entry, file: EntryFile, size: int) -> Response:
-    tag = file.sha256 or file.sha1 or _tag_of_state(await _state(location, file), size)
+    tag = file.sha256 or file.sha1 or await _tag_of_state(location, file, size)
     name = location.name.replace('"', "_").encode("ascii", "replace").decode()
     headers = {
-        "ETag": f'"{tag}"',
-        "Accept-Ranges": "bytes",
+        # Without a tag parts of two states of the file could be put together.
+        **({"ETag": f'"{tag}"', "Accept-Ranges": "bytes"} if tag else {"Accept-Ranges": "none"}),
         "Cache-Control": "no-cache",
         "Content-Disposition": f'attachment; filename="{name}"',
     }
-    if is_known(request.headers.get("if-none-match"), tag):
+    if tag and is_known(request.headers.get("if-none-match"), tag):
         return Response(status_code=304, headers=headers)
-    span = _asked(request, tag, size, headers)
+    span = _asked(request, tag, size, headers) if tag else WHOLE
     length = size if span.stop is None else span.stop - span.start
     headers["Content-Length"] = str(length)
     status = 200 if span.is_whole else 206
@@ -96,7 +96,9 @@ async def _stream(request: Request, location: Location, entry: Entry, file: Entr
         headers["Content-Range"] = f"bytes {span.start}-{(span.stop or size) - 1}/{size}"
     if _is_head(request):
         return Response(b"", status, headers, MEDIA_TYPES[file.part])
-    blocks = await _opened(open_read(location, file.version_id, span), size, entry)
+    blocks = await _opened(
+        open_read(location, file.version_id, span), Span(span.start, span.start + length), size, entry
+    )
     return StreamingResponse(blocks, status, headers, MEDIA_TYPES[file.part])
 
 
@@ -111,28 +113,29 @@ def _asked(request: Request, tag: str, size: int, headers: dict[str, str]) -> Sp
     raise refusal(416, "range_not_satisfiable", message, "Ask for bytes that it has.", headers)
 
 
-async def _state(location: Location, file: EntryFile) -> str:
-    """Return what the store says of a file of which the catalog promises no hash."""
+async def _tag_of_state(location: Location, file: EntryFile, size: int) -> str:
+    """Return a tag of a file without a promised hash, made of the strong validator of its store; empty without one."""
 
     def look() -> str:
         with open_read(location, file.version_id, Span(0, 1)) as reading:
-            return reading.facts.tag or ""
+            return reading.facts.validator or ""
 
-    return await run_sync(look, limiter=_threads)
-
-
-def _tag_of_state(state: str, size: int) -> str:
-    return hashlib.sha256(f"{state} {size}".encode()).hexdigest()[:32]
+    state = await run_sync(look, limiter=_threads)
+    return hashlib.sha256(f"{state} {size}".encode()).hexdigest()[:32] if state else ""
 
 
-async def _opened(opening: AbstractContextManager[Reading], size: int, entry: Entry) -> AsyncIterator[bytes]:
+async def _opened(
+    opening: AbstractContextManager[Reading], span: Span, size: int, entry: Entry
+) -> AsyncIterator[bytes]:
     """Open a file before the answer begins, so that what fails then is still told; the rest is read as it is sent."""
     stack = ExitStack()
     reading = await run_sync(stack.enter_context, opening, limiter=_threads)
     if reading.facts.size not in (None, size):
         await run_sync(stack.close)
         raise away(f"a file of {entry.kind} {entry.identifier!r} is being changed")
-    return _blocks(stack, reading.chunks(_BLOCK))
+    # A store may begin earlier than it was asked to, and go on for longer.
+    blocks = after(reading.chunks(_BLOCK), span.start - reading.facts.start)
+    return _blocks(stack, first(blocks, (span.stop or size) - span.start))
 
 
 async def _blocks(stack: ExitStack, blocks: Iterator[bytes]) -> AsyncIterator[bytes]:

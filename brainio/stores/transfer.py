@@ -130,6 +130,20 @@ def first(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
             return
 
 
+def after(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
+    """Pass on what comes after so many bytes.
+
+    Examples
+    --------
+    >>> list(after([b"ab", b"cd", b"ef"], 3))
+    [b'd', b'ef']
+    """
+    for block in blocks:
+        if rest := block[count:]:
+            yield rest
+        count = max(0, count - len(block))
+
+
 def hang_up(body: object) -> None:
     """Stop the receiving of a body of urllib3, which other threads may be waiting for."""
     with suppress(AttributeError, OSError, RuntimeError, ValueError):  # it came to its end, or is of another kind

@@ -120,6 +120,34 @@ def test_of_a_location_with_a_secret_the_bytes_are_given_and_the_secret_is_not(
     assert not any("hunter2" in line for line in service.lines)
 
 
+def secret_url(server: HttpFolder, name: str) -> str:
+    """Return a URL with a secret, so that the service sends the bytes itself."""
+    return f"{server.url.replace('http://', 'http://me:hunter2@')}/{name}"
+
+
+def test_of_a_store_without_ranges_parts_are_right(tmp_path: Path, http_folder: HttpFolder) -> None:
+    (http_folder.folder / "c.nc").write_bytes(b"recorded")
+    http_folder.ranges = False
+    catalog = tmp_path / "elsewhere.csv"
+    append_rows(catalog, [row("c", secret_url(http_folder, "c.nc"), b"recorded")])
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+        part = service.get(nc("c"), Range="bytes=2-4")
+        assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"cor", "bytes 2-4/8")
+
+
+def test_of_a_file_without_hash_and_validator_only_the_whole_is_given(tmp_path: Path, http_folder: HttpFolder) -> None:
+    (http_folder.folder / "c.nc").write_bytes(b"recorded")
+    catalog = tmp_path / "elsewhere.csv"
+    append_rows(catalog, [row("c", secret_url(http_folder, "c.nc"))])
+    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+        pinned = service.get(nc("c"), Range="bytes=2-4")
+        assert (pinned.status_code, pinned.content) == (206, b"cor")
+        http_folder.headers = {"ETag": 'W/"1"'}
+        unpinned = service.get(nc("c"), Range="bytes=2-4")
+        assert (unpinned.status_code, unpinned.content) == (200, b"recorded")
+        assert "etag" not in unpinned.headers
+
+
 def test_of_a_private_bucket_links_are_signed_and_of_others_not(tmp_path: Path, moto_s3: MotoS3) -> None:
     for bucket in ("lab-private", "lab-other"):
         moto_s3.create_bucket(bucket)
