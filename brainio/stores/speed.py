@@ -93,7 +93,7 @@ class _MeteredStream(io.RawIOBase):
         minimum = minimum_speed()
         if self._count < minimum * self._waited:
             raise TooSlowError(
-                f"the server sent {self._count} bytes in {self._waited:.0f} s, which is below the minimum of "
+                f"the server sent {self._count} bytes in {self._waited:.3g} s, which is below the minimum of "
                 f"{minimum:,.0f} bytes per second ({BRAINIO_MIN_SPEED})"
             )
         self._waited, self._count = 0.0, 0

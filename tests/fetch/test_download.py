@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import fsspec  # type: ignore[import-untyped]
 import pytest
+from fsspec.implementations.memory import MemoryFile  # type: ignore[import-untyped]
 
 from brainio.cache import Cache
 from brainio.errors import IntegrityError, InterruptedTransferError, OfflineError, TransferError
@@ -132,6 +134,28 @@ def test_without_a_hash_a_file_that_is_replaced_during_the_transfer_is_transferr
     got = blocks_since_the_last_restart(f"{http_folder.url}/a.bin", lambda: file.write_bytes(BODY[::-1]))
     assert got == BODY[::-1]
     assert ranges(http_folder) == ["", f"bytes={1024 * KIB - 1}-", ""]
+
+
+@pytest.mark.parametrize("replaced", [True, False], ids=["replaced", "the same"])
+def test_without_a_hash_a_file_of_another_store_that_breaks_is_continued_only_in_the_same_state(
+    monkeypatch: pytest.MonkeyPatch, replaced: bool
+) -> None:
+    memory = fsspec.filesystem("memory")
+    memory.pipe_file("/download/a.bin", BODY)
+    breaks, read, starts = iter([True]), MemoryFile.read, []
+
+    def break_once(file: MemoryFile, size: int = -1) -> bytes:
+        starts.append(file.tell())
+        if file.tell() >= 1024 * KIB and next(breaks, False):
+            if replaced:
+                memory.pipe_file("/download/a.bin", BODY[::-1])
+            raise OSError("the connection was lost")
+        return bytes(read(file, size))
+
+    monkeypatch.setattr(MemoryFile, "read", break_once)
+    got = local_file(wanted("memory://download/a.bin", sha1="")).read_bytes()
+    assert got == (BODY[::-1] if replaced else BODY)
+    assert (starts.count(0) == 2) is replaced
 
 
 def test_wrong_bytes_are_an_error_that_names_the_place_and_leave_nothing(http_folder: HttpFolder) -> None:

@@ -64,7 +64,7 @@ def test_the_minimum_speed_can_be_changed(faulty: FaultyServer, place: str, monk
     faulty.faults["a.txt"] = iter([slowly(1.0, 20)])
     monkeypatch.setenv("BRAINIO_MIN_SPEED", "1000000")
     with (
-        pytest.raises(TransferError, match="below the minimum of 1e\\+06 bytes"),
+        pytest.raises(TransferError, match="minimum of 1,000,000 bytes"),
         open_read(parse_location(place)) as one,
     ):
         list(one.chunks())

@@ -2,22 +2,17 @@
 
 import base64
 import logging
-import ssl
 import traceback
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from brainio.catalogs import add_catalog, resolve
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, TransferError
 from brainio.fetch import fetch_entry
 from brainio.stores import open_read, parse_location, stat
+from tests.authority import Authority, https
 from tests.security.conftest import RemoteCatalog, at
 from tests.servers import HOST, HttpFolder, S3Static, closed_port
 
@@ -36,32 +31,15 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def https_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpFolder]:
-    """A web server over TLS with a certificate for this machine, which requests trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address(HOST))])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-    builder = (
-        builder.not_valid_before(now - timedelta(1)).not_valid_after(now + timedelta(1)).add_extension(names, False)
-    )
-    certificate = builder.sign(key, hashes.SHA256())
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    (tmp_path / "server.pem").write_bytes(private + certificate.public_bytes(pem))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server.pem")
+    """A web server over TLS whose authority requests trusts."""
+    authority = Authority(tmp_path / "authority")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     folder = tmp_path / "tls"
     folder.mkdir()
     server = HttpFolder(folder)
-    server._httpd.socket = context.wrap_socket(server._httpd.socket, server_side=True)
+    authority.certify(server)
     with server:
         yield server
-
-
-def https(server: HttpFolder) -> str:
-    return server.url.replace("http://", "https://")
 
 
 def by(name: str, url: str) -> str:
