@@ -31,7 +31,7 @@ FLOORS = [
     {"progress", "nearest", "home"},
     {"threads", "forks"},
     {"errors", "logs"},
-    {"text"},
+    {"text", "local_files"},
 ]
 INTERFACE = {
     "brainio": (

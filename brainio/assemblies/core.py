@@ -31,6 +31,7 @@ from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
 from brainio.assemblies.pickles import is_outdated, renew
 from brainio.assemblies.plots import AssemblyPlots
+from brainio.errors import AssemblyFormatError
 from brainio.text import printable
 
 if TYPE_CHECKING:
@@ -123,6 +124,32 @@ class DataAssembly(KeepingArray):
             The file is damaged, holds no or several data variables, or names stimuli that the set does not have.
         """
         return cast("Self", cls.get_loader_class()(cls, file_path, **loader_kwargs).load())
+
+    def to_netcdf(self, *args: Any, **kwargs: Any) -> Any:
+        """Write an array without levels and stimulus set as xarray does; `brainio.packaging.write_netcdf` writes all.
+
+        Raises
+        ------
+        AssemblyFormatError
+            The assembly has levels or a stimulus set, which this method of xarray cannot write. Nothing was written.
+        """
+        self._require_plain("to_netcdf")
+        return super().to_netcdf(*args, **kwargs)
+
+    def to_zarr(self, *args: Any, **kwargs: Any) -> Any:
+        """Write an array without levels and stimulus set as xarray does; raises as `to_netcdf` does."""
+        self._require_plain("to_zarr")
+        return super().to_zarr(*args, **kwargs)
+
+    def _require_plain(self, method: str) -> None:
+        """Refuse what xarray would only notice after it created a file."""
+        levels = [str(dim) for dim in self.dims if isinstance(self._indexes.get(dim), PandasMultiIndex)]
+        if levels or STIMULUS_SET in self.attrs:
+            found = f"levels of {', '.join(levels)}" if levels else "the attribute 'stimulus_set'"
+            raise AssemblyFormatError(
+                f"xarray's {method} cannot write an assembly with {found}; nothing was written. Write it with "
+                f"brainio.packaging.write_netcdf(assembly, path), which stores it in the format of BrainIO"
+            )
 
     def validate(self) -> None:
         """Check the shape that this class promises; raises AssemblyFormatError."""

@@ -21,6 +21,7 @@ from typing import IO
 
 from brainio.cache.files import reading
 from brainio.errors import ArchiveError, BrainioError
+from brainio.local_files import open_regular
 
 MOST_MEMBERS = 1_000_000
 # How many times its own size an archive may unpack to. Pictures, films and sounds were seen at 1, drawings in PNG up to
@@ -71,7 +72,7 @@ def opened(zip_path: Path) -> Iterator[zipfile.ZipFile]:
     with ExitStack() as stack:
         try:
             with reading(f"The archive {zip_path}"):
-                file = stack.enter_context(_File(io.FileIO(zip_path)))
+                file = stack.enter_context(_File(open_regular(zip_path)))
                 archive = stack.enter_context(_listed(file))
         except FileNotFoundError as error:
             raise ArchiveError(f"There is no archive {zip_path}. Fetch it first.") from error

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from brainio.errors import BrainioError, CacheError, IntegrityError
+from brainio.local_files import open_regular
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
 _LONGEST_NAME = 255  # bytes, on every file system that is promised
@@ -38,7 +39,7 @@ def hash_file(path: str | os.PathLike[str], algorithm: str = "sha1") -> str:
     >>> hash_file(path)
     'a9993e364706816aba3e25717850c26c9cd0d89d'
     """
-    with open(path, "rb") as file:  # noqa: PTH123 (path may be a str)
+    with open_regular(path) as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 

@@ -21,6 +21,7 @@ from brainio.fetch import get_stimulus_set
 from brainio.fetch.entries import named_in_errors
 from brainio.fetch.load import fetch_assembly_files
 from brainio.fetch.pruned import though_pruned
+from brainio.home import absolute_path
 from brainio.stores import parse_location, upload
 from brainio.worker_process import call_in_worker
 
@@ -131,7 +132,7 @@ def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
         write_beside(source_from(folder), place, body)
         forget_cards()
         return place
-    base = folder.rstrip("/") if "://" in folder else str(Path(folder).absolute())
+    base = folder.rstrip("/") if "://" in folder else str(absolute_path(folder))
     with tempfile.TemporaryDirectory() as work:
         written = Path(work) / "card.json"
         written.write_bytes(body)

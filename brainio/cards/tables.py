@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.cards.columns import MOST_LISTED, column_of, sound_text
+from brainio.local_files import open_regular
 from brainio.stimuli import FILENAME, STIMULUS_ID
 
 if TYPE_CHECKING:
@@ -92,10 +93,10 @@ def _is_image(path: Path) -> bool:
 
 
 def _header(path: Path) -> _Header | None:
-    from PIL import Image
+    from brainio.views.images import open_image
 
     try:
-        with Image.open(path) as image:
+        with open_regular(path) as file, open_image(file) as image:
             return _Header(*image.size, image.mode)
     except Exception:  # whatever a damaged header makes of Pillow: the image is counted as unreadable
         return None

@@ -11,12 +11,15 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from brainio.catalogs.csv_form import require_header
 from brainio.catalogs.entries import REQUIRED_COLUMNS, Entry, EntryFile, cells_of
 from brainio.catalogs.listing import shown
 from brainio.errors import CatalogError
+from brainio.local_files import read_regular
 from brainio.text import printable
 
 SOURCE_CATALOG = "source_catalog"
+_MOST_COLUMNS = 10_000  # pandas takes seconds for as many
 
 
 class Catalog(pd.DataFrame):
@@ -104,18 +107,24 @@ class CatalogLoader:
         """Read the file; raises as `Catalog.from_files` does."""
         file: Any = self.csv_path
         place = shown(str(file))
+        text = ""
         if "://" in str(file):
             from brainio.catalogs.sources import CatalogSource
 
-            file = io.StringIO(CatalogSource(self.identifier, str(file)).text())
+            text = CatalogSource(self.identifier, str(file)).text()
         try:
+            text = text or read_regular(file).decode("utf-8")
+            columns = len(require_header(text, place))
+            if columns > _MOST_COLUMNS:
+                raise CatalogError(
+                    f"{place} has {columns:,} columns; a table of a catalog has at most {_MOST_COLUMNS:,}"
+                )
             # `null` is a version id of S3, "None" may be an identifier: only an empty field is missing.
-            frame = pd.read_csv(file, dtype=object, keep_default_na=False, na_values=[""])
+            frame = pd.read_csv(
+                io.StringIO(text.removeprefix("\ufeff")), dtype=object, keep_default_na=False, na_values=[""]
+            )
         except (OSError, ValueError) as error:
             raise CatalogError(f"catalog {self.identifier!r} cannot be read from {place}: {error}") from error
-        missing = [column for column in REQUIRED_COLUMNS if column not in frame.columns]
-        if missing:
-            raise CatalogError(f"{place} is no catalog: its header lacks {', '.join(missing)}")
         catalog = self.cls(frame)
         catalog.identifier = self.identifier
         catalog.url = self.url

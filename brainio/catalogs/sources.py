@@ -18,6 +18,8 @@ from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.catalogs.listing import Listing, listing_from_rows, read_listing, shown
 from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineCatalogError, OfflineError
+from brainio.home import absolute_path
+from brainio.local_files import read_regular
 
 if TYPE_CHECKING:
     from brainio.catalogs.frame import Catalog
@@ -128,7 +130,7 @@ class CatalogSource:
                 return read_text(self.location)
             if self.is_remote:
                 return self._bounded(_read_remote(self.location)).decode("utf-8")
-            return self.path.read_bytes().decode("utf-8")
+            return read_regular(self.path).decode("utf-8")
         except UnicodeDecodeError as error:
             raise CatalogError(
                 f"catalog {self.identifier!r} at {shown(self.location)} is not UTF-8: {error}"
@@ -215,7 +217,7 @@ def source_from(location: str, identifier: str | None = None) -> CatalogSource:
         database = place_of(location)
         return CatalogSource(identifier or database.name, database.location)
     location = location.removeprefix("file://")
-    place = location if "://" in location else str(Path(location).expanduser().absolute())
+    place = location if "://" in location else str(absolute_path(location))
     name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem
     if not name:
         raise CatalogError(

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from brainio.errors import CatalogError
+from brainio.home import absolute_path
 from brainio.stores.rules import redacted
 
 _SQLITE = "sqlite:///"
@@ -70,7 +71,7 @@ def place_of(location: str) -> DatabasePlace:
     url, mark, name = location.rpartition("#")
     if not mark:
         url, name = location, ""
-    path = Path(url.removeprefix(_SQLITE)).expanduser().absolute() if url.startswith(_SQLITE) else None
+    path = absolute_path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
     stem = path.stem if path is not None else _database_of(url)
     if not stem or (mark and not _NAME.fullmatch(name)):
         raise CatalogError(

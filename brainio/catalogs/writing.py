@@ -17,6 +17,7 @@ from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import LARGEST, CatalogSource, note_written, source_from
 from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError, ChangedFileError, LocationError, TransferError
+from brainio.local_files import read_regular
 
 if TYPE_CHECKING:
     from brainio.stores import Location
@@ -166,7 +167,7 @@ def current_text(source: CatalogSource) -> str | None:
         return _text_in_database(source)
     if source.is_remote:
         return _state(source)[0]
-    return _decoded(source.path.read_bytes(), source.location) if source.path.exists() else None
+    return _decoded(read_regular(source.path), source.location) if source.path.exists() else None
 
 
 def require_writable(source: CatalogSource) -> None:
@@ -244,7 +245,7 @@ def _rewrite_file(path: Path, change: Callable[[str], str], new: str) -> None:
         raise CatalogError(f"{path} may not be written; no row was added. Make it writable, or add to a copy.")
     try:
         with FileLock(path.with_name(f".{path.name}.lock")):
-            before = _decoded(path.read_bytes(), str(path)) if path.exists() else None
+            before = _decoded(read_regular(path), str(path)) if path.exists() else None
             after = change(new if before is None else before)
             if after != before:
                 replace_file(path, after)

@@ -10,6 +10,7 @@ from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
 from brainio.cli.options import Command
 from brainio.cli.output import Record, echo, show_facts, show_json, tell
+from brainio.home import absolute_path
 
 
 @click.group()
@@ -163,7 +164,7 @@ def assembly(
 
 
 def _place(named: str) -> str | Path:
-    return named if "://" in named else Path(named).expanduser().absolute()
+    return named if "://" in named else absolute_path(named)
 
 
 def _facts(entry: Record) -> tuple[dict[str, str], Record]:

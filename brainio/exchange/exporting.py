@@ -14,6 +14,7 @@ from brainio.exchange.croissant import croissant
 from brainio.exchange.distribution import Described, Node, content_url
 from brainio.fetch import fetch_entry
 from brainio.fetch.uses import entries_of
+from brainio.home import absolute_path
 
 FORMATS = ("croissant",)
 
@@ -83,7 +84,7 @@ def export(
     entries = entries_of(identifier, catalog=catalog, kind=kind, version=version)
     if output is None:
         return croissant(entries, _where_it_lies)
-    where = Path(output).expanduser().absolute()
+    where = absolute_path(output)
     if where.is_dir() or not where.parent.is_dir():
         raise ExchangeError(f"{where} is no file that could be written; name one in a folder that exists")
     if with_files:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from brainio.cache import Cache
 from brainio.cache.passed_over import say_once
-from brainio.home import home_folder
+from brainio.home import absolute_path, home_folder
 
 BRAINIO_SHARED = "BRAINIO_SHARED"
 
@@ -25,7 +25,7 @@ def shared_caches() -> list[Path]:
     One that is not there is said in the log, once: its name is probably misspelt.
     """
     named = os.environ.get(BRAINIO_SHARED, "").split(os.pathsep)
-    folders = [Path(folder).expanduser().absolute() for folder in named if folder]
+    folders = [absolute_path(folder) for folder in named if folder]
     for folder in folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - a Path raises where it may not look
             say_once(folder, f"is no folder that can be reached, but {BRAINIO_SHARED} names it")

@@ -12,6 +12,7 @@ from typing import Any
 
 from brainio.cache.files import write_for_person
 from brainio.errors import LockfileError
+from brainio.local_files import open_regular
 from brainio.lockfile.records import Record, record_from, require_known
 
 VERSION = 1
@@ -84,7 +85,7 @@ def read_lockfile(path: Path) -> Lockfile:
         There is none, or it is no lock file of a version that is known here.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(_LARGEST + 1)
     except OSError as error:
         raise LockfileError(

@@ -11,6 +11,7 @@ from brainio.catalogs import TYPE_STIMULUS_SET, Entry, resolve
 from brainio.catalogs.entries import STATUS_CURRENT, in_words
 from brainio.errors import BrainioError, LockfileError, LockfileWarning, NotLockedError
 from brainio.fetch.uses import pinned_by
+from brainio.home import absolute_path
 from brainio.lockfile.form import Lockfile, read_lockfile, software_here
 from brainio.lockfile.records import Record, entry_of, record_name
 from brainio.nearest import nearest
@@ -124,7 +125,7 @@ def locked(path: str | os.PathLike[str] = "brainio.lock") -> Iterator[None]:
     ...     len(brainio.get_stimulus_set("modelfest.Carney1999"))
     43
     """
-    where = Path(path).expanduser().absolute()
+    where = absolute_path(path)
     lockfile = read_lockfile(where)
     _warn_of_software(where, lockfile.software)
     with pinned_by(_Pins(where, lockfile)):
@@ -141,7 +142,7 @@ def plan_locked(path: str | os.PathLike[str]) -> "Plan":
     """
     from brainio.fetch.many import plan_entries
 
-    where = Path(path).expanduser().absolute()
+    where = absolute_path(path)
     lockfile = read_lockfile(where)
     _warn_of_software(where, lockfile.software)
     found: list[Entry] = []

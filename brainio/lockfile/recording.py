@@ -5,12 +5,12 @@ import threading
 import warnings
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Self
 
 from brainio.errors import LockfileError, LockfileWarning
 from brainio.fetch.uses import Use, listening
 from brainio.forks import guard
+from brainio.home import absolute_path
 from brainio.lockfile.form import require_writable, write_lockfile
 from brainio.lockfile.records import Record, record_of
 
@@ -25,7 +25,7 @@ class Recording:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).expanduser().absolute()
+        self.path = absolute_path(path)
         self._records: dict[tuple[str, ...], Record] = {}
         self._lock = guard(threading.RLock(), "the recording of a lock file")
         self._listening: ExitStack | None = None

@@ -16,6 +16,7 @@ import pandas as pd
 
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
+from brainio.local_files import open_regular
 from brainio.packaging.files import HashedWriter, in_one_step
 from brainio.validation import PATH_IN_STORE, member_names
 
@@ -136,7 +137,7 @@ def _add(archive: zipfile.ZipFile, name: str, source: Path, stimulus_id: object)
     is_small_already = name.lower().endswith(_COMPRESSED_ALREADY)
     member.compress_type = zipfile.ZIP_STORED if is_small_already else zipfile.ZIP_DEFLATED
     try:
-        data = source.open("rb", buffering=0)
+        data = open_regular(source)
     except OSError as error:
         raise _unreadable(stimulus_id, error) from error
     with data:

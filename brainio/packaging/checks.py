@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainio.errors import PackagingError, PackagingWarning
+from brainio.local_files import open_regular
 from brainio.text import some
 from brainio.validation import Problem, Report, listed
 
@@ -124,10 +125,15 @@ def check_experiment_stimulus_set(stimulus_set: StimulusSet) -> None:
 
 
 def _check_image_file(path: Path, identifier: str) -> None:
-    from PIL import Image
+    from brainio.views.images import open_image
 
-    with Image.open(path) as image:
-        check_image_format(image, identifier)
+    try:
+        with open_regular(path) as file, open_image(file) as image:
+            check_image_format(image, identifier)
+    except PackagingError:
+        raise
+    except Exception as error:  # decoders stumble over damage in ways of their own
+        raise PackagingError(f"the image {path} of the stimulus {identifier!r} cannot be read: {error}") from error
 
 
 def _file_numbers(stimulus_set: StimulusSet) -> list[int]:

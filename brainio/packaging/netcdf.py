@@ -22,6 +22,7 @@ from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.packaging.files import in_one_step, require_space
 from brainio.packaging.layout import MOST_BYTES, chunk_sizes, row_sizes, slabs
+from brainio.text import fault_of_text
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -222,6 +223,9 @@ def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
                 f"the attribute {name!r} is {value!r}; netCDF attributes are named by text and hold text, numbers or "
                 f"flat lists of these: convert or delete it"
             )
+        fault = fault_of_text("".join([name, *np.atleast_1d(array).tolist()])) if array.dtype.kind == "U" else None
+        if fault is not None:
+            raise PackagingError(f"the attribute {name!r} holds {fault}: {value!r}; remove the character")
         stored[name] = value if isinstance(value, str) else array.tolist() if array.dtype.kind in "US" else array
     return stored
 

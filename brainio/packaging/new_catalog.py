@@ -7,6 +7,7 @@ from string import Template
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.errors import CatalogError
+from brainio.home import absolute_path
 
 
 def new_catalog(name: str, parent: Path | None = None) -> Path:
@@ -39,7 +40,7 @@ def new_catalog(name: str, parent: Path | None = None) -> Path:
         raise CatalogError(
             f"{name!r} cannot name a catalog; expected lower-case letters, digits and underscores, such as 'my_lab'"
         )
-    folder = (parent or Path()).absolute() / name
+    folder = absolute_path(parent or ".") / name
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

@@ -110,7 +110,7 @@ def read_recording(
 def _table_in(folder: Path) -> Path | None:
     if not folder.is_dir():
         raise PackagingError(f"there is no file or folder {folder}. Name a folder of stimuli, or a table of them")
-    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES)
+    tables = sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES and path.is_file())
     if len(tables) > 1:
         raise PackagingError(f"{folder} holds several tables: {some([path.name for path in tables])}. Name one of them")
     return tables[0] if tables else None

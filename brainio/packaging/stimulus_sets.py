@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -10,6 +9,7 @@ import pandas as pd
 from brainio.cards import card_of
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.names import file_name
+from brainio.home import absolute_path
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
 from brainio.packaging.checks import refuse
 from brainio.packaging.files import temporary_folder, writing_in
@@ -20,6 +20,7 @@ from brainio.validation import identifier_problems, stimulus_set_problems
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
+    from pathlib import Path
 
     from brainio.stimuli import StimulusSet
 
@@ -176,7 +177,7 @@ def local_folder(downloads_path: str | os.PathLike[str] | None) -> Path:
     PackagingError
         It cannot be made.
     """
-    folder = Path.home() / "Downloads" if downloads_path is None else Path(downloads_path)
+    folder = absolute_path("~/Downloads" if downloads_path is None else downloads_path)
     with writing_in(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
+from brainio.local_files import read_regular
 from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
 from brainio.text import some
 
@@ -84,10 +85,14 @@ class StimulusSetLoader:
 
     def _read(self) -> pd.DataFrame:
         try:
-            content = self.csv_path.read_bytes()
+            content = read_regular(self.csv_path)
             table = _parsed(content, self._checked_header(content))
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
+        except FileNotFoundError:  # also of a file that was pruned, which is asked for again
+            raise
+        except OSError as error:
+            raise StimulusSetFormatError(f"{self.csv_path} cannot be read: {error}; correct access to it") from error
         for number, dtype in enumerate(table.dtypes):
             if isinstance(dtype, pd.StringDtype):
                 # pandas' own text type breaks joining and aligning in xarray

@@ -1,5 +1,6 @@
 """Local files directly, and all that is neither S3 nor http through fsspec."""
 
+import io
 import os
 import secrets
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from brainio.errors import BrainioError, ChangedFileError, InterruptedTransferError, LocationError, TransferError
+from brainio.local_files import open_regular
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
@@ -138,7 +140,7 @@ def _taken(path: Path, location: Location) -> ChangedFileError:
 def _open(location: Location) -> tuple[IO[bytes], int | None, str | None, str | None]:
     """Open a file; return it with its size, what names its state, and that again where it is a strong validator."""
     if location.location_type == "file":
-        local = location.path.open("rb")
+        local = io.BufferedReader(open_regular(location.path))
         status = os.fstat(local.fileno())
         state = f"state {status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
         return local, status.st_size, state, state

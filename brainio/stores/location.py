@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from brainio.errors import LocationError
+from brainio.home import absolute_path
 from brainio.stores.rules import redacted
 
 S3 = "S3"
@@ -324,7 +325,8 @@ def _parse_path(location: str, kind: str, base: str | None) -> Location:
     folder = Path(base or ".")
     if base is not None and _scheme_of(base) == "file":
         folder = _parse_file_url(base).path
-    return _file_location(os.path.abspath(folder / Path(location).expanduser()))  # noqa: PTH100 (links stay as they are)
+    path = absolute_path(location) if location.startswith("~") else absolute_path(folder / location)
+    return _file_location(os.path.abspath(path))  # noqa: PTH100 (links stay as they are)
 
 
 def _below_url(location: str, base: str, scheme: str) -> Location:

@@ -19,6 +19,7 @@ from brainio.catalogs.listing import shown
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database
 from brainio.errors import AmbiguousEntryError, BrainioError, CatalogError, CatalogWarning, EntryLookupError
+from brainio.home import absolute_path
 from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
 from brainio.validation.problems import Problem, Report, problem
@@ -83,7 +84,7 @@ def _source(catalog: str | os.PathLike[str]) -> CatalogSource:
         if isinstance(source, CatalogSource):
             return source
         raise CatalogError(f"the catalog {catalog!r} has no file; name the path of its CSV file")
-    return CatalogSource(Path(catalog).stem, str(Path(catalog).absolute()))
+    return CatalogSource(Path(catalog).stem, str(absolute_path(catalog)))
 
 
 def _entry_problems(entry: Entry) -> list[Problem]:

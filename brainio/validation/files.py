@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from brainio.errors import BrainioError
 from brainio.progress import counted
 from brainio.validation.problems import Problem, problem
+from brainio.views.images import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ _IMAGES = {
 _SAME = {"MPO": "JPEG"}  # what cameras write into .jpg
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _TAIL = 64  # bytes
+_MOST_PIXELS = 2**26  # that are decoded by one thread: 256 MiB
 
 
 class StimulusFile(Protocol):
@@ -121,7 +123,7 @@ def file_problems(wanted: Sequence[Wanted]) -> list[Problem]:
     """List what is wrong with files, by themselves and beside each other."""
     Image.preinit()  # not by several threads at once
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore")  # what Pillow says about metadata
         looks = list(counted(pool.map(_look, wanted), "checking files", len(wanted)))
     problems = [one for look in looks for one in look.problems]
     problems += _odd_ones("file-kind-mixed", [(look.place, look.kind) for look in looks if look.kind])
@@ -155,7 +157,7 @@ def _faulty(code: str, place: str, found: str) -> _Look:
 
 def _look_at_image(place: str, file: StimulusFile, suffix: str) -> _Look:
     try:
-        with file.open() as data, Image.open(data) as image:
+        with file.open() as data, open_image(data) as image:
             kind, mode = _SAME.get(image.format or "", image.format or ""), image.mode
             _require_end(image, data, kind)
     except UnidentifiedImageError:
@@ -182,6 +184,11 @@ def _require_end(image: Image.Image, data: BinaryIO, kind: str) -> None:
         return
     if kind == "PNG":
         image.verify()  # decoding one would be content with its pixels
+    elif image.width * image.height > _MOST_PIXELS:
+        raise ValueError(
+            f"its end is missing, and {image.width:,} x {image.height:,} pixels are too many to decode in order to "
+            f"check them (at most {_MOST_PIXELS:,})"
+        )
     else:
         image.load()
 

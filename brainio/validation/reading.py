@@ -16,6 +16,7 @@ import pandas as pd
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.cache.archive import judged, opened
 from brainio.errors import ArchiveError, AssemblyFormatError
+from brainio.local_files import open_regular, read_regular
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
 from brainio.stimuli.loading import MOST_COLUMNS
 from brainio.text import some
@@ -40,7 +41,7 @@ _PACKAGED = (".csv", ".zip", ".nc")
 def read_table(path: Path) -> tuple[Table, list[Problem]]:
     """Read a CSV file, and list what keeps its rows from being read."""
     try:
-        return parse_table(path.read_bytes(), path.name)
+        return parse_table(read_regular(path), path.name)
     except FileNotFoundError:
         return _unreadable(str(path), "no such file", fix="correct the path")
     except OSError as error:
@@ -173,6 +174,10 @@ def _files_below(folder: Path) -> list[str]:
 
 def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
     """Open a netCDF file without joining anything in, its values left there; list what keeps it from being read."""
+    try:
+        open_regular(path).close()  # HDF5 would wait for the writer of a pipe
+    except OSError as error:
+        return None, [problem("assembly-unreadable", f"file {path.name}", str(error))]
     try:
         return AssemblyLoader(DataAssembly, path, in_blocks=True).load(), []
     except AssemblyFormatError as error:

@@ -66,8 +66,6 @@ def preview_of(path: Path | None, size: int = 128, most_pixels: int = MOST_PIXEL
         return Preview(None, "file", "the file is missing")
     except UnidentifiedImageError:
         return Preview(None, "file", "not an image of a known format")
-    except Image.DecompressionBombError:
-        return Preview(None, "image", "too many pixels to preview")
     except Exception as error:  # whatever a damaged or hostile file makes of a decoder
         return Preview(None, _kind(path), f"cannot be read ({type(error).__name__})")
 

@@ -483,3 +483,20 @@ def test_a_name_that_does_not_exist_is_answered_with_those_that_do(
         ask(assembly)
     assert assembly.drop_vars("nope", errors="ignore").identical(assembly)
     assert not hasattr(assembly, "nope")
+
+
+@pytest.mark.parametrize("method", ["to_netcdf", "to_zarr"])
+def test_what_xarray_cannot_write_is_refused_before_a_file_is_made(tmp_path: Path, method: str) -> None:
+    levels = {"stimulus_id": ("presentation", ["a", "b"]), "repetition": ("presentation", [0, 1])}
+    with pytest.raises(AssemblyFormatError, match=r"levels of presentation; nothing was written.*write_netcdf"):
+        getattr(DataAssembly([1.0, 2.0], levels, ["presentation"]), method)(tmp_path / "a.nc")
+    joined = DataAssembly([1.0, 2.0], dims=["x"], attrs={"stimulus_set": StimulusSet({"stimulus_id": ["a"]})})
+    with pytest.raises(AssemblyFormatError, match=r"attribute 'stimulus_set'; nothing was written.*write_netcdf"):
+        getattr(joined, method)(tmp_path / "a.nc")
+    assert not (tmp_path / "a.nc").exists()
+
+
+def test_an_array_without_levels_is_written_by_xarray(tmp_path: Path) -> None:
+    DataAssembly([1.0, 2.0], dims=["x"], name="v").to_netcdf(tmp_path / "a.nc")
+    with xr.open_dataarray(tmp_path / "a.nc") as read:
+        assert read.values.tolist() == [1.0, 2.0]

@@ -1,0 +1,107 @@
+"""Pipes, devices and folders in place of files: an error at once, and no program that waits or reads forever."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.cache import Cache
+from brainio.catalogs import Catalog, CatalogSource, append_rows
+from brainio.errors import (
+    ArchiveError,
+    BrainioError,
+    CatalogError,
+    LocationError,
+    LockfileError,
+    StimulusSetFormatError,
+)
+from brainio.local_files import open_regular, read_regular
+from brainio.packaging import create_stimulus_zip
+from brainio.packaging.raw import read_recording, read_stimuli
+from brainio.stimuli import StimulusSet
+from brainio.stores import parse_location, read_whole
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with a name")
+
+
+@pytest.fixture(params=["a pipe", "a device", "a folder"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Returns a path of a name that is no file; a test that waits for it is ended."""
+
+    def make(name: str) -> Path:
+        path = tmp_path / name
+        if request.param == "a pipe":
+            os.mkfifo(path)
+        elif request.param == "a device":
+            path.symlink_to("/dev/zero")
+        else:
+            path.mkdir()
+        return path
+
+    signal.alarm(30)
+    yield make
+    signal.alarm(0)
+
+
+def test_only_regular_files_are_opened(place: Callable[[str], Path], tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"expected a regular file, found a (pipe|device)|Is a directory"):
+        read_regular(place("x"))
+    (tmp_path / "file").write_bytes(b"three words here")
+    (tmp_path / "link").symlink_to("file")
+    assert read_regular(tmp_path / "link") == b"three words here"
+    with open_regular(tmp_path / "file") as file:
+        assert os.get_blocking(file.fileno()) in {True, False}
+
+
+def test_a_catalog_is_a_file(place: Callable[[str], Path]) -> None:
+    path = place("lab.csv")
+    with pytest.raises(CatalogError, match=r"expected a regular file|Is a directory"):
+        CatalogSource("lab", str(path)).read()
+    with pytest.raises(CatalogError, match=r"expected a regular file|Is a directory"):
+        Catalog.from_files("lab", path)
+    with pytest.raises(CatalogError):
+        append_rows(path, [])
+
+
+def test_a_stimulus_table_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
+    path = place("set.csv")
+    with pytest.raises(StimulusSetFormatError, match=r"expected a regular file|Is a directory"):
+        StimulusSet.from_files(path, tmp_path)
+    with pytest.raises(BrainioError):
+        read_stimuli(path)
+    assert not brainio.validate(path).ok
+
+
+def test_an_archive_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
+    with pytest.raises(ArchiveError, match=r"expected a regular file|Is a directory"):
+        Cache(tmp_path / "cache").unpack(place("set.zip"))
+
+
+def test_a_recording_is_a_file(place: Callable[[str], Path]) -> None:
+    path = place("a.nc")
+    if not path.is_dir():
+        assert not brainio.validate(path).ok
+    with pytest.raises(BrainioError):
+        read_recording(path)
+
+
+def test_a_stimulus_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
+    stimuli = StimulusSet({"stimulus_id": ["a"]})
+    stimuli.stimulus_paths = {"a": place("a.png")}
+    assert [one.code for one in brainio.validate(stimuli).errors] == ["file-missing"]
+    with pytest.raises(BrainioError, match=r"expected a regular file|Is a directory"):
+        create_stimulus_zip(stimuli, tmp_path / "x.zip")
+    assert stimuli.contact_sheet().size
+
+
+def test_a_lock_file_is_a_file(place: Callable[[str], Path]) -> None:
+    with pytest.raises(LockfileError), brainio.locked(place("brainio.lock")):
+        pass
+
+
+def test_a_location_of_this_machine_is_a_file(place: Callable[[str], Path]) -> None:
+    with pytest.raises((BrainioError, LocationError)):
+        read_whole(parse_location(str(place("publications.csv"))), 1000)
