@@ -6,6 +6,9 @@ Compares spelling only; what the names are of is not this module's business.
 from collections.abc import Iterable
 
 _MOST_COMPARED = 10_000  # comparing the spelling of more takes seconds
+_MOST_PAIRS = (
+    20_000_000  # of letters that are compared: long names take a time that grows with the square of their length
+)
 
 
 def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
@@ -19,7 +22,8 @@ def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
     name : str
         What was asked for.
     known : iterable of str
-        What there is. Of a great many, spelling is compared with the first 10,000 of similar length only.
+        What there is. Of a great many, spelling is compared with the first 10,000 of similar length only, and with
+        fewer where names are longer than 40 letters.
     most : int, default 5
         The number of names to return at most.
 
@@ -41,5 +45,6 @@ def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
     around = [one for one in folded if wanted in one or one in wanted]
     containing = sorted(around, key=lambda one: (abs(len(one) - len(wanted)), one))
     similar_size = [one for one in folded if 2 * abs(len(one) - len(wanted)) <= len(wanted)]
-    similar = get_close_matches(wanted, similar_size[:_MOST_COMPARED], n=most, cutoff=0.6)
+    count = min(_MOST_COMPARED, _MOST_PAIRS // len(wanted) ** 2)
+    similar = get_close_matches(wanted, similar_size[:count], n=most, cutoff=0.6)
     return [folded[one] for one in dict.fromkeys([*containing, *similar])][:most]

@@ -27,7 +27,7 @@ from brainio.cache.promise import Promise
 from brainio.cache.records import Fingerprint
 from brainio.cache.shelf import Shelf
 from brainio.cache.unpacked import Unpacked, unpack
-from brainio.errors import ArchiveError, CacheError
+from brainio.errors import ArchiveError, BrainioError, CacheError
 
 _BLOCK = 1024 * 1024
 
@@ -279,7 +279,9 @@ class Cache:
         try:
             with reading(f"The archive {zip_path}"):
                 digest = checked_digest(sha1) if sha1 else hash_file(zip_path)
-        except FileNotFoundError as error:
+        except BrainioError:
+            raise
+        except OSError as error:  # not there, or not a file
             raise ArchiveError(f"The archive {zip_path} cannot be read: {error}. Fetch it first.") from error
         return unpack(Path(zip_path), digest, self.root, self.shared)
 

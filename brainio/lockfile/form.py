@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ VERSION = 1
 _FIRST_LINES = "# What was loaded, written by brainio.lock. brainio.locked and `brainio get --locked` load it again.\n"
 _PACKAGES = ("brainio", "numpy", "pandas", "xarray", "netCDF4")
 _LARGEST = 2**26  # bytes
+_STRING = re.compile(rb"\"[^\"\n]*\"|'[^'\n]*'|#[^\n]*")
+_MOST_DOTS = 16  # in a line, outside of strings: dotted keys take a time that grows with the square of their parts
 _UNMERGED = ("<<<<<<<", "=======", ">>>>>>>")
 
 
@@ -93,6 +96,8 @@ def read_lockfile(path: Path) -> Lockfile:
         ) from error
     if len(raw) > _LARGEST:
         raise LockfileError(f"{path} is no lock file: it has more than {_LARGEST} bytes")
+    if any(line.count(b".") > _MOST_DOTS for line in _STRING.sub(b"", raw).splitlines()):
+        raise LockfileError(f"{path} is no lock file: it has a key of more than {_MOST_DOTS} parts")
     try:
         return _lockfile(tomllib.loads(_text(raw)))
     except (ValueError, RecursionError) as error:  # also what is no UTF-8 or no TOML

@@ -4,7 +4,7 @@ import re
 
 from brainio.stores import Span
 
-_BYTES = re.compile(r"bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.ASCII)
+_BYTES = re.compile(r"bytes\s*+=\s*+(\d{0,19})\s*+-\s*+(\d{0,19})\s*+", re.ASCII)
 
 
 def span_of(header: str | None, size: int) -> Span | None:

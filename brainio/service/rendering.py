@@ -14,7 +14,7 @@ JSON = "application/json"
 OF_RIGHTS = "Authorization, Cookie"
 """The headers of a request by which its sender is known."""
 _SMALLEST_PACKED = 860  # bytes; below that a packet is no fuller
-_PACKS = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]+)?\s*(?:,|$)", re.IGNORECASE)
+_PACKS = re.compile(r"(?:^|,)\s*+(?:gzip|\*)\s*+(?:;\s*+q=(?!0(?:\.0*)?\s*(?:,|$))[0-9.]++)?\s*+(?:,|$)", re.IGNORECASE)
 _TEXT = re.compile(r"text/|application/(?:json|ld\+json)|image/svg")  # what gzip makes smaller
 _Raw = list[tuple[bytes, bytes]]
 _OF_BODIES = (b"content-type", b"content-length", b"content-encoding")

@@ -11,6 +11,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 BRAINIO_ALLOW_PRIVATE = "BRAINIO_ALLOW_PRIVATE"
 # A name and password before a host; the second form holds characters that would have to be quoted, but no port.
 _USER = re.compile(r"(?<=://)(?:[^\s/?#]*@|[^\s/?#@:\[\]]+:(?!\d*(?:[/?#\s]|$))\S*@)")
+_WORD = re.compile(r"\S+")
 _QUERY = re.compile(r"(?<=\S)([?#])(\S+)")
 _NAME = re.compile(r"[\w.-]{1,64}")
 _TOKEN = re.compile(r"brainio_[0-9A-Fa-f]{16,}")  # also what is left of one that was cut
@@ -33,8 +34,14 @@ def redacted(text: str) -> str:
     >>> redacted("https://me:secret@lab.org/a.csv?X-Amz-Expires=60&X-Amz-Signature=ab12 was refused")
     'https://lab.org/a.csv?X-Amz-Expires=...&X-Amz-Signature=... was refused'
     """
-    without = _QUERY.sub(lambda query: query[1] + "&".join(map(_named, query[2].split("&"))), _USER.sub("", text))
-    return without_tokens(without)
+    without = _WORD.sub(_without_user, text) if "@" in text else text
+    return without_tokens(_QUERY.sub(lambda query: query[1] + "&".join(map(_named, query[2].split("&"))), without))
+
+
+def _without_user(word: re.Match[str]) -> str:
+    """Cut names and passwords out of a word; no text behind its last "@" can be one."""
+    end = word[0].rfind("@") + 1
+    return _USER.sub("", word[0][:end]) + word[0][end:]
 
 
 def without_tokens(text: str) -> str:
