@@ -4,15 +4,20 @@ If `public_url` has a path (`https://lab.example/brainio`), every address begins
 request that is answered, as an ASGI `root_path` is.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
+
+from starlette.types import Scope
 
 from brainio.catalogs import Entry
 from brainio.catalogs.entries import STATUS_CURRENT
 
 API = "/api/v1"
+_LONGEST_RETURN = 2000  # characters
+_PRINTABLE = re.compile(r"[!-\[\]-~]+", re.ASCII)  # without the backslash, which browsers take for a slash
 _prefix: ContextVar[str] = ContextVar("prefix", default="")
 
 
@@ -129,6 +134,44 @@ def with_query(path: str, **values: object) -> str:
     said = {name: value for name, value in values.items() if value not in absent.get(name, (None, "", []))}
     query = urlencode(said, doseq=True)
     return f"{path}?{query}" if query else path
+
+
+def of_request(scope: Scope) -> str:
+    """Return the address that a request asks for, without its host."""
+    path, query = (scope.get("raw_path") or b"/").decode("latin-1"), scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def signin_of(address: str) -> str:
+    """Return the address at which visitors sign in and from which they return to a page."""
+    target = return_target(address)
+    return with_query(with_prefix("/signin"), next="" if target == with_prefix("/") else target)
+
+
+def return_target(address: str) -> str:
+    """Return the address to which signing in leads: the given one, or the front page if it is not one of this service.
+
+    Parameters
+    ----------
+    address : str
+        Anything that a link or a form may hold.
+
+    Examples
+    --------
+    >>> [return_target(one) for one in ("/catalog/lab?page=2", "//evil.example", "https://evil.example", "/a/../b")]
+    ['/catalog/lab?page=2', '/', '/', '/']
+    """
+    front = with_prefix("/")
+    path = unquote(re.split(r"[?#]", address, maxsplit=1)[0])
+    is_own = (
+        len(address) <= _LONGEST_RETURN
+        and _PRINTABLE.fullmatch(address) is not None
+        and address.startswith(front)
+        and not address.startswith("//")
+        and not {".", ".."} & {*path.split("/")}
+        and path not in (with_prefix("/signin"), with_prefix("/signout"))
+    )
+    return address if is_own else front
 
 
 def _joined(*segments: str) -> str:

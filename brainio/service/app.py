@@ -19,7 +19,7 @@ from brainio.index.store import Indexes
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API, of_api
 from brainio.service.around import Around
-from brainio.service.context import Service, knows_parameters, wants_json
+from brainio.service.context import Service, ignore_unknown_parameters, knows_parameters, wants_json
 from brainio.service.credentials import SCHEMES
 from brainio.service.database import Database
 from brainio.service.holdings import Holdings
@@ -82,9 +82,10 @@ def create_app(settings: Settings) -> ASGIApp:
     resources = (catalogs, changes, croissant, entries, search, stimuli)
     for router in (_start, *(resource.router for resource in resources)):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, account, assets)
+    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
     for router in [page.router for page in pages]:
-        app.include_router(router, dependencies=checks)
+        app.include_router(router, dependencies=[Depends(ignore_unknown_parameters), Depends(sight_of)])
+    app.include_router(account.router, dependencies=[Depends(ignore_unknown_parameters)])  # for stale tokens, too
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)
     app.include_router(health.router)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import unquote_plus, urlsplit
 
 from fastapi import Depends, Request
 from fastapi.dependencies.utils import get_flat_params
@@ -58,14 +58,28 @@ async def knows_parameters(request: Request) -> None:
     """Refuse a parameter that nothing asks for: it is mistyped, and its answer would be another one."""
     if not request.scope["query_string"]:
         return
-    route = request.scope["route"]
-    assert isinstance(route, APIRoute)  # noqa: S101 - routers that depend on this have no others
-    known = _parameters_of(route)
+    known = _parameters_of(_route_of(request))
     for name in request.query_params:
         if name not in known:
             near = nearest(name[:100], known)
             hint = f"Did you mean {near[0]}?" if near else f"Known here: {', '.join(known) or 'none'}."
             raise refusal(400, "unknown_parameter", f"there is no parameter {name[:100]!r} here", hint)
+
+
+async def ignore_unknown_parameters(request: Request) -> None:
+    """Drop the parameters that a page does not have: other sites add some to links that people share (`utm_source`)."""
+    if not request.scope["query_string"]:
+        return
+    known = _parameters_of(_route_of(request))
+    pairs = request.scope["query_string"].split(b"&")
+    kept = [one for one in pairs if unquote_plus(one.partition(b"=")[0].decode("latin-1")) in known]
+    request.scope["query_string"] = b"&".join(kept)
+
+
+def _route_of(request: Request) -> APIRoute:
+    route = request.scope["route"]
+    assert isinstance(route, APIRoute)  # noqa: S101 - routers that depend on this have no others
+    return route
 
 
 def _parameters_of(route: APIRoute) -> list[str]:

@@ -1,5 +1,6 @@
 """Promises of what not everybody may have, on either database: private catalogs, tokens, and embargoes."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -8,7 +9,7 @@ from playwright.sync_api import expect
 from tests.browser.conftest import Visit
 from tests.browser.copying import SIZE, Machine, code_of
 from tests.browser.lab import SECRET
-from tests.browser.visiting import PAGES, Visitor
+from tests.browser.visiting import PAGES, SET, Visitor
 
 PAGE = f"/stimulus_set/secret/{SECRET}"
 
@@ -40,8 +41,44 @@ def test_a_private_catalog_is_seen_from_signing_in_to_signing_out(visit: Visit, 
         page.get_by_role("link", name="Signed in").click()
         expect(page.get_by_role("main")).to_contain_text("opens secret")
         page.get_by_role("button", name="Sign out").click()
-        expect(page.get_by_role("link", name="Sign in")).to_be_visible()
-        assert visitor.goto_error(PAGE).status == 404
+        expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
+        expect(page).to_have_url(f"{visitor.url}{PAGE}")  # where signing out leads back to, and nothing is left
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
+
+
+def test_a_page_that_is_not_found_leads_to_signing_in_and_back(visit: Visit, token: str) -> None:
+    for script in (True, False):
+        visitor = visit(java_script_enabled=script)
+        page, filtered = visitor.page, f"{PAGE}?where=words:2"
+        assert visitor.goto_error(filtered).status == 404
+        page.get_by_role("main").get_by_role("link", name="Sign in").click()
+        page.get_by_label("Token").fill("brainio_0000")
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("Token").fill(token)
+        page.get_by_role("main").get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(SECRET)
+        expect(page).to_have_url(f"{visitor.url}{filtered}")
+
+
+def test_signing_in_leads_back_to_the_search_and_the_filter_that_script_brought_into_the_page(
+    visitor: Visitor, token: str
+) -> None:
+    page, link = visitor.page, visitor.page.get_by_role("link", name="Sign in")
+    visitor.goto("/")
+    page.get_by_role("searchbox").fill("scenes")
+    expect(link).to_have_attribute("href", "/signin?next=%2F%3Fq%3Dscenes")
+    visitor.goto(SET)
+    page.get_by_role("link", name="Next").click()
+    expect(link).to_have_attribute("href", re.compile(r"page%3D2$"))
+    page.get_by_label("Column", exact=True).select_option("object_name")
+    page.get_by_label("is", exact=True).fill("car")
+    page.get_by_role("button", name="Filter").click()
+    expect(link).to_have_attribute("href", re.compile(r"where%3Dobject_name%253Acar$"))
+    link.click()
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page.locator(".chosen")).to_contain_text("object_name car")
 
 
 def test_nothing_of_a_private_page_is_left_in_the_browser(visitor: Visitor, token: str) -> None:

@@ -43,6 +43,7 @@ PAGES = {
     "stimulus": STIMULUS,
     "sound": f"/stimulus/lab/{SCENES}?id=tone",
     "sign in": "/signin",
+    "shared link": "/?q=scenes&fbclid=x&utm_source=mail",
 }
 ERRORS = {
     "no such page": "/nothing/at/all",
@@ -50,7 +51,6 @@ ERRORS = {
     "no such stimulus": f"/stimulus/lab/{SCENES}?id=nothing",
     "no such column": f"{SET}?where=objct_name:car",
     "no number": f"{SET}?where=contrast:much",
-    "no such parameter": "/?qq=1",
 }
 EVERY = {**PAGES, **ERRORS}
 

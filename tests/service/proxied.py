@@ -46,6 +46,24 @@ def documented(language: str, heading: str = "Behind nginx") -> str:
     return str(found[0])
 
 
+def below_path(port: int, *, takes_away: bool) -> tuple[str, str]:
+    """Return the documented public address with a path, at a port of this machine, and the configuration for it.
+
+    Parameters
+    ----------
+    port
+        Where nginx will listen.
+    takes_away
+        Whether nginx takes the path away from the requests that it hands on.
+    """
+    section = "Below a path of a host"
+    public_url = re.findall('"(.*)"', documented("toml", section))[0]
+    around, locations = documented("nginx").partition("    location / {")[0], documented("nginx", section)
+    if takes_away:
+        locations = locations.replace("http://brainio;", "http://brainio/;")
+    return public_url.replace("https://data.lab.example", f"https://127.0.0.1:{port}"), f"{around}{locations}}}\n"
+
+
 def free_ports(count: int) -> list[int]:
     """Return ports that nothing listens at."""
     open_ = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]

@@ -228,7 +228,7 @@ def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_oth
 def test_a_form_of_another_site_signs_nobody_in(profiled: Running) -> None:
     answer = profiled.client.post("/signin", content="token=x", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
-    assert profiled.client.post("/signin", content=b"token=" + b"x" * 5000).status_code == 413
+    assert profiled.client.post("/signin", content=b"token=" + b"x" * 9000).status_code == 413
 
 
 @pytest.mark.parametrize("origin", ["http://[", "null", "", "://", "https://", "http://evil.example:x", "file://"])
@@ -247,12 +247,6 @@ def test_a_form_comes_from_the_host_that_was_asked_or_from_the_public_address(
             assert service.client.post("/signout", headers={"Origin": origin}).status_code == 303
         for origin in ("http://lab.example", "https://lab.example.evil.example", f"http://{host}.evil.example"):
             assert service.client.post("/signout", headers={"Origin": origin}).status_code == 403
-
-
-def test_every_page_leads_to_signing_in(profiled: Running) -> None:
-    for path in ("/", SET, "/assembly/lab/nothing"):
-        links = parsed(profiled.get(path, Accept=HTML).text).iter("a")
-        assert [one.text for one in links if one.get("href") == "/signin"] == ["Sign in"]
 
 
 WHOLE: dict[str, Any] = {

@@ -14,7 +14,7 @@ import pytest
 import brainio
 from brainio.errors import ServiceError
 from brainio.service.settings import RESERVED, read_settings
-from tests.service.proxied import NGINX, Proxied, documented, free_ports
+from tests.service.proxied import NGINX, Proxied, below_path, free_ports
 from tests.service.running import NAME, OTHER, Running, make_lab
 from tests.service.test_pages import parsed
 
@@ -22,7 +22,6 @@ pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (D
 
 HTML = "text/html"
 PREFIX = "/brainio"
-SECTION = "Below a path of a host"
 ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
 SET, ASSEMBLY = f"/stimulus_set/lab/{NAME}", f"/assembly/lab/{OTHER}"
 STIMULUS = f"/stimulus/lab/{NAME}?id=GaborPatch1"
@@ -44,17 +43,13 @@ def below(
     folder = tmp_path_factory.mktemp("prefix")
     folder.chmod(0o755)  # workers of nginx have another user
     catalog, (port,) = make_lab(folder / "lab"), free_ports(1)
-    public_url = documented("toml", SECTION).partition('"')[2].partition('"')[0]
-    public_url = public_url.replace("https://data.lab.example", f"https://127.0.0.1:{port}")
-    around, locations = documented("nginx").partition("    location / {")[0], documented("nginx", SECTION)
-    if request.param == "takes it away":
-        locations = locations.replace("http://brainio;", "http://brainio/;")
+    public_url, text = below_path(port, takes_away=request.param == "takes it away")
     (folder / "home").mkdir()
     (folder / "home" / "profiles").symlink_to(demo_profiles)
     settings = {"BRAINIO_CATALOGS": str(catalog), "BRAINIO_SERVE_PUBLIC_URL": public_url}
     with (
         Running(folder / "home", **settings) as service,
-        Proxied(folder, service, port, f"{around}{locations}}}\n") as nginx,
+        Proxied(folder, service, port, text) as nginx,
     ):
         yield Below(nginx, public_url)
 

@@ -6,37 +6,40 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from brainio.service.addresses import with_prefix
+from brainio.service import addresses
 from brainio.service.context import Serves
 from brainio.service.pages.rendering import render_page
 from brainio.service.problems import refusal
-from brainio.service.rendering import respond
-from brainio.service.rights import Sees, sign_in, sign_out
+from brainio.service.rendering import Rendered, respond
+from brainio.service.rights import Sight, sign_in, sign_out
 from brainio.service.sites import is_own_origin
 
 router = APIRouter(include_in_schema=False)
-_LONGEST_FORM = 4096  # bytes
+_LONGEST_FORM = 8192  # bytes
 _LONGEST_WAIT = 20.0  # seconds for a form to come
 
 
 @router.get("/signin")
-async def signin(request: Request, sight: Sees) -> Response:
+async def signin(request: Request, serves: Serves, next: str = "") -> Response:  # noqa: A002 - as the address has it
     """Ask for a token, or say what the one that the browser carries opens."""
-    return respond(request.headers, render_page("signin.html", sight=sight, json="", problem=""))
+    sight: Sight | HTTPException = request.scope["sight"]
+    if isinstance(sight, Sight):
+        return respond(request.headers, _page(sight, next))
+    if not request.scope["has_stale_cookie"]:
+        raise sight
+    return respond(request.headers, _page(serves.rights.everybody, next, sight))
 
 
 @router.post("/signin")
 async def signed_in(request: Request, serves: Serves) -> Response:
     """Have the browser carry the token of the form."""
     _require_own(request, serves.settings.public_url)
-    fields = parse_qs((await _form(request)).decode("utf-8", "replace"))
-    answer = RedirectResponse(with_prefix("/"), 303, {"Cache-Control": "no-store"})
+    fields = await _fields(request)
+    answer = _lead_to(fields.get("next", ""))
     try:
-        sign_in(request, answer, serves.rights, fields.get("token", [""])[0])
+        sign_in(request, answer, serves.rights, fields.get("token", ""))
     except HTTPException as refused:
-        problem = refused.detail["message"] if isinstance(refused.detail, dict) else str(refused.detail)
-        page = render_page("signin.html", sight=serves.rights.everybody, json="", problem=problem)
-        failed = respond(request.headers, page)
+        failed = respond(request.headers, _page(serves.rights.everybody, fields.get("next", ""), refused))
         failed.status_code = refused.status_code
         failed.headers.update({"Cache-Control": "no-store", **_waiting(refused)})
         return failed
@@ -47,9 +50,24 @@ async def signed_in(request: Request, serves: Serves) -> Response:
 async def signed_out(request: Request, serves: Serves) -> Response:
     """Have the browser forget its token."""
     _require_own(request, serves.settings.public_url)
-    answer = RedirectResponse(with_prefix("/"), 303, {"Cache-Control": "no-store"})
+    answer = _lead_to((await _fields(request)).get("next", ""))
     sign_out(request, answer)
     return answer
+
+
+def _page(sight: Sight, target: str, refused: HTTPException | None = None) -> Rendered:
+    """Return the page for signing in and out, and say why a token was refused."""
+    detail = refused.detail if refused else ""
+    problem = detail["message"] if isinstance(detail, dict) else detail
+    target = addresses.return_target(target)
+    is_front = target == addresses.with_prefix("/")
+    return render_page(
+        "signin.html", address=target, sight=sight, json="", problem=problem, target="" if is_front else target
+    )
+
+
+def _lead_to(target: str) -> RedirectResponse:
+    return RedirectResponse(addresses.return_target(target), 303, {"Cache-Control": "no-store"})
 
 
 def _require_own(request: Request, public_url: str) -> None:
@@ -60,13 +78,15 @@ def _require_own(request: Request, public_url: str) -> None:
         raise refusal(403, "foreign_form", "this form was sent by another site", "Sign in on the page of this service.")
 
 
-async def _form(request: Request) -> bytes:
+async def _fields(request: Request) -> dict[str, str]:
+    """Return the fields of a form, the first of each name."""
     try:
         async with asyncio.timeout(_LONGEST_WAIT):
-            return await _body(request)
+            body = await _body(request)
     except TimeoutError:
         message = f"the form did not come within {_LONGEST_WAIT:g} seconds"
         raise refusal(408, "too_slow", message, "Send it again.", {"Connection": "close"}) from None
+    return {name: values[0] for name, values in parse_qs(body.decode("utf-8", "replace")).items()}
 
 
 async def _body(request: Request) -> bytes:
@@ -74,7 +94,9 @@ async def _body(request: Request) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > _LONGEST_FORM:
-            raise refusal(413, "too_large", f"the form has more than {_LONGEST_FORM:,} bytes", "It holds a token only.")
+            raise refusal(
+                413, "too_large", f"the form has more than {_LONGEST_FORM:,} bytes", "It holds a token and an address."
+            )
     return body
 
 

@@ -40,6 +40,7 @@ def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: S
     code = catalog_snippets(name, origin)
     return render_page(
         "catalog.html",
+        address=addresses.of_request(request.scope),
         sight=sight,
         json=addresses.of_catalog(name),
         catalog=records.catalog(now, name),

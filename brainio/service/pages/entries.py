@@ -149,6 +149,7 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
     is_current = entry is shown.now.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
     return render_page(
         template,
+        address=addresses.of_request(shown.request.scope),
         sight=shown.sight,
         json=json_of(entry, shown.request.query_params.getlist("where") if shown.profile is not None else []),
         entry=record,

@@ -31,6 +31,7 @@ async def front(
         asked = Asked(searched.q, _filters(searched), searched.old)
         return render_page(
             "front.html",
+            address=addresses.of_request(request.scope),
             sight=sight,
             json=asked.url(f"{addresses.API}/search"),
             asked=asked,

@@ -5,11 +5,19 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.responses import Response
 
+from brainio.service import addresses
 from brainio.service.negotiation import wants
 from brainio.service.pages.rendering import HTML, render_page
 from brainio.service.problems import Problem
 from brainio.service.rendering import JSON
 from brainio.service.rights import Sight
+
+_OFFERS = {
+    (404, None): "to see it if it is private",
+    (401, None): "with another token",
+    (403, "embargoed"): "with a token that opens data under embargo",
+}
+"""How signing in may help, by status and code. All 404 pages offer the same, to reveal nothing of private catalogs."""
 
 
 def show_problem(request: Request, status: int, problem: Problem) -> Response | None:
@@ -18,8 +26,16 @@ def show_problem(request: Request, status: int, problem: Problem) -> Response | 
         return None
     sight = request.scope.get("sight")
     known = sight if isinstance(sight, Sight) else None
+    offer = _OFFERS.get((status, None)) or _OFFERS.get((status, problem.code), "")
     page = render_page(
-        "problem.html", sight=known, json="", status=status, phrase=HTTPStatus(status).phrase, problem=problem
+        "problem.html",
+        address=addresses.of_request(request.scope) if request.method == "GET" else "",
+        sight=known,
+        json="",
+        status=status,
+        phrase=HTTPStatus(status).phrase,
+        problem=problem,
+        offer=offer if known is None or known.is_public else "",
     )
     answer = Response(page.body, status)
     answer.raw_headers = [one for one in page.headers if one[0] not in (b"etag", b"cache-control")]

@@ -22,13 +22,15 @@ _POLICY = (
 )
 
 
-def render_page(template: str, *, sight: Sight | None, json: str, **values: Any) -> Rendered:
+def render_page(template: str, *, address: str, sight: Sight | None, json: str, **values: Any) -> Rendered:
     """Fill in a template, and say what a browser may do with the page.
 
     Parameters
     ----------
     template : str
         Its name.
+    address : str
+        The address of the page, to which signing in leads back; empty for the front page.
     sight : Sight or None
         Of whom the page is for; None: not known.
     json : str
@@ -37,7 +39,8 @@ def render_page(template: str, *, sight: Sight | None, json: str, **values: Any)
         What the template shows.
     """
     found = templates_of("brainio.service.pages").get_template(template)
-    text = found.render(values, sight=sight, json=json, asset=address_of, release=_RELEASE, at=addresses)
+    signin = addresses.signin_of(address)
+    text = found.render(values, signin=signin, sight=sight, json=json, asset=address_of, release=_RELEASE, at=addresses)
     body = text.encode("utf-8", "backslashreplace")
     headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
     return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)

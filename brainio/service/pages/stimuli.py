@@ -85,6 +85,7 @@ def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
     users = users_of(entry, shown.now.listings(shown.sight))
     return render_page(
         "stimulus.html",
+        address=addresses.of_request(shown.request.scope),
         sight=shown.sight,
         json=addresses.of_stimuli(entry, where=f"stimulus_id:{exactly(stimulus_id)}"),
         entry=entry,

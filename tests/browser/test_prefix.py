@@ -1,0 +1,94 @@
+"""The service below a path of its host in a real browser, behind an nginx that takes the path away or passes it on."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from brainio.service.database import Database
+from brainio.service.tokens import make_token
+from tests.browser.lab import SCENES, SECRET
+from tests.browser.visiting import ERRORS, EVERY, Visitor, window
+from tests.service.proxied import NGINX, Proxied, below_path, free_ports
+from tests.service.running import Running
+
+pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
+
+NAMED = """() => [...document.querySelectorAll("[href], [src], [action], [hx-get]")].flatMap((one) =>
+  ["href", "src", "action", "hx-get"].map((name) => one.getAttribute(name)).filter((value) => value !== null)
+).map((value) => new URL(value, location.href).href.split("#")[0])"""
+
+
+@pytest.fixture(scope="module", params=["passes it on", "takes it away"])
+def below(
+    request: pytest.FixtureRequest, made_lab: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """The address of a service below a path, and a token that opens its private catalog."""
+    folder = tmp_path_factory.mktemp("prefix")
+    folder.chmod(0o755)  # workers of nginx have another user
+    shutil.copytree(made_lab / "home", folder / "home")
+    (port,) = free_ports(1)
+    public_url, text = below_path(port, takes_away=request.param == "takes it away")
+    database = f"sqlite:///{folder / 'service.sqlite'}"
+    settings = {
+        "BRAINIO_CATALOGS": ",".join(str(made_lab / "data" / f"{name}.csv") for name in ("lab", "secret")),
+        "BRAINIO_SERVE_PRIVATE": "secret",
+        "BRAINIO_SERVE_DATABASE": database,
+        "BRAINIO_SERVE_PUBLIC_URL": public_url,
+    }
+    token = make_token(Database(database), ["secret:read"], "")[1]
+    with Running(folder / "home", **settings) as service, Proxied(folder, service, port, text):
+        yield public_url, token
+
+
+@pytest.fixture
+def visitor(browser: Browser, below: tuple[str, str]) -> Iterator[Visitor]:
+    """Somebody with a wide window, who complains of everything that fails."""
+    context = browser.new_context(**window(ignore_https_errors=True))
+    context.set_default_timeout(20_000)
+    visitor = Visitor(context, below[0])
+    yield visitor
+    context.close()
+    assert not visitor.complaints, "\n".join(visitor.complaints)
+
+
+def test_no_link_of_any_page_leaves_the_path_or_is_broken(visitor: Visitor) -> None:
+    named: set[str] = set()
+    for name in EVERY:
+        visitor.open(name)
+        named |= {*visitor.page.evaluate(NAMED)} - ({visitor.page.url} if name in ERRORS else set())
+        assert all(one.url.startswith(f"{visitor.url}/") for one in visitor.asked)
+    elsewhere = {one for one in named if not one.startswith(f"{visitor.url}/")}
+    assert all(one.startswith(("https://doi.org/", "https://lab.example/doe")) for one in elsewhere), elsewhere
+    statuses = {one: visitor.page.request.head(one, max_redirects=0).status for one in sorted(named - elsewhere)}
+    assert len(statuses) > 200
+    allowed = {f"{visitor.url}/signout": 405}
+    broken = {one: status for one, status in statuses.items() if status not in (200, 302, 403)} - allowed.items()
+    assert not broken, broken
+
+
+def test_searching_filtering_and_signing_in_stay_below_the_path(visitor: Visitor, below: tuple[str, str]) -> None:
+    page, token = visitor.page, below[1]
+    visitor.goto("/")
+    page.get_by_role("searchbox").fill("scenes")
+    expect(page).to_have_url(f"{visitor.url}/?q=scenes")
+    page.locator(".hits").get_by_role("link", name=SCENES).first.click()
+    page.get_by_label("is", exact=True).fill("car")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.locator(".chosen")).to_be_visible()
+    assert page.url.startswith(f"{visitor.url}/stimulus_set/lab/{SCENES}?where=")
+    private = f"/stimulus_set/secret/{SECRET}"
+    assert visitor.goto_error(private).status == 404
+    page.get_by_role("main").get_by_role("link", name="Sign in").click()
+    page.get_by_label("Token").fill(token)
+    page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{visitor.url}{private}")
+    (cookie,) = visitor.context.cookies()
+    assert (cookie["path"], cookie["secure"], cookie["httpOnly"]) == ("/brainio/", True, True)
+    page.get_by_role("link", name="Signed in").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{visitor.url}{private}")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
+    assert visitor.context.cookies() == []
