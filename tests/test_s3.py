@@ -109,10 +109,13 @@ def test_a_weight_file_of_wrong_bytes_is_refused(bucket: S3Static) -> None:
         s3.load_weight_file("bkt", "net/weights.pth", version_id="null", sha1="0" * 40)
 
 
-def test_a_folder_is_fetched_into_a_directory(bucket: S3Static, tmp_path: Path) -> None:
+def test_a_folder_is_fetched_into_a_directory_as_files_that_their_owner_may_write(
+    bucket: S3Static, tmp_path: Path
+) -> None:
     files = [("weights.pth", "null", sha1(b"weights"))]
     s3.load_folder_from_s3("bkt", "models/net", files, save_directory=tmp_path / "here")
-    assert [path.name for path in (tmp_path / "here").iterdir()] == ["weights.pth"]
+    (path,) = (tmp_path / "here").iterdir()
+    assert (path.name, path.stat().st_mode & 0o600) == ("weights.pth", 0o600)
 
 
 def test_threads_that_want_one_place_see_whole_files_only(bucket: S3Static, tmp_path: Path) -> None:

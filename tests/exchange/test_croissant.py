@@ -131,6 +131,7 @@ def test_folders_and_files_that_no_row_names_do_no_harm(in_folders: Lab, tmp_pat
         ("a/[1].png", 1.0, 0),
         ("b/[1].png", None, 1),
     ]
+    assert all(path.stat().st_mode & 0o200 for path in folder.rglob("*")), "cached files are read-only, copies are not"
 
 
 def test_a_hash_that_no_catalog_states_is_taken_of_the_cached_file(in_folders: Lab) -> None:
