@@ -31,6 +31,7 @@ from brainio.assemblies.reading import (
     open_stream,
     read_coordinates,
     read_values,
+    try_decoding,
 )
 from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 
@@ -116,11 +117,29 @@ class AssemblyLoader:
         """
         array, groups = self._read()
         array = self.correct_stimulus_id_name(array)
-        assembly = self.assembly_class(_with_text_ids(array))
+        assembly = self._construct(array)
         self._validate(assembly)
         for group in groups:
             assembly.attrs[group] = self._extra(group)
         return assembly
+
+    def _construct(self, array: xr.DataArray) -> Any:
+        """Return the assembly; where no class could be built from the file, its contents are at fault."""
+        from brainio.assemblies.core import DataAssembly  # names this loader
+
+        try:
+            array = _with_text_ids(array)
+            return self.assembly_class(array)
+        except BrainioError:
+            raise
+        except Exception as error:
+            try:
+                DataAssembly(array)
+            except Exception:
+                raise self._translated(error) from error
+            if self.assembly_class.__module__.partition(".")[0] == "brainio":
+                raise self._translated(error) from error
+            raise  # an error of a class of others
 
     @classmethod
     def correct_stimulus_id_name(cls, assembly: xr.DataArray) -> xr.DataArray:
@@ -168,7 +187,7 @@ class AssemblyLoader:
         return structure
 
     def _read_file(self, path: Path) -> tuple[xr.DataArray, list[str]]:
-        structure = self._inspect(eager=self.chunks is None)
+        structure = self._inspect(eager=self.chunks is None and not self.in_blocks)
         with hdf5_access():
             store = open_store(path, self.group, structure)
             groups = _groups_with_arrays(store.ds) if self.group is None else []
@@ -176,6 +195,7 @@ class AssemblyLoader:
             if self.in_blocks:
                 array = self._only_variable(dataset)
                 self._require_small_chunks(store)
+                try_decoding(array, store)
                 read_coordinates(array, store)
                 leave_in_file(array, store)
             elif self.chunks is None:
@@ -186,6 +206,7 @@ class AssemblyLoader:
             else:
                 array = self._only_variable(dataset)
                 self._require_dims(array)
+                try_decoding(array, store)
                 read_coordinates(array, store)
                 array = chunked(array, self.chunks)
         return array, groups
@@ -196,6 +217,7 @@ class AssemblyLoader:
         groups = _groups_with_arrays(store.ds) if self.group is None else []
         array = self._only_variable(decoded(store, self.kwargs))
         self._require_dims(array)
+        try_decoding(array, store)
         read_coordinates(array, store)
         if self.chunks is None:
             leave_values(array)

@@ -7,6 +7,7 @@ not know assemblies.
 
 from __future__ import annotations
 
+import codecs
 import importlib.util
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
@@ -177,6 +178,23 @@ def read_coordinates(array: xr.DataArray, store: Store) -> None:
         rows = _TEXT_BLOCK_ROWS if isinstance(store, _FileStore) else variable.size  # chunks are fetched once only
         values: Any = np.asarray(variable.values) if read is None else CodedText(_read_text(read, variable.size, rows))
         variable._data = values
+
+
+def try_decoding(array: xr.DataArray, store: Store) -> None:
+    """Decode an empty part of an opened array, so that attributes that cannot be applied fail now, not when it is used.
+
+    Raises
+    ------
+    Exception
+        Of xarray, by the attribute; ValueError or LookupError for the encoding of texts.
+    """
+    if (encoding := array.encoding.get("_Encoding")) is not None:
+        codecs.lookup(str(encoding))
+        if getattr(store.ds.variables[array.name].dtype, "kind", "O") in "iuf":
+            raise ValueError(f"the attribute _Encoding={encoding!r} of {array.name!r} is for texts, not for numbers")
+    nothing = array._variable[tuple(slice(0, 0) for _ in array.dims)]
+    if array.dims:
+        np.asarray(nothing.values)
 
 
 def leave_values(array: xr.DataArray) -> None:
