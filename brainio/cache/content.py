@@ -240,7 +240,7 @@ class Cache:
 
         Where a sha256 is promised, a file with another one is none; neither is one that `accepts` refuses.
         """
-        for root in (self.root, *self.shared):  # what was fetched again here is newer
+        for root in (self.root, *self.shared):  # a file that was fetched again is here
             reference = read_json(root / _reference(url, version_id))
             sha1, name = reference.get("sha1"), reference.get("name")
             if isinstance(sha1, str) and isinstance(name, str):

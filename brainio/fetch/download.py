@@ -163,7 +163,7 @@ class Download:
                     return
 
     def _open_rest(self, stack: ExitStack) -> Reading:
-        """Open the file at the current position, or at its first byte where the rest may not belong to what came."""
+        """Open the file at the current position, or at its first byte if the rest may belong to another state of it."""
         if self._position and self._may_continue:
             try:
                 # One byte early: servers refuse to begin at the end of a file, where a finished transfer would.

@@ -73,7 +73,7 @@ class WantedFile:
         try:
             with path.open("rb") as file:
                 mismatch = mismatch_of(file, self.part)
-        except OSError:  # taken away, or unreadable, which whoever opens it says better
+        except OSError:  # removed or unreadable: opening it for use reports that
             return True
         if mismatch is not None:
             from brainio.cache.upkeep import remove  # rarely needed

@@ -1,7 +1,7 @@
 """Whether bytes can be a file of the expected kind, judged by the bytes and never by what a server calls them.
 
 Servers answer with other things than the file, and with status 200: a page to sign in, the pointer of Git LFS or of
-git-annex, an error document. A file of an unknown kind is never judged, since all of these may be what is wanted.
+git-annex, an error document. A file of an unknown kind is never judged, since any of these may be the wanted file.
 """
 
 import json
@@ -41,8 +41,8 @@ _ADVICE = {
     ),
     "a git-annex pointer": "Run `git annex get` in the folder that holds the file",
     "an HTML page": (
-        "Open the location in a browser: the page may ask you to sign in, or say what is wrong. Use a location that "
-        "needs no sign-in, or put the credentials into ~/.netrc"
+        "Open the location in a browser: the page may ask you to sign in, or explain the failure. Use a location "
+        "that needs no sign-in, or put the credentials into ~/.netrc"
     ),
     "an empty file": "Ask the publisher of the file whether its upload was completed",
     "an XML document": "Open the location in a browser to read what the server answers",
@@ -76,7 +76,7 @@ class Mismatch:
         origin
             The location or path.
         media_type
-            What the server called the content; empty where it said nothing.
+            What the server called the content; empty if it sent no media type.
         """
         called = f"{media_type}, " if media_type else ""
         where = f", where {self.expected} was expected" if self.expected else ""
@@ -121,7 +121,7 @@ def mismatch_of(file: BinaryIO, part: str) -> Mismatch | None:
 
 
 def substitute_of(head: bytes, size: int) -> str | None:
-    r"""Return what servers send in place of a file, in words; None where the first bytes are none of that.
+    r"""Name the substitute for a file that the first bytes show, such as a sign-in page; None if they show none.
 
     Examples
     --------

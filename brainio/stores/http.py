@@ -136,7 +136,7 @@ def stat(location: Location) -> int | None:
 
 
 def _answer(method: str, location: Location, headers: dict[str, str]) -> requests.Response:
-    minimum_speed()  # what it raises would be taken for an error of the connection further down
+    minimum_speed()  # a wrong setting is reported here; further down it would look like a broken connection
     # No error here is chained to that of requests, whose text has the URL with its secrets.
     try:
         return session_for(location).request(

@@ -65,7 +65,7 @@ def call_any(location: Location, call: Callable[[Access], T]) -> T:
     call
         Given the ways to ask, makes the whole request.
     """
-    minimum_speed()  # what it raises would be taken for an error of the connection further down
+    minimum_speed()  # a wrong setting is reported here; further down it would look like a broken connection
     access = access_to(location)
     try:
         return call(access)
@@ -140,7 +140,7 @@ def open_read(
 
 
 def _facts(location: Location, span: Span, answer: "GetObjectOutputTypeDef") -> Facts:
-    """Return what a response states of the object; raises as `extent_of_part`, and for what is no object at all."""
+    """Return what a response states of the object; raises as `extent_of_part`, and for a response without an object."""
     status, headers = answer["ResponseMetadata"]["HTTPStatusCode"], answer["ResponseMetadata"]["HTTPHeaders"]
     length: int | None = answer.get("ContentLength")  # proxies may leave it out
     start, size = 0, length
@@ -295,4 +295,4 @@ def explain(error: ClientError | BotoCoreError, version_id: str | None = None, *
 def _pay_advice() -> str:
     if os.environ.get(AWS_REQUEST_PAYER):
         return f" {AWS_REQUEST_PAYER} is set; the bucket refuses all the same."
-    return f" If the bucket bills whoever reads it (requester pays), set {AWS_REQUEST_PAYER}=requester."
+    return f" If the bucket bills its readers (requester pays), set {AWS_REQUEST_PAYER}=requester."

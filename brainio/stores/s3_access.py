@@ -103,7 +103,7 @@ def _client(core: botocore.session.Session, region: str | None, config: Config) 
 
 
 def _is_requester_paying() -> bool:
-    """Whether the environment says that requests are paid for by whoever makes them.
+    """Whether the environment sets that the sender of a request pays for it.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _is_requester_paying() -> bool:
 
 
 def _pay(params: dict[str, Any], model: "OperationModel", **_: object) -> None:
-    """Add to a request that its sender pays; whatever operations there are, those that can say so have this member."""
+    """Add to a request that its sender pays, if the operation has the parameter for that."""
     if model.input_shape is not None and "RequestPayer" in model.input_shape.members:
         params.setdefault("RequestPayer", "requester")
 

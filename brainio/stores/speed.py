@@ -34,7 +34,7 @@ def minimum_speed() -> float:
     Raises
     ------
     TransferError
-        The variable is no number, or a negative one.
+        The variable holds no number, or a negative one.
 
     Examples
     --------

@@ -131,7 +131,7 @@ def first(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def after(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """Pass on what comes after so many bytes.
+    """Skip so many bytes and yield the rest.
 
     Examples
     --------
