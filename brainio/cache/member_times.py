@@ -1,6 +1,6 @@
 """When the members of an unpacked archive last changed: a record by which a changed member is noticed without reading.
 
-The size of a member stands in the manifest. This record adds modification time and ctime, as they were when the member
+The manifest holds the size of a member. This record adds modification time and ctime, as they were when the member
 was unpacked, or was last compared with its checksum. It may be lost, damaged or overwritten by another process at any
 time: that costs reading the members once, never a wrong answer.
 """

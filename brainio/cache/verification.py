@@ -1,7 +1,7 @@
-"""Verification of a cache: what is damaged, what was repaired, and what was not checked, with the reason.
+"""Verification of a cache: finds damage, repairs it, and lists everything that it did not check, with the reason.
 
-Reads and repairs below one root while other processes read and fetch; knows no catalog. Removing what is not wanted any
-more is the business of `brainio.cache.upkeep`.
+Reads and repairs below one root while other processes read and fetch; knows no catalog. `brainio.cache.upkeep` removes
+files that nobody needs any more.
 """
 
 import os
@@ -44,9 +44,9 @@ class Checked:
     item : Item
         What was checked.
     fault : str
-        What was wrong and what was done about it; empty: nothing that was checked.
+        The damage and its repair; empty: the checks found none.
     notes : tuple of str
-        What harms nobody, and what could not be checked and why.
+        Harmless findings, and checks that were impossible, with the reason.
     unread : int
         Files whose bytes were not read, because their sizes and times are those under which they were verified.
     """
@@ -274,7 +274,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _quarantine_members(root: Path, item: Item, names: Iterable[str]) -> None:
-    """Take damaged members away: one that is missing is noticed by whoever reads it, a damaged one is not."""
+    """Move damaged members away: a reader notices a missing one, but not a damaged one."""
     folder = root / "quarantine"
     folder.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -311,7 +311,7 @@ def _check_reference(root: Path, item: Item, depth: Depth) -> Checked:
 
 
 def _check_partial(_root: Path, item: Item, _depth: Depth) -> Checked:
-    text = "unfinished work, in progress or left by a process that ended; brainio cache prune removes what was left"
+    text = "unfinished work, in progress or left by a process that ended; brainio cache prune removes leftovers"
     return Checked(item, notes=(text,))
 
 
@@ -320,7 +320,7 @@ def _check_quarantine(_root: Path, item: Item, _depth: Depth) -> Checked:
 
 
 def _strays(root: Path) -> Iterator[Checked]:
-    """Report what has a place in which nothing looks for it, and folders that cannot be read."""
+    """Report files in places where nothing looks for them, and folders that cannot be read."""
     for name, problem_of in _PLACES.items():
         for folder in [root / name, *_listed(root / name)]:
             try:

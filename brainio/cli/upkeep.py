@@ -95,12 +95,12 @@ def ls(as_json: bool) -> None:
 @click.option("--quick", is_flag=True, help="Read no file as a whole: compare sizes, times, modes and lists only.")
 @options.as_json
 def verify(deep: bool, quick: bool, as_json: bool) -> None:
-    """Read everything again and print what is no longer as it was fetched.
+    """Read everything again and print every file that is damaged or missing.
 
     A file with wrong bytes is moved away, so that it is fetched again when it is next wanted; files of an archive are
     unpacked again. Files that changed since they were unpacked are read in any case, all others with --deep. With
-    --quick nothing is repaired. The exit code is 6 if anything was wrong. After that come notes on what harms nobody,
-    and what was not checked and why.
+    --quick nothing is repaired. The exit code is 6 if anything was wrong. Notes on harmless findings follow,
+    and a list of everything that was not checked, with the reason.
 
     \b
     Examples:
@@ -128,7 +128,7 @@ def verify(deep: bool, quick: bool, as_json: bool) -> None:
 def _show_checked(
     checked: Collection["Checked"], omitted: list[str], items: Iterable["Item"], *, as_json: bool
 ) -> None:
-    """Print faults to stdout, and to stderr a summary, notes and what was not checked; JSON has all of it."""
+    """Print faults to stdout, and to stderr a summary, notes and omissions; JSON has all of it."""
     bad = [one for one in checked if one.fault]
     shown = records([one.item for one in bad], items, as_json=as_json)
     faults = [{**record, "fault": one.fault} for record, one in zip(shown, bad, strict=True)]

@@ -81,7 +81,7 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     Raises
     ------
     PackagingError
-        It could not be made, or what was written in it did not fit.
+        It could not be made, or a file in it could not be written.
     """
     with ExitStack() as stack:
         with writing_in(parent or Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108 (as `tempfile` does)

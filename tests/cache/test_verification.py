@@ -1,4 +1,4 @@
-"""`brainio.cache.verification`: every kind of damage is found, and what is not checked is reported with its reason."""
+"""`brainio.cache.verification`: every kind of damage is found, and omissions are reported with their reason."""
 
 import json
 import os
