@@ -45,6 +45,7 @@ SPARE_CHUNKS = 1 << 20  # chunks of one variable; more where the file is large e
 _BYTES_PER_CHUNK = 16  # the least that a chunk takes in an index of HDF5
 
 _WIDTH = 8  # bytes of an address, and of a size
+_FILTER_OVERHEAD = 4096  # bytes that filters may add to a chunk that does not compress, and a sixteenth
 _EXTERNAL_FILES = 1 << 7  # the bit of the header message that names the files of external storage
 _NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _NAME = b"NAME"
@@ -224,6 +225,8 @@ class _Walk:
         stored = dataset.get_storage_size() if isinstance(self._file, Path) else None
         variable = VariableStructure(path, dtype, shape, chunks, stored, filters, attributes)
         self._check_sizes(variable)
+        if chunks is not None and filters and stored:
+            self._check_stored_chunks(dataset, math.prod(chunks) * dataset.get_type().get_size(), path)
         if not self._is_only_a_dimension(dataset, attributes):
             self.variables.append(variable)
 
@@ -240,6 +243,22 @@ class _Walk:
                 variable.path,
                 f"has {variable.chunk_count:,} chunks of the shape {variable.chunks}",
                 f"at most {most:,} chunks in a file of {self._size:,} bytes",
+            )
+
+    def _check_stored_chunks(self, dataset: Any, decoded_bytes: int, path: str) -> None:
+        """Refuse chunks that are larger in the file than decoded: HDF5 would decompress all that they hold."""
+        largest = 0
+
+        def visit(chunk: Any) -> None:
+            nonlocal largest
+            largest = max(largest, chunk.size)
+
+        dataset.chunk_iter(visit)
+        if largest > decoded_bytes + decoded_bytes // 16 + _FILTER_OVERHEAD:
+            self._refuse(
+                path,
+                f"has a chunk of {largest:,} bytes in the file that decoded should have {decoded_bytes:,}",
+                "chunks that filters hardly enlarge",
             )
 
     def _filters(self, created: Any, path: str) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ the dimensions presentation and neuroid where their trick leaves room for it.
 
 import os
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -341,6 +342,16 @@ def a_billion_chunks_of_one_value(file: h5py.File, folder: Path) -> None:
 @hostile("/")
 def name_that_is_not_utf8(file: h5py.File, folder: Path) -> None:
     h5d.create(file.id, b"bad\xff\xfename", h5t.IEEE_F64LE, h5s.create_simple((3,)))
+
+
+def chunk_that_expands_a_thousand_times(path: Path) -> None:
+    with h5py.File(path, "w") as file:
+        recording(file, data=False)
+        plan = h5p.create(h5p.DATASET_CREATE)
+        plan.set_chunk((4, 3))
+        plan.set_deflate(9)
+        data = h5d.create(file.id, b"data", h5t.IEEE_F64LE, h5s.create_simple((4, 3)), plan)
+        data.write_direct_chunk((0, 0), zlib.compress(bytes(10_000_000), 9))
 
 
 def user_defined_link(path: Path) -> None:

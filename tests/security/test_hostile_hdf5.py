@@ -148,6 +148,13 @@ def test_coordinates_that_do_not_fit_into_memory_are_refused_by_every_reader(tmp
             read(path)
 
 
+@pytest.mark.parametrize("reader", [name for name in READERS if not name.startswith("stream")])
+def test_a_chunk_that_is_larger_in_the_file_than_decoded_is_refused(tmp_path: Path, reader: str) -> None:
+    hostile_hdf5.chunk_that_expands_a_thousand_times(tmp_path / "a.nc")
+    with pytest.raises(AssemblyFormatError, match=r"/data has a chunk of 9,\d+ bytes in the file .* decoded .* 96"):
+        READERS[reader](tmp_path / "a.nc")
+
+
 def test_a_refusal_closes_the_file(folder: Path) -> None:
     path = folder / "soft-link-to-itself.nc"
     with ExitStack() as errors:
