@@ -19,6 +19,7 @@ from brainio.catalogs.listing import shown
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database
 from brainio.errors import AmbiguousEntryError, BrainioError, CatalogError, CatalogWarning, EntryLookupError
+from brainio.fetch.signatures import HEAD, KINDS, substitute_of
 from brainio.home import absolute_path
 from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
@@ -182,25 +183,29 @@ def _look(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:
             return [problem("file-changed", place, found, expected=f"{file.size} bytes, as the catalog says")]
         if not is_read:
             return []
-        wrong = _wrong_digests(file, location)
+        wrong = _differences(file, location)
     except BrainioError as error:
         return [problem("file-unreachable", place, str(error))]
-    return [
-        problem("file-changed", place, f"{kind} {found} at {location}", expected=f"the {kind} {promised}")
-        for kind, promised, found in wrong
-    ]
+    return [problem("file-changed", place, f"{found} at {location}", expected=expected) for expected, found in wrong]
 
 
-def _wrong_digests(file: EntryFile, location: Location) -> list[tuple[str, str, str]]:
-    """Read a file where it lies, and return the promised hashes that it does not have."""
+def _differences(file: EntryFile, location: Location) -> list[tuple[str, str]]:
+    """Read a file where it lies, and return how it differs from its catalog: expected, found."""
     promised = {"sha1": file.sha1, "sha256": file.sha256}
     digests = {kind: hashlib.new(kind) for kind, value in promised.items() if value}
+    head, size = b"", 0
     with open_read(location, file.version_id or None) as reading:
         for block in reading.chunks():
+            head += block[: HEAD - len(head)]
+            size += len(block)
             for digest in digests.values():
                 digest.update(block)
     found = {kind: digest.hexdigest() for kind, digest in digests.items()}
-    return [(kind, promised[kind], value) for kind, value in found.items() if value != promised[kind]]
+    wrong = [
+        (f"the {kind} {promised[kind]}", f"{kind} {found[kind]}") for kind in found if found[kind] != promised[kind]
+    ]
+    substitute = substitute_of(head, size) if wrong or not digests else None
+    return [(KINDS[file.part], f"{substitute} of {size:,} bytes")] if substitute else wrong
 
 
 def _named(entry: Entry) -> str:

@@ -36,6 +36,15 @@ def test_a_changed_file_is_found_where_bytes_are_read(sound: Lab) -> None:
     assert codes(sound, "sample") == ["file-changed"]
 
 
+def test_a_page_in_place_of_a_file_is_named_with_and_without_a_promised_hash(sound: Lab) -> None:
+    page = b"<!DOCTYPE html><title>Sign in</title>"
+    sound.publish("assy_2.nc", page, "NeuroidAssembly", "lab.Open", sha1="")
+    sound.server.objects["lab-bucket", "stimulus_lab_Doe2026.zip"] = page
+    problems = [one for one in check_catalog(sound.catalog, files="all").problems if one.code == "file-changed"]
+    assert {one.expected for one in problems} == {"a netCDF file", "a ZIP archive"}
+    assert all(f"an HTML page of {len(page)} bytes" in one.found for one in problems)
+
+
 def test_a_file_that_is_gone_is_found_without_reading(sound: Lab) -> None:
     del sound.server.objects[next(key for key in sound.server.objects if key[1].endswith(".nc"))]
     assert codes(sound, "sizes") == ["file-gone"]
