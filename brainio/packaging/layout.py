@@ -8,6 +8,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from brainio.assemblies.blocks import places
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
@@ -135,3 +137,33 @@ def slabs(dims: Sequence[str], shape: Sequence[int], sizes: Sequence[int]) -> It
     for start in range(0, shape[cut], sizes[cut]):
         part = slice(start, start + sizes[cut])
         yield tuple(part if axis == cut else slice(None) for axis in range(len(shape)))
+
+
+def parts_of(
+    slab: Sequence[slice], shape: Sequence[int], sizes: Sequence[int], most: int
+) -> Iterator[tuple[slice, ...]]:
+    """Give the parts of a slab, each of whole chunks, in the order in which HDF5 writes the chunks of the whole slab.
+
+    Parameters
+    ----------
+    slab : sequence of slice
+        From `slabs`.
+    shape, sizes : sequence of int
+        Of the array, and of a chunk.
+    most : int
+        Elements of a part; a part has one chunk at least.
+
+    Examples
+    --------
+    >>> list(parts_of((slice(0, 4), slice(None)), (3, 3), (4, 2), most=8))
+    [(slice(0, 3, None), slice(0, 2, None)), (slice(0, 3, None), slice(2, 3, None))]
+    """
+    bounds = [part.indices(size) for part, size in zip(slab, shape, strict=True)]
+    lengths = [stop - start for start, stop, _ in bounds]
+    steps = [min(length, size) for length, size in zip(lengths, sizes, strict=True)]
+    for axis in reversed(range(len(steps))):
+        steps[axis] = min(lengths[axis], steps[axis] * max(1, most // math.prod(steps)))
+    for place in places(lengths, steps):
+        yield tuple(
+            slice(start + part.start, start + part.stop) for (start, _, _), part in zip(bounds, place, strict=True)
+        )

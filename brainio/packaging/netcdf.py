@@ -18,10 +18,11 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import flatten_index, hdf5_access
+from brainio.assemblies.blocks import BLOCK_BYTES
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.packaging.files import in_one_step, require_space
-from brainio.packaging.layout import MOST_BYTES, chunk_sizes, row_sizes, slabs
+from brainio.packaging.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
 from brainio.text import fault_of_text
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ _STORABLE_KINDS = "biufS"
 _PROBE = 1 << 16  # bytes that are written to learn why the library failed
 _HELD_BACK = 2 * MOST_BYTES
 _EMPTY_CHUNK = 2048
+# Lazy values up to this size are loaded: writing them needs them in another order than their file may have them.
+_LOADED_BYTES = 128 << 20
 
 
 def write_netcdf(
@@ -59,7 +62,8 @@ def write_netcdf(
     Parameters
     ----------
     assembly : xarray.DataArray
-        Numbers (not complex), booleans, dates or text, no dimension empty.
+        Numbers (not complex), booleans, dates or text, no dimension empty. Lazy numbers of more than 128 MiB are read
+        and written in blocks of about 16 MiB.
     target_netcdf_file : path
         Replaced in one step when all is written.
     append : bool, default False
@@ -125,12 +129,13 @@ def write_groups(
     with in_one_step(target) as written:
         if is_there:
             shutil.copyfile(target, written)
-        with hdf5_access(), _opened(written, "a" if is_there else "w") as dataset:
+        with _opened(written, "a" if is_there else "w") as dataset:
             created: list[tuple[netCDF4.Variable, xr.Variable]] = []
-            for group, (attributes, variables) in encoded.items():
-                place = _new_group(dataset, group, target)
-                place.setncatts(attributes)
-                created += [(_create(place, *named, compress), named[1]) for named in variables.items()]
+            with hdf5_access():
+                for group, (attributes, variables) in encoded.items():
+                    place = _new_group(dataset, group, target)
+                    place.setncatts(attributes)
+                    created += [(_create(place, *named, compress), named[1]) for named in variables.items()]
             _fill_all(dataset, created, target.parent)
         return hash_file(written)
 
@@ -141,16 +146,20 @@ def _opened(path: Path, mode: Literal["a", "w"]) -> Iterator[netCDF4.Dataset]:
     require_space(path.parent, _HELD_BACK)
     path.open("ab").close()
     try:
-        dataset = netCDF4.Dataset(path, mode, format="NETCDF4")
+        with hdf5_access():
+            dataset = netCDF4.Dataset(path, mode, format="NETCDF4")
     except PermissionError:  # so the library calls every failure to create a file, also a full disk
         _raise_cause(path)
         raise
     try:
-        with dataset:
+        try:
             yield dataset
+        finally:
+            with hdf5_access():
+                dataset.close()
     except RuntimeError as error:
         os.truncate(path, 0)
-        with suppress(RuntimeError):
+        with suppress(RuntimeError), hdf5_access():
             dataset.close()  # what it holds back has room now
         _raise_cause(path)
         raise PackagingError(
@@ -232,8 +241,7 @@ def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
 
 def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
     """Turn coordinates and data into variables of types that netCDF has; `data` comes last and lists the others."""
-    # Lazy values are read here: while this thread has access to HDF5, those of dask wait for it.
-    flat = flatten_index(assembly).compute()
+    flat = flatten_index(assembly)
     empty = [str(dim) for dim, size in flat.sizes.items() if size == 0]
     if empty:
         raise PackagingError(f"the dimensions {', '.join(empty)} have no elements; there is nothing to store")
@@ -242,7 +250,7 @@ def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
         if not isinstance(name, str) or not name or name == DATA_NAME or set(name) & set(" /\0\n\t"):
             raise PackagingError(f"the coordinate {name!r} may not be named so; use letters, digits and underscores")
         variables[name] = _encode(f"the coordinate {name!r}", coord)
-    data = _encode("the data", flat.variable)
+    data = _encode_data(flat.variable)
     data.attrs |= storable_attributes(assembly.attrs)
     listed = [name for name in variables if name not in flat.dims]
     if listed:
@@ -250,8 +258,18 @@ def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
     return variables | {DATA_NAME: data}
 
 
+def _encode_data(variable: xr.Variable) -> xr.Variable:
+    """Encode the values; numbers that are lazy and too many for memory stay lazy, until each block is written."""
+    if variable._in_memory or variable.dtype.kind not in "biuf" or variable.nbytes <= _LOADED_BYTES:
+        return _encode("the data", variable)
+    one = xr.Variable(variable.dims, np.zeros((1,) * variable.ndim, variable.dtype), variable.attrs)
+    lazy = variable.copy(deep=False)
+    lazy.attrs = _encode("the data", one).attrs
+    return lazy
+
+
 def _encode(what: str, variable: xr.Variable) -> xr.Variable:
-    plain = xr.Variable(variable.dims, variable.data, storable_attributes(variable.attrs))
+    plain = xr.Variable(variable.dims, np.asarray(variable.values), storable_attributes(variable.attrs))
     if plain.dtype.kind in "OUST":
         plain = xr.Variable(plain.dims, _as_one_type(what, np.asarray(plain.values, dtype=object)), plain.attrs)
     if plain.dtype.kind == "O":
@@ -299,6 +317,7 @@ def _create(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: 
     for dim, size in zip(dims, variable.shape, strict=True):
         if dim not in place.dimensions:
             place.createDimension(dim, size)
+    dtype = np.dtype(np.int8) if variable.dtype.kind == "b" else variable.dtype  # truth values that are lazy
     attributes = dict(variable.attrs)
     fill = attributes.pop("_FillValue", False)
     is_long_text = variable.dtype.kind == "O"
@@ -307,7 +326,7 @@ def _create(place: netCDF4.Dataset, name: str, variable: xr.Variable, compress: 
     is_chunked = is_large if name == DATA_NAME else packing is not None
     stored = place.createVariable(
         name,
-        str if is_long_text else variable.dtype.newbyteorder("="),
+        str if is_long_text else dtype.newbyteorder("="),
         dims,
         compression=packing,
         complevel=_DEFLATE_LEVEL,
@@ -330,15 +349,17 @@ def _sizes(name: str, variable: xr.Variable) -> tuple[int, ...]:
 
 def _fill_all(dataset: netCDF4.Dataset, created: Sequence[tuple[netCDF4.Variable, xr.Variable]], folder: Path) -> None:
     """Write all coordinates, then the values: opening the file reads headers and coordinates, its beginning, only."""
-    coordinates = [pair for pair in created if pair[0].name != DATA_NAME]
-    require_space(folder, _HELD_BACK + sum(_size(variable) for _, variable in coordinates))
-    for stored, variable in coordinates:
-        stored[...] = variable.values
-    dataset.sync()
-    for stored, variable in created:
-        if stored.name == DATA_NAME:
-            _fill(stored, variable.values, folder)
-    dataset.sync()
+    with hdf5_access():
+        coordinates = [pair for pair in created if pair[0].name != DATA_NAME]
+        require_space(folder, _HELD_BACK + sum(_size(variable) for _, variable in coordinates))
+        for stored, variable in coordinates:
+            stored[...] = variable.values
+        dataset.sync()
+        data = [pair for pair in created if pair[0].name == DATA_NAME]
+    for stored, variable in data:
+        _fill(stored, variable, folder)
+    with hdf5_access():
+        dataset.sync()
 
 
 def _size(variable: xr.Variable) -> int:
@@ -346,21 +367,38 @@ def _size(variable: xr.Variable) -> int:
     return sum(len(text.encode()) for text in variable.values.ravel()) if is_long_text else variable.nbytes
 
 
-def _fill(stored: netCDF4.Variable, values: np.ndarray, folder: Path) -> None:
-    sizes = stored.chunking()
-    if not isinstance(sizes, list):
-        require_space(folder, _HELD_BACK + values.nbytes)
-        stored[...] = values
-        return
-    # A cache of few chunks, so that each is stored when it has been written and they lie in that order.
-    stored.set_var_chunk_cache(size=MOST_BYTES)
-    if stored.filters()["zlib"]:
-        count = math.prod(-(-size // most) for size, most in zip(stored.shape, sizes, strict=True))
-        require_space(folder, _HELD_BACK + count * _EMPTY_CHUNK)
-        # Chunks get a place in the index when they are first stored. Storing each of them empty, in a few bytes, keeps
-        # the index together: it would be strewn over the file, and be most of what a remote reader fetches.
-        stored[tuple(slice(None, None, size) for size in sizes)] = np.zeros((), values.dtype)
-    for part in slabs(stored.dimensions, stored.shape, sizes):
-        whole = [-(-size // most) * most for size, most in zip(values[part].shape, sizes, strict=True)]
-        require_space(folder, _HELD_BACK + math.prod(whole) * values.itemsize)
-        stored[part] = values[part]
+def _fill(stored: netCDF4.Variable, variable: xr.Variable, folder: Path) -> None:
+    """Write values, lazy ones block by block: these are read without `hdf5_access`, for which threads of dask wait."""
+    with hdf5_access():
+        sizes = stored.chunking()
+        if not isinstance(sizes, list):
+            require_space(folder, _HELD_BACK + variable.nbytes)
+            stored[...] = variable.values
+            return
+        # A cache of few chunks, so that each is stored when it has been written and they lie in that order.
+        stored.set_var_chunk_cache(size=MOST_BYTES)
+        if stored.filters()["zlib"]:
+            count = math.prod(-(-size // most) for size, most in zip(stored.shape, sizes, strict=True))
+            require_space(folder, _HELD_BACK + count * _EMPTY_CHUNK)
+            # Chunks get a place in the index when they are first stored. Storing each of them empty, in a few bytes,
+            # keeps the index together: it would be strewn over the file, and be most of what a remote reader fetches.
+            stored[tuple(slice(None, None, size) for size in sizes)] = np.zeros((), variable.dtype)
+        dims, shape = stored.dimensions, stored.shape
+    for slab in slabs(dims, shape, sizes):
+        parts = [slab] if variable._in_memory else parts_of(slab, shape, sizes, BLOCK_BYTES // variable.dtype.itemsize)
+        for part in parts:
+            values = _read_part(variable, part)
+            whole = [-(-size // most) * most for size, most in zip(values.shape, sizes, strict=True)]
+            require_space(folder, _HELD_BACK + math.prod(whole) * values.itemsize)
+            with hdf5_access():
+                stored[part] = values
+
+
+def _read_part(variable: xr.Variable, part: tuple[slice, ...]) -> np.ndarray:
+    try:
+        return np.asarray(variable[part].values)
+    except (RuntimeError, OSError) as error:
+        raise PackagingError(
+            f"the values of the assembly cannot be read ({error}). Nothing was stored. Look whether the file that they "
+            f"are read from is damaged or was removed, and try again."
+        ) from error

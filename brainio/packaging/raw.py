@@ -6,11 +6,13 @@ Says all at once what is missing or does not fit together. Whether the result ca
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError, PackagingError
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".parquet")
 _PRESENTATION = "presentation"
+_LOADED_BYTES = 16 << 20  # of a NumPy file
 
 
 def read_stimuli(source: Path, files: Path | None = None) -> StimulusSet:
@@ -71,6 +74,8 @@ def read_recording(
     source: Path, *, dims: Sequence[str] = (), coords: Mapping[str, Path] | None = None, value: str | None = None
 ) -> xr.DataArray:
     r"""Read a recording from a netCDF file, a NumPy file with a table for each dimension, or one table.
+
+    Numbers of netCDF and NumPy files stay there: packaging reads them block by block, with and without dask.
 
     Parameters
     ----------
@@ -192,7 +197,7 @@ def _of_table(source: Path, value: str | None) -> xr.DataArray:
 
 def _of_numpy(source: Path, dims: Sequence[str]) -> xr.DataArray:
     try:
-        values = np.load(source, allow_pickle=False)
+        values = _numpy_values(source)
     except (OSError, ValueError, EOFError) as error:
         raise PackagingError(f"{source} cannot be read as a NumPy array of numbers: {error}") from error
     if len(dims) != values.ndim:
@@ -206,12 +211,35 @@ def _of_numpy(source: Path, dims: Sequence[str]) -> xr.DataArray:
             f"the {values.ndim} dimensions of {source} need names of their own; {some(doubled)} was given more than "
             f"once. Name each in order, such as presentation,neuroid,time_bin"
         )
-    return xr.DataArray(values, dims=list(dims))
+    return xr.DataArray(xr.Variable(list(dims), values, fastpath=True))
+
+
+def _numpy_values(source: Path) -> Any:
+    """Open a NumPy file; numbers are left there and read block by block."""
+    if source.stat().st_size <= _LOADED_BYTES:
+        return np.load(source, allow_pickle=False)
+    mapped = np.load(source, mmap_mode="r", allow_pickle=False)
+    if mapped.dtype.kind not in "biuf" or not mapped.flags.c_contiguous:
+        return np.array(mapped)
+    return indexing.LazilyIndexedArray(_NumpyFile(source, mapped.shape, mapped.dtype))
+
+
+class _NumpyFile(BackendArray):
+    """The values of a NumPy file. It is mapped anew for each block: a mapping counts as memory while it is open."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._path, self.shape, self.dtype = path, shape, dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: Any) -> np.ndarray:
+        return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[key])
 
 
 def _of_netcdf(source: Path) -> xr.DataArray:
     try:
-        return AssemblyLoader(DataAssembly, source).load()
+        return AssemblyLoader(DataAssembly, source, in_blocks=True).load()
     except AssemblyFormatError as error:
         if source.suffix.lower() == ".nc":
             raise
