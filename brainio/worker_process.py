@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 BRAINIO_WORKER_SECONDS = "BRAINIO_WORKER_SECONDS"
 BRAINIO_WORKER_MB = "BRAINIO_WORKER_MB"
-_DEFAULTS = {BRAINIO_WORKER_SECONDS: 300, BRAINIO_WORKER_MB: 1000}
+_DEFAULTS = {BRAINIO_WORKER_SECONDS: 300, BRAINIO_WORKER_MB: 500}
 _MB = 1_000_000
 _SECONDS_PER_BYTE = 1 / _MB  # a file of 100 GB may take a day
 _POLL_SECONDS = 0.05
@@ -81,7 +81,7 @@ def limits_for(*paths: Path) -> Limits:
     Examples
     --------
     >>> limits_for().seconds, limits_for().memory_mb
-    (300.0, 1000.0)
+    (300.0, 500.0)
     """
     size = sum(path.stat().st_size for path in paths if path.is_file())
     return Limits(_setting(BRAINIO_WORKER_SECONDS) + size * _SECONDS_PER_BYTE, _setting(BRAINIO_WORKER_MB))
@@ -374,12 +374,21 @@ def call_in_worker(function: str, arguments: list[Any], *, subject: str, paths: 
 # ---------------------------------------------------------------------- in the worker process
 
 _is_worker = False
-_memory_limit = float("inf")
+_limits: Limits | None = None
 
 
-def memory_left() -> float:
-    """Return how many bytes of memory the running call may still take; infinite outside of worker processes."""
-    return _memory_limit - _resident_bytes(os.getpid()) if _is_worker else float("inf")
+class MemoryLeft(NamedTuple):
+    """Memory that a call in a worker process may still take: the bytes, and the setting that changes the limit."""
+
+    free_bytes: int
+    setting: str
+
+
+def memory_left() -> MemoryLeft | None:
+    """Return how much memory the running call may still take; None without a limit, as outside of worker processes."""
+    if _limits is None:
+        return None
+    return MemoryLeft(max(0, int(_limits.memory_mb * _MB) - _resident_bytes(os.getpid())), _limits.memory_setting)
 
 
 def serve(niceness: int) -> None:
@@ -411,8 +420,8 @@ def _read(requests: queue.SimpleQueue[dict[str, Any]]) -> None:
 
 def _answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
     _enter(**request["surroundings"])
-    if request["limits"] is not None:
-        _set_limits(Limits(*request["limits"]))
+    limits = request["limits"]
+    _set_limits(None if limits is None else Limits(*limits))
     result = error = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
@@ -444,15 +453,19 @@ def _function(name: str) -> Any:
     return getattr(import_module(module), function)
 
 
-def _set_limits(limits: Limits) -> None:
+def _set_limits(limits: Limits | None) -> None:
     """Bound CPU time and memory by the system as well: the parent may be stopped, or poll too late."""
-    global _memory_limit
+    global _limits
     import resource
 
-    _memory_limit = limits.memory_mb * _MB
+    _limits = limits
+    if limits is None:
+        for which in (resource.RLIMIT_CPU, resource.RLIMIT_DATA):
+            _set_limit(which, resource.RLIM_INFINITY)
+        return
     used = resource.getrusage(resource.RUSAGE_SELF)
     _set_limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + limits.seconds) + 2)
-    _set_limit(resource.RLIMIT_DATA, int(_memory_limit) + _UNTOUCHED_BYTES)
+    _set_limit(resource.RLIMIT_DATA, int(limits.memory_mb * _MB) + _UNTOUCHED_BYTES)
 
 
 def _set_limit(which: int, value: int) -> None:
@@ -460,7 +473,8 @@ def _set_limit(which: int, value: int) -> None:
 
     _, hard = resource.getrlimit(which)
     with suppress(ValueError, OSError):  # not every system has every limit
-        resource.setrlimit(which, (value if hard == resource.RLIM_INFINITY else min(value, hard), hard))
+        known = [one for one in (value, hard) if one != resource.RLIM_INFINITY]
+        resource.setrlimit(which, (min(known, default=resource.RLIM_INFINITY), hard))
 
 
 if __name__ == "__main__":

@@ -196,9 +196,9 @@ def test_a_forked_child_has_a_worker_of_its_own(worker: WorkerProcess) -> None:
 
 def test_limits_grow_with_the_size_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.nc").write_bytes(bytes(10**6))
-    assert limits_for(tmp_path / "a.nc", tmp_path / "missing.nc")[:2] == (301, 1000)
+    assert limits_for(tmp_path / "a.nc", tmp_path / "missing.nc")[:2] == (301, 500)
     monkeypatch.setenv("BRAINIO_WORKER_SECONDS", "10")
-    assert limits_for()[:2] == (10, 1000)
+    assert limits_for()[:2] == (10, 500)
     monkeypatch.setenv("BRAINIO_WORKER_MB", "much")
     with pytest.raises(WorkerError, match="BRAINIO_WORKER_MB='much' is not a positive number"):
         call_in_worker("tests.worker_functions:pid", [], subject="a.nc", paths=[])

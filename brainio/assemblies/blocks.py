@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     Place: TypeAlias = tuple[slice, ...]
 
 BLOCK_BYTES = 16 << 20
-# HDF5 needs up to three times the memory of a chunk while it decompresses one, and statistics need about as much.
-LARGEST_CHUNK_BYTES = 64 << 20
 
 
 def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:

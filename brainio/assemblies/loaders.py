@@ -7,7 +7,6 @@ environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
 
 from __future__ import annotations
 
-import math
 import os
 import warnings
 from collections.abc import Mapping
@@ -17,12 +16,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.blocks import LARGEST_CHUNK_BYTES
 from brainio.assemblies.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
 from brainio.assemblies.hdf5 import hdf5_access
 from brainio.assemblies.inspection import inspect
 from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
-from brainio.assemblies.memory import require_memory
+from brainio.assemblies.memory import require_block_memory, require_memory
 from brainio.assemblies.reading import (
     decoded,
     leave_in_file,
@@ -38,7 +36,6 @@ from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, Ins
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
-    from xarray.backends import NetCDF4DataStore
 
     from brainio.assemblies.structure import FileStructure
 
@@ -72,7 +69,8 @@ class AssemblyLoader:
         `BRAINIO_CHUNKS` says, else values are loaded. Coordinates are always loaded.
     in_blocks : bool, default False
         Leave the values in the file, without dask and regardless of `BRAINIO_CHUNKS`: `brainio.assemblies.blocks` reads
-        them block by block. A file with a chunk of more than 64 MiB is refused.
+        them block by block. A file with a chunk of more than 64 MiB, or whose coordinates do not fit into memory, is
+        refused before it is opened.
     kwargs : optional
         Further arguments of `xarray.open_dataset`.
     """
@@ -183,7 +181,10 @@ class AssemblyLoader:
     def _inspect(self, *, eager: bool) -> FileStructure:
         """Refuse a file that is unsafe to open, or too large to read; see `inspect` for the lock."""
         structure = inspect(self.file_path)
-        require_memory(structure, self._where(), self.group, eager=eager)
+        if self.in_blocks:
+            require_block_memory(structure, self._where(), self.group)
+        else:
+            require_memory(structure, self._where(), self.group, eager=eager)
         return structure
 
     def _read_file(self, path: Path) -> tuple[xr.DataArray, list[str]]:
@@ -194,7 +195,6 @@ class AssemblyLoader:
             dataset = decoded(store, self.kwargs)
             if self.in_blocks:
                 array = self._only_variable(dataset)
-                self._require_small_chunks(store)
                 try_decoding(array, store)
                 read_coordinates(array, store)
                 leave_in_file(array, store)
@@ -224,19 +224,6 @@ class AssemblyLoader:
         else:
             array = chunked(array, self.chunks)
         return array, groups
-
-    def _require_small_chunks(self, store: NetCDF4DataStore) -> None:
-        """Refuse chunks that do not fit into the memory of a block."""
-        for name, variable in store.ds.variables.items():
-            sizes = variable.chunking()
-            itemsize = np.dtype(variable.dtype).itemsize if variable.dtype is not str else 0
-            size = math.prod(sizes) * itemsize if isinstance(sizes, list) else 0
-            if size > LARGEST_CHUNK_BYTES:
-                raise AssemblyFormatError(
-                    f"{self._where()}: one chunk of {name!r} has {size:,} bytes when it is decompressed; to read it "
-                    f"block by block, chunks may have at most {LARGEST_CHUNK_BYTES:,}. Write the file again with "
-                    f"brainio.packaging.write_netcdf, whose chunks have 1 MiB."
-                )
 
     def _require_dims(self, array: xr.DataArray) -> None:
         unknown = [dim for dim in self._chunked_dims if dim not in array.dims]

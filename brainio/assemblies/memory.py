@@ -6,6 +6,7 @@ value is read.
 
 from __future__ import annotations
 
+import math
 import os
 import resource
 from contextlib import suppress
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from brainio.errors import InsufficientMemoryError
+from brainio.worker_process import memory_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from brainio.assemblies.structure import FileStructure, VariableStructure
 
 _COPIES_OF_COORDINATES = 2  # the values as they are stored, and the codes or texts of their index
+# HDF5 needs up to three times the memory of a chunk while it decompresses one, and statistics need about as much.
+LARGEST_CHUNK_BYTES = 64 << 20
+_BYTES_PER_ROW = 64  # of a coordinate: its values, codes and counts while a card or a report is computed
 _BYTES_PER_CHUNK = 512  # what HDF5 notes of each chunk of one read
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -31,15 +36,16 @@ def free_memory() -> int | None:
     -------
     int or None
         The least of the available memory of the machine, the rest of its control group (containers, batch jobs), and
-        the rest of its own limit (`ulimit -v`). Where the system does not state available memory (macOS): all memory
-        of the machine. None: unknown.
+        the rest of its own limit (`ulimit -v`, or that of a worker process). Where the system does not state available
+        memory (macOS): all memory of the machine. None: unknown.
 
     Examples
     --------
     >>> free_memory() > 0
     True
     """
-    found = [_available(), _rest_of_address_space(), *_rests_of_control_groups()]
+    worker = memory_left()
+    found = [_available(), _rest_of_address_space(), worker and worker.free_bytes, *_rests_of_control_groups()]
     return min((value for value in found if value is not None), default=None)
 
 
@@ -86,6 +92,51 @@ def require_memory(structure: FileStructure, where: str, group: str | None = Non
         f"{where} does not fit into memory: it has {shown_bytes(structure.file_bytes)}, and decoded it needs "
         f"{', '.join(part for part in parts if part)}; {shown_bytes(free)} are free. {remedy}."
     )
+
+
+def require_block_memory(structure: FileStructure, where: str, group: str | None = None) -> None:
+    """Refuse to read a file, or one group of it, of which one chunk or the coordinates do not fit into memory.
+
+    Parameters
+    ----------
+    structure : FileStructure
+        The structure of the file.
+    where : str
+        Its name in messages.
+    group : str, optional
+        The group to read; default: the root.
+
+    Raises
+    ------
+    InsufficientMemoryError
+        A decoded chunk has more than 64 MiB, or the coordinates exceed free memory: in a worker process the rest of its
+        limit.
+    """
+    variables = structure.in_group(group)
+    for variable in variables:
+        if variable.chunk_bytes > LARGEST_CHUNK_BYTES:
+            raise InsufficientMemoryError(
+                f"{where}: one chunk of {variable.path} has {shown_bytes(variable.chunk_bytes)} "
+                f"({variable.chunk_bytes:,} bytes) when it is decompressed; to read a file block by block, chunks may "
+                f"have at most {shown_bytes(LARGEST_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
+                f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
+            )
+    data = next((each for each in variables if each.name == "data"), structure.largest(group))
+    coordinates = sum(_coordinate_bytes(variable) for variable in variables if variable is not data)
+    free, worker = free_memory(), memory_left()
+    if free is None or coordinates <= free:
+        return
+    remedy = f"Set {worker.setting} to more MB" if worker is not None else "Use a machine with more memory"
+    raise InsufficientMemoryError(
+        f"{where}: its coordinates need about {shown_bytes(coordinates)} of memory; {shown_bytes(free)} are free. "
+        f"{remedy}, or ask the author for a file with fewer coordinates."
+    )
+
+
+def _coordinate_bytes(variable: VariableStructure) -> int:
+    is_characters = variable.dtype.kind == "S" and len(variable.shape) > 1
+    rows = math.prod(variable.shape[:-1] if is_characters else variable.shape)
+    return variable.decoded_bytes + rows * _BYTES_PER_ROW
 
 
 def shown_bytes(count: int) -> str:

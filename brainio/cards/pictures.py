@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 _BINS = 30  # of the distribution of responses, about
 _MOST_COUNTS = 60  # of repetitions
 _MOST_TIMES = 200  # time bins of a course; of more, neighbours are averaged
-_MOST_CELLS = 1 << 22  # positions x time bins whose means are held
+_MOST_CELLS = 1 << 22  # positions, or positions x time bins, whose means are held
+_ROUNDED_AT_ONCE = 1 << 16
 _EXTREMES = 8  # stimuli with the strongest and with the weakest response
 _PER_UNIT = 20  # bins of reliability between 0 and 1
 
@@ -61,12 +62,12 @@ class Pictures:
     def _tables(self) -> list[tuple[Hashable, ...]]:
         """Say of which dimensions means are wanted."""
         wanted: list[tuple[Hashable, ...]] = []
-        if self._of is not None:
+        if self._of is not None and self._sizes[self._of] <= _MOST_CELLS:
             wanted.append((self._of,))
             cells = self._sizes[self._of] * self._sizes.get(TIME_BIN, 0)
             if self._of != TIME_BIN and 0 < cells <= _MOST_CELLS:
                 wanted.append(tuple(dim for dim in self._sizes if dim in (self._of, TIME_BIN)))
-        if self._stimuli is not None:
+        if self._stimuli is not None and self._sizes[self._stimuli[0]] <= _MOST_CELLS:
             wanted.append((self._stimuli[0],))
         return list(dict.fromkeys(wanted))
 
@@ -92,7 +93,7 @@ class Pictures:
 
     def by_stimulus(self) -> Responses | None:
         """Return the mean response to each stimulus; None where values are no numbers or no stimulus is known."""
-        if self._stimuli is None or self._means is None:
+        if self._stimuli is None or self._means is None or not self._means.has(self._stimuli[0]):
             return None
         dim, column = self._stimuli
         sums, counts = self._means.sums(dim)
@@ -103,7 +104,7 @@ class Pictures:
         return Responses(texts_of(column), column.counts, mean(total, number))
 
     def _responses(self) -> dict[str, Any]:
-        if self._means is None or self._of is None:
+        if self._means is None or self._of is None or not self._means.has(self._of):
             return {}
         exact = self._means.means(self._of)
         means = _rounded(exact)
@@ -214,8 +215,11 @@ def _dim_of_responses(sizes: dict[Hashable, int]) -> Hashable | None:
 
 def _rounded(values: np.ndarray) -> np.ndarray:
     """Round computed numbers as cards do, so that no bin depends on the machine; NaN where they are not finite."""
-    told = [rounded(value) for value in values.ravel().tolist()]
-    return np.array([np.nan if one is None else one for one in told], dtype=np.float64).reshape(values.shape)
+    flat, told = values.ravel(), np.empty(values.size)
+    for start in range(0, flat.size, _ROUNDED_AT_ONCE):  # Python's numbers take four times the memory
+        part = slice(start, start + _ROUNDED_AT_ONCE)
+        told[part] = [np.nan if (one := rounded(value)) is None else one for value in flat[part].tolist()]
+    return told.reshape(values.shape)
 
 
 def _told(values: np.ndarray) -> list[float | None]:

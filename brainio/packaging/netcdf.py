@@ -40,6 +40,7 @@ _STORABLE_KINDS = "biufS"
 _PROBE = 1 << 16  # bytes that are written to learn why the library failed
 _HELD_BACK = 2 * MOST_BYTES
 _EMPTY_CHUNK = 2048
+_CHUNKS_AT_ONCE = 4096  # HDF5 notes 7 kB of each chunk that one call writes
 # Lazy values up to this size are loaded: writing them needs them in another order than their file may have them.
 _LOADED_BYTES = 128 << 20
 
@@ -382,7 +383,12 @@ def _fill(stored: netCDF4.Variable, variable: xr.Variable, folder: Path) -> None
             require_space(folder, _HELD_BACK + count * _EMPTY_CHUNK)
             # Chunks get a place in the index when they are first stored. Storing each of them empty, in a few bytes,
             # keeps the index together: it would be strewn over the file, and be most of what a remote reader fetches.
-            stored[tuple(slice(None, None, size) for size in sizes)] = np.zeros((), variable.dtype)
+            counts = [-(-size // most) for size, most in zip(stored.shape, sizes, strict=True)]
+            for part in parts_of([slice(None)] * len(counts), counts, [1] * len(counts), _CHUNKS_AT_ONCE):
+                firsts = zip(part, sizes, strict=True)
+                stored[tuple(slice(one.start * size, one.stop * size, size) for one, size in firsts)] = np.zeros(
+                    (), variable.dtype
+                )
         dims, shape = stored.dimensions, stored.shape
     for slab in slabs(dims, shape, sizes):
         parts = [slab] if variable._in_memory else parts_of(slab, shape, sizes, BLOCK_BYTES // variable.dtype.itemsize)

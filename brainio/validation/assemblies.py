@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # Loading puts extras into the attrs, beside these, and the file has the values under 'data'.
 _RESERVED = ("identifier", "stimulus_set", "stimulus_set_identifier", "data")
 ID_COLUMNS = ("stimulus_id", "image_id")  # files from before 2021 have the latter, and loading gives them the former
+_MOST_NEUROIDS = 1 << 22  # whose missing values are counted one by one
 _NOT_IN_NAMES = set(" /\0\n\t")
 _STORABLE_KINDS = (TEXT, NUMBER, TRUTH, "datetime", "Timestamp", "datetime64", "date")
 _USUAL_DIMS = {
@@ -183,8 +184,9 @@ def _value_problems(assembly: xr.DataArray) -> list[Problem]:
 
 
 def _count_missing(variable: xr.Variable) -> tuple[np.ndarray, int]:
-    """Count missing values, of each neuroid where there are some, and infinite ones."""
-    axis = variable.dims.index("neuroid") if "neuroid" in variable.dims else None
+    """Count missing values, of each neuroid where there are some (and not too many), and infinite ones."""
+    is_counted = variable.sizes.get("neuroid", _MOST_NEUROIDS + 1) <= _MOST_NEUROIDS
+    axis = variable.dims.index("neuroid") if is_counted else None
     counts = np.zeros(() if axis is None else variable.shape[axis], dtype=np.int64)
     others = tuple(number for number in range(variable.ndim) if number != axis)
     infinite = 0

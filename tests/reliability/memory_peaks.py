@@ -1,0 +1,75 @@
+"""Prints the peak memory of operations on a netCDF file above that of the imports, in MB: run by test_memory.py.
+
+`python -m tests.reliability.memory_peaks FILE dask|no-dask OPERATION...`. The functions are those that run in the
+worker process; packaging runs in the process of its user.
+"""
+
+import importlib
+import re
+import sys
+import tempfile
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+
+def peak_mb() -> float:
+    """Return the peak of this program: that of `getrusage` would include the process that started it."""
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) / 1000
+
+
+def hide_dask() -> None:
+    find = PathFinder.find_spec
+
+    def find_spec(name: str, *arguments: Any) -> Any:
+        return None if name.split(".")[0] in ("dask", "distributed") else find(name, *arguments)
+
+    PathFinder.find_spec = find_spec  # type: ignore[method-assign, assignment]
+
+
+def package(file: Path, chunks: str | None = None) -> None:
+    from brainio.assemblies import NeuroidAssembly
+    from brainio.packaging import package_data_assembly_locally
+    from brainio.packaging.raw import read_recording
+
+    assembly = read_recording(file) if chunks is None else NeuroidAssembly.from_files(file, chunks=chunks)
+    with tempfile.TemporaryDirectory() as folder:
+        package_data_assembly_locally(assembly, "lab.Doe2026", "lab.Doe2026", "NeuroidAssembly", downloads_path=folder)
+
+
+def main() -> None:
+    path, dask, *operations = sys.argv[1:]
+    if dask == "no-dask":
+        hide_dask()
+    import h5py  # type: ignore[import-untyped, unused-ignore]  # noqa: F401
+    import netCDF4  # noqa: F401
+    import pandas as pd  # noqa: F401
+    import xarray as xr  # noqa: F401
+
+    if dask == "dask":
+        importlib.import_module("dask.array")
+
+    from brainio import packaging  # noqa: F401
+    from brainio.cards.compute import describe_file, describe_for_profile
+    from brainio.packaging import raw  # noqa: F401
+    from brainio.relations.integrity import find_problems_between
+    from brainio.validation.netcdf import find_problems
+
+    table = Path(path).with_suffix(".csv")
+    table.write_text("stimulus_id\n" + "".join(f"s{number}\n" for number in range(100)))
+    known = {
+        "card": lambda: describe_file(path, "NeuroidAssembly", "", "", ""),
+        "profile": lambda: describe_for_profile(path),
+        "validate": lambda: find_problems(path, None, None, False),
+        "check": lambda: find_problems_between(path, str(table), "NeuroidAssembly"),
+        "package": lambda: package(Path(path)),
+        "package-lazy": lambda: package(Path(path), "auto"),
+    }
+    before = peak_mb()
+    for operation in operations:
+        known[operation]()
+        print(operation, round(peak_mb() - before), flush=True)
+
+
+if __name__ == "__main__":
+    main()
