@@ -121,7 +121,7 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
                 f"have at most {shown_bytes(LARGEST_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
                 f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
             )
-    data = next((each for each in variables if each.name == "data"), structure.largest(group))
+    data = structure.data(group)
     coordinates = sum(_coordinate_bytes(variable) for variable in variables if variable is not data)
     free, worker = free_memory(), memory_left()
     if free is None or coordinates <= free:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainio.assemblies import named_class
-from brainio.errors import WorkerError
+from brainio.errors import AssemblyFormatError, WorkerError
 from brainio.validation.assemblies import assembly_problems, class_for, own_problems
 from brainio.validation.pairs import pair_problems
 from brainio.validation.problems import Problem, problem, problems_from
@@ -58,7 +58,7 @@ def problems_in_worker(function: str, arguments: list[Any], path: Path, lists: i
     try:
         found = call_in_worker(function, arguments, subject=str(path), paths=[path])
         listed = [problems_from(records) for records in found]
-    except WorkerError as error:
+    except (WorkerError, AssemblyFormatError) as error:  # the latter where a block of values is damaged
         listed = [[problem("assembly-unreadable", f"file {path.name}", str(error))]]
     return [*listed, *([] for _ in range(lists - len(listed)))]
 

@@ -132,3 +132,18 @@ def test_lazy_values_are_packaged_to_the_bytes_of_those_in_memory(
                 lazy = NeuroidAssembly.from_files(tmp_path / "a.nc", **options)
                 assert not lazy.variable._in_memory
                 assert write_netcdf(lazy, tmp_path / "b.nc") == expected
+
+
+def test_a_damaged_block_of_values_is_a_finding_that_names_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.nc"
+    random = np.random.default_rng(0)
+    coords = {"stimulus_id": ("presentation", [f"s{number % 7}" for number in range(30_000)])}
+    write_netcdf(
+        NeuroidAssembly(random.normal(size=(30_000, 16)), dims=["presentation", "neuroid"], coords=coords), path
+    )
+    body = bytearray(path.read_bytes())
+    body[-200_000:-100_000] = bytes(100_000)
+    path.write_bytes(body)
+    (problem,) = brainio.validate(path).errors
+    assert problem.code == "assembly-unreadable"
+    assert f"the values of {path} cannot be read" in problem.found
