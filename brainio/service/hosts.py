@@ -6,6 +6,7 @@ the service, but the `Host` header of each request still has the name of the oth
 
 import re
 import socket
+from functools import lru_cache
 from ipaddress import ip_address
 
 from starlette.types import Scope
@@ -15,6 +16,7 @@ from brainio.service.settings import PREFIX, Settings
 
 ANY = "*"
 _AUTHORITY = re.compile(r"(?P<name>[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?", re.ASCII)
+_REMEMBERED = 256  # hosts whose verdict is kept, since parsing an address takes longer than finding it here
 _LOCAL = ("localhost", "*.localhost")
 _INTRANET = (".localhost", ".local", ".internal", ".home.arpa")
 
@@ -49,6 +51,7 @@ class AllowedHosts:
         self._allows_any = ANY in known
         self._names = frozenset(one for one in known if not one.startswith(ANY))
         self._domains = tuple(one.removeprefix(ANY) for one in known if one.startswith("*."))
+        self._refused = lru_cache(_REMEMBERED)(self._judge)
 
     def allows(self, authority: str) -> bool:
         """Whether the service answers under a host name, which may be followed by a port.
@@ -66,9 +69,12 @@ class AllowedHosts:
 
     def refusal(self, scope: Scope) -> Refusal | None:
         """Return the refusal of a request whose `Host` header is malformed or names another host."""
-        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
+        given = tuple(value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
         if not given and scope.get("http_version") == "1.0":  # probes of load balancers; no browser does that
             return None
+        return self._refused(given)
+
+    def _judge(self, given: tuple[str, ...]) -> Refusal | None:
         if len(given) != 1 or _AUTHORITY.fullmatch(given[0]) is None:
             message = (
                 f"expected one Host header with the name of a host, got {', '.join(map(repr, given))[:200] or 'none'}"

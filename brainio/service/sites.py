@@ -9,6 +9,7 @@ from brainio.service.hosts import ANY, is_public
 from brainio.service.problems import Refusal
 from brainio.service.settings import PREFIX, Settings
 
+_SENT_BY_BROWSERS = {b"origin", b"sec-fetch-site"}
 _OTHER_SITES = {"cross-site", "same-site"}  # as Sec-Fetch-Site has them; other ports of this machine are the same site
 
 
@@ -41,6 +42,9 @@ class SitePolicy:
         Programs are answered: they send neither `Origin` nor `Sec-Fetch-Site`. Forms are judged where they are read.
         """
         if self.is_open or scope["method"] == "POST":
+            return None
+        names = {name for name, _ in scope["headers"]}
+        if not names & _SENT_BY_BROWSERS:
             return None
         headers = Headers(scope=scope)
         origin = headers.get("origin")

@@ -126,7 +126,7 @@ def test_an_expired_token_is_said_to_be_where_one_signs_in_and_does_not_keep_fro
     page = vault.service.client.get(f"/signin?next={PAGE}", headers=stale)
     assert (page.status_code, fields(page)) == (200, {"next": PAGE})
     assert "has expired" in page.text
-    assert "Max-Age=0" in page.headers["set-cookie"]
+    assert ("Max-Age=0" in page.headers["set-cookie"], page.headers["cache-control"]) == (True, "no-store")
     form = {"token": vault.tokens["right"], "next": PAGE}
     answer = vault.service.client.post("/signin", data=form, headers=stale)
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)

@@ -27,7 +27,9 @@ async def signin(request: Request, serves: Serves, next: str = "") -> Response: 
         return respond(request.headers, _page(sight, next))
     if not request.scope["has_stale_cookie"]:
         raise sight
-    return respond(request.headers, _page(serves.rights.everybody, next, sight))
+    answer = respond(request.headers, _page(serves.rights.everybody, next, sight))
+    answer.headers["Cache-Control"] = "no-store"  # it makes the browser forget its token
+    return answer
 
 
 @router.post("/signin")
