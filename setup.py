@@ -35,6 +35,7 @@ EXTRAS["test"] = [
     *EXTRAS["stream"],
     *EXTRAS["video"],
     "axe-playwright-python",  # axe-core, which finds what keeps people out of pages
+    "filelock",  # what tests that run side by side share is made once
     "bibtexparser>=2",  # judge what is exported, as pybtex and mlcroissant do
     "boto3-stubs[s3]",
     "html5lib",  # reads what notebooks are given
@@ -86,7 +87,6 @@ setup(
     install_requires=[
         "boto3",  # S3
         "click",  # command line
-        "filelock>=3.32.7",  # one writer, one download at a time; `fallback_to_soft` came with that version
         "fsspec",  # every store that is neither S3 nor http
         "h5py>=3.12",  # inspects netCDF files before netCDF4 opens them
         "jinja2",  # what notebooks show of data

@@ -7,7 +7,8 @@
     │   ├── UnknownCatalogError       no catalog in force has that identifier          (also KeyError)
     │   ├── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
     │   ├── MissingDriverError        its database needs an extra of this package      (also MissingExtraError)
-    │   └── OfflineCatalogError       it lies elsewhere, and there is no copy of it    (also OfflineError)
+    │   ├── OfflineCatalogError       it lies elsewhere, and there is no copy of it    (also OfflineError)
+    │   └── LockHeldError             another process holds its lock and makes no progress (also TimeoutError)
     ├── EntryLookupError            an identifier does not lead to one entry           (also KeyError)
     │   ├── AssemblyLookupError
     │   ├── StimulusSetLookupError
@@ -87,6 +88,10 @@ class UnknownCatalogError(CatalogError, KeyError):
 
 class CatalogRowError(CatalogError, ValueError):
     """One row of a catalog is malformed; the message names file and line."""
+
+
+class LockHeldError(CatalogError, TimeoutError):
+    """Another process holds the lock of a catalog, makes no progress, and may write later."""
 
 
 class EntryLookupError(BrainioError, KeyError):

@@ -27,9 +27,9 @@ FLOORS = [
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
     {"views"},
-    {"cursors", "worker_process"},
+    {"cursors", "worker_process", "locks"},
     {"progress", "nearest", "home"},
-    {"threads", "forks"},
+    {"threads", "forks", "processes"},
     {"errors", "logs"},
     {"text", "local_files"},
 ]

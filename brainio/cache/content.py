@@ -22,12 +22,12 @@ from brainio.cache.files import (
     writing,
 )
 from brainio.cache.incoming import Incoming
-from brainio.cache.locks import take_turn
 from brainio.cache.promise import Promise
 from brainio.cache.records import Fingerprint
 from brainio.cache.shelf import Shelf
 from brainio.cache.unpacked import Unpacked, unpack
 from brainio.errors import ArchiveError, BrainioError, CacheError
+from brainio.locks import acquire
 
 _BLOCK = 1024 * 1024
 
@@ -120,7 +120,7 @@ class Cache:
         Whoever leaves the block without `Incoming.finish`, by an error or by being killed, leaves what was received
         to the next try if a digest was promised. One process receives while the others wait for it and have what it
         brought in `Incoming.found`, as far as locks work here and the one makes progress
-        (`brainio.cache.locks.STALLED`).
+        (`brainio.locks.STALLED`).
 
         Parameters
         ----------
@@ -154,16 +154,16 @@ class Cache:
         promise = Promise.of(name, sha1, sha256, size)
         with writing(self.root, name):
             folder = partial_folder(self.root)
-        turn = take_turn(folder, promise.key, check) if promise.key else None
+        lock = acquire(folder, promise.key, check) if promise.key else None
         try:
             with self._incoming(promise, promise.key) as incoming:
                 incoming.found = self._promised(promise)
                 if incoming.found is None:
-                    incoming.begin(alone=turn is None)
+                    incoming.begin(alone=lock is None)
                 yield incoming
         finally:
-            if turn is not None:
-                turn.end()
+            if lock is not None:
+                lock.release()
 
     def add(
         self,

@@ -13,6 +13,7 @@ from typing import Any
 
 from brainio.errors import BrainioError, CacheError, IntegrityError
 from brainio.local_files import open_regular
+from brainio.processes import this_process
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
 _LONGEST_NAME = 255  # bytes, on every file system that is promised
@@ -119,9 +120,10 @@ def partial_folder(root: Path) -> Path:
 def new_partial(root: Path, key: str = "") -> Path:
     """Return a path below ``partial/`` that nobody else uses; nothing is made there yet.
 
-    With a key the name is ``KEY.RANDOM``, by which others see who works on what.
+    With a key the name is ``KEY.RANDOM``, by which others see who works on what; else it is ``TAG-RANDOM``, by which
+    they see whether the process is gone.
     """
-    return partial_folder(root) / f"{key or os.getpid()}.{secrets.token_hex(8)}"
+    return partial_folder(root) / f"{key or this_process().tag}{'.' if key else '-'}{secrets.token_hex(8)}"
 
 
 def write_in_one_step(root: Path, path: Path, content: str | bytes) -> None:

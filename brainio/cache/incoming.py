@@ -15,11 +15,11 @@ from typing import NoReturn
 
 from brainio.cache.files import make_read_only, new_partial, writing
 from brainio.cache.hashing import BLOCK, Hasher
-from brainio.cache.locks import LOCK, Sign
 from brainio.cache.promise import Promise
 from brainio.cache.records import Fingerprint, fingerprint
 from brainio.cache.syncing import Syncer
 from brainio.errors import CacheError, IntegrityError
+from brainio.locks import LOCK, Heartbeat
 
 LEFT = ".part"  # ends the name of a file that was given up
 _TRIES = 9
@@ -41,7 +41,7 @@ class Incoming:
         self._root, self._promise, self._key, self._publish = root, promise, key, publish
         self._path = Path()
         self._file: io.FileIO | None = None
-        self._sign = Sign(self._path)
+        self._heartbeat = Heartbeat(self._path)
         self._hasher, self._syncer = Hasher(()), Syncer(-1)
         self._count = self._buffered = 0
         self._blocks: list[bytes] = []
@@ -85,7 +85,7 @@ class Incoming:
 
     def show(self) -> None:
         """Show those who wait that bytes come, which may be long before they can be written; from any thread."""
-        self._sign.show()
+        self._heartbeat.beat()
 
     def restart(self) -> None:
         """Forget what is here: the first byte comes next. Also after an IntegrityError, to try another place."""
@@ -139,7 +139,7 @@ class Incoming:
 
     def _open(self) -> None:
         self._path = new_partial(self._root, self._key)
-        self._sign = Sign(self._path)
+        self._heartbeat = Heartbeat(self._path)
         self._use(io.FileIO(self._path, "x+"))
 
     def _use(self, file: io.FileIO) -> None:

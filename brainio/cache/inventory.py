@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Literal
 
 from brainio.cache.files import read_json
-from brainio.cache.locks import LOCK
 from brainio.cache.records import RECORD
 from brainio.cache.unpacked import manifest_of, read_manifest
 from brainio.errors import CacheError
+from brainio.locks import LOCK
 
 Kind = Literal["content", "unpacked", "profile", "partial", "quarantine", "ref", "stray"]
 

@@ -16,11 +16,11 @@ from typing import BinaryIO
 
 from brainio.cache.archive import judged, member_blocks, opened
 from brainio.cache.files import new_partial, partial_folder, read_json, sync_folder, write_in_one_step, writing
-from brainio.cache.locks import Sign, take_turn
 from brainio.cache.member_times import Manifest, MemberTimes, Times, times_of_whole, write_times
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import note_use
 from brainio.errors import ArchiveError, CacheError
+from brainio.locks import Heartbeat, acquire
 from brainio.logs import get_logger
 
 _log = get_logger("brainio.cache")
@@ -238,13 +238,13 @@ def _unpack(zip_path: Path, sha1: str, root: Path) -> Unpacked:
         files = judged(zip_path, archive)
         manifest = {name: (info.file_size, info.CRC) for name, info in files.items()}
         with writing(root, f"The unpacked {zip_path.name}"):
-            turn = take_turn(partial_folder(root), f"unpack-{sha1}")
+            lock = acquire(partial_folder(root), f"unpack-{sha1}")
             try:
                 if read_manifest(root, sha1) is None:
                     _make(zip_path, archive, files, manifest, root, sha1)
             finally:
-                if turn is not None:
-                    turn.end()
+                if lock is not None:
+                    lock.release()
     _log.debug("unpacked %s to %s", zip_path, folder_of(root, sha1))
     return _unpacked(root, sha1, manifest, zip_path, root)
 
@@ -281,7 +281,7 @@ def _extract(
 ) -> dict[str, Times]:
     """Write all members below a new folder, and return when each of them was changed last."""
     folder.mkdir()
-    made, sign, times = {folder}, Sign(folder), {}
+    made, heartbeat, times = {folder}, Heartbeat(folder), {}
     for name, info in files.items():
         target = folder / name
         if target.parent not in made:
@@ -290,7 +290,7 @@ def _extract(
         with _created(zip_path, info, target) as sink:
             for block in member_blocks(zip_path, archive, info):
                 sink.write(block)
-                sign.show()
+                heartbeat.beat()
         status = target.stat()
         times[name] = (status.st_mtime_ns, status.st_ctime_ns)
     return times

@@ -15,14 +15,16 @@ from pathlib import Path
 
 from brainio.cache.files import new_partial, writing
 from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
-from brainio.cache.locks import LOCK, try_turn
 from brainio.cache.unpacked import findings_of, manifest_of, times_of
 from brainio.cache.verification import Checked, verify
+from brainio.locks import LOCK, try_acquire
+from brainio.processes import owner_of
 
 __all__ = ["IDLE", "KEPT", "Checked", "Item", "Removed", "contents", "prune", "remove", "verify"]
 
 KEPT = 7 * 24 * 3600.0  # seconds: how long `prune` leaves unfinished downloads and quarantine where they are
-IDLE = 3600.0  # seconds after which a temporary file that has no lock belongs to nobody
+IDLE = 3600.0  # seconds after which a temporary file of an unknown process that has no lock belongs to nobody
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ def prune(
 ) -> Removed:
     """Remove what was not used for long, or as much as is too much, the least recently used first.
 
-    Unfinished downloads and quarantine go before anything else, and after a week (`KEPT`) in any case; what a process
-    is at work on stays. A clock that was set back makes nothing older: then less is removed, not more.
+    Unfinished downloads and quarantine go before anything else, and after a week (`KEPT`) in any case; other temporary
+    files of processes that are gone go at once. What a process is at work on stays. A clock that was set back makes
+    nothing older: then less is removed, not more.
 
     Parameters
     ----------
@@ -98,10 +101,11 @@ def prune(
     left.sort(key=lambda item: (not _is_junk(item), last_use[item.path], item.kind == "content"))
     total, now, removed = sum(item.size for item in left), time.time(), _Removing(root, dry_run=dry_run)
     for item in left:
+        is_left = item.kind == "partial" and _is_owner_gone(item)
         limits = [limit for limit in (older_than, KEPT if _is_junk(item) else None) if limit is not None]
         too_old = any(now - last_use[item.path] > limit for limit in limits)
         too_much = max_size is not None and total > max_size
-        if (too_old or too_much) and not _was_used(item) and removed.take(item):
+        if (is_left or too_old or too_much) and not _was_used(item) and removed.take(item):
             total -= item.size
     removed.take_references(items)
     return removed.report()
@@ -119,17 +123,17 @@ class _Removing:
         """Take something away unless a process is at work on it or was first to."""
         key = key_of(item.path) if item.kind == "partial" else ""
         try:
-            turn = try_turn(item.path.parent, key) if key else None
+            lock = try_acquire(item.path.parent, key) if key else None
         except BlockingIOError:
             return False
         try:
-            if item.kind == "partial" and turn is None and time.time() - item.last_use <= IDLE:
+            if item.kind == "partial" and lock is None and not _is_abandoned(item):
                 return False
             with writing(self._root, f"The removal of {item.path}"):
                 return self._take(item)
         finally:
-            if turn is not None:
-                turn.end()
+            if lock is not None:
+                lock.release()
 
     def _take(self, item: Item) -> bool:
         try:
@@ -151,10 +155,10 @@ class _Removing:
 
     def report(self) -> Removed:
         """Say what was done, and remove the locks that dead processes left."""
-        for lock in [] if self._dry_run else self._root.glob(f"partial/*{LOCK}"):
+        for path in [] if self._dry_run else self._root.glob(f"partial/*{LOCK}"):
             with suppress(BlockingIOError):
-                if (turn := try_turn(lock.parent, key_of(lock))) is not None:
-                    turn.end()
+                if (lock := try_acquire(path.parent, path.name.removesuffix(LOCK))) is not None:
+                    lock.release()
         return Removed(tuple(self._items), self._freed)
 
 
@@ -166,10 +170,11 @@ def _delete(root: Path, item: Item) -> None:
         manifest_of(root, item.sha1).unlink(missing_ok=True)
         findings_of(root, item.sha1).unlink(missing_ok=True)
         times_of(root, item.sha1).unlink(missing_ok=True)
-    if trash.is_dir():
-        shutil.rmtree(trash, ignore_errors=True)
-    else:
+    if not trash.is_dir():
         trash.unlink(missing_ok=True)
+    for _ in range(_TRIES):
+        if trash.is_dir():
+            shutil.rmtree(trash, ignore_errors=True)  # another process may finish writing a record into it
 
 
 def _last_uses(items: Iterable[Item]) -> dict[Path, float]:
@@ -186,6 +191,19 @@ def _was_used(item: Item) -> bool:
     """Whether something was used since it was listed, or is gone."""
     now = again(item)
     return now is None or now.last_use != item.last_use
+
+
+def _is_owner_gone(item: Item) -> bool:
+    owner = owner_of(item.path)
+    return owner is not None and owner.is_gone
+
+
+def _is_abandoned(item: Item) -> bool:
+    """Whether nobody works on a temporary file: its process is gone, or unknown and the file was idle for long."""
+    owner = owner_of(item.path)
+    if owner is None or not owner.is_on_this_kernel:
+        return time.time() - item.last_use > IDLE
+    return owner.is_gone
 
 
 def _is_junk(item: Item) -> bool:

@@ -8,6 +8,8 @@ databases are that of `sql_writing`.
 import os
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,15 @@ from brainio.catalogs.sources import LARGEST, CatalogSource, note_written, sourc
 from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError, ChangedFileError, LocationError, TransferError
 from brainio.local_files import read_regular
+from brainio.locks import Lock, acquire_exclusive
+from brainio.processes import PART, remove_leftovers, this_process
 
 if TYPE_CHECKING:
     from brainio.stores import Location
 
 _PATIENCE = 300  # seconds in which others may be quicker, time and again
 _LONGEST_PAUSE = 2  # seconds
+_ATTEMPTS = 5  # at a file that others write without its lock
 
 AnyCatalog = CatalogSource | str | os.PathLike[str]
 """A source, the path or URL of a catalog's CSV file, or the URL of the database that it lives in."""
@@ -238,22 +243,43 @@ def source_of(catalog: AnyCatalog) -> CatalogSource:
 
 
 def _rewrite_file(path: Path, change: Callable[[str], str], new: str) -> None:
-    from filelock import FileLock
-
     path = path.resolve()
     if path.exists() and not os.access(path, os.W_OK):
         raise CatalogError(f"{path} may not be written; no row was added. Make it writable, or add to a copy.")
     try:
-        with FileLock(path.with_name(f".{path.name}.lock")):
-            before = _decoded(read_regular(path), str(path)) if path.exists() else None
-            after = change(new if before is None else before)
-            if after != before:
-                replace_file(path, after)
+        is_done = any(_rewrite_once(path, change, new) for _ in range(_ATTEMPTS))
+    except CatalogError:
+        raise
     except OSError as error:
         raise CatalogError(
             f"{path} could not be written ({error}); it is as it was. Correct that, and run the same again: what is "
             f"stored already is not sent again."
         ) from error
+    if not is_done:
+        raise CatalogError(
+            f"{path} was changed by others at each of {_ATTEMPTS} attempts although this process held its lock; it "
+            f"has no change of this call. End what writes it without the lock, and run the same again."
+        )
+
+
+def _rewrite_once(path: Path, change: Callable[[str], str], new: str) -> bool:
+    """Change a catalog under its lock; return False, with nothing changed, if others wrote it meanwhile."""
+    with acquire_exclusive(path.parent, f".{path.name}", str(path)) as lock:
+        before = _text_of(path)
+        after = change(new if before is None else before)
+        return after == before or replace_file(path, after, partial(_is_unchanged, path, before, lock))
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        return _decoded(read_regular(path), str(path))
+    except FileNotFoundError:
+        return None
+
+
+def _is_unchanged(path: Path, before: str | None, lock: Lock) -> bool:
+    """Whether nobody wrote a catalog since this process read it: it may have been stopped, and its lock deleted."""
+    return lock.is_held() and _text_of(path) == before
 
 
 def _rewrite_on_s3(source: CatalogSource, change: Callable[[str], str], new: str) -> None:
@@ -317,14 +343,33 @@ def _decoded(data: bytes, source: str) -> str:
         raise CatalogError(f"{shown(source)} is not UTF-8 ({error}); no row was added") from error
 
 
-def replace_file(path: Path, text: str) -> None:
-    """Write a file so that every reader sees all of the old text or all of the new."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(8)}.part")
+def replace_file(path: Path, text: str, check: Callable[[], bool] = lambda: True) -> bool:
+    """Write a file so that every reader sees all of the old text or all of the new.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    text : str
+        Its new text.
+    check : callable
+        Called when the text is on the disk, just before the file gets it: if it returns False, nothing is changed.
+
+    Returns
+    -------
+    bool
+        Whether the file has the new text.
+    """
+    remove_leftovers(path.parent, f".{escape(path.name)}.*{PART}")
+    temporary = path.with_name(f".{path.name}.{this_process().tag}-{secrets.token_hex(8)}{PART}")
     try:
         with temporary.open("w", encoding="utf-8", newline="") as out:
             out.write(text)
             out.flush()
             os.fsync(out.fileno())
-        temporary.replace(path)
+        if check():
+            temporary.replace(path)
+            return True
+        return False
     finally:
         temporary.unlink(missing_ok=True)

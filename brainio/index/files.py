@@ -20,7 +20,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from brainio.cache.locks import Sign, take_turn, try_turn
 from brainio.cache.records import fingerprint
 from brainio.cache.sqlite_files import (
     ENDING,
@@ -38,6 +37,7 @@ from brainio.index.building import build
 from brainio.index.fts5 import Fts5
 from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
 from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.locks import Heartbeat, acquire, try_acquire
 from brainio.logs import get_logger
 
 if TYPE_CHECKING:
@@ -46,10 +46,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import Connection
 
-    from brainio.cache.locks import Turn
     from brainio.cache.records import Fingerprint
     from brainio.index.origins import Names
     from brainio.index.store import Answer
+    from brainio.locks import Lock
 
 FOLDER = "index"
 _AT_ONCE = 8  # threads that ask one index; others wait
@@ -85,7 +85,7 @@ class Files:
             return found
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            turn = _turn(place.parent, place.stem, wait=found is None)
+            lock = _turn(place.parent, place.stem, wait=found is None)
         except BlockingIOError:
             _log.info("another process makes the index %s; the one before is used meanwhile", place)
             assert found is not None  # noqa: S101 - else it is waited for
@@ -93,7 +93,7 @@ class Files:
         except OSError as error:
             made = _in_memory(place, names, error)
         else:
-            made = _made_in_turn(place, names, turn)
+            made = _made_in_turn(place, names, lock)
         if found is not None:
             found.close()
         return made
@@ -140,22 +140,22 @@ def _place(names: Names) -> Path:
     return home_folder() / FOLDER / f"{key_in_force(names)}{ENDING}"
 
 
-def _made_in_turn(path: Path, names: Names, turn: Turn | None) -> FileIndex:
+def _made_in_turn(path: Path, names: Names, lock: Lock | None) -> FileIndex:
     """Make the index, unless another process made it just before."""
     try:
         return _current(path, names) or _made(path, names)
     finally:
-        if turn is not None:
-            turn.end()
+        if lock is not None:
+            lock.release()
 
 
-def _turn(folder: Path, key: str, *, wait: bool) -> Turn | None:
+def _turn(folder: Path, key: str, *, wait: bool) -> Lock | None:
     if wait:
-        return take_turn(folder, key)
+        return acquire(folder, key)
     end = time.monotonic() + PATIENCE
     while True:
         try:
-            return try_turn(folder, key)
+            return try_acquire(folder, key)
         except BlockingIOError:
             if time.monotonic() > end:
                 raise
@@ -230,7 +230,7 @@ def _write(path: Path, names: Names) -> int:
     stamp = stamp_of_now()
     engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
     try:
-        _fill(engine, names, Sign(path).show, stamp)
+        _fill(engine, names, Heartbeat(path).beat, stamp)
     finally:
         with IN_SQLITE:
             engine.dispose()

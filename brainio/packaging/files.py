@@ -8,17 +8,20 @@ import secrets
 import shutil
 import tempfile
 from contextlib import ExitStack, contextmanager
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from brainio.cache.hashing import Hasher
 from brainio.errors import BrainioError, PackagingError
+from brainio.processes import PART, remove_leftovers, this_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _ENOUGH = 1 << 20  # bytes that are worth a call of the system
 _MOST = 1 << 26  # bytes that may wait in memory for what comes before them
+_TEMPORARY = ".brainio."  # begins the name of a temporary folder
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -31,8 +34,9 @@ def in_one_step(target: Path) -> Iterator[Path]:
     target : Path
         In a folder that exists.
     """
-    partial = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    partial = target.with_name(f".{target.name}.{this_process().tag}-{secrets.token_hex(4)}{PART}")
     with writing_in(target.parent):
+        remove_leftovers(target.parent, f".{escape(target.name)}.*{PART}")
         try:
             yield partial
             partial.replace(target)
@@ -71,7 +75,7 @@ def writing_in(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
-    """Make a folder for files that are not finished, and delete it at the end.
+    """Make a folder for files that are not finished, and delete it at the end; also those of processes that are gone.
 
     Parameters
     ----------
@@ -85,7 +89,9 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     """
     with ExitStack() as stack:
         with writing_in(parent or Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108 (as `tempfile` does)
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent, prefix=".brainio-")))
+            remove_leftovers(parent or Path(tempfile.gettempdir()), f"{_TEMPORARY}*")
+            prefix = f"{_TEMPORARY}{this_process().tag}-"
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent, prefix=prefix)))
         stack.enter_context(writing_in(folder))
         yield folder
 

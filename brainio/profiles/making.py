@@ -15,13 +15,13 @@ from sqlalchemy.pool import StaticPool
 
 from brainio.cache import Cache
 from brainio.cache.files import new_partial, partial_folder, sync_folder, writing
-from brainio.cache.locks import Sign, take_turn
 from brainio.cache.sqlite_files import stamp_of_now, writable
 from brainio.catalogs import resolve
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
 from brainio.fetch.entries import local_files, named_in_errors
 from brainio.fetch.home import local_cache
+from brainio.locks import Heartbeat, acquire
 from brainio.profiles.failures import forget_failure
 from brainio.profiles.rows import insert_rows
 from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
@@ -65,14 +65,14 @@ def make_profile(entry: Entry, *, again: bool = False) -> None:
         raise EntryUnavailableError(f"no file of {entry.kind} {entry.identifier!r} is known; fetch it first")
     root = folder().parent
     with writing(root, f"The profile of {entry.identifier}"):
-        turn = take_turn(partial_folder(root), f"profile-{key}")
+        lock = acquire(partial_folder(root), f"profile-{key}")
         try:
             if again or find_profile(entry) is None:
                 _make(entry, paths, key, root)
                 forget_failure(entry)
         finally:
-            if turn is not None:
-                turn.end()
+            if lock is not None:
+                lock.release()
 
 
 def make_listed_profile(lookup_type: str, identifier: str, catalog: str, version: str) -> None:
@@ -101,7 +101,7 @@ def _write(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
     try:
         with engine.begin() as connection:
             metadata.create_all(connection)
-            noted = fill(connection, entry, paths, Sign(path).show)
+            noted = fill(connection, entry, paths, Heartbeat(path).beat)
             told = [(name, json.dumps(value)) for name, value in {**noted, MADE: stamp}.items()]
             insert_rows(connection, about, told)
             connection.exec_driver_sql("ANALYZE")

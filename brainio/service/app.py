@@ -45,6 +45,7 @@ from brainio.service.rights import Rights, Sight, sight_of
 from brainio.service.seen import Seen
 from brainio.service.settings import Settings, read_settings
 from brainio.service.sites import SitePolicy
+from brainio.service.workers import end_with_master
 
 CONFIG_VARIABLE = "BRAINIO_SERVE_CONFIG"
 _EXPOSED = ["ETag", "X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition"]
@@ -107,6 +108,7 @@ def create_app(settings: Settings) -> ASGIApp:
 
 def from_environment() -> ASGIApp:
     """Return the service that the environment describes: what every worker process calls."""
+    end_with_master()
     logs.set_up()
     config = os.environ.get(CONFIG_VARIABLE)
     return create_app(read_settings(Path(config) if config else None))

@@ -14,7 +14,6 @@ from contextlib import suppress
 import structlog
 
 from brainio.cache.files import partial_folder
-from brainio.cache.locks import Turn, try_turn
 from brainio.cache.records import Fingerprint, fingerprint
 from brainio.catalogs import Entry
 from brainio.errors import (
@@ -27,6 +26,7 @@ from brainio.errors import (
 )
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import local_cache
+from brainio.locks import Lock, try_acquire
 from brainio.profiles import find_failure, has_profile, profile_key, record_failure
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.looking import Looking
@@ -64,7 +64,7 @@ class Maker:
         self._stop = threading.Event()
         self._looking = Looking(self._stop.wait)
         self._failed: dict[object, float] = {}
-        self._turn: Turn | None = None
+        self._turn: Lock | None = None
         self._is_alone = False
 
     async def watch(self) -> None:
@@ -80,7 +80,7 @@ class Maker:
         finally:
             self._stop.set()
             if self._turn is not None:
-                self._turn.end()
+                self._turn.release()
 
     async def _round(self) -> None:
         if not self._is_alone and not self._take_turn():
@@ -97,7 +97,7 @@ class Maker:
     def _take_turn(self) -> bool:
         """Become the one that makes profiles; where locks do not work, every process does."""
         try:
-            self._turn = try_turn(partial_folder(local_cache().root), _TURN)
+            self._turn = try_acquire(partial_folder(local_cache().root), _TURN)
         except OSError:  # another process has it, or nothing can be written
             return False
         self._is_alone = True

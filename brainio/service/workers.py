@@ -1,7 +1,14 @@
 """Several processes that answer: uvicorn's, with more time for a reload."""
 
+import multiprocessing
+import os
+import signal
+import threading
+from multiprocessing.connection import wait
+
 from uvicorn.supervisors import Multiprocess
 
+_STOP_SECONDS = 10.0  # for requests to be answered when the master is gone
 _READY_SECONDS = 120  # for large catalogs to be read
 
 
@@ -19,3 +26,17 @@ class Workers(Multiprocess):
             super().restart_all()
         finally:
             self.config.timeout_worker_healthcheck = hung_seconds
+
+
+def end_with_master() -> None:
+    """Let this process end when the one that started it is gone, so that no worker holds the port on its own."""
+    master = multiprocessing.parent_process()
+    if master is not None:
+        threading.Thread(target=_end_after, args=(master.sentinel,), name="brainio-master", daemon=True).start()
+
+
+def _end_after(sentinel: int) -> None:
+    wait([sentinel])  # a pipe that the system closes with the master, also after SIGKILL
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(_STOP_SECONDS)
+    os._exit(1)

@@ -12,6 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from brainio.errors import BrainioError, ChangedFileError, InterruptedTransferError, LocationError, TransferError
 from brainio.local_files import open_regular
+from brainio.processes import remove_leftovers, this_process
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
@@ -107,7 +108,8 @@ def upload(path: Path, location: Location, progress: Progress | None, *, replace
 def _copy(source: Path, location: Location, *, replace: bool) -> None:
     target = location.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
+    remove_leftovers(target.parent, ".*.partial")
+    partial = target.with_name(f".{this_process().tag}-{secrets.token_hex(8)}.partial")
     try:
         shutil.copyfile(source, partial)
         with partial.open("rb") as file:

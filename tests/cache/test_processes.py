@@ -94,7 +94,7 @@ fetch_and_look()
 
 def test_a_process_that_hangs_is_not_waited_for_and_ends_well_when_it_wakes(tmp_path: Path) -> None:
     script = """
-from brainio.cache import locks
+from brainio import locks
 locks.STALLED = 3
 os.fsync = lambda _: None  # a busy disk may take longer
 
@@ -122,7 +122,7 @@ join([hanging])
 
 def test_a_process_that_is_slow_but_at_work_is_waited_for(tmp_path: Path) -> None:
     script = """
-from brainio.cache import locks
+from brainio import locks
 locks.STALLED = 3
 os.fsync = lambda _: None  # a busy disk may take longer
 pids = [fork(fetch_and_look, 0.4) for _ in range(4)]

@@ -286,7 +286,7 @@ def test_where_there_are_no_locks_a_download_still_goes_on(
         raise OSError(37, "No locks available")
 
     monkeypatch.setattr("fcntl.flock", no_locks)
-    with caplog.at_level(logging.DEBUG, "brainio.cache"):
+    with caplog.at_level(logging.DEBUG, "brainio.locks"):
         interrupt(cache)
     assert "No locks available" in caplog.text
     with cache.receiving(name="a.nc", sha1=SHA1) as incoming:

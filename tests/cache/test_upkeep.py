@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from brainio.cache import Cache, hash_file
-from brainio.cache.locks import take_turn
+from brainio.cache.files import partial_folder
 from brainio.cache.upkeep import IDLE, KEPT, Item, contents, prune, remove, verify
+from brainio.locks import acquire
 from tests.cache.helpers import BODY, SHA1, Broken, feed, files_below, receive, rot
 
 HOUR, DAY = 3600.0, 24 * 3600.0
@@ -242,22 +243,31 @@ def test_an_unpacking_that_is_under_way_is_never_pruned(cache: Cache) -> None:
     at_work = cache.root / "partial" / f"{key}.0"
     at_work.mkdir(parents=True)
     used(at_work, days=300)
-    turn = take_turn(at_work.parent, key)
-    assert turn is not None
+    lock = acquire(at_work.parent, key)
+    assert lock is not None
     assert prune(cache.root, max_size=0).items == ()
-    turn.end()
+    lock.release()
     assert kinds(prune(cache.root).items) == ["partial"]
 
 
-def test_a_temporary_file_without_a_lock_is_pruned_when_nobody_touched_it_for_an_hour(cache: Cache) -> None:
+def test_a_temporary_file_of_an_unknown_process_is_pruned_when_nobody_touched_it_for_an_hour(cache: Cache) -> None:
+    path = partial_folder(cache.root) / "1234.0123456789abcdef"
+    path.write_bytes(BODY)
+    used(path, days=(IDLE - 60) / DAY)
+    assert prune(cache.root, max_size=0).items == ()
+    used(path, days=(IDLE + 60) / DAY)
+    assert kinds(prune(cache.root, max_size=0).items) == ["partial"]
+
+
+def test_a_temporary_file_of_a_living_process_is_never_pruned_and_one_of_a_dead_process_at_once(cache: Cache) -> None:
     with cache.receiving(name="a.nc") as incoming:
         incoming.write(BODY)
         (path,) = (cache.root / "partial").iterdir()
-        used(path, days=(IDLE - 60) / DAY)
-        assert prune(cache.root, max_size=0).items == ()
-        used(path, days=(IDLE + 60) / DAY)
-        assert kinds(prune(cache.root, max_size=0).items) == ["partial"]
-        assert incoming.finish().read_bytes() == BODY  # even if somebody was
+        used(path, days=300)
+        dead = path.with_name(f"p{2**22}-1-{path.name.split('-', 2)[2]}")  # a pid that no process has
+        dead.write_bytes(BODY)
+        assert [item.path for item in prune(cache.root).items] == [dead]
+        assert incoming.finish().read_bytes() == BODY
 
 
 def test_locks_of_dead_processes_are_removed(cache: Cache) -> None:

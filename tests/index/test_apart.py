@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.cache.locks import take_turn
 from brainio.home import home_folder
 from brainio.index import search_among
 from brainio.index.apart import Apart
 from brainio.index.files import FOLDER
 from brainio.index.origins import key_in_force
 from brainio.index.store import Indexes
+from brainio.locks import acquire
 from tests.index.lab import Lab
 
 MANY = 5_100
@@ -60,12 +60,12 @@ def nobody_else_makes_it() -> Iterator[None]:
     """Have whoever wants to make the index in a file wait."""
     folder = home_folder() / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    turn = take_turn(folder, key_in_force(NAMES))
-    assert turn is not None
+    lock = acquire(folder, key_in_force(NAMES))
+    assert lock is not None
     try:
         yield
     finally:
-        turn.end()
+        lock.release()
 
 
 def the_maker(parent: int | None = None) -> int:

@@ -10,7 +10,6 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-import filelock
 import pytest
 
 import brainio
@@ -196,7 +195,7 @@ def no_locks(request: pytest.FixtureRequest, lab: FaultyLab, monkeypatch: pytest
         def refuse(*_: object, **__: object) -> None:
             raise OSError(95, "Operation not supported")
 
-        monkeypatch.setattr(filelock.FileLock, "acquire", refuse)
+        monkeypatch.setattr("fcntl.flock", refuse)
     else:
         for body in (TABLE, ARCHIVE):
             (lab.home / "partial" / f"sha1-{sha1(body)}.lock").mkdir(parents=True)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from brainio.cache import locks
+from brainio import locks
 from brainio.fetch import WantedFile, local_file
 from brainio.fetch import download as downloading
 from brainio.stores import parse_location

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -103,6 +104,19 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
         assert counted(service) >= len(right) * 0.9  # what the killed one answered last may be uncounted
         assert counted(service) == counted(service) >= enough
         assert service.stop() == 0
+
+
+def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: Path) -> None:
+    lab = make_lab(tmp_path / "lab")
+    with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
+        workers = service.eventually(lambda: found if len(found := children(service)) == 2 else None)
+        service.process.kill()
+        service.process.wait()
+        end = time.monotonic() + 20
+        while any(Path(f"/proc/{pid}/fd").exists() for pid in workers) and time.monotonic() < end:
+            time.sleep(0.05)
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(service.url, trust_env=False)
 
 
 def test_metrics_count_requests_by_route_and_name_no_entry(service: Running) -> None:
