@@ -19,6 +19,7 @@ import xarray as xr
 
 from brainio.assemblies import flatten_index, hdf5_access
 from brainio.assemblies.blocks import BLOCK_BYTES
+from brainio.assemblies.inspection import inspect
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.packaging.files import in_one_step, require_space
@@ -123,10 +124,14 @@ def write_groups(
     ------
     PackagingError
         As for `write_netcdf`.
+    AssemblyFormatError
+        The file to append to is damaged, or unsafe to open.
     """
     encoded = {group: _encoded_group(group, array) for group, array in arrays.items()}
     target = Path(target_netcdf_file)
     is_there = append and target.exists()
+    if is_there:
+        inspect(target)
     with in_one_step(target) as written:
         if is_there:
             shutil.copyfile(target, written)

@@ -19,6 +19,7 @@ from brainio.assemblies.inspection import inspect
 from brainio.cards import build_card
 from brainio.catalogs import add_catalog, resolve
 from brainio.errors import AssemblyFormatError, BrainioError, InsufficientMemoryError, UnsafeFileError
+from brainio.packaging import write_netcdf
 from brainio.packaging.raw import read_recording
 from brainio.relations.coordinates import CoordinatesLoader
 from tests.security import hostile_hdf5
@@ -153,6 +154,14 @@ def test_a_chunk_that_is_larger_in_the_file_than_decoded_is_refused(tmp_path: Pa
     hostile_hdf5.chunk_that_expands_a_thousand_times(tmp_path / "a.nc")
     with pytest.raises(AssemblyFormatError, match=r"/data has a chunk of 9,\d+ bytes in the file .* decoded .* 96"):
         READERS[reader](tmp_path / "a.nc")
+
+
+def test_nothing_is_appended_to_a_hostile_file(folder: Path) -> None:
+    path = folder / "hard-link-to-the-root.nc"
+    before = path.read_bytes()
+    with pytest.raises(UnsafeFileError, match="/root is a second link to a group"):
+        write_netcdf(DataAssembly([1.0], dims=["x"]), path, append=True, group="extra")
+    assert path.read_bytes() == before
 
 
 def test_a_refusal_closes_the_file(folder: Path) -> None:
