@@ -4,8 +4,10 @@ import os
 from pathlib import Path
 
 from brainio.errors import CacheError, LocationError
+from brainio.text import shortened
 
 BRAINIO_HOME = "BRAINIO_HOME"
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255  # bytes, on every file system that is promised
 
 
 def home_folder() -> Path:
@@ -36,13 +38,14 @@ def absolute_path(path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     LocationError
-        The home folder is not known, or the path is relative to a working folder that was deleted.
+        It can be no path, the home folder is not known, or the path is relative to a working folder that was deleted.
 
     Examples
     --------
     >>> absolute_path("/data/../lab.csv")
     PosixPath('/data/../lab.csv')
     """
+    require_possible_path(path)
     try:
         return Path(path).expanduser().absolute()
     except RuntimeError as error:
@@ -52,3 +55,25 @@ def absolute_path(path: str | os.PathLike[str]) -> Path:
         raise LocationError(f"{str(path)!r} cannot be expanded: {reason}") from error
     except FileNotFoundError as error:
         raise LocationError(f"{str(path)!r} is relative, and the working folder was deleted") from error
+
+
+def require_possible_path(path: str | os.PathLike[str]) -> None:
+    """Refuse a text that no file system takes for a path, before the operating system raises errors of its own.
+
+    Raises
+    ------
+    LocationError
+        It holds a NUL character, or it or one of its parts is too long.
+
+    Examples
+    --------
+    >>> require_possible_path("lab.csv")
+    """
+    text = os.fspath(path)
+    if "\0" in text:
+        raise LocationError(f"{shortened(text)!r} can be no path: it holds a NUL character")
+    if len(text) > _LONGEST_PATH or any(len(part) > _LONGEST_NAME for part in Path(text).parts):
+        raise LocationError(
+            f"{shortened(text)!r} can be no path: it has {len(text):,} characters; a path has at most "
+            f"{_LONGEST_PATH:,}, each part of it {_LONGEST_NAME}"
+        )

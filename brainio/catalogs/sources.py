@@ -20,6 +20,7 @@ from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineCatalogError, OfflineError
 from brainio.home import absolute_path
 from brainio.local_files import read_regular
+from brainio.text import fault_of_text
 
 if TYPE_CHECKING:
     from brainio.catalogs.frame import Catalog
@@ -218,8 +219,11 @@ def source_from(location: str, identifier: str | None = None) -> CatalogSource:
         return CatalogSource(identifier or database.name, database.location)
     location = location.removeprefix("file://")
     place = location if "://" in location else str(absolute_path(location))
-    name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem
-    if not name:
+    try:
+        name = identifier or PurePosixPath(urlsplit(place).path if "://" in place else place).stem
+    except ValueError:  # of a malformed host
+        name = ""
+    if not name or ("://" in place and fault_of_text(place)):
         raise CatalogError(
             f"{shown(location)!r} names no catalog file; expected something like https://HOST/my_lab.csv"
         )

@@ -172,7 +172,10 @@ def current_text(source: CatalogSource) -> str | None:
         return _text_in_database(source)
     if source.is_remote:
         return _state(source)[0]
-    return _decoded(read_regular(source.path), source.location) if source.path.exists() else None
+    try:
+        return _decoded(read_regular(source.path), source.location) if source.path.exists() else None
+    except OSError as error:
+        raise CatalogError(f"{source.path} cannot be read: {error}; nothing was changed. Correct the path") from error
 
 
 def require_writable(source: CatalogSource) -> None:

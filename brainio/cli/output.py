@@ -1,5 +1,6 @@
 """The one sink of the command line: data to stdout as a table or JSON, everything else to stderr."""
 
+import errno
 import json
 import shutil
 import sys
@@ -134,6 +135,11 @@ def errors_told() -> Iterator[None]:
         except BrainioError as error:
             tell(f"error: {error}")
             sys.exit(exit_code(error))
+        except OSError as error:
+            if error.errno == errno.EPIPE:  # whoever read what is printed has enough
+                raise
+            tell(f"error: {error}")
+            sys.exit(1)
 
 
 def warn(message: str) -> None:

@@ -40,7 +40,7 @@ def new_catalog(name: str, parent: Path | None = None) -> Path:
         raise CatalogError(
             f"{name!r} cannot name a catalog; expected lower-case letters, digits and underscores, such as 'my_lab'"
         )
-    folder = absolute_path(parent or ".") / name
+    folder = absolute_path(Path(parent or ".", name))
     try:
         folder.mkdir(parents=True)
     except FileExistsError:

@@ -5,6 +5,7 @@ Says all at once what is missing or does not fit together. Whether the result ca
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from xarray.core import indexing
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError, PackagingError
+from brainio.home import require_possible_path
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
 from brainio.text import fault_of_text, some
 from brainio.validation.reading import read_table
@@ -59,6 +61,7 @@ def read_stimuli(source: Path, files: Path | None = None) -> StimulusSet:
     >>> read_stimuli(folder)["stimulus_id"].tolist()
     ['garden1']
     """
+    require_possible_path(source)
     table = source if source.is_file() else _table_in(source)
     if table is None:
         names = _files_below(source)
@@ -102,6 +105,7 @@ def read_recording(
     >>> rates.sizes["neuroid"], rates["repetition"].values.tolist()
     (3, [0, 1])
     """
+    require_possible_path(source)
     if not source.is_file():
         raise PackagingError(f"there is no file {source}. Name a .nc, .npy, .csv or .parquet file")
     suffix = source.suffix.lower()
@@ -123,7 +127,8 @@ def _table_in(folder: Path) -> Path | None:
 
 def _files_below(folder: Path) -> list[str]:
     """Name the files of a folder that are not hidden, and the links that lead nowhere."""
-    paths = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    found = (path for path in folder.rglob("*") if not os.path.isdir(path))  # noqa: PTH112
+    paths = (path.relative_to(folder) for path in found)
     names = sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
     undecodable = [name for name in names if fault_of_text(name)]
     if undecodable:

@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 from brainio.errors import LocationError
 from brainio.home import absolute_path
 from brainio.stores.rules import redacted
+from brainio.text import fault_of_text
 
 S3 = "S3"
 _S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
@@ -155,8 +156,11 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
     >>> parse_location("s3://bucket/folder/a.csv").location_type
     'S3'
     """
-    if not location.strip() or "\0" in location:
-        raise LocationError(f"The location {location!r} is empty or holds a NUL character. Give a URL or a path.")
+    if not location.strip():
+        raise LocationError(f"The location {location!r} is empty. Give a URL or a path.")
+    fault = fault_of_text(location)
+    if fault is not None:
+        raise LocationError(f"The location {_shown(location)} holds {fault}. Give a URL or a path.")
     if _CHAIN.match(location):
         raise LocationError(
             f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -164,7 +165,7 @@ def _content_problems(
 
 def _files_below(folder: Path) -> list[str]:
     """Name the files of a folder that could be stimuli: not hidden ones, nor those of packages."""
-    names = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    names = [path.relative_to(folder) for path in folder.rglob("*") if os.path.isfile(path)]  # noqa: PTH113 - a Path raises where it may not look
     return [
         name.as_posix()
         for name in names

@@ -18,6 +18,7 @@ from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
 from brainio.fetch.entries import unavailable
+from brainio.home import require_possible_path
 from brainio.text import some
 from brainio.validation.assemblies import class_for, own_problems
 from brainio.validation.identifiers import identifier_problems
@@ -162,6 +163,7 @@ def _read_set(table_path: Path, files: Path) -> tuple[Table, list[Problem]]:
 
 def path_of(subject: Place) -> Path | None:
     """Return the path that somebody means, None for an identifier."""
+    require_possible_path(subject)
     path = Path(subject)
     if path.exists():
         return path
@@ -170,6 +172,7 @@ def path_of(subject: Place) -> Path | None:
 
 
 def required_path(place: Place) -> Path:
+    require_possible_path(place)
     path = Path(place)
     if not path.exists():
         raise LocationError(f"there is no file or folder {path}; correct the path, or name a published identifier")
