@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from brainio.catalogs.entries import Entry
 
 FILE_NAME = "publications.csv"
+MOST_OF_KEY = 100
+"""Publications of one key that are read."""
+
 _LARGEST = 2**26  # bytes
 COLUMNS = ("publication", "title", "authors", "year", "journal", "doi", "url")
 
@@ -138,5 +141,7 @@ def _table(
         return {}
     table: dict[str, list[Publication]] = {}
     for row in rows:
-        table.setdefault(row.get("publication") or "", []).append({name: row.get(name) or "" for name in COLUMNS})
+        papers = table.setdefault(row.get("publication") or "", [])
+        if len(papers) < MOST_OF_KEY:  # each entry that names the key has all of them in search, pages and citations
+            papers.append({name: row.get(name) or "" for name in COLUMNS})
     return table

@@ -10,6 +10,7 @@ from brainio.cards.in_words import BROKEN
 from brainio.catalogs.cards import read_card
 from brainio.errors import ArchiveError, StimulusSetFormatError
 from brainio.exchange.distribution import Described, Node, file_set, node_id
+from brainio.stimuli.loading import MOST_COLUMNS
 
 RECORD_SET = "stimuli"
 _KEYS = ("stimulus_id", "image_id")
@@ -67,9 +68,11 @@ def stimulus_records(csv: Described, archive: Described, table: Table) -> tuple[
 def _ids(names: Iterable[str]) -> dict[str, str]:
     """Return an `@id` for each column; two that differ in blanks only get different ones."""
     ids: dict[str, str] = {}
+    taken: set[str] = set()
     for name in names:
         wanted = f"{RECORD_SET}/{node_id(name)}"
-        ids[name] = wanted if wanted not in ids.values() else f"{wanted}-{len(ids)}"
+        ids[name] = wanted if wanted not in taken else f"{wanted}-{len(ids)}"
+        taken.add(ids[name])
     return ids
 
 
@@ -104,9 +107,13 @@ def _read(path: Path) -> Table:
     import pandas as pd
 
     try:
-        table = pd.read_csv(path)
+        with path.open("rb") as file:
+            width = file.readline().count(b",") + 1
+        table = pd.read_csv(path) if width <= MOST_COLUMNS else None
     except (ValueError, OSError) as error:
         raise StimulusSetFormatError(f"{path} is no table that readers of Croissant could read: {error}") from error
+    if table is None:
+        raise StimulusSetFormatError(f"{path} has {width:,} columns; a stimulus set has at most {MOST_COLUMNS:,}")
     kinds = {"i": "sc:Integer", "u": "sc:Integer", "f": "sc:Float", "b": "sc:Boolean"}
     columns = {str(name): kinds.get(column.dtype.kind, "sc:Text") for name, column in table.items()}
     names = [str(name) for name in table["filename"].dropna()] if "filename" in table else []

@@ -12,6 +12,7 @@ SEEDS: Sequence[bytes] = (
     b"\xef\xbb\xbfimage_id,filename\na,a.png\n\nb,b.png\n",
     b'stimulus_id,filename,text\n"a,1",a.png,"two\nlines"\n=1+1,b.png,"say ""so"""\n',
     b"stimulus_id,filename,n\na,../a.png,99999999999999999999\nb,/b.png,1e999\n",
+    b"stimulus_id,filename,n,n\na\0,a.png,\x1b[2J,1\n",
 )
 
 
@@ -30,6 +31,8 @@ def load() -> tuple[Sequence[bytes], Callable[[bytes], None]]:
                 stimulus_set = StimulusSetLoader(StimulusSet, table, folder / "files").load()
         except StimulusSetFormatError:
             return
+        if any("\0" in str(cell) for cell in stimulus_set.to_numpy().ravel()):
+            raise AssertionError("a NUL character was read")
         for path in stimulus_set.stimulus_paths.values():
             if ".." in path.parts or not path.is_relative_to(folder / "files"):
                 raise AssertionError(f"{path} lies outside")

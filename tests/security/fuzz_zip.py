@@ -25,6 +25,8 @@ SEEDS: Sequence[bytes] = (
     archive({"../up.txt": b"up", "/abs.txt": b"abs"}),
     archive({"zeros.bin": bytes(4096)}, zipfile.ZIP_DEFLATED),
     archive({"x.txt": b"x"}, zipfile.ZIP_LZMA),
+    archive({"a\x1b[2J.txt": b"x", "A.TXT": b"y", "a.txt": b"z", "e\u0301": b"1", "\u00e9": b"2"}),
+    archive({"a/" * 40 + "x": b"deep"}),
 )
 
 

@@ -5,6 +5,7 @@ import tracemalloc
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ import xarray as xr
 
 from brainio import validate
 from brainio.assemblies import BehavioralAssembly
-from brainio.catalogs import CatalogSource, append_rows
+from brainio.catalogs import CatalogSource, append_rows, resolve
 from brainio.catalogs.csv_form import read_table, with_rows_added
 from brainio.catalogs.listing import read_listing
+from brainio.catalogs.publications import MOST_OF_KEY, publications_of
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning, PackagingError, StimulusSetFormatError
+from brainio.exchange.records import _ids
 from brainio.packaging import package_stimulus_set
 from brainio.packaging.raw import read_stimuli
 from brainio.stimuli import StimulusSet, StimulusSetLoader
@@ -134,6 +137,20 @@ def test_a_row_with_a_text_that_cannot_be_stored_is_not_added(tmp_path: Path, te
 def test_what_is_no_table_of_publications_is_a_catalog_error(text: str, fault: str) -> None:
     with pytest.raises(CatalogError, match=fault):
         read_table(text, "papers", "publication")
+
+
+def test_of_very_many_publications_of_one_key_the_first_are_read(tmp_path: Path) -> None:
+    rows = "".join(f"a,Title {number}\n" for number in range(MOST_OF_KEY + 50))
+    (tmp_path / "publications.csv").write_text(f"publication,title\n{rows}")
+    entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="a", base=str(tmp_path))
+    papers = publications_of(entry)
+    assert (len(papers), papers[-1]["title"]) == (100, "Title 99")
+
+
+def test_very_many_columns_get_identifiers_of_their_own_in_linear_time() -> None:
+    with soon():
+        ids = _ids([f"c {'_' * (number % 2)}{number // 2}" for number in range(MANY)])
+    assert len(set(ids.values())) == len(ids)
 
 
 def stimulus_table(tmp_path: Path, table: bytes) -> StimulusSetLoader:
