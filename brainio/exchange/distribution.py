@@ -122,8 +122,8 @@ def content_url(place: Location, version_id: str = "") -> str:
     Examples
     --------
     >>> from brainio.stores import parse_location
-    >>> content_url(parse_location("s3://lab/assy a.nc"), "v1")
-    'https://lab.s3.amazonaws.com/assy%20a.nc?versionId=v1'
+    >>> content_url(parse_location("https://me:secret@lab.org/assy_a.nc"))
+    'https://lab.org/assy_a.nc'
     """
     if place.is_local:
         return str(place.path)
