@@ -9,6 +9,7 @@ import itertools
 import os
 import random
 import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +20,7 @@ import pytest
 import brainio
 from brainio.catalogs.listing import read_listing
 from brainio.packaging import package_stimulus_set
+from brainio.processes import owner_of
 from brainio.stimuli import StimulusSet
 from tests.reliability.crowd import join, start
 from tests.reliability.faults import slowly
@@ -163,7 +165,16 @@ def _kill_publishing(folder: Path, bucket: Path | str, body_of: Callable[[str], 
     expected = {"lab.First", *(f"lab.N{n}" for n in range(number + 1))}
     assert {row["identifier"] for row in listed(folder / "lab.csv")} == expected
     print(f"{killed} kills; states that they left: {stages}")
+    assert leftovers(folder, Path(tempfile.gettempdir())) == []
     return stages
+
+
+def leftovers(*folders: Path) -> list[Path]:
+    """Return the temporary files and folders of dead processes in folders; below the first one, at any depth."""
+    first, *others = folders
+    paths = [*first.rglob("*"), *(path for folder in others for path in folder.glob(".brainio.*"))]
+    owners = [(path, owner_of(path)) for path in paths]
+    return [path for path, owner in owners if owner is not None and owner.is_gone]
 
 
 def _loads(folder: Path, identifier: str) -> None:
