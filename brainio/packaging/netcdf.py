@@ -22,6 +22,7 @@ from brainio.assemblies.blocks import BLOCK_BYTES
 from brainio.assemblies.inspection import inspect
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
+from brainio.forks import Activity, guard
 from brainio.packaging.files import in_one_step, require_space
 from brainio.packaging.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
 from brainio.text import fault_of_text
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 DATA_NAME = "data"
+# HDF5 locks a file that it writes. A child that is forked meanwhile would inherit that lock and keep readers out.
+_WRITING = guard(Activity(), "netCDF files that are written")
 _DEFLATE_LEVEL: Literal[4] = 4
 # Fixed-width text is the fastest to open and the smallest, unless one text in a thousand is a whole document.
 _WIDEST_FIXED_TEXT = 1024
@@ -135,7 +138,7 @@ def write_groups(
     with in_one_step(target) as written:
         if is_there:
             shutil.copyfile(target, written)
-        with _opened(written, "a" if is_there else "w") as dataset:
+        with _WRITING, _opened(written, "a" if is_there else "w") as dataset:
             created: list[tuple[netCDF4.Variable, xr.Variable]] = []
             with hdf5_access():
                 for group, (attributes, variables) in encoded.items():
