@@ -239,8 +239,13 @@ def _working_directory() -> str | None:
 
 
 def _search_path() -> str:
-    """Return `sys.path` as an environment variable holds it."""
+    """Return `sys.path` as an environment variable holds it, the standard library first.
+
+    A script's folder may have a file such as `re.py`, which this process never imported.
+    """
+    library = str(Path(os.__file__).parent)
     places = [place or _working_directory() or "" for place in map(str, sys.path)]
+    places.sort(key=lambda place: not place.startswith(library) or "-packages" in place)
     return os.pathsep.join(place for place in places if place and os.pathsep not in place)
 
 

@@ -121,7 +121,18 @@ def test_the_worker_has_the_environment_and_search_path_of_the_moment(
     monkeypatch.setenv("LAB", "value")
     monkeypatch.syspath_prepend(tmp_path)
     assert call(worker, "environment", "LAB") == "value"
-    assert call(worker, "search_path")[0] == str(tmp_path)
+    assert str(tmp_path) in call(worker, "search_path")
+
+
+def test_a_file_next_to_a_script_does_not_shadow_the_standard_library(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("re", "json", "signal"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(1)")
+    monkeypatch.syspath_prepend(tmp_path)
+    worker = WorkerProcess("test")
+    assert call(worker, "sleep", 0) == 0
+    worker.stop()
 
 
 def test_an_interrupted_call_leaves_no_answer_to_the_next(worker: WorkerProcess) -> None:
