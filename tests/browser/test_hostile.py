@@ -43,7 +43,7 @@ def test_what_a_catalog_says_is_shown_as_text(visit: Visit, number: int) -> None
     for path in pages_of(number)[:1]:
         visitor.goto(path)
         heading = visitor.page.get_by_role("heading", level=1).inner_text()
-        shown = re.sub("[\u202a-\u202e]", lambda found: repr(found[0])[1:-1], name_of(number))
+        shown = re.sub("[\u202a-\u202e\u2066-\u2069]", lambda found: repr(found[0])[1:-1], name_of(number))
         assert re.sub(r"\s+", " ", heading) == re.sub(r"\s+", " ", shown)
 
 
@@ -51,9 +51,11 @@ def test_what_a_catalog_says_is_shown_as_text(visit: Visit, number: int) -> None
 def test_what_an_address_says_is_shown_as_text(visit: Visit, evil: str) -> None:
     visitor = visit(width=NARROW)
     asked = quote(evil, safe="")
-    for path in (f"/assembly/evil/{asked}", f"/catalog/{asked}", f"/{asked}", f"/?{asked}=1", f"/?year={asked[:400]}"):
+    for path in (f"/assembly/evil/{asked}", f"/catalog/{asked}", f"/{asked}", f"/?year={asked[:400]}"):
         visitor.goto_error(path)
         touch(visitor)
+    visitor.goto(f"/?{asked}=1")  # which is ignored
+    touch(visitor)
     name = quote(name_of((EVIL.index(evil) + 1) % len(EVIL)), safe="")
     for query in ({"where": f"{evil[:500]}:1"}, {"column": evil[:500], "value": evil[:500]}, {"version": evil[:100]}):
         visitor.goto_error(f"/stimulus_set/evil/{name}?{urlencode(query)}")
