@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from brainio.assemblies.chunks import auto_sizes
-from brainio.errors import AssemblyFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     Place: TypeAlias = tuple[slice, ...]
 
 BLOCK_BYTES = 16 << 20
-_DAMAGE = (RuntimeError, OSError, ValueError, ArithmeticError)  # what libraries raise for damaged chunks
 
 
 def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
@@ -39,7 +37,7 @@ def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
     Raises
     ------
     AssemblyFormatError
-        A block of the file cannot be read or decoded.
+        A block of the file cannot be read.
 
     Examples
     --------
@@ -57,20 +55,7 @@ def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
         yield (slice(None),) * variable.ndim, np.asarray(variable.values)
         return
     for place in places(variable.shape, block_sizes(variable)):
-        yield place, _read(variable, place)
-
-
-def _read(variable: xr.Variable, place: Place) -> np.ndarray:
-    try:
-        return np.asarray(variable[place].values)
-    except _DAMAGE as error:
-        if variable._in_memory:
-            raise
-        where = variable.encoding.get("source", "the file")
-        raise AssemblyFormatError(
-            f"the values of {where} cannot be read ({error}). The file is damaged or was removed; fetch or write it "
-            f"again."
-        ) from error
+        yield place, np.asarray(variable[place].values)
 
 
 def block_sizes(variable: xr.Variable) -> tuple[int, ...]:

@@ -25,7 +25,7 @@ from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.hdf5 import NETCDF_LOCK
 from brainio.assemblies.inspection import inspect
 from brainio.assemblies.structure import FileStructure, Fingerprint
-from brainio.errors import AssemblyFormatError, MissingExtraError
+from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
 
 if TYPE_CHECKING:
@@ -59,14 +59,38 @@ class CodedText(BackendArray):
         return self.level.values.to_numpy()[codes]
 
 
+class _ValuesInFile(BackendArray):
+    """Values that are left in a file; what keeps them from being read later is an error that names the file."""
+
+    __slots__ = ("dtype", "shape", "stored", "where")
+
+    def __init__(self, stored: Any, where: str) -> None:
+        self.stored, self.where = stored, where
+        self.shape, self.dtype = stored.shape, stored.dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        try:
+            return self.stored[key]
+        except (BrainioError, IndexError):
+            raise
+        except Exception as error:  # for damaged chunks, the libraries raise nearly every built-in exception
+            raise AssemblyFormatError(
+                f"the values of {self.where} cannot be read ({error}). The file is damaged or was removed; fetch or "
+                f"write it again."
+            ) from error
+
+
 def level_of(variable: xr.Variable) -> Level:
     """Give a one-dimensional variable as a level; what was read as codes is not factorised again."""
     data = variable._data
     return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
 
 
-def _text_unread(variable: xr.Variable) -> xr.Variable:
-    """Keep xarray from converting text of variable length to its type at once, that is: from reading it."""
+def _left_in_file(variable: xr.Variable, where: str) -> xr.Variable:
+    """Read no value of a variable yet: xarray would convert text of variable length to its type at once."""
+    data: Any = variable._data
+    data = indexing.LazilyIndexedArray(_ValuesInFile(data.array, where))
+    variable._data = data
     if variable.encoding.get("dtype") is str and not any(mask in variable.attrs for mask in _MASKS):
         del variable.encoding["dtype"]
     return variable
@@ -76,14 +100,14 @@ class _FileStore(NetCDF4DataStore):
     """What xarray reads a file on this machine from."""
 
     def open_store_variable(self, name: str, var: Any) -> xr.Variable:
-        return _text_unread(super().open_store_variable(name, var))
+        return _left_in_file(super().open_store_variable(name, var), f"{name!r} in {self._filename}")
 
 
 class _StreamStore(H5NetCDFStore):
     """What xarray reads an open binary file from."""
 
     def open_store_variable(self, name: str, var: Any) -> xr.Variable:
-        return _text_unread(super().open_store_variable(name, var))
+        return _left_in_file(super().open_store_variable(name, var), f"{name!r} in {self._filename}")
 
 
 def open_stream(file: IO[bytes], group: str | None) -> H5NetCDFStore:

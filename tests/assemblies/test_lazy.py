@@ -255,3 +255,18 @@ def test_the_environment_asks_for_chunks_as_the_argument_does(file: Path, monkey
         assert NeuroidAssembly.from_files(file).chunks is not None
     monkeypatch.setenv("BRAINIO_CHUNKS", "")
     assert NeuroidAssembly.from_files(file).chunks is None
+
+
+@pytest.mark.parametrize("kind", ["chunks", "stream"])
+def test_a_damaged_chunk_is_an_error_of_this_package_when_it_is_used(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "a.nc"
+    write_netcdf(DataAssembly(np.random.default_rng(0).normal(size=50_000), dims=["x"]), path)
+    body = bytearray(path.read_bytes())
+    body[-100_000:-50_000] = bytes(50_000)
+    path.write_bytes(body)
+    loader = DataAssembly.get_loader_class()
+    with path.open("rb") as stream:
+        source: Any = stream if kind == "stream" else path
+        lazy = loader(DataAssembly, source, chunks=None if kind == "stream" else {"x": 10_000}).load()
+        with pytest.raises(AssemblyFormatError, match=r"'data' in .*a\.nc.* cannot be read"):
+            _ = lazy.values

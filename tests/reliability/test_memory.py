@@ -146,4 +146,4 @@ def test_a_damaged_block_of_values_is_a_finding_that_names_the_file(tmp_path: Pa
     path.write_bytes(body)
     (problem,) = brainio.validate(path).errors
     assert problem.code == "assembly-unreadable"
-    assert f"the values of {path} cannot be read" in problem.found
+    assert f"the values of 'data' in {path} cannot be read" in problem.found
