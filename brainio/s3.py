@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from glob import escape
 from os import PathLike
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from brainio.assemblies import (
     AssemblyLoader,
@@ -20,6 +20,7 @@ from brainio.assemblies import (
 from brainio.cache import hash_file as sha1_hash
 from brainio.catalogs.names import file_name
 from brainio.fetch import WantedFile, load_stimulus_files, local_file
+from brainio.fetch.pruned import retry_if_pruned
 from brainio.processes import PART, remove_leftovers, this_process
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
@@ -69,11 +70,15 @@ def load_stimulus_set_from_s3(
     ------
     TransferError, IntegrityError, StimulusSetFormatError, ArchiveError
     """
-    paths = [
-        get_path(identifier, part, bucket, version_id, sha1, filename_prefix)
-        for part, version_id, sha1 in (("csv", csv_version_id, csv_sha1), ("zip", zip_version_id, zip_sha1))
-    ]
-    return load_stimulus_files(Path(paths[0]), Path(paths[1]), identifier, zip_sha1)
+
+    def load() -> StimulusSet:
+        paths = [
+            get_path(identifier, part, bucket, version_id, sha1, filename_prefix)
+            for part, version_id, sha1 in (("csv", csv_version_id, csv_sha1), ("zip", zip_version_id, zip_sha1))
+        ]
+        return load_stimulus_files(Path(paths[0]), Path(paths[1]), identifier, zip_sha1)
+
+    return retry_if_pruned(load)
 
 
 def load_assembly_from_s3(
@@ -111,7 +116,7 @@ def load_assembly_from_s3(
     ------
     TransferError, IntegrityError, AssemblyFormatError
     """
-    path = get_path(identifier, "nc", bucket, version_id, sha1)
+    path = Path(get_path(identifier, "nc", bucket, version_id, sha1))
     loader: AssemblyLoader
     if stimulus_set_loader is None:
         loader = AssemblyLoader(cls=cls, file_path=path)
@@ -125,7 +130,12 @@ def load_assembly_from_s3(
             stimulus_set=stimulus_set,
             allow_missing_stimuli=allow_missing_stimuli,
         )
-    assembly: Assembly = loader.load()
+
+    def load() -> Assembly:
+        loader.file_path = path if path.exists() else Path(get_path(identifier, "nc", bucket, version_id, sha1))
+        return cast("Assembly", loader.load())
+
+    assembly = retry_if_pruned(load)
     assembly.attrs["identifier"] = identifier
     return assembly
 

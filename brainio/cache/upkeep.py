@@ -2,8 +2,8 @@
 
 All of it may run while other processes read and fetch. What goes is renamed out of the readers' way in one step before
 it is deleted: a file that is open stays readable, and an unpacked folder goes as a whole. A process that has only just
-found a file can lose it; it gets a FileNotFoundError, asks `Cache.find` or `Cache.unpack` again, and fetches if that
-has nothing. (`Unpacked.path` asks again by itself while the archive is there.)
+found a file can lose it. It then fetches the file again under a hold (`brainio.cache.holds`), during which `prune`
+removes no content, and `remove` waits.
 """
 
 import shutil
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainio.cache.files import new_partial, writing
+from brainio.cache.holds import PATIENCE, wait_for_holds
 from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
 from brainio.cache.unpacked import findings_of, manifest_of, times_of
 from brainio.cache.verification import Checked, verify
@@ -39,6 +40,7 @@ def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Remo
     """Remove contents under all their names, what was made of them (unpacked files, profiles), and what remembers them.
 
     A file that `brainscore-brainio` left in the same folder stays, and is adopted again when it is asked for.
+    While another process holds the cache (`brainio.cache.holds`), this waits, up to 30 seconds in all.
 
     Parameters
     ----------
@@ -54,7 +56,7 @@ def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Remo
     CacheError
         The cache cannot be written.
     """
-    removed = _Removing(root, dry_run=dry_run)
+    removed = _Removing(root, dry_run=dry_run, patience=PATIENCE)
     for item in contents(root):
         if item.sha1 in sha1s and item.kind in {"content", "unpacked", "profile", "ref"}:
             removed.take(item)
@@ -67,7 +69,8 @@ def prune(
     """Remove what was not used for long, or as much as is too much, the least recently used first.
 
     Unfinished downloads and quarantine go before anything else, and after a week (`KEPT`) in any case; other temporary
-    files of processes that are gone go at once. What a process is at work on stays. A clock that was set back makes
+    files of processes that are gone go at once. What a process is at work on stays, and so do all contents while a
+    process holds the cache (`brainio.cache.holds`). A clock that was set back makes
     nothing older: then less is removed, not more.
 
     Parameters
@@ -114,13 +117,17 @@ def prune(
 class _Removing:
     """Takes things away one by one, and counts them."""
 
-    def __init__(self, root: Path, *, dry_run: bool) -> None:
+    def __init__(self, root: Path, *, dry_run: bool, patience: float = 0) -> None:
         self._root, self._dry_run = root, dry_run
+        self._respects_holds = not patience
+        self._deadline = time.monotonic() + patience
         self._items: list[Item] = []
         self._freed = 0
 
     def take(self, item: Item) -> bool:
         """Take something away unless a process is at work on it or was first to."""
+        if item.kind in {"content", "unpacked"} and self._is_held():
+            return False
         key = key_of(item.path) if item.kind == "partial" else ""
         try:
             lock = try_acquire(item.path.parent, key) if key else None
@@ -134,6 +141,10 @@ class _Removing:
         finally:
             if lock is not None:
                 lock.release()
+
+    def _is_held(self) -> bool:
+        is_free = self._dry_run or wait_for_holds(self._root, self._deadline - time.monotonic())
+        return not is_free and self._respects_holds
 
     def _take(self, item: Item) -> bool:
         try:

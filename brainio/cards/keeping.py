@@ -20,7 +20,7 @@ from brainio.errors import CatalogError
 from brainio.fetch import get_stimulus_set
 from brainio.fetch.entries import named_in_errors
 from brainio.fetch.load import fetch_assembly_files
-from brainio.fetch.pruned import though_pruned
+from brainio.fetch.pruned import keep_cached, read_present, retry_if_pruned
 from brainio.home import absolute_path
 from brainio.stores import parse_location, upload
 from brainio.worker_process import call_in_worker
@@ -71,8 +71,9 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     told = facts_with(entry, facts or {})
     named = {"identifier": entry.identifier, "class_name": entry.class_name, "version": entry.version}
     if entry.lookup_type == TYPE_STIMULUS_SET:
-        stimuli = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
-        return card_of(stimuli, **named, facts=told)
+        with keep_cached():
+            stimuli = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
+            return card_of(stimuli, **named, facts=told)
     return card_with(_describe_entry(entry), TYPE_ASSEMBLY, **named, facts=told)
 
 
@@ -86,11 +87,15 @@ def _describe_entry(entry: Entry) -> dict[str, Any]:
         table = "" if files.table is None else str(files.table)
         arguments = [str(files.path), entry.class_name, table, stimuli, entry.stimulus_set_identifier]
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({files.path})"
-        described = call_in_worker("brainio.cards.compute:describe_file", arguments, subject=subject, paths=paths)
-        return dict(described)
+        return read_present(
+            lambda _: dict(
+                call_in_worker("brainio.cards.compute:describe_file", arguments, subject=subject, paths=paths)
+            ),
+            files.path,
+        )
 
     with named_in_errors(entry):
-        return though_pruned(describe)
+        return retry_if_pruned(describe)
 
 
 def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:

@@ -5,14 +5,16 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from brainio.cache.files import write_for_person
+from brainio.catalogs import Entry
 from brainio.errors import ExchangeError
 from brainio.exchange.croissant import croissant
 from brainio.exchange.distribution import Described, Node, content_url
 from brainio.fetch import fetch_entry
+from brainio.fetch.pruned import keep_cached
 from brainio.fetch.uses import entries_of
 from brainio.home import absolute_path
 
@@ -87,11 +89,18 @@ def export(
     where = absolute_path(output)
     if where.is_dir() or not where.parent.is_dir():
         raise ExchangeError(f"{where} is no file that could be written; name one in a folder that exists")
-    if with_files:
+    if not with_files:
+        return _written(where, entries, _where_it_lies)
+    with keep_cached():
         for entry in entries:
             fetch_entry(entry)
+        return _written(where, entries, _copied_to(where.parent))
+
+
+def _written(where: Path, entries: Sequence[Entry], url_of: Callable[[Described], str]) -> Node:
+    """Write the description of entries to a file, and return it."""
     try:
-        document = croissant(entries, _copied_to(where.parent) if with_files else _where_it_lies)
+        document = croissant(entries, url_of)
         write_for_person(where, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise ExchangeError(f"{where} cannot be written: {error}") from error

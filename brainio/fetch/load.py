@@ -1,6 +1,7 @@
 """From an identifier to the object in memory: its files in the cache, read and joined."""
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,7 +16,7 @@ from brainio.fetch.entries import (
     unavailable,
     warn_of_status,
 )
-from brainio.fetch.pruned import read_present, though_pruned
+from brainio.fetch.pruned import read_present, retry_if_pruned
 from brainio.fetch.stimulus_sets import load_stimulus_set, load_table
 from brainio.fetch.streaming import open_entry
 from brainio.fetch.uses import note, resolve, stimulus_set_of
@@ -24,6 +25,7 @@ from brainio.stores import is_offline
 if TYPE_CHECKING:
     from brainio.assemblies import DataAssembly
     from brainio.assemblies.chunks import Chunks
+    from brainio.fetch.streaming import CachedFile
     from brainio.stimuli import StimulusSet
     from brainio.stores.ranges import RangeFile
 
@@ -137,21 +139,21 @@ def get_assembly(
     if is_offline():
         require_cached(*filter(None, (entry, stimuli)), later=("zip",) if stream else ())
     with named_in_errors(entry):
-        source = open_entry(entry) if stream else fetch_entry(entry)["nc"]
+        source = open_entry(entry) if stream else retry_if_pruned(lambda: fetch_entry(entry)["nc"])
     stimulus_set = None if stimuli is None else load_table(stimuli) if stream else load_stimulus_set(stimuli)
     options: dict[str, Any] = {} if chunks is None else {"chunks": chunks}  # loaders of others may not know these
     if allow_missing_stimuli:
         options["allow_missing_stimuli"] = True
 
-    def read(source: "Path | RangeFile") -> "DataAssembly":
+    def read(source: "Path | RangeFile | CachedFile") -> "DataAssembly":
         stimuli_of = entry.stimulus_set_identifier or None
         return cls.from_files(source, stimulus_set_identifier=stimuli_of, stimulus_set=stimulus_set, **options)
 
-    def read_cached() -> "DataAssembly":
-        return read_present(read, source if source.exists() else fetch_entry(entry)["nc"])
+    def read_cached(path: Path) -> "DataAssembly":
+        return read_present(read, path if path.exists() else fetch_entry(entry)["nc"])
 
     with named_in_errors(entry):
-        assembly = though_pruned(read_cached) if isinstance(source, Path) else read(source)
+        assembly = retry_if_pruned(partial(read_cached, source)) if isinstance(source, Path) else read(source)
     assembly.attrs["identifier"] = entry.identifier
     note(entry, stimuli)
     return assembly

@@ -9,7 +9,7 @@ from brainio.catalogs import Entry, EntryFile
 from brainio.errors import ArchiveError, EntryUnavailableError, StimulusSetFormatError, UnknownClassError
 from brainio.fetch.entries import fetch_entry, fetch_entry_file, named_in_errors, unavailable
 from brainio.fetch.home import local_cache
-from brainio.fetch.pruned import is_gone, though_pruned
+from brainio.fetch.pruned import is_gone, retry_if_pruned
 from brainio.stimuli import StimulusSet, StimulusSetLoader
 
 
@@ -18,7 +18,7 @@ def load_stimulus_set(entry: Entry) -> StimulusSet:
     _files_of_stimulus_set(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with named_in_errors(entry):
-        return though_pruned(lambda: _fetched_stimulus_set(entry, cls))
+        return retry_if_pruned(lambda: _fetched_stimulus_set(entry, cls))
 
 
 def _fetched_stimulus_set(entry: Entry, cls: type[StimulusSet]) -> StimulusSet:
@@ -41,7 +41,7 @@ def load_table(entry: Entry) -> StimulusSet:
     table, _ = _files_of_stimulus_set(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
     with named_in_errors(entry):
-        stimulus_set: StimulusSet = though_pruned(
+        stimulus_set: StimulusSet = retry_if_pruned(
             lambda: StimulusSetLoader(cls, fetch_entry_file(entry, table), _LaterFiles(entry)).load()
         )
     stimulus_set.identifier = entry.identifier
@@ -75,7 +75,7 @@ class _FetchedFiles(_Files):
             if not is_gone(error):
                 raise
         with named_in_errors(self.entry):
-            return though_pruned(lambda: _unpacked(self.entry, fetch_entry(self.entry)["zip"]).path(name))
+            return retry_if_pruned(lambda: _unpacked(self.entry, fetch_entry(self.entry)["zip"]).path(name))
 
 
 class _LaterFiles:
@@ -94,7 +94,7 @@ class _LaterFiles:
     @cached_property
     def _files(self) -> _FetchedFiles:
         with named_in_errors(self._entry):
-            return though_pruned(self._fetched)
+            return retry_if_pruned(self._fetched)
 
     def _fetched(self) -> _FetchedFiles:
         paths, files = _fetched_files(self._entry)

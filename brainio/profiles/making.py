@@ -21,6 +21,7 @@ from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
 from brainio.fetch.entries import local_files, named_in_errors
 from brainio.fetch.home import local_cache
+from brainio.fetch.pruned import keep_cached, retry_if_pruned
 from brainio.locks import Heartbeat, acquire
 from brainio.profiles.failures import forget_failure
 from brainio.profiles.rows import insert_rows
@@ -82,8 +83,15 @@ def make_listed_profile(lookup_type: str, identifier: str, catalog: str, version
 
 def _make(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
     unfinished = new_partial(root, f"profile-{key}")
+
+    def write() -> int:
+        unfinished.unlink(missing_ok=True)
+        are_here = all(path.exists() for path in paths.values())
+        return _write(unfinished, entry, paths if are_here else local_files(entry))
+
     try:
-        stamp = _write(unfinished, entry, paths)
+        with keep_cached():
+            stamp = retry_if_pruned(write)
         os.utime(unfinished, ns=(stamp, stamp))
         folder().mkdir(parents=True, exist_ok=True)
         unfinished.replace(path_of(key))

@@ -13,7 +13,7 @@ from brainio.catalogs import TYPE_ASSEMBLY, Entry, entries, entries_of, listing
 from brainio.catalogs.entries import STATUS_SUPERSEDED
 from brainio.errors import AssemblyFormatError, BrainioError, FetchManyError
 from brainio.fetch import carry_out, resolve_assembly_class
-from brainio.fetch.pruned import though_pruned
+from brainio.fetch.pruned import keep_cached, retry_if_pruned
 from brainio.progress import counted
 from brainio.relations.checked import Checked, Checks
 from brainio.relations.coordinates import CoordinatesLoader
@@ -95,7 +95,8 @@ def check(
     assemblies = _assemblies_of(named, of_sets=bool(identifiers))
     pairs = [pair_of(one) for one in assemblies]
     failures = _fetched(pairs, on_plan) if fetch else {}
-    checked = [_checked(pair, failures) for pair in counted(pairs, "checking assemblies", len(pairs))]
+    with keep_cached():
+        checked = [_checked(pair, failures, fetch) for pair in counted(pairs, "checking assemblies", len(pairs))]
     versions = [one for entry in [*named, *assemblies] for one in _versions(entry, every=not identifiers)]
     subject = ", ".join(identifiers) if identifiers else f"the catalog {catalog!r}"
     return Checks(_references(f"what catalogs say of {subject}", dict.fromkeys(versions)), tuple(checked))
@@ -137,11 +138,13 @@ def _fetched(pairs: Iterable[Pair], on_plan: Callable[[Plan], object]) -> Mappin
     return {}
 
 
-def _checked(pair: Pair, failures: Mapping[str, BrainioError]) -> Checked:
+def _checked(pair: Pair, failures: Mapping[str, BrainioError], fetch: bool) -> Checked:
     if pair.obstacle:
         return Checked(pair.assembly, pair.stimulus_set, None, pair.obstacle)
     try:
-        problems = though_pruned(lambda: _problems(pair))
+        if fetch and not failures and pair.paths() is None:  # pruned since
+            failures = _fetched([pair], lambda _: None)
+        problems = retry_if_pruned(lambda: _problems(pair))
     except BrainioError as error:
         return Checked(pair.assembly, pair.stimulus_set, None, str(error))
     if problems is None:

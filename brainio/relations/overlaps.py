@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from brainio.fetch import get_local_data_path
+from brainio.fetch.pruned import keep_cached
 from brainio.relations.contents import Content, contents_of
 from brainio.relations.sets import Stimuli, Subject, stimuli_of
 from brainio.relations.shared import Overlap
@@ -45,8 +46,9 @@ def overlap(a: Subject, b: Subject) -> Overlap:
     >>> found.a.same['content'], found.b.share, found.contradictions
     (4, 1.0, [])
     """
-    first, second = stimuli_of(a), stimuli_of(b)
-    found = contents_of([*first.paths.values(), *second.paths.values()], Path(get_local_data_path()))
+    with keep_cached():
+        first, second = stimuli_of(a), stimuli_of(b)
+        found = contents_of([*first.paths.values(), *second.paths.values()], Path(get_local_data_path()))
 
     def contents(stimuli: Stimuli) -> dict[str, Content]:
         return {stimulus_id: found[path] for stimulus_id, path in stimuli.paths.items()}

@@ -18,6 +18,7 @@ from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
 from brainio.fetch.entries import unavailable
+from brainio.fetch.pruned import keep_cached, retry_if_pruned
 from brainio.home import require_possible_path
 from brainio.text import some
 from brainio.validation.assemblies import class_for, own_problems
@@ -212,6 +213,11 @@ def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> lis
 
 
 def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
+    with keep_cached():
+        return retry_if_pruned(lambda: _problems_of_assembly(entry, cls))
+
+
+def _problems_of_assembly(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
     path, stimuli = _fetched(entry, "nc")["nc"], stimulus_set_of(entry)
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
@@ -221,8 +227,12 @@ def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
 
 
 def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:
-    paths = _fetched(entry, "csv", "zip")
-    return _read_set(paths["csv"], paths["zip"])
+    def read() -> tuple[Table, list[Problem]]:
+        paths = _fetched(entry, "csv", "zip")
+        return _read_set(paths["csv"], paths["zip"])
+
+    with keep_cached():
+        return retry_if_pruned(read)
 
 
 def _fetched(entry: Entry, *parts: str) -> dict[str, Path]:
