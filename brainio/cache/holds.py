@@ -67,6 +67,14 @@ def wait_for_holds(root: Path, seconds: float) -> bool:
     return True
 
 
+def remove_dead_holds(root: Path) -> None:
+    """Remove the holds that no longer count, such as those of processes that were killed."""
+    for path in root.glob(f"partial/*{HOLD}"):
+        if not _counts(path):
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+
+
 def _counts(path: Path) -> bool:
     owner = owner_of(path)
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from brainio.cache.files import read_json
+from brainio.cache.holds import HOLD
 from brainio.cache.records import RECORD
 from brainio.cache.unpacked import manifest_of, read_manifest
 from brainio.errors import CacheError
@@ -131,7 +132,7 @@ def _profile(kind: Kind, path: Path) -> Item:
 
 
 def _partial(kind: Kind, path: Path) -> Item | None:
-    if path.name.endswith(LOCK):
+    if path.name.endswith((LOCK, HOLD)):
         return None
     sha1 = key_of(path).split("-")[1] if key_of(path) and not path.name.startswith("sha256-") else ""
     return Item(kind, sha1, (path.name,), _tree_size(path), path.stat().st_mtime, path)

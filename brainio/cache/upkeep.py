@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from brainio.cache.files import new_partial, writing
-from brainio.cache.holds import PATIENCE, wait_for_holds
+from brainio.cache.holds import PATIENCE, remove_dead_holds, wait_for_holds
 from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
 from brainio.cache.unpacked import findings_of, manifest_of, times_of
 from brainio.cache.verification import Checked, verify
@@ -70,8 +70,8 @@ def prune(
 
     Unfinished downloads and quarantine go before anything else, and after a week (`KEPT`) in any case; other temporary
     files of processes that are gone go at once. What a process is at work on stays, and so do all contents while a
-    process holds the cache (`brainio.cache.holds`). A clock that was set back makes
-    nothing older: then less is removed, not more.
+    process holds the cache (`brainio.cache.holds`). A clock that was set back makes nothing older: then less is
+    removed, not more.
 
     Parameters
     ----------
@@ -165,12 +165,17 @@ class _Removing:
                 self.take(item)
 
     def report(self) -> Removed:
-        """Say what was done, and remove the locks that dead processes left."""
-        for path in [] if self._dry_run else self._root.glob(f"partial/*{LOCK}"):
+        """Return what was removed, and remove the locks and holds that dead processes left."""
+        if not self._dry_run:
+            self._remove_marks()
+        return Removed(tuple(self._items), self._freed)
+
+    def _remove_marks(self) -> None:
+        remove_dead_holds(self._root)
+        for path in self._root.glob(f"partial/*{LOCK}"):
             with suppress(BlockingIOError):
                 if (lock := try_acquire(path.parent, path.name.removesuffix(LOCK))) is not None:
                     lock.release()
-        return Removed(tuple(self._items), self._freed)
 
 
 def _delete(root: Path, item: Item) -> None:

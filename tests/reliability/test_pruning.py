@@ -191,6 +191,7 @@ def test_a_pickled_stream_of_a_pruned_file_reads_the_location(catalog: Path) -> 
     assert again.read() == stream.read() == (catalog.parent / NC).read_bytes()
 
 
+@pytest.mark.filterwarnings("ignore::brainio.errors.StreamWarning")
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_stimulus_whose_archive_was_pruned_is_fetched_again_when_its_path_is_asked_for(
     catalog: Path, stream: bool
