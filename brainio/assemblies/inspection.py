@@ -16,11 +16,12 @@ import os
 import threading
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
+from brainio.assemblies.pinned import MOST_PAGES, PAGE, PinnedFile
 from brainio.assemblies.structure import FileStructure, Fingerprint
-from brainio.errors import AssemblyFormatError, BrainioError
+from brainio.errors import AssemblyFormatError, BrainioError, UnsafeFileError
 from brainio.forks import guard
 
 if TYPE_CHECKING:
@@ -102,12 +103,24 @@ def _inspect_stream(file: IO[bytes]) -> FileStructure:
         if known is not None and known_size == size:
             return known
         with _exclusive():
-            structure = _structure(file, size, None)
+            structure = _pinned_structure(file, size)
     finally:
         file.seek(position)
     with suppress(TypeError):  # no weak references to this kind of file
         _streams[file] = (size, structure)
     return structure
+
+
+def _pinned_structure(file: IO[bytes], size: int) -> FileStructure:
+    """Return the structure of a stream with the pages that it was read from: a server may send others next time."""
+    pinned = PinnedFile(file, size)
+    structure = _structure(cast("IO[bytes]", pinned), size, None)
+    if pinned.exceeds_limit:
+        raise UnsafeFileError(
+            f"{pinned} is refused before it is opened: its metadata takes more than {MOST_PAGES * PAGE:,} bytes, which "
+            f"is the limit for streams. Load it without stream=True."
+        )
+    return dataclasses.replace(structure, pages=pinned.pages)
 
 
 def _known_stream(file: IO[bytes]) -> tuple[FileStructure | None, int]:

@@ -24,6 +24,7 @@ from xarray.core import indexing
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.hdf5 import NETCDF_LOCK
 from brainio.assemblies.inspection import inspect
+from brainio.assemblies.pinned import PinnedFile
 from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
@@ -130,9 +131,11 @@ def _open_stream_file(file: IO[bytes], mode: str) -> Any:
     """Open a stream once it was inspected: in this process, and in each that the store is sent to."""
     import h5netcdf  # type: ignore[import-untyped, unused-ignore]
 
-    if inspect(file).kind != "netCDF-4":
+    structure = inspect(file)
+    if structure.kind != "netCDF-4":
         raise AssemblyFormatError(f"{file} is a netCDF-3 file, which cannot be streamed. Load it without stream=True.")
-    return h5netcdf.File(file, mode, decode_vlen_strings=True)
+    pinned = PinnedFile(file, structure.file_bytes, structure.pages)
+    return h5netcdf.File(pinned, mode, decode_vlen_strings=True)
 
 
 def open_store(path: Path, group: str | None, structure: FileStructure) -> NetCDF4DataStore:

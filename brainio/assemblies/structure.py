@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -126,6 +126,8 @@ class FileStructure:
         The paths of all groups but the root, without the first slash.
     fingerprint : Fingerprint or None
         The state of the file that was inspected; None for a stream.
+    pages : dict of int to bytes
+        The pages of a stream that were inspected (see `pinned`); empty for a file.
 
     Examples
     --------
@@ -146,6 +148,7 @@ class FileStructure:
     variables: tuple[VariableStructure, ...]
     groups: tuple[str, ...]
     fingerprint: Fingerprint | None = None
+    pages: dict[int, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def in_group(self, group: str | None) -> tuple[VariableStructure, ...]:
         """Return the variables of one group; None or an empty text is the root."""
