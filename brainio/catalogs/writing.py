@@ -250,6 +250,7 @@ def _rewrite_file(path: Path, change: Callable[[str], str], new: str) -> None:
     if path.exists() and not os.access(path, os.W_OK):
         raise CatalogError(f"{path} may not be written; no row was added. Make it writable, or add to a copy.")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         is_done = any(_rewrite_once(path, change, new) for _ in range(_ATTEMPTS))
     except CatalogError:
         raise
