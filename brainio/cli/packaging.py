@@ -11,6 +11,7 @@ from brainio.cli.log import tell_log
 from brainio.cli.options import Command
 from brainio.cli.output import Record, echo, show_facts, show_json, tell
 from brainio.home import absolute_path
+from brainio.stores.location import is_opaque, parse_location
 
 
 @click.group()
@@ -164,7 +165,11 @@ def assembly(
 
 
 def _place(named: str) -> str | Path:
-    return named if "://" in named else absolute_path(named)
+    if "://" in named:
+        return named
+    if is_opaque(named):
+        parse_location(named)  # raises: a DOI or the like, which absolute_path would take for a folder
+    return absolute_path(named)
 
 
 def _facts(entry: Record) -> tuple[dict[str, str], Record]:

@@ -64,3 +64,10 @@ def test_a_pair_without_its_sign_is_wrong_usage(lab: Path) -> None:
     done = run("package", "stimulus-set", str(lab / "images"), *PUBLISH, "--fact", "license")
     assert done.returncode == 2
     assert "'license' is not of the form NAME=VALUE" in done.stderr
+
+
+def test_a_doi_is_no_place_for_files(lab: Path) -> None:
+    refused = run("package", "stimulus-set", "images", *PUBLISH[:2], "--to", "doi:10.5281/zenodo.1", *PUBLISH[4:])
+    assert refused.returncode == 1
+    assert "is a DOI" in refused.stderr
+    assert not list(lab.glob("doi*"))
