@@ -11,10 +11,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from brainio.errors import DatabaseAwayError
+from brainio.processes import remove_leftovers, this_process
 from brainio.service.app import CONFIG_VARIABLE
 from brainio.service.database import Database
 from brainio.service.settings import PREFIX, Settings
 
+_METRICS = "brainio-metrics."  # begins the name of the folder in which processes count
 _HUNG_SECONDS = 15  # without a sign of life: busy machines take more than uvicorn's five to start a process
 
 
@@ -52,7 +54,8 @@ def run(settings: Settings, config: Path | None, said: dict[str, object], tell: 
 
 def _counting_together() -> str:
     """Make the folder in which processes count; it has to be named before anything counts."""
-    folder = tempfile.mkdtemp(prefix="brainio-metrics-")
+    remove_leftovers(Path(tempfile.gettempdir()), f"{_METRICS}*")  # of services that were killed
+    folder = tempfile.mkdtemp(prefix=f"{_METRICS}{this_process().tag}-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
     return folder
 

@@ -119,6 +119,18 @@ def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: P
             httpx.get(service.url, trust_env=False)
 
 
+def test_the_counts_of_a_service_that_was_killed_are_removed_by_the_next(tmp_path: Path) -> None:
+    settings = {"BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab")), "TMPDIR": str(tmp_path)}
+    with Running(tmp_path / "served", "--workers", "2", **settings) as service:
+        (left,) = tmp_path.glob("brainio-metrics.*")
+        service.process.kill()
+        service.process.wait()
+    with Running(tmp_path / "served", "--workers", "2", **settings) as service:
+        assert not left.exists()
+        assert service.stop() == 0
+    assert not list(tmp_path.glob("brainio-metrics.*"))
+
+
 def test_metrics_count_requests_by_route_and_name_no_entry(service: Running) -> None:
     before = counted(service)
     for _ in range(3):
