@@ -10,12 +10,14 @@ import os
 import platform
 import shutil
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+_TEMPORARY = ".brainio."  # begins the name of a temporary folder
 PART = ".part"  # ends the name of a file that is being written
 _COMMAND_LENGTH = 200  # characters
 
@@ -132,6 +134,29 @@ def remove_leftovers(folder: Path, pattern: str) -> list[Path]:
                     path.unlink()
                 removed.append(path)
     return removed
+
+
+@contextmanager
+def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
+    """Create a folder for unfinished files and delete it at the end of the block, also those that dead processes left.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        The folder that contains it; default: the temporary folder of the system (`TMPDIR`).
+    """
+    import tempfile  # slow to import
+
+    remove_temporary_folders(parent)
+    with tempfile.TemporaryDirectory(dir=parent, prefix=f"{_TEMPORARY}{this_process().tag}-") as folder:
+        yield Path(folder)
+
+
+def remove_temporary_folders(parent: Path | None = None) -> list[Path]:
+    """Remove the temporary folders that dead processes left, and return them; see `temporary_folder`."""
+    import tempfile
+
+    return remove_leftovers(parent or Path(tempfile.gettempdir()), f"{_TEMPORARY}*")
 
 
 def this_process() -> ProcessIdentity:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainio.cards.compute import card_of, card_with
@@ -22,6 +20,7 @@ from brainio.fetch.entries import named_in_errors
 from brainio.fetch.load import fetch_assembly_files
 from brainio.fetch.pruned import keep_cached, read_present, retry_if_pruned
 from brainio.home import absolute_path
+from brainio.processes import temporary_folder
 from brainio.stores import parse_location, upload
 from brainio.worker_process import call_in_worker
 
@@ -138,8 +137,8 @@ def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
         forget_cards()
         return place
     base = folder.rstrip("/") if "://" in folder else str(absolute_path(folder))
-    with tempfile.TemporaryDirectory() as work:
-        written = Path(work) / "card.json"
+    with temporary_folder() as work:
+        written = work / "card.json"
         written.write_bytes(body)
         upload(written, parse_location(f"{base}/{place}"))
     forget_cards()

@@ -21,7 +21,7 @@ from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError, ChangedFileError, LocationError, TransferError
 from brainio.local_files import read_regular
 from brainio.locks import Lock, acquire_exclusive
-from brainio.processes import PART, remove_leftovers, this_process
+from brainio.processes import PART, remove_leftovers, temporary_folder, this_process
 
 if TYPE_CHECKING:
     from brainio.stores import Location
@@ -211,8 +211,6 @@ def write_beside(source: CatalogSource, relative: str, data: bytes) -> None:
     CatalogError
         It leads out of that folder, or cannot be written.
     """
-    import tempfile
-
     from brainio.stores import parse_location, upload
 
     if source.is_database:
@@ -224,8 +222,8 @@ def write_beside(source: CatalogSource, relative: str, data: bytes) -> None:
         location = parse_location(relative, base=folder_of(source.location))
         if not location.url.startswith(parse_location("x", base=folder_of(source.location)).url[:-1]):
             raise CatalogError(f"{relative!r} does not lie below the folder of the catalog {shown(source.location)}")
-        with tempfile.TemporaryDirectory() as folder:
-            written = Path(folder, "file")
+        with temporary_folder() as folder:
+            written = folder / "file"
             written.write_bytes(data)
             upload(written, location)
     except (OSError, LocationError) as error:

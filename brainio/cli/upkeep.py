@@ -191,7 +191,8 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
 def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: bool) -> None:
     """Remove what was not used for long, or as much as is too much, and print what went.
 
-    Unfinished downloads and quarantine go first, and once they are a week old in any case, also with no option.
+    Unfinished downloads and quarantine go first, and once they are a week old in any case, also with no option. The
+    temporary folders in TMPDIR of processes that were killed while they packaged or published go at once.
 
     \b
     Examples:
@@ -200,10 +201,13 @@ def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: 
       brainio cache prune --older-than 12h --max-size 1.5TiB
     """
     from brainio.cache import upkeep
+    from brainio.processes import remove_temporary_folders
 
     items = _contents()
     removed = upkeep.prune(_root(), older_than, max_size, dry_run=dry_run)
     _show_removed(removed, items, dry_run=dry_run, as_json=as_json)
+    for folder in [] if dry_run else remove_temporary_folders():
+        tell(f"{folder} removed, which a killed process left")
 
 
 def _root() -> Path:

@@ -6,12 +6,12 @@ import errno
 import os
 import secrets
 import shutil
-import tempfile
 from contextlib import ExitStack, contextmanager
 from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from brainio import processes
 from brainio.cache.hashing import Hasher
 from brainio.errors import BrainioError, PackagingError
 from brainio.processes import PART, remove_leftovers, this_process
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 _ENOUGH = 1 << 20  # bytes that are worth a call of the system
 _MOST = 1 << 26  # bytes that may wait in memory for what comes before them
-_TEMPORARY = ".brainio."  # begins the name of a temporary folder
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
@@ -89,9 +88,7 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
     """
     with ExitStack() as stack:
         with writing_in(parent or Path(os.environ.get("TMPDIR") or "/tmp")):  # noqa: S108 (as `tempfile` does)
-            remove_leftovers(parent or Path(tempfile.gettempdir()), f"{_TEMPORARY}*")
-            prefix = f"{_TEMPORARY}{this_process().tag}-"
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=parent, prefix=prefix)))
+            folder = stack.enter_context(processes.temporary_folder(parent))
         stack.enter_context(writing_in(folder))
         yield folder
 

@@ -17,9 +17,11 @@ from brainio.cache.upkeep import contents, verify
 from brainio.cli.options import DURATION, SIZE
 from brainio.errors import CatalogWarning
 from brainio.fetch import fetch_many, unzip
+from brainio.processes import temporary_folder
 from tests.cache.helpers import rot_member
 from tests.cli.command import brainio
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
+from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder
 
 DAY = 24 * 3600.0
@@ -31,6 +33,7 @@ def home(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     lab.publish_stimuli()
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab.catalog))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # `prune` reports folders that other tests left in the usual one
     fill("lab.Doe2026")
     return Path(os.environ["BRAINIO_HOME"])
 
@@ -286,6 +289,30 @@ def test_prune_without_a_limit_removes_only_what_is_of_no_use(home: Path) -> Non
     assert brainio("cache", "prune").stderr == "0 items removed, 0 B freed\n"
     (bad,) = (home / "quarantine").iterdir()
     assert bad.read_bytes() == b"bad"
+    assert len(left(home)) == 4
+
+
+def leave_temporary_folder(place: Path) -> None:
+    with temporary_folder(place) as folder:
+        (folder / "unfinished.zip").write_bytes(b"PK")
+        os._exit(0)
+
+
+def test_prune_removes_temporary_folders_of_killed_processes_and_no_others(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = tmp_path / "tmp"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    assert join([start(leave_temporary_folder, place)]) == [0]
+    (dead,) = place.glob(".brainio.*")
+    with temporary_folder(place) as own:
+        assert not dead.exists()  # the next process that makes one removes it as well
+        assert join([start(leave_temporary_folder, place)]) == [0]
+        (dead,) = set(place.glob(".brainio.*")) - {own}
+        assert brainio("cache", "prune", "--dry-run").stderr == "0 items would be removed, 0 B would be freed\n"
+        assert f"{dead} removed, which a killed process left\n" in brainio("cache", "prune").stderr
+        assert list(place.glob(".brainio.*")) == [own]
     assert len(left(home)) == 4
 
 
