@@ -277,14 +277,23 @@ def _lock(path: Path) -> Lock:
             raise
         inode = os.fstat(descriptor).st_ino
         _require_same(path, inode)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, _record(), 0)
+        _write_record(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise
     lock = Lock(path, os.getpid(), inode, descriptor)
     _held.add(lock)
     return lock
+
+
+def _write_record(descriptor: int, path: Path) -> None:
+    """Write into a locked file who holds it; remove the file if the disk is full."""
+    try:
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, _record(), 0)
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _require_same(path: Path, inode: int) -> None:

@@ -92,7 +92,9 @@ class StimulusSetLoader:
         except FileNotFoundError:  # also of a file that was pruned, which is asked for again
             raise
         except OSError as error:
-            raise StimulusSetFormatError(f"{self.csv_path} cannot be read: {error}; correct access to it") from error
+            raise StimulusSetFormatError(
+                f"{self.csv_path} cannot be read: {error}. Check its permissions, and the disk"
+            ) from error
         for number, dtype in enumerate(table.dtypes):
             if isinstance(dtype, pd.StringDtype):
                 # pandas' own text type breaks joining and aligning in xarray
