@@ -27,6 +27,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> Path("notes.txt").write_bytes(b"three words here")
     16
     >>> with open_regular("notes.txt") as file:
