@@ -60,6 +60,9 @@ _FOREIGN = (
     ("_strptime", "_cache_lock"),
     ("pandas._libs.tslibs.strptime", "_cache_lock"),
 )
+# The hooks of a fork run last to first: those of modules that were imported later have acquired these already, which a
+# thread that holds another lock may wait for.
+_HOOKED = (("h5py._objects", "phil"), ("logging", "_lock"))
 # A module that another thread is importing can never be imported in the child: nobody releases its lock there.
 _IMPORTED = frozenset(
     (
@@ -184,7 +187,7 @@ def _acquire_all() -> None:
             continue
         if waited > LONGEST_WAIT:
             lost.add(id(busy))
-        _let_others_proceed(busy)
+        _let_others_proceed(busy, patience)
         patience = min(2 * patience, _LOG_AFTER)
     _held[threading.get_ident()] = held
     _lost.update(lost)
@@ -201,18 +204,19 @@ def _try_all(patience: float, lost: set[int]) -> tuple[list[Lock], Lock | None]:
     return held, None
 
 
-def _let_others_proceed(busy: Lock) -> None:
-    """Hold no lock until a busy one was free, not even that of h5py, which its own hook may have acquired before."""
-    phil: Any = getattr(sys.modules.get("h5py._objects"), "phil", None)
-    is_released = False
-    if phil is not None:
-        with suppress(RuntimeError):  # this thread does not hold it
-            phil.release()
-            is_released = True
-    if _acquire_in_time(busy, _FIRST_PATIENCE):
+def _let_others_proceed(busy: Lock, seconds: float) -> None:
+    """Hold no lock until a busy one was free, not even those that hooks of other modules acquired before."""
+    released: list[Any] = []
+    for module, name in _HOOKED:
+        lock: Any = getattr(sys.modules.get(module), name, None)
+        if lock is not None:
+            with suppress(RuntimeError):  # this thread does not hold it
+                lock.release()
+                released.append(lock)
+    if _acquire_in_time(busy, seconds):
         busy.release()
-    if is_released:
-        phil.acquire()
+    for lock in reversed(released):
+        lock.acquire()
 
 
 def _acquire_in_time(lock: Any, seconds: float) -> bool:
