@@ -89,7 +89,7 @@ def test_of_one_identifier_in_two_catalogs_the_assembly_comes_with_the_stimuli_o
 def test_bytes_without_any_promised_hash_load_with_a_warning(lab: Lab, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     lab.publish("assy_lab_Doe2026.nc", body, "NeuroidAssembly", stimulus_set_identifier="", sha1="")
-    with pytest.warns(CatalogWarning, match="promises no hash for the nc file of assembly 'lab.Doe2026'"):
+    with pytest.warns(CatalogWarning, match="gives no hash for the nc file of assembly 'lab.Doe2026'"):
         brainio.get_assembly("lab.Doe2026")
 
 

@@ -358,8 +358,8 @@ class _Walk:
 
     def _refuse(self, path: str, found: str, allowed: str) -> NoReturn:
         raise UnsafeFileError(
-            f"{self._where} is refused before it is opened: {path} {found}; allowed: {allowed}. If you trust its "
-            f"author, ask for a file that `brainio.packaging.write_netcdf` or xarray wrote."
+            f"{self._where} is refused before it is opened: {path} {found}; allowed: {allowed}. Ask its author "
+            f"for a file written by `brainio.packaging.write_netcdf` or xarray."
         )
 
 

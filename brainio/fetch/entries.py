@@ -52,8 +52,8 @@ def fetch_entry_file(
     """Bring one file of an entry into the cache and return where it is; see `local_file`."""
     if not (file.sha1 or file.sha256):
         warnings.warn(
-            f"catalog {entry.catalog!r} promises no hash for the {file.part} file of {entry.kind} "
-            f"{entry.identifier!r}; its bytes are taken as they come",
+            f"catalog {entry.catalog!r} gives no hash for the {file.part} file of {entry.kind} "
+            f"{entry.identifier!r}, so that its bytes cannot be verified",
             CatalogWarning,
             stacklevel=2,
         )
@@ -216,7 +216,7 @@ def _refresh_advice(entry: Entry) -> str:
     if not unpromised:
         return ""
     return (
-        f" The catalog promises no hash for the {' and '.join(unpromised)} file: `brainio get --refresh "
+        f" The catalog gives no hash for the {' and '.join(unpromised)} file: `brainio get --refresh "
         f"{entry.identifier}` fetches it again."
     )
 
