@@ -59,7 +59,7 @@ class Marginals:
 
     def has(self, *dims: Hashable) -> bool:
         """Whether there is a table of these dimensions."""
-        return any(set(kept) == set(dims) for kept in self._sums)
+        return any(set(kept) == set(dims) and len(kept) == len(dims) for kept in self._sums)
 
 
 def mean(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

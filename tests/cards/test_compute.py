@@ -62,6 +62,11 @@ def test_the_card_of_any_array_can_be_written_as_json(array: xr.DataArray) -> No
     assert card["shape"] == list(array.shape)
 
 
+def test_an_array_whose_only_dimension_is_time_has_a_card() -> None:
+    ends = {"time_bin_start": ("time_bin", [0, 10]), "time_bin_end": ("time_bin", [10, 20])}
+    assert card_of(xr.DataArray([1.0, 2.0], ends, ["time_bin"]))["shape"] == [2]
+
+
 @settings(deadline=None)
 @given(odd_arrays().filter(lambda array: all(v.dtype != object or v.ndim != 1 for v in array.coords.values())))
 def test_indexing_the_coordinates_changes_no_value_of_a_card(array: xr.DataArray) -> None:
