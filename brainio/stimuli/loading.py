@@ -89,12 +89,10 @@ class StimulusSetLoader:
             table = _parsed(content, self._checked_header(content))
         except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
-        except FileNotFoundError:  # also of a file that was pruned, which is asked for again
-            raise
         except OSError as error:
-            raise StimulusSetFormatError(
-                f"{self.csv_path} cannot be read: {error}. Check its permissions, and the disk"
-            ) from error
+            if error.errno is not None and not isinstance(error, IsADirectoryError):
+                raise  # of the disk: `brainio.cache.files.reading` translates it, and asks again for what was pruned
+            raise StimulusSetFormatError(f"{self.csv_path} cannot be read: {error}. Name a file") from error
         for number, dtype in enumerate(table.dtypes):
             if isinstance(dtype, pd.StringDtype):
                 # pandas' own text type breaks joining and aligning in xarray

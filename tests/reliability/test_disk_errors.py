@@ -113,7 +113,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, st
 @pytest.mark.parametrize(
     ("action", "error", "cause"),
     [
-        ("read table", "StimulusSetFormatError", "Input/output error"),
+        ("read table", "CacheError", "Input/output error"),
         ("hash", "CacheError", "Input/output error"),
         ("read archive", "CacheError", "Input/output error"),
         ("unpack", "CacheError", "Disk quota exceeded"),
