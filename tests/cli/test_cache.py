@@ -226,7 +226,7 @@ def test_rm_of_digits_that_begin_two_sha1s_removes_nothing(home: Path) -> None:
 
 def test_rm_finds_a_file_for_which_no_hash_is_promised(lab: Lab, home: Path) -> None:
     lab.publish("assy_open.nc", b"CDF\x01anything", "NeuroidAssembly", "lab.Open", sha1="", stimulus_set_identifier="")
-    with pytest.warns(CatalogWarning, match="promises no hash"):
+    with pytest.warns(CatalogWarning, match="gives no hash"):
         fill("lab.Open")
     assert file_of(home, "assy_open.nc").read_bytes() == b"CDF\x01anything"
     assert brainio("cache", "rm", "lab.Open").stderr.startswith("1 item removed, ")

@@ -150,5 +150,5 @@ def test_a_sound_group_beside_the_data_is_read(lab: FaultyLab, tmp_path: Path) -
 
 def test_a_file_without_a_promised_hash_is_said_to_be_unverified(lab: FaultyLab, tmp_path: Path) -> None:
     publish(lab, assembly_file(tmp_path), sha1="")
-    with pytest.warns(CatalogWarning, match="promises no hash"):
+    with pytest.warns(CatalogWarning, match="gives no hash"):
         brainio.get_assembly(NAME)

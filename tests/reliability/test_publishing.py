@@ -100,13 +100,19 @@ def test_publishing_to_a_catalog_on_s3_that_is_killed_at_any_moment_is_completed
         keys = set(bucket.keys("lab-bucket"))
         assert {row["location"].partition(".com/")[2] for row in rows_of(ON_S3)} <= keys
 
+    def state() -> tuple[int, int, int]:
+        return len(bucket.keys("lab-bucket")), len(bucket.open_uploads("lab-bucket")), len(rows_of(ON_S3))
+
     longest = duration(*work, ["lab.First2026"], 0, size)
     random.seed(11)
-    killed, number, states = 0, 1, set()
+    killed, number, states = 0, 1, {state()}
     while killed < KILLS:
-        was_killed = killed_at_random(*work, [f"lab.Doe20{number:02}"], number, size, look=look, longest=longest)
+        before = state()
+        late = {"longest": longest / 2, "stored": lambda before=before: state() != before}
+        moment = late if killed % 2 else {"longest": longest}
+        was_killed = killed_at_random(*work, [f"lab.Doe20{number:02}"], number, size, look=look, **moment)
         killed += was_killed
-        states.add((len(bucket.keys("lab-bucket")), len(bucket.open_uploads("lab-bucket")), len(rows_of(ON_S3))))
+        states.add(state())
         if not was_killed or random.random() < 0.2:  # else the same is killed again
             number += 1
     names = ["lab.First2026", *(f"lab.Doe20{one:02}" for one in range(1, number + 1))]
