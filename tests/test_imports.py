@@ -48,7 +48,8 @@ INTERFACE = {
     "brainio.packaging": (
         "package_data_assembly package_stimulus_set write_netcdf create_stimulus_csv create_stimulus_zip "
         "upload_to_s3 get_user_info check_naming_convention check_stimulus_naming_convention "
-        "check_image_format check_stimulus_numbers check_experiment_stimulus_set extract_specific"
+        "check_image_format check_stimulus_numbers check_experiment_stimulus_set extract_specific "
+        "TYPE_ASSEMBLY TYPE_STIMULUS_SET"
     ),
     "brainio.s3": (
         "load_stimulus_set_from_s3 load_assembly_from_s3 load_file load_weight_file load_folder_from_s3 "
@@ -61,7 +62,7 @@ INTERFACE = {
     ),
     "brainio.fetch": (
         "get_assembly get_stimulus_set fetch_file unzip verify_sha1 get_local_data_path "
-        "resolve_assembly_class resolve_stimulus_set_class StimulusSetLoader"
+        "resolve_assembly_class resolve_stimulus_set_class StimulusSetLoader BotoFetcher"
     ),
     "brainio.catalogs": "Catalog",
     "brainio.transform": "subset index_efficient",

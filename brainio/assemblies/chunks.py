@@ -37,15 +37,15 @@ def wanted_chunks(chunks: Chunks | None) -> Chunks | None:
     """
     source = "chunks"
     if chunks is None:
-        text = os.environ.get(BRAINIO_CHUNKS)
-        if not text:
+        text = os.environ.get(BRAINIO_CHUNKS, "").strip()
+        if text.lower() in ("", "none"):
             return None
         source, chunks = BRAINIO_CHUNKS, _parsed(text)
     is_sizes = isinstance(chunks, Mapping) and all(_is_size(size) for size in chunks.values())
     if not (is_sizes or (isinstance(chunks, str) and chunks == _AUTO) or (isinstance(chunks, int) and chunks == -1)):
         raise AssemblyFormatError(
-            f"{source}={chunks!r} are no chunk sizes; expected 'auto', -1 (one chunk), or a dict of sizes (-1: the "
-            f"whole dimension) such as {{'presentation': 10000}}"
+            f"{source}={chunks!r} are no chunk sizes; expected 'auto', -1 (one chunk), a dict of sizes (-1: the whole "
+            f"dimension) such as {{'presentation': 10000}}, or None (load the values)"
         )
     if importlib.util.find_spec("dask") is None:
         raise MissingExtraError(

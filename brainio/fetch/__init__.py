@@ -12,6 +12,7 @@ Joins the rooms below and adds no rule of its own to any of them. Every function
 `uses`          what is loaded, told to whoever records it; what lock files decide
 `pruned`        reading the cache while others prune it
 `download`      one place -> its bytes in order
+`boto_fetcher`  the base class of fetchers that older libraries extend
 `home`          what the environment says of the cache
 =============== =================================================================
 
@@ -21,6 +22,7 @@ What loads objects is imported when it is named: whoever only asks for files doe
 import os
 from typing import TYPE_CHECKING, Any
 
+from brainio.fetch.boto_fetcher import BotoFetcher
 from brainio.fetch.entries import fetch_entry
 from brainio.fetch.files import WantedFile, fetch_file, local_file, unzip, verify_sha1
 from brainio.fetch.home import BRAINIO_SHARED, get_local_data_path
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BRAINIO_HOME",
     "BRAINIO_SHARED",
+    "BotoFetcher",
     "Plan",
     "StimulusSetLoader",
     "WantedFile",

@@ -13,6 +13,7 @@ verify them, and only then add the entry to a catalog; a failure on the way chan
 | `renamed` | how the functions were called earlier |
 """
 
+from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip, extract_specific
 from brainio.packaging.checks import (
     check_experiment_stimulus_set,
@@ -27,6 +28,8 @@ from brainio.packaging.publish import get_user_info, upload_to_s3
 from brainio.packaging.stimulus_sets import package_stimulus_set, package_stimulus_set_locally
 
 __all__ = [
+    "TYPE_ASSEMBLY",
+    "TYPE_STIMULUS_SET",
     "check_experiment_stimulus_set",
     "check_image_format",
     "check_naming_convention",

@@ -253,7 +253,13 @@ def test_the_environment_asks_for_chunks_as_the_argument_does(file: Path, monkey
     for text in ("auto", "-1", "{'presentation': 20, 'elsewhere': 3}"):
         monkeypatch.setenv("BRAINIO_CHUNKS", text)
         assert NeuroidAssembly.from_files(file).chunks is not None
-    monkeypatch.setenv("BRAINIO_CHUNKS", "")
+
+
+@pytest.mark.parametrize("text", ["", " ", "None", "none", "NONE"])
+def test_an_environment_that_names_no_chunks_loads_the_values(
+    file: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setenv("BRAINIO_CHUNKS", text)
     assert NeuroidAssembly.from_files(file).chunks is None
 
 
