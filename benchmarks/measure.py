@@ -49,7 +49,8 @@ def measure(row: Row, sides: dict[str, Side], place: Place, repeats: int) -> Mea
                 measured.runs[name] = [float(written.stat().st_size)]
     elif row.kind == "peak":
         measured.runs[FLOOR] = [float(SIZES[place.mode].array_bytes)]
-        whole = {name: _whole(side.peak_bytes, row.name) for name, side in sides.items() if name != FLOOR}
+        measured_sides = {"ours", "peer"} if row.in_peer else {"ours"}
+        whole = {name: _whole(side.peak_bytes, row.name) for name, side in sides.items() if name in measured_sides}
         _in_turn(measured, whole, min(repeats, _PEAK_REPEATS[place.mode]))
     elif row.kind == "import":
         _in_turn(

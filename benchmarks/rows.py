@@ -105,6 +105,13 @@ ROWS = (
     Row("write_netcdf", "write_netcdf, merged", Wanted(times_peer=12), ("deflate",), peer_repeats=1),
     Row("size_netcdf", "size of that file", Wanted(times_peer=1), (), unit="bytes", kind="size"),
     Row("read_written", "reading the file written here", Wanted(times_floor=1.2), ("open_written",)),
+    Row(
+        "inspect",
+        "inspecting that file before it is opened",
+        Wanted(most=0.04),
+        ("open_written",),
+        in_peer=False,
+    ),
     Row("create_stimulus_zip", "create_stimulus_zip", Wanted(times_peer=2), ("copy_and_hash",)),
     Row(
         "fetch_large",
@@ -127,5 +134,22 @@ ROWS = (
         ("the array",),
         unit="bytes",
         kind="peak",
+    ),
+    *(
+        Row(
+            f"{operation}_peak",
+            f"peak memory of {title}, above the imports",
+            Wanted(most=300e6),
+            ("the array",),
+            unit="bytes",
+            kind="peak",
+            in_peer=False,
+        )
+        for operation, title in (
+            ("card", "the card of the recording"),
+            ("profile", "its profile"),
+            ("validate", "validating it"),
+            ("package", "packaging it from its file"),
+        )
     ),
 )

@@ -5,6 +5,7 @@ took at most above the imports, then ends. Runs on any `brainio` that the interp
 """
 
 import gc
+import importlib
 import json
 import os
 import platform
@@ -22,6 +23,7 @@ import xarray as xr
 
 from benchmarks import fetching
 from benchmarks.contexts import Context, RawContext
+from benchmarks.file_operations import MODULES
 from benchmarks.floors import FLOORS
 from benchmarks.scaling import SCALING
 from benchmarks.workloads import WORKLOADS, Timed
@@ -80,9 +82,8 @@ class Worker:
     def peak(self, name: str) -> dict[str, Any]:
         """Run a workload once and tell its peak memory above the imports, in bytes."""
         xr.backends.plugins.list_engines()
-        __import__("netCDF4")
-        __import__("brainio.fetch")
-        __import__("brainio.assemblies")
+        for module in ("netCDF4", "brainio.fetch", "brainio.assemblies", *(MODULES if name.endswith("_peak") else ())):
+            importlib.import_module(module)
         xr.Variable(("x",), np.zeros(1))  # xarray imports dask, where there is one, when it first wraps an array
         before = _peak_bytes()
         self.prepare(name)

@@ -1,9 +1,12 @@
 """The workloads, written once for both implementations: each prepares what it needs and returns the call to time."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.contexts import REPETITIONS_AVERAGED, SPLITS, Context
+from benchmarks.file_operations import OPERATIONS
 from benchmarks.places import ASSEMBLY, STIMULI
 
 
@@ -56,12 +59,18 @@ def read_written(context: Context) -> Timed:
     """Read the file that this project's `write_netcdf` wrote."""
     from brainio.assemblies import NeuronRecordingAssembly
 
-    path = context.places.written("ours", ".nc")
-    if context.side == "ours" and not path.exists():
-        write_netcdf(context).call()
+    path = _written_file(context)
     return Timed(
         lambda: NeuronRecordingAssembly.from_files(path, stimulus_set_identifier=STIMULI, stimulus_set=None).load()
     )
+
+
+def _written_file(context: Context) -> Path:
+    """Return the file that this project's `write_netcdf` wrote; this project writes it where it is missing."""
+    path = context.places.written("ours", ".nc")
+    if context.side == "ours" and not path.exists():
+        write_netcdf(context).call()
+    return path
 
 
 def multi_groupby_mean(context: Context) -> Timed:
@@ -156,6 +165,18 @@ def create_stimulus_zip(context: Context) -> Timed:
     return Timed(lambda: create(stimulus_set, str(target)))
 
 
+def inspect(context: Context) -> Timed:
+    """Inspect the structure of the file that this project's `write_netcdf` wrote, as if it was never inspected."""
+    from brainio.assemblies.inspection import inspect as inspect_file
+
+    path = _written_file(context)
+    return Timed(lambda: inspect_file(path), clear=lambda: os.utime(path))  # structures are remembered by times
+
+
+def _peak_of(operation: Callable[[Path], None]) -> Callable[[Context], Timed]:
+    return lambda context: Timed(lambda: operation(context.places.netcdf))
+
+
 def get_and_mean(_: Context) -> Timed:
     """Get the recording and average over repetitions, in one go."""
     import brainio
@@ -184,7 +205,8 @@ WORKLOADS: dict[str, Callable[[Context], Timed]] = {
         sel_scalar,
         write_netcdf,
         read_written,
+        inspect,
         create_stimulus_zip,
         get_and_mean,
     )
-}
+} | {f"{name}_peak": _peak_of(operation) for name, operation in OPERATIONS.items()}

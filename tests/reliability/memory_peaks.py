@@ -7,10 +7,11 @@ worker process; packaging runs in the process of its user.
 import importlib
 import re
 import sys
-import tempfile
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
+
+from benchmarks.file_operations import MODULES, OPERATIONS, write_package
 
 
 def peak_mb() -> float:
@@ -27,16 +28,6 @@ def hide_dask() -> None:
     PathFinder.find_spec = find_spec  # type: ignore[method-assign, assignment]
 
 
-def package(file: Path, chunks: str | None = None) -> None:
-    from brainio.assemblies import NeuroidAssembly
-    from brainio.packaging import package_data_assembly_locally
-    from brainio.packaging.raw import read_recording
-
-    assembly = read_recording(file) if chunks is None else NeuroidAssembly.from_files(file, chunks=chunks)
-    with tempfile.TemporaryDirectory() as folder:
-        package_data_assembly_locally(assembly, "lab.Doe2026", "lab.Doe2026", "NeuroidAssembly", downloads_path=folder)
-
-
 def main() -> None:
     path, dask, *operations = sys.argv[1:]
     if dask == "no-dask":
@@ -49,25 +40,20 @@ def main() -> None:
     if dask == "dask":
         importlib.import_module("dask.array")
 
-    from brainio import packaging  # noqa: F401
-    from brainio.cards.compute import describe_file, describe_for_profile
-    from brainio.packaging import raw  # noqa: F401
+    for module in MODULES:
+        importlib.import_module(module)
+    from brainio.assemblies import NeuroidAssembly
     from brainio.relations.integrity import find_problems_between
-    from brainio.validation.netcdf import find_problems
 
     table = Path(path).with_suffix(".csv")
     table.write_text("stimulus_id\n" + "".join(f"s{number}\n" for number in range(100)))
-    known = {
-        "card": lambda: describe_file(path, "NeuroidAssembly", "", "", ""),
-        "profile": lambda: describe_for_profile(path),
-        "validate": lambda: find_problems(path, None, None, False),
-        "check": lambda: find_problems_between(path, str(table), "NeuroidAssembly"),
-        "package": lambda: package(Path(path)),
-        "package-lazy": lambda: package(Path(path), "auto"),
+    known = OPERATIONS | {
+        "check": lambda path: find_problems_between(str(path), str(table), "NeuroidAssembly"),
+        "package-lazy": lambda path: write_package(NeuroidAssembly.from_files(path, chunks="auto")),
     }
     before = peak_mb()
     for operation in operations:
-        known[operation]()
+        known[operation](Path(path))
         print(operation, round(peak_mb() - before), flush=True)
 
 
