@@ -25,12 +25,14 @@ from brainio.assemblies.reading import (
     decoded,
     leave_in_file,
     leave_values,
+    mark_missing_text,
     open_store,
     open_stream,
     read_coordinates,
     read_values,
     try_decoding,
 )
+from brainio.assemblies.stored_attributes import ARRAY_NAME, decode_attributes, decode_variable
 from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ __all__ = [
 ]
 
 _IMAGE_ID = "image_id"
+_UNNAMED = "__xarray_dataarray_variable__"  # xarray stores an array without a name under this one
 _OWN_ATTRS = frozenset({"identifier", STIMULUS_SET, STIMULUS_SET_IDENTIFIER})
 
 
@@ -152,7 +155,7 @@ class AssemblyLoader:
         try:
             place = self.file_path
             array, groups = self._read_file(place) if isinstance(place, Path) else self._read_stream(place)
-            return _with_dimension_names(array), groups
+            return _with_own_names(array), groups
         except (FileNotFoundError, BrainioError):
             raise
         except Exception as error:  # for damaged files, the libraries raise nearly every built-in exception
@@ -270,7 +273,10 @@ class AssemblyLoader:
                 f"xarray.open_dataset and write each variable to a file of its own."
             )
         array = dataset[names[0]]
-        array.attrs = {**dataset.attrs, **array.attrs}
+        for variable in (array._variable, *array._coords.values()):
+            decode_variable(variable)
+        array.attrs = {**decode_attributes(dataset.attrs), **array.attrs}
+        mark_missing_text(array)
         return array
 
     def _where(self) -> str:
@@ -348,11 +354,14 @@ class GroupAppendAssemblyLoader(StimulusReferenceAssemblyLoader):
     """Read an assembly whose metadata lie in the groups of its file, and whose stimulus set is not joined in."""
 
 
-def _with_dimension_names(array: xr.DataArray) -> xr.DataArray:
-    """Name a dimension's only coordinate as the dimension where the file has `<dimension>_` for it.
+def _with_own_names(array: xr.DataArray) -> xr.DataArray:
+    """Give an array the name that it was written with, and coordinates the names of their dimensions.
 
-    brainscore-brainio wrote coordinates that are named as their dimension like that.
+    Where a dimension has only the coordinate `<dimension>_`, brainscore-brainio wrote its own coordinate like that.
     """
+    named = array.encoding.pop(ARRAY_NAME, None)
+    if isinstance(named, str) or array.name == _UNNAMED:
+        array.name = named
     for dim in array.dims:
         along = [name for name, coordinate in array.coords.items() if coordinate.dims == (dim,)]
         if along == [f"{dim}_"]:

@@ -20,10 +20,12 @@ from xarray.backends import BackendArray, CachingFileManager, H5NetCDFStore, Net
 from xarray.backends.file_manager import PickleableFileManager
 from xarray.backends.locks import SerializableLock
 from xarray.core import indexing
+from xarray.indexes import PandasIndex
 
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.hdf5 import NETCDF_LOCK
 from brainio.assemblies.inspection import inspect
+from brainio.assemblies.missing_text import LazyText, missing_in, with_missing, without_missing
 from brainio.assemblies.pinned import PinnedFile
 from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
@@ -196,15 +198,38 @@ def decoded(store: Store, options: Mapping[str, Any]) -> xr.Dataset:
 
 def read_coordinates(array: xr.DataArray, store: Store) -> None:
     """Read all coordinates of an opened array, in place: text along one dimension as `CodedText`."""
-    for name, variable in array._coords.items():
+    for name, variable in list(array._coords.items()):
+        missing = missing_in(variable)
         if isinstance(variable, xr.IndexVariable):
+            if missing is not None:
+                _set_dimension_coordinate(array, name, with_missing(np.asarray(variable.values, dtype=object), missing))
             continue
         is_text = variable.ndim == 1 and variable.dtype.kind in "OST"
         read = _text_reader(variable, store.ds.variables[name]) if is_text else None
         # `variable.load()`, or setting `variable.values`, would import dask
         rows = _TEXT_BLOCK_ROWS if isinstance(store, _FileStore) else variable.size  # chunks are fetched once only
-        values: Any = np.asarray(variable.values) if read is None else CodedText(_read_text(read, variable.size, rows))
+        values: Any
+        if read is None:
+            values = with_missing(np.asarray(variable.values), missing)
+        else:
+            values = CodedText(without_missing(_read_text(read, variable.size, rows), missing))
         variable._data = values
+
+
+def _set_dimension_coordinate(array: xr.DataArray, name: Any, values: np.ndarray) -> None:
+    """Replace the values of a coordinate that is named as its dimension and has been read already, in place."""
+    index = PandasIndex(pd.Index(values, dtype=object, name=name), name, coord_dtype=values.dtype)
+    array._coords.update(index.create_variables({name: array._coords[name]}))
+    array._indexes[name] = index
+
+
+def mark_missing_text(array: xr.DataArray) -> None:
+    """Give missing values to the texts of an opened array that its file marks as missing, in place; reads none."""
+    variable = array._variable
+    missing = missing_in(variable)
+    if missing is not None:
+        lazy: Any = indexing.LazilyIndexedArray(LazyText(variable._data, missing))
+        variable._data = lazy
 
 
 def try_decoding(array: xr.DataArray, store: Store) -> None:
@@ -249,7 +274,8 @@ def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
         variable._data = np.asarray(variable.values)
         return
     raw.set_auto_maskandscale(False)
-    raw.set_var_chunk_cache(size=_CHUNK_CACHE_BYTES)
+    if store.ds.data_model.startswith("NETCDF4"):  # netCDF-3 has no chunks
+        raw.set_var_chunk_cache(size=_CHUNK_CACHE_BYTES)
     variable._data = np.asarray(raw[...])
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import shutil
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +21,8 @@ import xarray as xr
 from brainio.assemblies import flatten_index, hdf5_access
 from brainio.assemblies.blocks import BLOCK_BYTES
 from brainio.assemblies.inspection import inspect
+from brainio.assemblies.missing_text import missing_attribute
+from brainio.assemblies.stored_attributes import ARRAY_NAME, encode_attributes, is_storable_name
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.forks import Activity, guard
@@ -28,7 +31,7 @@ from brainio.packaging.layout import MOST_BYTES, chunk_sizes, parts_of, row_size
 from brainio.text import fault_of_text
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 DATA_NAME = "data"
 # HDF5 locks a file that it writes. A child that is forked meanwhile would inherit that lock and keep readers out.
@@ -39,6 +42,7 @@ _WIDEST_FIXED_TEXT = 1024
 # Below this many bytes the bookkeeping of a compressed variable takes more room than compression saves.
 _SMALLEST_COMPRESSED = 4096
 _STORABLE_KINDS = "biufS"
+_CHARACTERS = re.compile("string[0-9]+")  # the dimensions of the characters of texts
 # HDF5 cannot let go of a file that it has no room for, so it is not let to meet a full disk. What it may hold back and
 # write later, headers and chunks, has this many bytes; a chunk that is stored empty takes less than the other.
 _PROBE = 1 << 16  # bytes that are written to learn why the library failed
@@ -59,10 +63,11 @@ def write_netcdf(
     """Write an assembly with all its coordinates as a netCDF-4 file.
 
     The values become the variable `data`, every coordinate and every index level a variable of its own. Text is stored
-    in UTF-8, at the width of the longest entry; missing text becomes an empty text. Booleans, dates and durations are
-    stored as xarray stores them. The attribute `stimulus_set` and extras (attributes that are arrays with coordinates)
-    are not stored, nor is what is None; all others are. Values are stored in chunks from which a few neuroids, or a few
-    hundred presentations, can be read without the rest; coordinates lie before them.
+    in UTF-8, at the width of the longest entry; missing text as an empty text that is marked. Booleans, dates and
+    durations are stored as xarray stores them. The attribute `stimulus_set` and extras (attributes that are arrays with
+    coordinates) are not stored, nor are those that are None; all others are, and have no effect on values. Values are
+    stored in chunks from which a few neuroids, or a few hundred presentations, can be read without the rest;
+    coordinates lie before them.
 
     Parameters
     ----------
@@ -206,46 +211,11 @@ def _new_group(dataset: netCDF4.Dataset, group: str, target: Path) -> netCDF4.Da
 
 def _encoded_group(group: str, array: xr.DataArray) -> tuple[dict[str, object], dict[str, xr.Variable]]:
     try:
-        return storable_attributes(array.attrs), _encoded(array)
+        return encode_attributes(array.attrs), _encoded(array)
     except PackagingError as error:
         if not group:
             raise
         raise PackagingError(f"in the group {group!r}: {error}") from error
-
-
-def storable_attributes(attrs: Mapping[Hashable, object]) -> dict[str, object]:
-    """Return the attributes that a file can hold, without the stimulus set, extras and what is None.
-
-    Parameters
-    ----------
-    attrs : mapping
-        Of an assembly or a coordinate.
-
-    Returns
-    -------
-    dict
-        Name -> text, list of texts, or flat array of numbers.
-
-    Raises
-    ------
-    PackagingError
-        An attribute is of another kind that netCDF does not know.
-    """
-    stored: dict[str, object] = {}
-    for name, value in attrs.items():
-        if value is None or name == "stimulus_set" or isinstance(value, xr.DataArray):
-            continue
-        array = np.asarray(value)
-        if not isinstance(name, str) or array.dtype.kind not in "iufUS" or array.ndim > 1:
-            raise PackagingError(
-                f"the attribute {name!r} is {value!r}; netCDF attributes are named by text and hold text, numbers or "
-                f"flat lists of these: convert or delete it"
-            )
-        fault = fault_of_text("".join([name, *np.atleast_1d(array).tolist()])) if array.dtype.kind == "U" else None
-        if fault is not None:
-            raise PackagingError(f"the attribute {name!r} holds {fault}: {value!r}; remove the character")
-        stored[name] = value if isinstance(value, str) else array.tolist() if array.dtype.kind in "US" else array
-    return stored
 
 
 def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
@@ -255,16 +225,34 @@ def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
     if empty:
         raise PackagingError(f"the dimensions {', '.join(empty)} have no elements; there is nothing to store")
     variables: dict[str, xr.Variable] = {}
+    for dim in flat.dims:
+        _require_name("dimension", dim)
+        if _CHARACTERS.fullmatch(str(dim)):
+            raise PackagingError(f"the dimension {dim!r} may not be named so: texts use this name; rename it")
     for name, coord in flat.coords.variables.items():
-        if not isinstance(name, str) or not name or name == DATA_NAME or set(name) & set(" /\0\n\t"):
-            raise PackagingError(f"the coordinate {name!r} may not be named so; use letters, digits and underscores")
-        variables[name] = _encode(f"the coordinate {name!r}", coord)
+        _require_name("coordinate", name)
+        variables[str(name)] = _encode(f"the coordinate {name!r}", coord)
     data = _encode_data(flat.variable)
-    data.attrs |= storable_attributes(assembly.attrs)
+    data.attrs |= _name_attribute(assembly.name)
     listed = [name for name in variables if name not in flat.dims]
     if listed:
         data.attrs["coordinates"] = " ".join(listed)
     return variables | {DATA_NAME: data}
+
+
+def _require_name(kind: str, name: object) -> None:
+    if name == DATA_NAME or not is_storable_name(name) or set(str(name)) & {" "}:
+        raise PackagingError(f"the {kind} {name!r} may not be named so; use letters, digits and underscores")
+
+
+def _name_attribute(name: object) -> dict[str, object]:
+    """Return the attribute that keeps the name of an array: its variable is always named `data`."""
+    if name is None or name == DATA_NAME:
+        return {}
+    fault = fault_of_text(name) if isinstance(name, str) else "no text"
+    if fault is not None:
+        raise PackagingError(f"the name of the array is {name!r}, which holds {fault}; rename it with a.rename('...')")
+    return {ARRAY_NAME: name}
 
 
 def _encode_data(variable: xr.Variable) -> xr.Variable:
@@ -278,10 +266,14 @@ def _encode_data(variable: xr.Variable) -> xr.Variable:
 
 
 def _encode(what: str, variable: xr.Variable) -> xr.Variable:
-    plain = xr.Variable(variable.dims, np.asarray(variable.values), storable_attributes(variable.attrs))
-    if plain.dtype.kind in "OUST":
-        plain = xr.Variable(plain.dims, _as_one_type(what, np.asarray(plain.values, dtype=object)), plain.attrs)
+    values = np.asarray(variable.values)
+    missing = np.zeros((), dtype=bool)
+    if values.dtype.kind in "OUST":
+        objects = np.asarray(values, dtype=object)
+        values, missing = _as_one_type(what, objects), np.asarray(pd.isna(objects))
+    plain = xr.Variable(variable.dims, values, encode_attributes(variable.attrs, are_dates=values.dtype.kind in "mM"))
     if plain.dtype.kind == "O":
+        plain.attrs |= missing_attribute(missing, values)
         return _encode_text(what, plain)
     encoded = xr.conventions.encode_cf_variable(plain, name=what)
     if encoded.dtype.kind not in _STORABLE_KINDS or encoded.dtype.itemsize not in {1, 2, 4, 8} or encoded.dtype == "f2":

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainio.assemblies import DataAssembly
+from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.assemblies.inspection import inspect
 
 VALUES = np.arange(4000.0).reshape(80, 50)
@@ -134,3 +134,37 @@ def test_a_sparse_file_of_400_mb_is_read(tmp_path: Path) -> None:
     assert path.stat().st_size < 20_000
     lazy = DataAssembly.from_files(path, chunks="auto", **NO_STIMULI)
     assert float(lazy[:10, :10].mean().values) == 1
+
+
+FORMATS = [
+    ("scipy", "NETCDF3_CLASSIC"),
+    ("scipy", "NETCDF3_64BIT"),
+    ("netcdf4", "NETCDF3_64BIT_DATA"),
+    ("netcdf4", "NETCDF4_CLASSIC"),
+    ("netcdf4", "NETCDF4"),
+    ("h5netcdf", "NETCDF4"),
+]
+
+
+@pytest.mark.parametrize("options", [{}, {"in_blocks": True}, {"chunks": -1}], ids=["eager", "blocks", "dask"])
+@pytest.mark.parametrize(("engine", "file_format"), FORMATS)
+@pytest.mark.parametrize("name", [None, "rates"])
+def test_files_that_xarray_writes_in_every_format_are_read(
+    tmp_path: Path, engine: Any, file_format: Any, name: str | None, options: Options
+) -> None:
+    array = xr.DataArray(
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        dims=["presentation", "neuroid"],
+        coords={"word": ("presentation", ["é", ""]), "k": ("neuroid", np.arange(3, dtype=np.int32)), "depth": 2.5},
+        attrs={"units": "Hz"},
+        name=name,
+    )
+    array.to_netcdf(tmp_path / "a.nc", engine=engine, format=file_format)
+    loaded = AssemblyLoader(DataAssembly, tmp_path / "a.nc", **options).load()
+    assert loaded.name == name
+    assert loaded.dtype == np.float32
+    assert loaded.values.tolist() == array.values.tolist()
+    assert [loaded[name].values.tolist() for name in array.coords] == [
+        array[name].values.tolist() for name in array.coords
+    ]
+    assert loaded.attrs == {"units": "Hz"}

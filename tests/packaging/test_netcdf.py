@@ -88,7 +88,7 @@ def test_what_has_no_place_in_the_format_is_refused_by_name_before_a_file_exists
 
 def test_an_attribute_that_netcdf_does_not_know_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match="'when'"):
-        write_netcdf(DataAssembly([1.0], dims=["x"], attrs={"when": {"a": 1}}), tmp_path / "a.nc")
+        write_netcdf(DataAssembly([1.0], dims=["x"], attrs={"when": {"a": {1, 2}}}), tmp_path / "a.nc")
 
 
 def test_an_empty_dimension_is_refused_by_name(assembly: NeuroidAssembly, tmp_path: Path) -> None:
