@@ -92,6 +92,7 @@ setup(
         "jinja2",  # what notebooks show of data
         "netCDF4",  # assemblies on disk
         "numpy",
+        "packaging>=24.2",  # SPDX licences; xarray installs it as well
         "pandas",
         "pillow",  # checks of image stimuli
         "pylatexenc",  # citations as LaTeX

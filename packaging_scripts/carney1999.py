@@ -37,7 +37,9 @@ PUBLICATION = {
         "and Eckstein, M. P."
     ),
     "year": "1999",
-    "journal": "Proceedings of SPIE, 3644, 542-551",
+    "journal": "Proceedings of SPIE",
+    "volume": "3644",
+    "pages": "542-551",
     "doi": "10.1117/12.348473",
     "url": "https://www.visionscience.com/data/modelfest/",
 }
@@ -138,6 +140,7 @@ def main() -> None:
             raise SystemExit("These are not the data of ModelFest as published; nothing was packaged.")
         catalog, files = folder / "brainio_demo.csv", folder / "files"
         cited = CITED | {"species": "Homo sapiens"}
+        add_publication(catalog, PUBLICATION)  # entries may only name a publication that is listed
         print(package_stimulus_set(catalog, described, IDENTIFIER, files, entry_facts=FACTS, card_facts=CITED))
         made = package_data_assembly(
             catalog,
@@ -150,7 +153,6 @@ def main() -> None:
             card_facts=cited,
         )
         print(made)
-    add_publication(catalog, PUBLICATION)
     # What decides how the same values are packed; see the README of the catalog.
     libraries = {name: version(name) for name in ("stimupy", "pillow")}
     libraries |= {"zlib": str(features.version("zlib"))}

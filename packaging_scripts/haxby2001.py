@@ -33,6 +33,7 @@ import numpy as np
 from brainio.assemblies import NeuroidAssembly
 from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
+from brainio.packaging.targets import target_source
 from brainio.stimuli import StimulusSet
 
 SOURCE = "pymvpa2-2.6.5.tar.gz"
@@ -57,7 +58,10 @@ PUBLICATION = {
     "title": "Distributed and overlapping representations of faces and objects in ventral temporal cortex",
     "authors": "Haxby, J. V. and Gobbini, M. I. and Furey, M. L. and Ishai, A. and Schouten, J. L. and Pietrini, P.",
     "year": "2001",
-    "journal": "Science, 293(5539), 2425-2430",
+    "journal": "Science",
+    "volume": "293",
+    "number": "5539",
+    "pages": "2425-2430",
     "doi": "10.1126/science.1063736",
 }
 CITED = {
@@ -203,12 +207,11 @@ def main() -> None:
         if assembly.shape != KNOWN_SHAPE or abs(accuracy - KNOWN_ACCURACY) > 0.02:
             raise SystemExit("These are not the data of Haxby et al. (2001) as in pymvpa2; nothing was packaged.")
         bucket = arguments.bucket
+        add_publication(target_source(catalog), PUBLICATION)  # entries may only name a publication that is listed
         print(package_stimulus_set(catalog, described, IDENTIFIER, bucket, entry_facts=FACTS, card_facts=CITED))
         cited = CITED | {"species": "Homo sapiens"}
         names = (IDENTIFIER, IDENTIFIER, "NeuroidAssembly")
         print(package_data_assembly(catalog, assembly, *names, bucket_name=bucket, entry_facts=FACTS, card_facts=cited))
-    if is_file:
-        add_publication(catalog, PUBLICATION)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from scipy.io import wavfile  # type: ignore[import-untyped, unused-ignore]
 from brainio.assemblies import SpikeTimesAssembly, spikes_to_rates
 from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
+from brainio.packaging.targets import target_source
 from brainio.stimuli import StimulusSet
 
 # One file for every machine: of the compiled package, only the data are used.
@@ -45,7 +46,10 @@ PUBLICATION = {
     "title": "Spike-timing precision underlies the coding efficiency of auditory receptor neurons",
     "authors": "Rokem, A. and Watzl, S. and Gollisch, T. and Stemmler, M. and Herz, A. V. M. and Samengo, I.",
     "year": "2006",
-    "journal": "Journal of Neurophysiology, 95(4), 2541-2552",
+    "journal": "Journal of Neurophysiology",
+    "volume": "95",
+    "number": "4",
+    "pages": "2541-2552",
     "doi": "10.1152/jn.00891.2005",
 }
 CITED = {
@@ -185,12 +189,11 @@ def main() -> None:
         assembly = spike_times(recordings, described)
         check(recordings, assembly)
         bucket = arguments.bucket
+        add_publication(target_source(catalog), PUBLICATION)  # entries may only name a publication that is listed
         print(package_stimulus_set(catalog, described, IDENTIFIER, bucket, entry_facts=FACTS, card_facts=CITED))
         cited = CITED | {"species": "Locusta migratoria"}
         names = (IDENTIFIER, IDENTIFIER, "SpikeTimesAssembly")
         print(package_data_assembly(catalog, assembly, *names, bucket_name=bucket, entry_facts=FACTS, card_facts=cited))
-    if is_file:
-        add_publication(catalog, PUBLICATION)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.publications import publications_of
+from brainio.dois import doi_url, parse_doi
 from brainio.errors import PackagingError
+from brainio.licenses import is_license, parse_license
 
 if TYPE_CHECKING:
     from brainio.catalogs import Entry
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
 
 FACTS = ("license", "citation", "doi", "authors", "species", "regions", "animals", "status_reason")
 _SEVERAL = ("species", "regions", "animals")
-_DOI = re.compile(r"10\.\d{4,9}/\S+")
-_DOI_PREFIX = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:\s*)", re.IGNORECASE)
 _ORCID = re.compile(r"(?:https://orcid\.org/)?(\d{4}-\d{4}-\d{4}-\d{3}[\dX])")
 
 _COUNTED = {"regions": {"region"}, "animals": {"animal", "subject"}}  # facts, and coordinates that tell them better
@@ -36,19 +36,21 @@ def checked_facts(facts: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     facts : mapping
-        `license` (an SPDX identifier, such as 'CC-BY-4.0'), `citation`, `doi` (also as URL) and `status_reason` are
-        texts. `species` (Latin names), `regions` and `animals` (or people, by the names that they have in the data)
-        are one text each or several. `authors` are names, or mappings with `name` and `orcid`.
+        `license` (an SPDX expression such as 'CC-BY-4.0', or `LicenseRef-` and a name), `citation`, `doi` (in any form,
+        also as a URL) and `status_reason` are texts. `species` (Latin names), `regions` and `animals` (or people, by
+        the names that they have in the data) are one text each or several. `authors` are names, or mappings with `name`
+        and `orcid`.
 
     Raises
     ------
     PackagingError
-        A fact has another name, another form, or a number that is mistyped; all problems are listed.
+        A fact has another name, another form, a licence that SPDX does not list, or a number that is mistyped; all
+        problems are listed.
 
     Examples
     --------
-    >>> checked_facts({"species": "Macaca mulatta", "doi": "https://doi.org/10.1117/12.348473"})
-    {'doi': '10.1117/12.348473', 'species': ['Macaca mulatta']}
+    >>> checked_facts({"species": "Macaca mulatta", "doi": "https://doi.org/10.1117/12.348473", "license": "cc0-1.0"})
+    {'license': 'CC0-1.0', 'doi': '10.1117/12.348473', 'species': ['Macaca mulatta']}
     >>> checked_facts({"authors": [{"name": "Josiah Carberry", "orcid": "0000-0002-1825-0097"}]})["authors"]
     [{'name': 'Josiah Carberry', 'orcid': '0000-0002-1825-0097'}]
     """
@@ -90,7 +92,7 @@ def known_facts(entry: Entry) -> dict[str, Any]:
     card = read_card(entry)
     known = {**listed, **{name: fact for name in FACTS if (fact := _known(name, card.get(name)))}}
     if entry.license:
-        known["license"] = entry.license
+        known["license"] = canonical_license(entry.license)
     return {name: known[name] for name in FACTS if known.get(name)}
 
 
@@ -102,13 +104,19 @@ def facts_with(entry: Entry, told: Mapping[str, Any]) -> dict[str, Any]:
     PackagingError
         Facts are of another form, or the licence is another one than that of the catalog.
     """
-    facts = checked_facts({**known_facts(entry), **checked_facts(told)})
-    if entry.license and facts["license"] != entry.license:
+    facts = {**known_facts(entry), **checked_facts(told)}
+    facts = {name: facts[name] for name in FACTS if name in facts}
+    if entry.license and facts["license"] != canonical_license(entry.license):
         raise PackagingError(
             f"the licence of the {entry.kind} {entry.identifier!r} is {entry.license!r}, as catalog {entry.catalog!r} "
             f"says, and cannot be {facts['license']!r} in its card. Leave it out here, or correct the catalog first."
         )
     return facts
+
+
+def canonical_license(text: str) -> str:
+    """Return a licence in its canonical form if it has one; other texts, which published catalogs may state, as is."""
+    return parse_license(text) if is_license(text) else text
 
 
 def citation_of(paper: Publication) -> str:
@@ -120,12 +128,16 @@ def citation_of(paper: Publication) -> str:
     --------
     >>> citation_of({"authors": "Doe, J. and Roe, R.", "year": "2026", "title": "On cards", "doi": "10.1234/5"})
     'Doe, J.; Roe, R. (2026). On cards. https://doi.org/10.1234/5'
+    >>> citation_of({"title": "On cards", "journal": "Cell", "volume": "7", "number": "2", "pages": "1-9"})
+    'On cards. Cell, 7(2), 1-9.'
     """
     names = ["..." if name == "others" else name for name in paper.get("authors", "").split(" and ")]
     authors = "; ".join([*names[:-1], "et al." if names[-1] == "..." else names[-1]])
     year = f"({paper['year']})" if paper.get("year") else ""
-    doi = f"https://doi.org/{paper['doi']}" if paper.get("doi") else ""
-    parts = [f"{authors} {year}".strip(), paper.get("title", ""), paper.get("journal", "")]
+    doi = doi_url(paper["doi"]) if paper.get("doi") else ""
+    issue = f"{paper.get('volume', '')}{f'({number})' if (number := paper.get('number')) else ''}"
+    source = ", ".join(filter(None, [paper.get("journal"), issue, paper.get("pages"), paper.get("publisher")]))
+    parts = [f"{authors} {year}".strip(), paper.get("title", ""), source]
     return " ".join([*(f"{part.rstrip('.')}." for part in parts if part), *filter(None, [doi or paper.get("url")])])
 
 
@@ -134,19 +146,14 @@ def _checked(name: str, value: Any) -> Any:
         return [_author(one) for one in ([value] if isinstance(value, str | Mapping) else _several(value))]
     if name in _SEVERAL:
         return [_text(one) for one in ([value] if isinstance(value, str) else _several(value))]
-    text = _text(value)
-    if name != "doi":
-        return text
-    doi = _DOI_PREFIX.sub("", text, count=1)
-    if not _DOI.fullmatch(doi):
-        raise ValueError("expected a DOI such as '10.1117/12.348473'")
-    return doi
+    parse = {"doi": parse_doi, "license": parse_license}.get(name, str)
+    return parse(_text(value))
 
 
 def _known(name: str, value: Any) -> Any:
-    """Return a fact as cards hold it; None of one that is of another form."""
+    """Return a fact of a published card; None if it has another form. Licences that SPDX does not list stay as is."""
     try:
-        return _checked(name, value)
+        return canonical_license(_text(value)) if name == "license" else _checked(name, value)
     except ValueError:
         return None
 

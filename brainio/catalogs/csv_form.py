@@ -74,17 +74,25 @@ def read_table(text: str, source: str, key: str) -> list[Row]:
     >>> read_table("publication,year\ndoe2026,2026\n", "publications.csv", "publication")
     [{'publication': 'doe2026', 'year': '2026'}]
     """
+    return [row for _, row in read_numbered_table(text, source, key)]
+
+
+def read_numbered_table(text: str, source: str, key: str) -> list[tuple[int, Row]]:
+    """Read the rows of a table as `read_table` does, each with the number of its first line."""
     fault = fault_of_text(text)
     if fault is not None:
         raise CatalogError(f"{source} is not a table: it holds {fault}")
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), restkey="", restval="")
+    rows: list[tuple[int, Row]] = []
     try:
-        rows = list(reader)
+        for row in reader:
+            breaks = sum(field.count("\n") for field in row.values() if isinstance(field, str))
+            rows.append((reader.line_num - breaks, row))
     except csv.Error as error:
         raise CatalogError(f"{source}, line {reader.reader.line_num}: not readable as CSV ({error})") from error
     if key not in (reader.fieldnames or ()):
         raise CatalogError(f"{source} is not a table of {key}s: its header lacks {key}")
-    for row in rows:
+    for _, row in rows:
         row.pop("", None)  # fields without a column
     return rows
 

@@ -10,6 +10,7 @@ from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, 
 from brainio.catalogs.csv_form import Row
 from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
 from brainio.catalogs.in_force import catalog_source, listing
+from brainio.catalogs.listing import Listing
 from brainio.catalogs.resolving import entries_of, resolve
 from brainio.catalogs.sources import CatalogSource
 from brainio.catalogs.writing import amend_rows, require_writable, write_beside
@@ -68,7 +69,7 @@ def deprecate(
     reason : str
         For people, in a sentence.
     successor : str, optional
-        Identifier of the entry to use instead, which a catalog in force lists.
+        Identifier of the entry to use instead. A catalog in force lists it, and its own successors do not lead back.
     catalog, kind, version : str, optional
         As for `history` and `resolve`; by default the current version.
     dry_run : bool, default False
@@ -82,18 +83,20 @@ def deprecate(
     Raises
     ------
     EntryLookupError
-        Nothing has that name, or that of the successor.
+        Nothing has that name, or that of the successor; or the successors lead back.
     CatalogError
         The reason is empty, or the catalog or its card cannot be written. The catalog is as it was.
     """
     if not reason.strip():
         raise CatalogError(f"{identifier!r} is not deprecated without a reason; say in a sentence why")
     found = entries_of(identifier, catalog=catalog, kind=kind, version=version)
-    if successor in {entry.identifier for entry in found}:
-        raise EntryLookupError(f"{successor!r} cannot be its own successor; name another entry, or none")
-    if successor:
-        for entry in found:
-            resolve(entry.lookup_type, successor)
+    for entry in found if successor else []:
+        resolve(entry.lookup_type, successor)
+        if circle := circle_of_successors(entry.lookup_type, entry.identifier, successor):
+            raise EntryLookupError(
+                f"{successor!r} cannot be the successor of {entry.kind} {entry.identifier!r}, since successors lead in "
+                f"a circle: {circle}. Name another entry, or none"
+            )
     sources = [_source_of(entry) for entry in found]
     cards = [_card_of(entry) | {"status_reason": reason.strip()} for entry in found]
     after = [
@@ -107,6 +110,45 @@ def deprecate(
         for source in dict.fromkeys(sources):
             _mark(source, [entry for entry, own in zip(after, sources, strict=True) if own == source])
     return after
+
+
+def circle_of_successors(lookup_type: str, identifier: str, successor: str, listing: Listing | None = None) -> str:
+    """Return the circle that the successors of an entry form; empty if they lead to an end.
+
+    Parameters
+    ----------
+    lookup_type : str
+        `'stimulus_set'` or `'assembly'`.
+    identifier, successor : str
+        Of the entry.
+    listing : Listing, optional
+        A catalog to look in first; then all active catalogs.
+
+    Examples
+    --------
+    >>> circle_of_successors("assembly", "lab.Doe2026", "lab.Doe2026")
+    'lab.Doe2026 -> lab.Doe2026'
+    """
+    chain, name = [identifier], successor
+    while name:
+        entry = named_entry(lookup_type, name, listing)
+        chain.append(name if entry is None else entry.identifier)
+        if chain[-1] in chain[:-1]:
+            return " -> ".join(chain)
+        name = "" if entry is None else entry.successor
+    return ""
+
+
+def named_entry(lookup_type: str, name: str, listing: Listing | None = None) -> Entry | None:
+    """Return the entry of an identifier or alias in a catalog, else in all active catalogs; None if none lists it."""
+    if listing is not None:
+        entry = listing.entries.get((lookup_type, listing.aliases.get((lookup_type, name), name)))
+        if entry is not None:
+            return entry
+    try:
+        return resolve(lookup_type, name)
+    except EntryLookupError:
+        return None
 
 
 def _source_of(entry: Entry) -> CatalogSource:

@@ -2,15 +2,17 @@
 
 import os
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from brainio.catalogs.csv_form import read_table, with_rows_behind
+from brainio.catalogs.csv_form import Row, read_numbered_table, read_table, with_rows_behind
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database, place_of
 from brainio.catalogs.writing import AnyCatalog, rewrite, source_of
+from brainio.dois import EXPECTED, doi_of_url, parse_doi
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, OfflineError
 
 if TYPE_CHECKING:
@@ -22,14 +24,63 @@ MOST_OF_KEY = 100
 
 _LARGEST = 2**26  # bytes
 COLUMNS = ("publication", "title", "authors", "year", "journal", "doi", "url")
+DETAILS = ("volume", "number", "pages", "publisher")
+"""Columns that a table may have as well; citations print them."""
 
 Publication = dict[str, str]
 
 
-def publications_of(entry: "Entry") -> list[Publication]:
-    """Return the publications of an entry: the rows of its key in `publications.csv` beside its catalog.
+@dataclass(frozen=True, slots=True)
+class TableFault:
+    """A row of a publications table that cannot be used as it is.
 
-    There may be several, and none where the catalog has no such table or the table no such key.
+    Attributes
+    ----------
+    key : str
+        Publication key of the row.
+    line : int
+        First line of the row, from 1.
+    found : str
+        The value at fault, or the lines of both rows.
+    is_duplicate : bool
+        Whether an earlier row of the key has the same title and year, or the same DOI; otherwise the DOI is not valid.
+    """
+
+    key: str
+    line: int
+    found: str
+    is_duplicate: bool = False
+
+
+@dataclass
+class PublicationTable:
+    """The publications table of a folder of catalogs.
+
+    Attributes
+    ----------
+    name : str
+        Path or URL of the table, for messages.
+    papers : dict
+        Publication key -> its publications, with DOIs in their stored form; an invalid DOI is left out.
+    faults : list of TableFault
+        Rows that cannot be used as they are.
+    """
+
+    name: str
+    papers: dict[str, list[Publication]] = field(default_factory=dict)
+    faults: list[TableFault] = field(default_factory=list)
+
+
+def publications_of(entry: "Entry") -> list[Publication]:
+    """Return the publications of an entry: the rows of its key in `publications.csv` next to its catalog.
+
+    There may be several, and none if the catalog has no such table or the table has no such key. DOIs are bare and in
+    lower case; one that is the `url` of a row counts as its `doi`.
+
+    Warns
+    -----
+    CatalogWarning
+        The DOI of such a row is not valid, or the table cannot be read.
 
     Examples
     --------
@@ -39,7 +90,49 @@ def publications_of(entry: "Entry") -> list[Publication]:
     """
     if not entry.publication or not entry.base:
         return []
-    return _table(entry.base, _state(entry.base)).get(entry.publication, [])
+    table = _table(entry.base, _state(entry.base))
+    for fault in table.faults:
+        if fault.key == entry.publication and not fault.is_duplicate:
+            place = f"{table.name}, line {fault.line}: publication {fault.key!r}"
+            warnings.warn(
+                f"{place} has the DOI {fault.found!r}, which is left out; expected {EXPECTED}. Correct the row.",
+                CatalogWarning,
+                stacklevel=2,
+            )
+    return table.papers.get(entry.publication, [])
+
+
+def read_publications(base: str) -> PublicationTable:
+    """Read the publications table of a folder of catalogs; empty if there is no such table.
+
+    Parameters
+    ----------
+    base : str
+        Folder of the catalog, or the database that it lives in.
+
+    Raises
+    ------
+    CatalogError, TransferError, LocationError
+        The table cannot be read.
+    """
+    name = f"{shown(base)}/{FILE_NAME}"
+    text = publications_text(base)
+    table = PublicationTable(name)
+    lines: dict[tuple[str, str], int] = {}
+    for line, row in read_numbered_table(text, name, "publication") if text else ():
+        key = row.get("publication") or ""
+        paper = _publication(row)
+        if paper["doi"] and not _is_doi(paper["doi"]):
+            table.faults.append(TableFault(key, line, paper["doi"]))
+            paper["doi"] = ""
+        twins = [lines[key, one] for one in _identities(paper) if (key, one) in lines]
+        if twins:
+            table.faults.append(TableFault(key, line, f"lines {min(twins)} and {line}", is_duplicate=True))
+        lines |= {(key, one): line for one in _identities(paper) if (key, one) not in lines}
+        papers = table.papers.setdefault(key, [])
+        if len(papers) < MOST_OF_KEY:  # each entry that names the key has all of them in search, pages and citations
+            papers.append(paper)
+    return table
 
 
 def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None:
@@ -52,13 +145,15 @@ def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None
     catalog : CatalogSource, path or str
         Where the catalog lies: on this machine, or on S3 as `s3://BUCKET/KEY` or an S3 URL.
     publication : mapping
-        Column -> text: its key in `publication`, and `title`, `authors`, `year`, `journal`, `doi`, `url`, as far as
-        they are known. Several rows may have one key.
+        Column -> text: its key in `publication`, and `title`, `authors`, `year`, `journal`, `doi` (in any form; stored
+        bare, in lower case), `url`, `volume`, `number`, `pages`, `publisher`, as far as they are known. Several rows
+        may have one key.
 
     Raises
     ------
     CatalogError
-        It has no key, the file is no table of publications, or it cannot be written. Nothing is changed.
+        It has no key, its DOI is not valid, the file is no table of publications, or it cannot be written. Nothing is
+        changed.
 
     Examples
     --------
@@ -70,11 +165,14 @@ def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None
     if not publication.get("publication"):
         raise CatalogError(f"a publication has no key; expected one in the field 'publication', found {publication}")
     folder = folder_of(source_of(catalog).location)
+    new = dict(publication) | {"doi": _stored_doi(publication, f"{shown(folder)}/{FILE_NAME}")}
+    new = {name: value for name, value in new.items() if value or name in publication}
 
     def add(text: str) -> str:
         known = read_table(text, f"{shown(folder)}/{FILE_NAME}", "publication")
-        is_there = any(all(row.get(name, "") == value for name, value in publication.items()) for row in known)
-        return text if is_there else with_rows_behind(text, [publication])
+        known = [row | ({"doi": parse_doi(row["doi"])} if _is_doi(row.get("doi", "")) else {}) for row in known]
+        is_there = any(all(row.get(name, "") == value for name, value in new.items()) for row in known)
+        return text if is_there else with_rows_behind(text, [new])
 
     empty = ",".join(COLUMNS) + "\n"
     if is_database(folder):
@@ -131,17 +229,50 @@ def _state(base: str) -> str | tuple[int, int, int] | None:
 def _table(
     base: str,
     state: str | tuple[int, int, int] | None,  # noqa: ARG001 - of the cache
-) -> dict[str, list[Publication]]:
+) -> PublicationTable:
     try:
-        text = publications_text(base)
-        rows = read_table(text, f"{shown(base)}/{FILE_NAME}", "publication") if text else []
+        return read_publications(base)
     except BrainioError as error:
         if not isinstance(error, OfflineError):
             warnings.warn(f"no publications are known: {error}", CatalogWarning, stacklevel=3)
-        return {}
-    table: dict[str, list[Publication]] = {}
-    for row in rows:
-        papers = table.setdefault(row.get("publication") or "", [])
-        if len(papers) < MOST_OF_KEY:  # each entry that names the key has all of them in search, pages and citations
-            papers.append({name: row.get(name) or "" for name in COLUMNS})
-    return table
+        return PublicationTable(f"{shown(base)}/{FILE_NAME}")
+
+
+def _publication(row: Row) -> Publication:
+    """Return the columns of a row that citations use, with a valid DOI in its stored form."""
+    paper = {name: row.get(name) or "" for name in COLUMNS}
+    paper |= {name: text for name in DETAILS if (text := row.get(name))}
+    if _is_doi(paper["doi"]):
+        paper["doi"] = parse_doi(paper["doi"])
+    elif not paper["doi"].strip():
+        paper["doi"] = doi_of_url(paper["url"])
+    return paper
+
+
+def _identities(paper: Publication) -> Iterator[str]:
+    """Yield the texts of which two rows have one in common if they are of the same publication."""
+    title = "".join(letter for letter in paper["title"].casefold() if letter.isalnum())
+    if title:
+        yield f"{title} {paper['year'].strip()}"
+    if paper["doi"]:
+        yield paper["doi"]
+
+
+def _is_doi(text: str) -> bool:
+    try:
+        return bool(parse_doi(text))
+    except ValueError:
+        return False
+
+
+def _stored_doi(publication: Mapping[str, str], table: str) -> str:
+    """Return the stored form of the DOI of a new row; empty if it has none."""
+    doi = publication.get("doi", "").strip()
+    if not doi:
+        return ""
+    try:
+        return parse_doi(doi)
+    except ValueError as error:
+        raise CatalogError(
+            f"{table}: the new row {publication['publication']!r} has the DOI {doi!r}; {error}. Nothing was written"
+        ) from error

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from brainio.catalogs.publications import DETAILS
 from brainio.exchange.latex import latex, latex_name, latex_title, verbatim
 from brainio.exchange.works import Work
 
@@ -28,6 +29,7 @@ def _entry(work: Work) -> str:
         "author": " and ".join([*map(latex_name, work.authors), *(["others"] if work.more_authors else [])]),
         "year": latex(work.year),
         "journal" if work.is_published else "note": latex(work.journal),
+        **{name: latex(getattr(work, name)) for name in DETAILS},
         "version": latex(work.version),
         "doi": verbatim(work.doi),
         "url": verbatim(work.url),

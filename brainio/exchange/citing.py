@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import unquote
 
 from brainio.cards.facts import citation_of
 from brainio.catalogs import Entry, entries
 from brainio.catalogs.entries import STATUS_CURRENT
+from brainio.catalogs.publications import DETAILS
+from brainio.dois import doi_url
 from brainio.errors import ExchangeError
 from brainio.exchange.bibtex import bibtex
 from brainio.exchange.works import Work, entries_to_cite, works_of
@@ -96,8 +99,11 @@ def in_words(work: Work) -> str:
     """Write a work in a line, as people cite it."""
     if work.is_data:
         version = f", version {work.version}" if work.version else ""
-        authors = f"{'; '.join(work.authors)}. " if work.authors else ""
-        return f"{authors}{work.title}{version}. {_sentence(work.note)}"
+        year = f"({work.year})" if work.year else ""
+        authors = " ".join(filter(None, ["; ".join(work.authors), year]))
+        is_named = not work.doi or work.doi in unquote(work.note).lower()
+        parts = [authors, f"{work.title}{version}", work.note.replace("\n", " ")]
+        return " ".join([*map(_sentence, filter(None, parts)), *([] if is_named else [doi_url(work.doi)])])
     authors = " and ".join([*work.authors, *(["others"] if work.more_authors else [])])
     return citation_of(
         {
@@ -107,6 +113,7 @@ def in_words(work: Work) -> str:
             "journal": work.journal,
             "doi": work.doi,
             "url": work.url,
+            **{name: getattr(work, name) for name in DETAILS},
         }
     )
 
@@ -128,8 +135,10 @@ def records(works: dict[Entry, tuple[Work, ...]]) -> list[dict[str, Any]]:
                     "authors": list(work.authors),
                     "year": work.year,
                     "journal": work.journal,
+                    **{name: getattr(work, name) for name in DETAILS},
                     "doi": work.doi,
                     "url": work.url,
+                    "version": work.version,
                     "note": work.note,
                 }
                 for work in of_one
@@ -140,4 +149,4 @@ def records(works: dict[Entry, tuple[Work, ...]]) -> list[dict[str, Any]]:
 
 
 def _sentence(text: str) -> str:
-    return f"{text.replace(chr(10), ' ').rstrip('.')}."
+    return f"{text.rstrip('.')}."

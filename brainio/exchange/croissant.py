@@ -10,11 +10,13 @@ from typing import Any
 
 from brainio.cards import known_facts
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
+from brainio.dois import doi_url
 from brainio.exchange.bibtex import bibtex
 from brainio.exchange.citing import unique
 from brainio.exchange.distribution import Described, Node, described
 from brainio.exchange.records import stimulus_records, table_of
 from brainio.exchange.works import Work, works_of
+from brainio.licenses import is_license
 
 _CROISSANT = "http://mlcommons.org/croissant/"
 _TERMS = (
@@ -100,8 +102,9 @@ def _about(entries: Sequence[Entry]) -> Node:
 
 
 def _license(name: str) -> str:
-    """Return the page of an SPDX identifier; other words as they are."""
-    return f"https://spdx.org/licenses/{name}.html" if _SPDX.fullmatch(name) else name
+    """Return the page of an SPDX identifier; expressions and other texts as is."""
+    is_listed = _SPDX.fullmatch(name) and is_license(name) and not name.startswith("LicenseRef-")
+    return f"https://spdx.org/licenses/{name}.html" if is_listed else name
 
 
 def _creators(facts: dict[str, Any], papers: list[Work]) -> list[Node]:
@@ -115,6 +118,6 @@ def _creators(facts: dict[str, Any], papers: list[Work]) -> list[Node]:
 
 
 def _url(papers: list[Work], facts: dict[str, Any]) -> str:
-    pages = [work.url or (f"https://doi.org/{work.doi}" if work.doi else "") for work in papers]
-    pages += [f"https://doi.org/{facts['doi']}"] if facts.get("doi") else []
+    pages = [work.url or (doi_url(work.doi) if work.doi else "") for work in papers]
+    pages += [doi_url(facts["doi"])] if facts.get("doi") else []
     return next(filter(None, pages), "")

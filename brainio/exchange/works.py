@@ -13,12 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from brainio.cards import known_facts
-from brainio.catalogs import TYPE_ASSEMBLY, Entry
-from brainio.catalogs.publications import Publication, publications_of
+from brainio.catalogs import TYPE_ASSEMBLY, Entry, EntryFile
+from brainio.catalogs.publications import DETAILS, Publication, publications_of
+from brainio.dois import doi_of_url
 from brainio.errors import CatalogWarning, EntryLookupError
 from brainio.fetch.uses import stimulus_set_of
 
 _UNPUBLISHED = {"in prep", "in preparation", "under review", "submitted", "in press"}
+_YEAR = re.compile(r"\((\d{4})[a-z]?\)")
 _SHORT = frozenset(
     {"a", "an", "and", "are", "as", "at", "by", "do", "for", "from", "how"}
     | {"in", "is", "of", "on", "or", "the", "to", "via", "what", "when", "with"}
@@ -33,8 +35,8 @@ class Work:
     ----------
     key : str
         Letters, digits, dots, hyphens and underscores.
-    title, year, journal, doi, url, version, note : str
-        Empty where nobody knows. `doi` is bare: `10.1117/12.348473`.
+    title, year, journal, volume, number, pages, publisher, doi, url, version, note : str
+        Empty if not known. `doi` is bare and in lower case: `10.1117/12.348473`.
     authors : tuple of str
         As `Family, Given` or `Given Family`.
     more_authors : bool
@@ -49,6 +51,10 @@ class Work:
     more_authors: bool = False
     year: str = ""
     journal: str = ""
+    volume: str = ""
+    number: str = ""
+    pages: str = ""
+    publisher: str = ""
     doi: str = ""
     url: str = ""
     version: str = ""
@@ -100,6 +106,8 @@ def works_of(cited: Iterable[Entry]) -> dict[Entry, tuple[Work, ...]]:
 
 def _works(entry: Entry) -> list[Work]:
     papers = [_published(paper) for paper in publications_of(entry)]
+    if len(papers) == 1 and not papers[0].doi:
+        papers = [replace(papers[0], doi=known_facts(entry).get("doi", ""))]
     return papers if papers and not entry.version else [*papers, _data(entry, bool(papers))]
 
 
@@ -115,28 +123,40 @@ def _published(paper: Publication) -> Work:
         more_authors=len(authors) < len(names),
         year=paper["year"].strip(),
         journal=paper["journal"].strip(),
-        doi=paper["doi"].strip(),
-        url=f"https://{url}" if url and "://" not in url else url,
+        doi=paper["doi"],
+        url="" if not url or paper["doi"] == doi_of_url(url) != "" else url if "://" in url else f"https://{url}",
+        volume=paper.get("volume", ""),
+        number=paper.get("number", ""),
+        pages=paper.get("pages", ""),
+        publisher=paper.get("publisher", ""),
     )
 
 
 def _data(entry: Entry, has_papers: bool) -> Work:
     """Make a work of an entry itself, of all that is known about it."""
-    facts: dict[str, Any] = {} if has_papers else known_facts(entry)
+    facts: dict[str, Any] = known_facts(entry)
+    citation = "" if has_papers else str(facts.get("citation", ""))
+    doi = "" if has_papers else str(facts.get("doi", ""))
     known = [f"{entry.kind.capitalize()} of catalog {entry.catalog}"]
-    known += [f"sha1 of its {file.part} file: {file.sha1}" for file in entry.files if file.sha1]
-    known += [f"licence: {entry.license or facts.get('license')}"] if entry.license or facts.get("license") else []
-    known += [] if has_papers else [facts.get("citation") or "no publication is known"]
+    known += [_hash_in_words(file) for file in entry.files if file.sha1 or file.sha256]
+    known += [f"licence: {facts['license']}"] if facts.get("license") else []
+    known += [] if has_papers else [citation or ("" if doi else "no publication is known")]
     version = f"-v{entry.version}" if entry.version else ""
     return Work(
         key=_safe(f"{entry.identifier}-{entry.lookup_type}{version}"),
         title=entry.identifier,
         authors=tuple(author["name"] for author in facts.get("authors", ())),
-        doi=facts.get("doi", ""),
+        year=year[1] if (year := _YEAR.search(citation)) else "",
+        doi=doi,
         version=entry.version,
-        note="; ".join(known),
+        note="; ".join(filter(None, known)),
         is_data=True,
     )
+
+
+def _hash_in_words(file: EntryFile) -> str:
+    name = "sha1" if file.sha1 else "sha256"
+    return f"{name} of its {file.part} file: {file.sha1 or file.sha256}"
 
 
 def _key(authors: tuple[str, ...], year: str, title: str) -> str:
@@ -166,7 +186,8 @@ def _identity(work: Work) -> Work:
 def _merged(first: Work, second: Work) -> Work:
     """Return what two tables together know of a work."""
     better, other = (second, first) if second.doi and not first.doi else (first, second)
-    lacking = {name: getattr(other, name) for name in ("authors", "journal", "doi", "url") if not getattr(better, name)}
+    names = ("authors", "journal", "doi", "url", *DETAILS)
+    lacking = {name: getattr(other, name) for name in names if not getattr(better, name)}
     return replace(better, **lacking)
 
 

@@ -14,7 +14,15 @@ from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.names import file_name
 from brainio.packaging.checks import refuse
 from brainio.packaging.netcdf import write_groups
-from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish, work_folder
+from brainio.packaging.publish import (
+    DEFAULT_BUCKET,
+    CatalogName,
+    Package,
+    PackagedFile,
+    canonical_facts,
+    publish,
+    work_folder,
+)
 from brainio.packaging.references import reference_problems
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.packaging.stimulus_sets import facts_of_card, local_folder
@@ -118,7 +126,7 @@ def package_data_assembly(
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
     arrays = _checked(proto_data_assembly, labels, extras, catalog_identifier)
-    told = entry_facts or {}
+    told = canonical_facts(entry_facts)
     card = card_of(
         proto_data_assembly.assign_attrs({"stimulus_set_identifier": stimulus_set_identifier, **(extras or {})}),
         identifier=assembly_identifier,

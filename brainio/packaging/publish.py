@@ -15,10 +15,15 @@ from typing import TYPE_CHECKING
 
 from brainio.cache import hash_file
 from brainio.cards import write_card
+from brainio.cards.facts import canonical_license
 from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
+from brainio.catalogs.lifecycle import circle_of_successors, named_entry
 from brainio.catalogs.listing import folder_of
+from brainio.catalogs.publications import read_publications
 from brainio.catalogs.writing import add_entry, require_writable
 from brainio.errors import LocationError, PackagingError, TransferError
+from brainio.licenses import parse_license
+from brainio.nearest import nearest
 from brainio.packaging.checks import tell
 from brainio.packaging.files import temporary_folder
 from brainio.packaging.plan import Plan, already_listed, of_file
@@ -105,7 +110,7 @@ def publish(
         A file could not be stored, or does not lie there whole. The catalog is as it was.
     """
     source = None if catalog is None else target_source(catalog)
-    _refuse_facts(package)
+    _refuse_facts(package, source)
     locations = [location_in(bucket_name, package.version, file.path.name) for file in package.files]
     rows = [_row(package, one, where, source) for one, where in zip(package.files, locations, strict=True)]
     _refuse_rows(rows, package, source)
@@ -142,8 +147,14 @@ def work_folder() -> Iterator[Path]:
         yield folder
 
 
-def _refuse_facts(package: Package) -> None:
-    version = package.version
+def canonical_facts(entry_facts: Mapping[str, str] | None) -> dict[str, str]:
+    """Return further columns of an entry with the licence in its canonical form; others, and invalid ones, as is."""
+    facts = dict(entry_facts or {})
+    licence = facts.get("license")
+    return facts | {"license": canonical_license(licence)} if isinstance(licence, str) and licence else facts
+
+
+def _refuse_facts(package: Package, source: CatalogSource | None) -> None:
     own = sorted({*package.entry_facts} & {*_OWN_COLUMNS})
     problems = [f"entry_facts may not say {column!r}: packaging does" for column in own]
     problems += [
@@ -151,12 +162,52 @@ def _refuse_facts(package: Package) -> None:
         for column, value in package.entry_facts.items()
         if not isinstance(value, str)
     ]
-    if isinstance(version, str) and version and (not _VERSION.fullmatch(version) or ".." in version):
-        problems.append(
+    texts = {name: value for name, value in package.entry_facts.items() if isinstance(value, str)}
+    problems += [*_version_faults(texts.get("version", "")), *_license_faults(texts.get("license", ""))]
+    if source is not None:
+        problems += _publication_faults(texts.get("publication", ""), source)
+        problems += _successor_faults(package, texts.get("successor", ""), source)
+    _refuse(package, problems)
+
+
+def _version_faults(version: str) -> Iterator[str]:
+    if version and (not _VERSION.fullmatch(version) or ".." in version):
+        yield (
             f"entry_facts says 'version' is {version!r}; expected a text of 1 to 100 letters, digits, dots, "
             f"underscores or hyphens, such as '2': it names the folder of the files"
         )
-    _refuse(package, problems)
+
+
+def _license_faults(licence: str) -> Iterator[str]:
+    try:
+        if licence:
+            parse_license(licence)
+    except ValueError as error:
+        yield f"entry_facts says 'license' is {licence!r}; {error}"
+
+
+def _publication_faults(key: str, source: CatalogSource) -> Iterator[str]:
+    if not key:
+        return
+    table = read_publications(folder_of(source.location))
+    if key not in table.papers:
+        near = nearest(key, filter(None, table.papers), 3)
+        listed = f"; it has {', '.join(map(repr, near))}" if near else ""
+        yield (
+            f"entry_facts says 'publication' is {key!r}, a key that {table.name} lacks{listed}. Correct the key, or "
+            f"add the row first, for example with brainio.catalogs.add_publication"
+        )
+
+
+def _successor_faults(package: Package, successor: str, source: CatalogSource) -> Iterator[str]:
+    if not successor:
+        return
+    listing = read_target(source)
+    circle = circle_of_successors(package.lookup_type, package.identifier, successor, listing)
+    if circle:
+        yield f"entry_facts says 'successor' is {successor!r}; successors lead in a circle: {circle}"
+    elif named_entry(package.lookup_type, successor, listing) is None:
+        yield f"entry_facts says 'successor' is {successor!r}, which no catalog lists. Package it first, or correct it"
 
 
 def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package, source: CatalogSource | None) -> None:
@@ -247,7 +298,7 @@ def _tell_other_facts(entry: Entry, package: Package) -> None:
     other = [
         f"{name} is {listed!r}, not {told!r}"
         for name, told in package.entry_facts.items()
-        if (listed := getattr(entry, name, told)) != told and isinstance(listed, str)
+        if isinstance(listed := getattr(entry, name, told), str) and canonical_facts({name: listed})[name] != told
     ]
     if other:
         tell(

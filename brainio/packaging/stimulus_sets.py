@@ -13,7 +13,15 @@ from brainio.home import absolute_path
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
 from brainio.packaging.checks import refuse
 from brainio.packaging.files import temporary_folder, writing_in
-from brainio.packaging.publish import DEFAULT_BUCKET, CatalogName, Package, PackagedFile, publish, work_folder
+from brainio.packaging.publish import (
+    DEFAULT_BUCKET,
+    CatalogName,
+    Package,
+    PackagedFile,
+    canonical_facts,
+    publish,
+    work_folder,
+)
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.validation import identifier_problems, stimulus_set_problems
 
@@ -98,7 +106,7 @@ def package_stimulus_set(
     ['stimulus_lab_Doe2026.csv', 'stimulus_lab_Doe2026.zip']
     """
     _check(proto_stimulus_set, stimulus_set_identifier)
-    told = entry_facts or {}
+    told = canonical_facts(entry_facts)
     card = card_of(
         proto_stimulus_set,
         identifier=stimulus_set_identifier,

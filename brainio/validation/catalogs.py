@@ -15,12 +15,22 @@ from typing import TYPE_CHECKING, Literal
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, catalog_source, resolve
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
+from brainio.catalogs.lifecycle import circle_of_successors
 from brainio.catalogs.listing import shown
+from brainio.catalogs.publications import read_publications
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database
-from brainio.errors import AmbiguousEntryError, BrainioError, CatalogError, CatalogWarning, EntryLookupError
+from brainio.errors import (
+    AmbiguousEntryError,
+    BrainioError,
+    CatalogError,
+    CatalogWarning,
+    EntryLookupError,
+    OfflineError,
+)
 from brainio.fetch.signatures import HEAD, KINDS, substitute_of
 from brainio.home import absolute_path
+from brainio.licenses import is_license, license_ref, nearest_licenses, parse_license
 from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
 from brainio.validation.problems import Problem, Report, problem
@@ -35,7 +45,8 @@ if TYPE_CHECKING:
 Files = Literal["none", "sizes", "sample", "all"]
 _SAMPLE = 20  # files whose bytes are read
 _AT_ONCE = 8
-_IN_WORDS = {"set-unnamed": "", "set-unlisted": "in no catalog", "set-ambiguous": "of other bytes in other catalogs"}
+_DOI_FAULT = ("publication-doi", "the DOI ")
+_IN_WORDS = {"set-unstated": "", "set-unlisted": "in no catalog", "set-ambiguous": "of other bytes in other catalogs"}
 
 
 def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -> Report:
@@ -70,7 +81,7 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         problems = [problem("catalog-row", "catalog", str(one.message)) for one in caught]
         entries = [version for entry in listing.entries.values() for version in listing.all_versions(entry)]
         problems += [one for entry in entries for one in _entry_problems(entry)]
-        problems += reference_problems(entries, listing)
+        problems += reference_problems(entries, listing, all_publications=True)
     if files != "none":
         problems += card_problems(entries)
         problems += _file_problems([(entry, file) for entry in entries for file in entry.files], files)
@@ -98,21 +109,65 @@ def _entry_problems(entry: Entry) -> list[Problem]:
     unhashed = [file.part for file in entry.files if not (file.sha1 or file.sha256)]
     if unhashed:
         problems.append(problem("file-without-hash", place, f"no hash for its {' and '.join(unhashed)} file"))
+    if entry.license and (not is_license(entry.license) or parse_license(entry.license) != entry.license):
+        choices = [parse_license(entry.license)] if is_license(entry.license) else nearest_licenses(entry.license)
+        fix = f"write {' or '.join(choices)}, or {license_ref(entry.license)} for terms of your own"
+        problems.append(problem("license-unknown", place, f"the licence {entry.license!r}", fix=fix))
     return problems
 
 
-def reference_problems(entries: Iterable[Entry], listing: Listing) -> list[Problem]:
-    """List the entries of a catalog whose stimulus set or successor is listed nowhere; fetches nothing."""
+def reference_problems(entries: Iterable[Entry], listing: Listing, *, all_publications: bool = False) -> list[Problem]:
+    """List what entries of a catalog refer to and nothing lists: sets, successors, publications; fetches nothing.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Of that catalog.
+    listing : Listing
+        The catalog.
+    all_publications : bool, default False
+        Check all rows of the publications table, also those of keys that none of the entries names.
+    """
+    entries = list(entries)
     fault_of = cache(partial(_fault_of_reference, listing=listing))
     problems = []
     for entry in entries:
         place, named = _named(entry), entry.stimulus_set_identifier
         if entry.lookup_type == TYPE_ASSEMBLY:
-            fault = fault_of(TYPE_STIMULUS_SET, named) if named else "set-unnamed"
+            fault = fault_of(TYPE_STIMULUS_SET, named) if named else "set-unstated"
             if fault:
                 problems.append(problem(fault, place, f"stimulus set {named!r} {_IN_WORDS[fault]}".rstrip()))
         if entry.successor and fault_of(entry.lookup_type, entry.successor) == "set-unlisted":
             problems.append(problem("successor-unlisted", place, f"{entry.kind} {entry.successor!r} in no catalog"))
+        elif circle := circle_of_successors(entry.lookup_type, entry.identifier, entry.successor, listing):
+            problems.append(problem("successor-circular", place, circle))
+    for base in dict.fromkeys(entry.base for entry in entries):
+        problems += _publication_problems([entry for entry in entries if entry.base == base], base, all_publications)
+    return problems
+
+
+def _publication_problems(entries: list[Entry], base: str, all_rows: bool) -> list[Problem]:
+    """List publication keys without a row, and rows of the publications table with an invalid DOI or a duplicate."""
+    named = [entry for entry in entries if entry.publication]
+    if not base or not (named or all_rows):
+        return []
+    try:
+        table = read_publications(base)
+    except OfflineError:
+        return []
+    except BrainioError as error:
+        return [problem("publications-unreadable", "publications", str(error))]
+    problems = [
+        problem("publication-unlisted", _named(entry), f"publication {entry.publication!r}, which {table.name} lacks")
+        for entry in named
+        if entry.publication not in table.papers
+    ]
+    keys = {entry.publication for entry in named}
+    for fault in table.faults:
+        if all_rows or fault.key in keys:
+            place = f"{table.name}, line {fault.line}, publication {fault.key!r}"
+            code, found = ("publication-duplicate", "one publication in ") if fault.is_duplicate else _DOI_FAULT
+            problems.append(problem(code, place, f"{found}{fault.found if fault.is_duplicate else repr(fault.found)}"))
     return problems
 
 

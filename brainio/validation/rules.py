@@ -5,6 +5,8 @@
 
 from typing import Literal, NamedTuple, TypeAlias
 
+from brainio.dois import EXPECTED
+
 Severity: TypeAlias = Literal["error", "warning", "note"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
@@ -197,8 +199,29 @@ RULES: dict[str, Rule] = {
     # ------------------------------------------------------------------ a catalog
     "catalog-row": Rule("error", "rows that can be used, with one file for each part of an entry", "correct the row"),
     "entry-incomplete": Rule("error", "a row for the CSV file and one for the ZIP archive", "add the row"),
+    "set-unstated": Rule(
+        "warning",
+        "the identifier of the stimulus set, whose metadata loading joins",
+        "name the stimulus set in the row; without one, the assembly loads with its own coordinates only",
+    ),
     "successor-unlisted": Rule(
         "error", "a catalog that lists the successor", "correct the successor, or package it first"
+    ),
+    "successor-circular": Rule(
+        "error", "another entry, whose own successors do not lead back", "correct the successor, or leave it empty"
+    ),
+    "publication-unlisted": Rule(
+        "error",
+        "a row with this key in publications.csv next to the catalog",
+        "add the row, for example with brainio.catalogs.add_publication, or correct the key",
+    ),
+    "publication-doi": Rule("error", EXPECTED, "correct the DOI, or leave it empty"),
+    "publication-duplicate": Rule("warning", "one row for each publication of a key", "remove one of the rows"),
+    "publications-unreadable": Rule("error", "a publications table that can be read", "correct the file"),
+    "license-unknown": Rule(
+        "warning",
+        "an SPDX expression in canonical case, such as CC-BY-4.0, or LicenseRef- and a name",
+        "correct the licence; https://spdx.org/licenses lists all",
     ),
     "card-gone": Rule("warning", "a card at the place that the catalog names", "make it again with brainio card build"),
     "card-unreachable": Rule("warning", "a card at a place that answers", "try again, or correct the column card"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from brainio.cards import checked_facts, known_facts
-from brainio.cards.facts import citation_of
+from brainio.cards.facts import citation_of, facts_with
 from brainio.catalogs import add_catalog, resolve
 from brainio.errors import PackagingError
 
@@ -87,11 +87,36 @@ def test_a_citation_ends_with_the_doi() -> None:
     assert facts["doi"] == "10.1117/12.348473"
 
 
-def test_several_publications_are_cited_one_a_line() -> None:
-    facts = known_facts(resolve("stimulus_set", "imagenet_c.noise"))
-    assert len(facts["citation"].splitlines()) == 2
+def test_several_publications_are_cited_one_a_line(tmp_path: Path) -> None:
+    (tmp_path / "publications.csv").write_text("publication,title\ndoe2026,Cells\ndoe2026,Nets\n")
+    entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="doe2026", base=str(tmp_path), card="")
+    assert known_facts(entry)["citation"].splitlines() == ["Cells.", "Nets."]
 
 
 def test_left_out_authors_are_shown_as_such() -> None:
     paper = {"authors": "A and others and B and others", "year": "2026", "title": "T"}
     assert citation_of(paper) == "A; ...; B; et al. (2026). T."
+
+
+@pytest.mark.parametrize("license_", ["do what you like", "CC BY 4.0", "LicenseRef-two words", "MIT AND"])
+def test_a_licence_that_spdx_does_not_list_is_refused_with_choices(license_: str) -> None:
+    with pytest.raises(PackagingError, match=r"'license' is '.*': expected an SPDX expression such as '.*'LicenseRef-"):
+        checked_facts({"license": license_})
+
+
+def test_a_licence_is_stored_in_its_canonical_case() -> None:
+    assert checked_facts({"license": "cc-by-4.0"}) == {"license": "CC-BY-4.0"}
+
+
+def test_a_published_licence_that_spdx_does_not_list_is_known_and_kept_by_a_new_card(tmp_path: Path) -> None:
+    (tmp_path / "lab.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,license\n"
+        "lab.Doe2026,assembly,NeuroidAssembly,file,a.nc,,,custom (ask us)\n"
+        "lab.Roe2026,assembly,NeuroidAssembly,file,b.nc,,,cc-by-4.0\n"
+    )
+    add_catalog(tmp_path / "lab.csv")
+    custom, lower = resolve("assembly", "lab.Doe2026"), resolve("assembly", "lab.Roe2026")
+    assert facts_with(custom, {"species": "Homo sapiens"})["license"] == "custom (ask us)"
+    assert facts_with(lower, {"license": "CC-BY-4.0"})["license"] == "CC-BY-4.0"
+    with pytest.raises(PackagingError, match=r"the licence of the assembly 'lab\.Roe2026' is 'cc-by-4\.0'"):
+        facts_with(lower, {"license": "MIT"})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.catalogs import add_catalog, add_publication, append_rows, publications, resolve
+from brainio.catalogs import Entry, add_catalog, add_publication, append_rows, publications, resolve
 from brainio.catalogs.publications import publications_of
 from brainio.errors import CatalogError, CatalogWarning
 from tests.servers import MotoS3
@@ -115,3 +115,49 @@ def test_a_publication_without_a_key_is_refused(catalog: Path, table: Path, publ
     with pytest.raises(CatalogError, match="has no key"):
         add_publication(catalog, publication)
     assert not table.exists()
+
+
+@pytest.fixture
+def entry(catalog: Path) -> Entry:
+    """An entry of the catalog that names the publication `doe2026`."""
+    return replace(resolve("assembly", "modelfest.Carney1999"), publication="doe2026", base=str(catalog.parent))
+
+
+@pytest.mark.parametrize("doi", ["https://doi.org/10.1234/ABC", "doi:10.1234/abc", " 10.1234/ABC. ", "10.1234%2Fabc"])
+def test_a_doi_of_a_table_is_read_in_its_stored_form(entry: Entry, table: Path, doi: str) -> None:
+    table.write_text(f'{HEADER}doe2026,On cells,,2026,,"{doi}",\n')
+    (paper,) = publications_of(entry)
+    assert paper["doi"] == "10.1234/abc"
+
+
+def test_the_url_of_a_row_tells_its_doi(entry: Entry, table: Path) -> None:
+    table.write_text(f"{HEADER}doe2026,On cells,,2026,,,https://doi.org/10.1234/ABC\n")
+    assert publications_of(entry)[0]["doi"] == "10.1234/abc"
+
+
+def test_a_doi_that_is_none_is_left_out_with_a_warning_of_file_line_and_value(entry: Entry, table: Path) -> None:
+    table.write_text(f'{HEADER}other,"On\nnets",,,,,\ndoe2026,On cells,,2026,,see website,\n')
+    message = r"publications\.csv, line 4: publication 'doe2026' has the DOI 'see website'.*expected a DOI such as"
+    with pytest.warns(CatalogWarning, match=message):
+        (paper,) = publications_of(entry)
+    assert (paper["title"], paper["doi"]) == ("On cells", "")
+
+
+def test_a_doi_is_stored_in_one_form_and_found_again_in_others(catalog: Path, table: Path) -> None:
+    add_publication(catalog, DOE | {"doi": "https://doi.org/10.1234/ABC"})
+    add_publication(catalog, DOE | {"doi": "doi:10.1234/abc"})
+    assert table.read_text() == HEADER + 'doe2026,"Squares, and circles",,2026,,10.1234/abc,\n'
+
+
+def test_a_row_whose_doi_is_none_is_not_added(catalog: Path, table: Path) -> None:
+    message = r"publications\.csv: the new row 'doe2026' has the DOI 'to appear'; expected a DOI such as"
+    with pytest.raises(CatalogError, match=message):
+        add_publication(catalog, DOE | {"doi": "to appear"})
+    assert not table.exists()
+
+
+def test_details_of_a_table_are_read_where_it_has_them(catalog: Path, entry: Entry, table: Path) -> None:
+    add_publication(catalog, DOE | {"volume": "7", "pages": "1-9"})
+    (paper,) = publications_of(entry)
+    assert (paper["volume"], paper["pages"], paper.get("number")) == ("7", "1-9", None)
+    assert table.read_text().startswith(HEADER.strip() + ",volume,pages\n")

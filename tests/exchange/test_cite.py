@@ -170,3 +170,63 @@ def test_the_command_prints_text_bibtex_and_json() -> None:
 def test_a_work_in_print_is_told_from_one_that_is_not() -> None:
     assert Work("k", "t", journal="Nature").is_published
     assert not Work("k", "t", journal="Under review").is_published
+
+
+def carded(catalog: Path, **facts: object) -> None:
+    (catalog.parent / "card.json").write_text(json.dumps(facts))
+    listed(catalog, "lab.Cells", card="card.json")
+
+
+@pytest.mark.parametrize("doi", ["10.1234/ABC", "https://doi.org/10.1234/abc", "doi: 10.1234/abc."])
+def test_the_doi_of_a_card_is_cited_where_the_table_has_no_row(catalog: Path, doi: str) -> None:
+    carded(catalog, doi=doi, license="cc-by-4.0", authors=[{"name": "Doe, J."}])
+    assert brainio.cite("lab.Cells") == (
+        f"Doe, J. lab.Cells. Assembly of catalog lab; sha1 of its nc file: {'0' * 40}; licence: CC-BY-4.0. "
+        "https://doi.org/10.1234/abc"
+    )
+
+
+def test_the_url_of_a_doi_is_printed_once(catalog: Path) -> None:
+    carded(catalog, doi="10.1234/abc", citation="Doe, J. (2026). Cells. doi:10.1234/ABC")
+    cited = brainio.cite("lab.Cells")
+    assert cited.lower().count("10.1234/abc") == 1
+    assert cited.startswith("(2026). lab.Cells. Assembly of catalog lab;")
+
+
+@pytest.mark.parametrize("doi", ["https://doi.org/10.1234/ABC", "http://dx.doi.org/10.1234/abc", "DOI:10.1234/abc"])
+def test_the_doi_of_a_table_is_printed_as_one_url(catalog: Path, doi: str) -> None:
+    table = HEADER + f"doe,On cells,Doe,2026,Lab,{doi},https://doi.org/10.1234/abc\n"
+    (catalog.parent / "publications.csv").write_text(table)
+    listed(catalog, "lab.Cells", "doe")
+    assert brainio.cite("lab.Cells") == "Doe (2026). On cells. Lab. https://doi.org/10.1234/abc"
+    (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
+    assert entry["doi"] == "10.1234/abc"
+    assert "url" not in entry.fields_dict
+
+
+def test_a_row_without_a_doi_has_that_of_the_card(catalog: Path) -> None:
+    (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,Doe,2026,Lab,,\n")
+    (catalog.parent / "card.json").write_text(json.dumps({"doi": "10.1234/5"}))
+    listed(catalog, "lab.Cells", "doe", card="card.json")
+    assert brainio.cite("lab.Cells") == "Doe (2026). On cells. Lab. https://doi.org/10.1234/5"
+
+
+def test_volume_number_and_pages_are_cited_in_every_format(catalog: Path) -> None:
+    details = {"volume": "7", "number": "2", "pages": "1-9", "publisher": "Press"}
+    paper = {"publication": "doe", "title": "On cells", "authors": "Doe", "year": "2026", "journal": "Lab"}
+    brainio.catalogs.add_publication(catalog, paper | details)
+    listed(catalog, "lab.Cells", "doe")
+    assert brainio.cite("lab.Cells") == "Doe (2026). On cells. Lab, 7(2), 1-9, Press."
+    (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
+    assert {name: entry[name] for name in details} == details
+    (record,) = json.loads(command("cite", "lab.Cells", "--json", BRAINIO_CATALOGS=str(catalog)).stdout)
+    assert {name: record["works"][0][name] for name in details} == details
+
+
+def test_an_entry_with_a_version_is_cited_with_its_authors_hash_and_licence(catalog: Path) -> None:
+    (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,,2026,Lab,,\n")
+    (catalog.parent / "card.json").write_text(json.dumps({"authors": [{"name": "Roe, R."}], "doi": "10.1234/5"}))
+    hashes = {"sha1": "", "sha256": "b" * 64, "license": "CC0-1.0"}
+    listed(catalog, "lab.Cells", "doe", version="2", card="card.json", **hashes)
+    known = f"Assembly of catalog lab; sha256 of its nc file: {'b' * 64}; licence: CC0-1.0."
+    assert brainio.cite("lab.Cells").splitlines()[1] == f"Roe, R. lab.Cells, version 2. {known}"

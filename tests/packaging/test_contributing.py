@@ -1,5 +1,7 @@
 """What a lab's own files do when they are packaged: faults are told before anything is stored, none passes silently."""
 
+import csv
+import json
 import subprocess
 import sys
 import zipfile
@@ -12,6 +14,7 @@ from PIL import Image
 
 import brainio
 from brainio.assemblies import NeuroidAssembly
+from brainio.catalogs import add_publication
 from brainio.errors import PackagingError, PackagingWarning
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.packaging.new_catalog import new_catalog
@@ -182,6 +185,7 @@ def test_a_version_of_an_object_that_is_gone_is_an_error(stimuli: StimulusSet, t
 
 def test_facts_that_the_catalog_states_otherwise_are_told(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog, store = tmp_path / "lab.csv", tmp_path / "store"
+    add_publication(catalog, {"publication": "doe2026"})
     package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"publication": "doe2026"})
     with pytest.warns(PackagingWarning, match="license is '', not 'MIT'") as caught:
         package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"license": "MIT", "publication": "doe2026"})
@@ -273,3 +277,38 @@ def test_the_lock_of_a_new_catalog_is_not_committed(stimuli: StimulusSet, tmp_pa
 def test_a_lab_may_be_named_as_its_catalog() -> None:
     assert identifier_problems("my_lab2.Doe2026") == []
     assert [one.code for one in identifier_problems("My_lab.Doe2026")] == ["identifier-unconventional"]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_publication_key_that_no_table_has_is_refused(stimuli: StimulusSet, tmp_path: Path, dry_run: bool) -> None:
+    catalog, store = tmp_path / "lab.csv", tmp_path / "store"
+    add_publication(catalog, {"publication": "doe2026"})
+    message = r"'publication' is 'doe2025', a key that .*publications\.csv lacks; it has 'doe2026'.*add_publication"
+    with pytest.raises(PackagingError, match=message):
+        package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"publication": "doe2025"}, dry_run=dry_run)
+    assert not catalog.exists()
+    assert not store.exists()
+
+
+@pytest.mark.parametrize(
+    ("successor", "message"),
+    [(NAME, f"lead in a circle: {NAME} -> {NAME}"), ("lab.Nowhere", "'lab.Nowhere', which no catalog lists")],
+)
+def test_a_successor_is_another_entry_that_is_listed(
+    stimuli: StimulusSet, tmp_path: Path, successor: str, message: str
+) -> None:
+    facts = {"status": "deprecated", "successor": successor}
+    with pytest.raises(PackagingError, match=message):
+        package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "store", entry_facts=facts)
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_licence_is_canonical_in_rows_and_card_or_refused(stimuli: StimulusSet, tmp_path: Path) -> None:
+    catalog, store = tmp_path / "lab.csv", tmp_path / "store"
+    with pytest.raises(PackagingError, match=r"'do what you like'.*expected an SPDX expression such as 'CC0-1\.0'"):
+        package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"license": "do what you like"})
+    assert not store.exists()
+    for written in ("cc-by-4.0", "CC-BY-4.0"):
+        package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"license": written})
+    assert {row["license"] for row in csv.DictReader(catalog.open())} == {"CC-BY-4.0"}
+    assert json.loads((tmp_path / "cards" / "stimulus_set" / f"{NAME}.json").read_text())["license"] == "CC-BY-4.0"

@@ -112,7 +112,7 @@ def test_a_whole_catalog_is_checked_with_its_references(shelf: Shelf) -> None:
         ("set-unlisted", "assembly x.B"),
         ("successor-unlisted", "assembly x.C"),
         ("card-gone", "assembly x.D, card"),
-        ("set-unnamed", "assembly x.E"),
+        ("set-unstated", "assembly x.E"),
     }
     assert results(checks) == {
         "x.A": "sound",
@@ -166,3 +166,13 @@ def test_what_is_not_there_is_an_error() -> None:
         brainio.check(catalog="nothing")
     with pytest.raises(ValueError, match="name an identifier"):
         brainio.check()
+
+
+def test_publications_of_the_entries_that_are_checked_must_be_listed(shelf: Shelf) -> None:
+    (shelf.folder / "publications.csv").write_text("publication,title,doi\ndoe,Cells,unknown\nroe,Nets,unknown\n")
+    for name, publication in (("x.B", "nowhere"), ("x.C", "doe")):
+        path, columns = shelf.folder / "x.A.nc", {"stimulus_set_identifier": "x.Set", "publication": publication}
+        shelf.put(path, name, "NeuroidAssembly", **columns)
+    assert [one.code for one in brainio.check("x.B").references.errors] == ["publication-unlisted"]
+    assert [one.code for one in brainio.check("x.C").references.errors] == ["publication-doi"]
+    assert brainio.check("x.A").references.ok

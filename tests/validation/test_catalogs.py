@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+import brainio
 from brainio.errors import UnknownCatalogError
 from brainio.validation import check_catalog
 from brainio.validation.catalogs import Files
@@ -99,6 +100,58 @@ def test_a_card_elsewhere_is_asked_for(sound: Lab, tmp_path: Path) -> None:
     assert codes(sound, "sizes") == []
 
 
-def test_an_assembly_without_a_stimulus_set_is_an_error(sound: Lab, tmp_path: Path) -> None:
+def test_an_assembly_without_a_stimulus_set_is_a_warning(sound: Lab, tmp_path: Path) -> None:
     sound.publish("b.nc", assembly_file(tmp_path), "NeuroidAssembly", "lab.B2026", stimulus_set_identifier="")
-    assert codes(sound, "none") == ["set-unnamed"]
+    report = check_catalog(sound.catalog, files="none")
+    assert [one.code for one in report.warnings] == ["set-unstated"]
+    assert report.ok
+
+
+def test_a_successor_that_leads_back_is_an_error(sound: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    for name, successor in (("A", "lab.B2026"), ("B", "lab.A2026"), ("C", "lab.C2026"), ("D", "lab.A2026")):
+        identifier = f"lab.{name}2026"
+        sound.publish(f"{name}.nc", body, "NeuroidAssembly", identifier, status="superseded", successor=successor)
+    report = check_catalog(sound.catalog, files="none")
+    assert {(one.code, one.place, one.found) for one in report.errors} == {
+        ("successor-circular", "assembly lab.A2026", "lab.A2026 -> lab.B2026 -> lab.A2026"),
+        ("successor-circular", "assembly lab.B2026", "lab.B2026 -> lab.A2026 -> lab.B2026"),
+        ("successor-circular", "assembly lab.C2026", "lab.C2026 -> lab.C2026"),
+        ("successor-circular", "assembly lab.D2026", "lab.D2026 -> lab.A2026 -> lab.B2026 -> lab.A2026"),
+    }
+
+
+def test_a_publication_key_without_a_row_is_an_error(sound: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    sound.publish("b.nc", body, "NeuroidAssembly", "lab.B2026", publication="nowhere")
+    assert codes(sound, "none") == ["publication-unlisted"]
+    (tmp_path / "publications.csv").write_text("publication,title\nnowhere,On cells\n")
+    assert codes(sound, "none") == []
+
+
+def test_every_row_of_the_publications_table_is_checked(sound: Lab, tmp_path: Path) -> None:
+    rows = ["a,On cells,2026,10.1234/5", "a,On Cells.,2026,", "a,Nets,2026,https://doi.org/10.1234/5", "b,,,unknown"]
+    table = tmp_path / "publications.csv"
+    table.write_text("\n".join(["publication,title,year,doi", *rows, "c,On cells,2026,10.1234/5"]))
+    report = check_catalog(sound.catalog, files="none")
+    assert [(one.code, one.place, one.found) for one in report.problems] == [
+        ("publication-doi", f"{table}, line 5, publication 'b'", "the DOI 'unknown'"),
+        ("publication-duplicate", f"{table}, line 3, publication 'a'", "one publication in lines 2 and 3"),
+        ("publication-duplicate", f"{table}, line 4, publication 'a'", "one publication in lines 2 and 4"),
+    ]
+    table.write_bytes(b"\xff")
+    assert codes(sound, "none") == ["publications-unreadable"]
+
+
+def test_a_published_licence_that_spdx_does_not_list_loads_and_is_reported(sound: Lab, tmp_path: Path) -> None:
+    body = assembly_file(tmp_path)
+    sound.publish("b.nc", body, "NeuroidAssembly", "lab.B2026", license="CC BY 4.0")
+    sound.publish("c.nc", body, "NeuroidAssembly", "lab.C2026", license="cc-by-4.0")
+    sound.publish("d.nc", body, "NeuroidAssembly", "lab.D2026", license="LicenseRef-lab")
+    report = check_catalog(sound.catalog, files="none")
+    assert [(one.code, one.place, one.found) for one in report.warnings] == [
+        ("license-unknown", "assembly lab.B2026", "the licence 'CC BY 4.0'"),
+        ("license-unknown", "assembly lab.C2026", "the licence 'cc-by-4.0'"),
+    ]
+    assert "write CC-BY-4.0" in report.warnings[0].fix
+    assert brainio.get_assembly("lab.B2026").shape == (4, 2)

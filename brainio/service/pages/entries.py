@@ -5,7 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import Request
 from starlette.concurrency import run_in_threadpool
@@ -14,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from brainio.cards.in_words import BROKEN, facts_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
+from brainio.dois import doi_url
 from brainio.exchange.citing import written
 from brainio.exchange.works import Work, works_of
 from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_failure
@@ -197,7 +197,7 @@ def _byline(paper: Work) -> str:
 def _paper_url(paper: Work) -> str:
     """Return where a publication is read: what its table says may be anything, and only the web is linked to."""
     if paper.doi:
-        return f"https://doi.org/{quote(paper.doi, safe='/')}"
+        return doi_url(paper.doi)
     return paper.url if paper.url.lower().startswith(("https://", "http://")) else ""
 
 
