@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 import traceback
-from functools import cache
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
-import netCDF4
 import numpy as np
 from h5py import (  # type: ignore[import-untyped, unused-ignore]
     h5a,
@@ -26,10 +25,9 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
     h5p,
     h5s,
     h5t,
-    h5z,
 )
 
-from brainio.assemblies.hdf5 import hdf5_access
+from brainio.assemblies.filters import ChunkLimits, FilterPipeline, StoredChunk
 from brainio.assemblies.heaps import GuardedFile
 from brainio.assemblies.structure import FileStructure, VariableStructure
 from brainio.assemblies.text_lengths import TextLengths
@@ -45,25 +43,10 @@ SPARE_CHUNKS = 1 << 20  # chunks of one variable; more where the file is large e
 _BYTES_PER_CHUNK = 16  # the least that a chunk takes in an index of HDF5
 
 _WIDTH = 8  # bytes of an address, and of a size
-_FILTER_OVERHEAD = 4096  # bytes that filters may add to a chunk that does not compress, and a sixteenth
 _EXTERNAL_FILES = 1 << 7  # the bit of the header message that names the files of external storage
 _NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
 _NAME = b"NAME"
 _REFERENCES = {b"DIMENSION_LIST": h5t.VLEN, b"REFERENCE_LIST": h5t.COMPOUND}
-_BUILT_IN_FILTERS = {
-    h5z.FILTER_DEFLATE: "deflate",
-    h5z.FILTER_SHUFFLE: "shuffle",
-    h5z.FILTER_FLETCHER32: "fletcher32",
-    h5z.FILTER_NBIT: "nbit",
-    h5z.FILTER_SCALEOFFSET: "scaleoffset",
-}
-# Filters that a build of netCDF4 may have: number -> (name, the method that knows).
-_OPTIONAL_FILTERS = {
-    h5z.FILTER_SZIP: ("szip", "has_szip_filter"),
-    307: ("bzip2", "has_bzip2_filter"),
-    32001: ("blosc", "has_blosc_filter"),
-    32015: ("zstd", "has_zstd_filter"),
-}
 _CLASS_NAMES = {
     h5t.TIME: "a time",
     h5t.BITFIELD: "a bit field",
@@ -215,7 +198,9 @@ class _Walk:
             self._refuse(path, "takes its values from other datasets (virtual)", "values in the file itself")
         if created.get_external_count():
             self._refuse(path, "keeps its values in another file (external storage)", "values in the file itself")
-        filters = self._filters(created, path)
+        filters = FilterPipeline(created)
+        if fault := filters.fault():
+            self._refuse(path, *fault)
         dtype = self._dtype(dataset.get_type(), path)
         attributes = self._check_attributes(dataset, info, path)
         shape = dataset.shape if dataset.get_space().get_simple_extent_type() != h5s.NULL else (0,)
@@ -223,10 +208,14 @@ class _Walk:
         if dtype.kind == "O":
             self._check_texts(self._texts.add_dataset(dataset, created), path)
         stored = dataset.get_storage_size() if isinstance(self._file, Path) else None
-        variable = VariableStructure(path, dtype, shape, chunks, stored, filters, attributes)
+        variable = VariableStructure(path, dtype, shape, chunks, stored, filters.names, attributes)
         self._check_sizes(variable)
-        if chunks is not None and filters and stored:
-            self._check_stored_chunks(dataset, math.prod(chunks) * dataset.get_type().get_size(), path)
+        if chunks is not None and filters.codes:
+            elements, itemsize = math.prod(chunks), dataset.get_type().get_size()
+            if fault := filters.fault_of_sizes(elements, itemsize):
+                self._refuse(path, *fault)
+            if stored:
+                self._check_stored_chunks(dataset, ChunkLimits(filters.codes, elements * itemsize), path)
         if not self._is_only_a_dimension(dataset, attributes):
             self.variables.append(variable)
 
@@ -245,35 +234,33 @@ class _Walk:
                 f"at most {most:,} chunks in a file of {self._size:,} bytes",
             )
 
-    def _check_stored_chunks(self, dataset: Any, decoded_bytes: int, path: str) -> None:
-        """Refuse chunks that are larger in the file than decoded: HDF5 would decompress all that they hold."""
+    def _check_stored_chunks(self, dataset: Any, limits: ChunkLimits, path: str) -> None:
+        """Refuse chunks that are larger in the file than decoded, or that expand to more than they should."""
+        suspects: list[StoredChunk] = []
         largest = 0
 
-        def visit(chunk: Any) -> None:
+        def visit(found: Any) -> None:
             nonlocal largest
-            largest = max(largest, chunk.size)
+            largest = max(largest, found.size)
+            if limits.needs_look(found.filter_mask, found.size):
+                suspects.append(StoredChunk(found.byte_offset, found.size))
 
         dataset.chunk_iter(visit)
-        if largest > decoded_bytes + decoded_bytes // 16 + _FILTER_OVERHEAD:
+        if largest > limits.most_bytes:
             self._refuse(
                 path,
-                f"has a chunk of {largest:,} bytes in the file that decoded should have {decoded_bytes:,}",
+                f"has a chunk of {largest:,} bytes in the file that decoded should have {limits.decoded_bytes:,}",
                 "chunks that filters hardly enlarge",
             )
-
-    def _filters(self, created: Any, path: str) -> tuple[str, ...]:
-        names: list[str] = []
-        for number in range(created.get_nfilters()):
-            code, _, _, own_name = created.get_filter(number)
-            name = allowed_filters().get(code)
-            if name is None or name in names:
-                found = (
-                    f"has the filter {_shown(own_name)!r} (number {code})" if name is None else f"applies {name} twice"
-                )
-                allowed = f"each of {', '.join(sorted(allowed_filters().values()))} once: netCDF4 can decode these"
-                self._refuse(path, found, allowed)
-            names.append(name)
-        return tuple(names)
+        with self._file.open("rb") if isinstance(self._file, Path) else nullcontext(self._file) as file:
+            for chunk in suspects:
+                if (expanded := limits.expanded_bytes(chunk, file)) > limits.most_bytes:
+                    self._refuse(
+                        path,
+                        f"has a chunk of {chunk.size:,} bytes in the file that expands to {expanded:,} bytes or more "
+                        f"and should have {limits.decoded_bytes:,}",
+                        "chunks that expand to the size that they state",
+                    )
 
     def _check_texts(self, fault: str, path: str) -> None:
         if fault:
@@ -361,17 +348,6 @@ class _Walk:
             f"{self._where} is refused before it is opened: {path} {found}; allowed: {allowed}. Ask its author "
             f"for a file written by `brainio.packaging.write_netcdf` or xarray."
         )
-
-
-@cache
-def allowed_filters() -> dict[int, str]:
-    """Return the numbers and names of the filters that the installed netCDF4 can decode."""
-    with hdf5_access(), netCDF4.Dataset("filters.nc", "w", diskless=True) as dataset:
-        return _BUILT_IN_FILTERS | {
-            code: name
-            for code, (name, method) in _OPTIONAL_FILTERS.items()
-            if getattr(dataset, method, lambda: False)()
-        }
 
 
 def _is_text_of_variable_length(stored: Any) -> bool:

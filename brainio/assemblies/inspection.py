@@ -133,7 +133,7 @@ def _known_stream(file: IO[bytes]) -> tuple[FileStructure | None, int]:
 @contextmanager
 def _exclusive() -> Iterator[None]:
     """Keep other threads from h5py, as far as they inspect files."""
-    from brainio.assemblies.hdf5_structure import allowed_filters  # imports h5py
+    from brainio.assemblies.filters import allowed_filters  # imports h5py
 
     allowed_filters()  # before: needs the lock of netCDF4
     with _lock:
