@@ -27,6 +27,7 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
     h5t,
 )
 
+from brainio.assemblies.attrs import STIMULUS_SET_HASHES
 from brainio.assemblies.filters import ChunkLimits, FilterPipeline, StoredChunk
 from brainio.assemblies.heaps import GuardedFile
 from brainio.assemblies.structure import FileStructure, VariableStructure
@@ -42,6 +43,7 @@ MOST_BYTES = 2**62  # of one variable in memory
 SPARE_CHUNKS = 1 << 20  # chunks of one variable; more where the file is large enough to hold them
 _BYTES_PER_CHUNK = 16  # the least that a chunk takes in an index of HDF5
 
+_MOST_TEXT = 1000  # characters of the one attribute that is read
 _WIDTH = 8  # bytes of an address, and of a size
 _EXTERNAL_FILES = 1 << 7  # the bit of the header message that names the files of external storage
 _NOT_A_VARIABLE = b"This is a netCDF dimension but not a netCDF variable"
@@ -100,7 +102,7 @@ def _read_open_file(file: Path | IO[bytes], guarded: GuardedFile, size: int, whe
             f"{where} is refused before it is opened: its global heap at byte {guarded.endless_heap:,} has a free "
             f"object of 0 bytes, at which HDF5 would never end. The file is damaged; fetch or write it again."
         ) from error
-    return FileStructure("netCDF-4", size, tuple(walk.variables), tuple(walk.groups))
+    return FileStructure("netCDF-4", size, tuple(walk.variables), tuple(walk.groups), walk.stimulus_set_hashes)
 
 
 class _Walk:
@@ -109,6 +111,7 @@ class _Walk:
     def __init__(self, file: Path | IO[bytes], size: int, where: str) -> None:
         self.variables: list[VariableStructure] = []
         self.groups: list[str] = []
+        self.stimulus_set_hashes = ""
         self._where = where
         self._size = size
         self._file = file
@@ -123,6 +126,7 @@ class _Walk:
         self._texts = TextLengths(self._file, self._size, _WIDTH)
         root = h5g.open(opened, b"/")
         self._enter(root, h5o.get_info(root), "", 0)
+        self.stimulus_set_hashes = _short_text(root, STIMULUS_SET_HASHES.encode())
 
     def _enter(self, group: Any, info: Any, path: str, depth: int) -> None:
         if info.addr in self._groups_seen:
@@ -363,3 +367,17 @@ def _class_name(stored: Any) -> str:
 
 def _shown(name: Any) -> str:
     return name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
+
+
+def _short_text(place: Any, name: bytes) -> str:
+    """Return an attribute that holds one text; empty where there is none, its type where it holds something else."""
+    if not h5a.exists(place, name):
+        return ""
+    attribute = h5a.open(place, name)
+    stored = attribute.get_type()
+    if stored.get_class() != h5t.STRING or attribute.shape != ():
+        return f"({_class_name(stored)}, shape {attribute.shape})"
+    value = np.empty((), attribute.dtype)
+    attribute.read(value)
+    text = value[()]
+    return (text if isinstance(text, str) else bytes(text).decode("utf-8", "replace"))[:_MOST_TEXT]

@@ -124,6 +124,9 @@ class FileStructure:
         them.
     groups : tuple of str
         The paths of all groups but the root, without the first slash.
+    stimulus_set_hashes : str
+        The global attribute of that name: which version of its stimulus set the assembly was packaged with. Empty where
+        the file has none.
     fingerprint : Fingerprint or None
         The state of the file that was inspected; None for a stream.
     pages : dict of int to bytes
@@ -147,6 +150,7 @@ class FileStructure:
     file_bytes: int
     variables: tuple[VariableStructure, ...]
     groups: tuple[str, ...]
+    stimulus_set_hashes: str = ""
     fingerprint: Fingerprint | None = None
     pages: dict[int, bytes] = field(default_factory=dict, compare=False, repr=False)
 

@@ -1,12 +1,14 @@
 """What an identifier leads to over the catalogs in force, or over those that are given; and which entries there are."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.in_force import is_forbidden, listing, listings, sources
 from brainio.catalogs.listing import Listing
+from brainio.catalogs.set_hashes import CARD_FIELD, describe_hashes, has_hashes, is_hashes, set_hashes
 from brainio.catalogs.suggest import not_found
-from brainio.errors import AmbiguousEntryError, EntryLookupError, OfflineLookupError
+from brainio.errors import AmbiguousEntryError, EntryLookupError, OfflineLookupError, StimulusSetLookupError
 
 
 def resolve(
@@ -71,20 +73,80 @@ def _looked_in(catalog: str | None, among: Sequence[Listing] | None) -> list[Lis
     return listings() if catalog is None else [listing(catalog)]
 
 
-def stimulus_set_of(entry: Entry, among: Sequence[Listing] | None = None) -> Entry | None:
-    """Return the entry of the stimulus set that an assembly names, None if it names none.
+def stimulus_set_of(
+    entry: Entry, among: Sequence[Listing] | None = None, hashes: Mapping[str, str] | None = None
+) -> Entry | None:
+    """Return the entry of the stimulus set that an assembly belongs to, None if it names none.
 
-    The catalog of the assembly comes first, then all catalogs in force, or those that are given.
+    Parameters
+    ----------
+    entry : Entry
+        The assembly. Its own catalog is searched first.
+    among : sequence of Listing, optional
+        The catalogs to search; by default the active ones.
+    hashes : mapping of str to str, optional
+        Hashes of the set's files (see `set_hashes`), from the assembly's file: the version that has them is returned.
+        Empty: the file holds none, and the current version is returned. By default the hashes are read from the
+        assembly's card where catalogs list several versions of the set.
 
     Raises
     ------
     StimulusSetLookupError, AmbiguousEntryError
-        Its identifier does not lead to one stimulus set.
+        Its identifier does not lead to one stimulus set, or no version of it has these hashes.
     """
     if not entry.stimulus_set_identifier:
         return None
+    if hashes is None:
+        hashes = _hashes_on_card(entry, among)
+    if hashes:
+        return _version_with(entry, hashes, among)
     own = _hits(_looked_in(entry.catalog, among), TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
     return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier, among=among)
+
+
+def _hashes_on_card(entry: Entry, among: Sequence[Listing] | None) -> Mapping[str, str]:
+    """Return the hashes on the card of an assembly; reads no card where only one version could be meant."""
+    own = _set_versions(entry, _looked_in(entry.catalog, among))
+    candidates = own or _set_versions(entry, _looked_in(None, among))
+    if len({candidate.content for candidate in candidates}) < 2:
+        return {}
+    hashes = read_card(entry).get(CARD_FIELD)
+    return hashes if is_hashes(hashes) else {}
+
+
+def _version_with(entry: Entry, hashes: Mapping[str, str], among: Sequence[Listing] | None) -> Entry:
+    catalogs = _looked_in(None, among)
+    own_first = sorted(catalogs, key=lambda listing: listing.identifier != entry.catalog)
+    listed = _set_versions(entry, own_first)
+    for candidate in listed:
+        if has_hashes(candidate, hashes):
+            return candidate
+    name = entry.stimulus_set_identifier
+    if not listed:
+        resolve(TYPE_STIMULUS_SET, name, among=among)  # raises with suggestions
+    versions = "; ".join(
+        f"version {candidate.version!r} of catalog {candidate.catalog!r}: "
+        f"{describe_hashes(set_hashes(candidate)) or 'without hashes'}"
+        for candidate in listed
+    )
+    raise StimulusSetLookupError(
+        f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} was packaged with a version of stimulus set "
+        f"{name!r} that no active catalog lists: {describe_hashes(hashes)}. Listed: {versions}. Activate the catalog "
+        f"that lists it, or load the assembly with another version explicitly: get_assembly({entry.identifier!r}, "
+        f"stimulus_set=get_stimulus_set({name!r}))"
+    )
+
+
+def _set_versions(entry: Entry, among: Sequence[Listing]) -> list[Entry]:
+    """Return every version of the stimulus set that an assembly names, by its identifier or an alias."""
+    name = entry.stimulus_set_identifier
+    versions: list[Entry] = []
+    for each in among:
+        current = each.find(TYPE_STIMULUS_SET, name) or each.find(
+            TYPE_STIMULUS_SET, each.aliases.get((TYPE_STIMULUS_SET, name), name)
+        )
+        versions += () if current is None else each.all_versions(current)
+    return versions
 
 
 def entries_of(

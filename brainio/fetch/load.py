@@ -1,13 +1,14 @@
 """From an identifier to the object in memory: its files in the cache, read and joined."""
 
 import warnings
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
-from brainio.catalogs.entries import STATUS_UNAVAILABLE
-from brainio.errors import EntryStatusWarning, EntryUnavailableError
+from brainio.catalogs.entries import STATUS_SUPERSEDED, STATUS_UNAVAILABLE
+from brainio.errors import EntryStatusWarning, EntryUnavailableError, StimulusSetLookupError
 from brainio.fetch.entries import (
     fetch_entry,
     fetch_entry_file,
@@ -17,6 +18,7 @@ from brainio.fetch.entries import (
     warn_of_status,
 )
 from brainio.fetch.pruned import read_present, retry_if_pruned
+from brainio.fetch.set_hashes import read_set_hashes
 from brainio.fetch.stimulus_sets import load_stimulus_set, load_table
 from brainio.fetch.streaming import open_entry
 from brainio.fetch.uses import note, resolve, stimulus_set_of
@@ -79,6 +81,7 @@ def get_assembly(
     chunks: "Chunks | None" = None,
     stream: bool = False,
     allow_missing_stimuli: bool = False,
+    stimulus_set: "StimulusSet | None" = None,
 ) -> "DataAssembly":
     """Load a data assembly by its identifier: fetched if need be, verified, joined with its stimuli's metadata.
 
@@ -90,7 +93,8 @@ def get_assembly(
         Identifier of the only catalog to look in. (The stimulus set of the assembly is looked for there first, and then
         in the other catalogs in force.)
     version : str, optional
-        Version of the entry; by default the current one.
+        Version of the entry; by default the current one. It comes with the version of the stimulus set that it was
+        packaged with, or with the current one where its file names none.
     chunks : 'auto', -1 or dict, optional
         Leave the values in the file, as lazy chunks of dask: `'auto'` for multiples of the file's own chunks of about
         64 MB, `-1` for one chunk, or dimension -> size. Default: what the environment variable `BRAINIO_CHUNKS` says,
@@ -103,6 +107,8 @@ def get_assembly(
     allow_missing_stimuli : bool, default False
         Give missing values (NaN, NaT) to the metadata of presentations whose stimulus the set lacks, or that have no
         `stimulus_id`, in place of an error. Integers then become floats, booleans become objects.
+    stimulus_set : StimulusSet, optional
+        Join this one, in place of the version that the assembly was packaged with.
 
     Returns
     -------
@@ -115,6 +121,8 @@ def get_assembly(
     ------
     AssemblyLookupError, AmbiguousEntryError
         The identifier does not lead to one assembly.
+    StimulusSetLookupError
+        No active catalog lists the stimulus set of the assembly, or the version that it was packaged with.
     EntryUnavailableError
         The catalog knows it, but its file cannot be had.
     TransferError, IntegrityError
@@ -135,12 +143,14 @@ def get_assembly(
     entry = resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version)
     cls = resolve_assembly_class(entry.class_name)
     warn_of_status(entry, stacklevel=3)
-    stimuli = _stimuli_of(entry)
     if is_offline():
-        require_cached(*filter(None, (entry, stimuli)), later=("zip",) if stream else ())
+        _require_cached(entry, with_set=stimulus_set is None, later=("zip",) if stream else ())
     with named_in_errors(entry):
         source = open_entry(entry) if stream else retry_if_pruned(lambda: fetch_entry(entry)["nc"])
-    stimulus_set = None if stimuli is None else load_table(stimuli) if stream else load_stimulus_set(stimuli)
+    stimuli = None
+    if stimulus_set is None:
+        stimuli = _stimuli_of(entry, source)
+        stimulus_set = None if stimuli is None else load_table(stimuli) if stream else load_stimulus_set(stimuli)
     options: dict[str, Any] = {} if chunks is None else {"chunks": chunks}  # loaders of others may not know these
     if allow_missing_stimuli:
         options["allow_missing_stimuli"] = True
@@ -185,11 +195,11 @@ def fetch_assembly_files(identifier: str, *, catalog: str | None = None, version
     entry = resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version)
     resolve_assembly_class(entry.class_name)
     warn_of_status(entry, stacklevel=3)
-    stimuli = _stimuli_of(entry)
     if is_offline():
-        require_cached(*filter(None, (entry, stimuli)), later=("zip",))
+        _require_cached(entry, later=("zip",))
     with named_in_errors(entry):
         path = fetch_entry(entry)["nc"]
+    stimuli = _stimuli_of(entry, path)
     table = None
     if stimuli is not None:
         file = stimuli.file("csv")
@@ -200,12 +210,31 @@ def fetch_assembly_files(identifier: str, *, catalog: str | None = None, version
     return AssemblyFiles(entry, path, stimuli, table)
 
 
-def _stimuli_of(entry: Entry) -> Entry | None:
-    """Return the stimulus set of an assembly, None where there is none or it cannot be had."""
-    stimuli = stimulus_set_of(entry)
+def _require_cached(entry: Entry, *, later: tuple[str, ...], with_set: bool = True) -> None:
+    """Raise OfflineError that lists the missing files of an assembly and, as far as known by now, of its set."""
+    stimuli = None
+    if with_set:
+        with suppress(StimulusSetLookupError):  # raised again once the file names the version of the set
+            stimuli = stimulus_set_of(entry)
+    require_cached(*filter(None, (entry, stimuli)), later=later)
+
+
+def _stimuli_of(entry: Entry, source: "Path | RangeFile | CachedFile") -> Entry | None:
+    """Return the stimulus set of an assembly, None where there is none or it cannot be had.
+
+    The version that its file names is no less current for the assembly when it is superseded.
+    """
+
+    def hashes_in(path: Path) -> dict[str, str]:
+        return read_present(read_set_hashes, path if path.exists() else fetch_entry(entry)["nc"])
+
+    with named_in_errors(entry):
+        hashes = retry_if_pruned(partial(hashes_in, source)) if isinstance(source, Path) else read_set_hashes(source)
+    stimuli = stimulus_set_of(entry, hashes)
     if stimuli is None:
         return None
-    warn_of_status(stimuli, stacklevel=4)
+    if not (hashes and stimuli.status == STATUS_SUPERSEDED):
+        warn_of_status(stimuli, stacklevel=4)
     if stimuli.status != STATUS_UNAVAILABLE:
         return stimuli
     warnings.warn(

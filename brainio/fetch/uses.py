@@ -5,7 +5,7 @@ slips through.
 """
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -130,9 +130,9 @@ def entries_of(
     return found
 
 
-def stimulus_set_of(entry: Entry) -> Entry | None:
-    """Return the stimulus set that an assembly names, if any; see `brainio.catalogs.stimulus_set_of`."""
-    return _pins[-1].stimuli_of(entry) if _pins else catalogs.stimulus_set_of(entry)
+def stimulus_set_of(entry: Entry, hashes: Mapping[str, str] | None = None) -> Entry | None:
+    """Return the stimulus set that an assembly belongs to, if any; see `brainio.catalogs.stimulus_set_of`."""
+    return _pins[-1].stimuli_of(entry) if _pins else catalogs.stimulus_set_of(entry, hashes=hashes)
 
 
 def with_stimuli(found: Iterable[Entry]) -> list[Entry]:

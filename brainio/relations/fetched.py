@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from brainio.catalogs import TYPE_ASSEMBLY, Entry, stimulus_set_of
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
-from brainio.errors import EntryLookupError
+from brainio.errors import AssemblyFormatError, EntryLookupError, LocationError
 from brainio.fetch.entries import unavailable, wanted_file
 from brainio.fetch.many import Plan, plan_entries
+from brainio.fetch.set_hashes import read_set_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -53,15 +55,26 @@ class Pair:
 
 
 def pair_of(assembly: Entry) -> Pair:
-    """Find the stimulus set of an assembly, and what stands against checking both."""
+    """Find the stimulus set of an assembly, and what stands against checking both.
+
+    The version of the set is known from the assembly's file where it is in the cache, else from its card.
+    """
     try:
-        stimulus_set = stimulus_set_of(assembly)
-    except EntryLookupError as error:
+        stimulus_set = stimulus_set_of(assembly, hashes=_set_hashes(assembly))
+    except (EntryLookupError, AssemblyFormatError) as error:
         return Pair(assembly, None, str(error))
     if stimulus_set is None:
         return Pair(assembly, None, f"catalog {assembly.catalog!r} names no stimulus set for it")
     gone = [entry for entry in (assembly, stimulus_set) if _cannot_be_had(entry)]
     return Pair(assembly, stimulus_set, "; ".join(map(unavailable, gone)))
+
+
+def _set_hashes(assembly: Entry) -> dict[str, str] | None:
+    file = assembly.file("nc")
+    with suppress(FileNotFoundError, LocationError):  # pruned meanwhile; fetching reports the location
+        path = None if file is None else wanted_file(assembly, file).cached()
+        return None if path is None else read_set_hashes(path)
+    return None
 
 
 def plan_of(pairs: Iterable[Pair]) -> Plan:

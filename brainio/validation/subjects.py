@@ -19,6 +19,7 @@ from brainio.errors import EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
 from brainio.fetch.entries import unavailable
 from brainio.fetch.pruned import keep_cached, retry_if_pruned
+from brainio.fetch.set_hashes import read_set_hashes
 from brainio.home import require_possible_path
 from brainio.text import some
 from brainio.validation.assemblies import class_for, own_problems
@@ -218,7 +219,8 @@ def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
 
 
 def _problems_of_assembly(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
-    path, stimuli = _fetched(entry, "nc")["nc"], stimulus_set_of(entry)
+    path = _fetched(entry, "nc")["nc"]
+    stimuli = stimulus_set_of(entry, read_set_hashes(path))
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
         table = _fetched(stimuli, "csv", "zip")["csv"]
