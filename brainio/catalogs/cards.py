@@ -134,7 +134,7 @@ def cards_in_databases(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card
     """
     places: dict[str, list[str]] = {}
     for entry in entries:
-        if entry.card and is_database(entry.base) and "://" not in entry.card:
+        if entry.card and is_in_database(entry):
             places.setdefault(entry.base, []).append(entry.card)
     found = {}
     for base, several in places.items():
@@ -187,9 +187,12 @@ def _location_of(entry: "Entry") -> "Location | None":
     """Return where the card of an entry lies, None for the database that its catalog lives in."""
     from brainio.stores import parse_location
 
-    if is_database(entry.base) and "://" not in entry.card:
-        return None
-    return parse_location(entry.card, base=entry.base)
+    return None if is_in_database(entry) else parse_location(entry.card, base=entry.base)
+
+
+def is_in_database(entry: "Entry") -> bool:
+    """Whether the card of an entry is stored in the database of its catalog."""
+    return is_database(entry.base) and "://" not in entry.card
 
 
 def _card_at(location: "Location") -> Card:

@@ -6,7 +6,7 @@ from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.in_force import is_forbidden, listing, listings, sources
 from brainio.catalogs.listing import Listing
-from brainio.catalogs.set_hashes import CARD_FIELD, describe_hashes, has_hashes, is_hashes, set_hashes
+from brainio.catalogs.set_hashes import describe_hashes, has_hashes, hashes_on_card, set_hashes
 from brainio.catalogs.suggest import not_found
 from brainio.errors import AmbiguousEntryError, EntryLookupError, OfflineLookupError, StimulusSetLookupError
 
@@ -110,8 +110,7 @@ def _hashes_on_card(entry: Entry, among: Sequence[Listing] | None) -> Mapping[st
     candidates = own or _set_versions(entry, _looked_in(None, among))
     if len({candidate.content for candidate in candidates}) < 2:
         return {}
-    hashes = read_card(entry).get(CARD_FIELD)
-    return hashes if is_hashes(hashes) else {}
+    return hashes_on_card(read_card(entry))
 
 
 def _version_with(entry: Entry, hashes: Mapping[str, str], among: Sequence[Listing] | None) -> Entry:

@@ -4,6 +4,7 @@ Packaging stores the hashes in the assembly's file and on its card; loading look
 """
 
 from collections.abc import Mapping
+from typing import Any, TypeGuard
 
 from brainio.catalogs.entries import Entry
 
@@ -60,13 +61,18 @@ def parse_hashes(text: str) -> dict[str, str]:
     ['csv', 'zip']
     """
     hashes = {part: digest.lower() for part, _, digest in (item.partition(":") for item in text.split())}
-    if not is_hashes(hashes):
+    if not _is_valid(hashes):
         raise ValueError(f"stimulus_set_hashes is {text[:200]!r}; expected 'csv:SHA1 zip:SHA1' with hexadecimal digits")
     return hashes
 
 
-def is_hashes(value: object) -> bool:
-    """Whether a value, such as a field of a card, maps parts of a stimulus set to hashes."""
+def hashes_on_card(card: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hashes on the card of an assembly; empty where it has none, or a malformed field."""
+    hashes = card.get(CARD_FIELD)
+    return dict(hashes) if _is_valid(hashes) else {}
+
+
+def _is_valid(value: object) -> TypeGuard[Mapping[str, str]]:
     return (
         isinstance(value, Mapping)
         and bool(value)

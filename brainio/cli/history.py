@@ -2,7 +2,7 @@
 
 import click
 
-from brainio.catalogs import Entry, catalog_source
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry, catalog_source, stimulus_set_of
 from brainio.catalogs import deprecate as deprecate_entries
 from brainio.catalogs import history as history_of
 from brainio.catalogs.cards import read_card
@@ -10,8 +10,10 @@ from brainio.catalogs.listing import shown
 from brainio.catalogs.sources import CatalogSource
 from brainio.cli import options
 from brainio.cli.output import Record, show, tell
+from brainio.errors import EntryLookupError
+from brainio.relations.users import assemblies_of
 
-_COLUMNS = ("kind", "version", "status", "successor", "reason", "catalog")
+_COLUMNS = ("kind", "version", "status", "stimulus_set", "assemblies", "successor", "reason", "catalog")
 
 
 @click.command()
@@ -52,6 +54,22 @@ def deprecate(identifier: str, reason: str, successor: str, dry_run: bool, as_js
     show([_record(entry) | {"reason": reason} for entry in marked], _COLUMNS, as_json=as_json)
 
 
+def _linked(entry: Entry) -> Record:
+    """Return the stimulus set that an assembly loads with, or the assemblies that load with a stimulus set."""
+    if entry.lookup_type == TYPE_STIMULUS_SET:
+        users = assemblies_of(entry.identifier, catalog=entry.catalog, version=entry.version)
+        return {"assemblies": list(dict.fromkeys(_versioned(user) for user in users))}
+    try:
+        stimuli = stimulus_set_of(entry)
+    except EntryLookupError:
+        return {"stimulus_set": f"{entry.stimulus_set_identifier} (version not listed)"}
+    return {"stimulus_set": "" if stimuli is None else _versioned(stimuli)}
+
+
+def _versioned(entry: Entry) -> str:
+    return f"{entry.identifier} (version {entry.version})" if entry.version else entry.identifier
+
+
 def _place(entry: Entry) -> str:
     source = catalog_source(entry.catalog)
     return shown(source.location) if isinstance(source, CatalogSource) else entry.catalog
@@ -64,6 +82,7 @@ def _record(entry: Entry) -> Record:
         "version": entry.version,
         "status": entry.status,
         "successor": entry.successor,
+        **_linked(entry),
         "reason": read_card(entry).get("status_reason", ""),
         "catalog": entry.catalog,
         "sha1": {file.part: file.sha1 for file in entry.files},

@@ -114,6 +114,9 @@ def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool,
 @package.command()
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--stimulus-set", "stimuli", metavar="ID", required=True, help="The stimulus set that was shown.")
+@click.option(
+    "--stimulus-set-version", metavar="VERSION", help="Version of the stimulus set; default: the current one."
+)
 @click.option("--class", "class_name", metavar="NAME", default="NeuronRecordingAssembly", show_default=True)
 @click.option("--dims", metavar="DIM,DIM", default="", help="Dimensions of a .npy file, in order.")
 @click.option("--coords", metavar="DIM=TABLE", type=_Pair(), multiple=True, help="A table with a row a position.")
@@ -122,6 +125,7 @@ def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool,
 def assembly(
     source: Path,
     stimuli: str,
+    stimulus_set_version: str | None,
     class_name: str,
     dims: str,
     coords: tuple[tuple[str, str], ...],
@@ -159,6 +163,7 @@ def assembly(
         bucket_name=_place(entry["bucket"]),
         entry_facts=columns,
         card_facts=told,
+        stimulus_set_version=stimulus_set_version,
         dry_run=dry_run,
     )
     _tell(done, as_json=as_json)

@@ -9,9 +9,11 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
+from brainio.assemblies.attrs import STIMULUS_SET_HASHES
 from brainio.cards import card_of
 from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.names import file_name
+from brainio.catalogs.set_hashes import CARD_FIELD, format_hashes, set_hashes
 from brainio.packaging.checks import refuse
 from brainio.packaging.netcdf import write_groups
 from brainio.packaging.publish import (
@@ -23,7 +25,7 @@ from brainio.packaging.publish import (
     publish,
     work_folder,
 )
-from brainio.packaging.references import reference_problems
+from brainio.packaging.references import check_reference
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.packaging.stimulus_sets import facts_of_card, local_folder
 from brainio.validation import assembly_problems, extra_problems, identifier_problems, problem
@@ -55,6 +57,7 @@ def package_data_assembly(
     *,
     entry_facts: Mapping[str, str] | None = None,
     card_facts: Mapping[str, Any] | None = None,
+    stimulus_set_version: str | None = None,
     dry_run: bool = False,
 ) -> dict[str, str | None]:
     """Check an assembly, write its file, store it, and then add it to a catalog.
@@ -74,6 +77,8 @@ def package_data_assembly(
         Under which it is published, by convention `<lab>.<FirstAuthor><Year>`.
     stimulus_set_identifier : str
         Of the stimulus set that it was recorded with. That catalog, or one in force, must list it: package it first.
+        The hashes of the set's files are stored in the assembly's file, so that later versions of the set do not change
+        the assembly. With `catalog_identifier=None` no version is known, and none is stored.
     assembly_class_name : str, default 'NeuronRecordingAssembly'
         Class of `brainio.assemblies` that it loads as.
     bucket_name : str or path
@@ -87,6 +92,8 @@ def package_data_assembly(
     card_facts : mapping, optional
         What no data can tell, for the entry's card: `citation`, `doi`, `authors` (names, or mappings with `name` and
         `orcid`), `species`; see `brainio.cards.checked_facts`. The licence is taken from `entry_facts`.
+    stimulus_set_version : str, optional
+        Version of the stimulus set; by default the current one.
     dry_run : bool, default False
         Check everything and store nothing; the answer has a further text `plan`, which says what would happen.
 
@@ -125,7 +132,7 @@ def package_data_assembly(
     ('BehavioralAssembly', ['assy_lab_Doe2026.nc'])
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
-    arrays = _checked(proto_data_assembly, labels, extras, catalog_identifier)
+    arrays, hashes = _checked(proto_data_assembly, labels, extras, catalog_identifier, stimulus_set_version)
     told = canonical_facts(entry_facts)
     card = card_of(
         proto_data_assembly.assign_attrs({"stimulus_set_identifier": stimulus_set_identifier, **(extras or {})}),
@@ -134,8 +141,9 @@ def package_data_assembly(
         version=told.get("version", ""),
         facts=facts_of_card(told, card_facts),
     )
+    card |= {CARD_FIELD: hashes} if hashes else {}
     with work_folder() as folder:
-        file = _write(arrays, labels, folder)
+        file = _write(arrays, labels, folder, hashes)
         package = Package(TYPE_ASSEMBLY, assembly_identifier, [file], card, stimulus_set_identifier, told)
         published = publish(package, bucket_name, catalog_identifier, dry_run=dry_run)
     return {
@@ -185,8 +193,8 @@ def package_data_assembly_locally(
         The assembly breaks the format; all problems are listed.
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
-    arrays = _checked(proto_data_assembly, labels, extras, catalog=None)
-    file = _write(arrays, labels, local_folder(downloads_path))
+    arrays, hashes = _checked(proto_data_assembly, labels, extras, catalog=None)
+    file = _write(arrays, labels, local_folder(downloads_path), hashes)
     return {"identifier": assembly_identifier, "path": str(file.path), "sha1": file.sha1, "cls": assembly_class_name}
 
 
@@ -199,27 +207,37 @@ class _Labels(NamedTuple):
 
 
 def _checked(
-    proto: xr.DataArray, labels: _Labels, extras: Mapping[str, xr.DataArray] | None, catalog: CatalogName
-) -> dict[str, xr.DataArray]:
-    """Check everything, and return what to write: name of the group ('': the root) -> array."""
+    proto: xr.DataArray,
+    labels: _Labels,
+    extras: Mapping[str, xr.DataArray] | None,
+    catalog: CatalogName,
+    stimulus_set_version: str | None = None,
+) -> tuple[dict[str, xr.DataArray], dict[str, str]]:
+    """Check everything, and return what to write: name of the group ('': the root) -> array; and the set's hashes."""
     identifier, stimulus_set_identifier, class_name = labels
     assembly_class = named_class(class_name)
     in_attrs = {str(name): value for name, value in proto.attrs.items() if isinstance(value, xr.DataArray)}
     groups = in_attrs | dict(extras or {})
     problems = identifier_problems(identifier) + assembly_problems(proto, assembly_class)
     if isinstance(stimulus_set_identifier, str) and stimulus_set_identifier:
-        problems += reference_problems(proto, stimulus_set_identifier, catalog)
+        faults, stimuli = check_reference(proto, stimulus_set_identifier, catalog, stimulus_set_version)
+        problems += faults
     else:
+        stimuli = None
         problems.append(problem("set-unnamed", "stimulus_set_identifier", repr(stimulus_set_identifier)))
     refuse(f"the assembly {identifier!r}", problems + extra_problems(groups, proto))
     attrs = {**proto.attrs, "identifier": identifier, "stimulus_set_identifier": stimulus_set_identifier}
     root = _without_joined_in(proto, assembly_class).assign_attrs(attrs)
-    return {"": root} | {name: _without_reference(extra) for name, extra in groups.items()}
+    arrays = {"": root} | {name: _without_reference(extra) for name, extra in groups.items()}
+    return arrays, {} if stimuli is None else set_hashes(stimuli)
 
 
-def _write(arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path) -> PackagedFile:
+def _write(
+    arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path, hashes: Mapping[str, str]
+) -> PackagedFile:
     path = folder / file_name(labels.identifier, "nc")
-    return PackagedFile(path, labels.class_name, write_groups(arrays, path))
+    file_attributes = {STIMULUS_SET_HASHES: format_hashes(hashes)} if hashes else {}
+    return PackagedFile(path, labels.class_name, write_groups(arrays, path, file_attributes=file_attributes))
 
 
 def _without_reference(extra: xr.DataArray) -> xr.DataArray:

@@ -113,6 +113,7 @@ def write_groups(
     *,
     append: bool = False,
     compress: bool = True,
+    file_attributes: Mapping[str, str] | None = None,
 ) -> str:
     """Write arrays to the groups of one netCDF-4 file, all in one step; see `write_netcdf`.
 
@@ -122,6 +123,8 @@ def write_groups(
         Name of the group (`''`: the root) -> what is written to it.
     target_netcdf_file, append, compress
         As for `write_netcdf`.
+    file_attributes : mapping of str to str, optional
+        Further global attributes, which no array has.
 
     Returns
     -------
@@ -146,6 +149,7 @@ def write_groups(
         with _WRITING, _opened(written, "a" if is_there else "w") as dataset:
             created: list[tuple[netCDF4.Variable, xr.Variable]] = []
             with hdf5_access():
+                dataset.setncatts(file_attributes or {})
                 for group, (attributes, variables) in encoded.items():
                     place = _new_group(dataset, group, target)
                     place.setncatts(attributes)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from brainio.cache import hash_file
 from brainio.cards import write_card
 from brainio.cards.facts import canonical_license
-from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
+from brainio.catalogs.entries import REQUIRED_COLUMNS, STATUS_CURRENT, TYPE_STIMULUS_SET, part_of, row_problems
 from brainio.catalogs.lifecycle import circle_of_successors, named_entry
 from brainio.catalogs.listing import folder_of
 from brainio.catalogs.publications import read_publications
@@ -27,6 +27,7 @@ from brainio.nearest import nearest
 from brainio.packaging.checks import tell
 from brainio.packaging.files import temporary_folder
 from brainio.packaging.plan import Plan, already_listed, of_file
+from brainio.packaging.set_users import describe_set_users
 from brainio.packaging.storing import PackagedFile, Placed, place, send, store
 from brainio.packaging.targets import (
     CatalogName,
@@ -120,7 +121,8 @@ def publish(
     if listed is not None:
         return _as_listed(listed, package, locations, bucket, dry_run=dry_run)
     placed = place(package.files, locations)
-    plan = str(Plan(placed, source, listing, rows))
+    users = [] if listing is None else _set_users(package, listing)
+    plan = "\n".join([str(Plan(placed, source, listing, rows)), *users])
     if dry_run:
         return Published(bucket, [None] * len(placed), plan)
     if source is not None:
@@ -131,7 +133,16 @@ def publish(
             return _as_listed(meanwhile, package, locations, bucket, dry_run=False)
         own = {"card": write_card(package.card, folder_of(source.location))}
         add_entry(source, [row | own | {"version_id": one or ""} for row, one in zip(rows, versions, strict=True)])
+    if users:
+        tell(f"A new version of the stimulus set {package.identifier!r} was published. {'. '.join(users)}.")
     return Published(bucket, versions, plan)
+
+
+def _set_users(package: Package, listing: Listing) -> list[str]:
+    is_current = package.entry_facts.get("status", STATUS_CURRENT) == STATUS_CURRENT
+    if package.lookup_type != TYPE_STIMULUS_SET or not is_current:
+        return []
+    return describe_set_users(listing, package.identifier, package.version)
 
 
 @contextmanager

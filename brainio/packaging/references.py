@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from brainio.validation import Problem
 
 
-def reference_problems(assembly: xr.DataArray, stimulus_set_identifier: str, catalog: CatalogName) -> list[Problem]:
-    """List what would keep the published assembly from being joined with its stimulus set.
+def check_reference(
+    assembly: xr.DataArray, stimulus_set_identifier: str, catalog: CatalogName, version: str | None = None
+) -> tuple[list[Problem], Entry | None]:
+    """Find the stimulus set of an assembly, and list what would keep the published assembly from being joined with it.
 
     Parameters
     ----------
@@ -35,13 +37,18 @@ def reference_problems(assembly: xr.DataArray, stimulus_set_identifier: str, cat
     stimulus_set_identifier : str
         Of its stimulus set.
     catalog : str, path or None
-        The catalog that the assembly goes to; None: no catalog is asked.
+        The catalog that the assembly goes to; None: no catalog is searched.
+    version : str, optional
+        Version of the stimulus set; by default the current one.
 
     Returns
     -------
     list of Problem
-        A listed table that cannot be had is none.
+        A listed table that cannot be fetched is not a problem.
+    Entry or None
+        The stimulus set, where a catalog lists it.
     """
+    entry: Entry | None = None
     problems: list[Problem] = []
     carried = assembly.attrs.get("stimulus_set")
     at_hand = carried if isinstance(carried, pd.DataFrame) and "stimulus_id" in carried.columns else None
@@ -52,7 +59,7 @@ def reference_problems(assembly: xr.DataArray, stimulus_set_identifier: str, cat
     if catalog is not None:
         place = f"stimulus set {stimulus_set_identifier!r}"
         try:
-            entry = _listed_set(stimulus_set_identifier, catalog)
+            entry = _listed_set(stimulus_set_identifier, catalog, version)
             listed = _listed_table(entry) if at_hand is None else None
             if listed is not None:
                 problems += pair_problems(assembly, listed)
@@ -60,17 +67,17 @@ def reference_problems(assembly: xr.DataArray, stimulus_set_identifier: str, cat
             problems.append(problem("set-unlisted", place, str(error)))
         except AmbiguousEntryError as error:
             problems.append(problem("set-ambiguous", place, str(error)))
-    return problems
+    return problems, entry
 
 
-def _listed_set(identifier: str, catalog: str | os.PathLike[str]) -> Entry:
+def _listed_set(identifier: str, catalog: str | os.PathLike[str], version: str | None) -> Entry:
     """Find a stimulus set in the catalog that the assembly goes to, then in all that are in force."""
     listing = target_listing(catalog)
     name = listing.aliases.get((TYPE_STIMULUS_SET, identifier), identifier)
     return (
-        listing.find(TYPE_STIMULUS_SET, identifier)
-        or listing.find(TYPE_STIMULUS_SET, name)
-        or resolve(TYPE_STIMULUS_SET, identifier)
+        listing.find(TYPE_STIMULUS_SET, identifier, version)
+        or listing.find(TYPE_STIMULUS_SET, name, version)
+        or resolve(TYPE_STIMULUS_SET, identifier, version=version)
     )
 
 

@@ -27,6 +27,7 @@ from brainio.validation import (
     pair_problems,
     problem,
     reference_problems,
+    set_version_problems,
     stimulus_id_problems,
 )
 from brainio.validation.netcdf import as_records, problems_in_worker
@@ -123,7 +124,9 @@ def _references(subject: str, found: Iterable[Entry]) -> Report:
         by_catalog[entry.catalog].append(entry)
     problems = []
     for name, ones in by_catalog.items():
-        problems += reference_problems(ones, listing(name)) + card_problems(ones, only_here=True)
+        own = listing(name)
+        problems += reference_problems(ones, own) + card_problems(ones, only_here=True)
+        problems += set_version_problems(ones, own, only_here=True)
     return Report.of(subject, problems)
 
 

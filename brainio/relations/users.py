@@ -17,8 +17,7 @@ def assemblies_of(identifier: str, *, catalog: str | None = None, version: str |
     catalog : str, optional
         Identifier of the only catalog to look for the stimulus set in.
     version : str, optional
-        Version of the stimulus set, which must be there. Assemblies name a set without its version, so that those of
-        one are those of all.
+        Version of the stimulus set: only assemblies that load with this one. Default: those of all versions.
 
     Returns
     -------
@@ -36,7 +35,9 @@ def assemblies_of(identifier: str, *, catalog: str | None = None, version: str |
     >>> [entry.identifier for entry in assemblies_of('modelfest.Carney1999')]
     ['modelfest.Carney1999']
     """
-    return users_of(resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version))
+    stimulus_set = resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version)
+    users = users_of(stimulus_set)
+    return users if version is None else [user for user in users if _uses(user, stimulus_set)]
 
 
 def stimulus_set_of(identifier: str, *, catalog: str | None = None, version: str | None = None) -> Entry | None:
@@ -63,6 +64,14 @@ def stimulus_set_of(identifier: str, *, catalog: str | None = None, version: str
     'stimulus_set'
     """
     return set_of_entry(resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version))
+
+
+def _uses(assembly: Entry, stimulus_set: Entry) -> bool:
+    try:
+        used = set_of_entry(assembly)
+    except EntryLookupError:
+        return False
+    return used is not None and used.content == stimulus_set.content
 
 
 def users_of(stimulus_set: Entry, among: Sequence[Listing] | None = None) -> list[Entry]:

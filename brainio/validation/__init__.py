@@ -26,7 +26,7 @@ from brainio.validation.assemblies import (
     stimulus_coordinate,
     stimulus_id_problems,
 )
-from brainio.validation.catalogs import card_problems, check_catalog, reference_problems
+from brainio.validation.catalogs import card_problems, check_catalog, reference_problems, set_version_problems
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.pairs import pair_problems, unknown_stimuli
 from brainio.validation.problems import Problem, Report, listed, problem
@@ -55,6 +55,7 @@ __all__ = [
     "pair_problems",
     "problem",
     "reference_problems",
+    "set_version_problems",
     "some",
     "stimulus_coordinate",
     "stimulus_id_problems",

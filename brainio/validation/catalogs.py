@@ -13,11 +13,21 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, catalog_source, resolve
+from brainio.catalogs import (
+    TYPE_ASSEMBLY,
+    TYPE_STIMULUS_SET,
+    CatalogSource,
+    catalog_source,
+    listings,
+    resolve,
+    stimulus_set_of,
+)
+from brainio.catalogs.cards import is_in_database, read_card
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.catalogs.lifecycle import circle_of_successors
 from brainio.catalogs.listing import shown
 from brainio.catalogs.publications import read_publications
+from brainio.catalogs.set_hashes import describe_hashes, hashes_on_card
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database
 from brainio.errors import (
@@ -26,6 +36,7 @@ from brainio.errors import (
     CatalogError,
     CatalogWarning,
     EntryLookupError,
+    LocationError,
     OfflineError,
 )
 from brainio.fetch.signatures import HEAD, KINDS, substitute_of
@@ -84,6 +95,7 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         problems += reference_problems(entries, listing, all_publications=True)
     if files != "none":
         problems += card_problems(entries)
+        problems += set_version_problems(entries, listing)
         problems += _file_problems([(entry, file) for entry in entries for file in entry.files], files)
     return Report.of(f"the catalog {listing.identifier!r} ({len(entries)} entries)", problems)
 
@@ -171,6 +183,36 @@ def _publication_problems(entries: list[Entry], base: str, all_rows: bool) -> li
     return problems
 
 
+def set_version_problems(entries: Iterable[Entry], listing: Listing, *, only_here: bool = False) -> list[Problem]:
+    """List the assemblies whose card names a version of their stimulus set that is listed nowhere; reads cards.
+
+    Parameters
+    ----------
+    entries : iterable of Entry
+        Of one catalog.
+    listing : Listing
+        That catalog, which need not be active.
+    only_here : bool, default False
+        Skip cards that are not on this machine.
+    """
+    others = [each for each in listings() if each.identifier != listing.identifier]
+    problems = []
+    for entry in entries:
+        if entry.lookup_type != TYPE_ASSEMBLY or (only_here and not _is_card_here(entry)):
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", CatalogWarning)  # `card_problems` lists missing cards
+            hashes = hashes_on_card(read_card(entry))
+        if not hashes:
+            continue
+        try:
+            stimulus_set_of(entry, [listing, *others], hashes)
+        except EntryLookupError:
+            found = f"stimulus set {entry.stimulus_set_identifier!r}: {describe_hashes(hashes)}"
+            problems.append(problem("set-version-unlisted", _named(entry), found))
+    return problems
+
+
 def _fault_of_reference(lookup_type: str, identifier: str, *, listing: Listing) -> str:
     """Return the code of what keeps a name in a catalog from leading to one entry; empty where it does."""
     if (lookup_type, identifier) in listing.entries or (lookup_type, identifier) in listing.aliases:
@@ -203,7 +245,7 @@ def card_problems(entries: Iterable[Entry], *, only_here: bool = False) -> list[
 def _look_for_card(entry: Entry, *, only_here: bool) -> list[Problem]:
     place = f"{_named(entry)}, card"
     try:
-        if is_database(entry.base) and "://" not in entry.card:
+        if is_in_database(entry):
             from brainio.catalogs.sql_beside import has_card
 
             gone = problem("card-gone", place, f"no {entry.card} in {shown(entry.base)}")
@@ -214,6 +256,13 @@ def _look_for_card(entry: Entry, *, only_here: bool) -> list[Problem]:
     except BrainioError as error:
         return [problem("card-unreachable", place, str(error))]
     return [problem("card-gone", place, f"nothing at {location}")]
+
+
+def _is_card_here(entry: Entry) -> bool:
+    try:
+        return is_in_database(entry) or parse_location(entry.card, base=entry.base).is_local
+    except LocationError:
+        return False
 
 
 def _file_problems(listed: list[tuple[Entry, EntryFile]], files: Files) -> list[Problem]:

@@ -171,6 +171,11 @@ RULES: dict[str, Rule] = {
     # ------------------------------------------------------------------ an assembly and its stimulus set
     "set-unnamed": Rule("error", "the identifier of the stimulus set", "name the stimulus set of the recording"),
     "set-unlisted": Rule("error", "a catalog that lists the stimulus set", "Package the stimulus set first"),
+    "set-version-unlisted": Rule(
+        "error",
+        "a listed version of the stimulus set with the hashes that the assembly was packaged with",
+        "list that version of the set again, or package the assembly with a listed version",
+    ),
     "set-ambiguous": Rule("error", "one stimulus set of that identifier", "name the catalog that is meant"),
     "set-identifier-differs": Rule(
         "warning",

@@ -220,7 +220,7 @@ def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
 
 def _problems_of_assembly(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
     path = _fetched(entry, "nc")["nc"]
-    stimuli = stimulus_set_of(entry, read_set_hashes(path))
+    stimuli = stimulus_set_of(entry, hashes=read_set_hashes(path))
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
         table = _fetched(stimuli, "csv", "zip")["csv"]

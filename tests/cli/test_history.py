@@ -37,7 +37,17 @@ def test_history_lists_all_versions(catalog: Path) -> None:
     done = brainio("history", "lab.Doe2026")
     assert done.returncode == 0
     header, _, first, second = done.stdout.splitlines()
-    assert header.split() == ["kind", "version", "status", "successor", "reason", "catalog"]
+    assert header.split() == [
+        "kind",
+        "version",
+        "status",
+        "stimulus",
+        "set",
+        "assemblies",
+        "successor",
+        "reason",
+        "catalog",
+    ]
     assert first.split() == ["assembly", "superseded", "lab"]
     assert second.split() == ["assembly", "2", "current", "lab"]
 

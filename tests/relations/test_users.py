@@ -82,9 +82,10 @@ def test_all_versions_of_an_assembly_and_of_a_set_count(tmp_path: Path) -> None:
         assembly_row("x.A", "x.Other", "d", version="2"),
     ]
     listed(tmp_path / "one.csv", *rows)
-    found = brainio.assemblies_of("x.Set", version="1")
+    found = brainio.assemblies_of("x.Set")
     assert [(entry.identifier, entry.version, entry.status) for entry in found] == [("x.A", "1", "superseded")]
-    assert brainio.assemblies_of("x.Set") == found
+    assert brainio.assemblies_of("x.Set", version="2") == found  # it names no version: the current one
+    assert brainio.assemblies_of("x.Set", version="1") == []
     assert (set_of("x.A"), set_of("x.A", version="1")) == ("one:x.Other", "one:x.Set")
 
 
