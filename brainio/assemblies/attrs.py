@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 STIMULUS_SET = "stimulus_set"
 STIMULUS_SET_IDENTIFIER = "stimulus_set_identifier"
-STIMULUS_SET_HASHES = "stimulus_set_hashes"  # of the file only; see `brainio.catalogs.set_hashes`
 
 
 def combine_stimulus_set(attrs: MutableMapping[Any, Any], parts: Sequence[Mapping[Any, Any]]) -> None:

@@ -27,9 +27,9 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
     h5t,
 )
 
-from brainio.assemblies.attrs import STIMULUS_SET_HASHES
 from brainio.assemblies.filters import ChunkLimits, FilterPipeline, StoredChunk
 from brainio.assemblies.heaps import GuardedFile
+from brainio.assemblies.stored_attributes import SET_HASHES
 from brainio.assemblies.structure import FileStructure, VariableStructure
 from brainio.assemblies.text_lengths import TextLengths
 from brainio.errors import UnsafeFileError
@@ -126,7 +126,7 @@ class _Walk:
         self._texts = TextLengths(self._file, self._size, _WIDTH)
         root = h5g.open(opened, b"/")
         self._enter(root, h5o.get_info(root), "", 0)
-        self.stimulus_set_hashes = _short_text(root, STIMULUS_SET_HASHES.encode())
+        self.stimulus_set_hashes = _short_text(root, SET_HASHES.encode())
 
     def _enter(self, group: Any, info: Any, path: str, depth: int) -> None:
         if info.addr in self._groups_seen:

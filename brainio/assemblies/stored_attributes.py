@@ -8,6 +8,7 @@ lacks are stored as JSON. Files that other programs wrote are decoded as xarray 
 `brainio_attr_NAME`       the attribute NAME, whose own name has a meaning
 `brainio_json_NAME`       the attribute NAME, as JSON: a truth value, an empty list, a dict, a list of several types
 `brainio_lists`           JSON list of attributes with one value that were a list or an array
+`brainio_set_hashes`      of a file: the hashes of its stimulus set, see `brainio.catalogs.set_hashes`
 `brainio_missing`         see `brainio.assemblies.missing_text`
 `brainio_name`            of a data variable: the name of the array, if it has another name than `data`
 ========================  ==============================================================================================
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 RESERVED = "brainio_"
 MISSING_TEXT = "brainio_missing"
 ARRAY_NAME = "brainio_name"
+SET_HASHES = "brainio_set_hashes"
 _ESCAPED = "brainio_attr_"
 _JSON = "brainio_json_"
 _LISTS = "brainio_lists"
 _OF_VALUES = frozenset({MISSING_TEXT, ARRAY_NAME})
-_OWN = _OF_VALUES | {_LISTS}
+_OWN = _OF_VALUES | {_LISTS, SET_HASHES}
 
 # xarray's conventions act on the first and second group while they decode, the third with decode_coords='all' (in
 # `xarray.conventions` and `xarray.coding`); the netCDF library acts on the fourth, or refuses these names.

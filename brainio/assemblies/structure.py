@@ -125,8 +125,8 @@ class FileStructure:
     groups : tuple of str
         The paths of all groups but the root, without the first slash.
     stimulus_set_hashes : str
-        The global attribute of that name: which version of its stimulus set the assembly was packaged with. Empty where
-        the file has none.
+        The global attribute `brainio_set_hashes`: the version of its stimulus set that the assembly was packaged with.
+        Empty where the file has none.
     fingerprint : Fingerprint or None
         The state of the file that was inspected; None for a stream.
     pages : dict of int to bytes

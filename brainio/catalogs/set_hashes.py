@@ -62,7 +62,7 @@ def parse_hashes(text: str) -> dict[str, str]:
     """
     hashes = {part: digest.lower() for part, _, digest in (item.partition(":") for item in text.split())}
     if not _is_valid(hashes):
-        raise ValueError(f"stimulus_set_hashes is {text[:200]!r}; expected 'csv:SHA1 zip:SHA1' with hexadecimal digits")
+        raise ValueError(f"brainio_set_hashes is {text[:200]!r}; expected 'csv:SHA1 zip:SHA1' with hexadecimal digits")
     return hashes
 
 

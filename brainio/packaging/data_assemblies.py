@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
-from brainio.assemblies.attrs import STIMULUS_SET_HASHES
+from brainio.assemblies.stored_attributes import SET_HASHES
 from brainio.cards import card_of
 from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.names import file_name
@@ -236,7 +236,7 @@ def _write(
     arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path, hashes: Mapping[str, str]
 ) -> PackagedFile:
     path = folder / file_name(labels.identifier, "nc")
-    file_attributes = {STIMULUS_SET_HASHES: format_hashes(hashes)} if hashes else {}
+    file_attributes = {SET_HASHES: format_hashes(hashes)} if hashes else {}
     return PackagedFile(path, labels.class_name, write_groups(arrays, path, file_attributes=file_attributes))
 
 

@@ -29,7 +29,6 @@ from brainio.catalogs.listing import shown
 from brainio.catalogs.publications import read_publications
 from brainio.catalogs.set_hashes import describe_hashes, hashes_on_card
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_names import is_database
 from brainio.errors import (
     AmbiguousEntryError,
     BrainioError,

@@ -44,9 +44,11 @@ def answers() -> BehavioralAssembly:
     return BehavioralAssembly([1, 0], coords={"stimulus_id": ("presentation", ["a", "b"])}, dims=["presentation"])
 
 
-def publish_assembly(folder: Path, name: str = NAME, **options: object) -> Path:
+def publish_assembly(folder: Path, name: str = NAME, version: str | None = None) -> Path:
     place = folder / "store"
-    package_data_assembly(folder / "lab.csv", answers(), name, SET, "BehavioralAssembly", place, **options)
+    package_data_assembly(
+        folder / "lab.csv", answers(), name, SET, "BehavioralAssembly", place, stimulus_set_version=version
+    )
     return place / f"assy_{name.replace('.', '_')}.nc"
 
 
@@ -91,12 +93,12 @@ def test_a_later_version_of_the_set_changes_nothing_in_the_assembly(lab: Path, *
 
 def test_an_assembly_can_be_packaged_with_a_version_that_is_not_current(lab: Path) -> None:
     second_version(lab)
-    publish_assembly(lab, "lab.Roe2026", stimulus_set_version="")
+    publish_assembly(lab, "lab.Roe2026", version="")
     publish_assembly(lab, "lab.Poe2026")
     assert hues(brainio.get_assembly("lab.Roe2026")) == ["old a", "old b"]
     assert hues(brainio.get_assembly("lab.Poe2026")) == ["new a", "new b"]
     with pytest.raises(PackagingError, match="version"):
-        publish_assembly(lab, "lab.Moe2026", stimulus_set_version="3")
+        publish_assembly(lab, "lab.Moe2026", version="3")
 
 
 def test_an_assembly_that_names_no_version_loads_with_the_current_one(lab: Path) -> None:
@@ -121,9 +123,9 @@ def test_the_hashes_are_a_global_attribute_only_and_do_not_reach_attrs(lab: Path
     expected = {file.part: file.sha1 for file in resolve("stimulus_set", SET).files}
     assert read_set_hashes(path) == expected
     with netCDF4.Dataset(path) as dataset:
-        assert "stimulus_set_hashes" in dataset.ncattrs()
-        assert all("stimulus_set_hashes" not in variable.ncattrs() for variable in dataset.variables.values())
-    assert "stimulus_set_hashes" not in brainio.get_assembly(NAME).attrs
+        assert "brainio_set_hashes" in dataset.ncattrs()
+        assert all("brainio_set_hashes" not in variable.ncattrs() for variable in dataset.variables.values())
+    assert not any("hashes" in name for name in brainio.get_assembly(NAME).attrs)
     assert json.loads((lab / "cards/assembly/lab.Doe2026.json").read_text())["stimulus_set_hashes"] == expected
     assert build_card(resolve("assembly", NAME))["stimulus_set_hashes"] == expected
 
@@ -155,12 +157,12 @@ def test_an_attribute_of_another_form_is_an_error(tmp_path: Path) -> None:
     publish_set(tmp_path, "old")
     path = publish_assembly(tmp_path)
     with netCDF4.Dataset(path, "a") as dataset:
-        dataset.setncattr("stimulus_set_hashes", "latest")
+        dataset.setncattr("brainio_set_hashes", "latest")
     with pytest.raises(AssemblyFormatError, match=r"'latest'.*expected 'csv:SHA1 zip:SHA1'"):
         read_set_hashes(path)
     with netCDF4.Dataset(path, "a") as dataset:
-        dataset.setncattr("stimulus_set_hashes", [1, 2])
-    with pytest.raises(AssemblyFormatError, match="stimulus_set_hashes"):
+        dataset.setncattr("brainio_set_hashes", [1, 2])
+    with pytest.raises(AssemblyFormatError, match="brainio_set_hashes"):
         read_set_hashes(path)
 
 
