@@ -3,7 +3,8 @@
 `acquire` is for work that is merely done twice without a lock: a holder that makes no progress is passed over, and
 where locks do not work there is none. `acquire_exclusive` is for writes that must not overlap: the lock is taken over
 only when its holder is proven gone, and otherwise waiting ends with an error. Both wait as long as there is progress,
-which is any change of the files that begin with the name of the lock, and log after 5 s whom they wait for.
+which is any change of the files that begin with the name of the lock, and log after 5 s whom they wait for. `Wait` is
+the same for locks of databases.
 
 The lock is the operating system's (`flock`), which dies with its process. Where it does not work, a file that only one
 process can create replaces it. Locks of a forked process's parent stay with the parent.
@@ -130,7 +131,7 @@ def acquire(folder: Path, key: str, check: Callable[[], object] = lambda: None) 
     """
     for number in range(1, _MOST_SUCCESSORS + 1):
         name = key if number == 1 else f"{key}.{number}"
-        wait = _Waiting(folder, name, key)
+        wait = _FileWait(folder, name, key)
         while not wait.is_stalled():
             with suppress(BlockingIOError):
                 return try_acquire(folder, name)
@@ -158,12 +159,14 @@ def try_acquire(folder: Path, key: str) -> Lock | None:
 
 
 @contextmanager
-def acquire_exclusive(folder: Path, key: str, subject: str) -> Iterator[Lock]:
+def acquire_exclusive(
+    folder: Path, key: str, subject: str, check: Callable[[], object] = lambda: None
+) -> Iterator[Lock]:
     """Hold a lock that no two processes ever hold, whatever the file system can do.
 
     Parameters
     ----------
-    folder, key
+    folder, key, check
         As of `acquire`.
     subject : str
         What is to be written, for the error.
@@ -175,62 +178,111 @@ def acquire_exclusive(folder: Path, key: str, subject: str) -> Iterator[Lock]:
     OSError
         The lock file cannot be made.
     """
-    wait = _Waiting(folder, key, key)
+    wait = _FileWait(folder, key, key)
     while True:
         try:
             lock = _lock_exclusively(folder / f"{key}{LOCK}")
             break
         except BlockingIOError:
             if wait.is_stalled():
-                raise wait.error(subject) from None
-            wait.pause(lambda: None)
+                raise wait.error_for(subject) from None
+            wait.pause(check)
     try:
         yield lock
     finally:
         lock.release()
 
 
-class _Waiting:
-    """Waits for a lock, and notes whether its holder makes progress."""
+class Wait:
+    """A wait for another process: log the holder after 5 s, and notice when nothing changed for `STALLED` seconds.
 
-    def __init__(self, folder: Path, name: str, key: str) -> None:
-        self._path, self._folder, self._key = folder / f"{name}{LOCK}", folder, key
+    Parameters
+    ----------
+    lock : str
+        The lock, for messages.
+    holder : callable
+        Returns the holder, whose text is part of messages.
+    progress : callable
+        Returns a value that changes while the holder makes progress, or hands the lock on.
+    """
+
+    def __init__(self, lock: str, holder: Callable[[], object], progress: Callable[[], object]) -> None:
+        self.lock, self._holder, self._get_progress = lock, holder, progress
         self._began = self._since = time.monotonic()
         self._progress: object = None
         self._is_logged = False
 
     def __str__(self) -> str:
-        return f"the holder of the lock {self._path}, {self._holder()},"
+        return f"the holder of the lock {self.lock}, {self._holder()},"
 
     def is_stalled(self) -> bool:
-        progress = _progress(self._folder, self._key)
+        """Whether nothing changed for too long."""
+        progress = self._get_progress()
         if progress != self._progress:
             self._progress, self._since = progress, time.monotonic()
         return time.monotonic() - self._since > STALLED
 
-    def pause(self, check: Callable[[], object]) -> None:
+    def log(self) -> None:
+        """Log the holder, once, after the first 5 s."""
         if not self._is_logged and time.monotonic() - self._began > _LOG_AFTER:
             self._is_logged = True
-            _log.warning("waiting for the lock %s, which %s holds", self._path, self._holder())
+            _log.warning("waiting for the lock %s, which %s holds", self.lock, self._holder())
+
+    def pause(self, check: Callable[[], object] = lambda: None) -> None:
+        """Sleep until the next attempt, and log the holder."""
+        self.log()
         check()
         time.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311 (spreads those who wait)
 
-    def error(self, subject: str) -> LockHeldError:
-        holder = self._holder()
-        process = holder.process
-        if process is not None and process.is_stopped:
-            state, remedy = " and is stopped", f"Continue it (kill -CONT {process.pid}) or end it"
-        elif process is not None and not process.is_on_this_kernel:
-            state, remedy = "", f"Check that machine; if the process does not run there, delete {self._path}*"
-        else:
-            state, remedy = "", f"Wait for it or end it; if there is no such process, delete {self._path}*"
+    def error(self, failure: str, remedy: str, state: str = "") -> LockHeldError:
+        """Return the error for a wait without progress.
+
+        Parameters
+        ----------
+        failure : str
+            The start of the sentence: "lab.csv was not written".
+        remedy : str
+            A sentence without its full stop.
+        state : str, optional
+            Follows the time: " and is stopped".
+        """
         return LockHeldError(
-            f"{subject} was not written: {holder} holds the lock {self._path}, made no progress for {STALLED:g} s"
-            f"{state}, and may write later. {remedy}. Then run the same again."
+            f"{failure}: {self._holder()} holds the lock {self.lock}, made no progress for {STALLED:g} s{state}, and "
+            f"may continue later. {remedy}. Then run the same again."
         )
 
-    def _holder(self) -> Holder:
-        return _holder_in(_created(self._path)) or _holder_in(self._path) or Holder(None, time.time())
+
+class _FileWait(Wait):
+    """A wait for the lock in a file."""
+
+    def __init__(self, folder: Path, name: str, key: str) -> None:
+        self._path = folder / f"{name}{LOCK}"
+        super().__init__(str(self._path), self._find_holder, lambda: _progress(folder, key))
+
+    def error_for(self, subject: str) -> LockHeldError:
+        process = self._find_holder().process
+        state = ""
+        if process is not None and process.is_stopped:
+            state, remedy = " and is stopped", continue_or_end(process)
+        elif process is not None and not process.is_on_this_kernel:
+            remedy = f"Check that machine; if the process does not run there, delete {self._path}*"
+        else:
+            remedy = f"Wait for it or end it; if there is no such process, delete {self._path}*"
+        return self.error(f"{subject} was not written", remedy, state)
+
+    def _find_holder(self) -> Holder:
+        return find_holder(self._path.parent, self._path.name.removesuffix(LOCK)) or Holder(None, time.time())
+
+
+def find_holder(folder: Path, key: str) -> Holder | None:
+    """Return who holds a lock, or held it last and did not release it; None where nobody does."""
+    path = folder / f"{key}{LOCK}"
+    return _holder_in(_created(path)) or _holder_in(path)
+
+
+def continue_or_end(process: ProcessIdentity) -> str:
+    """Return the remedy for a stopped holder, as of `Wait.error`."""
+    return f"Continue it (kill -CONT {process.pid}) or end it"
 
 
 def _lock_exclusively(path: Path) -> Lock:

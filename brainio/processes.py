@@ -71,6 +71,13 @@ class ProcessIdentity:
         return cls(int(parts[0][1:]), int(parts[1]), "", *parts[2:])
 
     @classmethod
+    def from_pid(cls, pid: int) -> Self:
+        """Return a running process of this machine and this pid namespace."""
+        here = this_process()
+        command = _read(f"/proc/{pid}/cmdline").replace("\0", " ").strip()[:_COMMAND_LENGTH]
+        return cls(pid, _stat(pid)[1], here.host, here.machine, here.boot, here.namespace, command)
+
+    @classmethod
     def from_record(cls, record: dict[str, Any]) -> Self | None:
         """Return the process that a record describes, None if it describes none."""
         with suppress(KeyError, TypeError, ValueError):

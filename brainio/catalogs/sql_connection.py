@@ -6,10 +6,9 @@ Knows drivers, time-outs and locks; the tables are the business of `sql_form` an
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
@@ -17,15 +16,18 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from brainio.cache.sqlite_files import IN_SQLITE
+from brainio.catalogs.sql_file_locks import BUSY_TIMEOUT, FileAccess, listen
 from brainio.catalogs.sql_names import DatabasePlace
+from brainio.catalogs.sql_server_locks import limit_waits, watch_locks
 from brainio.errors import BrainioError, CatalogError, MissingDriverError, OfflineCatalogError
 from brainio.forks import renew_in_child
+from brainio.processes import this_process
 from brainio.stores import BRAINIO_OFFLINE, is_offline
 from brainio.stores.rules import redacted
 
-_PATIENCE = 300  # seconds in which others may be at work on a catalog
 # A server that does not answer: libpq's words, in seconds and milliseconds. What the URL says of them wins.
 _SERVER_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+_LONGEST_NAME = 63  # bytes that PostgreSQL keeps of a name
 _SECONDS_BEFORE_ASKING_AGAIN = 60.0
 
 _servers: dict[str, Engine] = {}
@@ -50,16 +52,15 @@ def reading(place: DatabasePlace) -> Iterator[Connection]:
         What connects to it is not installed.
     OfflineCatalogError
         `BRAINIO_OFFLINE` is set, and it is a server.
+    LockHeldError
+        A process that writes the database makes no progress.
     """
     if place.path is not None and not place.path.is_file():
         raise CatalogError(
             f"there is no database {place.path}. Check the location, or make it: brainio catalog copy FROM {place}"
         )
-    with _translated(place, "read"), _inside(place), _engine_of(place).connect() as connection:
-        if place.path is None:
-            connection = connection.execution_options(isolation_level="REPEATABLE READ")
-        with connection.begin():
-            yield connection
+    with _translated(place, "read"), _transaction(place, writes=False) as connection:
+        yield connection
 
 
 @contextmanager
@@ -73,17 +74,39 @@ def changing(place: DatabasePlace) -> Iterator[Connection]:
     ------
     CatalogError, MissingDriverError, OfflineCatalogError
         As of `reading`, or the database may not be written.
+    LockHeldError
+        A process that uses the database makes no progress.
     """
-    with _translated(place, "changed"), _inside(place), _engine_of(place).connect() as connection:
-        connection.execution_options(brainio_begin="BEGIN IMMEDIATE")
+    with _translated(place, "changed"), _transaction(place, writes=True) as connection:
+        yield connection
+
+
+def _transaction(place: DatabasePlace, *, writes: bool) -> AbstractContextManager[Connection]:
+    engine = _engine_of(place)
+    if place.path is None:
+        return _server_transaction(place, engine, writes=writes)
+    return _file_transaction(engine, FileAccess(place, place.path, writes=writes))
+
+
+@contextmanager
+def _file_transaction(engine: Engine, access: FileAccess) -> Iterator[Connection]:
+    # The lock comes first: forks wait for threads inside SQLite, but not for those that wait for another process.
+    with access.exclude_writers(), IN_SQLITE, engine.connect() as connection:
+        access.attach(connection)
         with connection.begin():
-            if place.path is None:
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE}s'")
             yield connection
 
 
-def _inside(place: DatabasePlace) -> AbstractContextManager[None]:
-    return nullcontext() if place.path is None else IN_SQLITE
+@contextmanager
+def _server_transaction(place: DatabasePlace, engine: Engine, *, writes: bool) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        if not writes:
+            connection = connection.execution_options(isolation_level="REPEATABLE READ")
+        failure = f"the database {place} was not {'written' if writes else 'read'}"
+        with connection.begin():
+            pid = limit_waits(connection) if writes else None
+            with watch_locks(connection, str(place), failure, pid):
+                yield connection
 
 
 @contextmanager
@@ -148,12 +171,15 @@ def server_engine(url: str) -> Engine:
     if known is not None:
         return known
     server = make_url(url).set(drivername="postgresql+psycopg")
-    wanted: dict[str, int | None] = {
+    wanted: dict[str, int | str | None] = {
         name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query
     }
     # Each statement is planned with its values: of a word that nearly all rows have, and of one that nearly none has,
     # the best plans differ. Compiling plans takes longer than any of them.
     wanted["prepare_threshold"] = None
+    if "application_name" not in server.query:  # so that those who wait for this process can name it
+        here = this_process()
+        wanted["application_name"] = f"brainio pid {here.pid} on {here.host}"[:_LONGEST_NAME]
     made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=wanted)
     event.listen(made, "connect", lambda connection, _: connection.execute("SET jit = off") and connection.commit())
     return _servers.setdefault(url, made)
@@ -167,7 +193,7 @@ def _sqlite_engine(path: Path) -> Engine:
         return sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}",
             uri=True,
-            timeout=_PATIENCE,
+            timeout=BUSY_TIMEOUT,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -175,8 +201,5 @@ def _sqlite_engine(path: Path) -> Engine:
     # No connection outlives its transaction, so that a file that was put in the place of another one is seen.
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> Any:
-        connection.exec_driver_sql(connection.get_execution_options().get("brainio_begin", "BEGIN"))
-
+    listen(engine)
     return engine

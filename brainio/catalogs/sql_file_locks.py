@@ -1,0 +1,186 @@
+"""Locks on SQLite files: one writer at a time, and waits that name the process that has the file locked.
+
+Writers of this package also hold the lock of the package next to the file (`brainio.locks`), which names them and tells
+whether they still run. Other programs only have SQLite's own lock, whose process Linux lists in /proc/locks.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
+
+from brainio.catalogs.sql_names import DatabasePlace
+from brainio.errors import LockHeldError
+from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_holder
+from brainio.logs import get_logger
+from brainio.processes import ProcessIdentity, this_process
+
+_log = get_logger("brainio.catalogs")
+BUSY_TIMEOUT = 0.25  # seconds that SQLite itself waits at each attempt
+_ACCESS = "brainio_file_access"
+_STEPS = 100_000  # instructions of SQLite between two heartbeats within a statement
+_PROC_LOCKS = Path("/proc/locks")
+
+
+class FileAccess:
+    """A transaction on an SQLite file, which waits for other processes as long as they make progress.
+
+    Parameters
+    ----------
+    place : DatabasePlace
+        The database.
+    path : Path
+        Its file.
+    writes : bool
+        Whether the transaction writes.
+    """
+
+    def __init__(self, place: DatabasePlace, path: Path, *, writes: bool) -> None:
+        self._place, self._path, self._writes = place, path, writes
+        self._wait = _FileWait(path)
+        self._heartbeat: Heartbeat | None = None
+
+    @contextmanager
+    def exclude_writers(self) -> Iterator[None]:
+        """Keep other writers of this package out if this writes, where a lock file can be created next to the database.
+
+        Raises
+        ------
+        LockHeldError
+            The process that holds the lock makes no progress.
+        """
+        with ExitStack() as stack:
+            if self._writes:
+                self._acquire(stack)
+            yield
+
+    def _acquire(self, stack: ExitStack) -> None:
+        lock = acquire_exclusive(*_lock_of(self._path), str(self._place), self._wait.is_stalled)
+        try:
+            self._heartbeat = Heartbeat(stack.enter_context(lock).path)
+        except LockHeldError:
+            raise
+        except OSError:  # SQLite's own lock remains, and so does its error if the folder is the problem
+            _log.debug("no lock next to %s", self._path)
+
+    def attach(self, connection: Connection) -> None:
+        """Let a connection begin and commit by this object."""
+        connection.execution_options(**{_ACCESS: self})
+        raw = connection.connection.dbapi_connection
+        if self._writes and isinstance(raw, sqlite3.Connection):
+            raw.set_progress_handler(self.beat, _STEPS)
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction, and acquire SQLite's lock for it."""
+        self._run(connection, "BEGIN IMMEDIATE" if self._writes else "BEGIN", "SELECT 1 FROM sqlite_master LIMIT 1")
+
+    def commit(self, connection: Connection) -> None:
+        """Commit a transaction that wrote, once no other process reads the file."""
+        if self._writes:
+            self._run(connection, "COMMIT")
+
+    def beat(self) -> None:
+        """Show those who wait that the transaction goes on."""
+        if self._heartbeat is not None:
+            self._heartbeat.beat()
+
+    def _run(self, connection: Connection, *statements: str) -> None:
+        while not self._is_done(connection, statements):
+            if self._wait.is_stalled():
+                failure = f"the database {self._place} was not {'written' if self._writes else 'read'}"
+                raise self._wait.error_for(failure)
+            self._wait.pause()
+
+    @staticmethod
+    def _is_done(connection: Connection, statements: Iterable[str]) -> bool:
+        """Execute statements; False if another process has the file locked."""
+        try:
+            for statement in statements:
+                connection.exec_driver_sql(statement)
+        except OperationalError as error:
+            code = getattr(error.orig, "sqlite_errorcode", None)
+            if code is None or code & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return False
+        return True
+
+
+def listen(engine: Engine) -> None:
+    """Begin and commit the transactions of an engine by the object that is attached to their connection."""
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        _access_of(connection).begin(connection)
+
+    @event.listens_for(engine, "commit")
+    def commit(connection: Connection) -> None:
+        _access_of(connection).commit(connection)
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def beat(connection: Connection, *_statement: Any) -> None:
+        _access_of(connection).beat()
+
+
+def _access_of(connection: Connection) -> FileAccess:
+    access: FileAccess = connection.get_execution_options()[_ACCESS]
+    return access
+
+
+class _FileWait(Wait):
+    """A wait for SQLite's lock on a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        super().__init__(f"of SQLite on {path}", self._find_holder, self._find_progress)
+
+    def error_for(self, failure: str) -> LockHeldError:
+        process = _process_inside(self._path)
+        if process is not None and process.is_stopped:
+            return self.error(failure, continue_or_end(process), " and is stopped")
+        return self.error(failure, "Wait for it or end it")
+
+    def _find_holder(self) -> object:
+        process, writer = _process_inside(self._path), find_holder(*_lock_of(self._path))
+        if writer is None or writer.process is None or writer.process == this_process():
+            return process or "another program"
+        return writer if process is None or process.pid == writer.process.pid else process
+
+    def _find_progress(self) -> object:
+        process = _process_inside(self._path)
+        states: list[object] = [process and process.pid]
+        for ending in ("", "-journal", "-wal"):
+            with suppress(OSError):
+                status = os.stat(f"{self._path}{ending}")  # noqa: PTH116 - many times a second
+                states.append((ending, status.st_ino, status.st_size, status.st_mtime_ns))
+        return states
+
+
+def _lock_of(path: Path) -> tuple[Path, str]:
+    """Return folder and key of the lock of this package on an SQLite file."""
+    return path.parent, f".{path.name}"
+
+
+def _process_inside(path: Path) -> ProcessIdentity | None:
+    """Return the process that has an SQLite file locked; None where the system does not tell.
+
+    The file must not be opened for this: closing it would release all locks of this process on it.
+    """
+    files = set()
+    for name in (path, f"{path}-shm"):
+        with suppress(OSError):
+            status = os.stat(name)  # noqa: PTH116 - many times a second
+            files.add(f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}")
+    try:
+        records = [line.split() for line in _PROC_LOCKS.read_text().splitlines()]
+    except OSError:  # not Linux
+        return None
+    locks = [one for one in records if len(one) == 8 and one[1] == "POSIX" and one[4].isdecimal() and one[5] in files]
+    if not locks:
+        return None
+    first = min(locks, key=lambda lock: (int(lock[4]) == os.getpid(), lock[3] != "WRITE"))
+    return ProcessIdentity.from_pid(int(first[4]))

@@ -1,0 +1,204 @@
+"""Waits for locks on PostgreSQL servers: who holds one is logged, and waiting without progress is an error.
+
+One thread of a process looks after all of its transactions that take longer than a second. The server tells which
+processes block them, and what these do. A holder makes progress while it executes statements; one that is idle in a
+transaction, or waits for its client, does not.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from brainio.forks import renew_in_child
+from brainio.locks import Wait
+
+if TYPE_CHECKING:
+    from brainio.errors import LockHeldError
+
+_LOOK_AFTER = 1.0  # seconds
+_LOOK_EVERY = 0.5  # seconds
+_IDLE = 10.0  # seconds
+_LONGEST_WAIT = "3600s"  # for a lock, if the server cannot be asked who holds it
+_CANCELED = "57014"  # SQLSTATE: a statement was ended on request
+
+_LIMIT = text("SELECT pg_backend_pid() FROM set_config('lock_timeout', :limit, true)")
+# All processes that block one, directly or not; first those that wait for nobody, since only they can make progress.
+_BLOCKERS = text("""
+WITH RECURSIVE chain(pid) AS (
+    SELECT unnest(pg_blocking_pids(:pid)) UNION SELECT unnest(pg_blocking_pids(chain.pid)) FROM chain
+)
+SELECT chain.pid, usename, application_name, host(client_addr) AS address, xact_start, state,
+    coalesce(wait_event_type, '') AS waits_for, state_change, query_start,
+    (SELECT max(virtualtransaction) FROM pg_locks WHERE pg_locks.pid = chain.pid) AS transaction
+FROM chain LEFT JOIN pg_stat_activity AS activity ON activity.pid = chain.pid
+WHERE chain.pid <> :pid
+ORDER BY coalesce(wait_event_type, '') = 'Lock', xact_start, chain.pid
+""")
+
+
+def limit_waits(connection: Connection) -> int:
+    """Limit the waits of a transaction for the case that the watch cannot connect, and return its server process."""
+    pid: int = connection.execute(_LIMIT, {"limit": _LONGEST_WAIT}).scalar_one()
+    return pid
+
+
+@contextmanager
+def watch_locks(connection: Connection, lock: str, failure: str, pid: int | None = None) -> Iterator[None]:
+    """End a statement that waits for a lock whose holder makes no progress.
+
+    Parameters
+    ----------
+    connection : Connection
+        In a transaction on a PostgreSQL server.
+    lock : str
+        What is locked, for messages.
+    failure : str
+        The start of the error: "the database postgresql://lab/neuro was not written".
+    pid : int, optional
+        The server process, as of `limit_waits`; default: the one that the driver knows, which is wrong behind a proxy.
+
+    Raises
+    ------
+    LockHeldError
+        Nothing changed for `brainio.locks.STALLED` seconds.
+    """
+    transaction = _Transaction(connection, lock, failure, pid)
+    watch = _watch
+    watch.add(transaction)
+    try:
+        yield
+    except DBAPIError as error:
+        if transaction.error is not None and getattr(error.orig, "sqlstate", None) == _CANCELED:
+            raise transaction.error from None
+        raise
+    finally:
+        transaction.end()
+        watch.remove(transaction)
+
+
+class _Transaction:
+    """A transaction that may wait for others."""
+
+    def __init__(self, connection: Connection, lock: str, failure: str, pid: int | None) -> None:
+        raw: Any = connection.connection.dbapi_connection
+        self._raw, self._engine, self._pid = raw, connection.engine, pid or raw.info.backend_pid
+        self._failure = failure
+        self._begin_wait = partial(Wait, f"in {lock}", self._describe_holder, self._find_progress)
+        self._wait = self._begin_wait()
+        self._blockers: list[Any] = []
+        self._ending = threading.Lock()
+        self._is_over = False
+        self.began = time.monotonic()
+        self.error: LockHeldError | None = None
+
+    def look(self) -> None:
+        """Ask the server for those who block the transaction, and end its statement if they make no progress."""
+        engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        with suppress(SQLAlchemyError):  # the transaction itself reports a server that is away
+            with engine.connect() as connection:
+                blockers = list(connection.execute(_BLOCKERS, {"pid": self._pid}))
+            with self._ending:  # afterwards, the connection may be that of another transaction
+                if not self._is_over:
+                    self._judge(blockers)
+
+    def end(self) -> None:
+        """Never end a statement from now on."""
+        with self._ending:
+            self._is_over = True
+
+    def _judge(self, blockers: list[Any]) -> None:
+        if not self._blockers:
+            self._wait = self._begin_wait()
+        self._blockers = blockers
+        if blockers:
+            self._wait.log()
+            if self._wait.is_stalled():
+                self.error = self._wait.error(self._failure, self._remedy())
+                self._raw.cancel()
+
+    def _describe_holder(self) -> str:
+        holder = self._blockers[0]
+        if not holder.pid:
+            return "a prepared transaction"
+        parts = [holder.application_name, holder.usename and f"user {holder.usename}"]
+        parts += [holder.address and f"from {holder.address}", holder.state]
+        known = ", ".join(part for part in parts if part)
+        since = f" since {holder.xact_start.astimezone():%Y-%m-%d %H:%M:%S}" if holder.xact_start else ""
+        return f"server process {holder.pid} ({known}){since}"
+
+    def _find_progress(self) -> object:
+        roots = [holder for holder in self._blockers if holder.waits_for != "Lock"] or self._blockers
+        return [
+            (
+                holder.pid,
+                holder.transaction,
+                holder.state_change,
+                holder.query_start,
+                _is_working(holder) and time.time(),
+            )
+            for holder in roots
+        ]
+
+    def _remedy(self) -> str:
+        pid = self._blockers[0].pid
+        if not pid:
+            return "Commit or roll back what is in pg_prepared_xacts"
+        return f"Continue or end its client, or run on the server: SELECT pg_terminate_backend({pid})"
+
+
+def _is_working(holder: Any) -> bool:
+    """Whether a server process executes a statement, rather than waits for its client, a lock or a time."""
+    return holder.state == "active" and holder.waits_for not in ("Client", "Lock", "Timeout")
+
+
+class _Watch:
+    """The thread that looks after transactions, which ends when there are none for a while."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._transactions: set[_Transaction] = set()
+        self._thread: threading.Thread | None = None
+
+    def add(self, transaction: _Transaction) -> None:
+        """Look after a transaction from now on."""
+        with self._lock:
+            self._transactions.add(transaction)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="brainio-locks", daemon=True)
+                self._thread.start()
+
+    def remove(self, transaction: _Transaction) -> None:
+        """Forget a transaction that ended."""
+        with self._lock:
+            self._transactions.discard(transaction)
+
+    def _run(self) -> None:
+        last = time.monotonic()
+        while True:
+            time.sleep(_LOOK_EVERY)
+            now = time.monotonic()
+            with self._lock:
+                last = now if self._transactions else last
+                if now - last > _IDLE:
+                    self._thread = None
+                    return
+                long = [one for one in self._transactions if now - one.began > _LOOK_AFTER]
+            for transaction in long:
+                transaction.look()
+
+
+_watch = _Watch()
+
+
+def _watch_anew() -> None:
+    global _watch
+    _watch = _Watch()
+
+
+renew_in_child(_watch_anew)

@@ -1,0 +1,235 @@
+"""Waits for databases: holders are named, crowds that make progress are waited for, and stopped processes are not."""
+
+import logging
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from brainio import locks
+from brainio.catalogs import append_rows, sql_server_locks
+from brainio.catalogs.sql_form import current_text
+from brainio.catalogs.sql_names import place_of
+from brainio.catalogs.sql_writing import locked
+from brainio.errors import LockHeldError
+from tests.catalogs.test_sql_writing import row
+from tests.reliability.crowd import join, start
+
+PATIENT = 3.0  # seconds: on a busy machine, the processes of a crowd make progress more slowly
+FREE = 60.0  # seconds in which a process of a test gets there
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_impatient(monkeypatch.setattr)
+
+
+def be_impatient(set_attribute: Callable[[Any, str, float], object] = setattr) -> None:
+    set_attribute(locks, "STALLED", 1.5)
+    set_attribute(locks, "_LOG_AFTER", 0.2)
+    set_attribute(sql_server_locks, "_LOOK_AFTER", 0.1)
+    set_attribute(sql_server_locks, "_LOOK_EVERY", 0.1)
+
+
+def identifiers(url: str) -> list[str]:
+    text = current_text(place_of(f"{url}#lab"))
+    assert text is not None
+    return [line.partition(",")[0] for line in text.splitlines()[1:]]
+
+
+def append(url: str) -> None:
+    append_rows(f"{url}#lab", [row("lab.B")])
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + FREE
+    while not path.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def hold_catalog(url: str, folder: Path) -> None:
+    """Begin to change a catalog, and end when a file appears."""
+    with locked(place_of(f"{url}#lab")) as catalog:
+        (folder / "holding").touch()
+        wait_for(folder / "end")
+        catalog.note_change()
+
+
+def read_without_end(path: Path, folder: Path, statement: str) -> None:
+    """Use an SQLite file as another program does, until a file appears."""
+    connection = sqlite3.connect(path, isolation_level=None)
+    for part in statement.split(";"):
+        connection.execute(part).fetchone()
+    (folder / "holding").touch()
+    wait_for(folder / "end")
+    connection.close()
+
+
+@contextmanager
+def process_that_holds(work: Callable[..., object], *arguments: Any) -> Iterator[BaseProcess]:
+    """Start a process and wait until it holds a lock; end it at last."""
+    process, folder = start(work, *arguments), next(one for one in arguments if isinstance(one, Path) and one.is_dir())
+    try:
+        wait_for(folder / "holding")
+        yield process
+        (folder / "end").touch()
+        assert join([process]) == [0]
+    finally:
+        process.kill()
+
+
+@pytest.fixture
+def url(database: str) -> str:
+    """The URL of a database with one catalog of one entry."""
+    append_rows(f"{database}#lab", [row("lab.A")])
+    return database
+
+
+@contextmanager
+def stopped(process: BaseProcess) -> Iterator[None]:
+    assert process.pid
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+
+
+def test_a_writer_that_is_stopped_in_its_transaction_is_an_error_that_names_it(
+    url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with process_that_holds(hold_catalog, url, tmp_path) as process:
+        with stopped(process), caplog.at_level(logging.WARNING, "brainio.locks"):
+            with pytest.raises(LockHeldError) as caught:
+                append(url)
+            assert identifiers(url) == ["lab.A"]
+        for message in (str(caught.value), caplog.text):
+            assert f"pid {process.pid}" in message
+            assert os.uname().nodename in message
+            assert "since 20" in message
+        assert "was not written" in str(caught.value)
+        assert ("is stopped" if url.startswith("sqlite") else "idle in transaction") in str(caught.value)
+        assert "waiting for the lock" in caplog.text
+    append(url)
+    assert identifiers(url) == ["lab.A", "lab.B"]
+
+
+def test_all_who_wait_for_one_stopped_writer_get_the_error(url: str, tmp_path: Path) -> None:
+    with process_that_holds(hold_catalog, url, tmp_path) as process, stopped(process):
+        waiting = [start(append_in_vain, url, number) for number in range(4)]
+        assert join(waiting) == [0] * 4
+    assert identifiers(url) == ["lab.A"]
+
+
+def append_in_vain(url: str, number: int) -> None:
+    be_impatient()
+    with pytest.raises(LockHeldError):
+        append_rows(f"{url}#lab", [row(f"lab.B{number}")])
+
+
+def test_the_lock_of_a_killed_writer_is_free_at_once(url: str, tmp_path: Path) -> None:
+    process = start(hold_catalog, url, tmp_path)
+    wait_for(tmp_path / "holding")
+    process.kill()
+    process.join()
+    append(url)
+    assert identifiers(url) == ["lab.A", "lab.B"]
+
+
+def test_16_writers_that_all_make_progress_wait_for_each_other_for_longer_than_one_without(url: str) -> None:
+    begin = time.monotonic()
+    processes = [start(append_slowly, url, number) for number in range(16)]
+    assert join(processes) == [0] * 16
+    assert time.monotonic() - begin > 1.3 * PATIENT
+    assert set(identifiers(url)) == {"lab.A", *(f"lab.B{number}" for number in range(16))}
+
+
+def append_slowly(url: str, number: int) -> None:
+    be_impatient()
+    locks.STALLED = PATIENT
+    place = place_of(f"{url}#lab")
+    with locked(place):
+        time.sleep(0.3)
+    append_rows(place.location, [row(f"lab.B{number}")])
+
+
+def test_a_holder_that_executes_a_long_statement_makes_progress(url: str, tmp_path: Path) -> None:
+    with process_that_holds(count_for_long, url, tmp_path, 1.5 * locks.STALLED):
+        append(url)
+        (tmp_path / "appended").touch()
+    assert identifiers(url) == ["lab.A", "lab.B"]
+
+
+def count_for_long(url: str, folder: Path, seconds: float) -> None:
+    """Change a catalog by one statement that takes that long."""
+    numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT count(*) FROM n"
+    place = place_of(f"{url}#lab")
+    with locked(place) as catalog:
+        (folder / "holding").touch()
+        begin, most = time.monotonic(), 100_000
+        while time.monotonic() - begin < seconds:
+            begin = time.monotonic()
+            most *= 2
+            catalog.connection.exec_driver_sql(numbers % most)
+        catalog.note_change()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """An SQLite file with one catalog of one entry."""
+    append_rows(f"sqlite:///{tmp_path / 'lab.db'}#lab", [row("lab.A")])
+    return tmp_path / "lab.db"
+
+
+@pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell who holds locks")
+@pytest.mark.parametrize("what", ["written", "read"])
+def test_another_program_that_has_an_sqlite_file_locked_is_named(file: Path, tmp_path: Path, what: str) -> None:
+    lock = "BEGIN IMMEDIATE" if what == "written" else "BEGIN EXCLUSIVE"
+    with process_that_holds(read_without_end, file, tmp_path, lock) as process, stopped(process):
+        with pytest.raises(LockHeldError) as caught:
+            append(f"sqlite:///{file}") if what == "written" else identifiers(f"sqlite:///{file}")
+        message = str(caught.value)
+        assert f"was not {what}: pid {process.pid} (" in message
+        assert f"holds the lock of SQLite on {file}" in message
+        assert f"is stopped, and may continue later. Continue it (kill -CONT {process.pid})" in message
+
+
+def test_a_change_is_committed_when_the_last_other_reader_of_an_sqlite_file_ends(file: Path, tmp_path: Path) -> None:
+    with process_that_holds(read_without_end, file, tmp_path, "BEGIN;SELECT * FROM brainio_rows"):
+        writer = start(append_rows, f"sqlite:///{file}#lab", [row("lab.B")])
+        time.sleep(1)
+        assert writer.is_alive()
+    assert join([writer]) == [0]
+    assert identifiers(f"sqlite:///{file}") == ["lab.A", "lab.B"]
+
+
+def test_a_reader_without_end_is_an_error_for_a_writer_and_nothing_changes(file: Path, tmp_path: Path) -> None:
+    with process_that_holds(read_without_end, file, tmp_path, "BEGIN;SELECT * FROM brainio_rows"):
+        with pytest.raises(LockHeldError, match="was not written"):
+            append(f"sqlite:///{file}")
+        assert identifiers(f"sqlite:///{file}") == ["lab.A"]
+
+
+def test_a_table_that_another_client_of_a_server_has_locked_is_an_error_that_names_the_client(postgres: Any) -> None:
+    url = postgres.database()
+    append_rows(f"{url}#lab", [row("lab.A")])
+    with psycopg.connect(url, application_name="a migration") as other:
+        other.execute("LOCK TABLE brainio_rows")
+        for what, work in (("written", append), ("read", identifiers)):
+            with pytest.raises(LockHeldError) as caught:
+                work(url)
+            message = str(caught.value)
+            assert f"was not {what}: server process {other.info.backend_pid} (a migration, user lab" in message
+            assert f"SELECT pg_terminate_backend({other.info.backend_pid})" in message
+    append(url)
+    assert identifiers(url) == ["lab.A", "lab.B"]
+    postgres.hang_up()
