@@ -1,7 +1,7 @@
 """Data assemblies: arrays from experiments with the metadata that give them meaning.
 
-This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `keeping` what
-operations of xarray would lose, `align` and `assign` what assemblies do with other arrays and with their own
+This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `keeping` and
+`functions` what xarray would lose, `align` and `assign` what assemblies do with other arrays and with their own
 coordinates, `index` and `gather` the index of each dimension, `codes` the integer codes under it, `groupby` grouping,
 `reductions` its arithmetic, `mapping` functions of groups, `apply` those of groups of all dimensions, `reliability`
 repetitions, `spikes` binning of spike times, `merge` merging, `joining` the metadata of stimuli, `coords` listing of
@@ -30,6 +30,7 @@ from brainio.assemblies.coords import (
 )
 from brainio.assemblies.core import DataAssembly, is_fastpath
 from brainio.assemblies.datapoint import DataPoint
+from brainio.assemblies.functions import keep_class_of_first_assembly
 from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.groupby import GroupbyBridge
 from brainio.assemblies.hdf5 import hdf5_access
@@ -79,3 +80,5 @@ __all__ = [
     "split_half_reliability",
     "walk_coords",
 ]
+
+keep_class_of_first_assembly()

@@ -24,6 +24,7 @@ from brainio.assemblies.groupby import (
     group_by_array,
     group_by_levels,
     level_groupers,
+    require_one_grouper,
     with_reductions_by_codes,
 )
 from brainio.assemblies.index import AssemblyIndex, scalar_variable
@@ -299,6 +300,7 @@ class DataAssembly(KeepingArray):
     def groupby(self, group: Any = None, **kwargs: Any) -> Any:
         """Group as xarray does; missing values of a level form one group, the last."""
         group = level_groupers(self, group)
+        require_one_grouper(self, kwargs)
         by_array = group_by_array(self, group) if not kwargs else None
         return by_array or with_reductions_by_codes(super().groupby(group, **kwargs))
 

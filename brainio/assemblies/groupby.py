@@ -9,7 +9,7 @@ along. Functions of groups are in `mapping`, those of groups of all dimensions i
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -20,6 +20,7 @@ from xarray.groupers import EncodedGroups, Grouper
 from xarray.indexes import PandasIndex
 
 from brainio.assemblies.codes import Grouping, Level, factorize_level, group_rows
+from brainio.assemblies.coords import is_whole_multi_index
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.lazy import reduce_lazy_groups
 from brainio.assemblies.mapping import call_reduction, map_groups
@@ -268,18 +269,54 @@ class LevelGroupBy(DataArrayGroupBy):
 
 
 def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
-    """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on."""
-    key = group[0] if isinstance(group, list) and len(group) == 1 else group
+    """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on.
+
+    Raises
+    ------
+    GroupbyError
+        Several coordinates of an indexed dimension are named.
+    KeyError
+        There is no such coordinate.
+    """
+    key = group[0] if isinstance(group, list | tuple) and len(group) == 1 else group
+    if isinstance(key, list | tuple):
+        _require_no_levels(assembly, key)
+        return group
     if isinstance(key, xr.DataArray) and key.name in assembly._coords and key.identical(assembly[key.name]):
         key = key.name
+    if isinstance(key, str) and key not in assembly._coords and key.partition(".")[0] in assembly._coords:
+        return _part_of_dates(assembly, key)
     if isinstance(key, str) and key not in assembly._coords and key not in assembly.dims:
         raise _unknown(assembly, key)
     if not isinstance(key, str) or key not in assembly._coords or assembly._coords[key].ndim != 1:
         return group
-    index = assembly._indexes.get(key)
-    if isinstance(index, AssemblyIndex) and key == index.dim:
-        return group
-    return {key: LevelGrouper()}
+    return group if is_whole_multi_index(assembly, key) else {key: LevelGrouper()}
+
+
+def require_one_grouper(assembly: xr.DataArray, groupers: Mapping[str, Any]) -> None:
+    """Refuse groupers of several levels, see `level_groupers`."""
+    names = [name for name, grouper in groupers.items() if isinstance(grouper, Grouper)]
+    if len(names) > 1:
+        _require_no_levels(assembly, names)
+
+
+def _require_no_levels(assembly: xr.DataArray, names: Sequence[Any]) -> None:
+    columns = [name if isinstance(name, xr.DataArray) else assembly[name] for name in names]
+    dims = {dim for column in columns for dim in column.dims}
+    if any(isinstance(assembly._indexes.get(dim), AssemblyIndex) for dim in dims):
+        keys = [name.name if isinstance(name, xr.DataArray) else name for name in names]
+        raise GroupbyError(
+            f"groupby takes one coordinate of an assembly, got {keys}; to group by all combinations of several, call "
+            f"multi_groupby({list(map(str, keys))})"
+        )
+
+
+def _part_of_dates(assembly: xr.DataArray, key: str) -> xr.DataArray:
+    """Return a coordinate that xarray derives from dates, such as `when.hour`."""
+    try:
+        return assembly[key]
+    except (AttributeError, TypeError) as error:
+        raise _unknown(assembly, key) from error
 
 
 def group_by_array(assembly: xr.DataArray, group: Any) -> DataArrayGroupBy | None:

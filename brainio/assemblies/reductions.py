@@ -1,7 +1,7 @@
 """Reducing the groups of one axis of a numpy array by group numbers, without cutting the array into groups.
 
-Booleans, integers, float32 and float64 only. Sums of floats are accumulated in float64 and rounded once; missing values
-are NaN. Knows neither xarray nor assemblies: see `groupby`.
+Booleans, integers, float16, float32 and float64 only. Sums of floats are accumulated in float64 and rounded once;
+missing values are NaN. Knows neither xarray nor assemblies: see `groupby`.
 """
 
 from __future__ import annotations
@@ -174,7 +174,7 @@ REDUCTIONS = frozenset(_REDUCTIONS)
 
 def can_reduce(values: np.ndarray) -> bool:
     """Tell whether `reduce_groups` knows values of this kind."""
-    return values.dtype.kind in "biu" or values.dtype in (np.float32, np.float64)
+    return values.dtype.kind in "biu" or values.dtype in (np.float16, np.float32, np.float64)
 
 
 def reduce_groups(
@@ -187,7 +187,7 @@ def reduce_groups(
     method : str
         One of `REDUCTIONS`.
     values : numpy.ndarray
-        Booleans, integers, float32 or float64.
+        Booleans, integers, float16, float32 or float64.
     axis : int
         The axis that is grouped.
     groups : GroupNumbers
@@ -200,8 +200,9 @@ def reduce_groups(
     Returns
     -------
     numpy.ndarray
-        With the groups in place of the positions. float32 gives float32; means, medians and deviations of other values
-        are float64, sums of integers and booleans the integers of `numpy.sum`, counts int64; others keep their dtype.
+        With the groups in place of the positions. Floats keep their dtype; means, medians and deviations of other
+        values are float64, sums of integers and booleans the integers of `numpy.sum`, counts int64; others keep their
+        dtype.
 
     >>> reduce_groups("mean", np.array([1.0, 3.0, 5.0]), 0, GroupNumbers(np.array([1, 0, 1]), 2))
     array([3., 3.])
@@ -250,7 +251,7 @@ def _dtype(method: str, values: np.ndarray) -> np.dtype:
         return np.dtype(np.int64)
     if method == "sum":
         return _sum_dtype(values)
-    if method in ("min", "max", "first", "last") or values.dtype == np.float32:
+    if method in ("min", "max", "first", "last") or values.dtype.kind == "f":
         return values.dtype
     return np.dtype(float)
 

@@ -118,7 +118,7 @@ def split_half_reliability(
     Parameters
     ----------
     assembly : DataAssembly
-        Of booleans, integers, float32 or float64; any dimensions besides that of repetitions, usually `neuroid`. Each
+        Of booleans, integers or floats; any dimensions besides that of repetitions, usually `neuroid`. Each
         position of these (neuroid, time bin) has a reliability of its own.
     n_splits : int, default 10
         Number of random splits.
@@ -208,7 +208,7 @@ def _presentations(assembly: DataAssembly, names: Sequence[str]) -> tuple[Hashab
     """Give the dimension of the coordinates, and values and codes of the presentations that have all of them."""
     grouped = group_by_levels(assembly, names)  # says what is wrong with the names
     if not can_reduce(assembly.values):
-        raise GroupbyError(f"expected booleans, integers, float32 or float64, found values of dtype {assembly.dtype}")
+        raise GroupbyError(f"expected booleans, integers or floats, found values of dtype {assembly.dtype}")
     levels = levels_of(assembly, names)
     named = np.all([level.codes >= 0 for level in levels], axis=0)
     if named.all():

@@ -91,7 +91,7 @@ def mean_of_each(assembly: DataAssembly, kept: Sequence[Hashable]) -> np.ndarray
     """
     if not can_reduce(np.empty(0, assembly.dtype)):
         raise AssemblyFormatError(
-            f"values of dtype {assembly.dtype} have no mean; expected booleans, integers, float32 or float64"
+            f"values of dtype {assembly.dtype} have no mean; expected booleans, integers or floats"
         )
     others = tuple(number for number, dim in enumerate(assembly.dims) if dim not in kept)
     data = assembly.variable.data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, GroupbyError, NeuroidAssembly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def test_groups_come_sorted_and_are_the_index_of_the_dimension(assembly: NeuroidAssembly) -> None:
@@ -307,3 +310,63 @@ def test_a_reduction_that_gives_another_shape_is_told_the_expected_one(assembly:
 def test_a_sum_of_too_few_integers_is_missing(assembly: NeuroidAssembly) -> None:
     whole = assembly.astype(int).multi_groupby(["stimulus_id"]).sum(min_count=2)
     np.testing.assert_array_equal(whole.values, [[6, 8, 10], [np.nan] * 3, [np.nan] * 3])
+
+
+WHEN = np.array(["2020-01-01T01", "2020-01-01T02", "2020-01-02T01", "2020-01-02T05"], dtype="M8[ns]")
+
+
+def dated(when: np.ndarray = WHEN) -> DataAssembly:
+    coords = {
+        "stimulus_id": ("presentation", list("abab")),
+        "when": ("presentation", when),
+        "turn": ("presentation", [0, 0, 1, 1]),
+    }
+    return DataAssembly(np.arange(4.0), dims=["presentation"], coords=coords)
+
+
+@pytest.mark.parametrize("part", ["hour", "dayofyear", "season", "date"])
+def test_a_part_of_a_date_is_grouped_by_as_xarray_does(part: str) -> None:
+    a = dated()
+    plain = xr.DataArray(a.values, dims=["presentation"], coords={"when": ("presentation", WHEN)})
+    expected = plain.groupby(f"when.{part}").mean()
+    result = a.groupby(f"when.{part}").mean()
+    assert type(result) is DataAssembly
+    assert (result.dims, result.values.tolist()) == (expected.dims, expected.values.tolist())
+    assert result[part].values.tolist() == expected[part].values.tolist()
+
+
+def test_presentations_without_a_date_are_the_last_group_of_its_parts() -> None:
+    when = WHEN.copy()
+    when[0] = "NaT"
+    result = dated(when).groupby("when.hour").sum()
+    assert result["hour"].values[:-1].tolist() == [1, 2, 5]
+    assert np.isnan(result["hour"].values[-1])
+    assert result.values.tolist() == [2.0, 1.0, 3.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["nothing.hour", "when.nothing", "stimulus_id.hour"])
+def test_a_part_of_a_date_that_does_not_exist_is_a_key_error(name: str) -> None:
+    with pytest.raises(KeyError, match=f"no coordinate '{name}' to group by"):
+        dated().groupby(name)
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        lambda a: a.groupby(["stimulus_id", "turn"]),
+        lambda a: a.groupby(("stimulus_id", "turn")),
+        lambda a: a.groupby([a["stimulus_id"], a["turn"]]),
+        lambda a: a.groupby(stimulus_id=xr.groupers.UniqueGrouper(), turn=xr.groupers.UniqueGrouper()),
+        lambda a: a.groupby(["stimulus_id", "when.hour"]),
+    ],
+)
+def test_groupby_of_several_levels_names_multi_groupby(group: Callable[[DataAssembly], Any]) -> None:
+    with pytest.raises(GroupbyError, match=r"call multi_groupby\(\['stimulus_id', '(turn|when.hour)'\]\)"):
+        group(dated())
+
+
+def test_coordinates_without_levels_are_grouped_together_as_xarray_does() -> None:
+    a = dated().reset_index("presentation")
+    plain = xr.DataArray(a.values, dims=["presentation"], coords={k: v.variable for k, v in a.coords.items()})
+    result, expected = (array.groupby(["stimulus_id", "turn"]).mean() for array in (a, plain))
+    assert (result.dims, result.values.tolist()) == (expected.dims, expected.values.tolist())

@@ -11,7 +11,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainio.assemblies import DataAssembly
+from brainio.assemblies import DataAssembly, average_repetition
 from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, reduce_groups
 
 DTYPES = ["float32", "float64", "bool", "int8", "int32", "int64", "uint16"]
@@ -199,8 +199,38 @@ def test_levels_with_more_combinations_than_an_integer_counts_are_grouped_in_ord
 
 
 def test_other_kinds_of_values_are_left_to_xarray() -> None:
-    assert not any(can_reduce(np.empty(0, dtype)) for dtype in ("O", "complex64", "M8[ns]", "float16", "U3"))
+    assert not any(can_reduce(np.empty(0, dtype)) for dtype in ("O", "complex64", "M8[ns]", "U3"))
     times = np.array(["2020-01-03", "2020-01-01", "2020-01-02"], dtype="M8[ns]")
     a = DataAssembly(times, coords={"g": ("p", ["x", "y", "x"]), "n": ("p", [1, 2, 3])}, dims=["p"])
     assert a.multi_groupby(["g"]).min().values.tolist() == [times[2].item(), times[1].item()]
     assert a.groupby("g").max().values.tolist() == [times[0].item(), times[1].item()]
+
+
+@pytest.mark.parametrize("method", ["mean", "median", "min", "max", "std", "var"])
+@pytest.mark.parametrize("is_lazy", [False, True])
+@pytest.mark.parametrize("values", [[60000, 60000, 60000, 60000], [60000, np.nan, 60000, 60000], [0.1, 0.2, 0.3, 5e4]])
+def test_half_floats_are_accumulated_in_double_precision(method: str, is_lazy: bool, values: list[float]) -> None:
+    coords = {"stimulus_id": ("presentation", ["a"] * 4), "repetition": ("presentation", range(4))}
+    a = DataAssembly(np.array(values, dtype=np.float16), dims=["presentation"], coords=coords)
+    expected = getattr(np, f"nan{method}")(a.values.astype(np.float64)).astype(np.float16)
+    if is_lazy:
+        pytest.importorskip("dask")
+        a = a.chunk({"presentation": 3})
+    for grouped in (a.multi_groupby(["stimulus_id"]), a.groupby("stimulus_id")):
+        result = getattr(grouped, method)()
+        assert (result.dtype, result.values.tolist()) == (np.float16, [expected])
+    if method == "mean":
+        assert average_repetition(a).values.tolist() == [expected]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "bool", "int64"])
+@pytest.mark.parametrize("method", ["sum", "mean", "std", "var", "median"])
+def test_small_integers_do_not_overflow(dtype: str, method: str) -> None:
+    largest = 1 if dtype == "bool" else np.iinfo(dtype).max
+    values = np.where(np.arange(300) % 3, largest, 0).astype(dtype)
+    a = DataAssembly(values, dims=["presentation"], coords={"k": ("presentation", ["a"] * 300)})
+    with np.errstate(over="ignore"):
+        expected = getattr(np, method)(values)
+    result = getattr(a.multi_groupby(["k"]), method)()
+    assert result.dtype == expected.dtype
+    np.testing.assert_allclose(result.values, [expected], rtol=1e-12)
