@@ -129,6 +129,7 @@ GROUPS = (
                     "a dot product",
                 )
             ),
+            "apply_ufunc over a dimension",
             "fillna fills missing values",
             "combine_first fills missing values",
             "arithmetic with a vector that comes first",
