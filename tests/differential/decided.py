@@ -130,6 +130,7 @@ GROUPS = (
                 )
             ),
             "apply_ufunc over a dimension",
+            "computing: apply_ufunc",
             "fillna fills missing values",
             "combine_first fills missing values",
             "arithmetic with a vector that comes first",
@@ -294,7 +295,7 @@ GROUPS = (
         "of an "
         "assembly survives merging.",
         "no need to change anything.",
-        ("the file recording with attrs is read", "merge keeps the name"),
+        ("the file recording with attrs is read", "the name of a stored assembly", "merge keeps the name"),
     ),
     Group(
         "No level loses its name silently",
