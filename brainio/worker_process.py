@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -28,7 +28,7 @@ from brainio import errors
 from brainio.errors import BrainioError, BrainioWarning, ResourceLimitError, WorkerError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 BRAINIO_WORKER_SECONDS = "BRAINIO_WORKER_SECONDS"
 BRAINIO_WORKER_MB = "BRAINIO_WORKER_MB"
@@ -198,14 +198,15 @@ class WorkerProcess:
             self._close(process)
         # -P: the search path is the one of this process, and the working directory may not exist any more
         command = [sys.executable, "-P", "-m", "brainio.worker_process", self._name, str(self._niceness)]
-        self._process = process = subprocess.Popen(  # noqa: S603 - no shell
-            command,
-            bufsize=0,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=os.environ | {"PYTHONPATH": _search_path()},
-        )
+        with _interrupts_blocked():  # which the process inherits: its imports take a second
+            self._process = process = subprocess.Popen(  # noqa: S603 - no shell
+                command,
+                bufsize=0,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=os.environ | {"PYTHONPATH": _search_path()},
+            )
         self._calls = 0
         return process
 
@@ -221,6 +222,16 @@ class WorkerProcess:
             self._close(self._process)
             self._process.returncode = 0  # nothing that this process could wait for
         self._forget()
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    """Block SIGINT in this thread; one that arrives meanwhile is delivered afterwards."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _surroundings() -> dict[str, Any]:
@@ -405,6 +416,7 @@ def serve(niceness: int) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries may print
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent as well, which decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.nice(niceness)
     _set_limit(resource.RLIMIT_CORE, 0)
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()

@@ -143,6 +143,28 @@ def test_an_interrupted_call_leaves_no_answer_to_the_next(worker: WorkerProcess)
     assert call(worker, "sleep", 0) == 0
 
 
+def test_ctrl_c_while_the_worker_starts_leaves_it_to_the_parent(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("0\n", "")
+
+
+INTERRUPTED = """
+import os, signal, threading
+from brainio.worker_process import WorkerProcess
+def interrupt():
+    while not done.wait(0.005):
+        if worker._process is not None:
+            os.kill(worker._process.pid, signal.SIGINT)
+done, worker = threading.Event(), WorkerProcess("test")
+threading.Thread(target=interrupt).start()
+print(worker.call("math:floor", [0.5], subject="a.nc"))
+done.set()
+worker.stop()
+"""
+
+
 def test_a_killed_worker_is_an_error_and_replaced(worker: WorkerProcess) -> None:
     pid = call(worker, "pid")
     threading.Timer(0.2, os.kill, (pid, signal.SIGKILL)).start()

@@ -1,100 +1,70 @@
-"""The command `brainio`: a face over the catalogs and the way out, with no logic of its own.
+"""The command `brainio`: the entry point, which handles Ctrl-C from the first import to the last line.
 
-Heavy libraries load inside the commands that need them, so that `brainio list` answers at once.
+The commands themselves, `brainio.cli.commands`, are imported by `main`, where an interruption no longer shows a
+traceback.
 """
 
-from importlib import import_module
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, NoReturn
 
-import click
+if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
+    from types import FrameType
 
-from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, entries, sources
-from brainio.catalogs.listing import shown
-from brainio.catalogs.sources import CatalogSource
-from brainio.cli import options
-from brainio.cli.output import EXIT_CODES_TOLD, errors_told, show
-from brainio.cli.records import summary
+EXIT_INTERRUPTED = 130  # as shells report a process that SIGINT ended
+_RETRY_SECONDS = 0.01
 
-_KINDS = {
-    "stimulus-sets": TYPE_STIMULUS_SET,
-    "assemblies": TYPE_ASSEMBLY,
-}
-_ELSEWHERE = {  # modules that load when they are named
-    "cache": "brainio.cli.upkeep",
-    "card": "brainio.cli.cards",
-    "catalog": "brainio.cli.catalogs",
-    "cite": "brainio.cli.exchange",
-    "check": "brainio.cli.relations",
-    "deprecate": "brainio.cli.history",
-    "embargo": "brainio.cli.rights",
-    "export": "brainio.cli.exchange",
-    "get": "brainio.cli.fetching",
-    "history": "brainio.cli.history",
-    "info": "brainio.cli.info",
-    "overlap": "brainio.cli.relations",
-    "package": "brainio.cli.packaging",
-    "profile": "brainio.cli.profiles",
-    "search": "brainio.cli.search",
-    "serve": "brainio.cli.service",
-    "service": "brainio.cli.service",
-    "token": "brainio.cli.rights",
-    "validate": "brainio.cli.validation",
-}
+_is_interrupted = False
 
 
-class _Group(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+def main(prog_name: str | None = None) -> None:
+    """Run the command line of this process, and exit.
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _ELSEWHERE:
-            return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
-        return command
+    Ctrl-C ends every command with one line and exit code 130; a second Ctrl-C, during the cleanup, ends the process
+    at once.
 
-    def invoke(self, ctx: click.Context) -> object:
-        with errors_told():
-            return super().invoke(ctx)
-
-
-@click.group(
-    cls=_Group,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EXIT_CODES_TOLD,
-)
-@click.version_option(package_name="brainio")
-def main() -> None:
-    """Stimuli and neural recordings by identifier.
-
-    \b
-    Examples:
-      brainio list assemblies
-      brainio info dicarlo.MajajHong2015
-      brainio get modelfest.Carney1999
-      brainio cache ls
+    Parameters
+    ----------
+    prog_name : str, optional
+        The name of the program in help and usage; by default that of the process.
     """
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # otherwise it is ignored, as under nohup
+        signal.signal(signal.SIGINT, _interrupt)
+        sys.unraisablehook = _interrupt_again
+    try:
+        from brainio.cli.commands import main as commands
+
+        commands(prog_name=prog_name)
+    except BaseException as error:
+        # Libraries turn an interrupted import into errors of their own.
+        if not _is_interrupted or (isinstance(error, SystemExit) and not error.code):
+            raise
+        _exit_interrupted()
 
 
-@main.command("list")
-@click.argument("what", type=click.Choice([*_KINDS, "catalogs"]), required=False)
-@options.catalog
-@options.as_json
-def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
-    """List what the catalogs in force hold: stimulus-sets, assemblies, or the catalogs themselves.
+def _interrupt(_number: int, _frame: "FrameType | None") -> NoReturn:
+    global _is_interrupted
+    _is_interrupted = True
+    raise KeyboardInterrupt
 
-    \b
-    Examples:
-      brainio list
-      brainio list assemblies --catalog brainscore
-      brainio list catalogs --json
-    """
-    if what == "catalogs":
-        places = [
-            {"catalog": name, "location": shown(source.location) if isinstance(source, CatalogSource) else ""}
-            for name, source in sources().items()
-            if name == (catalog or name)
-        ]
-        show(places, ("catalog", "location"), as_json=as_json)
-        return
-    records = [summary(entry) for entry in entries(_KINDS.get(what or ""), catalog)]
-    records.sort(key=lambda record: (record["kind"], record["identifier"]))
-    show(records, ("identifier", "kind", "class", "catalog", "status"), as_json=as_json)
+
+def _interrupt_again(unraisable: "UnraisableHookArgs") -> None:
+    """Interrupt the main thread once more if Python dropped the first interruption, as in `__del__` and callbacks."""
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+        main_thread = threading.main_thread().ident
+        retry = threading.Timer(_RETRY_SECONDS, signal.pthread_kill, (main_thread, signal.SIGINT))
+        retry.daemon = True
+        retry.start()
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _exit_interrupted() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with suppress(OSError, ValueError, AttributeError):  # nobody reads it, or it is closed or missing
+        sys.stderr.write("\ninterrupted\n" if sys.stderr.isatty() else "interrupted\n")
+        sys.stderr.flush()
+    sys.exit(EXIT_INTERRUPTED)

@@ -45,8 +45,9 @@ EXIT_CODES: tuple[tuple[type[BrainioError], int], ...] = (
 )
 EXIT_CODES_TOLD = (
     "Exit codes: 0 done, 2 wrong usage, 3 no such identifier, 4 known but not to be had, 5 transfer failed, "
-    "6 wrong bytes, 7 catalog not readable, 8 not in the cache while BRAINIO_OFFLINE is set, 9 some of many could not "
-    "be fetched and all else was, 10 cache not readable or writable, 11 errors found by validation, 1 any other error."
+    "6 wrong bytes, 7 catalog not readable, 8 not in the cache while BRAINIO_OFFLINE is set, 9 some of several "
+    "entries, or files of one in different ways, failed and all others succeeded, 10 cache not readable or writable, "
+    "11 errors found by validation, 130 interrupted by Ctrl-C, 1 any other error."
 )
 
 _NARROWEST, _WIDEST = 80, 120  # columns that a report is laid out for
@@ -105,8 +106,8 @@ def tell(text: str) -> None:
 def fail(failures: Mapping[str, BrainioError], *, of_many: bool) -> NoReturn:
     """Tell what failed and why, and end the program.
 
-    The exit code is that of all failures, if they have one in common and no more than one thing was asked for; else
-    that of a `FetchManyError`.
+    The exit code is that of the failures if they have one in common and the command concerned a single identifier, or
+    a catalog or lock file of a single entry; otherwise that of a `FetchManyError`.
     """
     for what, failure in failures.items():
         tell(f"error: {what}: {failure}")

@@ -21,7 +21,7 @@ from brainio.assemblies import BehavioralAssembly
 from brainio.catalogs import Catalog
 from brainio.catalogs.csv_form import line_of
 from brainio.catalogs.entries import REQUIRED_COLUMNS
-from brainio.cli import main
+from brainio.cli.commands import main
 from brainio.errors import BrainioError, BrainioWarning, CatalogError, CatalogWarning, TransferError
 from brainio.logs import get_logger
 from brainio.progress import TransferBar

@@ -48,10 +48,12 @@ def wait_for(happened: Callable[[], bool]) -> None:
 def interrupt(process: subprocess.Popen[str]) -> None:
     process.send_signal(signal.SIGINT)
     try:
-        process.communicate(timeout=PATIENCE)
+        _, error = process.communicate(timeout=PATIENCE)
     finally:
         process.kill()
-    assert process.returncode == 1
+    assert process.returncode == 130
+    assert error.endswith("interrupted\n")
+    assert "Traceback" not in error
 
 
 def kept(lab: FaultyLab, body: bytes) -> bytes:
