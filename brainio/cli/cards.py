@@ -110,7 +110,7 @@ def build(
     if places or not failures:
         show(places, ("identifier", "kind", "catalog", "card"), as_json=as_json)
     if failures:
-        fail(failures, of_many=len(identifiers) != 1)
+        fail(failures, of_many=len(identifiers or found) > 1)
 
 
 def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:

@@ -65,6 +65,7 @@ def get(
         )
     tell_log()
     plan = _planned(identifiers, locked, which, refresh=refresh)
+    entries = {*plan.entries, *plan.failures}
     if plan.entries:
         tell(str(plan))
     if dry_run:
@@ -76,7 +77,7 @@ def get(
         if places or not failures:
             show(places, ("identifier", "kind", "part", "path"), as_json=as_json)
     if failures:
-        fail(failures, of_many=len(identifiers) != 1)
+        fail(failures, of_many=(len(identifiers) or len(entries)) > 1)
 
 
 def _planned(

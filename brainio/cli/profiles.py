@@ -66,7 +66,8 @@ def build(
     from brainio.profiles import are_bytes_here, make_profile
 
     made = []
-    for entry in found if identifiers else filter(are_bytes_here, found):
+    wanted_entries = found if identifiers else list(filter(are_bytes_here, found))
+    for entry in wanted_entries:
         tell(f"{entry.kind} {entry.identifier}")
         try:
             make_profile(entry, again=again)
@@ -76,7 +77,7 @@ def build(
     if made or not failures:
         show(_records(made, as_json=as_json), _COLUMNS, as_json=as_json)
     if failures:
-        fail(failures, of_many=len(identifiers) != 1)
+        fail(failures, of_many=len(identifiers or wanted_entries) > 1)
 
 
 @profile.command("list")

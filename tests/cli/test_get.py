@@ -143,6 +143,24 @@ def test_files_of_one_identifier_that_fail_in_several_ways_are_some_of_many(thre
     assert brainio("get", "lab.Doe1").returncode == 9
 
 
+def test_a_missing_file_of_a_single_entry_has_the_exit_code_of_transfers_however_it_is_named(
+    three: Lab, tmp_path: Path
+) -> None:
+    three.publish("stimulus_lab_One.csv", b"stimulus_id,filename\n1,a.png\n", "StimulusSet", "lab.One")
+    three.publish("stimulus_lab_One.zip", b"", identifier="lab.One")
+    del three.server.objects["lab-bucket", "stimulus_lab_One.zip"]
+    rows = three.catalog.read_text().splitlines(keepends=True)
+    single = tmp_path / "single.csv"
+    single.write_text("".join([rows[0], *(row for row in rows[1:] if "lab.One" in row)]))
+    for arguments in (["lab.One"], ["--catalog", "single"]):
+        done = brainio("get", *arguments, "--json", BRAINIO_CATALOGS=str(single))
+        assert (done.returncode, parts(done.stdout)) == (5, {("lab.One", "csv")})
+    cards = str(tmp_path / "cards")
+    for arguments in (["lab.One"], ["--catalog", "single"]):
+        assert brainio("card", "build", "--output", cards, *arguments, BRAINIO_CATALOGS=str(single)).returncode == 5
+    assert brainio("get", "--catalog", "lab").returncode == 9
+
+
 def test_what_is_missing_offline_has_an_exit_code_of_its_own_and_nothing_is_asked_for(three: Lab) -> None:
     fetch_many(["lab.Doe0"])
     three.server.requests.clear()
