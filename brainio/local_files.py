@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+from pathlib import Path
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -37,6 +38,20 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     return io.FileIO(os.fspath(path), "r", opener=_open)
 
 
+def irregular_kind(path: str | os.PathLike[str]) -> str | None:
+    """Name what a path leads to if it is a pipe, a device or a socket; None for anything else.
+
+    Examples
+    --------
+    >>> irregular_kind("/dev/null"), irregular_kind("/dev")
+    ('a device', None)
+    """
+    try:
+        return _kind(Path(path).stat().st_mode)
+    except OSError:
+        return None
+
+
 def read_regular(path: str | os.PathLike[str]) -> bytes:
     """Return the bytes of a regular file; raises as `open_regular` does."""
     with open_regular(path) as file:
@@ -46,9 +61,12 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
 def _open(path: str, flags: int) -> int:
     """Open a file without waiting, which a pipe without a writer would make any other program do."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    mode = os.fstat(descriptor).st_mode
-    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), None)
+    kind = _kind(os.fstat(descriptor).st_mode)
     if kind is not None:
         os.close(descriptor)
         raise OSError(f"{path}: expected a regular file, found {kind}")
     return descriptor
+
+
+def _kind(mode: int) -> str | None:
+    return next((name for is_kind, name in _KINDS if is_kind(mode)), None)

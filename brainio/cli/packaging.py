@@ -11,7 +11,6 @@ from brainio.cli.log import tell_log
 from brainio.cli.options import Command
 from brainio.cli.output import Record, echo, show_facts, show_json, tell
 from brainio.home import absolute_path
-from brainio.stores.location import is_opaque, parse_location
 
 
 @click.group()
@@ -172,8 +171,9 @@ def assembly(
 def _place(named: str) -> str | Path:
     if "://" in named:
         return named
-    if is_opaque(named):
-        parse_location(named)  # raises: a DOI or the like, which absolute_path would take for a folder
+    from brainio.packaging.targets import require_store
+
+    require_store(named)  # a DOI, which absolute_path would take for a folder
     return absolute_path(named)
 
 

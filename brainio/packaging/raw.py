@@ -18,6 +18,7 @@ from xarray.core import indexing
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError, PackagingError
 from brainio.home import require_possible_path
+from brainio.local_files import irregular_kind
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
 from brainio.text import fault_of_text, some
 from brainio.validation.reading import read_table
@@ -61,7 +62,7 @@ def read_stimuli(source: Path, files: Path | None = None) -> StimulusSet:
     >>> read_stimuli(folder)["stimulus_id"].tolist()
     ['garden1']
     """
-    require_possible_path(source)
+    _require_regular(source)
     table = source if source.is_file() else _table_in(source)
     if table is None:
         names = _files_below(source)
@@ -105,7 +106,7 @@ def read_recording(
     >>> rates.sizes["neuroid"], rates["repetition"].values.tolist()
     (3, [0, 1])
     """
-    require_possible_path(source)
+    _require_regular(source)
     if not source.is_file():
         raise PackagingError(f"there is no file {source}. Name a .nc, .npy, .csv or .parquet file")
     suffix = source.suffix.lower()
@@ -114,6 +115,15 @@ def read_recording(
     if suffix == ".npy":
         return _with_coords(_of_numpy(source, dims), coords or {}, source)
     return _with_coords(_of_netcdf(source), coords or {}, source)
+
+
+def _require_regular(source: Path) -> None:
+    require_possible_path(source)
+    kind = irregular_kind(source)
+    if kind is not None:
+        raise PackagingError(
+            f"{source}: expected a regular file, found {kind}. Write its bytes to a file and package that"
+        )
 
 
 def _table_in(folder: Path) -> Path | None:

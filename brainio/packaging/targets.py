@@ -12,7 +12,7 @@ from brainio.catalogs import CatalogSource, Listing, catalog_source
 from brainio.catalogs.listing import read_listing
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.writing import current_text
-from brainio.errors import PackagingError
+from brainio.errors import LocationError, PackagingError
 from brainio.stores import Location, parse_location
 from brainio.stores.location import is_opaque
 
@@ -69,13 +69,41 @@ def location_in(bucket_name: str | os.PathLike[str], version: str, file_name: st
 
     Files of a version go below a folder of that name, unless `bucket_name` ends with it.
 
+    Raises
+    ------
+    LocationError
+        The name is a DOI or the like, to which nothing can be uploaded, or a location of an unknown kind.
+
     >>> location_in("lab-bucket/set", "", "a.csv").url, location_in("lab-bucket/set", "2", "a.csv").url
     ('s3://lab-bucket/set/a.csv', 's3://lab-bucket/set/2/a.csv')
     """
     folder = os.fspath(bucket_name).rstrip("/")
+    if isinstance(bucket_name, str):
+        require_store(folder)
     is_bucket = isinstance(bucket_name, str) and "://" not in folder and not folder.startswith(("/", "~"))
     below = f"{version}/" if version and folder.rpartition("/")[2] != version else ""
     return parse_location(f"{'s3://' if is_bucket else ''}{folder}/{below}{file_name}")
+
+
+def require_store(bucket_name: str) -> None:
+    """Refuse a DOI or the like, which names a record and no store.
+
+    Raises
+    ------
+    LocationError
+
+    Examples
+    --------
+    >>> require_store("lab-bucket/set")
+    """
+    if "://" not in bucket_name and is_opaque(bucket_name):
+        scheme = bucket_name.partition(":")[0]
+        name = "a DOI" if scheme.lower() == "doi" else f"an identifier of the kind {scheme!r}"
+        raise LocationError(
+            f"{bucket_name!r} is {name}, not a store to which files can be uploaded. Pass a folder, a bucket "
+            f"(BUCKET/FOLDER) or a URL such as s3://BUCKET/FOLDER. For files of an existing record, upload them there "
+            f"yourself and list their https URLs in the catalog."
+        )
 
 
 def folder_name(location: Location) -> str:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from PIL import Image, UnidentifiedImageError
 
 from brainio.errors import BrainioError
+from brainio.local_files import irregular_kind
 from brainio.progress import counted
 from brainio.validation.problems import Problem, problem
 from brainio.views.images import open_image
@@ -136,7 +137,9 @@ def _look(wanted: Wanted) -> _Look:
         file = wanted.file()
         size = file.size()
         if size is None:
-            return _faulty("file-missing", place, f"no file {file.name}")
+            kind = irregular_kind(file.path) if isinstance(file, LocalFile) else None
+            found = f"no file {file.name}" if kind is None else f"{kind} at {file.name}, which is no regular file"
+            return _faulty("file-missing", place, found)
         if size == 0:
             return _faulty("file-empty", place, f"{file.name} has 0 bytes")
         suffix = PurePosixPath(file.name).suffix.lower()

@@ -69,5 +69,5 @@ def test_a_pair_without_its_sign_is_wrong_usage(lab: Path) -> None:
 def test_a_doi_is_no_place_for_files(lab: Path) -> None:
     refused = run("package", "stimulus-set", "images", *PUBLISH[:2], "--to", "doi:10.5281/zenodo.1", *PUBLISH[4:])
     assert refused.returncode == 1
-    assert "is a DOI" in refused.stderr
+    assert "is a DOI, not a store to which files can be uploaded" in refused.stderr
     assert not list(lab.glob("doi*"))

@@ -17,6 +17,7 @@ from brainio.errors import (
     CatalogError,
     LocationError,
     LockfileError,
+    PackagingError,
     StimulusSetFormatError,
 )
 from brainio.local_files import open_regular, read_regular
@@ -89,10 +90,21 @@ def test_a_recording_is_a_file(place: Callable[[str], Path]) -> None:
         read_recording(path)
 
 
+@pytest.mark.parametrize("read", [read_recording, read_stimuli])
+def test_packaging_names_the_kind_of_what_is_no_regular_file(read: Callable[[Path], object], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.csv")
+    with pytest.raises(PackagingError, match=r"a\.csv: expected a regular file, found a pipe"):
+        read(tmp_path / "a.csv")
+    with pytest.raises(PackagingError, match="/dev/null: expected a regular file, found a device"):
+        read(Path("/dev/null"))
+
+
 def test_a_stimulus_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> None:
     stimuli = StimulusSet({"stimulus_id": ["a"]})
     stimuli.stimulus_paths = {"a": place("a.png")}
-    assert [one.code for one in brainio.validate(stimuli).errors] == ["file-missing"]
+    (problem,) = brainio.validate(stimuli).errors
+    assert problem.code == "file-missing"
+    assert stimuli.stimulus_paths["a"].is_dir() or "which is no regular file" in str(problem)
     with pytest.raises(BrainioError, match=r"expected a regular file|Is a directory"):
         create_stimulus_zip(stimuli, tmp_path / "x.zip")
     assert stimuli.contact_sheet().size
