@@ -41,6 +41,7 @@ MOST_DEPTH = 32  # groups within groups, and soft links to soft links
 MOST_MEMBERS = 65_536  # names of one enumeration
 MOST_BYTES = 2**62  # of one variable in memory
 SPARE_CHUNKS = 1 << 20  # chunks of one variable; more where the file is large enough to hold them
+MOST_STREAMED_HEAPS = 16 << 20  # bytes of texts of a stream, which stay in memory while it is open
 _BYTES_PER_CHUNK = 16  # the least that a chunk takes in an index of HDF5
 
 _MOST_TEXT = 1000  # characters of the one attribute that is read
@@ -90,17 +91,16 @@ def read_structure(file: Path | IO[bytes], size: int, where: str) -> FileStructu
 def _read_open_file(file: Path | IO[bytes], guarded: GuardedFile, size: int, where: str) -> FileStructure:
     access = h5p.create(h5p.FILE_ACCESS)
     access.set_fileobj_driver(h5fd.fileobj_driver, guarded)
-    walk = _Walk(file, size, where)
+    walk = _Walk(file, guarded, size, where)
     try:
         walk.enter_file(h5f.open(repr(guarded).encode(), h5f.ACC_RDONLY, fapl=access))
     except Exception as error:
         # HDF5 closes the file with its last object. A forced close would also close those of other threads.
         traceback.clear_frames(error.__traceback__)
-        if guarded.endless_heap is None:
+        if not guarded.fault:
             raise
         raise UnsafeFileError(
-            f"{where} is refused before it is opened: its global heap at byte {guarded.endless_heap:,} has a free "
-            f"object of 0 bytes, at which HDF5 would never end. The file is damaged; fetch or write it again."
+            f"{where} is refused before it is opened: {guarded.fault}. The file is damaged; fetch or write it again."
         ) from error
     return FileStructure("netCDF-4", size, tuple(walk.variables), tuple(walk.groups), walk.stimulus_set_hashes)
 
@@ -108,13 +108,14 @@ def _read_open_file(file: Path | IO[bytes], guarded: GuardedFile, size: int, whe
 class _Walk:
     """Visits each group once and each dataset by each of its links; collects variables and groups."""
 
-    def __init__(self, file: Path | IO[bytes], size: int, where: str) -> None:
+    def __init__(self, file: Path | IO[bytes], guarded: GuardedFile, size: int, where: str) -> None:
         self.variables: list[VariableStructure] = []
         self.groups: list[str] = []
         self.stimulus_set_hashes = ""
         self._where = where
         self._size = size
         self._file = file
+        self._guarded = guarded
         self._objects = 0
         self._attributes = 0
         self._groups_seen: set[int] = set()
@@ -123,7 +124,8 @@ class _Walk:
         widths = opened.get_create_plist().get_sizes()
         if widths != (_WIDTH, _WIDTH):
             self._refuse("/", f"has addresses and sizes of {widths} bytes", f"{_WIDTH} bytes, as netCDF-4 writes them")
-        self._texts = TextLengths(self._file, self._size, _WIDTH)
+        self._base = opened.get_create_plist().get_userblock()
+        self._texts = TextLengths(self._file, self._size, _WIDTH, self._check_heap)
         root = h5g.open(opened, b"/")
         self._enter(root, h5o.get_info(root), "", 0)
         self.stimulus_set_hashes = _short_text(root, SET_HASHES.encode())
@@ -266,7 +268,14 @@ class _Walk:
                         "chunks that expand to the size that they state",
                     )
 
+    def _check_heap(self, address: int) -> bool:
+        if not isinstance(self._file, Path) and self._guarded.checked_bytes > MOST_STREAMED_HEAPS:
+            return True
+        return self._guarded.check_heap(self._base + address)
+
     def _check_texts(self, fault: str, path: str) -> None:
+        if self._guarded.fault:
+            raise OSError(self._guarded.fault)  # as HDF5 does where it reads such a heap
         if fault:
             self._refuse(path, fault, "contiguous storage, or chunks of up to 256 MB")
         if self._texts.exceed_file:

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
-from h5py import Dataset, h5d, h5z  # type: ignore[import-untyped]
+from h5py import h5d, h5z  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 _SMALL = 64 << 20  # bytes of texts that need no look
 _BLOCK = 1 << 16  # descriptors read at once
@@ -38,12 +38,17 @@ class TextLengths:
         Its size in bytes.
     address_bytes : int
         The size of an address in this file.
+    check_heap : callable
+        Is given the address of each heap to which a dataset refers; returns whether the next one may be checked.
     """
 
-    def __init__(self, file: Path | IO[bytes], size: int, address_bytes: int) -> None:
+    def __init__(
+        self, file: Path | IO[bytes], size: int, address_bytes: int, check_heap: Callable[[int], bool]
+    ) -> None:
         self._file = file
         self._size = size
         self._width = _LENGTH_BYTES + address_bytes + _NUMBER_BYTES
+        self._check_heap = check_heap
         self._attribute_texts = 0
         self.total = 0
 
@@ -71,10 +76,7 @@ class TextLengths:
         """
         layout = created.get_layout()
         if layout == h5d.COMPACT:
-            if dataset.get_space().get_simple_extent_npoints() > 1:
-                return "has texts of variable length in compact storage"
-            self.total += sum(len(text) for text in np.ravel(Dataset(dataset)[()]).tolist() if text)
-            return ""
+            return "has texts of variable length in compact storage"
         if layout == h5d.CONTIGUOUS:
             blocks = self._contiguous(dataset)
         else:
@@ -87,10 +89,16 @@ class TextLengths:
             blocks = self._chunks(dataset, filters, chunk_bytes)
         for block in blocks:
             rows = np.frombuffer(block, np.uint8)[: len(block) // self._width * self._width].reshape(-1, self._width)
-            self.total += int(np.ascontiguousarray(rows[:, :_LENGTH_BYTES]).view("<u4").sum(dtype=np.uint64))
-            if self.exceed_file:
+            lengths = np.ascontiguousarray(rows[:, :_LENGTH_BYTES]).view("<u4").ravel()
+            self.total += int(lengths.sum(dtype=np.uint64))
+            if self.exceed_file or not self._check_heaps(rows[lengths > 0, _LENGTH_BYTES:-_NUMBER_BYTES]):
                 break
         return ""
+
+    def _check_heaps(self, addresses: np.ndarray) -> bool:
+        heaps = np.ascontiguousarray(addresses).view("<u8").ravel()
+        changes = heaps[np.append(True, heaps[1:] != heaps[:-1])[: len(heaps)]]  # texts were mostly written in order
+        return all(map(self._check_heap, changes.tolist()))
 
     def _contiguous(self, dataset: Any) -> Iterator[bytes]:
         offset, left = dataset.get_offset(), dataset.get_storage_size()

@@ -27,7 +27,7 @@ _LAYOUTS: list[dict[str, Any]] = [
 
 def _total(path: Path) -> int:
     with h5py.File(path) as file:
-        lengths = TextLengths(path, path.stat().st_size, file.id.get_create_plist().get_sizes()[0])
+        lengths = TextLengths(path, path.stat().st_size, file.id.get_create_plist().get_sizes()[0], lambda _: True)
         dataset = file["text"].id
         assert not lengths.add_dataset(dataset, dataset.get_create_plist())
     return lengths.total
