@@ -4,14 +4,15 @@ Run it from the top of the project::
 
     python packaging_scripts/brainscore_catalog.py
 
-It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv`, the cards of entries that cannot
-be had and those of assemblies of which facts are stated. It changes no card that was made from data. Running it again
-gives the same bytes. What the tables state and where they come from stands in `catalogs/brainscore/README.md`.
+It reads `catalogs/brainscore/facts/` and writes `catalogs/brainscore/brainscore.csv`, `publications.csv`, the cards of
+entries that cannot be had and those of assemblies of which facts are stated. It changes no card that was made from
+data. Running it again gives the same bytes. `catalogs/brainscore/README.md` explains the tables and their sources.
 """
 
 import argparse
 import csv
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from pathlib import Path
 from brainio.cards import checked_facts
 from brainio.catalogs.cards import Card, card_bytes, card_location
 from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
+from brainio.catalogs.publications import COLUMNS as PUBLICATION_COLUMNS
+from brainio.dois import doi_of_url, parse_doi
 
 FOLDER = Path(__file__).parents[1] / "catalogs" / "brainscore"
 COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
@@ -26,9 +29,9 @@ NO_CSV = (
     "Its publishers state the location of a ZIP archive only: there is no CSV file that would name the stimuli, and no "
     "hash or version id that would tell whether the bytes are the right ones."
 )
-NO_CSV_OF_2021 = (
-    "Of this version only the ZIP archive is known; the CSV file that names its stimuli is not stated anywhere."
-)
+DISABLED_STATUS = {"stimulus_set": "unavailable", "assembly": "deprecated"}
+"""Status of what Brain-Score disabled: file names of the set do not match, the recording itself can be loaded."""
+
 CARD_FACTS = {"species": "species", "regions": "region", "animals": "animal"}
 SIZES = ("subjects", "presentations", "stimuli", "repetitions", "neuroids", "time_bins")
 CLASS_UNSTATED = {"csv": "StimulusSet", "zip": "", "nc": "DataAssembly"}
@@ -52,11 +55,22 @@ def current_rows(published: Iterable[Row]) -> Iterator[Row]:
         yield row
 
 
+def disabled_rows(disabled: Iterable[Row]) -> Iterator[Row]:
+    """Turn each file that Brain-Score publishes and does not register into a row of the catalog."""
+    for fact in disabled:
+        row = {column: fact.get(column, "") for column in COLUMNS}
+        yield row | {
+            "location_type": "S3",
+            "status": DISABLED_STATUS[fact["lookup_type"]],
+            "card": card_of(fact["identifier"]),
+        }
+
+
 def superseded_rows(superseded: Iterable[Row], current: list[Row]) -> Iterator[Row]:
     """List what was published in 2021 and differs today, each as an entry of its own.
 
-    Files of such an entry whose bytes did not change are those of its successor. Where the identifier did not change
-    either, the entry of 2021 is version 1 and today's is version 2.
+    Files of such an entry whose bytes did not change are those of its successor. If the identifier did not change
+    either, the entry of 2021 is version 1 and today's is version 2; neither has a successor.
     """
     by_entry: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for fact in superseded:
@@ -77,17 +91,15 @@ def superseded_rows(superseded: Iterable[Row], current: list[Row]) -> Iterator[R
             "location_type": "S3",
             "version": "1" if same else "",
             "status": "superseded" if successor else "deprecated",
-            "successor": successor,
-            "publication": today[0]["publication"] if today else "",
+            "successor": "" if same else successor,
             "aliases": "",
+            "card": "",
         }
         for row in today:
             if same:
                 row["version"] = "2"  # today's
             if part_of(row) not in replaced:
                 yield row | common
-        if lookup_type == "stimulus_set" and not today and "csv" not in replaced:
-            common["card"] = card_of(identifier)
         for fact in facts:
             like = next((row for row in today if part_of(row) == fact["part"]), dict.fromkeys(COLUMNS, ""))
             own = {"location": fact["location"], "sha1": fact["sha1"], "version_id": "", "mirrors": ""}
@@ -101,6 +113,34 @@ def superseded_rows(superseded: Iterable[Row], current: list[Row]) -> Iterator[R
 def card_of(identifier: str) -> str:
     """Name the card of an entry, relative to the catalog."""
     return f"cards/{identifier}.json"
+
+
+def set_publications(rows: Iterable[Row], studies: Iterable[Row]) -> set[str]:
+    """Give each row the publication of its study; return the keys that rows name.
+
+    Nothing is cited for a study whose publication has no title, or of which title and authors are doubtful.
+    """
+    keys = {}
+    for study in studies:
+        is_doubtful = {"title", "authors"} <= {*study["doubtful"].split()}
+        keys[study["identifiers"]] = study["study"] if study["title"] and not is_doubtful else ""
+    for row in rows:
+        (row["publication"],) = (key for pattern, key in keys.items() if re.search(pattern, row["identifier"]))
+    return {row["publication"] for row in rows} - {""}
+
+
+def publication_rows(studies: Iterable[Row], stated: Iterable[Row], keys: set[str]) -> Iterator[Row]:
+    """Make the publications table: one publication for each study, with the URL that upstream states for it."""
+    urls = {(row["publication"], row["title"].casefold()): row["url"] for row in stated if row["url"]}
+    for study in studies:
+        if study["study"] not in keys:
+            continue
+        url = urls.get((study["study"], study["title"].casefold()), "")
+        doi = parse_doi(study["doi"]) if study["doi"] else ""
+        url = "" if doi and doi_of_url(url) == doi else url
+        journal = re.sub(r"; later .*| \(as stated upstream\)", "", study["journal"])
+        row = {"publication": study["study"], "doi": doi, "url": url, "journal": journal}
+        yield {column: row.get(column, study.get(column, "")) for column in PUBLICATION_COLUMNS}
 
 
 def recorded_cards(recorded: Iterable[Row], rows: Iterable[Row]) -> dict[str, Card]:
@@ -141,6 +181,14 @@ def part_of(row: Row) -> str:
     return row["location"].rpartition(".")[2]
 
 
+def write(path: Path, columns: Iterable[str], rows: Iterable[Row]) -> None:
+    """Write a table."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
 def main() -> None:
     """Write the catalog."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -148,21 +196,26 @@ def main() -> None:
         "--folder", type=Path, default=FOLDER, help="where the catalog is written (default: %(default)s)"
     )
     folder: Path = parser.parse_args().folder
-    rows = list(current_rows(read(FOLDER / "facts" / "published_files.csv")))
+    disabled = read(FOLDER / "facts" / "disabled_upstream.csv")
+    rows = [*current_rows(read(FOLDER / "facts" / "published_files.csv")), *disabled_rows(disabled)]
     rows += list(superseded_rows(read(FOLDER / "facts" / "superseded_2021.csv"), rows))
+    studies = read(FOLDER / "facts" / "studies.csv")
+    keys = set_publications(rows, studies)
+    stated = read(FOLDER / "facts" / "stated_publications.csv")
+    write(folder / "publications.csv", PUBLICATION_COLUMNS, publication_rows(studies, stated, keys))
     (folder / "cards").mkdir(parents=True, exist_ok=True)
     recorded = recorded_cards(read(FOLDER / "facts" / "recorded.csv"), rows)
+    reasons = {
+        fact["identifier"]: f"Disabled in Brain-Score: {fact['reason']} ({fact['source']})." for fact in disabled
+    }
     for place, known in recorded.items():
         write_recorded(folder / place, known)
     for row in rows:
         if row["card"] and row["card"] not in recorded:
-            reason = NO_CSV if row["status"] == "unavailable" else NO_CSV_OF_2021
+            reason = reasons.get(row["identifier"], NO_CSV)
             card = {"identifier": row["identifier"], "lookup_type": row["lookup_type"], "status_reason": reason}
             (folder / row["card"]).write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    with (folder / "brainscore.csv").open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write(folder / "brainscore.csv", COLUMNS, rows)
     entries = {(row["lookup_type"], row["identifier"], row["version"]) for row in rows}
     print(f"{folder / 'brainscore.csv'}: {len(rows)} files of {len(entries)} entries")
 

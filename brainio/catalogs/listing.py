@@ -10,7 +10,15 @@ from functools import cached_property
 from pathlib import Path
 
 from brainio.catalogs.csv_form import LeftOutRows, read_rows
-from brainio.catalogs.entries import STATUS_CURRENT, TYPE_ASSEMBLY, Entry, EntryFile, file_of, row_problems
+from brainio.catalogs.entries import (
+    STATUS_CURRENT,
+    STATUS_SUPERSEDED,
+    TYPE_ASSEMBLY,
+    Entry,
+    EntryFile,
+    file_of,
+    row_problems,
+)
 from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogRowError
 
@@ -196,10 +204,15 @@ def _place(file: EntryFile) -> str:
     return f"{shown(file.location)}, sha1 {file.sha1 or 'not stated'}"
 
 
+def _rank(entry: Entry) -> int:
+    """Rank the versions of an entry: the current one first, superseded ones last."""
+    return {STATUS_CURRENT: 2, STATUS_SUPERSEDED: 0}.get(entry.status, 1)
+
+
 def _list_entry(listing: Listing, entry: Entry) -> None:
     key = (entry.lookup_type, entry.identifier)
     known = listing.entries.get(key)
-    if known is not None and known.status == STATUS_CURRENT and entry.status != STATUS_CURRENT:
+    if known is not None and _rank(known) > _rank(entry):
         return
     listing.entries[key] = entry
     for alias in entry.aliases:

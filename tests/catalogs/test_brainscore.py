@@ -16,6 +16,7 @@ import brainio
 from brainio.catalogs import Entry, EntryFile, listing
 from brainio.catalogs.cards import card_bytes, card_location, read_card
 from brainio.catalogs.publications import publications_of
+from brainio.validation import check_catalog
 from packaging_scripts.brainscore_catalog import CARD_FACTS, SIZES, write_recorded
 from tests.cli.command import brainio as command
 
@@ -33,6 +34,8 @@ def facts(name: str) -> list[Fact]:
 PUBLISHED = facts("published_files")
 SUPERSEDED = facts("superseded_2021")
 RECORDED = facts("recorded")
+DISABLED = facts("disabled_upstream")
+STUDIES = facts("studies")
 
 
 def entry_of(fact: Fact) -> Entry:
@@ -61,7 +64,6 @@ def test_every_fact_is_an_entry_file_with_all_it_states() -> None:
         assert file.location_type == "S3"
         assert file.mirrors == tuple(fact["mirrors"].split())
         assert entry.stimulus_set_identifier == fact["stimulus_set_identifier"]
-        assert entry.publication == fact["publication"]
         assert entry.status == ("current" if fact["sha1"] else "unavailable")
 
 
@@ -79,7 +81,7 @@ def test_what_was_replaced_since_2021_is_listed_and_not_silently_the_same(fact: 
     file = old.file(fact["part"])
     assert file is not None
     assert file.location == fact["location"]
-    assert old.successor == fact["current_identifier"]
+    assert old.successor == (fact["current_identifier"] if fact["current_identifier"] != old.identifier else "")
     assert old.status == ("superseded" if fact["current_identifier"] else "deprecated")
 
 
@@ -149,13 +151,62 @@ def test_stimulus_sets_that_assemblies_name_are_in_the_catalog() -> None:
     assert {name for name in named if ("stimulus_set", name) not in known} == set()
 
 
-def test_publications_are_found_by_their_key() -> None:
-    (paper,) = publications_of(listing("brainscore").entries["stimulus_set", "Rust2012"])
-    assert paper["authors"].startswith("Rust, Nicole")
+@pytest.mark.parametrize("fact", DISABLED, ids=lambda fact: f"{fact['identifier']}-{fact['part']}")
+def test_what_upstream_disabled_is_listed_with_its_files_and_the_reason(fact: Fact) -> None:
+    entry = entry_of(fact)
+    file = entry.file(fact["part"])
+    assert isinstance(file, EntryFile)
+    assert (file.location, file.sha1, file.version_id) == (fact["location"], fact["sha1"], fact["version_id"])
+    assert entry.status == ("unavailable" if fact["lookup_type"] == "stimulus_set" else "deprecated")
+    assert fact["reason"] in read_card(entry)["status_reason"]
+
+
+def test_the_version_that_was_not_superseded_is_found_although_it_is_deprecated() -> None:
+    entry = listing("brainscore").entries["assembly", "klab.Zhang2018search_obj_array"]
+    assert (entry.version, entry.status) == ("2", "deprecated")
+
+
+def test_every_entry_cites_the_one_publication_of_its_study() -> None:
+    for (_, identifier), entry in listing("brainscore").entries.items():
+        (study,) = [one for one in STUDIES if re.search(one["identifiers"], identifier)]
+        papers = publications_of(entry)
+        is_doubtful = {"title", "authors"} <= {*study["doubtful"].split()}
+        assert [paper["title"] for paper in papers] == ([study["title"]] if study["title"] and not is_doubtful else [])
+        assert [paper["doi"] for paper in papers] in ([], [study["doi"].lower()])
+
+
+@pytest.mark.parametrize(
+    ("identifier", "cited"),
+    [
+        ("gallant.David2004", "David, Stephen V.; Vinje, William E.; Gallant, Jack L. (2004). Natural Stimulus"),
+        ("schiller.Schiller1976c", "https://doi.org/10.1152/jn.1976.39.6.1334"),
+        ("dicarlo.SanghaviMurty2020", "https://doi.org/10.17605/osf.io/fchme"),
+    ],
+)
+def test_wrong_publications_are_corrected(identifier: str, cited: str) -> None:
+    (line,) = [one for one in brainio.cite(identifier, kind="assembly").splitlines() if cited in one]
+    assert "neural mass model" not in line
+
+
+def test_a_publication_is_cited_once() -> None:
+    assert len(brainio.cite("hvm").splitlines()) == 1
+
+
+@pytest.mark.parametrize("catalog", ["brainscore", "brainio_demo"])
+def test_the_shipped_catalogs_pass_both_checks_without_an_error(catalog: str) -> None:
+    checks = brainio.check(catalog=catalog)
+    assert checks.references.errors == []
+    assert checks.ok
+    report = check_catalog(catalog, files="none")
+    assert report.errors == []
+    assert {one.code for one in report.problems} <= {"set-unstated", "file-without-hash"}
 
 
 def test_the_script_makes_the_same_catalog_again(tmp_path: Path) -> None:
     subprocess.run([sys.executable, SCRIPT, "--folder", tmp_path], check=True, capture_output=True)
     made = {path.relative_to(tmp_path): path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     assert made == {path: (FOLDER / path).read_bytes() for path in made}
-    assert {Path("brainscore.csv"), Path("cards/assembly/dicarlo.MajajHong2015.json")} < made.keys()
+    card = Path("cards/assembly/dicarlo.MajajHong2015.json")
+    assert {Path("brainscore.csv"), Path("publications.csv"), card} < made.keys()
+    placed = {path.relative_to(FOLDER) for path in FOLDER.rglob("*.json")}
+    assert placed == {path for path in made if path.suffix == ".json"}
