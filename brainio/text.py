@@ -3,6 +3,7 @@
 This module knows nothing about where a text comes from or goes to.
 """
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -95,6 +96,28 @@ def shortened(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 3]}..."
 
 
+def quantity(number: int, noun: str, plural: str | None = None) -> str:
+    """Write a number with the noun that it counts.
+
+    Examples
+    --------
+    >>> quantity(1, "neuroid"), quantity(1680, "neuroid"), quantity(0, "entry", "entries")
+    ('1 neuroid', '1,680 neuroids', '0 entries')
+    """
+    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+
+
+def share(part: int, whole: int, noun: str) -> str:
+    """Write how many of a number of things are meant.
+
+    Examples
+    --------
+    >>> share(2, 3, "file"), share(1, 1, "file")
+    ('2 of the 3 files', '1 of 1 file')
+    """
+    return f"{part:,} of {'' if whole == 1 else 'the '}{quantity(whole, noun)}"
+
+
 def some(values: Iterable[object]) -> str:
     """Show the first five values, and how many more there are.
 
@@ -104,5 +127,9 @@ def some(values: Iterable[object]) -> str:
     ("'V1', 'V2'", '0, 1, 2, 3, 4 and 2 more')
     """
     listed = list(values)
-    shown = ", ".join(shortened(repr(value)) for value in listed[:_SHOWN])
+    shown = ", ".join(shortened(_quoted(value)) for value in listed[:_SHOWN])
     return shown if len(listed) <= _SHOWN else f"{shown} and {len(listed) - _SHOWN:,} more"
+
+
+def _quoted(value: object) -> str:
+    return repr(os.fspath(value) if isinstance(value, os.PathLike) else value)

@@ -109,5 +109,5 @@ def test_names_are_listed_sorted_and_once(lab: Path) -> None:
 
 
 def test_an_unknown_catalog_is_a_key_error() -> None:
-    with pytest.raises(KeyError, match="no catalog 'zz' is in force"):
+    with pytest.raises(KeyError, match="no catalog 'zz' is active"):
         brainio.get_catalog("zz")

@@ -101,7 +101,7 @@ def catalog_source(identifier: str) -> Source:
     known = _sources()
     if identifier not in known:
         raise UnknownCatalogError(
-            f"no catalog {identifier!r} is in force (in force: {', '.join(known) or 'none'}); "
+            f"no catalog {identifier!r} is active (active catalogs: {', '.join(known) or 'none'}); "
             f"name its file in {BRAINIO_CATALOGS} or call brainio.add_catalog"
         )
     return known[identifier]

@@ -95,7 +95,7 @@ def main() -> None:
 @options.catalog
 @options.as_json
 def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
-    """List what the catalogs in force hold: stimulus-sets, assemblies, or the catalogs themselves.
+    """List the contents of the active catalogs: stimulus-sets, assemblies, or the catalogs themselves.
 
     \b
     Examples:

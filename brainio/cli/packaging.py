@@ -55,7 +55,7 @@ _COMMON = (
         "--catalog",
         metavar="CATALOG",
         required=True,
-        help="Where the entry is listed: a CSV file (made if there is none), s3://..., or a catalog in force.",
+        help="Where the entry is listed: a CSV file (made if there is none), s3://..., or an active catalog.",
     ),
     tells_facts,
     click.option(

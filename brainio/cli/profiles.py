@@ -35,7 +35,7 @@ def profile() -> None:
 @options.kind
 @click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all that is here.")
 @options.version
-@click.option("--all", "every", is_flag=True, help="Of all entries in force whose files are on this machine.")
+@click.option("--all", "every", is_flag=True, help="Of all entries of active catalogs whose files are on this machine.")
 @click.option("--again", is_flag=True, help="Make them also where there are some.")
 @options.as_json
 def build(
@@ -85,7 +85,7 @@ def build(
 @options.catalog
 @options.as_json
 def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
-    """List the entries in force whose files are on this machine, or that have a profile, and when it was made.
+    """List entries of active catalogs with files on this machine or a profile, and when that was made.
 
     \b
     Examples:

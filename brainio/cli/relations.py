@@ -6,6 +6,7 @@ from brainio.cli import options
 from brainio.cli.log import tell_log
 from brainio.cli.output import echo, show_json, show_report, tell
 from brainio.errors import ValidationError
+from brainio.text import quantity
 
 
 @click.command()
@@ -42,7 +43,7 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
     else:
         show_report(checks)
     if not checks.ok:
-        raise ValidationError(f"there are {len(checks.errors)} errors; {checks.summary}")
+        raise ValidationError(f"{quantity(len(checks.errors), 'error')} found; {checks.summary}")
 
 
 @click.command()

@@ -58,7 +58,7 @@ def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
 @_database
 @_config
 def serve(host: str | None, port: int | None, workers: int | None, database: str | None, config: Path | None) -> None:
-    """Serve the catalogs in force over HTTP, for programs and for people.
+    """Serve the active catalogs over HTTP, for programs and for people.
 
     What is set in the environment (BRAINIO_SERVE_PORT, ...) counts more than the file, options more than both.
 

@@ -19,6 +19,7 @@ from brainio.fetch.uses import entries_of, note_fetched, pinned, with_stimuli
 from brainio.logs import get_logger
 from brainio.progress import TransferBar, readable_size
 from brainio.stores import is_offline, stat
+from brainio.text import quantity, share
 from brainio.threads import in_background
 
 Content = tuple[str, str]
@@ -68,9 +69,9 @@ class Plan:
         unknown = sum(one.size is None for one in self.missing)
         sizes = f"{readable_size(self.size)}{f' and {unknown} of unknown size' if unknown else ''}"
         failed = f"; {len(self.failures)} cannot be fetched" if self.failures else ""
-        whole = "1 entry" if len(self.entries) == 1 else f"{len(self.entries)} entries"
+        files = share(len(self.missing), count, "file")
         return (
-            f"{len(self.missing)} of the {count} files of {whole} to fetch ({sizes}), "
+            f"{files} of {quantity(len(self.entries), 'entry', 'entries')} to fetch ({sizes}), "
             f"{count - len(self.missing)} in the cache{failed}"
         )
 
@@ -200,7 +201,7 @@ def carry_out(plan: Plan) -> dict[Entry, dict[str, Path]]:
     failures = dict(plan.failures)
     fetched: dict[Entry, dict[str, Path]] = {entry: {} for entry in plan.entries}
     sizes = {(one.entry, one.file): one.size for one in plan.missing}
-    with TransferBar(f"{len(plan.missing)} files", plan.size or None) as bar:
+    with TransferBar(quantity(len(plan.missing), "file"), plan.size or None) as bar:
         # Also what was in the cache: another process may have removed it since.
         wanted = [(entry, file) for entry in plan.entries for file in entry.files]
         fetch = partial(fetch_entry_file, refresh=plan.refresh)

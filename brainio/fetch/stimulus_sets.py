@@ -11,6 +11,7 @@ from brainio.fetch.entries import fetch_entry, fetch_entry_file, named_in_errors
 from brainio.fetch.home import local_cache
 from brainio.fetch.pruned import is_gone, retry_if_pruned
 from brainio.stimuli import StimulusSet, StimulusSetLoader
+from brainio.text import share
 
 
 def load_stimulus_set(entry: Entry) -> StimulusSet:
@@ -151,7 +152,7 @@ def _require_members(stimulus_set: StimulusSet, unpacked: Unpacked, csv_path: Pa
     lacking = stimulus_set.loc[missing, ["stimulus_id", "filename"]].head(5).itertuples(index=False)
     named = ", ".join(f"{row.filename!r} (stimulus_id {row.stimulus_id!r})" for row in lacking)
     raise StimulusSetFormatError(
-        f"{zip_path} lacks {missing.sum()} of the {len(stimulus_set)} files that {csv_path} names: {named}"
+        f"{zip_path} lacks {share(missing.sum(), len(stimulus_set), 'file')} that {csv_path} names: {named}"
         f"{', ...' if missing.sum() > 5 else ''}; the package must be made again with these files in its ZIP archive"
     )
 

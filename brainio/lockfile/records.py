@@ -248,7 +248,7 @@ def _pinned(file: EntryFile, recorded: FileRecord, class_name: str) -> EntryFile
 def _drift(record: Record, candidates: list[Entry]) -> str:
     """Say what was recorded, and what there is instead."""
     hashes = ", ".join(f"{file.part} {_hash(file)}" for file in record.files)
-    said = f"{record} was recorded with {hashes or 'no files'}, and no catalog in force lists that now"
+    said = f"{record} was recorded with {hashes or 'no files'}, and no active catalog lists that now"
     if candidates:
         there = "\n".join(
             f"- catalog {one.catalog!r}{f', version {one.version}' if one.version else ''} ({one.status}): "
@@ -260,9 +260,9 @@ def _drift(record: Record, candidates: list[Entry]) -> str:
         )
     names = {name for one in listings() for kind, name in one.entries if kind == record.kind}
     near = ", ".join(map(repr, nearest(record.identifier, sorted(names))))
-    in_force = ", ".join(one.identifier for one in listings()) or "none"
+    active = ", ".join(one.identifier for one in listings()) or "none"
     near = f"; near it are {near}" if near else ""
-    return f"{said} (in force: {in_force}){near}. Put its catalog in force with brainio.add_catalog, or record again"
+    return f"{said} (active catalogs: {active}){near}. Add its catalog with brainio.add_catalog, or record again"
 
 
 def _hash(file: EntryFile | FileRecord) -> str:

@@ -209,7 +209,7 @@ class Holdings:
         """Say which names hide nothing: one that is mistyped leaves a catalog public."""
         mistyped = {*self._settings.private} - {EVERY, *in_force}
         if mistyped - self._mistyped:
-            _log.warning("private names no catalog in force", names=sorted(mistyped))
+            _log.warning("private names no active catalog", names=sorted(mistyped))
         self._mistyped = mistyped
 
     def _note(self) -> None:

@@ -35,7 +35,7 @@ _CONDITION_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict"
 def upload(path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
     """Write a file to an object; see `brainio.stores.upload`."""
     size = path.stat().st_size
-    what = f"{path} was not sent to {location}"
+    what = f"{path.name} was not sent to {location}"
     if size > PART:
         send = _Parts(path, location, progress or _no_progress).send
         return Uploaded(_write(location, what, partial(send, replace=replace)), size)

@@ -8,6 +8,7 @@ first byte of a response is bounded by the read timeout alone: servers may need 
 import io
 import math
 import os
+import re
 import time
 from collections.abc import Mapping
 from http.client import HTTPResponse
@@ -18,6 +19,8 @@ from brainio.errors import TransferError
 from brainio.stores.certificates import TrustsFolders
 
 BRAINIO_MIN_SPEED = "BRAINIO_MIN_SPEED"
+_DEEPEST = 5  # wrapped errors
+_OBJECT = re.compile(r"^(<[^<>]* object at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\)): ")  # of urllib3
 WINDOW = 60.0  # seconds of waiting over which the speed is averaged
 _DEFAULT = 1000.0
 
@@ -52,13 +55,18 @@ def minimum_speed() -> float:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the text of an error, or that of the `TooSlowError` which caused it."""
+    """Return the text of an error, or that of its cause where the error itself only describes objects of urllib3."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, TooSlowError):
             return str(cause)
         cause = cause.__cause__ or cause.__context__
-    return str(error)
+    for _ in range(_DEEPEST):  # requests wraps the MaxRetryError of urllib3, which has the reason
+        wrapped = getattr(error, "reason", None) or next(iter(error.args), None)
+        if not isinstance(wrapped, BaseException):
+            break
+        error = wrapped
+    return _OBJECT.sub("", str(error)).strip()
 
 
 class _MeteredStream(io.RawIOBase):

@@ -43,6 +43,7 @@ from brainio.home import absolute_path
 from brainio.licenses import is_license, license_ref, nearest_licenses, parse_license
 from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
+from brainio.text import quantity
 from brainio.validation.problems import Problem, Report, problem
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         problems += card_problems(entries)
         problems += set_version_problems(entries, listing)
         problems += _file_problems([(entry, file) for entry in entries for file in entry.files], files)
-    return Report.of(f"the catalog {listing.identifier!r} ({len(entries)} entries)", problems)
+    return Report.of(f"the catalog {listing.identifier!r} ({quantity(len(entries), 'entry', 'entries')})", problems)
 
 
 def _source(catalog: str | os.PathLike[str]) -> CatalogSource:

@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 from brainio.errors import BrainioError
 from brainio.local_files import irregular_kind
 from brainio.progress import counted
+from brainio.text import share
 from brainio.validation.problems import Problem, problem
 from brainio.views.images import open_image
 
@@ -202,5 +203,5 @@ def _odd_ones(code: str, seen: Sequence[tuple[str, str]]) -> list[Problem]:
     if len(counts) < 2:
         return []
     usual, count = counts.most_common(1)[0]
-    expected = f"{usual}, as {count} of the {len(seen)} files"
+    expected = f"{usual}, as {share(count, len(seen), 'file')}"
     return [problem(code, place, what, expected=expected) for place, what in seen if what != usual]

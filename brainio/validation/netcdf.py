@@ -10,7 +10,7 @@ from brainio.assemblies import named_class
 from brainio.errors import AssemblyFormatError, WorkerError
 from brainio.validation.assemblies import assembly_problems, class_for, own_problems
 from brainio.validation.pairs import pair_problems
-from brainio.validation.problems import Problem, problem, problems_from
+from brainio.validation.problems import Problem, problem, problems_from, unreadable_assembly
 from brainio.validation.reading import read_assembly, read_table
 from brainio.worker_process import call_in_worker
 
@@ -59,7 +59,7 @@ def problems_in_worker(function: str, arguments: list[Any], path: Path, lists: i
         found = call_in_worker(function, arguments, subject=str(path), paths=[path])
         listed = [problems_from(records) for records in found]
     except (WorkerError, AssemblyFormatError) as error:  # the latter where a block of values is damaged
-        listed = [[problem("assembly-unreadable", f"file {path.name}", str(error))]]
+        listed = [[unreadable_assembly(path, error)]]
     return [*listed, *([] for _ in range(lists - len(listed)))]
 
 

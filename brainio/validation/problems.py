@@ -6,10 +6,11 @@ Knows no data; how reports look on a terminal is in `layout`.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
-from brainio.errors import ValidationError, WorkerError
-from brainio.text import printable
+from brainio.errors import UnsafeFileError, ValidationError, WorkerError
+from brainio.text import printable, quantity
 from brainio.validation.layout import DEFAULT_WIDTH, section
 from brainio.validation.rules import RULES, SEVERITIES, Severity
 
@@ -56,10 +57,19 @@ class Problem:
         return printable(f"{self.place}: found {self.found}; expected: {self.expected}. Fix: {self.fix}")
 
 
+_UNSAFE = "do not trust the file: export the original data again, without links and external storage"
+
+
 def problem(code: str, place: str, found: str, *, expected: str | None = None, fix: str | None = None) -> Problem:
     """Make a problem of a known code; what is not said is taken from its rule."""
     rule = RULES[code]
     return Problem(rule.severity, code, place, expected or rule.expected, found, fix or rule.fix)
+
+
+def unreadable_assembly(path: Path, error: Exception) -> Problem:
+    """Make the problem of a netCDF file that cannot be read, or must not be."""
+    fix = _UNSAFE if isinstance(error, UnsafeFileError) else None
+    return problem("assembly-unreadable", f"file {path.name}", str(error), fix=fix)
 
 
 def problems_from(records: object) -> list[Problem]:
@@ -134,7 +144,7 @@ class Report:
     def summary(self) -> str:
         """The subject, and how many problems of each severity there are."""
         counts = [(len(self._of(severity)), severity) for severity in SEVERITIES]
-        told = [f"{count} {word}{'s' if count > 1 else ''}" for count, word in counts if count]
+        told = [quantity(count, word) for count, word in counts if count]
         return f"{self.subject}: {', '.join(told) or 'no problems'}"
 
     def table(self, width: int = DEFAULT_WIDTH) -> str:

@@ -22,7 +22,7 @@ from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
 from brainio.stimuli.loading import MOST_COLUMNS
 from brainio.text import some
 from brainio.validation.files import LocalFile, Member, Wanted, file_problems
-from brainio.validation.problems import Problem, problem
+from brainio.validation.problems import Problem, problem, unreadable_assembly
 from brainio.validation.tables import Table, fault_of_member, filename_problems, member_problems, table_problems
 from brainio.validation.values import is_missing
 
@@ -178,8 +178,8 @@ def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
     try:
         open_regular(path).close()  # HDF5 would wait for the writer of a pipe
     except OSError as error:
-        return None, [problem("assembly-unreadable", f"file {path.name}", str(error))]
+        return None, [unreadable_assembly(path, error)]
     try:
         return AssemblyLoader(DataAssembly, path, in_blocks=True).load(), []
     except AssemblyFormatError as error:
-        return None, [problem("assembly-unreadable", f"file {path.name}", str(error))]
+        return None, [unreadable_assembly(path, error)]

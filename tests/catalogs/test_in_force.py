@@ -190,5 +190,5 @@ def test_an_unknown_version_lists_the_known_ones() -> None:
 
 
 def test_an_unknown_catalog_names_those_in_force() -> None:
-    with pytest.raises(UnknownCatalogError, match=r"no catalog 'lab' is in force .*brainscore"):
+    with pytest.raises(UnknownCatalogError, match=r"no catalog 'lab' is active .*brainscore"):
         resolve("assembly", "x", catalog="lab")

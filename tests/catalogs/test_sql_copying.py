@@ -169,4 +169,4 @@ def test_the_command_copies_both_ways_and_shows_no_password(database: str, tmp_p
 
 def test_a_catalog_that_is_not_there_is_named_in_the_error() -> None:
     done = brainio("catalog", "copy", "no_such", "x.csv")
-    assert (done.returncode, "no catalog 'no_such' is in force" in done.stderr) == (7, True)
+    assert (done.returncode, "no catalog 'no_such' is active" in done.stderr) == (7, True)

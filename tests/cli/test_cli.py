@@ -50,7 +50,7 @@ def test_info_speaks_json_to_programs_and_downloads_nothing(s3_static: S3Static)
     ("arguments", "code", "message"),
     [
         (["info", "hvmm"], 3, "did you mean 'hvm'"),
-        (["list", "--catalog", "nope"], 7, "no catalog 'nope' is in force"),
+        (["list", "--catalog", "nope"], 7, "no catalog 'nope' is active"),
         (["list", "movies"], 2, "Invalid value"),
     ],
 )

@@ -61,7 +61,7 @@ def test_search_that_finds_nothing_near_is_no_error() -> None:
     [
         (["--region", "V11"], 1, "no entry has the region 'V11'; did you mean 'V1'? Known: IT, V1, V2, V3, V4"),
         (["--kind", "movie"], 1, "Known: assembly, stimulus_set"),
-        (["--catalog", "nowhere"], 7, "no catalog 'nowhere' is in force"),
+        (["--catalog", "nowhere"], 7, "no catalog 'nowhere' is active"),
         (["--limit", "many"], 2, "--limit"),
     ],
 )

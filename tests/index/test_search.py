@@ -192,7 +192,7 @@ def test_what_no_entry_has_is_an_error_that_names_what_there_is(
 
 
 def test_an_unknown_catalog_is_an_error(search: Search) -> None:
-    with pytest.raises(UnknownCatalogError, match="no catalog 'nowhere' is in force"):
+    with pytest.raises(UnknownCatalogError, match="no catalog 'nowhere' is active"):
         search(catalog="nowhere")
 
 

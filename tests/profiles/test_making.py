@@ -193,7 +193,7 @@ def test_two_processes_make_one(tmp_path: Path) -> None:
 
 def test_a_stimulus_set_that_breaks_the_format_is_an_error_that_names_it(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)}, [{"stimulus_id": "a", "filename": "b.png"}])
-    with pytest.raises(FormatError, match=f"stimulus set '{NAME}' of catalog 'lab'.*lacks 1 of the 1 files"):
+    with pytest.raises(FormatError, match=f"stimulus set '{NAME}' of catalog 'lab'.*lacks 1 of 1 file"):
         make_profile(entry)
     assert (files(), half_made()) == ([], [])
 

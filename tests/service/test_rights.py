@@ -197,4 +197,4 @@ def test_more_rights_never_show_less(
 
 def test_a_name_that_hides_no_catalog_is_said_in_the_log(vault: Vault) -> None:
     lines = [json.loads(line) for line in vault.service.lines if line.startswith("{")]
-    assert [one["names"] for one in lines if one["event"] == "private names no catalog in force"] == [["nosuch"]]
+    assert [one["names"] for one in lines if one["event"] == "private names no active catalog"] == [["nosuch"]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from brainio.text import quantity
 from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, place
-from brainio.views.drawings.plots import counted
 from brainio.views.drawings.records import count_of, text_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def dimensions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
         return None
     figure = Figure(prefix)
     bottom = _block(figure, checked)
-    finding = f"{' by '.join(counted(size, dim) for dim, size in checked)}."
+    finding = f"{' by '.join(quantity(size, dim) for dim, size in checked)}."
     return figure.finished(bottom, "Dimensions", finding, ("dimension", "size"), [*checked])
 
 

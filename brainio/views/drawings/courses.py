@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brainio.text import quantity
 from brainio.views.drawings.axes import Scale, step_between, ticks, written
 from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, in_lines, path_through, place, tenth, width_of
-from brainio.views.drawings.plots import counted, labels_of, listed, room_for, titled, x_axis, y_axis
+from brainio.views.drawings.plots import labels_of, listed, room_for, titled, x_axis, y_axis
 from brainio.views.drawings.records import (
     groups_of,
     is_range,
@@ -208,10 +209,10 @@ def raster(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     until = _end_of_marks([times for _, times in checked], low, high)
     bottom = _spikes(figure, checked, low, until, f"time ({units})" if units else "time")
     total = picture.get("total")
-    more = f"; {counted(total, 'row')} in all" if type(total) is int and len(checked) < total < 10**15 else ""
+    more = f"; {quantity(total, 'row')} in all" if type(total) is int and len(checked) < total < 10**15 else ""
     more += f"; drawn up to {written(until)} {units}".rstrip() if until < high else ""
     across = f"from {written(low)} to {written(high)} {units}".strip()
-    finding = f"{counted(len(spikes), 'spike')} in {counted(len(checked), 'row')}, {across}{more}."
+    finding = f"{quantity(len(spikes), 'spike')} in {quantity(len(checked), 'row')}, {across}{more}."
     of = text_of(picture.get("rows_of")) or "row"
     return figure.finished(bottom, "Spikes", finding, (of, "spikes"), [(label, len(times)) for label, times in checked])
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from brainio.text import quantity
 from brainio.views.drawings.axes import Scale, written
 from brainio.views.drawings.figure import COLOURS, LETTER, WIDTH, Figure, cut, place, width_of
-from brainio.views.drawings.plots import counted, counting_scale, labels_of, listed, room_for, titled, x_axis, y_axis
+from brainio.views.drawings.plots import counting_scale, labels_of, listed, room_for, titled, x_axis, y_axis
 from brainio.views.drawings.records import (
     Histogram,
     count_of,
@@ -72,11 +73,11 @@ def responses(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     figure = Figure(prefix)
     bottom = (_outlines if len(spreads) <= _MOST_TOGETHER else _ridges)(figure, spreads, thing, label)
     parts = [
-        f"{one.name} {written(one.median)} ({counted(one.size, thing)})" for one in spreads if one.median is not None
+        f"{one.name} {written(one.median)} ({quantity(one.size, thing)})" for one in spreads if one.median is not None
     ]
     more = count_of(picture.get("more"))
-    finding = f"Median of mean responses: {listed(parts, 8)}." if parts else f"{counted(len(spreads), 'group')}."
-    finding += f" {counted(more, 'more group')} not drawn." if more else ""
+    finding = f"Median of mean responses: {listed(parts, 8)}." if parts else f"{quantity(len(spreads), 'group')}."
+    finding += f" {quantity(more, 'more group')} not drawn." if more else ""
     return figure.finished(bottom, titled("Mean responses", picture), finding, *_table(spreads))
 
 
@@ -110,7 +111,7 @@ def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     finding = (
         f"Median split-half reliability {written(median)} over" if median is not None else "Split-half reliability of"
     )
-    finding += f" {counted(total, 'value')}; {listed([f'{one.name} {one.size:,}' for one in spreads], 8)}."
+    finding += f" {quantity(total, 'value')}; {listed([f'{one.name} {one.size:,}' for one in spreads], 8)}."
     figure = Figure(prefix)
     crowded = len(spreads) > COLOURS
     bottom = _stacked(figure, [_together(spreads)] if crowded else spreads, median)
@@ -171,7 +172,7 @@ def _outlines(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str
 
 def _ridges(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str) -> float:
     edges = spreads[0].histogram.edges
-    left = min(_LABELS, 8 + max(width_of(said) for one in spreads for said in (one.name, counted(one.size, thing))))
+    left = min(_LABELS, 8 + max(width_of(said) for one in spreads for said in (one.name, quantity(one.size, thing))))
     x = Scale(edges[0], edges[-1], left, WIDTH - 6)
     bottom = 4.0
     if any(one.median is not None for one in spreads):
@@ -181,7 +182,7 @@ def _ridges(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str) 
         bottom += _RIDGE
         y = Scale(0, max(one.histogram.counts), bottom, bottom - _RIDGE + 6)
         figure.text(0, bottom - 15, cut(one.name, left - 8))
-        figure.text(0, bottom - 2, cut(counted(one.size, thing), left - 8, 11), "small")
+        figure.text(0, bottom - 2, cut(quantity(one.size, thing), left - 8, 11), "small")
         figure.path(_outline(edges, one.histogram.counts, x, y) + "z", "veil f0")
         figure.path(_outline(edges, one.histogram.counts, x, y), "line s0")
         if one.median is not None:

@@ -67,15 +67,6 @@ def labels_of(groups: Sequence[Sized]) -> list[tuple[int, str]]:
     return [(colour, f"{one.name} ({one.size:,})") for colour, one in enumerate(groups)]
 
 
-def counted(number: int, thing: str) -> str:
-    """Write a number of things.
-
-    >>> counted(1, "neuroid"), counted(1680, "neuroid")
-    ('1 neuroid', '1,680 neuroids')
-    """
-    return f"{number:,} {thing if number == 1 else thing + 's'}"
-
-
 def listed(parts: Sequence[str], most: int = 4) -> str:
     """Join the first parts of a sentence, and say how many more there are.
 

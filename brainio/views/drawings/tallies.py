@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from brainio.text import quantity
 from brainio.views.drawings.figure import COLOURS, OTHERS, WIDTH, Figure
-from brainio.views.drawings.plots import Bar, Part, Upright, counted, listed, rows_of_bars, upright_bars
+from brainio.views.drawings.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
 from brainio.views.drawings.records import count_of, is_range, record_of, records_of, text_of
 from brainio.views.rendering import shown
 
@@ -91,7 +92,7 @@ def _tally(found: Sequence[tuple[str, str, int]], of: int) -> Counter[str]:
 
 def _of_one(totals: Counter[str], thing: str, by: str, prefix: str) -> Drawing:
     figure = Figure(prefix)
-    bars = [Bar(name, [Part(count, 0, f"{name}: {counted(count, thing)}")]) for name, count in totals.items()]
+    bars = [Bar(name, [Part(count, 0, f"{name}: {quantity(count, thing)}")]) for name, count in totals.items()]
     bottom = _draw_bars(figure, bars, f"more {by}", 4)
     finding = f"{_shares(totals, thing, 'in' if by == 'region' else 'of')}."
     return figure.finished(bottom, f"{_things(thing)} by {by}", finding, (by, f"{thing}s"), [*totals.items()])
@@ -117,12 +118,12 @@ def _of_both(
     for region in regions:
         here = sorted((colours[animal], animal, count) for where, animal, count in found if where == region and count)
         parts = [
-            Part(n, colour, f"{shown(region, _TOLD)}, {shown(of, _TOLD)}: {counted(n, thing)}")
+            Part(n, colour, f"{shown(region, _TOLD)}, {shown(of, _TOLD)}: {quantity(n, thing)}")
             for colour, of, n in here
             if colour != OTHERS
         ]
         rest = sum(count for colour, _, count in here if colour == OTHERS)
-        left_over = [Part(rest, OTHERS, f"{shown(region, _TOLD)}, others: {counted(rest, thing)}")] if rest else []
+        left_over = [Part(rest, OTHERS, f"{shown(region, _TOLD)}, others: {quantity(rest, thing)}")] if rest else []
         bars.append(Bar(region, parts + left_over))
     bottom = _draw_bars(figure, bars, "more region", top)
     by_animal = listed([f"{name} {count:,}" for name, count in animals.items()], 6)
@@ -137,7 +138,7 @@ def _things(thing: str) -> str:
 
 def _shares(totals: Counter[str], thing: str, where: str) -> str:
     """Say how many there are where, the first with what they are."""
-    named = [f"{counted(count, thing)} {where} {name}" for name, count in totals.most_common(1)]
+    named = [f"{quantity(count, thing)} {where} {name}" for name, count in totals.most_common(1)]
     return listed([*named, *(f"{count:,} {where} {name}" for name, count in totals.most_common()[1:])])
 
 
@@ -148,7 +149,7 @@ def _draw_bars(figure: Figure, bars: Sequence[Bar], called: str, top: float) -> 
     if not rest:
         return bottom
     figure.text(
-        0, bottom + 10, f"and {counted(len(rest), called)}, {sum(bar.size for bar in rest):,} together", "small"
+        0, bottom + 10, f"and {quantity(len(rest), called)}, {sum(bar.size for bar in rest):,} together", "small"
     )
     return bottom + 16
 

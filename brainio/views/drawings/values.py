@@ -5,9 +5,10 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from brainio.text import quantity
 from brainio.views.drawings.axes import written
 from brainio.views.drawings.figure import Figure
-from brainio.views.drawings.plots import Bar, Part, Upright, counted, listed, rows_of_bars, upright_bars
+from brainio.views.drawings.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
 from brainio.views.drawings.records import count_of, histogram_of, number, record_of, records_of, text_of
 
 if TYPE_CHECKING:
@@ -108,4 +109,4 @@ def _range(low: float, high: float, histogram: Histogram) -> str:
 
 def _missing(record: Mapping[str, Any]) -> str:
     missing = count_of(record.get("missing"))
-    return f" Missing in {counted(missing, 'row')}." if missing else ""
+    return f" Missing in {quantity(missing, 'row')}." if missing else ""

@@ -1,0 +1,48 @@
+"""What messages must not show: classes and objects of libraries, temporary paths, and plurals of one."""
+
+from pathlib import Path
+
+import pytest
+
+import brainio
+from brainio.errors import BrainioError, TransferError, UnsafeFileError
+from brainio.stores import parse_location, read_whole
+from brainio.text import some
+from brainio.validation.problems import unreadable_assembly
+from tests.service.proxied import free_ports
+
+OF_LIBRARIES = ("object at 0x", "Max retries", "HTTPConnectionPool", "HTTPConnection(", "PosixPath")
+
+
+def message_of(location: str) -> str:
+    with pytest.raises(TransferError) as caught:
+        read_whole(parse_location(location), 100)
+    return str(caught.value)
+
+
+def test_a_refused_connection_is_described_without_objects_of_libraries() -> None:
+    (port,) = free_ports(1)
+    message = message_of(f"http://127.0.0.1:{port}/a.csv")
+    assert "did not answer: " in message
+    assert "Connection refused" in message
+    assert not [part for part in OF_LIBRARIES if part in message]
+
+
+def test_an_unknown_host_is_described_without_objects_of_libraries() -> None:
+    message = message_of("http://no-such-host.invalid/a.csv")
+    assert not [part for part in OF_LIBRARIES if part in message], message
+
+
+def test_paths_in_messages_are_texts() -> None:
+    assert some([Path("a.csv"), "b.csv"]) == "'a.csv', 'b.csv'"
+
+
+def test_an_unsafe_file_is_not_to_be_trusted() -> None:
+    problem = unreadable_assembly(Path("a.nc"), UnsafeFileError("a.nc has external storage"))
+    assert problem.fix.startswith("do not trust the file")
+    assert "do not trust" not in unreadable_assembly(Path("a.nc"), OSError("cut short")).fix
+
+
+def test_an_unknown_catalog_lists_the_active_catalogs() -> None:
+    with pytest.raises(BrainioError, match=r"no catalog 'zz' is active \(active catalogs: "):
+        brainio.get_catalog("zz")
