@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from brainio.service.database import Database
 from brainio.service.tokens import make_token
 from tests.browser.lab import SCENES, SECRET
-from tests.browser.visiting import ERRORS, EVERY, Visitor, window
+from tests.browser.visiting import ERRORS, EVERY, Visitor, start, window
 from tests.service.proxied import NGINX, Proxied, below_path, free_ports
 from tests.service.running import Running
 
@@ -24,8 +24,8 @@ NAMED = """() => [...document.querySelectorAll("[href], [src], [action], [hx-get
 @pytest.fixture(scope="module", params=["passes it on", "takes it away"])
 def below(
     request: pytest.FixtureRequest, made_lab: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
-    """The address of a service below a path, and a token that opens its private catalog."""
+) -> Iterator[tuple[str, str, str]]:
+    """The address of a service below a path, a token that opens its private catalog, and the hash of its key."""
     folder = tmp_path_factory.mktemp("prefix")
     folder.chmod(0o755)  # workers of nginx have another user
     shutil.copytree(made_lab / "home", folder / "home")
@@ -39,12 +39,25 @@ def below(
         "BRAINIO_SERVE_PUBLIC_URL": public_url,
     }
     token = make_token(Database(database), ["secret:read"], "")[1]
-    with Running(folder / "home", **settings) as service, Proxied(folder, service, port, text):
-        yield public_url, token
+    with Running(folder / "home", **settings) as service, Proxied(folder, service, port, text) as proxied:
+        yield public_url, token, proxied.key_hash
+
+
+@pytest.fixture(scope="module")
+def browser(below: tuple[str, str, str]) -> Iterator[Browser]:
+    """Chromium that trusts the certificate.
+
+    Otherwise it restarts every request that meets the certificate on a new connection, and after some restarts the
+    request fails with `net::ERR_TOO_MANY_RETRIES`.
+    """
+    with sync_playwright() as playwright:
+        browser = start(playwright, f"--ignore-certificate-errors-spki-list={below[2]}")
+        yield browser
+        browser.close()
 
 
 @pytest.fixture
-def visitor(browser: Browser, below: tuple[str, str]) -> Iterator[Visitor]:
+def visitor(browser: Browser, below: tuple[str, str, str]) -> Iterator[Visitor]:
     """Somebody with a wide window, who complains of everything that fails."""
     context = browser.new_context(**window(ignore_https_errors=True))
     context.set_default_timeout(20_000)
@@ -69,7 +82,7 @@ def test_no_link_of_any_page_leaves_the_path_or_is_broken(visitor: Visitor) -> N
     assert not broken, broken
 
 
-def test_searching_filtering_and_signing_in_stay_below_the_path(visitor: Visitor, below: tuple[str, str]) -> None:
+def test_searching_filtering_and_signing_in_stay_below_the_path(visitor: Visitor, below: tuple[str, str, str]) -> None:
     page, token = visitor.page, below[1]
     visitor.goto("/")
     page.get_by_role("searchbox").fill("scenes")

@@ -1,6 +1,8 @@
 """The documented nginx before a running service, with TLS, on a free port."""
 
+import base64
 import datetime
+import hashlib
 import ipaddress
 import os
 import re
@@ -73,8 +75,8 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def write_certificate(folder: Path) -> None:
-    """Write a certificate of 127.0.0.1 that signs itself, and its key."""
+def write_certificate(folder: Path) -> str:
+    """Write a certificate of 127.0.0.1 that signs itself, and its key; return the hash of the public key (base64)."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
     now = datetime.datetime.now(datetime.UTC)
@@ -86,6 +88,8 @@ def write_certificate(folder: Path) -> None:
     plain = serialization.NoEncryption()
     form = serialization.PrivateFormat.PKCS8
     (folder / "own.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
 class Proxied:
@@ -108,7 +112,7 @@ class Proxied:
         self.plain, free = free_ports(2)
         port = port or free
         self.url = f"https://127.0.0.1:{port}"
-        write_certificate(folder)
+        self.key_hash = write_certificate(folder)
         text = documented("nginx") if text is None else text
         for said, here in {
             "server 127.0.0.1:8000 ": f"server {urlsplit(service.url).netloc} ",
