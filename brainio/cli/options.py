@@ -22,6 +22,68 @@ dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be d
 Command = Callable[..., Any]
 
 
+class Pair(click.ParamType):
+    """`NAME=VALUE`."""
+
+    name = "pair"
+
+    def convert(
+        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Split the text; click calls this, also for values that it converted before."""
+        if isinstance(value, tuple):
+            return value
+        name, sign, text = value.partition("=")
+        if not name or not sign:
+            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
+        return name, text
+
+
+_CELLS = (
+    click.option("--text", metavar="COLUMN", multiple=True, help="A column of a CSV file that is text (repeatable)."),
+    click.option(
+        "--missing",
+        metavar="CELL",
+        multiple=True,
+        help="A cell of a CSV file that stands for a missing value, such as NA (repeatable).",
+    ),
+)
+_RECORDING = (
+    click.option(
+        "--dims",
+        metavar="DIM,DIM",
+        default="",
+        help="Dimensions of a .npy file, in order; or that of a table's rows.",
+    ),
+    click.option("--coords", metavar="DIM=TABLE", type=Pair(), multiple=True, help="A table with a row a position."),
+    click.option("--value", metavar="COLUMN", help="Of a table: the column with the values."),
+    *_CELLS,
+)
+
+
+def cells(command: Command) -> Command:
+    """Add the options that say how cells of CSV tables are read: `text` and `missing`."""
+    for option in reversed(_CELLS):
+        command = option(command)
+    return command
+
+
+def recording(command: Command) -> Command:
+    """Add the options that say how a recording is read: `dims`, `coords`, `value`, `text` and `missing`."""
+    for option in reversed(_RECORDING):
+        command = option(command)
+    return command
+
+
+def recording_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the options of `recording` as arguments of `read_recording` and `validate`."""
+    return {
+        "dims": [dim.strip() for dim in given["dims"].split(",") if dim.strip()],
+        "coords": {dim: Path(path) for dim, path in given["coords"]},
+        **{name: given[name] for name in ("value", "text", "missing")},
+    }
+
+
 def which(command: Command) -> Command:
     """Add the options that say which entry is meant: `kind`, `catalog` and `version`, as `entries_of` takes them."""
     return kind(catalog(version(command)))

@@ -26,22 +26,6 @@ def package() -> None:
     tell_log()
 
 
-class _Pair(click.ParamType):
-    """`NAME=VALUE`."""
-
-    name = "pair"
-
-    def convert(
-        self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        if isinstance(value, tuple):
-            return value
-        name, sign, text = value.partition("=")
-        if not name or not sign:
-            self.fail(f"{value!r} is not of the form NAME=VALUE", param, ctx)
-        return name, text
-
-
 _COMMON = (
     click.option("--identifier", metavar="ID", required=True, help="Published under this: <lab>.<Author><Year>."),
     click.option(
@@ -62,7 +46,7 @@ _COMMON = (
         "--fact",
         "facts",
         metavar="NAME=VALUE",
-        type=_Pair(),
+        type=options.Pair(),
         multiple=True,
         help="A further column of the entry, such as publication=doe2026. Can be repeated.",
     ),
@@ -81,8 +65,17 @@ def _publishing(command: Command) -> Command:
 @package.command("stimulus-set")
 @click.argument("source", type=click.Path(path_type=Path))
 @click.option("--files", metavar="FOLDER", type=click.Path(path_type=Path), help="Where the stimuli of a table are.")
+@options.cells
 @_publishing
-def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool, **entry: Any) -> None:
+def stimulus_set(
+    source: Path,
+    files: Path | None,
+    text: tuple[str, ...],
+    missing: tuple[str, ...],
+    dry_run: bool,
+    as_json: bool,
+    **entry: Any,
+) -> None:
     """Package stimuli: SOURCE is a folder of them, or a CSV or parquet table with a column stimulus_id.
 
     A column filename says which file each stimulus is; without one it is the file named as the stimulus_id. Without a
@@ -100,7 +93,7 @@ def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool,
     columns, told = _facts(entry)
     done = package_stimulus_set(
         options.catalog_named(entry["catalog"]),
-        read_stimuli(source, files),
+        read_stimuli(source, files, text=text, missing=missing),
         entry["identifier"],
         _place(entry["bucket"]),
         entry_facts=columns,
@@ -117,21 +110,20 @@ def stimulus_set(source: Path, files: Path | None, dry_run: bool, as_json: bool,
     "--stimulus-set-version", metavar="VERSION", help="Version of the stimulus set; default: the current one."
 )
 @click.option("--class", "class_name", metavar="NAME", default="NeuronRecordingAssembly", show_default=True)
-@click.option("--dims", metavar="DIM,DIM", default="", help="Dimensions of a .npy file, in order.")
-@click.option("--coords", metavar="DIM=TABLE", type=_Pair(), multiple=True, help="A table with a row a position.")
-@click.option("--value", metavar="COLUMN", help="Of a table: the column with the values.")
+@options.recording
+@click.option("--units", metavar="UNITS", help="Units of the values, such as ms or Hz.")
+@click.option("--long-name", metavar="TEXT", help="What the values are, for labels, such as 'reaction time'.")
 @_publishing
 def assembly(
     source: Path,
     stimuli: str,
     stimulus_set_version: str | None,
     class_name: str,
-    dims: str,
-    coords: tuple[tuple[str, str], ...],
-    value: str | None,
+    units: str | None,
+    long_name: str | None,
     dry_run: bool,
     as_json: bool,
-    **entry: Any,
+    **given: Any,
 ) -> None:
     """Package a recording: SOURCE is a netCDF file, a NumPy file, or a table with a row for each presentation.
 
@@ -139,6 +131,8 @@ def assembly(
     Examples:
       brainio package assembly rates.nc --identifier lab.Doe2026 --stimulus-set lab.Doe2026 --to files/ \\
         --catalog lab.csv
+      brainio package assembly times.csv --value rt --units ms --long-name 'reaction time' --class BehavioralAssembly \\
+        --missing NA --identifier lab.Doe2026.times --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv
       brainio package assembly answers.csv --value choice --class BehavioralAssembly --identifier lab.Doe2026.choices \\
         --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv --license CC-BY-4.0 --species 'Homo sapiens' \\
         --doi 10.1152/jn.00891.2005 --citation 'Doe, J., & Roe, R. (2026). On choices. Journal of Examples, 1, 1-9.'
@@ -146,20 +140,15 @@ def assembly(
     from brainio.packaging import package_data_assembly
     from brainio.packaging.raw import read_recording
 
-    columns, told = _facts(entry)
-    recording = read_recording(
-        source,
-        dims=[dim.strip() for dim in dims.split(",") if dim.strip()],
-        coords={dim: Path(path) for dim, path in coords},
-        value=value,
-    )
+    columns, told = _facts(given)
+    recording = read_recording(source, units=units, long_name=long_name, **options.recording_arguments(given))
     done = package_data_assembly(
-        options.catalog_named(entry["catalog"]),
+        options.catalog_named(given["catalog"]),
         recording,
-        entry["identifier"],
+        given["identifier"],
         stimuli,
         assembly_class_name=class_name,
-        bucket_name=_place(entry["bucket"]),
+        bucket_name=_place(given["bucket"]),
         entry_facts=columns,
         card_facts=told,
         stimulus_set_version=stimulus_set_version,

@@ -41,29 +41,36 @@ def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
 
 
 def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Problem]:
-    """List the stimuli that were shown and that loading would not find in the set; it finds `7` as '007'."""
+    """List the stimuli that were shown and that the set does not have, or spells in another way.
+
+    Loading finds a number such as `7`, which older files have as stimulus_id, as the '007' of the set. It would change
+    a text '7' to '007', so that is a problem.
+    """
     name = stimulus_coordinate(assembly)
     if name is None:
         return []
     texts = set(map(str, known))
-    loose = set(map(_loose, texts))
-    values = [value for value in assembly[name].values.tolist() if is_id(value)]
-    counts = Counter(values)
-    unknown = [
-        value for value in counts if str(value) not in texts and (len(loose) < len(texts) or _loose(value) not in loose)
-    ]
-    dim = assembly[name].dims[0]
+    spelled = {_loose(text): text for text in texts}
+    counts: Counter[object] = Counter()
     first: dict[object, int] = {}
     for place, value in enumerate(assembly[name].values.tolist()):
-        first.setdefault(value, place)
-    return [
-        problem(
-            "stimulus-unknown",
-            f"{dim} {first[value]}",
-            f"{name} {value!r}, not in its stimulus set; at {counts[value]:,} of {assembly.sizes[dim]:,}",
-        )
-        for value in unknown
-    ]
+        if is_id(value) and str(value) not in texts:
+            counts[value] += 1
+            first.setdefault(value, place)
+    dim = assembly[name].dims[0]
+    problems = []
+    for value, count in counts.items():
+        other = spelled.get(_loose(value)) if len(spelled) == len(texts) else None
+        if other is not None and isinstance(value, int):
+            continue
+        where, times = f"{dim} {first[value]}", f"at {count:,} of {assembly.sizes[dim]:,}"
+        if other is None:
+            found = f"{name} {value!r}, not in its stimulus set; {times}"
+            problems.append(problem("stimulus-unknown", where, found))
+        else:
+            found = f"{name} {value!r}, which its stimulus set spells {other!r}; {times}"
+            problems.append(problem("stimulus-id-spelling", where, found))
+    return problems
 
 
 def _loose(value: object) -> str | int:

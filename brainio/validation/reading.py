@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 _TRUTHS = {"True": True, "False": False}
-_NAMELESS = "Unnamed: "
+NAMELESS = "Unnamed: "
 _OTHER_SEPARATORS = (";", "\t", "|")
 _PACKAGED = (".csv", ".zip", ".nc")
 
@@ -50,7 +50,17 @@ def read_table(path: Path) -> tuple[Table, list[Problem]]:
 
 
 def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
-    """Read the bytes of a CSV file of that name, and list what keeps its rows from being read."""
+    """Read the bytes of a CSV file of that name as loading does, and list what keeps its rows from being read."""
+    table, problems = parse_texts(content, name)
+    table, older = with_stimulus_id(Table(_typed(table.frame), table.row_names))
+    return table, problems + older
+
+
+def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    """Read the bytes of a CSV file of that name as text, and list what keeps its rows from being read.
+
+    An empty cell is the text `''`.
+    """
     if b"\0" in content:
         number = content.count(b"\n", 0, content.index(b"\0")) + 1
         return _unreadable(name, f"a NUL character in line {number}")
@@ -67,7 +77,7 @@ def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     if separator is not None:
         fix = f"save the table again with commas instead of {separator!r}"
         return _unreadable(name, f"one column, {rows[0][0]!r}", expected="columns separated by commas", fix=fix)
-    header = [column or f"{_NAMELESS}{number}" for number, column in enumerate(rows[0])]
+    header = [column or f"{NAMELESS}{number}" for number, column in enumerate(rows[0])]
     problems, kept = [], []
     for row, line in zip(rows[1:], lines[1:], strict=True):
         if len(row) == len(header):
@@ -75,8 +85,7 @@ def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         else:
             problems.append(problem("row-ragged", line, f"{len(row)} fields; the header has {len(header)}"))
     frame = pd.DataFrame([row for row, _ in kept], columns=pd.Index(header, dtype=object), dtype=object)
-    table = Table(_typed(frame), [line for _, line in kept])
-    return _with_stimulus_id(table, problems)
+    return Table(frame, [line for _, line in kept]), problems
 
 
 def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:
@@ -120,12 +129,13 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     return typed
 
 
-def _with_stimulus_id(table: Table, problems: list[Problem]) -> tuple[Table, list[Problem]]:
+def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
+    """Add the column `stimulus_id` to a table that names it `image_id`, as tables did until 2021."""
     if IMAGE_ID in table.frame.columns and STIMULUS_ID not in table.frame.columns:
         older = problem("id-column-older", f"column {IMAGE_ID!r}", "the name that it had until 2021")
         ids = pd.Series(table.column(IMAGE_ID), index=table.frame.index, dtype=object)
-        return Table(table.frame.assign(**{STIMULUS_ID: ids}), table.row_names), [*problems, older]
-    return table, problems
+        return Table(table.frame.assign(**{STIMULUS_ID: ids}), table.row_names), [older]
+    return table, []
 
 
 def packaged_problems(table: Table, place: Path) -> list[Problem]:

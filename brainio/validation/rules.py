@@ -83,6 +83,34 @@ RULES: dict[str, Rule] = {
         "rename one; files that are named by such ids overwrite each other on macOS",
     ),
     "id-padded": Rule("warning", "no white space around a stimulus_id", "strip it with .str.strip()"),
+    # ------------------------------------------------------------------ any table, and the files of a recording
+    "number-form": Rule(
+        "error",
+        "numbers with a decimal point, without white space or separators of thousands",
+        "write 0.45 or 12; to keep the column as text, pass --text with its name",
+    ),
+    "cell-kind-differs": Rule(
+        "error",
+        "a column of numbers, or one of text",
+        "correct the cells, leave missing ones empty, or pass --missing or --text",
+    ),
+    "source-unreadable": Rule(
+        "error",
+        "a .nc, .npy, .csv or .parquet file that can be read",
+        "correct the path, or save the data as one of these",
+    ),
+    "dims-unnamed": Rule(
+        "error",
+        "a name of its own for each dimension of the array, in order",
+        "name them with --dims, such as --dims presentation,neuroid,time_bin",
+    ),
+    "value-column": Rule(
+        "error", "the name of the one column that holds the values", "name it with --value, such as --value choice"
+    ),
+    "coords-mismatch": Rule(
+        "error", "a row for each position of a dimension", "correct the table, or name it for another dimension"
+    ),
+    "coordinate-doubled": Rule("error", "one column or coordinate of each name", "rename or drop one of them"),
     # ------------------------------------------------------------------ the files of a stimulus set
     "paths-missing": Rule(
         "error",
@@ -177,6 +205,11 @@ RULES: dict[str, Rule] = {
         "list that version of the set again, or package the assembly with a listed version",
     ),
     "set-ambiguous": Rule("error", "one stimulus set of that identifier", "name the catalog that is meant"),
+    "stimulus-id-spelling": Rule(
+        "error",
+        "each stimulus_id as the stimulus set spells it",
+        "write the ids as in the stimulus set; in tables, leading zeros belong to an id",
+    ),
     "set-identifier-differs": Rule(
         "warning",
         "attrs['stimulus_set_identifier'] names the stimulus set",

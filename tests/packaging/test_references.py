@@ -63,12 +63,13 @@ def test_a_listed_table_that_cannot_be_had_is_not_asked(stimuli: StimulusSet, tm
     package(answers(["s7"]), tmp_path, catalog=catalog)
 
 
-@pytest.mark.parametrize("shown", [["007", "NA"], ["7", "NA"]])
-def test_an_id_that_loading_finds_is_found(stimuli: StimulusSet, tmp_path: Path, shown: list[str]) -> None:
+def test_ids_must_be_spelled_as_in_the_listed_set(stimuli: StimulusSet, tmp_path: Path) -> None:
     named = stimuli.iloc[:2].assign(stimulus_id=["007", "NA"])
     named.stimulus_paths = dict(zip(["007", "NA"], stimuli.stimulus_paths.values(), strict=False))
     package_stimulus_set(tmp_path / "lab.csv", named, NAME, bucket_name=tmp_path / "store")
-    package(answers(shown), tmp_path, catalog=tmp_path / "lab.csv")
+    told = refusal(answers(["7", "NA"]), tmp_path, catalog=tmp_path / "lab.csv")
+    assert "[stimulus-id-spelling] presentation 0: found stimulus_id '7', which its stimulus set spells '007'" in told
+    package(answers(["007", "NA"]), tmp_path, catalog=tmp_path / "lab.csv")
 
 
 def test_without_a_catalog_no_catalog_is_asked(tmp_path: Path) -> None:

@@ -110,11 +110,13 @@ def test_extras_are_looked_at_by_name(assembly: NeuroidAssembly) -> None:
     assert found(validate(assembly)) == [("extra-name", "the extra 'region'")]
 
 
-def test_ids_that_loading_finds_are_found(folder: Path) -> None:
+def test_a_text_id_must_be_spelled_as_in_the_set(folder: Path) -> None:
     stimuli = StimulusSet({"stimulus_id": ["007"]})
     stimuli.stimulus_paths = {"007": folder / "im0.png"}
     answers = BehavioralAssembly([1.0], coords={"stimulus_id": ("presentation", ["7"])}, dims=["presentation"])
-    assert found(validate(answers, stimuli)) == []
+    assert found(validate(answers, stimuli)) == [("stimulus-id-spelling", "presentation 0")]
+    numbered = BehavioralAssembly([1.0], coords={"stimulus_id": ("presentation", [7])}, dims=["presentation"])
+    assert validate(numbered, stimuli).ok  # older files have numbers, which loading spells as the set does
 
 
 def test_stimuli_that_were_not_shown_are_a_note(assembly: NeuroidAssembly, stimuli: StimulusSet) -> None:

@@ -1,0 +1,303 @@
+"""Reads the files of a lab before they are packaged: folders of stimuli, tables, NumPy and netCDF files.
+
+`packaging` and `validation` both read through this module, so that they accept the same input. It lists everything that
+keeps the files from being read or combined, and does not check whether the data can be published.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from brainio.assemblies import AssemblyLoader, DataAssembly
+from brainio.errors import AssemblyFormatError
+from brainio.home import require_possible_path
+from brainio.stimuli import FILENAME, STIMULUS_ID
+from brainio.text import fault_of_text, some
+from brainio.validation.cells import CellRules, is_id_column
+from brainio.validation.problems import Problem, problem
+from brainio.validation.reading import with_stimulus_id
+from brainio.validation.table_files import TABLES, read_table_file
+from brainio.validation.tables import Table
+from brainio.validation.values import is_missing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    Columns = Mapping[str, tuple[str, np.ndarray]]
+
+NUMPY = ".npy"
+_PRESENTATION = "presentation"
+_LOADED_BYTES = 16 << 20  # of a NumPy file
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingFiles:
+    """The files of a recording, and how to read them.
+
+    Attributes
+    ----------
+    source : Path
+        A netCDF file with one data variable; a `.npy` file; or a CSV or parquet table with a row for each presentation,
+        or for each position of the dimension that `dims` names.
+    dims : sequence of str
+        The names of the dimensions of a `.npy` file, in order. Of a table: one name, by default `presentation`.
+    coords : mapping
+        Dimension -> CSV or parquet table with a row for each of its positions; every column becomes a coordinate.
+    value : str, optional
+        The column of the source table that holds the values. All others become coordinates.
+    rules : CellRules
+        How the cells of CSV tables are read.
+    """
+
+    source: Path
+    dims: Sequence[str] = ()
+    coords: Mapping[str, Path] = field(default_factory=dict)
+    value: str | None = None
+    rules: CellRules = field(default_factory=CellRules)
+
+
+def read_recording_files(files: RecordingFiles) -> tuple[xr.DataArray | None, list[Problem]]:
+    """Read a recording, and list everything that keeps it from being read; it is None if there is such a problem.
+
+    The numbers of netCDF and NumPy files stay there: they are read block by block, with and without dask.
+
+    Raises
+    ------
+    AssemblyFormatError
+        The netCDF file cannot be read, or is unsafe to read.
+    """
+    require_possible_path(files.source)
+    array, columns, problems = _read_source(files)
+    added: dict[str, tuple[str, np.ndarray]] = dict(columns)
+    for dim, path in files.coords.items():
+        table, of_table = read_table_file(path, files.rules)
+        problems += of_table or _fit_problems(table, dim, path, array, files.source)
+        for number, name in enumerate(map(str, table.frame.columns)):
+            if name in added or (array is not None and name in array.coords):
+                problems.append(_doubled(name, path, added, files.source))
+            added.setdefault(name, (dim, table.frame.iloc[:, number].to_numpy()))
+    if files.rules.text:
+        problems += _undeclared(files, added)
+    if array is None or problems:
+        return None, problems
+    return array.assign_coords(added) if added else array, []
+
+
+def _doubled(name: str, path: Path, added: Columns, source: Path) -> Problem:
+    other = f"the table of {added[name][0]!r}" if name in added else source.name
+    return problem("coordinate-doubled", f"file {path.name}, column {name!r}", f"{other} has {name!r} as well")
+
+
+def _undeclared(files: RecordingFiles, columns: Columns) -> list[Problem]:
+    unknown = sorted({*files.rules.text} - {*columns, files.value})
+    return [
+        problem("value-column", f"--text {name}", f"no table has a column {name!r}", **_CORRECT) for name in unknown
+    ]
+
+
+_CORRECT = {"expected": "the name of a column", "fix": "correct the name"}
+
+
+def _read_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
+    """Read the values, and the columns that a table has beside them."""
+    source = files.source
+    suffix = source.suffix.lower()
+    if not source.is_file():
+        found = f"{source} is a folder" if source.is_dir() else f"no file {source}"
+        return None, {}, [problem("source-unreadable", f"file {source.name}", found)]
+    if suffix in TABLES:
+        return _of_table(files)
+    if files.value is not None:
+        found = f"{files.value!r} for {source.name}, which is not a table"
+        return None, {}, [problem("value-column", "--value", found, fix="leave out --value")]
+    if suffix == NUMPY:
+        return _of_numpy(source, files.dims)
+    try:
+        return AssemblyLoader(DataAssembly, source, in_blocks=True).load(), {}, []
+    except AssemblyFormatError as error:
+        if suffix == ".nc":
+            raise
+        return None, {}, [problem("source-unreadable", f"file {source.name}", str(error))]
+
+
+def _fit_problems(table: Table, dim: str, path: Path, array: xr.DataArray | None, source: Path) -> list[Problem]:
+    """List what keeps the rows of a table from being the positions of a dimension."""
+    if array is None:
+        return []
+    if dim not in array.dims:
+        found = f"a table of {dim!r}; {source.name} has {', '.join(map(str, array.dims)) or 'no dimension'}"
+        return [problem("coords-mismatch", f"file {path.name}", found)]
+    rows, size = len(table.frame), array.sizes[dim]
+    if rows == size:
+        return []
+    return [problem("coords-mismatch", f"file {path.name}", f"{rows:,} rows; {source.name} has {size:,} along {dim!r}")]
+
+
+def _of_table(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
+    source, value = files.source, files.value
+    dims = list(files.dims) or [_PRESENTATION]
+    table, problems = read_table_file(source, files.rules, value)
+    names = list(map(str, table.frame.columns))
+    if len(dims) > 1:
+        found = f"{len(dims)} names for the rows of {source.name}: {some(dims)}"
+        problems.append(problem("dims-unnamed", "--dims", found, expected="one name", fix="name the dimension of rows"))
+    columns = {name: (dims[0], table.frame.iloc[:, number].to_numpy()) for number, name in enumerate(names)}
+    problems += _value_problems(names, value, source) if names else []
+    if value is None or value not in columns or problems:
+        return None, {name: column for name, column in columns.items() if name != value}, problems
+    values = columns.pop(value)[1]
+    return xr.DataArray(values, dims=dims, name=value), columns, []
+
+
+def _value_problems(names: Sequence[str], value: str | None, source: Path) -> list[Problem]:
+    place, columns = f"file {source.name}", some(names)
+    if value is None:
+        return [problem("value-column", place, f"no --value; the columns are {columns}")]
+    if value not in names:
+        return [problem("value-column", place, f"no column {value!r}; the columns are {columns}")]
+    if is_id_column(value):
+        found = f"{value!r}, which holds ids"
+        return [problem("value-column", place, found, fix="name the column of the values, or rename this one")]
+    return []
+
+
+def _of_numpy(source: Path, dims: Sequence[str]) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
+    place = f"file {source.name}"
+    try:
+        values = _numpy_values(source)
+    except (OSError, ValueError, EOFError) as error:
+        expected = "a NumPy array of numbers or text"
+        return None, {}, [problem("source-unreadable", place, str(error), expected=expected)]
+    example = some(list(dims)) or "none"
+    if len(dims) != values.ndim:
+        found = f"{values.ndim} dimensions, of {values.shape} elements, and {len(dims)} names: {example}"
+        return None, {}, [problem("dims-unnamed", place, found)]
+    if len(set(dims)) < len(dims):
+        return None, {}, [problem("dims-unnamed", place, f"a name is repeated: {example}")]
+    return xr.DataArray(xr.Variable(list(dims), values, fastpath=True)), {}, []
+
+
+def _numpy_values(source: Path) -> Any:
+    """Open a NumPy file; numbers are left there and read block by block."""
+    if source.stat().st_size <= _LOADED_BYTES:
+        return np.load(source, allow_pickle=False)
+    mapped = np.load(source, mmap_mode="r", allow_pickle=False)
+    if mapped.dtype.kind not in "biuf" or not mapped.flags.c_contiguous:
+        return np.array(mapped)
+    return indexing.LazilyIndexedArray(_NumpyFile(source, mapped.shape, mapped.dtype))
+
+
+class _NumpyFile(BackendArray):
+    """The values of a NumPy file. It is mapped anew for each block: a mapping counts as memory while it is open."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        self._path, self.shape, self.dtype = path, shape, dtype
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+
+    def _read(self, key: Any) -> np.ndarray:
+        return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[key])
+
+
+@dataclass(frozen=True, slots=True)
+class StimulusFiles:
+    """The table of a stimulus set, the folder of its stimuli, and the name of each row's file below that folder."""
+
+    table: Table
+    folder: Path
+    names: Sequence[object]
+
+
+def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> tuple[StimulusFiles, list[Problem]]:
+    """Read the table of a stimulus set and find its files; list everything that keeps either from being used.
+
+    Parameters
+    ----------
+    source : Path
+        A CSV or parquet table, or a folder. Of a folder without a table, each file is a stimulus, and its path without
+        extension is the id.
+    files : Path or None
+        The folder of the stimuli. By default the folder of the table, or one beside it that has the table's name.
+    rules : CellRules
+        How the cells of a CSV table are read.
+    """
+    require_possible_path(source)
+    tables = _tables_in(source) if source.is_dir() else [source]
+    if len(tables) > 1:
+        found = f"several tables: {some([path.name for path in tables])}"
+        several = problem("table-missing", f"folder {source.name}", found, expected="one table", fix="name one of them")
+        return StimulusFiles(Table(pd.DataFrame(), []), source, []), [several]
+    if not tables:
+        return _files_without_table(source)
+    table, problems = read_table_file(tables[0], rules)
+    table, older = with_stimulus_id(table)
+    problems += older
+    ids, names = table.column(STIMULUS_ID), table.column(FILENAME)
+    folder = files or _folder_beside(tables[0], names)
+    if names is not None or ids is None:
+        return StimulusFiles(table, folder, names or []), problems
+    found_names, unclear = names_by_id(ids, folder)
+    return StimulusFiles(table, folder, found_names), problems + unclear
+
+
+def _tables_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES and path.is_file())
+
+
+def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
+    names = files_below(folder)
+    undecodable = [name for name in names if fault_of_text(name)]
+    problems = []
+    if undecodable:
+        found, fix = f"names that are not UTF-8: {some(undecodable)}", "rename the files"
+        problems.append(problem("source-unreadable", f"folder {folder.name}", found, expected="UTF-8", fix=fix))
+    if not names:
+        found = f"{folder} holds no files that could be stimuli"
+        problems.append(
+            problem("table-missing", f"folder {folder.name}", found, expected="stimuli, or a table of them")
+        )
+    frame = pd.DataFrame({STIMULUS_ID: [Path(name).with_suffix("").as_posix() for name in names], FILENAME: names})
+    return StimulusFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
+
+
+def files_below(folder: Path) -> list[str]:
+    """Name the files of a folder that are not hidden, and the links that lead nowhere."""
+    found = (path for path in folder.rglob("*") if not os.path.isdir(path))  # noqa: PTH112
+    paths = (path.relative_to(folder) for path in found)
+    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
+
+
+def _folder_beside(table: Path, names: Iterable[object] | None) -> Path:
+    """Return the folder of the stimuli of a table: its own, or one of its name beside it if the files are there."""
+    named = table.with_suffix("")
+    if not named.is_dir():
+        return table.parent
+    if names is None:
+        return named
+    known = [str(name) for name in names if not is_missing(name)]
+    return table.parent if any((table.parent / name).exists() for name in known) else named
+
+
+def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Problem]]:
+    """Find for each id the file of that name, whatever its extension; the id itself where there is no file."""
+    by_stem: dict[str, list[str]] = {}
+    for name in files_below(folder):
+        by_stem.setdefault(Path(name).with_suffix("").as_posix(), []).append(name)
+    found = [by_stem.get(str(one), [str(one)]) for one in ids]
+    several = dict.fromkeys(tuple(names) for names in found if len(names) > 1)
+    fix = "name the file of each stimulus in a column 'filename', or move the other files away"
+    problems = [
+        problem("member-clash", f"folder {folder.name}", f"several files for one stimulus_id: {some(names)}", fix=fix)
+        for names in several
+    ]
+    return [names[0] for names in found], problems
