@@ -1,5 +1,7 @@
 """The command `brainio validate`: all that is wrong with files or published entries, as a table or for programs."""
 
+from typing import Any
+
 import click
 
 from brainio.cli import options
@@ -12,26 +14,33 @@ from brainio.errors import ValidationError
 @click.argument("subjects", metavar="PATH|IDENTIFIER...", nargs=-1, required=True)
 @click.option("--stimuli", metavar="PATH", help="Stimulus set of an assembly, or where the stimuli of a CSV file are.")
 @click.option("--class", "class_name", metavar="NAME", help="The class that an assembly is meant to be of.")
+@options.recording
 @options.as_json
-def validate(subjects: tuple[str, ...], stimuli: str | None, class_name: str | None, as_json: bool) -> None:
+def validate(
+    subjects: tuple[str, ...], stimuli: str | None, class_name: str | None, as_json: bool, **given: Any
+) -> None:
     """List everything that is wrong with stimulus sets and assemblies, where, and how to fix it.
 
-    PATH is a folder with a CSV file and stimuli, a CSV file with a folder or ZIP archive beside it, or a netCDF file.
-    The files of an IDENTIFIER are fetched. The exit code is 11 if there are errors; warnings and notes are no errors.
+    PATH is what `brainio package` takes: a folder of stimuli, a CSV or parquet table of them, a netCDF file, a .npy
+    file, or with --value a table of trials. It may also be a packaged CSV file with its ZIP archive beside it. The
+    files of an IDENTIFIER are fetched. The exit code is 11 if there are errors; warnings and notes are no errors.
 
     \b
     Examples:
       brainio validate my_stimuli/
       brainio validate stimuli.csv --stimuli images/
       brainio validate recording.nc --stimuli stimuli.csv --class NeuroidAssembly
+      brainio validate rates.npy --dims presentation,neuroid --coords presentation=trials.csv \\
+        --coords neuroid=neurons.csv --stimuli stimuli.csv
+      brainio validate times.csv --value rt --missing NA --stimuli stimuli.csv
       brainio validate modelfest.Carney1999 --json
     """
     from brainio.validation import validate as report_on
 
     tell_log()
-    reports = []
+    reports, how = [], options.recording_arguments(given)
     for number, subject in enumerate(subjects):
-        reports.append(report_on(subject, stimuli, class_name=class_name))
+        reports.append(report_on(subject, stimuli, class_name=class_name, **how))
         if not as_json:
             if number:
                 echo()

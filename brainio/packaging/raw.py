@@ -15,7 +15,8 @@ from brainio.packaging.checks import refuse
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import some
 from brainio.validation.cells import CellRules
-from brainio.validation.sources import RecordingFiles, read_recording_files, read_stimulus_files
+from brainio.validation.sources import RecordingFiles, read_recording_files
+from brainio.validation.stimulus_files import read_stimulus_files
 from brainio.validation.values import is_missing
 
 if TYPE_CHECKING:
@@ -112,8 +113,8 @@ def read_recording(
     units : str, optional
         Units of the values, such as `'ms'`; stored as the attribute `units`.
     long_name : str, optional
-        The name of the values for labels, such as `'reaction time'`; stored as the attribute `long_name`. By default
-        the name of the column of values.
+        The name of the values for labels, such as `'reaction time'`; stored as the attribute `long_name`. Without it,
+        labels show the name of the array: that of the column of values.
 
     Raises
     ------
@@ -139,7 +140,7 @@ def read_recording(
     refuse(f"{source}", problems)
     if recording is None:
         raise PackagingError(f"{source} cannot be read")
-    labels = {"units": units, "long_name": long_name or value}
+    labels = {"units": units, "long_name": long_name}
     return recording.assign_attrs({name: label for name, label in labels.items() if label})
 
 

@@ -9,34 +9,43 @@ from typing import TYPE_CHECKING, Any
 from brainio.assemblies import named_class
 from brainio.errors import AssemblyFormatError, WorkerError
 from brainio.validation.assemblies import assembly_problems, class_for, own_problems
+from brainio.validation.cells import CellRules
 from brainio.validation.pairs import pair_problems
 from brainio.validation.problems import Problem, problem, problems_from, unreadable_assembly
 from brainio.validation.reading import read_assembly, read_table
+from brainio.validation.sources import RecordingFiles, with_tables
+from brainio.validation.stimulus_files import table_of_set
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import xarray as xr
 
 _MOST_PLACES = 10_000  # problems of one code: a file may have a billion presentations without a stimulus
 
 
 def netcdf_problems(
-    path: Path, class_name: str | None, table: Path | None, *, is_published: bool = False
+    files: RecordingFiles, class_name: str | None, stimuli: Path | None, *, is_published: bool = False
 ) -> tuple[list[Problem], list[Problem]]:
     """List what is wrong with a netCDF file by itself, and between it and the table of its stimulus set.
 
     Parameters
     ----------
-    path : Path
-        The netCDF file.
+    files : RecordingFiles
+        The netCDF file, and tables of further coordinates.
     class_name : str or None
         The class that it is meant to be of; None: the one that its dimensions suggest.
-    table : Path or None
-        The CSV file of its stimulus set.
+    stimuli : Path or None
+        Its stimulus set, see `read_stimulus_files`; of a published one the CSV file.
     is_published : bool, default False
         Its names are those of a catalog, and not checked.
     """
-    arguments = [str(path.absolute()), class_name, None if table is None else str(table.absolute()), is_published]
+    path = files.source
+    coords = {dim: str(table.absolute()) for dim, table in files.coords.items()}
+    rules = [sorted(files.rules.text), sorted(files.rules.missing)]
+    shown = None if stimuli is None else str(stimuli.absolute())
+    arguments = [str(path.absolute()), class_name, shown, is_published, coords, rules]
     own, of_pair = problems_in_worker("brainio.validation.netcdf:find_problems", arguments, path, 2)
     return own, of_pair
 
@@ -64,16 +73,28 @@ def problems_in_worker(function: str, arguments: list[Any], path: Path, lists: i
 
 
 def find_problems(
-    path: str, class_name: str | None, table: str | None, is_published: bool
+    path: str,
+    class_name: str | None,
+    stimuli: str | None,
+    is_published: bool,
+    coords: Mapping[str, str] | None = None,
+    rules: Sequence[Sequence[str]] = (),
 ) -> list[list[dict[str, str]]]:
     """Do the work of `netcdf_problems`; runs in a worker process."""
+    cells = CellRules(*rules)
+    assembly: xr.DataArray | None
     assembly, problems = read_assembly(Path(path))
+    if coords:
+        tables = {dim: Path(table) for dim, table in coords.items()}
+        assembly, problems = with_tables(RecordingFiles(Path(path), (), tables, None, cells), assembly, {}, problems)
     if assembly is None:
         return [as_records(problems)]
     cls = class_for(assembly) if class_name is None else named_class(class_name)
     problems += assembly_problems(assembly, cls) if is_published else own_problems(assembly, cls)
-    of_pair = [] if table is None else pair_problems(assembly, read_table(Path(table))[0])
-    return [as_records(problems), as_records(of_pair)]
+    if stimuli is None:
+        return [as_records(problems), []]
+    table = read_table(Path(stimuli))[0] if is_published else table_of_set(Path(stimuli), cells)
+    return [as_records(problems), as_records(pair_problems(assembly, table))]
 
 
 def as_records(problems: Iterable[Problem]) -> list[dict[str, str]]:

@@ -36,7 +36,7 @@ _TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 _TRUTHS = {"True": True, "False": False}
 NAMELESS = "Unnamed: "
 _OTHER_SEPARATORS = (";", "\t", "|")
-_PACKAGED = (".csv", ".zip", ".nc")
+_PACKAGED = (".csv", ".parquet", ".zip", ".nc")
 
 
 def read_table(path: Path) -> tuple[Table, list[Problem]]:
@@ -138,15 +138,25 @@ def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
     return table, []
 
 
-def packaged_problems(table: Table, place: Path) -> list[Problem]:
-    """List what is wrong with a table that was read, and with its files in a folder or a ZIP archive."""
+def packaged_problems(table: Table, place: Path, names: Sequence[object] | None = None) -> list[Problem]:
+    """List what is wrong with a table that was read, and with its files in a folder or a ZIP archive.
+
+    Parameters
+    ----------
+    table : Table
+        Of a stimulus set.
+    place : Path
+        The folder or archive.
+    names : sequence, optional
+        The file of each row; by default the column `filename` names it.
+    """
     problems = table_problems(table) + filename_problems(table)
-    names = table.column(FILENAME)
-    if names is None:
+    named = table.column(FILENAME) if names is None else names
+    if named is None:
         found = f"no column 'filename'; there are {some(list(table.frame.columns)) or 'none'}"
         fix = "add it; `brainio package stimulus-set` goes without where each file is named as its stimulus_id"
         return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'", fix=fix)]
-    kept = [(row, str(name)) for row, name in zip(table.row_names, names, strict=True) if not is_missing(name)]
+    kept = [(row, str(name)) for row, name in zip(table.row_names, named, strict=True) if not is_missing(name)]
     members = [name for _, name in kept]
     problems += member_problems([row for row, _ in kept], members, members)
     safe = [(row, name) for row, name in kept if fault_of_member(name) is None]

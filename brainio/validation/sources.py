@@ -1,4 +1,4 @@
-"""Reads the files of a lab before they are packaged: folders of stimuli, tables, NumPy and netCDF files.
+"""Reads the files of a recording before it is packaged: netCDF and NumPy files, and tables.
 
 `packaging` and `validation` both read through this module, so that they accept the same input. It lists everything that
 keeps the files from being read or combined, and does not check whether the data can be published.
@@ -6,13 +6,10 @@ keeps the files from being read or combined, and does not check whether the data
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import xarray as xr
 from xarray.backends import BackendArray
 from xarray.core import indexing
@@ -20,17 +17,16 @@ from xarray.core import indexing
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError
 from brainio.home import require_possible_path
-from brainio.stimuli import FILENAME, STIMULUS_ID
-from brainio.text import fault_of_text, some
+from brainio.text import some
 from brainio.validation.cells import CellRules, is_id_column
 from brainio.validation.problems import Problem, problem
-from brainio.validation.reading import with_stimulus_id
 from brainio.validation.table_files import TABLES, read_table_file
-from brainio.validation.tables import Table
-from brainio.validation.values import is_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from brainio.validation.tables import Table
 
     Columns = Mapping[str, tuple[str, np.ndarray]]
 
@@ -76,7 +72,25 @@ def read_recording_files(files: RecordingFiles) -> tuple[xr.DataArray | None, li
         The netCDF file cannot be read, or is unsafe to read.
     """
     require_possible_path(files.source)
-    array, columns, problems = _read_source(files)
+    return with_tables(files, *_read_source(files))
+
+
+def with_tables(
+    files: RecordingFiles, array: xr.DataArray | None, columns: Columns, problems: list[Problem]
+) -> tuple[xr.DataArray | None, list[Problem]]:
+    """Add the columns of the tables in `files.coords`, and those in `columns`, to an array as coordinates.
+
+    Parameters
+    ----------
+    files : RecordingFiles
+        Of which `source` was read.
+    array : DataArray or None
+        Its values; None: they could not be read, and only problems of the tables are added to `problems`.
+    columns : mapping
+        Name -> dimension and values, from the source.
+    problems : list of Problem
+        Of the source.
+    """
     added: dict[str, tuple[str, np.ndarray]] = dict(columns)
     for dim, path in files.coords.items():
         table, of_table = read_table_file(path, files.rules)
@@ -114,11 +128,11 @@ def _read_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, l
     if not source.is_file():
         found = f"{source} is a folder" if source.is_dir() else f"no file {source}"
         return None, {}, [problem("source-unreadable", f"file {source.name}", found)]
+    misplaced = option_problems(files)
+    if misplaced:
+        return None, {}, misplaced
     if suffix in TABLES:
         return _of_table(files)
-    if files.value is not None:
-        found = f"{files.value!r} for {source.name}, which is not a table"
-        return None, {}, [problem("value-column", "--value", found, fix="leave out --value")]
     if suffix == NUMPY:
         return _of_numpy(source, files.dims)
     try:
@@ -127,6 +141,19 @@ def _read_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, l
         if suffix == ".nc":
             raise
         return None, {}, [problem("source-unreadable", f"file {source.name}", str(error))]
+
+
+def option_problems(files: RecordingFiles) -> list[Problem]:
+    """List the settings that do not apply to the kind of the source."""
+    name, suffix = files.source.name, files.source.suffix.lower()
+    problems = []
+    if files.dims and suffix not in (*TABLES, NUMPY):
+        found = f"names for {name}, which names its dimensions itself"
+        problems.append(problem("dims-unnamed", "--dims", found, fix="leave out --dims"))
+    if files.value is not None and suffix not in TABLES:
+        found = f"{files.value!r} for {name}, which is not a table"
+        problems.append(problem("value-column", "--value", found, fix="leave out --value"))
+    return problems
 
 
 def _fit_problems(table: Table, dim: str, path: Path, array: xr.DataArray | None, source: Path) -> list[Problem]:
@@ -207,97 +234,3 @@ class _NumpyFile(BackendArray):
 
     def _read(self, key: Any) -> np.ndarray:
         return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[key])
-
-
-@dataclass(frozen=True, slots=True)
-class StimulusFiles:
-    """The table of a stimulus set, the folder of its stimuli, and the name of each row's file below that folder."""
-
-    table: Table
-    folder: Path
-    names: Sequence[object]
-
-
-def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> tuple[StimulusFiles, list[Problem]]:
-    """Read the table of a stimulus set and find its files; list everything that keeps either from being used.
-
-    Parameters
-    ----------
-    source : Path
-        A CSV or parquet table, or a folder. Of a folder without a table, each file is a stimulus, and its path without
-        extension is the id.
-    files : Path or None
-        The folder of the stimuli. By default the folder of the table, or one beside it that has the table's name.
-    rules : CellRules
-        How the cells of a CSV table are read.
-    """
-    require_possible_path(source)
-    tables = _tables_in(source) if source.is_dir() else [source]
-    if len(tables) > 1:
-        found = f"several tables: {some([path.name for path in tables])}"
-        several = problem("table-missing", f"folder {source.name}", found, expected="one table", fix="name one of them")
-        return StimulusFiles(Table(pd.DataFrame(), []), source, []), [several]
-    if not tables:
-        return _files_without_table(source)
-    table, problems = read_table_file(tables[0], rules)
-    table, older = with_stimulus_id(table)
-    problems += older
-    ids, names = table.column(STIMULUS_ID), table.column(FILENAME)
-    folder = files or _folder_beside(tables[0], names)
-    if names is not None or ids is None:
-        return StimulusFiles(table, folder, names or []), problems
-    found_names, unclear = names_by_id(ids, folder)
-    return StimulusFiles(table, folder, found_names), problems + unclear
-
-
-def _tables_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES and path.is_file())
-
-
-def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
-    names = files_below(folder)
-    undecodable = [name for name in names if fault_of_text(name)]
-    problems = []
-    if undecodable:
-        found, fix = f"names that are not UTF-8: {some(undecodable)}", "rename the files"
-        problems.append(problem("source-unreadable", f"folder {folder.name}", found, expected="UTF-8", fix=fix))
-    if not names:
-        found = f"{folder} holds no files that could be stimuli"
-        problems.append(
-            problem("table-missing", f"folder {folder.name}", found, expected="stimuli, or a table of them")
-        )
-    frame = pd.DataFrame({STIMULUS_ID: [Path(name).with_suffix("").as_posix() for name in names], FILENAME: names})
-    return StimulusFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
-
-
-def files_below(folder: Path) -> list[str]:
-    """Name the files of a folder that are not hidden, and the links that lead nowhere."""
-    found = (path for path in folder.rglob("*") if not os.path.isdir(path))  # noqa: PTH112
-    paths = (path.relative_to(folder) for path in found)
-    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
-
-
-def _folder_beside(table: Path, names: Iterable[object] | None) -> Path:
-    """Return the folder of the stimuli of a table: its own, or one of its name beside it if the files are there."""
-    named = table.with_suffix("")
-    if not named.is_dir():
-        return table.parent
-    if names is None:
-        return named
-    known = [str(name) for name in names if not is_missing(name)]
-    return table.parent if any((table.parent / name).exists() for name in known) else named
-
-
-def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Problem]]:
-    """Find for each id the file of that name, whatever its extension; the id itself where there is no file."""
-    by_stem: dict[str, list[str]] = {}
-    for name in files_below(folder):
-        by_stem.setdefault(Path(name).with_suffix("").as_posix(), []).append(name)
-    found = [by_stem.get(str(one), [str(one)]) for one in ids]
-    several = dict.fromkeys(tuple(names) for names in found if len(names) > 1)
-    fix = "name the file of each stimulus in a column 'filename', or move the other files away"
-    problems = [
-        problem("member-clash", f"folder {folder.name}", f"several files for one stimulus_id: {some(names)}", fix=fix)
-        for names in several
-    ]
-    return [names[0] for names in found], problems

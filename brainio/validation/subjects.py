@@ -21,21 +21,29 @@ from brainio.fetch.entries import unavailable
 from brainio.fetch.pruned import keep_cached, retry_if_pruned
 from brainio.fetch.set_hashes import read_set_hashes
 from brainio.home import require_possible_path
+from brainio.local_files import open_regular
 from brainio.text import some
 from brainio.validation.assemblies import class_for, own_problems
+from brainio.validation.cells import CellRules
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.netcdf import netcdf_problems
 from brainio.validation.pairs import pair_problems
 from brainio.validation.problems import Problem, Report, problem
-from brainio.validation.reading import packaged_problems, read_assembly, read_table
+from brainio.validation.reading import read_assembly
+from brainio.validation.sources import NUMPY, RecordingFiles, option_problems, read_recording_files, with_tables
 from brainio.validation.stimuli import stimulus_set_problems
+from brainio.validation.stimulus_files import read_packaged_set, read_set
+from brainio.validation.table_files import TABLES
 from brainio.validation.tables import Table
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
     from brainio.stimuli import StimulusSet
 
 Place: TypeAlias = "str | os.PathLike[str]"
-_PATH_SUFFIXES = (".csv", ".zip", ".nc")
+_NETCDF = (b"\x89HDF", b"CDF")
+_PATH_SUFFIXES = (".csv", ".parquet", ".zip", ".nc", ".npy")
 
 
 def validate(
@@ -43,22 +51,31 @@ def validate(
     stimuli: StimulusSet | Place | None = None,
     *,
     class_name: str | None = None,
+    dims: Sequence[str] = (),
+    coords: Mapping[str, Path] | None = None,
+    value: str | None = None,
+    text: Collection[str] = (),
+    missing: Collection[str] = (),
 ) -> Report:
     """List everything that is wrong, or may be, with a stimulus set, an assembly, or both, in one pass.
 
     Parameters
     ----------
     subject : StimulusSet, xarray.DataArray, path or str
-        A stimulus set or an assembly in memory; a folder with a CSV file and stimuli; the CSV file of a stimulus set,
-        or its ZIP archive; a netCDF file; or a published identifier, whose files are fetched. A text is a path if there
-        is such a file or folder, or if it looks like one.
+        A stimulus set or an assembly in memory; a folder of stimuli, with or without a table; the CSV or parquet table
+        of a stimulus set, or its ZIP archive; a netCDF file; a `.npy` file with `dims` and `coords`; a table of trials
+        with `value`; or a published identifier, whose files are fetched. A text is a path if there is such a file or
+        folder, or if it looks like one.
     stimuli : StimulusSet or path, optional
         Of an assembly: its stimulus set, in memory or as a path, to which it is compared. By default what
-        `attrs['stimulus_set']` holds, or for an identifier, what the catalog lists. Of a CSV file: the folder or ZIP
-        archive with its stimuli; by default that of the same name beside it, else the folder that it lies in.
+        `attrs['stimulus_set']` holds, or for an identifier, what the catalog lists. Of a table: the folder or ZIP
+        archive with its stimuli; by default that of the same name beside it, else its own folder.
     class_name : str, optional
         The class that an assembly is meant to be of, e.g. `'NeuroidAssembly'`; by default the one that it has, that its
-        catalog names, or that its dimensions suggest.
+        catalog names, or that its dimensions suggest. With it, a table is one of trials.
+    dims, coords, value, text, missing
+        How the files of a recording are read; see `brainio.packaging.raw.read_recording`. `text` and `missing` are for
+        tables of stimuli, too.
 
     Returns
     -------
@@ -88,40 +105,77 @@ def validate(
     if isinstance(subject, pd.DataFrame):
         identifier = subject.__dict__.get("identifier")
         what = "stimulus set" if identifier is None else f"stimulus set {identifier!r}"
-        return Report.of(what, _stimuli(subject)[1])
+        return Report.of(what, _stimuli(subject, CellRules())[1])
     if isinstance(subject, xr.DataArray):
         identifier = subject.attrs.get("identifier")
         what = "assembly" if identifier is None else f"assembly {identifier!r}"
-        return Report.of(what, _with_stimuli(subject, cls or class_for(subject), stimuli))
+        return Report.of(what, _with_stimuli(subject, cls or class_for(subject), stimuli, CellRules(text, missing)))
     path = path_of(subject)
     if path is None:
         return Report.of(str(subject), _identifier_problems(str(subject), cls))
-    if path.suffix.lower() != ".nc":
-        return Report.of(f"stimulus set {path}", _stimuli(path, stimuli)[1])
-    return Report.of(f"assembly {path}", _file_problems(path, class_name, stimuli))
+    files = RecordingFiles(path, tuple(dims), dict(coords or {}), value, CellRules(tuple(text), tuple(missing)))
+    if not _is_recording(files, class_name):
+        return Report.of(f"stimulus set {path}", _stimuli(path, files.rules, stimuli)[1])
+    return Report.of(f"assembly {path}", _recording_problems(files, class_name, stimuli))
 
 
-def _file_problems(path: Path, class_name: str | None, stimuli: StimulusSet | Place | None) -> list[Problem]:
-    """List what is wrong with a netCDF file, with the stimulus set that is named, and between the two."""
-    if isinstance(stimuli, pd.DataFrame):  # only this process has it
-        assembly, problems = read_assembly(path)
-        if assembly is not None:
-            problems += _with_stimuli(assembly, named_class(class_name) if class_name else class_for(assembly), stimuli)
-        return problems
-    table = None if stimuli is None else table_of(required_path(stimuli))
-    own, of_pair = netcdf_problems(path, class_name, table if isinstance(table, Path) else None)
-    if any(one.code == "assembly-unreadable" for one in own):
+def _is_recording(files: RecordingFiles, class_name: str | None) -> bool:
+    """Whether files are those of a recording; a table alone is one of stimuli."""
+    suffix = files.source.suffix.lower()
+    if not files.source.is_dir() and suffix not in _PATH_SUFFIXES and not _is_netcdf(files.source):
+        raise LocationError(
+            f"{files.source} holds neither stimuli nor a recording; expected a folder, or a .csv, .parquet, .zip, .npy "
+            f"or .nc file"
+        )
+    is_stimuli = files.source.is_dir() or suffix in (*TABLES, ".zip")
+    is_described = bool(files.dims or files.coords or files.value is not None or class_name is not None)
+    return not is_stimuli or (suffix in TABLES and is_described)
+
+
+def _is_netcdf(path: Path) -> bool:
+    """Whether a file begins as netCDF files do, whatever its name."""
+    try:
+        with open_regular(path) as file:
+            return file.read(4).startswith(_NETCDF)
+    except OSError:
+        return False
+
+
+def _recording_problems(
+    files: RecordingFiles, class_name: str | None, stimuli: StimulusSet | Place | None
+) -> list[Problem]:
+    """List what is wrong with the files of a recording, with the stimulus set that is named, and between the two."""
+    is_netcdf = files.source.suffix.lower() not in (*TABLES, NUMPY)
+    misplaced = option_problems(files)
+    if misplaced:
+        return misplaced
+    if is_netcdf and not isinstance(stimuli, pd.DataFrame):
+        return _netcdf_problems(files, class_name, stimuli)
+    assembly, problems = read_recording_files(files) if not is_netcdf else read_assembly(files.source)
+    if is_netcdf and files.coords:
+        assembly, problems = with_tables(files, assembly, {}, problems)
+    if assembly is None:
+        return problems + ([] if stimuli is None else _stimuli(stimuli, files.rules)[1])
+    cls = named_class(class_name) if class_name else class_for(assembly)
+    return problems + _with_stimuli(assembly, cls, stimuli, files.rules)
+
+
+def _netcdf_problems(files: RecordingFiles, class_name: str | None, stimuli: Place | None) -> list[Problem]:
+    """Do the same for a netCDF file, which a worker process reads."""
+    path = None if stimuli is None else required_path(stimuli)
+    own, of_pair = netcdf_problems(files, class_name, path)
+    if path is None or any(one.code == "assembly-unreadable" for one in own):
         return own
-    return [*own, *([] if stimuli is None else _stimuli(stimuli)[1]), *of_pair]
+    return [*own, *_stimuli(path, files.rules)[1], *of_pair]
 
 
 def _with_stimuli(
-    assembly: xr.DataArray, cls: type[DataAssembly], stimuli: StimulusSet | Place | None
+    assembly: xr.DataArray, cls: type[DataAssembly], stimuli: StimulusSet | Place | None, rules: CellRules
 ) -> list[Problem]:
     """List what is wrong with an assembly, with the stimulus set that is named, and between the two."""
     problems = own_problems(assembly, cls)
     if stimuli is not None:
-        table, of_stimuli = _stimuli(stimuli)
+        table, of_stimuli = _stimuli(stimuli, rules)
         problems += of_stimuli + _reference_problems(assembly, stimuli)
         return problems + pair_problems(assembly, table)
     own = assembly.attrs.get("stimulus_set")
@@ -143,24 +197,15 @@ def _reference_problems(assembly: xr.DataArray, stimuli: object) -> list[Problem
     return [problem("set-identifier-differs", "attrs['stimulus_set_identifier']", found)]
 
 
-def _stimuli(stimuli: StimulusSet | Place, place: object = None) -> tuple[Table, list[Problem]]:
+def _stimuli(stimuli: StimulusSet | Place, rules: CellRules, place: object = None) -> tuple[Table, list[Problem]]:
     """Return the table of a stimulus set, and what is wrong with it and its files."""
     if isinstance(stimuli, pd.DataFrame):
         named = _name_problems(stimuli.__dict__.get("identifier"), "stimulus set")
         return Table.in_memory(stimuli), named + stimulus_set_problems(stimuli)
     path = required_path(stimuli)
-    table_path = table_of(path)
-    if isinstance(table_path, Problem):
-        return Table(pd.DataFrame(), []), [table_path]
-    files = files_beside(table_path) if place is None else required_path(cast("Place", place))
-    return _read_set(table_path, files)
-
-
-def _read_set(table_path: Path, files: Path) -> tuple[Table, list[Problem]]:
-    table, problems = read_table(table_path)
-    if any(one.code == "table-unreadable" for one in problems):
-        return table, problems
-    return table, problems + packaged_problems(table, files)
+    if not path.is_dir() and path.suffix.lower() not in (*TABLES, ".zip"):
+        raise LocationError(f"{path} is not a stimulus set; expected a folder, or a .csv, .parquet or .zip file")
+    return read_set(path, None if place is None else required_path(cast("Place", place)), rules)
 
 
 def path_of(subject: Place) -> Path | None:
@@ -224,14 +269,14 @@ def _problems_of_assembly(entry: Entry, cls: type[DataAssembly]) -> list[Problem
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
         table = _fetched(stimuli, "csv", "zip")["csv"]
-    own, of_pair = netcdf_problems(path, cls.__name__, table, is_published=True)
+    own, of_pair = netcdf_problems(RecordingFiles(path), cls.__name__, table, is_published=True)
     return own + of_pair
 
 
 def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:
     def read() -> tuple[Table, list[Problem]]:
         paths = _fetched(entry, "csv", "zip")
-        return _read_set(paths["csv"], paths["zip"])
+        return read_packaged_set(paths["csv"], paths["zip"])
 
     with keep_cached():
         return retry_if_pruned(read)

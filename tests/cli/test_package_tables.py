@@ -1,4 +1,4 @@
-"""Guarantees of tables given to `brainio package assembly`: no value, code or name changes silently, errors name cells."""
+"""Guarantees of tables given to `brainio package assembly`: no value, code or name changes silently."""
 
 import json
 from pathlib import Path

@@ -69,7 +69,7 @@ def test_lines_are_counted_past_texts_that_hold_line_breaks(folder: Path) -> Non
     ("header", "code"),
     [
         ("key,filename", "id-column-missing"),
-        ("stimulus_id,name", "filename-missing"),
+        ("stimulus_id,name", "file-missing"),
         ("stimulus_id,filename,Hue", "column-name"),
         ("stimulus_id,filename,hue,hue", "column-doubled"),
         ("image_id,filename", "id-column-older"),

@@ -41,7 +41,7 @@ def test_a_path_that_leads_nowhere_is_said_to_be_one(name: str) -> None:
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("notes")
-    with pytest.raises(LocationError, match=r"ends with \.csv or \.zip"):
+    with pytest.raises(LocationError, match=r"expected .* \.npy or \.nc file"):
         brainio.validate(tmp_path / "notes.txt")
 
 
