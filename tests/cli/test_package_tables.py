@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 import brainio
-from brainio.cli import main
+from brainio.cli.commands import main
 
 PUBLISH = ("--identifier", "lab.Doe2026", "--to", "files", "--catalog", "lab.csv")
 SET = (*PUBLISH, "--stimulus-set", "lab.Doe2026")

@@ -9,7 +9,7 @@ import pytest
 import xarray as xr
 from click.testing import CliRunner, Result
 
-from brainio.cli import main
+from brainio.cli.commands import main
 
 PUBLISH = ("--identifier", "lab.Doe2026", "--to", "files", "--catalog", "lab.csv")
 
