@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import bz2
 import zlib
-from functools import cache
+from functools import cache, cached_property
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import netCDF4
@@ -138,14 +138,16 @@ class ChunkLimits:
         for number, code in enumerate(filters):
             if code in _COMPRESSORS:
                 self._code, self._bit = code, 1 << number
-        self._spare_bytes = 0
-        if self._code == h5z.FILTER_DEFLATE:
-            free = free_memory() or 0
-            self._spare_bytes = max(SPARE_STORED_BYTES, free // (_SHARE_OF_FREE_MEMORY * _MOST_EXPANSION))
 
     def needs_look(self, filter_mask: int, size: int) -> bool:
         """Whether a chunk of a size in the file may expand so far that it has to be looked through."""
-        return bool(self._code) and size > self._spare_bytes and not filter_mask & self._bit
+        if not self._code or filter_mask & self._bit:
+            return False
+        return self._code != h5z.FILTER_DEFLATE or (size > SPARE_STORED_BYTES and size > self._share_of_memory)
+
+    @cached_property
+    def _share_of_memory(self) -> int:
+        return (free_memory() or 0) // (_SHARE_OF_FREE_MEMORY * _MOST_EXPANSION)
 
     def expanded_bytes(self, chunk: StoredChunk, file: IO[bytes]) -> int:
         """Return the size that HDF5 would allocate for a chunk; counting ends beyond `most_bytes`."""

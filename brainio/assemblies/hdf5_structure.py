@@ -29,6 +29,7 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
 
 from brainio.assemblies.filters import ChunkLimits, FilterPipeline, StoredChunk
 from brainio.assemblies.heaps import GuardedFile
+from brainio.assemblies.object_headers import ObjectHeader
 from brainio.assemblies.stored_attributes import SET_HASHES
 from brainio.assemblies.structure import FileStructure, VariableStructure
 from brainio.assemblies.text_lengths import TextLengths
@@ -119,6 +120,7 @@ class _Walk:
         self._objects = 0
         self._attributes = 0
         self._groups_seen: set[int] = set()
+        self._attribute_names: dict[int, frozenset[str]] = {}
 
     def enter_file(self, opened: Any) -> None:
         widths = opened.get_create_plist().get_sizes()
@@ -199,6 +201,9 @@ class _Walk:
         if info.hdr.mesg.present & _EXTERNAL_FILES:
             self._refuse(path, "keeps its values in another file (external storage)", "values in the file itself")
         dataset = h5d.open(group, name)
+        dtype = self._dtype(dataset.get_type(), path)
+        if dtype.kind == "O":  # before its properties are asked for, which HDF5 decodes with the fill value
+            self._check_length(self._header(info, path, []).longest_fill_value(), 1, f"the fill value of {path}")
         created = dataset.get_create_plist()
         if created.get_layout() == h5d.VIRTUAL:  # first: asking for its shape would open the files that it names
             self._refuse(path, "takes its values from other datasets (virtual)", "values in the file itself")
@@ -207,7 +212,6 @@ class _Walk:
         filters = FilterPipeline(created)
         if fault := filters.fault():
             self._refuse(path, *fault)
-        dtype = self._dtype(dataset.get_type(), path)
         attributes = self._check_attributes(dataset, info, path)
         shape = dataset.shape if dataset.get_space().get_simple_extent_type() != h5s.NULL else (0,)
         chunks = created.get_chunk() if created.get_layout() == h5d.CHUNKED else None
@@ -306,11 +310,15 @@ class _Walk:
         return self._refuse(path, f"has elements of a type that netCDF-4 lacks: {_class_name(stored)}", _TYPES)
 
     def _check_attributes(self, place: Any, info: Any, path: str) -> frozenset[str]:
+        if info.addr in self._attribute_names:  # by another link
+            return self._attribute_names[info.addr]
         self._attributes += info.num_attrs
         if self._attributes > MOST_ATTRIBUTES:
             self._refuse(path, "has too many attributes", f"at most {MOST_ATTRIBUTES:,} in one file")
         names: list[tuple[bytes, int]] = []
-        h5a.iterate(place, lambda name, each: names.append((name, each.data_size)), info=True)
+        with self._guarded.recorded() as reads:
+            h5a.iterate(place, lambda name, each: names.append((name, each.data_size)), info=True)
+        header = self._header(info, path, reads)
         for name, size in names:
             shown = f"attribute {self._text(name, path)!r} of {path}"
             if size > self._size:
@@ -319,12 +327,40 @@ class _Walk:
             self._check_attribute_type(attribute.get_type(), name, shown)
             if attribute.get_space().get_simple_extent_ndims() > 1:
                 self._refuse(shown, "has more than one dimension", "a number, a text or a list of them")
-            if _is_text_of_variable_length(attribute.get_type()):
-                self._texts.add_attribute(attribute)
-                self._check_texts("", shown)
-            elif attribute.get_type().get_class() == h5t.VLEN and attribute.shape:
-                attribute.read(np.empty(attribute.shape, attribute.dtype))  # through the guard, before netCDF4 does
-        return frozenset(name.decode() for name, _ in names)
+            if attribute.get_type().get_class() in (h5t.VLEN, h5t.STRING):
+                self._read_attribute(attribute, name, header, shown)
+        found = self._attribute_names[info.addr] = frozenset(name.decode() for name, _ in names)
+        return found
+
+    def _read_attribute(self, attribute: Any, name: bytes, header: ObjectHeader, path: str) -> None:
+        """Read what is of variable length, through the guard, before netCDF4 does."""
+        stored = attribute.get_type()
+        is_text = _is_text_of_variable_length(stored)
+        if not is_text and stored.get_class() != h5t.VLEN:
+            return
+        length = header.longest_in_attribute(name, attribute.get_space().get_simple_extent_npoints())
+        self._check_length(length, 1 if is_text else stored.get_super().get_size(), path)
+        if is_text:
+            self._texts.add_attribute(attribute)
+            self._check_texts("", path)
+        elif attribute.shape:
+            attribute.read(np.empty(attribute.shape, attribute.dtype))
+
+    def _header(self, info: Any, path: str, reads: list[tuple[int, bytes]]) -> ObjectHeader:
+        try:
+            return ObjectHeader(
+                lambda address, count: self._guarded.read_at(self._base + address, count), info.addr, self._size, reads
+            )
+        except ValueError as error:
+            return self._refuse(path, f"cannot be checked ({error})", "headers as netCDF-4 writes them")
+
+    def _check_length(self, length: int | None, itemsize: int, path: str) -> None:
+        """Refuse a length for which HDF5 would allocate memory before it compares it with the bytes in the file."""
+        if length is None:
+            self._refuse(path, "is stored in a place that cannot be checked", "attributes as netCDF-4 writes them")
+        if length * itemsize > self._size:
+            found = f"states a text or list of {length * itemsize:,} bytes"
+            self._refuse(path, found, f"at most the {self._size:,} bytes of the file")
 
     def _check_attribute_type(self, stored: Any, name: bytes, path: str) -> None:
         kind = stored.get_class()

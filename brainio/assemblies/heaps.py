@@ -7,9 +7,13 @@ states its size. HDF5 steps from object to object, and stays where a free one st
 from __future__ import annotations
 
 import os
-from typing import IO, Any
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SIGNATURE = b"GCOL"
 _HEADER = 16  # bytes: the signature, the version and the size of the heap; also those before each object
@@ -44,6 +48,17 @@ class GuardedFile:
         self._checked: set[int] = set()
         self.checked_bytes = 0
         self.fault = ""
+        self._reads: list[tuple[int, bytes]] | None = None
+
+    @contextmanager
+    def recorded(self) -> Iterator[list[tuple[int, bytes]]]:
+        """Yield a list of what is read from the file meanwhile: where, and the bytes."""
+        reads: list[tuple[int, bytes]] = []
+        self._reads = reads
+        try:
+            yield reads
+        finally:
+            self._reads = None
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position; h5py asks for the size in this way."""
@@ -58,7 +73,9 @@ class GuardedFile:
     def readinto(self, buffer: Any) -> int:
         """Fill a buffer from the position."""
         start, view = self._position, memoryview(buffer).cast("B")
-        data = self._read(start, len(view))
+        data = self.read_at(start, len(view))
+        if self._reads is not None:
+            self._reads.append((start, data))
         place = data.find(_SIGNATURE)
         while place >= 0:
             self.check_heap(start + place)
@@ -80,19 +97,20 @@ class GuardedFile:
 
     def _check_new_heap(self, address: int) -> None:
         self._checked.add(address)
-        header = self._read(address, _HEADER)
+        header = self.read_at(address, _HEADER)
         stated = int.from_bytes(header[_SIZE], "little")
         if not header.startswith(_SIGNATURE) or stated > self._size:  # refused by HDF5
             return
         self.checked_bytes += stated
         if self.checked_bytes > self._size + _SPARE_BYTES:  # the time would grow with the square of the size
             self.fault = f"its global heaps overlap, such as that at byte {address:,}"
-        elif _is_endless(self._read(address, stated)):
+        elif _is_endless(self.read_at(address, stated)):
             self.fault = (
                 f"its global heap at byte {address:,} has a free object of 0 bytes, at which HDF5 would never end"
             )
 
-    def _read(self, start: int, count: int) -> bytes:
+    def read_at(self, start: int, count: int) -> bytes:
+        """Return up to that many bytes from a place."""
         self._file.seek(start)
         return self._file.read(count)
 
