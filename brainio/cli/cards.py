@@ -120,7 +120,7 @@ def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> 
     target = output or writable_catalog(entry.catalog)
     if dry_run:
         return card_location(entry.lookup_type, entry.identifier, entry.version)
-    tell(f"{entry.kind} {entry.identifier}")
+    tell(f"making the card of {entry.kind} {entry.identifier}")
     card = build_card(entry, told)
     return write_card(card, target) if isinstance(target, Path) else add_card(card, target)
 

@@ -68,7 +68,7 @@ def build(
     made = []
     wanted_entries = found if identifiers else list(filter(are_bytes_here, found))
     for entry in wanted_entries:
-        tell(f"{entry.kind} {entry.identifier}")
+        tell(f"making the profile of {entry.kind} {entry.identifier}")
         try:
             make_profile(entry, again=again)
             made.append(entry)

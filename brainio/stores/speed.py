@@ -16,6 +16,7 @@ from socket import socket
 from typing import Any
 
 from brainio.errors import TransferError
+from brainio.logs import get_logger
 from brainio.stores.certificates import TrustsFolders
 
 BRAINIO_MIN_SPEED = "BRAINIO_MIN_SPEED"
@@ -23,6 +24,11 @@ _DEEPEST = 5  # wrapped errors
 _OBJECT = re.compile(r"^(<[^<>]* object at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\)): ")  # of urllib3
 WINDOW = 60.0  # seconds of waiting over which the speed is averaged
 _DEFAULT = 1000.0
+_WARNING_PART = 1 / 6  # of the window, after which a slow server is reported
+_SILENT_WINDOWS = 10  # the attempts of a transfer, and other connections to the server, do not repeat the warning
+_silent_until: dict[str, float] = {}  # server -> monotonic time
+
+_log = get_logger("brainio.stores")
 
 
 class TooSlowError(ConnectionError):
@@ -78,8 +84,8 @@ class _MeteredStream(io.RawIOBase):
         On reading: the average over `WINDOW` is below the minimum.
     """
 
-    def __init__(self, stream: io.RawIOBase) -> None:
-        self._stream = stream
+    def __init__(self, stream: io.RawIOBase, server: str) -> None:
+        self._stream, self._server = stream, server
         self._waited, self._count = 0.0, 0
         self._has_begun = False
 
@@ -94,8 +100,21 @@ class _MeteredStream(io.RawIOBase):
             self._count += count or 0
             if self._waited >= WINDOW:
                 self._judge()
+            elif self._waited >= _WARNING_PART * WINDOW:
+                self._warn_if_slow()
         self._has_begun = True
         return count
+
+    def _warn_if_slow(self) -> None:
+        now, minimum = time.monotonic(), minimum_speed()
+        if self._count >= minimum * self._waited or now < _silent_until.get(self._server, now):
+            return
+        _silent_until[self._server] = now + _SILENT_WINDOWS * WINDOW
+        _log.warning(
+            "the server at %s is slow: %d bytes in %.3g s, below the minimum of %s bytes per second (%s). If it stays "
+            "slow, the connection is given up after %.3g s and requested again, a few times",
+            *(self._server, self._count, self._waited, f"{minimum:,.0f}", BRAINIO_MIN_SPEED, WINDOW),
+        )
 
     def _judge(self) -> None:
         minimum = minimum_speed()
@@ -119,7 +138,15 @@ class _MeteredResponse(HTTPResponse):
 
     def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self.fp: io.BufferedReader = io.BufferedReader(_MeteredStream(self.fp.detach()))
+        self.fp: io.BufferedReader = io.BufferedReader(_MeteredStream(self.fp.detach(), _peer(sock)))
+
+
+def _peer(sock: socket) -> str:
+    try:
+        host, port, *_ = sock.getpeername()
+    except (OSError, ValueError):  # it hung up already
+        return "an unknown address"
+    return f"{host}:{port}"
 
 
 class Metered:

@@ -47,6 +47,17 @@ def test_a_server_that_always_trickles_is_an_error_that_names_the_minimum(faulty
     assert len(faulty.requests) == 5
 
 
+def test_a_slow_transfer_warns_once_before_it_is_given_up(
+    faulty: FaultyServer, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    faulty.faults["a.txt"] = itertools.repeat(trickled(100, PAUSE))
+    with pytest.raises(TransferError):
+        fetch_file("", place)
+    (message,) = [record.getMessage() for record in caplog.records if "is slow" in record.getMessage()]
+    assert f"the server at {faulty.url.removeprefix('http://')} is slow" in message
+    assert "given up after 0.2 s" in message
+
+
 def test_headers_that_trickle_are_ended_and_requested_again(faulty: FaultyServer, place: str) -> None:
     faulty.faults["a.txt"] = iter([trickled(-1, PAUSE)])
     assert len(Path(fetch_file("", place)).read_bytes()) == 200_000
