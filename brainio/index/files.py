@@ -85,7 +85,7 @@ class Files:
             return found
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            lock = _turn(place.parent, place.stem, wait=found is None)
+            lock = _acquire(place.parent, place.stem, wait=found is None)
         except BlockingIOError:
             _log.info("another process makes the index %s; the one before is used meanwhile", place)
             assert found is not None  # noqa: S101 - else it is waited for
@@ -93,7 +93,7 @@ class Files:
         except OSError as error:
             made = _in_memory(place, names, error)
         else:
-            made = _made_in_turn(place, names, lock)
+            made = _made_under_lock(place, names, lock)
         if found is not None:
             found.close()
         return made
@@ -140,7 +140,7 @@ def _place(names: Names) -> Path:
     return home_folder() / FOLDER / f"{key_in_force(names)}{ENDING}"
 
 
-def _made_in_turn(path: Path, names: Names, lock: Lock | None) -> FileIndex:
+def _made_under_lock(path: Path, names: Names, lock: Lock | None) -> FileIndex:
     """Make the index, unless another process made it just before."""
     try:
         return _current(path, names) or _made(path, names)
@@ -149,7 +149,8 @@ def _made_in_turn(path: Path, names: Names, lock: Lock | None) -> FileIndex:
             lock.release()
 
 
-def _turn(folder: Path, key: str, *, wait: bool) -> Lock | None:
+def _acquire(folder: Path, key: str, *, wait: bool) -> Lock | None:
+    """Acquire the lock on an index; raises BlockingIOError if another process keeps it and this does not wait."""
     if wait:
         return acquire(folder, key)
     end = time.monotonic() + PATIENCE

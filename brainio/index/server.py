@@ -43,7 +43,7 @@ _USED_EVERY = 60.0  # seconds: last use is noted this exactly
 _UNUSED_STATE = 300.0  # seconds after which an index of another state of the same catalogs goes
 _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _ATTEMPTS = 3  # at an index of catalogs that change all the while
-_LONGEST_TURN = "600s"  # that another process may make the index for
+_LONGEST_WAIT = "600s"  # that another process may make the index for
 _POLL = 0.1  # seconds
 # Beginnings of SQLSTATE: no such table, column, schema; the server found its files broken.
 _DAMAGE = ("42P01", "42703", "3F", "XX")
@@ -110,12 +110,12 @@ class Server:
 
     def _made(self, names: Names, before: Index | None) -> Index:
         with translated(self._shown):
-            return self._made_in_turn(names, before)
+            return self._made_under_lock(names, before)
 
-    def _made_in_turn(self, names: Names, before: Index | None) -> Index:
+    def _made_under_lock(self, names: Names, before: Index | None) -> Index:
         for attempt in range(_ATTEMPTS):
             with self._engine.connect() as connection, connection.begin() as transaction:
-                if not _take_turn(connection, key_in_force(names), wait=before is None):
+                if not _acquire(connection, key_in_force(names), wait=before is None):
                     _log.info("another process makes the index; the one before is used meanwhile")
                     assert before is not None  # noqa: S101 - else it is waited for
                     return before
@@ -248,11 +248,11 @@ def _is_damage(error: DBAPIError) -> bool:
     return state is not None and state.startswith(_DAMAGE)
 
 
-def _take_turn(connection: Connection, key: str, *, wait: bool) -> bool:
-    """Take the right to make an index, which ends with the transaction; False where another process has it."""
+def _acquire(connection: Connection, key: str, *, wait: bool) -> bool:
+    """Acquire the lock on an index, which ends with the transaction; False if another process keeps it."""
     number = int(key[:15], 16)  # of 64 bits, with a sign
     if wait:
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_TURN}'"))
+        connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_WAIT}'"))
         connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
         return True
     end = time.monotonic() + PATIENCE

@@ -33,7 +33,7 @@ from brainio.service.looking import Looking
 from brainio.worker_process import Limits, WorkerProcess
 
 _log = structlog.get_logger("brainio.service")
-_TURN = "profile-making"
+_LOCK_KEY = "profile-making"
 _AGAIN_AFTER = 86_400.0  # seconds
 _LONGEST = 2000  # characters of an error in the log
 _NICE = 10  # a tenth of the share of those who answer, on a machine that is busy
@@ -64,7 +64,7 @@ class Maker:
         self._stop = threading.Event()
         self._looking = Looking(self._stop.wait)
         self._failed: dict[object, float] = {}
-        self._turn: Lock | None = None
+        self._lock: Lock | None = None
         self._is_alone = False
 
     async def watch(self) -> None:
@@ -79,11 +79,11 @@ class Maker:
                     _log.exception("making profiles failed")
         finally:
             self._stop.set()
-            if self._turn is not None:
-                self._turn.release()
+            if self._lock is not None:
+                self._lock.release()
 
     async def _round(self) -> None:
-        if not self._is_alone and not self._take_turn():
+        if not self._is_alone and not self._acquire_lock():
             return
         snapshot = self._holdings.snapshot
         wanted = await asyncio.to_thread(self._wanted, snapshot)
@@ -94,10 +94,10 @@ class Maker:
         lacking = self._looking.lacking(snapshot, _served(snapshot))
         return [entry for entry in lacking if self._may_be_tried(entry)]
 
-    def _take_turn(self) -> bool:
+    def _acquire_lock(self) -> bool:
         """Become the one that makes profiles; where locks do not work, every process does."""
         try:
-            self._turn = try_acquire(partial_folder(local_cache().root), _TURN)
+            self._lock = try_acquire(partial_folder(local_cache().root), _LOCK_KEY)
         except OSError:  # another process has it, or nothing can be written
             return False
         self._is_alone = True
