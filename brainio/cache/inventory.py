@@ -12,10 +12,12 @@ from typing import Literal
 from brainio.cache.files import read_json
 from brainio.cache.holds import HOLD
 from brainio.cache.records import RECORD
+from brainio.cache.sqlite_files import ENDING
 from brainio.cache.unpacked import manifest_of, read_manifest
 from brainio.errors import CacheError
 from brainio.locks import LOCK
 
+PROFILE_FAILURE = ".failed.json"  # ends the name of a record of why a profile could not be made
 Kind = Literal["content", "unpacked", "profile", "partial", "quarantine", "ref", "stray"]
 
 
@@ -27,8 +29,9 @@ class Item:
     ----------
     kind : str
         ``'content'`` (a verified file), ``'unpacked'`` (an archive's members), ``'profile'`` (what pages show of an
-        entry), ``'partial'`` (unfinished), ``'quarantine'`` (bytes that went bad), ``'ref'`` (what a location gave) or
-        ``'stray'`` (a file or folder that has no use there; reported by verification alone).
+        entry, or why it could not be made), ``'partial'`` (unfinished), ``'quarantine'`` (bytes that went bad),
+        ``'ref'`` (what a location gave) or ``'stray'`` (a file or folder that has no use there; reported by
+        verification alone).
     sha1 : str
         Of the content, or of the archive or main file that it comes from; empty where that is not known.
     names : tuple of str
@@ -126,7 +129,9 @@ def _unpacked(kind: Kind, folder: Path) -> Item | None:
     return Item(kind, sha1, (), size, manifest_of(root, sha1).stat().st_mtime, folder)
 
 
-def _profile(kind: Kind, path: Path) -> Item:
+def _profile(kind: Kind, path: Path) -> Item | None:
+    if not path.name.endswith((ENDING, PROFILE_FAILURE)):
+        return None
     status = path.stat()
     return Item(kind, path.name.partition("-")[0], (), status.st_size, status.st_atime, path)
 
@@ -184,7 +189,7 @@ def bytes_freed(path: Path) -> int:
 _READERS: dict[Kind, tuple[str, Callable[[Kind, Path], Item | None]]] = {
     "content": ("content/*/*", _content),
     "unpacked": ("unpacked/*/*", _unpacked),
-    "profile": ("profiles/*.sqlite", _profile),
+    "profile": ("profiles/*", _profile),
     "partial": ("partial/*", _partial),
     "quarantine": ("quarantine/*", _quarantined),
     "ref": ("refs/*/*.json", _reference),

@@ -17,7 +17,7 @@ from typing import Literal, TypeAlias
 
 from brainio.cache.archive import judged, opened
 from brainio.cache.files import WRITE_BITS, read_json, safe_name
-from brainio.cache.inventory import Item, contents
+from brainio.cache.inventory import PROFILE_FAILURE, Item, contents
 from brainio.cache.records import RECORD, fingerprint, read_record
 from brainio.cache.shelf import Shelf
 from brainio.cache.sqlite_files import read_only
@@ -283,6 +283,8 @@ def _quarantine_members(root: Path, item: Item, names: Iterable[str]) -> None:
 
 
 def _check_profile(_root: Path, item: Item, depth: Depth) -> Checked:
+    if item.path.name.endswith(PROFILE_FAILURE):
+        return Checked(item)  # a damaged one counts as none
     if depth == "quick":
         return Checked(item, unread=1)
     try:

@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.cache.files import read_json, write_in_one_step
+from brainio.cache.inventory import PROFILE_FAILURE
 from brainio.cache.records import fingerprint
 from brainio.errors import BrainioError
 from brainio.fetch.entries import wanted_file
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from brainio.catalogs import Entry
-
-_SUFFIX = ".failed.json"
 
 
 class ProfileFailure(NamedTuple):
@@ -83,7 +82,7 @@ def forget_failure(entry: Entry) -> None:
 
 def _path(entry: Entry) -> Path | None:
     key = profile_key(entry)
-    return None if key is None else folder() / f"{key}{_SUFFIX}"
+    return None if key is None else folder() / f"{key}{PROFILE_FAILURE}"
 
 
 def _fingerprints(entry: Entry) -> list[list[int]]:

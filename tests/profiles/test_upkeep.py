@@ -14,7 +14,7 @@ import pytest
 
 from brainio.cache import upkeep
 from brainio.fetch.home import local_cache
-from brainio.profiles import find_profile, has_profile, make_profile, profile_key, store
+from brainio.profiles import find_profile, has_profile, make_profile, profile_key, record_failure, store
 from tests.cli.command import brainio
 from tests.profiles.labs import DEMO, NAME, demo, picture, published
 
@@ -89,6 +89,21 @@ def test_a_profile_that_was_not_used_for_long_is_pruned_and_use_is_noted() -> No
     assert find_profile(entry) is not None
     assert unused() == []
     assert profile_key(entry) == item.path.stem
+
+
+def test_the_record_of_a_failed_profile_is_removed_like_a_profile() -> None:
+    entry, root = demo(), local_cache().root
+    for remove in (
+        lambda: upkeep.prune(root, older_than=30 * 86_400),
+        lambda: upkeep.remove(root, [str(profile_key(entry)).partition("-")[0]]),
+    ):
+        record_failure(entry, "they need too much", "")
+        (record,) = root.glob("profiles/*")
+        assert not [one.fault for one in upkeep.verify(root) if one.fault]
+        assert upkeep.prune(root, older_than=30 * 86_400).items == ()
+        os.utime(record, ns=(1, 1))
+        assert [item.path for item in remove().items] == [record]
+        assert not record.exists()
 
 
 def test_threads_that_ask_for_a_profile_at_once_share_one_file_and_leave_none_open(
