@@ -44,7 +44,7 @@ def build(connection: Connection, text: FullText, listings: Sequence[Listing], p
     listings : sequence of Listing
         The catalogs in force, in their order.
     progress : callable
-        Called every few thousand entries.
+        Called after each entry.
     """
     metadata.create_all(connection)
     with _nothing_collected():
@@ -69,9 +69,9 @@ def _write(connection: Connection, text: FullText, listings: Sequence[Listing], 
             lengths.append(sum(len(group.split()) for group in groups))
             documents.append((number, *made))
             words.append(text.row(number, groups, list(map(name_folded, (entry.identifier, *entry.aliases)))))
+            progress()
         for table, rows in ((document, documents), (words_table, words)):
             text.insert(connection, table, rows)
-        progress()
     text.insert(connection, label, [(number, *facet) for facet, number in labels.known.items()])
     write_packed(connection, {"length": lengths, **labels.packed()})
 

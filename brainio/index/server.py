@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy import select, text, update
@@ -18,7 +19,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from brainio.catalogs.sql_connection import is_gone, server_engine
-from brainio.errors import IndexUnavailableError, ServiceError
+from brainio.catalogs.sql_server_locks import limit_waits, watch_locks
+from brainio.errors import IndexUnavailableError, LockHeldError, ServiceError
 from brainio.index.building import build
 from brainio.index.origins import Origin, content_in_force, is_any_away, key_in_force, read_origins
 from brainio.index.schema import source
@@ -43,7 +45,7 @@ _USED_EVERY = 60.0  # seconds: last use is noted this exactly
 _UNUSED_STATE = 300.0  # seconds after which an index of another state of the same catalogs goes
 _UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
 _ATTEMPTS = 3  # at an index of catalogs that change all the while
-_LONGEST_WAIT = "600s"  # that another process may make the index for
+_BEAT_EVERY = 1.0  # seconds
 _POLL = 0.1  # seconds
 # Beginnings of SQLSTATE: no such table, column, schema; the server found its files broken.
 _DAMAGE = ("42P01", "42703", "3F", "XX")
@@ -115,7 +117,7 @@ class Server:
     def _made_under_lock(self, names: Names, before: Index | None) -> Index:
         for attempt in range(_ATTEMPTS):
             with self._engine.connect() as connection, connection.begin() as transaction:
-                if not _acquire(connection, key_in_force(names), wait=before is None):
+                if not _acquire(connection, key_in_force(names), self._shown, wait=before is None):
                     _log.info("another process makes the index; the one before is used meanwhile")
                     assert before is not None  # noqa: S101 - else it is waited for
                     return before
@@ -140,7 +142,7 @@ class Server:
         connection.execute(text(f'CREATE SCHEMA "{schema}"'))
         listings, origins = read_origins(names)
         inside = connection.execution_options(schema_translate_map={None: schema})
-        build(inside, TsVector(), listings, lambda: None)
+        build(inside, TsVector(), listings, partial(_beat, connection, [begin]))
         now = str(int(time.time()))
         write_origins(inside, [*origins, Origin(MADE, "", now), Origin(_USED, "", now)])
         _log.info("the index %s was made in %.1f s", schema, time.monotonic() - begin)
@@ -248,12 +250,22 @@ def _is_damage(error: DBAPIError) -> bool:
     return state is not None and state.startswith(_DAMAGE)
 
 
-def _acquire(connection: Connection, key: str, *, wait: bool) -> bool:
-    """Acquire the lock on an index, which ends with the transaction; False if another process keeps it."""
+def _acquire(connection: Connection, key: str, shown: str, *, wait: bool) -> bool:
+    """Acquire the lock on an index, which ends with the transaction; False if another process keeps it.
+
+    Raises
+    ------
+    IndexUnavailableError
+        This waited, and the process that makes the index makes no progress.
+    """
     number = int(key[:15], 16)  # of 64 bits, with a sign
     if wait:
-        connection.execute(text(f"SET LOCAL lock_timeout = '{_LONGEST_WAIT}'"))
-        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        failure = f"the search index in {shown} was not made"
+        try:
+            with watch_locks(connection, shown, failure, limit_waits(connection)):
+                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        except LockHeldError as error:
+            raise IndexUnavailableError(str(error)) from error
         return True
     end = time.monotonic() + PATIENCE
     while not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number}):
@@ -261,6 +273,13 @@ def _acquire(connection: Connection, key: str, *, wait: bool) -> bool:
             return False
         time.sleep(_POLL)
     return True
+
+
+def _beat(connection: Connection, last: list[float]) -> None:
+    """Execute a statement at most once a second, so that the server shows the progress of a long transaction."""
+    if time.monotonic() - last[0] > _BEAT_EVERY:
+        last[0] = time.monotonic()
+        connection.execute(text("SELECT 1"))
 
 
 def _drop(engine: Engine, schema: str) -> None:

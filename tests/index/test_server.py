@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 import brainio
+from brainio import locks
 from brainio.catalogs.sql_connection import server_engine
 from brainio.errors import IndexUnavailableError, ServiceError
 from brainio.index import origins, schema, search_among, server
@@ -226,6 +227,22 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, url: str, tmp_pa
     killed.join()
     assert found(Indexes(Server(url))) == ["lab.Doe2026"]
     assert len(schemas(url)) == 1
+
+
+def test_a_stopped_maker_of_an_index_is_an_error_that_names_it(
+    lab: Lab, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locks, "STALLED", 1.0)
+    lab.add("lab.Doe2026")
+    ready = tmp_path / "ready"
+    maker = start(_make_slowly, url, ready)
+    while not ready.exists():
+        time.sleep(0.05)
+    with pytest.raises(IndexUnavailableError, match=f"brainio pid {maker.pid} on .*made no progress for 1 s"):
+        found(Indexes(Server(url)))
+    maker.kill()
+    maker.join()
+    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
 
 
 def test_indexes_that_nobody_uses_any_more_are_removed_when_another_is_made(lab: Lab, url: str) -> None:
