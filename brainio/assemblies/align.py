@@ -10,13 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
-from xarray.indexes import PandasMultiIndex
+from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.codes import Level, factorize_level, lexsort_codes
-from brainio.assemblies.index import AssemblyIndex, as_assembly_index
+from brainio.assemblies.index import AssemblyIndex, as_assembly_index, own_index
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
+
+
+def with_plain_own_indexes(array: Any, other: Any) -> Any:
+    """Give an array plain indexes for own coordinates of dimensions where the other array has a plain index.
+
+    xarray then aligns by the own coordinate and carries the other coordinates along.
+    """
+    if not isinstance(array, xr.DataArray) or not isinstance(other, xr.DataArray):
+        return array
+    for dim in set(array.dims) & set(other.dims):
+        mine = array._indexes.get(dim)
+        if type(other._indexes.get(dim)) is PandasIndex and isinstance(mine, AssemblyIndex) and mine.has_own_level:
+            array = array.reset_index([dim])
+            own = own_index(dim, array._coords[dim].values)
+            coords = {**array._coords, **own.create_variables({dim: array._coords[dim]})}
+            array = array._replace(coords=coords, indexes={**array._indexes, dim: own})
+    return array
 
 
 def comparable(assembly: xr.DataArray, other: Any) -> Any:
@@ -42,8 +59,10 @@ def _agree_on_common_levels(mine: AssemblyIndex, theirs: Any) -> bool:
     if not isinstance(theirs, PandasMultiIndex):
         return True
     common = [name for name in mine.index.names if name in theirs.index.names]
-    other = as_assembly_index(theirs).keep_levels(dict.fromkeys(common)) if common else None
-    return other is None or mine.keep_levels(dict.fromkeys(common)).equals(other.reorder_levels(dict.fromkeys(common)))
+    if not common:
+        return True
+    other = as_assembly_index(theirs).reorder_levels(dict.fromkeys(common))
+    return mine.reorder_levels(dict.fromkeys(common)).equals(other)
 
 
 def _with_index(array: xr.DataArray, index: AssemblyIndex) -> xr.DataArray:
@@ -58,7 +77,7 @@ def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) ->
     columns: dict[Hashable, list[Level]] = {}
     for key in keys:
         index = None if isinstance(key, xr.DataArray) else assembly._indexes.get(key)
-        if isinstance(index, AssemblyIndex) and index.dim == key:
+        if isinstance(index, AssemblyIndex) and index.dim == key and not index.has_own_level:
             columns.setdefault(key, []).extend(index.levels.values())
         else:
             dim, values = _sort_values(assembly, key)

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from brainio.assemblies.codes import factorize_level, group_rows
-from brainio.assemblies.coords import no_such_name
+from brainio.assemblies.coords import is_whole_multi_index, no_such_name
 from brainio.assemblies.groupby import levels_of
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import GroupNumbers
@@ -106,10 +106,10 @@ def _parts(assembly: xr.DataArray, dim: Hashable, name: Hashable) -> Iterator[Pa
     columns = {
         str(c): np.asarray(variable.values)
         for c, variable in assembly._coords.items()
-        if variable.dims == (dim,) and not (c == dim and isinstance(assembly._indexes.get(c), AssemblyIndex))
+        if variable.dims == (dim,) and not is_whole_multi_index(assembly, c)
     }
     index = assembly._indexes.get(name)
-    if name == dim and isinstance(index, AssemblyIndex):
+    if isinstance(index, AssemblyIndex) and is_whole_multi_index(assembly, name):
         levels = list(index.levels.values())
     elif name in assembly._coords:
         levels = levels_of(assembly, [name])

@@ -9,10 +9,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.core.coordinates import DataArrayCoordinates
 from xarray.indexes import PandasMultiIndex
 
+from brainio.assemblies.coords import is_whole_multi_index
 from brainio.assemblies.gather import Coords, Indexes, gather, is_gathered
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 
@@ -34,7 +36,7 @@ class AssemblyCoordinates(DataArrayCoordinates[Any]):
             other = {k: v for k, v in other.items() if not _is_text_of_rows(data, k, v)}
         order = {name: list(data._coords) for name in other if name in data._coords}
         other = other if isinstance(other, xr.Coordinates) else {k: _plain(data, v) for k, v in other.items()}
-        data._coords, data._indexes = without_levels(data, set(other))
+        data._coords, data._indexes = _without_assigned(data, other)
         super().update(other)
         if not is_gathered(data._coords, data._indexes):
             data._coords, data._indexes = gather(data._coords, data._indexes)
@@ -44,10 +46,42 @@ class AssemblyCoordinates(DataArrayCoordinates[Any]):
     def __delitem__(self, key: Hashable) -> None:
         if key not in self._data._coords:
             raise KeyError(f"there is no coordinate {key!r}; there are {list(self._data._coords)}")
+        is_own = isinstance(index := self._data._indexes.get(key), AssemblyIndex) and index.has_own_level
         coords, indexes = without_levels(self._data, {key})
-        coords.pop(key, None)
-        indexes.pop(key, None)
+        if not is_own or key != index.dim:  # without its own coordinate, the dimension's name stands for its levels
+            coords.pop(key, None)
+            indexes.pop(key, None)
         self._data._coords, self._data._indexes = coords, indexes
+
+
+def _without_assigned(data: xr.DataArray, assigned: Mapping[Any, Any]) -> tuple[Coords, Indexes]:
+    """Give coordinates and indexes without the assigned names; the own coordinate of a dimension replaces no level."""
+    coords: Coords = dict(data._coords)
+    indexes: Indexes = dict(data._indexes)
+    for index, variables in data.xindexes.group_by_index():
+        if not isinstance(index, AssemblyIndex) or index.dim not in assigned:
+            continue
+        if isinstance(assigned, xr.Coordinates) or _is_multi_index(assigned[index.dim]):
+            continue
+        for name in variables:
+            variable = coords.pop(name)
+            indexes.pop(name)
+            if name in index.index.names and name not in assigned:
+                values = index.levels[name].to_numpy()
+                coords[name] = xr.Variable(index.dim, values, variable.attrs, variable.encoding)
+    return without_levels(data._replace(coords=coords, indexes=indexes), set(assigned))
+
+
+def _is_multi_index(value: Any) -> bool:
+    """Tell whether an assigned value is a multi-index, or tuples, which replace all levels."""
+    if isinstance(value, xr.DataArray | xr.Variable):
+        variable = value.variable if isinstance(value, xr.DataArray) else value
+        value = variable.to_index() if variable.ndim == 1 else variable.values
+    elif isinstance(value, tuple) and len(value) > 1:
+        value = value[1]
+    return isinstance(value, pd.MultiIndex) or (
+        len(np.shape(value)) == 1 and isinstance(next(iter(value), None), tuple)
+    )
 
 
 def drop_levels(array: T, names: set[Hashable]) -> tuple[T, set[Hashable]]:
@@ -68,7 +102,7 @@ def without_levels(array: xr.DataArray, names: set[Hashable]) -> tuple[Coords, I
         if not gone or not isinstance(index, PandasMultiIndex):
             continue
         kept = [name for name in index.index.names if name not in names]
-        if index.dim in names or not kept:
+        if (index.dim in names and index.dim not in index.index.names) or not kept:
             for name in variables:
                 coords.pop(name)
                 indexes.pop(name)
@@ -87,19 +121,31 @@ def without_left_levels(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[
     """Take levels of dimensions that a new array does not have out of the arguments that it is made from.
 
     Scripts leave a dimension out by `{name: c for name, c in a.coords.items() if name != "neuroid"}`. That has lost the
-    dimension's own coordinate, and still has the levels that used to go with it.
+    dimension's own coordinate, and still has the levels that used to go with it. Levels next to an own coordinate
+    become plain coordinates, because xarray makes no multi-index of them.
     """
     coords = args[1] if len(args) > 1 else kwargs.get("coords")
     dims = args[2] if len(args) > 2 else kwargs.get("dims")
-    if dims is None or isinstance(coords, xr.Coordinates) or not isinstance(coords, Mapping):
+    if isinstance(coords, xr.Coordinates) or not isinstance(coords, Mapping):
         return args, kwargs
-    new_dims = {dims} if isinstance(dims, str) else set(dims)
-    kept = {name: value for name, value in coords.items() if not _is_left_level(name, value, coords, new_dims)}
+    kept = {name: _without_own_level(name, value) for name, value in coords.items()}
+    if dims is not None:
+        new_dims = {dims} if isinstance(dims, str) else set(dims)
+        kept = {name: value for name, value in kept.items() if not _is_left_level(name, value, coords, new_dims)}
     return ((args[0], kept, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "coords": kept})
+
+
+def _without_own_level(name: Hashable, value: Any) -> Any:
+    index = value._indexes.get(name) if isinstance(value, xr.DataArray) and value.ndim == 1 else None
+    if isinstance(index, AssemblyIndex) and index.has_own_level:
+        return xr.Variable(value.dims, index.levels[name].to_numpy(), value.attrs, value.encoding)
+    return value
 
 
 def _is_left_level(name: Hashable, value: Any, coords: Mapping[Any, Any], new_dims: set[Hashable]) -> bool:
     index = value._indexes.get(name) if isinstance(value, xr.DataArray) else None
+    if isinstance(index, AssemblyIndex) and index.dim == name and list(index.index.names) != [name]:
+        return index.index.nlevels == 1 and index.index.names[0] in coords  # the name of the dimension stands for it
     return isinstance(index, PandasMultiIndex) and index.dim not in new_dims and index.dim not in coords
 
 
@@ -108,13 +154,13 @@ def _is_text_of_rows(data: xr.DataArray, name: Hashable, value: Any) -> bool:
 
     Scripts that turn every coordinate into text assign this one too, and do not mean to lose its levels.
     """
-    index = data._indexes.get(name)
-    if not isinstance(index, AssemblyIndex) or index.dim != name:
+    if not is_whole_multi_index(data, name) or data._coords[name].ndim != 1:
         return False
     values = np.asarray(value[1] if isinstance(value, tuple) and len(value) == 2 else value)
-    if values.dtype.kind not in "UO" or values.shape != (len(index.index),):
+    rows = data._coords[name].values
+    if values.dtype.kind not in "UO" or values.shape != rows.shape:
         return False
-    return all(isinstance(v, str) and v == str(row) for v, row in zip(values, index.index, strict=True))
+    return all(isinstance(v, str) and v == str(row) for v, row in zip(values, rows, strict=True))
 
 
 def _plain(data: xr.DataArray, value: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
@@ -15,8 +16,6 @@ from brainio.assemblies.index import AssemblyIndex
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
-
-    import pandas as pd
 
 T = TypeVar("T", bound=xr.DataArray)
 Metadata = tuple[str, tuple[str, ...], np.ndarray]
@@ -35,8 +34,9 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
     """Give the assembly as a plain `xarray.DataArray` that netCDF can store.
 
     Every level of a multi-index becomes a coordinate of its own without an index, in the order in which
-    `assembly.coords` lists them; the coordinate of tuples that stands for a whole multi-index goes away. Values are
-    shared, not copied; `name` stays; `attrs` become a new dict with the same entries.
+    `assembly.coords` lists them; a coordinate of tuples that stands for a whole multi-index goes away, also that which
+    a dropped dimension left. Values are shared, not copied; `name` stays; `attrs` become a new dict with the same
+    entries.
 
     >>> from brainio.assemblies import DataAssembly
     >>> flat = flatten_index(DataAssembly([1.0, 2.0], coords={"a": ("x", [1, 2]), "b": ("x", ["k", "l"])}, dims=["x"]))
@@ -45,7 +45,8 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
     """
     coords: dict[Hashable, xr.Variable] = {}
     for name, coord in assembly.coords.variables.items():
-        if is_whole_multi_index(assembly, name):
+        others = [variable for other, variable in assembly._coords.items() if other != name]
+        if is_whole_multi_index(assembly, name) or holds_rows(coord, others):
             continue
         coords[name] = xr.Variable(coord.dims, values_of(assembly, name), coord.attrs, coord.encoding)
     return xr.DataArray(assembly.variable, name=assembly.name)._replace(coords=coords, indexes={})
@@ -63,6 +64,26 @@ def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
     """Tell whether the coordinate stands for a whole multi-index, its values being tuples."""
     index = multi_index_of(assembly, name)
     return index is not None and name not in index.names
+
+
+def holds_rows(variable: xr.Variable, others: Sequence[xr.Variable]) -> bool:
+    """Tell whether a coordinate holds tuples of values that other coordinates hold at the same positions."""
+    if variable.ndim > 1 or variable.dtype != object or not variable.size:
+        return False
+    rows = np.atleast_1d(variable.values)
+    if not isinstance(rows[0], tuple) or len({len(row) if isinstance(row, tuple) else -1 for row in rows}) > 1:
+        return False
+    others = [other for other in others if set(other.dims) <= set(variable.dims)]
+    return all(
+        any(_are_equal(np.array([row[place] for row in rows] + [None], dtype=object)[:-1], other) for other in others)
+        for place in range(len(rows[0]))
+    )
+
+
+def _are_equal(column: np.ndarray, other: xr.Variable) -> bool:
+    values = np.broadcast_to(np.asarray(other.values, dtype=object), column.shape)
+    missing = np.asarray(pd.isna(column)) & np.asarray(pd.isna(values))
+    return bool(np.all(missing | np.asarray(column == values, dtype=bool)))
 
 
 def rows_as_text(assembly: T, dtype: Any) -> T:
@@ -118,7 +139,7 @@ def _names_in_order(assembly: xr.DataArray) -> Iterator[Hashable]:
         if name in seen:
             continue
         index = multi_index_of(assembly, name)
-        names = [name] if index is None else [variable.dims[0], *index.names]
+        names = [name] if index is None else list(dict.fromkeys([variable.dims[0], *index.names]))
         yield from (part for part in names if part in assembly._coords)
         seen.update(names)
 

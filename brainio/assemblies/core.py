@@ -195,6 +195,20 @@ class DataAssembly(KeepingArray):
         reduced, left = drop_levels(self, names)
         return xr.DataArray.drop_vars(reduced, left, errors=errors) if left else reduced
 
+    def drop(self, labels: Any = None, dim: Any = None, *, errors: Any = "raise", **kwargs: Any) -> Self:
+        """Drop coordinates (or labels of a dimension), an older name of `drop_vars` and `drop_sel`."""
+        names = {labels} if isinstance(labels, str) else labels
+        if dim is None and not kwargs and isinstance(names, Iterable) and not isinstance(names, Mapping):
+            return self.drop_vars(names, errors=errors)
+        return super().drop(labels, dim, errors=errors, **kwargs)
+
+    def reset_index(self, *args: Any, **kwargs: Any) -> Self:
+        """Turn levels into coordinates without an index, see `xarray.DataArray.reset_index`; they keep their order."""
+        result = super().reset_index(*args, **kwargs)
+        order = {name: place for place, name in enumerate(self._coords)}
+        coords = dict(sorted(result._coords.items(), key=lambda item: order.get(item[0], len(order))))
+        return result._replace(coords=coords)
+
     def set_index(self, *args: Any, **kwargs: Any) -> Self:
         """Set indexes as xarray does; a multi-index then gathers all other coordinates of its dimension."""
         result = super().set_index(*args, **kwargs)
@@ -217,22 +231,35 @@ class DataAssembly(KeepingArray):
         plain = self.reset_index(indexed)
         return gather_indexes(xr.DataArray.stack(plain, dims, create_index=False))
 
+    def unstack(self, dim: Any = None, *args: Any, **kwargs: Any) -> Self:
+        """Turn the levels of dimensions into dimensions, see `xarray.DataArray.unstack`."""
+        wanted = self.dims if dim is None else [dim] if isinstance(dim, str) else list(dim)
+        own = [d for d in wanted if isinstance(index := self._indexes.get(d), AssemblyIndex) and index.has_own_level]
+        if not own:
+            return super().unstack(dim, *args, **kwargs)
+        names = {d: f"{d} of all levels" for d in own}  # one of the new dimensions takes the name
+        renamed = _with_dims_renamed(self, names)
+        return renamed.unstack([names.get(d, d) for d in wanted], *args, **kwargs)
+
     # ------------------------------------------------------- selecting
 
     def isel(self, indexers: Any = None, drop: bool = False, missing_dims: Any = "raise", **kwargs: Any) -> Self:
-        """Select by position, see `xarray.DataArray.isel`. One position drops the dimension; levels become scalars."""
+        """Select by position, see `xarray.DataArray.isel`.
+
+        One position drops the dimension and leaves the same coordinates as in xarray: the tuple of levels under the
+        name of the dimension, and every level, as scalars.
+        """
         return self._tidy_scalars(super().isel(indexers, drop=drop, missing_dims=missing_dims, **kwargs))
 
     def _tidy_scalars(self, result: Self) -> Self:
-        """Leave away the tuple of all levels of a dropped dimension: each level is there by itself, text as object."""
-        gone = [dim for dim in self.dims if dim not in result.dims]
+        """Turn the text that a dropped dimension left as scalars into objects of `str`."""
+        if result.ndim == self.ndim:
+            return result
         coords = dict(result._coords)
-        for name in [name for name in coords if gone and coords[name].ndim == 0]:
-            if name in gone and isinstance(self._indexes.get(name), AssemblyIndex):
-                del coords[name]
-            elif coords[name].dtype.kind == "U":
-                coords[name] = scalar_variable(coords[name].item())
-        return result._replace(coords=coords) if gone else result
+        for name, variable in coords.items():
+            if variable.ndim == 0 and variable.dtype.kind == "U":
+                coords[name] = scalar_variable(variable.item())
+        return result._replace(coords=coords)
 
     def sel(
         self, indexers: Any = None, method: Any = None, tolerance: Any = None, drop: bool = False, **kwargs: Any
@@ -359,6 +386,23 @@ class DataAssembly(KeepingArray):
             A dimension has no group, two groups lie on one dimension, or a coordinate does not exist.
         """
         return multi_dim_apply(self, groups, apply)
+
+
+def _with_dims_renamed(array: Any, names: Mapping[Hashable, Hashable]) -> Any:
+    """Rename dimensions without the coordinates that have the same names."""
+    coords = {
+        name: variable._replace(dims=[names.get(d, d) for d in variable.dims])
+        for name, variable in array._coords.items()
+        if not isinstance(array._indexes.get(name), AssemblyIndex) or array._indexes[name].dim not in names
+    }
+    indexes = {name: index for name, index in array._indexes.items() if name in coords}
+    for dim, new in names.items():
+        index = AssemblyIndex.from_levels(new, array._indexes[dim].levels)
+        variables = index.create_variables()
+        coords.update(variables)
+        indexes.update(dict.fromkeys(variables, index))
+    variable = array.variable._replace(dims=[names.get(d, d) for d in array.dims])
+    return array._replace(variable, coords, indexes=indexes)
 
 
 def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:

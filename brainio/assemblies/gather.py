@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.coords import as_text_objects
+from brainio.assemblies.coords import as_text_objects, holds_rows
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.assemblies.reading import level_of
 
@@ -29,9 +29,10 @@ def gather_indexes(assembly: T) -> T:
     """Make all one-dimensional coordinates of each dimension levels of one index.
 
     Levels keep the order of the coordinates, new ones come after those that an index has already. Doing it again
-    changes and copies nothing. A dimension whose only coordinate has the dimension's own name keeps that plain index;
-    beside other coordinates it becomes the level `<dimension>_level_0`, because a level cannot be named as its
-    dimension. Scalars and coordinates of two dimensions stay what they are. Text reads back as objects of `str`.
+    changes and copies nothing. A dimension's own coordinate keeps its name: alone it keeps a plain index, next to other
+    coordinates it is the first level. If it holds the tuples of the other levels, it is left out: the name of the
+    dimension stands for them. Scalars and coordinates of two dimensions stay unchanged. Text reads back as objects of
+    `str`.
 
     >>> flat = xr.DataArray([1, 2], coords={"a": ("x", [5, 6]), "b": ("x", ["k", "l"])}, dims=["x"])
     >>> gathered = gather_indexes(flat)
@@ -104,12 +105,11 @@ def _gather_dim(
             if found is None:
                 found = as_assembly_index(index)
                 levels = {**found.levels, **levels}
-            if name != dim:
+            if name != dim or found.has_own_level:
                 level_variables[name] = variable
-            continue
-        level_name = f"{dim}_level_0" if name == dim else name
-        levels[level_name] = level_of(variable)
-        level_variables[level_name] = variable
+        elif name != dim or not holds_rows(variable, [v for other, v in variables.items() if other != dim]):
+            levels[name] = level_of(variable)
+            level_variables[name] = variable
     new = AssemblyIndex.from_levels(dim, levels)
     return dict(new.create_variables(level_variables)), new
 

@@ -17,11 +17,10 @@ import pandas as pd
 import xarray as xr
 from xarray.core.groupby import DataArrayGroupBy, ResolvedGrouper
 from xarray.groupers import EncodedGroups, Grouper
-from xarray.indexes import PandasIndex
 
 from brainio.assemblies.codes import Grouping, Level, factorize_level, group_rows
 from brainio.assemblies.coords import is_whole_multi_index
-from brainio.assemblies.index import AssemblyIndex
+from brainio.assemblies.index import AssemblyIndex, own_index
 from brainio.assemblies.lazy import reduce_lazy_groups
 from brainio.assemblies.mapping import call_reduction, map_groups
 from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, merged_axes, reduce_groups
@@ -29,6 +28,8 @@ from brainio.errors import GroupbyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
+
+    from xarray.indexes import PandasIndex
 
 _GROUP = "group_number"
 
@@ -173,8 +174,7 @@ class GroupbyBridge:
         if len(levels) > 1:
             return self.dim, AssemblyIndex.from_levels(self.dim, levels)
         ((name, level),) = levels.items()
-        values = level.to_numpy()
-        return name, PandasIndex(xr.Variable((name,), values).to_index().astype(values.dtype), name, values.dtype)
+        return name, own_index(name, level.to_numpy())
 
     def _grouped_result(self, values: np.ndarray, others: list[Hashable], keep_attrs: bool) -> Any:
         source = self._assembly
@@ -360,7 +360,9 @@ def _unknown(assembly: xr.DataArray, name: str) -> KeyError:
 def _expand(assembly: xr.DataArray, name: str) -> list[str]:
     """Name all levels of an index where its dimension is named."""
     index = assembly._indexes.get(name)
-    return [str(n) for n in index.index.names] if isinstance(index, AssemblyIndex) and index.dim == name else [name]
+    if isinstance(index, AssemblyIndex) and is_whole_multi_index(assembly, name):
+        return [str(level) for level in index.index.names]
+    return [name]
 
 
 def levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:

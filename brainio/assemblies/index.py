@@ -39,10 +39,27 @@ class Match(NamedTuple):
 class AssemblyIndex(PandasMultiIndex):
     """All one-dimensional coordinates of one dimension, as levels of one index; one level alone is allowed.
 
-    Text levels hold Python `str` in object arrays, a missing value (NaN, None, NaT) has the code -1.
+    Text levels hold Python `str` in object arrays, a missing value (NaN, None, NaT) has the code -1. One level may have
+    the name of the dimension: the dimension's own coordinate. Without it, the name of the dimension stands for the
+    whole index, whose values are tuples of all levels, or those of the only level.
     """
 
     __slots__ = ()
+
+    def __init__(self, array: Any, dim: Hashable, level_coords_dtype: Any = None) -> None:
+        PandasIndex.__init__(self, array, dim)  # that of PandasMultiIndex refuses a level with the dimension's name
+        if any(name is None for name in self.index.names):
+            numbered = enumerate(self.index.names)
+            self.index.names = [f"{dim}_level_{number}" if name is None else name for number, name in numbered]
+        if level_coords_dtype is None:
+            levels = zip(self.index.names, self.index.levels, strict=True)
+            level_coords_dtype = {name: level.to_numpy().dtype for name, level in levels}
+        self.level_coords_dtype = level_coords_dtype
+
+    @property
+    def has_own_level(self) -> bool:
+        """Whether a level has the name of the dimension."""
+        return self.dim in self.index.names
 
     @classmethod
     def from_levels(cls, dim: Hashable, levels: Mapping[Hashable, Level]) -> Self:
@@ -70,21 +87,33 @@ class AssemblyIndex(PandasMultiIndex):
             for name, values, codes in zip(self.index.names, self.index.levels, self.index.codes, strict=True)
         }
 
-    def keep_levels(self, level_variables: Mapping[Any, Any]) -> Self:
-        """Give the index without the levels that are not named; one remaining level keeps its name."""
-        return self.from_levels(self.dim, {name: lv for name, lv in self.levels.items() if name in level_variables})
+    def keep_levels(self, level_variables: Mapping[Any, Any]) -> Self | PandasIndex:
+        """Give the index without the levels that are not named; one remaining level keeps its name.
+
+        The dimension's own coordinate alone has a plain index, as in xarray.
+        """
+        levels = {name: level for name, level in self.levels.items() if name in level_variables}
+        if list(levels) == [self.dim]:
+            return own_index(self.dim, levels[self.dim].to_numpy())
+        return self.from_levels(self.dim, levels)
 
     def reorder_levels(self, level_variables: Mapping[Any, Any]) -> Self:
         """Give the index with its levels in the order in which they are named."""
         return self.from_levels(self.dim, {name: self.levels[name] for name in level_variables})
 
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
-        """Give a variable for each level, and one under the name of the dimension, whose values are tuples."""
+        """Give a variable for each level, and one under the name of the dimension, if no level has that name.
+
+        Its values are tuples of all levels, or those of the only level.
+        """
         given = variables or {}
         made: dict[Any, xr.Variable] = {}
-        for name in (self.dim, *self.index.names):
-            dtype = np.dtype(self.level_coords_dtype.get(name, object))
-            data = _level_values(self.index, dtype, None if name == self.dim else str(name))
+        levels: dict[Hashable, Hashable] = {name: name for name in self.index.names}
+        if not self.has_own_level:
+            levels = {self.dim: self.index.names[0] if len(levels) == 1 else None, **levels}
+        for name, level in levels.items():
+            dtype = np.dtype(self.level_coords_dtype.get(level, object))
+            data = _level_values(self.index, dtype, None if level is None else str(level))
             like = given.get(name)
             attrs, encoding = ({}, {}) if like is None else (like.attrs, like.encoding)
             made[name] = xr.IndexVariable(self.dim, data, attrs=attrs, encoding=encoding, fastpath=True)
@@ -131,7 +160,7 @@ class AssemblyIndex(PandasMultiIndex):
         for name, label in self._labels_by_level(labels).items():
             level_mask, is_scalar = self._match_level(name, label)
             mask &= level_mask
-            if is_scalar:
+            if is_scalar and name != self.dim:  # a scalar cannot have the name of a dimension
                 pinned.append(name)
         positions = np.flatnonzero(mask)
         if not len(positions) and len(labels) > 1 and len(self.index):
@@ -147,10 +176,10 @@ class AssemblyIndex(PandasMultiIndex):
     def _labels_by_level(self, labels: Mapping[Any, Any]) -> dict[Hashable, Any]:
         by_level: dict[Hashable, Any] = {}
         for name, label in labels.items():
-            if name in self.index.names:
-                by_level[name] = label
-            elif isinstance(label, Mapping):
+            if name == self.dim and isinstance(label, Mapping):
                 by_level.update(label)
+            elif name in self.index.names:
+                by_level[name] = label
             elif isinstance(label, tuple):
                 by_level.update(zip(self.index.names, label, strict=False))
             else:
@@ -194,7 +223,7 @@ class AssemblyIndex(PandasMultiIndex):
         if not kept:
             # xarray ignores a query result without indexes: DataAssembly.sel turns the levels into scalars itself
             return IndexSelResult({self.dim: match.positions})
-        index = self.keep_levels(dict.fromkeys(kept))._take(match.positions)
+        index = self._take(match.positions).keep_levels(dict.fromkeys(kept))
         variables.update(index.create_variables())
         indexes: dict[Any, xr.Index] = dict.fromkeys(variables, index)
         variables.update({name: scalar_variable(value) for name, value in match.scalars.items()})
@@ -204,6 +233,8 @@ class AssemblyIndex(PandasMultiIndex):
 
     def _wants_whole_rows(self, labels: Mapping[Any, Any]) -> bool:
         """Tell whether rows of the index are asked for as tuples, one (drops the dimension) or a list of them."""
+        if self.has_own_level:
+            return False
         label = labels.get(self.dim)
         if isinstance(label, tuple):
             return len(label) == self.index.nlevels and not any(isinstance(x, list | slice) for x in label)
@@ -296,6 +327,12 @@ def _level_values(index: pd.MultiIndex, dtype: np.dtype, level: str | None) -> P
     values = PandasMultiIndexingAdapter.__new__(PandasMultiIndexingAdapter)
     values.array, values._dtype, values.level = index, dtype, level
     return values
+
+
+def own_index(dim: Hashable, values: np.ndarray) -> PandasIndex:
+    """Build the plain index of a dimension whose own coordinate is its only one."""
+    index = xr.Variable((dim,), values).to_index().astype(values.dtype)
+    return PandasIndex(index, dim, values.dtype)
 
 
 def as_assembly_index(index: PandasMultiIndex) -> AssemblyIndex:

@@ -82,9 +82,10 @@ def _index_of_ids(assembly: xr.DataArray, where: str) -> AssemblyIndex:
             f"one dimension, along which the stimulus set can be joined. Load it without `stimulus_set`."
         )
     index = assembly.xindexes[STIMULUS_ID]
-    if not isinstance(index, AssemblyIndex):
-        raise AssemblyFormatError(f"{where}: stimulus_id may not be the name of a dimension")
-    return index
+    if isinstance(index, AssemblyIndex):
+        return index
+    ids = factorize_level(np.asarray(assembly[STIMULUS_ID].values))  # the own coordinate of a dimension
+    return AssemblyIndex.from_levels(STIMULUS_ID, {STIMULUS_ID: ids})
 
 
 def _rows_of_stimuli(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import xarray as xr
 from xarray.core import dtypes
 
-from brainio.assemblies.align import comparable
+from brainio.assemblies.align import comparable, with_plain_own_indexes
 from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_attrs
 from brainio.assemblies.coords import is_whole_multi_index, rows_as_text
 from brainio.assemblies.gather import gather_indexes, with_text_objects
@@ -36,7 +36,8 @@ class KeepingArray(ReflectedArithmetic):
         return with_text_objects(super()._from_temp_dataset(*args, **kwargs))
 
     def _binary_op(self, other: Any, f: Callable[..., Any], reflexive: bool = False) -> Self:
-        result = super()._binary_op(comparable(self, other), f, reflexive)
+        mine, theirs = with_plain_own_indexes(self, other), with_plain_own_indexes(other, self)
+        result = xr.DataArray._binary_op(mine, comparable(mine, theirs), f, reflexive)
         return result if result is NotImplemented else self._keep(result, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

@@ -121,7 +121,7 @@ def test_array_is_element_means_the_only_element(arr: Any, element: Any, expecte
 def test_gathering_twice_changes_nothing(plain: xr.DataArray) -> None:
     once = gather_indexes(plain)
     assert list(once.indexes["p"].names) == ["i", "r"]
-    assert list(once.indexes["n"].names) == ["n_level_0", "k"]
+    assert list(once.indexes["n"].names) == ["n", "k"]
     assert once["i"].dtype == object
     assert gather_indexes(once) is once
 

@@ -151,9 +151,9 @@ def test_a_single_coordinate_keeps_its_name_and_can_be_selected() -> None:
     assert a.sel(neuroid_id="n1").values.tolist() == [2.0]
 
 
-def test_a_dimension_coordinate_beside_others_becomes_level_0() -> None:
+def test_the_own_coordinate_of_a_dimension_is_a_level_of_its_name() -> None:
     a = DataAssembly([1.0, 2.0], coords={"n": ("n", ["i", "j"]), "region": ("n", ["a", "b"])}, dims=["n"])
-    assert list(a.indexes["n"].names) == ["n_level_0", "region"]
+    assert list(a.indexes["n"].names) == ["n", "region"]
 
 
 def test_rewrapping_shares_values_and_indexes(assembly: NeuroidAssembly) -> None:
@@ -215,7 +215,7 @@ def test_isel_int_drops_the_dimension_and_leaves_its_levels_as_scalars(assembly:
     a = assembly.isel(presentation=2)
     assert a.dims == ("neuroid",)
     assert {name: a[name].item() for name in ["stimulus_id", "repetition"]} == {"stimulus_id": "a", "repetition": 1}
-    assert "presentation" not in a.coords
+    assert a["presentation"].item() == ("a", 1, "x")
 
 
 def test_slices_concatenate_to_the_whole_again(assembly: NeuroidAssembly) -> None:

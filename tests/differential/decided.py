@@ -70,10 +70,9 @@ GROUPS = (
     ),
     Group(
         "A dropped dimension leaves its levels as scalars",
-        "As in today's xarray, each level of a dimension that `isel(presentation=1)` or `squeeze` drops stays "
-        "as a scalar "
-        "coordinate of its own, not as one tuple of all.",
-        "`a.isel(presentation=1)['object_name'].item()` in place of taking the tuple apart.",
+        "As in today's xarray, a dimension that `isel(presentation=1)` or `squeeze` drops leaves each level as a scalar "
+        "coordinate. The tuple of all levels stays under the name of the dimension, as in 1.1.0.",
+        "no need; `a.isel(presentation=1)['object_name'].item()` reads one level without taking the tuple apart.",
         (
             "isel of an integer drops the dimension",
             "isel of an integer leaves the levels as scalars",
@@ -181,16 +180,22 @@ GROUPS = (
     ),
     Group(
         "One coordinate keeps its name",
-        "A dimension with a single coordinate keeps the name of that coordinate. Earlier it was renamed to the "
-        "dimension, "
-        "and its own name was lost.",
-        "`a['stimulus_id']` in place of `a['presentation']`.",
+        "A dimension with a single coordinate keeps the name of that coordinate, and the name of the dimension stands "
+        "for its values too. In 1.1.0 the coordinate was renamed to the dimension.",
+        "no need; `a['presentation']` and `a['stimulus_id']` have the same values.",
         (
             "one coordinate on a dimension is an index too",
             "one coordinate on a dimension can be asked for by name",
             "one stored coordinate is read back",
             "one stored coordinate can be asked for by name",
         ),
+    ),
+    Group(
+        "A dimension's own coordinate keeps its name",
+        "A coordinate with the name of its dimension is a level of that name. In 1.1.0 it became "
+        "`<dimension>_level_0` next to other coordinates.",
+        "the name of the dimension in place of `<dimension>_level_0`.",
+        ("a coordinate named as its dimension beside another",),
     ),
     Group(
         "Changing one level leaves the others",
