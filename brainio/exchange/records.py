@@ -10,7 +10,7 @@ from brainio.cards.in_words import BROKEN
 from brainio.catalogs.cards import read_card
 from brainio.errors import ArchiveError, StimulusSetFormatError
 from brainio.exchange.distribution import Described, Node, file_set, node_id
-from brainio.stimuli.loading import MOST_COLUMNS
+from brainio.stimuli.typed_csv import MOST_COLUMNS
 
 RECORD_SET = "stimuli"
 _KEYS = ("stimulus_id", "image_id")

@@ -18,6 +18,7 @@ from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.local_files import open_regular
 from brainio.packaging.files import HashedWriter, in_one_step
+from brainio.packaging.tables import typed_csv
 from brainio.validation import PATH_IN_STORE, member_names
 
 if TYPE_CHECKING:
@@ -57,7 +58,9 @@ def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
 
 
 def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.PathLike[str]) -> str:
-    """Write the table of a stimulus set as CSV (UTF-8, lines end with a line feed, missing values empty).
+    """Write the table of a stimulus set as a typed CSV file, and verify that it is read with the same values and types.
+
+    Text is quoted, numbers are not, and missing values are empty, see `docs/stimulus-csv.md`.
 
     Parameters
     ----------
@@ -74,15 +77,26 @@ def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.P
     Raises
     ------
     PackagingError
-        The table holds a text that is no valid Unicode. Nothing was written.
+        The table cannot be stored without a change: two columns have one name, a column has values of several types or
+        of a type that a CSV file cannot hold, or a text is not valid Unicode. The message lists columns and rows.
+        Nothing was written.
+
+    Examples
+    --------
+    >>> from brainio.stimuli import StimulusSet
+    >>> stimuli = StimulusSet({"stimulus_id": ["a", "b"], "filename": ["a.png", "b.png"], "code": ["007", None]})
+    >>> sha1 = create_stimulus_csv(stimuli, "stimuli.csv")
+    >>> print(Path("stimuli.csv").read_text())
+    stimulus_id,"filename","code"
+    "a","a.png","007"
+    "b","b.png",
+    <BLANKLINE>
     """
-    table = pd.DataFrame(proto_stimulus_set)[extract_specific(proto_stimulus_set)]
-    try:
-        with in_one_step(Path(target_path)) as written:
-            table.to_csv(written, index=False, encoding="utf-8", lineterminator="\n")
-            return hash_file(written)
-    except UnicodeEncodeError as error:
-        raise PackagingError(f"the table holds a text that is no valid Unicode: {error}; correct it") from error
+    table = pd.DataFrame(proto_stimulus_set)
+    content = typed_csv(table.loc[:, table.columns != PATH_IN_STORE])
+    with in_one_step(Path(target_path)) as written:
+        written.write_bytes(content)
+        return hash_file(written)
 
 
 def create_stimulus_zip(

@@ -16,10 +16,10 @@ import pandas as pd
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.cache.archive import judged, opened
-from brainio.errors import ArchiveError, AssemblyFormatError
+from brainio.errors import ArchiveError, AssemblyFormatError, StimulusSetFormatError
 from brainio.local_files import open_regular, read_regular
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
-from brainio.stimuli.loading import MOST_COLUMNS
+from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed
 from brainio.text import some
 from brainio.validation.files import LocalFile, Member, Wanted, file_problems
 from brainio.validation.problems import Problem, problem, unreadable_assembly
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from brainio.validation.files import StimulusFile
 
-_TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 _TRUTHS = {"True": True, "False": False}
 NAMELESS = "Unnamed: "
 _OTHER_SEPARATORS = (";", "\t", "|")
@@ -64,6 +63,8 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     if b"\0" in content:
         number = content.count(b"\n", 0, content.index(b"\0")) + 1
         return _unreadable(name, f"a NUL character in line {number}")
+    if is_typed(content):
+        return _parse_typed(content, name)
     try:
         rows, lines = _read_rows(content)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -86,6 +87,15 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
             problems.append(problem("row-ragged", line, f"{len(row)} fields; the header has {len(header)}"))
     frame = pd.DataFrame([row for row, _ in kept], columns=pd.Index(header, dtype=object), dtype=object)
     return Table(frame, [line for _, line in kept]), problems
+
+
+def _parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    try:
+        cells = TypedCsv(content, "it")
+        table = Table(cells.table(), [f"line {line}" for line in cells.lines])
+    except StimulusSetFormatError as error:
+        return _unreadable(name, str(error), fix="correct it, or package the stimulus set again")
+    return _with_stimulus_id(table, [])
 
 
 def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:
@@ -116,7 +126,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
     columns = []
     for number, name in enumerate(frame.columns):
         texts = frame.iloc[:, number].replace("", np.nan)
-        if name not in _TEXT_COLUMNS and texts.notna().any():
+        if name not in TEXT_COLUMNS and texts.notna().any():
             present = texts.dropna()
             if present.isin(list(_TRUTHS)).all():
                 texts = texts.map(_TRUTHS)

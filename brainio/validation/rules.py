@@ -57,15 +57,17 @@ RULES: dict[str, Rule] = {
     ),
     "column-doubled": Rule("error", "each column has a name of its own", "rename or drop one of them"),
     "column-mixed-type": Rule(
-        "warning", "values of one kind in each column", "convert the column, for text with .astype(str)"
+        "error",
+        "values of one type in each column",
+        "correct the cells that differ, or convert the column, for text with .map(str, na_action='ignore')",
     ),
     "text-invalid": Rule(
         "error", "text without NUL characters and lone surrogates", "remove the character, or decode the text correctly"
     ),
     "column-not-plain": Rule(
-        "warning",
-        "one number, text, truth or date in each row of a column",
-        "make a column of each part: the CSV file has only text of it, which reads back as text",
+        "error",
+        "columns of a type that a CSV file can hold: text, numbers, True and False, or dates",
+        "convert the column, or make a column of each part: any other type would be read as text",
     ),
     "id-column-missing": Rule(
         "error",

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from brainio.cache.archive import fault_of_name
 from brainio.stimuli import FILENAME, STIMULUS_ID
+from brainio.stimuli.columns import MIXED, UNENCODABLE, ColumnFault, column_values
 from brainio.text import some
 from brainio.validation.problems import Problem, problem
-from brainio.validation.values import fault_of_texts, is_id, is_integer, is_missing, is_text, kinds_of, repeats
+from brainio.validation.values import is_id, is_integer, is_missing, is_text, repeats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 PATH_IN_STORE = "stimulus_path_within_store"
-_NOT_PLAIN = ("dict", "list", "ndarray", "set", "tuple")
+_OF_OTHER_RULES = (STIMULUS_ID, FILENAME)
 _COLUMN = re.compile(r"[a-z0-9_]+")
 
 
@@ -90,16 +91,18 @@ def _column_problems(table: Table) -> list[Problem]:
     if frame.empty:
         problems.append(problem("table-empty", "table", "no rows"))
     for number, name in enumerate(names):
-        values = frame.iloc[:, number].to_numpy()
-        fault = fault_of_texts(values)
-        if fault is not None:
-            place = f"{table.row_names[fault[0]]}, column {name!r}"
-            problems.append(problem("text-invalid", place, f"{fault[1]} in {values[fault[0]]!r}"))
-        kinds = [] if name == STIMULUS_ID else kinds_of(values)
-        if len(kinds) > 1:
-            problems.append(problem("column-mixed-type", f"column {name!r}", " and ".join(kinds)))
-        problems += [problem("column-not-plain", f"column {name!r}", one) for one in kinds if one in _NOT_PLAIN]
+        fault = column_values(str(name), frame.iloc[:, number])
+        if isinstance(fault, ColumnFault) and (name not in _OF_OTHER_RULES or fault.kind == UNENCODABLE):
+            problems.append(_column_problem(name, fault, table.row_names))
     return problems
+
+
+def _column_problem(name: object, fault: ColumnFault, row_names: Sequence[str]) -> Problem:
+    if fault.kind == UNENCODABLE:
+        return problem("text-invalid", f"{row_names[fault.rows[0]]}, column {name!r}", fault.found, fix=fault.fix)
+    code = "column-mixed-type" if fault.kind == MIXED else "column-not-plain"
+    found = fault.in_rows(row_names)
+    return problem(code, f"column {name!r}", found, expected=fault.expected, fix=fault.fix)
 
 
 def _id_problems(table: Table) -> list[Problem]:

@@ -87,7 +87,8 @@ def test_the_csv_has_the_columns_in_the_order_of_the_table_and_lines_end_with_a_
     stimuli["stimulus_path_within_store"] = "x"
     create_stimulus_csv(stimuli, tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_bytes().decode() == (
-        'stimulus_id,object_name,size_px,note\ns0,object0,4,"a ""quoted"", one"\ns1,object1,5,naïve\ns2,object2,6,\n'
+        'stimulus_id,"object_name","size_px","note"\n'
+        '"s0","object0",4,"a ""quoted"", one"\n"s1","object1",5,"naïve"\n"s2","object2",6,\n'
     )
     assert extract_specific(stimuli) == ["stimulus_id", "object_name", "size_px", "note"]
 
@@ -114,7 +115,7 @@ def test_a_stimulus_without_a_path_is_refused_by_its_id(stimuli: StimulusSet, tm
 def test_text_that_is_no_unicode_leaves_the_old_table(stimuli: StimulusSet, tmp_path: Path) -> None:
     create_stimulus_csv(stimuli, tmp_path / "a.csv")
     before = (tmp_path / "a.csv").read_bytes()
-    with pytest.raises(PackagingError, match="Unicode"):
+    with pytest.raises(PackagingError, match=r"column 'note': found the lone surrogate U\+D800"):
         create_stimulus_csv(stimuli.assign(note=NO_UNICODE), tmp_path / "a.csv")
     assert (tmp_path / "a.csv").read_bytes() == before
 

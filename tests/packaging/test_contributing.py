@@ -67,10 +67,10 @@ def test_a_row_without_a_filename_is_one_problem(images: Path, tmp_path: Path) -
     assert "[filename-missing] row 1" in str(caught.value)
 
 
-def test_lists_in_a_column_are_told_to_become_text(images: Path, tmp_path: Path) -> None:
+def test_lists_in_a_column_are_refused(images: Path, tmp_path: Path) -> None:
     stimuli = read_stimuli(images)
     tagged = stimuli.assign(tags=pd.Series([["x", "y"], ["z"]], dtype=object))
-    with pytest.warns(PackagingWarning, match=r"\[column-not-plain\] column 'tags': found list"):
+    with pytest.raises(PackagingError, match=r"\[column-not-plain\] column 'tags': found list .*row 0, row 1.*json"):
         package_stimulus_set(tmp_path / "lab.csv", tagged, NAME, tmp_path / "store")
 
 

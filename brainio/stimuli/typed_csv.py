@@ -1,0 +1,276 @@
+"""Typed CSV files: text is quoted, numbers and missing values are not, so that no type has to be guessed.
+
+The mark of such a file is its header: every name is quoted, except that of the key column. Programs that do not know
+the mark read an ordinary CSV table. `docs/stimulus-csv.md` describes the form; `columns` knows the values it can hold.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from brainio.errors import StimulusSetFormatError
+from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID
+from brainio.text import shortened, some
+
+MOST_COLUMNS = 10_000
+"""Columns that the table of a stimulus set may have: pandas takes seconds for as many."""
+TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
+NAN = "nan"
+"""The cells of a column of floats in which every value is missing; empty cells alone would be a column of text."""
+
+_NAME = rb'"(?>[^"]|"")*+"'
+_MARK = re.compile(rb"(?:%b,)*+(?:stimulus_id|image_id)(?:,%b)*+\r?\n" % (_NAME, _NAME))
+_NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?")
+_INTEGER = re.compile(rb"-?[0-9]+")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.([0-9]{3}|[0-9]{6}|[0-9]{9}))?")
+_UNITS = {0: "s", 3: "ms", 6: "us", 9: "ns"}  # by the digits of the fraction
+_QUOTE, _COMMA, _LINE_FEED = b'",\n'
+# pandas takes no other text for numbers or truth values. To state the type of all text would cost twice the time.
+_LIKE_NUMBERS = re.compile(rb'"\s*(?:[+-]?[0-9.]+(?:e[+-]?[0-9]*)?|[+-]?inf(?:inity)?|true|false)?\s*"', re.IGNORECASE)
+_BOM = b"\xef\xbb\xbf"
+# pandas parses floats exactly since 3.1, and before on request only
+_EXACT = {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
+
+
+def is_typed(content: bytes) -> bool:
+    r"""Whether a CSV file states the types of its columns.
+
+    Examples
+    --------
+    >>> is_typed(b'stimulus_id,"filename"\n"a","a.png"\n'), is_typed(b"stimulus_id,filename\na,a.png\n")
+    (True, False)
+    """
+    header = _MARK.match(content, len(_BOM) if content.startswith(_BOM) else 0)
+    return header is not None and b'"' in header[0]
+
+
+class TypedCsv:
+    r"""The cells of a typed CSV file, checked; `table` reads them.
+
+    Parameters
+    ----------
+    content : bytes
+        For which `is_typed` holds.
+    place : str
+        What errors call the file.
+
+    Raises
+    ------
+    StimulusSetFormatError
+        A row has too many or too few cells, a quote is out of place, or a column has quoted cells and others. The
+        message names line and column.
+
+    Examples
+    --------
+    >>> table = TypedCsv(b'stimulus_id,"code","size"\n"a","007",1.5\n"b",,2.0\n', "a.csv").table()
+    >>> table["code"].tolist(), table["size"].dtype
+    (['007', nan], dtype('float64'))
+    """
+
+    def __init__(self, content: bytes, place: str) -> None:
+        content = content.removeprefix(_BOM)
+        self._content = content if content.endswith(b"\n") else content + b"\n"
+        self._place = place
+        if self._content[: self._content.index(b"\n")].endswith(b"\r"):
+            raise self._error(
+                "has lines that end with CR LF: a program converted them, also inside texts. Get the file again "
+                "without conversion (for git: `*.csv -text` in .gitattributes)"
+            )
+        self._bytes = np.frombuffer(self._content, np.uint8)
+        ends = self._cell_ends()
+        width = int(np.argmax(self._bytes[ends] == _LINE_FEED)) + 1
+        if width > MOST_COLUMNS:
+            raise self._error(f"has {width:,} columns; a stimulus set has at most {MOST_COLUMNS:,}")
+        self._require_full_rows(ends, width)
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        self.names = [self._name(start, end) for start, end in zip(starts[:width], ends[:width], strict=True)]
+        self._require_unique_names()
+        self._starts, self._ends = starts[width:].reshape(-1, width), ends[width:].reshape(-1, width)
+        self._is_quoted = self._bytes[self._starts] == _QUOTE
+        self._is_empty = self._starts == self._ends
+        has_quotes = self._is_quoted.any(axis=0).tolist()
+        self._texts = [n for n, name in enumerate(self.names) if name in TEXT_COLUMNS or has_quotes[n]]
+        self._others = [n for n in range(width) if n not in self._texts]
+        self._require_one_form()
+
+    @cached_property
+    def lines(self) -> list[int]:
+        """The line on which each row begins, counted from 1 as editors do."""
+        breaks = np.flatnonzero(self._bytes == _LINE_FEED)
+        return (np.searchsorted(breaks, self._starts[:, 0]) + 1).tolist()
+
+    def table(self) -> pd.DataFrame:
+        """Read all columns.
+
+        Returns
+        -------
+        pandas.DataFrame
+            Text is an object column of `str`, with NaN where a value is missing. Other columns are int64 or uint64
+            (Int64 or UInt64 if values are missing), float64, bool (objects if values are missing) or datetime64.
+
+        Raises
+        ------
+        StimulusSetFormatError
+            A cell without quotes is neither a number, True, False, a date nor empty; or text is not UTF-8.
+        """
+        try:
+            table = self._parsed()
+        except (UnicodeDecodeError, pd.errors.ParserError) as error:
+            raise self._error(f"cannot be read as a CSV table: {error}") from error
+        if len(table) != len(self._starts):
+            raise self._error(
+                "has line breaks outside quotes other than line feeds; expected a line feed after each row"
+            )
+        has_missing = self._is_empty.any(axis=0).tolist()
+        dtypes = table.dtypes.tolist()
+        for number in self._texts:
+            values = table.iloc[:, number].to_numpy(dtype=object)  # pandas' own type breaks joining in xarray
+            if has_missing[number]:
+                values = np.where(self._is_empty[:, number], np.nan, values)
+            table.isetitem(number, _as_objects(values))
+        for number in self._others:
+            if has_missing[number] or dtypes[number].kind not in "iufb":
+                table.isetitem(number, self._typed(number, table.iloc[:, number]))
+        table.columns = pd.Index(self.names, dtype=object)
+        return table
+
+    def _parsed(self) -> pd.DataFrame:
+        """Parse all cells. Text columns are of objects or of pandas' `str`, with '' in place of missing values."""
+        doubtful = [number for number in self._texts if _LIKE_NUMBERS.fullmatch(self._first_cell(number))]
+        table = self._read(dtype=dict.fromkeys(doubtful, object))
+        dtypes = table.dtypes.tolist()
+        if all(isinstance(dtypes[number], pd.StringDtype) or dtypes[number].kind == "O" for number in self._texts):
+            return table
+        return self._read(dtype=dict.fromkeys(self._texts, object))
+
+    def _read(self, **how: Any) -> pd.DataFrame:
+        starts = self._bytes[self._starts[:, self._others]]
+        if self._is_empty[:, self._others].any() or (starts == ord(NAN[0])).any():
+            how |= {"keep_default_na": False, "na_values": {number: ["", NAN] for number in self._others}}
+        else:
+            how |= {"na_filter": False}
+        names = list(range(len(self.names)))
+        return pd.read_csv(  # type: ignore[call-overload]
+            io.BytesIO(self._content), header=0, names=names, index_col=False, low_memory=False, **how, **_EXACT
+        )
+
+    def _first_cell(self, number: int) -> bytes:
+        return self._content[self._starts[0, number] : self._ends[0, number]] if len(self._starts) else b""
+
+    def _typed(self, number: int, parsed: pd.Series) -> Any:
+        """Return the values of a column without quotes, where pandas takes some types for others."""
+        is_empty = self._is_empty[:, number]
+        if is_empty.all():
+            return _as_objects(np.full(len(is_empty), np.nan, dtype=object))
+        if parsed.dtype.kind == "f" and is_empty.any():
+            cells = self._cells(number)
+            return self._integers(number, cells) if all(map(_INTEGER.fullmatch, filter(None, cells))) else parsed
+        if parsed.dtype.kind in "iufb":
+            return parsed
+        values = parsed.to_numpy(dtype=object, na_value=np.nan)
+        if all(value is True or value is False for value in values[~is_empty]):
+            return _as_objects(values)
+        return self._dates(number, is_empty)
+
+    def _integers(self, number: int, cells: list[bytes]) -> Any:
+        numbers = [int(cell) if cell else None for cell in cells]
+        dtype = "UInt64" if any(one is not None and one >= 2**63 for one in numbers) else "Int64"
+        try:
+            return pd.array(numbers, dtype=dtype)  # type: ignore[call-overload]
+        except (OverflowError, TypeError, ValueError) as error:
+            raise self._error(f"has integers of more than 64 bits in the column {self.names[number]!r}") from error
+
+    def _dates(self, number: int, is_empty: np.ndarray) -> np.ndarray:
+        cells = [cell.decode() for cell in self._cells(number)]
+        matches = [_DATE.fullmatch(cell) for cell in cells]
+        wrong = [row for row, match in enumerate(matches) if match is None and not is_empty[row]]
+        digits = {len(match[1] or "") for match in matches if match}
+        if wrong or len(digits) != 1:
+            filled = np.flatnonzero(~is_empty).tolist()
+            rows = [row for row in wrong if not _NUMBER.fullmatch(cells[row])] or wrong or filled
+            raise self._mixed(number, rows, cells, "neither quoted nor all numbers, all True or False, or all dates")
+        try:
+            return np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{_UNITS[digits.pop()]}]")
+        except ValueError as error:
+            raise self._error(
+                f"has a date in the column {self.names[number]!r} that does not exist: {error}"
+            ) from error
+
+    def _cells(self, number: int) -> list[bytes]:
+        pairs = zip(self._starts[:, number].tolist(), self._ends[:, number].tolist(), strict=True)
+        return [self._content[start:end] for start, end in pairs]
+
+    def _cell_ends(self) -> np.ndarray:
+        """Return the position after each cell: the commas and line feeds outside quotes."""
+        places = np.flatnonzero(_is_special(self._bytes))
+        is_quote = self._bytes[places] == _QUOTE
+        is_inside = np.logical_xor.accumulate(is_quote)
+        quotes = places[is_quote]
+        openers, closers = quotes[0::2], quotes[1::2]
+        before, after = self._bytes[openers - 1], self._bytes[closers + 1]
+        misplaced = np.concatenate((openers[~_is_special(before) & (openers > 0)], closers[~_is_special(after)]))
+        if misplaced.size or is_inside[-1]:
+            line = self._line(int(misplaced.min()) if misplaced.size else int(quotes[-1]))
+            raise self._error(
+                f"cannot be read as a CSV table: a quotation mark is out of place or without its other half in line "
+                f"{line}; expected texts in quotes that end with their cell, and quotation marks inside them doubled"
+            )
+        return places[~is_quote & ~is_inside]
+
+    def _require_full_rows(self, ends: np.ndarray, width: int) -> None:
+        breaks = np.flatnonzero(self._bytes[ends] == _LINE_FEED)
+        if len(ends) == len(breaks) * width and (np.diff(breaks) == width).all():
+            return
+        row = int(np.argmax(np.diff(breaks) != width))
+        line, count = self._line(int(ends[breaks[row]]) + 1), int(breaks[row + 1] - breaks[row])
+        raise self._error(
+            f"cannot be read as a CSV table: line {line} has {count} fields, expected {width} as in the header. Quote "
+            f"texts that hold commas."
+        )
+
+    def _require_unique_names(self) -> None:
+        doubled = sorted(name for name, count in Counter(self.names).items() if count > 1)
+        if doubled:
+            raise self._error(f"has a header that names {some(doubled)} more than once; rename columns")
+
+    def _require_one_form(self) -> None:
+        """Refuse columns that have cells with quotes and cells without: somebody added text without quotes."""
+        is_bare = ~self._is_quoted & ~self._is_empty
+        for number in np.flatnonzero(is_bare.any(axis=0) & self._is_quoted.any(axis=0)).tolist():
+            rows = np.flatnonzero(is_bare[:, number]).tolist()
+            raise self._mixed(
+                number, rows, [cell.decode(errors="replace") for cell in self._cells(number)], "not quoted"
+            )
+
+    def _mixed(self, number: int, rows: list[int], cells: list[str], fault: str) -> StimulusSetFormatError:
+        shown = ", ".join(f"line {self.lines[row]} has {shortened(cells[row])}" for row in rows[:5])
+        return self._error(
+            f"states the types of its columns by quoting text, and the column {self.names[number]!r} has "
+            f"{len(rows):,} of {len(cells):,} cells that are {fault}: {shown}. Quote every text of the column, and no "
+            f"number; or remove the quotes from the header to have all types guessed"
+        )
+
+    def _name(self, start: int, end: int) -> str:
+        cell = self._content[start:end].decode(errors="replace")
+        return cell[1:-1].replace('""', '"') if cell.startswith('"') else cell
+
+    def _line(self, position: int) -> int:
+        return self._content.count(b"\n", 0, position) + 1
+
+    def _error(self, fault: str) -> StimulusSetFormatError:
+        return StimulusSetFormatError(f"{self._place} {fault}")
+
+
+def _is_special(signs: np.ndarray) -> np.ndarray:
+    return (signs == _QUOTE) | (signs == _COMMA) | (signs == _LINE_FEED)
+
+
+def _as_objects(values: np.ndarray) -> Any:
+    return pd.Series(values, dtype=object, copy=False)
