@@ -32,7 +32,11 @@ class Level(NamedTuple):
     def at(self, positions: np.ndarray) -> Level:
         """Give the level for rows that stand at `positions` of this one; -1 is a missing row."""
         codes = np.append(self.codes, self.codes.dtype.type(-1))[positions]  # a plain -1 would make them all int64
-        return Level(self.values, codes, _dtype_with_missing(self.dtype) if (codes < 0).any() else self.dtype)
+        if not (codes < 0).any():
+            return Level(self.values, codes, self.dtype)
+        if _too_large_for_floats(self.values):
+            return Level(self.values.astype(object), codes, np.dtype(object))
+        return Level(self.values, codes, _dtype_with_missing(self.dtype))
 
     def to_numpy(self) -> np.ndarray:
         """Give one value a row, missing ones as NaN (NaT)."""
@@ -92,7 +96,9 @@ def factorize_level(values: np.ndarray) -> Level:
     codes, distinct = pd.factorize(values)
     distinct = np.asarray(distinct)
     if dtype.kind == "O" and (numbers := _as_numbers(distinct)) is not None:
-        distinct, dtype = numbers, _dtype_with_missing(numbers.dtype) if (codes < 0).any() else numbers.dtype
+        has_missing = bool((codes < 0).any())
+        if not (has_missing and _too_large_for_floats(numbers)):
+            distinct, dtype = numbers, _dtype_with_missing(numbers.dtype) if has_missing else numbers.dtype
     return _sorted_level(codes, distinct, dtype)
 
 
@@ -104,6 +110,11 @@ def _as_numbers(distinct: np.ndarray) -> np.ndarray | None:
         return None if dtype is None else distinct.astype(dtype)
     except OverflowError:  # integers beyond 64 bits
         return None
+
+
+def _too_large_for_floats(values: pd.Index | np.ndarray) -> bool:
+    """Whether integers would become other numbers as floats, which integers beside missing values are otherwise."""
+    return values.dtype.kind in "iu" and len(values) > 0 and max(-int(values.min()), int(values.max())) > 2**53
 
 
 def _dtype_with_missing(dtype: np.dtype) -> np.dtype:

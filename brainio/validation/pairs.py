@@ -117,7 +117,7 @@ def _compare(name: str, values: np.ndarray, column: np.ndarray, rows: np.ndarray
 def _differ(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     missing: Sequence[np.ndarray] = (pd.isna(first), pd.isna(second))
     if kinds_of(first) == kinds_of(second) == [NUMBER]:
-        equal = first.astype(float) == second.astype(float)
+        equal = np.where(missing[0], np.nan, first) == np.where(missing[1], np.nan, second)
     else:
         equal = np.array([one == other for one, other in zip(first.tolist(), second.tolist(), strict=True)], dtype=bool)
     return ~(equal | (missing[0] & missing[1]))

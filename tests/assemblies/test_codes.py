@@ -69,3 +69,10 @@ def test_a_level_reads_back_what_went_in_whatever_its_order(column: list[Any], d
     for part in (level.at(np.array(rows, dtype=int)), in_order(level.at(np.array(rows, dtype=int)))):
         read = part.to_numpy().tolist()
         assert [None if value != value else value for value in read] == [column[row] for row in rows]
+
+
+def test_large_integers_beside_missing_values_stay_what_they_are() -> None:
+    level = factorize_level(pd.array([2**53 + 1, None, 3], dtype="Int64").to_numpy(dtype=object))
+    assert level.to_numpy().tolist()[::2] == [2**53 + 1, 3]
+    assert factorize_level(np.array([2**53 + 1, 3])).at(np.array([0, -1])).to_numpy().tolist()[0] == 2**53 + 1
+    assert factorize_level(np.array([1, 3])).at(np.array([0, -1])).dtype == float
