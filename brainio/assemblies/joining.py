@@ -58,7 +58,7 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     index = _index_of_ids(assembly, where)
     rows, ids = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, where, allow_missing)
     added: dict[Hashable, Level] = {
-        name: _small(factorize_level(column.to_numpy())).at(rows)
+        name: _small(column_level(column)).at(rows)
         for name, column in stimulus_set.items()
         if name not in assembly.coords and name != index.dim
     }
@@ -68,6 +68,11 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     for name, variable in assembly._coords.items():
         coords.update(variables if name in variables else {name: variable})
     return assembly._replace(coords=coords, indexes={**assembly._indexes, **dict.fromkeys(variables, joined)})
+
+
+def column_level(column: pd.Series) -> Level:
+    """Encode a column of a stimulus set; integers beside missing values become floats only where these are equal."""
+    return factorize_level(column.to_numpy() if isinstance(column.dtype, np.dtype) else column.to_numpy(dtype=object))
 
 
 def _index_of_ids(assembly: xr.DataArray, where: str) -> AssemblyIndex:

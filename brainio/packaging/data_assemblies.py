@@ -266,7 +266,7 @@ def _without_joined_in(proto: xr.DataArray, assembly_class: type[DataAssembly]) 
         if name != "stimulus_id"
         and name in stimulus_set.columns
         and coord.dims == shown.dims
-        and _equal(coord.values, stimulus_set[name].to_numpy()[rows])
+        and _equal(coord.values, column_level(stimulus_set[name]).to_numpy()[rows])
     ]
     return flat.drop_vars(joined_in)
 

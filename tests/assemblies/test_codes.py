@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.assemblies.codes import factorize_level, in_order
+from brainio.assemblies.joining import column_level
 
 
 def objects(*values: Any) -> np.ndarray:
@@ -76,3 +77,9 @@ def test_large_integers_beside_missing_values_stay_what_they_are() -> None:
     assert level.to_numpy().tolist()[::2] == [2**53 + 1, 3]
     assert factorize_level(np.array([2**53 + 1, 3])).at(np.array([0, -1])).to_numpy().tolist()[0] == 2**53 + 1
     assert factorize_level(np.array([1, 3])).at(np.array([0, -1])).dtype == float
+
+
+def test_integers_with_missing_values_join_without_changing() -> None:
+    large, small = (column_level(pd.Series(pd.array([value, None], dtype="Int64"))) for value in (2**53 + 1, 2**53))
+    assert (large.dtype, large.to_numpy().tolist()[0]) == (object, 2**53 + 1)
+    assert (small.dtype, small.to_numpy().tolist()[0]) == (float, 2**53)
