@@ -9,6 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
+from brainio.assemblies.joining import column_level
 from brainio.assemblies.stored_attributes import SET_HASHES
 from brainio.cards import card_of
 from brainio.catalogs import TYPE_ASSEMBLY
