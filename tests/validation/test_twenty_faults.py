@@ -92,7 +92,7 @@ def test_packaging_refuses_all_errors_at_once(faulty_stimuli: StimulusSet, tmp_p
     with pytest.raises(PackagingError) as caught:
         package_stimulus_set(tmp_path / "lab.csv", faulty_stimuli, "stimuli", bucket_name=tmp_path / "store")
     errors = validate(faulty_stimuli).errors
-    assert len(errors) == 9
+    assert len(errors) == 10
     assert [one for one in errors if f"[{one.code}] {one.place}: " not in str(caught.value)] == []
     assert not (tmp_path / "store").exists()
 
