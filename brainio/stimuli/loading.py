@@ -15,7 +15,7 @@ import pandas as pd
 from brainio.errors import StimulusSetFormatError
 from brainio.local_files import read_regular
 from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
-from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed
+from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed, refuse_nul
 from brainio.text import some
 
 if TYPE_CHECKING:
@@ -84,7 +84,6 @@ class StimulusSetLoader:
     def _read(self) -> pd.DataFrame:
         try:
             content = read_regular(self.csv_path)
-            self._refuse_nul(content)
             if is_typed(content):
                 return TypedCsv(content, str(self.csv_path)).table()
             table = _parsed(content, self._checked_header(content))
@@ -101,16 +100,12 @@ class StimulusSetLoader:
                 table.isetitem(number, pd.Series(values, dtype=object, copy=False))  # type: ignore[arg-type]  # not in the stubs
         return table
 
-    def _refuse_nul(self, content: bytes) -> None:
-        if b"\0" in content:
-            line = content.count(b"\n", 0, content.index(b"\0")) + 1
-            raise StimulusSetFormatError(f"{self.csv_path}: line {line} holds a NUL character; expected text in UTF-8")
-
     def _checked_header(self, content: bytes) -> list[str]:
         """Give the names of columns after checking that no row has another number: pandas shifts or drops fields.
 
         Commas are counted, and fields only where that leaves a doubt: to read them twice would take half the time.
         """
+        refuse_nul(content, f"{self.csv_path}:")
         header = next(filter(None, _rows_of(content)), [])
         if len(header) > MOST_COLUMNS:
             raise StimulusSetFormatError(

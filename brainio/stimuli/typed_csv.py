@@ -39,6 +39,13 @@ _BOM = b"\xef\xbb\xbf"
 _EXACT = {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
 
 
+def refuse_nul(content: bytes, place: str) -> None:
+    """Raise a StimulusSetFormatError that names the line if a CSV file holds a NUL character."""
+    if b"\0" in content:
+        line = content.count(b"\n", 0, content.index(b"\0")) + 1
+        raise StimulusSetFormatError(f"{place} line {line} holds a NUL character; expected text in UTF-8")
+
+
 def is_typed(content: bytes) -> bool:
     r"""Whether a CSV file states the types of its columns.
 
@@ -64,8 +71,8 @@ class TypedCsv:
     Raises
     ------
     StimulusSetFormatError
-        A row has too many or too few cells, a quote is out of place, or a column has quoted cells and others. The
-        message names line and column.
+        A row has too many or too few cells, a quote is out of place, a column has quoted cells and others, or there is
+        a NUL character. The message names line and column.
 
     Examples
     --------
@@ -75,6 +82,7 @@ class TypedCsv:
     """
 
     def __init__(self, content: bytes, place: str) -> None:
+        refuse_nul(content, f"{place}:")
         content = content.removeprefix(_BOM)
         self._content = content if content.endswith(b"\n") else content + b"\n"
         self._place = place

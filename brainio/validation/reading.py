@@ -50,8 +50,12 @@ def read_table(path: Path) -> tuple[Table, list[Problem]]:
 
 def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     """Read the bytes of a CSV file of that name as loading does, and list what keeps its rows from being read."""
-    table, problems = parse_texts(content, name)
-    table, older = with_stimulus_id(Table(_typed(table.frame), table.row_names))
+    if is_typed(content):
+        table, problems = parse_typed(content, name)
+    else:
+        table, problems = parse_texts(content, name)
+        table = Table(_typed(table.frame), table.row_names)
+    table, older = with_stimulus_id(table)
     return table, problems + older
 
 
@@ -63,8 +67,6 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     if b"\0" in content:
         number = content.count(b"\n", 0, content.index(b"\0")) + 1
         return _unreadable(name, f"a NUL character in line {number}")
-    if is_typed(content):
-        return _parse_typed(content, name)
     try:
         rows, lines = _read_rows(content)
     except (UnicodeDecodeError, csv.Error) as error:
@@ -89,13 +91,13 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     return Table(frame, [line for _, line in kept]), problems
 
 
-def _parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+def parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    """Read the bytes of a typed CSV file of that name, or say why it cannot be read."""
     try:
         cells = TypedCsv(content, "it")
-        table = Table(cells.table(), [f"line {line}" for line in cells.lines])
+        return Table(cells.table(), [f"line {line}" for line in cells.lines]), []
     except StimulusSetFormatError as error:
         return _unreadable(name, str(error), fix="correct it, or package the stimulus set again")
-    return _with_stimulus_id(table, [])
 
 
 def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:

@@ -1,4 +1,7 @@
-"""Reads the tables that users give to packaging and validation: CSV with the types of `cells`, parquet with its own."""
+"""Reads the tables that users give to packaging and validation.
+
+CSV has the types that `cells` decides; typed CSV, as packaging writes it, and parquet have their own.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,10 @@ import numpy as np
 import pandas as pd
 
 from brainio.local_files import read_regular
+from brainio.stimuli.typed_csv import is_typed
 from brainio.validation.cells import CellRules, Cells, typed
 from brainio.validation.problems import Problem, problem
-from brainio.validation.reading import NAMELESS, parse_texts
+from brainio.validation.reading import NAMELESS, parse_texts, parse_typed
 from brainio.validation.tables import Table
 
 if TYPE_CHECKING:
@@ -43,11 +47,14 @@ def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> t
         return _read_parquet(path)
     place = f"file {path.name}"
     try:
-        table, problems = parse_texts(read_regular(path), path.name)
+        content = read_regular(path)
     except FileNotFoundError:
         return _unreadable(str(path), "no such file", fix="correct the path")
     except OSError as error:
         return _unreadable(path.name, str(error), fix="correct access")
+    if is_typed(content):
+        return parse_typed(content, path.name)
+    table, problems = parse_texts(content, path.name)
     problems += _header_problems(list(table.frame.columns), place)
     columns, of_cells = _typed_columns(table, place, rules, value)
     return Table(_framed(table.frame, columns), table.row_names), problems + of_cells
