@@ -366,7 +366,7 @@ def test_threads_look_up_while_others_write(location: str) -> None:
 
 def test_a_catalog_named_by_its_url_is_checked(location: str) -> None:
     done = brainio("catalog", "check", location, "--files", "none")
-    assert "the catalog 'lab' (1 entries)" in done.stdout + done.stderr
+    assert "the catalog 'lab' (1 entry)" in done.stdout + done.stderr
     assert not any(secret in done.stdout + done.stderr for secret in SECRETS)
 
 

@@ -25,7 +25,7 @@ def test_checking_tells_the_plan_and_the_errors_and_ends_with_11(shelf: Shelf) -
     done = brainio("check", "x.Set", "--fetch", COLUMNS="100")
     assert done.returncode == 11
     assert done.stderr.startswith("3 of the 3 files of 3 entries to fetch")
-    assert "error: there are 1 errors; 2 of 2 assemblies checked, 1 of them with errors" in done.stderr
+    assert "error: 1 error found; 2 of 2 assemblies checked, 1 of them with errors" in done.stderr
     assert "x.A         x.Set           sound" in done.stdout
     assert "stimulus-unknown" in done.stdout
 
