@@ -70,8 +70,8 @@ GROUPS = (
     ),
     Group(
         "A dropped dimension leaves its levels as scalars",
-        "As in today's xarray, a dimension that `isel(presentation=1)` or `squeeze` drops leaves each level as a scalar "
-        "coordinate. The tuple of all levels stays under the name of the dimension, as in 1.1.0.",
+        "As in today's xarray, a dimension that `isel(presentation=1)` or `squeeze` drops leaves each level as a "
+        "scalar coordinate. The tuple of all levels stays under the name of the dimension, as in 1.1.0.",
         "no need; `a.isel(presentation=1)['object_name'].item()` reads one level without taking the tuple apart.",
         (
             "isel of an integer drops the dimension",

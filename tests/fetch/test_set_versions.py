@@ -23,39 +23,9 @@ from brainio.errors import (
     StimulusSetLookupError,
 )
 from brainio.fetch.set_hashes import read_set_hashes
-from brainio.packaging import package_data_assembly, package_data_assembly_locally, package_stimulus_set
-from brainio.stimuli import StimulusSet
+from brainio.packaging import package_data_assembly_locally
 from brainio.validation import check_catalog
-
-SET, NAME = "lab.Doe2026.texts", "lab.Doe2026"
-
-
-def publish_set(folder: Path, hue: str, **facts: str) -> None:
-    """Publish a stimulus set of two texts, whose column `hue` differs between versions."""
-    paths = {name: folder / f"{name}.txt" for name in ("a", "b")}
-    for name, path in paths.items():
-        path.write_text(name)
-    stimuli = StimulusSet([{"stimulus_id": name, "hue": f"{hue} {name}"} for name in paths])
-    stimuli.stimulus_paths = paths
-    package_stimulus_set(folder / "lab.csv", stimuli, SET, folder / "store", entry_facts=facts)
-
-
-def answers() -> BehavioralAssembly:
-    return BehavioralAssembly([1, 0], coords={"stimulus_id": ("presentation", ["a", "b"])}, dims=["presentation"])
-
-
-def publish_assembly(folder: Path, name: str = NAME, version: str | None = None) -> Path:
-    place = folder / "store"
-    package_data_assembly(
-        folder / "lab.csv", answers(), name, SET, "BehavioralAssembly", place, stimulus_set_version=version
-    )
-    return place / f"assy_{name.replace('.', '_')}.nc"
-
-
-def second_version(folder: Path) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PackagingWarning)
-        publish_set(folder, "new", version="2")
+from tests.set_versions import NAME, SET, answers, publish_assembly, publish_set, second_version
 
 
 @pytest.fixture

@@ -21,8 +21,10 @@ from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo, today
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.settings import read_settings
+from tests import set_versions
 from tests.profiles.labs import picture, published
 from tests.service.running import NAME, OTHER, Running, make_lab
+from tests.set_versions import publish_assembly, publish_set, second_version
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 SET, ASSEMBLY, STIMULUS = (
@@ -191,6 +193,18 @@ def test_a_page_follows_the_card_beside_its_catalog(profiled: Running, lab_catal
     changed.write_text(text.replace("Locusta migratoria", "Schistocerca gregaria"))
     changed.replace(card)
     profiled.eventually(lambda: "Schistocerca gregaria" in profiled.get(ASSEMBLY).text)
+
+
+def test_the_page_of_an_assembly_leads_to_the_version_of_the_set_that_it_was_packaged_with(tmp_path: Path) -> None:
+    publish_set(tmp_path, "old")
+    publish_assembly(tmp_path)
+    second_version(tmp_path)
+    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+        page = service.get(f"/assembly/lab/{set_versions.NAME}").text
+        assert f'href="/stimulus_set/lab/{set_versions.SET}?version=">' in page
+        assert "first version" in page
+        record = service.get(f"/api/v1/entries/lab/assembly/{set_versions.NAME}").json()
+        assert (record["stimulus_set"]["identifier"], record["stimulus_set"]["version"]) == (set_versions.SET, "")
 
 
 def test_thumbnails_are_small_pictures(profiled: Running) -> None:

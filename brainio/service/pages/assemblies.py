@@ -10,6 +10,7 @@ from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.catalogs.cards import Card
 from brainio.profiles import StimulusProfile
+from brainio.service.addresses import version_of
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Numbers, Shown, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
@@ -59,6 +60,7 @@ def _page(shown: Shown) -> Rendered:
         coordinates=coordinates,
         shape=facts_in_words(card).get("shape", ""),
         how_many=profile.count if profile else None,
+        stimulus_version=None if stimulus_set is None else version_of(stimulus_set),
         joined=[str(name) for name in joined[:_MOST_NAMED]] if isinstance(joined, list) else [],
         shown_stimuli=[] if extremes else _first(stimulus_set, profile),
     )
@@ -69,7 +71,7 @@ def _stimuli(shown: Shown) -> tuple[Entry | None, StimulusProfile | None]:
     link = shown.record.stimulus_set
     if link is None:
         return None, None
-    entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)
+    entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight, link.version)
     profile = shown_profile(entry, shown.sight, shown.now)
     return entry, profile if isinstance(profile, StimulusProfile) else None
 
