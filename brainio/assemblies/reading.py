@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import codecs
 import importlib.util
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -23,7 +27,7 @@ from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
 from brainio.assemblies.codes import Level, factorize_level
-from brainio.assemblies.hdf5 import NETCDF_LOCK
+from brainio.assemblies.hdf5 import NETCDF_LOCK, hdf5_access
 from brainio.assemblies.inspection import inspect
 from brainio.assemblies.missing_text import LazyText, missing_in, with_missing, without_missing
 from brainio.assemblies.pinned import PinnedFile
@@ -32,13 +36,16 @@ from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    Recover: TypeAlias = Callable[[Callable[[Path], Any]], Any]
 
 _CHUNK_CACHE_BYTES = 1 << 20  # whole chunks are read once, one after the other; netCDF's 64 MB a variable help nobody
 _TEXT_BLOCK_ROWS = 1 << 14
 # Around handles: around HDF5 itself, h5py has one of its own.
 _STREAM_LOCK = guard(SerializableLock(), "streamed files")
 _ATTEMPTS = 3  # to open a file whose links or mode change meanwhile, as those of a cached file do
+_recover: ContextVar[Recover | None] = ContextVar("recover", default=None)
 _MASKS = ("_FillValue", "missing_value")
 _SCALES = ("scale_factor", "add_offset", "_Unsigned")
 
@@ -62,18 +69,65 @@ class CodedText(BackendArray):
         return self.level.values.to_numpy()[codes]
 
 
+@contextmanager
+def recover_files(recover: Recover) -> Iterator[None]:
+    """Read values that the block leaves in a file also after the file was removed.
+
+    Parameters
+    ----------
+    recover : callable
+        Calls the function that it is given with the path of a file of the same bytes, and returns the result. It is
+        pickled with the values.
+    """
+    token = _recover.set(recover)
+    try:
+        yield
+    finally:
+        _recover.reset(token)
+
+
+@dataclass(frozen=True)
+class _Recoverable:
+    """A variable of a file that can be recovered."""
+
+    path: Path
+    inspected: Fingerprint
+    group: str | None
+    name: str
+    recover: Recover
+
+    def is_lost(self) -> bool:
+        """Whether the file was removed, or another one has its name."""
+        try:
+            return not Fingerprint.of(self.path).has_contents_of(self.inspected)
+        except OSError:
+            return True
+
+    def open_in(self, path: Path) -> Any:
+        """Return the values in another file of the same bytes."""
+        structure = inspect(path)
+        with hdf5_access():
+            store = open_store(path, self.group, structure)
+            return store.open_store_variable(self.name, store.ds.variables[self.name])._data.array.stored
+
+
 class _ValuesInFile(BackendArray):
     """Values that are left in a file; what keeps them from being read later is an error that names the file."""
 
-    __slots__ = ("dtype", "shape", "stored", "where")
+    __slots__ = ("dtype", "origin", "shape", "stored", "where")
 
-    def __init__(self, stored: Any, where: str) -> None:
-        self.stored, self.where = stored, where
+    def __init__(self, stored: Any, where: str, origin: _Recoverable | None = None) -> None:
+        self.stored, self.where, self.origin = stored, where, origin
         self.shape, self.dtype = stored.shape, stored.dtype
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         try:
-            return self.stored[key]
+            try:
+                return self.stored[key]
+            except Exception:
+                if self.origin is None or not self.origin.is_lost():
+                    raise
+            return self.origin.recover(partial(self._read_in, key))
         except (BrainioError, IndexError):
             raise
         except Exception as error:  # for damaged chunks, the libraries raise nearly every built-in exception
@@ -82,6 +136,11 @@ class _ValuesInFile(BackendArray):
                 f"write it again."
             ) from error
 
+    def _read_in(self, key: indexing.ExplicitIndexer, path: Path) -> Any:
+        assert self.origin is not None  # noqa: S101 - only then there is another file
+        self.stored = self.origin.open_in(path)
+        return self.stored[key]
+
 
 def level_of(variable: xr.Variable) -> Level:
     """Give a one-dimensional variable as a level; what was read as codes is not factorised again."""
@@ -89,10 +148,10 @@ def level_of(variable: xr.Variable) -> Level:
     return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
 
 
-def _left_in_file(variable: xr.Variable, where: str) -> xr.Variable:
+def _left_in_file(variable: xr.Variable, where: str, origin: _Recoverable | None = None) -> xr.Variable:
     """Read no value of a variable yet: xarray would convert text of variable length to its type at once."""
     data: Any = variable._data
-    data = indexing.LazilyIndexedArray(_ValuesInFile(data.array, where))
+    data = indexing.LazilyIndexedArray(_ValuesInFile(data.array, where, origin))
     variable._data = data
     if variable.encoding.get("dtype") is str and not any(mask in variable.attrs for mask in _MASKS):
         del variable.encoding["dtype"]
@@ -102,8 +161,11 @@ def _left_in_file(variable: xr.Variable, where: str) -> xr.Variable:
 class _FileStore(NetCDF4DataStore):
     """What xarray reads a file on this machine from."""
 
+    find_origin: Callable[[str], _Recoverable | None]
+
     def open_store_variable(self, name: str, var: Any) -> xr.Variable:
-        return _left_in_file(super().open_store_variable(name, var), f"{name!r} in {self._filename}")
+        where = f"{name!r} in {self._filename}"
+        return _left_in_file(super().open_store_variable(name, var), where, self.find_origin(name))
 
 
 class _StreamStore(H5NetCDFStore):
@@ -165,7 +227,17 @@ def open_store(path: Path, group: str | None, structure: FileStructure) -> NetCD
     manager = CachingFileManager(
         opener, name, fingerprint, mode="r", lock=NETCDF_LOCK, manager_id=f"brainio-{fingerprint}"
     )
-    return _FileStore(manager, group=group, mode="r", lock=NETCDF_LOCK)
+    store = _FileStore(manager, group=group, mode="r", lock=NETCDF_LOCK)
+    store.find_origin = partial(_origin_of, Path(name), fingerprint, group, _recover.get())
+    return store
+
+
+def _origin_of(
+    path: Path, inspected: Fingerprint | None, group: str | None, recover: Recover | None, name: str
+) -> _Recoverable | None:
+    if recover is None or inspected is None:
+        return None
+    return _Recoverable(path, inspected, group, name, recover)
 
 
 def _open_file(name: str, inspected: Fingerprint, mode: Literal["r"]) -> netCDF4.Dataset:

@@ -1,10 +1,11 @@
 """From an identifier to the object in memory: its files in the cache, read and joined."""
 
 import warnings
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.entries import STATUS_SUPERSEDED, STATUS_UNAVAILABLE
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from brainio.fetch.streaming import CachedFile
     from brainio.stimuli import StimulusSet
     from brainio.stores.ranges import RangeFile
+
+T = TypeVar("T")
 
 
 def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: str | None = None) -> "StimulusSet":
@@ -160,13 +163,29 @@ def get_assembly(
         return cls.from_files(source, stimulus_set_identifier=stimuli_of, stimulus_set=stimulus_set, **options)
 
     def read_cached(path: Path) -> "DataAssembly":
-        return read_present(read, path if path.exists() else fetch_entry(entry)["nc"])
+        with _recoverable(entry):
+            return read_present(read, path if path.exists() else fetch_entry(entry)["nc"])
 
     with named_in_errors(entry):
         assembly = retry_if_pruned(partial(read_cached, source)) if isinstance(source, Path) else read(source)
     assembly.attrs["identifier"] = entry.identifier
     note(entry, stimuli)
     return assembly
+
+
+def _recoverable(entry: Entry) -> AbstractContextManager[None]:
+    """Let values that the block leaves in a cached file survive its pruning, if its hash promises the same bytes."""
+    from brainio.assemblies.reading import recover_files
+
+    file = entry.file("nc")
+    has_hash = file is not None and bool(file.sha1 or file.sha256)
+    return recover_files(partial(_read_again, entry)) if has_hash else nullcontext()
+
+
+def _read_again(entry: Entry, read: Callable[[Path], T]) -> T:
+    """Read the file of an assembly, which is fetched again if it was pruned."""
+    with named_in_errors(entry):
+        return retry_if_pruned(lambda: read_present(read, fetch_entry(entry)["nc"]))
 
 
 class AssemblyFiles(NamedTuple):

@@ -76,7 +76,7 @@ def read_present(read: Callable[[Path], T], path: Path) -> T:
     before = fingerprint(path)
     try:
         return read(path)
-    except FormatError:
+    except (FormatError, OSError, RuntimeError):
         if fingerprint(path) != before:
             raise FileNotFoundError(f"{path} was replaced while it was read") from None
         raise
