@@ -104,6 +104,13 @@ ROWS = (
     Row("sel_scalar", "sel(region='IT')", Wanted(), ("mask",)),
     Row("write_netcdf", "write_netcdf, merged", Wanted(times_peer=12), ("deflate",), peer_repeats=1),
     Row("size_netcdf", "size of that file", Wanted(times_peer=1), (), unit="bytes", kind="size"),
+    Row(
+        "read_back",
+        "comparing that file with the assembly (part of write_netcdf)",
+        Wanted(times_floor=1 / 3),
+        ("deflate",),
+        in_peer=False,
+    ),
     Row("read_written", "reading the file written here", Wanted(times_floor=1.2), ("open_written",)),
     Row(
         "inspect",

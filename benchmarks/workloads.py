@@ -55,6 +55,14 @@ def get_assembly(_: Context) -> Timed:
     return Timed(lambda: brainio.get_assembly(ASSEMBLY).load())
 
 
+def read_back(context: Context) -> Timed:
+    """Compare the file that this project's `write_netcdf` wrote with the assembly, as `write_netcdf` does."""
+    from brainio.packaging.readback import check_arrays
+
+    path, arrays = _written_file(context), {"": context.assembly}
+    return Timed(lambda: check_arrays(path, arrays))
+
+
 def read_written(context: Context) -> Timed:
     """Read the file that this project's `write_netcdf` wrote."""
     from brainio.assemblies import NeuronRecordingAssembly
@@ -204,6 +212,7 @@ WORKLOADS: dict[str, Callable[[Context], Timed]] = {
         subset,
         sel_scalar,
         write_netcdf,
+        read_back,
         read_written,
         inspect,
         create_stimulus_zip,

@@ -49,7 +49,7 @@ __all__ = [
     "StimulusReferenceAssemblyLoader",
 ]
 
-_IMAGE_ID = "image_id"
+IMAGE_ID = "image_id"
 _UNNAMED = "__xarray_dataarray_variable__"  # xarray stores an array without a name under this one
 _OWN_ATTRS = frozenset({"identifier", STIMULUS_SET, STIMULUS_SET_IDENTIFIER})
 
@@ -145,9 +145,9 @@ class AssemblyLoader:
     @classmethod
     def correct_stimulus_id_name(cls, assembly: xr.DataArray) -> xr.DataArray:
         """Give an array with the coordinate `image_id` of older files the coordinate `stimulus_id` as well."""
-        if _IMAGE_ID not in assembly.coords or STIMULUS_ID in assembly.coords:
+        if IMAGE_ID not in assembly.coords or STIMULUS_ID in assembly.coords:
             return assembly
-        coordinate = assembly.coords[_IMAGE_ID]
+        coordinate = assembly.coords[IMAGE_ID]
         return assembly.assign_coords({STIMULUS_ID: (coordinate.dims, coordinate.values)})
 
     def _read(self) -> tuple[xr.DataArray, list[str]]:
@@ -375,9 +375,16 @@ def _with_text_ids(array: xr.DataArray) -> xr.DataArray:
     if STIMULUS_ID not in array.coords or array.coords[STIMULUS_ID].dtype.kind not in "iuf":
         return array
     coordinate = array.coords[STIMULUS_ID]
-    distinct, places = np.unique(coordinate.values, return_inverse=True)
+    return array.assign_coords({STIMULUS_ID: (coordinate.dims, text_ids(coordinate.values))})
+
+
+def text_ids(ids: np.ndarray) -> np.ndarray:
+    """Return numeric ids as the texts that they are loaded as; other ids as they are."""
+    if ids.dtype.kind not in "iuf":
+        return ids
+    distinct, places = np.unique(ids, return_inverse=True)
     texts = np.array([_number_as_text(number) for number in distinct.tolist()], dtype=object)
-    return array.assign_coords({STIMULUS_ID: (coordinate.dims, texts[places.reshape(coordinate.shape)])})
+    return texts[places.reshape(ids.shape)]
 
 
 def _number_as_text(number: float) -> str | float:

@@ -335,6 +335,7 @@ def leave_in_file(array: xr.DataArray, store: NetCDF4DataStore) -> None:
         # as the file has them: decoding would copy each block to put NaN in place of NaN
         stored: Any = indexing.LazilyIndexedArray(store.open_store_variable(name, raw)._data)
         variable._data = stored
+    _limit_chunk_cache(store, raw)
     leave_values(array)
 
 
@@ -346,9 +347,13 @@ def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
         variable._data = np.asarray(variable.values)
         return
     raw.set_auto_maskandscale(False)
+    _limit_chunk_cache(store, raw)
+    variable._data = np.asarray(raw[...])
+
+
+def _limit_chunk_cache(store: NetCDF4DataStore, raw: Any) -> None:
     if store.ds.data_model.startswith("NETCDF4"):  # netCDF-3 has no chunks
         raw.set_var_chunk_cache(size=_CHUNK_CACHE_BYTES)
-    variable._data = np.asarray(raw[...])
 
 
 def _needs_decoding(variable: xr.Variable, raw: Any) -> bool:

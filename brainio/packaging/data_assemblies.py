@@ -26,6 +26,7 @@ from brainio.packaging.publish import (
     publish,
     work_folder,
 )
+from brainio.packaging.readback import check_assembly
 from brainio.packaging.references import check_reference
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.packaging.stimulus_sets import facts_of_card, local_folder
@@ -144,7 +145,7 @@ def package_data_assembly(
     )
     card |= {CARD_FIELD: hashes} if hashes else {}
     with work_folder() as folder:
-        file = _write(arrays, labels, folder, hashes)
+        file = _write(proto_data_assembly, arrays, labels, folder, hashes)
         package = Package(TYPE_ASSEMBLY, assembly_identifier, [file], card, stimulus_set_identifier, told)
         published = publish(package, bucket_name, catalog_identifier, dry_run=dry_run)
     return {
@@ -195,7 +196,7 @@ def package_data_assembly_locally(
     """
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
     arrays, hashes = _checked(proto_data_assembly, labels, extras, catalog=None)
-    file = _write(arrays, labels, local_folder(downloads_path), hashes)
+    file = _write(proto_data_assembly, arrays, labels, local_folder(downloads_path), hashes)
     return {"identifier": assembly_identifier, "path": str(file.path), "sha1": file.sha1, "cls": assembly_class_name}
 
 
@@ -234,11 +235,20 @@ def _checked(
 
 
 def _write(
-    arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path, hashes: Mapping[str, str]
+    proto: xr.DataArray, arrays: Mapping[str, xr.DataArray], labels: _Labels, folder: Path, hashes: Mapping[str, str]
 ) -> PackagedFile:
+    """Write the file, and compare it with the assembly: with all its coordinates, also those that loading joins in."""
+    complete = proto.assign_attrs(arrays[""].attrs)
+    extras = {name: extra for name, extra in arrays.items() if name}
+    assembly_class = named_class(labels.class_name)
+
+    def check(path: Path, _: Mapping[str, xr.DataArray]) -> None:
+        check_assembly(path, complete, assembly_class, extras)
+
     path = folder / file_name(labels.identifier, "nc")
     file_attributes = {SET_HASHES: format_hashes(hashes)} if hashes else {}
-    return PackagedFile(path, labels.class_name, write_groups(arrays, path, file_attributes=file_attributes))
+    sha1 = write_groups(arrays, path, file_attributes=file_attributes, check=check)
+    return PackagedFile(path, labels.class_name, sha1)
 
 
 def _without_reference(extra: xr.DataArray) -> xr.DataArray:
@@ -273,4 +283,6 @@ def _without_joined_in(proto: xr.DataArray, assembly_class: type[DataAssembly]) 
 
 
 def _equal(first: np.ndarray, second: np.ndarray) -> bool:
-    return pd.Series(first.ravel(), dtype=object).equals(pd.Series(second.ravel(), dtype=object))
+    return first.dtype == second.dtype and pd.Series(first.ravel(), dtype=object).equals(
+        pd.Series(second.ravel(), dtype=object)
+    )

@@ -28,10 +28,14 @@ from brainio.errors import PackagingError
 from brainio.forks import Activity, guard
 from brainio.packaging.files import in_one_step, require_space
 from brainio.packaging.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
-from brainio.text import fault_of_text
+from brainio.packaging.readback import check_arrays
+from brainio.text import fault_of_text, some
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import TypeAlias
+
+    _Group: TypeAlias = tuple[dict[str, object], dict[str, xr.Variable]]  # attributes and variables to write
 
 DATA_NAME = "data"
 # HDF5 locks a file that it writes. A child that is forked meanwhile would inherit that lock and keep readers out.
@@ -114,6 +118,7 @@ def write_groups(
     append: bool = False,
     compress: bool = True,
     file_attributes: Mapping[str, str] | None = None,
+    check: Callable[[Path, Mapping[str, xr.DataArray]], None] = check_arrays,
 ) -> str:
     """Write arrays to the groups of one netCDF-4 file, all in one step; see `write_netcdf`.
 
@@ -125,6 +130,8 @@ def write_groups(
         As for `write_netcdf`.
     file_attributes : mapping of str to str, optional
         Further global attributes, which no array has.
+    check : callable
+        Reads back the written file before it gets its name; called with its path and `arrays`.
 
     Returns
     -------
@@ -138,24 +145,38 @@ def write_groups(
     AssemblyFormatError
         The file to append to is damaged, or unsafe to open.
     """
-    encoded = {group: _encoded_group(group, array) for group, array in arrays.items()}
     target = Path(target_netcdf_file)
     is_there = append and target.exists()
     if is_there:
         inspect(target)
+    encoded = {group: _encoded_group(group, array) for group, array in arrays.items()}
     with in_one_step(target) as written:
         if is_there:
             shutil.copyfile(target, written)
-        with _WRITING, _opened(written, "a" if is_there else "w") as dataset:
-            created: list[tuple[netCDF4.Variable, xr.Variable]] = []
-            with hdf5_access():
-                dataset.setncatts(file_attributes or {})
-                for group, (attributes, variables) in encoded.items():
-                    place = _new_group(dataset, group, target)
-                    place.setncatts(attributes)
-                    created += [(_create(place, *named, compress), named[1]) for named in variables.items()]
-            _fill_all(dataset, created, target.parent)
+        _write(written, encoded, target, file_attributes or {}, compress=compress)
+        encoded.clear()  # reading back takes memory as well
+        check(written, arrays)
         return hash_file(written)
+
+
+def _write(
+    path: Path,
+    encoded: Mapping[str, _Group],
+    target: Path,
+    file_attributes: Mapping[str, str],
+    *,
+    compress: bool,
+) -> None:
+    """Write groups to a file that replaces the target later; one that exists is added to."""
+    with _WRITING, _opened(path, "a" if path.exists() else "w") as dataset:
+        created: list[tuple[netCDF4.Variable, xr.Variable]] = []
+        with hdf5_access():
+            dataset.setncatts(file_attributes)
+            for group, (attributes, variables) in encoded.items():
+                place = _new_group(dataset, group, target)
+                place.setncatts(attributes)
+                created += [(_create(place, *named, compress), named[1]) for named in variables.items()]
+        _fill_all(dataset, created, target.parent)
 
 
 @contextmanager
@@ -213,7 +234,7 @@ def _new_group(dataset: netCDF4.Dataset, group: str, target: Path) -> netCDF4.Da
     raise PackagingError(f"{target} has {taken} already and was not changed; name another group or write a new file")
 
 
-def _encoded_group(group: str, array: xr.DataArray) -> tuple[dict[str, object], dict[str, xr.Variable]]:
+def _encoded_group(group: str, array: xr.DataArray) -> _Group:
     try:
         return encode_attributes(array.attrs), _encoded(array)
     except PackagingError as error:
@@ -224,7 +245,7 @@ def _encoded_group(group: str, array: xr.DataArray) -> tuple[dict[str, object], 
 
 def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
     """Turn coordinates and data into variables of types that netCDF has; `data` comes last and lists the others."""
-    flat = flatten_index(assembly)
+    flat = _flat(assembly)
     empty = [str(dim) for dim, size in flat.sizes.items() if size == 0]
     if empty:
         raise PackagingError(f"the dimensions {', '.join(empty)} have no elements; there is nothing to store")
@@ -242,6 +263,14 @@ def _encoded(assembly: xr.DataArray) -> dict[str, xr.Variable]:
     if listed:
         data.attrs["coordinates"] = " ".join(listed)
     return variables | {DATA_NAME: data}
+
+
+def _flat(assembly: xr.DataArray) -> xr.DataArray:
+    try:
+        return flatten_index(assembly)
+    except UnicodeDecodeError as error:
+        named = [name for name, coord in assembly.coords.items() if coord.dtype.kind == "S"]
+        raise PackagingError(f"one of the coordinates {some(named)} holds bytes that are no UTF-8 ({error})") from error
 
 
 def _require_name(kind: str, name: object) -> None:
@@ -291,14 +320,27 @@ def _as_one_type(what: str, values: np.ndarray) -> np.ndarray:
     missing = np.asarray(pd.isna(values))
     if kind == "string":
         return np.where(missing, "", values)
-    if kind in {"integer", "boolean"} and not missing.any():
-        return values.astype(np.int64 if kind == "integer" else bool)
-    if kind in {"integer", "floating", "mixed-integer-float", "empty"}:
-        return np.where(missing, np.nan, values).astype(np.float64)
+    try:
+        if kind in {"integer", "boolean"} and not missing.any():
+            return values.astype(np.int64 if kind == "integer" else bool)
+        if kind in {"integer", "floating", "mixed-integer-float", "empty"}:
+            return np.where(missing, np.nan, values).astype(np.float64)
+    except OverflowError as error:
+        raise PackagingError(
+            f"{what} holds integers beyond 64 bits, which netCDF lacks; convert them to text"
+        ) from error
     if kind in {"datetime64", "datetime"}:
-        return pd.to_datetime(values.ravel()).to_numpy().reshape(values.shape)
+        dates = pd.to_datetime(values.ravel())
+        if dates.tz is not None:
+            raise PackagingError(
+                f"{what} holds dates with a time zone, which netCDF lacks; convert them to UTC without"
+            )
+        return dates.to_numpy().reshape(values.shape)
     found = sorted({type(value).__name__ for value in values.ravel()})
-    raise PackagingError(f"{what} mixes values of the types {', '.join(found)}; make all text or all numbers")
+    remedy = "decode them to text" if found == ["bytes"] else "make all text or all numbers"
+    raise PackagingError(
+        f"{what} {'mixes' if len(found) > 1 else 'has'} values of the types {', '.join(found)}; {remedy}"
+    )
 
 
 def _encode_text(what: str, variable: xr.Variable) -> xr.Variable:

@@ -1,0 +1,280 @@
+"""Before anything is published, packaging loads what it wrote, and refuses what would come back otherwise."""
+
+import gc
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+from brainio.assemblies import AssemblyLoader, DataAssembly, NeuroidAssembly
+from brainio.errors import PackagingError
+from brainio.packaging import netcdf, package_data_assembly, write_netcdf
+from brainio.packaging.comparison import value_difference
+from brainio.packaging.readback import check_arrays
+from brainio.stimuli import StimulusSet
+
+
+def array(values: object = (1.0, 2.0), **coords: Any) -> xr.DataArray:
+    return xr.DataArray(
+        np.asarray(values), dims=["x"], coords={name: ("x", value) for name, value in coords.items()}, name="data"
+    )
+
+
+def refused(before: xr.DataArray, folder: Path, found: str) -> None:
+    with pytest.raises(PackagingError, match=f"(?s){found}"):
+        write_netcdf(before, folder / "a.nc")
+    assert not list(folder.glob("*a.nc*"))
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        (array(k=np.array([0.0, -0.0])), "'k' is -0.0 at position 1 and would come back as 0.0; add 0.0 to it"),
+        (array(np.array([1.0, 2.0], dtype=">f8")), "values of the array: has the type >f8 and would have <f8"),
+        (array(k=np.array([1, 2], dtype=">i4")), "'k' has the type >i4 and would have <i4"),
+        (array(k=np.array([2**53 + 1, None], dtype=object)), "'k' is 9007199254740993 at position 0"),
+        (array(x_=[1, 2]), "'x_' would be missing; rename it"),
+    ],
+    ids=["negative zero", "byte order of values", "byte order of a level", "inexact integer", "name of the dimension"],
+)
+def test_a_difference_is_an_error_that_names_part_value_and_remedy(
+    tmp_path: Path, before: xr.DataArray, found: str
+) -> None:
+    refused(before, tmp_path, found)
+
+
+@pytest.mark.parametrize(
+    ("before", "found"),
+    [
+        (array(k=np.array([2**70, 1], dtype=object)), "'k' holds integers beyond 64 bits"),
+        (array(k=np.array([2**1030, 0.5], dtype=object)), "'k' holds integers beyond 64 bits"),
+        (array(np.array([b"a", b"b"])), "the data has values of the types bytes; decode"),
+        (array(k=np.array([b"a", b"\xff"])), "'k' holds bytes that are no UTF-8"),
+        (array(k=np.array([pd.Timestamp("2026-01-01", tz="UTC")] * 2)), "'k' holds dates with a time zone"),
+        (array(k=np.array([1, 2], dtype="f2")), "'k' has the type float16"),
+        (array(np.array([1, 2], dtype="f2")), "the data has the type float16"),
+        (array(k=np.array([1, 2], dtype=np.longdouble)), "'k' has the type float128"),
+        (array(k=np.array([1j, 2])), "'k' has the type complex128"),
+        (array(k=np.array([pd.Interval(0, 1)] * 2, dtype=object)), "'k' has values of the types Interval"),
+        (array().rename(x="data"), "dimension 'data' may not be named so"),
+        (array().rename(x="string5"), "dimension 'string5' may not be named so"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_values_that_a_file_lacks_are_refused_before_it_is_written(
+    tmp_path: Path, before: xr.DataArray, found: str
+) -> None:
+    refused(before, tmp_path, found)
+
+
+NAN_WITH_PAYLOAD = np.array([0x7FF8000000000123, 0xFFF0000000000001], dtype=np.uint64).view(np.float64)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        NAN_WITH_PAYLOAD,
+        np.array([-0.0, 0.0]),
+        np.array([np.inf, 5e-324]),
+        np.array([-0.0, np.nan], dtype=np.float32),
+        np.array([2**63 - 1, -(2**63)]),
+        np.array([2**64 - 1, 0], dtype=np.uint64),
+        np.array([True, False]),
+    ],
+    ids=["NaN with payload", "zeros", "extremes", "float32", "int64", "uint64", "bool"],
+)
+def test_values_come_back_to_the_bit(tmp_path: Path, values: np.ndarray) -> None:
+    write_netcdf(array(values), tmp_path / "a.nc")
+    loaded = AssemblyLoader(DataAssembly, tmp_path / "a.nc").load()
+    assert loaded.dtype == values.dtype
+    assert loaded.values.tobytes() == values.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ([1, 2], np.array([1, 2], dtype=np.int64)),
+        ([1, None], np.array([1.0, np.nan])),
+        ([1.5, 2], np.array([1.5, 2.0])),
+        ([True, False], np.array([True, False])),
+        ([None, np.nan], np.array([np.nan, np.nan])),
+        (["a", None], np.array(["a", np.nan], dtype=object)),
+        ([pd.Timestamp("2026-01-01"), None], np.array(["2026-01-01", "NaT"], dtype="M8[ns]")),
+    ],
+    ids=["integers", "with missing", "numbers", "truths", "all missing", "text", "dates"],
+)
+def test_objects_come_back_as_the_numbers_that_they_are(tmp_path: Path, before: list[Any], after: np.ndarray) -> None:
+    values = np.empty(2, dtype=object)
+    values[:] = before
+    write_netcdf(array(k=values), tmp_path / "a.nc")
+    loaded = AssemblyLoader(DataAssembly, tmp_path / "a.nc").load()["k"]
+    assert loaded.dtype == after.dtype
+    assert pd.Series(loaded.values).equals(pd.Series(after))
+
+
+@pytest.mark.parametrize("unit", ["D", "h", "s", "ms", "us", "ns"])
+def test_dates_and_durations_of_every_unit_come_back_equal(tmp_path: Path, unit: str) -> None:
+    dates = np.array(["2026-11-30", "NaT"], dtype=f"M8[{unit}]")
+    durations = np.array([36, "NaT"], dtype=f"m8[{unit}]")
+    for values in (dates, durations):
+        write_netcdf(array(values, k=values), tmp_path / "a.nc")
+        loaded = AssemblyLoader(DataAssembly, tmp_path / "a.nc").load()
+        for part in (loaded, loaded["k"]):
+            assert part.values[0] == values[0]
+            assert np.isnat(part.values[1])
+
+
+def damaged(path: Path, change: Callable[[netCDF4.Dataset], None]) -> None:
+    with netCDF4.Dataset(path, "a") as file:
+        change(file)
+
+
+def another_value(file: netCDF4.Dataset) -> None:
+    file["data"][1, 2] = 99.0
+
+
+def another_level(file: netCDF4.Dataset) -> None:
+    file["repetition"][1] = 5
+
+
+def another_attribute(file: netCDF4.Dataset) -> None:
+    file["data"].setncattr("units", "kHz")
+
+
+def another_name(file: netCDF4.Dataset) -> None:
+    file.renameVariable("region", "area")
+    file["data"].coordinates = file["data"].coordinates.replace("region", "area")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (another_value, "values of the array: is .* at position 1, 2 and would come back as 99.0"),
+        (another_level, "'repetition' is 1 at position 1 and would come back as 5"),
+        (another_attribute, "'units' of the array is 'Hz' and would come back as 'kHz'"),
+        (another_name, "'area' would appear.*'region' would be missing"),
+    ],
+)
+def test_a_file_that_differs_from_the_assembly_is_never_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[netCDF4.Dataset], None], found: str
+) -> None:
+    assembly = NeuroidAssembly(
+        np.arange(6.0).reshape(2, 3),
+        dims=["presentation", "neuroid"],
+        coords={
+            "stimulus_id": ("presentation", ["a", "b"]),
+            "repetition": ("presentation", [0, 1]),
+            "neuroid_id": ("neuroid", [1, 2, 3]),
+            "region": ("neuroid", ["V4", "V4", "IT"]),
+        },
+        attrs={"units": "Hz"},
+    )
+    fill_all = netcdf._fill_all
+
+    def fill_wrongly(dataset: netCDF4.Dataset, *args: Any) -> None:
+        fill_all(dataset, *args)
+        change(dataset)
+
+    monkeypatch.setattr(netcdf, "_fill_all", fill_wrongly)
+    with pytest.raises(PackagingError, match=f"(?s){found}"):
+        package_data_assembly(None, assembly, "lab.Doe2026", "lab.Set", "NeuroidAssembly", bucket_name=tmp_path / "f")
+    assert not (tmp_path / "f").exists()
+    with pytest.raises(PackagingError, match=f"(?s){found}"):
+        write_netcdf(assembly, tmp_path / "a.nc")
+    assert not list(tmp_path.glob("*.nc*"))
+
+
+def packaged(assembly: xr.DataArray, folder: Path, **options: Any) -> None:
+    package_data_assembly(
+        None, assembly, "lab.Doe2026", "lab.Doe2026.stimuli", "NeuroidAssembly", bucket_name=folder / "f", **options
+    )
+
+
+def test_coordinates_that_loading_joins_in_are_compared_as_well(
+    assembly: NeuroidAssembly, stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    joined = assembly.assign_coords(
+        object_name=("presentation", ["object0", "object1", "object2"] * 2),
+        size_px=("presentation", np.array([4, 5, 6] * 2, dtype=np.int16)),
+    )
+    joined.attrs["stimulus_set"] = stimuli
+    packaged(joined, tmp_path)
+    path = next((tmp_path / "f").glob("*.nc"))
+    loaded = NeuroidAssembly.from_files(path, stimulus_set_identifier=None, stimulus_set=stimuli)
+    assert loaded["size_px"].dtype == np.int16
+    assert loaded["object_name"].values.tolist() == joined["object_name"].values.tolist()
+
+
+def test_ids_that_the_set_writes_otherwise_are_refused(
+    assembly: NeuroidAssembly, stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    numbered = assembly.assign_coords(stimulus_id=("presentation", ["1", "2", "3"] * 2))
+    numbered.attrs["stimulus_set"] = stimuli.assign(stimulus_id=["01", "02", "03"])
+    with pytest.raises(PackagingError, match=r"(?s)stimulus_id.*'1'"):
+        packaged(numbered, tmp_path)
+    assert not (tmp_path / "f").exists()
+
+
+def test_extras_are_compared(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    extra = array(k=np.array([0.0, -0.0]))
+    with pytest.raises(PackagingError, match=r"in the extra 'more', the coordinate 'k' is -0.0"):
+        packaged(assembly, tmp_path, extras={"more": extra})
+    assert not (tmp_path / "f").exists()
+    packaged(assembly, tmp_path, extras={"more": extra.assign_coords(k=extra["k"] + 0.0)})
+
+
+def test_a_dry_run_compares_as_well(assembly: NeuroidAssembly, tmp_path: Path) -> None:
+    wrong = assembly.assign_coords(depth=("neuroid", [0.0, 1.0, 2.0, 3.0]))
+    plain = xr.DataArray(wrong).reset_index("neuroid").assign_coords(depth=("neuroid", [0.0, -0.0, 1.0, 2.0]))
+    with pytest.raises(PackagingError, match=r"'depth' is -0\.0"):
+        packaged(plain, tmp_path, dry_run=True)
+
+
+@pytest.mark.parametrize("chunks", [{"x": 7}, {"x": 10_000}])
+def test_lazy_values_are_compared_block_by_block(tmp_path: Path, chunks: dict[str, int]) -> None:
+    dask = pytest.importorskip("dask.array")
+    values = np.arange(100_000.0).reshape(10_000, 10)
+    lazy = xr.DataArray(dask.from_array(values, chunks=(chunks["x"], 10)), dims=["x", "y"])
+    write_netcdf(lazy, tmp_path / "a.nc")
+    check_arrays(tmp_path / "a.nc", {"": lazy})
+    values[9_999, 9] = -1.0
+    with pytest.raises(PackagingError, match=r"is -1.0 at position 9999, 9 and would come back as 99999.0"):
+        check_arrays(tmp_path / "a.nc", {"": xr.DataArray(values, dims=["x", "y"])})
+
+
+def test_reading_back_takes_the_memory_of_blocks(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=(200_000, 100)).astype(np.float32)  # 80 MB
+    large = xr.DataArray(values, dims=["presentation", "neuroid"], coords={"k": ("presentation", np.arange(200_000))})
+    write_netcdf(large, tmp_path / "a.nc", compress=False)
+    gc.collect()
+    Path("/proc/self/clear_refs").write_text("5")
+    before = status("VmRSS")
+    check_arrays(tmp_path / "a.nc", {"": large})
+    assert status("VmHWM") - before < 64 << 20
+
+
+def status(name: str) -> int:
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
+
+
+def test_no_handle_stays_open(tmp_path: Path) -> None:
+    write_netcdf(array(k=[1, 2]), tmp_path / "a.nc")
+    gc.collect()
+    targets = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+    assert not [target for target in targets if str(tmp_path) in str(target)]
+
+
+def test_missing_values_of_every_kind_are_the_same_label() -> None:
+    before = np.array([None, np.nan, pd.NA, pd.NaT, "x"], dtype=object)
+    after = np.array([np.nan] * 4 + ["x"], dtype=object)
+    assert value_difference(before, after) is None
+    assert value_difference(np.array(["x"], dtype=object), np.array([np.nan], dtype=object)) is not None
+    assert value_difference(np.array(["1"], dtype=object), np.array([1])) is not None
+    assert value_difference(NAN_WITH_PAYLOAD, np.array([np.nan, np.nan]), are_labels=True) is None
+    assert value_difference(NAN_WITH_PAYLOAD, np.array([np.nan, np.nan])) is not None
