@@ -59,6 +59,8 @@ class GroupNumbers:
 
     @cached_property
     def _tile_codes(self) -> np.ndarray:
+        if self.tile == 1:  # millions of rows
+            return self.codes
         return (self.codes + self.size * np.arange(self.tile)[:, None]).ravel()
 
     def sum(self, rows: np.ndarray) -> np.ndarray:

@@ -151,17 +151,48 @@ def split_half_reliability(
     (('neuroid',), True, True)
     """
     dim, values, (stimuli, repetitions) = _presentations(assembly, [stimulus, repetition])
-    labels, codes = np.unique(repetitions.codes, return_inverse=True)
-    if len(labels) < 2 or n_splits < 1:
-        raise GroupbyError(f"cannot split {len(labels)} values of {repetition!r} into halves {n_splits} times")
+    codes, count = _renumbered(repetitions.codes)
+    if count < 2 or n_splits < 1:
+        raise GroupbyError(f"cannot split {count} values of {repetition!r} into halves {n_splits} times")
+    of_each = split_half_values(values, assembly.get_axis_num(dim), stimuli.codes, codes, n_splits, seed)
+    return _on_other_dims(assembly, dim, of_each)
+
+
+def split_half_values(
+    values: np.ndarray, axis: int, stimuli: np.ndarray, repetitions: np.ndarray, n_splits: int, seed: int
+) -> np.ndarray:
+    """Do the work of `split_half_reliability` on arrays, without copies of the values.
+
+    Parameters
+    ----------
+    values : numpy.ndarray
+        Booleans, integers, float32 or float64.
+    axis : int
+        That of presentations.
+    stimuli, repetitions : numpy.ndarray of int
+        The numbers of stimulus and repetition of each presentation, from 0; two repetitions or more.
+    n_splits, seed : int
+        As for `split_half_reliability`.
+
+    Returns
+    -------
+    numpy.ndarray
+        float64, with the axes of `values` without that of presentations.
+    """
+    codes, count = _renumbered(repetitions)
     random = np.random.default_rng(seed)
-    in_first = np.stack([random.permutation(len(labels)) < len(labels) // 2 for _ in range(n_splits)])
-    halves = _Halves(stimuli.codes.astype(np.intp), len(stimuli.values), codes, in_first)
-    axis = assembly.get_axis_num(dim)
+    in_first = np.stack([random.permutation(count) < count // 2 for _ in range(n_splits)])
+    halves = _Halves(*_renumbered(stimuli), codes, in_first)
     result = np.empty([1 if number == axis else size for number, size in enumerate(values.shape)])
     for rows, place in tiles(values, result, axis, halves.tile):
         place[:, 0] = _mean_of_defined(spearman_brown_correction(_correlation(*halves.means(rows))))
-    return _on_other_dims(assembly, dim, result.squeeze(axis))
+    return result.squeeze(axis)
+
+
+def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return codes as numbers of those that occur, in their order, and how many these are."""
+    occurs = np.bincount(codes) > 0
+    return (np.cumsum(occurs) - 1)[codes], int(occurs.sum())
 
 
 class _Halves:

@@ -155,7 +155,7 @@ def column_of(values: Any) -> Column:
 def column_of_level(level: Level) -> Column:
     """Take the column from the level of an index, which holds its distinct values already."""
     used = np.bincount(level.codes[level.codes >= 0], minlength=len(level.values)) > 0
-    numbers_of_used = np.append(np.cumsum(used) - 1, -1)
+    numbers_of_used = np.append(np.cumsum(used) - 1, -1).astype(np.int32)  # half the memory, of millions of rows
     return Column(level.values.to_numpy()[used], numbers_of_used[level.codes])
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from brainio.assemblies.blocks import blocks
-from brainio.assemblies.core import DataAssembly
 from brainio.assemblies.reductions import can_reduce
-from brainio.assemblies.reliability import split_half_reliability
+from brainio.assemblies.reliability import split_half_values
 from brainio.cards.arrays import stimulus_column
 from brainio.cards.columns import rounded
 
@@ -63,18 +62,12 @@ def reliability_of(array: xr.DataArray, columns: Columns) -> Reliability | None:
     dim, stimuli, repetitions = found
     if not can_reduce(np.empty(0, array.dtype)) or not array.size:
         return None
-    named = (stimuli.codes >= 0) & (repetitions.codes >= 0)
-    values, sampled = _sample(array.variable, dim, np.flatnonzero(named))
-    # Codes in place of coordinates: whatever those hold, codes can be grouped by.
-    assembly = DataAssembly(
-        values,
-        dims=["presentation", "place"],
-        coords={"stimulus": ("presentation", stimuli.codes[named]), "turn": ("presentation", repetitions.codes[named])},
-    )
-    if len(np.unique(assembly["turn"].values)) < 2:
+    rows = np.flatnonzero((stimuli.codes >= 0) & (repetitions.codes >= 0))
+    if len(rows) < 2 or np.ptp(repetitions.codes[rows]) == 0:
         return None
+    values, sampled = _sample(array.variable, dim, rows)
     with np.errstate(invalid="ignore", over="ignore"):
-        of_each = split_half_reliability(assembly, _SPLITS, _SEED, repetition="turn", stimulus="stimulus").values
+        of_each = split_half_values(values, 1, stimuli.codes[rows], repetitions.codes[rows], _SPLITS, _SEED)
     return Reliability(of_each.reshape([len(positions) for positions in sampled.values()]), sampled)
 
 
@@ -88,7 +81,7 @@ def _stimuli_and_repetitions(columns: Columns) -> tuple[str, Column, Column] | N
 
 
 def _sample(variable: xr.Variable, dim: Hashable, rows: np.ndarray) -> tuple[np.ndarray, dict[Hashable, np.ndarray]]:
-    """Read rows of a dimension x places: all other positions, or so many that are spaced evenly as may be read.
+    """Read places x rows of a dimension: all other positions, or so many that are spaced evenly as may be read.
 
     Values are picked from blocks, since reading single positions of a file would decompress its chunks again and again.
     """
@@ -98,7 +91,7 @@ def _sample(variable: xr.Variable, dim: Hashable, rows: np.ndarray) -> tuple[np.
         largest = max(kept, key=kept.__getitem__)
         kept[largest] = max(1, int(kept[largest] / excess))
     sampled = {other: np.linspace(0, variable.sizes[other] - 1, size).astype(np.intp) for other, size in kept.items()}
-    positions = {dim: rows, **sampled}
+    positions = {**sampled, dim: rows}
     order = [variable.get_axis_num(name) for name in positions]
     values = np.empty([len(one) for one in positions.values()], variable.dtype)
     for place, block in blocks(variable):
@@ -106,7 +99,7 @@ def _sample(variable: xr.Variable, dim: Hashable, rows: np.ndarray) -> tuple[np.
         if all(len(source) for _, source in picked):
             target = tuple(inside for inside, _ in picked)
             values[target] = block.transpose(order)[np.ix_(*(source for _, source in picked))]
-    return values.reshape(len(rows), -1), sampled
+    return values.reshape(-1, len(rows)), sampled
 
 
 def _picked(positions: np.ndarray, part: slice) -> tuple[slice, np.ndarray]:

@@ -41,6 +41,23 @@ def expanding(path: Path, shape: tuple[int, int], chunk: tuple[int, int]) -> Pat
     return path
 
 
+def of_many_rows(path: Path, count: int) -> Path:
+    """Write a recording of many presentations of ten neuroids; texts as characters, as `write_netcdf` writes them."""
+    with netCDF4.Dataset(path, "w") as file:
+        for name, size in (("presentation", count), ("neuroid", 10), ("characters", 3)):
+            file.createDimension(name, size)
+        stimulus = file.createVariable("stimulus_id", "S1", ("presentation", "characters"), zlib=True, complevel=1)
+        texts = np.array([f"s{number:02d}" for number in range(100)], dtype="S3")
+        stimulus[:] = np.resize(texts, count).view("S1").reshape(count, 3)
+        repetition = file.createVariable("repetition", "i4", ("presentation",), zlib=True, complevel=1)
+        repetition[:] = np.arange(count) // 100
+        data = file.createVariable(
+            "data", "f4", ("presentation", "neuroid"), zlib=True, chunksizes=(50_000, 10), fill_value=False
+        )
+        data.coordinates = "stimulus_id repetition"
+    return path
+
+
 def peaks(path: Path, dask: str, *operations: str) -> dict[str, int]:
     command = [sys.executable, "-m", "tests.reliability.memory_peaks", str(path), dask, *operations]
     done = subprocess.run(command, capture_output=True, text=True, cwd=TOP)
@@ -53,6 +70,11 @@ def test_a_file_that_expands_to_far_more_is_described_and_checked_within_300_mb(
     path = expanding(tmp_path / "a.nc", (5_000, 25_000), (500, 500))
     assert path.stat().st_size < 1_000_000
     assert max(peaks(path, dask, "check", "validate", "card", "profile").values()) < BOUND_MB
+
+
+def test_a_recording_of_two_million_rows_is_described_and_checked_within_300_mb(tmp_path: Path) -> None:
+    path = of_many_rows(tmp_path / "a.nc", 2_000_000)
+    assert max(peaks(path, "no-dask", "check", "validate", "card", "profile").values()) < BOUND_MB
 
 
 @pytest.mark.parametrize(("dask", "operation"), [("dask", "package-lazy"), ("no-dask", "package")])
