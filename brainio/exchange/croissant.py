@@ -60,7 +60,8 @@ def croissant(
     Warns
     -----
     CatalogWarning
-        A file has no SHA-256 that anybody knows, so that readers will not accept the description.
+        The SHA-256 of a file is not known. Readers then accept the description as that of a live data set, and do not
+        verify the file.
     """
     files = {entry: describe(entry) for entry in entries}
     nodes = [file.node(url_of(file)) for of_one in files.values() for file in of_one]
@@ -74,7 +75,9 @@ def croissant(
             file_set, stimuli = stimulus_records(parts["csv"], parts["zip"], table)
             nodes += [file_set] if file_set else []
             records.append(stimuli)
-    return {**_about(entries), "distribution": nodes, **({"recordSet": records} if records else {})}
+    # Of static data sets, readers demand a SHA-256 for each file.
+    live = {} if all(file.sha256 for of_one in files.values() for file in of_one) else {"isLiveDataset": True}
+    return {**_about(entries), **live, "distribution": nodes, **({"recordSet": records} if records else {})}
 
 
 def _about(entries: Sequence[Entry]) -> Node:

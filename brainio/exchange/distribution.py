@@ -56,11 +56,12 @@ class Described:
 
     def node(self, content_url: str) -> Node:
         """Describe the file at a URL, or at a path."""
+        sha1 = f", SHA-1 {self.file.sha1}" if self.file.sha1 and not self.sha256 else ""
         node = {
             "@type": "cr:FileObject",
             "@id": self.id,
             "name": self.id,
-            "description": f"The {self.file.part} file of {self.entry.kind} {self.entry.identifier}.",
+            "description": f"The {self.file.part} file of {self.entry.kind} {self.entry.identifier}{sha1}.",
             "contentUrl": content_url,
             "encodingFormat": FORMATS[self.file.part],
             "sha256": self.sha256,
@@ -89,7 +90,7 @@ def node_id(name: str) -> str:
 def described(entry: Entry) -> list[Described]:
     """Describe the files of an entry; a SHA-256 that no catalog states is taken of the copy on this machine.
 
-    Nothing is fetched. Where there is no such copy a `CatalogWarning` says that the hash is lacking.
+    Nothing is fetched. If there is no such copy, a `CatalogWarning` says that the hash is unknown.
     """
     found = []
     for file in entry.files:
@@ -99,8 +100,8 @@ def described(entry: Entry) -> list[Described]:
         if not sha256:
             warnings.warn(
                 f"catalog {entry.catalog!r} states no sha256 of the {file.part} file of {entry.kind} "
-                f"{entry.identifier!r}, which is not in the cache either; readers of Croissant want it. "
-                f"Fetch the file first: brainio get {entry.identifier}",
+                f"{entry.identifier!r}, which is not in the cache either, so that readers of Croissant cannot verify "
+                f"it. Fetch the file first: brainio get {entry.identifier}",
                 CatalogWarning,
                 stacklevel=4,
             )

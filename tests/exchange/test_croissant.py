@@ -187,16 +187,6 @@ def test_the_context_is_that_of_the_standard() -> None:
     assert make_context(None) == CONTEXT
 
 
-def test_the_published_catalog_lacks_sha256_and_nothing_else(tmp_path: Path) -> None:
-    with pytest.warns(CatalogWarning):
-        document = brainio.export("dicarlo.MajajHong2015", kind="assembly")
-    with pytest.raises(mlc.ValidationError, match="At least one of these properties should be defined"):
-        mlc.Dataset(jsonld=document)
-    document["distribution"][0]["sha256"] = "0" * 64
-    (tmp_path / "c.json").write_text(json.dumps(document))
-    accepted(tmp_path / "c.json")
-
-
 def test_bad_wishes_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match="'csv'; expected croissant"):
         brainio.export(SET, format="csv")
@@ -242,3 +232,28 @@ def test_names_that_mlcroissant_refuses_as_ids_are_accepted(lab: Lab, tmp_path: 
     (found,) = records_of(accepted(tmp_path / "c.json"))
     assert np.asarray(found.pop("file_image_"))[0, 0] == 7
     assert list(found.values()) == ["a", "one two.png", 1, 2, "x"]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "kind", "version"),
+    [
+        ("dicarlo.MajajHong2015.public", "assembly", None),
+        ("hvm", "stimulus_set", None),
+        ("Zerbe2026_fmri_stim_full", "stimulus_set", None),
+        ("klab.Zhang2018search_obj_array", "assembly", "1"),
+        ("Blank2014.fROI", "assembly", None),
+    ],
+)
+def test_published_entries_without_a_sha256_are_accepted_and_state_their_sha1(
+    identifier: str, kind: str, version: str | None, tmp_path: Path
+) -> None:
+    with pytest.warns(CatalogWarning, match="cannot verify it"):
+        document = brainio.export(identifier, tmp_path / "one.json", kind=kind, version=version)
+    accepted(tmp_path / "one.json")
+    assert document["isLiveDataset"] is True
+    for file in resolve(kind, identifier, version=version).files:
+        assert not file.sha1 or any(f"SHA-1 {file.sha1}" in node["description"] for node in document["distribution"])
+
+
+def test_entries_with_a_sha256_are_no_live_data_set(tmp_path: Path) -> None:
+    assert "isLiveDataset" not in brainio.export(SET, tmp_path / "one.json")
