@@ -7,6 +7,7 @@ with an entry whose own place gives these bytes.
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from brainio.cache import hash_file
 from brainio.cache.records import Fingerprint, fingerprint
@@ -14,11 +15,13 @@ from brainio.catalogs import Entry, EntryFile
 from brainio.catalogs.cards import Card, read_card
 from brainio.errors import LocationError
 from brainio.fetch.entries import wanted_file
-from brainio.profiles import AssemblyProfile, StimulusProfile, find_profile
+from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_failure, find_profile
 from brainio.service.holdings import Snapshot
 from brainio.service.places import location_of
-from brainio.service.problems import refusal
+from brainio.service.problems import RETRY_SECONDS, refusal
 from brainio.service.rights import Sight, require_bytes
+
+_MEANWHILE = "Shown is what its catalog and its card say."
 
 
 def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile | StimulusProfile | None:
@@ -36,15 +39,63 @@ def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile 
     return find_profile(entry) if may_be_shown(entry, sight, now) else None
 
 
-def profile_of(entry: Entry, sight: Sight, now: Snapshot) -> StimulusProfile:
-    """Return the profile of a stimulus set; raises 403 under embargo, 404 where its files are not here."""
+class MissingProfile(NamedTuple):
+    """Why an entry has no profile that may be shown.
+
+    Attributes
+    ----------
+    state : str
+        `'embargo'`, `'waiting'`, `'failed'`, `'off'` (the service makes no profiles) or `'elsewhere'`.
+    label : str
+        For a tile or a row of a table.
+    notice : str
+        For the page of the entry: the state, and what to do; empty for an embargo, which the page describes itself.
+    """
+
+    state: str
+    label: str
+    notice: str = ""
+
+
+def missing_profile(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles: bool) -> MissingProfile:
+    """Return why an entry without a profile has none.
+
+    Parameters
+    ----------
+    entry : Entry
+        From a catalog that may be seen.
+    sight, now
+        As for `shown_profile`.
+    makes_profiles : bool
+        Whether this service makes profiles.
+    """
+    if not sight.may_have(entry, now.embargoes):
+        return MissingProfile("embargo", "under embargo")
+    if not are_bytes_here(entry) or not may_be_shown(entry, sight, now):
+        return MissingProfile("elsewhere", "not on this server", f"Its data are not on this server. {_MEANWHILE}")
+    failure = find_failure(entry)
+    if failure is not None:
+        notice = f"Pictures of its data could not be made: {failure.reason}. {_MEANWHILE}"
+        return MissingProfile("failed", "pictures could not be made", notice)
+    if not makes_profiles:
+        return MissingProfile("off", "no pictures were made", f"No pictures of its data were made. {_MEANWHILE}")
+    notice = "Pictures of its data are being computed. Reload this page in a minute to see them."
+    return MissingProfile("waiting", "being computed", f"{notice} {_MEANWHILE}")
+
+
+def profile_of(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles: bool) -> StimulusProfile:
+    """Return the profile of a stimulus set; raises 403 under embargo, 503 while it is computed, else 404."""
     require_bytes(sight, entry, now.embargoes)
     found = shown_profile(entry, sight, now)
-    if not isinstance(found, StimulusProfile):
-        hint = "Its files may be had all the same: see `files` of the entry."
-        message = f"the stimuli of {entry.identifier!r} are not on this server, or were not looked at yet"
-        raise refusal(404, "not_here", message, hint)
-    return found
+    if isinstance(found, StimulusProfile):
+        return found
+    missing = missing_profile(entry, sight, now, makes_profiles=makes_profiles)
+    if missing.state == "waiting":
+        message = f"the stimuli of {entry.identifier!r} are being computed"
+        headers = {"Retry-After": str(RETRY_SECONDS)}
+        raise refusal(503, "not_ready", message, "Try again in a minute.", headers)
+    hint = "Its files may be had all the same: see `files` of the entry."
+    raise refusal(404, "not_here", f"the stimuli of {entry.identifier!r}: {missing.label}", hint)
 
 
 def may_be_shown(entry: Entry, sight: Sight, now: Snapshot) -> bool:

@@ -111,6 +111,20 @@ def test_every_kind_of_stimulus_has_its_picture_or_its_words(visitor: Visitor) -
     expect(page.locator("#sheet .tile", has_text="sentence")).to_contain_text("The horse raced past the barn fell.")
 
 
+def test_the_tile_of_a_long_text_shows_its_beginning(visitor: Visitor) -> None:
+    page = visitor.page
+    visitor.goto(f"{SET}?page=3")
+    words = page.locator("#sheet .tile", has_text="sentence").locator(".words")
+    words.evaluate("element => { element.textContent = 'a long text '.repeat(100) }")
+    frame, text = (
+        one.bounding_box() for one in (page.locator("#sheet .tile", has_text="sentence").locator(".frame"), words)
+    )
+    assert frame is not None
+    assert text is not None
+    assert text["height"] > frame["height"]
+    assert text["y"] >= frame["y"]
+
+
 def test_a_stimulus_has_its_own_page_with_all_its_columns(visitor: Visitor) -> None:
     visitor.goto(SET)
     visitor.page.get_by_role("link", name="scene003").click()

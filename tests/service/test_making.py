@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from brainio.cache.files import partial_folder
 from brainio.cache.records import fingerprint
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
+from brainio.locks import try_acquire
 from brainio.profiles import find_failure, make_profile, record_failure
 from brainio.service import looking as module_looking
 from brainio.service import making as module_making
@@ -128,6 +130,29 @@ def test_of_many_workers_one_makes(tmp_path: Path) -> None:
         assert service.stop() == 0
     assert len(told(service, "profile made")) == 4
     assert len(profiles(home)) == 4
+
+
+def test_a_waiting_profile_is_labelled_as_waiting_and_nothing_of_it_is_missing(tmp_path: Path) -> None:
+    lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
+    home.mkdir()
+    turn = try_acquire(partial_folder(home), module_making._TURN)  # as another service of this machine has it
+    assert turn is not None
+    with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
+        for kind in ("stimulus_set", "assembly"):
+            page = service.get(f"/{kind}/lab/{NAME}").text
+            assert "Pictures of its data are being computed. Reload this page in a minute to see them." in page
+            assert "not on this server" not in page
+        assert '<span class="words">being computed</span>' in service.get(f"/assembly/lab/{NAME}").text
+        for path in (f"/stimulus/lab/{NAME}?id=1", f"/api/v1/stimuli/lab/{NAME}"):
+            answer = service.get(path)
+            assert (answer.status_code, "being computed" in answer.text) == (503, True)
+            assert int(answer.headers["Retry-After"]) > 0
+        thumbnail = service.get(f"/thumbnail/lab/{NAME}?number=0")
+        assert (thumbnail.status_code, thumbnail.headers["Cache-Control"]) == (200, "no-store")
+        assert "being computed" in thumbnail.text
+        turn.release()
+        service.eventually(lambda: "being computed" not in service.get(f"/stimulus_set/lab/{NAME}").text, LONG)
+        service.eventually(lambda: service.get(f"/api/v1/stimuli/lab/{NAME}").status_code == 200, LONG)
 
 
 def test_without_the_setting_none_are_made(service: Running) -> None:

@@ -112,7 +112,7 @@ def test_stimuli_that_cannot_be_shown_are_named_with_the_reason_and_lead_nowhere
 
         assert tiles()
         assert not [one for tile in tiles() for one in tile.iter("a")]
-        assert {tile.find(".//span[@class='words']").text for tile in tiles()} == {"not on this server"}
+        assert {tile.find(".//span[@class='words']").text for tile in tiles()} == {"no pictures were made"}
         set_embargo(Database(url), ("lab", "stimulus_set", NAME), today() + timedelta(days=1))
         service.eventually(lambda: {one.find(".//span[@class='words']").text for one in tiles()} == {"under embargo"})
 

@@ -63,6 +63,7 @@ def _page(shown: Shown) -> Rendered:
         stimulus_version=None if stimulus_set is None else version_of(stimulus_set),
         joined=[str(name) for name in joined[:_MOST_NAMED]] if isinstance(joined, list) else [],
         shown_stimuli=[] if extremes else _first(stimulus_set, profile),
+        stimuli_note="" if profile or stimulus_set is None else _lacking(shown, stimulus_set, profile),
     )
 
 
@@ -103,8 +104,7 @@ def _lacking(shown: Shown, entry: Entry | None, profile: StimulusProfile | None)
     """Say why a stimulus that was responded to cannot be shown."""
     if profile is not None:
         return "not in its stimulus set"
-    is_withheld = entry is not None and not shown.sight.may_have(entry, shown.now.embargoes)
-    return "under embargo" if is_withheld else "not on this server"
+    return "not on this server" if entry is None else shown.missing_profile(entry).label
 
 
 def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProfile | None, lacking: str) -> list[Tile]:

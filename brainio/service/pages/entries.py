@@ -16,7 +16,7 @@ from brainio.catalogs.cards import Card
 from brainio.dois import doi_url
 from brainio.exchange.citing import written
 from brainio.exchange.works import Work, works_of
-from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_failure
+from brainio.profiles import AssemblyProfile, StimulusProfile
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot
@@ -24,7 +24,7 @@ from brainio.service.pages.rendering import as_script, render_page
 from brainio.service.pages.snippets import netrc_of, snippets_of
 from brainio.service.rendering import Rendered, respond
 from brainio.service.rights import Sight
-from brainio.service.showing import may_be_shown, shown_card, shown_profile
+from brainio.service.showing import MissingProfile, missing_profile, shown_card, shown_profile
 
 _MOST_AUTHORS = 3
 _MOST_CHIPS = 8  # regions, species
@@ -73,17 +73,11 @@ class Shown:
             return f"Its data are under embargo until {self.record.embargo}. What is known of them is shown here."
         if self.profile is not None:
             return ""
-        if are_bytes_here(self.entry) and may_be_shown(self.entry, self.sight, self.now):
-            if not self.serves.settings.profiles:
-                return "No pictures of its data were made. Shown is what its catalog and its card say."
-            failure = find_failure(self.entry)
-            if failure is not None:
-                return (
-                    f"Pictures of its data could not be made: {failure.reason}. Shown is what its catalog and its card "
-                    f"say."
-                )
-            return "Pictures of its data are being made, and will be here soon."
-        return "Its data are not on this server. Shown is what its catalog and its card say."
+        return self.missing_profile(self.entry).notice
+
+    def missing_profile(self, entry: Entry) -> MissingProfile:
+        """Return why an entry without a profile that may be shown on this page has none."""
+        return missing_profile(entry, self.sight, self.now, makes_profiles=self.serves.settings.profiles)
 
 
 async def entry_page(

@@ -1,8 +1,9 @@
 """The page of one stimulus, with what is known of it and every assembly that used it; and small pictures of stimuli."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
@@ -26,6 +27,12 @@ router = APIRouter(include_in_schema=False)
 _FOR_LONG, _FOR_SHORT = "private, max-age=86400, immutable", "no-cache"
 _MOST_USERS = 50  # each is asked for its response
 _LONGEST_FILTER = 200  # characters
+_WAITING = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256" viewBox="0 0 256 256">'
+    b'<rect width="256" height="256" fill="#eceff3"/>'
+    b'<text x="128" y="134" text-anchor="middle" font-family="sans-serif" font-size="20" fill="#4b5563">'
+    b"being computed</text></svg>"
+)
 Id = Annotated[str, Query(max_length=1000)]
 
 
@@ -50,7 +57,8 @@ async def stimulus(
         found = now.entry(catalog, TYPE_STIMULUS_SET, name, sight, version)
         return RedirectResponse(addresses.of_stimuli(found, where=f"stimulus_id:{exactly(id)}"), 307)
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = await run_in_threadpool(profile_of, entry, sight, now)
+    makes = serves.settings.profiles
+    profile = await run_in_threadpool(lambda: profile_of(entry, sight, now, makes_profiles=makes))
     page = await run_in_threadpool(_page, Shown(request, now, serves, sight, entry), profile, id)
     return respond(request.headers, now.kept.keep(sight, request, page))
 
@@ -62,13 +70,23 @@ async def thumbnail(
     identifier: str,
     number: Annotated[int, Query(ge=0, le=10**9)],
     now: Now,
+    serves: Serves,
     sight: Sees,
     version: Named = None,
     made: Named = None,
 ) -> Response:
-    """Give the small picture of a stimulus; browsers keep it where the address says of which bytes it was made."""
+    """Give the small picture of a stimulus; browsers keep it where the address says of which bytes it was made.
+
+    While the pictures are computed, the answer is a drawing that says so, since a page may have asked before.
+    """
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    found = await run_in_threadpool(lambda: profile_of(entry, sight, now).thumbnail(number))
+    makes = serves.settings.profiles
+    try:
+        found = await run_in_threadpool(lambda: profile_of(entry, sight, now, makes_profiles=makes).thumbnail(number))
+    except HTTPException as error:
+        if error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return respond(request.headers, render(_WAITING, "image/svg+xml", "Accept-Encoding", "no-store"))
     if found is None or not found.data:
         raise refusal(404, "no_picture", f"there is no picture of stimulus {number} of {entry.identifier!r}")
     cache = _FOR_LONG if made is not None and made == profile_key(entry) else _FOR_SHORT
@@ -119,7 +137,7 @@ def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
         return told | {"note": "its data are under embargo"}
     profile = shown_profile(user, shown.sight, shown.now)
     if not isinstance(profile, AssemblyProfile):
-        return told | {"note": "its data are not on this server"}
+        return told | {"note": f"its data: {shown.missing_profile(user).label}"}
     found = profile.stimulus(stimulus_id)
     if found is None or found.mean is None or found.rank is None:
         return told | {"note": "no response to it is known"}

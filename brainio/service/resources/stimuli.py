@@ -9,7 +9,7 @@ from starlette.responses import Response
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service import addresses, shapes
-from brainio.service.context import Now
+from brainio.service.context import Now, Serves
 from brainio.service.problems import answers
 from brainio.service.questions import Named, Where, filters_of
 from brainio.service.rendering import Rendered, render, respond
@@ -27,6 +27,7 @@ async def stimuli(
     catalog: str,
     identifier: str,
     now: Now,
+    serves: Serves,
     sight: Sees,
     where: Where = [],  # noqa: B006 - fastapi makes a new one
     version: Named = None,
@@ -35,7 +36,8 @@ async def stimuli(
 ) -> Response:
     """List the stimuli of a set in the order of its table, with all columns, a page at a time."""
     entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    profile = await run_in_threadpool(profile_of, entry, sight, now)
+    makes = serves.settings.profiles
+    profile = await run_in_threadpool(lambda: profile_of(entry, sight, now, makes_profiles=makes))
     question = {"stimuli": entry.identifier, "where": sorted(where), "version": entry.version}
     offset = _offset(cursor, question)
 
