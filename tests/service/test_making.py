@@ -135,7 +135,7 @@ def test_of_many_workers_one_makes(tmp_path: Path) -> None:
 def test_a_waiting_profile_is_labelled_as_waiting_and_nothing_of_it_is_missing(tmp_path: Path) -> None:
     lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
     home.mkdir()
-    turn = try_acquire(partial_folder(home), module_making._TURN)  # as another service of this machine has it
+    turn = try_acquire(partial_folder(home), module_making._LOCK_KEY)  # as another service of this machine has it
     assert turn is not None
     with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
         for kind in ("stimulus_set", "assembly"):
