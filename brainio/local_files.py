@@ -1,9 +1,13 @@
-"""Opening files that somebody named: regular files only, so that no pipe or device makes a program wait forever."""
+"""Files of this machine: opening regular files only, and the fingerprints that change with their contents.
+
+No pipe or device makes a program wait forever.
+"""
 
 import io
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -11,6 +15,34 @@ _KINDS = (
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
+
+
+class Fingerprint(NamedTuple):
+    """The status of a file, which stays the same while its bytes do; compared for equality, never by order.
+
+    A program can restore the modification time after a write, but not the ctime: the kernel sets it at every change of
+    bytes, mode, owner, name or link count.
+    """
+
+    device: int
+    inode: int
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+
+    @classmethod
+    def of(cls, path: Path) -> "Fingerprint":
+        """Return the fingerprint that the file at a path has now."""
+        status = path.stat()
+        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+    def differs_in_ctime_only(self, other: "Fingerprint") -> bool:
+        """Whether the other one may be the same bytes after a chmod, a rename or a link."""
+        return self != other and self._replace(ctime_ns=other.ctime_ns) == other
+
+    def has_contents_of(self, other: "Fingerprint") -> bool:
+        """Whether both may be states of one file: its size and modification time are equal."""
+        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.FileIO:

@@ -6,11 +6,12 @@ states its size. HDF5 steps from object to object, and stays where a free one st
 
 from __future__ import annotations
 
-import os
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
+
+from brainio.assemblies.python_file import PythonFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ _SPARE_BYTES = 1 << 20  # bytes of texts may look like a heap
 _SIZE = slice(8, 16)  # of a header, where addresses and sizes take 8 bytes, as in each file of netCDF-4
 
 
-class GuardedFile:
+class GuardedFile(PythonFile):
     """A binary file for `h5py.h5fd.fileobj_driver` that ends where a global heap begins that HDF5 cannot leave.
 
     Parameters
@@ -42,9 +43,7 @@ class GuardedFile:
     """
 
     def __init__(self, file: IO[bytes], size: int) -> None:
-        self._file = file
-        self._size = size
-        self._position = 0
+        super().__init__(file, size)
         self._checked: set[int] = set()
         self.checked_bytes = 0
         self.fault = ""
@@ -60,31 +59,16 @@ class GuardedFile:
         finally:
             self._reads = None
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position; h5py asks for the size in this way."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from the position."""
-        start, view = self._position, memoryview(buffer).cast("B")
-        data = self.read_at(start, len(view))
+    def bytes_from(self, start: int, count: int) -> bytes:
+        """Return up to that many bytes from a place; none once there is a fault."""
+        data = self.read_at(start, count)
         if self._reads is not None:
             self._reads.append((start, data))
         place = data.find(_SIGNATURE)
         while place >= 0:
             self.check_heap(start + place)
             place = data.find(_SIGNATURE, place + 1)
-        if self.fault:
-            return 0
-        view[: len(data)] = data
-        self._position += len(data)
-        return len(data)
+        return b"" if self.fault else data
 
     def check_heap(self, address: int) -> bool:
         """Set `fault` where HDF5 would never end reading the heap at an address, and return whether there is none.
@@ -110,9 +94,8 @@ class GuardedFile:
             )
 
     def read_at(self, start: int, count: int) -> bytes:
-        """Return up to that many bytes from a place."""
-        self._file.seek(start)
-        return self._file.read(count)
+        """Return up to that many bytes from a place, without a check."""
+        return self._fetch(start, start + count)
 
 
 def _is_endless(heap: bytes) -> bool:

@@ -20,12 +20,14 @@ from typing import IO, TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
 from brainio.assemblies.pinned import MOST_PAGES, PAGE, PinnedFile
-from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, BrainioError, UnsafeFileError
 from brainio.forks import guard
+from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from brainio.assemblies.structure import FileStructure
 
 _ATTEMPTS = 3  # the links or mode of a cached file may change meanwhile
 _MEMO_SIZE = 256  # structures of some kB each

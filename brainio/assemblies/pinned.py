@@ -6,14 +6,15 @@ bytes the second time, with external storage or links to files of this machine.
 
 from __future__ import annotations
 
-import os
-from typing import IO, Any
+from typing import IO
+
+from brainio.assemblies.python_file import PythonFile
 
 PAGE = 4096  # bytes; the blocks of streams consist of whole pages, so that pages cause no further requests
 MOST_PAGES = 1 << 14  # 64 MiB of metadata
 
 
-class PinnedFile:
+class PinnedFile(PythonFile):
     """A binary file for h5py whose pinned pages are served from memory.
 
     Parameters
@@ -34,9 +35,7 @@ class PinnedFile:
     """
 
     def __init__(self, file: IO[bytes], size: int, pages: dict[int, bytes] | None = None) -> None:
-        self._file = file
-        self._size = size
-        self._position = 0
+        super().__init__(file, size)
         self._pins = pages is None
         self.pages: dict[int, bytes] = {} if pages is None else pages
         self.exceeds_limit = False
@@ -47,40 +46,13 @@ class PinnedFile:
     def __str__(self) -> str:
         return str(getattr(self._file, "name", None) or self._file)
 
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position; h5py asks for the size in this way."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._size}[whence]
-        self._position = base + offset
-        return self._position
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def read(self, count: int = -1) -> bytes:
-        """Read up to that many bytes from the position; -1: to the end."""
-        start = self._position
-        stop = self._size if count < 0 else min(start + count, self._size)
+    def bytes_from(self, start: int, count: int) -> bytes:
+        """Return up to that many bytes from a place, pinned ones as they were inspected."""
+        stop = min(start + count, self._size)
         first, end = start // PAGE, -(-stop // PAGE)
         if self._pins:
-            data = self._fetch_and_pin(first, end)[start - first * PAGE : stop - first * PAGE]
-        else:
-            data = self._with_pinned(bytearray(self._fetch(start, stop)), start, range(first, end))
-        self._position += len(data)
-        return bytes(data)
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill a buffer from the position."""
-        view = memoryview(buffer).cast("B")
-        data = self.read(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-    def _fetch(self, start: int, stop: int) -> bytes:
-        if stop <= start:
-            return b""
-        self._file.seek(start)
-        return self._file.read(stop - start)
+            return bytes(self._fetch_and_pin(first, end)[start - first * PAGE : stop - first * PAGE])
+        return bytes(self._with_pinned(bytearray(self._fetch(start, stop)), start, range(first, end)))
 
     def _fetch_and_pin(self, first: int, end: int) -> bytearray:
         numbers = range(first, end)

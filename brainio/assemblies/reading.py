@@ -31,12 +31,14 @@ from brainio.assemblies.hdf5 import NETCDF_LOCK, hdf5_access
 from brainio.assemblies.inspection import inspect
 from brainio.assemblies.missing_text import LazyText, missing_in, with_missing, without_missing
 from brainio.assemblies.pinned import PinnedFile
-from brainio.assemblies.structure import FileStructure, Fingerprint
 from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
+from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from brainio.assemblies.structure import FileStructure
 
     Recover: TypeAlias = Callable[[Callable[[Path], Any]], Any]
 

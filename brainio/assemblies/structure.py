@@ -7,38 +7,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     import numpy as np
+
+    from brainio.local_files import Fingerprint
 
 # A text of variable length is a Python object: its header, its characters and a pointer to it.
 TEXT_BYTES = 64
 _DATA = "data"  # the name in files of this package; others use any
 _PACKING = frozenset({"scale_factor", "add_offset", "_FillValue", "missing_value"})
 _FLOAT_BYTES = 8
-
-
-class Fingerprint(NamedTuple):
-    """The state of a file that changes with its contents."""
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    @classmethod
-    def of(cls, path: Path) -> Fingerprint:
-        """Return the fingerprint of the file at a path."""
-        state = path.stat()
-        return cls(state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
-
-    def has_contents_of(self, other: Fingerprint) -> bool:
-        """Whether both may be states of one file: its size and modification time are equal."""
-        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
 
 
 @dataclass(frozen=True)

@@ -10,37 +10,18 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from brainio.cache.files import read_json, write_in_one_step
+from brainio.local_files import Fingerprint
 
 RECORD = ".verified.json"
 LAST_USE_EVERY = 3600.0  # seconds: the last use of a file is noted this exactly, and as seldom
 _MOST = 16  # fingerprints in one record
 
 
-class Fingerprint(NamedTuple):
-    """The status of a file, which stays the same while its bytes do; compared for equality, never by order.
-
-    A program can restore the modification time after a write, but not the ctime: the kernel sets it at every change of
-    bytes, mode, owner, name or link count.
-    """
-
-    device: int
-    inode: int
-    size: int
-    mtime_ns: int
-    ctime_ns: int
-
-    def differs_in_ctime_only(self, other: "Fingerprint") -> bool:
-        """Whether the other one may be the same bytes after a chmod, a rename or a link."""
-        return self != other and self._replace(ctime_ns=other.ctime_ns) == other
-
-
 def fingerprint(path: Path) -> Fingerprint:
     """Return the fingerprint that a file has now."""
-    status = path.stat()
-    return Fingerprint(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return Fingerprint.of(path)
 
 
 def read_record(path: Path) -> dict[Fingerprint, str | None]:

@@ -21,11 +21,6 @@ from brainio.errors import ArchiveError
 PNG = b"\x89PNG" + os.urandom(3000)
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def member(name: str, mode: int = 0o100644, **fields: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo("placeholder")
     info.filename = name  # as it is: the constructor would cut and turn it

@@ -18,11 +18,6 @@ from tests.cache.helpers import MIB, files_below
 LOCAL, LISTED, END = b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def zeros(path: Path, size: int, method: int = zipfile.ZIP_DEFLATED) -> Path:
     with zipfile.ZipFile(path, "w", method) as archive, archive.open("a.bmp", "w") as member:
         for start in range(0, size, MIB):

@@ -13,32 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from brainio.cache import Cache, hash_file
+from brainio.cache import Cache
 from brainio.cache.upkeep import verify
 from tests.cache.helpers import overwrite
 
 BODY = b"0123456789" * 20_000
 CHANGED = b"7" + BODY[1:]
 SHA1 = hashlib.sha1(BODY).hexdigest()
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files whose bytes were hashed again, in order."""
-    paths: list[Path] = []
-
-    def record(path: Path, algorithm: str = "sha1") -> str:
-        paths.append(Path(path))
-        return hash_file(path, algorithm)
-
-    for module in ("content", "shelf", "earlier"):
-        monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
-    return paths
 
 
 def add(cache: Cache, name: str = "a.nc") -> Path:

@@ -24,25 +24,6 @@ SHA1 = hashlib.sha1(BODY).hexdigest()
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
-def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
-    """The files whose bytes were hashed again, in order."""
-    seen: list[Path] = []
-
-    def record(path: Path, algorithm: str = "sha1") -> str:
-        seen.append(Path(path))
-        return hash_file(path, algorithm)
-
-    for module in ("content", "shelf", "earlier"):
-        monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
-    return seen
-
-
 def pieces(body: bytes = BODY) -> Iterator[bytes]:
     yield from (body[start : start + 65536] for start in range(0, len(body), 65536))
 

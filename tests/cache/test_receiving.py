@@ -19,11 +19,6 @@ from tests.cache.helpers import BODY, MIB, SHA1, SHA256, Broken, feed, files_bel
 FIRST = 3 * MIB
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def interrupt(cache: Cache, count: int = FIRST, error: type[BaseException] = Broken, body: bytes = BODY) -> None:
     """Receive so many bytes, and then meet an error."""
     with pytest.raises(error):

@@ -29,11 +29,6 @@ def write_archive(path: Path, bodies: dict[str, bytes] = BODIES) -> Path:
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
 def unpacked(cache: Cache, tmp_path: Path) -> Unpacked:
     archive = write_archive(tmp_path / "a.zip")
     return cache.unpack(cache.add([archive.read_bytes()], name="a.zip"))

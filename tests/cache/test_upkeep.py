@@ -18,11 +18,6 @@ from tests.cache.helpers import BODY, SHA1, Broken, feed, files_below, receive, 
 HOUR, DAY = 3600.0, 24 * 3600.0
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
 def put(cache: Cache, letter: str, days: float = 0, size: int = 1000) -> str:
     """Put content in the cache that was last used so many days ago; return its sha1."""
     path = cache.add([letter.encode() * size], name=f"{letter}.nc")

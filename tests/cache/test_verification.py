@@ -19,11 +19,6 @@ MEMBERS = {"a.png": b"a" * 3000, "deep/b.png": b"b" * 4000}
 
 
 @pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
 def folder(cache: Cache, tmp_path: Path) -> Path:
     """The folder of an archive whose two members are unpacked."""
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:

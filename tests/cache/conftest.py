@@ -1,0 +1,26 @@
+"""An empty cache, and the files that it hashes."""
+
+from pathlib import Path
+
+import pytest
+
+from brainio.cache import Cache, hash_file
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files whose bytes were hashed again, in order."""
+    paths: list[Path] = []
+
+    def record(path: Path, algorithm: str = "sha1") -> str:
+        paths.append(Path(path))
+        return hash_file(path, algorithm)
+
+    for module in ("content", "shelf", "earlier"):
+        monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
+    return paths
