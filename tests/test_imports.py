@@ -32,7 +32,7 @@ FLOORS = [
     {"progress", "nearest", "home", "dois"},
     {"threads", "forks", "processes"},
     {"errors", "logs"},
-    {"text", "local_files"},
+    {"text", "local_files", "member_names"},
 ]
 INTERFACE = {
     "brainio": (

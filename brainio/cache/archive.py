@@ -7,8 +7,6 @@ nothing here knows what they mean.
 
 import copy
 import io
-import os
-import re
 import stat
 import struct
 import zipfile
@@ -22,6 +20,7 @@ from typing import IO
 from brainio.cache.files import reading
 from brainio.errors import ArchiveError, BrainioError
 from brainio.local_files import open_regular
+from brainio.member_names import fault_of_name
 
 MOST_MEMBERS = 1_000_000
 # How many times its own size an archive may unpack to. Pictures, films and sounds were seen at 1, drawings in PNG up to
@@ -29,8 +28,6 @@ MOST_MEMBERS = 1_000_000
 # small: up to HARMLESS bytes no archive is too large, whatever it came from.
 MOST_GROWTH = 200
 HARMLESS = 2**30  # bytes
-_LONGEST_PATH, _MOST_FOLDERS = 1024, 32  # each folder of each member is remembered
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _BLOCK = 1024 * 1024
 _LONGEST_READ = 128 * _BLOCK  # the list of members, which zipfile reads at once
 _LISTED, _SHORTEST_LISTED, _SHORTEST_HEADER = b"PK\x01\x02", 46, 30
@@ -163,22 +160,6 @@ def _fault_of_kind(info: zipfile.ZipInfo) -> str | None:
     if info.compress_type not in {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}:  # the memory of others has no bound
         return f"it is compressed by method {info.compress_type}, neither stored nor deflated"
     return "it begins before the archive does" if info.header_offset < 0 else None
-
-
-def fault_of_name(name: str) -> str | None:
-    """Say why a file may not be unpacked under a name; None where it may."""
-    faults = (
-        ("\0" in name, "its name holds a NUL character"),
-        (_CONTROLS.search(name), "its name holds a control character"),
-        ("\\" in name, "its name holds a backslash"),
-        (name.startswith("/") or re.match(r"[A-Za-z]:", name), "its name is absolute"),
-        (".." in name.split("/"), "its name holds '..'"),
-        (not PurePosixPath(name).parts and not name.endswith("/"), "its name is empty"),
-        (len(os.fsencode(name)) > _LONGEST_PATH, f"its path is longer than {_LONGEST_PATH} bytes"),
-        (name.count("/") > _MOST_FOLDERS, f"it lies in more than {_MOST_FOLDERS} folders"),
-        (any(len(os.fsencode(part)) > 255 for part in name.split("/")), "its name is longer than 255 bytes"),
-    )
-    return next((fault for found, fault in faults if found), None)
 
 
 def member_blocks(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:

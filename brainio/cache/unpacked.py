@@ -22,6 +22,7 @@ from brainio.cache.records import note_use
 from brainio.errors import ArchiveError, CacheError
 from brainio.locks import Heartbeat, acquire
 from brainio.logs import get_logger
+from brainio.member_names import MemberNames
 
 _log = get_logger("brainio.cache")
 
@@ -53,7 +54,7 @@ class Unpacked:
         Parameters
         ----------
         name : str
-            As in `members`.
+            As in `members`, or in another spelling.
 
         Raises
         ------
@@ -74,17 +75,22 @@ class Unpacked:
         >>> unpacked.path("a.txt").read_text()
         'abc'
         """
-        member = self._manifest.get(name)
+        member = self.find(name)
         if member is None:
             raise ArchiveError(f"{self._zip_path} has no member {name!r}. It has {len(self.members)} others.")
-        return self._times.find(name) or self._unpacked_again(name)
+        return self._times.find(member) or self._unpacked_again(member)
+
+    def find(self, name: str) -> str | None:
+        """Return the member that a name means, in whatever spelling (see `brainio.member_names`); None without one."""
+        return name if name in self._manifest else _names_of(self.members).find(name)
 
     def present(self, name: str) -> Path | None:
         """Return the path of a member, also of one that is missing; None if it was changed. Unpacks nothing."""
-        if name not in self._manifest:
+        member = self.find(name)
+        if member is None:
             return None
-        path = self._times.find(name)
-        return self.folder / name if path is None and not (self.folder / name).exists() else path
+        path = self._times.find(member)
+        return self.folder / member if path is None and not (self.folder / member).exists() else path
 
     def _unpacked_again(self, name: str) -> Path:
         """Unpack whatever is missing, changed or cut, and return the member that was asked for."""
@@ -100,6 +106,11 @@ class Unpacked:
             self._times.renew(names)
             return own / name
         return _unpack(zip_path, sha1, self._root).path(name)
+
+
+@lru_cache(16)
+def _names_of(members: frozenset[str]) -> MemberNames:
+    return MemberNames(members)
 
 
 @lru_cache(16)

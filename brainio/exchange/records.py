@@ -1,5 +1,6 @@
 """The stimuli of a set as records of Croissant: a field for each column of its table, and the stimulus itself."""
 
+import io
 import zipfile
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from brainio.cards.in_words import BROKEN
 from brainio.catalogs.cards import read_card
 from brainio.errors import ArchiveError, StimulusSetFormatError
 from brainio.exchange.distribution import Described, Node, file_set, node_id
-from brainio.stimuli.typed_csv import MOST_COLUMNS
+from brainio.member_names import MemberNames
+from brainio.stimuli.typed_csv import MOST_COLUMNS, TypedCsv, is_typed
 
 RECORD_SET = "stimuli"
 _KEYS = ("stimulus_id", "image_id")
@@ -103,13 +105,15 @@ def _content(files: Node, taken: Collection[str]) -> Node:
 
 
 def _read(path: Path) -> Table:
-    """Read a table as readers of Croissant do, so that the types are those that they will find."""
+    """Read a table with the types that it states, or else with those that readers of Croissant will find."""
     import pandas as pd
 
     try:
-        with path.open("rb") as file:
-            width = file.readline().count(b",") + 1
-        table = pd.read_csv(path) if width <= MOST_COLUMNS else None
+        content = path.read_bytes()
+        width = content.partition(b"\n")[0].count(b",") + 1
+        table = None
+        if width <= MOST_COLUMNS:
+            table = TypedCsv(content, str(path)).table() if is_typed(content) else pd.read_csv(io.BytesIO(content))
     except (ValueError, OSError) as error:
         raise StimulusSetFormatError(f"{path} is no table that readers of Croissant could read: {error}") from error
     if table is None:
@@ -131,5 +135,6 @@ def _has_others(archive: Path | None, table: Table) -> bool:
             members = file.namelist()
     except (OSError, zipfile.BadZipFile) as error:
         raise ArchiveError(f"{archive} is no ZIP archive that can be read: {error}") from error
-    endings = {*table.endings}
-    return any(name.rpartition(".")[2] in endings and name not in table.names for name in members)
+    endings, names = {*table.endings}, MemberNames(members)
+    named = {names.find(name) for name in table.names}
+    return any(name.rpartition(".")[2] in endings and name not in named for name in members)

@@ -148,7 +148,9 @@ def _stimulus_set(
 def _require_members(stimulus_set: StimulusSet, unpacked: Unpacked, csv_path: Path, zip_path: Path) -> None:
     if unpacked.members.issuperset(stimulus_set["filename"].tolist()):
         return
-    missing = ~stimulus_set["filename"].isin(unpacked.members)
+    missing = stimulus_set["filename"].map(unpacked.find).isna()
+    if not missing.any():
+        return
     lacking = stimulus_set.loc[missing, ["stimulus_id", "filename"]].head(5).itertuples(index=False)
     named = ", ".join(f"{row.filename!r} (stimulus_id {row.stimulus_id!r})" for row in lacking)
     raise StimulusSetFormatError(

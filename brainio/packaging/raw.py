@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from brainio.errors import PackagingError
 from brainio.home import require_possible_path
 from brainio.local_files import irregular_kind
+from brainio.member_names import path_below
 from brainio.packaging.checks import refuse
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import some
@@ -75,7 +76,7 @@ def read_stimuli(
         )
     stimuli = StimulusSet(frame)
     pairs = zip(frame[STIMULUS_ID], found.names, strict=True)
-    paths = {one: found.folder / str(name) for one, name in pairs if not is_missing(name)}
+    paths = {one: path_below(found.folder, str(name)) for one, name in pairs if not is_missing(name)}
     object.__setattr__(stimuli, "stimulus_paths", paths)
     return stimuli
 

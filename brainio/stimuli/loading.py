@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
 from brainio.local_files import read_regular
+from brainio.member_names import leaves_folder
 from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
 from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed, refuse_nul
 from brainio.text import some
@@ -158,7 +159,7 @@ class StimulusSetLoader:
         names = table[FILENAME].tolist()
         if _lead_nowhere(names):
             return names
-        unsafe = np.array([_leaves_folder(name) for name in names], dtype=bool)
+        unsafe = np.array([leaves_folder(name) for name in names], dtype=bool)
         if unsafe.any():
             name = names[int(np.argmax(unsafe))]
             raise StimulusSetFormatError(
@@ -194,13 +195,6 @@ def _lead_nowhere(names: list[str]) -> bool:
     """Whether no name of nearly every table needs a closer look, for which together is faster than one by one."""
     joined = "\n".join(["", *names, ""])
     return not any(sign in joined for sign in ("..", ":", "\0", "\n/", "\n\\", "\n\n"))
-
-
-def _leaves_folder(name: str) -> bool:
-    if name[:1] not in "/\\" and ":" not in name and ".." not in name and "\0" not in name:
-        return not name  # nearly every name: nothing in it could lead anywhere
-    windows = PureWindowsPath(name)
-    return "\0" in name or PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts
 
 
 def _rows(bad: np.ndarray) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
 
+from brainio.member_names import path_below
+
 STIMULUS_ID = "stimulus_id"
 IMAGE_ID = "image_id"
 FILENAME = "filename"
@@ -36,7 +38,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
             return name
         if callable(self._directory):
             return self._directory(name)
-        return Path(name) if self._directory is None else self._directory / name
+        return Path(name) if self._directory is None else path_below(self._directory, name)
 
     def __setitem__(self, stimulus_id: Any, path: str | Path) -> None:
         self._names[stimulus_id] = Path(path)

@@ -2,20 +2,21 @@
 
 Changes nothing and refuses nothing: packaging does that, by what is found here.
 
-============= ====================================================================
-`subjects`    `validate`: what somebody names -> report
-`reading`     files that may break the format
-`stimuli`     a stimulus set in memory
-`tables`      its columns, ids and names
-`files`       its files
-`assemblies`  an assembly by itself
-`pairs`       an assembly beside its stimulus set
-`catalogs`    `check_catalog`: a whole catalog and its files
-`identifiers` the naming of both
-`values`      kinds of values
-`problems`    what is found; `layout` how it looks
-`rules`       all codes
-============= ====================================================================
+================ =================================================================
+`subjects`       `validate`: what somebody names -> report
+`reading`        files that may break the format
+`stimuli`        a stimulus set in memory
+`tables`         its columns, ids and names
+`files`          its files
+`assemblies`     an assembly by itself
+`pairs`          an assembly beside its stimulus set
+`catalogs`       `check_catalog`: a whole catalog and its files
+`published_sets` the table of a published stimulus set beside its archive
+`identifiers`    the naming of both
+`values`         kinds of values
+`problems`       what is found; `layout` how it looks
+`rules`          all codes
+================ =================================================================
 """
 
 from brainio.text import some

@@ -45,6 +45,7 @@ from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
 from brainio.text import quantity
 from brainio.validation.problems import Problem, Report, problem
+from brainio.validation.published_sets import published_set_problems
 
 if TYPE_CHECKING:
     import os
@@ -69,7 +70,8 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         A catalog in force by its identifier, or any by the path or the URL of its CSV file.
     files : str, default 'sample'
         How closely files are looked at where they lie. `'none'`: not at all. `'sizes'`: each must be there, with its
-        size, and so must cards. `'sample'`: also, 20 that are drawn by chance are read and hashed. `'all'`: all are.
+        size, and so must cards. `'sample'`: also, 20 that are drawn by chance are read and hashed. `'all'`: all are,
+        and the archive of each stimulus set must hold the files that its table names.
 
     Returns
     -------
@@ -96,7 +98,11 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
     if files != "none":
         problems += card_problems(entries)
         problems += set_version_problems(entries, listing)
-        problems += _file_problems([(entry, file) for entry in entries for file in entry.files], files)
+        of_files = _file_problems([(entry, file) for entry in entries for file in entry.files], files)
+        problems += of_files
+    if files == "all":
+        faulty = {one.place.rpartition(",")[0] for one in of_files}
+        problems += _set_problems([entry for entry in entries if _named(entry) not in faulty])
     return Report.of(f"the catalog {listing.identifier!r} ({quantity(len(entries), 'entry', 'entries')})", problems)
 
 
@@ -273,6 +279,13 @@ def _file_problems(listed: list[tuple[Entry, EntryFile]], files: Files) -> list[
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda one: _look(*wanted[one], is_read=one in drawn), range(len(wanted)))
         return [one for look in counted(found, "checking files", len(wanted)) for one in look]
+
+
+def _set_problems(entries: Iterable[Entry]) -> list[Problem]:
+    sets = [one for one in entries if one.lookup_type == TYPE_STIMULUS_SET and one.status != STATUS_UNAVAILABLE]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda entry: published_set_problems(entry, _named(entry)), sets)
+        return [one for problems in counted(found, "comparing tables with archives", len(sets)) for one in problems]
 
 
 def _look(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:

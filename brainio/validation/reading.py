@@ -18,6 +18,7 @@ from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.cache.archive import judged, opened
 from brainio.errors import ArchiveError, AssemblyFormatError, StimulusSetFormatError
 from brainio.local_files import open_regular, read_regular
+from brainio.member_names import MemberNames, path_below
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID
 from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed
 from brainio.text import some
@@ -173,11 +174,16 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
     problems += member_problems([row for row, _ in kept], members, members)
     safe = [(row, name) for row, name in kept if fault_of_member(name) is None]
     if place.is_dir():
-        return problems + _content_problems(safe, lambda name: LocalFile(place / name), _files_below(place))
+        return problems + _content_problems(safe, lambda name: LocalFile(path_below(place, name)), _files_below(place))
     try:
         with opened(place) as archive:
             infos = judged(place, archive)
-            return problems + _content_problems(safe, lambda name: Member(name, archive, infos.get(name)), list(infos))
+            members_by_name = MemberNames(infos)
+
+            def member(name: str) -> Member:
+                return Member(name, archive, infos.get(members_by_name.find(name) or name))
+
+            return problems + _content_problems(safe, member, list(infos))
     except ArchiveError as error:
         return [*problems, problem("archive-unreadable", f"file {place.name}", str(error))]
 
@@ -189,7 +195,8 @@ def _content_problems(
     for row, name in named:
         wanted.setdefault(name, Wanted(f"{row}, file {name}", partial(file, name)))
     problems = file_problems(list(wanted.values()))
-    unlisted = sorted(set(there) - wanted.keys())
+    names = MemberNames(there)
+    unlisted = sorted(set(there) - {names.find(name) for name in wanted})
     if unlisted:
         problems.append(problem("file-unlisted", "files", f"{len(unlisted)} files that no row names: {some(unlisted)}"))
     return problems

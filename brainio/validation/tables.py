@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from brainio.cache.archive import fault_of_name
+from brainio.member_names import fault_of_name, normalized_name
 from brainio.stimuli import FILENAME, STIMULUS_ID
 from brainio.stimuli.columns import MIXED, UNENCODABLE, ColumnFault, column_values
 from brainio.text import some
@@ -143,7 +143,7 @@ def _case_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
 
 
 def member_names(frame: pd.DataFrame, paths: Mapping[object, str | Path]) -> list[str]:
-    """Return the name that each stimulus has in the archive, in the order of the table.
+    """Return the normalized name that each stimulus has in the archive, in the order of the table.
 
     A column `filename` decides where there is one; else it is the `stimulus_id` (or `stimulus_path_within_store`) with
     the extension of the file.
@@ -154,10 +154,10 @@ def member_names(frame: pd.DataFrame, paths: Mapping[object, str | Path]) -> lis
         There is no column `filename`, and no path for an id.
     """
     if FILENAME in frame.columns:
-        return [str(name) for name in frame[FILENAME]]
+        return [normalized_name(str(name)) for name in frame[FILENAME]]
     stems = PATH_IN_STORE if PATH_IN_STORE in frame.columns else STIMULUS_ID
     return [
-        f"{stem}{Path(paths[stimulus_id]).suffix}"
+        normalized_name(f"{stem}{Path(paths[stimulus_id]).suffix}")
         for stem, stimulus_id in zip(frame[stems], frame[STIMULUS_ID], strict=True)
     ]
 
@@ -180,6 +180,7 @@ def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence
         if fault is not None:
             problems.append(problem("member-unsafe", row, f"{name!r} may not stand in an archive: {fault}"))
     first: dict[str, int] = {}
+    names = [normalized_name(name) for name in names]
     folders = {parent.as_posix().casefold() for name in names for parent in PurePosixPath(name).parents}
     for place, (row, name) in enumerate(zip(rows, names, strict=True)):
         earlier = first.setdefault(name.casefold(), place)

@@ -1,0 +1,92 @@
+"""Whether the table and the archive of a published stimulus set fit together, as loading would find out.
+
+Of an archive only the list of its members is read, from the end of the file.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from brainio.cache.archive import judged, opened
+from brainio.errors import ArchiveError, BrainioError, StimulusSetFormatError, TransferError
+from brainio.member_names import MemberNames
+from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
+from brainio.stores import Span, open_read, parse_location, stat
+from brainio.text import some
+from brainio.validation.problems import Problem, problem
+
+if TYPE_CHECKING:
+    from brainio.catalogs import Entry, EntryFile
+    from brainio.stores import Location
+
+_LIST_BYTES = 1 << 16, 1 << 27  # the list of members lies within these at the end; the second for many members
+
+
+def published_set_problems(entry: Entry, place: str) -> list[Problem]:
+    """List what keeps a stimulus set from being loaded although each of its files is sound.
+
+    Parameters
+    ----------
+    entry : Entry
+        Of a stimulus set.
+    place : str
+        What problems call it.
+
+    Returns
+    -------
+    list of Problem
+        None if a file cannot be reached.
+    """
+    table, archive = entry.file("csv"), entry.file("zip")
+    if table is None or archive is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="brainio-check-") as folder:
+        csv_path, zip_path = Path(folder) / "stimuli.csv", Path(folder) / "stimuli.zip"
+        try:
+            csv_path.write_bytes(_read(_location(table, entry), table.version_id, Span()))
+            stimuli = StimulusSet.from_files(csv_path, folder)
+            members = _members(_location(archive, entry), archive.version_id, zip_path)
+        except StimulusSetFormatError as error:
+            return [problem("table-unreadable", f"{place}, csv file", str(error).replace(str(csv_path), "it"))]
+        except ArchiveError as error:
+            return [problem("archive-unreadable", f"{place}, zip file", str(error).replace(str(zip_path), "it"))]
+        except BrainioError:
+            return []
+    pairs = zip(stimuli[STIMULUS_ID].tolist(), stimuli[FILENAME].tolist(), strict=True)
+    lacking = [f"{name} (stimulus_id {one})" for one, name in pairs if members.find(name) is None]
+    if not lacking:
+        return []
+    found = f"{len(lacking):,} of {len(stimuli):,} files that the table names are not in the archive: {some(lacking)}"
+    fix = "publish a new version whose archive holds the files"
+    return [problem("file-missing", f"{place}, zip file", found, fix=fix)]
+
+
+def _location(file: EntryFile, entry: Entry) -> Location:
+    return parse_location(file.location, file.location_type, entry.base)
+
+
+def _read(location: Location, version_id: str, span: Span) -> bytes:
+    with open_read(location, version_id or None, span) as reading:
+        content = b"".join(reading.chunks())
+        return content[max(0, span.start - reading.facts.start) :]
+
+
+def _members(location: Location, version_id: str, path: Path) -> MemberNames:
+    """Judge the members of an archive by the end of its file, in a sparse copy that holds nothing else."""
+    size = stat(location, version_id or None)
+    if size is None:
+        raise TransferError(f"there is nothing at {location}")
+    for length in _LIST_BYTES:
+        start = max(0, size - length)
+        with path.open("wb") as copy:
+            copy.seek(start)
+            copy.write(_read(location, version_id, Span(start)))
+        try:
+            with opened(path) as archive:
+                return MemberNames(judged(path, archive))
+        except ArchiveError:
+            if start == 0 or length == _LIST_BYTES[-1]:
+                raise
+    raise AssertionError("unreachable")
