@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainio.errors import MissingExtraError
+from brainio.views.labels import name_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,7 +115,7 @@ def draw_raster(times: np.ndarray, rows: Groups, by: str, what: str, ax: Axes) -
 
 def label_of(array: xr.DataArray, otherwise: str) -> str:
     """Say what the values are, with their units."""
-    name, units = array.attrs.get("long_name") or otherwise, array.attrs.get("units")
+    name, units = name_of_values(array) or otherwise, array.attrs.get("units")
     return f"{name} ({units})" if units else str(name)
 
 

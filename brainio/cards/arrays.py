@@ -22,6 +22,7 @@ from brainio.cards.columns import (
     rounded,
     sound_text,
 )
+from brainio.views.labels import name_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -68,7 +69,8 @@ def describe_array(
         "dtype": str(array.dtype),
         "bytes": int(array.nbytes),
     }
-    described |= {name: sound_text(array.attrs[name]) for name in ("long_name", "units") if array.attrs.get(name)}
+    labels = {"long_name": name_of_values(array), "units": array.attrs.get("units")}
+    described |= {name: sound_text(label) for name, label in labels.items() if label}
     described["values"] = _values(array.variable, watch)
     stimuli = stimulus_column(columns)
     own = (

@@ -69,7 +69,8 @@ def populations(columns: Columns) -> list[dict[str, Any]]:
         neuroid = _along(columns, "neuroid_id", dim)
         if neuroid is None:
             return []
-        pairs = np.unique(np.vstack([pairs, neuroid.codes]), axis=1)[:2]
+        named = neuroid.codes >= 0
+        pairs = np.unique(np.vstack([pairs, neuroid.codes])[:, named], axis=1)[:2]
     rows, counts = np.unique(pairs, axis=1, return_counts=True)
     regions, animals = _texts(region), _texts(animal)
     told = [

@@ -1,7 +1,7 @@
 """The commands `brainio package ...`: from the files of a lab to a published entry."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,8 +9,13 @@ from brainio.cli import options
 from brainio.cli.facts import tells_facts, told_facts
 from brainio.cli.log import tell_log
 from brainio.cli.options import Command
-from brainio.cli.output import Record, echo, show_facts, show_json, tell
+from brainio.cli.output import Record, echo, show, show_facts, show_json, tell
 from brainio.home import absolute_path
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from brainio.stimuli import StimulusSet
 
 
 @click.group()
@@ -91,16 +96,17 @@ def stimulus_set(
     from brainio.packaging.raw import read_stimuli
 
     columns, told = _facts(entry)
+    stimuli = read_stimuli(source, files, text=text, missing=missing)
     done = package_stimulus_set(
         options.catalog_named(entry["catalog"]),
-        read_stimuli(source, files, text=text, missing=missing),
+        stimuli,
         entry["identifier"],
         _place(entry["bucket"]),
         entry_facts=columns,
         card_facts=told,
         dry_run=dry_run,
     )
-    _tell(done, as_json=as_json)
+    _tell(done, stimuli, as_json=as_json)
 
 
 @package.command()
@@ -154,7 +160,7 @@ def assembly(
         stimulus_set_version=stimulus_set_version,
         dry_run=dry_run,
     )
-    _tell(done, as_json=as_json)
+    _tell(done, recording, as_json=as_json)
 
 
 def _place(named: str) -> str | Path:
@@ -175,13 +181,19 @@ def _facts(entry: Record) -> tuple[dict[str, str], Record]:
     return columns, told
 
 
-def _tell(done: Record, *, as_json: bool) -> None:
+def _tell(done: Record, data: "StimulusSet | xr.DataArray", *, as_json: bool) -> None:
+    """Show what was published; of a dry run, what would be, and the type of every column."""
+    plan = done.get("plan")
+    if plan is not None:
+        from brainio.packaging.columns import describe_columns
+
+        done["columns"] = describe_columns(data)
     if as_json:
         show_json(done)
-        return
-    plan = done.pop("plan", None)
-    if plan is not None:
+    elif plan is not None:
         tell("nothing was stored; this would happen:")
         echo(plan)
-        return
-    show_facts(done)
+        echo()
+        show(done["columns"], ("column", "of", "type", "distinct", "missing", "examples"), as_json=False)
+    else:
+        show_facts(done)

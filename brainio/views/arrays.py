@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.views.columns import Coded, Facts, coded_coordinate, facts_of
+from brainio.views.labels import name_of_values
 from brainio.views.rendering import joined, render, shown
 from brainio.views.stimuli import Tile, tiles_spread
 
@@ -74,7 +75,7 @@ def array_html(array: xr.DataArray, below: str = "", find: Find | None = None) -
         "array.html",
         class_name=type(array).__name__,
         identifier=shown(array.attrs.get("identifier") or "", 200),
-        title=shown(array.attrs.get("long_name") or "", 200),
+        title=shown(name_of_values(array), 200),
         units=shown(array.attrs.get("units") or "", 80),
         dims=[(shown(dim), size) for dim, size in array.sizes.items()],
         dtype=str(array.dtype),

@@ -8,9 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import brainio
+from brainio.assemblies import NeuroidAssembly, SpikeTimesAssembly
+from brainio.cards import card_of
 from brainio.views import drawings
 from tests.views.cards import (
     NAMES,
@@ -76,7 +79,7 @@ def test_animals_beyond_the_palette_share_one_part_of_each_bar() -> None:
 
 def test_responses_name_the_median_of_each_region() -> None:
     drawing = drawn("responses", assembly_card())
-    assert drawing.finding == "Median of mean responses: area 0 0.5 (40 neuroids), area 1 0.6 (41 neuroids)."
+    assert drawing.finding == "Median of mean firing rate: area 0 0.5 (40 neuroids), area 1 0.6 (41 neuroids)."
     assert {"firing rate (spikes/s)", "area 0 (40)", "area 1 (41)", "neuroids"} <= set(written(drawing))
     assert drawing.headings == ("from", "to", "area 0", "area 1")
     assert drawing.rows[1] == (-0.4, -0.3, 7, 18)
@@ -196,3 +199,53 @@ def test_drawing_imports_nothing_heavy() -> None:
     program = f"import sys, brainio.views.drawings\nprint([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+# ------------------------------------------------------------------ names of values, and what counts count
+
+
+@pytest.mark.parametrize(
+    ("card", "title", "label"),
+    [
+        ({}, "Mean responses", "mean response"),
+        ({"class": "PropertyAssembly"}, "Mean values", "mean value"),
+        ({"class": "ModelFeaturesAssembly"}, "Mean activations", "mean activation"),
+        ({"long_name": "reaction time", "units": "ms"}, "Mean reaction time", "reaction time (ms)"),
+    ],
+)
+def test_pictures_name_the_values_that_they_show(card: dict[str, str], title: str, label: str) -> None:
+    groups = [{"value": None, "count": 3, "median": 0.5, "counts": [1, 2]}]
+    picture = {"by": None, "of": "presentation", "edges": [0, 0.5, 1], "groups": groups}
+    drawing = drawn("responses", {**card, "pictures": {"responses": picture}})
+    assert drawing.title == title
+    assert drawing.finding.startswith(f"Median of {title[0].lower()}{title[1:]}: ")
+    assert {label, "presentations"} <= set(written(drawing))
+
+
+def test_a_picture_of_spikes_by_region_counts_neuroids() -> None:
+    regions = ["IT", "IT", "IT", "V4"]
+    spikes = SpikeTimesAssembly(
+        [1.0, 2.0, 3.0, 4.0],
+        dims=["event"],
+        coords={"neuroid_id": ("event", ["a", "a", "b", "c"]), "region": ("event", regions)},
+    )
+    drawing = drawn("populations", card_of(spikes))
+    assert (drawing.title, drawing.finding) == ("Neuroids by region", "2 neuroids in IT, 1 in V4.")
+    without_ids = spikes.drop_vars("neuroid_id")
+    assert drawn("populations", card_of(without_ids)).finding == "3 events in IT, 1 in V4."
+
+
+def test_a_picture_of_trials_by_subject_counts_presentations_beside_regions_of_neuroids() -> None:
+    recording = NeuroidAssembly(
+        np.zeros((3, 2)),
+        dims=["presentation", "neuroid"],
+        coords={
+            "subject": ("presentation", ["s1", "s1", "s2"]),
+            "stimulus_id": ("presentation", ["a", "b", "c"]),
+            "neuroid_id": ("neuroid", ["n1", "n2"]),
+            "region": ("neuroid", ["IT", "V4"]),
+        },
+    )
+    assert drawn("populations", card_of(recording)).finding == "1 neuroid in IT, 1 in V4."
+    trials = recording.drop_vars("region")
+    assert drawn("populations", card_of(trials)).finding == "2 presentations of s1, 1 of s2."

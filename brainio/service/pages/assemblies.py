@@ -19,6 +19,7 @@ from brainio.service.rendering import Rendered
 from brainio.service.rights import Sees
 from brainio.service.showing import shown_profile
 from brainio.views.drawings import OF_ASSEMBLIES
+from brainio.views.drawings.records import mean_of_values
 
 router = APIRouter(include_in_schema=False)
 _MOST_SHOWN = 6  # stimuli in a row of tiles
@@ -91,7 +92,8 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
     if not isinstance(found, Mapping):
         return []
     units = f" ({shown.card['units']})" if shown.card.get("units") else ""
-    named = {f"Highest mean response{units}": found.get("strongest"), f"Lowest{units}": found.get("weakest")}
+    mean = mean_of_values(shown.card)
+    named = {f"Highest {mean}{units}": found.get("strongest"), f"Lowest{units}": found.get("weakest")}
     lacking = _lacking(shown, entry, profile)
     return [
         (label, _answered(records, entry, profile, lacking))

@@ -22,6 +22,7 @@ from brainio.service.questions import Named
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.rights import Sees
 from brainio.service.showing import profile_of, shown_profile
+from brainio.views.drawings.records import mean_of_values, text_of
 
 router = APIRouter(include_in_schema=False)
 _FOR_LONG, _FOR_SHORT = "private, max-age=86400, immutable", "no-cache"
@@ -141,8 +142,10 @@ def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     found = profile.stimulus(stimulus_id)
     if found is None or found.mean is None or found.rank is None:
         return told | {"note": "no response to it is known"}
+    units = text_of(profile.card.get("units"), 32) or ""
     return told | {
-        "response": f"{found.mean:.4g}",
+        "response": f"{found.mean:.4g} {units}".rstrip(),
+        "what": mean_of_values(profile.card),
         "presentations": f"{found.presentations:,}",
         "rank": f"{found.rank:,} of {profile.count:,}",
     }

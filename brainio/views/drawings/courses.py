@@ -83,7 +83,7 @@ def time_course(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     if reach is None or None in courses:
         return None
     figure = Figure(prefix)
-    label = measured(card, "mean response")
+    label = measured(card)
     bottom = (_together if len(drawn) <= _MOST_TOGETHER else _apart)(figure, drawn, reach, centers, label)
     peaks = [(one.name, max((p for p in one.points if p), key=lambda point: point[1])) for one in drawn]
     finding = f"Highest mean: {listed([f'{name} {written(p[1])} at {written(p[0])} ms' for name, p in peaks], 8)}."

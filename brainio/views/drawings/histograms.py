@@ -14,6 +14,7 @@ from brainio.views.drawings.records import (
     count_of,
     groups_of,
     histogram_of,
+    mean_of_values,
     measured,
     number,
     record_of,
@@ -48,7 +49,7 @@ def responses(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     Parameters
     ----------
     card : mapping
-        Of an assembly; `pictures.responses`, `long_name` and `units` are read.
+        Of an assembly; `pictures.responses`, `class`, `long_name` and `units` are read.
     prefix : str
         Begins every id in the picture: one of its own in the page.
 
@@ -69,16 +70,16 @@ def responses(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     if not spreads:
         return None
     thing = text_of(picture.get("of")) or "neuroid"
-    label = measured(card, "mean response")
+    label, what = measured(card), mean_of_values(card, plural=True)
     figure = Figure(prefix)
     bottom = (_outlines if len(spreads) <= _MOST_TOGETHER else _ridges)(figure, spreads, thing, label)
     parts = [
         f"{one.name} {written(one.median)} ({quantity(one.size, thing)})" for one in spreads if one.median is not None
     ]
     more = count_of(picture.get("more"))
-    finding = f"Median of mean responses: {listed(parts, 8)}." if parts else f"{quantity(len(spreads), 'group')}."
+    finding = f"Median of {what}: {listed(parts, 8)}." if parts else f"{quantity(len(spreads), 'group')}."
     finding += f" {quantity(more, 'more group')} not drawn." if more else ""
-    return figure.finished(bottom, titled("Mean responses", picture), finding, *_table(spreads))
+    return figure.finished(bottom, titled(f"{what[:1].upper()}{what[1:]}", picture), finding, *_table(spreads))
 
 
 def reliability(card: Mapping[str, Any], prefix: str) -> Drawing | None:

@@ -123,11 +123,32 @@ def groups_of(picture: Mapping[str, Any], most: int = 8) -> list[Group]:
     return found
 
 
-def measured(card: Mapping[str, Any], otherwise: str) -> str:
-    """Say what the values of an assembly are, with their units.
+def measured(card: Mapping[str, Any]) -> str:
+    """Return the label of an axis of values, or of means of them, with their units.
 
-    >>> measured({"long_name": "firing rate", "units": "Hz"}, "response")
-    'firing rate (Hz)'
+    >>> measured({"long_name": "firing rate", "units": "Hz"}), measured({"class": "PropertyAssembly"})
+    ('firing rate (Hz)', 'mean value')
     """
-    name, units = text_of(card.get("long_name"), 52) or otherwise, text_of(card.get("units"), 32)
+    name, units = text_of(card.get("long_name"), 52) or mean_of_values(card), text_of(card.get("units"), 32)
     return f"{name} ({units})" if units else name
+
+
+def mean_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
+    """Return what a mean over the values of an assembly is, from its card.
+
+    >>> mean_of_values({"long_name": "reaction time"}, plural=True), mean_of_values({}, plural=True)
+    ('mean reaction time', 'mean responses')
+    """
+    name = text_of(card.get("long_name"), 52)
+    if name is None:
+        kind = card.get("class")
+        return f"mean {_VALUES.get(kind if isinstance(kind, str) else '', 'response')}{'s' if plural else ''}"
+    return name if name.lower().startswith("mean ") else f"mean {name}"
+
+
+_VALUES = {
+    "DataAssembly": "value",
+    "MetadataAssembly": "value",
+    "ModelFeaturesAssembly": "activation",
+    "PropertyAssembly": "value",
+}

@@ -21,6 +21,7 @@ _MOST_ROWS = 16
 _MOST_LISTED = 8  # repetitions that have a row each; more of them are drawn along an axis
 _TOLD = 24  # letters of a name that a pointer on a bar is told: there may be a hundred
 _UNKNOWN = "not stated"
+_EVENT = "event"
 
 
 def populations(card: Mapping[str, Any], prefix: str) -> Drawing | None:
@@ -48,7 +49,7 @@ def populations(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     if not found or not any(count for _, _, count in found):
         return None
     tallied = records_of(card.get("counts"), 10)
-    thing = next((dim for one in tallied if (dim := text_of(one.get("dim")))), "neuroid")
+    thing = _thing(card, tallied)
     names = [one.get("coordinate") for one in tallied]
     who = "subject" if "subject" in names and "animal" not in names else "animal"
     regions, animals = _tally(found, 0), _tally(found, 1)
@@ -59,6 +60,13 @@ def populations(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     if {*animals} == {_UNKNOWN}:
         return _of_one(regions, thing, "region", prefix)
     return _of_both(found, regions, animals, (thing, who), prefix)
+
+
+def _thing(card: Mapping[str, Any], tallied: Sequence[Mapping[str, Any]]) -> str:
+    """Return what populations count: positions of the dimension of regions or animals; of spikes, neuroids."""
+    dims = {text_of(one.get("coordinate")): text_of(one.get("dim")) for one in tallied}
+    dim = next((dim for name in ("region", "animal", "subject") if (dim := dims.get(name))), "neuroid")
+    return "neuroid" if dim == _EVENT and "populations" in record_of(card, "pictures") else dim
 
 
 def _populations(card: Mapping[str, Any]) -> list[tuple[str, str, int]]:

@@ -1,0 +1,88 @@
+"""The types of columns, coordinates and values as they would be stored, for a look before publishing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from brainio.assemblies import flatten_index
+from brainio.assemblies.blocks import blocks
+from brainio.cards.columns import column_of, json_value
+from brainio.text import shortened
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from brainio.stimuli import StimulusSet
+
+_EXAMPLES = 3
+_LONGEST = 20  # characters of an example
+
+
+def describe_columns(data: StimulusSet | xr.DataArray) -> list[dict[str, Any]]:
+    """Describe the columns of a stimulus set, or the values and coordinates of an assembly.
+
+    Parameters
+    ----------
+    data : StimulusSet or xarray.DataArray
+        Values that are left in a file are read once, block by block.
+
+    Returns
+    -------
+    list of dict
+        Each has `column` (the name), `of` (the dimensions, or `values`), `type` (such as `'text'` or `'int64'`),
+        `distinct` and `missing` (numbers; `distinct` is None of values), and `examples` (the first distinct values).
+
+    Examples
+    --------
+    >>> from brainio.stimuli import StimulusSet
+    >>> described = describe_columns(StimulusSet({"stimulus_id": ["007", "008"], "depth": [1.5, None]}))
+    >>> [(one["column"], one["type"], one["missing"], one["examples"]) for one in described]
+    [('stimulus_id', 'text', 0, ["'007'", "'008'"]), ('depth', 'float64', 1, ['1.5'])]
+    """
+    if isinstance(data, pd.DataFrame):
+        return [_column(str(name), "stimulus", column.to_numpy()) for name, column in data.items()]
+    flat = flatten_index(data)
+    coords = [_column(str(name), ", ".join(map(str, one.dims)), one.values) for name, one in flat.coords.items()]
+    return [_values(flat), *coords]
+
+
+def _column(name: str, of: str, values: np.ndarray) -> dict[str, Any]:
+    column = column_of(values)
+    distinct = None if column.values is None else len(column.values)
+    examples = [] if column.values is None else list(map(_written, column.values[:_EXAMPLES]))
+    is_plain = values.dtype.kind in "biufmM"
+    kind = str(values.dtype) if is_plain else "no value" if column.kind == "none" else column.kind
+    return {
+        "column": name,
+        "of": of,
+        "type": kind,
+        "distinct": distinct,
+        "missing": column.missing,
+        "examples": examples,
+    }
+
+
+def _values(array: xr.DataArray) -> dict[str, Any]:
+    missing = 0
+    kinds: set[str] = set()
+    examples: list[str] = []
+    for _, block in blocks(array.variable):
+        missing += int(np.asarray(pd.isna(block)).sum())
+        if block.dtype.kind not in "biufcmM":
+            kinds.add(column_of(block).kind)
+        if len(examples) < _EXAMPLES:
+            flat = block.ravel()[: 100 * _EXAMPLES]
+            examples += list(dict.fromkeys(map(_written, flat[~pd.isna(flat)].tolist())))
+    kinds -= {"none"} if len(kinds) > 1 else set()
+    kind = " and ".join(sorted(kinds)) or str(array.dtype)
+    name = str(array.name) if array.name is not None else "data"
+    values = {"type": kind, "distinct": None, "missing": missing, "examples": examples[:_EXAMPLES]}
+    return {"column": name, "of": "values", **values}
+
+
+def _written(value: Any) -> str:
+    """Write a value so that text and numbers look different."""
+    return shortened(repr(value), _LONGEST) if isinstance(value, str) else str(json_value(value))
