@@ -9,6 +9,7 @@ import hashlib
 import os
 import platform
 import shutil
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -164,6 +165,19 @@ def remove_temporary_folders(parent: Path | None = None) -> list[Path]:
     import tempfile
 
     return remove_leftovers(parent or Path(tempfile.gettempdir()), f"{_TEMPORARY}*")
+
+
+@contextmanager
+def block_interrupts() -> Iterator[None]:
+    """Block SIGINT in this thread, and in processes that it starts; it is delivered here afterwards.
+
+    A process that inherits this ignores Ctrl-C, also while it still imports, and leaves the decision to its parent.
+    """
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def this_process() -> ProcessIdentity:

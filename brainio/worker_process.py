@@ -19,16 +19,17 @@ import sys
 import threading
 import time
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio import errors
 from brainio.errors import BrainioError, BrainioWarning, ResourceLimitError, WorkerError
+from brainio.processes import block_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 BRAINIO_WORKER_SECONDS = "BRAINIO_WORKER_SECONDS"
 BRAINIO_WORKER_MB = "BRAINIO_WORKER_MB"
@@ -198,7 +199,7 @@ class WorkerProcess:
             self._close(process)
         # -P: the search path is the one of this process, and the working directory may not exist any more
         command = [sys.executable, "-P", "-m", "brainio.worker_process", self._name, str(self._niceness)]
-        with _interrupts_blocked():  # which the process inherits: its imports take a second
+        with block_interrupts():  # which the process inherits: its imports take a second
             self._process = process = subprocess.Popen(  # noqa: S603 - no shell
                 command,
                 bufsize=0,
@@ -222,16 +223,6 @@ class WorkerProcess:
             self._close(self._process)
             self._process.returncode = 0  # nothing that this process could wait for
         self._forget()
-
-
-@contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Block SIGINT in this thread; one that arrives meanwhile is delivered afterwards."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _surroundings() -> dict[str, Any]:

@@ -4,16 +4,33 @@ import multiprocessing
 import os
 import signal
 import threading
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
 from uvicorn.supervisors import Multiprocess
+
+from brainio.processes import block_interrupts
 
 _STOP_SECONDS = 10.0  # for requests to be answered when the master is gone
 _READY_SECONDS = 120  # for large catalogs to be read
 
 
 class Workers(Multiprocess):
-    """Starts processes, replaces those that die, and all of them at the signal HUP."""
+    """Starts processes, replaces those that die, and all of them at the signal HUP.
+
+    Ctrl-C reaches all processes of a terminal. Those started here ignore it: this one ends them.
+    """
+
+    def init_processes(self) -> None:
+        """Start all processes."""
+        resource_tracker.ensure_running()  # unblocks SIGINT when it starts
+        with block_interrupts():
+            super().init_processes()
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace processes that died."""
+        with block_interrupts():
+            super().keep_subprocess_alive()
 
     def restart_all(self) -> None:
         """Replace one process after the other, each when the new one is ready.
@@ -23,7 +40,8 @@ class Workers(Multiprocess):
         hung_seconds = self.config.timeout_worker_healthcheck
         self.config.timeout_worker_healthcheck = _READY_SECONDS
         try:
-            super().restart_all()
+            with block_interrupts():
+                super().restart_all()
         finally:
             self.config.timeout_worker_healthcheck = hung_seconds
 

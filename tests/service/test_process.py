@@ -28,9 +28,9 @@ def counted(service: Running) -> float:
     return sum(one.value for one in samples if one.labels["route"] == route and one.labels["status"] == "200")
 
 
-def children(service: Running) -> set[int]:
+def children(process: "subprocess.Popen[str]") -> set[int]:
     """Return the worker processes: the children of the service that listen."""
-    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(service.process.pid)]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)]
     found = subprocess.run(command, capture_output=True, text=True)
     lines = [line.split(None, 1) for line in found.stdout.splitlines()]
     return {int(pid) for pid, command in lines if "resource_tracker" not in command}
@@ -70,11 +70,29 @@ def test_it_stops_when_it_is_told_to_and_ends_what_it_began(tmp_path: Path) -> N
         httpx.get(service.url, trust_env=False)
 
 
+def test_ctrl_c_while_workers_start_ends_all_processes_without_a_traceback(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "brainio", "serve", "--port", "0", "--workers", "2"]
+    environment = os.environ | {
+        "BRAINIO_HOME": str(tmp_path / "served"),
+        "BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab")),
+    }
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        while len(workers := children(process)) < 2:
+            assert process.poll() is None
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, told = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in told, "KeyboardInterrupt" in told) == (0, False, False)
+    assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
+
+
 def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_wrongly(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
         body = service.get(ENTRY).content
-        before = service.eventually(lambda: found if len(found := children(service)) == 2 else None)
+        before = service.eventually(lambda: found if len(found := children(service.process)) == 2 else None)
         wrong: list[int] = []
         right: list[int] = []
         stop = threading.Event()
@@ -92,7 +110,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
             thread.start()
         os.kill(min(before), signal.SIGKILL)
         after = service.eventually(
-            lambda: found if len(found := children(service)) == 2 and min(before) not in found else None
+            lambda: found if len(found := children(service.process)) == 2 and min(before) not in found else None
         )
         enough = len(right) + 100
         service.eventually(lambda: len(right) > enough)
@@ -109,7 +127,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
 def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
-        workers = service.eventually(lambda: found if len(found := children(service)) == 2 else None)
+        workers = service.eventually(lambda: found if len(found := children(service.process)) == 2 else None)
         service.process.kill()
         service.process.wait()
         end = time.monotonic() + 20
