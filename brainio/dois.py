@@ -61,6 +61,20 @@ def parse_doi(text: str) -> str:
     return bare.translate(_LOWER)
 
 
+def stored_doi(text: str) -> str:
+    """Return the stored form of a DOI; other texts, which published cards may hold, as is.
+
+    Examples
+    --------
+    >>> stored_doi("doi:10.1117/12.348473"), stored_doi("to appear")
+    ('10.1117/12.348473', 'to appear')
+    """
+    try:
+        return parse_doi(text)
+    except ValueError:
+        return text
+
+
 def doi_url(doi: str) -> str:
     """Return the one URL of a DOI in its stored form.
 

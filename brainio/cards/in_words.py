@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brainio.catalogs.cards import Card
+from brainio.dois import stored_doi
 from brainio.progress import readable_size
 
 _WIDTH = 44  # characters of the most common values in a line
@@ -164,7 +165,7 @@ def _extras(card: Card) -> str:
 _FACTS = {
     "license": lambda card: card["license"],
     "citation": lambda card: card["citation"],
-    "doi": lambda card: card["doi"],
+    "doi": lambda card: stored_doi(card["doi"]),
     "authors": _authors,
     "species": lambda card: ", ".join(card["species"]),
     "regions": lambda card: ", ".join(card["regions"]),

@@ -174,7 +174,9 @@ def _place(named: str) -> str | Path:
 
 def _facts(entry: Record) -> tuple[dict[str, str], Record]:
     """Return the columns of the entry's rows, and what its card says; the licence stands in both."""
-    columns, told = dict(entry["facts"]), told_facts(entry)
+    from brainio.packaging.publish import canonical_facts
+
+    columns, told = canonical_facts(dict(entry["facts"])), told_facts(entry)
     for name, value in (("license", told.get("license")), ("version", entry["version"])):
         if value and columns.setdefault(name, value) != value:
             raise click.UsageError(f"--{name} is {value!r}, but --fact says {name}={columns[name]}. Give it once.")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from brainio.catalogs.cards import Card, read_card
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_UNAVAILABLE, Entry
 from brainio.catalogs.publications import Publication, publications_of
+from brainio.dois import stored_doi
 from brainio.index import vocabulary
 from brainio.index.words import words_of, words_of_name
 
@@ -114,7 +115,7 @@ class Maker:
             authors=paper.authors or _authors(card),
             year=paper.year if paper.year is not None else _year(names),
             journal=paper.journal,
-            doi=paper.doi or str(card.get("doi", "")),
+            doi=paper.doi or stored_doi(str(card.get("doi", ""))),
             lab=_lab(entry) or paper.lab,
             regions=_regions(card, paper, names),
             species=_species(card, paper),

@@ -4,6 +4,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from brainio.dois import stored_doi
+
 PREFIX_FROM = 4  # letters of a word of a question, from which on it also finds longer words
 _CHUNK = re.compile(r"[^\W_]+")
 _BETWEEN = re.compile(r"[\W_]+")
@@ -60,12 +62,16 @@ def words_of_name(name: str) -> list[str]:
 def words_asked(text: str) -> dict[str, str]:
     """Return the words that a question is about, without those that say little, each with how it was written.
 
+    A DOI may have any form, such as that of a URL: documents hold its stored form.
+
     Examples
     --------
+    >>> words_asked('https://doi.org/10.1117/12.348473') == words_asked('10.1117/12.348473')
+    True
     >>> words_asked('V4 recordings to "natural" images')
     {'v4': 'v4', 'recording': 'recordings', 'natural': 'natural', 'image': 'images'}
     """
-    every = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(text))}
+    every = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(stored_doi(text)))}
     return {word: chunk for word, chunk in every.items() if word not in _LITTLE} or every
 
 

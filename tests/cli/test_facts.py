@@ -62,6 +62,10 @@ def test_facts_stand_in_the_cards_of_what_is_packaged_and_the_licence_in_the_row
         (("--author", "<0000-0002-1825-0097>"), "a text that is not empty"),
         (("--author", "Josiah Carberry <>", "--doi", "jn.00891"), "'doi' is 'jn.00891': expected a DOI such as"),
         (("--species", " "), "'species' is [' ']: expected a text that is not empty"),
+        (("--license", "do what you like"), "expected an SPDX expression such as 'CC0-1.0', 'CC-BY-4.0', 'MIT', or"),
+        (("--fact", "license=CC BY 4.0"), "expected an SPDX expression such as 'CC-BY-4.0'"),
+        (("--fact", "publication=nowhere"), "'publication' is 'nowhere', a key that"),
+        (("--fact", f"successor={NAME}"), f"lead in a circle: {NAME} -> {NAME}"),
     ],
 )
 def test_a_mistyped_fact_ends_it_before_anything_is_written(lab: Path, facts: tuple[str, ...], said: str) -> None:
@@ -76,9 +80,16 @@ def test_two_licences_are_wrong_usage_and_one_that_is_named_twice_is_not(lab: Pa
     done = run("package", "stimulus-set", "images", *PUBLISH, "--license", "CC0-1.0", "--fact", "license=MIT")
     assert done.returncode == 2
     assert "--license is 'CC0-1.0', but --fact says license=MIT" in done.stderr
-    assert (
-        run("package", "stimulus-set", "images", *PUBLISH, "--license", "MIT", "--fact", "license=MIT").returncode == 0
-    )
+    done = run("package", "stimulus-set", "images", *PUBLISH, "--license", "mit", "--fact", "license=MIT")
+    assert done.returncode == 0, done.stderr
+    assert ",MIT," in (lab / "lab.csv").read_text()
+
+
+def test_the_doi_of_the_command_line_is_cited(lab: Path) -> None:
+    assert run("package", "stimulus-set", "images", *PUBLISH, "--doi", "https://doi.org/10.1152/JN.00891.2005").stdout
+    cited = run("cite", NAME, BRAINIO_CATALOGS=str(lab / "lab.csv")).stdout
+    assert cited.endswith(" https://doi.org/10.1152/jn.00891.2005\n")
+    assert cited.count("doi.org") == 1
 
 
 def test_a_card_that_is_built_gets_facts_and_keeps_those_that_it_had(lab: Path) -> None:

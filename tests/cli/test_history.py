@@ -82,3 +82,15 @@ def test_a_dry_run_of_deprecate_only_says_what_would_be_marked(catalog: Path) ->
 def test_deprecate_without_a_reason_is_wrong_usage(catalog: Path) -> None:
     assert brainio("deprecate", "lab.Doe2026").returncode == 2
     assert brainio("deprecate", "lab.Doe2026", "--reason", "").returncode == 7
+
+
+def test_a_successor_that_leads_back_is_refused(catalog: Path) -> None:
+    before = catalog.read_text()
+    done = brainio("deprecate", "lab.Doe2026", "--reason", "r", "--successor", "lab.Doe2026")
+    assert (done.returncode, catalog.read_text()) == (3, before)
+    assert "successors lead in a circle: lab.Doe2026 -> lab.Doe2026" in done.stderr
+    assert brainio("deprecate", "lab.Doe2026", "--reason", "r", "--successor", "lab.Doe2027").returncode == 0
+    after = catalog.read_text()
+    done = brainio("deprecate", "lab.Doe2027", "--reason", "r", "--successor", "lab.Doe2026")
+    assert (done.returncode, catalog.read_text()) == (3, after)
+    assert "lab.Doe2027 -> lab.Doe2026 -> lab.Doe2027" in done.stderr

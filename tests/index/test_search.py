@@ -84,6 +84,15 @@ def test_an_entry_is_found_by_whatever_its_title_and_alias_say(
                 assert "lab.Doe2026" in names(search(word, catalog="lab", limit=1000))
 
 
+@pytest.mark.parametrize(
+    "text", ["https://doi.org/10.1117/12.348473", "doi:10.1117/12.348473", "http://dx.doi.org/10.1117%2F12.348473"]
+)
+def test_a_doi_in_any_form_finds_its_entries(text: str, search: Search) -> None:
+    found = search(text)
+    assert found.has_all_words
+    assert names(found) == names(search("10.1117/12.348473")) == ["modelfest.Carney1999"] * 2
+
+
 def test_every_entry_in_force_is_found_first_by_its_identifier_and_each_alias(search: Search) -> None:
     lost = []
     for entry in entries():
