@@ -14,7 +14,7 @@ import xarray as xr
 from xarray.core.coordinates import DataArrayCoordinates
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.coords import is_whole_multi_index
+from brainio.assemblies.coords import holds_rows, is_whole_multi_index, parts_of_rows
 from brainio.assemblies.gather import Coords, Indexes, gather, is_gathered
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 
@@ -36,8 +36,10 @@ class AssemblyCoordinates(DataArrayCoordinates[Any]):
             other = {k: v for k, v in other.items() if not _is_text_of_rows(data, k, v)}
         order = {name: list(data._coords) for name in other if name in data._coords}
         other = other if isinstance(other, xr.Coordinates) else {k: _plain(data, v) for k, v in other.items()}
+        rows = _parts_of_dropped_dims(data)
         data._coords, data._indexes = _without_assigned(data, other)
         super().update(other)
+        _update_rows(data, {name: parts for name, parts in rows.items() if name not in other})
         if not is_gathered(data._coords, data._indexes):
             data._coords, data._indexes = gather(data._coords, data._indexes)
         if order:
@@ -52,6 +54,30 @@ class AssemblyCoordinates(DataArrayCoordinates[Any]):
             coords.pop(key, None)
             indexes.pop(key, None)
         self._data._coords, self._data._indexes = coords, indexes
+
+
+def _parts_of_dropped_dims(data: xr.DataArray) -> dict[Hashable, list[Hashable]]:
+    """Name the coordinates that the tuple of each dropped dimension repeats."""
+    found = {}
+    for name, variable in data._coords.items():
+        if not isinstance(data._indexes.get(name), PandasMultiIndex):
+            others = {other: v for other, v in data._coords.items() if other != name}
+            if (parts := parts_of_rows(variable, others)) is not None:
+                found[name] = parts
+    return found
+
+
+def _update_rows(data: xr.DataArray, rows: Mapping[Hashable, list[Hashable]]) -> None:
+    """Give the tuples of dropped dimensions the values that were assigned to their parts."""
+    for name, parts in rows.items():
+        variable, own = data._coords[name], [data._coords.get(part) for part in parts]
+        if variable.ndim == 0 and all(part is not None and part.ndim == 0 for part in own):
+            value = np.empty((), dtype=object)
+            value[()] = tuple(part.values[()] for part in own if part is not None)
+            data._coords[name] = xr.Variable((), value, variable.attrs, variable.encoding)
+        elif variable.ndim == 1 and not holds_rows(variable, [part for part in own if part is not None]):
+            del data._coords[name]
+            data._indexes.pop(name, None)
 
 
 def _without_assigned(data: xr.DataArray, assigned: Mapping[Any, Any]) -> tuple[Coords, Indexes]:

@@ -15,7 +15,7 @@ from xarray.indexes import PandasIndex, PandasMultiIndex
 from brainio.assemblies.index import AssemblyIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 T = TypeVar("T", bound=xr.DataArray)
 Metadata = tuple[str, tuple[str, ...], np.ndarray]
@@ -45,8 +45,7 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
     """
     coords: dict[Hashable, xr.Variable] = {}
     for name, coord in assembly.coords.variables.items():
-        others = [variable for other, variable in assembly._coords.items() if other != name]
-        if is_whole_multi_index(assembly, name) or holds_rows(coord, others):
+        if repeats_others(assembly, name):
             continue
         coords[name] = xr.Variable(coord.dims, values_of(assembly, name), coord.attrs, coord.encoding)
     return xr.DataArray(assembly.variable, name=assembly.name)._replace(coords=coords, indexes={})
@@ -66,24 +65,47 @@ def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
     return index is not None and name not in index.names
 
 
+def repeats_others(assembly: xr.DataArray, name: Hashable) -> bool:
+    """Tell whether a coordinate only repeats others: a whole multi-index, or the tuple that a dropped one left."""
+    if isinstance(index := assembly._indexes.get(name), PandasMultiIndex):
+        return name not in index.index.names
+    others = [variable for other, variable in assembly._coords.items() if other != name]
+    return holds_rows(assembly._coords[name], others)
+
+
 def holds_rows(variable: xr.Variable, others: Sequence[xr.Variable]) -> bool:
     """Tell whether a coordinate holds tuples of values that other coordinates hold at the same positions."""
+    return parts_of_rows(variable, dict(enumerate(others))) is not None
+
+
+def parts_of_rows(variable: xr.Variable, others: Mapping[Hashable, xr.Variable]) -> list[Hashable] | None:
+    """Name the coordinates whose values the tuples of a coordinate repeat, in their order; None if there are none."""
     if variable.ndim > 1 or variable.dtype != object or not variable.size:
-        return False
+        return None
     rows = np.atleast_1d(variable.values)
     if not isinstance(rows[0], tuple) or len({len(row) if isinstance(row, tuple) else -1 for row in rows}) > 1:
-        return False
-    others = [other for other in others if set(other.dims) <= set(variable.dims)]
+        return None
+    names: list[Hashable] = []
+    for place in range(len(rows[0])):
+        column = [row[place] for row in rows]
+        equal = (
+            name
+            for name, other in others.items()
+            if name not in names and set(other.dims) <= set(variable.dims) and _are_equal(column, other)
+        )
+        if (name := next(equal, None)) is None:
+            return None
+        names.append(name)
+    return names
+
+
+def _are_equal(column: Sequence[Any], other: xr.Variable) -> bool:
+    values = np.broadcast_to(np.asarray(other.values, dtype=object), len(column)).tolist()
     return all(
-        any(_are_equal(np.array([row[place] for row in rows] + [None], dtype=object)[:-1], other) for other in others)
-        for place in range(len(rows[0]))
+        isinstance(first, tuple) == isinstance(second, tuple)
+        and (first == second or (pd.isna(first) and pd.isna(second)))
+        for first, second in zip(column, values, strict=True)
     )
-
-
-def _are_equal(column: np.ndarray, other: xr.Variable) -> bool:
-    values = np.broadcast_to(np.asarray(other.values, dtype=object), column.shape)
-    missing = np.asarray(pd.isna(column)) & np.asarray(pd.isna(values))
-    return bool(np.all(missing | np.asarray(column == values, dtype=bool)))
 
 
 def rows_as_text(assembly: T, dtype: Any) -> T:

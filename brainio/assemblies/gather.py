@@ -5,7 +5,7 @@ The only place that decides which index a dimension gets. Does not know the asse
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -66,6 +66,7 @@ def _is_text(variable: xr.Variable) -> bool:
 
 def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> tuple[Coords, Indexes]:
     """Give the gathered coordinates and indexes; what is gathered already is handed on unchanged."""
+    scalars = [variable for variable in coords.values() if variable.ndim == 0]
     by_dim: dict[Hashable, dict[Hashable, xr.Variable]] = {}
     for name, variable in coords.items():
         if variable.ndim == 1:
@@ -74,7 +75,7 @@ def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr
     new_coords: Coords = {}
     new_indexes: Indexes = {}
     for dim, variables in by_dim.items():
-        slots[dim], index = _gather_dim(dim, variables, indexes)
+        slots[dim], index = _gather_dim(dim, variables, indexes, scalars)
         new_indexes.update(dict.fromkeys(slots[dim], index))
     # An index that exists keeps its place among the coordinates, new ones come after all others.
     for name, variable in coords.items():
@@ -88,7 +89,10 @@ def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr
 
 
 def _gather_dim(
-    dim: Hashable, variables: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]
+    dim: Hashable,
+    variables: Mapping[Hashable, xr.Variable],
+    indexes: Mapping[Hashable, xr.Index],
+    scalars: Sequence[xr.Variable],
 ) -> tuple[Coords, xr.Index]:
     if list(variables) == [dim] and not isinstance(indexes.get(dim), PandasMultiIndex):
         return _gather_dimension_coordinate(dim, variables[dim], indexes.get(dim))
@@ -107,7 +111,7 @@ def _gather_dim(
                 levels = {**found.levels, **levels}
             if name != dim or found.has_own_level:
                 level_variables[name] = variable
-        elif name != dim or not holds_rows(variable, [v for other, v in variables.items() if other != dim]):
+        elif name != dim or not holds_rows(variable, [*(v for k, v in variables.items() if k != dim), *scalars]):
             levels[name] = level_of(variable)
             level_variables[name] = variable
     new = AssemblyIndex.from_levels(dim, levels)

@@ -12,7 +12,7 @@ from xarray.core import dtypes
 
 from brainio.assemblies.align import comparable, with_plain_own_indexes
 from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_attrs
-from brainio.assemblies.coords import is_whole_multi_index, rows_as_text
+from brainio.assemblies.coords import repeats_others, rows_as_text
 from brainio.assemblies.gather import gather_indexes, with_text_objects
 from brainio.assemblies.reflected import ReflectedArithmetic
 
@@ -104,5 +104,5 @@ class KeepingArray(ReflectedArithmetic):
 def _bare(array: xr.DataArray) -> xr.DataArray:
     """Give the array without what xarray cannot compare: attrs, and tuples of levels with NaN among them."""
     plain = xr.DataArray(array.variable, name=array.name, attrs={})
-    coords = {name: variable for name, variable in array._coords.items() if not is_whole_multi_index(array, name)}
+    coords = {name: variable for name, variable in array._coords.items() if not repeats_others(array, name)}
     return plain._replace(coords=coords, indexes={})

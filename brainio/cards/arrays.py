@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from brainio.assemblies.blocks import blocks
-from brainio.assemblies.coords import is_whole_multi_index
+from brainio.assemblies.coords import repeats_others
 from brainio.assemblies.index import AssemblyIndex
 from brainio.cards.columns import (
     MOST_LISTED,
@@ -44,7 +44,7 @@ def columns_of(array: xr.DataArray) -> Columns:
     """Take the coordinates apart: name -> its dimensions, and what it holds."""
     columns = {}
     for name, variable in array._coords.items():
-        if is_whole_multi_index(array, name):
+        if repeats_others(array, name):
             continue
         index = array._indexes.get(name)
         if isinstance(index, AssemblyIndex) and name in index.index.names:

@@ -17,6 +17,7 @@ from brainio.assemblies import (
     StimulusMergeAssemblyLoader,
 )
 from brainio.assemblies.blocks import blocks
+from brainio.assemblies.coords import repeats_others
 from brainio.errors import FormatError
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.problems import Problem, problem
@@ -205,7 +206,7 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
     for name, coord in assembly.coords.items():
         if not isinstance(name, str) or not name or name == "data" or set(name) & _NOT_IN_NAMES:
             problems.append(problem("coordinate-name", f"coordinate {name!r}", repr(name)))
-        if name not in assembly.dims and name not in joined_in:
+        if not repeats_others(assembly, name) and name not in joined_in:
             problems += _storage_problems(f"coordinate {name!r}", coord.variable)
     return problems
 
