@@ -18,6 +18,7 @@ from brainio.assemblies.apply import multi_dim_apply
 from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
 from brainio.assemblies.attrs import STIMULUS_SET
 from brainio.assemblies.coords import no_such_name
+from brainio.assemblies.dimension_names import dimensions_of
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
 from brainio.assemblies.groupby import (
     GroupbyBridge,
@@ -223,7 +224,7 @@ class DataAssembly(KeepingArray):
         **dim_kwargs: Any,
     ) -> Self:
         """Stack dimensions into one, whose index has all levels of the stacked dimensions."""
-        dims = dim_kwargs if dim is None else dim
+        dims = {new: dimensions_of(self, names) for new, names in (dim_kwargs if dim is None else dim).items()}
         used = [d for names in dims.values() for d in (self.dims if ... in names else names)]
         indexed = [d for d in used if isinstance(self._indexes.get(d), AssemblyIndex)]
         if not indexed:
@@ -233,6 +234,7 @@ class DataAssembly(KeepingArray):
 
     def unstack(self, dim: Any = None, *args: Any, **kwargs: Any) -> Self:
         """Turn the levels of dimensions into dimensions, see `xarray.DataArray.unstack`."""
+        dim = dimensions_of(self, dim)
         wanted = self.dims if dim is None else [dim] if isinstance(dim, str) else list(dim)
         own = [d for d in wanted if isinstance(index := self._indexes.get(d), AssemblyIndex) and index.has_own_level]
         if not own:

@@ -20,6 +20,7 @@ from xarray.groupers import EncodedGroups, Grouper
 
 from brainio.assemblies.codes import Grouping, Level, factorize_level, group_rows
 from brainio.assemblies.coords import is_whole_multi_index
+from brainio.assemblies.dimension_names import dimensions_of
 from brainio.assemblies.index import AssemblyIndex, own_index
 from brainio.assemblies.lazy import reduce_lazy_groups
 from brainio.assemblies.mapping import call_reduction, map_groups
@@ -97,6 +98,7 @@ class GroupbyBridge:
         names = ("skipna", "keep_attrs") if method in ("first", "last") else ("dim",)
         wanted = {**dict(zip(names, args, strict=False)), **kwargs}
         dim, skipna, keep_attrs = (wanted.pop(name, None) for name in ("dim", "skipna", "keep_attrs"))
+        dim = dimensions_of(self._assembly, dim)
         options = {"ddof"} if method in ("std", "var") else set()
         others = self._reduced_too(dim)
         if len(args) > len(names) or others is None or not wanted.keys() <= options:
@@ -137,6 +139,8 @@ class GroupbyBridge:
         quick = self.reduce_by_codes(method, *args, **kwargs)
         if quick is not None:
             return quick
+        if "dim" in kwargs:
+            kwargs["dim"] = dimensions_of(self._assembly, kwargs["dim"])
         bare = xr.DataArray(self._assembly.variable, name=self._assembly.name)
         if kwargs.get("min_count") is not None and bare.dtype.kind in "iub":
             bare = bare.astype(float)  # which alone can tell that there were too few
@@ -246,7 +250,13 @@ def _by_codes(method: str) -> Callable[..., Any]:
     @functools.wraps(inherited)
     def reduce(self: LevelGroupBy, *args: Any, **kwargs: Any) -> Any:
         quick = group_by_levels(self._obj, [str(self.groupers[0].name)]).reduce_by_codes(method, *args, **kwargs)
-        return inherited(self, *args, **kwargs) if quick is None else quick
+        if quick is not None:
+            return quick
+        if "dim" in kwargs:
+            kwargs["dim"] = dimensions_of(self._obj, kwargs["dim"])
+        elif args and method not in ("first", "last"):
+            args = (dimensions_of(self._obj, args[0]), *args[1:])
+        return inherited(self, *args, **kwargs)
 
     return reduce
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import xarray as xr
+from brainio.assemblies.dimension_names import LevelDimensions
 
 
-class ReflectedArithmetic(xr.DataArray):
+class ReflectedArithmetic(LevelDimensions):
     """`plain + assembly` and the like give an assembly, as `assembly + plain` does."""
 
     __slots__ = ()
