@@ -13,7 +13,7 @@ import xarray as xr
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.blocks import blocks
-from brainio.assemblies.coords import is_whole_multi_index, values_of
+from brainio.assemblies.coords import repeats_others, values_of
 from brainio.assemblies.joining import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
 from brainio.assemblies.stored_attributes import same_attribute
@@ -73,7 +73,7 @@ def _values_difference(before: xr.Variable, after: xr.Variable) -> str | None:
 
 def _coordinate_differences(before: xr.DataArray, after: xr.DataArray, joined: Collection[Hashable]) -> Iterator[str]:
     """Compare coordinates one by one: the values of all levels at once would take much memory."""
-    names, found = ([name for name in a.coords if not is_whole_multi_index(a, name)] for a in (before, after))
+    names, found = ([name for name in a.coords if not repeats_others(a, name)] for a in (before, after))
     added = {STIMULUS_ID} if IMAGE_ID in names else set()
     for name in found:
         if name not in names and name not in joined and name not in added:
