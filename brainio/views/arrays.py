@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from brainio.assemblies.coords import repeats_others
 from brainio.views.columns import Coded, Facts, coded_coordinate, facts_of
 from brainio.views.labels import name_of_values
 from brainio.views.rendering import joined, render, shown
@@ -92,8 +91,14 @@ def array_html(array: xr.DataArray, below: str = "", find: Find | None = None) -
 
 
 def _coordinates(array: xr.DataArray) -> list[Any]:
-    """Name the coordinates, without those that repeat others as tuples."""
-    return [name for name in array.coords if not repeats_others(array, name)]
+    """Name the coordinates, without those that repeat others as tuples: whole multi-indexes and dropped ones."""
+    rows = {
+        name
+        for name in array.xindexes
+        if isinstance(index := array.xindexes[name].to_pandas_index(), pd.MultiIndex) and name not in index.names
+    }
+    scalars = {name: coord.values[()] for name, coord in array.coords.items() if coord.ndim == 0}
+    return [name for name in array.coords if name not in rows and not isinstance(scalars.get(name), tuple)]
 
 
 def _by_dim(array: xr.DataArray, taken: dict[Any, Coded | None]) -> list[tuple[str, list[Part], int]]:
