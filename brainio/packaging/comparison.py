@@ -17,7 +17,9 @@ from brainio.assemblies.coords import repeats_others, values_of
 from brainio.assemblies.joining import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
 from brainio.assemblies.stored_attributes import same_attribute
+from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened, some
+from brainio.validation import PATH_IN_STORE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterator, Mapping
@@ -116,6 +118,45 @@ def _attribute_differences(what: str, before: Mapping[Any, Any], after: Mapping[
         is_added = value is None or isinstance(value, xr.DataArray) or name in (STIMULUS_SET, STIMULUS_SET_IDENTIFIER)
         if name not in stored and not is_added:
             yield f"the attribute {name!r} of {what} would appear, as {shortened(repr(value))}; rename attributes"
+
+
+def table_differences(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[str]:
+    """Describe each column of a stimulus set that its CSV file gives back otherwise.
+
+    Parameters
+    ----------
+    before : pandas.DataFrame
+        The table that was written.
+    after : pandas.DataFrame
+        The table that was loaded.
+
+    Examples
+    --------
+    >>> list(table_differences(pd.DataFrame({"n": [1, 2]}), pd.DataFrame({"n": [1.0, 2.0]})))
+    ["the column 'n' has the type int64 and would have float64; convert it"]
+    """
+    names = [name for name in before.columns if name != PATH_IN_STORE]
+    found = [name for name in after.columns if name in names or name != STIMULUS_ID]  # which `image_id` gives
+    if names != found:
+        yield f"the columns are {some(names)} and would be {some(found)}; rename them"
+        return
+    for name in names:
+        values = column_values(name, before[name])
+        if isinstance(values, ColumnFault):
+            yield f"the column {name!r} holds {values.found}; expected {values.expected}. Fix: {values.fix}"
+            continue
+        expected = values.loaded()
+        if expected.dtype != after[name].dtype:
+            yield f"the column {name!r} has the type {expected.dtype} and would have {after[name].dtype}; convert it"
+            continue
+        difference = value_difference(_as_objects(expected), _as_objects(after[name]), are_labels=True)
+        if difference is not None:
+            yield f"the column {name!r} {difference}; convert it"
+
+
+def _as_objects(column: pd.Series) -> np.ndarray:
+    """Return the values of a column; those of nullable types as objects."""
+    return column.to_numpy() if isinstance(column.dtype, np.dtype) else column.to_numpy(dtype=object)
 
 
 def value_difference(

@@ -5,12 +5,17 @@ Every difference that is not in the list of `docs/round-trips.md` is an error, a
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
+from zipfile import ZIP_STORED
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, StimulusReferenceAssemblyLoader
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.errors import AssemblyFormatError, PackagingError
-from brainio.packaging.comparison import array_differences
+from brainio.cache import hash_file
+from brainio.cache.archive import judged, member_blocks, opened
+from brainio.errors import AssemblyFormatError, FormatError, PackagingError
+from brainio.packaging.comparison import array_differences, table_differences
+from brainio.stimuli import StimulusSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,15 +83,60 @@ def check_assembly(
     _refuse(differences)
 
 
+def check_stimulus_set(csv_path: Path, zip_path: Path, stimuli: StimulusSet, zip_sha1: str) -> None:
+    """Compare the files of a stimulus set with what is published.
+
+    The table is loaded, and each path looked up in the archive. The bytes of the archive are compared by hash, and its
+    deflated members unpacked.
+
+    Parameters
+    ----------
+    csv_path, zip_path : Path
+        The files.
+    stimuli : StimulusSet
+        With the column `filename` that was written.
+    zip_sha1 : str
+        Of the bytes that were written to the archive.
+
+    Raises
+    ------
+    PackagingError
+        The files cannot be loaded, or give something else back. The message lists each difference.
+    """
+    folder = csv_path.parent
+    try:
+        loaded = StimulusSet.from_files(csv_path, folder)
+        with opened(zip_path) as archive:
+            members = judged(zip_path, archive)
+            for member in members.values():
+                if member.compress_type != ZIP_STORED:
+                    deque(member_blocks(zip_path, archive, member), maxlen=0)
+    except FormatError as error:
+        raise _unloadable(error) from error
+    differences = list(table_differences(stimuli, loaded))
+    differences += [
+        f"the archive lacks the file {path.name} of the stimulus {stimulus_id!r}; rename the file"
+        for stimulus_id, path in loaded.stimulus_paths.items()
+        if path.relative_to(folder).as_posix() not in members
+    ]
+    if hash_file(zip_path) != zip_sha1:
+        differences.append(f"the archive has other bytes than were written; check the disk of {folder}")
+    _refuse(differences)
+
+
 def _loaded(loader: AssemblyLoader) -> xr.DataArray:
     try:
         loaded: xr.DataArray = loader.load()
     except AssemblyFormatError as error:
-        raise PackagingError(
-            f"the file that was written cannot be loaded: {error} Nothing was stored; rename or drop the part that the "
-            f"error names."
-        ) from error
+        raise _unloadable(error) from error
     return loaded
+
+
+def _unloadable(error: FormatError) -> PackagingError:
+    return PackagingError(
+        f"the files that were written cannot be loaded: {error} Nothing was stored; rename or drop the part that the "
+        f"error names."
+    )
 
 
 def _refuse(differences: Iterable[str]) -> None:

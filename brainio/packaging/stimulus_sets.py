@@ -22,6 +22,7 @@ from brainio.packaging.publish import (
     publish,
     work_folder,
 )
+from brainio.packaging.readback import check_stimulus_set
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.validation import identifier_problems, stimulus_set_problems
 
@@ -199,5 +200,7 @@ def _check(proto_stimulus_set: StimulusSet, identifier: str) -> None:
 def _write(proto_stimulus_set: StimulusSet, identifier: str, folder: Path) -> list[PackagedFile]:
     csv_path, zip_path = (folder / file_name(identifier, part) for part in ("csv", "zip"))
     zip_sha1, members = create_stimulus_zip(proto_stimulus_set, zip_path)
-    csv_sha1 = create_stimulus_csv(proto_stimulus_set.assign(filename=members), csv_path)
+    published = proto_stimulus_set.assign(filename=members)
+    csv_sha1 = create_stimulus_csv(published, csv_path)
+    check_stimulus_set(csv_path, zip_path, published, zip_sha1)
     return [PackagedFile(csv_path, "StimulusSet", csv_sha1), PackagedFile(zip_path, "", zip_sha1)]

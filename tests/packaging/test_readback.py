@@ -1,6 +1,7 @@
 """Before anything is published, packaging loads what it wrote, and refuses what would come back otherwise."""
 
 import gc
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,18 @@ import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, NeuroidAssembly
 from brainio.errors import PackagingError
-from brainio.packaging import netcdf, package_data_assembly, write_netcdf
+from brainio.packaging import (
+    create_stimulus_csv,
+    create_stimulus_zip,
+    netcdf,
+    package_data_assembly,
+    package_stimulus_set,
+    stimulus_sets,
+    write_netcdf,
+)
 from brainio.packaging.comparison import value_difference
 from brainio.packaging.readback import check_arrays
+from brainio.packaging.stimulus_sets import package_stimulus_set_locally
 from brainio.stimuli import StimulusSet
 
 
@@ -278,3 +288,86 @@ def test_missing_values_of_every_kind_are_the_same_label() -> None:
     assert value_difference(np.array(["1"], dtype=object), np.array([1])) is not None
     assert value_difference(NAN_WITH_PAYLOAD, np.array([np.nan, np.nan]), are_labels=True) is None
     assert value_difference(NAN_WITH_PAYLOAD, np.array([np.nan, np.nan])) is not None
+
+
+def rewrite_archive(path: Path, change: Callable[[str, bytes], dict[str, bytes]]) -> None:
+    with zipfile.ZipFile(path) as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            for new_name, new_content in change(name, content).items():
+                archive.writestr(new_name, new_content)
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda name, content: {name: content[:-1] + b"x"}, "the archive has other bytes than were written"),
+        (lambda name, content: {name: content + b"x"}, "the archive has other bytes than were written"),
+        (lambda name, content: {name: content[:-1]}, "the archive has other bytes than were written"),
+        (lambda name, content: {f"other/{name}": content}, "lacks the file s0.png of the stimulus 's0'"),
+        (lambda name, content: {f"../{name}": content}, "cannot be loaded.*may not be unpacked"),
+    ],
+    ids=["other bytes", "more bytes", "fewer bytes", "another name", "a name that cannot be unpacked"],
+)
+def test_an_archive_that_differs_from_the_stimuli_is_never_published(
+    stimuli: StimulusSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[str, bytes], dict[str, bytes]],
+    found: str,
+) -> None:
+    def create_wrongly(stimulus_set: StimulusSet, path: Path) -> tuple[str, list[str]]:
+        done = create_stimulus_zip(stimulus_set, path)
+        rewrite_archive(path, change)
+        return done
+
+    monkeypatch.setattr(stimulus_sets, "create_stimulus_zip", create_wrongly)
+    with pytest.raises(PackagingError, match=f"(?s){found}"):
+        package_stimulus_set(None, stimuli, "lab.Doe2026", bucket_name=tmp_path / "f")
+    with pytest.raises(PackagingError, match=f"(?s){found}"):
+        package_stimulus_set_locally(stimuli, "lab.Doe2026", downloads_path=tmp_path / "g")
+    assert not (tmp_path / "f").exists()
+    assert not list((tmp_path / "g").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda table: table.assign(size_px=[4, 5, 7]), "'size_px' is 6 at position 2 and would come back as 7"),
+        (lambda table: table.assign(size_px=[4.0, 5.0, 6.0]), "'size_px' has the type int64 and would have float64"),
+        (lambda table: table.assign(object_name=["object0", None, "object2"]), "'object_name' is 'object1' at"),
+        (lambda table: table.drop(columns="size_px"), "the columns are .* and would be"),
+        (lambda table: table[::-1], "'stimulus_id' is 's0' at position 0 and would come back as 's2'"),
+    ],
+    ids=["value", "type", "missing text", "column", "order"],
+)
+def test_a_table_that_differs_from_the_stimulus_set_is_never_published(
+    stimuli: StimulusSet,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: Callable[[StimulusSet], StimulusSet],
+    found: str,
+) -> None:
+    monkeypatch.setattr(
+        stimulus_sets, "create_stimulus_csv", lambda table, path: create_stimulus_csv(change(table), path)
+    )
+    with pytest.raises(PackagingError, match=f"(?s){found}"):
+        package_stimulus_set(None, stimuli, "lab.Doe2026", bucket_name=tmp_path / "f")
+    assert not (tmp_path / "f").exists()
+
+
+def test_columns_of_every_type_pass_the_check(stimuli: StimulusSet, tmp_path: Path) -> None:
+    typed = stimuli.assign(
+        code=["007", "NA", ""],
+        note=["a\rb", np.nan, 'x,\n"y"'],
+        count=pd.array([1, None, 3], dtype="Int64"),
+        share=np.array([0.1, np.nan, -0.0], dtype=np.float32),
+        is_shown=np.array([True, False, None], dtype=object),
+        day=np.array(["2026-01-01", "NaT", "2026-01-03"], dtype="M8[s]"),
+    )
+    typed.stimulus_paths = stimuli.stimulus_paths
+    package_stimulus_set(None, typed, "lab.Doe2026", bucket_name=tmp_path / "f")
+    loaded = StimulusSet.from_files(tmp_path / "f" / "stimulus_lab_Doe2026.csv", tmp_path)
+    assert loaded["share"].tolist()[0] == float(np.float32(0.1))
+    assert loaded["code"].tolist() == ["007", "NA", ""]
