@@ -206,6 +206,11 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
     for name, coord in assembly.coords.items():
         if not isinstance(name, str) or not name or name == "data" or set(name) & _NOT_IN_NAMES:
             problems.append(problem("coordinate-name", f"coordinate {name!r}", repr(name)))
+        if name in assembly.dims and coord.dims != (name,):
+            found = f"a coordinate of {', '.join(map(str, coord.dims)) or 'no dimension'} with the name of a dimension"
+            fix = f"rename the coordinate, such as to '{name}_name'"
+            expected = "names of dimensions for coordinates along them only"
+            problems.append(problem("coordinate-name", f"coordinate {name!r}", found, expected=expected, fix=fix))
         if not repeats_others(assembly, name) and name not in joined_in:
             problems += _storage_problems(f"coordinate {name!r}", coord.variable)
     return problems

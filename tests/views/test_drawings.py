@@ -211,9 +211,11 @@ def test_drawing_imports_nothing_heavy() -> None:
         ({"class": "PropertyAssembly"}, "Mean values", "mean value"),
         ({"class": "ModelFeaturesAssembly"}, "Mean activations", "mean activation"),
         ({"long_name": "reaction time", "units": "ms"}, "Mean reaction time", "reaction time (ms)"),
+        ({"long_name": "mean rate"}, "Mean rate", "mean rate"),
+        ({"long_name": "rt", "dims": ["presentation"]}, "Rt", "rt"),
     ],
 )
-def test_pictures_name_the_values_that_they_show(card: dict[str, str], title: str, label: str) -> None:
+def test_pictures_name_the_values_that_they_show(card: dict[str, object], title: str, label: str) -> None:
     groups = [{"value": None, "count": 3, "median": 0.5, "counts": [1, 2]}]
     picture = {"by": None, "of": "presentation", "edges": [0, 0.5, 1], "groups": groups}
     drawing = drawn("responses", {**card, "pictures": {"responses": picture}})

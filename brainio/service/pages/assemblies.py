@@ -19,7 +19,7 @@ from brainio.service.rendering import Rendered
 from brainio.service.rights import Sees
 from brainio.service.showing import shown_profile
 from brainio.views.drawings import OF_ASSEMBLIES
-from brainio.views.drawings.records import mean_of_values
+from brainio.views.drawings.records import name_of_values
 
 router = APIRouter(include_in_schema=False)
 _MOST_SHOWN = 6  # stimuli in a row of tiles
@@ -92,7 +92,7 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
     if not isinstance(found, Mapping):
         return []
     units = f" ({shown.card['units']})" if shown.card.get("units") else ""
-    mean = mean_of_values(shown.card)
+    mean = f"mean {name_of_values(shown.card)}".replace("mean mean ", "mean ")
     named = {f"Highest {mean}{units}": found.get("strongest"), f"Lowest{units}": found.get("weakest")}
     lacking = _lacking(shown, entry, profile)
     return [

@@ -22,7 +22,7 @@ from brainio.service.questions import Named
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.rights import Sees
 from brainio.service.showing import profile_of, shown_profile
-from brainio.views.drawings.records import mean_of_values, text_of
+from brainio.views.drawings.records import name_of_values, text_of
 
 router = APIRouter(include_in_schema=False)
 _FOR_LONG, _FOR_SHORT = "private, max-age=86400, immutable", "no-cache"
@@ -145,7 +145,7 @@ def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
     units = text_of(profile.card.get("units"), 32) or ""
     return told | {
         "response": f"{found.mean:.4g} {units}".rstrip(),
-        "what": mean_of_values(profile.card),
+        "what": name_of_values(profile.card),
         "presentations": f"{found.presentations:,}",
         "rank": f"{found.rank:,} of {profile.count:,}",
     }

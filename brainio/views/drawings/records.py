@@ -134,16 +134,27 @@ def measured(card: Mapping[str, Any]) -> str:
 
 
 def mean_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
-    """Return what a mean over the values of an assembly is, from its card.
+    """Return what a mean over the values of an assembly is; of one dimension, what each value is.
 
-    >>> mean_of_values({"long_name": "reaction time"}, plural=True), mean_of_values({}, plural=True)
-    ('mean reaction time', 'mean responses')
+    >>> mean_of_values({"long_name": "reaction time"}), mean_of_values({"dims": ["presentation"]}, plural=True)
+    ('mean reaction time', 'responses')
+    """
+    name, dims = name_of_values(card, plural=plural), card.get("dims")
+    is_mean = not isinstance(dims, list) or len(dims) > 1
+    return f"mean {name}" if is_mean and not name.lower().startswith("mean ") else name
+
+
+def name_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
+    """Return what each value of an assembly is: by its card, else by its class.
+
+    >>> name_of_values({"long_name": "reaction time"}), name_of_values({"class": "PropertyAssembly"}, plural=True)
+    ('reaction time', 'values')
     """
     name = text_of(card.get("long_name"), 52)
-    if name is None:
-        kind = card.get("class")
-        return f"mean {_VALUES.get(kind if isinstance(kind, str) else '', 'response')}{'s' if plural else ''}"
-    return name if name.lower().startswith("mean ") else f"mean {name}"
+    if name is not None:
+        return name
+    kind = card.get("class")
+    return f"{_VALUES.get(kind if isinstance(kind, str) else '', 'response')}{'s' if plural else ''}"
 
 
 _VALUES = {
