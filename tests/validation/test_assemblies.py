@@ -159,3 +159,12 @@ def test_a_netcdf_file_is_validated_with_its_stimuli(assembly: NeuroidAssembly, 
 def test_a_file_that_is_no_netcdf_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "recording.nc").write_bytes(b"no netCDF")
     assert found(validate(tmp_path / "recording.nc")) == [("assembly-unreadable", "file recording.nc")]
+
+
+def test_a_coordinate_with_the_name_of_its_dimension_is_checked_like_any_other() -> None:
+    names = np.array([1, "x"], dtype=object)
+    areas = NeuroidAssembly(np.zeros((1, 2)), dims=["presentation", "neuroid"], coords={"neuroid": names})
+    assert "coordinate-mixed-type" in [one.code for one in validate(areas).errors]
+    crossed = xr.DataArray(np.zeros((2, 2)), dims=["presentation", "neuroid"])
+    crossed = crossed.assign_coords(neuroid=("presentation", [1, 2]))
+    assert ("coordinate-name", "coordinate 'neuroid'") in found(validate(crossed))
