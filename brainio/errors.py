@@ -55,7 +55,7 @@
 
     BrainioWarning
     ├── CatalogWarning              a part of a catalog was left out, or promises too little
-    ├── FormatWarning               a file that does not fit its class was loaded all the same
+    ├── FormatWarning               a file that does not fit its class or stimulus set was loaded
     ├── PackagingWarning            what is packaged all the same is probably not meant so
     ├── EntryStatusWarning          an entry that is superseded or deprecated was loaded
     ├── LockfileWarning             what a lock file says does not tell all of what is or was loaded
@@ -304,7 +304,7 @@ class CatalogWarning(BrainioWarning):
 
 
 class FormatWarning(BrainioWarning):
-    """A file was loaded that does not fit the class that its catalog names."""
+    """A file was loaded that does not fit the class that its catalog names, or its stimulus set."""
 
 
 class PackagingWarning(BrainioWarning):

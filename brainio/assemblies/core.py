@@ -7,6 +7,7 @@ No catalog, no network, no cache.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import xarray as xr
@@ -164,13 +165,14 @@ class DataAssembly(KeepingArray):
         return printable(super().__repr__())
 
     def _repr_html_(self) -> str:
+        from brainio.assemblies.joining import stimulus_coordinates  # needs the index of assemblies
         from brainio.views import array_html
 
         table = self.attrs.get(STIMULUS_SET)
         below: str = super()._repr_html_()
         if xr.get_options()["display_style"] == "text":
             return below
-        return array_html(self, below, getattr(table, "present_path", None))
+        return array_html(self, below, getattr(table, "present_path", None), partial(stimulus_coordinates, self))
 
     # ----------------------------------------------------- coordinates
 

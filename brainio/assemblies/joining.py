@@ -6,23 +6,27 @@ files is the business of `loaders`.
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
+from brainio.assemblies.attrs import STIMULUS_SET
 from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.index import AssemblyIndex
-from brainio.errors import AssemblyFormatError
+from brainio.errors import AssemblyFormatError, FormatWarning
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable
+    from collections.abc import Hashable, Iterable
 
 STIMULUS_ID = "stimulus_id"
 
 _NAMED_IN_ERRORS = 5
+_NAMES = (STIMULUS_ID, "image_id", "filename")  # of a stimulus, spelled otherwise in some packages
+_reported: set[tuple[str, ...]] = set()
 
 T = TypeVar("T", bound=xr.DataArray)
 
@@ -57,6 +61,7 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     assembly = gather_indexes(assembly)
     index = _index_of_ids(assembly, where)
     rows, ids = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, where, allow_missing)
+    _report_collisions(assembly, index, stimulus_set, rows, where)
     added: dict[Hashable, Level] = {
         name: _small(column_level(column)).at(rows)
         for name, column in stimulus_set.items()
@@ -70,9 +75,106 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     return assembly._replace(coords=coords, indexes={**assembly._indexes, **dict.fromkeys(variables, joined)})
 
 
+def stimulus_coordinates(assembly: xr.DataArray, names: Iterable[Hashable]) -> frozenset[Hashable]:
+    """Return those coordinates that hold what `attrs['stimulus_set']` states about the stimulus of each presentation.
+
+    Parameters
+    ----------
+    assembly : xarray.DataArray
+        With its stimulus set in `attrs`; without one, no coordinate is returned.
+    names : iterable
+        The coordinates in question.
+
+    Examples
+    --------
+    >>> from brainio.assemblies import DataAssembly
+    >>> stimuli = pd.DataFrame({"stimulus_id": ["s1", "s2"], "animal": ["cat", "dog"], "region": ["sky", "sea"]})
+    >>> a = DataAssembly([[0.1], [0.2]], dims=["presentation", "neuroid"], attrs={"stimulus_set": stimuli}, coords={
+    ...     "stimulus_id": ("presentation", ["s1", "s2"]), "repetition": ("presentation", [0, 0]),
+    ...     "neuroid_id": ("neuroid", [1]), "region": ("neuroid", ["IT"])})
+    >>> sorted(stimulus_coordinates(join_stimuli(a, stimuli, "a.nc"), ["animal", "region", "repetition"]))
+    ['animal']
+    """
+    stimulus_set = assembly.attrs.get(STIMULUS_SET)
+    if not isinstance(stimulus_set, pd.DataFrame) or not stimulus_set.columns.is_unique:
+        return frozenset()
+    wanted = [name for name in names if name in stimulus_set.columns and name in assembly.coords]
+    index = assembly.xindexes.get(STIMULUS_ID)
+    if not wanted or STIMULUS_ID not in stimulus_set.columns or not isinstance(index, AssemblyIndex):
+        return frozenset()
+    if stimulus_set[STIMULUS_ID].duplicated().any():
+        return frozenset()
+    rows, _ = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, "the assembly", allow_missing=True)
+    return frozenset(name for name in wanted if _is_joined(index.levels.get(name), stimulus_set[name], rows))
+
+
+def _is_joined(level: Level | None, column: pd.Series, rows: np.ndarray) -> bool:
+    """Whether a level has the value of a column in the row that belongs to each position."""
+    if level is None:
+        return False
+    theirs = column_level(column)
+    places = theirs.values.get_indexer(level.values)
+    own = np.append(np.where(places < 0, -2, places), -1)[level.codes]  # -1 is missing, -2 a value of no row
+    return bool((own == np.append(theirs.codes, -1)[rows]).all())
+
+
+def colliding_columns(
+    assembly: xr.DataArray, columns: Iterable[Hashable], dims: tuple[Hashable, ...]
+) -> dict[Hashable, str]:
+    """Return the columns of a stimulus set whose names an assembly uses for coordinates of other dimensions.
+
+    Parameters
+    ----------
+    assembly : xarray.DataArray
+        The assembly.
+    columns : iterable
+        Names of columns.
+    dims : tuple
+        The dimensions of the coordinate that names stimuli.
+
+    Returns
+    -------
+    dict
+        Column -> what has its name in the assembly, in words.
+    """
+    found: dict[Hashable, str] = {}
+    for name in columns:
+        if name in assembly.dims and name not in _NAMES:
+            found[name] = "a dimension"
+        elif name in assembly.coords and assembly.coords[name].dims != dims:
+            along = " x ".join(map(str, assembly.coords[name].dims))
+            found[name] = f"a coordinate along {along}" if along else "a scalar coordinate"
+    return found
+
+
 def column_level(column: pd.Series) -> Level:
     """Encode a column of a stimulus set; integers beside missing values become floats only where these are equal."""
     return factorize_level(column.to_numpy() if isinstance(column.dtype, np.dtype) else column.to_numpy(dtype=object))
+
+
+def _report_collisions(
+    assembly: xr.DataArray, index: AssemblyIndex, stimulus_set: pd.DataFrame, rows: np.ndarray, where: str
+) -> None:
+    """Warn, once per process, of columns that are not joined since the assembly has other values under their name."""
+    collisions = colliding_columns(assembly, stimulus_set.columns, (index.dim,))
+    collisions |= {
+        name: f"a coordinate along {index.dim} with other values"
+        for name, level in index.levels.items()
+        if name in stimulus_set.columns and name not in (*_NAMES, index.dim)
+        if not _is_joined(level, stimulus_set[name], rows)
+    }
+    report = (where, *map(str, collisions))
+    if not collisions or report in _reported:
+        return
+    _reported.add(report)
+    listed = ", ".join(f"{name!r} ({what})" for name, what in collisions.items())
+    first = next(iter(collisions))
+    warnings.warn(
+        f"{where} keeps its own values under names of columns of its stimulus set: {listed}. The columns are in "
+        f"assembly.attrs['stimulus_set'][{first!r}]",
+        FormatWarning,
+        stacklevel=2,
+    )
 
 
 def _index_of_ids(assembly: xr.DataArray, where: str) -> AssemblyIndex:

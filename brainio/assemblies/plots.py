@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from xarray.plot.accessor import DataArrayPlotAccessor
 
 from brainio.assemblies.coords import flatten_index
+from brainio.assemblies.joining import stimulus_coordinates
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,7 +189,8 @@ class AssemblyPlots(DataArrayPlotAccessor):
         return draw_raster(times, found, _in_words(rows), label_of(self._assembly, "time"), axes_or_new(ax))
 
     def _has(self, name: str) -> bool:
-        return name in self._assembly.coords and len(self._assembly.coords[name].dims) == 1
+        is_along = name in self._assembly.coords and len(self._assembly.coords[name].dims) == 1
+        return is_along and not stimulus_coordinates(self._assembly, [name])
 
 
 def _in_words(names: str | Sequence[str]) -> str:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     Watcher: TypeAlias = Callable[[Place, np.ndarray], object]
 
 _MOST_COUNTED = 100  # regions, animals or subjects that are counted one by one
-_COUNTED_BY = ("region", "animal", "subject")
+COUNTED_BY = ("region", "animal", "subject")
 _STIMULUS = ("stimulus_id", "image_id")
 _NONE: tuple[tuple[str, ...], None] = ((), None)
 
@@ -56,7 +56,7 @@ def columns_of(array: xr.DataArray) -> Columns:
 
 
 def describe_array(
-    array: xr.DataArray, columns: Columns, joined: Container[str] = (), watch: Watcher | None = None
+    array: xr.DataArray, columns: Columns, joined: Container[object] = (), watch: Watcher | None = None
 ) -> dict[str, Any]:
     """Return the fields of a card that any array has, an assembly or one of its extras.
 
@@ -88,7 +88,7 @@ def _counts(columns: Columns) -> list[dict[str, Any]]:
     return [
         {"coordinate": name, "dim": dims[0], "distinct": len(column.values), "counts": column.tally(_MOST_COUNTED)}
         for name, (dims, column) in columns.items()
-        if name in _COUNTED_BY and len(dims) == 1 and column.values is not None and len(column.values)
+        if name in COUNTED_BY and len(dims) == 1 and column.values is not None and len(column.values)
     ]
 
 

@@ -9,7 +9,8 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, named_class
-from brainio.cards.arrays import columns_of, describe_array
+from brainio.assemblies.joining import stimulus_coordinates
+from brainio.cards.arrays import COUNTED_BY, columns_of, describe_array
 from brainio.cards.columns import MOST_LISTED, rounded, sound_text
 from brainio.cards.facts import checked_facts, with_facts
 from brainio.cards.pictures import Pictures
@@ -155,8 +156,10 @@ def describe_assembly(assembly: xr.DataArray) -> tuple[dict[str, Any], Responses
     joined = _joined(stimulus_set)
     described |= {"stimulus_columns": joined[:MOST_LISTED]} if joined else {}
     columns = columns_of(assembly)
+    of_stimuli = stimulus_coordinates(assembly, joined)
+    columns = {name: one for name, one in columns.items() if not (name in COUNTED_BY and name in of_stimuli)}
     pictures = Pictures(assembly, columns)
-    described |= describe_array(assembly, columns, [*joined, FILENAME] if joined else (), pictures.add)
+    described |= describe_array(assembly, columns, {*of_stimuli, FILENAME} if joined else (), pictures.add)
     reliability = reliability_of(assembly, columns)
     told = {} if reliability is None else reliability.told()
     extras = [

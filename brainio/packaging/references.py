@@ -14,7 +14,7 @@ from brainio.catalogs import TYPE_STIMULUS_SET, Entry, resolve
 from brainio.errors import AmbiguousEntryError, LocationError, StimulusSetLookupError, TransferError
 from brainio.packaging.targets import CatalogName, target_listing
 from brainio.stores import open_read, parse_location
-from brainio.validation import Table, doubled_id_problems, pair_problems, problem
+from brainio.validation import Table, collision_problems, doubled_id_problems, pair_problems, problem
 from brainio.validation.reading import parse_table
 
 if TYPE_CHECKING:
@@ -55,14 +55,14 @@ def check_reference(
     if at_hand is not None:
         table = Table.in_memory(at_hand)
         doubled = doubled_id_problems(table.ids(), [f"attrs['stimulus_set'], {row}" for row in table.row_names])
-        problems += doubled + pair_problems(assembly, table)
+        problems += doubled + pair_problems(assembly, table) + collision_problems(assembly, table)
     if catalog is not None:
         place = f"stimulus set {stimulus_set_identifier!r}"
         try:
             entry = _listed_set(stimulus_set_identifier, catalog, version)
             listed = _listed_table(entry) if at_hand is None else None
             if listed is not None:
-                problems += pair_problems(assembly, listed)
+                problems += pair_problems(assembly, listed) + collision_problems(assembly, listed)
         except StimulusSetLookupError as error:
             problems.append(problem("set-unlisted", place, str(error)))
         except AmbiguousEntryError as error:

@@ -29,7 +29,7 @@ from brainio.validation.assemblies import (
 )
 from brainio.validation.catalogs import card_problems, check_catalog, reference_problems, set_version_problems
 from brainio.validation.identifiers import identifier_problems
-from brainio.validation.pairs import pair_problems, unknown_stimuli
+from brainio.validation.pairs import collision_problems, pair_problems, unknown_stimuli
 from brainio.validation.problems import Problem, Report, listed, problem
 from brainio.validation.rules import RULES, SEVERITIES, Rule
 from brainio.validation.stimuli import stimulus_set_problems
@@ -48,6 +48,7 @@ __all__ = [
     "assembly_problems",
     "card_problems",
     "check_catalog",
+    "collision_problems",
     "doubled_id_problems",
     "extra_problems",
     "identifier_problems",

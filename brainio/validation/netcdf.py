@@ -10,7 +10,7 @@ from brainio.assemblies import named_class
 from brainio.errors import AssemblyFormatError, WorkerError
 from brainio.validation.assemblies import assembly_problems, class_for, own_problems
 from brainio.validation.cells import CellRules
-from brainio.validation.pairs import pair_problems
+from brainio.validation.pairs import collision_problems, pair_problems
 from brainio.validation.problems import Problem, problem, problems_from, unreadable_assembly
 from brainio.validation.reading import read_assembly, read_table
 from brainio.validation.sources import RecordingFiles, with_tables
@@ -94,7 +94,8 @@ def find_problems(
     if stimuli is None:
         return [as_records(problems), []]
     table = read_table(Path(stimuli))[0] if is_published else table_of_set(Path(stimuli), cells)
-    return [as_records(problems), as_records(pair_problems(assembly, table))]
+    collisions = [] if is_published else collision_problems(assembly, table)
+    return [as_records(problems), as_records(pair_problems(assembly, table) + collisions)]
 
 
 def as_records(problems: Iterable[Problem]) -> list[dict[str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from brainio.assemblies.joining import colliding_columns
 from brainio.stimuli import STIMULUS_ID
 from brainio.text import some
 from brainio.validation.assemblies import ID_COLUMNS, stimulus_coordinate
@@ -38,6 +39,20 @@ def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
         found = f"{len(unused)} of {len(known)} stimuli are in no presentation: {some(unused)}"
         problems.append(problem("stimulus-unused", f"column {STIMULUS_ID!r}", found))
     return problems + _coordinate_problems(assembly, name, table)
+
+
+def collision_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
+    """List the columns of a stimulus set that loading could not join, since the assembly uses their names otherwise."""
+    name = stimulus_coordinate(assembly)
+    if name is None:
+        return []
+    columns = list(table.frame.columns)
+    problems = []
+    for column, what in colliding_columns(assembly, columns, assembly[name].dims).items():
+        free = next(one for one in (f"stimulus_{column}", f"{column}_of_stimulus") if one not in columns)
+        fix = f"rename the column, for example to {free!r}, or the coordinate of the assembly"
+        problems.append(problem("stimulus-column-collides", f"column {column!r}", f"{what} of that name", fix=fix))
+    return problems
 
 
 def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Problem]:

@@ -228,6 +228,11 @@ RULES: dict[str, Rule] = {
         "nothing, loading makes text of it; in a new package, convert it with .astype(str)",
     ),
     "stimulus-unused": Rule("note", "presentations of each stimulus", "nothing, if they were not shown"),
+    "stimulus-column-collides": Rule(
+        "error",
+        "columns of the stimulus set whose names no dimension and no coordinate of another dimension has",
+        "rename the column, or the coordinate of the assembly: loading would not join the column",
+    ),
     "coordinate-differs": Rule(
         "warning",
         "the values that the stimulus set has for the stimulus shown",

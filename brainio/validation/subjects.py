@@ -27,7 +27,7 @@ from brainio.validation.assemblies import class_for, own_problems
 from brainio.validation.cells import CellRules
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.netcdf import netcdf_problems
-from brainio.validation.pairs import pair_problems
+from brainio.validation.pairs import collision_problems, pair_problems
 from brainio.validation.problems import Problem, Report, problem
 from brainio.validation.reading import read_assembly
 from brainio.validation.sources import NUMPY, RecordingFiles, option_problems, read_recording_files, with_tables
@@ -177,10 +177,12 @@ def _with_stimuli(
     if stimuli is not None:
         table, of_stimuli = _stimuli(stimuli, rules)
         problems += of_stimuli + _reference_problems(assembly, stimuli)
-        return problems + pair_problems(assembly, table)
+        return problems + pair_problems(assembly, table) + collision_problems(assembly, table)
     own = assembly.attrs.get("stimulus_set")
     if isinstance(own, pd.DataFrame):
-        problems += _reference_problems(assembly, own) + pair_problems(assembly, Table.in_memory(own))
+        table = Table.in_memory(own)
+        problems += _reference_problems(assembly, own) + pair_problems(assembly, table)
+        problems += collision_problems(assembly, table)
     return problems
 
 

@@ -16,7 +16,7 @@ from brainio.views.rendering import joined, render, shown
 from brainio.views.stimuli import Tile, tiles_spread
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     import xarray as xr
 
@@ -57,7 +57,12 @@ class Part(NamedTuple):
     facts: Facts
 
 
-def array_html(array: xr.DataArray, below: str = "", find: Find | None = None) -> str:
+def array_html(
+    array: xr.DataArray,
+    below: str = "",
+    find: Find | None = None,
+    of_stimuli: Callable[[Sequence[str]], Collection[Any]] | None = None,
+) -> str:
     """Show an array from an experiment as a card.
 
     Parameters
@@ -68,9 +73,13 @@ def array_html(array: xr.DataArray, below: str = "", find: Find | None = None) -
         HTML that follows, folded: xarray's own view.
     find : callable, optional
         Gives the path of the file of a stimulus, or None where it is not on this machine. Default: none is shown.
+    of_stimuli : callable, optional
+        Returns those of the given coordinates that describe stimuli: an animal in a picture is no recorded animal.
     """
     taken = {name: coded_coordinate(array, name) for name in _coordinates(array)}
-    counts = [table for table in (_areas(array, taken), _by_subject(array, taken)) if table]
+    described = of_stimuli((*_AREAS, *_SUBJECTS)) if of_stimuli else ()
+    recorded = {name: column for name, column in taken.items() if name not in described}
+    counts = [table for table in (_areas(array, recorded), _by_subject(array, recorded)) if table]
     return render(
         "array.html",
         class_name=type(array).__name__,
