@@ -186,7 +186,9 @@ class AssemblyPlots(DataArrayPlotAccessor):
         from brainio.assemblies.summaries import spike_rows
 
         times, found = spike_rows(self._assembly, rows)
-        return draw_raster(times, found, _in_words(rows), label_of(self._assembly, "time"), axes_or_new(ax))
+        label = label_of(self._assembly, "time")
+        label += " (ms)" if self._assembly.dtype.kind == "m" else ""
+        return draw_raster(times, found, _in_words(rows), label, axes_or_new(ax))
 
     def _has(self, name: str) -> bool:
         is_along = name in self._assembly.coords and len(self._assembly.coords[name].dims) == 1

@@ -13,6 +13,7 @@ import pandas as pd
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.classes import NeuronRecordingAssembly
 from brainio.assemblies.coords import walk_coords
+from brainio.assemblies.times import milliseconds
 from brainio.errors import AssemblyFormatError
 
 if TYPE_CHECKING:
@@ -44,13 +45,14 @@ def spikes_to_rates(
     Parameters
     ----------
     spikes : SpikeTimesAssembly
-        Times in ms along `event`, in any order, with the coordinate `neuroid_id`.
+        Times along `event`, in any order, with the coordinate `neuroid_id`: durations (`timedelta64`), or numbers in
+        `attrs['units']` (h, min, s, ms, us, ns), without it in ms.
     stimulus_onsets : xarray.DataArray
-        Times in ms along `presentation`, by the clock of the spikes. Its coordinates (`stimulus_id`, `repetition`, ...)
-        become those of the presentations.
+        Times along `presentation`, as those of spikes, by the clock of the spikes. Its coordinates (`stimulus_id`,
+        `repetition`, ...) become those of the presentations.
     bins : sequence of (start, end), or array of shape (n, 2)
-        In ms from stimulus onset; `end` is not part of its bin. Bins may overlap, have gaps between them and lie before
-        the onset.
+        Durations or ms from stimulus onset (an array with `attrs['units']`: in these); `end` is not part of its bin.
+        Bins may overlap, have gaps between them and lie before the onset.
     neuroids : xarray.DataArray, optional
         With the coordinate `neuroid_id` along `neuroid`: which neuroids to count, in which order, with or without
         spikes. Its coordinates along `neuroid` become those of the result; its values are not used. Default: all that
@@ -72,8 +74,8 @@ def spikes_to_rates(
     Raises
     ------
     AssemblyFormatError
-        A dimension or coordinate is missing, doubled or on the wrong side; a time is not finite; `neuroid_id` is
-        missing for a spike or stands twice in `neuroids`; a bin ends before it has begun.
+        A dimension or coordinate is missing, doubled or on the wrong side; a time is not finite, a date or of unknown
+        units; `neuroid_id` is missing for a spike or stands twice in `neuroids`; a bin ends before it has begun.
 
     Examples
     --------
@@ -140,7 +142,7 @@ class _Trains:
 
 
 def _edges(bins: Sequence[tuple[float, float]] | np.ndarray) -> np.ndarray:
-    edges = np.asarray(bins, dtype=np.float64)
+    edges = milliseconds(bins, "bins")
     if edges.ndim != 2 or edges.shape[1] != 2 or not len(edges):
         raise AssemblyFormatError(f"bins have the shape {edges.shape}; expected one (start, end) in ms for each bin")
     wrong = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (edges[:, 0] < edges[:, 1])))
@@ -156,7 +158,7 @@ def _require_dim(array: xr.DataArray, name: str, dim: str) -> None:
 
 
 def _times(array: xr.DataArray, name: str) -> np.ndarray:
-    times = np.asarray(array.values, dtype=np.float64)
+    times = milliseconds(array, name)
     wrong = np.flatnonzero(~np.isfinite(times))
     if len(wrong):
         raise AssemblyFormatError(

@@ -11,6 +11,7 @@ import pandas as pd
 from brainio.assemblies.coords import no_such_name, values_of
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.reliability import split_half_reliability
+from brainio.assemblies.times import milliseconds
 from brainio.errors import AssemblyFormatError, GroupbyError
 
 if TYPE_CHECKING:
@@ -160,8 +161,10 @@ def _bin_centers(assembly: xr.DataArray) -> np.ndarray:
             f"a time course needs the dimension {TIME_BIN!r} with the coordinates {list(_EDGES)} (ms); there are the "
             f"dimensions {assembly.dims} and the coordinates {[str(name) for name in assembly.coords]}"
         )
-    start, end = (np.broadcast_to(assembly.coords[name].values, assembly.sizes[TIME_BIN]) for name in _EDGES)
-    return (start.astype(np.float64) + end.astype(np.float64)) / 2
+    start, end = (
+        np.broadcast_to(milliseconds(assembly.coords[name].variable, name), assembly.sizes[TIME_BIN]) for name in _EDGES
+    )
+    return (start + end) / 2
 
 
 def reliabilities(
@@ -191,7 +194,7 @@ def reliabilities(
 
 
 def spike_rows(assembly: xr.DataArray, rows: str | Sequence[str]) -> tuple[np.ndarray, Groups]:
-    """Give the times of spikes, and the row of each.
+    """Give the times of spikes, numbers in their own units and durations in ms, and the row of each.
 
     Raises
     ------
@@ -202,4 +205,4 @@ def spike_rows(assembly: xr.DataArray, rows: str | Sequence[str]) -> tuple[np.nd
         raise AssemblyFormatError(
             f"a raster needs spike times along 'event' (a SpikeTimesAssembly); found the dimensions {assembly.dims}"
         )
-    return np.asarray(assembly.values, dtype=np.float64), groups_by(assembly, rows)
+    return milliseconds(assembly.variable, "the values", "ms"), groups_by(assembly, rows)

@@ -23,6 +23,7 @@ from brainio.cards.columns import (
     sound_text,
 )
 from brainio.views.labels import name_of_values
+from brainio.views.units import milliseconds_per
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Mapping
@@ -79,7 +80,7 @@ def describe_array(
         if not (stimuli and dims == stimuli[:1] and name in joined)
     )
     described["coordinates"] = list(itertools.islice(own, MOST_LISTED))
-    parts = {"counts": _counts(columns), "repetitions": _repetitions(columns), "time_bins": _time_bins(columns)}
+    parts = {"counts": _counts(columns), "repetitions": _repetitions(columns), "time_bins": _time_bins(array, columns)}
     return described | {name: part for name, part in parts.items() if part}
 
 
@@ -115,10 +116,11 @@ def _repetitions(columns: Columns) -> dict[str, Any]:
     }
 
 
-def _time_bins(columns: Columns) -> dict[str, Any]:
-    start, end = (numbers_of(columns, name) for name in ("time_bin_start", "time_bin_end"))
-    if start is None or end is None or start.shape != end.shape or not start.size:
+def _time_bins(array: xr.DataArray, columns: Columns) -> dict[str, Any]:
+    edges = time_bin_edges(array, columns)
+    if edges is None or edges[0].shape != edges[1].shape or not edges[0].size:
         return {}
+    start, end = edges
     with np.errstate(over="ignore"):
         found = {"start": start.min(), "end": end.max(), "minimum": (end - start).min(), "maximum": (end - start).max()}
     told = {name: rounded(float(value)) for name, value in found.items()}
@@ -126,7 +128,19 @@ def _time_bins(columns: Columns) -> dict[str, Any]:
     return {"count": len(start), "start_ms": told["start"], "end_ms": told["end"], "width_ms": width}
 
 
-def numbers_of(columns: Columns, name: str) -> np.ndarray | None:
+def time_bin_edges(array: xr.DataArray, columns: Columns) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return start and end of each time bin in ms; None where they are no numbers of known units."""
+    found = []
+    for name in ("time_bin_start", "time_bin_end"):
+        numbers = _numbers_of(columns, name)
+        factor = None if numbers is None else milliseconds_per(array._coords[name].attrs.get("units"))
+        if numbers is None or factor is None:
+            return None
+        found.append(numbers * factor)
+    return found[0], found[1]
+
+
+def _numbers_of(columns: Columns, name: str) -> np.ndarray | None:
     """Return the values of a coordinate of numbers none of which is missing; None where it is anything else."""
     dims, column = columns.get(name, _NONE)
     if column is None or column.values is None or column.kind not in ("integer", "number") or len(dims) > 1:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from brainio.assemblies.summaries import TIME_BIN, course_of
-from brainio.cards.arrays import numbers_of, stimulus_column
+from brainio.cards.arrays import stimulus_column, time_bin_edges
 from brainio.cards.columns import rounded, sound_text
 from brainio.cards.groups import EVENT, groups_along, populations, texts_of
 from brainio.cards.histograms import round_edges, tally
@@ -53,6 +53,7 @@ class Pictures:
 
     def __init__(self, array: xr.DataArray, columns: Columns) -> None:
         self._columns, self._sizes = columns, dict(array.sizes)
+        self._time_bins = time_bin_edges(array, columns)
         is_numbers, has_events = array.dtype.kind in "biuf", EVENT in array.dims
         self._of = None if has_events else _dim_of_responses(self._sizes)
         self._stimuli = stimulus_column(columns)
@@ -161,10 +162,10 @@ class Pictures:
         return {"by": groups.by, "edges": edges, "groups": told, **groups.left_out()}
 
     def _time_course(self) -> dict[str, Any]:
-        start, end = (numbers_of(self._columns, name) for name in ("time_bin_start", "time_bin_end"))
         bins = self._sizes.get(TIME_BIN, 0)
-        if self._means is None or not self._means.has(self._of, TIME_BIN) or start is None or end is None:
+        if self._means is None or not self._means.has(self._of, TIME_BIN) or self._time_bins is None:
             return {}
+        start, end = self._time_bins
         if not len(start) == len(end) == bins:
             return {}
         centers = (start + end) / 2

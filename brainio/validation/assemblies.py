@@ -22,6 +22,7 @@ from brainio.errors import FormatError
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.problems import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats
+from brainio.views.units import milliseconds_per
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +143,15 @@ def _time_bin_problems(assembly: xr.DataArray) -> list[Problem]:
     if wrong:
         kinds = {name: " and ".join(kinds_of(assembly[name].values)) for name in wrong}
         return [problem("time-bin-not-number", f"coordinate {name!r}", kinds[name]) for name in wrong]
-    return _interval_problems(*(values.astype(float) for values in bins))
+    units = {name: assembly[name].attrs.get("units") for name in names}
+    factors = {name: milliseconds_per(units[name]) for name in names}
+    if None in factors.values():
+        return [
+            problem("time-bin-not-number", f"coordinate {name!r}", f"the units {units[name]!r}")
+            for name in names
+            if factors[name] is None
+        ]
+    return _interval_problems(*(values.astype(float) * factors[name] for name, values in zip(names, bins, strict=True)))
 
 
 def _interval_problems(starts: np.ndarray, ends: np.ndarray) -> list[Problem]:

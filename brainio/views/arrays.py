@@ -14,6 +14,7 @@ from brainio.views.columns import Coded, Facts, coded_coordinate, facts_of
 from brainio.views.labels import name_of_values
 from brainio.views.rendering import joined, render, shown
 from brainio.views.stimuli import Tile, tiles_spread
+from brainio.views.units import milliseconds_per
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -126,7 +127,7 @@ def _by_dim(array: xr.DataArray, taken: dict[Any, Coded | None]) -> list[tuple[s
 
 def _told(array: xr.DataArray, taken: dict[Any, Coded | None], counts: list[Counts]) -> list[tuple[str, str]]:
     """Say in words what the coordinates tell of the experiment."""
-    told = [("Stimuli", _stimuli(array, taken)), ("Time bins", _time_bins(taken))]
+    told = [("Stimuli", _stimuli(array, taken)), ("Time bins", _time_bins(array, taken))]
     told += [(f"{table.names[0]}s".capitalize(), _evenly(table)) for table in counts if table.is_even]
     extras = [f"{shown(name)} ({_sizes(extra)})" for name, extra in array.attrs.items() if hasattr(extra, "dims")]
     told += [("Extras", ", ".join(extras)), ("Stimulus set", _stimulus_set(array.attrs))]
@@ -155,13 +156,17 @@ def _stimuli(array: xr.DataArray, taken: dict[Any, Coded | None]) -> str:
     return f"{len(counts):,}, each presented {times} times" if high > 1 else f"{len(counts):,}, each presented once"
 
 
-def _time_bins(taken: dict[Any, Coded | None]) -> str:
+def _time_bins(array: xr.DataArray, taken: dict[Any, Coded | None]) -> str:
     start, end = taken.get("time_bin_start"), taken.get("time_bin_end")
     if start is None or end is None or not len(start.codes) or len(start.codes) != len(end.codes):
         return ""
     if not all(column.values.dtype.kind in "iuf" and (column.codes >= 0).all() for column in (start, end)):
         return ""
-    starts, ends = (column.values.to_numpy()[column.codes] for column in (start, end))
+    factors = [milliseconds_per(array.coords[name].attrs.get("units")) for name in ("time_bin_start", "time_bin_end")]
+    if None in factors:
+        return ""
+    edges = zip((start, end), factors, strict=True)
+    starts, ends = (column.values.to_numpy()[column.codes] * factor for column, factor in edges)
     widths = np.unique(ends - starts)
     width = shown(widths[0]) if len(widths) == 1 else f"{shown(widths[0])} to {shown(widths[-1])}"
     return f"{len(starts):,} from {shown(starts.min())} to {shown(ends.max())} ms, {width} ms wide"
