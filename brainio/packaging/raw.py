@@ -15,6 +15,7 @@ from brainio.member_names import path_below
 from brainio.packaging.checks import refuse
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import some
+from brainio.validation import problem
 from brainio.validation.cells import CellRules
 from brainio.validation.sources import RecordingFiles, read_recording_files
 from brainio.validation.stimulus_files import read_stimulus_files
@@ -120,7 +121,8 @@ def read_recording(
     Raises
     ------
     PackagingError
-        Something cannot be read, a column mixes text and numbers, or sizes do not fit; all problems are listed.
+        Something cannot be read, a column mixes text and numbers, sizes do not fit, or values with `units` are not
+        numbers; all problems are listed.
     AssemblyFormatError
         A netCDF file cannot be read, or is unsafe to read.
 
@@ -141,6 +143,11 @@ def read_recording(
     refuse(f"{source}", problems)
     if recording is None:
         raise PackagingError(f"{source} cannot be read")
+    if units and recording.dtype.kind in "OUSb":
+        found = f"values that are not numbers, with --units {units}"
+        refuse(
+            f"{source}", [problem("value-column", f"file {source.name}", found, fix="write numbers, or omit --units")]
+        )
     labels = {"units": units, "long_name": long_name}
     return recording.assign_attrs({name: label for name, label in labels.items() if label})
 

@@ -188,7 +188,7 @@ def _mixed(cells: Cells, is_word: pd.Series, numeric: int) -> Problem:
 
 
 def _fix(fix: str, cells: Cells) -> str:
-    return fix.replace("{column}", cells.name)
+    return fix.replace("{column}", shlex.quote(cells.name))
 
 
 def _named(cells: Cells, chosen: pd.Series) -> str:

@@ -103,6 +103,7 @@ def test_a_table_that_would_lose_a_value_is_refused(lab: Path, neurons: str, tol
         ("stimulus_id,rt\n001,1\n002,2\n", ("--value", "rt", "--text", "x"), "no table has a column 'x'"),
         ('stimulus_id,rt\n001,"0,45"\n002,0.5\n', ("--value", "rt"), "a decimal comma in line 2 '0,45'"),
         ("stimulus_id,rt\n001,0.5\n002,timeout\n", ("--value", "rt"), "text among numbers: line 3 'timeout'"),
+        ("stimulus_id,rt\n001,5 ms\n002,6 ms\n", ("--value", "rt", "--units", "ms"), "values that are not numbers"),
     ],
 )
 def test_values_that_would_become_text_or_vanish_are_refused(
