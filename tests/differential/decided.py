@@ -25,11 +25,11 @@ _INCOMPARABLE = ("one of two levels are grouped by", "a level are sorted by")
 GROUPS = (
     Group(
         "A scalar keeps the dimension",
-        "Selecting one value of a level keeps the dimension under its name, also when one position or one level "
-        "is left, "
-        "and leaves the selected level as a scalar coordinate. Code need not know how many levels an assembly has.",
-        "to get rid of a dimension of one position, `.squeeze('presentation')`; to leave the scalar away, "
-        "`sel(..., drop=True)`.",
+        "Selecting one value of a level keeps the dimension and its name, even if one position or one level "
+        "remains. The selected level stays as a scalar coordinate. Code need not know how many levels an "
+        "assembly has.",
+        "to drop a dimension of length one, `.squeeze('presentation')` (the name of a level works too); to "
+        "leave the scalar out, `sel(..., drop=True)`.",
         (
             "a scalar of a level keeps the dimension and the other levels",
             "a scalar of a level of numbers selects",
@@ -46,16 +46,16 @@ GROUPS = (
     ),
     Group(
         "Selecting keeps the order of dimensions",
-        "`multisel` in a dimension of two levels keeps the dimension where it is; earlier, it became the last one.",
-        "`transpose` where the order matters.",
+        "`multisel` in a dimension with two levels keeps the order of dimensions. In 1.1.0, that dimension "
+        "became the last one.",
+        "`transpose` if the order matters.",
         ("multisel in a dimension of two levels",),
     ),
     Group(
         "Lists, arrays and slices of a level select by membership",
-        "Several values of a level select all positions that have one of them, in the order of the assembly; "
-        "every level "
-        "stays. `multisel` does the same for any number of levels.",
-        "no need; masks such as `a[a['region'].isin(['IT'])]` still work.",
+        "Several values of a level select all positions that have one of them, in the order of the assembly. "
+        "Every level stays. `multisel` does the same for any number of levels.",
+        "no change needed; masks such as `a[a['region'].isin(['IT'])]` still work.",
         (
             "a list of a level selects by membership",
             "a list of a level keeps the order of the assembly",
@@ -69,20 +69,21 @@ GROUPS = (
         ),
     ),
     Group(
-        "A dropped dimension leaves its levels as scalars",
-        "As in today's xarray, a dimension that `isel(presentation=1)` or `squeeze` drops leaves each level as a "
-        "scalar coordinate. The tuple of all levels stays under the name of the dimension, as in 1.1.0.",
-        "no need; `a.isel(presentation=1)['object_name'].item()` reads one level without taking the tuple apart.",
+        "A dropped dimension also leaves its levels as scalars",
+        "A dimension that `isel(presentation=1)` or `squeeze` drops leaves the tuple of its levels under its "
+        "own name, as in 1.1.0. In addition, each level is a scalar coordinate, as in xarray.",
+        "no change needed; `a.isel(presentation=1)['object_name'].item()` reads one level.",
         (
             "isel of an integer drops the dimension",
             "isel of an integer leaves the levels as scalars",
             "squeeze a dimension of length one",
+            "old code: the listed coordinates of a dropped dimension",
         ),
     ),
     Group(
         "`coords` and `indexes` list levels",
-        "As in today's xarray, levels are listed one by one beside the dimension that they belong to.",
-        "`a.dims` for the names of dimensions; `get_levels(a)` and `walk_coords(a)` answer as before.",
+        "`coords` and `indexes` list every level next to its dimension, as in xarray today.",
+        "`a.dims` for the names of dimensions; `get_levels(a)` and `walk_coords(a)` return the same as in 1.1.0.",
         (
             "a level is among the coords",
             "the names of the coords",
@@ -92,9 +93,8 @@ GROUPS = (
     ),
     Group(
         "Attributes are kept",
-        "Arithmetic, reductions, grouping and `multi_dim_apply` keep `attrs`, as today's xarray does. The "
-        "stimulus set is "
-        "kept where both sides have the same `stimulus_set_identifier`.",
+        "Arithmetic, reductions, grouping and `multi_dim_apply` keep `attrs`, as in xarray today. The "
+        "stimulus set is kept if both operands have the same `stimulus_set_identifier`.",
         "`keep_attrs=False` in a reduction, or `a.attrs = {}`.",
         (
             "a mean keeps attrs",
@@ -107,9 +107,10 @@ GROUPS = (
     ),
     Group(
         "The class is kept",
-        "Every operation on an assembly gives an assembly of its class. What follows, such as grouping, works "
-        "then too.",
-        "`xr.DataArray(a)` where a plain DataArray is wanted.",
+        "Operations on an assembly return an assembly of the same class, also `xarray.apply_ufunc`, "
+        "`xarray.where` and numpy functions. In 1.1.0, many returned a DataArray, on which grouping then "
+        "failed.",
+        "`xr.DataArray(a)` if a plain DataArray is wanted.",
         (
             *(
                 f"computing: {name}"
@@ -129,6 +130,9 @@ GROUPS = (
                 )
             ),
             "apply_ufunc over a dimension",
+            "old code: the class of a minimum",
+            "old code: the class of apply_ufunc",
+            "old code: the class of xarray.where",
             "computing: apply_ufunc",
             "fillna fills missing values",
             "combine_first fills missing values",
@@ -139,9 +143,9 @@ GROUPS = (
     ),
     Group(
         "Missing values form a group",
-        "NaN, None or NaT in a level that is grouped by form one group, the last, so that no presentation is lost "
-        "silently, and positions that have such a value can be selected, sorted and cut by.",
-        "to leave such presentations away, `a[a['level'].notnull()]` before grouping.",
+        "NaN, None and NaT in a level form one group, the last, so that no presentation is lost. Positions "
+        "with a missing value can be selected, sorted and cut by it.",
+        "`a[a['level'].notnull()]` before grouping, to leave such presentations out.",
         (
             *_levels("missing numbers", *_GROUPED, "a level are cut by", "a level are selected on"),
             *_levels("only missing numbers", *_GROUPED, "a level are cut by", "a level are selected on"),
@@ -152,10 +156,9 @@ GROUPS = (
     ),
     Group(
         "Levels keep their type when grouped",
-        "Grouping by several levels gives each level back as what it was. Earlier, dates and durations became "
-        "integers of "
-        "nanoseconds, float32 became float64, unsigned integers became signed.",
-        "no need; `.astype` of the level where the other type is wanted.",
+        "Grouping by several levels returns each level with its own type. In 1.1.0, dates and durations "
+        "became integers of nanoseconds, float32 became float64, and unsigned integers became signed.",
+        "`.astype` of the level if another type is wanted.",
         (
             "dates in one of two levels are grouped by",
             "durations in one of two levels are grouped by",
@@ -165,8 +168,8 @@ GROUPS = (
     ),
     Group(
         "Text is `str`",
-        "Levels of bytes, as some readers of files give them, are text as every other text: objects of `str`.",
-        "`str` values in selections; `.encode()` where bytes are wanted.",
+        "Levels of bytes, which some readers of files return, become text: objects of `str`.",
+        "`str` values in selections; `.encode()` if bytes are wanted.",
         _levels(
             "bytes",
             "a level stay what they are",
@@ -180,29 +183,29 @@ GROUPS = (
     ),
     Group(
         "One coordinate keeps its name",
-        "A dimension with a single coordinate keeps the name of that coordinate, and the name of the dimension stands "
-        "for its values too. In 1.1.0 the coordinate was renamed to the dimension.",
-        "no need; `a['presentation']` and `a['stimulus_id']` have the same values.",
+        "A dimension with a single coordinate keeps the name of that coordinate, and the name of the "
+        "dimension returns the same values. In 1.1.0, the coordinate was renamed to the dimension.",
+        "no change needed; `a['presentation']` and `a['stimulus_id']` have the same values.",
         (
             "one coordinate on a dimension is an index too",
             "one coordinate on a dimension can be asked for by name",
             "one stored coordinate is read back",
             "one stored coordinate can be asked for by name",
+            "old code: grouping by an only coordinate",
         ),
     ),
     Group(
         "A dimension's own coordinate keeps its name",
-        "A coordinate with the name of its dimension is a level of that name. In 1.1.0 it became "
-        "`<dimension>_level_0` next to other coordinates.",
+        "A coordinate with the name of its dimension is a level of that name. In 1.1.0, it became "
+        "`<dimension>_level_0` as soon as the dimension had other coordinates.",
         "the name of the dimension in place of `<dimension>_level_0`.",
-        ("a coordinate named as its dimension beside another",),
+        ("a coordinate named as its dimension beside another", "old code: grouping by an own coordinate"),
     ),
     Group(
         "Changing one level leaves the others",
-        "A level can be dropped, replaced, renamed or added by itself, and can be selected on at once. A "
-        "dimension that "
-        "gets another name by `swap_dims` keeps its levels.",
-        "no need; `reset_index` and a re-wrap, as before, work too.",
+        "A level can be dropped, replaced, renamed or added without the others, and can be selected on at "
+        "once. A dimension that `swap_dims` renames keeps its levels.",
+        "no change needed; `reset_index` and a re-wrap still work.",
         (
             "drop_vars of a level leaves the others",
             "assign_coords replaces a level",
@@ -215,10 +218,10 @@ GROUPS = (
     ),
     Group(
         "Blocks of several dimensions",
-        "`multi_dim_apply` passes every combination of groups as a block of all its values. Earlier, groups "
-        "with several "
-        "positions on two dimensions gave only their diagonal, and the other values became 0.",
-        "no need to change anything.",
+        "`multi_dim_apply` passes each combination of groups as one block with all its values. In 1.1.0, "
+        "groups with several positions along two dimensions passed their diagonal only, and the other values "
+        "became 0.",
+        "no change needed.",
         (
             "multi_dim_apply passes blocks of two dimensions",
             "multi_dim_apply over blocks of two dimensions",
@@ -226,9 +229,9 @@ GROUPS = (
         ),
     ),
     Group(
-        "What raised an error has an answer",
-        "The request has one meaning, and no error helps whoever makes it.",
-        "no need; work-arounds may stay.",
+        "Some errors became results",
+        "1.1.0 raised an error for these calls, although they have one meaning.",
+        "no change needed; workarounds still work.",
         (
             "stack two dimensions",
             "stack two dimensions of three",
@@ -256,31 +259,29 @@ GROUPS = (
     ),
     Group(
         "Stimulus ids are text",
-        "An id is text whatever it looks like: `007` and `7` are different stimuli.",
-        "`stimulus_set['stimulus_id'].astype(int)` where numbers are wanted.",
+        "An id is always text: `007` and `7` are different stimuli.",
+        "`stimulus_set['stimulus_id'].astype(int)` if numbers are wanted.",
         ("ids that look like numbers",),
     ),
     Group(
         "Files are checked against the format",
-        "A set whose ids are not unique, or an assembly with a presentation whose stimulus the set lacks, is "
-        "damaged or does not belong together: an error that names the ids. Earlier the metadata of such presentations "
-        "were NaN.",
-        "the right set; or `allow_missing_stimuli=True` for missing values; or the assembly without those "
-        "presentations.",
+        "Duplicate ids in a stimulus set, and presentations whose stimulus is missing from the set, raise an "
+        "error that names the ids. In 1.1.0, the metadata of such presentations were NaN.",
+        "the stimulus set that belongs to the assembly; `allow_missing_stimuli=True` for missing values; or "
+        "the assembly without those presentations.",
         ("a set whose ids are doubled", "joining with a set that lacks a stimulus"),
     ),
     Group(
-        "Stimulus files are looked for when they are wanted",
-        "Loading a set does not ask the disk for every file; a missing one is an error of whoever opens it.",
+        "Stimulus files are not checked while loading",
+        "Loading a stimulus set does not check that every file exists. Opening a missing file raises the error.",
         "`path.exists()` for the paths of a set from a folder of your own.",
         ("a set whose file is missing",),
     ),
     Group(
         "Stimulus sets keep identifier and paths",
-        "Concatenation and merging keep identifier and paths. Sets of several identifiers have the identifier "
-        "None. One "
-        "id with two different files is an error, since one of them would be lost.",
-        "no need; other ids where two sets name different files alike.",
+        "Concatenation and merging keep identifier and paths. The identifier is None if the sets have "
+        "different ones. One id with two different files is an error, because one file would be lost.",
+        "no change needed; other ids if two sets use one id for different files.",
         (
             "sets are concatenated",
             "sets of two identifiers are concatenated",
@@ -290,45 +291,50 @@ GROUPS = (
     ),
     Group(
         "Every assembly has its extras",
-        "Extras in a file are entries of `attrs`, whatever the class of the assembly; earlier, of spike times only.",
-        "no need; `del a.attrs['sessions']` to be rid of one.",
+        "The extras of a file become entries of `attrs` in every class. In 1.1.0, only spike times had them.",
+        "`del a.attrs['sessions']` to remove one.",
         ("extras of a neuroid assembly are not read by its loader", "the root beside an extra is read"),
     ),
     Group(
-        "What a file says of itself is kept",
-        "The `stimulus_set_identifier` in a file stands in `attrs`, unless the loader is told another. The name "
-        "of an "
-        "assembly survives merging.",
-        "no need to change anything.",
+        "Names and identifiers of a file are kept",
+        "The `stimulus_set_identifier` of a file is in `attrs`, unless the loader is given another. The name "
+        "of an array survives storing and merging.",
+        "no change needed.",
         ("the file recording with attrs is read", "the name of a stored assembly", "merge keeps the name"),
     ),
     Group(
         "No level loses its name silently",
-        "Assemblies whose levels have other names are not concatenated: earlier, the second level was then called "
-        "`presentation_level_1`.",
+        "Assemblies with different names of levels cannot be concatenated. In 1.1.0, the second level was "
+        "renamed to `presentation_level_1`.",
         "drop or add coordinates until all parts have the same, then `xr.concat`.",
         ("concat of other levels is an error or fills",),
     ),
     Group(
         "One name for two dimensions",
-        "As in today's xarray, an array of which two dimensions have the same name cannot be grouped. Earlier "
-        "the mean of "
-        "the diagonal came out.",
-        "`a.rename` or other `dims` when the array is made.",
+        "An array with two dimensions of one name cannot be grouped, as in xarray today. 1.1.0 returned the "
+        "mean of the diagonal.",
+        "`a.rename`, or other `dims` when the array is created.",
         ("one name for two dimensions: grouped",),
     ),
     Group(
-        "Text stands last",
-        "In a level that holds tuples and text, tuples come first. Earlier, text was sorted as a tuple of its letters "
-        "if the level happened to begin with a tuple.",
+        "Means of float16 do not overflow",
+        "Means, medians and deviations of groups are computed in float64 and rounded once. In 1.1.0, the mean "
+        "of four times 60000 in float16 was infinite.",
+        "no change needed.",
+        ("old code: the mean of half floats that exceed their range together",),
+    ),
+    Group(
+        "Text comes last",
+        "In a level with tuples and text, tuples come first. In 1.1.0, text was sorted as a tuple of its "
+        "letters if the level began with a tuple.",
         "a level of one type.",
         ("tuples beside text in a level are grouped by",),
     ),
     Group(
         "float32 stays float32",
-        "A merge keeps the type of the values also when one part is empty. Earlier they became float64, in twice the "
-        "memory.",
-        "`.astype(float)` where float64 is wanted.",
+        "A merge keeps the type of the values, also if one part is empty. In 1.1.0, they became float64 and "
+        "took twice the memory.",
+        "`.astype(float)` if float64 is wanted.",
         ("merge of float32 with an empty assembly",),
     ),
 )

@@ -14,16 +14,7 @@ from tests.differential.decided import GROUPS
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
 
-_HEAD = """# Differences from brainscore-brainio 1.1.0
-
-One set of small scripts (`tests/differential/scenarios/`) runs with brainio and with brainscore-brainio 1.1.0 on the
-libraries that it needs, and all answers are compared: values, dimensions, order, coordinates, attrs, class. Of {total}
-scenarios, {equal} have the same answer. This page lists the {different} that differ, and why. It is made by
-`python -m tests.differential.stored`.
-
-Not compared: the width of text and whether an array holds it in objects, the tuples of all levels in a dimension's own
-coordinate, digits beyond the tenth, and which kind of error is raised.
-"""
+_HEAD = Path(__file__).with_name("differences_head.md")
 
 
 @dataclass(frozen=True)
@@ -52,10 +43,12 @@ def page() -> str:
     from tests.differential.stored import PEER_ANSWERS, PINNED, load
 
     theirs, ours = load(PEER_ANSWERS), load(PINNED)
-    parts = [_HEAD.format(total=len(theirs), equal=len(theirs) - len(ours), different=len(ours))]
+    parts = [
+        _HEAD.read_text(encoding="utf-8").format(total=len(theirs), equal=len(theirs) - len(ours), different=len(ours))
+    ]
     for group in GROUPS:
-        parts.append(f"## {group.title}\n\n{group.reason}\n\nWhat to write instead: {group.instead}\n")
-        rows = ["| scenario | brainscore-brainio 1.1.0 gives | brainio gives |", "|---|---|---|"]
+        parts.append(f"### {group.title}\n\n{group.reason}\n\nWhat to write instead: {group.instead}\n")
+        rows = ["| scenario | brainscore-brainio 1.1.0 | brainio |", "|---|---|---|"]
         for name in group.scenarios:
             if name in ours:
                 earlier, now = describe(theirs[name], ours[name])

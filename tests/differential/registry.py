@@ -26,6 +26,7 @@ THEMES = (
     "unusual",
     "lookups",
     "idioms",
+    "old_code",
 )
 
 
