@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from brainio.assemblies.structure import FileStructure, VariableStructure
 
-_COPIES_OF_COORDINATES = 2  # the values as they are stored, and the codes or texts of their index
 # HDF5 needs up to three times the memory of a chunk while it decompresses one, and statistics need about as much.
 LARGEST_CHUNK_BYTES = 64 << 20
-_BYTES_PER_ROW = 64  # of a coordinate: its values, codes and counts while a card or a report is computed
+_CODE_BYTES = 8  # of each row of a coordinate, in its index
+_BYTES_PER_ROW = 56  # of one coordinate at a time: its distinct values and counts while it is read or described
 _BYTES_PER_CHUNK = 512  # what HDF5 notes of each chunk of one read
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
@@ -71,9 +71,7 @@ def require_memory(structure: FileStructure, where: str, group: str | None = Non
     data = structure.data(group)
     if data is None:
         return
-    coordinates = _COPIES_OF_COORDINATES * sum(
-        _read_bytes(variable) for variable in structure.in_group(group) if variable is not data
-    )
+    coordinates = _coordinate_bytes(structure, group)
     largest_chunk = max(variable.chunk_bytes for variable in structure.in_group(group))
     values = _read_bytes(data) if eager else 0
     free = free_memory()
@@ -121,8 +119,7 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
                 f"have at most {shown_bytes(LARGEST_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
                 f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
             )
-    data = structure.data(group)
-    coordinates = sum(_coordinate_bytes(variable) for variable in variables if variable is not data)
+    coordinates = _coordinate_bytes(structure, group)
     free, worker = free_memory(), memory_left()
     if free is None or coordinates <= free:
         return
@@ -133,10 +130,18 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
     )
 
 
-def _coordinate_bytes(variable: VariableStructure) -> int:
+def _coordinate_bytes(structure: FileStructure, group: str | None) -> int:
+    """Return the memory for all coordinates of a group: each with its codes, and one at a time while it is encoded."""
+    data = structure.data(group)
+    coordinates = [variable for variable in structure.in_group(group) if variable is not data]
+    rows = list(map(_rows, coordinates))
+    stored = sum(map(_read_bytes, coordinates))
+    return stored + _CODE_BYTES * sum(rows) + _BYTES_PER_ROW * max(rows, default=0)
+
+
+def _rows(variable: VariableStructure) -> int:
     is_characters = variable.dtype.kind == "S" and len(variable.shape) > 1
-    rows = math.prod(variable.shape[:-1] if is_characters else variable.shape)
-    return variable.decoded_bytes + rows * _BYTES_PER_ROW
+    return math.prod(variable.shape[:-1] if is_characters else variable.shape)
 
 
 def shown_bytes(count: int) -> str:
