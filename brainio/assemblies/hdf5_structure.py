@@ -227,7 +227,18 @@ class _Walk:
             if stored:
                 self._check_stored_chunks(dataset, ChunkLimits(filters.codes, elements * itemsize), path)
         if not self._is_only_a_dimension(dataset, attributes):
+            if isinstance(self._file, Path) and 0 not in shape:
+                self._check_written(dataset, created, path)
             self.variables.append(variable)
+
+    def _check_written(self, dataset: Any, created: Any, path: str) -> None:
+        """Refuse values that were never written and have no fill value: netCDF4 returns the memory that it reads into.
+
+        h5py, which reads streams, clears that memory.
+        """
+        has_fill_value = created.get_fill_time() != h5d.FILL_TIME_NEVER and created.fill_value_defined()
+        if not has_fill_value and dataset.get_space_status() != h5d.SPACE_STATUS_ALLOCATED:
+            self._refuse(path, "has unwritten values and no fill value", "written values, or a fill value")
 
     def _check_sizes(self, variable: VariableStructure) -> None:
         itemsize = max(variable.itemsize, 1)

@@ -34,9 +34,7 @@ def expanding(path: Path, shape: tuple[int, int], chunk: tuple[int, int]) -> Pat
         stimulus[:] = np.array([f"s{number % 100}" for number in range(shape[0])], dtype=object)
         file.createVariable("repetition", "i4", ("presentation",))[:] = np.arange(shape[0]) // 100
         file.createVariable("neuroid_id", "i4", ("neuroid",))[:] = np.arange(shape[1])
-        data = file.createVariable(
-            "data", "f4", ("presentation", "neuroid"), zlib=True, chunksizes=chunk, fill_value=False
-        )
+        data = file.createVariable("data", "f4", ("presentation", "neuroid"), zlib=True, chunksizes=chunk)
         data.coordinates = "stimulus_id repetition neuroid_id"
     return path
 
@@ -51,9 +49,7 @@ def of_many_rows(path: Path, count: int) -> Path:
         stimulus[:] = np.resize(texts, count).view("S1").reshape(count, 3)
         repetition = file.createVariable("repetition", "i4", ("presentation",), zlib=True, complevel=1)
         repetition[:] = np.arange(count) // 100
-        data = file.createVariable(
-            "data", "f4", ("presentation", "neuroid"), zlib=True, chunksizes=(50_000, 10), fill_value=False
-        )
+        data = file.createVariable("data", "f4", ("presentation", "neuroid"), zlib=True, chunksizes=(50_000, 10))
         data.coordinates = "stimulus_id repetition"
     return path
 
