@@ -22,7 +22,7 @@ def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor
     assert titles == [
         "Dimensions",
         "Neuroids by region and animal",
-        "Mean responses by region",
+        "Mean firing rate by region",
         "Time course by region",
         "Split-half reliability by region",
         "Presentations of each stimulus",

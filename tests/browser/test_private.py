@@ -129,6 +129,6 @@ def test_data_under_embargo_are_shown_by_their_metadata_alone(visitor: Visitor) 
     expect(page.locator(".notice")).to_contain_text("under embargo until 2999-01-01")
     expect(page.locator("#coordinates")).to_contain_text("time_bin_start")
     expect(page.locator("#data")).to_have_count(0)
-    expect(page.get_by_role("heading", name="Highest mean response")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Highest mean")).to_have_count(0)
     answer = page.request.get(f"{visitor.url}{page.locator('#files a').get_attribute('href')}")
     assert answer.status == 403

@@ -155,7 +155,8 @@ def test_a_stimulus_names_every_assembly_with_its_response(visitor: Visitor) -> 
     rows = visitor.page.locator("#used tbody tr")
     expect(rows).to_have_count(2)
     expect(rows.filter(has_text=HELD)).to_contain_text("its data are under embargo")
-    expect(rows.filter(has_text=SCENES)).to_have_text(re.compile(rf"{SCENES}\s*4\s*[\d.]+\s*\d+ of {ALL}"))
+    told = rf"{SCENES}\s*4\s*[\d.]+ spikes/s\s*firing rate\s*\d+ of {ALL}"
+    expect(rows.filter(has_text=SCENES)).to_have_text(re.compile(told))
     visitor.page.get_by_role("link", name=SCENES, exact=True).last.click()
     expect(visitor.page).to_have_url(re.compile(f"/assembly/lab/{SCENES}$"))
 
