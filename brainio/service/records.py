@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, Listing, stimulus_set_of
-from brainio.catalogs.publications import COLUMNS, Publication, publications_of
+from brainio.catalogs.publications import Publication, publications_of
 from brainio.errors import CatalogError, EntryLookupError, LocationError
 from brainio.exchange.croissant import croissant
 from brainio.exchange.distribution import listed
@@ -85,7 +85,7 @@ def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:
 
 
 def _publication(paper: Publication) -> shapes.Publication:
-    return shapes.Publication(**{name: paper[name] for name in COLUMNS})
+    return shapes.Publication(**paper)
 
 
 def _named(entry: Entry) -> dict[str, Any]:

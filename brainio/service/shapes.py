@@ -71,6 +71,10 @@ class Publication(Shape):
     journal: str
     doi: str
     url: str
+    volume: str = ""
+    number: str = ""
+    pages: str = ""
+    publisher: str = ""
 
 
 class EntryAnswer(Version):

@@ -57,7 +57,6 @@ if TYPE_CHECKING:
 Files = Literal["none", "sizes", "sample", "all"]
 _SAMPLE = 20  # files whose bytes are read
 _AT_ONCE = 8
-_DOI_FAULT = ("publication-doi", "the DOI ")
 _IN_WORDS = {"set-unstated": "", "set-unlisted": "in no catalog", "set-ambiguous": "of other bytes in other catalogs"}
 
 
@@ -182,10 +181,13 @@ def _publication_problems(entries: list[Entry], base: str, all_rows: bool) -> li
     ]
     keys = {entry.publication for entry in named}
     for fault in table.faults:
-        if all_rows or fault.key in keys:
-            place = f"{table.name}, line {fault.line}, publication {fault.key!r}"
-            code, found = ("publication-duplicate", "one publication in ") if fault.is_duplicate else _DOI_FAULT
-            problems.append(problem(code, place, f"{found}{fault.found if fault.is_duplicate else repr(fault.found)}"))
+        place = f"{table.name}, line {fault.line}, publication {fault.key!r}"
+        if not all_rows and fault.key not in keys:
+            continue
+        if fault.is_duplicate:
+            problems.append(problem("publication-duplicate", place, f"one publication in {fault.found}"))
+        else:
+            problems.append(problem("publication-doi", place, f"the DOI {fault.found!r}"))
     return problems
 
 

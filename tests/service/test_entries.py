@@ -92,7 +92,8 @@ def test_an_entry_says_all_that_is_known_of_it(service: Running, lab_catalog: Pa
     for file in entry["files"]:
         body = service.get(file["url"]).content
         assert (len(body), hashlib.sha256(body).hexdigest()) == (file["size"], file["sha256"])
-    assert entry["publications"][0]["year"] == "1999"
+    (paper,) = entry["publications"]
+    assert (paper["year"], paper["volume"], paper["pages"], paper["number"]) == ("1999", "3644", "542-551", "")
     assert [(user["catalog"], user["identifier"]) for user in entry["used_by"]] == [("lab", NAME)]
     assembly = service.get(entry["used_by"][0]["url"]).json()
     assert assembly["stimulus_set"]["url"] == entry["url"]
