@@ -47,7 +47,9 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
     for name, coord in assembly.coords.variables.items():
         if repeats_others(assembly, name):
             continue
-        coords[name] = xr.Variable(coord.dims, values_of(assembly, name), coord.attrs, coord.encoding)
+        values = values_of(assembly, name)
+        # Otherwise pandas would copy each text to find out whether they are dates.
+        coords[name] = xr.Variable(coord.dims, values, coord.attrs, coord.encoding, fastpath=True)
     return xr.DataArray(assembly.variable, name=assembly.name)._replace(coords=coords, indexes={})
 
 

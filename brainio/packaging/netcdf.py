@@ -304,7 +304,8 @@ def _encode(what: str, variable: xr.Variable) -> xr.Variable:
     if values.dtype.kind in "OUST":
         objects = np.asarray(values, dtype=object)
         values, missing = _as_one_type(what, objects), np.asarray(pd.isna(objects))
-    plain = xr.Variable(variable.dims, values, encode_attributes(variable.attrs, are_dates=values.dtype.kind in "mM"))
+    attributes = encode_attributes(variable.attrs, are_dates=values.dtype.kind in "mM")
+    plain = xr.Variable(variable.dims, values, attributes, fastpath=True)
     if plain.dtype.kind == "O":
         plain.attrs |= missing_attribute(missing, values)
         return _encode_text(what, plain)
