@@ -95,7 +95,8 @@ def show_report(report: "Report | Checks") -> None:
 
 def report_record(report: "Report") -> Record:
     """Return what validation found, for programs."""
-    return {"subject": report.subject, "ok": report.ok, "problems": report.records()}
+    columns = {"columns": list(report.columns)} if report.columns else {}
+    return {"subject": report.subject, "ok": report.ok, **columns, "problems": report.records()}
 
 
 def tell(text: str) -> None:

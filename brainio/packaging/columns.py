@@ -10,6 +10,7 @@ import pandas as pd
 from brainio.assemblies import flatten_index
 from brainio.assemblies.blocks import blocks
 from brainio.cards.columns import column_of, json_value
+from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened
 
 if TYPE_CHECKING:
@@ -43,10 +44,18 @@ def describe_columns(data: StimulusSet | xr.DataArray) -> list[dict[str, Any]]:
     [('stimulus_id', 'text', 0, ["'007'", "'008'"]), ('depth', 'float64', 1, ['1.5'])]
     """
     if isinstance(data, pd.DataFrame):
-        return [_column(str(name), "stimulus", column.to_numpy()) for name, column in data.items()]
+        return [_stimulus_column(str(name), column) for name, column in data.items()]
     flat = flatten_index(data)
     coords = [_column(str(name), ", ".join(map(str, one.dims)), one.values) for name, one in flat.coords.items()]
     return [_values(flat), *coords]
+
+
+def _stimulus_column(name: str, column: pd.Series) -> dict[str, Any]:
+    found = column_values(name, column)
+    stored = column if isinstance(found, ColumnFault) else found.loaded()
+    if isinstance(stored.dtype, np.dtype):
+        return _column(name, "stimulus", stored.to_numpy())
+    return _column(name, "stimulus", stored.to_numpy(dtype=object)) | {"type": str(stored.dtype)}
 
 
 def _column(name: str, of: str, values: np.ndarray) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Every difference that is not in the list of `docs/round-trips.md` is an error, a
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED
@@ -13,7 +14,7 @@ from brainio.assemblies import AssemblyLoader, DataAssembly, StimulusReferenceAs
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.cache import hash_file
 from brainio.cache.archive import judged, member_blocks, opened
-from brainio.errors import AssemblyFormatError, FormatError, PackagingError
+from brainio.errors import AssemblyFormatError, FormatError, FormatWarning, PackagingError
 from brainio.packaging.comparison import array_differences, table_differences
 from brainio.stimuli import StimulusSet
 
@@ -126,7 +127,9 @@ def check_stimulus_set(csv_path: Path, zip_path: Path, stimuli: StimulusSet, zip
 
 def _loaded(loader: AssemblyLoader) -> xr.DataArray:
     try:
-        loaded: xr.DataArray = loader.load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FormatWarning)  # the checks before have reported the same of the object
+            loaded: xr.DataArray = loader.load()
     except AssemblyFormatError as error:
         raise _unloadable(error) from error
     return loaded

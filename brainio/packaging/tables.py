@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainio.errors import PackagingError, StimulusSetFormatError
+from brainio.packaging.comparison import table_differences
 from brainio.stimuli import IMAGE_ID, STIMULUS_ID
 from brainio.stimuli.columns import DATES, FLOATS, TEXT, ColumnFault, ColumnValues, column_values
 from brainio.stimuli.typed_csv import NAN, TypedCsv, is_typed
@@ -56,7 +57,7 @@ def typed_csv(table: pd.DataFrame) -> bytes:
     header = ",".join(name if name == key else _quoted(name) for name in columns)
     rows = map(",".join, zip(*map(_cells, columns.values()), strict=True))
     content = "\n".join([header, *rows, ""]).encode()
-    _refuse(_differences(columns, content))
+    _refuse(_differences(table, content))
     return content
 
 
@@ -105,24 +106,13 @@ def _quoted(text: str) -> str:
     return '"' + text.replace('"', '""') + '"'
 
 
-def _differences(columns: dict[str, ColumnValues], content: bytes) -> list[str]:
+def _differences(table: pd.DataFrame, content: bytes) -> list[str]:
     """List the columns that would be read otherwise than they are."""
-    if len(columns) == 1:
+    if table.shape[1] == 1:
         return []  # ids alone need no types
     if not is_typed(content):
         return ["the names of the columns would not be read as they are; rename them with letters and digits"]
     try:
-        table = TypedCsv(content, "the CSV file").table()
+        return list(table_differences(table, TypedCsv(content, "the CSV file").table()))
     except StimulusSetFormatError as error:
         return [str(error)]
-    if list(table.columns) != list(columns):
-        return [f"the columns would be {some(table.columns)}, not {some(columns)}"]
-    faults = []
-    for name, column in columns.items():
-        expected, found = column.loaded(), table[name]
-        if found.dtype != expected.dtype:
-            faults.append(f"column {name!r} would be of type {found.dtype}, not {expected.dtype}")
-        elif not found.equals(expected):
-            row = next(row for row in range(len(found)) if not found[[row]].equals(expected[[row]]))
-            faults.append(f"column {name!r}, row {row} would be {found[row]!r}, not {expected[row]!r}")
-    return faults

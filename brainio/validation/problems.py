@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from brainio.errors import UnsafeFileError, ValidationError, WorkerError
@@ -101,6 +102,8 @@ class Report:
         What was looked at, in words.
     problems : tuple of Problem
         The gravest first, otherwise in the order in which they were found.
+    columns : tuple of str
+        Of a stimulus set: the name of each column with its type, as packaging stores it.
 
     Examples
     --------
@@ -111,11 +114,13 @@ class Report:
 
     subject: str
     problems: tuple[Problem, ...] = ()
+    columns: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, subject: str, problems: Iterable[Problem]) -> "Report":
+    def of(cls, subject: str, problems: Iterable[Problem], columns: Iterable[str] = ()) -> "Report":
         """Make a report; problems are sorted by severity, and what was found twice is said once."""
-        return cls(subject, tuple(sorted(dict.fromkeys(problems), key=lambda one: SEVERITIES.index(one.severity))))
+        ordered = sorted(dict.fromkeys(problems), key=lambda one: SEVERITIES.index(one.severity))
+        return cls(subject, tuple(ordered), tuple(columns))
 
     @property
     def ok(self) -> bool:
@@ -161,6 +166,8 @@ class Report:
             Lines; without problems the summary alone.
         """
         parts = [self.summary]
+        if self.columns:
+            parts[0] += "\n" + fill(f"columns: {'; '.join(self.columns)}", width, subsequent_indent="  ")
         for severity in SEVERITIES:
             by_code = _by_code(self._of(severity))
             if by_code:

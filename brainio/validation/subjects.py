@@ -34,7 +34,7 @@ from brainio.validation.sources import NUMPY, RecordingFiles, option_problems, r
 from brainio.validation.stimuli import stimulus_set_problems
 from brainio.validation.stimulus_files import read_packaged_set, read_set
 from brainio.validation.table_files import TABLES
-from brainio.validation.tables import Table
+from brainio.validation.tables import Table, column_types
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -105,7 +105,8 @@ def validate(
     if isinstance(subject, pd.DataFrame):
         identifier = subject.__dict__.get("identifier")
         what = "stimulus set" if identifier is None else f"stimulus set {identifier!r}"
-        return Report.of(what, _stimuli(subject, CellRules())[1])
+        table, problems = _stimuli(subject, CellRules())
+        return Report.of(what, problems, column_types(table))
     if isinstance(subject, xr.DataArray):
         identifier = subject.attrs.get("identifier")
         what = "assembly" if identifier is None else f"assembly {identifier!r}"
@@ -115,7 +116,8 @@ def validate(
         return Report.of(str(subject), _identifier_problems(str(subject), cls))
     files = RecordingFiles(path, tuple(dims), dict(coords or {}), value, CellRules(tuple(text), tuple(missing)))
     if not _is_recording(files, class_name):
-        return Report.of(f"stimulus set {path}", _stimuli(path, files.rules, stimuli)[1])
+        table, problems = _stimuli(path, files.rules, stimuli)
+        return Report.of(f"stimulus set {path}", problems, column_types(table))
     return Report.of(f"assembly {path}", _recording_problems(files, class_name, stimuli))
 
 

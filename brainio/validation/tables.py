@@ -105,6 +105,12 @@ def _column_problem(name: object, fault: ColumnFault, row_names: Sequence[str]) 
     return problem(code, f"column {name!r}", found, expected=fault.expected, fix=fault.fix)
 
 
+def column_types(table: Table) -> list[str]:
+    """Describe the type of each column as packaging stores it, such as `'code text, 1 missing'`."""
+    described = [(name, column_values(str(name), column)) for name, column in table.frame.items()]
+    return [f"{name} {'(no type)' if isinstance(found, ColumnFault) else found}" for name, found in described]
+
+
 def _id_problems(table: Table) -> list[Problem]:
     ids, rows = table.ids(), table.row_names
     if ids and all(map(is_integer, ids)):

@@ -20,7 +20,17 @@ def folder(tmp_path: Path) -> Path:
 def test_sound_stimuli_are_said_to_be_so(folder: Path) -> None:
     done = brainio("validate", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"stimulus set {folder}: no problems\n"
+    assert done.stdout == f"stimulus set {folder}: no problems\ncolumns: stimulus_id text; filename text\n"
+
+
+def test_the_type_of_every_column_is_shown_and_stated_for_programs(folder: Path) -> None:
+    table = "stimulus_id,filename,code,size,rt,word\na,a.txt,007,3,0.5,NA\nb,b.txt,008,4,,\n"
+    (folder / "table.csv").write_text(table)
+    (folder / "b.txt").write_text("The old man the boat.")
+    types = ["stimulus_id text", "filename text", "code text", "size integers", "rt floats, 1 missing"]
+    types.append("word text, 1 missing")
+    assert f"\ncolumns: {'; '.join(types)}\n" in brainio("validate", str(folder), COLUMNS="200").stdout
+    assert json.loads(brainio("validate", str(folder), "--json").stdout)[0]["columns"] == types
 
 
 def test_errors_are_a_table_and_an_exit_code_of_their_own(folder: Path) -> None:
@@ -44,7 +54,8 @@ def test_programs_get_json_of_every_subject(folder: Path, tmp_path: Path) -> Non
     done = brainio("validate", str(folder), str(tmp_path / "recording.nc"), "--json")
     assert done.returncode == 11
     sound, bad = json.loads(done.stdout)
-    assert sound == {"subject": f"stimulus set {folder}", "ok": True, "problems": []}
+    columns = ["stimulus_id text", "filename text"]
+    assert sound == {"subject": f"stimulus set {folder}", "ok": True, "columns": columns, "problems": []}
     assert [one["code"] for one in bad["problems"]] == ["assembly-unreadable"]
 
 
