@@ -384,7 +384,9 @@ def text_ids(ids: np.ndarray) -> np.ndarray:
         return ids
     distinct, places = np.unique(ids, return_inverse=True)
     texts = np.array([_number_as_text(number) for number in distinct.tolist()], dtype=object)
-    return texts[places.reshape(ids.shape)]
+    found = np.empty(ids.shape, dtype=object)
+    found[...] = texts[places.reshape(ids.shape)]
+    return found
 
 
 def _number_as_text(number: float) -> str | float:
