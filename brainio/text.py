@@ -104,7 +104,22 @@ def quantity(number: int, noun: str, plural: str | None = None) -> str:
     >>> quantity(1, "neuroid"), quantity(1680, "neuroid"), quantity(0, "entry", "entries")
     ('1 neuroid', '1,680 neuroids', '0 entries')
     """
-    return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
+    return f"{number:,} {noun if number == 1 else plural or plural_of(noun)}"
+
+
+def plural_of(noun: str) -> str:
+    """Return the plural of a noun, such as the name of a dimension.
+
+    Examples
+    --------
+    >>> plural_of("neuroid"), plural_of("neuroid_property"), plural_of("stimulus"), plural_of("box")
+    ('neuroids', 'neuroid_properties', 'stimuli', 'boxes')
+    """
+    if noun.endswith("stimulus"):
+        return f"{noun[:-2]}i"
+    if noun.endswith("y") and noun[-2:-1] not in set("aeiou"):
+        return f"{noun[:-1]}ies"
+    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
 
 
 def share(part: int, whole: int, noun: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from brainio.text import plural_of, quantity
 from brainio.views.columns import Coded, Facts, coded_coordinate, facts_of
 from brainio.views.labels import name_of_values
 from brainio.views.rendering import joined, render, shown
@@ -128,14 +129,14 @@ def _by_dim(array: xr.DataArray, taken: dict[Any, Coded | None]) -> list[tuple[s
 def _told(array: xr.DataArray, taken: dict[Any, Coded | None], counts: list[Counts]) -> list[tuple[str, str]]:
     """Say in words what the coordinates tell of the experiment."""
     told = [("Stimuli", _stimuli(array, taken)), ("Time bins", _time_bins(array, taken))]
-    told += [(f"{table.names[0]}s".capitalize(), _evenly(table)) for table in counts if table.is_even]
+    told += [(plural_of(table.names[0]).capitalize(), _evenly(table)) for table in counts if table.is_even]
     extras = [f"{shown(name)} ({_sizes(extra)})" for name, extra in array.attrs.items() if hasattr(extra, "dims")]
     told += [("Extras", ", ".join(extras)), ("Stimulus set", _stimulus_set(array.attrs))]
     return [(name, words) for name, words in told if words]
 
 
 def _evenly(table: Counts) -> str:
-    return f"{len(table.rows) + table.left_out:,}, each with {table.most:,} {table.dim}s"
+    return f"{len(table.rows) + table.left_out:,}, each with {quantity(table.most, table.dim)}"
 
 
 def _sizes(array: Any) -> str:

@@ -251,3 +251,16 @@ def test_a_picture_of_trials_by_subject_counts_presentations_beside_regions_of_n
     assert drawn("populations", card_of(recording)).finding == "1 neuroid in IT, 1 in V4."
     trials = recording.drop_vars("region")
     assert drawn("populations", card_of(trials)).finding == "2 presentations of s1, 1 of s2."
+
+
+def test_a_raster_of_the_first_spikes_states_how_many_there_are() -> None:
+    times = np.arange(5000.0)
+    spikes = SpikeTimesAssembly(times, dims=["event"], coords={"neuroid_id": ("event", ["a", "b"] * 2500)})
+    drawing = drawn("raster", card_of(spikes))
+    assert drawing.finding.startswith("3,000 of the 5,000 spikes in 2 rows, from 0 to 2,999")
+    assert drawing.headings == ("neuroid_id", "spikes drawn")
+
+
+def test_dimensions_have_their_plural() -> None:
+    dims = {"dims": ["neuroid", "neuroid_property"], "shape": [5, 2]}
+    assert drawn("dimensions", dims).finding == "5 neuroids by 2 neuroid_properties."

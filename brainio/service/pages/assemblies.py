@@ -18,6 +18,7 @@ from brainio.service.questions import Named
 from brainio.service.rendering import Rendered
 from brainio.service.rights import Sees
 from brainio.service.showing import shown_profile
+from brainio.text import plural_of
 from brainio.views.drawings import OF_ASSEMBLIES
 from brainio.views.drawings.records import name_of_values
 
@@ -147,7 +148,7 @@ def _numbers(card: Card) -> Numbers:
 def _sizes(card: Card) -> Numbers:
     try:
         sizes = zip(card["shape"], card["dims"], strict=True)
-        return [(f"{size:,}", f"{dim}{'s' if size != 1 else ''}".replace("_", " ")) for size, dim in sizes]
+        return [(f"{size:,}", (dim if size == 1 else plural_of(dim)).replace("_", " ")) for size, dim in sizes]
     except BROKEN:
         return []
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brainio.text import quantity
+from brainio.text import quantity, share
 from brainio.views.drawings.axes import Scale, step_between, ticks, written
 from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, in_lines, path_through, place, tenth, width_of
 from brainio.views.drawings.plots import labels_of, listed, room_for, titled, x_axis, y_axis
 from brainio.views.drawings.records import (
+    count_of,
     groups_of,
     is_range,
     measured,
@@ -212,9 +213,18 @@ def raster(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     more = f"; {quantity(total, 'row')} in all" if type(total) is int and len(checked) < total < 10**15 else ""
     more += f"; drawn up to {written(until)} {units}".rstrip() if until < high else ""
     across = f"from {written(low)} to {written(high)} {units}".strip()
-    finding = f"{quantity(len(spikes), 'spike')} in {quantity(len(checked), 'row')}, {across}{more}."
-    of = text_of(picture.get("rows_of")) or "row"
-    return figure.finished(bottom, "Spikes", finding, (of, "spikes"), [(label, len(times)) for label, times in checked])
+    every = _count_of_spikes(card)
+    is_part = every is not None and every > len(spikes)
+    drawn = share(len(spikes), every, "spike") if is_part and every is not None else quantity(len(spikes), "spike")
+    finding = f"{drawn} in {quantity(len(checked), 'row')}, {across}{more}."
+    headings = (text_of(picture.get("rows_of")) or "row", "spikes drawn" if is_part else "spikes")
+    return figure.finished(bottom, "Spikes", finding, headings, [(label, len(times)) for label, times in checked])
+
+
+def _count_of_spikes(card: Mapping[str, Any]) -> int | None:
+    """Return how many spikes an assembly has, of which a raster shows the first; None where its card does not tell."""
+    shape = card.get("shape")
+    return count_of(shape[0]) if isinstance(shape, list) and len(shape) == 1 else None
 
 
 def _end_of_marks(rows: Sequence[list[float]], low: float, high: float) -> float:

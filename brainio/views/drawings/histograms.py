@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from brainio.text import quantity
+from brainio.text import plural_of, quantity
 from brainio.views.drawings.axes import Scale, written
 from brainio.views.drawings.figure import COLOURS, LETTER, WIDTH, Figure, cut, place, width_of
 from brainio.views.drawings.plots import counting_scale, labels_of, listed, room_for, titled, x_axis, y_axis
@@ -159,7 +159,7 @@ def _outlines(figure: Figure, spreads: Sequence[_Spread], thing: str, label: str
     edges = spreads[0].histogram.edges
     left = room_for(0, y.high, step)
     x = Scale(edges[0], edges[-1], left, WIDTH - 6)
-    y_axis(figure, y, step, left, WIDTH - 6, f"{thing}s")
+    y_axis(figure, y, step, left, WIDTH - 6, plural_of(thing))
     if any(one.median is not None for one in spreads):
         figure.text(WIDTH, top - 11, "\N{BLACK DOWN-POINTING TRIANGLE} median", "small", "end")
     for colour, one in enumerate(spreads):

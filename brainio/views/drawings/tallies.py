@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from brainio.text import quantity
+from brainio.text import plural_of, quantity
 from brainio.views.drawings.figure import COLOURS, OTHERS, WIDTH, Figure
 from brainio.views.drawings.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
 from brainio.views.drawings.records import count_of, is_range, record_of, records_of, text_of
@@ -103,7 +103,7 @@ def _of_one(totals: Counter[str], thing: str, by: str, prefix: str) -> Drawing:
     bars = [Bar(name, [Part(count, 0, f"{name}: {quantity(count, thing)}")]) for name, count in totals.items()]
     bottom = _draw_bars(figure, bars, f"more {by}", 4)
     finding = f"{_shares(totals, thing, 'in' if by == 'region' else 'of')}."
-    return figure.finished(bottom, f"{_things(thing)} by {by}", finding, (by, f"{thing}s"), [*totals.items()])
+    return figure.finished(bottom, f"{_things(thing)} by {by}", finding, (by, plural_of(thing)), [*totals.items()])
 
 
 def _of_both(
@@ -136,12 +136,12 @@ def _of_both(
     bottom = _draw_bars(figure, bars, "more region", top)
     by_animal = listed([f"{name} {count:,}" for name, count in animals.items()], 6)
     finding = f"{_shares(regions, thing, 'in')}; {who}s: {by_animal}."
-    headings = ("region", who, f"{thing}s")
+    headings = ("region", who, plural_of(thing))
     return figure.finished(bottom, f"{_things(thing)} by region and {who}", finding, headings, [*found])
 
 
 def _things(thing: str) -> str:
-    return f"{thing[:1].upper()}{thing[1:]}s"
+    return plural_of(f"{thing[:1].upper()}{thing[1:]}")
 
 
 def _shares(totals: Counter[str], thing: str, where: str) -> str:
