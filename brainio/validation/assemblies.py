@@ -232,6 +232,8 @@ def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
     if fault is not None:
         value = variable.values.ravel()[fault[0]]
         return [problem("text-invalid", f"{place}, position {fault[0]}", f"{fault[1]} in {value!r}")]
+    if dtype.kind in "iuf" and not dtype.isnative:
+        return [problem("type-unstorable", place, f"{dtype.str}, in the byte order of other machines")]
     if dtype.kind not in "OT":
         known = dtype.kind in "biuSUmM" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
         return [] if known else [problem("type-unstorable", place, str(dtype))]

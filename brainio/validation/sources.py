@@ -214,13 +214,13 @@ def _of_numpy(source: Path, dims: Sequence[str]) -> tuple[xr.DataArray | None, C
 
 
 def _numpy_values(source: Path) -> Any:
-    """Open a NumPy file; numbers are left there and read block by block."""
-    if source.stat().st_size <= _LOADED_BYTES:
-        return np.load(source, allow_pickle=False)
+    """Open a NumPy file; numbers are left there and read block by block, in the byte order of this machine."""
     mapped = np.load(source, mmap_mode="r", allow_pickle=False)
-    if mapped.dtype.kind not in "biuf" or not mapped.flags.c_contiguous:
-        return np.array(mapped)
-    return indexing.LazilyIndexedArray(_NumpyFile(source, mapped.shape, mapped.dtype))
+    dtype = mapped.dtype.newbyteorder("=")
+    is_small = source.stat().st_size <= _LOADED_BYTES
+    if is_small or mapped.dtype.kind not in "biuf" or not mapped.flags.c_contiguous:
+        return np.array(mapped, dtype=dtype)
+    return indexing.LazilyIndexedArray(_NumpyFile(source, mapped.shape, dtype))
 
 
 class _NumpyFile(BackendArray):
@@ -233,4 +233,4 @@ class _NumpyFile(BackendArray):
         return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
 
     def _read(self, key: Any) -> np.ndarray:
-        return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[key])
+        return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[key], dtype=self.dtype)

@@ -24,9 +24,11 @@ from brainio.packaging import (
     write_netcdf,
 )
 from brainio.packaging.comparison import value_difference
+from brainio.packaging.raw import read_recording
 from brainio.packaging.readback import check_arrays
 from brainio.packaging.stimulus_sets import package_stimulus_set_locally
 from brainio.stimuli import StimulusSet
+from brainio.validation import assembly_problems
 
 
 def array(values: object = (1.0, 2.0), **coords: Any) -> xr.DataArray:
@@ -371,3 +373,18 @@ def test_columns_of_every_type_pass_the_check(stimuli: StimulusSet, tmp_path: Pa
     loaded = StimulusSet.from_files(tmp_path / "f" / "stimulus_lab_Doe2026.csv", tmp_path)
     assert loaded["share"].tolist()[0] == float(np.float32(0.1))
     assert loaded["code"].tolist() == ["007", "NA", ""]
+
+
+@pytest.mark.parametrize("rows", [3, 700_000], ids=["read at once", "left in the file"])
+def test_numpy_files_of_another_byte_order_are_packaged_in_that_of_this_machine(tmp_path: Path, rows: int) -> None:
+    np.save(tmp_path / "rates.npy", np.arange(rows * 4.0).reshape(rows, 4).astype(">f8"))
+    rates = read_recording(tmp_path / "rates.npy", dims=["x", "y"])
+    assert rates.dtype == np.dtype("=f8")
+    write_netcdf(rates, tmp_path / "a.nc", compress=False)
+    loaded = AssemblyLoader(DataAssembly, tmp_path / "a.nc").load()
+    assert loaded.values[-1].tolist() == [rows * 4.0 - 4, rows * 4.0 - 3, rows * 4.0 - 2, rows * 4.0 - 1]
+
+
+def test_validation_finds_the_byte_order_as_well(assembly: NeuroidAssembly) -> None:
+    found = assembly_problems(assembly.astype(">f4"), NeuroidAssembly)
+    assert [problem.code for problem in found] == ["type-unstorable"]
