@@ -63,14 +63,19 @@ def test_failures_are_told_on_stderr_with_an_exit_code_of_their_kind(
     assert "Traceback" not in done.stderr
 
 
-def test_every_publication_of_an_entry_is_shown() -> None:
-    text = brainio("info", "imagenet_c.noise").stdout
+def test_every_publication_of_an_entry_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "lab.csv").write_text(
+        "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,publication\n"
+        "lab.Doe2026,assembly,NeuroidAssembly,file,a.nc,,,doe\n"
+    )
+    (tmp_path / "publications.csv").write_text("publication,title,year\ndoe,On cells,2025\ndoe,On nets,2026\n")
+    text = brainio("info", "lab.Doe2026", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")).stdout
     assert len([line for line in text.splitlines() if "(20" in line]) == 2
 
 
 def test_another_version_than_the_current_one_can_be_named() -> None:
     (record,) = json.loads(brainio("info", "aru.Kuzovkin2018", "--kind", "assembly", "--version", "1", "--json").stdout)
-    assert (record["version"], record["status"], record["successor"]) == ("1", "superseded", "aru.Kuzovkin2018")
+    assert (record["version"], record["status"], record["successor"]) == ("1", "superseded", "")
 
 
 def test_python_runs_the_command_as_a_module() -> None:
