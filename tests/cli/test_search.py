@@ -34,7 +34,7 @@ def test_search_with_facets_prints_counts_alone() -> None:
     summary, *lines = done.stdout.splitlines()
     assert summary.endswith("entries")
     facets = dict(line.split(": ", 1) for line in lines)
-    assert facets["region"].startswith("IT (15), V2 (12), V1 (")
+    assert facets["region"].startswith("IT (15), V2 (13), V1 (")
     assert "dicarlo" in facets["lab"]
 
 
