@@ -27,7 +27,7 @@ from brainio.packaging.publish import (
     work_folder,
 )
 from brainio.packaging.readback import check_assembly
-from brainio.packaging.references import check_reference
+from brainio.packaging.references import Reference, find_reference
 from brainio.packaging.renamed import accepts_older_calls
 from brainio.packaging.stimulus_sets import facts_of_card, local_folder
 from brainio.validation import assembly_problems, extra_problems, identifier_problems, problem
@@ -73,8 +73,8 @@ def package_data_assembly(
         With the dimensions of its class, e.g. presentation x neuroid x time_bin, and a coordinate `stimulus_id` along
         one of them (not needed where loading does not join in the stimulus set: `PropertyAssembly`,
         `SpikeTimesAssembly`, `MetadataAssembly`). It is not changed. Presentations must show stimuli of the stimulus
-        set: of that in `attrs['stimulus_set']`, else of the one that a catalog lists, as far as its table can be had.
-        Coordinates that loading joins in again from `attrs['stimulus_set']` are not stored.
+        set that the catalog lists, or, where none is listed or its table cannot be loaded, of that in
+        `attrs['stimulus_set']`. Coordinates that loading joins in again from this set are not stored.
     assembly_identifier : str
         Under which it is published, by convention `<lab>.<FirstAuthor><Year>`.
     stimulus_set_identifier : str
@@ -222,16 +222,17 @@ def _checked(
     groups = in_attrs | dict(extras or {})
     problems = identifier_problems(identifier) + assembly_problems(proto, assembly_class)
     if isinstance(stimulus_set_identifier, str) and stimulus_set_identifier:
-        faults, stimuli = check_reference(proto, stimulus_set_identifier, catalog, stimulus_set_version)
-        problems += faults
+        reference = find_reference(proto, stimulus_set_identifier, catalog, stimulus_set_version)
     else:
-        stimuli = None
+        reference = Reference([], None, None)
         problems.append(problem("set-unnamed", "stimulus_set_identifier", repr(stimulus_set_identifier)))
-    refuse(f"the assembly {identifier!r}", problems + extra_problems(groups, proto))
+    refuse(f"the assembly {identifier!r}", problems + reference.problems + extra_problems(groups, proto))
     attrs = {**proto.attrs, "identifier": identifier, "stimulus_set_identifier": stimulus_set_identifier}
+    attrs |= {} if reference.stimuli is None else {"stimulus_set": reference.stimuli}
+    proto = proto.assign_attrs(attrs)
     root = _without_joined_in(proto, assembly_class).assign_attrs(attrs)
     arrays = {"": root} | {name: _without_reference(extra) for name, extra in groups.items()}
-    return arrays, {} if stimuli is None else set_hashes(stimuli)
+    return arrays, {} if reference.entry is None else set_hashes(reference.entry)
 
 
 def _write(

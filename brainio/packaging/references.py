@@ -1,73 +1,82 @@
-"""Whether loading will find the stimuli that an assembly names: its stimulus set is listed and has them all.
+"""The stimulus set that loading will join with an assembly: it must be listed, and have all stimuli of the assembly.
 
-Reads catalogs and the table of the stimulus set, where it can be had; changes nothing.
+Reads catalogs, and the table of the stimulus set through the cache.
 """
 
 from __future__ import annotations
 
-import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry, resolve
-from brainio.errors import AmbiguousEntryError, LocationError, StimulusSetLookupError, TransferError
+from brainio.errors import AmbiguousEntryError, BrainioError, StimulusSetLookupError
+from brainio.fetch.stimulus_sets import load_table
 from brainio.packaging.targets import CatalogName, target_listing
-from brainio.stores import open_read, parse_location
 from brainio.validation import Table, collision_problems, doubled_id_problems, pair_problems, problem
-from brainio.validation.reading import parse_table
 
 if TYPE_CHECKING:
     import os
 
     import xarray as xr
 
+    from brainio.stimuli import StimulusSet
     from brainio.validation import Problem
 
 
-def check_reference(
+class Reference(NamedTuple):
+    """The stimulus set of an assembly.
+
+    Attributes
+    ----------
+    problems : list of Problem
+        What would keep the published assembly from being joined with it.
+    entry : Entry or None
+        The set, where a catalog lists it.
+    stimuli : pandas.DataFrame or None
+        What loading will join: the listed table, or the set in the attrs of the assembly where no table can be loaded.
+    """
+
+    problems: list[Problem]
+    entry: Entry | None
+    stimuli: pd.DataFrame | None
+
+
+def find_reference(
     assembly: xr.DataArray, stimulus_set_identifier: str, catalog: CatalogName, version: str | None = None
-) -> tuple[list[Problem], Entry | None]:
-    """Find the stimulus set of an assembly, and list what would keep the published assembly from being joined with it.
+) -> Reference:
+    """Find the stimulus set of an assembly, and compare it with the assembly.
 
     Parameters
     ----------
     assembly : xarray.DataArray
-        Where `attrs['stimulus_set']` holds the stimulus set, that is asked; else the one that a catalog lists.
+        Its `attrs['stimulus_set']` is used only where no catalog lists the set, or its table cannot be loaded.
     stimulus_set_identifier : str
         Of its stimulus set.
     catalog : str, path or None
         The catalog that the assembly goes to; None: no catalog is searched.
     version : str, optional
         Version of the stimulus set; by default the current one.
-
-    Returns
-    -------
-    list of Problem
-        A listed table that cannot be fetched is not a problem.
-    Entry or None
-        The stimulus set, where a catalog lists it.
     """
-    entry: Entry | None = None
     problems: list[Problem] = []
-    carried = assembly.attrs.get("stimulus_set")
-    at_hand = carried if isinstance(carried, pd.DataFrame) and "stimulus_id" in carried.columns else None
-    if at_hand is not None:
-        table = Table.in_memory(at_hand)
-        doubled = doubled_id_problems(table.ids(), [f"attrs['stimulus_set'], {row}" for row in table.row_names])
-        problems += doubled + pair_problems(assembly, table) + collision_problems(assembly, table)
+    entry: Entry | None = None
     if catalog is not None:
         place = f"stimulus set {stimulus_set_identifier!r}"
         try:
             entry = _listed_set(stimulus_set_identifier, catalog, version)
-            listed = _listed_table(entry) if at_hand is None else None
-            if listed is not None:
-                problems += pair_problems(assembly, listed) + collision_problems(assembly, listed)
         except StimulusSetLookupError as error:
             problems.append(problem("set-unlisted", place, str(error)))
         except AmbiguousEntryError as error:
             problems.append(problem("set-ambiguous", place, str(error)))
-    return problems, entry
+    stimuli: pd.DataFrame | None = None if entry is None else _listed_stimuli(entry)
+    if stimuli is None:
+        carried = assembly.attrs.get("stimulus_set")
+        stimuli = carried if isinstance(carried, pd.DataFrame) and "stimulus_id" in carried.columns else None
+    if stimuli is not None:
+        table = Table.in_memory(stimuli)
+        problems += doubled_id_problems(table.ids(), [f"the stimulus set, {row}" for row in table.row_names])
+        problems += pair_problems(assembly, table) + collision_problems(assembly, table)
+    return Reference(problems, entry, stimuli)
 
 
 def _listed_set(identifier: str, catalog: str | os.PathLike[str], version: str | None) -> Entry:
@@ -81,19 +90,9 @@ def _listed_set(identifier: str, catalog: str | os.PathLike[str], version: str |
     )
 
 
-def _listed_table(entry: Entry) -> Table | None:
-    """Read the published table, None where it cannot be had or is not what the catalog promises."""
-    file = entry.file("csv")
-    if file is None:
+def _listed_stimuli(entry: Entry) -> StimulusSet | None:
+    """Load the published table; None where that fails, which whoever loads the assembly will be told."""
+    try:
+        return load_table(entry)
+    except BrainioError:
         return None
-    places = [(file.location, file.location_type, file.version_id), *((mirror, "", "") for mirror in file.mirrors)]
-    for where, location_type, version_id in places:
-        try:
-            with open_read(parse_location(where, location_type, entry.base), version_id) as reading:
-                content = b"".join(reading.chunks())
-        except (LocationError, TransferError):
-            continue
-        if not file.sha1 or hashlib.sha1(content, usedforsecurity=False).hexdigest() == file.sha1:
-            table, problems = parse_table(content, where)
-            return None if any(one.severity == "error" for one in problems) else table
-    return None

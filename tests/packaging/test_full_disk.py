@@ -67,14 +67,18 @@ def test_a_package_that_does_not_fit_leaves_catalog_and_store_as_they_were(
 ) -> None:
     catalog, files = tmp_path / "lab.csv", tmp_path / "files"
     package_stimulus_set(catalog, stimuli, NAME, files)
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+    def published() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in [catalog, *files.rglob("*")]}
+
+    before = published()
     names = (NAME, NAME, "NeuroidAssembly")
     with mounted(tmp_path / "disk", "4m") as disk:
         monkeypatch.setattr("tempfile.tempdir", str(disk))
         with pytest.raises(PackagingError, match=rf"no space left to write in {disk}.*Nothing was stored.*TMPDIR"):
             package_data_assembly(catalog, recording(6000), *names, bucket_name=files)
         assert list(disk.iterdir()) == []
-    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    assert published() == before
     monkeypatch.setattr("tempfile.tempdir", None)
     package_data_assembly(catalog, recording(6000), *names, bucket_name=files)
     assert (files / "assy_lab_Doe2026.nc").exists()

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import brainio
 from brainio.assemblies import BehavioralAssembly, DataAssembly, NeuroidAssembly, PropertyAssembly
-from brainio.errors import PackagingError
+from brainio.errors import PackagingError, PackagingWarning
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
@@ -101,3 +102,20 @@ def test_a_stimulus_set_at_hand_with_doubled_ids_is_refused(stimuli: StimulusSet
     shown = answers(["s0"])
     shown.attrs["stimulus_set"] = stimuli.assign(stimulus_id="s0")
     assert "doubled" in refusal(shown, tmp_path)
+
+
+def test_columns_that_only_the_set_of_the_assembly_has_are_stored_with_it(stimuli: StimulusSet, tmp_path: Path) -> None:
+    catalog = tmp_path / "lab.csv"
+    package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "store")
+    own = stimuli.assign(contrast=[0.5, 0.25, 0.125], object_name=["x", "y", "z"])
+    assembly = answers(["s0", "s2"]).assign_coords(
+        contrast=("presentation", [0.5, 0.125]), object_name=("presentation", ["x", "z"])
+    )
+    assembly.attrs["stimulus_set"] = own
+    with pytest.warns(PackagingWarning, match="coordinate-differs"):
+        package(assembly, tmp_path, catalog=catalog)
+    brainio.add_catalog(catalog)
+    loaded = brainio.get_assembly(NAME)
+    assert loaded["contrast"].values.tolist() == [0.5, 0.125]
+    assert loaded["object_name"].values.tolist() == ["x", "z"]
+    assert loaded["size_px"].values.tolist() == [4, 6]
