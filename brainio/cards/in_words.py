@@ -9,6 +9,7 @@ from typing import Any
 from brainio.catalogs.cards import Card
 from brainio.dois import stored_doi
 from brainio.progress import readable_size
+from brainio.text import quantity
 
 _WIDTH = 44  # characters of the most common values in a line
 _COUNTED = 8  # regions, animals or subjects in a line
@@ -114,7 +115,8 @@ def _repetitions(card: Card) -> str:
     found = card["repetitions"]
     low, middle, high = (_number(found[name]) for name in ("minimum", "median", "maximum"))
     each = low if low == high else f"{low} to {high} (median {middle})"
-    return f"{each} presentations of each of {found['stimuli']:,} stimuli"
+    presentations = "presentation" if each == "1" else "presentations"
+    return f"{each} {presentations} of each of {quantity(found['stimuli'], 'stimulus')}"
 
 
 def _time_bins(card: Card) -> str:

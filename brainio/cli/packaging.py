@@ -133,6 +133,9 @@ def assembly(
 ) -> None:
     """Package a recording: SOURCE is a netCDF file, a NumPy file, or a table with a row for each presentation.
 
+    Cells of CSV tables keep their text, such as 007, unless a whole column consists of numbers. With --dry-run the type
+    of every column is shown.
+
     \b
     Examples:
       brainio package assembly rates.nc --identifier lab.Doe2026 --stimulus-set lab.Doe2026 --to files/ \\
