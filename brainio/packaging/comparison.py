@@ -53,7 +53,7 @@ def array_differences(before: xr.DataArray, after: xr.DataArray, joined: Collect
     name = _DATA_NAME if before.name is None else before.name
     if name != after.name:
         yield f"the array is named {name!r} and would be named {after.name!r}; rename it"
-    yield from _attribute_differences("the array", before.attrs, after.attrs)
+    yield from _attribute_differences("the array", before.attrs, after.attrs, have_extras=True)
     if before.dims != after.dims or before.shape != after.shape:
         sizes = [dict(zip(array.dims, array.shape, strict=True)) for array in (before, after)]
         yield f"the array has the dimensions {sizes[0]} and would have {sizes[1]}; rename dimensions"
@@ -103,11 +103,14 @@ def _coordinate_difference(name: Hashable, before: xr.DataArray, after: xr.DataA
     yield from _attribute_differences(f"the coordinate {name!r}", first.attrs, second.attrs)
 
 
-def _attribute_differences(what: str, before: Mapping[Any, Any], after: Mapping[Any, Any]) -> Iterator[str]:
+def _attribute_differences(
+    what: str, before: Mapping[Any, Any], after: Mapping[Any, Any], *, have_extras: bool = False
+) -> Iterator[str]:
+    """Compare attributes; those of an array may be extras and a stimulus set, which are stored elsewhere."""
     stored = {
         name: value
         for name, value in before.items()
-        if value is not None and name != STIMULUS_SET and not isinstance(value, xr.DataArray)
+        if value is not None and not (have_extras and (name == STIMULUS_SET or isinstance(value, xr.DataArray)))
     }
     for name, value in stored.items():
         found = after.get(name)

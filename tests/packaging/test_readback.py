@@ -388,3 +388,9 @@ def test_numpy_files_of_another_byte_order_are_packaged_in_that_of_this_machine(
 def test_validation_finds_the_byte_order_as_well(assembly: NeuroidAssembly) -> None:
     found = assembly_problems(assembly.astype(">f4"), NeuroidAssembly)
     assert [problem.code for problem in found] == ["type-unstorable"]
+
+
+def test_an_array_in_the_attributes_of_a_coordinate_is_not_dropped_silently(tmp_path: Path) -> None:
+    before = array(k=[1, 2])
+    before["k"].attrs["more"] = array()
+    refused(before, tmp_path, "attribute 'more' of the coordinate 'k' .* would come back as None; convert or delete it")
