@@ -93,20 +93,23 @@ class TypedCsv:
             )
         self._bytes = np.frombuffer(self._content, np.uint8)
         ends = self._cell_ends()
-        width = int(np.argmax(self._bytes[ends] == _LINE_FEED)) + 1
+        breaks = np.flatnonzero(self._bytes[ends] == _LINE_FEED)
+        width = int(breaks[0]) + 1
         if width > MOST_COLUMNS:
             raise self._error(f"has {width:,} columns; a stimulus set has at most {MOST_COLUMNS:,}")
-        self._require_full_rows(ends, width)
+        self._require_full_rows(ends, breaks, width)
         starts = np.concatenate(([0], ends[:-1] + 1))
         self.names = [self._name(start, end) for start, end in zip(starts[:width], ends[:width], strict=True)]
         self._require_unique_names()
         self._starts, self._ends = starts[width:].reshape(-1, width), ends[width:].reshape(-1, width)
-        self._is_quoted = self._bytes[self._starts] == _QUOTE
+        first = self._bytes[self._starts]
+        is_quoted = first == _QUOTE
         self._is_empty = self._starts == self._ends
-        has_quotes = self._is_quoted.any(axis=0).tolist()
+        self._has_missing, has_quotes = _columns_with(self._is_empty), _columns_with(is_quoted)
         self._texts = [n for n, name in enumerate(self.names) if name in TEXT_COLUMNS or has_quotes[n]]
-        self._others = [n for n in range(width) if n not in self._texts]
-        self._require_one_form()
+        self._others = sorted({*range(width)} - {*self._texts})
+        self._may_be_nan = any(self._has_missing[n] for n in self._others) or bool((first == ord(NAN[0])).any())
+        self._require_one_form(is_quoted, has_quotes)
 
     @cached_property
     def lines(self) -> list[int]:
@@ -136,10 +139,10 @@ class TypedCsv:
             raise self._error(
                 "has line breaks outside quotes other than line feeds; expected a line feed after each row"
             )
-        has_missing = self._is_empty.any(axis=0).tolist()
+        has_missing = self._has_missing
         dtypes = table.dtypes.tolist()
         for number in self._texts:
-            values = table.iloc[:, number].to_numpy(dtype=object)  # pandas' own type breaks joining in xarray
+            values = table[number].to_numpy(dtype=object)  # pandas' own type breaks joining in xarray
             if has_missing[number]:
                 values = np.where(self._is_empty[:, number], np.nan, values)
             table.isetitem(number, _as_objects(values))
@@ -159,8 +162,7 @@ class TypedCsv:
         return self._read(dtype=dict.fromkeys(self._texts, object))
 
     def _read(self, **how: Any) -> pd.DataFrame:
-        starts = self._bytes[self._starts[:, self._others]]
-        if self._is_empty[:, self._others].any() or (starts == ord(NAN[0])).any():
+        if self._may_be_nan:
             how |= {"keep_default_na": False, "na_values": {number: ["", NAN] for number in self._others}}
         else:
             how |= {"na_filter": False}
@@ -232,8 +234,7 @@ class TypedCsv:
             )
         return places[~is_quote & ~is_inside]
 
-    def _require_full_rows(self, ends: np.ndarray, width: int) -> None:
-        breaks = np.flatnonzero(self._bytes[ends] == _LINE_FEED)
+    def _require_full_rows(self, ends: np.ndarray, breaks: np.ndarray, width: int) -> None:
         if len(ends) == len(breaks) * width and (np.diff(breaks) == width).all():
             return
         row = int(np.argmax(np.diff(breaks) != width))
@@ -248,10 +249,11 @@ class TypedCsv:
         if doubled:
             raise self._error(f"has a header that names {some(doubled)} more than once; rename columns")
 
-    def _require_one_form(self) -> None:
+    def _require_one_form(self, is_quoted: np.ndarray, has_quotes: list[bool]) -> None:
         """Refuse columns that have cells with quotes and cells without: somebody added text without quotes."""
-        is_bare = ~self._is_quoted & ~self._is_empty
-        for number in np.flatnonzero(is_bare.any(axis=0) & self._is_quoted.any(axis=0)).tolist():
+        is_bare = ~(is_quoted | self._is_empty)
+        has_bare = _columns_with(is_bare)
+        for number in [n for n in self._texts if has_quotes[n] and has_bare[n]]:
             rows = np.flatnonzero(is_bare[:, number]).tolist()
             raise self._mixed(
                 number, rows, [cell.decode(errors="replace") for cell in self._cells(number)], "not quoted"
@@ -282,3 +284,10 @@ def _is_special(signs: np.ndarray) -> np.ndarray:
 
 def _as_objects(values: np.ndarray) -> Any:
     return pd.Series(values, dtype=object, copy=False)
+
+
+def _columns_with(cells: np.ndarray) -> list[bool]:
+    """Whether any cell of each column has a property; in nearly every file, all rows are as the first one."""
+    if len(cells) and (cells == cells[0]).all():
+        cells = cells[:1]
+    return [bool(cell) for cell in np.any(cells, axis=0).tolist()]
