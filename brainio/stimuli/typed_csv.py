@@ -179,9 +179,10 @@ class TypedCsv:
         is_empty = self._is_empty[:, number]
         if is_empty.all():
             return _as_objects(np.full(len(is_empty), np.nan, dtype=object))
-        if parsed.dtype.kind == "f" and is_empty.any():
+        if is_empty.any():
             cells = self._cells(number)
-            return self._integers(number, cells) if all(map(_INTEGER.fullmatch, filter(None, cells))) else parsed
+            if all(map(_INTEGER.fullmatch, filter(None, cells))):
+                return self._integers(number, cells)
         if parsed.dtype.kind in "iufb":
             return parsed
         values = parsed.to_numpy(dtype=object, na_value=np.nan)

@@ -77,6 +77,7 @@ VALUES: dict[str, tuple[Any, str]] = {
     "large integers": (np.array([1, 2, 2**64 - 1], dtype=np.uint64), "uint64"),
     "integers as objects": (objects(1, 2, 3), "int64"),
     "integers with missing values": (pd.array([2**53 + 1, None, 3], dtype="Int64"), "Int64"),
+    "large integers with missing values": (pd.array([2**64 - 1, None, 3], dtype="UInt64"), "UInt64"),
     "integers and None": (objects(2**53 + 1, None, 3), "Int64"),
     "floats": ([0.1, -0.0, 5e-324], "float64"),
     "whole floats": ([1.0, 2.0, 1e22], "float64"),
