@@ -18,7 +18,7 @@ from brainio.assemblies.align import sort_orders
 from brainio.assemblies.apply import multi_dim_apply
 from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
 from brainio.assemblies.attrs import STIMULUS_SET
-from brainio.assemblies.coords import no_such_name
+from brainio.assemblies.coords import no_such_name, values_of
 from brainio.assemblies.dimension_names import dimensions_of
 from brainio.assemblies.gather import gather, gather_indexes, is_gathered
 from brainio.assemblies.groupby import (
@@ -211,6 +211,19 @@ class DataAssembly(KeepingArray):
         order = {name: place for place, name in enumerate(self._coords)}
         coords = dict(sorted(result._coords.items(), key=lambda item: order.get(item[0], len(order))))
         return result._replace(coords=coords)
+
+    def swap_dims(self, dims_dict: Any = None, **dims_kwargs: Any) -> Self:
+        """Rename dimensions to coordinates, see `xarray.DataArray.swap_dims`; all levels follow."""
+        dims = {**(dims_dict or {}), **dims_kwargs}
+        indexed = [dim for dim in dims if isinstance(self._indexes.get(dim), AssemblyIndex)]
+        plain = self.reset_index(indexed) if indexed else self
+        coords = dict(plain._coords)
+        for name, variable in plain._coords.items():
+            if name not in plain._indexes and variable.ndim == 1 and variable.dims[0] in dims:
+                # plain values: of those that an index holds, xarray would build a multi-index
+                coords[name] = xr.Variable(variable.dims, values_of(plain, name), variable.attrs, variable.encoding)
+        swapped = xr.DataArray.swap_dims(plain._replace(coords=coords), dims)
+        return gather_indexes(swapped) if indexed else swapped
 
     def set_index(self, *args: Any, **kwargs: Any) -> Self:
         """Set indexes as xarray does; a multi-index then gathers all other coordinates of its dimension."""

@@ -178,6 +178,16 @@ def test_arithmetic_matches_own_coordinates_by_value_and_never_by_position(a: Da
     assert columns(a * weights[:2]) == {"neuroid": ["n2", "n3"], "area": ["IT", "IT"]}
 
 
+def test_a_dimension_swapped_for_a_level_has_that_level_as_its_own_coordinate(assembly: NeuroidAssembly) -> None:
+    swapped = assembly.swap_dims(neuroid="neuroid_id")
+    assert columns(swapped, "neuroid_id") == {"neuroid_id": ["n0", "n1", "n2"], "region": ["IT", "V4", "IT"]}
+    assert swapped.sel(region="V4")["neuroid_id"].values.tolist() == ["n1"]
+    assert columns(swapped.swap_dims(neuroid_id="neuroid")) == columns(assembly)
+    only = assembly.drop_vars("region").swap_dims(neuroid="neuroid_id")
+    assert (only + swapped[:, ::-1]).values.tolist() == (assembly * 2).values.tolist()
+    assert only.sel(neuroid_id="n1").dims == ("presentation",)
+
+
 # ------------------------------------------------------------------ one coordinate
 
 
