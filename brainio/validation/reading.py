@@ -69,7 +69,7 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         number = content.count(b"\n", 0, content.index(b"\0")) + 1
         return _unreadable(name, f"a NUL character in line {number}")
     try:
-        rows, lines = _read_rows(content)
+        rows, lines, empty = _read_rows(content)
     except (UnicodeDecodeError, csv.Error) as error:
         return _unreadable(name, _in_line(content, error))
     if not rows:
@@ -83,6 +83,8 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         return _unreadable(name, f"one column, {rows[0][0]!r}", expected="columns separated by commas", fix=fix)
     header = [column or f"{NAMELESS}{number}" for number, column in enumerate(rows[0])]
     problems, kept = [], []
+    if empty:
+        problems.append(problem("row-empty", name, f"rows of empty cells, which are left out, in lines {some(empty)}"))
     for row, line in zip(rows[1:], lines[1:], strict=True):
         if len(row) == len(header):
             kept.append((row, line))
@@ -112,16 +114,18 @@ def _in_line(content: bytes, error: UnicodeDecodeError | csv.Error) -> str:
     return f"line {number} is not UTF-8 ({error})"
 
 
-def _read_rows(content: bytes) -> tuple[list[list[str]], list[str]]:
-    """Return the rows of a CSV file that are not blank, and the line on which each begins."""
+def _read_rows(content: bytes) -> tuple[list[list[str]], list[str], list[int]]:
+    """Return the rows of a CSV file, the line on which each begins, and the lines of rows whose cells are all empty."""
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
-    rows, lines, line = [], [], 1
+    rows, lines, empty, line = [], [], [], 1
     for row in reader:
         if "".join(row).strip():
             rows.append(row)
             lines.append(f"line {line}")
+        elif len(row) > 1:
+            empty.append(line)
         line = reader.line_num + 1
-    return rows, lines
+    return rows, lines, empty
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -52,6 +52,7 @@ RULES: dict[str, Rule] = {
     ),
     "table-empty": Rule("error", "one row for each stimulus", "add rows"),
     "row-ragged": Rule("error", "as many fields in each row as in the header", "put texts that hold commas in quotes"),
+    "row-empty": Rule("warning", "a value in each row", "remove the rows, or fill in their cells"),
     "column-name": Rule(
         "error", "columns are named with lower-case letters, digits and underscores", "rename the column"
     ),

@@ -66,7 +66,7 @@ def test_what_says_nothing_is_left_out() -> None:
 
 def test_facts_come_from_the_catalog_and_its_publications() -> None:
     facts = known_facts(resolve("assembly", "dicarlo.Rust2012.array"))
-    assert facts["citation"].startswith("Rust, Nicole C; DiCarlo, James J (2012). Balanced increases in selectivity")
+    assert facts["citation"].startswith("Rust, Nicole C.; DiCarlo, James J. (2012). Balanced Increases in Selectivity")
     assert checked_facts(facts) == facts
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from brainio.validation import Problem
 from brainio.validation.cells import CellRules, Cells, is_id_column, typed
+from brainio.validation.reading import parse_table
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tables.md"
 
@@ -156,3 +157,11 @@ def test_a_column_is_text_as_it_is_or_numbers_that_it_spells(texts: list[str], i
         assert column.tolist() == texts
     else:
         assert column.tolist() == [float(text) for text in texts]
+
+
+def test_rows_of_empty_cells_are_left_out_with_a_warning_and_blank_lines_without() -> None:
+    table, problems = parse_table(b"stimulus_id,rt\na,1\n,\n\nb,2\n,\n", "trials.csv")
+    assert len(table.frame) == 2
+    [found] = problems
+    assert (found.code, found.severity, found.place) == ("row-empty", "warning", "trials.csv")
+    assert "lines 3, 6" in found.found
