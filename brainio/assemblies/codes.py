@@ -90,6 +90,8 @@ def factorize_level(values: np.ndarray) -> Level:
         values = values.astype(object)
     elif values.dtype.kind == "S":
         values = np.array([value.decode() for value in values], dtype=object)
+    if values.dtype.kind in "iufc":
+        values = values.astype(values.dtype.newbyteorder("="), copy=False)  # pandas refuses the other byte order
     dtype = values.dtype
     if dtype == np.float16:  # pandas has no index of half floats
         values = values.astype(float)

@@ -83,3 +83,10 @@ def test_integers_with_missing_values_join_without_changing() -> None:
     large, small = (column_level(pd.Series(pd.array([value, None], dtype="Int64"))) for value in (2**53 + 1, 2**53))
     assert (large.dtype, large.to_numpy().tolist()[0]) == (object, 2**53 + 1)
     assert (small.dtype, small.to_numpy().tolist()[0]) == (float, 2**53)
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i4", ">u2"])
+def test_a_level_of_another_byte_order_has_that_of_this_machine(dtype: str) -> None:
+    level = factorize_level(np.array([3, 1, 3], dtype=dtype))
+    assert level.to_numpy().dtype == np.dtype(dtype).newbyteorder("=")
+    assert level.to_numpy().tolist() == [3, 1, 3]
