@@ -17,9 +17,12 @@ _FUNCTION = "apply_dataarray_vfunc"
 
 
 def keep_class_of_first_assembly() -> None:
-    """Wrap the function of xarray; a second call changes nothing."""
-    module = importlib.import_module(_MODULE)
-    function = getattr(module, _FUNCTION)
+    """Wrap the function of xarray; a second call changes nothing, nor does a version of xarray without the function."""
+    try:
+        module = importlib.import_module(_MODULE)
+        function = getattr(module, _FUNCTION)
+    except (ImportError, AttributeError):
+        return
     if getattr(function, "_keeps_class", False):
         return
 
