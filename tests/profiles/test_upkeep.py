@@ -29,7 +29,7 @@ def listed() -> list[dict[str, object]]:
 def test_profiles_are_built_by_name_and_listed() -> None:
     assert {one["profile"] for one in listed()} == {None}
     done = brainio("profile", "build", DEMO, "--kind", "assembly")
-    assert (done.returncode, done.stderr) == (0, f"assembly {DEMO}\n")
+    assert (done.returncode, done.stderr) == (0, f"making the profile of assembly {DEMO}\n")
     assert has_profile(demo("assembly"))
     made = [one for one in listed() if one["profile"]]
     assert [(one["identifier"], one["kind"]) for one in made] == [(DEMO, "assembly")]
