@@ -88,7 +88,7 @@ def test_a_large_file_comes_whole_and_nginx_keeps_nothing_of_it(tmp_path: Path) 
     catalog = make_lab(tmp_path / "lab")
     large = os.urandom(50_000_000)
     (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
-    catalog.write_text(catalog.read_text().replace("38160", str(len(large))))
+    catalog.write_text(catalog.read_text().replace("38295", str(len(large))))
     with (
         Running(tmp_path / "home", BRAINIO_CATALOGS=str(catalog)) as service,
         Proxied(tmp_path, service) as nginx,
