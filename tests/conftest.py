@@ -1,6 +1,7 @@
 """Fixtures for all tests: every test has a home of its own, no credentials, and no way out of the machine."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,12 @@ from tests.servers import CREDENTIALS, HOST, HttpFolder, MotoS3, S3Static
 # Port 9 (discard) is closed: a request that a test did not mean to make is refused at once.
 NOWHERE = f"http://{HOST}:9"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
+
+
+def pytest_configure() -> None:
+    """Let tests interrupt processes, also where a shell in the background had interrupts ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -17,6 +17,8 @@ from brainio.cards.pictures import Pictures
 from brainio.cards.reliable import reliability_of
 from brainio.cards.tables import describe_stimuli
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
+from brainio.catalogs.set_hashes import CARD_FIELD
+from brainio.fetch.set_hashes import read_set_hashes
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID, StimulusSet, StimulusSetLoader
 
 if TYPE_CHECKING:
@@ -120,7 +122,8 @@ def describe_file(
         stimuli = StimulusSetLoader(StimulusSet, Path(table), Path).load()  # the paths of stimuli are not needed
         stimuli.identifier = stimulus_set
     options = {"stimulus_set_identifier": stimulus_set_identifier or None, "stimulus_set": stimuli}
-    return describe_assembly(named_class(class_name).from_files(Path(path), **options, in_blocks=True))[0]
+    described, _ = describe_assembly(named_class(class_name).from_files(Path(path), **options, in_blocks=True))
+    return described | _set_hashes(path)
 
 
 def describe_for_profile(path: str) -> tuple[dict[str, Any], list[list[Any]]]:
@@ -138,6 +141,7 @@ def describe_for_profile(path: str) -> tuple[dict[str, Any], list[list[Any]]]:
     """
     described, found = describe_assembly(AssemblyLoader(DataAssembly, path, in_blocks=True).load())
     described.pop("stimulus_set_identifier", None)
+    described |= _set_hashes(path)
     if found is None:
         return described, []
     ranks = {place: rank for rank, place in enumerate(found.strongest_first(), start=1)}
@@ -146,6 +150,11 @@ def describe_for_profile(path: str) -> tuple[dict[str, Any], list[list[Any]]]:
         for number, (stimulus, presentations, mean) in enumerate(zip(*found, strict=True))
     ]
     return described, rows
+
+
+def _set_hashes(path: str) -> dict[str, Any]:
+    hashes = read_set_hashes(Path(path))
+    return {CARD_FIELD: hashes} if hashes else {}
 
 
 def describe_assembly(assembly: xr.DataArray) -> tuple[dict[str, Any], Responses | None]:

@@ -11,7 +11,6 @@ from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, am
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
 from brainio.catalogs.entries import in_words
 from brainio.catalogs.listing import folder_of, shown
-from brainio.catalogs.set_hashes import CARD_FIELD
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_names import is_database
 from brainio.catalogs.writing import require_writable, write_beside
@@ -20,7 +19,6 @@ from brainio.fetch import get_stimulus_set
 from brainio.fetch.entries import named_in_errors
 from brainio.fetch.load import fetch_assembly_files
 from brainio.fetch.pruned import keep_cached, read_present, retry_if_pruned
-from brainio.fetch.set_hashes import read_set_hashes
 from brainio.home import absolute_path
 from brainio.processes import temporary_folder
 from brainio.stores import parse_location, upload
@@ -87,15 +85,13 @@ def _describe_entry(entry: Entry) -> dict[str, Any]:
         stimuli = "" if files.stimuli is None else files.stimuli.identifier
         table = "" if files.table is None else str(files.table)
         arguments = [str(files.path), entry.class_name, table, stimuli, entry.stimulus_set_identifier]
-        hashes = read_set_hashes(files.path)
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({files.path})"
-        described = read_present(
+        return read_present(
             lambda _: dict(
                 call_in_worker("brainio.cards.compute:describe_file", arguments, subject=subject, paths=paths)
             ),
             files.path,
         )
-        return described | ({CARD_FIELD: hashes} if hashes else {})
 
     with named_in_errors(entry):
         return retry_if_pruned(describe)
