@@ -153,7 +153,8 @@ def _check_content(root: Path, item: Item, depth: Depth) -> Checked:
             faults.append(f"{path.name} has {path.stat().st_size:,} bytes, and was verified with {sizes}")
         else:
             notes.append(f"{path.name} changed since it was verified, or was never; --quick does not read it")
-    others = sorted(path.name for path in item.path.iterdir() if path.name != RECORD and not path.is_file())
+    with os.scandir(item.path) as entries:  # which knows the kind of each, also of those that are removed meanwhile
+        others = sorted(entry.name for entry in entries if entry.name != RECORD and not entry.is_file())
     if others:
         faults.append(f"{_some(others)} in {item.path} are no files; remove them")
     return Checked(item, "; ".join(faults), (*notes, *_notes_on_files(shelf.names(item.sha1))), unread)
