@@ -9,6 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from fastapi import HTTPException
+
 from brainio.cache import hash_file
 from brainio.cache.records import Fingerprint, fingerprint
 from brainio.catalogs import Entry, EntryFile
@@ -21,6 +23,7 @@ from brainio.service.places import location_of
 from brainio.service.problems import RETRY_SECONDS, refusal
 from brainio.service.rights import Sight, require_bytes
 
+_NOT_READY = "not_ready"
 _MEANWHILE = "Shown is what its catalog and its card say."
 
 
@@ -93,9 +96,14 @@ def profile_of(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles: boo
     if missing.state == "waiting":
         message = f"the stimuli of {entry.identifier!r} are being computed"
         headers = {"Retry-After": str(RETRY_SECONDS)}
-        raise refusal(503, "not_ready", message, "Try again in a minute.", headers)
+        raise refusal(503, _NOT_READY, message, "Try again in a minute.", headers)
     hint = "Its files may be had all the same: see `files` of the entry."
     raise refusal(404, "not_here", f"the stimuli of {entry.identifier!r}: {missing.label}", hint)
+
+
+def is_not_ready(error: HTTPException) -> bool:
+    """Whether `profile_of` raised an error because the profile is still being computed."""
+    return isinstance(error.detail, dict) and error.detail.get("code") == _NOT_READY
 
 
 def may_be_shown(entry: Entry, sight: Sight, now: Snapshot) -> bool:

@@ -1,6 +1,5 @@
 """The page of one stimulus, with what is known of it and every assembly that used it; and small pictures of stimuli."""
 
-from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, HTTPException, Query, Request
@@ -21,7 +20,7 @@ from brainio.service.problems import refusal
 from brainio.service.questions import Named
 from brainio.service.rendering import Rendered, render, respond
 from brainio.service.rights import Sees
-from brainio.service.showing import profile_of, shown_profile
+from brainio.service.showing import is_not_ready, profile_of, shown_profile
 from brainio.views.drawings.records import name_of_values, text_of
 
 router = APIRouter(include_in_schema=False)
@@ -85,7 +84,7 @@ async def thumbnail(
     try:
         found = await run_in_threadpool(lambda: profile_of(entry, sight, now, makes_profiles=makes).thumbnail(number))
     except HTTPException as error:
-        if error.status_code != HTTPStatus.SERVICE_UNAVAILABLE:
+        if not is_not_ready(error):
             raise
         return respond(request.headers, render(_WAITING, "image/svg+xml", "Accept-Encoding", "no-store"))
     if found is None or not found.data:
