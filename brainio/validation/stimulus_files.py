@@ -84,7 +84,8 @@ def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
         problems.append(
             problem("table-missing", f"folder {folder.name}", found, expected="stimuli, or a table of them")
         )
-    frame = pd.DataFrame({STIMULUS_ID: [Path(name).with_suffix("").as_posix() for name in names], FILENAME: names})
+    ids = [Path(name).with_suffix("").as_posix() for name in names]
+    frame = pd.DataFrame({STIMULUS_ID: ids, FILENAME: names}, dtype=object)  # names may be no valid Unicode
     return StimulusFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
 
 
@@ -173,5 +174,7 @@ def _packaged_pair(source: Path, place: Path | None) -> tuple[Path, Path] | Prob
         return (table, source) if table.is_file() else problem("table-missing", f"file {source.name}", found)
     if place is not None:
         return None if place.is_dir() else (source, place)
+    if source.suffix.lower() != ".csv":
+        return None
     archive = source.with_suffix(".zip")
-    return (source, archive) if source.suffix.lower() == ".csv" and archive.is_file() else None
+    return (source, archive) if archive.is_file() else None
