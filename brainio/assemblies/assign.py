@@ -214,4 +214,5 @@ def _restore_order(data: xr.DataArray, names: list[Hashable]) -> None:
                 indexes.update(dict.fromkeys(variables, new))
     place = {name: number for number, name in enumerate(names)}
     data._coords = dict(sorted(coords.items(), key=lambda item: place.get(item[0], len(place))))
-    data._indexes = indexes
+    # xarray aligns indexes whose names it finds in the same order.
+    data._indexes = dict(sorted(indexes.items(), key=lambda item: place.get(item[0], len(place))))

@@ -97,3 +97,12 @@ def test_merging_what_names_other_stimulus_sets_keeps_none(assembly: NeuroidAsse
     other = assembly[2:].copy()
     other.attrs["stimulus_set_identifier"] = "lab.Other"
     assert "stimulus_set" not in merge_data_arrays([assembly[:2], other]).attrs
+
+
+@pytest.mark.parametrize("name", ["neuroid_id", "region"])
+def test_a_replaced_level_does_not_keep_assemblies_from_being_aligned(assembly: NeuroidAssembly, name: str) -> None:
+    other = assembly.assign_coords({name: ("neuroid", [f"{number}" for number in range(assembly.sizes["neuroid"])])})
+    merged = merge_data_arrays([assembly, other])
+    assert merged.sizes["neuroid"] == 2 * assembly.sizes["neuroid"]
+    aligned = xr.align(assembly, other, join="outer")
+    assert aligned[0].indexes["neuroid"].equals(aligned[1].indexes["neuroid"])
