@@ -277,6 +277,17 @@ class LevelGroupBy(DataArrayGroupBy):
     first = _by_codes("first")
     last = _by_codes("last")
 
+    def _binary_op(self, other: Any, f: Callable[..., Any], reflexive: bool = False) -> Any:
+        """Combine each group with its value; scalar coordinates stay scalars (xarray makes them levels of `other`)."""
+        if not isinstance(other, xr.DataArray):
+            return super()._binary_op(other, f, reflexive)
+        scalars = {name: variable for name, variable in other._coords.items() if variable.ndim == 0}
+        result = super()._binary_op(other.drop_vars(scalars), f, reflexive)
+        own = self._obj._coords
+        conflicts = [name for name, value in scalars.items() if name in own and not own[name].identical(value)]
+        added = {name: value for name, value in scalars.items() if name not in own}
+        return result.drop_vars(conflicts).assign_coords(added)
+
 
 def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
     """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on.

@@ -370,3 +370,20 @@ def test_coordinates_without_levels_are_grouped_together_as_xarray_does() -> Non
     plain = xr.DataArray(a.values, dims=["presentation"], coords={k: v.variable for k, v in a.coords.items()})
     result, expected = (array.groupby(["stimulus_id", "turn"]).mean() for array in (a, plain))
     assert (result.dims, result.values.tolist()) == (expected.dims, expected.values.tolist())
+
+
+def test_groups_combine_with_their_means_next_to_scalar_coordinates(assembly: NeuroidAssembly) -> None:
+    selected = assembly.sel(repetition=0)
+    means = selected.groupby("region").mean()
+    before = means.copy()
+    centered = selected.groupby("region") - means
+    assert centered["repetition"].item() == 0
+    assert list(centered.indexes["neuroid"].names) == list(assembly.indexes["neuroid"].names)
+    expected = [
+        value - means.sel(region=region).values.ravel()
+        for value, region in zip(selected.transpose("neuroid", ...).values, selected["region"].values, strict=True)
+    ]
+    np.testing.assert_array_equal(centered.transpose("neuroid", ...).values, expected)
+    assert means.identical(before)
+    assert "repetition" not in (selected.groupby("region") - means.assign_coords(repetition=1)).coords
+    assert (selected.groupby("region") - means.assign_coords(day=3))["day"].item() == 3
