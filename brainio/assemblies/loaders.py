@@ -375,7 +375,7 @@ def _with_text_ids(array: xr.DataArray) -> xr.DataArray:
     if STIMULUS_ID not in array.coords or array.coords[STIMULUS_ID].dtype.kind not in "iuf":
         return array
     coordinate = array.coords[STIMULUS_ID]
-    return array.assign_coords({STIMULUS_ID: (coordinate.dims, text_ids(coordinate.values))})
+    return array.assign_coords({STIMULUS_ID: (coordinate.dims, text_ids(coordinate.values), coordinate.attrs)})
 
 
 def text_ids(ids: np.ndarray) -> np.ndarray:

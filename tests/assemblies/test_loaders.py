@@ -32,6 +32,7 @@ from brainio.assemblies import (
     walk_coords,
 )
 from brainio.errors import AssemblyFormatError, FormatWarning
+from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
 
 if TYPE_CHECKING:
@@ -510,3 +511,12 @@ def test_lazy_values_are_read_while_other_threads_write(tmp_path: Path, monkeypa
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(work, range(60))) == {2.5}
+
+
+def test_attributes_of_numeric_ids_are_kept(tmp_path: Path) -> None:
+    ids = xr.DataArray([1, 7], dims=["presentation"], attrs={"long_name": "number of the picture"})
+    a = DataAssembly([1.0, 2.0], coords={"stimulus_id": ids}, dims=["presentation"])
+    write_netcdf(a, tmp_path / "a.nc")
+    found = DataAssembly.from_files(tmp_path / "a.nc")["stimulus_id"]
+    assert found.values.tolist() == ["1", "7"]
+    assert found.attrs == {"long_name": "number of the picture"}
