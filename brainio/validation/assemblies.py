@@ -258,4 +258,7 @@ def extra_problems(extras: Mapping[str, object], assembly: xr.DataArray) -> list
             problems.append(problem("extra-name", place, "a coordinate or dimension of the same name"))
         if not isinstance(extra, xr.DataArray):
             problems.append(problem("extra-kind", place, f"no xarray.DataArray but {type(extra).__name__}"))
+            continue
+        nested = [key for key, value in extra.attrs.items() if isinstance(value, xr.DataArray)]
+        problems += [problem("extra-nested", place, f"an array in its attribute {key!r}") for key in nested]
     return problems

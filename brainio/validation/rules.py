@@ -198,6 +198,11 @@ RULES: dict[str, Rule] = {
         "names of letters, digits and underscores, unlike coordinates, dimensions and attributes of assemblies",
         "rename the extra",
     ),
+    "extra-nested": Rule(
+        "error",
+        "no arrays in the attributes of an extra",
+        "pass the array as an extra of its own, or delete the attribute",
+    ),
     "extra-kind": Rule("error", "each extra is an xarray.DataArray", "make it one"),
     # ------------------------------------------------------------------ an assembly and its stimulus set
     "set-unnamed": Rule("error", "the identifier of the stimulus set", "name the stimulus set of the recording"),

@@ -168,3 +168,10 @@ def test_a_coordinate_with_the_name_of_its_dimension_is_checked_like_any_other()
     crossed = xr.DataArray(np.zeros((2, 2)), dims=["presentation", "neuroid"])
     crossed = crossed.assign_coords(neuroid=("presentation", [1, 2]))
     assert ("coordinate-name", "coordinate 'neuroid'") in found(validate(crossed))
+
+
+def test_an_array_within_an_extra_is_found(assembly: NeuroidAssembly) -> None:
+    assembly.attrs["sessions"] = DataAssembly(
+        [1.0], dims=["session"], attrs={"days": DataAssembly([2.0], dims=["day"])}
+    )
+    assert found(validate(assembly)) == [("extra-nested", "the extra 'sessions'")]
