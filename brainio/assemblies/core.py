@@ -304,6 +304,8 @@ class DataAssembly(KeepingArray):
         for name in labels:
             if name not in self._coords and name not in self.dims:
                 raise KeyError(no_such_name(self, name, " to select by"))
+        if _has_unindexed(self, labels):
+            return gather_indexes(self).sel(labels, method=method, tolerance=tolerance, drop=drop)
         result = super().sel(labels, method=method, tolerance=tolerance, drop=drop)
         for index, _ in self.xindexes.group_by_index():
             if isinstance(index, AssemblyIndex):
@@ -316,6 +318,8 @@ class DataAssembly(KeepingArray):
 
     def multisel(self, method: Any = None, tolerance: Any = None, drop: bool = False, **indexers: Any) -> Self:
         """Select as `sel` does, but keep every selected level along its dimension."""
+        if _has_unindexed(self, indexers):
+            return gather_indexes(self).multisel(method, tolerance, drop, **indexers)
         positions: dict[Hashable, np.ndarray] = {}
         rest = dict(indexers)
         for index, _ in self.xindexes.group_by_index():
@@ -420,6 +424,12 @@ def _with_dims_renamed(array: Any, names: Mapping[Hashable, Hashable]) -> Any:
         indexes.update(dict.fromkeys(variables, index))
     variable = array.variable._replace(dims=[names.get(d, d) for d in array.dims])
     return array._replace(variable, coords, indexes=indexes)
+
+
+def _has_unindexed(assembly: xr.DataArray, names: Iterable[Hashable]) -> bool:
+    """Tell whether one is a column without an index, as `xr.concat` leaves those of dropped dimensions."""
+    coords, indexes = assembly._coords, assembly._indexes
+    return any(name in coords and coords[name].ndim == 1 and name not in indexes for name in names)
 
 
 def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:

@@ -173,3 +173,11 @@ def test_identical_compares_arrays_whose_tuples_have_missing_values() -> None:
     first = a.isel(neuroid=1)
     assert first.identical(pickle.loads(pickle.dumps(first)))
     assert not first.identical(a.isel(neuroid=0))
+
+
+def test_dropped_dimensions_that_are_concatenated_are_selected_on_as_any_level(assembly: NeuroidAssembly) -> None:
+    parts = [assembly.isel(neuroid=number) for number in range(assembly.sizes["neuroid"])]
+    joined = xr.concat(parts, dim="neuroid").transpose(*assembly.dims)
+    for labels in ({"region": "V4"}, {"region": ["V4"]}, {"region": "V4", "neuroid_id": "n1"}):
+        assert joined.sel(labels).identical(assembly.sel(labels))
+        assert joined.multisel(**labels).identical(assembly.multisel(**labels))
