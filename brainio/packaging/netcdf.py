@@ -309,9 +309,16 @@ def _encode(what: str, variable: xr.Variable) -> xr.Variable:
     if plain.dtype.kind == "O":
         plain.attrs |= missing_attribute(missing, values)
         return _encode_text(what, plain)
-    encoded = xr.conventions.encode_cf_variable(plain, name=what)
+    try:
+        encoded = xr.conventions.encode_cf_variable(plain, name=what)
+    except (ArithmeticError, LookupError, ValueError) as error:  # of dates that are too far apart
+        raise PackagingError(
+            f"{what} holds values of the type {variable.dtype} that xarray cannot store in one unit ({error!r}), such "
+            f"as dates to the nanosecond over centuries; convert them to text, or round them to seconds"
+        ) from error
     if encoded.dtype.kind not in _STORABLE_KINDS or encoded.dtype.itemsize not in {1, 2, 4, 8} or encoded.dtype == "f2":
-        raise PackagingError(f"{what} has the type {variable.dtype}, which netCDF cannot store; convert it first")
+        remedy = "store .real and .imag" if encoded.dtype.kind == "c" else "convert it, such as with .astype('float32')"
+        raise PackagingError(f"{what} has the type {variable.dtype}, which netCDF cannot store; {remedy}")
     return encoded
 
 

@@ -73,6 +73,11 @@ def test_a_difference_is_an_error_that_names_part_value_and_remedy(
         (array(k=np.array([1, 2], dtype=np.longdouble)), "'k' has the type float128"),
         (array(k=np.array([1j, 2])), "'k' has the type complex128"),
         (array(k=np.array([pd.Interval(0, 1)] * 2, dtype=object)), "'k' has values of the types Interval"),
+        (array(np.array([1j, 2])), "the data has the type complex128, which netCDF cannot store; store .real"),
+        (
+            array(k=np.array(["1678-01-01T00:00:00.000000001", "2262-01-01"], "M8[ns]")),
+            "'k' holds values of the type datetime64.ns. that xarray cannot store in one unit .*; convert them to text",
+        ),
         (array().rename(x="data"), "dimension 'data' may not be named so"),
         (array().rename(x="string5"), "dimension 'string5' may not be named so"),
     ],
