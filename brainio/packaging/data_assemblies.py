@@ -278,6 +278,7 @@ def _without_joined_in(proto: xr.DataArray, assembly_class: type[DataAssembly]) 
         if name != "stimulus_id"
         and name in stimulus_set.columns
         and coord.dims == shown.dims
+        and not coord.attrs
         and _equal(coord.values, column_level(stimulus_set[name]).to_numpy()[rows])
     ]
     return flat.drop_vars(joined_in)

@@ -399,3 +399,13 @@ def test_an_array_in_the_attributes_of_a_coordinate_is_not_dropped_silently(tmp_
     before = array(k=[1, 2])
     before["k"].attrs["more"] = array()
     refused(before, tmp_path, "attribute 'more' of the coordinate 'k' .* would come back as None; convert or delete it")
+
+
+def test_attributes_of_coordinates_that_the_set_has_as_well_are_kept(
+    assembly: NeuroidAssembly, stimuli: StimulusSet, tmp_path: Path
+) -> None:
+    names = xr.DataArray(["object0", "object1", "object2"] * 2, dims=["presentation"], attrs={"long_name": "object"})
+    described = assembly.assign_coords(object_name=names).assign_attrs(stimulus_set=stimuli)
+    packaged(described, tmp_path)
+    loaded = NeuroidAssembly.from_files(next((tmp_path / "f").glob("*.nc")), stimulus_set=stimuli)
+    assert loaded["object_name"].attrs == {"long_name": "object"}
