@@ -26,6 +26,7 @@ from brainio.assemblies.stored_attributes import ARRAY_NAME, encode_attributes, 
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.forks import Activity, guard
+from brainio.packaging.checks import tell
 from brainio.packaging.files import in_one_step, require_space
 from brainio.packaging.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
 from brainio.packaging.readback import check_arrays
@@ -68,9 +69,9 @@ def write_netcdf(
 
     The values become the variable `data`, every coordinate and every index level a variable of its own. Text is stored
     in UTF-8, at the width of the longest entry; missing text as an empty text that is marked. Booleans, dates and
-    durations are stored as xarray stores them. The attribute `stimulus_set` and extras (attributes that are arrays with
-    coordinates) are not stored, nor are those that are None; all others are, and have no effect on values. Values are
-    stored in chunks from which a few neuroids, or a few hundred presentations, can be read without the rest;
+    durations are stored as xarray stores them. The attribute `stimulus_set` is not stored, nor are those that are None
+    or extras (attributes that are arrays; a PackagingWarning names them); all others are, without effect on values.
+    Values are stored in chunks from which a few neuroids, or a few hundred presentations, can be read without the rest;
     coordinates lie before them.
 
     Parameters
@@ -108,7 +109,14 @@ def write_netcdf(
     >>> len(sha1)
     40
     """
-    return write_groups({group or "": assembly}, target_netcdf_file, append=append, compress=compress)
+    sha1 = write_groups({group or "": assembly}, target_netcdf_file, append=append, compress=compress)
+    extras = [name for name, value in assembly.attrs.items() if isinstance(value, xr.DataArray)]
+    if extras:
+        tell(
+            f"the file lacks the arrays in the attributes {some(extras)}. Add each with write_netcdf(array, path, "
+            f"append=True, group=NAME), or package the assembly with package_data_assembly, which stores them."
+        )
+    return sha1
 
 
 def write_groups(

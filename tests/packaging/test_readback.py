@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, NeuroidAssembly
-from brainio.errors import PackagingError
+from brainio.errors import PackagingError, PackagingWarning
 from brainio.packaging import (
     create_stimulus_csv,
     create_stimulus_zip,
@@ -409,3 +409,8 @@ def test_attributes_of_coordinates_that_the_set_has_as_well_are_kept(
     packaged(described, tmp_path)
     loaded = NeuroidAssembly.from_files(next((tmp_path / "f").glob("*.nc")), stimulus_set=stimuli)
     assert loaded["object_name"].attrs == {"long_name": "object"}
+
+
+def test_arrays_in_attributes_that_a_file_lacks_are_named(tmp_path: Path) -> None:
+    with pytest.warns(PackagingWarning, match="lacks the arrays in the attributes 'sessions'"):
+        write_netcdf(array().assign_attrs(sessions=array()), tmp_path / "a.nc")
