@@ -319,7 +319,8 @@ def try_decoding(array: xr.DataArray, store: Store) -> None:
         if getattr(store.ds.variables[array.name].dtype, "kind", "O") in "iuf":
             raise ValueError(f"the attribute _Encoding={encoding!r} of {array.name!r} is for texts, not for numbers")
     nothing = array._variable[tuple(slice(0, 0) for _ in array.dims)]
-    if array.dims:
+    are_dates_of_another_calendar = array.dtype == object and "calendar" in array.encoding
+    if array.dims and not are_dates_of_another_calendar:  # xarray decodes the first of these as it opens, but not none
         np.asarray(nothing.values)
 
 

@@ -168,3 +168,15 @@ def test_files_that_xarray_writes_in_every_format_are_read(
         array[name].values.tolist() for name in array.coords
     ]
     assert loaded.attrs == {"units": "Hz"}
+
+
+@pytest.mark.parametrize("calendar", ["360_day", "noleap", "standard"])
+def test_dates_of_every_calendar_load_lazily(tmp_path: Path, calendar: str) -> None:
+    path = tmp_path / "a.nc"
+    with netCDF4.Dataset(path, "w") as file:
+        file.createDimension("presentation", 2)
+        data = file.createVariable("data", "f8", ("presentation",))
+        data.setncatts({"units": "days since 2001-01-01", "calendar": calendar})
+        data[...] = [0.0, 1.0]
+    lazy, loaded = (AssemblyLoader(DataAssembly, path, chunks=chunks).load() for chunks in ("auto", None))
+    assert lazy.values.tolist() == loaded.values.tolist()
