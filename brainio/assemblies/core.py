@@ -276,6 +276,7 @@ class DataAssembly(KeepingArray):
         for name, variable in coords.items():
             if variable.ndim == 0 and variable.dtype.kind == "U":
                 coords[name] = scalar_variable(variable.item())
+                coords[name].attrs = variable.attrs
         return result._replace(coords=coords)
 
     def sel(
@@ -436,5 +437,7 @@ def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any],
     """Turn the levels of a dimension, each of which was selected, into scalars; the dimension stays, without index."""
     gone = {dim, *names}
     coords = {k: v for k, v in result._coords.items() if k not in gone}
-    coords.update({name: scalar_variable(value) for name, value in scalars.items()})
+    for name, value in scalars.items():
+        coords[name] = scalar_variable(value)
+        coords[name].attrs = result._coords[name].attrs if name in result._coords else {}
     return result._replace(coords=coords, indexes={k: v for k, v in result._indexes.items() if k not in gone})

@@ -168,7 +168,7 @@ class GroupbyBridge:
         dim, index = self._group_index()
         variable = result.variable
         renamed = variable._replace(dims=[dim if d == _GROUP else d for d in variable.dims])
-        variables = index.create_variables()
+        variables = index.create_variables(self._assembly._coords)  # which have attrs
         coords = {name: v for name, v in result._coords.items() if name not in variables and name != _GROUP}
         indexes = {name: i for name, i in result._indexes.items() if name in coords}
         return result._replace(renamed, {**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)})

@@ -500,3 +500,21 @@ def test_an_array_without_levels_is_written_by_xarray(tmp_path: Path) -> None:
     DataAssembly([1.0, 2.0], dims=["x"], name="v").to_netcdf(tmp_path / "a.nc")
     with xr.open_dataarray(tmp_path / "a.nc") as read:
         assert read.values.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda a: a.groupby("region").mean(),
+        lambda a: a.multi_groupby(["region", "neuroid_id"]).mean("neuroid"),
+        lambda a: a.multi_groupby(["region"]).map(lambda group: group),
+        lambda a: a.sel(region="V4"),
+        lambda a: a.sel(region="V4", neuroid_id="n1"),
+        lambda a: a.isel(neuroid=0),
+    ],
+)
+def test_attributes_of_coordinates_are_kept(
+    assembly: NeuroidAssembly, change: Callable[[NeuroidAssembly], xr.DataArray]
+) -> None:
+    described = assembly.assign_coords(region=("neuroid", assembly["region"].values, {"long_name": "cortical area"}))
+    assert change(described)["region"].attrs == {"long_name": "cortical area"}
