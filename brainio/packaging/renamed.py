@@ -31,11 +31,11 @@ def accepts_older_calls(
     def decorate(function: Function) -> Function:
         @functools.wraps(function)
         def call(*args: object, **keywords: object) -> object:
-            if args and isinstance(args[0], data_type):
-                _warn(f"{function.__name__} takes the catalog first: pass {catalog_keyword}=None for none")
-                args = (None, *args)
             if same in keywords:
                 _rename(keywords, same, catalog_keyword, function.__name__)
+            if args and isinstance(args[0], data_type):
+                _warn(f"{function.__name__} takes the catalog first: pass {catalog_keyword}=None for none")
+                args = (keywords.pop(catalog_keyword, None), *args)
             for old, new in renamed.items():
                 if old in keywords:
                     _warn(f"{function.__name__}: the keyword {old}= is now called {new}=")

@@ -58,3 +58,16 @@ def test_a_keyword_under_both_of_its_names_is_an_error(stimuli: StimulusSet, tmp
         package_stimulus_set(  # type: ignore[call-arg]
             None, stimuli, stimulus_set_name=NAME, stimulus_set_identifier=NAME, bucket_name=tmp_path
         )
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("keyword", ["catalog_identifier", "catalog_name"])
+def test_calls_with_the_data_first_may_name_the_catalog(
+    stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, keyword: str
+) -> None:
+    catalog = tmp_path / "lab.csv"
+    package_stimulus_set(stimuli, stimulus_set_name=NAME, bucket_name=tmp_path / "f", **{keyword: catalog})  # type: ignore[call-arg]
+    package_data_assembly(  # type: ignore[call-arg]
+        assembly, NAME, NAME, "NeuroidAssembly", bucket_name=tmp_path / "f", **{keyword: catalog}
+    )
+    assert catalog.read_text().count(f"{NAME},assembly") == 1
