@@ -2,6 +2,7 @@
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -66,8 +67,9 @@ def test_calls_with_the_data_first_may_name_the_catalog(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path, keyword: str
 ) -> None:
     catalog = tmp_path / "lab.csv"
-    package_stimulus_set(stimuli, stimulus_set_name=NAME, bucket_name=tmp_path / "f", **{keyword: catalog})  # type: ignore[call-arg]
-    package_data_assembly(  # type: ignore[call-arg]
-        assembly, NAME, NAME, "NeuroidAssembly", bucket_name=tmp_path / "f", **{keyword: catalog}
-    )
+    options: dict[str, Any] = {keyword: catalog, "bucket_name": tmp_path / "f"}
+    package_set: Any = package_stimulus_set
+    package_set(stimuli, stimulus_set_name=NAME, **options)
+    package_assembly: Any = package_data_assembly
+    package_assembly(assembly, NAME, NAME, "NeuroidAssembly", **options)
     assert catalog.read_text().count(f"{NAME},assembly") == 1
