@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 _TRUTHS = {"True": True, "False": False}
 NAMELESS = "Unnamed: "
 _OTHER_SEPARATORS = (";", "\t", "|")
+_FAULTS = {  # of the csv module
+    "unexpected end of data": "a quotation mark without its other half",
+    "',' expected after '\"'": "text after a closing quotation mark",
+}
 _PACKAGED = (".csv", ".parquet", ".zip", ".nc")
 
 
@@ -70,8 +74,12 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         return _unreadable(name, f"a NUL character in line {number}")
     try:
         rows, lines, empty = _read_rows(content)
-    except (UnicodeDecodeError, csv.Error) as error:
-        return _unreadable(name, _in_line(content, error))
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        return _unreadable(name, f"line {number} is not UTF-8 ({error})")
+    except csv.Error as error:
+        expected = "texts in quotes that end with their cell, and quotation marks inside them doubled"
+        return _unreadable(name, str(error), expected=expected, fix="correct the quotation marks of this row")
     if not rows:
         return _unreadable(name, "no header")
     if len(rows[0]) > MOST_COLUMNS:
@@ -89,7 +97,8 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         if len(row) == len(header):
             kept.append((row, line))
         else:
-            problems.append(problem("row-ragged", line, f"{len(row)} fields; the header has {len(header)}"))
+            fields = f"{len(row)} {'field' if len(row) == 1 else 'fields'}; the header has {len(header)}"
+            problems.append(problem("row-ragged", f"file {name}, {line}", fields))
     frame = pd.DataFrame([row for row, _ in kept], columns=pd.Index(header, dtype=object), dtype=object)
     return Table(frame, [line for _, line in kept]), problems
 
@@ -107,24 +116,20 @@ def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem
     return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {name}", found, **told)]
 
 
-def _in_line(content: bytes, error: UnicodeDecodeError | csv.Error) -> str:
-    if isinstance(error, csv.Error):
-        return str(error)
-    number = content.count(b"\n", 0, error.start) + 1
-    return f"line {number} is not UTF-8 ({error})"
-
-
 def _read_rows(content: bytes) -> tuple[list[list[str]], list[str], list[int]]:
     """Return the rows of a CSV file, the line on which each begins, and the lines of rows whose cells are all empty."""
-    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     rows, lines, empty, line = [], [], [], 1
-    for row in reader:
-        if "".join(row).strip():
-            rows.append(row)
-            lines.append(f"line {line}")
-        elif len(row) > 1:
-            empty.append(line)
-        line = reader.line_num + 1
+    try:
+        for row in reader:
+            if "".join(row).strip():
+                rows.append(row)
+                lines.append(f"line {line}")
+            elif len(row) > 1:
+                empty.append(line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"the row that begins in line {line} has {_FAULTS.get(str(error), error)}") from error
     return rows, lines, empty
 
 

@@ -43,7 +43,7 @@ def test_stimuli_may_lie_elsewhere_than_beside_their_table(folder: Path, tmp_pat
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("s12,im1.png,object", ("row-ragged", "line 14")),
+        ("s12,im1.png,object", ("row-ragged", "file table.csv, line 14")),
         ("s1,im1.png,object,4", ("id-doubled", "line 14")),
         (",im1.png,object,4", ("id-missing", "line 14")),
         (" s12,im1.png,object,4", ("id-padded", "line 14")),
@@ -84,6 +84,20 @@ def test_columns_are_looked_at(folder: Path, header: str, code: str) -> None:
 def test_a_table_that_cannot_be_read_is_one_problem(folder: Path, content: bytes) -> None:
     (folder / "table.csv").write_bytes(content)
     assert found(validate(folder)) == [("table-unreadable", "file table.csv")]
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ('s1,im1.png,"cat', "a quotation mark without its other half"),
+        ('s1,im1.png,"cat"s', "text after a closing quotation mark"),
+    ],
+)
+def test_an_unclosed_quotation_mark_never_swallows_rows(folder: Path, row: str, fault: str) -> None:
+    write(folder, f"stimulus_id,filename,note\ns0,im0.png,dog\n{row}\ns2,im2.png,owl\n")
+    (unreadable,) = validate(folder).errors
+    assert (unreadable.code, unreadable.place) == ("table-unreadable", "file table.csv")
+    assert unreadable.found == f"the row that begins in line 3 has {fault}"
 
 
 def test_a_folder_must_have_one_table(folder: Path) -> None:
