@@ -20,7 +20,7 @@ from brainio.home import require_possible_path
 from brainio.text import some
 from brainio.validation.cells import CellRules, is_id_column
 from brainio.validation.problems import Problem, problem
-from brainio.validation.table_files import TABLES, read_table_file
+from brainio.validation.table_files import TABLES, array_columns, read_table_file
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,10 +95,13 @@ def with_tables(
     for dim, path in files.coords.items():
         table, of_table = read_table_file(path, files.rules)
         problems += of_table or _fit_problems(table, dim, path, array, files.source)
-        for number, name in enumerate(map(str, table.frame.columns)):
-            if name in added or (array is not None and name in array.coords):
-                problems.append(_doubled(name, path, added, files.source))
-            added.setdefault(name, (dim, table.frame.iloc[:, number].to_numpy()))
+        columns_of_table, inexact = array_columns(table, f"file {path.name}")
+        problems += inexact
+        earlier = dict(added)
+        for name, values in zip(map(str, table.frame.columns), columns_of_table, strict=True):
+            if name in earlier or (array is not None and name in array.coords):
+                problems.append(_doubled(name, path, earlier, files.source))
+            added.setdefault(name, (dim, values))
     if files.rules.text:
         problems += _undeclared(files, added)
     if array is None or problems:
@@ -177,7 +180,9 @@ def _of_table(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list
     if len(dims) > 1:
         found = f"{len(dims)} names for the rows of {source.name}: {some(dims)}"
         problems.append(problem("dims-unnamed", "--dims", found, expected="one name", fix="name the dimension of rows"))
-    columns = {name: (dims[0], table.frame.iloc[:, number].to_numpy()) for number, name in enumerate(names)}
+    arrays, inexact = array_columns(table, f"file {source.name}")
+    problems += inexact
+    columns = {name: (dims[0], values) for name, values in zip(names, arrays, strict=True)}
     problems += _value_problems(names, value, source) if names else []
     if value is None or value not in columns or problems:
         return None, {name: column for name, column in columns.items() if name != value}, problems

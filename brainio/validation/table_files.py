@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import pyarrow  # type: ignore[import-untyped]
+
 TABLES = (".csv", ".parquet")
 _EXACT = 2**53  # whole numbers up to this one are exact in float64
 
@@ -41,7 +43,8 @@ def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> t
     Returns
     -------
     Table, list of Problem
-        Columns hold numbers, booleans, dates or text (object dtype); NaN where a value is missing.
+        Columns hold numbers, booleans, dates or text (object dtype); NaN where a value is missing. In parquet and
+        typed CSV, integers with missing values are `Int64` or `UInt64` of pandas.
     """
     if path.suffix.lower() == ".parquet":
         return _read_parquet(path)
@@ -97,24 +100,56 @@ def _typed_columns(
 
 def _read_parquet(path: Path) -> tuple[Table, list[Problem]]:
     try:
-        frame = pd.read_parquet(path)
+        import pyarrow.parquet  # type: ignore[import-untyped]
+
+        schema = pyarrow.parquet.read_schema(path)
+        if len({*schema.names}) < len(schema.names):  # pyarrow reads no such table
+            return Table(pd.DataFrame(), []), _header_problems(schema.names, f"file {path.name}")
+        frame = _parquet_frame(path, schema)
     except ImportError:
         return _unreadable(path.name, "pyarrow is not installed", fix="pip install 'brainio[parquet]'")
     except FileNotFoundError:
         return _unreadable(str(path), "no such file", fix="correct the path")
     except (OSError, ValueError) as error:
         return _unreadable(path.name, f"no parquet: {error}", expected="a parquet file", fix="save the table again")
-    if any(name is not None for name in frame.index.names):
-        frame = frame.reset_index()
-    columns, problems = [], _header_problems(list(map(str, frame.columns)), f"file {path.name}")
-    for number, name in enumerate(frame.columns):
-        column = frame.iloc[:, number]
+    columns = [_plain(frame.iloc[:, number]) for number in range(frame.shape[1])]
+    rows = [f"row {number}" for number in range(len(frame))]
+    return Table(_framed(frame, columns), rows), _header_problems(list(map(str, frame.columns)), f"file {path.name}")
+
+
+def _parquet_frame(path: Path, schema: pyarrow.Schema) -> pd.DataFrame:
+    """Read a parquet file; pandas makes floats of integers with missing values, which rounds large ones."""
+    import pyarrow.types  # type: ignore[import-untyped]
+
+    frame = pd.read_parquet(path)
+    integers = {field.name for field in schema if pyarrow.types.is_integer(field.type)}
+    rounded = [name for name in frame.columns if str(name) in integers and frame[name].dtype.kind == "f"]
+    if rounded:
+        exact = pd.read_parquet(path, columns=list(map(str, rounded)), dtype_backend="numpy_nullable")
+        frame[rounded] = exact.set_axis(rounded, axis=1)
+    return frame.reset_index() if any(name is not None for name in frame.index.names) else frame
+
+
+def array_columns(table: Table, place: str) -> tuple[list[np.ndarray], list[Problem]]:
+    """Return the columns of a table as numpy arrays, and list those of integers that a float does not hold.
+
+    Parameters
+    ----------
+    table : Table
+        As `read_table_file` returns it; integers with missing values become `float64`.
+    place : str
+        The file, such as `'file neurons.parquet'`.
+    """
+    columns, problems = [], []
+    for number, name in enumerate(table.frame.columns):
+        column = table.frame.iloc[:, number]
         if _is_inexact(column):
             found = f"{column.dtype} with missing values, and numbers beyond 2**53"
             fix = "fill in the missing values, or store the column as text"
-            problems.append(problem("type-unstorable", f"file {path.name}, column {name!r}", found, fix=fix))
-        columns.append(_plain(column))
-    return Table(_framed(frame, columns), [f"row {number}" for number in range(len(frame))]), problems
+            problems.append(problem("type-unstorable", f"{place}, column {name!r}", found, fix=fix))
+        is_nullable = pd.api.types.is_extension_array_dtype(column.dtype)
+        columns.append(column.to_numpy(dtype=np.float64, na_value=np.nan) if is_nullable else column.to_numpy())
+    return columns, problems
 
 
 def _is_inexact(column: pd.Series[Any]) -> bool:
@@ -124,8 +159,11 @@ def _is_inexact(column: pd.Series[Any]) -> bool:
     return bool(column.isna().any() and not column.dropna().between(-_EXACT, _EXACT).all())
 
 
-def _plain(column: pd.Series[Any]) -> np.ndarray:
-    """Return the values of a column in numpy's types; text is an object array with NaN where it is missing."""
+def _plain(column: pd.Series[Any]) -> np.ndarray | pd.api.extensions.ExtensionArray:
+    """Return the values of a column in numpy's types, except integers with missing values.
+
+    Text is an object array with NaN where it is missing.
+    """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)
     dtype = column.dtype
@@ -135,13 +173,15 @@ def _plain(column: pd.Series[Any]) -> np.ndarray:
     if is_extension and pd.api.types.is_any_real_numeric_dtype(dtype):
         if column.notna().all():
             return column.to_numpy(dtype=dtype.numpy_dtype)  # type: ignore[union-attr]  # masked and arrow types have it
+        if pd.api.types.is_integer_dtype(dtype):
+            return column.astype("UInt64" if pd.api.types.is_unsigned_integer_dtype(dtype) else "Int64").array
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     if is_extension and pd.api.types.is_bool_dtype(dtype) and column.notna().all():
         return column.to_numpy(dtype=bool)
     return column.astype(object).where(column.notna(), np.nan).to_numpy()
 
 
-def _framed(frame: pd.DataFrame, columns: Sequence[np.ndarray]) -> pd.DataFrame:
+def _framed(frame: pd.DataFrame, columns: Sequence[np.ndarray | pd.api.extensions.ExtensionArray]) -> pd.DataFrame:
     """Return a table of columns, whose names may repeat."""
     series = [pd.Series(values, dtype=values.dtype) for values in columns]
     framed = pd.concat(series, axis=1) if series else pd.DataFrame()

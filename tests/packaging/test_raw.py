@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet  # type: ignore[import-untyped]
 import pytest
 import xarray as xr
 
@@ -63,6 +65,54 @@ def test_text_of_a_parquet_table_is_objects(tmp_path: Path) -> None:
     stimuli = read_stimuli(path)
     assert stimuli["kind"].dtype == object
     assert stimuli["kind"].isna().tolist() == [False, True]
+
+
+@pytest.fixture
+def integers() -> pa.Table:
+    """A table of integers with missing values, without the notes of pandas."""
+    counts, codes = pa.array([2**60 + 1, None, 1], pa.int64()), pa.array([2**64 - 1, None, 0], pa.uint64())
+    return pa.table({"stimulus_id": IDS, "filename": ["007.png", "8.png", "deep/nine.png"], "n": counts, "code": codes})
+
+
+def test_integers_with_missing_values_of_a_parquet_table_stay_integers(
+    images: Path, tmp_path: Path, integers: pa.Table
+) -> None:
+    pyarrow.parquet.write_table(integers, tmp_path / "arrow.parquet")
+    integers.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype(), pa.uint64(): pd.UInt64Dtype()}.get).to_parquet(
+        tmp_path / "pandas.parquet"
+    )
+    for name in ("arrow.parquet", "pandas.parquet"):
+        stimuli = read_stimuli(tmp_path / name, images)
+        assert stimuli["n"].tolist() == [2**60 + 1, pd.NA, 1]
+        assert stimuli["code"].tolist() == [2**64 - 1, pd.NA, 0]
+
+
+def test_integers_that_a_float_would_round_are_no_coordinate(tmp_path: Path, integers: pa.Table) -> None:
+    tables = {"presentation": tmp_path / "trials.parquet"}
+    pyarrow.parquet.write_table(integers, tables["presentation"])
+    np.save(tmp_path / "rates.npy", np.zeros(3))
+    with pytest.raises(PackagingError, match=r"trials\.parquet, column 'n': found Int64 with missing values"):
+        read_recording(tmp_path / "rates.npy", dims=["presentation"], coords=tables)
+    pyarrow.parquet.write_table(integers.slice(1), tables["presentation"])
+    np.save(tmp_path / "rates.npy", np.zeros(2))
+    recording = read_recording(tmp_path / "rates.npy", dims=["presentation"], coords=tables)
+    np.testing.assert_array_equal(recording["n"].values, [np.nan, 1.0])
+
+
+def test_a_column_that_a_parquet_table_repeats_is_named(tmp_path: Path) -> None:
+    arrays = [pa.array(IDS), pa.array([1, 2, 3]), pa.array([4, 5, 6])]
+    table = pa.Table.from_arrays(arrays, names=["stimulus_id", "rt", "rt"])
+    pyarrow.parquet.write_table(table, tmp_path / "trials.parquet")
+    with pytest.raises(PackagingError, match=r"trials\.parquet, column 'rt': found columns 2, 3 of that name"):
+        read_recording(tmp_path / "trials.parquet", value="rt")
+
+
+def test_a_column_that_a_table_repeats_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "neurons.csv").write_text("neuroid_id,area,area\na,V4,IT\n")
+    np.save(tmp_path / "rates.npy", np.zeros(1))
+    with pytest.raises(PackagingError) as refused:
+        read_recording(tmp_path / "rates.npy", dims=["neuroid"], coords={"neuroid": tmp_path / "neurons.csv"})
+    assert str(refused.value).count("\n  - ") == 1
 
 
 @pytest.mark.parametrize(
