@@ -186,12 +186,15 @@ def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence
         if fault is not None:
             problems.append(problem("member-unsafe", row, f"{name!r} may not stand in an archive: {fault}"))
     first: dict[str, int] = {}
+    given = names
     names = [normalized_name(name) for name in names]
     folders = {parent.as_posix().casefold() for name in names for parent in PurePosixPath(name).parents}
     for place, (row, name) in enumerate(zip(rows, names, strict=True)):
         earlier = first.setdefault(name.casefold(), place)
         if (names[earlier], sources[earlier]) != (name, sources[place]):
-            problems.append(problem("member-clash", row, f"{name!r}, and {names[earlier]!r} in {rows[earlier]}"))
+            problems.append(
+                problem("member-clash", row, f"{given[place]!r}, and {given[earlier]!r} in {rows[earlier]}")
+            )
         elif name and name.casefold() in folders:
             problems.append(problem("member-clash", row, f"{name!r}, which is a folder of other files as well"))
     return problems
