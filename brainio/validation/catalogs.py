@@ -69,8 +69,8 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         A catalog in force by its identifier, or any by the path or the URL of its CSV file.
     files : str, default 'sample'
         How closely files are looked at where they lie. `'none'`: not at all. `'sizes'`: each must be there, with its
-        size, and so must cards. `'sample'`: also, 20 that are drawn by chance are read and hashed. `'all'`: all are,
-        and the archive of each stimulus set must hold the files that its table names.
+        size, and at each of its mirrors; so must cards. `'sample'`: also, 20 that are drawn by chance are read and
+        hashed. `'all'`: all are, and the archive of each stimulus set must hold the files that its table names.
 
     Returns
     -------
@@ -291,10 +291,17 @@ def _set_problems(entries: Iterable[Entry]) -> list[Problem]:
 
 
 def _look(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:
+    copies = [(file.location, file.location_type, file.version_id)] + [(mirror, "", "") for mirror in file.mirrors]
+    return [one for copy in copies for one in _look_at(entry, file, copy, is_read=is_read)]
+
+
+def _look_at(entry: Entry, file: EntryFile, copy: tuple[str, str, str], *, is_read: bool) -> list[Problem]:
+    """List how a copy of a file, at its location or at a mirror, differs from the catalog."""
+    text, location_type, version_id = copy
     place = f"{_named(entry)}, {file.part} file"
     try:
-        location = parse_location(file.location, file.location_type, entry.base)
-        size = stat(location, file.version_id or None)
+        location = parse_location(text, location_type, entry.base)
+        size = stat(location, version_id or None)
         if size is None:
             return [problem("file-gone", place, f"nothing at {location}")]
         if file.size is not None and size != file.size:
@@ -302,18 +309,18 @@ def _look(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:
             return [problem("file-changed", place, found, expected=f"{file.size} bytes, as the catalog says")]
         if not is_read:
             return []
-        wrong = _differences(file, location)
+        wrong = _differences(file, location, version_id)
     except BrainioError as error:
         return [problem("file-unreachable", place, str(error))]
     return [problem("file-changed", place, f"{found} at {location}", expected=expected) for expected, found in wrong]
 
 
-def _differences(file: EntryFile, location: Location) -> list[tuple[str, str]]:
+def _differences(file: EntryFile, location: Location, version_id: str) -> list[tuple[str, str]]:
     """Read a file where it lies, and return how it differs from its catalog: expected, found."""
     promised = {"sha1": file.sha1, "sha256": file.sha256}
     digests = {kind: hashlib.new(kind) for kind, value in promised.items() if value}
     head, size = b"", 0
-    with open_read(location, file.version_id or None) as reading:
+    with open_read(location, version_id or None) as reading:
         for block in reading.chunks():
             head += block[: HEAD - len(head)]
             size += len(block)

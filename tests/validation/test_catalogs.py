@@ -51,6 +51,25 @@ def test_a_file_that_is_gone_is_found_without_reading(sound: Lab) -> None:
     assert codes(sound, "sizes") == ["file-gone"]
 
 
+def test_mirrors_are_checked_like_the_location_of_a_file(lab: Lab, tmp_path: Path) -> None:
+    lab.publish_stimuli()
+    body = assembly_file(tmp_path)
+    key = next(key for key in lab.server.objects if key[1].endswith(".zip"))
+    lab.server.objects["lab-bucket", "other.nc"] = body[:-1] + bytes([body[-1] ^ 1])
+    lab.server.objects["lab-bucket", "same.nc"] = body
+    mirrors = [f"s3://lab-bucket/{name}" for name in ("same.nc", "gone.nc", "other.nc", key[1])]
+    lab.publish("assy.nc", body, "NeuroidAssembly", mirrors=" ".join([*mirrors, "doi:10.5281/z"]))
+    problems = {one.found: one.code for one in check_catalog(lab.catalog, files="all").problems}
+    for name, code in {
+        "gone.nc": "file-gone",
+        "other.nc": "file-changed",
+        "stimulus_lab_Doe2026.zip": "file-changed",
+        "doi:10.5281/z": "file-unreachable",
+    }.items():
+        assert [problems.pop(found) for found in list(problems) if name in found] == [code]
+    assert not problems
+
+
 def test_every_unsound_row_is_named_at_once(sound: Lab) -> None:
     with sound.catalog.open("a") as file:
         file.write("lab.A,movie,,S3,s3://lab/a,,\n")
