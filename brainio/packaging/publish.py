@@ -49,6 +49,7 @@ DEFAULT_BUCKET = "brainio-temp"
 
 _ROW_COLUMNS = (*REQUIRED_COLUMNS, "version_id", "sha256", "size")
 _OWN_COLUMNS = (*_ROW_COLUMNS, "card")
+_CARD_OPTIONS = {"doi": "--doi", "citation": "--citation", "authors": "--author", "species": "--species"}
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -168,6 +169,12 @@ def canonical_facts(entry_facts: Mapping[str, str] | None) -> dict[str, str]:
 def _refuse_facts(package: Package, source: CatalogSource | None) -> None:
     own = sorted({*package.entry_facts} & {*_OWN_COLUMNS})
     problems = [f"entry_facts may not say {column!r}: packaging does" for column in own]
+    problems += [
+        f"entry_facts may not say {column!r}: it is a fact of the card; pass it in card_facts (on the command line: "
+        f"{option})"
+        for column, option in _CARD_OPTIONS.items()
+        if column in package.entry_facts
+    ]
     problems += [
         f"entry_facts says {column!r} is {value!r}; expected a text"
         for column, value in package.entry_facts.items()

@@ -65,6 +65,8 @@ def test_facts_stand_in_the_cards_of_what_is_packaged_and_the_licence_in_the_row
         (("--license", "do what you like"), "expected an SPDX expression such as 'CC0-1.0', 'CC-BY-4.0', 'MIT', or"),
         (("--fact", "license=CC BY 4.0"), "expected an SPDX expression such as 'CC-BY-4.0'"),
         (("--fact", "publication=nowhere"), "'publication' is 'nowhere', a key that"),
+        (("--fact", "doi=10.1152/jn.00891.2005"), "(on the command line: --doi)"),
+        (("--fact", "species=Homo sapiens"), "(on the command line: --species)"),
         (("--fact", f"successor={NAME}"), f"lead in a circle: {NAME} -> {NAME}"),
     ],
 )
