@@ -39,6 +39,18 @@ class Pair(click.ParamType):
         return name, text
 
 
+def distinct_names(
+    ctx: click.Context, param: click.Parameter, pairs: tuple[tuple[str, str], ...]
+) -> tuple[tuple[str, str], ...]:
+    """Refuse pairs that give one name several values: all but the last would be lost."""
+    first: dict[str, str] = {}
+    for name, value in pairs:
+        if first.setdefault(name, value) != value:
+            message = f"{name!r} is given twice, as {first[name]!r} and {value!r}; pass it once"
+            raise click.BadParameter(message, ctx, param)
+    return pairs
+
+
 _CELLS = (
     click.option("--text", metavar="COLUMN", multiple=True, help="A column of a CSV file that is text (repeatable)."),
     click.option(
@@ -55,7 +67,14 @@ _RECORDING = (
         default="",
         help="Dimensions of a .npy file, in order; or that of a table's rows.",
     ),
-    click.option("--coords", metavar="DIM=TABLE", type=Pair(), multiple=True, help="A table with a row a position."),
+    click.option(
+        "--coords",
+        metavar="DIM=TABLE",
+        type=Pair(),
+        multiple=True,
+        callback=distinct_names,
+        help="A table with a row a position.",
+    ),
     click.option("--value", metavar="COLUMN", help="Of a table: the column with the values."),
     *_CELLS,
 )

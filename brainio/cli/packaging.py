@@ -53,6 +53,7 @@ _COMMON = (
         metavar="NAME=VALUE",
         type=options.Pair(),
         multiple=True,
+        callback=options.distinct_names,
         help="A further column of the entry, such as publication=doe2026. Can be repeated.",
     ),
     click.option("--version", metavar="VERSION", help="Publish this beside the versions that are listed."),

@@ -87,6 +87,17 @@ def test_two_licences_are_wrong_usage_and_one_that_is_named_twice_is_not(lab: Pa
     assert ",MIT," in (lab / "lab.csv").read_text()
 
 
+@pytest.mark.parametrize(
+    "options", [("--fact", "study=one", "--fact", "study=two"), ("--coords", "neuroid=one", "--coords", "neuroid=two")]
+)
+def test_two_values_of_one_name_are_wrong_usage(lab: Path, options: tuple[str, ...]) -> None:
+    kind = ("stimulus-set", "images") if "--fact" in options else ("assembly", "rates.npy", "--stimulus-set", NAME)
+    done = run("package", *kind, *PUBLISH, *options)
+    assert done.returncode == 2
+    assert "is given twice, as 'one' and 'two'; pass it once" in " ".join(done.stderr.split())
+    assert not (lab / "lab.csv").exists()
+
+
 def test_the_doi_of_the_command_line_is_cited(lab: Path) -> None:
     assert run("package", "stimulus-set", "images", *PUBLISH, "--doi", "https://doi.org/10.1152/JN.00891.2005").stdout
     cited = run("cite", NAME, BRAINIO_CATALOGS=str(lab / "lab.csv")).stdout
