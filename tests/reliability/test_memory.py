@@ -17,7 +17,6 @@ from brainio.catalogs import resolve
 from brainio.errors import AssemblyFormatError, InsufficientMemoryError, ResourceLimitError
 from brainio.packaging import netcdf, write_netcdf
 from brainio.packaging.raw import read_recording
-from tests.lab import assembly_file
 
 BOUND_MB = 300
 TOP = Path(__file__).parents[2]
@@ -117,7 +116,7 @@ def test_a_file_that_takes_too_long_or_too_much_is_a_finding_of_validation(
 def test_the_card_of_a_file_that_takes_too_long_is_an_error_that_names_entry_and_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "assembly.nc").write_bytes(assembly_file(tmp_path))
+    expanding(tmp_path / "assembly.nc", (2_000, 10_000), (500, 500))
     (tmp_path / "lab.csv").write_text(
         "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
         "lab.Doe2026,assembly,NeuroidAssembly,,assembly.nc,,\n"
@@ -126,8 +125,8 @@ def test_the_card_of_a_file_that_takes_too_long_is_an_error_that_names_entry_and
     entry = resolve("assembly", "lab.Doe2026", catalog="lab")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert build_card(entry)["shape"] == [4, 2]
-        monkeypatch.setenv("BRAINIO_WORKER_SECONDS", "0.0001")
+        assert build_card(entry)["shape"] == [2_000, 10_000]
+        monkeypatch.setenv("BRAINIO_WORKER_SECONDS", "0.01")
         with pytest.raises(ResourceLimitError, match=r"^assembly 'lab\.Doe2026' .*set BRAINIO_WORKER_SECONDS"):
             build_card(entry)
 
