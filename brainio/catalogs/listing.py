@@ -59,6 +59,11 @@ class Listing:
             return entry
         return next((one for one in self.all_versions(entry) if one.version == version), None)
 
+    def find_by_name(self, lookup_type: str, name: str, version: str | None = None) -> Entry | None:
+        """Return the entry of an identifier or, where there is none, of an alias; see `find`."""
+        identifier = self.aliases.get((lookup_type, name), name)
+        return self.find(lookup_type, name, version) or self.find(lookup_type, identifier, version)
+
     def all_versions(self, entry: Entry) -> tuple[Entry, ...]:
         """Return every version of an entry, in the order of the catalog."""
         return self.versions.get((entry.lookup_type, entry.identifier), (entry,))

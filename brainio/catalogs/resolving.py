@@ -141,9 +141,7 @@ def _set_versions(entry: Entry, among: Sequence[Listing]) -> list[Entry]:
     name = entry.stimulus_set_identifier
     versions: list[Entry] = []
     for each in among:
-        current = each.find(TYPE_STIMULUS_SET, name) or each.find(
-            TYPE_STIMULUS_SET, each.aliases.get((TYPE_STIMULUS_SET, name), name)
-        )
+        current = each.find_by_name(TYPE_STIMULUS_SET, name)
         versions += () if current is None else each.all_versions(current)
     return versions
 

@@ -204,8 +204,7 @@ def entry_of(record: Record) -> Entry:
 def _versions(record: Record) -> Iterator[Entry]:
     """Yield every version of what has the identifier of a record, maybe as an alias, in any catalog in force."""
     for one in listings():
-        name = one.aliases.get((record.kind, record.identifier), record.identifier)
-        found = one.find(record.kind, record.identifier) or one.find(record.kind, name)
+        found = one.find_by_name(record.kind, record.identifier)
         if found is not None:
             yield from one.all_versions(found)
 

@@ -81,13 +81,8 @@ def find_reference(
 
 def _listed_set(identifier: str, catalog: str | os.PathLike[str], version: str | None) -> Entry:
     """Find a stimulus set in the catalog that the assembly goes to, then in all that are in force."""
-    listing = target_listing(catalog)
-    name = listing.aliases.get((TYPE_STIMULUS_SET, identifier), identifier)
-    return (
-        listing.find(TYPE_STIMULUS_SET, identifier, version)
-        or listing.find(TYPE_STIMULUS_SET, name, version)
-        or resolve(TYPE_STIMULUS_SET, identifier, version=version)
-    )
+    listed = target_listing(catalog).find_by_name(TYPE_STIMULUS_SET, identifier, version)
+    return listed or resolve(TYPE_STIMULUS_SET, identifier, version=version)
 
 
 def _listed_stimuli(entry: Entry) -> StimulusSet | None:

@@ -108,8 +108,7 @@ class Snapshot:
     def entry(self, catalog: str, kind: str, identifier: str, sight: Sight, version: str | None = None) -> Entry:
         """Return an entry, by an alias as well; raises 404 or 503."""
         held = self.catalog(catalog, sight)
-        name = held.listing.aliases.get((kind, identifier), identifier)
-        found = held.listing.find(kind, identifier, version) or held.listing.find(kind, name, version)
+        found = held.listing.find_by_name(kind, identifier, version)
         if found is None:
             of = f" in version {version[:100]!r}" if version is not None else ""
             message = f"catalog {catalog!r} lists no {kind.replace('_', ' ')} {identifier[:200]!r}{of}"
