@@ -426,7 +426,7 @@ def _shown(name: Any) -> str:
 
 
 def _short_text(place: Any, name: bytes) -> str:
-    """Return an attribute that holds one text; empty where there is none, its type where it holds something else."""
+    """Return the text of an attribute; empty if it does not exist, a description of its type if it is not one text."""
     if not h5a.exists(place, name):
         return ""
     attribute = h5a.open(place, name)

@@ -239,7 +239,7 @@ def _require_cached(entry: Entry, *, later: tuple[str, ...], with_set: bool = Tr
 
 
 def _stimuli_of(entry: Entry, source: "Path | RangeFile | CachedFile") -> Entry | None:
-    """Return the stimulus set of an assembly, None where there is none or it cannot be had.
+    """Return the stimulus set of an assembly; None if the catalog names none or its files are unavailable.
 
     The version that its file names is no less current for the assembly when it is superseded.
     """
