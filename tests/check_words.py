@@ -1,8 +1,8 @@
 """Check the wording of names, docstrings, messages and docs: `python -m tests.check_words [--seed N] [PATH ...]`.
 
 Counts the habits of `HABITS` per 10,000 words, separately for docstrings with comments, for messages with templates,
-and for docs, and fails above their limits. Code, quotations, headings and questions do not count. Also fails for variables,
-modules and classes whose names say nothing about their content. With `--seed`, prints ten names for a reader to guess.
+and for docs, and fails above their limits. Code, quotations, headings and questions do not count. Also fails for
+variables, modules and classes with vague names. With `--seed`, prints ten names for a reader to guess.
 """
 
 import argparse
