@@ -19,7 +19,7 @@ FLOORS = [
     {"cli"},
     {"service"},
     {"s3", "lookup"},
-    {"packaging", "exchange", "lockfile", "relations", "profiles"},
+    {"packaging", "exchange", "lockfile", "relations"},
     {"validation", "cards"},
     {"fetch"},
     {"index"},

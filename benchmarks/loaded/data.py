@@ -15,9 +15,9 @@ from benchmarks.data import neuroid_coordinates, stimulus_table, write_archive
 from benchmarks.indexed import write_catalog
 from benchmarks.loaded.places import CHANGING, GENERATED, LAB, LAB_DATA, STIMULI, stimulus_id
 from brainio.assemblies import NeuronRecordingAssembly
+from brainio.cards import make_profile
 from brainio.catalogs import add_catalog, entries_of
 from brainio.packaging import package_data_assembly, package_stimulus_set
-from brainio.profiles import make_profile
 from brainio.stimuli import StimulusSet
 
 _PIXELS, _NEUROIDS, _REPETITIONS = 128, 32, 6

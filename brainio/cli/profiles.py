@@ -63,7 +63,8 @@ def build(
         options.require_names(identifiers, catalog, version, to="make all of its profiles", current_entries="get some")
     tell_log()
     found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
-    from brainio.profiles import are_bytes_here, make_profile
+    from brainio.cards import make_profile
+    from brainio.fetch.entries import are_bytes_here
 
     made = []
     wanted_entries = found if identifiers else list(filter(are_bytes_here, found))
@@ -92,7 +93,8 @@ def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
       brainio profile list
       brainio profile list --catalog my_lab --json
     """
-    from brainio.profiles import are_bytes_here, has_profile
+    from brainio.cards import has_profile
+    from brainio.fetch.entries import are_bytes_here
 
     found, _ = wanted((), kind=kind, catalog=catalog, version=None)
     here = [entry for entry in found if has_profile(entry) or are_bytes_here(entry)]
@@ -100,7 +102,7 @@ def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
 
 
 def _records(found: Iterable[Entry], *, as_json: bool) -> list[Record]:
-    from brainio.profiles.store import file_of
+    from brainio.cards.profile_files import file_of
 
     records = []
     for entry in found:

@@ -15,13 +15,13 @@ from typing import Literal
 
 import structlog
 
+from brainio.cards import profile_state
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
 from brainio.catalogs.csv_form import Row, line_of, read_rows
 from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
 from brainio.index.origins import state_beside
-from brainio.profiles import profile_state
 from brainio.service import metrics
 from brainio.service.addresses import of_api
 from brainio.service.embargoes import UNKNOWN, Active, Embargoes

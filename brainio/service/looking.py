@@ -10,9 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from brainio.cards import has_profile
 from brainio.catalogs import Entry
+from brainio.fetch.entries import are_bytes_here
 from brainio.fetch.home import local_cache
-from brainio.profiles import are_bytes_here, has_profile
 
 _LOCAL_EVERY = 600.0  # seconds after which files outside of the cache are looked for again
 _PIECE = 0.01  # seconds of work between two pauses

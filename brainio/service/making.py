@@ -15,6 +15,7 @@ import structlog
 
 from brainio.cache.files import partial_folder
 from brainio.cache.records import Fingerprint, fingerprint
+from brainio.cards import find_failure, has_profile, profile_key, record_failure
 from brainio.catalogs import Entry
 from brainio.errors import (
     BrainioError,
@@ -27,7 +28,6 @@ from brainio.errors import (
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import local_cache
 from brainio.locks import Lock, try_acquire
-from brainio.profiles import find_failure, has_profile, profile_key, record_failure
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.looking import Looking
 from brainio.worker_process import Limits, WorkerProcess
@@ -131,7 +131,9 @@ class Maker:
     def _make_in(self, worker: WorkerProcess, entry: Entry) -> None:
         arguments = [entry.lookup_type, entry.identifier, entry.catalog, entry.version]
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}"
-        worker.call("brainio.profiles.making:make_listed_profile", arguments, subject=subject, limits=self._limits)
+        worker.call(
+            "brainio.cards.profile_builder:make_listed_profile", arguments, subject=subject, limits=self._limits
+        )
 
     def _note_failure(self, entry: Entry, error: BrainioError) -> None:
         self._failed[_attempt(entry)] = time.monotonic()

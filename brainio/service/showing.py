@@ -13,11 +13,11 @@ from fastapi import HTTPException
 
 from brainio.cache import hash_file
 from brainio.cache.records import Fingerprint, fingerprint
+from brainio.cards import AssemblyProfile, StimulusProfile, find_failure, find_profile
 from brainio.catalogs import Entry, EntryFile
 from brainio.catalogs.cards import Card, read_card
 from brainio.errors import LocationError
-from brainio.fetch.entries import wanted_file
-from brainio.profiles import AssemblyProfile, StimulusProfile, are_bytes_here, find_failure, find_profile
+from brainio.fetch.entries import are_bytes_here, wanted_file
 from brainio.service.holdings import Snapshot
 from brainio.service.places import location_of
 from brainio.service.problems import RETRY_SECONDS, refusal

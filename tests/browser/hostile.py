@@ -11,10 +11,10 @@ import numpy as np
 from PIL import Image
 
 from brainio.assemblies import NeuroidAssembly
+from brainio.cards import make_profile
 from brainio.catalogs import listing
 from brainio.catalogs.in_force import add_catalog
 from brainio.packaging import write_netcdf
-from brainio.profiles import make_profile
 
 NAME = "evil"
 SCRIPT = "<script>alert('script')</script>"

@@ -12,10 +12,10 @@ import numpy as np
 from PIL import Image
 
 from brainio.assemblies import NeuroidAssembly
+from brainio.cards import make_profile
 from brainio.catalogs import listing
 from brainio.catalogs.in_force import add_catalog
 from brainio.packaging import package_data_assembly, package_stimulus_set
-from brainio.profiles import make_profile
 from brainio.stimuli import StimulusSet
 
 SCENES, WORDS, HELD, SECRET = "lab.Scenes2026", "lab.Words2026", "lab.Held2026", "secret.Faces2026"

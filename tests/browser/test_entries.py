@@ -8,8 +8,8 @@ import pytest
 from playwright.sync_api import expect
 
 import brainio
+from brainio.cards import profile_key
 from brainio.catalogs import resolve
-from brainio.profiles import profile_key
 from tests.browser.lab import REGIONS, SCENES, WORDS
 from tests.browser.visiting import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
 from tests.service.running import Running

@@ -29,11 +29,11 @@ import brainio
 from brainio import forks
 from brainio.assemblies import NeuroidAssembly
 from brainio.assemblies.hdf5 import hdf5_access
+from brainio.cards.profile_builder import make_profile
+from brainio.cards.profile_files import find_profile
+from brainio.cards.profiles import StimulusProfile
 from brainio.catalogs import in_force, resolve
 from brainio.packaging import write_netcdf
-from brainio.profiles.making import make_profile
-from brainio.profiles.stimuli import StimulusProfile
-from brainio.profiles.store import find_profile
 from brainio.progress import TransferBar
 from brainio.stores import open_read, parse_location
 from tests.reliability.faulty_lab import CSV, NAME, PICTURES, TABLE, FaultyLab

@@ -18,12 +18,11 @@ import brainio
 from brainio.assemblies import hdf5_access
 from brainio.cache import upkeep
 from brainio.cache.holds import hold, is_held
-from brainio.cards import build_card
+from brainio.cards import build_card, find_profile, make_profile
 from brainio.catalogs import append_rows, resolve
 from brainio.errors import FormatError, StreamWarning
 from brainio.fetch.pruned import is_gone, read_present, retry_if_pruned
 from brainio.fetch.streaming import CachedFile, open_entry
-from brainio.profiles import find_profile, make_profile
 from tests.lab import assembly_file, sha1
 from tests.reliability.crowd import join, start
 from tests.reliability.faulty_lab import ARCHIVE, CSV, NAME, PICTURES, TABLE, ZIP, load

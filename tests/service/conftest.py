@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from brainio.cards import make_profile
 from brainio.catalogs import listing
-from brainio.profiles import make_profile
 from tests.service.running import Running, make_lab
 from tests.service.vault import Vault, running_vault
 

@@ -14,14 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brainio
+from brainio.cards import make_profile
 from brainio.catalogs import Entry, append_rows
 from brainio.errors import ServiceError, TransferError
-from brainio.profiles import make_profile
 from brainio.service.database import Database
 from brainio.service.embargoes import Embargoes, lift_embargo, list_embargoes, set_embargo, today
 from brainio.service.tokens import make_token
+from tests.cards.profile_examples import demo
 from tests.cli.command import brainio as command
-from tests.profiles.labs import demo
 from tests.servers import HttpFolder, MotoS3
 from tests.service.running import NAME, OTHER, Running, make_lab
 from tests.service.test_changes import told

@@ -16,11 +16,11 @@ from structlog.testing import capture_logs
 
 from brainio.cache.files import partial_folder
 from brainio.cache.records import fingerprint
+from brainio.cards import find_failure, make_profile, record_failure
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
 from brainio.locks import try_acquire
-from brainio.profiles import find_failure, make_profile, record_failure
 from brainio.service import looking as module_looking
 from brainio.service import making as module_making
 from brainio.service.database import Database
@@ -30,7 +30,7 @@ from brainio.service.making import Maker
 from brainio.service.rights import Rights
 from brainio.service.seen import Seen
 from brainio.service.settings import read_settings
-from tests.profiles.labs import picture, published
+from tests.cards.profile_examples import picture, published
 from tests.relations.made import listed, packed_set, set_rows
 from tests.service.running import NAME, Running, make_lab
 

@@ -14,15 +14,15 @@ import httpx
 import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
+from brainio.cards import make_profile
 from brainio.catalogs import append_rows
-from brainio.profiles import make_profile
 from brainio.service.app import create_app
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo, today
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.settings import read_settings
 from tests import set_versions
-from tests.profiles.labs import picture, published
+from tests.cards.profile_examples import picture, published
 from tests.service.running import NAME, OTHER, Running, make_lab
 from tests.set_versions import publish_assembly, publish_set, second_version
 

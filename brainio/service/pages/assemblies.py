@@ -6,10 +6,10 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from brainio.cards import StimulusProfile
 from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.catalogs.cards import Card
-from brainio.profiles import StimulusProfile
 from brainio.service.addresses import version_of
 from brainio.service.context import Now, Serves
 from brainio.service.pages.entries import Numbers, Shown, entry_page, numbers_of, render_entry

@@ -10,13 +10,13 @@ from fastapi import Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from brainio.cards import AssemblyProfile, StimulusProfile
 from brainio.cards.in_words import BROKEN, facts_in_words
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.dois import doi_url
 from brainio.exchange.citing import written
 from brainio.exchange.works import Work, works_of
-from brainio.profiles import AssemblyProfile, StimulusProfile
 from brainio.service import addresses, records, shapes
 from brainio.service.context import Service
 from brainio.service.holdings import Snapshot

@@ -6,9 +6,9 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
+from brainio.cards import AssemblyProfile, Row, StimulusProfile, profile_key
+from brainio.cards.profile_filters import exactly
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
-from brainio.profiles import AssemblyProfile, Row, StimulusProfile, profile_key
-from brainio.profiles.filters import exactly
 from brainio.relations.users import users_of
 from brainio.service import addresses
 from brainio.service.context import Now, Serves

@@ -6,11 +6,11 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
+from brainio.cards import StimulusProfile
 from brainio.cards.in_words import BROKEN, column_in_words
+from brainio.cards.profile_filters import exactly
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.cards import Card
-from brainio.profiles import StimulusProfile
-from brainio.profiles.filters import exactly
 from brainio.progress import readable_size
 from brainio.service import addresses
 from brainio.service.context import Now, Serves

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from brainio.cards import Row, StimulusProfile, profile_key
 from brainio.catalogs import Entry
-from brainio.profiles import Row, StimulusProfile, profile_key
 from brainio.service import addresses
 
 

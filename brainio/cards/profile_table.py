@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainio.cards.columns import Column, column_of
-from brainio.profiles.filters import PAST_INTEGERS, stored_text
-from brainio.profiles.rows import insert_rows
-from brainio.profiles.schema import Kind, StimulusColumn, stimulus_table
+from brainio.cards.profile_filters import PAST_INTEGERS, stored_text
+from brainio.cards.profile_rows import insert_rows
+from brainio.cards.profile_schema import Kind, StimulusColumn, stimulus_table
 from brainio.stimuli import STIMULUS_ID
 
 if TYPE_CHECKING:

@@ -16,13 +16,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brainio import get_stimulus_set
-from brainio.cards import build_card
+from brainio.cards import StimulusProfile, build_card, find_profile, make_profile
+from brainio.cards import profile_thumbnails as making_thumbnails
 from brainio.catalogs import resolve
 from brainio.errors import SearchError
-from brainio.profiles import StimulusProfile, find_profile, make_profile
-from brainio.profiles import thumbnails as making_thumbnails
 from brainio.service.pages.tiles import tile_of
-from tests.profiles.labs import DEMO, demo, picture, profile_of, published
+from tests.cards.profile_examples import DEMO, demo, picture, profile_of, published
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -307,7 +306,8 @@ def test_asking_a_profile_imports_nothing_heavy(profile: StimulusProfile) -> Non
     program = f"""
 import sys
 from brainio.catalogs import resolve
-from brainio.profiles import are_bytes_here, find_profile, profile_state
+from brainio.fetch.entries import are_bytes_here
+from brainio.cards import find_profile, profile_state
 stimuli, assembly = (resolve(kind, {DEMO!r}) for kind in ("stimulus_set", "assembly"))
 assert are_bytes_here(stimuli) and profile_state()
 found = find_profile(stimuli)

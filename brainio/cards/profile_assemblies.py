@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import select
 
-from brainio.profiles.filters import stored_text
-from brainio.profiles.schema import CARD, COUNT, response
-from brainio.profiles.told import card_with
+from brainio.cards.profile_card import card_with
+from brainio.cards.profile_filters import stored_text
+from brainio.cards.profile_schema import CARD, COUNT, response
 
 if TYPE_CHECKING:
+    from brainio.cards.profile_files import ProfileFile
     from brainio.catalogs import Entry
     from brainio.catalogs.cards import Card
-    from brainio.profiles.store import ProfileFile
 
 
 class StimulusResponse(NamedTuple):

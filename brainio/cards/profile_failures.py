@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from brainio.cache.files import read_json, write_in_one_step
 from brainio.cache.inventory import PROFILE_FAILURE
 from brainio.cache.records import fingerprint
+from brainio.cards.profile_files import folder, profile_key
 from brainio.errors import BrainioError
 from brainio.fetch.entries import wanted_file
-from brainio.profiles.store import folder, profile_key
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from brainio.cache import upkeep
+from brainio.cards import find_profile, has_profile, make_profile, profile_files, profile_key, record_failure
 from brainio.fetch.home import local_cache
-from brainio.profiles import find_profile, has_profile, make_profile, profile_key, record_failure, store
+from tests.cards.profile_examples import DEMO, NAME, demo, picture, published
 from tests.cli.command import brainio
-from tests.profiles.labs import DEMO, NAME, demo, picture, published
 
 
 def listed() -> list[dict[str, object]]:
@@ -83,9 +83,9 @@ def test_a_profile_that_was_not_used_for_long_is_pruned_and_use_is_noted() -> No
 
     os.utime(item.path, ns=(int(long_ago * 1e9), status.st_mtime_ns))
     assert unused() == [item.path]
-    from brainio.profiles import store
+    from brainio.cards import profile_files
 
-    store._opened.clear()
+    profile_files._opened.clear()
     assert find_profile(entry) is not None
     assert unused() == []
     assert profile_key(entry) == item.path.stem
@@ -112,14 +112,14 @@ def test_threads_that_ask_for_a_profile_at_once_share_one_file_and_leave_none_op
     entry = demo()
     make_profile(entry)
     opened: list[Any] = []
-    both, opening = threading.Barrier(2), store._open
+    both, opening = threading.Barrier(2), profile_files._open
 
     def slowly(path: Path) -> Any:
         opened.append(opening(path))
         both.wait(60)
         return opened[-1]
 
-    monkeypatch.setattr(store, "_open", slowly)
+    monkeypatch.setattr(profile_files, "_open", slowly)
     with ThreadPoolExecutor(2) as threads:
         one, other = threads.map(find_profile, [entry, entry])
     assert one is not None
@@ -133,14 +133,14 @@ def test_a_file_that_says_nothing_of_itself_is_closed_and_no_profile(monkeypatch
     entry = demo()
     opened: list[Any] = []
 
-    class Noted(store.ProfileFile):
+    class Noted(profile_files.ProfileFile):
         def __init__(self, *given: Any) -> None:
             super().__init__(*given)
             opened.append(self)
 
-    monkeypatch.setattr(store, "ProfileFile", Noted)
+    monkeypatch.setattr(profile_files, "ProfileFile", Noted)
     make_profile(entry)
-    path = store.file_of(entry)
+    path = profile_files.file_of(entry)
     assert path is not None
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE about SET value = '{'")

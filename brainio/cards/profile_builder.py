@@ -16,6 +16,10 @@ from sqlalchemy.pool import StaticPool
 from brainio.cache import Cache
 from brainio.cache.files import new_partial, partial_folder, sync_folder, writing
 from brainio.cache.sqlite_files import stamp_of_now, writable
+from brainio.cards.profile_failures import forget_failure
+from brainio.cards.profile_files import find_profile, folder, path_of, profile_key
+from brainio.cards.profile_rows import insert_rows
+from brainio.cards.profile_schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
 from brainio.catalogs import resolve
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
@@ -23,10 +27,6 @@ from brainio.fetch.entries import local_files, named_in_errors
 from brainio.fetch.home import local_cache
 from brainio.fetch.pruned import keep_cached, retry_if_pruned
 from brainio.locks import Heartbeat, acquire
-from brainio.profiles.failures import forget_failure
-from brainio.profiles.rows import insert_rows
-from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
-from brainio.profiles.store import find_profile, folder, path_of, profile_key
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
@@ -125,10 +125,10 @@ def _write(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
 def _stimuli(
     connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
 ) -> dict[str, Any]:
+    from brainio.cards.profile_table import fill_table
+    from brainio.cards.profile_thumbnails import fill_thumbnails
     from brainio.cards.tables import describe_stimuli
     from brainio.fetch.stimulus_sets import load_stimulus_files
-    from brainio.profiles.table import fill_table
-    from brainio.profiles.thumbnails import fill_thumbnails
 
     archive = entry.file("zip")
     zip_sha1 = archive.sha1 if archive is not None else ""
@@ -160,7 +160,7 @@ def _cache_for(archive: Path) -> Iterator[Cache]:
 def _assembly(
     connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
 ) -> dict[str, Any]:
-    from brainio.profiles.filters import stored_text
+    from brainio.cards.profile_filters import stored_text
 
     path = paths["nc"]
     subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({path})"

@@ -5,12 +5,11 @@ from pathlib import Path
 import pytest
 
 from brainio import get_assembly
-from brainio.cards import build_card
+from brainio.cards import AssemblyProfile, build_card, find_profile, make_profile
 from brainio.catalogs import Entry, resolve
 from brainio.packaging import write_netcdf
-from brainio.profiles import AssemblyProfile, find_profile, make_profile
 from tests.cards.examples import choices, recording, spikes
-from tests.profiles.labs import DEMO, NAME, demo
+from tests.cards.profile_examples import DEMO, NAME, demo
 from tests.relations.made import Shelf
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Table
 
-    from brainio.profiles.schema import StimulusColumn
+    from brainio.cards.profile_schema import StimulusColumn
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf", re.ASCII)
 _UNINDEXED: custom_op[Any] = custom_op("+")  # which SQLite looks up in no index

@@ -13,28 +13,28 @@ import pytest
 
 from brainio import get_stimulus_set
 from brainio.cache import upkeep
-from brainio.catalogs import Entry, add_catalog, resolve
-from brainio.errors import CacheError, EntryUnavailableError, FormatError, IntegrityError
-from brainio.fetch import fetch_entry
-from brainio.fetch.home import local_cache
-from brainio.home import home_folder
-from brainio.profiles import (
+from brainio.cards import (
     StimulusProfile,
-    are_bytes_here,
     find_profile,
     has_profile,
     make_profile,
+    profile_files,
     profile_key,
     profile_state,
-    store,
 )
+from brainio.catalogs import Entry, add_catalog, resolve
+from brainio.errors import CacheError, EntryUnavailableError, FormatError, IntegrityError
+from brainio.fetch import fetch_entry
+from brainio.fetch.entries import are_bytes_here
+from brainio.fetch.home import local_cache
+from brainio.home import home_folder
+from tests.cards.profile_examples import NAME, demo, picture, published
 from tests.lab import Lab
-from tests.profiles.labs import NAME, demo, picture, published
 
 MAKE = """
 import sys
 from brainio.catalogs import add_catalog, resolve
-from brainio.profiles import make_profile
+from brainio.cards import make_profile
 add_catalog(sys.argv[1])
 print("begins", flush=True)
 make_profile(resolve("stimulus_set", sys.argv[2], catalog="lab"))
@@ -263,7 +263,7 @@ def test_a_file_that_somebody_changed_is_made_again(tmp_path: Path) -> None:
 def test_a_profile_of_another_version_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     make_profile(entry)
-    monkeypatch.setattr(store, "VERSION", store.VERSION + 1)
+    monkeypatch.setattr(profile_files, "VERSION", profile_files.VERSION + 1)
     assert find_profile(entry) is None
 
 
@@ -271,7 +271,7 @@ def test_a_profile_of_another_version_is_not_found(tmp_path: Path, monkeypatch: 
 
 
 def test_no_more_than_so_many_files_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store, "_MOST_OPEN", 2)
+    monkeypatch.setattr(profile_files, "_MOST_OPEN", 2)
     entries = [published(tmp_path, {"a.png": picture(1)}), demo(), demo("assembly")]
     for entry in entries:
         make_profile(entry)
@@ -280,7 +280,7 @@ def test_no_more_than_so_many_files_are_open(tmp_path: Path, monkeypatch: pytest
             found = find_profile(entry)
             assert found is not None
             assert found.card["identifier"] == entry.identifier
-            assert len(store._opened) <= 2
+            assert len(profile_files._opened) <= 2
 
 
 def test_many_threads_ask_while_profiles_are_made_again(tmp_path: Path) -> None:

@@ -12,12 +12,12 @@ from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
+from brainio.cards.profile_files import ProfileFile
+from brainio.cards.profile_rows import insert_rows
+from brainio.cards.profile_schema import CARD, COLUMNS, COUNT, LOOKED_AT, about, metadata
+from brainio.cards.profile_table import fill_table
+from brainio.cards.profiles import StimulusProfile
 from brainio.catalogs import Entry, resolve
-from brainio.profiles.rows import insert_rows
-from brainio.profiles.schema import CARD, COLUMNS, COUNT, LOOKED_AT, about, metadata
-from brainio.profiles.stimuli import StimulusProfile
-from brainio.profiles.store import ProfileFile
-from brainio.profiles.table import fill_table
 from brainio.stimuli import StimulusSet
 from tests.relations.made import Shelf, packed_set
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
-from brainio.profiles.filters import stored_text
-from brainio.profiles.rows import insert_rows
-from brainio.profiles.schema import thumbnail
+from brainio.cards.profile_filters import stored_text
+from brainio.cards.profile_rows import insert_rows
+from brainio.cards.profile_schema import thumbnail
 from brainio.progress import counted
 from brainio.stimuli import STIMULUS_ID
 from brainio.views.previews import preview_of

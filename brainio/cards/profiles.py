@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from brainio.profiles.filters import condition_of, place_of, stored_text
-from brainio.profiles.schema import CARD, COUNT, LOOKED_AT, thumbnail
-from brainio.profiles.told import card_with
+from brainio.cards.profile_card import card_with
+from brainio.cards.profile_filters import condition_of, place_of, stored_text
+from brainio.cards.profile_schema import CARD, COUNT, LOOKED_AT, thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sqlalchemy import Select
 
+    from brainio.cards.profile_files import ProfileFile
     from brainio.catalogs import Entry
     from brainio.catalogs.cards import Card
-    from brainio.profiles.store import ProfileFile
 
 _STIMULUS_ID = "stimulus_id"
 Value = str | int | float | None

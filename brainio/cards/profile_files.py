@@ -21,13 +21,13 @@ from sqlalchemy.pool import QueuePool
 
 from brainio.cache.records import fingerprint
 from brainio.cache.sqlite_files import ENDING, Opened, note_use, read_only
+from brainio.cards.profile_schema import COLUMNS, MADE, VERSION, StimulusColumn, about, stimulus_table
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, LocationError
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import get_local_data_path
 from brainio.forks import guard, renew_in_child
 from brainio.logs import get_logger
-from brainio.profiles.schema import COLUMNS, MADE, VERSION, StimulusColumn, about, stimulus_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
+    from brainio.cards.profile_assemblies import AssemblyProfile
+    from brainio.cards.profiles import StimulusProfile
     from brainio.catalogs import Entry
-    from brainio.profiles.assemblies import AssemblyProfile
-    from brainio.profiles.stimuli import StimulusProfile
 
 FOLDER = "profiles"
 _MOST_OPEN = 32  # files of a process
-_log = get_logger("brainio.profiles")
+_log = get_logger("brainio.cards")
 _opened: OrderedDict[Path, ProfileFile] = OrderedDict()
 _lock = guard(threading.RLock(), "open profiles")
 Answer = TypeVar("Answer")
@@ -100,7 +100,7 @@ def find_profile(entry: Entry) -> StimulusProfile | AssemblyProfile | None:
     Examples
     --------
     >>> from brainio.catalogs import resolve
-    >>> from brainio.profiles import make_profile
+    >>> from brainio.cards import make_profile
     >>> entry = resolve('stimulus_set', 'modelfest.Carney1999')
     >>> make_profile(entry)
     >>> profile = find_profile(entry)
@@ -111,10 +111,10 @@ def find_profile(entry: Entry) -> StimulusProfile | AssemblyProfile | None:
     if found is None:
         return None
     if entry.lookup_type == TYPE_STIMULUS_SET:
-        from brainio.profiles.stimuli import StimulusProfile
+        from brainio.cards.profiles import StimulusProfile
 
         return StimulusProfile(entry, found)
-    from brainio.profiles.assemblies import AssemblyProfile
+    from brainio.cards.profile_assemblies import AssemblyProfile
 
     return AssemblyProfile(entry, found)
 
