@@ -1,13 +1,20 @@
-"""Files of this machine: opening regular files only, and the fingerprints that change with their contents.
+"""Local files: the project's atomic write, its fingerprint of a file, and opening of regular files.
 
-No pipe or device makes a program wait forever.
+Knows no format and no store. The content-addressed store of the cache has its own protocol, since a download resumes
+where an earlier one stopped.
 """
 
+import errno
 import io
 import os
+import secrets
 import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
+
+from brainio.processes import PART, remove_leftovers, this_process
 
 _KINDS = (
     (stat.S_ISFIFO, "a pipe"),
@@ -18,7 +25,7 @@ _KINDS = (
 
 
 class Fingerprint(NamedTuple):
-    """The status of a file, which stays the same while its bytes do; compared for equality, never by order.
+    """The identity and status of a local file, which stay the same while its bytes do; compare for equality only.
 
     A program can restore the modification time after a write, but not the ctime: the kernel sets it at every change of
     bytes, mode, owner, name or link count.
@@ -31,18 +38,184 @@ class Fingerprint(NamedTuple):
     ctime_ns: int
 
     @classmethod
-    def of(cls, path: Path) -> "Fingerprint":
-        """Return the fingerprint that the file at a path has now."""
-        status = path.stat()
+    def of(cls, path: str | os.PathLike[str]) -> Self:
+        """Return the current fingerprint of a file or folder.
+
+        Raises
+        ------
+        OSError
+            It does not exist, or its folder cannot be read.
+        """
+        return cls.from_status(os.stat(path))  # noqa: PTH116 (called at every lookup: no Path is built)
+
+    @classmethod
+    def find(cls, path: str | os.PathLike[str]) -> Self | None:
+        """Return the current fingerprint of a file or folder; None if it has none that can be read."""
+        try:
+            return cls.of(path)
+        except (OSError, ValueError):  # ValueError: the path contains a null character
+            return None
+
+    @classmethod
+    def from_status(cls, status: os.stat_result) -> Self:
+        """Return the fingerprint in the result of `os.stat` or `os.fstat`."""
         return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
+    @property
+    def portable(self) -> tuple[int, int, int, int]:
+        """The fingerprint without the device number, which differs between machines that mount one file system."""
+        return self.inode, self.size, self.mtime_ns, self.ctime_ns
+
+    def is_same_inode(self, other: "Fingerprint") -> bool:
+        """Whether both are of one file or folder, whatever happened to its contents."""
+        return (self.device, self.inode) == (other.device, other.inode)
+
     def differs_in_ctime_only(self, other: "Fingerprint") -> bool:
-        """Whether the other one may be the same bytes after a chmod, a rename or a link."""
+        """Whether the other fingerprint may be of the same bytes after a chmod, a rename or a link."""
         return self != other and self._replace(ctime_ns=other.ctime_ns) == other
 
     def has_contents_of(self, other: "Fingerprint") -> bool:
-        """Whether both may be states of one file: its size and modification time are equal."""
+        """Whether size and modification time are equal, so that both may be copies of one state of a file."""
         return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
+
+@contextmanager
+def atomic_path(
+    target: Path, *, temporary: Path | None = None, replace: bool = True, durable: bool = True
+) -> Iterator[Path]:
+    """Yield a temporary path, and rename the file that the block writes there to its target.
+
+    Readers of the target see the old file or the complete new one, never a part. If the block raises an error, the
+    target stays as it was, and the temporary file is removed. Temporary files that killed processes left next to the
+    target are removed as well.
+
+    Parameters
+    ----------
+    target : Path
+        In an existing folder. The new file has the mode that the umask gives; a symbolic link is replaced.
+    temporary : Path, optional
+        On the same file system as the target. Default: a hidden file with a unique name next to it.
+    replace : bool, default True
+        If False, a file that exists at the target stays, and `FileExistsError` is raised.
+    durable : bool, default True
+        Flush the file and its folder to the disk, so that a loss of power leaves the old file or the new one. False is
+        for files that can be written again at any time, and need not slow down anybody.
+
+    Raises
+    ------
+    FileExistsError
+        `replace` is False, and the target exists.
+    OSError
+        The file cannot be written or renamed.
+
+    Examples
+    --------
+    >>> target = Path("result.txt")
+    >>> with atomic_path(target) as temporary:
+    ...     _ = temporary.write_text("complete")
+    >>> target.read_text(), list(Path().glob(".result*"))
+    ('complete', [])
+    """
+    with _removed_afterwards(temporary or _temporary_path(target)) as path:
+        yield path
+        _move(path, target, replace=replace, durable=durable)
+
+
+def write_file(
+    target: Path,
+    content: str | bytes,
+    *,
+    check: Callable[[], bool] = lambda: True,
+    temporary: Path | None = None,
+    durable: bool = True,
+) -> bool:
+    r"""Write a file in one atomic step; see `atomic_path`.
+
+    Parameters
+    ----------
+    target : Path
+        In an existing folder.
+    content : str or bytes
+        Text is encoded as UTF-8; line ends stay as they are.
+    check : callable, optional
+        Called when the content is on the disk, just before the rename. If it returns False, the target stays as it was.
+    temporary, durable
+        As for `atomic_path`.
+
+    Returns
+    -------
+    bool
+        Whether the target has the new content.
+
+    Examples
+    --------
+    >>> write_file(Path("table.csv"), "a,b\n"), write_file(Path("table.csv"), "", check=lambda: False)
+    (True, False)
+    """
+    with _removed_afterwards(temporary or _temporary_path(target)) as path:
+        path.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        if durable:
+            _sync(path)
+        if not check():
+            return False
+        path.replace(target)
+    if durable:
+        sync_folder(target.parent)
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Flush the names in a folder to the disk, if its file system can do that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _temporary_path(target: Path) -> Path:
+    """Return a unique hidden path next to a file, by which others see whether its process is gone."""
+    remove_leftovers(target.parent, f".*{PART}")
+    # A name may have 255 bytes, and a character up to four of them.
+    return target.with_name(f".{target.name[:40]}.{this_process().tag}-{secrets.token_hex(8)}{PART}")
+
+
+@contextmanager
+def _removed_afterwards(path: Path) -> Iterator[Path]:
+    try:
+        yield path
+    finally:
+        with suppress(OSError):  # an error of the block is more important
+            path.unlink(missing_ok=True)
+
+
+def _move(path: Path, target: Path, *, replace: bool, durable: bool) -> None:
+    if durable:
+        _sync(path)
+    if replace:
+        path.replace(target)
+    else:
+        _link(path, target)
+    if durable:
+        sync_folder(target.parent)
+
+
+def _link(path: Path, target: Path) -> None:
+    """Give a file a name that no file has; a rename would replace the other file."""
+    try:
+        target.hardlink_to(path)
+    except FileExistsError:
+        raise
+    except OSError:  # the file system has no hard links
+        if target.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from None
+        path.replace(target)
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:  # some systems flush a file only through a writable descriptor
+        os.fsync(file.fileno())
 
 
 def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
@@ -51,12 +224,13 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
     Parameters
     ----------
     path : path
-        Of the file, or of a link to one.
+        A file, or a link to one.
 
     Raises
     ------
     OSError
-        It is a pipe, a device or a socket (without an `errno`), a folder (`IsADirectoryError`), or cannot be opened.
+        The path leads to a pipe, a device or a socket (no `errno`), or a folder (`IsADirectoryError`); or the file
+        cannot be opened.
 
     Examples
     --------
@@ -71,7 +245,7 @@ def open_regular(path: str | os.PathLike[str]) -> io.FileIO:
 
 
 def irregular_kind(path: str | os.PathLike[str]) -> str | None:
-    """Name what a path leads to if it is a pipe, a device or a socket; None for anything else.
+    """Return the kind of a path that leads to a pipe, a device or a socket; None for anything else.
 
     Examples
     --------
@@ -91,7 +265,7 @@ def read_regular(path: str | os.PathLike[str]) -> bytes:
 
 
 def _open(path: str, flags: int) -> int:
-    """Open a file without waiting, which a pipe without a writer would make any other program do."""
+    """Open a file without waiting: opening a pipe that has no writer would block."""
     descriptor = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
     kind = _kind(os.fstat(descriptor).st_mode)
     if kind is not None:

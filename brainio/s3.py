@@ -3,10 +3,8 @@
 A face over `brainio.fetch`: the same cache, the same checks. `bucket` may be `BUCKET/FOLDER` everywhere.
 """
 
-import secrets
 import shutil
 from collections.abc import Callable, Iterable
-from glob import escape
 from os import PathLike
 from pathlib import Path
 from typing import TypeVar, cast
@@ -21,7 +19,7 @@ from brainio.cache import hash_file as sha1_hash
 from brainio.catalogs.names import file_name
 from brainio.fetch import WantedFile, load_stimulus_files, local_file
 from brainio.fetch.pruned import retry_if_pruned
-from brainio.processes import PART, remove_leftovers, this_process
+from brainio.local_files import atomic_path
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
 
@@ -204,13 +202,8 @@ def load_file_from_s3(
     """
     target = Path(local_filepath)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{this_process().tag}-{secrets.token_hex(8)}{PART}")
-    remove_leftovers(target.parent, f".{escape(target.name)}.*{PART}")
-    try:
+    with atomic_path(target, durable=False) as temporary:  # can be fetched again
         shutil.copyfile(_fetch(bucket, path, version_id, sha1), temporary)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def download_file_if_not_exists(local_path: str | PathLike[str], bucket: str, remote_filepath: str) -> None:

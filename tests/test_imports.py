@@ -30,9 +30,10 @@ FLOORS = [
     {"cursors", "worker_process", "locks"},
     {"licenses"},
     {"progress", "nearest", "home", "dois"},
-    {"threads", "forks", "processes"},
+    {"threads", "forks", "local_files"},
+    {"processes"},
     {"errors", "logs"},
-    {"text", "local_files", "member_names"},
+    {"text", "member_names"},
 ]
 INTERFACE = {
     "brainio": (

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from brainio.errors import BrainioError, CacheError, IntegrityError
-from brainio.local_files import open_regular
+from brainio.local_files import open_regular, write_file
 from brainio.processes import this_process
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
@@ -127,25 +127,8 @@ def new_partial(root: Path, key: str = "") -> Path:
 
 
 def write_in_one_step(root: Path, path: Path, content: str | bytes) -> None:
-    """Write a small file so that readers see the old content or the new, never a part; its folder must be there."""
-    partial = new_partial(root)
-    try:
-        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
-        partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-
-
-def write_for_person(path: Path, text: str) -> None:
-    """Write a small file that somebody named, in one step, from a temporary file beside it."""
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with partial.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    """Write a small file of the cache atomically; if a loss of power damages it, it is built again."""
+    write_file(path, content, temporary=new_partial(root), durable=False)
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -161,13 +144,3 @@ def make_read_only(path: Path) -> None:
     """Remove the write permission of a file for everybody, where the file system supports that."""
     with suppress(OSError):
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~WRITE_BITS)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder last through a loss of power, where the file system can."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

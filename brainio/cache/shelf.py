@@ -12,10 +12,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainio.cache.files import WRITE_BITS, hash_file, make_read_only, safe_name, sync_folder
+from brainio.cache.files import WRITE_BITS, hash_file, make_read_only, safe_name
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import RECORD, Fingerprint, fingerprint, note_use, read_record, write_record
 from brainio.errors import CacheError
+from brainio.local_files import sync_folder
 from brainio.logs import get_logger
 
 _log = get_logger("brainio.cache")

@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from brainio.cache.archive import judged, member_blocks, opened
-from brainio.cache.files import new_partial, partial_folder, read_json, sync_folder, write_in_one_step, writing
+from brainio.cache.files import new_partial, partial_folder, read_json, write_in_one_step, writing
 from brainio.cache.member_times import Manifest, MemberTimes, Times, times_of_whole, write_times
 from brainio.cache.passed_over import say_once
 from brainio.cache.records import note_use
 from brainio.errors import ArchiveError, CacheError
+from brainio.local_files import atomic_path, sync_folder
 from brainio.locks import Heartbeat, acquire
 from brainio.logs import get_logger
 from brainio.member_names import MemberNames
@@ -226,16 +227,12 @@ def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
 
 
 def _replace(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, root: Path) -> None:
-    partial = new_partial(root)
-    try:
-        with partial.open("xb") as sink:
+    with atomic_path(target, temporary=new_partial(root), durable=False) as temporary:
+        with temporary.open("xb") as sink:
             for block in member_blocks(zip_path, archive, info):
                 sink.write(block)
         if not target.parent.is_dir():
             _make_subfolders(target, PurePosixPath(info.filename))
-        partial.replace(target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def _make_subfolders(target: Path, name: PurePosixPath) -> None:

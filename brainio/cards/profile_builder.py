@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from brainio.cache import Cache
-from brainio.cache.files import new_partial, partial_folder, sync_folder, writing
+from brainio.cache.files import new_partial, partial_folder, writing
 from brainio.cache.sqlite_files import stamp_of_now, writable
 from brainio.cards.profile_failures import forget_failure
 from brainio.cards.profile_files import find_profile, folder, path_of, profile_key
@@ -26,6 +26,7 @@ from brainio.errors import CacheError, EntryUnavailableError
 from brainio.fetch.entries import local_files, named_in_errors
 from brainio.fetch.home import local_cache
 from brainio.fetch.pruned import keep_cached, retry_if_pruned
+from brainio.local_files import atomic_path
 from brainio.locks import Heartbeat, acquire
 from brainio.worker_process import call_in_worker
 
@@ -82,27 +83,21 @@ def make_listed_profile(lookup_type: str, identifier: str, catalog: str, version
 
 
 def _make(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
-    unfinished = new_partial(root, f"profile-{key}")
+    folder().mkdir(parents=True, exist_ok=True)
+    with atomic_path(path_of(key), temporary=new_partial(root, f"profile-{key}")) as unfinished:
 
-    def write() -> int:
-        unfinished.unlink(missing_ok=True)
-        are_here = all(path.exists() for path in paths.values())
-        return _write(unfinished, entry, paths if are_here else local_files(entry))
+        def write() -> int:
+            unfinished.unlink(missing_ok=True)
+            are_here = all(path.exists() for path in paths.values())
+            return _write(unfinished, entry, paths if are_here else local_files(entry))
 
-    try:
         with keep_cached():
             stamp = retry_if_pruned(write)
         os.utime(unfinished, ns=(stamp, stamp))
-        folder().mkdir(parents=True, exist_ok=True)
-        unfinished.replace(path_of(key))
-        sync_folder(folder())
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def _write(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
-    """Write a profile to a new file, bring it to the disk, and return the time of change that it is to have."""
+    """Write a profile to a new file, and return the modification time that it must get."""
     stamp = stamp_of_now()
     engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
     fill = _stimuli if entry.lookup_type == TYPE_STIMULUS_SET else _assembly
@@ -117,8 +112,6 @@ def _write(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
         raise CacheError(f"the profile of {entry.kind} {entry.identifier!r} cannot be written: {error.orig}") from error
     finally:
         engine.dispose()
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
     return stamp
 
 

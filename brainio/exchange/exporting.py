@@ -3,12 +3,10 @@
 import filecmp
 import json
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from brainio.cache.files import write_for_person
 from brainio.catalogs import Entry
 from brainio.errors import ExchangeError
 from brainio.exchange.croissant import croissant
@@ -17,6 +15,7 @@ from brainio.fetch import fetch_entry
 from brainio.fetch.pruned import keep_cached
 from brainio.fetch.uses import entries_of
 from brainio.home import absolute_path
+from brainio.local_files import atomic_path, write_file
 
 FORMATS = ("croissant",)
 
@@ -101,7 +100,7 @@ def _written(where: Path, entries: Sequence[Entry], url_of: Callable[[Described]
     """Write the description of entries to a file, and return it."""
     try:
         document = croissant(entries, url_of)
-        write_for_person(where, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        write_file(where, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     except OSError as error:
         raise ExchangeError(f"{where} cannot be written: {error}") from error
     return document
@@ -118,12 +117,8 @@ def _copied_to(folder: Path) -> Callable[[Described], str]:
     def copied(file: Described) -> str:
         target = folder / file.id
         if file.path is not None and not _holds(target, file.path):
-            partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}")
-            try:
-                shutil.copyfile(file.path, partial)
-                partial.replace(target)
-            finally:
-                partial.unlink(missing_ok=True)
+            with atomic_path(target, durable=False) as temporary:  # can be exported again
+                shutil.copyfile(file.path, temporary)
         return file.id
 
     return copied

@@ -37,6 +37,7 @@ from brainio.index.building import build
 from brainio.index.fts5 import Fts5
 from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
 from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.local_files import atomic_path
 from brainio.locks import Heartbeat, acquire, try_acquire
 from brainio.logs import get_logger
 
@@ -212,19 +213,16 @@ def _made(path: Path, names: Names) -> FileIndex:
     unfinished = path.with_name(f"{path.stem}.{secrets.token_hex(8)}")
     try:
         clear_up(path.parent, _UNUSED, _LEFT)
-        stamp = _write(unfinished, names)
-        os.utime(unfinished, ns=(time.time_ns(), stamp))
-        unfinished.replace(path)
+        with atomic_path(path, temporary=unfinished):
+            stamp = _write(unfinished, names)
+            os.utime(unfinished, ns=(time.time_ns(), stamp))
     except (OSError, DatabaseError) as error:
         return _in_memory(path, names, error)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
     return _open(path) or _in_memory(path, names, f"{path} cannot be read")
 
 
 def _write(path: Path, names: Names) -> int:
-    """Write an index to a new file, bring it to the disk, and return the time of change that it is to have.
+    """Write an index to a new file, and return the modification time that it must get.
 
     That time is in the file, so that whatever writes to it later is noticed.
     """
@@ -235,8 +233,6 @@ def _write(path: Path, names: Names) -> int:
     finally:
         with IN_SQLITE:
             engine.dispose()
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
     return stamp
 
 

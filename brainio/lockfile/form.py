@@ -11,9 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from brainio.cache.files import write_for_person
 from brainio.errors import LockfileError
-from brainio.local_files import open_regular
+from brainio.local_files import open_regular, write_file
 from brainio.lockfile.records import Record, record_from, require_known
 
 VERSION = 1
@@ -55,7 +54,7 @@ def write_lockfile(path: Path, records: Iterable[Record]) -> None:
     """
     text = lock_text(records, software_here())
     try:
-        write_for_person(path, text)
+        write_file(path, text)
     except OSError as error:
         raise LockfileError(
             f"the lock file {path} cannot be written: {error}. Name a file in a folder that exists and is writable"

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import shutil
 from contextlib import ExitStack, contextmanager
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from brainio import processes
 from brainio.cache.hashing import Hasher
 from brainio.errors import BrainioError, PackagingError
-from brainio.processes import PART, remove_leftovers, this_process
+from brainio.local_files import atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,14 +31,8 @@ def in_one_step(target: Path) -> Iterator[Path]:
     target : Path
         In a folder that exists.
     """
-    partial = target.with_name(f".{target.name}.{this_process().tag}-{secrets.token_hex(4)}{PART}")
-    with writing_in(target.parent):
-        remove_leftovers(target.parent, f".{escape(target.name)}.*{PART}")
-        try:
-            yield partial
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+    with writing_in(target.parent), atomic_path(target, durable=False) as temporary:  # can be packaged again
+        yield temporary
 
 
 @contextmanager

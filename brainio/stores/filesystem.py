@@ -2,7 +2,6 @@
 
 import io
 import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,8 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from brainio.errors import BrainioError, ChangedFileError, InterruptedTransferError, LocationError, TransferError
-from brainio.local_files import open_regular
-from brainio.processes import remove_leftovers, this_process
+from brainio.local_files import Fingerprint, atomic_path, open_regular
 from brainio.stores.location import Location
 from brainio.stores.rules import redacted
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
@@ -108,31 +106,11 @@ def upload(path: Path, location: Location, progress: Progress | None, *, replace
 def _copy(source: Path, location: Location, *, replace: bool) -> None:
     target = location.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    remove_leftovers(target.parent, ".*.partial")
-    partial = target.with_name(f".{this_process().tag}-{secrets.token_hex(8)}.partial")
     try:
-        shutil.copyfile(source, partial)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        if replace:
-            partial.replace(target)
-        elif not _name_anew(partial, target):
-            raise _taken(source, location)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def _name_anew(partial: Path, target: Path) -> bool:
-    """Give a file a name that no file has; False: one has it."""
-    try:
-        target.hardlink_to(partial)  # unlike a move, this never replaces
+        with atomic_path(target, replace=replace) as temporary:
+            shutil.copyfile(source, temporary)
     except FileExistsError:
-        return False
-    except OSError:  # a file system without hard links
-        if target.exists():
-            return False
-        partial.replace(target)
-    return True
+        raise _taken(source, location) from None
 
 
 def _taken(path: Path, location: Location) -> ChangedFileError:
@@ -143,9 +121,9 @@ def _open(location: Location) -> tuple[IO[bytes], int | None, str | None, str | 
     """Open a file; return it with its size, what names its state, and that again where it is a strong validator."""
     if location.location_type == "file":
         local = io.BufferedReader(open_regular(location.path))
-        status = os.fstat(local.fileno())
-        state = f"state {status.st_ino}-{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}"
-        return local, status.st_size, state, state
+        fingerprint = Fingerprint.from_status(os.fstat(local.fileno()))
+        state = f"state {'-'.join(map(str, fingerprint.portable))}"
+        return local, fingerprint.size, state, state
     filesystem, inner = _filesystem(location), _inner(location)
     file = filesystem.open(inner, "rb")
     tag = validator = None
