@@ -66,10 +66,6 @@ class Fingerprint(NamedTuple):
         """The fingerprint without the device number, which differs between machines that mount one file system."""
         return self.inode, self.size, self.mtime_ns, self.ctime_ns
 
-    def is_same_inode(self, other: "Fingerprint") -> bool:
-        """Whether both are of one file or folder, whatever happened to its contents."""
-        return (self.device, self.inode) == (other.device, other.inode)
-
     def differs_in_ctime_only(self, other: "Fingerprint") -> bool:
         """Whether the other fingerprint may be of the same bytes after a chmod, a rename or a link."""
         return self != other and self._replace(ctime_ns=other.ctime_ns) == other

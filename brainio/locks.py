@@ -25,6 +25,7 @@ from weakref import WeakSet
 
 from brainio.errors import LockHeldError
 from brainio.forks import renew_in_child
+from brainio.local_files import Fingerprint
 from brainio.logs import get_logger
 from brainio.processes import ProcessIdentity, this_process
 
@@ -439,7 +440,7 @@ def _from_soft_lock(text: str) -> ProcessIdentity | None:
     return ProcessIdentity(int(lines[0]), 0, host, *places)
 
 
-def _progress(folder: Path, key: str) -> list[tuple[str, int, int, int]]:
+def _progress(folder: Path, key: str) -> list[tuple[str, Fingerprint]]:
     """Return what changes while somebody works on a key, or hands its lock on."""
     signs = []
     with suppress(OSError), os.scandir(folder) as entries:
@@ -447,6 +448,5 @@ def _progress(folder: Path, key: str) -> list[tuple[str, int, int, int]]:
             is_attempt = entry.name.startswith(f"{key}{LOCK}.") and not entry.name.endswith(_CREATED)
             if entry.name.startswith(f"{key}.") and not is_attempt:
                 with suppress(OSError):
-                    status = entry.stat()
-                    signs.append((entry.name, status.st_ino, status.st_size, status.st_mtime_ns))
+                    signs.append((entry.name, Fingerprint.from_status(entry.stat())))
     return sorted(signs)

@@ -23,10 +23,10 @@ from brainio.cache.files import (
 )
 from brainio.cache.incoming import Incoming
 from brainio.cache.promise import Promise
-from brainio.cache.records import Fingerprint
 from brainio.cache.shelf import Shelf
 from brainio.cache.unpacked import Unpacked, unpack
 from brainio.errors import ArchiveError, BrainioError, CacheError
+from brainio.local_files import Fingerprint
 from brainio.locks import acquire
 
 _BLOCK = 1024 * 1024

@@ -7,7 +7,7 @@ A file NAME lies in a folder of its own that is named like it without its last e
 from pathlib import Path
 
 from brainio.cache.files import hash_file
-from brainio.cache.records import Fingerprint, fingerprint
+from brainio.local_files import Fingerprint
 
 
 def earlier_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprint] | None:
@@ -28,7 +28,7 @@ def earlier_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprint] |
         if not path.is_file():
             return None
         path = path.resolve()  # a link to a link would not hold the bytes
-        hashed_as = fingerprint(path)
+        hashed_as = Fingerprint.of(path)
         return (path, hashed_as) if hash_file(path) == sha1 else None
     except OSError:
         return None

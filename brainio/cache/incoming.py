@@ -16,9 +16,9 @@ from typing import NoReturn
 from brainio.cache.files import make_read_only, new_partial, writing
 from brainio.cache.hashing import BLOCK, Hasher
 from brainio.cache.promise import Promise
-from brainio.cache.records import Fingerprint, fingerprint
 from brainio.cache.syncing import Syncer
 from brainio.errors import CacheError, IntegrityError
+from brainio.local_files import Fingerprint
 from brainio.locks import LOCK, Heartbeat
 
 LEFT = ".part"  # ends the name of a file that was given up
@@ -216,7 +216,7 @@ class Incoming:
         for _ in range(_TRIES):
             with suppress(FileNotFoundError):  # somebody cleared up, or took this process for dead
                 make_read_only(self._path)
-                path = self._publish(self._path, fingerprint(self._path), digests)
+                path = self._publish(self._path, Fingerprint.of(self._path), digests)
                 self._path.with_name(self._key + LEFT).unlink(missing_ok=True)
                 return path
             if not self._path.exists():

@@ -19,11 +19,6 @@ LAST_USE_EVERY = 3600.0  # seconds: the last use of a file is noted this exactly
 _MOST = 16  # fingerprints in one record
 
 
-def fingerprint(path: Path) -> Fingerprint:
-    """Return the fingerprint that a file has now."""
-    return Fingerprint.of(path)
-
-
 def read_record(path: Path) -> dict[Fingerprint, str | None]:
     """Read which fingerprints were verified, each with its sha256 if that was ever computed.
 

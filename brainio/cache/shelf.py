@@ -14,9 +14,9 @@ from pathlib import Path
 
 from brainio.cache.files import WRITE_BITS, hash_file, make_read_only, safe_name
 from brainio.cache.passed_over import say_once
-from brainio.cache.records import RECORD, Fingerprint, fingerprint, note_use, read_record, write_record
+from brainio.cache.records import RECORD, note_use, read_record, write_record
 from brainio.errors import CacheError
-from brainio.local_files import sync_folder
+from brainio.local_files import Fingerprint, sync_folder
 from brainio.logs import get_logger
 
 _log = get_logger("brainio.cache")
@@ -56,7 +56,7 @@ class Shelf:
             target, known = self.folder(sha1) / safe_name(name), None
             for source in self._candidates(target):
                 known = self._known(sha1) if known is None else known
-                print_ = fingerprint(source)
+                print_ = Fingerprint.of(source)
                 if print_ in known and (sha256 is None or known[print_] == sha256):
                     return self._serve(source, target, print_)
         return None
@@ -74,7 +74,7 @@ class Shelf:
     def verified(self, path: Path, sha1: str) -> bool:
         """Hash a file whatever is known of it; note that it is good, or take it away."""
         self._protect(path, sha1)
-        print_ = fingerprint(path)
+        print_ = Fingerprint.of(path)
         if hash_file(path) != sha1:
             self._condemn(path, sha1, print_)
             return False
@@ -167,7 +167,7 @@ class Shelf:
             return None
         if print_ not in known:
             self._protect(path, sha1)
-            print_ = fingerprint(path)
+            print_ = Fingerprint.of(path)
             if hash_file(path) != sha1:
                 self._condemn(path, sha1, print_)
                 return None
@@ -183,13 +183,13 @@ class Shelf:
 
     def _settled(self, path: Path, sha1: str) -> tuple[Fingerprint, dict[Fingerprint, str | None]]:
         """Return a file's fingerprint and its record, when no other process is about to record a link or rename."""
-        before, now = None, (fingerprint(path), self._known(sha1))
+        before, now = None, (Fingerprint.of(path), self._known(sha1))
         for _ in range(_RENEWALS):
             print_, known = now
             if print_ in known or now == before or not any(map(print_.differs_in_ctime_only, known)):
                 break
             time.sleep(_SETTLING)
-            before, now = now, (fingerprint(path), self._known(sha1))
+            before, now = now, (Fingerprint.of(path), self._known(sha1))
         return now
 
     def _protect(self, path: Path, sha1: str) -> None:
@@ -248,7 +248,7 @@ class Shelf:
         sha1 = path.parent.name
         with suppress(FileNotFoundError):  # pruned, or never recorded because the cache cannot be written
             for _ in range(_RENEWALS):
-                print_, known = fingerprint(path), self._known(sha1)
+                print_, known = Fingerprint.of(path), self._known(sha1)
                 if print_._replace(ctime_ns=verified_as.ctime_ns) != verified_as:
                     return False
                 if print_ in known:
@@ -259,7 +259,7 @@ class Shelf:
 
     def _condemn(self, path: Path, sha1: str, print_: Fingerprint) -> None:
         """Take a bad file, under all of its names, out of the readers' way."""
-        if fingerprint(path) != print_:  # replaced by a good one while this one was hashed
+        if Fingerprint.of(path) != print_:  # replaced by a good one while this one was hashed
             return
         if not self.is_own:
             _log.warning("%s no longer holds the bytes with sha1 %s; they are had from elsewhere", path, sha1)

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 from weakref import WeakSet
 
-from brainio.cache.records import LAST_USE_EVERY, fingerprint
+from brainio.cache.records import LAST_USE_EVERY
 from brainio.forks import Activity, guard, renew_in_child
+from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import Connection
 
-    from brainio.cache.records import Fingerprint
 
 ENDING = ".sqlite"
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
@@ -78,7 +78,7 @@ def is_same_file(path: Path, print_: Fingerprint | None) -> bool:
     OSError
         There is no such file.
     """
-    now = fingerprint(path)
+    now = Fingerprint.of(path)
     return print_ is not None and (now == print_ or now.differs_in_ctime_only(print_))
 
 

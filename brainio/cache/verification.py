@@ -18,11 +18,12 @@ from typing import Literal, TypeAlias
 from brainio.cache.archive import judged, opened
 from brainio.cache.files import WRITE_BITS, read_json, safe_name
 from brainio.cache.inventory import PROFILE_FAILURE, Item, contents
-from brainio.cache.records import RECORD, fingerprint, read_record
+from brainio.cache.records import RECORD, read_record
 from brainio.cache.shelf import Shelf
 from brainio.cache.sqlite_files import read_only
 from brainio.cache.unpacked import archive_of, bad_members, manifest_of, member_times, mend, read_manifest
 from brainio.errors import ArchiveError, CacheError
+from brainio.local_files import Fingerprint
 
 Depth: TypeAlias = Literal["quick", "normal", "deep"]
 
@@ -146,7 +147,7 @@ def _check_content(root: Path, item: Item, depth: Depth) -> Checked:
     for path in _once(files):
         if depth != "quick":
             faults += _fault_of_file(shelf, path, item.sha1)
-        elif fingerprint(path) in known:
+        elif Fingerprint.of(path) in known:
             unread += 1
         elif known and path.stat().st_size not in {print_.size for print_ in known}:
             sizes = ", ".join(f"{print_.size:,}" for print_ in known)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.cache.files import read_json, write_in_one_step
 from brainio.cache.inventory import PROFILE_FAILURE
-from brainio.cache.records import fingerprint
 from brainio.cards.profile_files import folder, profile_key
 from brainio.errors import BrainioError
 from brainio.fetch.entries import wanted_file
+from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,5 +94,5 @@ def _fingerprints(entry: Entry) -> list[list[int]]:
     for file in entry.files:
         for place, _ in wanted_file(entry, file).local_places():
             with suppress(OSError):
-                prints.append(list(fingerprint(place.path)))
+                prints.append(list(Fingerprint.of(place.path)))
     return prints

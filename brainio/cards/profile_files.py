@@ -19,7 +19,6 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from brainio.cache.records import fingerprint
 from brainio.cache.sqlite_files import ENDING, Opened, note_use, read_only
 from brainio.cards.profile_schema import COLUMNS, MADE, VERSION, StimulusColumn, about, stimulus_table
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
@@ -27,6 +26,7 @@ from brainio.errors import CacheError, LocationError
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import get_local_data_path
 from brainio.forks import guard, renew_in_child
+from brainio.local_files import Fingerprint
 from brainio.logs import get_logger
 
 if TYPE_CHECKING:
@@ -159,11 +159,7 @@ def profile_key(entry: Entry) -> str | None:
 
 def profile_state() -> object:
     """Return what changes when a profile is added or taken away: equal answers mean that none was."""
-    try:
-        status = folder().stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns
+    return Fingerprint.find(folder())
 
 
 def folder() -> Path:
@@ -214,7 +210,7 @@ def _file(path: Path) -> ProfileFile | None:
 def _open(path: Path) -> ProfileFile | None:
     """Open a file; None where there is none, or not one that is as it was when it was finished."""
     try:
-        print_ = fingerprint(path)
+        print_ = Fingerprint.of(path)
     except OSError:
         return None
     pool = {"poolclass": QueuePool, "pool_size": 2, "max_overflow": -1, "pool_reset_on_return": None}

@@ -1,6 +1,5 @@
 """The publications table beside a catalog: what to call and cite a data set by."""
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from brainio.catalogs.sql_names import is_database, place_of
 from brainio.catalogs.writing import AnyCatalog, rewrite, source_of
 from brainio.dois import EXPECTED, doi_of_url, parse_doi
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, OfflineError
+from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from brainio.catalogs.entries import Entry
@@ -212,23 +212,19 @@ def publications_text(base: str) -> str | None:
         raise CatalogError(f"{location} is not UTF-8: {error}") from error
 
 
-def _state(base: str) -> str | tuple[int, int, int] | None:
+def _state(base: str) -> str | Fingerprint | None:
     """Return what changes when a table on this machine or in a database does; one from elsewhere is read once."""
     if is_database(base):
         from brainio.catalogs.sql_form import state_of
 
         return state_of(base)
-    try:
-        status = None if "://" in base else os.stat(f"{base}/{FILE_NAME}")  # noqa: PTH116 - at every call
-    except OSError:
-        return None
-    return status and (status.st_ino, status.st_size, status.st_mtime_ns)
+    return None if "://" in base else Fingerprint.find(f"{base}/{FILE_NAME}")
 
 
 @lru_cache(maxsize=16)
 def _table(
     base: str,
-    state: str | tuple[int, int, int] | None,  # noqa: ARG001 - of the cache
+    state: str | Fingerprint | None,  # noqa: ARG001 - of the cache
 ) -> PublicationTable:
     try:
         return read_publications(base)

@@ -3,7 +3,6 @@
 Finds sources and reads their text; what the text lists is the business of `listing`.
 """
 
-import os
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ from brainio.catalogs.listing import Listing, listing_from_rows, read_listing, s
 from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineCatalogError, OfflineError
 from brainio.home import absolute_path
-from brainio.local_files import read_regular
+from brainio.local_files import Fingerprint, read_regular
 from brainio.text import fault_of_text
 
 if TYPE_CHECKING:
@@ -93,11 +92,7 @@ class CatalogSource:
             return state_of(self.location)
         if self.is_remote:
             return _times_written[self.location]
-        try:
-            status = os.stat(self.location)  # noqa: PTH116 - on every look-up: no Path is built
-        except OSError:
-            return None
-        return status.st_ino, status.st_size, status.st_mtime_ns
+        return Fingerprint.find(self.location)
 
     def read(self) -> Listing:
         """Read the catalog's entries.

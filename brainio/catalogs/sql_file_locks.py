@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from brainio.catalogs.sql_names import DatabasePlace
 from brainio.errors import LockHeldError
+from brainio.local_files import Fingerprint
 from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_holder
 from brainio.logs import get_logger
 from brainio.processes import ProcessIdentity, this_process
@@ -153,11 +154,7 @@ class _FileWait(Wait):
     def _find_progress(self) -> object:
         process = _process_inside(self._path)
         states: list[object] = [process and process.pid]
-        for ending in ("", "-journal", "-wal"):
-            with suppress(OSError):
-                status = os.stat(f"{self._path}{ending}")  # noqa: PTH116 - many times a second
-                states.append((ending, status.st_ino, status.st_size, status.st_mtime_ns))
-        return states
+        return states + [Fingerprint.find(f"{self._path}{ending}") for ending in ("", "-journal", "-wal")]
 
 
 def _lock_of(path: Path) -> tuple[Path, str]:

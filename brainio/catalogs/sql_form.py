@@ -20,6 +20,7 @@ from brainio.catalogs.sql_names import DatabasePlace, place_of
 from brainio.catalogs.sql_schema import FORMAT_COLUMNS, catalogs, publications, rows
 from brainio.catalogs.sql_upgrade import require_schema
 from brainio.errors import CatalogError, CatalogWarning, OfflineError
+from brainio.local_files import Fingerprint
 
 _states: dict[str, str | None] = {}  # location -> what `state_of` last found
 _files: dict[str, object] = {}  # location -> what its file was then, where that tells whether it was written since
@@ -85,14 +86,12 @@ def state_of(location: str) -> str | None:
     return known
 
 
-def _settled(path: Path) -> tuple[int, int, int] | None:
+def _settled(path: Path) -> Fingerprint | None:
     """Return what is another after every change of an SQLite file; None where that cannot be known without asking."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - on every look-up
-        is_settled = time.time_ns() - status.st_mtime_ns > _TICK and not os.path.exists(f"{path}-wal")  # noqa: PTH110
-    except OSError:
+    file = Fingerprint.find(path)
+    if file is None or time.time_ns() - file.mtime_ns <= _TICK or os.path.exists(f"{path}-wal"):  # noqa: PTH110
         return None
-    return (status.st_ino, status.st_size, status.st_mtime_ns) if is_settled else None
+    return file
 
 
 def read_text(location: str) -> str:

@@ -13,9 +13,9 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_rand
 
 from brainio.cache.files import reading
 from brainio.cache.holds import hold
-from brainio.cache.records import fingerprint
 from brainio.errors import FormatError, TransferError
 from brainio.fetch.home import local_cache
+from brainio.local_files import Fingerprint
 
 T = TypeVar("T")
 _ATTEMPTS = 20  # each lost attempt needs a removal that began before the hold
@@ -73,11 +73,11 @@ def read_present(read: Callable[[Path], T], path: Path) -> T:
     FileNotFoundError
         The file was removed or replaced while it was opened, whatever error a library raised about its bytes.
     """
-    before = fingerprint(path)
+    before = Fingerprint.of(path)
     try:
         return read(path)
     except (FormatError, OSError, RuntimeError):
-        if fingerprint(path) != before:
+        if Fingerprint.of(path) != before:
             raise FileNotFoundError(f"{path} was replaced while it was read") from None
         raise
 

@@ -20,7 +20,6 @@ from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
-from brainio.cache.records import fingerprint
 from brainio.cache.sqlite_files import (
     ENDING,
     IN_SQLITE,
@@ -37,7 +36,7 @@ from brainio.index.building import build
 from brainio.index.fts5 import Fts5
 from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
 from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
-from brainio.local_files import atomic_path
+from brainio.local_files import Fingerprint, atomic_path
 from brainio.locks import Heartbeat, acquire, try_acquire
 from brainio.logs import get_logger
 
@@ -47,7 +46,6 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.engine import Connection
 
-    from brainio.cache.records import Fingerprint
     from brainio.index.origins import Names
     from brainio.index.store import Answer
     from brainio.locks import Lock
@@ -176,7 +174,7 @@ def _current(path: Path, names: Names) -> FileIndex | None:
 def _open(path: Path) -> FileIndex | None:
     """Open an index; None where there is none, or not one that was finished and is as it was then."""
     try:
-        print_ = fingerprint(path)
+        print_ = Fingerprint.of(path)
         # Not the pool that is made for databases in memory: it closes connections that other threads use.
         pool = {"poolclass": QueuePool, "pool_reset_on_return": None, "pool_use_lifo": True}
         sizes = {"pool_size": _AT_ONCE, "max_overflow": 0, "pool_timeout": _LONGEST_WAIT}

@@ -19,6 +19,7 @@ from brainio.catalogs.sql_connection import why_away
 from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError
 from brainio.index.schema import VERSION
+from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -113,7 +114,8 @@ def _is_away(source: Source) -> bool:
 
 def _state(name: str, source: Source) -> str:
     if isinstance(source, CatalogSource) and not source.is_remote:
-        return repr(source.fingerprint())
+        state = source.fingerprint()
+        return repr(state.portable if isinstance(state, Fingerprint) else state)
     try:
         digest = _told(name, listing(name)).digest
     except CatalogError:
@@ -163,11 +165,8 @@ def _digest(one: Listing) -> str:
 
 
 def _state_of(path: str) -> str:
-    try:
-        status = os.stat(path)  # noqa: PTH116 - at every search
-    except (OSError, ValueError):
-        return ""
-    return repr((status.st_ino, status.st_size, status.st_mtime_ns))
+    file = Fingerprint.find(path)
+    return "" if file is None else repr(file.portable)
 
 
 def _content_of(path: str) -> str:

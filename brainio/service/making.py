@@ -14,7 +14,6 @@ from contextlib import suppress
 import structlog
 
 from brainio.cache.files import partial_folder
-from brainio.cache.records import Fingerprint, fingerprint
 from brainio.cards import find_failure, has_profile, profile_key, record_failure
 from brainio.catalogs import Entry
 from brainio.errors import (
@@ -27,6 +26,7 @@ from brainio.errors import (
 )
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import local_cache
+from brainio.local_files import Fingerprint
 from brainio.locks import Lock, try_acquire
 from brainio.service.holdings import Holdings, Snapshot
 from brainio.service.looking import Looking
@@ -155,7 +155,7 @@ def _attempt(entry: Entry) -> object:
     prints: list[Fingerprint] = []
     for file in entry.files:
         with suppress(OSError):
-            prints += [fingerprint(place.path) for place, _ in wanted_file(entry, file).local_places()]
+            prints += [Fingerprint.of(place.path) for place, _ in wanted_file(entry, file).local_places()]
     return entry.catalog, entry.lookup_type, entry.identifier, profile_key(entry), tuple(prints)
 
 

@@ -12,12 +12,12 @@ from typing import NamedTuple
 from fastapi import HTTPException
 
 from brainio.cache import hash_file
-from brainio.cache.records import Fingerprint, fingerprint
 from brainio.cards import AssemblyProfile, StimulusProfile, find_failure, find_profile
 from brainio.catalogs import Entry, EntryFile
 from brainio.catalogs.cards import Card, read_card
 from brainio.errors import LocationError
 from brainio.fetch.entries import are_bytes_here, wanted_file
+from brainio.local_files import Fingerprint
 from brainio.service.holdings import Snapshot
 from brainio.service.places import location_of
 from brainio.service.problems import RETRY_SECONDS, refusal
@@ -152,7 +152,7 @@ def _is_given(entry: Entry, file: EntryFile, withheld: list[Entry]) -> bool:
 
 def _is_kept(path: Path, sha1: str) -> bool:
     try:
-        return _sha1_of(path, fingerprint(path)) == sha1
+        return _sha1_of(path, Fingerprint.of(path)) == sha1
     except OSError:
         return False
 

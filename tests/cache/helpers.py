@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from brainio.cache import Cache
-from brainio.cache.records import RECORD, fingerprint, write_record
+from brainio.cache.records import RECORD, write_record
 from brainio.cache.unpacked import member_times, read_manifest
+from brainio.local_files import Fingerprint
 
 MIB = 1024 * 1024
 BODY = bytes(range(256)) * 4 * 1024 * 4 + b"the end"  # a little more than 4 MiB
@@ -99,7 +100,7 @@ def rot(path: Path, body: bytes) -> None:
     """Change a file of the cache so that its record still fits, as a bad disk does below the file system."""
     record = path.parent / RECORD
     overwrite(path, body)
-    write_record(path.parents[3], record, dict.fromkeys([fingerprint(path)]))
+    write_record(path.parents[3], record, dict.fromkeys([Fingerprint.of(path)]))
 
 
 def rot_member(folder: Path, name: str, body: bytes) -> None:

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from brainio.cache import Cache, hash_file
 from brainio.cache.files import safe_name
-from brainio.cache.records import fingerprint
 from brainio.errors import CacheError, IntegrityError
+from brainio.local_files import Fingerprint
 
 BODY = b"0123456789" * 200_000
 SHA1 = hashlib.sha1(BODY).hexdigest()
@@ -376,12 +376,10 @@ def test_importing_the_cache_imports_nothing_heavy() -> None:
 def test_a_file_that_two_machines_see_under_other_device_numbers_is_hashed_once_by_each(
     cache: Cache, hashed: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = cache.add(pieces(), name="a.nc", sha1=SHA1)
+    path, here = cache.add(pieces(), name="a.nc", sha1=SHA1), Fingerprint.of
     for _ in range(3):
         assert cache.find(SHA1, "a.nc") == path
         with monkeypatch.context() as other_machine:
-            other_machine.setattr(
-                "brainio.cache.shelf.fingerprint", lambda path: fingerprint(path)._replace(device=4711)
-            )
+            other_machine.setattr(Fingerprint, "of", lambda path: here(path)._replace(device=4711))
             assert cache.find(SHA1, "a.nc") == path
     assert hashed == [path]

@@ -15,9 +15,10 @@ import pytest
 import brainio
 from brainio import fetch
 from brainio.cache import upkeep
-from brainio.cache.records import RECORD, fingerprint, write_record
+from brainio.cache.records import RECORD, write_record
 from brainio.errors import CacheError
 from brainio.fetch import WantedFile
+from brainio.local_files import Fingerprint
 from brainio.stores import parse_location
 from tests.cache.helpers import mounted, rot_member
 from tests.lab import sha1
@@ -51,7 +52,7 @@ def overwrite(path: Path) -> None:
 def rot(path: Path) -> None:
     """Change one byte of a cached file so that its record still fits, as a bad disk does below the file system."""
     overwrite(path)
-    write_record(path.parents[3], path.parent / RECORD, {fingerprint(path): None})
+    write_record(path.parents[3], path.parent / RECORD, {Fingerprint.of(path): None})
 
 
 def change_with_restored_time(path: Path) -> None:

@@ -15,11 +15,11 @@ import pytest
 from structlog.testing import capture_logs
 
 from brainio.cache.files import partial_folder
-from brainio.cache.records import fingerprint
 from brainio.cards import find_failure, make_profile, record_failure
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
+from brainio.local_files import Fingerprint
 from brainio.locks import try_acquire
 from brainio.service import looking as module_looking
 from brainio.service import making as module_making
@@ -231,7 +231,7 @@ def test_files_of_entries_are_asked_for_by_threads_and_not_where_requests_wait(
 
     def asking(file: Any) -> Any:
         threads.append(threading.current_thread())
-        return fingerprint(file)
+        return Fingerprint.of(file)
 
     monkeypatch.setattr(module_making, "fingerprint", asking)
     maker = making(tmp_path)
