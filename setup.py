@@ -77,7 +77,7 @@ setup(
             "py.typed",
             "packaging/template/*",
             "views/templates/*",
-            "catalogs/migrations/**/*.py",
+            "catalogs/backends/sql/migrations/**/*.py",
             "service/pages/templates/*",
             "service/assets/*",
             "service/migrations/*.py",

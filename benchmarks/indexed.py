@@ -128,7 +128,7 @@ def _size(folder: Path, database: str) -> float:
         return next((folder / "home" / "index").glob("*.sqlite")).stat().st_size
     from sqlalchemy import text
 
-    from brainio.catalogs.sql_connection import server_engine
+    from brainio.catalogs.backends.sql.connections import server_engine
 
     sizes = "SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relnamespace::regnamespace::text ~ 'index_'"
     with server_engine(database).connect() as connection:

@@ -16,7 +16,7 @@ from brainio.assemblies import (
     StimulusReferenceAssemblyLoader,
 )
 from brainio.cache import hash_file as sha1_hash
-from brainio.catalogs.names import file_name
+from brainio.catalogs.entries import file_name
 from brainio.fetch import WantedFile, load_stimulus_files, local_file
 from brainio.fetch.pruned import retry_if_pruned
 from brainio.local_files import atomic_path

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from brainio.assemblies import NeuroidAssembly
-from brainio.catalogs import append_rows, in_force
+from brainio.catalogs import append_rows, registry
 from brainio.catalogs.cards import forget_cards
 from brainio.stimuli import StimulusSet
 from tests.lab import Lab
@@ -39,7 +39,7 @@ def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_", "BRAINIO_")) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
-    monkeypatch.setattr(in_force, "_added", {})
+    monkeypatch.setattr(registry, "_added", {})
     forget_cards()  # a server of another test may have had the same address
     home = tmp_path / "user"
     home.mkdir()
@@ -155,5 +155,5 @@ def lab(tmp_path: Path, s3_static: S3Static) -> Lab:
     """A lab without entries, whose catalog is in force."""
     lab = Lab(tmp_path, s3_static)
     append_rows(lab.catalog, [])
-    in_force.add_catalog(lab.catalog)
+    registry.add_catalog(lab.catalog)
     return lab

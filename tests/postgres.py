@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from brainio.catalogs import sql_connection
+from brainio.catalogs.backends.sql import connections
 from tests.servers import HOST
 
 PASSWORD = "se cret/@#1"  # all that has to be quoted in a URL
@@ -80,9 +80,9 @@ class Postgres:
 
     def hang_up(self) -> None:
         """Close what connections this process has to the server, as its end would."""
-        for url in list(sql_connection._servers):
+        for url in list(connections._servers):
             if f":{self.port}/" in url:
-                sql_connection._servers.pop(url).dispose()
+                connections._servers.pop(url).dispose()
 
     def run(self, program: str, *arguments: str) -> str:
         """Run one of PostgreSQL's client programs as the superuser and return what it says."""

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from brainio.cards.compute import card_of, card_with
 from brainio.cards.facts import facts_with
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
+from brainio.catalogs.backends.sql.location import is_database
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
 from brainio.catalogs.entries import in_words
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_names import is_database
 from brainio.catalogs.writing import require_writable, write_beside
 from brainio.errors import CatalogError
 from brainio.fetch import get_stimulus_set

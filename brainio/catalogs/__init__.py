@@ -6,11 +6,11 @@ This package imports no pandas; `Catalog`, the DataFrame, loads when it is first
 from typing import TYPE_CHECKING, Any
 
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
-from brainio.catalogs.in_force import add_catalog, catalog_source, list_catalogs, listing, listings, sources
 from brainio.catalogs.lifecycle import deprecate, history
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.publications import add_publication
-from brainio.catalogs.resolving import (
+from brainio.catalogs.registry import add_catalog, catalog_source, list_catalogs, listing, listings, sources
+from brainio.catalogs.resolution import (
     entries,
     entries_of,
     list_assemblies,

@@ -11,7 +11,7 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from brainio.catalogs.sql_names import is_database, place_of
+from brainio.catalogs.backends.sql.location import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineError, TransferError
 
 if TYPE_CHECKING:
@@ -147,8 +147,8 @@ def cards_in_databases(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card
 
 
 def _texts_in_database(base: str, places: list[str]) -> dict[str, str]:
+    from brainio.catalogs.backends.sql.connections import why_away
     from brainio.catalogs.sql_beside import cards_at
-    from brainio.catalogs.sql_connection import why_away
 
     database = place_of(base)
     if why_away(database):  # which whoever asked first was told

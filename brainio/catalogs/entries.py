@@ -42,6 +42,7 @@ STATUS_DEPRECATED = "deprecated"
 STATUS_UNAVAILABLE = "unavailable"
 STATUSES = (STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_DEPRECATED, STATUS_UNAVAILABLE)
 
+_FILE_PREFIXES = {"csv": "stimulus_", "zip": "stimulus_", "nc": "assy_"}
 _HEX = {"sha1": re.compile(r"[0-9a-f]{40}"), "sha256": re.compile(r"[0-9a-f]{64}")}
 
 
@@ -200,3 +201,23 @@ def cells_of(entry: Entry, file: EntryFile) -> dict[str, str]:
         "aliases": " ".join(entry.aliases),
         **{name: getattr(entry, name) for name in OPTIONAL_COLUMNS[5:]},
     }
+
+
+def file_name(identifier: str, part: str, prefix: str | None = None) -> str:
+    """Return the published name of a file.
+
+    Parameters
+    ----------
+    identifier : str
+        Of the entry. Its dots become underscores.
+    part : str
+        `'csv'` or `'zip'` of a stimulus set, `'nc'` of an assembly.
+    prefix : str, optional
+        Another start than `stimulus_` and `assy_`, for example `image_`, as in 2021 and before.
+
+    Examples
+    --------
+    >>> file_name("dicarlo.MajajHong2015", "nc")
+    'assy_dicarlo_MajajHong2015.nc'
+    """
+    return f"{prefix or _FILE_PREFIXES[part]}{identifier.replace('.', '_')}.{part}"

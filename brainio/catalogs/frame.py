@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from brainio.catalogs.csv_form import require_header
+from brainio.catalogs.csv_format import require_header
 from brainio.catalogs.entries import REQUIRED_COLUMNS, Entry, EntryFile, cells_of
 from brainio.catalogs.listing import shown
 from brainio.errors import CatalogError

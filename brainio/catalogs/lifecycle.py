@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, card_now, forget_cards
-from brainio.catalogs.csv_form import Row
+from brainio.catalogs.csv_format import Row
 from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
-from brainio.catalogs.in_force import catalog_source, listing
 from brainio.catalogs.listing import Listing
-from brainio.catalogs.resolving import entries_of, resolve
+from brainio.catalogs.registry import catalog_source, listing
+from brainio.catalogs.resolution import entries_of, resolve
 from brainio.catalogs.sources import CatalogSource
 from brainio.catalogs.writing import amend_rows, require_writable, write_beside
 from brainio.errors import CatalogError, EntryLookupError

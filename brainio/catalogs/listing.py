@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from brainio.catalogs.csv_form import LeftOutRows, read_rows
+from brainio.catalogs.backends.sql.location import is_database, place_of
+from brainio.catalogs.csv_format import LeftOutRows, read_rows
 from brainio.catalogs.entries import (
     STATUS_CURRENT,
     STATUS_SUPERSEDED,
@@ -19,7 +20,6 @@ from brainio.catalogs.entries import (
     file_of,
     row_problems,
 )
-from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogRowError
 
 Key = tuple[str, str]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from brainio.catalogs.csv_form import Row, read_numbered_table, read_table, with_rows_behind
+from brainio.catalogs.backends.sql.location import is_database, place_of
+from brainio.catalogs.csv_format import Row, read_numbered_table, read_table, with_rows_behind
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_names import is_database, place_of
 from brainio.catalogs.writing import AnyCatalog, rewrite, source_of
 from brainio.dois import EXPECTED, doi_of_url, parse_doi
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, OfflineError

@@ -13,9 +13,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from brainio.catalogs.backends.sql.location import is_database, place_of
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.catalogs.listing import Listing, listing_from_rows, read_listing, shown
-from brainio.catalogs.sql_names import is_database, place_of
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineCatalogError, OfflineError
 from brainio.home import absolute_path
 from brainio.local_files import Fingerprint, read_regular
@@ -111,7 +111,7 @@ class CatalogSource:
         """
         if not self.is_remote:
             return self._text_there()
-        from brainio.catalogs.kept import text_or_copy
+        from brainio.catalogs.backends.fallback_copies import text_or_copy
 
         # What this process wrote it has to find again, also where that takes long.
         # Of a database the driver knows how long to wait.

@@ -9,12 +9,11 @@ from collections.abc import Callable, Collection, Iterator
 
 from sqlalchemy import Connection, Row, delete, insert, select
 
-from brainio.catalogs.csv_form import newline_of, read_table
-from brainio.catalogs.sql_connection import reading
+from brainio.catalogs.backends.sql.connections import reading
+from brainio.catalogs.backends.sql.location import DatabasePlace, place_of
+from brainio.catalogs.backends.sql.schema import cards, catalogs, publications, require_schema
+from brainio.catalogs.csv_format import newline_of, read_table
 from brainio.catalogs.sql_form import Form, publications_text
-from brainio.catalogs.sql_names import DatabasePlace, place_of
-from brainio.catalogs.sql_schema import cards, catalogs, publications
-from brainio.catalogs.sql_upgrade import require_schema
 from brainio.catalogs.sql_writing import Locked, locked
 from brainio.errors import CatalogError, TransferError
 

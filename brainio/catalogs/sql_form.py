@@ -14,11 +14,10 @@ from typing import Any, Self
 
 from sqlalchemy import Connection, select
 
-from brainio.catalogs.csv_form import line_of
-from brainio.catalogs.sql_connection import reading, why_away
-from brainio.catalogs.sql_names import DatabasePlace, place_of
-from brainio.catalogs.sql_schema import FORMAT_COLUMNS, catalogs, publications, rows
-from brainio.catalogs.sql_upgrade import require_schema
+from brainio.catalogs.backends.sql.connections import reading, why_away
+from brainio.catalogs.backends.sql.location import DatabasePlace, place_of
+from brainio.catalogs.backends.sql.schema import FORMAT_COLUMNS, catalogs, publications, require_schema, rows
+from brainio.catalogs.csv_format import line_of
 from brainio.errors import CatalogError, CatalogWarning, OfflineError
 from brainio.local_files import Fingerprint
 

@@ -12,13 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from brainio.catalogs.csv_form import Row, rows_to_add
+from brainio.catalogs.backends.sql.connections import changing, reading
+from brainio.catalogs.backends.sql.location import DatabasePlace
+from brainio.catalogs.backends.sql.schema import FORMAT_COLUMNS, catalogs, require_schema, rows, upgrade
+from brainio.catalogs.csv_format import Row, rows_to_add
 from brainio.catalogs.entries import REQUIRED_COLUMNS
-from brainio.catalogs.sql_connection import changing, reading
 from brainio.catalogs.sql_form import Form, cell_of
-from brainio.catalogs.sql_names import DatabasePlace
-from brainio.catalogs.sql_schema import FORMAT_COLUMNS, catalogs, rows
-from brainio.catalogs.sql_upgrade import require_schema, upgrade
 from brainio.errors import CatalogError, CatalogRowError
 
 CellsOf = Callable[[Row], Mapping[str, str]]

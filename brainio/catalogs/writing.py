@@ -13,11 +13,11 @@ from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainio.catalogs.csv_form import EMPTY, Row, with_cells_set, with_rows_added
+from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.csv_format import EMPTY, Row, with_cells_set, with_rows_added
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import LARGEST, CatalogSource, note_written, source_from
-from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError, ChangedFileError, LocationError, TransferError
 from brainio.local_files import read_regular
 from brainio.locks import Lock, acquire_exclusive

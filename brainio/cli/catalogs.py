@@ -93,7 +93,7 @@ def copy(source: str, target: str, as_json: bool) -> None:
       brainio catalog copy lab.csv postgresql://me@db.lab.org/neuro#lab
       brainio catalog copy sqlite:///lab.db exported/lab.csv
     """
-    from brainio.catalogs.sql_copying import copy_catalog
+    from brainio.catalogs.copying import copy_catalog
 
     goal = source_from(target)
     copied = copy_catalog(_named(source), goal)
@@ -110,8 +110,8 @@ def upgrade(target: str) -> None:
     Examples:
       brainio catalog upgrade postgresql://me@db.lab.org/lab
     """
-    from brainio.catalogs.sql_names import place_of
-    from brainio.catalogs.sql_upgrade import upgrade as upgrade_schema
+    from brainio.catalogs.backends.sql.location import place_of
+    from brainio.catalogs.backends.sql.schema import upgrade as upgrade_schema
 
     before, after = upgrade_schema(place_of(target))
     tell(f"the schema was {before or 'not there'} and is {after}")

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from brainio.cache import hash_file
 from brainio.catalogs import Entry, EntryFile
-from brainio.catalogs.names import file_name
+from brainio.catalogs.entries import file_name
 from brainio.errors import CatalogWarning
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.files import WantedFile

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.catalogs import CatalogSource, listing, sources
+from brainio.catalogs.backends.sql.connections import why_away
+from brainio.catalogs.backends.sql.location import place_of
 from brainio.catalogs.publications import FILE_NAME
-from brainio.catalogs.sql_connection import why_away
-from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogError
 from brainio.index.schema import VERSION
 from brainio.local_files import Fingerprint

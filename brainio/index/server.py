@@ -18,8 +18,8 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from brainio.catalogs.sql_connection import is_gone, server_engine
-from brainio.catalogs.sql_server_locks import limit_waits, watch_locks
+from brainio.catalogs.backends.sql.connections import is_gone, server_engine
+from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import IndexUnavailableError, LockHeldError, ServiceError
 from brainio.index.building import build
 from brainio.index.origins import Origin, content_in_force, is_any_away, key_in_force, read_origins

@@ -8,7 +8,7 @@ import pandas as pd
 
 from brainio.cards import card_of
 from brainio.catalogs import TYPE_STIMULUS_SET
-from brainio.catalogs.names import file_name
+from brainio.catalogs.entries import file_name
 from brainio.home import absolute_path
 from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
 from brainio.packaging.checks import refuse

@@ -1,7 +1,7 @@
 """The database of the service: what has to outlive its processes and be shared by them.
 
 That is an SQLite file below `BRAINIO_HOME`, or PostgreSQL for services on several machines. Connections, time-outs and
-their failures are those of catalogs that live in a database (`brainio.catalogs.sql_connection`).
+their failures are those of catalogs that live in a database (`brainio.catalogs.backends.sql.connections`).
 """
 
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from sqlalchemy import Connection, func, select
 
-from brainio.catalogs import sql_connection
-from brainio.catalogs.sql_names import place_of
+from brainio.catalogs.backends.sql import connections
+from brainio.catalogs.backends.sql.location import place_of
 from brainio.errors import CatalogError, DatabaseAwayError, MissingDriverError, ServiceError
 from brainio.home import home_folder
 from brainio.service.tables import SCHEMA
@@ -100,7 +100,7 @@ class Database:
             As of `prepare`.
         """
         self.prepare()
-        with _told(), sql_connection.reading(self._place) as connection:
+        with _told(), connections.reading(self._place) as connection:
             yield connection
 
     @contextmanager
@@ -115,7 +115,7 @@ class Database:
         self.prepare()
         if self._place.path is not None and not self._place.path.is_file():
             raise DatabaseAwayError(f"{self._place.path} is gone. Restore it, or start the service again without it.")
-        with _told(), sql_connection.changing(self._place) as connection:
+        with _told(), connections.changing(self._place) as connection:
             if self._place.path is None:
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             yield connection
@@ -123,7 +123,7 @@ class Database:
     def _revision(self) -> str | None:
         if self._place.path is not None and not self._place.path.is_file():
             return None
-        with _told(), sql_connection.reading(self._place) as connection:
+        with _told(), connections.reading(self._place) as connection:
             return SCHEMA.revision_of(connection)
 
 

@@ -17,7 +17,7 @@ import structlog
 
 from brainio.cards import profile_state
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
-from brainio.catalogs.csv_form import Row, line_of, read_rows
+from brainio.catalogs.csv_format import Row, line_of, read_rows
 from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError

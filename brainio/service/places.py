@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from brainio.catalogs import Entry, EntryFile, Listing
-from brainio.catalogs.csv_form import Row
+from brainio.catalogs.csv_format import Row
 from brainio.catalogs.entries import part_of
 from brainio.errors import LocationError
 from brainio.service.embargoes import Embargoes

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 
-from brainio.catalogs.sql_upgrade import Schema
+from brainio.catalogs.backends.sql.schema import Schema
 
 metadata = MetaData()
 

@@ -14,7 +14,7 @@ from PIL import Image
 from brainio.assemblies import NeuroidAssembly
 from brainio.cards import make_profile
 from brainio.catalogs import listing
-from brainio.catalogs.in_force import add_catalog
+from brainio.catalogs.registry import add_catalog
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 

@@ -13,7 +13,7 @@ from brainio.assemblies import NeuroidAssembly
 from brainio.cards import add_card, build_card, card_of, writable_catalog, write_card
 from brainio.catalogs import Entry, add_catalog, append_rows, resolve
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.csv_form import read_rows
+from brainio.catalogs.csv_format import read_rows
 from brainio.errors import CatalogError, EntryStatusWarning, PackagingError
 from brainio.packaging import package_stimulus_set, write_netcdf
 from brainio.stimuli import StimulusSet

@@ -13,13 +13,14 @@ from sqlalchemy import update
 
 from brainio import get_assembly, get_catalog
 from brainio.assemblies import NeuroidAssembly
-from brainio.catalogs import add_catalog, append_rows, in_force, resolve, sql_connection, sql_form
+from brainio.catalogs import add_catalog, append_rows, registry, resolve, sql_form
+from brainio.catalogs.backends.fallback_copies import copy_of
+from brainio.catalogs.backends.sql import connections
+from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.schema import rows
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.kept import copy_of
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import named_sources, source_from
-from brainio.catalogs.sql_names import place_of
-from brainio.catalogs.sql_schema import rows
 from brainio.errors import (
     CatalogError,
     CatalogWarning,
@@ -31,7 +32,7 @@ from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
 from brainio.validation import check_catalog
-from tests.catalogs.test_sql_writing import row
+from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio
 from tests.postgres import PASSWORD, Postgres
 from tests.servers import MotoS3
@@ -49,9 +50,9 @@ def location(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be as a process that starts now."""
-    monkeypatch.setattr(in_force, "_readings", {})
+    monkeypatch.setattr(registry, "_readings", {})
     monkeypatch.setattr(sql_form, "_states", {})
-    monkeypatch.setattr(sql_connection, "_away", {})
+    monkeypatch.setattr(connections, "_away", {})
 
 
 def test_it_is_in_force_and_its_table_is_that_of_a_catalog(location: str) -> None:
@@ -71,7 +72,7 @@ def test_what_another_process_adds_is_found_at_the_next_look_up(location: str) -
 
 
 def test_nothing_is_read_again_while_nothing_changes(location: str) -> None:
-    assert in_force.listing("lab") is in_force.listing("lab")
+    assert registry.listing("lab") is registry.listing("lab")
 
 
 def test_a_database_holds_several_catalogs(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +146,7 @@ def test_a_database_that_was_put_in_the_place_of_another_is_seen(tmp_path: Path)
 
 def test_a_malformed_row_is_left_out_with_a_warning(location: str) -> None:
     append_rows(location, [row("lab.B")])
-    with sql_connection.changing(place_of(location)) as connection:
+    with connections.changing(place_of(location)) as connection:
         connection.execute(update(rows).where(rows.c.identifier == "lab.B").values(sha1="12"))
     with pytest.warns(CatalogWarning, match=r"#lab, line 3: sha1 is '12'"):
         assert add_catalog(location) == "lab"
@@ -159,7 +160,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     add_catalog(url)
     own_server.stop()
     assert told_while_resolving("lab.A") == ["What was last read of it is used"]
-    monkeypatch.setattr(sql_connection, "_away", {})
+    monkeypatch.setattr(connections, "_away", {})
     own_server.start()
     append_rows(url, [row("lab.B")])
     assert resolve("assembly", "lab.B").catalog == "lab"
@@ -183,7 +184,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     ],
 )
 def test_tables_that_somebody_damaged_are_an_error_of_ours(location: str, damage: str) -> None:
-    with sql_connection.changing(place_of(location)) as connection:
+    with connections.changing(place_of(location)) as connection:
         connection.exec_driver_sql(damage)
     with pytest.raises(CatalogError):
         add_catalog(location)
@@ -195,7 +196,7 @@ def test_tables_that_somebody_damaged_are_an_error_of_ours(location: str, damage
 def test_a_file_whose_json_is_damaged_is_an_error_of_ours(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'lab.db'}"
     append_rows(url, [row("lab.A", note="x")])
-    with sql_connection.changing(place_of(url)) as connection:
+    with connections.changing(place_of(url)) as connection:
         connection.exec_driver_sql("UPDATE brainio_rows SET further = '{'")
     with pytest.raises(CatalogError, match="could not be read"):
         add_catalog(url)
@@ -217,7 +218,7 @@ def test_a_server_that_comes_back_is_asked_again_after_a_minute(
     url = f"{own_server.database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
-    monkeypatch.setattr(sql_connection, "_SECONDS_BEFORE_ASKING_AGAIN", -1.0)
+    monkeypatch.setattr(connections, "_SECONDS_BEFORE_ASKING_AGAIN", -1.0)
     own_server.stop()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CatalogWarning)

@@ -12,17 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brainio
-from brainio.catalogs import (
-    CatalogSource,
-    amend_rows,
-    append_rows,
-    deprecate,
-    history,
-    in_force,
-    resolve,
-    writing,
-)
-from brainio.catalogs.csv_form import EMPTY, read_rows, with_cells_set, with_rows_added
+from brainio.catalogs import CatalogSource, amend_rows, append_rows, deprecate, history, registry, resolve, writing
+from brainio.catalogs.csv_format import EMPTY, read_rows, with_cells_set, with_rows_added
 from brainio.catalogs.listing import read_listing
 from brainio.errors import CatalogError, CatalogRowError, EntryLookupError
 from tests.servers import HttpFolder, MotoS3
@@ -50,7 +41,7 @@ def in_use(catalog: CatalogSource) -> CatalogSource:
     writing.add_entry(catalog, [row("lab.A")])
     writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
     writing.add_entry(catalog, [row("lab.B")])
-    in_force.add_catalog(catalog.location)
+    registry.add_catalog(catalog.location)
     return catalog
 
 

@@ -19,7 +19,7 @@ import brainio
 import brainio.cli
 from brainio.assemblies import BehavioralAssembly
 from brainio.catalogs import Catalog
-from brainio.catalogs.csv_form import line_of
+from brainio.catalogs.csv_format import line_of
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.cli.commands import main
 from brainio.errors import BrainioError, BrainioWarning, CatalogError, CatalogWarning, TransferError

@@ -7,12 +7,13 @@ from sqlalchemy import Engine, event
 
 import brainio
 from brainio.cards import add_card, build_card
-from brainio.catalogs import listings, resolve, sql_connection
+from brainio.catalogs import listings, resolve
+from brainio.catalogs.backends.sql import connections
+from brainio.catalogs.backends.sql.location import place_of
 from brainio.catalogs.cards import card_bytes, cards_in_databases
+from brainio.catalogs.copying import copy_catalog
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_beside import write_card
-from brainio.catalogs.sql_copying import copy_catalog
-from brainio.catalogs.sql_names import place_of
 from brainio.errors import CatalogWarning
 from brainio.index import Hit, asking, vocabulary
 from brainio.index.building import Grouper, versions_of
@@ -194,7 +195,7 @@ def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> 
 def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
     lab: Lab, own_server: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sql_connection, "_away", {})
+    monkeypatch.setattr(connections, "_away", {})
     lab.add("lab.Doe2026", card=lab.card(CARD))
     monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, own_server.database()))
     assert only(region="V4").regions == {"V4": "card", "area X": "card"}

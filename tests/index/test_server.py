@@ -15,7 +15,7 @@ from sqlalchemy import create_engine, make_url, text
 
 import brainio
 from brainio import locks
-from brainio.catalogs.sql_connection import server_engine
+from brainio.catalogs.backends.sql.connections import server_engine
 from brainio.errors import IndexUnavailableError, ServiceError
 from brainio.index import origins, schema, search_among, server
 from brainio.index.server import PREFIX, Server

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.catalogs import append_rows, in_force
+from brainio.catalogs import append_rows, registry
 from brainio.stores import http, s3_access
 from tests.reliability.faulty_lab import FaultyLab
 from tests.servers import FaultyServer
@@ -49,6 +49,6 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _published(lab: FaultyLab) -> FaultyLab:
     append_rows(lab.catalog, [])
-    in_force.add_catalog(lab.catalog)
+    registry.add_catalog(lab.catalog)
     lab.publish_stimuli()
     return lab

@@ -32,7 +32,7 @@ from brainio.assemblies.hdf5 import hdf5_access
 from brainio.cards.profile_builder import make_profile
 from brainio.cards.profile_files import find_profile
 from brainio.cards.profiles import StimulusProfile
-from brainio.catalogs import in_force, resolve
+from brainio.catalogs import registry, resolve
 from brainio.packaging import write_netcdf
 from brainio.progress import TransferBar
 from brainio.stores import open_read, parse_location
@@ -130,7 +130,7 @@ class Bench:
         assert [Path(stimuli.get_stimulus(key)).stat().st_size for key in "12"] == [*map(len, PICTURES.values())]
 
     def read_catalogs(self) -> None:
-        in_force._readings.clear()
+        registry._readings.clear()
         assert NAME in brainio.list_stimulus_sets()
 
     def search(self) -> None:

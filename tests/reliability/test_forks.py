@@ -133,13 +133,13 @@ def test_a_child_of_a_process_with_a_distributed_client_gets_an_error_that_says_
 
 
 def test_a_forked_process_connects_to_a_database_by_itself() -> None:
-    from brainio.catalogs import sql_connection
+    from brainio.catalogs.backends.sql import connections
 
-    engine = sql_connection.server_engine("postgresql://nobody@127.0.0.1:1/none")
+    engine = connections.server_engine("postgresql://nobody@127.0.0.1:1/none")
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        same = sql_connection.server_engine("postgresql://nobody@127.0.0.1:1/none") is engine
+        same = connections.server_engine("postgresql://nobody@127.0.0.1:1/none") is engine
         os.write(writing, b"shared" if same else b"own")
         os._exit(0)
     os.waitpid(child, 0)

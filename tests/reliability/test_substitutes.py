@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.catalogs import append_rows, in_force
+from brainio.catalogs import append_rows, registry
 from brainio.errors import AssemblyFormatError, BrainioError, FetchManyError, IntegrityError, UnexpectedContentError
 from brainio.fetch import fetch_file, fetch_many
 from brainio.fetch.home import local_cache
@@ -53,7 +53,7 @@ class Unpromised(Lab):
 def lab(tmp_path: Path, faulty: FaultyServer) -> Unpromised:
     lab = Unpromised(tmp_path, faulty)
     append_rows(lab.catalog, [])
-    in_force.add_catalog(lab.catalog)
+    registry.add_catalog(lab.catalog)
     return lab
 
 
@@ -108,7 +108,7 @@ def test_a_pointer_in_a_local_folder_names_the_command_that_brings_the_file(
         "location": f"files/{NC}",
     }
     append_rows(tmp_path / "lab.csv", [row | {"sha1": sha1(b"something else")}])
-    in_force.add_catalog(tmp_path / "lab.csv")
+    registry.add_catalog(tmp_path / "lab.csv")
     with pytest.raises(UnexpectedContentError, match=f"{kind}. .*`{step}`"):
         brainio.get_assembly("lab.Doe2026")
 

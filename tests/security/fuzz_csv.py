@@ -24,7 +24,7 @@ SEEDS: Sequence[bytes] = (
 
 
 def load() -> tuple[Sequence[bytes], Callable[[bytes], None]]:
-    from brainio.catalogs.csv_form import read_table, with_rows_added
+    from brainio.catalogs.csv_format import read_table, with_rows_added
     from brainio.catalogs.listing import read_listing
     from brainio.errors import CatalogError, LocationError
     from brainio.stores import parse_location

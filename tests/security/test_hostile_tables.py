@@ -16,7 +16,7 @@ import xarray as xr
 from brainio import validate
 from brainio.assemblies import BehavioralAssembly
 from brainio.catalogs import CatalogSource, append_rows, resolve
-from brainio.catalogs.csv_form import read_table, with_rows_added
+from brainio.catalogs.csv_format import read_table, with_rows_added
 from brainio.catalogs.listing import read_listing
 from brainio.catalogs.publications import MOST_OF_KEY, publications_of
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning, PackagingError, StimulusSetFormatError

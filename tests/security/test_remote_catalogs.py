@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brainio
-from brainio.catalogs import in_force, resolve
+from brainio.catalogs import registry, resolve
 from brainio.catalogs.publications import publications_of
 from brainio.errors import (
     BrainioError,
@@ -200,7 +200,7 @@ def test_a_copy_of_a_remote_catalog_may_name_no_more_than_the_catalog(
     (tmp_path / "secret.nc").write_bytes(b"secret")
     name = remote.name((tmp_path / "secret.nc").as_uri())
     resolve("assembly", "x.Doe2026", catalog=name)
-    monkeypatch.setattr(in_force, "_readings", {})
+    monkeypatch.setattr(registry, "_readings", {})
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="the copy of"):
         entry = resolve("assembly", "x.Doe2026", catalog=name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from brainio.catalogs import append_rows, deprecate, in_force
+from brainio.catalogs import append_rows, deprecate, registry
 from brainio.catalogs.entries import Entry
 from brainio.catalogs.listing import Listing
 from brainio.errors import DatabaseAwayError
@@ -176,7 +176,7 @@ def test_a_deprecated_entry_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         entry = f"/api/v1/entries/lab/assembly/{NAME}"
         assert service.get(entry).json()["status"] == "current"
-        assert in_force.listing("lab").entries
+        assert registry.listing("lab").entries
         deprecate(NAME, "Two are swapped.", kind="assembly")
         service.eventually(lambda: service.get(entry).json()["status"] == "deprecated")
         assert service.get(service.get(entry).json()["card"]).json()["status_reason"] == "Two are swapped."

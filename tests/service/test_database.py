@@ -10,13 +10,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
-from brainio.catalogs import add_catalog, append_rows, resolve, sql_upgrade
+from brainio.catalogs import add_catalog, append_rows, resolve
+from brainio.catalogs.backends.sql import schema
 from brainio.errors import DatabaseAwayError, ServiceError
 from brainio.service import database as database_module
 from brainio.service.database import Database
 from brainio.service.tables import SCHEMA
 from brainio.service.tokens import list_tokens, make_token
-from tests.catalogs.test_sql_writing import row
+from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio as command
 
 spawning = multiprocessing.get_context("spawn")
@@ -42,7 +43,7 @@ def test_migrations_make_the_tables_that_the_program_knows(database: str) -> Non
 
 
 def test_every_revision_of_the_program_has_a_migration() -> None:
-    scripts = ScriptDirectory(str(sql_upgrade.MIGRATIONS), version_locations=[str(SCHEMA.versions)])
+    scripts = ScriptDirectory(str(schema.MIGRATIONS), version_locations=[str(SCHEMA.versions)])
     assert tuple(one.revision for one in scripts.walk_revisions())[::-1] == SCHEMA.revisions
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from brainio.catalogs import list_assemblies, list_stimulus_sets, resolving
+from brainio.catalogs import list_assemblies, list_stimulus_sets, resolution
 from brainio.service import records
 from brainio.service.database import Database
 from brainio.service.holdings import Holdings
@@ -149,7 +149,7 @@ def test_an_entry_of_stimuli_that_nobody_lists_is_told_without_looking_through_a
     lab = make_lab(tmp_path / "lab")
     lab.write_text(lab.read_text().replace(f",{NAME},,", ",lab.Nowhere,,"))
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab))
-    monkeypatch.delattr(resolving, "not_found")  # which looks through them
+    monkeypatch.delattr(resolution, "_not_found")  # which looks through them
     settings = read_settings()
     database = Database(settings.database)
     holdings = Holdings(settings, Seen(database), Rights(settings, database))

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.catalogs import CatalogSource, append_rows, in_force, resolve
+from brainio.catalogs import CatalogSource, append_rows, registry, resolve
 from brainio.catalogs.sources import note_written
 from brainio.errors import TransferError
 from tests.lab import assembly_file, sha1, stimulus_files
@@ -30,7 +30,7 @@ def test_an_assembly_is_had_through_a_served_catalog_and_again_when_the_service_
         assert brainio.search(NAME, catalog="lab")[0].year == 1999
         entry = resolve("assembly", NAME)
         assert entry.base == f"{service.url}/catalogs/lab"
-    source = in_force.catalog_source("lab")
+    source = registry.catalog_source("lab")
     assert isinstance(source, CatalogSource)
     note_written(source)  # as a new process would, it reads the catalog again
     with pytest.warns(UserWarning, match="the copy of"):

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 import brainio
-from brainio.catalogs import CatalogSource, in_force
+from brainio.catalogs import CatalogSource, registry
 from brainio.catalogs.sources import note_written
 from brainio.errors import CatalogError, ServiceError
 from brainio.index.files import Files
@@ -235,7 +235,7 @@ def test_an_assembly_is_had_through_a_private_catalog_and_again_when_the_service
         paths = {one["path"]: one["status"] for one in service.requests() if one.get("token")}
     assert paths["/catalogs/lab/publications.csv"] == 200
     assert set(paths.values()) <= {200, 206}
-    source = in_force.catalog_source("lab")
+    source = registry.catalog_source("lab")
     assert isinstance(source, CatalogSource)
     note_written(source)  # as a new process would, it reads the catalog again
     with pytest.warns(UserWarning, match="the copy of") as told:
@@ -272,7 +272,7 @@ def test_a_wrong_token_is_told_without_it(
     with running as service:
         use(monkeypatch, tmp_path, service, WRONG, "url")
         with pytest.raises(CatalogError, match="HTTP 401") as refused:
-            in_force.listing("lab")
+            registry.listing("lab")
     assert WRONG not in str(refused.value)
 
 

@@ -10,14 +10,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from brainio.catalogs import CatalogSource, add_catalog, append_rows, sql_upgrade, writing
+from brainio.catalogs import CatalogSource, add_catalog, append_rows, writing
+from brainio.catalogs.backends.sql import schema
+from brainio.catalogs.backends.sql.connections import changing, reading
+from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.schema import REVISIONS, VERSION_TABLE, Schema, metadata
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_connection import changing, reading
-from brainio.catalogs.sql_names import place_of
-from brainio.catalogs.sql_schema import REVISIONS, VERSION_TABLE, metadata
-from brainio.catalogs.sql_upgrade import Schema
 from brainio.errors import CatalogError
-from tests.catalogs.test_sql_writing import row
+from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio
 
 spawning = multiprocessing.get_context("spawn")
@@ -41,8 +41,8 @@ def stamp(database: str, revision: str) -> None:
 
 
 def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
-    assert sql_upgrade.upgrade(place_of(database)) == (None, REVISIONS[-1])
-    assert sql_upgrade.upgrade(place_of(database)) == (REVISIONS[-1], REVISIONS[-1])
+    assert schema.upgrade(place_of(database)) == (None, REVISIONS[-1])
+    assert schema.upgrade(place_of(database)) == (REVISIONS[-1], REVISIONS[-1])
     with reading(place_of(database)) as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, metadata) == []
@@ -50,7 +50,7 @@ def test_migrations_make_the_tables_that_the_program_knows(database: str) -> Non
 
 
 def test_every_revision_of_the_program_has_a_migration() -> None:
-    scripts = ScriptDirectory(str(sql_upgrade.MIGRATIONS))
+    scripts = ScriptDirectory(str(schema.MIGRATIONS))
     assert tuple(one.revision for one in scripts.walk_revisions())[::-1] == REVISIONS
 
 
@@ -70,7 +70,7 @@ def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: st
     for act in (
         add_catalog,
         lambda url: append_rows(url, [row("lab.B")]),
-        lambda url: sql_upgrade.upgrade(place_of(url)),
+        lambda url: schema.upgrade(place_of(url)),
     ):
         with pytest.raises(CatalogError, match=said):
             act(database)
@@ -85,27 +85,27 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The next release, whose schema has one revision more: the folder of its migrations."""
     folder = tmp_path / "versions"
     folder.mkdir()
-    for path in sql_upgrade.CATALOGS.versions.glob("*.py"):
+    for path in schema.CATALOGS.versions.glob("*.py"):
         (folder / path.name).write_text(path.read_text())
     (folder / "v0002_later.py").write_text(LATER.format(more=""))
-    monkeypatch.setattr(sql_upgrade, "CATALOGS", replace(sql_upgrade.CATALOGS, versions=folder))
+    monkeypatch.setattr(schema, "CATALOGS", replace(schema.CATALOGS, versions=folder))
     return folder
 
 
 def release(*revisions: str) -> Schema:
     """The schema of the release that knows some revisions."""
-    return replace(sql_upgrade.CATALOGS, revisions=revisions)
+    return replace(schema.CATALOGS, revisions=revisions)
 
 
 def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
     database: str, later: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append_rows(database, [row("lab.A")])
-    monkeypatch.setattr(sql_upgrade, "CATALOGS", release("0001", "0002"))
+    monkeypatch.setattr(schema, "CATALOGS", release("0001", "0002"))
     for act in (add_catalog, lambda url: append_rows(url, [row("lab.B")])):
         with pytest.raises(CatalogError, match=r"older schema 0001.*uses 0002.*brainio catalog upgrade"):
             act(database)
-    assert sql_upgrade.upgrade(place_of(database)) == ("0001", "0002")
+    assert schema.upgrade(place_of(database)) == ("0001", "0002")
     with reading(place_of(database)) as connection:
         assert connection.scalars(text("SELECT added FROM brainio_rows")).all() == ["lab.A"]
     append_rows(database, [row("lab.B")])
@@ -117,10 +117,10 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
 ) -> None:
     append_rows(database, [row("lab.A")])
     (later / "v0002_later.py").write_text(LATER.format(more='op.execute("SELECT * FROM no_such_table")'))
-    monkeypatch.setattr(sql_upgrade, "CATALOGS", release("0001", "0002"))
+    monkeypatch.setattr(schema, "CATALOGS", release("0001", "0002"))
     with pytest.raises(CatalogError, match="no_such_table"):
-        sql_upgrade.upgrade(place_of(database))
-    monkeypatch.setattr(sql_upgrade, "CATALOGS", release("0001"))
+        schema.upgrade(place_of(database))
+    monkeypatch.setattr(schema, "CATALOGS", release("0001"))
     with reading(place_of(database)) as connection:
         assert "added" not in {one["name"] for one in inspect(connection).get_columns("brainio_rows")}
     assert rows_of(source_from(database)) == ["lab.A"]
@@ -133,7 +133,7 @@ def rows_of(catalog: CatalogSource) -> list[str]:
 
 
 def _upgrade(location: str) -> None:
-    sql_upgrade.upgrade(place_of(location))
+    schema.upgrade(place_of(location))
 
 
 def test_processes_that_upgrade_at_once_do_it_once(database: str) -> None:

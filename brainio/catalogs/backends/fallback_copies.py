@@ -14,7 +14,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
-from brainio.catalogs.csv_form import require_header
+from brainio.catalogs.csv_format import require_header
 from brainio.catalogs.listing import shown
 from brainio.catalogs.writing import replace_file
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError

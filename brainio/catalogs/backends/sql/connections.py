@@ -16,9 +16,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from brainio.cache.sqlite_files import IN_SQLITE
-from brainio.catalogs.sql_file_locks import BUSY_TIMEOUT, FileAccess, listen
-from brainio.catalogs.sql_names import DatabasePlace
-from brainio.catalogs.sql_server_locks import limit_waits, watch_locks
+from brainio.catalogs.backends.sql.file_locks import BUSY_TIMEOUT, FileAccess, listen
+from brainio.catalogs.backends.sql.location import DatabasePlace
+from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import BrainioError, CatalogError, MissingDriverError, OfflineCatalogError
 from brainio.forks import renew_in_child
 from brainio.processes import this_process

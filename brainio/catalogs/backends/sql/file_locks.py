@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
-from brainio.catalogs.sql_names import DatabasePlace
+from brainio.catalogs.backends.sql.location import DatabasePlace
 from brainio.errors import LockHeldError
 from brainio.local_files import Fingerprint
 from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_holder

@@ -1,18 +1,92 @@
-"""Bringing the schema of a database up to date with Alembic, and refusing databases of another schema."""
+"""The schema of the tables of catalogs: its definition, the check of its revision, and its upgrade with Alembic.
+
+`migrations/` creates the newest schema step by step; a test keeps it equal to the tables that are defined here.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, MetaData, column, func, inspect, select, table
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    column,
+    func,
+    inspect,
+    select,
+    table,
+)
 
-from brainio.catalogs.sql_connection import changing
-from brainio.catalogs.sql_names import DatabasePlace
-from brainio.catalogs.sql_schema import REVISIONS, VERSION_TABLE, metadata
+from brainio.catalogs.backends.sql.connections import changing
+from brainio.catalogs.backends.sql.location import DatabasePlace
+from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from brainio.errors import CatalogError, MissingDriverError
 
 if TYPE_CHECKING:
     from alembic.config import Config
+
+REVISIONS = ("0001",)
+"""The schemas that there have been, the oldest first."""
+VERSION_TABLE = "brainio_version"
+
+metadata = MetaData()
+
+# `form` is the header and the line ending of the CSV form; `state` is another text after every change.
+catalogs = Table(
+    "brainio_catalogs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("state", String(32), nullable=False),
+    Column("form", JSON, nullable=False),
+    Column("publications_form", JSON),  # NULL: no table of publications
+)
+
+FORMAT_COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
+
+
+def _belongs() -> Column[int]:
+    return Column("catalog", ForeignKey(catalogs.c.id, ondelete="CASCADE"), primary_key=True)
+
+
+def _position() -> Column[int]:
+    return Column("position", Integer, primary_key=True, autoincrement=False)
+
+
+# One row a file of an entry, as in the CSV form; cells of columns that the format does not know stand in `further`.
+rows = Table(
+    "brainio_rows",
+    metadata,
+    _belongs(),
+    _position(),
+    *(Column(name, Text, nullable=False) for name in FORMAT_COLUMNS),
+    Column("further", JSON(none_as_null=True)),
+    Index("brainio_rows_of_entry", "catalog", "identifier"),
+)
+
+publications = Table(
+    "brainio_publications",
+    metadata,
+    _belongs(),
+    _position(),
+    Column("cells", JSON, nullable=False),
+)
+
+cards = Table(
+    "brainio_cards",
+    metadata,
+    _belongs(),
+    Column("place", String(500), primary_key=True),  # what the column `card` of the rows says
+    Column("body", Text, nullable=False),
+)
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 0x627261696E696F  # of PostgreSQL's locks with numbers: "brainio"

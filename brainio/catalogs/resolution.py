@@ -3,12 +3,21 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry
-from brainio.catalogs.in_force import is_forbidden, listing, listings, sources
+from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, in_words
 from brainio.catalogs.listing import Listing
+from brainio.catalogs.registry import is_forbidden, listing, listings, sources
 from brainio.catalogs.set_hashes import describe_hashes, has_hashes, hashes_on_card, set_hashes
-from brainio.catalogs.suggest import not_found
-from brainio.errors import AmbiguousEntryError, EntryLookupError, OfflineLookupError, StimulusSetLookupError
+from brainio.errors import (
+    AmbiguousEntryError,
+    AssemblyLookupError,
+    EntryLookupError,
+    OfflineLookupError,
+    StimulusSetLookupError,
+)
+from brainio.nearest import nearest
+
+_GETTERS = {TYPE_ASSEMBLY: "get_assembly", TYPE_STIMULUS_SET: "get_stimulus_set"}
+_ERRORS = {TYPE_ASSEMBLY: AssemblyLookupError, TYPE_STIMULUS_SET: StimulusSetLookupError}
 
 
 def resolve(
@@ -61,7 +70,7 @@ def resolve(
             return resolve(lookup_type, rest, catalog=prefix, version=version, among=among)
         left_out = [name for name in names if catalog is None and name not in {one.identifier for one in found}]
         forbidden = [name for name in left_out if is_forbidden(name)]
-        raise not_found(found, lookup_type, identifier, version, left_out, forbidden)
+        raise _not_found(found, lookup_type, identifier, version, left_out, forbidden)
     if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
         raise _ambiguous(identifier, hits)
     return hits[0]
@@ -226,3 +235,63 @@ def _ambiguous(identifier: str, hits: list[Entry]) -> EntryLookupError:
         f"{identifier!r} names different {hits[0].kind} files in {places}; "
         f"say which one you mean: {choices}, or the keyword catalog={hits[0].catalog!r}"
     )
+
+
+def _not_found(
+    listings: Sequence[Listing],
+    lookup_type: str,
+    identifier: str,
+    version: str | None,
+    left_out: Sequence[str],
+    forbidden: Sequence[str],
+) -> EntryLookupError:
+    """Make the error for an identifier that no listing has: what there is instead, and what to do.
+
+    Parameters
+    ----------
+    left_out : sequence of str
+        Catalogs in force that could not be read.
+    forbidden : sequence of str
+        Those of them that `BRAINIO_OFFLINE` forbids to ask for; with any, the error is an OfflineLookupError.
+    """
+    kind = in_words(lookup_type)
+    error = OfflineLookupError if forbidden else _ERRORS[lookup_type]
+    versions = [] if version is None else _versions(listings, lookup_type, identifier)
+    if versions:
+        return error(f"{kind} {identifier!r} has no version {version!r}; it has {', '.join(versions)}")
+    searched = ", ".join(one.identifier for one in listings) or "(none)"
+    message = f"no {kind} {identifier!r} in the catalogs {searched}{_not_searched(left_out, forbidden)}"
+    other = TYPE_STIMULUS_SET if lookup_type == TYPE_ASSEMBLY else TYPE_ASSEMBLY
+    if any((other, identifier) in one.entries or (other, identifier) in one.aliases for one in listings):
+        article = "a" if other == TYPE_STIMULUS_SET else "an"
+        return error(f"{message}; {identifier!r} is {article} {in_words(other)}: use {_GETTERS[other]}")
+    near = nearest(identifier, _names(listings, lookup_type))
+    if near:
+        return error(f"{message}; did you mean {', '.join(repr(name) for name in near)}?")
+    return error(f"{message}; brainio list shows all identifiers")
+
+
+def _versions(listings: Sequence[Listing], lookup_type: str, identifier: str) -> list[str]:
+    return sorted(
+        entry.version or "(unnamed)"
+        for one in listings
+        if (current := one.find(lookup_type, identifier)) is not None
+        for entry in one.all_versions(current)
+    )
+
+
+def _not_searched(left_out: Sequence[str], forbidden: Sequence[str]) -> str:
+    told = f" (not readable: {', '.join(left_out)})" if left_out else ""
+    if forbidden:
+        told += (
+            f" while BRAINIO_OFFLINE is set; no copy is kept of {', '.join(forbidden)}: where there is a network, "
+            f"brainio list --catalog {forbidden[0]} makes one"
+        )
+    return told
+
+
+def _names(listings: Sequence[Listing], lookup_type: str) -> list[str]:
+    """Return all identifiers and aliases of a kind."""
+    return [
+        name for one in listings for table in (one.entries, one.aliases) for kind, name in table if kind == lookup_type
+    ]

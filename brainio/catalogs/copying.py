@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete
 
+from brainio.catalogs.backends.sql.location import DatabasePlace, place_of
+from brainio.catalogs.backends.sql.schema import rows
 from brainio.catalogs.cards import LARGEST_CARD
-from brainio.catalogs.csv_form import EMPTY, Row, newline_of, read_rows, read_table, require_header, with_rows_behind
+from brainio.catalogs.csv_format import EMPTY, Row, newline_of, read_rows, read_table, require_header, with_rows_behind
 from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.publications import FILE_NAME, publications_text
 from brainio.catalogs.sources import CatalogSource, source_from
 from brainio.catalogs.sql_beside import all_cards, put_card, put_publications
 from brainio.catalogs.sql_form import Form, text_in
-from brainio.catalogs.sql_names import DatabasePlace, place_of
-from brainio.catalogs.sql_schema import rows
 from brainio.catalogs.sql_writing import insert_rows, locked
 from brainio.catalogs.writing import AnyCatalog, current_text, require_writable, rewrite, source_of, write_beside
 from brainio.errors import BrainioError, CatalogError, CatalogWarning

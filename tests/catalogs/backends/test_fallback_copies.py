@@ -1,4 +1,4 @@
-"""Promises of `brainio.catalogs.kept`: a catalog from elsewhere that was read once serves while it cannot be read."""
+"""The last good copy of a remote catalog serves while the catalog cannot be read."""
 
 import os
 import socket
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from brainio.catalogs import add_catalog, append_rows, in_force, list_assemblies, resolve
+from brainio.catalogs import add_catalog, append_rows, list_assemblies, registry, resolve
+from brainio.catalogs.backends.fallback_copies import copy_of
 from brainio.catalogs.entries import REQUIRED_COLUMNS
-from brainio.catalogs.kept import copy_of
 from brainio.errors import (
     AssemblyLookupError,
     CatalogError,
@@ -38,7 +38,7 @@ def url(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"{http_folder.url}/lab.csv"
     write(http_folder, "x.Doe2026")
     monkeypatch.setenv("BRAINIO_CATALOGS", url)
-    monkeypatch.setattr(in_force, "_readings", {})
+    monkeypatch.setattr(registry, "_readings", {})
     return url
 
 
@@ -56,7 +56,7 @@ def write(server: HttpFolder, *identifiers: str) -> None:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what this process read, as a new one has read nothing."""
-    monkeypatch.setattr(in_force, "_readings", {})
+    monkeypatch.setattr(registry, "_readings", {})
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_host_that_says_nothing_is_given_up_soon_where_there_is_a_copy(
 ) -> None:
     elsewhere = f"http://{HOST}:{silent}/lab.csv"
     copy_of(read).rename(copy_of(elsewhere))
-    monkeypatch.setattr("brainio.catalogs.kept._PATIENCE", 0.2)
+    monkeypatch.setattr("brainio.catalogs.backends.fallback_copies._PATIENCE", 0.2)
     monkeypatch.setenv("BRAINIO_CATALOGS", elsewhere)
     with pytest.warns(CatalogWarning, match=r"did not come within 0\.2 s; the copy of"):
         assert resolve("assembly", "x.Doe2026").catalog == "lab"
@@ -134,7 +134,7 @@ def test_what_comes_late_is_kept_for_the_next_process(
     read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(http_folder, "x.New2026")
-    monkeypatch.setattr("brainio.catalogs.kept._PATIENCE", 0)
+    monkeypatch.setattr("brainio.catalogs.backends.fallback_copies._PATIENCE", 0)
     with pytest.warns(CatalogWarning, match="did not come within 0 s"):
         assert resolve("assembly", "x.Doe2026").catalog == "lab"
     until = time.monotonic() + 30
@@ -216,7 +216,7 @@ def test_what_this_process_wrote_to_a_remote_catalog_is_found_however_long_that_
     row = dict(zip(REQUIRED_COLUMNS, line("x.Doe2026").split(","), strict=True))
     append_rows(add_catalog_at, [row])
     add_catalog(add_catalog_at)
-    monkeypatch.setattr("brainio.catalogs.kept._PATIENCE", 0)
+    monkeypatch.setattr("brainio.catalogs.backends.fallback_copies._PATIENCE", 0)
     append_rows(add_catalog_at, [row | {"identifier": "x.New2026"}])
     assert resolve("assembly", "x.New2026").catalog == "lab"
 

@@ -1,4 +1,4 @@
-"""Promises of `brainio.catalogs.in_force` and `resolving`: which catalogs serve, and what an identifier leads to."""
+"""Promises of `brainio.catalogs.registry` and `resolving`: which catalogs serve, and what an identifier leads to."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

@@ -15,12 +15,13 @@ import psycopg
 import pytest
 
 from brainio import locks
-from brainio.catalogs import append_rows, sql_server_locks
+from brainio.catalogs import append_rows
+from brainio.catalogs.backends.sql import server_locks
+from brainio.catalogs.backends.sql.location import place_of
 from brainio.catalogs.sql_form import current_text
-from brainio.catalogs.sql_names import place_of
 from brainio.catalogs.sql_writing import locked
 from brainio.errors import LockHeldError
-from tests.catalogs.test_sql_writing import row
+from tests.catalogs.backends.test_sql_writing import row
 from tests.reliability.crowd import join, start
 
 PATIENT = 3.0  # seconds: on a busy machine, the processes of a crowd make progress more slowly
@@ -35,8 +36,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def be_impatient(set_attribute: Callable[[Any, str, float], object] = setattr) -> None:
     set_attribute(locks, "STALLED", 1.5)
     set_attribute(locks, "_LOG_AFTER", 0.2)
-    set_attribute(sql_server_locks, "_LOOK_AFTER", 0.1)
-    set_attribute(sql_server_locks, "_LOOK_EVERY", 0.1)
+    set_attribute(server_locks, "_LOOK_AFTER", 0.1)
+    set_attribute(server_locks, "_LOOK_EVERY", 0.1)
 
 
 def identifiers(url: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Runs migrations within the transaction that `brainio.catalogs.sql_upgrade` began."""
+"""Runs migrations within the transaction that `brainio.catalogs.backends.sql.schema` began."""
 
 from alembic import context
 

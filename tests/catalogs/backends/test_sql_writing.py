@@ -20,15 +20,15 @@ from brainio.catalogs import (
     append_rows,
     deprecate,
     history,
-    in_force,
+    registry,
     resolve,
-    sql_connection,
     writing,
 )
+from brainio.catalogs.backends.sql import connections
+from brainio.catalogs.backends.sql.location import place_of
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.publications import publications_of
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_names import place_of
 from brainio.catalogs.sql_writing import locked
 from brainio.errors import CatalogError, CatalogRowError
 
@@ -55,7 +55,7 @@ def in_use(catalog: CatalogSource) -> CatalogSource:
     writing.add_entry(catalog, [row("lab.A")])
     writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
     writing.add_entry(catalog, [row("lab.B")])
-    in_force.add_catalog(catalog.location)
+    registry.add_catalog(catalog.location)
     return catalog
 
 
@@ -204,7 +204,7 @@ def test_who_never_ends_a_change_is_not_waited_for_without_end(
         with pytest.raises(CatalogError, match=r"was not written.*no progress"):
             append_rows(catalog, [row("lab.B")])
         other.note_change()
-    assert not sql_connection.why_away(place_of(catalog.location))
+    assert not connections.why_away(place_of(catalog.location))
     append_rows(catalog, [row("lab.B")])
 
 
