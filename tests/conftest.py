@@ -19,6 +19,7 @@ from tests.servers import CREDENTIALS, HOST, HttpFolder, MotoS3, S3Static
 
 # Port 9 (discard) is closed: a request that a test did not mean to make is refused at once.
 NOWHERE = f"http://{HOST}:9"
+pytest_plugins = ("tests.tiers",)
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 
 
@@ -26,11 +27,6 @@ def pytest_configure() -> None:
     """Let tests interrupt processes, also where a shell in the background had interrupts ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest, which else one process would end with, alone."""
-    items.sort(key=lambda item: item.path.name != "test_benchmarks.py")
 
 
 @pytest.fixture(autouse=True)
