@@ -8,9 +8,9 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.codes import Level, factorize_level, group_rows, same_values, union_levels
 from brainio.assemblies.groupby import levels_of
 from brainio.errors import SubsetError
+from brainio.levels import Level, factorize_level, group_rows, same_values, union_levels
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

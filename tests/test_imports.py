@@ -29,7 +29,7 @@ FLOORS = [
     {"views"},
     {"cursors", "worker_process", "locks"},
     {"licenses"},
-    {"progress", "nearest", "home", "dois"},
+    {"progress", "nearest", "home", "dois", "levels"},
     {"threads", "forks", "local_files"},
     {"processes"},
     {"errors", "logs"},

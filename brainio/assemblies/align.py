@@ -12,8 +12,8 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.codes import Level, factorize_level, lexsort_codes
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index, own_index
+from brainio.levels import Level, factorize_level, lexsort_codes
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import xarray as xr
 
-from brainio.assemblies.codes import factorize_level, group_rows
 from brainio.assemblies.coords import is_whole_multi_index, no_such_name
 from brainio.assemblies.groupby import levels_of
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import GroupNumbers
 from brainio.errors import GroupbyError
+from brainio.levels import factorize_level, group_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence

@@ -18,7 +18,7 @@ from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.assemblies.reading import level_of
 
 if TYPE_CHECKING:
-    from brainio.assemblies.codes import Level
+    from brainio.levels import Level
 
 Coords = dict[Hashable, xr.Variable]
 Indexes = dict[Hashable, xr.Index]

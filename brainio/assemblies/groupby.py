@@ -18,7 +18,6 @@ import xarray as xr
 from xarray.core.groupby import DataArrayGroupBy, ResolvedGrouper
 from xarray.groupers import EncodedGroups, Grouper
 
-from brainio.assemblies.codes import Grouping, Level, factorize_level, group_rows
 from brainio.assemblies.coords import is_whole_multi_index
 from brainio.assemblies.dimension_names import dimensions_of
 from brainio.assemblies.index import AssemblyIndex, own_index
@@ -26,6 +25,7 @@ from brainio.assemblies.lazy import reduce_lazy_groups
 from brainio.assemblies.mapping import call_reduction, map_groups
 from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, merged_axes, reduce_groups
 from brainio.errors import GroupbyError
+from brainio.levels import Grouping, Level, factorize_level, group_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator

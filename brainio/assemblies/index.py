@@ -16,7 +16,7 @@ import xarray as xr
 from xarray.core.indexing import IndexSelResult, PandasMultiIndexingAdapter
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.codes import (
+from brainio.levels import (
     Level,
     compares,
     factorize_level,

@@ -14,10 +14,10 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies.attrs import STIMULUS_SET
-from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.index import AssemblyIndex
 from brainio.errors import AssemblyFormatError, FormatWarning
+from brainio.levels import Level, factorize_level
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable

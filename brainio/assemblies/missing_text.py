@@ -12,9 +12,9 @@ import numpy as np
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
-from brainio.assemblies.codes import Level
 from brainio.assemblies.stored_attributes import MISSING_TEXT
 from brainio.errors import AssemblyFormatError
+from brainio.levels import Level
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -26,13 +26,13 @@ from xarray.backends.locks import SerializableLock
 from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
-from brainio.assemblies.codes import Level, factorize_level
 from brainio.assemblies.hdf5 import NETCDF_LOCK, hdf5_access
 from brainio.assemblies.inspection import inspect
 from brainio.assemblies.missing_text import LazyText, missing_in, with_missing, without_missing
 from brainio.assemblies.pinned import PinnedFile
 from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
+from brainio.levels import Level, factorize_level
 from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from brainio.errors import GroupbyError
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from brainio.assemblies.codes import Level
+    from brainio.levels import Level
 
 _PRODUCT = 1 << 18  # multiplications at a time: OpenBLAS shares larger products among threads, at more than they cost
 _FEW_CELLS = 4  # cells of a table of stimuli and repetitions, for each presentation

@@ -20,7 +20,7 @@ from brainio.cards.histograms import round_edges, tally
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from brainio.assemblies.codes import Level
+    from brainio.levels import Level
 
 MOST_LISTED = 150  # coordinates or columns of one card, which stays a small file
 _COMMON = 10  # values that `most_common` names

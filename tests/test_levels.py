@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainio.assemblies.codes import factorize_level, in_order
 from brainio.assemblies.joining import column_level
+from brainio.levels import factorize_level, in_order
 
 
 def objects(*values: Any) -> np.ndarray:
