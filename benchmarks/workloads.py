@@ -175,7 +175,7 @@ def create_stimulus_zip(context: Context) -> Timed:
 
 def inspect(context: Context) -> Timed:
     """Inspect the structure of the file that this project's `write_netcdf` wrote, as if it was never inspected."""
-    from brainio.assemblies.inspection import inspect as inspect_file
+    from brainio.netcdf.inspection import inspect as inspect_file
 
     path = _written_file(context)
     return Timed(lambda: inspect_file(path), clear=lambda: os.utime(path))  # structures are remembered by times

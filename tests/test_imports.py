@@ -26,6 +26,7 @@ FLOORS = [
     {"catalogs"},
     {"stores", "cache"},
     {"assemblies", "stimuli", "transform"},
+    {"netcdf"},
     {"views"},
     {"cursors", "worker_process", "locks"},
     {"licenses"},

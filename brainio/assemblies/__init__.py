@@ -33,7 +33,6 @@ from brainio.assemblies.datapoint import DataPoint
 from brainio.assemblies.functions import keep_class_of_first_assembly
 from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.groupby import GroupbyBridge
-from brainio.assemblies.hdf5 import hdf5_access
 from brainio.assemblies.loaders import (
     BRAINIO_CHUNKS,
     AssemblyLoader,
@@ -45,6 +44,7 @@ from brainio.assemblies.merge import merge_data_arrays
 from brainio.assemblies.reliability import average_repetition, spearman_brown_correction, split_half_reliability
 from brainio.assemblies.spikes import spikes_to_rates
 from brainio.errors import GroupbyError
+from brainio.netcdf.hdf5_lock import hdf5_access
 
 __all__ = [
     "ASSEMBLY_CLASSES",

@@ -15,7 +15,7 @@ from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.coords import as_text_objects, holds_rows
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
-from brainio.assemblies.reading import level_of
+from brainio.netcdf.text import level_of
 
 if TYPE_CHECKING:
     from brainio.levels import Level

@@ -16,30 +16,28 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
-from brainio.assemblies.hdf5 import hdf5_access
-from brainio.assemblies.inspection import inspect
 from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
-from brainio.assemblies.memory import require_block_memory, require_memory
-from brainio.assemblies.reading import (
-    decoded,
+from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
+from brainio.netcdf.attributes import ARRAY_NAME, decode_attributes, decode_variable
+from brainio.netcdf.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
+from brainio.netcdf.hdf5_lock import hdf5_access
+from brainio.netcdf.inspection import inspect
+from brainio.netcdf.memory import require_block_memory, require_memory
+from brainio.netcdf.opening import decoded, open_store, open_stream
+from brainio.netcdf.reading import (
     leave_in_file,
     leave_values,
     mark_missing_text,
-    open_store,
-    open_stream,
     read_coordinates,
     read_values,
     try_decoding,
 )
-from brainio.assemblies.stored_attributes import ARRAY_NAME, decode_attributes, decode_variable
-from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from brainio.assemblies.structure import FileStructure
+    from brainio.netcdf.structure import FileStructure
 
 __all__ = [
     "BRAINIO_CHUNKS",
@@ -71,7 +69,7 @@ class AssemblyLoader:
         64 MB, `-1` for one chunk, or a dict of dimension -> size. Default: what the environment variable
         `BRAINIO_CHUNKS` says, else values are loaded. Coordinates are always loaded.
     in_blocks : bool, default False
-        Leave the values in the file, without dask and regardless of `BRAINIO_CHUNKS`: `brainio.assemblies.blocks` reads
+        Leave the values in the file, without dask and regardless of `BRAINIO_CHUNKS`: `brainio.netcdf.chunks` reads
         them block by block. A file with a chunk of more than 64 MiB, or whose coordinates do not fit into memory, is
         refused before it is opened.
     kwargs : optional

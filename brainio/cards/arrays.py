@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from brainio.assemblies.blocks import blocks
 from brainio.assemblies.coords import repeats_others
 from brainio.assemblies.index import AssemblyIndex
 from brainio.cards.columns import (
@@ -22,6 +21,7 @@ from brainio.cards.columns import (
     rounded,
     sound_text,
 )
+from brainio.netcdf.chunks import blocks
 from brainio.views.labels import name_of_values
 from brainio.views.units import milliseconds_per
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from brainio.assemblies.blocks import Place
+    from brainio.netcdf.chunks import Place
 
     Columns: TypeAlias = Mapping[str, tuple[tuple[str, ...], Column]]
     Watcher: TypeAlias = Callable[[Place, np.ndarray], object]

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from brainio.assemblies.blocks import blocks
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.reliability import split_half_values
 from brainio.cards.arrays import stimulus_column
 from brainio.cards.columns import rounded
+from brainio.netcdf.chunks import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

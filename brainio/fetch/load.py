@@ -27,8 +27,8 @@ from brainio.stores import is_offline
 
 if TYPE_CHECKING:
     from brainio.assemblies import DataAssembly
-    from brainio.assemblies.chunks import Chunks
     from brainio.fetch.streaming import CachedFile
+    from brainio.netcdf.chunks import Chunks
     from brainio.stimuli import StimulusSet
     from brainio.stores.ranges import RangeFile
 
@@ -175,7 +175,7 @@ def get_assembly(
 
 def _recoverable(entry: Entry) -> AbstractContextManager[None]:
     """Let values that the block leaves in a cached file survive its pruning, if its hash promises the same bytes."""
-    from brainio.assemblies.reading import recover_files
+    from brainio.netcdf.opening import recover_files
 
     file = entry.file("nc")
     has_hash = file is not None and bool(file.sha1 or file.sha256)

@@ -27,7 +27,7 @@ def read_set_hashes(file: Path | IO[bytes]) -> dict[str, str]:
     FileNotFoundError
         There is no such file.
     """
-    from brainio.assemblies.inspection import inspect
+    from brainio.netcdf.inspection import inspect
 
     text = inspect(file).stimulus_set_hashes
     try:

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from brainio.assemblies import flatten_index
-from brainio.assemblies.blocks import blocks
 from brainio.cards.columns import column_of, json_value
+from brainio.netcdf.chunks import blocks
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened
 

@@ -12,11 +12,11 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.blocks import blocks
 from brainio.assemblies.coords import repeats_others, values_of
 from brainio.assemblies.joining import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
-from brainio.assemblies.stored_attributes import same_attribute
+from brainio.netcdf.attributes import same_attribute
+from brainio.netcdf.chunks import blocks
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened, some
 from brainio.validation import PATH_IN_STORE

@@ -10,11 +10,11 @@ import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
 from brainio.assemblies.joining import column_level
-from brainio.assemblies.stored_attributes import SET_HASHES
 from brainio.cards import card_of
 from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.entries import file_name
 from brainio.catalogs.set_hashes import CARD_FIELD, format_hashes, set_hashes
+from brainio.netcdf.attributes import SET_HASHES
 from brainio.packaging.checks import refuse
 from brainio.packaging.netcdf import write_groups
 from brainio.packaging.publish import (

@@ -19,16 +19,16 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import flatten_index, hdf5_access
-from brainio.assemblies.blocks import BLOCK_BYTES
-from brainio.assemblies.inspection import inspect
-from brainio.assemblies.missing_text import missing_attribute
-from brainio.assemblies.stored_attributes import ARRAY_NAME, encode_attributes, is_storable_name
 from brainio.cache import hash_file
 from brainio.errors import PackagingError
 from brainio.forks import Activity, guard
+from brainio.netcdf.attributes import ARRAY_NAME, encode_attributes, is_storable_name
+from brainio.netcdf.chunks import BLOCK_BYTES
+from brainio.netcdf.inspection import inspect
+from brainio.netcdf.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
+from brainio.netcdf.text import missing_attribute
 from brainio.packaging.checks import tell
 from brainio.packaging.files import in_one_step, require_space
-from brainio.packaging.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
 from brainio.packaging.readback import check_arrays
 from brainio.text import fault_of_text, some
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
-from brainio.assemblies.hdf5 import hdf5_access
-from brainio.assemblies.reading import decoded, open_store, read_coordinates
+from brainio.netcdf.hdf5_lock import hdf5_access
+from brainio.netcdf.opening import decoded, open_store
+from brainio.netcdf.reading import read_coordinates
 from brainio.validation import stimulus_coordinate
 
 if TYPE_CHECKING:

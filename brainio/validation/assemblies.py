@@ -16,9 +16,9 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
 )
-from brainio.assemblies.blocks import blocks
 from brainio.assemblies.coords import repeats_others
 from brainio.errors import FormatError
+from brainio.netcdf.chunks import blocks
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.problems import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats

@@ -28,10 +28,10 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
     hdf5_access,
-    reading,
     walk_coords,
 )
 from brainio.errors import AssemblyFormatError, FormatWarning
+from brainio.netcdf import reading
 from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
 

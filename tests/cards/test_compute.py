@@ -18,10 +18,10 @@ from hypothesis.extra import numpy as hnp
 
 import brainio
 from brainio.assemblies import DataAssembly, NeuroidAssembly
-from brainio.assemblies import blocks as module_blocks
 from brainio.assemblies.reliability import split_half_reliability
 from brainio.cards import card_of
 from brainio.catalogs.cards import card_bytes
+from brainio.netcdf import chunks as chunks_module
 from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
 from tests.cards.examples import choices, recording, spikes, stimuli
@@ -231,11 +231,11 @@ def test_lazy_values_give_the_same_card_and_stay_lazy(opened: Callable[[Path], D
 def test_lazy_values_are_read_in_parts_that_are_whole_chunks(
     opened: Callable[[Path], DataAssembly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module_blocks, "BLOCK_BYTES", 800_000)
+    monkeypatch.setattr(chunks_module, "BLOCK_BYTES", 800_000)
     write_netcdf(recording(stimuli=400, neuroids=40), tmp_path / "a.nc")
     lazy = opened(tmp_path / "a.nc")
     chunk = lazy.variable.encoding["chunksizes"]
-    found = list(module_blocks.blocks(lazy.variable))
+    found = list(chunks_module.blocks(lazy.variable))
     assert sum(block.nbytes for _, block in found) == lazy.nbytes
     assert max(block.nbytes for _, block in found) <= 800_000
     assert {part.start % size for place, _ in found for part, size in zip(place, chunk, strict=True)} == {0}

@@ -11,11 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brainio.assemblies import BehavioralAssembly, DataAssembly, NeuroidAssembly, SpikeTimesAssembly
-from brainio.assemblies import blocks as module_blocks
 from brainio.assemblies.summaries import mean_of_each, reliabilities, time_courses
 from brainio.cards import card_of, pictures, rasters
 from brainio.cards.histograms import round_edges, tally
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes
+from brainio.netcdf import chunks as chunks_module
 from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
 from tests.cards.examples import crowd, recording, spikes
@@ -213,7 +213,7 @@ def test_lazy_values_give_the_same_pictures_block_by_block(tmp_path: Path, monke
     lazy = NeuroidAssembly.from_files(tmp_path / "a.nc", chunks={"presentation": 7, "neuroid": 2, "time_bin": 2})
     assert card_of(lazy)["pictures"] == whole
     assert card_of(NeuroidAssembly.from_files(tmp_path / "a.nc", in_blocks=True))["pictures"] == whole
-    monkeypatch.setattr(module_blocks, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(chunks_module, "BLOCK_BYTES", 300)
     assert card_of(NeuroidAssembly.from_files(tmp_path / "a.nc"))["pictures"] == whole
 
 
@@ -270,7 +270,7 @@ def test_of_many_spikes_the_first_are_shown_of_the_first_rows() -> None:
 def test_blocks_of_spikes_give_the_same_raster(monkeypatch: pytest.MonkeyPatch) -> None:
     assembly = fired(20_000, 100)
     whole = card_of(assembly)["pictures"]["raster"]
-    monkeypatch.setattr(module_blocks, "BLOCK_BYTES", 8000)
+    monkeypatch.setattr(chunks_module, "BLOCK_BYTES", 8000)
     assert card_of(assembly)["pictures"]["raster"] == whole
 
 

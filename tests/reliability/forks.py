@@ -28,11 +28,11 @@ import xarray as xr
 import brainio
 from brainio import forks
 from brainio.assemblies import NeuroidAssembly
-from brainio.assemblies.hdf5 import hdf5_access
 from brainio.cards.profile_builder import make_profile
 from brainio.cards.profile_files import find_profile
 from brainio.cards.profiles import StimulusProfile
 from brainio.catalogs import registry, resolve
+from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.packaging import write_netcdf
 from brainio.progress import TransferBar
 from brainio.stores import open_read, parse_location

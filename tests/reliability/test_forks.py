@@ -41,7 +41,7 @@ def test_a_fork_that_waits_for_long_is_logged_and_one_that_waited_in_vain_is_an_
     printed = run("""
         import os, threading, time
         from brainio import forks
-        from brainio.assemblies.hdf5 import NETCDF4_PYTHON_LOCK, hdf5_access
+        from brainio.netcdf.hdf5_lock import NETCDF4_PYTHON_LOCK, hdf5_access
 
         forks._LOG_AFTER, forks.LONGEST_WAIT = 0.2, 0.5
         NETCDF4_PYTHON_LOCK.acquire()  # by this very thread, which could never acquire it again

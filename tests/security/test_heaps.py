@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from brainio.assemblies import NeuroidAssembly
-from brainio.assemblies.heaps import GuardedFile
-from brainio.assemblies.inspection import inspect
 from brainio.errors import UnsafeFileError
+from brainio.netcdf.file_objects import GuardedFile
+from brainio.netcdf.inspection import inspect
 from tests.security import hostile_hdf5
 from tests.security.fuzz_netcdf import sound_file
 from tests.security.test_hostile_hdf5 import NO_STIMULI, watchdog

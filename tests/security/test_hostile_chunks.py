@@ -15,9 +15,9 @@ import pytest
 from h5py import h5d, h5p, h5s, h5t, h5z
 
 from brainio.assemblies import DataAssembly
-from brainio.assemblies.filters import SPARE_STORED_BYTES, ChunkLimits, StoredChunk, allowed_filters
-from brainio.assemblies.inspection import inspect
 from brainio.errors import UnsafeFileError
+from brainio.netcdf.filters import SPARE_STORED_BYTES, ChunkLimits, StoredChunk, allowed_filters
+from brainio.netcdf.inspection import inspect
 from brainio.packaging import write_netcdf
 from tests.security import hostile_hdf5
 from tests.security.test_hostile_hdf5 import NO_STIMULI, READERS, watchdog
@@ -31,7 +31,7 @@ PATH_READERS = [name for name in READERS if not name.startswith("stream")]
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave so little free memory that chunks of deflate are looked through from 1.1 MB on."""
-    monkeypatch.setattr("brainio.assemblies.filters.free_memory", lambda: 2 << 30)
+    monkeypatch.setattr("brainio.netcdf.filters.free_memory", lambda: 2 << 30)
 
 
 def deflate_bomb(size: int) -> bytes:

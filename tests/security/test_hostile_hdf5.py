@@ -15,10 +15,10 @@ from h5py import h5d, h5p, h5s, h5t
 
 import brainio as package
 from brainio.assemblies import DataAssembly
-from brainio.assemblies.inspection import inspect
 from brainio.cards import build_card
 from brainio.catalogs import add_catalog, resolve
 from brainio.errors import AssemblyFormatError, BrainioError, InsufficientMemoryError, UnsafeFileError
+from brainio.netcdf.inspection import inspect
 from brainio.packaging import write_netcdf
 from brainio.packaging.raw import read_recording
 from brainio.relations.coordinates import CoordinatesLoader
@@ -131,7 +131,7 @@ def test_a_chunk_that_does_not_fit_into_memory_is_refused_by_every_reader(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = expanding(tmp_path / "a.nc", (2_000, 20_000), (2000, 20_000))
-    monkeypatch.setattr("brainio.assemblies.memory.free_memory", lambda: 200_000_000)
+    monkeypatch.setattr("brainio.netcdf.memory.free_memory", lambda: 200_000_000)
     for read in (load, READERS["chunks"], stream):
         with pytest.raises(InsufficientMemoryError, match="320 MB for the largest chunk; 200 MB are free"):
             read(path)
@@ -175,8 +175,8 @@ def test_a_refusal_closes_the_file(folder: Path) -> None:
 
 def test_no_other_module_opens_netcdf_files() -> None:
     root = Path(package.__file__).parent
-    modules = ("reading", "hdf5_structure", "text_lengths", "filters")
-    readers = {f"assemblies/{module}.py" for module in modules}
+    modules = ("opening", "hdf5_structure", "variable_length", "filters")
+    readers = {f"netcdf/{module}.py" for module in modules}
     opening = set()
     for path in root.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from brainio.assemblies import DataAssembly
-from brainio.assemblies.inspection import inspect
-from brainio.assemblies.pinned import PAGE, PinnedFile
 from brainio.errors import UnsafeFileError
+from brainio.netcdf.file_objects import PAGE, PinnedFile
+from brainio.netcdf.inspection import inspect
 from tests.security import hostile_hdf5
 from tests.security.hostile_hdf5 import SECRET
 from tests.security.test_hostile_hdf5 import NO_STIMULI, watchdog
@@ -70,6 +70,6 @@ def test_parts_that_were_not_pinned_come_from_the_file() -> None:
 
 def test_metadata_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, harmless = external_and_harmless(tmp_path)
-    monkeypatch.setattr("brainio.assemblies.pinned.MOST_PAGES", 1)
+    monkeypatch.setattr("brainio.netcdf.file_objects.MOST_PAGES", 1)
     with pytest.raises(UnsafeFileError, match="metadata takes more than"):
         inspect(Server(harmless))

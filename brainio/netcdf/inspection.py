@@ -19,15 +19,15 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from weakref import WeakKeyDictionary
 
-from brainio.assemblies.pinned import MOST_PAGES, PAGE, PinnedFile
 from brainio.errors import AssemblyFormatError, BrainioError, UnsafeFileError
 from brainio.forks import guard
 from brainio.local_files import Fingerprint
+from brainio.netcdf.file_objects import MOST_PAGES, PAGE, PinnedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brainio.assemblies.structure import FileStructure
+    from brainio.netcdf.structure import FileStructure
 
 _ATTEMPTS = 3  # the links or mode of a cached file may change meanwhile
 _MEMO_SIZE = 256  # structures of some kB each
@@ -135,7 +135,7 @@ def _known_stream(file: IO[bytes]) -> tuple[FileStructure | None, int]:
 @contextmanager
 def _exclusive() -> Iterator[None]:
     """Keep other threads from h5py, as far as they inspect files."""
-    from brainio.assemblies.filters import allowed_filters  # imports h5py
+    from brainio.netcdf.filters import allowed_filters  # imports h5py
 
     allowed_filters()  # before: needs the lock of netCDF4
     with _lock:
@@ -144,7 +144,7 @@ def _exclusive() -> Iterator[None]:
 
 def _structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:
     """Return the structure of an open file; h5py opens it by its path where there is one."""
-    from brainio.assemblies.hdf5_structure import read_structure  # imports h5py
+    from brainio.netcdf.hdf5_structure import read_structure  # imports h5py
 
     where = str(path or getattr(file, "name", None) or file)
     start = 0
@@ -154,7 +154,7 @@ def _structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:
         if signature == _HDF5:
             break
         if not start and signature[:4] in _NETCDF3:
-            from brainio.assemblies.netcdf3 import read_header
+            from brainio.netcdf.netcdf3 import read_header
 
             return read_header(file, size, where)
         start = start * 2 or _SMALLEST_USER_BLOCK

@@ -12,8 +12,8 @@ from typing import IO, TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
-from brainio.assemblies.structure import FileStructure, VariableStructure
 from brainio.errors import AssemblyFormatError
+from brainio.netcdf.structure import FileStructure, VariableStructure
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly
+from brainio.netcdf.layout import chunk_sizes, row_sizes, slabs
 from brainio.packaging import write_netcdf
-from brainio.packaging.layout import chunk_sizes, row_sizes, slabs
 from brainio.packaging.netcdf import write_groups
 
 MOST = 1 << 20

@@ -27,13 +27,12 @@ from h5py import (  # type: ignore[import-untyped, unused-ignore]
     h5t,
 )
 
-from brainio.assemblies.filters import ChunkLimits, FilterPipeline, StoredChunk
-from brainio.assemblies.heaps import GuardedFile
-from brainio.assemblies.object_headers import ObjectHeader
-from brainio.assemblies.stored_attributes import SET_HASHES
-from brainio.assemblies.structure import FileStructure, VariableStructure
-from brainio.assemblies.text_lengths import TextLengths
 from brainio.errors import UnsafeFileError
+from brainio.netcdf.attributes import SET_HASHES
+from brainio.netcdf.file_objects import GuardedFile
+from brainio.netcdf.filters import ChunkLimits, FilterPipeline, StoredChunk
+from brainio.netcdf.structure import FileStructure, VariableStructure
+from brainio.netcdf.variable_length import ObjectHeader, TextLengths
 
 # Limits on one file. Recordings have some 30 variables with some 10 attributes each, two levels deep.
 MOST_OBJECTS = 4096  # groups, variables and committed types

@@ -1,6 +1,6 @@
 """The structure of a netCDF file: its groups and variables, without any value.
 
-`brainio.assemblies.inspection` creates these. Imports neither netCDF4 nor h5py.
+`brainio.netcdf.inspection` creates these. Imports neither netCDF4 nor h5py.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class FileStructure:
     fingerprint : Fingerprint or None
         The state of the file that was inspected; None for a stream.
     pages : dict of int to bytes
-        The pages of a stream that were inspected (see `pinned`); empty for a file.
+        The pages of a stream that were inspected (see `file_objects.PinnedFile`); empty for a file.
 
     Examples
     --------

@@ -10,8 +10,8 @@ import pytest
 import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, NeuroidAssembly
-from brainio.assemblies.stored_attributes import decode_attributes, encode_attributes, same_attribute
 from brainio.errors import AssemblyFormatError, PackagingError
+from brainio.netcdf.attributes import decode_attributes, encode_attributes, same_attribute
 from brainio.packaging import write_netcdf
 
 WITH_A_MEANING: dict[str, Any] = {

@@ -19,7 +19,7 @@ from brainio.worker_process import memory_left
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from brainio.assemblies.structure import FileStructure, VariableStructure
+    from brainio.netcdf.structure import FileStructure, VariableStructure
 
 # HDF5 needs up to three times the memory of a chunk while it decompresses one, and statistics need about as much.
 LARGEST_CHUNK_BYTES = 64 << 20

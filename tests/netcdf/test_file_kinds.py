@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
-from brainio.assemblies.inspection import inspect
+from brainio.netcdf.inspection import inspect
 
 VALUES = np.arange(4000.0).reshape(80, 50)
 NO_STIMULI: dict[str, Any] = {"stimulus_set_identifier": None, "stimulus_set": None}

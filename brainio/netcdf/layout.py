@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from brainio.assemblies.blocks import places
+from brainio.netcdf.chunks import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -9,7 +9,7 @@ lacks are stored as JSON. Files that other programs wrote are decoded as xarray 
 `brainio_json_NAME`       the attribute NAME, as JSON: a truth value, an empty list, a dict, a list of several types
 `brainio_lists`           JSON list of attributes with one value that were a list or an array
 `brainio_set_hashes`      of a file: the hashes of its stimulus set, see `brainio.catalogs.set_hashes`
-`brainio_missing`         see `brainio.assemblies.missing_text`
+`brainio_missing`         see `brainio.netcdf.text`
 `brainio_name`            of a data variable: the name of the array, if it has another name than `data`
 ========================  ==============================================================================================
 """
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping
 
 RESERVED = "brainio_"
+MASKS = ("_FillValue", "missing_value")
 MISSING_TEXT = "brainio_missing"
 ARRAY_NAME = "brainio_name"
 SET_HASHES = "brainio_set_hashes"

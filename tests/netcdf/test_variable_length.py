@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from brainio.assemblies.inspection import inspect
-from brainio.assemblies.text_lengths import TextLengths
 from brainio.errors import UnsafeFileError
+from brainio.netcdf.inspection import inspect
+from brainio.netcdf.variable_length import TextLengths
 
 _LAYOUTS: list[dict[str, Any]] = [
     {},

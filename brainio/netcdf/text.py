@@ -1,0 +1,203 @@
+"""Text variables of netCDF files, read as integer codes, with missing texts told from empty ones.
+
+netCDF has no missing text. Files store it as an empty text; the attribute `brainio_missing` of the variable is
+`'empty'` if every empty text is missing, else an array with the positions of missing texts (in C order, from 0).
+Readers that do not know the attribute read empty texts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from xarray.backends import BackendArray
+from xarray.core import indexing
+
+from brainio.errors import AssemblyFormatError
+from brainio.levels import Level, factorize_level
+from brainio.netcdf.attributes import MASKS, MISSING_TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import xarray as xr
+
+_ALL_EMPTY = "empty"
+
+
+def missing_attribute(missing: np.ndarray, texts: np.ndarray) -> dict[str, object]:
+    """Return the attribute that marks missing texts; none where no text is missing.
+
+    Parameters
+    ----------
+    missing : numpy.ndarray of bool
+        Which texts are missing.
+    texts : numpy.ndarray of object
+        The texts as they are stored, missing ones empty; of the same shape.
+
+    Examples
+    --------
+    >>> missing_attribute(np.array([False, True]), np.array(["x", ""], dtype=object))
+    {'brainio_missing': 'empty'}
+    """
+    if not missing.any():
+        return {}
+    if bool((missing | (texts != "")).all()):
+        return {MISSING_TEXT: _ALL_EMPTY}
+    positions = np.flatnonzero(missing)
+    return {MISSING_TEXT: positions.astype(np.int32 if missing.size < 2**31 else np.int64)}
+
+
+def missing_in(variable: xr.Variable) -> np.ndarray | str | None:
+    """Return which texts of an opened variable are missing: all empty ones (`'empty'`), those of a mask, or None.
+
+    Raises
+    ------
+    AssemblyFormatError
+        The mark is damaged.
+    """
+    mark = variable.encoding.get(MISSING_TEXT)
+    if mark is None or variable.dtype.kind != "O":
+        return None
+    if isinstance(mark, str) and mark == _ALL_EMPTY:
+        return mark
+    positions = np.atleast_1d(np.asarray(mark))
+    if positions.dtype.kind not in "iu" or not ((positions >= 0) & (positions < variable.size)).all():
+        raise AssemblyFormatError(
+            f"the attribute {MISSING_TEXT!r} of a variable with {variable.size} texts is {mark!r}; expected 'empty' or "
+            f"positions of these. The file is damaged; fetch or write it again."
+        )
+    mask = np.zeros(variable.size, dtype=bool)
+    mask[positions] = True
+    return mask.reshape(variable.shape)
+
+
+def without_missing(level: Level, missing: np.ndarray | str | None) -> Level:
+    """Return a level of texts in which those that are missing have the code -1."""
+    if missing is None or not len(level.values) or level.values[0] != "":  # '' is the first in order
+        return level
+    is_missing = level.codes == 0
+    if not isinstance(missing, str):
+        is_missing &= missing
+    if np.count_nonzero(is_missing) == np.count_nonzero(level.codes == 0):
+        return Level(level.values[1:], level.codes - 1, level.dtype)
+    return level._replace(codes=np.where(is_missing, level.codes.dtype.type(-1), level.codes))
+
+
+def with_missing(texts: np.ndarray, missing: np.ndarray | str | None) -> np.ndarray:
+    """Return texts with NaN in place of those that are missing."""
+    if missing is None:
+        return texts
+    replaced = np.array(texts, dtype=object)
+    is_missing = replaced == ""
+    if not isinstance(missing, str):
+        is_missing &= missing
+    replaced[is_missing] = np.nan
+    return replaced
+
+
+class LazyText(BackendArray):
+    """Text that is left in a file and has missing values.
+
+    Parameters
+    ----------
+    texts : array of xarray
+        The decoded texts, missing ones empty.
+    missing : numpy.ndarray of bool or 'empty'
+        From `missing_in`.
+    """
+
+    __slots__ = ("dtype", "missing", "shape", "texts")
+
+    def __init__(self, texts: Any, missing: np.ndarray | str) -> None:
+        self.texts, self.missing = indexing.as_indexable(texts), missing
+        self.shape = texts.shape
+        self.dtype = np.dtype(object)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._at)
+
+    def _at(self, key: tuple[Any, ...]) -> Any:
+        texts = np.asarray(self.texts[indexing.BasicIndexer(key)].get_duck_array(), dtype=object)
+        return with_missing(texts, self.missing if isinstance(self.missing, str) else self.missing[key])
+
+
+class CodedText(BackendArray):
+    """Text along one dimension, kept as a level: distinct texts and a code a row. Becomes objects when asked for."""
+
+    __slots__ = ("dtype", "level", "shape")
+
+    def __init__(self, level: Level) -> None:
+        self.level = level
+        self.shape = level.codes.shape
+        self.dtype = np.dtype(object)
+
+    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+        support = indexing.IndexingSupport.OUTER_1VECTOR
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._at)
+
+    def _at(self, key: tuple[Any, ...]) -> Any:
+        codes = self.level.codes[key]
+        return self.level.values.to_numpy()[codes]
+
+
+def level_of(variable: xr.Variable) -> Level:
+    """Give a one-dimensional variable as a level; what was read as codes is not factorised again."""
+    data = variable._data
+    return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
+
+
+def text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.ndarray, list[str]]] | None:
+    """Give what reads a part of a text variable as codes and distinct texts; None where it is masked or no text."""
+    if any(name in variable.encoding for name in MASKS):
+        return None
+    if "char_dim_name" not in variable.encoding:
+        if not _is_text(raw):
+            return None
+        return lambda rows: _factorize_texts(np.asarray(raw[rows], dtype=object))
+    encoding = variable.encoding.get("_Encoding", "utf-8")
+    if hasattr(raw, "set_auto_chartostring"):  # netCDF4; h5netcdf has no such conversion
+        raw.set_auto_maskandscale(False)
+        raw.set_auto_chartostring(False)
+    return lambda rows: _factorize_characters(np.asarray(raw[rows]), encoding)
+
+
+def _is_text(raw: Any) -> bool:
+    """Whether a variable, of netCDF4 or h5netcdf, holds text of variable length."""
+    return raw.dtype is str or getattr(raw.datatype, "metadata", None) == {"vlen": str}
+
+
+def _factorize_texts(texts: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    codes, distinct = pd.factorize(texts)
+    return codes, list(distinct)
+
+
+def _factorize_characters(characters: np.ndarray, encoding: str) -> tuple[np.ndarray, list[str]]:
+    """Factorise rows of bytes as integers, eight bytes at a time, and decode the distinct ones."""
+    count, width = characters.shape
+    padded = np.zeros((count, max(8, -(-width // 8) * 8)), dtype="S1")
+    padded[:, :width] = characters
+    codes, size = np.zeros(count, dtype=np.int64), min(count, 1)
+    words = padded.view(np.int64)
+    for number in range(words.shape[1]):
+        word, distinct = pd.factorize(words[:, number])
+        if len(distinct) > 1:
+            codes, distinct = pd.factorize(codes * len(distinct) + word)
+            size = len(distinct)
+    first = np.empty(size, dtype=np.intp)
+    first[codes[::-1]] = np.arange(count - 1, -1, -1)
+    texts = padded[first].view(f"S{padded.shape[1]}").ravel()
+    return codes, [text.decode(encoding) for text in texts.tolist()]
+
+
+def read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int, block_rows: int) -> Level:
+    numbers: dict[str, int] = {}
+    codes = np.empty(size, dtype=np.int32)
+    for start in range(0, size, max(1, block_rows)):
+        rows = slice(start, min(size, start + block_rows))
+        block, distinct = read(rows)
+        table = np.array([numbers.setdefault(text, len(numbers)) for text in distinct], dtype=np.int32)
+        codes[rows] = table[block]
+    sorted_level = factorize_level(np.array(list(numbers), dtype=object))
+    return Level(sorted_level.values, sorted_level.codes.astype(np.int32)[codes], sorted_level.dtype)
