@@ -14,6 +14,8 @@ from typing import Any, Self
 
 import httpx
 
+from tests.preloaded import SERVICE_MODULES, ForkedProcess, fork
+
 TOP = Path(__file__).parents[2]
 NAME, OTHER = "lab.Carney1999", "lab.Rokem2006"
 
@@ -50,8 +52,7 @@ class Running:
         self._read = threading.Thread(target=self._collect, daemon=True)
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "brainio", "serve", "--port", "0", *self._options]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=self._environment)
+        self.process = self._start()
         self._read.start()
         self.url = self._until(lambda: next((line.split()[2] for line in self.lines if "serving at" in line), ""))
         self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
@@ -64,8 +65,6 @@ class Running:
         self.client.close()
         self.stop()
         self._read.join()
-        assert self.process.stderr is not None
-        self.process.stderr.close()
 
     def stop(self, with_signal: int = signal.SIGTERM) -> int:
         """Tell it to stop, wait until it has, and return its exit code."""
@@ -95,10 +94,21 @@ class Running:
         """Return the first true answer of a function, which is asked until there is one, or for so long."""
         return self._until(holds, seconds)
 
+    def _start(self) -> subprocess.Popen[bytes] | ForkedProcess:
+        arguments = ["serve", "--port", "0", *self._options]
+        self._stderr, writable = os.pipe()
+        try:
+            process = fork(arguments, self._environment, SERVICE_MODULES, stdout=writable, stderr=writable)
+            if process is not None:
+                return process
+            command = [sys.executable, "-m", "brainio", *arguments]
+            return subprocess.Popen(command, stderr=writable, env=self._environment)
+        finally:
+            os.close(writable)
+
     def _collect(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self._lines.append(line)
+        with os.fdopen(self._stderr) as lines:
+            self._lines.extend(lines)
 
     def _is_ready(self) -> bool:
         try:
