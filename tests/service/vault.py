@@ -13,7 +13,7 @@ from sqlalchemy import update
 from brainio.catalogs import append_rows
 from brainio.service.database import Database
 from brainio.service.tables import tokens
-from brainio.service.tokens import PREFIX, make_token, revoke_token
+from brainio.service.tokens import PREFIX, make_token, note_change, revoke_token
 from tests.service.running import NAME, OTHER, Running, make_lab
 
 WORD = "Qzmark"
@@ -107,4 +107,5 @@ def expired_token(database: Database, scope: str) -> str:
     made, text = make_token(database, [scope], "", 1)
     with database.changing() as connection:
         connection.execute(update(tokens).where(tokens.c.id == made.id).values(expires=int(time.time()) - 1))
+        note_change(connection)  # the service may have read the token already
     return text
