@@ -44,7 +44,8 @@ class Running:
         Asks it; paths are enough, and redirects are not followed.
     """
 
-    def __init__(self, home: Path, *options: str, **environment: str) -> None:
+    def __init__(self, home: Path, *options: str, new_interpreter: bool = False, **environment: str) -> None:
+        self._new_interpreter = new_interpreter
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
         self._environment = inherited | {"BRAINIO_HOME": str(home)} | _SETTINGS | environment
         self._options = options
@@ -98,8 +99,9 @@ class Running:
         arguments = ["serve", "--port", "0", *self._options]
         self._stderr, writable = os.pipe()
         try:
-            process = fork(arguments, self._environment, SERVICE_MODULES, stdout=writable, stderr=writable)
-            if process is not None:
+            if not self._new_interpreter and (
+                process := fork(arguments, self._environment, SERVICE_MODULES, stdout=writable, stderr=writable)
+            ):
                 return process
             command = [sys.executable, "-m", "brainio", *arguments]
             return subprocess.Popen(command, stderr=writable, env=self._environment)

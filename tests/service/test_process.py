@@ -28,9 +28,9 @@ def counted(service: Running) -> float:
     return sum(one.value for one in samples if one.labels["route"] == route and one.labels["status"] == "200")
 
 
-def children(process: "subprocess.Popen[str]") -> set[int]:
+def children(pid: int) -> set[int]:
     """Return the worker processes: the children of the service that listen."""
-    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(process.pid)]
+    command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
     found = subprocess.run(command, capture_output=True, text=True)
     lines = [line.split(None, 1) for line in found.stdout.splitlines()]
     return {int(pid) for pid, command in lines if "resource_tracker" not in command}
@@ -38,7 +38,7 @@ def children(process: "subprocess.Popen[str]") -> set[int]:
 
 def test_logs_are_json_and_hold_no_secrets(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with Running(tmp_path / "served", new_interpreter=True, BRAINIO_CATALOGS=str(lab)) as service:
         service.get(ENTRY + "?token=hunter2", Authorization="Bearer hunter2", X_Request_ID="this-one")
         service.get("/nothing/%1b[31m", X_Request_ID="that-one")
     first, *lines = service.lines
@@ -56,7 +56,7 @@ def test_it_stops_when_it_is_told_to_and_ends_what_it_began(tmp_path: Path) -> N
     large = b"x" * 20_000_000
     (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
     lab.write_text(lab.read_text().replace("38295", str(len(large))))
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with Running(tmp_path / "served", new_interpreter=True, BRAINIO_CATALOGS=str(lab)) as service:
         with service.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{NAME}") as answer:
             blocks = answer.iter_raw(1000)
             found = len(next(blocks))
@@ -79,7 +79,7 @@ def test_ctrl_c_while_workers_start_ends_all_processes_without_a_traceback(tmp_p
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
-        while len(workers := children(process)) < 2:
+        while len(workers := children(process.pid)) < 2:
             assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
@@ -92,7 +92,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
     lab = make_lab(tmp_path / "lab")
     with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
         body = service.get(ENTRY).content
-        before = service.eventually(lambda: found if len(found := children(service.process)) == 2 else None)
+        before = service.eventually(lambda: found if len(found := children(service.process.pid)) == 2 else None)
         wrong: list[int] = []
         right: list[int] = []
         stop = threading.Event()
@@ -110,7 +110,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
             thread.start()
         os.kill(min(before), signal.SIGKILL)
         after = service.eventually(
-            lambda: found if len(found := children(service.process)) == 2 and min(before) not in found else None
+            lambda: found if len(found := children(service.process.pid)) == 2 and min(before) not in found else None
         )
         enough = len(right) + 100
         service.eventually(lambda: len(right) > enough)
@@ -127,7 +127,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
 def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
-        workers = service.eventually(lambda: found if len(found := children(service.process)) == 2 else None)
+        workers = service.eventually(lambda: found if len(found := children(service.process.pid)) == 2 else None)
         service.process.kill()
         service.process.wait()
         end = time.monotonic() + 20
