@@ -44,8 +44,7 @@ class Running:
         Asks it; paths are enough, and redirects are not followed.
     """
 
-    def __init__(self, home: Path, *options: str, new_interpreter: bool = False, **environment: str) -> None:
-        self._new_interpreter = new_interpreter
+    def __init__(self, home: Path, *options: str, **environment: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
         self._environment = inherited | {"BRAINIO_HOME": str(home)} | _SETTINGS | environment
         self._options = options
@@ -99,14 +98,13 @@ class Running:
         arguments = ["serve", "--port", "0", *self._options]
         self._stderr, writable = os.pipe()
         try:
-            if not self._new_interpreter and (
-                process := fork(arguments, self._environment, SERVICE_MODULES, stdout=writable, stderr=writable)
-            ):
-                return process
-            command = [sys.executable, "-m", "brainio", *arguments]
-            return subprocess.Popen(command, stderr=writable, env=self._environment)
+            return self._run(arguments, writable)
         finally:
             os.close(writable)
+
+    def _run(self, arguments: list[str], stderr: int) -> subprocess.Popen[bytes] | ForkedProcess:
+        process = fork(arguments, self._environment, SERVICE_MODULES, stdout=stderr, stderr=stderr)
+        return process or run_interpreter(arguments, self._environment, stderr)
 
     def _collect(self) -> None:
         with os.fdopen(self._stderr) as lines:
@@ -126,3 +124,15 @@ class Running:
                 return found
             time.sleep(0.05)
         raise AssertionError("".join(self.lines))
+
+
+class NewInterpreter(Running):
+    """`brainio serve` in a new interpreter instead of a forked one: for tests of the process itself."""
+
+    def _run(self, arguments: list[str], stderr: int) -> subprocess.Popen[bytes] | ForkedProcess:
+        return run_interpreter(arguments, self._environment, stderr)
+
+
+def run_interpreter(arguments: list[str], environment: dict[str, str], stderr: int) -> subprocess.Popen[bytes]:
+    """Start `python -m brainio`."""
+    return subprocess.Popen([sys.executable, "-m", "brainio", *arguments], stderr=stderr, env=environment)

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from brainio.errors import ServiceError
 from brainio.service.settings import read_settings
-from tests.service.running import NAME, Running, make_lab
+from tests.service.running import NAME, NewInterpreter, Running, make_lab
 
 ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
 
@@ -38,7 +38,7 @@ def children(pid: int) -> set[int]:
 
 def test_logs_are_json_and_hold_no_secrets(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", new_interpreter=True, BRAINIO_CATALOGS=str(lab)) as service:
+    with NewInterpreter(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         service.get(ENTRY + "?token=hunter2", Authorization="Bearer hunter2", X_Request_ID="this-one")
         service.get("/nothing/%1b[31m", X_Request_ID="that-one")
     first, *lines = service.lines
@@ -56,7 +56,7 @@ def test_it_stops_when_it_is_told_to_and_ends_what_it_began(tmp_path: Path) -> N
     large = b"x" * 20_000_000
     (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
     lab.write_text(lab.read_text().replace("38295", str(len(large))))
-    with Running(tmp_path / "served", new_interpreter=True, BRAINIO_CATALOGS=str(lab)) as service:
+    with NewInterpreter(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         with service.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{NAME}") as answer:
             blocks = answer.iter_raw(1000)
             found = len(next(blocks))
