@@ -15,7 +15,7 @@ from brainio.assemblies import MetadataAssembly, NeuroidAssembly
 from brainio.errors import AssemblyFormatError, ChangedFileError, StreamWarning, TransferError
 from brainio.packaging import write_netcdf
 from brainio.packaging.netcdf import write_groups
-from brainio.stores.ranges import BLOCK
+from brainio.stores.range_reader import BLOCK
 from tests.lab import Lab, assembly_file
 from tests.servers import HttpFolder
 

@@ -157,7 +157,7 @@ def shown(source: str) -> str:
         return source
     if is_database(source):
         return str(place_of(source))
-    from brainio.stores.rules import redacted
+    from brainio.stores.redaction import redacted
 
     return redacted(source)
 

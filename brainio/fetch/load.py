@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from brainio.fetch.streaming import CachedFile
     from brainio.netcdf.chunks import Chunks
     from brainio.stimuli import StimulusSet
-    from brainio.stores.ranges import RangeFile
+    from brainio.stores.range_reader import RangeReader
 
 T = TypeVar("T")
 
@@ -158,7 +158,7 @@ def get_assembly(
     if allow_missing_stimuli:
         options["allow_missing_stimuli"] = True
 
-    def read(source: "Path | RangeFile | CachedFile") -> "DataAssembly":
+    def read(source: "Path | RangeReader | CachedFile") -> "DataAssembly":
         stimuli_of = entry.stimulus_set_identifier or None
         return cls.from_files(source, stimulus_set_identifier=stimuli_of, stimulus_set=stimulus_set, **options)
 
@@ -238,7 +238,7 @@ def _require_cached(entry: Entry, *, later: tuple[str, ...], with_set: bool = Tr
     require_cached(*filter(None, (entry, stimuli)), later=later)
 
 
-def _stimuli_of(entry: Entry, source: "Path | RangeFile | CachedFile") -> Entry | None:
+def _stimuli_of(entry: Entry, source: "Path | RangeReader | CachedFile") -> Entry | None:
     """Return the stimulus set of an assembly; None if the catalog names none or its files are unavailable.
 
     The version that its file names is no less current for the assembly when it is superseded.

@@ -15,7 +15,7 @@ from brainio.local_files import open_regular
 from brainio.stores import Location, open_file
 
 if TYPE_CHECKING:
-    from brainio.stores.ranges import RangeFile
+    from brainio.stores.range_reader import RangeReader
 
 
 class CachedFile(io.BufferedReader):
@@ -42,7 +42,7 @@ class CachedFile(io.BufferedReader):
         return open_entry, (self._entry,)
 
 
-def open_entry(entry: Entry) -> "RangeFile | CachedFile":
+def open_entry(entry: Entry) -> "RangeReader | CachedFile":
     """Open the file of an assembly at its location, or the verified copy in the cache."""
     require_available(entry)
     file = entry.file("nc")
@@ -67,7 +67,7 @@ def _cached_copy(entry: Entry, wanted: WantedFile) -> CachedFile | None:
     return None if path is None else CachedFile(path, entry)
 
 
-def _opened(location: Location, version_id: str) -> "RangeFile":
+def _opened(location: Location, version_id: str) -> "RangeReader":
     file = open_file(location, version_id or None)
     mismatch = mismatch_of(file, "nc")
     if mismatch is not None:

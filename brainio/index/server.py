@@ -27,7 +27,7 @@ from brainio.index.schema import source
 from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
 from brainio.index.tsvector import TsVector
 from brainio.logs import get_logger
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -21,7 +21,7 @@ from brainio.service.rendering import OF_RIGHTS, respond
 from brainio.service.rights import Rights, Sight
 from brainio.service.settings import Settings
 from brainio.service.sites import SitePolicy
-from brainio.stores.rules import without_tokens
+from brainio.stores.redaction import without_tokens
 
 _LONGEST_TARGET = 8192  # bytes of path and query
 _LARGEST_HEADERS = 32_768  # bytes

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 from brainio.text import printable_json
 
 _TIME = structlog.processors.TimeStamper(fmt="iso", utc=True)

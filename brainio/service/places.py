@@ -15,7 +15,7 @@ from brainio.errors import LocationError
 from brainio.service.embargoes import Embargoes
 from brainio.stores import Location, parse_location
 from brainio.stores.location import S3
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 
 BY_KEY = "by-key"
 

@@ -29,7 +29,7 @@ from brainio.errors import (
 )
 from brainio.service.addresses import API, of_api, with_prefix
 from brainio.service.rendering import JSON
-from brainio.stores.rules import redacted, without_tokens
+from brainio.stores.redaction import redacted, without_tokens
 
 RETRY_SECONDS = 5
 _log = structlog.get_logger("brainio.service")

@@ -58,7 +58,7 @@ async def send(request: Request, entry: Entry, file: EntryFile, settings: Settin
 def _redirect(request: Request, location: Location, file: EntryFile, settings: Settings) -> Response:
     if location.location_type != S3:
         return RedirectResponse(location.url, 302, {"Cache-Control": "no-cache"})
-    from brainio.stores.s3_access import access_to
+    from brainio.stores.s3_clients import access_to
 
     access = access_to(location)
     signs = is_signed(location, settings.signed_buckets)

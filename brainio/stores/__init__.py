@@ -14,7 +14,7 @@ from brainio.stores.location import S3, Location, parse_location
 from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
 
 if TYPE_CHECKING:
-    from brainio.stores.ranges import RangeFile
+    from brainio.stores.range_reader import RangeReader
 
 __all__ = [
     "Facts",
@@ -97,12 +97,12 @@ def open_read(
         return s3.open_read(location, version_id or None, span, validator)
     _refuse_version(location, version_id)
     if location.is_http:
-        from brainio.stores import http
+        from brainio.stores import http_store
 
-        return http.open_read(location, span, validator)
-    from brainio.stores import filesystem
+        return http_store.open_read(location, span, validator)
+    from brainio.stores import filesystem_store
 
-    return filesystem.open_read(location, span, validator)
+    return filesystem_store.open_read(location, span, validator)
 
 
 def read_whole(location: Location, most: int) -> bytes:
@@ -153,7 +153,7 @@ def _all_of(location: Location, most: int) -> tuple[bytes, Facts]:
     return Retrying(retry=broken, wait=pause, stop=stop_after_attempt(3), reraise=True)(read)
 
 
-def open_file(location: Location, version_id: str | None = None) -> "RangeFile":
+def open_file(location: Location, version_id: str | None = None) -> "RangeReader":
     """Open a location as a file that can be read from anywhere, by asking for the parts that are read.
 
     Parameters
@@ -178,9 +178,9 @@ def open_file(location: Location, version_id: str | None = None) -> "RangeFile":
     ...     file.seek(4), file.read()
     (4, b'ef')
     """
-    from brainio.stores.ranges import RangeFile
+    from brainio.stores.range_reader import RangeReader
 
-    return RangeFile(location, version_id or None)
+    return RangeReader(location, version_id or None)
 
 
 def upload(path: Path, location: Location, progress: Progress | None = None, *, replace: bool = True) -> Uploaded:
@@ -212,12 +212,12 @@ def upload(path: Path, location: Location, progress: Progress | None = None, *, 
     require_online(location)
     _refuse_http(location)
     if location.location_type == S3:
-        from brainio.stores import s3_writing
+        from brainio.stores import s3_uploads
 
-        return s3_writing.upload(path, location, progress, replace=replace)
-    from brainio.stores import filesystem
+        return s3_uploads.upload(path, location, progress, replace=replace)
+    from brainio.stores import filesystem_store
 
-    return filesystem.upload(path, location, progress, replace=replace)
+    return filesystem_store.upload(path, location, progress, replace=replace)
 
 
 def end_uploads(path: Path, location: Location) -> None:
@@ -231,9 +231,9 @@ def end_uploads(path: Path, location: Location) -> None:
         Where its bytes lie. Elsewhere than on S3 nothing is left, and nothing is done.
     """
     if location.location_type == S3:
-        from brainio.stores import s3_writing
+        from brainio.stores import s3_uploads
 
-        s3_writing.end_uploads(path, location)
+        s3_uploads.end_uploads(path, location)
 
 
 def read_state(location: Location, most: int) -> tuple[bytes, str] | None:
@@ -284,9 +284,9 @@ def replace_if(location: Location, data: bytes, tag: str | None) -> None:
         S3 did not take the bytes.
     """
     require_online(location)
-    from brainio.stores import s3_writing
+    from brainio.stores import s3_uploads
 
-    s3_writing.replace_if(location, data, tag)
+    s3_uploads.replace_if(location, data, tag)
 
 
 def holds(location: Location, path: Path, version_id: str | None = None) -> bool | None:
@@ -320,11 +320,11 @@ def holds(location: Location, path: Path, version_id: str | None = None) -> bool
     """
     if location.location_type == S3:
         require_online(location)
-        from brainio.stores import s3, s3_writing
+        from brainio.stores import s3, s3_uploads
 
         facts = s3.look(location, version_id or None)
         size = None if facts is None else facts.size
-        if facts is not None and facts.tag is not None and s3_writing.is_tag_of(facts.tag, path):
+        if facts is not None and facts.tag is not None and s3_uploads.is_tag_of(facts.tag, path):
             return size == path.stat().st_size
     else:
         size = stat(location, version_id)
@@ -349,12 +349,12 @@ def stat(location: Location, version_id: str | None = None) -> int | None:
         return s3.stat(location, version_id or None)
     _refuse_version(location, version_id)
     if location.is_http:
-        from brainio.stores import http
+        from brainio.stores import http_store
 
-        return http.stat(location)
-    from brainio.stores import filesystem
+        return http_store.stat(location)
+    from brainio.stores import filesystem_store
 
-    return filesystem.stat(location)
+    return filesystem_store.stat(location)
 
 
 def url_at_endpoint(location: Location, version_id: str = "") -> str | None:

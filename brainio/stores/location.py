@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from brainio.errors import LocationError
 from brainio.home import absolute_path
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 from brainio.text import fault_of_text
 
 S3 = "S3"

@@ -23,10 +23,10 @@ from brainio.errors import (
     TransferError,
 )
 from brainio.logs import get_logger
+from brainio.stores.connections import minimum_speed, reason_of
 from brainio.stores.location import Location
-from brainio.stores.rules import redacted
-from brainio.stores.s3_access import AWS_REQUEST_PAYER, Access, access_to, is_amazon_endpoint, replace_access
-from brainio.stores.speed import minimum_speed, reason_of
+from brainio.stores.redaction import redacted
+from brainio.stores.s3_clients import AWS_REQUEST_PAYER, Access, access_to, is_amazon_endpoint, replace_access
 from brainio.stores.transfer import (
     CHUNK,
     Facts,

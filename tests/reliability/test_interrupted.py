@@ -150,7 +150,8 @@ def test_a_download_that_a_server_asked_to_wait_is_not_taken_for_stalled(faulty:
 FORKED = """
 import hashlib, os, signal, sys, threading, time
 from brainio.fetch import WantedFile, download, local_file
-from brainio.stores import parse_location, s3_access
+from brainio.stores import parse_location
+from brainio.stores import s3_clients
 
 def fetch(number):
     local_file(WantedFile([(parse_location(f"s3://lab-bucket/stalled{number}"), "")], f"{number:040}"))
@@ -162,7 +163,7 @@ while download._bounds.connections.acquire(blocking=False):
     time.sleep(0.02)
 
 def hold():
-    with s3_access._lock:
+    with s3_clients._lock:
         held.set()
         time.sleep(1)
 

@@ -23,7 +23,7 @@ from brainio.catalogs.writing import current_text
 from brainio.errors import AccessRefusedError, BrainioError, CatalogError, PackagingError, TransferError
 from brainio.packaging import package_stimulus_set
 from brainio.stimuli import StimulusSet
-from brainio.stores import s3_writing
+from brainio.stores import s3_uploads
 from tests.cache.helpers import mounted
 from tests.reliability.crowd import ended, join, start
 from tests.reliability.test_kills import KILLS, duration, killed_at_random
@@ -56,7 +56,7 @@ def publish(
 ) -> None:
     """Publish stimulus sets of the same stimulus; files of more than 5 MiB go in parts."""
     os.chdir(folder)
-    s3_writing.PART = PART
+    s3_uploads.PART = PART
     for name in names:
         package_stimulus_set(catalog, stimuli_of(seed, size), name, to)
 
@@ -190,7 +190,7 @@ def test_those_who_publish_the_same_at_once_all_succeed_and_store_it_once(tmp_pa
 
 
 def _publish_file(folder: Path, name: str) -> None:
-    s3_writing.PART = PART
+    s3_uploads.PART = PART
     made = StimulusSet([{"stimulus_id": "s"}])
     made.stimulus_paths = {"s": folder / name}
     package_stimulus_set(ON_S3, made, NAME, "lab-bucket/files")

@@ -9,7 +9,7 @@ import pytest
 from brainio.catalogs.sources import source_from
 from brainio.errors import CatalogError, TransferError
 from brainio.fetch import fetch_file
-from brainio.stores import open_read, parse_location, speed
+from brainio.stores import connections, open_read, parse_location
 from brainio.threads import Stop
 from tests.reliability.faults import slowly, trickled
 from tests.reliability.faulty_lab import ARCHIVE, ZIP, FaultyLab, load
@@ -22,7 +22,7 @@ PAUSE = 0.05
 @pytest.fixture(autouse=True)
 def short_window(monkeypatch: pytest.MonkeyPatch) -> None:
     """Average the speed over a fifth of a second, where it is a minute otherwise; no pauses between attempts."""
-    monkeypatch.setattr(speed, "WINDOW", 0.2)
+    monkeypatch.setattr(connections, "WINDOW", 0.2)
     monkeypatch.setattr(Stop, "pause", lambda stop, _: stop.check())
 
 

@@ -11,7 +11,7 @@ from brainio.lockfile.form import read_lockfile
 from brainio.nearest import nearest
 from brainio.service.ranges import _BYTES
 from brainio.service.rendering import _PACKS
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 
 LONG = 100_000  # characters: quadratic time would be a minute and more
 TEXTS: dict[str, Callable[[], object]] = {

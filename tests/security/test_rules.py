@@ -1,4 +1,4 @@
-"""`brainio.stores.rules`: what messages show of URLs, and which addresses are public."""
+"""`brainio.stores.redaction`: what messages show of URLs, and which addresses are public."""
 
 import string
 from ipaddress import IPv4Address, IPv6Address, ip_network
@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.stores import parse_location
-from brainio.stores.rules import allows_private, is_public, redacted
+from brainio.stores.http_sessions import allows_private, is_public
+from brainio.stores.redaction import redacted
 
 SECRET = st.text(string.ascii_letters + string.digits + "!$*+=~-._:,@", min_size=1, max_size=30).map("S3CR3T".__add__)
 NAMES = ["X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "token", "access_token", "sig", "key", "q"]

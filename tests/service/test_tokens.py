@@ -31,7 +31,7 @@ from brainio.service.rights import Rights, sign_in, sign_out
 from brainio.service.seen import Seen
 from brainio.service.settings import read_settings
 from brainio.service.tokens import DAY, PREFIX, hash_of, list_tokens, make_token, revoke_token
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 from tests.cli.command import brainio as command
 from tests.postgres import Postgres
 from tests.servers import HttpFolder

@@ -23,7 +23,7 @@ from brainio.errors import BrainioError, CatalogError, MissingDriverError, Offli
 from brainio.forks import renew_in_child
 from brainio.processes import this_process
 from brainio.stores import BRAINIO_OFFLINE, is_offline
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 
 # A server that does not answer: libpq's words, in seconds and milliseconds. What the URL says of them wins.
 _SERVER_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from brainio.errors import CatalogError
 from brainio.home import absolute_path
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from brainio.errors import AccessRefusedError, ChangedFileError, TransferError
 from brainio.stores.location import Location
 from brainio.stores.s3 import call_any, code_of, explain, is_refusal
-from brainio.stores.s3_access import Access, access_to
+from brainio.stores.s3_clients import Access, access_to
 from brainio.stores.transfer import Progress, Uploaded
 
 if TYPE_CHECKING:

@@ -19,10 +19,9 @@ from botocore.exceptions import BotoCoreError
 
 from brainio.errors import TransferError
 from brainio.forks import guard
-from brainio.stores.certificates import ca_bundle
+from brainio.stores.connections import ca_bundle, metered_pools
 from brainio.stores.location import Location
-from brainio.stores.rules import redacted
-from brainio.stores.speed import metered_pools
+from brainio.stores.redaction import redacted
 from brainio.stores.transfer import CONNECT_TIMEOUT, READ_TIMEOUT
 
 if TYPE_CHECKING:

@@ -21,11 +21,10 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
-from brainio.stores.certificates import ca_bundle
-from brainio.stores.guard import credentials_for, session_for
+from brainio.stores.connections import ca_bundle, minimum_speed, reason_of
+from brainio.stores.http_sessions import credentials_for, session_for
 from brainio.stores.location import Location
-from brainio.stores.rules import redacted
-from brainio.stores.speed import minimum_speed, reason_of
+from brainio.stores.redaction import redacted
 from brainio.stores.transfer import (
     CHUNK,
     CONNECT_TIMEOUT,

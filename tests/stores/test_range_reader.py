@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from brainio.errors import ChangedFileError, LocationError, TransferError
 from brainio.stores import open_file, parse_location
-from brainio.stores.ranges import BLOCK
+from brainio.stores.range_reader import BLOCK
 from tests.servers import HttpFolder, MotoS3, S3Static, ToTheEnd
 
 BODY = os.urandom(5 * BLOCK + 17)

@@ -22,7 +22,7 @@ BLOCK = 128 * 1024
 _BLOCKS_KEPT = 512
 
 
-class RangeFile(AbstractBufferedFile):
+class RangeReader(AbstractBufferedFile):
     """A read-only binary file; see `brainio.stores.open_file`. May be pickled: whoever loads it opens it again.
 
     Parameters
@@ -121,4 +121,4 @@ class RangeFile(AbstractBufferedFile):
         return self is other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RangeFile, (self._where, self._version_id, self.tag)
+        return RangeReader, (self._where, self._version_id, self.tag)

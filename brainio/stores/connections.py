@@ -1,8 +1,9 @@
-"""A minimum speed for responses over http and S3: a server that trickles bytes is as good as one that stalls.
+"""Connections of urllib3 that S3 and HTTP share: they enforce a minimum speed and trust the configured certificates.
 
-The read timeout only ends a response without any byte for a while. What counts here is the time that a program waits
-for bytes, not the time in which it processes them, so a slow disk or a pause never ends a transfer. The wait for the
-first byte of a response is bounded by the read timeout alone: servers may need time to find a file.
+The read timeout ends only a response that sends no byte for a while; a server that sends a few bytes at a time would
+never meet it. The speed counts the time that a program waits for bytes, not the time in which it processes them, so a
+slow disk or a pause never ends a transfer. Only the read timeout bounds the wait for the first byte of a response:
+servers may need time to find a file.
 """
 
 import io
@@ -12,13 +13,15 @@ import re
 import time
 from collections.abc import Mapping
 from http.client import HTTPResponse
+from pathlib import Path
 from socket import socket
 from typing import Any
 
 from brainio.errors import TransferError
 from brainio.logs import get_logger
-from brainio.stores.certificates import TrustsFolders
 
+# In the order of precedence. The first two are those of requests and curl, the others those of OpenSSL.
+_VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 BRAINIO_MIN_SPEED = "BRAINIO_MIN_SPEED"
 _DEEPEST = 5  # wrapped errors
 _OBJECT = re.compile(r"^(<[^<>]* object at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\)): ")  # of urllib3
@@ -29,6 +32,25 @@ _SILENT_WINDOWS = 10  # the attempts of a transfer, and other connections to the
 _silent_until: dict[str, float] = {}  # server -> monotonic time
 
 _log = get_logger("brainio.stores")
+
+
+def ca_bundle() -> str | None:
+    """Return the file or folder of the trusted certificates; None where the environment names none.
+
+    S3 asks for ``AWS_CA_BUNDLE``, or ``ca_bundle`` in the files of the AWS tools, before these.
+    """
+    return next((path for name in _VARIABLES if (path := os.environ.get(name))), None)
+
+
+class TrustsFolders:
+    """Makes a connection of urllib3, its other parent, one whose file of certificates may be a folder of them."""
+
+    def connect(self) -> None:
+        """Connect; botocore hands on a folder as if it were a file."""
+        path = getattr(self, "ca_certs", None)
+        if path and Path(path).is_dir():
+            self.ca_certs, self.ca_cert_dir = None, path
+        super().connect()  # type: ignore[misc]  # that of the other parent
 
 
 class TooSlowError(ConnectionError):

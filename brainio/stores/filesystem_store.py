@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 from brainio.errors import BrainioError, ChangedFileError, InterruptedTransferError, LocationError, TransferError
 from brainio.local_files import Fingerprint, atomic_path, open_regular
 from brainio.stores.location import Location
-from brainio.stores.rules import redacted
+from brainio.stores.redaction import redacted
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
 
 if TYPE_CHECKING:

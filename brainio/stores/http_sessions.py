@@ -1,8 +1,8 @@
-"""Sessions of requests that keep the rules of `brainio.stores.rules`: where a request may lead, and what it may carry.
+"""HTTP sessions that restrict the addresses of requests and the credentials in them.
 
-What the user named may lead anywhere. What a catalog from the network named may lead to public addresses only, however
-a name resolves and wherever an answer redirects: the address that a connection has is what is judged. Behind a proxy
-it is the proxy that resolves names, and only its own address could be judged; it is not.
+A location that the user chose may have any address. A location from a catalog on the network may have public addresses
+only: the check reads the address of the open connection, so that neither name resolution nor a redirect bypasses it.
+Behind a proxy, the proxy resolves names, and nothing is checked.
 """
 
 import logging
@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -25,17 +26,48 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from brainio.errors import LocationError
-from brainio.stores.certificates import TrustsFolders
+from brainio.stores.connections import Metered, TrustsFolders, metered_pools
 from brainio.stores.location import Location
-from brainio.stores.rules import BRAINIO_ALLOW_PRIVATE, allows_private, is_public, redacted
-from brainio.stores.speed import Metered, metered_pools
+from brainio.stores.redaction import redacted
 from brainio.stores.transfer import pausing
 
 Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
+BRAINIO_ALLOW_PRIVATE = "BRAINIO_ALLOW_PRIVATE"
+_NAT64 = IPv6Network("64:ff9b::/96")
 _CONNECTIONS = 32
 # Which hosts the user's own requests reached at which address. A catalog may name a host of its own there. That it once
 # had another address does not count: its owner could let the name of a public host lead into the user's network.
 _reached: set[tuple[str, str]] = set()
+
+
+def allows_private() -> bool:
+    """Whether the environment variable `BRAINIO_ALLOW_PRIVATE` lets catalogs from the network name private addresses.
+
+    '', '0', 'false' and 'no' do not.
+    """
+    return os.environ.get(BRAINIO_ALLOW_PRIVATE, "").strip().lower() not in {"", "0", "false", "no"}
+
+
+def is_public(address: str) -> bool:
+    """Whether an IP address lies in the public internet: no loopback, private, link-local, shared or reserved one.
+
+    Parameters
+    ----------
+    address : str
+        IPv4 or IPv6. What holds an IPv4 address is as public as that one; tunnels (6to4, Teredo) are not.
+
+    Examples
+    --------
+    >>> [is_public(one) for one in ("52.216.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "fe80::1%eth0")]
+    [True, False, False, False, False]
+    """
+    judged = ip_address(address.partition("%")[0])
+    if isinstance(judged, IPv6Address):
+        if judged.sixtofour is not None or judged.teredo is not None:
+            return False
+        if judged.ipv4_mapped is not None or judged in _NAT64:
+            judged = ip_address(int(judged) & 0xFFFFFFFF)
+    return judged.is_global and not judged.is_multicast and not judged.is_reserved
 
 
 def _redact(record: logging.LogRecord) -> bool:
