@@ -61,7 +61,7 @@ EXTRAS["test"] = [
 ]
 
 setup(
-    name="brainio",
+    name="brainio-data",  # `brainio` on the package index is another project; the import name is `brainio`
     version="2.0.0.dev0",
     description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),

@@ -78,9 +78,9 @@ _MODULES = (
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import version
+        from brainio.installation import installed_version
 
-        return version("brainio")
+        return installed_version()
     if name in _MODULES:
         return import_module(f"brainio.{name}")
     if name in _HOMES:

@@ -58,6 +58,7 @@
     ├── FormatWarning               a file that does not fit its class or stimulus set was loaded
     ├── PackagingWarning            what is packaged all the same is probably not meant so
     ├── EntryStatusWarning          an entry that is superseded or deprecated was loaded
+    ├── InstallationWarning         another distribution overwrites files of this package
     ├── LockfileWarning             what a lock file says does not tell all of what is or was loaded
     └── StreamWarning               bytes are read where they lie, unverified
 
@@ -313,6 +314,10 @@ class PackagingWarning(BrainioWarning):
 
 class EntryStatusWarning(BrainioWarning):
     """An entry was loaded that is superseded or deprecated."""
+
+
+class InstallationWarning(BrainioWarning):
+    """Another distribution that installs a package `brainio` is installed in the same folder."""
 
 
 class LockfileWarning(BrainioWarning):

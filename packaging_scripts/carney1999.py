@@ -1,6 +1,6 @@
 """Packages ModelFest (Carney et al. 1999) into the catalog `brainio_demo`: the example to copy for a data set of yours.
 
-    pip install 'brainio[package-demo]'
+    pip install '.[package-demo]'
     python packaging_scripts/carney1999.py catalogs/brainio_demo
 
 Sixteen observers saw 43 patterns on a grey field; measured was how faint each may become before it cannot be seen.

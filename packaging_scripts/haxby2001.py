@@ -1,6 +1,6 @@
 """Packages fMRI of object vision (Haxby et al. 2001, one subject, one slice): the example of blocks, runs and voxels.
 
-    pip install 'brainio[package-demo]'
+    pip install '.[package-demo]'
     python packaging_scripts/haxby2001.py lab.csv "$PWD/files"
 
 A person saw pictures of eight categories, in blocks of 24 s, one a category in each of 12 runs. `pymvpa2` 2.6.5

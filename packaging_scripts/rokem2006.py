@@ -1,6 +1,6 @@
 """Packages spikes of a grasshopper's auditory receptor (Rokem et al. 2006): the example of spike times and sounds.
 
-    pip install 'brainio[package-demo]'
+    pip install '.[package-demo]'
     python packaging_scripts/rokem2006.py catalogs/brainio_demo/brainio_demo.csv "$PWD/catalogs/brainio_demo/files"
 
 One receptor neuron of *Locusta migratoria* heard two tones of 2.5 kHz, whose amplitude followed Gaussian noise up to

@@ -30,7 +30,7 @@ FLOORS = [
     {"views"},
     {"cursors", "worker_process", "locks"},
     {"licenses"},
-    {"progress", "nearest", "home", "dois", "levels"},
+    {"installation", "progress", "nearest", "home", "dois", "levels"},
     {"threads", "forks", "local_files"},
     {"processes"},
     {"errors", "logs"},
@@ -92,7 +92,7 @@ def test_completion_sees_every_public_name() -> None:
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    assert brainio.__version__ == importlib.metadata.version("brainio")
+    assert brainio.__version__ == importlib.metadata.version("brainio-data")
 
 
 def test_type_checkers_see_every_public_name() -> None:

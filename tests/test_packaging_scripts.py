@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ROOT / "catalogs" / "brainio_demo"
 
 needs_stimupy = pytest.mark.skipif(
-    find_spec("stimupy") is None, reason="stimupy is not installed (pip install 'brainio[package-demo]')"
+    find_spec("stimupy") is None, reason="stimupy is not installed (pip install '.[package-demo]')"
 )
 
 

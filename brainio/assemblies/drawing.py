@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from brainio.errors import MissingExtraError
+from brainio.installation import install_command
 from brainio.views.labels import name_of_values
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes
     try:
         from matplotlib import pyplot
     except ImportError as error:
-        raise MissingExtraError("plots need matplotlib: pip install 'brainio[plot]'") from error
+        raise MissingExtraError(f"plots need matplotlib: {install_command('plot')}") from error
     return ax if ax is not None else pyplot.subplots(figsize=size, layout="constrained")[1]
 
 

@@ -16,6 +16,7 @@ from brainio.catalogs.sources import CatalogSource
 from brainio.cli import EXIT_INTERRUPTED, options
 from brainio.cli.output import EXIT_CODES_TOLD, errors_told, show
 from brainio.cli.records import summary
+from brainio.installation import installed_version, warn_of_conflicts
 
 _KINDS = {
     "stimulus-sets": TYPE_STIMULUS_SET,
@@ -60,6 +61,7 @@ class _Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         with _exits_if_interrupted(), errors_told():
+            warn_of_conflicts()
             return super().invoke(ctx)
 
 
@@ -72,12 +74,22 @@ def _exits_if_interrupted() -> Iterator[None]:
         raise SystemExit(EXIT_INTERRUPTED) from None
 
 
+def _show_version(ctx: click.Context, _option: click.Parameter, is_requested: bool) -> None:
+    if is_requested and not ctx.resilient_parsing:
+        with errors_told():
+            warn_of_conflicts()
+            click.echo(f"brainio, version {installed_version()}")
+        ctx.exit()
+
+
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXIT_CODES_TOLD,
 )
-@click.version_option(package_name="brainio")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
+)
 def main() -> None:
     """Stimuli and neural recordings by identifier.
 

@@ -10,6 +10,7 @@ import click
 
 from brainio.cli.output import tell
 from brainio.errors import MissingExtraError
+from brainio.installation import install_command
 
 if TYPE_CHECKING:
     from brainio.service.database import Database
@@ -32,7 +33,7 @@ def extra_needed() -> Iterator[None]:
         if isinstance(error, MissingExtraError):
             raise
         raise MissingExtraError(
-            f"the service needs {error.name}, which comes with an extra: pip install 'brainio[service]'"
+            f"the service needs {error.name}, which comes with an extra: {install_command('service')}"
         ) from error
 
 

@@ -23,6 +23,7 @@ from brainio.fetch.set_hashes import read_set_hashes
 from brainio.fetch.stimulus_sets import load_stimulus_set, load_table
 from brainio.fetch.streaming import open_entry
 from brainio.fetch.uses import note, resolve, stimulus_set_of
+from brainio.installation import warn_of_conflicts
 from brainio.stores import is_offline
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def get_stimulus_set(identifier: str, *, catalog: str | None = None, version: st
     >>> len(stimulus_set)
     43
     """
+    warn_of_conflicts()
     entry = resolve(TYPE_STIMULUS_SET, identifier, catalog=catalog, version=version)
     warn_of_status(entry, stacklevel=3)
     stimulus_set = load_stimulus_set(entry)
@@ -143,6 +145,7 @@ def get_assembly(
     >>> assembly.sizes['presentation']
     2752
     """
+    warn_of_conflicts()
     entry = resolve(TYPE_ASSEMBLY, identifier, catalog=catalog, version=version)
     cls = resolve_assembly_class(entry.class_name)
     warn_of_status(entry, stacklevel=3)

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from brainio.errors import LockfileError
+from brainio.installation import DISTRIBUTION
 from brainio.local_files import open_regular, write_file
 from brainio.lockfile.records import Record, record_from, require_known
 
 VERSION = 1
 _FIRST_LINES = "# What was loaded, written by brainio.lock. brainio.locked and `brainio get --locked` load it again.\n"
-_PACKAGES = ("brainio", "numpy", "pandas", "xarray", "netCDF4")
+_DISTRIBUTIONS = {"brainio": DISTRIBUTION} | {name: name for name in ("numpy", "pandas", "xarray", "netCDF4")}
 _LARGEST = 2**26  # bytes
 _STRING = re.compile(rb"\"[^\"\n]*\"|'[^'\n]*'|#[^\n]*")
 _MOST_DOTS = 16  # in a line, outside of strings: dotted keys take a time that grows with the square of their parts
@@ -36,9 +37,9 @@ class Lockfile:
 def software_here() -> dict[str, str]:
     """Return the versions of Python and of the packages that read and hold data; name -> version."""
     versions = {"python": platform.python_version()}
-    for name in _PACKAGES:
+    for name, distribution in _DISTRIBUTIONS.items():
         try:
-            versions[name] = metadata.version(name)
+            versions[name] = metadata.version(distribution)
         except metadata.PackageNotFoundError:
             continue
     return versions

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from brainio.errors import AssemblyFormatError, MissingExtraError
+from brainio.installation import install_command
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -54,7 +55,7 @@ def wanted_chunks(chunks: Chunks | None) -> Chunks | None:
         )
     if importlib.util.find_spec("dask") is None:
         raise MissingExtraError(
-            f"{source}={chunks!r} asks for a lazy assembly, which needs dask: pip install 'brainio[dask]'"
+            f"{source}={chunks!r} asks for a lazy assembly, which needs dask: {install_command('dask')}"
         )
     return chunks
 

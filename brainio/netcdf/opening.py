@@ -22,6 +22,7 @@ from xarray.core import indexing
 
 from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
+from brainio.installation import install_command
 from brainio.local_files import Fingerprint
 from brainio.netcdf.attributes import MASKS
 from brainio.netcdf.file_objects import PinnedFile
@@ -153,7 +154,7 @@ def open_stream(file: IO[bytes], group: str | None) -> H5NetCDFStore:
         As for `inspect`.
     """
     if importlib.util.find_spec("h5netcdf") is None:
-        raise MissingExtraError("reading a file where it lies needs h5netcdf: pip install 'brainio[stream]'")
+        raise MissingExtraError(f"reading a file where it lies needs h5netcdf: {install_command('stream')}")
     manager = PickleableFileManager(_open_stream_file, file, mode="r")
     return _StreamStore(manager, group=group, lock=_STREAM_LOCK)
 

@@ -6,7 +6,6 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -16,6 +15,7 @@ from starlette.types import ASGIApp, Scope
 
 from brainio.index.apart import Apart
 from brainio.index.store import Indexes
+from brainio.installation import installed_version
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API, of_api
 from brainio.service.around import Around
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
-        version=version("brainio"),
+        version=installed_version(),
         openapi_url=None,  # its answer would have no tag: `openapi` has
         docs_url=None,  # they load their parts from elsewhere
         redoc_url=None,
@@ -148,7 +148,7 @@ async def start(request: Request) -> Response:
     """Say where the interface begins."""
     told = shapes.Start(
         name="brainio",
-        version=version("brainio"),
+        version=installed_version(),
         catalogs=of_api("catalogs"),
         entries=of_api("entries"),
         search=of_api("search"),

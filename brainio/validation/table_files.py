@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from brainio.installation import install_command
 from brainio.local_files import read_regular
 from brainio.stimuli.typed_csv import is_typed
 from brainio.validation.cells import CellRules, Cells, typed
@@ -107,7 +108,7 @@ def _read_parquet(path: Path) -> tuple[Table, list[Problem]]:
             return Table(pd.DataFrame(), []), _header_problems(schema.names, f"file {path.name}")
         frame = _parquet_frame(path, schema)
     except ImportError:
-        return _unreadable(path.name, "pyarrow is not installed", fix="pip install 'brainio[parquet]'")
+        return _unreadable(path.name, "pyarrow is not installed", fix=install_command("parquet"))
     except FileNotFoundError:
         return _unreadable(str(path), "no such file", fix="correct the path")
     except (OSError, ValueError) as error:

@@ -243,7 +243,7 @@ def test_errors_name_what_is_missing_and_what_is_there(recording: NeuroidAssembl
 
 def test_without_matplotlib_the_extra_is_named(recording: NeuroidAssembly, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
-    with pytest.raises(MissingExtraError, match=r"brainio\[plot\]"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[plot\]"):
         recording.plot.responses()
 
 

@@ -354,7 +354,7 @@ def test_tables_of_another_release_are_refused_before_anything_is_served(databas
     assert "newer schema 9999" in done.stderr
     assert "se%20cret" not in done.stderr
     done = command("token", "list", "--database", database)
-    assert (done.returncode, "pip install --upgrade brainio" in done.stderr) == (1, True)
+    assert (done.returncode, "Install a newer release of brainio-data" in done.stderr) == (1, True)
     assert command("service", "upgrade", "--database", database).returncode == 1
 
 

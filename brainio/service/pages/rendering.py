@@ -2,11 +2,11 @@
 
 import json as json_form
 from collections.abc import Mapping
-from importlib.metadata import version
 from typing import Any
 
 from markupsafe import Markup
 
+from brainio.installation import installed_version
 from brainio.service import addresses
 from brainio.service.pages.assets import address_of
 from brainio.service.rendering import Rendered, render
@@ -14,7 +14,7 @@ from brainio.service.rights import Sight
 from brainio.views.rendering import templates_of
 
 HTML = "text/html"
-_RELEASE = version("brainio")
+_RELEASE = installed_version()
 # Only what this service gives: no script in pages, no style in attributes, nothing framed.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

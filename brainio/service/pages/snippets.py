@@ -7,6 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from brainio.catalogs import ENTRYPOINT, TYPE_ASSEMBLY, Entry
+from brainio.installation import DISTRIBUTION
 from brainio.service import addresses
 from brainio.service.context import Service
 
@@ -27,7 +28,7 @@ def shipped() -> frozenset[str]:
     >>> sorted(shipped())
     ['brainio_demo', 'brainscore']
     """
-    return frozenset(distribution("brainio").entry_points.select(group=ENTRYPOINT).names)
+    return frozenset(distribution(DISTRIBUTION).entry_points.select(group=ENTRYPOINT).names)
 
 
 def snippets_of(entry: Entry, origin: str, *, is_current: bool) -> Snippets:

@@ -66,7 +66,7 @@ def test_other_tables_of_the_database_stay(database: str) -> None:
 def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: str) -> None:
     append_rows(database, [row("lab.A")])
     stamp(database, "9999")
-    said = r"has the newer schema 9999.*pip install --upgrade brainio"
+    said = r"has the newer schema 9999.*Install a newer release of brainio-data"
     for act in (
         add_catalog,
         lambda url: append_rows(url, [row("lab.B")]),

@@ -21,6 +21,7 @@ from brainio.catalogs.backends.sql.location import DatabasePlace
 from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import BrainioError, CatalogError, MissingDriverError, OfflineCatalogError
 from brainio.forks import renew_in_child
+from brainio.installation import install_command
 from brainio.processes import this_process
 from brainio.stores import BRAINIO_OFFLINE, is_offline
 from brainio.stores.redaction import redacted
@@ -149,7 +150,7 @@ def _engine_of(place: DatabasePlace) -> Engine:
     try:
         return server_engine(place.url)
     except ImportError:
-        raise MissingDriverError(f"the database {place} needs the driver psycopg: pip install 'brainio[sql]'") from None
+        raise MissingDriverError(f"the database {place} needs the driver psycopg: {install_command('sql')}") from None
     except (ArgumentError, ValueError) as error:
         raise CatalogError(f"{place} is no URL of a database: {redacted(str(error))}") from None
 

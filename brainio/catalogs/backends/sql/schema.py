@@ -29,6 +29,7 @@ from brainio.catalogs.backends.sql.connections import changing
 from brainio.catalogs.backends.sql.location import DatabasePlace
 from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from brainio.errors import CatalogError, MissingDriverError
+from brainio.installation import install_command
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -134,7 +135,7 @@ class Schema:
             )
         return (
             f"the database of {place} has the newer schema {revision}; this release of brainio knows "
-            f"{self.revisions[-1]}. Install a newer one: pip install --upgrade brainio"
+            f"{self.revisions[-1]}. Install a newer release of brainio-data"
         )
 
     def upgrade(self, place: DatabasePlace) -> tuple[str | None, str]:
@@ -176,7 +177,7 @@ class Schema:
             from alembic.config import Config
         except ImportError:
             raise MissingDriverError(
-                f"the tables of {place} have to be made or changed, which needs Alembic: pip install 'brainio[sql]'"
+                f"the tables of {place} have to be made or changed, which needs Alembic: {install_command('sql')}"
             ) from None
         command.upgrade(self.config(connection, Config()), self.revisions[-1])
 
