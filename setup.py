@@ -75,6 +75,7 @@ setup(
     package_data={
         "brainio": [
             "py.typed",
+            "**/*.pyi",
             "packaging/template/*",
             "views/templates/*",
             "catalogs/backends/sql/migrations/**/*.py",
@@ -90,6 +91,7 @@ setup(
         "fsspec",  # every store that is neither S3 nor http
         "h5py>=3.12",  # inspects netCDF files before netCDF4 opens them
         "jinja2",  # what notebooks show of data
+        "lazy_loader",  # names of packages that load when they are first used
         "netCDF4",  # assemblies on disk
         "numpy",
         "packaging>=24.2",  # SPDX licences; xarray installs it as well

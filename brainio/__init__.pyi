@@ -21,7 +21,6 @@ from .fetch import get_stimulus_set as get_stimulus_set
 from .fetch import plan_fetch as plan_fetch
 from .fetch import prefetch as prefetch
 from .index import search as search
-from .installation import __version__ as __version__
 from .lockfile import lock as lock
 from .lockfile import locked as locked
 from .lookup import get_catalog as get_catalog
@@ -30,3 +29,4 @@ from .relations.overlaps import overlap as overlap
 from .relations.users import assemblies_of as assemblies_of
 from .relations.users import stimulus_set_of as stimulus_set_of
 from .validation import validate as validate
+from .version import __version__ as __version__

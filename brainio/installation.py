@@ -20,11 +20,6 @@ DISTRIBUTION = "brainio-data"
 _CONFLICTING = re.compile(r"(brainio|brainscore[-_.]brainio)-(\d[^-]*?)(-py[\d.]+)?\.(dist|egg)-info", re.IGNORECASE)
 
 
-def installed_version() -> str:
-    """Return the version of the installed distribution, such as `'2.0.0'`."""
-    return metadata.version(DISTRIBUTION)
-
-
 def install_command(extra: str) -> str:
     """Return the shell command that adds an extra to the installation that is running.
 

@@ -16,7 +16,8 @@ from brainio.catalogs.sources import CatalogSource
 from brainio.cli import EXIT_INTERRUPTED, options
 from brainio.cli.output import EXIT_CODES_TOLD, errors_told, show
 from brainio.cli.records import summary
-from brainio.installation import installed_version, warn_of_conflicts
+from brainio.installation import warn_of_conflicts
+from brainio.version import __version__
 
 _KINDS = {
     "stimulus-sets": TYPE_STIMULUS_SET,
@@ -78,7 +79,7 @@ def _show_version(ctx: click.Context, _option: click.Parameter, is_requested: bo
     if is_requested and not ctx.resilient_parsing:
         with errors_told():
             warn_of_conflicts()
-            click.echo(f"brainio, version {installed_version()}")
+            click.echo(f"brainio, version {__version__}")
         ctx.exit()
 
 

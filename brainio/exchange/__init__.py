@@ -12,20 +12,6 @@
 =============== ====================================================================
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from brainio.exchange.citing import cite
-    from brainio.exchange.exporting import export
-
-__all__ = ["cite", "export"]
-
-_MODULES = {"cite": "citing", "export": "exporting"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

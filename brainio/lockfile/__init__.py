@@ -10,20 +10,6 @@
 What is loaded is told by `brainio.fetch.uses`. docs/citing.md describes the file.
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from brainio.lockfile.locking import locked, plan_locked
-    from brainio.lockfile.recording import lock
-
-__all__ = ["lock", "locked", "plan_locked"]
-
-_MODULES = {"lock": "recording", "locked": "locking", "plan_locked": "locking"}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

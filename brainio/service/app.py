@@ -15,7 +15,6 @@ from starlette.types import ASGIApp, Scope
 
 from brainio.index.apart import Apart
 from brainio.index.store import Indexes
-from brainio.installation import installed_version
 from brainio.service import logs, problems, shapes
 from brainio.service.addresses import API, of_api
 from brainio.service.around import Around
@@ -46,6 +45,7 @@ from brainio.service.seen import Seen
 from brainio.service.settings import Settings, read_settings
 from brainio.service.sites import SitePolicy
 from brainio.service.workers import end_with_master
+from brainio.version import __version__
 
 CONFIG_VARIABLE = "BRAINIO_SERVE_CONFIG"
 _EXPOSED = ["ETag", "X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition"]
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> ASGIApp:
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
-        version=installed_version(),
+        version=__version__,
         openapi_url=None,  # its answer would have no tag: `openapi` has
         docs_url=None,  # they load their parts from elsewhere
         redoc_url=None,
@@ -148,7 +148,7 @@ async def start(request: Request) -> Response:
     """Say where the interface begins."""
     told = shapes.Start(
         name="brainio",
-        version=installed_version(),
+        version=__version__,
         catalogs=of_api("catalogs"),
         entries=of_api("entries"),
         search=of_api("search"),

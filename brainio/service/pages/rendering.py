@@ -6,15 +6,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from brainio.installation import installed_version
 from brainio.service import addresses
 from brainio.service.pages.assets import address_of
 from brainio.service.rendering import Rendered, render
 from brainio.service.rights import Sight
+from brainio.version import __version__
 from brainio.views.rendering import templates_of
 
 HTML = "text/html"
-_RELEASE = installed_version()
+_RELEASE = __version__
 # Only what this service gives: no script in pages, no style in attributes, nothing framed.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "

@@ -1,0 +1,2 @@
+from .citing import cite as cite
+from .exporting import export as export
