@@ -71,7 +71,7 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
       BRAINIO_CATALOGS=lab.csv brainio serve --config service.toml
     """
     with extra_needed():
-        from brainio.service.running import run
+        from brainio.service.server import run
         from brainio.service.settings import read_settings
     said: dict[str, object] = {"host": host, "port": port, "workers": workers, "database": database}
     run(read_settings(config, **said), config, said, lambda url: tell(f"serving at {url} (stop with Ctrl-C)"))

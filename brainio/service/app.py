@@ -15,20 +15,18 @@ from starlette.types import ASGIApp, Scope
 
 from brainio.index.apart import Apart
 from brainio.index.store import Indexes
-from brainio.service import logs, problems, shapes
-from brainio.service.addresses import API, of_api
-from brainio.service.around import Around
-from brainio.service.context import Service, ignore_unknown_parameters, knows_parameters, wants_json
+from brainio.service import errors, schemas, telemetry
+from brainio.service.access import Access, AccessControl, sight_of
+from brainio.service.change_log import ChangeLog
 from brainio.service.credentials import SCHEMES
 from brainio.service.database import Database
-from brainio.service.holdings import Holdings
-from brainio.service.kept import Kept
-from brainio.service.making import Maker
-from brainio.service.pages import account, assemblies, assets, front, stimulus_sets
+from brainio.service.dependencies import Service, ignore_unknown_parameters, knows_parameters, wants_json
+from brainio.service.middleware import ServiceMiddleware
+from brainio.service.pages import account, assemblies, assets, browse, stimulus_sets
 from brainio.service.pages import catalogs as catalog_pages
 from brainio.service.pages import stimuli as stimulus_pages
 from brainio.service.pages.problems import show_problem
-from brainio.service.rendering import Rendered, render, respond
+from brainio.service.profile_builder import ProfileBuilder
 from brainio.service.resources import (
     catalogs,
     changes,
@@ -40,10 +38,12 @@ from brainio.service.resources import (
     served,
     stimuli,
 )
-from brainio.service.rights import Rights, Sight, sight_of
-from brainio.service.seen import Seen
+from brainio.service.response_cache import CachedResponse
+from brainio.service.responses import RenderedBody, render, respond
 from brainio.service.settings import Settings, read_settings
-from brainio.service.sites import SitePolicy
+from brainio.service.sites import CrossSitePolicy
+from brainio.service.snapshots import CatalogWatcher
+from brainio.service.urls import API, of_api
 from brainio.service.workers import end_with_master
 from brainio.version import __version__
 
@@ -62,9 +62,9 @@ def create_app(settings: Settings) -> ASGIApp:
         As `read_settings` gives them.
     """
     database = Database(settings.database)
-    seen, rights = Seen(database), Rights(settings, database)
+    seen, rights = ChangeLog(database), AccessControl(settings, database)
     indexes = Indexes(Apart(settings.database if database.is_on_server else ""), settings.refresh_seconds)
-    service = Service(settings, Holdings(settings, seen, rights), seen, rights, indexes)
+    service = Service(settings, CatalogWatcher(settings, seen, rights), seen, rights, indexes)
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
@@ -78,19 +78,19 @@ def create_app(settings: Settings) -> ASGIApp:
     )
     app.state.service = service
     app.state.described = cache(lambda: _described(app))
-    problems.install(app, show_problem)
+    errors.install(app, show_problem)
     checks = [Depends(knows_parameters), Depends(sight_of)]
     resources = (catalogs, changes, croissant, entries, search, stimuli)
     for router in (_start, *(resource.router for resource in resources)):
         app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    pages = (front, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
+    pages = (browse, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
     for router in [page.router for page in pages]:
         app.include_router(router, dependencies=[Depends(ignore_unknown_parameters), Depends(sight_of)])
     app.include_router(account.router, dependencies=[Depends(ignore_unknown_parameters)])  # for stale tokens, too
     app.include_router(files.router, dependencies=checks)
     app.include_router(served.router, dependencies=checks)
     app.include_router(health.router)
-    sites = SitePolicy(settings)
+    sites = CrossSitePolicy(settings)
     app.add_middleware(
         CORSMiddleware,
         allow_origins=sites.origins,
@@ -100,21 +100,21 @@ def create_app(settings: Settings) -> ASGIApp:
         expose_headers=_EXPOSED,
     )
 
-    def kept(sight: Sight, scope: Scope) -> Kept | None:
-        return service.holdings.snapshot.kept.get(sight, scope)
+    def kept(access: Access, scope: Scope) -> CachedResponse | None:
+        return service.catalogs.snapshot.responses.get(access, scope)
 
-    return Around(app, rights, kept, settings)
+    return ServiceMiddleware(app, rights, kept, settings)
 
 
 def from_environment() -> ASGIApp:
     """Return the service that the environment describes: what every worker process calls."""
     end_with_master()
-    logs.set_up()
+    telemetry.set_up()
     config = os.environ.get(CONFIG_VARIABLE)
     return create_app(read_settings(Path(config) if config else None))
 
 
-def _described(app: FastAPI) -> Rendered:
+def _described(app: FastAPI) -> RenderedBody:
     """Return the OpenAPI document, which says how a token may be sent, and that none need be."""
     described = app.openapi()
     described["components"]["securitySchemes"] = SCHEMES
@@ -125,12 +125,14 @@ def _described(app: FastAPI) -> Rendered:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    await asyncio.to_thread(service.rights.refresh)
-    await asyncio.to_thread(service.holdings.refresh)
-    service.indexes.prepare(frozenset(service.holdings.snapshot.names(service.rights.everybody)))
-    watched: list[Rights | Holdings | Maker] = [service.rights, service.holdings]
+    await asyncio.to_thread(service.access_control.refresh)
+    await asyncio.to_thread(service.catalogs.refresh)
+    service.indexes.prepare(frozenset(service.catalogs.snapshot.names(service.access_control.everybody)))
+    watched: list[AccessControl | CatalogWatcher | ProfileBuilder] = [service.access_control, service.catalogs]
     if service.settings.profiles:
-        watched.append(Maker(service.holdings, service.settings.refresh_seconds, service.settings.profile_limits))
+        watched.append(
+            ProfileBuilder(service.catalogs, service.settings.refresh_seconds, service.settings.profile_limits)
+        )
     watching = [asyncio.create_task(one.watch()) for one in watched]
     try:
         yield
@@ -143,10 +145,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         service.indexes.close()
 
 
-@_start.get("", responses={200: {"model": shapes.Start}, **problems.answers()})
+@_start.get("", responses={200: {"model": schemas.Start}, **errors.answers()})
 async def start(request: Request) -> Response:
     """Say where the interface begins."""
-    told = shapes.Start(
+    told = schemas.Start(
         name="brainio",
         version=__version__,
         catalogs=of_api("catalogs"),
@@ -160,5 +162,5 @@ async def start(request: Request) -> Response:
 @_start.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> Response:
     """Describe the interface for programs."""
-    document: Rendered = request.app.state.described()
+    document: RenderedBody = request.app.state.described()
     return respond(request.headers, document)

@@ -6,13 +6,13 @@ from http import HTTPStatus
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from brainio.service.problems import error_body
+from brainio.service.errors import error_body
 
 _LARGEST_HEADERS = 65_536  # bytes; whoever sends less is told more nicely by `around`
 PATIENCE = 20.0  # seconds for all headers of a request
 
 
-class Guarded(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """The connection of one client."""
 
     _waiting: asyncio.TimerHandle | None = None

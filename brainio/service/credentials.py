@@ -9,8 +9,8 @@ from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import Scope
 
-from brainio.service.addresses import with_prefix
 from brainio.service.tokens import DAY
+from brainio.service.urls import with_prefix
 
 COOKIE = "brainio_token"
 SCHEMES = {
@@ -22,14 +22,14 @@ SCHEMES = {
 _LONGEST_SESSION = 365 * DAY
 
 
-class Presented(NamedTuple):
+class Credential(NamedTuple):
     """What a request carries: a token, or what is none, and how: `Bearer`, `Basic` or `Cookie`."""
 
     text: str
     how: str
 
 
-def presented(scope: Scope) -> Presented | None:
+def presented(scope: Scope) -> Credential | None:
     """Return what a request carries; the header `Authorization` counts more than the cookie.
 
     Of HTTP Basic the password is the token, whatever the name is.
@@ -47,7 +47,7 @@ def presented(scope: Scope) -> Presented | None:
             return _authorized(value.decode("latin-1"))
         if cookie is None and name == b"cookie" and COOKIE.encode() in value:
             cookie = _first_cookie(value.decode("latin-1"))
-    return None if cookie is None else Presented(cookie, "Cookie")
+    return None if cookie is None else Credential(cookie, "Cookie")
 
 
 def challenge(how: str) -> str:
@@ -90,12 +90,12 @@ def _first_cookie(header: str) -> str | None:
     return cookie_parser(backwards).get(COOKIE)
 
 
-def _authorized(value: str) -> Presented:
+def _authorized(value: str) -> Credential:
     scheme, _, rest = value.partition(" ")
     if scheme.lower() != "basic":
-        return Presented(rest.strip() if scheme.lower() == "bearer" else "", "Bearer")
+        return Credential(rest.strip() if scheme.lower() == "bearer" else "", "Bearer")
     try:
         pair = base64.b64decode(rest.strip(), validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError):
         pair = ""
-    return Presented(pair.partition(":")[2], "Basic")
+    return Credential(pair.partition(":")[2], "Basic")

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from fastapi import HTTPException
 
-from brainio.service.problems import refusal
+from brainio.service.errors import refusal
 
 _RANGE = re.compile(
     r"\s*(?P<kind>[\w!#$%&'*+.^`|~-]+/[\w!#$%&'*+.^`|~-]+)\s*"

@@ -9,67 +9,67 @@ from brainio.errors import CatalogError, EntryLookupError, LocationError
 from brainio.exchange.croissant import croissant
 from brainio.exchange.distribution import listed
 from brainio.relations.users import users_of
-from brainio.service import addresses, shapes
+from brainio.service import schemas, urls
+from brainio.service.access import Access
 from brainio.service.embargoes import Embargoes
-from brainio.service.holdings import Snapshot
-from brainio.service.places import is_below, is_signed, location_of, may_be_named
-from brainio.service.rights import Sight
+from brainio.service.locations import is_below, is_signed, location_of, may_be_named
+from brainio.service.snapshots import Snapshot
 
 
-def link(entry: Entry) -> shapes.Link:
+def link(entry: Entry) -> schemas.Link:
     """Return what names an entry."""
-    return shapes.Link(**_named(entry))
+    return schemas.Link(**_named(entry))
 
 
-def summary(entry: Entry) -> shapes.Summary:
+def summary(entry: Entry) -> schemas.Summary:
     """Return an entry as it is listed."""
-    return shapes.Summary(**_summed(entry))
+    return schemas.Summary(**_summed(entry))
 
 
-def version(entry: Entry, signed_buckets: list[str], embargoes: Embargoes) -> shapes.Version:
+def version(entry: Entry, signed_buckets: list[str], embargoes: Embargoes) -> schemas.Version:
     """Return one version of an entry."""
-    return shapes.Version(**_version(entry, signed_buckets, embargoes))
+    return schemas.Version(**_version(entry, signed_buckets, embargoes))
 
 
-def whole(now: Snapshot, entry: Entry, sight: Sight, signed_buckets: list[str]) -> shapes.EntryAnswer:
+def whole(snapshot: Snapshot, entry: Entry, access: Access, signed_buckets: list[str]) -> schemas.EntryDetails:
     """Return all that is known of an entry, as if there were no catalogs but those that may be seen."""
-    listing, visible = now.catalogs[entry.catalog].listing, now.listings(sight)
+    listing, visible = snapshot.catalogs[entry.catalog].listing, snapshot.listings(access)
     users = users_of(entry, visible) if entry.lookup_type == TYPE_STIMULUS_SET else []
     stimuli = _stimulus_set(entry, visible)
     getter = "get_assembly" if entry.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
     is_current = listing.entries.get((entry.lookup_type, entry.identifier)) == entry
     of = "" if is_current else f", version={entry.version!r}"
-    return shapes.EntryAnswer(
-        **_version(entry, signed_buckets, now.embargoes),
+    return schemas.EntryDetails(
+        **_version(entry, signed_buckets, snapshot.embargoes),
         publications=[_publication(paper) for paper in publications_of(entry)],
         stimulus_set=None if stimuli is None else link(stimuli),
         used_by=[link(user) for user in users],
-        versions=[version(one, signed_buckets, now.embargoes) for one in listing.all_versions(entry)],
+        versions=[version(one, signed_buckets, snapshot.embargoes) for one in listing.all_versions(entry)],
         load=f"brainio.{getter}({entry.identifier!r}{of})",
-        history=addresses.of_resource("history", entry, current=True),
+        history=urls.of_resource("history", entry, current=True),
     )
 
 
-def catalog(now: Snapshot, name: str) -> shapes.CatalogRecord:
+def catalog(snapshot: Snapshot, name: str) -> schemas.CatalogRecord:
     """Return the record of a catalog, also of one that was never read."""
-    held = now.catalogs.get(name)
+    held = snapshot.catalogs.get(name)
     counts = held.counts if held else Counter[str]()
-    return shapes.CatalogRecord(
+    return schemas.CatalogRecord(
         catalog=name,
-        available=name not in now.problems,
+        available=name not in snapshot.problems,
         state=held.state if held else None,
         stimulus_sets=counts[TYPE_STIMULUS_SET],
         assemblies=counts[TYPE_ASSEMBLY],
-        csv=addresses.of_csv(name),
-        entries=addresses.with_query(addresses.of_api("entries"), catalog=name),
-        changes=addresses.of_catalog(name, "changes"),
-        url=addresses.of_catalog(name),
+        csv=urls.of_csv(name),
+        entries=urls.with_query(urls.of_api("entries"), catalog=name),
+        changes=urls.of_catalog(name, "changes"),
+        url=urls.of_catalog(name),
     )
 
 
 def croissant_of(entry: Entry, origin: str) -> dict[str, Any]:
     """Describe an entry as Croissant; nothing is looked for on disks but its card."""
-    return croissant([entry], lambda file: f"{origin}{addresses.of_file(entry, file.file.part)}", listed)
+    return croissant([entry], lambda file: f"{origin}{urls.of_file(entry, file.file.part)}", listed)
 
 
 def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:
@@ -84,8 +84,8 @@ def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:
         return None
 
 
-def _publication(paper: Publication) -> shapes.Publication:
-    return shapes.Publication(**paper)
+def _publication(paper: Publication) -> schemas.Publication:
+    return schemas.Publication(**paper)
 
 
 def _named(entry: Entry) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def _named(entry: Entry) -> dict[str, Any]:
         "kind": entry.lookup_type,
         "identifier": entry.identifier,
         "version": entry.version,
-        "url": addresses.of_resource("entries", entry),
+        "url": urls.of_resource("entries", entry),
     }
 
 
@@ -116,20 +116,20 @@ def _version(entry: Entry, signed_buckets: list[str], embargoes: Embargoes) -> d
         **_summed(entry),
         "successor": entry.successor,
         "files": [_file(entry, file, signed_buckets, is_withheld=is_withheld) for file in entry.files],
-        "card": addresses.of_resource("cards", entry) if entry.card else None,
+        "card": urls.of_resource("cards", entry) if entry.card else None,
         "embargo": embargoes.until(entry),
     }
 
 
-def _file(entry: Entry, file: EntryFile, signed_buckets: list[str], *, is_withheld: bool) -> shapes.File:
+def _file(entry: Entry, file: EntryFile, signed_buckets: list[str], *, is_withheld: bool) -> schemas.File:
     texts = [] if is_withheld else [(file.location, file.location_type), *((mirror, "") for mirror in file.mirrors)]
     location, *mirrors = [_public(entry, *one, signed_buckets) for one in texts] or [None]
     known = {name: getattr(file, name) for name in ("part", "class_name", "size", "sha1", "sha256", "version_id")}
-    return shapes.File(
+    return schemas.File(
         **known,
         location=location,
         mirrors=[mirror for mirror in mirrors if mirror],
-        url=addresses.of_file(entry, file.part),
+        url=urls.of_file(entry, file.part),
     )
 
 

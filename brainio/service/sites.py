@@ -5,15 +5,15 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from brainio.service.hosts import ANY, is_public
-from brainio.service.problems import Refusal
+from brainio.service.cross_site import ANY, is_public
+from brainio.service.errors import Refusal
 from brainio.service.settings import PREFIX, Settings
 
 _SENT_BY_BROWSERS = {b"origin", b"sec-fetch-site"}
 _OTHER_SITES = {"cross-site", "same-site"}  # as Sec-Fetch-Site has them; other ports of this machine are the same site
 
 
-class SitePolicy:
+class CrossSitePolicy:
     """Which sites may have their pages read a service.
 
     Parameters

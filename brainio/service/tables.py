@@ -12,7 +12,7 @@ from brainio.catalogs.backends.sql.schema import Schema
 
 metadata = MetaData()
 
-# One row, `rights`, whose text is another after every change of tokens or embargoes.
+# One row, `access_control`, whose text is another after every change of tokens or embargoes.
 state = Table(
     "brainio_service_state",
     metadata,

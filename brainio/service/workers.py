@@ -15,7 +15,7 @@ _STOP_SECONDS = 10.0  # for requests to be answered when the master is gone
 _READY_SECONDS = 120  # for large catalogs to be read
 
 
-class Workers(Multiprocess):
+class WorkerSupervisor(Multiprocess):
     """Starts processes, replaces those that die, and all of them at the signal HUP.
 
     Ctrl-C reaches all processes of a terminal. Those started here ignore it: this one ends them.

@@ -10,7 +10,7 @@ from brainio.errors import LockfileError
 from brainio.lockfile.form import read_lockfile
 from brainio.nearest import nearest
 from brainio.service.ranges import _BYTES
-from brainio.service.rendering import _PACKS
+from brainio.service.responses import _PACKS
 from brainio.stores.redaction import redacted
 
 LONG = 100_000  # characters: quadratic time would be a minute and more

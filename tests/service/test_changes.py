@@ -11,8 +11,8 @@ from brainio.catalogs import append_rows, deprecate, registry
 from brainio.catalogs.entries import Entry
 from brainio.catalogs.listing import Listing
 from brainio.errors import DatabaseAwayError
+from brainio.service.change_log import ChangeCursor, ChangeLog
 from brainio.service.database import Database
-from brainio.service.seen import Mark, Seen
 from tests.servers import HttpFolder
 from tests.service.running import NAME, Running, make_lab
 
@@ -122,11 +122,11 @@ def listing_of(**licenses: str) -> Listing:
 
 
 @pytest.fixture
-def seen(database: str) -> Seen:
-    return Seen(Database(database))
+def seen(database: str) -> ChangeLog:
+    return ChangeLog(Database(database))
 
 
-def test_changes_add_up_over_many_states(seen: Seen) -> None:
+def test_changes_add_up_over_many_states(seen: ChangeLog) -> None:
     states = [{"a": "1"}, {"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"b": "1"}, {"b": "1"}, {"a": "3", "c": "1"}]
     marks = []
     for state in states:
@@ -147,9 +147,9 @@ def test_changes_add_up_over_many_states(seen: Seen) -> None:
         assert set(have) == {"a", "c"}
 
 
-def test_a_mark_of_another_history_is_unknown(seen: Seen) -> None:
+def test_a_mark_of_another_history_is_unknown(seen: ChangeLog) -> None:
     seen.note("lab", listing_of(a="1"))
-    assert seen.since("lab", Mark("another", 0, 0), 10) is None
+    assert seen.since("lab", ChangeCursor("another", 0, 0), 10) is None
     with pytest.raises(DatabaseAwayError, match="no state of catalog 'other'"):
         seen.since("other", None, 10)
 

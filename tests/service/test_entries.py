@@ -11,11 +11,11 @@ import pytest
 
 from brainio.catalogs import list_assemblies, list_stimulus_sets, resolution
 from brainio.service import records
+from brainio.service.access import Access, AccessControl
+from brainio.service.change_log import ChangeLog
 from brainio.service.database import Database
-from brainio.service.holdings import Holdings
-from brainio.service.rights import Rights, Sight
-from brainio.service.seen import Seen
 from brainio.service.settings import read_settings
+from brainio.service.snapshots import CatalogWatcher
 from tests.service.running import NAME, OTHER, Running, make_lab
 
 ENTRY = f"/api/v1/entries/lab/stimulus_set/{NAME}"
@@ -152,10 +152,10 @@ def test_an_entry_of_stimuli_that_nobody_lists_is_told_without_looking_through_a
     monkeypatch.delattr(resolution, "_not_found")  # which looks through them
     settings = read_settings()
     database = Database(settings.database)
-    holdings = Holdings(settings, Seen(database), Rights(settings, database))
+    holdings = CatalogWatcher(settings, ChangeLog(database), AccessControl(settings, database))
     holdings.refresh()
     now = holdings.snapshot
-    told = records.whole(now, now.catalogs["lab"].listing.entries["assembly", NAME], Sight(), [])
+    told = records.whole(now, now.catalogs["lab"].listing.entries["assembly", NAME], Access(), [])
     assert (told.stimulus_set_identifier, told.stimulus_set) == ("lab.Nowhere", None)
 
 

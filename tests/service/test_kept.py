@@ -6,9 +6,9 @@ from typing import Any
 
 from starlette.requests import HTTPConnection
 
-from brainio.service.kept import Cache
-from brainio.service.rendering import render
-from brainio.service.rights import Sight
+from brainio.service.access import Access
+from brainio.service.response_cache import ResponseCache
+from brainio.service.responses import render
 
 
 def scope_of(number: int, **further: Any) -> dict[str, Any]:
@@ -17,9 +17,9 @@ def scope_of(number: int, **further: Any) -> dict[str, Any]:
 
 
 def test_threads_that_keep_and_ask_at_once_break_nothing_and_stay_within_the_bytes() -> None:
-    sight = Sight()
+    sight = Access()
     answers = [render(b"%d" % number) for number in range(40)]
-    cache = Cache(answers[0].size * 5)
+    cache = ResponseCache(answers[0].size * 5)
 
     def ask(begin: int) -> int:
         found = 0
@@ -27,7 +27,7 @@ def test_threads_that_keep_and_ask_at_once_break_nothing_and_stay_within_the_byt
             scope = scope_of(number % 40)
             kept = cache.get(sight, scope)
             if kept is None:
-                cache.keep(sight, HTTPConnection(scope), answers[number % 40])
+                cache.store(sight, HTTPConnection(scope), answers[number % 40])
             else:
                 assert kept.rendered is answers[number % 40]
                 found += 1
@@ -40,10 +40,10 @@ def test_threads_that_keep_and_ask_at_once_break_nothing_and_stay_within_the_byt
 
 
 def test_an_answer_is_kept_for_one_scheme_and_one_host() -> None:
-    sight, answer = Sight(), render(b"{}")
-    cache = Cache(10**6)
+    sight, answer = Access(), render(b"{}")
+    cache = ResponseCache(10**6)
     asked = partial(scope_of, 0, headers=[(b"host", b"lab.example")])
-    cache.keep(sight, HTTPConnection(asked()), answer)
+    cache.store(sight, HTTPConnection(asked()), answer)
     assert cache.get(sight, asked()) is not None
     assert cache.get(sight, asked(scheme="https")) is None
     assert cache.get(sight, asked(headers=[(b"host", b"elsewhere.example")])) is None

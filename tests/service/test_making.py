@@ -21,15 +21,15 @@ from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
 from brainio.local_files import Fingerprint
 from brainio.locks import try_acquire
-from brainio.service import looking as module_looking
-from brainio.service import making as module_making
+from brainio.service import catalog_watcher as module_looking
+from brainio.service import profile_builder as module_making
+from brainio.service.access import AccessControl
+from brainio.service.catalog_watcher import MissingProfileFinder
+from brainio.service.change_log import ChangeLog
 from brainio.service.database import Database
-from brainio.service.holdings import Holdings
-from brainio.service.looking import Looking
-from brainio.service.making import Maker
-from brainio.service.rights import Rights
-from brainio.service.seen import Seen
+from brainio.service.profile_builder import ProfileBuilder
 from brainio.service.settings import read_settings
+from brainio.service.snapshots import CatalogWatcher
 from tests.cards.profile_examples import picture, published
 from tests.relations.made import listed, packed_set, set_rows
 from tests.service.running import NAME, Running, make_lab
@@ -179,13 +179,13 @@ def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, 
     assert len(profiles(home)) == 4 + 3
 
 
-def making(tmp_path: Path, **said: object) -> Maker:
+def making(tmp_path: Path, **said: object) -> ProfileBuilder:
     """Return a maker of what is in force, in this process."""
     settings = read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}", **said)
     database = Database(settings.database)
-    holdings = Holdings(settings, Seen(database), Rights(settings, database))
+    holdings = CatalogWatcher(settings, ChangeLog(database), AccessControl(settings, database))
     holdings.refresh()
-    return Maker(holdings, 0.1, settings.profile_limits)
+    return ProfileBuilder(holdings, 0.1, settings.profile_limits)
 
 
 @pytest.mark.parametrize(("limit", "setting"), [("seconds", "PROFILE_SECONDS"), ("memory_mb", "PROFILE_MEMORY_MB")])
@@ -256,7 +256,7 @@ def entry(tmp_path: Path) -> Entry:
 
 
 def test_entries_are_looked_at_again_only_when_something_changed(entry: Entry, tmp_path: Path) -> None:
-    looking, catalogs = Looking(lambda _: False), object()
+    looking, catalogs = MissingProfileFinder(lambda _: False), object()
     looked: list[str] = []
 
     def lacking(catalogs: object) -> list[Entry]:
@@ -280,7 +280,7 @@ def test_what_comes_into_the_cache_is_found(tmp_path: Path) -> None:
         row["sha1"] = hashlib.sha1(content).hexdigest()
     listed(tmp_path / "far.csv", *rows)
     far = resolve("stimulus_set", "lab.Far", catalog="far")
-    looking, catalogs = Looking(lambda _: False), object()
+    looking, catalogs = MissingProfileFinder(lambda _: False), object()
     assert looking.lacking(catalogs, [far]) == []
     local_cache().add([body["csv"]], name="a.csv")
     assert looking.lacking(catalogs, [far]) == []
@@ -297,7 +297,7 @@ def test_looking_pauses_and_ends_when_it_is_told_to(entry: Entry, monkeypatch: p
         pauses.append(seconds)
         return len(pauses) == 3
 
-    Looking(pause).lacking(object(), counting([entry] * 10, looked))
+    MissingProfileFinder(pause).lacking(object(), counting([entry] * 10, looked))
     assert len(looked) == 3
     assert all(seconds > 0 for seconds in pauses)
 
@@ -316,5 +316,5 @@ def test_a_file_that_goes_while_a_cache_is_looked_at_ends_nothing(
         return found
 
     monkeypatch.setattr(module_looking, "_entries", going)
-    assert Looking(lambda _: False).lacking(object(), [entry]) == [entry]
+    assert MissingProfileFinder(lambda _: False).lacking(object(), [entry]) == [entry]
     assert not (local_cache().root / "gone").exists()

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.errors import ServiceError
-from brainio.service.hosts import AllowedHosts
+from brainio.service.cross_site import AllowedHosts
 from brainio.service.settings import read_settings
-from brainio.service.sites import SitePolicy
+from brainio.service.sites import CrossSitePolicy
 from tests.service.running import NAME, Running
 from tests.service.test_requests import sent
 
@@ -198,9 +198,9 @@ def test_every_site_may_read_a_service_with_a_public_address(public: Running) ->
     ],
 )
 def test_only_a_public_address_opens_a_service_by_default(public_url: str, is_open: bool) -> None:
-    assert SitePolicy(read_settings(None, public_url=public_url)).is_open == is_open
-    assert not SitePolicy(read_settings(None, public_url=public_url, origins=[])).is_open
-    assert SitePolicy(read_settings(None, public_url=public_url, origins=["*"])).is_open
+    assert CrossSitePolicy(read_settings(None, public_url=public_url)).is_open == is_open
+    assert not CrossSitePolicy(read_settings(None, public_url=public_url, origins=[])).is_open
+    assert CrossSitePolicy(read_settings(None, public_url=public_url, origins=["*"])).is_open
 
 
 @pytest.mark.parametrize("path", ["/signin", "/signout"])

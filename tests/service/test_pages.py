@@ -150,7 +150,7 @@ def test_the_entries_of_a_catalog_are_ordered_by_a_thread_and_not_where_requests
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab_catalog))
     monkeypatch.setattr(catalog_pages, "nsmallest", noting)
     app: Any = create_app(read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}"))
-    app._app.state.service.holdings.refresh()
+    app._app.state.service.catalogs.refresh()
     page = asyncio.run(asked())
     names = [one.text for one in parsed(page.text).find(".//ul[@class='links']").iter("a")]
     assert names == sorted(names)

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.catalogs import Entry
+from brainio.service.access import Access
 from brainio.service.embargoes import UNKNOWN, Embargoes
-from brainio.service.rights import Sight
 from tests.service.running import NAME, OTHER
 from tests.service.vault import ELSE, HIDDEN, IDENTIFIER, WORD, Vault
 
@@ -186,7 +186,7 @@ NAMES = st.sets(st.sampled_from(["a", "b", "c", "*"])).map(frozenset)
 def test_more_rights_never_show_less(
     private: frozenset[str], reads: frozenset[str], embargoed: frozenset[str], catalog: str
 ) -> None:
-    everybody, somebody = Sight(private), Sight(private, reads, embargoed)
+    everybody, somebody = Access(private), Access(private, reads, embargoed)
     entry = Entry(catalog, "assembly", "x", ())
     assert somebody.sees(catalog) >= everybody.sees(catalog)
     for embargoes in (UNKNOWN, Embargoes({})):

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainio.service import addresses
+from brainio.service import urls
 from tests.service.running import NAME, Running
 from tests.service.test_pages import HTML, parsed
 from tests.service.vault import HIDDEN, IDENTIFIER, Vault
@@ -108,9 +108,9 @@ def test_signing_in_leads_to_no_other_site(vault: Vault, visitor: httpx.Client, 
 
 @given(st.text(alphabet="/\\.%2eE5cCfF?#:@ab\t\n\r é", max_size=30), st.sampled_from(["", "/brainio"]))
 def test_whatever_address_is_given_signing_in_stays_below_the_path(text: str, prefix: str) -> None:
-    with addresses.use_prefix(prefix):
+    with urls.use_prefix(prefix):
         for given_text in (text, f"{prefix}/{text}"):
-            target = addresses.return_target(given_text)
+            target = urls.return_target(given_text)
             assert str(httpx.URL("https://lab.example/x").join(target)).startswith(f"https://lab.example{prefix}/")
             assert not {".", ".."} & {*unquote(re.split("[?#]", target)[0]).split("/")}
 

@@ -20,17 +20,17 @@ from brainio.catalogs.sources import note_written
 from brainio.errors import CatalogError, ServiceError
 from brainio.index.files import Files
 from brainio.index.store import Indexes
-from brainio.service.context import Service
-from brainio.service.credentials import Presented, presented
+from brainio.service.access import AccessControl, sign_in, sign_out
+from brainio.service.change_log import ChangeLog
+from brainio.service.credentials import Credential, presented
 from brainio.service.database import Database
+from brainio.service.dependencies import Service
 from brainio.service.embargoes import set_embargo, today
-from brainio.service.guesses import MOST
-from brainio.service.holdings import Holdings
-from brainio.service.pages.entries import Shown
-from brainio.service.rights import Rights, sign_in, sign_out
-from brainio.service.seen import Seen
+from brainio.service.pages.entries import EntryView
 from brainio.service.settings import read_settings
+from brainio.service.snapshots import CatalogWatcher
 from brainio.service.tokens import DAY, PREFIX, hash_of, list_tokens, make_token, revoke_token
+from brainio.service.wrong_tokens import MOST
 from brainio.stores.redaction import redacted
 from tests.cli.command import brainio as command
 from tests.postgres import Postgres
@@ -310,7 +310,7 @@ def test_while_the_database_is_away_tokens_that_were_read_serve_on(postgres: Pos
 def test_a_browser_is_told_to_keep_a_token_as_long_as_it_serves(tmp_path: Path) -> None:
     store = Database(f"sqlite:///{tmp_path / 's.db'}")
     _, token = make_token(store, ["lab:read"], "", 2)
-    rights = Rights(read_settings(), store)
+    rights = AccessControl(read_settings(), store)
     rights.refresh()
     for scheme in ("http", "https"):
         request = Request({"type": "http", "scheme": scheme, "headers": [], "path": "/signin", "server": ("lab", 80)})
@@ -359,7 +359,7 @@ def test_tables_of_another_release_are_refused_before_anything_is_served(databas
 
 
 def test_a_browser_forgets_a_token_that_is_none_and_no_other(tmp_path: Path) -> None:
-    rights = Rights(read_settings(), Database(f"sqlite:///{tmp_path / 's.db'}"))
+    rights = AccessControl(read_settings(), Database(f"sqlite:///{tmp_path / 's.db'}"))
     scope = {"type": "http", "scheme": "http", "headers": [(b"cookie", f"brainio_token={WRONG}".encode())]}
 
     def refused() -> tuple[int, bool]:
@@ -379,14 +379,14 @@ def test_tokens_serve_between_two_readings_however_rare_these_are(
 ) -> None:
     store = Database(f"sqlite:///{tmp_path / 's.db'}")
     _, token = make_token(store, ["lab:read"], "")
-    rights = Rights(read_settings(refresh_seconds=3600), store)
+    rights = AccessControl(read_settings(refresh_seconds=3600), store)
     rights.refresh()
     read_at = time.monotonic()
-    given = Presented(token, "Bearer")
+    given = Credential(token, "Bearer")
     for later, serves in ((3500, True), (3600 + 500, True), (3600 + 700, False)):
-        monkeypatch.setattr("brainio.service.rights.time.monotonic", lambda now=read_at + later: now)
+        monkeypatch.setattr("brainio.service.access.time.monotonic", lambda now=read_at + later: now)
         if serves:
-            assert rights.holder(given, "").sight.reads == {"lab"}
+            assert rights.holder(given, "").access.reads == {"lab"}
         else:
             with pytest.raises(HTTPException, match="503"):
                 rights.holder(given, "")
@@ -420,12 +420,12 @@ def test_a_process_that_starts_while_the_database_is_away_gives_no_files_until_e
 def test_a_service_that_never_read_its_embargoes_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_CATALOGS", str(make_lab(tmp_path / "lab")))
     settings, store = read_settings(), Database("postgresql://127.0.0.1:9/db")
-    rights, seen = Rights(settings, store), Seen(store)
+    rights, seen = AccessControl(settings, store), ChangeLog(store)
     rights.refresh()
-    holdings = Holdings(settings, seen, rights)
+    holdings = CatalogWatcher(settings, seen, rights)
     holdings.refresh()
     now = holdings.snapshot
     entry = now.entry("lab", "assembly", NAME, rights.everybody)
     serves = Service(settings, holdings, seen, rights, Indexes(Files(), 1))
-    told = Shown(Request({"type": "http"}), now, serves, rights.everybody, entry).notice
+    told = EntryView(Request({"type": "http"}), now, serves, rights.everybody, entry).notice
     assert told == "Whether its data are under embargo cannot be read at the moment, so that none are shown."

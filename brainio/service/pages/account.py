@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 from fastapi import APIRouter, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from brainio.service import addresses
-from brainio.service.context import Serves
-from brainio.service.pages.rendering import render_page
-from brainio.service.problems import refusal
-from brainio.service.rendering import Rendered, respond
-from brainio.service.rights import Sight, sign_in, sign_out
+from brainio.service import urls
+from brainio.service.access import Access, sign_in, sign_out
+from brainio.service.dependencies import ServiceDep
+from brainio.service.errors import refusal
+from brainio.service.pages.layout import render_page
+from brainio.service.responses import RenderedBody, respond
 from brainio.service.sites import is_own_origin
 
 router = APIRouter(include_in_schema=False)
@@ -20,28 +20,28 @@ _LONGEST_WAIT = 20.0  # seconds for a form to come
 
 
 @router.get("/signin")
-async def signin(request: Request, serves: Serves, next: str = "") -> Response:  # noqa: A002 - as the address has it
+async def signin(request: Request, service: ServiceDep, next: str = "") -> Response:  # noqa: A002 - as the address has it
     """Ask for a token, or say what the one that the browser carries opens."""
-    sight: Sight | HTTPException = request.scope["sight"]
-    if isinstance(sight, Sight):
-        return respond(request.headers, _page(sight, next))
+    access: Access | HTTPException = request.scope["access"]
+    if isinstance(access, Access):
+        return respond(request.headers, _page(access, next))
     if not request.scope["has_stale_cookie"]:
-        raise sight
-    answer = respond(request.headers, _page(serves.rights.everybody, next, sight))
+        raise access
+    answer = respond(request.headers, _page(service.access_control.everybody, next, access))
     answer.headers["Cache-Control"] = "no-store"  # it makes the browser forget its token
     return answer
 
 
 @router.post("/signin")
-async def signed_in(request: Request, serves: Serves) -> Response:
+async def signed_in(request: Request, service: ServiceDep) -> Response:
     """Have the browser carry the token of the form."""
-    _require_own(request, serves.settings.public_url)
+    _require_own(request, service.settings.public_url)
     fields = await _fields(request)
     answer = _lead_to(fields.get("next", ""))
     try:
-        sign_in(request, answer, serves.rights, fields.get("token", ""))
+        sign_in(request, answer, service.access_control, fields.get("token", ""))
     except HTTPException as refused:
-        failed = respond(request.headers, _page(serves.rights.everybody, fields.get("next", ""), refused))
+        failed = respond(request.headers, _page(service.access_control.everybody, fields.get("next", ""), refused))
         failed.status_code = refused.status_code
         failed.headers.update({"Cache-Control": "no-store", **_waiting(refused)})
         return failed
@@ -49,27 +49,27 @@ async def signed_in(request: Request, serves: Serves) -> Response:
 
 
 @router.post("/signout")
-async def signed_out(request: Request, serves: Serves) -> Response:
+async def signed_out(request: Request, service: ServiceDep) -> Response:
     """Have the browser forget its token."""
-    _require_own(request, serves.settings.public_url)
+    _require_own(request, service.settings.public_url)
     answer = _lead_to((await _fields(request)).get("next", ""))
     sign_out(request, answer)
     return answer
 
 
-def _page(sight: Sight, target: str, refused: HTTPException | None = None) -> Rendered:
+def _page(access: Access, target: str, refused: HTTPException | None = None) -> RenderedBody:
     """Return the page for signing in and out, and say why a token was refused."""
     detail = refused.detail if refused else ""
     problem = detail["message"] if isinstance(detail, dict) else detail
-    target = addresses.return_target(target)
-    is_front = target == addresses.with_prefix("/")
+    target = urls.return_target(target)
+    is_front = target == urls.with_prefix("/")
     return render_page(
-        "signin.html", address=target, sight=sight, json="", problem=problem, target="" if is_front else target
+        "signin.html", address=target, access=access, json="", problem=problem, target="" if is_front else target
     )
 
 
 def _lead_to(target: str) -> RedirectResponse:
-    return RedirectResponse(addresses.return_target(target), 303, {"Cache-Control": "no-store"})
+    return RedirectResponse(urls.return_target(target), 303, {"Cache-Control": "no-store"})
 
 
 def _require_own(request: Request, public_url: str) -> None:

@@ -10,14 +10,14 @@ from brainio.cards import StimulusProfile
 from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.catalogs.cards import Card
-from brainio.service.addresses import version_of
-from brainio.service.context import Now, Serves
-from brainio.service.pages.entries import Numbers, Shown, entry_page, numbers_of, render_entry
+from brainio.service.access import AccessDep
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.pages.entries import EntryView, Numbers, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
-from brainio.service.questions import Named
-from brainio.service.rendering import Rendered
-from brainio.service.rights import Sees
-from brainio.service.showing import shown_profile
+from brainio.service.query_params import Named
+from brainio.service.responses import RenderedBody
+from brainio.service.urls import version_of
+from brainio.service.visibility import shown_profile
 from brainio.text import plural_of
 from brainio.views.drawings import OF_ASSEMBLIES
 from brainio.views.drawings.records import name_of_values
@@ -32,16 +32,16 @@ async def assembly(
     request: Request,
     catalog: str,
     identifier: str,
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     version: Named = None,
 ) -> Response:
     """Show an assembly."""
-    return await entry_page(request, now, serves, sight, (catalog, TYPE_ASSEMBLY, identifier), version, _page)
+    return await entry_page(request, snapshot, service, access, (catalog, TYPE_ASSEMBLY, identifier), version, _page)
 
 
-def _page(shown: Shown) -> Rendered:
+def _page(shown: EntryView) -> RenderedBody:
     card = shown.card
     figures = [found for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))] if shown.may_have else []
     stimulus_set, profile = _stimuli(shown)
@@ -69,13 +69,13 @@ def _page(shown: Shown) -> Rendered:
     )
 
 
-def _stimuli(shown: Shown) -> tuple[Entry | None, StimulusProfile | None]:
+def _stimuli(shown: EntryView) -> tuple[Entry | None, StimulusProfile | None]:
     """Return the stimulus set, and its profile, where they may be seen."""
     link = shown.record.stimulus_set
     if link is None:
         return None, None
-    entry = shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight, link.version)
-    profile = shown_profile(entry, shown.sight, shown.now)
+    entry = shown.snapshot.entry(link.catalog, link.kind, link.identifier, shown.access, link.version)
+    profile = shown_profile(entry, shown.access, shown.snapshot)
     return entry, profile if isinstance(profile, StimulusProfile) else None
 
 
@@ -86,7 +86,7 @@ def _first(entry: Entry | None, profile: StimulusProfile | None) -> list[Tile]:
     return [tile_of(entry, profile, row) for row in rows]
 
 
-def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None) -> list[tuple[str, list[Tile]]]:
+def _extremes(shown: EntryView, entry: Entry | None, profile: StimulusProfile | None) -> list[tuple[str, list[Tile]]]:
     """Return the stimuli with the highest and the lowest mean response."""
     told = shown.card.get("pictures")
     found = told.get("stimuli") if isinstance(told, Mapping) else None
@@ -103,7 +103,7 @@ def _extremes(shown: Shown, entry: Entry | None, profile: StimulusProfile | None
     ]
 
 
-def _lacking(shown: Shown, entry: Entry | None, profile: StimulusProfile | None) -> str:
+def _lacking(shown: EntryView, entry: Entry | None, profile: StimulusProfile | None) -> str:
     """Say why a stimulus that was responded to cannot be shown."""
     if profile is not None:
         return "not in its stimulus set"

@@ -7,9 +7,9 @@ from pathlib import Path
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from brainio.service.addresses import with_prefix
-from brainio.service.problems import refusal
-from brainio.service.rendering import Rendered, render, respond
+from brainio.service.errors import refusal
+from brainio.service.responses import RenderedBody, render, respond
+from brainio.service.urls import with_prefix
 
 router = APIRouter(include_in_schema=False)
 _FOLDER = Path(__file__).parents[1] / "assets"
@@ -19,7 +19,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @cache
-def assets() -> dict[str, Rendered]:
+def assets() -> dict[str, RenderedBody]:
     """Return the files by name, ready to be sent."""
     files = {path.name: path for path in _FOLDER.iterdir() if path.suffix in _TYPES}
     return {name: _ready(path) for name, path in {**files, "htmx.js": _htmx()}.items()}
@@ -39,7 +39,7 @@ async def asset(request: Request, tag: str, name: str) -> Response:
     return respond(request.headers, found)
 
 
-def _ready(path: Path) -> Rendered:
+def _ready(path: Path) -> RenderedBody:
     return render(path.read_bytes(), _TYPES[path.suffix], "Accept-Encoding", _FOR_EVER)
 
 

@@ -7,51 +7,53 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
-from brainio.service import addresses, records
-from brainio.service.context import Now, Serves, Service
-from brainio.service.holdings import Held, Snapshot
-from brainio.service.pages.asked import Asked
-from brainio.service.pages.rendering import render_page
+from brainio.service import records, urls
+from brainio.service.access import Access, AccessDep
+from brainio.service.dependencies import Service, ServiceDep, SnapshotDep
+from brainio.service.pages.layout import render_page
+from brainio.service.pages.search_state import SearchState
 from brainio.service.pages.snippets import catalog_snippets, netrc_of, shipped
-from brainio.service.rendering import Rendered, respond
-from brainio.service.rights import Sees, Sight
+from brainio.service.responses import RenderedBody, respond
+from brainio.service.snapshots import ServedCatalog, Snapshot
 
 router = APIRouter(include_in_schema=False)
 _MOST_LISTED = 100  # entries
 
 
 @router.get("/catalog/{catalog}")
-async def catalog(request: Request, catalog: str, now: Now, serves: Serves, sight: Sees) -> Response:
+async def catalog(
+    request: Request, catalog: str, snapshot: SnapshotDep, service: ServiceDep, access: AccessDep
+) -> Response:
     """Show a catalog."""
-    kept = now.kept.get(sight, request.scope)
+    kept = snapshot.responses.get(access, request.scope)
     if kept is not None:
         return respond(request.headers, kept.rendered)
     name = catalog.removesuffix(".json")
-    if name != catalog and catalog not in now.names(sight):
-        return RedirectResponse(addresses.of_catalog(name), 307)
-    held = now.catalog(catalog, sight)
-    page = await run_in_threadpool(_page, request, held, now, serves, sight)
-    return respond(request.headers, now.kept.keep(sight, request, page))
+    if name != catalog and catalog not in snapshot.names(access):
+        return RedirectResponse(urls.of_catalog(name), 307)
+    held = snapshot.catalog(catalog, access)
+    page = await run_in_threadpool(_page, request, held, snapshot, service, access)
+    return respond(request.headers, snapshot.responses.store(access, request, page))
 
 
-def _page(request: Request, held: Held, now: Snapshot, serves: Service, sight: Sight) -> Rendered:
+def _page(request: Request, held: ServedCatalog, snapshot: Snapshot, service: Service, access: Access) -> RenderedBody:
     name, entries = held.name, held.listing.entries
-    origin = serves.origin(request)
+    origin = service.origin(request)
     code = catalog_snippets(name, origin)
     return render_page(
         "catalog.html",
-        address=addresses.of_request(request.scope),
-        sight=sight,
-        json=addresses.of_catalog(name),
-        catalog=records.catalog(now, name),
-        stimulus_sets=Asked("", {"kind": [TYPE_STIMULUS_SET], "catalog": [name]}).url(),
-        assemblies=Asked("", {"kind": [TYPE_ASSEMBLY], "catalog": [name]}).url(),
+        address=urls.of_request(request.scope),
+        access=access,
+        json=urls.of_catalog(name),
+        catalog=records.catalog(snapshot, name),
+        stimulus_sets=SearchState("", {"kind": [TYPE_STIMULUS_SET], "catalog": [name]}).url(),
+        assemblies=SearchState("", {"kind": [TYPE_ASSEMBLY], "catalog": [name]}).url(),
         is_shipped=name in shipped(),
-        netrc=netrc_of(name, serves, origin),
+        netrc=netrc_of(name, service, origin),
         python=code.python,
         shell=code.shell,
         recent=[entries[key] for key in nsmallest(_MOST_LISTED, entries, key=lambda key: (key[1], key[0]))],
         more=len(entries) > _MOST_LISTED,
         count=len(entries),
-        everything=Asked("", {"catalog": [name]}).url(),
+        everything=SearchState("", {"catalog": [name]}).url(),
     )

@@ -17,14 +17,14 @@ from brainio.catalogs.cards import Card
 from brainio.dois import doi_url
 from brainio.exchange.citing import written
 from brainio.exchange.works import Work, works_of
-from brainio.service import addresses, records, shapes
-from brainio.service.context import Service
-from brainio.service.holdings import Snapshot
-from brainio.service.pages.rendering import as_script, render_page
+from brainio.service import records, schemas, urls
+from brainio.service.access import Access
+from brainio.service.dependencies import Service
+from brainio.service.pages.layout import as_script, render_page
 from brainio.service.pages.snippets import netrc_of, snippets_of
-from brainio.service.rendering import Rendered, respond
-from brainio.service.rights import Sight
-from brainio.service.showing import MissingProfile, missing_profile, shown_card, shown_profile
+from brainio.service.responses import RenderedBody, respond
+from brainio.service.snapshots import Snapshot
+from brainio.service.visibility import MissingProfile, missing_profile, shown_card, shown_profile
 
 _MOST_AUTHORS = 3
 _MOST_CHIPS = 8  # regions, species
@@ -34,35 +34,35 @@ Numbers = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True)
-class Shown:
+class EntryView:
     """An entry, and for whom a page of it is made."""
 
     request: Request
-    now: Snapshot
-    serves: Service
-    sight: Sight
+    snapshot: Snapshot
+    service: Service
+    access: Access
     entry: Entry
 
     @cached_property
-    def record(self) -> shapes.EntryAnswer:
+    def record(self) -> schemas.EntryDetails:
         """All that catalogs say of it, as far as it may be seen."""
-        return records.whole(self.now, self.entry, self.sight, self.serves.settings.signed_buckets)
+        return records.whole(self.snapshot, self.entry, self.access, self.service.settings.signed_buckets)
 
     @cached_property
     def profile(self) -> AssemblyProfile | StimulusProfile | None:
         """What was computed from its data, where these may be seen."""
-        return shown_profile(self.entry, self.sight, self.now)
+        return shown_profile(self.entry, self.access, self.snapshot)
 
     @cached_property
     def card(self) -> Card:
         """The card of its catalog; where that was not computed from the data, the one of its profile."""
-        card = shown_card(self.entry, self.sight, self.now)
+        card = shown_card(self.entry, self.access, self.snapshot)
         return card if self.profile is None or "pictures" in card or "columns" in card else self.profile.card
 
     @property
     def may_have(self) -> bool:
         """Whether its data may be had, and what is made of them be shown."""
-        return self.sight.may_have(self.entry, self.now.embargoes)
+        return self.access.may_have(self.entry, self.snapshot.embargoes)
 
     @property
     def notice(self) -> str:
@@ -77,17 +77,17 @@ class Shown:
 
     def missing_profile(self, entry: Entry) -> MissingProfile:
         """Return why an entry without a profile that may be shown on this page has none."""
-        return missing_profile(entry, self.sight, self.now, makes_profiles=self.serves.settings.profiles)
+        return missing_profile(entry, self.access, self.snapshot, makes_profiles=self.service.settings.profiles)
 
 
 async def entry_page(
     request: Request,
-    now: Snapshot,
-    serves: Service,
-    sight: Sight,
+    snapshot: Snapshot,
+    service: Service,
+    access: Access,
     key: tuple[str, str, str],
     version: str | None,
-    make: Callable[[Shown], Rendered | Response],
+    make: Callable[[EntryView], RenderedBody | Response],
 ) -> Response:
     """Answer with the page of an entry: the one that was rendered before, or a new one; or lead to its JSON.
 
@@ -98,29 +98,29 @@ async def entry_page(
     make : callable
         Renders the page, or leads elsewhere.
     """
-    kept = now.kept.get(sight, request.scope)
+    kept = snapshot.responses.get(access, request.scope)
     if kept is not None:
         return respond(request.headers, kept.rendered)
     catalog, kind, identifier = key
     name = identifier.removesuffix(".json")
-    if name != identifier and (kind, identifier) not in now.catalog(catalog, sight).listing.entries:
-        found = now.entry(catalog, kind, name, sight, version)
+    if name != identifier and (kind, identifier) not in snapshot.catalog(catalog, access).listing.entries:
+        found = snapshot.entry(catalog, kind, name, access, version)
         return RedirectResponse(json_of(found, request.query_params.getlist("where")), 307)
-    found = now.entry(catalog, kind, identifier, sight, version)
-    page = await run_in_threadpool(make, Shown(request, now, serves, sight, found))
+    found = snapshot.entry(catalog, kind, identifier, access, version)
+    page = await run_in_threadpool(make, EntryView(request, snapshot, service, access, found))
     if isinstance(page, Response):
         return page
-    return respond(request.headers, now.kept.keep(sight, request, page))
+    return respond(request.headers, snapshot.responses.store(access, request, page))
 
 
 def json_of(entry: Entry, where: Sequence[str]) -> str:
     """Return the address of the same page as JSON: the entry, or the stimuli that filters find."""
     if where and entry.lookup_type == TYPE_STIMULUS_SET:
-        return addresses.of_stimuli(entry, where=where)
-    return addresses.of_resource("entries", entry)
+        return urls.of_stimuli(entry, where=where)
+    return urls.of_resource("entries", entry)
 
 
-def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Numbers, **further: Any) -> Rendered:
+def render_entry(template: str, shown: EntryView, numbers: Numbers, sections: Numbers, **further: Any) -> RenderedBody:
     """Render the page of an entry.
 
     Parameters
@@ -135,16 +135,16 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         What the template of its kind needs.
     """
     entry, record = shown.entry, shown.record
-    origin = shown.serves.origin(shown.request)
+    origin = shown.service.origin(shown.request)
     cited = works_of([entry, *_stimuli(shown)])
     paper = next((work for work in cited[entry] if not work.is_data), None)
     facts = {name: text for name, text in facts_in_words(shown.card).items() if name not in _TOLD_ELSEWHERE}
     license_ = {"license": entry.license or str(shown.card.get("license", "not stated"))}
-    is_current = entry is shown.now.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
+    is_current = entry is shown.snapshot.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
     return render_page(
         template,
-        address=addresses.of_request(shown.request.scope),
-        sight=shown.sight,
+        address=urls.of_request(shown.request.scope),
+        access=shown.access,
         json=json_of(entry, shown.request.query_params.getlist("where") if shown.profile is not None else []),
         entry=record,
         kind=entry.kind,
@@ -156,12 +156,12 @@ def render_entry(template: str, shown: Shown, numbers: Numbers, sections: Number
         tiles=numbers,
         sections=[*sections, *_common_sections(bool(facts))],
         snippets=snippets_of(entry, origin, is_current=is_current),
-        netrc=netrc_of(entry.catalog, shown.serves, origin),
+        netrc=netrc_of(entry.catalog, shown.service, origin),
         citation=written(cited, "text"),
         bibtex=written(cited, "bibtex"),
         facts=license_ | facts,
         croissant=as_script(records.croissant_of(entry, origin)),
-        croissant_url=addresses.of_resource("croissant", entry),
+        croissant_url=urls.of_resource("croissant", entry),
         **further,
     )
 
@@ -175,10 +175,10 @@ def numbers_of(card: Card, in_words: Mapping[str, Callable[[Card], str]]) -> lis
     return [(number, label) for number, label in told if number]
 
 
-def _stimuli(shown: Shown) -> list[Entry]:
+def _stimuli(shown: EntryView) -> list[Entry]:
     """Return the stimulus set of an assembly, where it may be seen: it is cited too."""
     link = shown.record.stimulus_set
-    return [] if link is None else [shown.now.entry(link.catalog, link.kind, link.identifier, shown.sight)]
+    return [] if link is None else [shown.snapshot.entry(link.catalog, link.kind, link.identifier, shown.access)]
 
 
 def _byline(paper: Work) -> str:

@@ -5,12 +5,12 @@ from http import HTTPStatus
 from fastapi import Request
 from starlette.responses import Response
 
-from brainio.service import addresses
+from brainio.service import urls
+from brainio.service.access import Access
+from brainio.service.errors import ErrorDetail
 from brainio.service.negotiation import wants
-from brainio.service.pages.rendering import HTML, render_page
-from brainio.service.problems import Problem
-from brainio.service.rendering import JSON
-from brainio.service.rights import Sight
+from brainio.service.pages.layout import HTML, render_page
+from brainio.service.responses import JSON
 
 _OFFERS = {
     (404, None): "to see it if it is private",
@@ -20,17 +20,17 @@ _OFFERS = {
 """How signing in may help, by status and code. All 404 pages offer the same, to reveal nothing of private catalogs."""
 
 
-def show_problem(request: Request, status: int, problem: Problem) -> Response | None:
+def show_problem(request: Request, status: int, problem: ErrorDetail) -> Response | None:
     """Return a problem as a page, None for whoever does not want pages."""
     if not wants(request.headers.get("accept"), HTML, JSON):
         return None
-    sight = request.scope.get("sight")
-    known = sight if isinstance(sight, Sight) else None
+    access = request.scope.get("access")
+    known = access if isinstance(access, Access) else None
     offer = _OFFERS.get((status, None)) or _OFFERS.get((status, problem.code), "")
     page = render_page(
         "problem.html",
-        address=addresses.of_request(request.scope) if request.method == "GET" else "",
-        sight=known,
+        address=urls.of_request(request.scope) if request.method == "GET" else "",
+        access=known,
         json="",
         status=status,
         phrase=HTTPStatus(status).phrase,

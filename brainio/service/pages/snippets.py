@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from brainio.catalogs import ENTRYPOINT, TYPE_ASSEMBLY, Entry
 from brainio.installation import DISTRIBUTION
-from brainio.service import addresses
-from brainio.service.context import Service
+from brainio.service import urls
+from brainio.service.dependencies import Service
 
 
 class Snippets(NamedTuple):
@@ -59,19 +59,19 @@ def snippets_of(entry: Entry, origin: str, *, is_current: bool) -> Snippets:
 
 def stimulus_snippet(entry: Entry, stimulus_id: str, origin: str) -> str:
     """Return the code that loads a set and gives the path of one of its stimuli."""
-    code = [*_begin(entry.catalog, origin), _load(entry, is_current=addresses.version_of(entry) is None)]
+    code = [*_begin(entry.catalog, origin), _load(entry, is_current=urls.version_of(entry) is None)]
     return "\n".join([*code, f"path = stimulus_set.get_stimulus({stimulus_id!r})"])
 
 
 def catalog_snippets(catalog: str, origin: str) -> Snippets:
     """Return the code that puts a catalog in force, in a program and for all programs of a shell."""
-    url = f"{origin}{addresses.of_csv(catalog)}"
+    url = f"{origin}{urls.of_csv(catalog)}"
     return Snippets(f"import brainio\n\nbrainio.add_catalog({url!r})", f"export BRAINIO_CATALOGS={shlex.quote(url)}")
 
 
-def netrc_of(catalog: str, serves: Service, origin: str) -> str:
+def netrc_of(catalog: str, service: Service, origin: str) -> str:
     """Return the line of `~/.netrc` without which the code opens no private catalog; empty where it is for all."""
-    if serves.rights.everybody.sees(catalog):
+    if service.access_control.everybody.sees(catalog):
         return ""
     return f"machine {urlsplit(origin).hostname} login token password TOKEN"
 

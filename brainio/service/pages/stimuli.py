@@ -10,17 +10,17 @@ from brainio.cards import AssemblyProfile, Row, StimulusProfile, profile_key
 from brainio.cards.profile_filters import exactly
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.relations.users import users_of
-from brainio.service import addresses
-from brainio.service.context import Now, Serves
-from brainio.service.pages.entries import Shown
-from brainio.service.pages.rendering import render_page
+from brainio.service import urls
+from brainio.service.access import AccessDep
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.errors import refusal
+from brainio.service.pages.entries import EntryView
+from brainio.service.pages.layout import render_page
 from brainio.service.pages.snippets import netrc_of, stimulus_snippet
 from brainio.service.pages.tiles import in_a_line, tile_of
-from brainio.service.problems import refusal
-from brainio.service.questions import Named
-from brainio.service.rendering import Rendered, render, respond
-from brainio.service.rights import Sees
-from brainio.service.showing import is_not_ready, profile_of, shown_profile
+from brainio.service.query_params import Named
+from brainio.service.responses import RenderedBody, render, respond
+from brainio.service.visibility import is_not_ready, profile_of, shown_profile
 from brainio.views.drawings.records import name_of_values, text_of
 
 router = APIRouter(include_in_schema=False)
@@ -42,25 +42,25 @@ async def stimulus(
     catalog: str,
     identifier: str,
     id: Id,  # noqa: A002 - as the address has it
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     version: Named = None,
 ) -> Response:
     """Show one stimulus of a set."""
-    kept = now.kept.get(sight, request.scope)
+    kept = snapshot.responses.get(access, request.scope)
     if kept is not None:
         return respond(request.headers, kept.rendered)
-    held = now.catalog(catalog, sight)
+    held = snapshot.catalog(catalog, access)
     name = identifier.removesuffix(".json")
     if name != identifier and (TYPE_STIMULUS_SET, identifier) not in held.listing.entries:
-        found = now.entry(catalog, TYPE_STIMULUS_SET, name, sight, version)
-        return RedirectResponse(addresses.of_stimuli(found, where=f"stimulus_id:{exactly(id)}"), 307)
-    entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    makes = serves.settings.profiles
-    profile = await run_in_threadpool(lambda: profile_of(entry, sight, now, makes_profiles=makes))
-    page = await run_in_threadpool(_page, Shown(request, now, serves, sight, entry), profile, id)
-    return respond(request.headers, now.kept.keep(sight, request, page))
+        found = snapshot.entry(catalog, TYPE_STIMULUS_SET, name, access, version)
+        return RedirectResponse(urls.of_stimuli(found, where=f"stimulus_id:{exactly(id)}"), 307)
+    entry = snapshot.entry(catalog, TYPE_STIMULUS_SET, identifier, access, version)
+    makes = service.settings.profiles
+    profile = await run_in_threadpool(lambda: profile_of(entry, access, snapshot, makes_profiles=makes))
+    page = await run_in_threadpool(_page, EntryView(request, snapshot, service, access, entry), profile, id)
+    return respond(request.headers, snapshot.responses.store(access, request, page))
 
 
 @router.get("/thumbnail/{catalog}/{identifier:path}")
@@ -69,9 +69,9 @@ async def thumbnail(
     catalog: str,
     identifier: str,
     number: Annotated[int, Query(ge=0, le=10**9)],
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     version: Named = None,
     made: Named = None,
 ) -> Response:
@@ -79,10 +79,12 @@ async def thumbnail(
 
     While the pictures are computed, the answer is a drawing that says so, since a page may have asked before.
     """
-    entry = now.entry(catalog, TYPE_STIMULUS_SET, identifier, sight, version)
-    makes = serves.settings.profiles
+    entry = snapshot.entry(catalog, TYPE_STIMULUS_SET, identifier, access, version)
+    makes = service.settings.profiles
     try:
-        found = await run_in_threadpool(lambda: profile_of(entry, sight, now, makes_profiles=makes).thumbnail(number))
+        found = await run_in_threadpool(
+            lambda: profile_of(entry, access, snapshot, makes_profiles=makes).thumbnail(number)
+        )
     except HTTPException as error:
         if not is_not_ready(error):
             raise
@@ -93,29 +95,29 @@ async def thumbnail(
     return respond(request.headers, render(found.data, found.media_type, "Accept-Encoding", cache))
 
 
-def _page(shown: Shown, profile: StimulusProfile, stimulus_id: str) -> Rendered:
+def _page(shown: EntryView, profile: StimulusProfile, stimulus_id: str) -> RenderedBody:
     entry, found = shown.entry, profile.row(stimulus_id)
     if found is None:
         message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
         raise refusal(404, "no_such_stimulus", message, "Its page lists what it has.")
     row, before, after = found
-    origin = shown.serves.origin(shown.request)
-    users = users_of(entry, shown.now.listings(shown.sight))
+    origin = shown.service.origin(shown.request)
+    users = users_of(entry, shown.snapshot.listings(shown.access))
     return render_page(
         "stimulus.html",
-        address=addresses.of_request(shown.request.scope),
-        sight=shown.sight,
-        json=addresses.of_stimuli(entry, where=f"stimulus_id:{exactly(stimulus_id)}"),
+        address=urls.of_request(shown.request.scope),
+        access=shown.access,
+        json=urls.of_stimuli(entry, where=f"stimulus_id:{exactly(stimulus_id)}"),
         entry=entry,
         stimulus=tile_of(entry, profile, row),
         position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
         metadata=_metadata(entry, row),
-        previous=None if before is None else addresses.of_stimulus(entry, before),
-        next=None if after is None else addresses.of_stimulus(entry, after),
+        previous=None if before is None else urls.of_stimulus(entry, before),
+        next=None if after is None else urls.of_stimulus(entry, after),
         users=[_user(user, shown, stimulus_id) for user in users[:_MOST_USERS]],
         more_users=max(0, len(users) - _MOST_USERS),
         python=stimulus_snippet(entry, stimulus_id, origin),
-        netrc=netrc_of(entry.catalog, shown.serves, origin),
+        netrc=netrc_of(entry.catalog, shown.service, origin),
     )
 
 
@@ -125,17 +127,17 @@ def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
     for name, value in row.values.items():
         text = in_a_line(value)
         is_own = name in ("stimulus_id", "filename", "image_id") or len(text) > _LONGEST_FILTER
-        url = "" if is_own else f"{addresses.of_page(entry, where=[f'{name}:{exactly(text)}'])}#stimuli"
+        url = "" if is_own else f"{urls.of_page(entry, where=[f'{name}:{exactly(text)}'])}#stimuli"
         told.append((name, text or "missing", url))
     return told
 
 
-def _user(user: Entry, shown: Shown, stimulus_id: str) -> dict[str, Any]:
+def _user(user: Entry, shown: EntryView, stimulus_id: str) -> dict[str, Any]:
     """Say how an assembly answered a stimulus, where its data are here and may be seen."""
-    told: dict[str, Any] = {"identifier": user.identifier, "url": addresses.of_page(user), "response": "", "note": ""}
-    if not shown.sight.may_have(user, shown.now.embargoes):
+    told: dict[str, Any] = {"identifier": user.identifier, "url": urls.of_page(user), "response": "", "note": ""}
+    if not shown.access.may_have(user, shown.snapshot.embargoes):
         return told | {"note": "its data are under embargo"}
-    profile = shown_profile(user, shown.sight, shown.now)
+    profile = shown_profile(user, shown.access, shown.snapshot)
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": f"its data: {shown.missing_profile(user).label}"}
     found = profile.stimulus(stimulus_id)

@@ -12,13 +12,13 @@ from brainio.cards.profile_filters import exactly
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.cards import Card
 from brainio.progress import readable_size
-from brainio.service import addresses
-from brainio.service.context import Now, Serves
-from brainio.service.pages.entries import Shown, entry_page, numbers_of, render_entry
+from brainio.service import urls
+from brainio.service.access import AccessDep
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.pages.entries import EntryView, entry_page, numbers_of, render_entry
 from brainio.service.pages.tiles import Tile, tile_of
-from brainio.service.questions import Named, Where, filters_of
-from brainio.service.rendering import Rendered
-from brainio.service.rights import Sees
+from brainio.service.query_params import Named, Where, filters_of
+from brainio.service.responses import RenderedBody
 from brainio.views.drawings import column as draw_column
 
 router = APIRouter(include_in_schema=False)
@@ -62,9 +62,9 @@ async def stimulus_set(
     request: Request,
     catalog: str,
     identifier: str,
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     where: Where = [],  # noqa: B006 - fastapi makes a new one
     column: Named = None,
     value: Named = None,
@@ -74,13 +74,13 @@ async def stimulus_set(
     """Show a stimulus set; a column and a value that come from the form become a filter of the address."""
     if column is not None:
         added = [*(one for one in where if not one.startswith(f"{column}:")), f"{column}:{value or ''}"]
-        own = addresses.page_of(catalog, TYPE_STIMULUS_SET, identifier, version=version, where=added)
+        own = urls.page_of(catalog, TYPE_STIMULUS_SET, identifier, version=version, where=added)
         return RedirectResponse(f"{own}#stimuli", 303)
     key = (catalog, TYPE_STIMULUS_SET, identifier)
-    return await entry_page(request, now, serves, sight, key, version, lambda shown: _page(shown, where, page))
+    return await entry_page(request, snapshot, service, access, key, version, lambda shown: _page(shown, where, page))
 
 
-def _page(shown: Shown, where: list[str], page: int) -> Rendered | Response:
+def _page(shown: EntryView, where: list[str], page: int) -> RenderedBody | Response:
     profile = shown.profile if isinstance(shown.profile, StimulusProfile) else None
     sheet = _sheet(shown, profile, where, page) if profile else None
     if sheet is not None and page > sheet.pager.last:
@@ -99,7 +99,7 @@ def _page(shown: Shown, where: list[str], page: int) -> Rendered | Response:
     )
 
 
-def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
+def _sheet(shown: EntryView, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
     filters = filters_of(where, profile.column_names)
     filtered = [name for name, _ in filters]
     rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
@@ -128,8 +128,8 @@ def _sheet(shown: Shown, profile: StimulusProfile, where: list[str], page: int) 
     )
 
 
-def _at(shown: Shown, where: Sequence[str], page: int) -> str:
-    return f"{addresses.of_page(shown.entry, where=where, page=page if page > 1 else None)}#stimuli"
+def _at(shown: EntryView, where: Sequence[str], page: int) -> str:
+    return f"{urls.of_page(shown.entry, where=where, page=page if page > 1 else None)}#stimuli"
 
 
 def _varied(profile: StimulusProfile) -> list[str]:
@@ -143,11 +143,11 @@ def _in_words(name: str, value: str) -> str:
     return f"{name} {value}" if value else f"no {name}"
 
 
-def _without(shown: Shown, where: Sequence[str], one: str) -> str:
-    return addresses.of_page(shown.entry, where=[other for other in where if other != one])
+def _without(shown: EntryView, where: Sequence[str], one: str) -> str:
+    return urls.of_page(shown.entry, where=[other for other in where if other != one])
 
 
-def _column(shown: Shown, described: Record, number: int, is_here: bool) -> dict[str, Any]:
+def _column(shown: EntryView, described: Record, number: int, is_here: bool) -> dict[str, Any]:
     """Say and draw what a column holds; where the stimuli are here, its values lead to those that have them."""
     try:
         words = column_in_words(dict(described))
@@ -173,8 +173,8 @@ def _number_of_columns(described: Sequence[Any], shown: int = 0) -> str:
     return f"{len(described) - shown:,}{' or more' if len(described) >= _MOST_DESCRIBED else ''}"
 
 
-def _linker(shown: Shown, name: str) -> Callable[[object], str]:
-    return lambda value: f"{addresses.of_page(shown.entry, where=[f'{name}:{exactly(str(value))}'])}#stimuli"
+def _linker(shown: EntryView, name: str) -> Callable[[object], str]:
+    return lambda value: f"{urls.of_page(shown.entry, where=[f'{name}:{exactly(str(value))}'])}#stimuli"
 
 
 def _described(card: Card) -> list[Record]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from brainio.cards import Row, StimulusProfile, profile_key
 from brainio.catalogs import Entry
-from brainio.service import addresses
+from brainio.service import urls
 
 
 class Tile(NamedTuple):
@@ -29,8 +29,8 @@ def tile_of(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence
     has_picture = thumbnail is not None and bool(thumbnail.data)
     return Tile(
         name=name,
-        url=addresses.of_stimulus(entry, name),
-        picture=addresses.of_thumbnail(entry, row.number, profile_key(entry) or "") if has_picture else "",
+        url=urls.of_stimulus(entry, name),
+        picture=urls.of_thumbnail(entry, row.number, profile_key(entry) or "") if has_picture else "",
         width=thumbnail.width if thumbnail else 0,
         height=thumbnail.height if thumbnail else 0,
         kind=thumbnail.kind if thumbnail else "file",

@@ -3,25 +3,25 @@
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from brainio.service import addresses, records, shapes
-from brainio.service.context import Now
-from brainio.service.problems import answers
-from brainio.service.rendering import render, respond
-from brainio.service.rights import Sees
+from brainio.service import records, schemas, urls
+from brainio.service.access import AccessDep
+from brainio.service.dependencies import SnapshotDep
+from brainio.service.errors import answers
+from brainio.service.responses import render, respond
 
-router = APIRouter(prefix=addresses.API, tags=["catalogs"])
+router = APIRouter(prefix=urls.API, tags=["catalogs"])
 
 
-@router.get("/catalogs", responses={200: {"model": shapes.Catalogs}, **answers()})
-async def catalogs(request: Request, now: Now, sight: Sees) -> Response:
+@router.get("/catalogs", responses={200: {"model": schemas.Catalogs}, **answers()})
+async def catalogs(request: Request, snapshot: SnapshotDep, access: AccessDep) -> Response:
     """List the catalogs."""
-    told = shapes.Catalogs(catalogs=[records.catalog(now, name) for name in now.names(sight)])
+    told = schemas.Catalogs(catalogs=[records.catalog(snapshot, name) for name in snapshot.names(access)])
     return respond(request.headers, render(told.model_dump_json(by_alias=True).encode()))
 
 
-@router.get("/catalogs/{catalog}", responses={200: {"model": shapes.CatalogRecord}, **answers(404, 422)})
-async def catalog(request: Request, catalog: str, now: Now, sight: Sees) -> Response:
+@router.get("/catalogs/{catalog}", responses={200: {"model": schemas.CatalogRecord}, **answers(404, 422)})
+async def catalog(request: Request, catalog: str, snapshot: SnapshotDep, access: AccessDep) -> Response:
     """Say what a catalog is and how much it lists."""
-    if catalog not in now.names(sight):
-        now.catalog(catalog, sight)
-    return respond(request.headers, render(records.catalog(now, catalog).model_dump_json(by_alias=True).encode()))
+    if catalog not in snapshot.names(access):
+        snapshot.catalog(catalog, access)
+    return respond(request.headers, render(records.catalog(snapshot, catalog).model_dump_json(by_alias=True).encode()))

@@ -6,35 +6,35 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
-from brainio.service import addresses, shapes
-from brainio.service.context import Now, Serves
-from brainio.service.problems import answers, refusal
-from brainio.service.rendering import render, respond
-from brainio.service.rights import Sees
-from brainio.service.seen import Change, Mark
+from brainio.service import schemas, urls
+from brainio.service.access import AccessDep
+from brainio.service.change_log import Change, ChangeCursor
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.errors import answers, refusal
+from brainio.service.responses import render, respond
 
-router = APIRouter(prefix=addresses.API, tags=["changes"])
+router = APIRouter(prefix=urls.API, tags=["changes"])
 
 
-@router.get("/catalogs/{catalog}/changes", responses={200: {"model": shapes.Changes}, **answers(404, 410, 422, 503)})
+@router.get("/catalogs/{catalog}/changes", responses={200: {"model": schemas.Changes}, **answers(404, 410, 422, 503)})
 def changes(
     request: Request,
     catalog: str,
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     since: Annotated[str | None, Query(max_length=LONGEST, description="The cursor of an earlier answer.")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1000,
 ) -> Response:
     """Say which entries were added, changed and removed since a cursor; without one, give the cursor of now."""
-    now.catalog(catalog, sight)
+    snapshot.catalog(catalog, access)
     mark = None if since is None else _mark(since, catalog)
-    found = serves.seen.since(catalog, mark, limit)
+    found = service.change_log.since(catalog, mark, limit)
     if found is None:
         message = f"the changes of catalog {catalog!r} since this cursor are not known any more"
         raise refusal(410, "cursor_expired", message, "List its entries anew, and ask without a cursor from then on.")
     told, after = found
-    answer = shapes.Changes(
+    answer = schemas.Changes(
         catalog=catalog,
         changes=[_record(catalog, change) for change in told],
         cursor=write_cursor({"changes": catalog}, list(after)),
@@ -43,15 +43,15 @@ def changes(
     return respond(request.headers, render(answer.model_dump_json(by_alias=True).encode()))
 
 
-def _record(catalog: str, change: Change) -> shapes.ChangeRecord:
-    url = None if change.change == "removed" else addresses.of_entry(catalog, change.kind, change.identifier)
-    return shapes.ChangeRecord.model_validate(change._asdict() | {"url": url})
+def _record(catalog: str, change: Change) -> schemas.ChangeRecord:
+    url = None if change.change == "removed" else urls.of_entry(catalog, change.kind, change.identifier)
+    return schemas.ChangeRecord.model_validate(change._asdict() | {"url": url})
 
 
-def _mark(cursor: str, catalog: str) -> Mark:
+def _mark(cursor: str, catalog: str) -> ChangeCursor:
     match read_cursor(cursor, {"changes": catalog}):
         case [str(epoch), int(base), int(last), None, None] if 0 <= base <= last < 2**62:
-            return Mark(epoch, base, last)
+            return ChangeCursor(epoch, base, last)
         case [str(epoch), int(base), int(last), str(identifier), str(kind)] if 0 <= base <= last < 2**62:
-            return Mark(epoch, base, last, identifier, kind)
+            return ChangeCursor(epoch, base, last, identifier, kind)
     raise bad_cursor("holds no position")

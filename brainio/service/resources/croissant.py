@@ -6,14 +6,14 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from brainio.service import addresses, records, shapes
-from brainio.service.context import Now, Serves
-from brainio.service.problems import answers
-from brainio.service.questions import Named
-from brainio.service.rendering import Rendered, render, respond
-from brainio.service.rights import Sees
+from brainio.service import records, schemas, urls
+from brainio.service.access import AccessDep
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.errors import answers
+from brainio.service.query_params import Named
+from brainio.service.responses import RenderedBody, render, respond
 
-router = APIRouter(prefix=addresses.API, tags=["croissant"])
+router = APIRouter(prefix=urls.API, tags=["croissant"])
 JSON_LD = "application/ld+json"
 
 
@@ -25,18 +25,18 @@ JSON_LD = "application/ld+json"
 async def description(
     request: Request,
     catalog: str,
-    kind: shapes.Kind,
+    kind: schemas.Kind,
     identifier: str,
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     version: Named = None,
 ) -> Response:
     """Describe an entry as Croissant 1.0, which programs for machine learning read."""
-    found = now.entry(catalog, kind, identifier, sight, version)
+    found = snapshot.entry(catalog, kind, identifier, access, version)
 
-    def make() -> Rendered:
-        described = records.croissant_of(found, serves.origin(request))
+    def make() -> RenderedBody:
+        described = records.croissant_of(found, service.origin(request))
         return render(json.dumps(described, ensure_ascii=False).encode("utf-8", "backslashreplace"), JSON_LD)
 
     return respond(request.headers, await run_in_threadpool(make))

@@ -10,25 +10,25 @@ from starlette.responses import Response
 from brainio.catalogs import Entry
 from brainio.catalogs.cards import card_bytes
 from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
-from brainio.service import addresses, records, shapes
-from brainio.service.context import Now, Serves
-from brainio.service.holdings import Position, Snapshot
-from brainio.service.problems import answers, refusal
-from brainio.service.questions import Named
-from brainio.service.rendering import Rendered, render, respond
-from brainio.service.rights import Sees, Sight
-from brainio.service.showing import shown_card
+from brainio.service import records, schemas, urls
+from brainio.service.access import Access, AccessDep
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.errors import answers, refusal
+from brainio.service.query_params import Named
+from brainio.service.responses import RenderedBody, render, respond
+from brainio.service.snapshots import Position, Snapshot
+from brainio.service.visibility import shown_card
 
-router = APIRouter(prefix=addresses.API, tags=["entries"])
+router = APIRouter(prefix=urls.API, tags=["entries"])
 
 
-@router.get("/entries", responses={200: {"model": shapes.Entries}, **answers(404, 422, 503)})
+@router.get("/entries", responses={200: {"model": schemas.Entries}, **answers(404, 422, 503)})
 def entries(
     request: Request,
-    now: Now,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    access: AccessDep,
     catalog: Named = None,
-    kind: shapes.Kind | None = None,
+    kind: schemas.Kind | None = None,
     class_: Annotated[str | None, Query(alias="class", max_length=500)] = None,
     status: Named = None,
     stimulus_set: Named = None,
@@ -49,61 +49,67 @@ def entries(
     wanted = {name: value for name, value in fields.items() if value is not None}
     question = {**wanted, "prefix": prefix}
     if catalog is not None:
-        now.catalog(catalog, sight)
-    places = now.after(_position(cursor, question))
-    names = frozenset(now.names(sight))
+        snapshot.catalog(catalog, access)
+    places = snapshot.after(_position(cursor, question))
+    names = frozenset(snapshot.names(access))
     visible = (place for place in places if place[2] in names and place[0].startswith(prefix or ""))
-    found = ((place, now.catalogs[place[2]].listing.entries[place[1], place[0]]) for place in visible)
+    found = ((place, snapshot.catalogs[place[2]].listing.entries[place[1], place[0]]) for place in visible)
     fits = (one for one in found if all(getattr(one[1], name) == value for name, value in wanted.items()))
     hits = list(islice(fits, limit + 1))
     following = write_cursor(question, hits[limit - 1][0]) if len(hits) > limit else None
     asked = dict(request.query_params) | {"cursor": following}
-    page = shapes.Entries(
+    page = schemas.Entries(
         entries=[records.summary(entry) for _, entry in hits[:limit]],
-        next=addresses.with_query(addresses.of_api("entries"), **asked) if following else None,
+        next=urls.with_query(urls.of_api("entries"), **asked) if following else None,
     )
     return respond(request.headers, render(page.model_dump_json(by_alias=True).encode()))
 
 
 @router.get(
     "/entries/{catalog}/{kind}/{identifier:path}",
-    responses={200: {"model": shapes.EntryAnswer}, **answers(404, 422, 503)},
+    responses={200: {"model": schemas.EntryDetails}, **answers(404, 422, 503)},
 )
 async def entry(
     request: Request,
     catalog: str,
-    kind: shapes.Kind,
+    kind: schemas.Kind,
     identifier: str,
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     version: Named = None,
 ) -> Response:
     """Say all that is known of an entry: versions, files, publications, what used it."""
-    kept = now.kept.get(sight, request.scope)
+    kept = snapshot.responses.get(access, request.scope)
     if kept is not None:
         return respond(request.headers, kept.rendered)
-    found = now.entry(catalog, kind, identifier, sight, version)
+    found = snapshot.entry(catalog, kind, identifier, access, version)
 
-    def make() -> Rendered:
-        answer = records.whole(now, found, sight, serves.settings.signed_buckets)
+    def make() -> RenderedBody:
+        answer = records.whole(snapshot, found, access, service.settings.signed_buckets)
         return render(answer.model_dump_json(by_alias=True).encode())
 
-    return respond(request.headers, now.kept.keep(sight, request, await run_in_threadpool(make)))
+    return respond(request.headers, snapshot.responses.store(access, request, await run_in_threadpool(make)))
 
 
 @router.get(
     "/history/{catalog}/{kind}/{identifier:path}",
     tags=["history"],
-    responses={200: {"model": shapes.History}, **answers(404, 422, 503)},
+    responses={200: {"model": schemas.History}, **answers(404, 422, 503)},
 )
 def history(
-    request: Request, catalog: str, kind: shapes.Kind, identifier: str, now: Now, serves: Serves, sight: Sees
+    request: Request,
+    catalog: str,
+    kind: schemas.Kind,
+    identifier: str,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
 ) -> Response:
     """Say which versions an entry has, the oldest first."""
-    versions = now.catalog(catalog, sight).listing.all_versions(now.entry(catalog, kind, identifier, sight))
-    buckets = serves.settings.signed_buckets
-    told = shapes.History(versions=[records.version(one, buckets, now.embargoes) for one in versions])
+    versions = snapshot.catalog(catalog, access).listing.all_versions(snapshot.entry(catalog, kind, identifier, access))
+    buckets = service.settings.signed_buckets
+    told = schemas.History(versions=[records.version(one, buckets, snapshot.embargoes) for one in versions])
     return respond(request.headers, render(told.model_dump_json(by_alias=True).encode()))
 
 
@@ -115,19 +121,21 @@ def history(
 def card(
     request: Request,
     catalog: str,
-    kind: shapes.Kind,
+    kind: schemas.Kind,
     identifier: str,
-    now: Now,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    access: AccessDep,
     version: Named = None,
 ) -> Response:
     """Give the card of an entry: facts that were computed from its data; under embargo without its pictures."""
-    return respond(request.headers, card_of(now.entry(catalog, kind, identifier, sight, version), sight, now))
+    return respond(
+        request.headers, card_of(snapshot.entry(catalog, kind, identifier, access, version), access, snapshot)
+    )
 
 
-def card_of(entry: Entry, sight: Sight, now: Snapshot) -> Rendered:
+def card_of(entry: Entry, access: Access, snapshot: Snapshot) -> RenderedBody:
     """Return the card of an entry as it is sent; raises 404 where there is none."""
-    found = shown_card(entry, sight, now)
+    found = shown_card(entry, access, snapshot)
     if not found:
         raise refusal(404, "no_card", f"{entry.kind} {entry.identifier!r} has no card that can be read")
     return render(card_bytes(found))

@@ -5,13 +5,13 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from brainio.service import addresses, shapes
-from brainio.service.context import Now, Serves
-from brainio.service.problems import answers, refusal
-from brainio.service.rights import Sees, require_bytes
-from brainio.service.sending import MEDIA_TYPES, send
+from brainio.service import schemas, urls
+from brainio.service.access import AccessDep, require_bytes
+from brainio.service.dependencies import ServiceDep, SnapshotDep
+from brainio.service.downloads import MEDIA_TYPES, send
+from brainio.service.errors import answers, refusal
 
-router = APIRouter(prefix=addresses.API, tags=["files"])
+router = APIRouter(prefix=urls.API, tags=["files"])
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
 _BYTES = {"content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY)}
 ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -27,19 +27,19 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
 async def file(
     request: Request,
     catalog: str,
-    kind: shapes.Kind,
+    kind: schemas.Kind,
     part: Literal["csv", "zip", "nc"],
     identifier: str,
-    now: Now,
-    serves: Serves,
-    sight: Sees,
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
     version: Annotated[str | None, Query(max_length=500)] = None,
 ) -> Response:
     """Give a file, or the part of it that `Range` asks for, or redirect to where it is."""
-    entry = now.entry(catalog, kind, identifier, sight, version)
+    entry = snapshot.entry(catalog, kind, identifier, access, version)
     found = entry.file(part)
     if found is None:
         parts = ", ".join(one.part for one in entry.files)
         raise refusal(404, "no_such_file", f"{entry.kind} {entry.identifier!r} has no {part} file", f"It has: {parts}.")
-    require_bytes(sight, entry, serves.rights.embargoes)
-    return await send(request, entry, found, serves.settings)
+    require_bytes(access, entry, service.access_control.embargoes)
+    return await send(request, entry, found, service.settings)

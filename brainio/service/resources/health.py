@@ -4,28 +4,28 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from brainio.service import problems, shapes
-from brainio.service.context import Now, Serves, Service
-from brainio.service.holdings import Snapshot
+from brainio.service import errors, schemas
+from brainio.service.access import Access, AccessDep
+from brainio.service.dependencies import Service, ServiceDep, SnapshotDep
 from brainio.service.metrics import exposition
-from brainio.service.rendering import JSON
-from brainio.service.rights import Sees, Sight
+from brainio.service.responses import JSON
+from brainio.service.snapshots import Snapshot
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/healthz", responses={200: {"model": shapes.Health}, **problems.answers()})
-async def live(now: Now, serves: Serves, sight: Sees) -> Response:
+@router.get("/healthz", responses={200: {"model": schemas.Health}, **errors.answers()})
+async def live(snapshot: SnapshotDep, service: ServiceDep, access: AccessDep) -> Response:
     """Say that the process answers."""
-    return _health(now, serves, sight, 200)
+    return _health(snapshot, service, access, 200)
 
 
 @router.get(
-    "/healthz/ready", responses={200: {"model": shapes.Health}, **problems.answers(), 503: {"model": shapes.Health}}
+    "/healthz/ready", responses={200: {"model": schemas.Health}, **errors.answers(), 503: {"model": schemas.Health}}
 )
-async def ready(now: Now, serves: Serves, sight: Sees) -> Response:
+async def ready(snapshot: SnapshotDep, service: ServiceDep, access: AccessDep) -> Response:
     """Say whether requests should be sent here: 503 while no catalog can be served, or the first index is made."""
-    return _health(now, serves, sight, 200 if _is_ready(now, serves) else 503)
+    return _health(snapshot, service, access, 200 if _is_ready(snapshot, service) else 503)
 
 
 @router.get("/metrics", response_class=Response)
@@ -35,14 +35,14 @@ async def metrics(request: Request) -> Response:
     return Response(body, media_type=media_type, headers={"Cache-Control": "no-store"})
 
 
-def _is_ready(now: Snapshot, serves: Service) -> bool:
-    return bool(now.catalogs) and not serves.indexes.is_preparing
+def _is_ready(snapshot: Snapshot, service: Service) -> bool:
+    return bool(snapshot.catalogs) and not service.indexes.is_preparing
 
 
-def _health(now: Snapshot, serves: Service, sight: Sight, status: int) -> Response:
-    told = shapes.Health(
-        status="ok" if _is_ready(now, serves) else "starting",
-        database="away" if serves.rights.is_away else "ok",
-        catalogs=now.counts(sight),
+def _health(snapshot: Snapshot, service: Service, access: Access, status: int) -> Response:
+    told = schemas.Health(
+        status="ok" if _is_ready(snapshot, service) else "starting",
+        database="away" if service.access_control.is_away else "ok",
+        catalogs=snapshot.counts(access),
     )
     return Response(told.model_dump_json(), status, {"Cache-Control": "no-store"}, JSON)

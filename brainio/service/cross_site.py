@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from starlette.types import Scope
 
-from brainio.service.problems import Refusal
+from brainio.service.errors import Refusal
 from brainio.service.settings import PREFIX, Settings
 
 ANY = "*"

@@ -28,8 +28,8 @@ from brainio.fetch.entries import wanted_file
 from brainio.fetch.home import local_cache
 from brainio.local_files import Fingerprint
 from brainio.locks import Lock, try_acquire
-from brainio.service.holdings import Holdings, Snapshot
-from brainio.service.looking import Looking
+from brainio.service.catalog_watcher import MissingProfileFinder
+from brainio.service.snapshots import CatalogWatcher, Snapshot
 from brainio.worker_process import Limits, WorkerProcess
 
 _log = structlog.get_logger("brainio.service")
@@ -46,7 +46,7 @@ _REASONS = (
 )
 
 
-class Maker:
+class ProfileBuilder:
     """Makes profiles while the service runs.
 
     Parameters
@@ -59,10 +59,10 @@ class Maker:
         Of the process that makes them, for each profile.
     """
 
-    def __init__(self, holdings: Holdings, every: float, limits: Limits) -> None:
+    def __init__(self, holdings: CatalogWatcher, every: float, limits: Limits) -> None:
         self._holdings, self._every, self._limits = holdings, every, limits
         self._stop = threading.Event()
-        self._looking = Looking(self._stop.wait)
+        self._looking = MissingProfileFinder(self._stop.wait)
         self._failed: dict[object, float] = {}
         self._lock: Lock | None = None
         self._is_alone = False

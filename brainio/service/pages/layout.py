@@ -6,10 +6,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from brainio.service import addresses
+from brainio.service import urls
+from brainio.service.access import Access
 from brainio.service.pages.assets import address_of
-from brainio.service.rendering import Rendered, render
-from brainio.service.rights import Sight
+from brainio.service.responses import RenderedBody, render
 from brainio.version import __version__
 from brainio.views.rendering import templates_of
 
@@ -22,7 +22,7 @@ _POLICY = (
 )
 
 
-def render_page(template: str, *, address: str, sight: Sight | None, json: str, **values: Any) -> Rendered:
+def render_page(template: str, *, address: str, access: Access | None, json: str, **values: Any) -> RenderedBody:
     """Fill in a template, and say what a browser may do with the page.
 
     Parameters
@@ -39,8 +39,8 @@ def render_page(template: str, *, address: str, sight: Sight | None, json: str, 
         What the template shows.
     """
     found = templates_of("brainio.service.pages").get_template(template)
-    signin = addresses.signin_of(address)
-    text = found.render(values, signin=signin, sight=sight, json=json, asset=address_of, release=_RELEASE, at=addresses)
+    signin = urls.signin_of(address)
+    text = found.render(values, signin=signin, access=access, json=json, asset=address_of, release=_RELEASE, at=urls)
     body = text.encode("utf-8", "backslashreplace")
     headers = {"Content-Security-Policy": _POLICY, "Cross-Origin-Resource-Policy": "same-origin"}
     return render(body, f"{HTML}; charset=utf-8", "Accept-Encoding", further=headers)

@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 Kind = Literal["stimulus_set", "assembly"]
 
 
-class Shape(BaseModel):
+class Schema(BaseModel):
     """Parent of all records."""
 
     model_config = ConfigDict(populate_by_name=True)
 
 
-class Link(Shape):
+class Link(Schema):
     """An entry, and where more is said of it."""
 
     catalog: str
@@ -24,7 +24,7 @@ class Link(Shape):
     url: str
 
 
-class File(Shape):
+class File(Schema):
     """One file of an entry; `url` leads to its bytes.
 
     `location` is null where only the service has them, and under embargo.
@@ -61,7 +61,7 @@ class Version(Summary):
     embargo: date | None
 
 
-class Publication(Shape):
+class Publication(Schema):
     """A row of the table of publications."""
 
     publication: str
@@ -77,7 +77,7 @@ class Publication(Shape):
     publisher: str = ""
 
 
-class EntryAnswer(Version):
+class EntryDetails(Version):
     """All that catalogs say of an entry; the fields of `Version` are those of the version that was asked for."""
 
     publications: list[Publication]
@@ -88,20 +88,20 @@ class EntryAnswer(Version):
     history: str
 
 
-class Entries(Shape):
+class Entries(Schema):
     """A page of entries; `next` is the URL of the page behind it."""
 
     entries: list[Summary]
     next: str | None
 
 
-class History(Shape):
+class History(Schema):
     """All versions of an entry, the oldest first."""
 
     versions: list[Version]
 
 
-class CatalogRecord(Shape):
+class CatalogRecord(Schema):
     """A catalog. `state` names what it lists now; where `available` is false that is what was read last, or nothing."""
 
     catalog: str
@@ -115,13 +115,13 @@ class CatalogRecord(Shape):
     url: str
 
 
-class Catalogs(Shape):
+class Catalogs(Schema):
     """The catalogs that are served."""
 
     catalogs: list[CatalogRecord]
 
 
-class ChangeRecord(Shape):
+class ChangeRecord(Schema):
     """What became of an entry; `url` is null where it was removed."""
 
     change: Literal["added", "changed", "removed"]
@@ -130,7 +130,7 @@ class ChangeRecord(Shape):
     url: str | None
 
 
-class Changes(Shape):
+class Changes(Schema):
     """What changed since a cursor, and the cursor to ask with next time; `more` says that there is more already."""
 
     catalog: str
@@ -139,7 +139,7 @@ class Changes(Shape):
     more: bool
 
 
-class HitRecord(Shape):
+class HitRecord(Schema):
     """An entry that a search found."""
 
     catalog: str
@@ -163,7 +163,7 @@ class HitRecord(Shape):
     url: str
 
 
-class Found(Shape):
+class SearchResponse(Schema):
     """What a search found."""
 
     text: str
@@ -176,7 +176,7 @@ class Found(Shape):
     next: str | None
 
 
-class Stimuli(Shape):
+class Stimuli(Schema):
     """A page of the stimuli of a set, each with all columns; null where a value is missing."""
 
     total: int
@@ -184,7 +184,7 @@ class Stimuli(Shape):
     next: str | None
 
 
-class Start(Shape):
+class Start(Schema):
     """Where the interface begins."""
 
     name: str
@@ -195,7 +195,7 @@ class Start(Shape):
     openapi: str
 
 
-class Health(Shape):
+class Health(Schema):
     """Whether the service can answer, and how many catalogs are as they are now, as they were, or not to be had.
 
     They are those that whoever asks may see. `database` says whether tokens and embargoes can be read.

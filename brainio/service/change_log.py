@@ -17,14 +17,14 @@ from brainio.service.database import Database
 from brainio.service.embargoes import Active
 
 
-class Moment(NamedTuple):
+class Revision(NamedTuple):
     """A state of a catalog: which history it belongs to, and how many changes that had."""
 
     epoch: str
     number: int
 
 
-class Mark(NamedTuple):
+class ChangeCursor(NamedTuple):
     """How far somebody has read: all changes before `last`, and of that one those up to an entry (None: all).
 
     `base` is the change after which reading began.
@@ -45,7 +45,7 @@ class Change(NamedTuple):
     identifier: str
 
 
-class Seen:
+class ChangeLog:
     """The states of catalogs that services of a database saw."""
 
     def __init__(self, database: Database) -> None:
@@ -64,7 +64,7 @@ class Seen:
         with self._database.changing() as connection:
             _note(connection, catalog, now)
 
-    def since(self, catalog: str, mark: Mark | None, most: int) -> tuple[list[Change], Mark] | None:
+    def since(self, catalog: str, mark: ChangeCursor | None, most: int) -> tuple[list[Change], ChangeCursor] | None:
         """Return what became of entries after a mark, and the mark of where that ends; None: no such mark is known.
 
         Parameters
@@ -86,18 +86,18 @@ class Seen:
             if moment is None:
                 raise DatabaseAwayError(f"no state of catalog {catalog!r} was noted")
             if mark is None:
-                return [], Mark(*moment, moment.number)
+                return [], ChangeCursor(*moment, moment.number)
             if mark.epoch != moment.epoch or mark.last > moment.number:
                 return None
             rows = connection.execute(_touched(catalog, mark).limit(most)).all()
         told = ((_what(row.digest, row.first, mark.base), row) for row in rows)
         changes = [Change(what, row.kind, row.identifier) for what, row in told if what]
         if len(rows) < most:
-            return changes, Mark(*moment, moment.number)
-        return changes, Mark(mark.epoch, mark.base, rows[-1].last, rows[-1].identifier, rows[-1].kind)
+            return changes, ChangeCursor(*moment, moment.number)
+        return changes, ChangeCursor(mark.epoch, mark.base, rows[-1].last, rows[-1].identifier, rows[-1].kind)
 
 
-def _touched(catalog: str, mark: Mark) -> Select[Any]:
+def _touched(catalog: str, mark: ChangeCursor) -> Select[Any]:
     later = tables.changes.c.last > mark.last
     if mark.identifier is not None:
         place = tuple_(tables.changes.c.identifier, tables.changes.c.kind)
@@ -106,9 +106,9 @@ def _touched(catalog: str, mark: Mark) -> Select[Any]:
     return select(tables.changes).where(tables.changes.c.catalog == catalog, later).order_by(*order)
 
 
-def _moment(connection: Connection, catalog: str) -> Moment | None:
+def _moment(connection: Connection, catalog: str) -> Revision | None:
     row = connection.execute(select(tables.histories).where(tables.histories.c.catalog == catalog)).first()
-    return None if row is None else Moment(row.epoch, row.number)
+    return None if row is None else Revision(row.epoch, row.number)
 
 
 def _note(connection: Connection, catalog: str, now: dict[tuple[str, str], str]) -> None:
@@ -119,7 +119,7 @@ def _note(connection: Connection, catalog: str, now: dict[tuple[str, str], str])
     touched = gone | {key: digest for key, digest in now.items() if before.get(key, ("", 0))[0] != digest}
     if known is not None and not touched:
         return
-    moment = Moment(secrets.token_hex(8), 0) if known is None else Moment(known.epoch, known.number + 1)
+    moment = Revision(secrets.token_hex(8), 0) if known is None else Revision(known.epoch, known.number + 1)
     if known is None:
         connection.execute(insert(tables.histories).values(catalog=catalog, epoch=moment.epoch, number=moment.number))
     else:

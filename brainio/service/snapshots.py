@@ -23,16 +23,16 @@ from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
 from brainio.index.origins import state_beside
 from brainio.service import metrics
-from brainio.service.addresses import of_api
+from brainio.service.access import Access, AccessControl
+from brainio.service.change_log import ChangeLog
 from brainio.service.embargoes import UNKNOWN, Active, Embargoes
-from brainio.service.kept import Cache
-from brainio.service.places import Place, every_version, places_of, served_cells
-from brainio.service.problems import away, refusal
-from brainio.service.rendering import Rendered, render
-from brainio.service.rights import Rights, Sight
-from brainio.service.seen import Seen
+from brainio.service.errors import away, refusal
+from brainio.service.locations import ServedFile, every_version, places_of, served_cells
+from brainio.service.response_cache import ResponseCache
+from brainio.service.responses import RenderedBody, render
 from brainio.service.settings import Settings
 from brainio.service.tokens import EVERY
+from brainio.service.urls import of_api
 
 _log = structlog.get_logger("brainio.service")
 Position = tuple[str, str, str]
@@ -40,13 +40,13 @@ Position = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Held:
+class ServedCatalog:
     """One catalog as it was read."""
 
     name: str
     listing: Listing
-    places: dict[str, Place]
-    csv: Rendered
+    places: dict[str, ServedFile]
+    csv: RenderedBody
     beside: list[str]
     embargoed: Active | None
     source: Source
@@ -80,34 +80,34 @@ class Snapshot:
         All entries in the order in which they are listed.
     """
 
-    catalogs: dict[str, Held] = field(default_factory=dict)
+    catalogs: dict[str, ServedCatalog] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     embargoes: Embargoes = UNKNOWN
     profiled: object = None
     order: list[Position] = field(default_factory=list)
-    kept: Cache = field(default_factory=lambda: Cache(0))
+    responses: ResponseCache = field(default_factory=lambda: ResponseCache(0))
     _by_sha1: dict[str, list[Entry]] | None = None
 
-    def names(self, sight: Sight) -> list[str]:
+    def names(self, access: Access) -> list[str]:
         """Return the catalogs that may be seen, also those that are away."""
-        return sorted(name for name in {*self.catalogs, *self.problems} if sight.sees(name))
+        return sorted(name for name in {*self.catalogs, *self.problems} if access.sees(name))
 
-    def listings(self, sight: Sight) -> list[Listing]:
+    def listings(self, access: Access) -> list[Listing]:
         """Return what the catalogs list that may be seen, in the order in which identifiers are looked up."""
-        return [held.listing for name, held in self.catalogs.items() if sight.sees(name)]
+        return [held.listing for name, held in self.catalogs.items() if access.sees(name)]
 
-    def catalog(self, name: str, sight: Sight) -> Held:
+    def catalog(self, name: str, access: Access) -> ServedCatalog:
         """Return a catalog; raises 404 where there is none to be seen, 503 where it was never read."""
-        if not sight.sees(name) or (name not in self.catalogs and name not in self.problems):
+        if not access.sees(name) or (name not in self.catalogs and name not in self.problems):
             hint = f"{of_api('catalogs')} lists those that there are."
             raise refusal(404, "no_such_catalog", f"no catalog {name[:200]!r} is served", hint)
         if name not in self.catalogs:
             raise away(f"catalog {name!r} cannot be read at the moment, and was not read before")
         return self.catalogs[name]
 
-    def entry(self, catalog: str, kind: str, identifier: str, sight: Sight, version: str | None = None) -> Entry:
+    def entry(self, catalog: str, kind: str, identifier: str, access: Access, version: str | None = None) -> Entry:
         """Return an entry, by an alias as well; raises 404 or 503."""
-        held = self.catalog(catalog, sight)
+        held = self.catalog(catalog, access)
         found = held.listing.find_by_name(kind, identifier, version)
         if found is None:
             of = f" in version {version[:100]!r}" if version is not None else ""
@@ -115,26 +115,26 @@ class Snapshot:
             raise refusal(404, "no_such_entry", message, f"{of_api('entries')}?catalog={catalog} lists what there is.")
         return found
 
-    def counts(self, sight: Sight) -> dict[Literal["ok", "stale", "away"], int]:
+    def counts(self, access: Access) -> dict[Literal["ok", "stale", "away"], int]:
         """Return how many catalogs that may be seen are as they are now, as they were, and not to be had."""
-        names = self.names(sight)
+        names = self.names(access)
         stale = sum(name in self.problems for name in names if name in self.catalogs)
         away = sum(name not in self.catalogs for name in names)
         return {"ok": len(names) - stale - away, "stale": stale, "away": away}
 
-    def withheld_with(self, entry: Entry, sight: Sight) -> list[Entry]:
+    def withheld_with(self, entry: Entry, access: Access) -> list[Entry]:
         """Return the other entries that list a file of an entry, by its sha1, and whose bytes may not be had."""
-        guarded = self._guarded(sight.private)
+        guarded = self._guarded(access.private)
         if not guarded:
             return []
         others = {other for file in entry.files if file.sha1 for other in guarded.get(file.sha1, ())}
-        return [other for other in others if not sight.may_have(other, self.embargoes)]
+        return [other for other in others if not access.may_have(other, self.embargoes)]
 
     def _guarded(self, private: frozenset[str]) -> dict[str, list[Entry]]:
         """Return the entries that are not for everybody, by the sha1 of their files."""
         if self._by_sha1 is None:
             found: dict[str, list[Entry]] = {}
-            everybody = Sight(private)
+            everybody = Access(private)
             for held in self.catalogs.values():
                 if everybody.sees(held.name) and held.embargoed == frozenset():
                     continue
@@ -153,13 +153,13 @@ class Snapshot:
         return (order[number] for number in range(start, len(order)))
 
 
-class Holdings:
+class CatalogWatcher:
     """What a process serves, kept up to date."""
 
-    def __init__(self, settings: Settings, seen: Seen, rights: Rights) -> None:
+    def __init__(self, settings: Settings, seen: ChangeLog, rights: AccessControl) -> None:
         self._settings, self._seen, self._rights = settings, seen, rights
         self._read_at: dict[str, float] = {}
-        self._to_note: dict[str, Held] = {}
+        self._to_note: dict[str, ServedCatalog] = {}
         self._mistyped: set[str] = set()
         self.snapshot = Snapshot()
 
@@ -176,7 +176,7 @@ class Holdings:
         """Take over what changed."""
         before, embargoes = self.snapshot, self._rights.embargoes
         profiled = profile_state()
-        catalogs: dict[str, Held] = {}
+        catalogs: dict[str, ServedCatalog] = {}
         problems: dict[str, str] = {}
         in_force = sources()
         self._check_private(in_force)
@@ -195,7 +195,7 @@ class Holdings:
         depends = problems, profiled, embargoes
         if not is_as_before or depends != (before.problems, before.profiled, before.embargoes):
             order = before.order if is_as_before else _ordered(catalogs)
-            kept = Cache(self._settings.cached_mb * 2**20)
+            kept = ResponseCache(self._settings.cached_mb * 2**20)
             snapshot = Snapshot(catalogs, problems, embargoes, profiled, order, kept)
             self.snapshot = snapshot
             self._count(snapshot)
@@ -223,7 +223,7 @@ class Holdings:
                 return
             del self._to_note[name]
 
-    def _held(self, name: str, source: Source, known: Held | None, embargoes: Embargoes) -> Held:
+    def _held(self, name: str, source: Source, known: ServedCatalog | None, embargoes: Embargoes) -> ServedCatalog:
         if isinstance(source, CatalogSource) and source.is_remote and not source.is_database:
             self._read_again(source)
         one, embargoed = listing(name), embargoes.active(name)
@@ -232,18 +232,20 @@ class Holdings:
             return known
         return self._made(source, one, beside, _rows(source, one), embargoes)
 
-    def _kept(self, known: Held, embargoes: Embargoes) -> Held:
+    def _kept(self, known: ServedCatalog, embargoes: Embargoes) -> ServedCatalog:
         """Return a catalog that cannot be read now as it was, but under the embargoes of now."""
         one = known.listing
         if known.embargoed == embargoes.active(known.name):
             return known
         return self._made(known.source, one, known.beside, _listed_rows(one), embargoes)
 
-    def _made(self, source: Source, one: Listing, beside: list[str], rows: Iterable[Row], embargoes: Embargoes) -> Held:
+    def _made(
+        self, source: Source, one: Listing, beside: list[str], rows: Iterable[Row], embargoes: Embargoes
+    ) -> ServedCatalog:
         places, name = places_of(one, embargoes), one.identifier
         text = _served_text(rows, places, self._settings.signed_buckets, embargoes)
         csv_form = render(text.encode(), "text/csv; charset=utf-8")
-        return Held(name, one, places, csv_form, beside, embargoes.active(name), source)
+        return ServedCatalog(name, one, places, csv_form, beside, embargoes.active(name), source)
 
     def _read_again(self, source: CatalogSource) -> None:
         """Have a catalog that lies elsewhere read again, if that was long ago."""
@@ -257,16 +259,16 @@ class Holdings:
             metrics.held.labels(state).set(number)
 
 
-def _ordered(catalogs: dict[str, Held]) -> list[Position]:
+def _ordered(catalogs: dict[str, ServedCatalog]) -> list[Position]:
     keys = ((held, kind, name) for held in catalogs.values() for kind, name in held.listing.entries)
     return sorted((name, kind, held.name) for held, kind, name in keys)
 
 
 def _served_text(
-    listed: Iterable[Row], places: dict[str, Place], signed_buckets: list[str], embargoes: Embargoes
+    listed: Iterable[Row], places: dict[str, ServedFile], signed_buckets: list[str], embargoes: Embargoes
 ) -> str:
     """Return the CSV form as others read it: with places that they can ask for, without rows that break the format."""
-    by_key: dict[tuple[str, ...], Place] = {
+    by_key: dict[tuple[str, ...], ServedFile] = {
         (place.entry.lookup_type, place.entry.identifier, place.entry.version, place.file.part): place
         for place in places.values()
         if place.file is not None

@@ -17,11 +17,10 @@ from starlette.types import Scope
 from brainio.catalogs import Entry
 from brainio.errors import BrainioError
 from brainio.service import metrics
-from brainio.service.credentials import Presented, challenge, forget_cookie, keep_cookie, presented
+from brainio.service.credentials import Credential, challenge, forget_cookie, keep_cookie, presented
 from brainio.service.database import Database
 from brainio.service.embargoes import UNKNOWN, Embargoes, read_embargoes
-from brainio.service.guesses import Guesses
-from brainio.service.problems import RETRY_SECONDS, refusal
+from brainio.service.errors import RETRY_SECONDS, refusal
 from brainio.service.settings import Settings
 from brainio.service.tokens import (
     EMBARGOED,
@@ -34,6 +33,7 @@ from brainio.service.tokens import (
     read_tokens,
     state_of_rights,
 )
+from brainio.service.wrong_tokens import WrongTokenLimiter
 
 TRUSTED = 600.0  # seconds behind the due time of a reading for which tokens serve while the database is away
 _PATIENCE = 15.0  # seconds behind the due time of a reading, when the database counts as away
@@ -41,7 +41,7 @@ _log = structlog.get_logger("brainio.service")
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Access:
     """What somebody may see: all catalogs that are not private, and those that a token opens.
 
     Attributes
@@ -84,7 +84,7 @@ def _covers(names: frozenset[str], catalog: str) -> bool:
     return catalog in names or EVERY in names
 
 
-def require_bytes(sight: Sight, entry: Entry, embargoes: Embargoes) -> None:
+def require_bytes(access: Access, entry: Entry, embargoes: Embargoes) -> None:
     """Refuse the bytes of an entry to whom may not have them.
 
     Raises
@@ -92,7 +92,7 @@ def require_bytes(sight: Sight, entry: Entry, embargoes: Embargoes) -> None:
     HTTPException
         403: it is under embargo; 503: whether it is was not read yet.
     """
-    if sight.may_have(entry, embargoes):
+    if access.may_have(entry, embargoes):
         return
     until = embargoes.until(entry)
     if until is None:
@@ -105,14 +105,14 @@ def require_bytes(sight: Sight, entry: Entry, embargoes: Embargoes) -> None:
     )
 
 
-class Holder(NamedTuple):
+class Grant(NamedTuple):
     """A token that serves, and what may be seen with it."""
 
     token: Token
-    sight: Sight
+    access: Access
 
 
-class Rights:
+class AccessControl:
     """Tokens and embargoes of a service, kept up to date.
 
     Attributes
@@ -125,13 +125,13 @@ class Rights:
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
-        self.everybody = Sight(frozenset(settings.private))
+        self.everybody = Access(frozenset(settings.private))
         self.embargoes = UNKNOWN
-        self._holders: dict[str, Holder] = {}  # by the hash of the token
+        self._holders: dict[str, Grant] = {}  # by the hash of the token
         self._state: str | None = None
         self._read_at: float | None = None  # of a clock that never goes back
         self._failed = False
-        self._guesses = Guesses()
+        self._guesses = WrongTokenLimiter()
         self._noted: dict[str, float] = {}  # token -> when it was last noted that it is used
         self._used: set[str] = set()
 
@@ -172,7 +172,7 @@ class Rights:
         self._failed = False
         self._note_uses()
 
-    def of(self, scope: Scope) -> Sight | HTTPException:
+    def of(self, scope: Scope) -> Access | HTTPException:
         """Return what a request may see, or its refusal: 401, 429 or 503."""
         given = presented(scope)
         if given is None:
@@ -184,9 +184,9 @@ class Rights:
             scope["has_stale_cookie"] = given.how == "Cookie" and refused.status_code == 401
             return refused
         scope["token"] = holder.token.id
-        return holder.sight
+        return holder.access
 
-    def holder(self, given: Presented, client: str) -> Holder:
+    def holder(self, given: Credential, client: str) -> Grant:
         """Return the token that was presented.
 
         Parameters
@@ -217,7 +217,7 @@ class Rights:
             self._used.add(found.token.id)
         return found
 
-    def _unknown(self, given: Presented, client: str) -> HTTPException:
+    def _unknown(self, given: Credential, client: str) -> HTTPException:
         wait = self._guesses.note(client)
         metrics.refused_tokens.labels("guessed" if wait else "unknown").inc()
         if not wait:
@@ -231,13 +231,13 @@ class Rights:
             if self._read_at is None or state != self._state:
                 tokens = read_tokens(connection)
                 embargoes = read_embargoes(connection)
-                self._holders = {one: Holder(token, self._sight_with(token)) for one, token in tokens.items()}
+                self._holders = {one: Grant(token, self._sight_with(token)) for one, token in tokens.items()}
                 last_days = {(one.catalog, one.kind, one.identifier): one.until for one in embargoes}
                 self.embargoes, self._state = Embargoes(last_days), state
         self._read_at = time.monotonic()
 
-    def _sight_with(self, token: Token) -> Sight:
-        return Sight(self.everybody.private, token.catalogs(READ), token.catalogs(EMBARGOED))
+    def _sight_with(self, token: Token) -> Access:
+        return Access(self.everybody.private, token.catalogs(READ), token.catalogs(EMBARGOED))
 
     def _note_uses(self) -> None:
         used = []
@@ -252,7 +252,7 @@ class Rights:
             _log.warning("use of tokens not noted", error=str(error))
 
 
-def _wrong(given: Presented, message: str) -> HTTPException:
+def _wrong(given: Credential, message: str) -> HTTPException:
     hint = "Ask whoever runs this service for another, or ask without one for what is public."
     return refusal(401, "bad_token", message, hint, {"WWW-Authenticate": challenge(given.how)})
 
@@ -261,15 +261,15 @@ def _away(message: str) -> HTTPException:
     return refusal(503, "database_away", message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
 
 
-async def sight_of(request: Request) -> Sight:
+async def sight_of(request: Request) -> Access:
     """Return what a request may see; raises what `Rights.of` returned where it is refused."""
-    found: Sight | HTTPException = request.scope["sight"]
+    found: Access | HTTPException = request.scope["access"]
     if isinstance(found, HTTPException):
         raise found
     return found
 
 
-def sign_in(request: Request, response: Response, rights: Rights, token: str) -> None:
+def sign_in(request: Request, response: Response, rights: AccessControl, token: str) -> None:
     """Have the browser that sent a token in a form carry it from now on.
 
     Raises
@@ -278,7 +278,7 @@ def sign_in(request: Request, response: Response, rights: Rights, token: str) ->
         As `Rights.holder` says.
     """
     client = request.client.host if request.client else ""
-    found = rights.holder(Presented(token.strip(), "Cookie"), client).token
+    found = rights.holder(Credential(token.strip(), "Cookie"), client).token
     seconds = None if found.expires is None else max(0, found.expires - int(time.time()))
     keep_cookie(response, token.strip(), seconds, is_https=request.url.scheme == "https")
 
@@ -289,4 +289,4 @@ def sign_out(request: Request, response: Response) -> None:
         response.headers.append("Set-Cookie", header)
 
 
-Sees = Annotated[Sight, Depends(sight_of)]
+AccessDep = Annotated[Access, Depends(sight_of)]

@@ -27,8 +27,8 @@ from brainio.errors import (
     TransferError,
     UnknownCatalogError,
 )
-from brainio.service.addresses import API, of_api, with_prefix
-from brainio.service.rendering import JSON
+from brainio.service.responses import JSON
+from brainio.service.urls import API, of_api, with_prefix
 from brainio.stores.redaction import redacted, without_tokens
 
 RETRY_SECONDS = 5
@@ -61,7 +61,7 @@ class Refusal(NamedTuple):
     hint: str
 
 
-class Problem(BaseModel):
+class ErrorDetail(BaseModel):
     """What went wrong: a code for programs, the rest for people."""
 
     code: str
@@ -73,7 +73,7 @@ class Problem(BaseModel):
 class ErrorAnswer(BaseModel):
     """Body of every answer that is an error."""
 
-    error: Problem
+    error: ErrorDetail
 
 
 def refusal(
@@ -99,17 +99,17 @@ def error_body(code: str, message: str, hint: str, request_id: str) -> bytes:
     return _body(_problem(code, message, hint, request_id))
 
 
-def _problem(code: str, message: str, hint: str, request_id: str) -> Problem:
+def _problem(code: str, message: str, hint: str, request_id: str) -> ErrorDetail:
     """Return a problem as it is told: what was asked for is quoted, whatever it holds."""
     told = without_tokens(message)[:_LONGEST]
-    return Problem(code=code, message=told, hint=without_tokens(hint), request_id=request_id)
+    return ErrorDetail(code=code, message=told, hint=without_tokens(hint), request_id=request_id)
 
 
-def _body(problem: Problem) -> bytes:
+def _body(problem: ErrorDetail) -> bytes:
     return ErrorAnswer(error=problem).model_dump_json().encode()
 
 
-ShowProblem = Callable[[Request, int, Problem], Response | None]
+ShowProblem = Callable[[Request, int, ErrorDetail], Response | None]
 """Shows a problem as a page to whoever wants one; None to all others."""
 
 

@@ -11,10 +11,10 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from brainio.catalogs import Entry, EntryFile
 from brainio.errors import LocationError, TransferError
-from brainio.service.places import is_signed, location_of, may_be_named
-from brainio.service.problems import away, refusal
+from brainio.service.errors import away, refusal
+from brainio.service.locations import is_signed, location_of, may_be_named
 from brainio.service.ranges import is_still, span_of
-from brainio.service.rendering import is_known
+from brainio.service.responses import is_known
 from brainio.service.settings import Settings
 from brainio.stores import Location, Reading, Span, open_read, stat
 from brainio.stores.location import S3

@@ -18,16 +18,16 @@ from brainio.catalogs.cards import Card, read_card
 from brainio.errors import LocationError
 from brainio.fetch.entries import are_bytes_here, wanted_file
 from brainio.local_files import Fingerprint
-from brainio.service.holdings import Snapshot
-from brainio.service.places import location_of
-from brainio.service.problems import RETRY_SECONDS, refusal
-from brainio.service.rights import Sight, require_bytes
+from brainio.service.access import Access, require_bytes
+from brainio.service.errors import RETRY_SECONDS, refusal
+from brainio.service.locations import location_of
+from brainio.service.snapshots import Snapshot
 
 _NOT_READY = "not_ready"
 _MEANWHILE = "Shown is what its catalog and its card say."
 
 
-def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile | StimulusProfile | None:
+def shown_profile(entry: Entry, access: Access, snapshot: Snapshot) -> AssemblyProfile | StimulusProfile | None:
     """Return the profile of an entry; None where there is none, or it may not be shown. May read a file: in a thread.
 
     Parameters
@@ -39,7 +39,7 @@ def shown_profile(entry: Entry, sight: Sight, now: Snapshot) -> AssemblyProfile 
     now : Snapshot
         What is served.
     """
-    return find_profile(entry) if may_be_shown(entry, sight, now) else None
+    return find_profile(entry) if may_be_shown(entry, access, snapshot) else None
 
 
 class MissingProfile(NamedTuple):
@@ -60,7 +60,7 @@ class MissingProfile(NamedTuple):
     notice: str = ""
 
 
-def missing_profile(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles: bool) -> MissingProfile:
+def missing_profile(entry: Entry, access: Access, snapshot: Snapshot, *, makes_profiles: bool) -> MissingProfile:
     """Return why an entry without a profile has none.
 
     Parameters
@@ -72,9 +72,9 @@ def missing_profile(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles
     makes_profiles : bool
         Whether this service makes profiles.
     """
-    if not sight.may_have(entry, now.embargoes):
+    if not access.may_have(entry, snapshot.embargoes):
         return MissingProfile("embargo", "under embargo")
-    if not are_bytes_here(entry) or not may_be_shown(entry, sight, now):
+    if not are_bytes_here(entry) or not may_be_shown(entry, access, snapshot):
         return MissingProfile("elsewhere", "not on this server", f"Its data are not on this server. {_MEANWHILE}")
     failure = find_failure(entry)
     if failure is not None:
@@ -86,13 +86,13 @@ def missing_profile(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles
     return MissingProfile("waiting", "being computed", f"{notice} {_MEANWHILE}")
 
 
-def profile_of(entry: Entry, sight: Sight, now: Snapshot, *, makes_profiles: bool) -> StimulusProfile:
+def profile_of(entry: Entry, access: Access, snapshot: Snapshot, *, makes_profiles: bool) -> StimulusProfile:
     """Return the profile of a stimulus set; raises 403 under embargo, 503 while it is computed, else 404."""
-    require_bytes(sight, entry, now.embargoes)
-    found = shown_profile(entry, sight, now)
+    require_bytes(access, entry, snapshot.embargoes)
+    found = shown_profile(entry, access, snapshot)
     if isinstance(found, StimulusProfile):
         return found
-    missing = missing_profile(entry, sight, now, makes_profiles=makes_profiles)
+    missing = missing_profile(entry, access, snapshot, makes_profiles=makes_profiles)
     if missing.state == "waiting":
         message = f"the stimuli of {entry.identifier!r} are being computed"
         headers = {"Retry-After": str(RETRY_SECONDS)}
@@ -106,18 +106,18 @@ def is_not_ready(error: HTTPException) -> bool:
     return isinstance(error.detail, dict) and error.detail.get("code") == _NOT_READY
 
 
-def may_be_shown(entry: Entry, sight: Sight, now: Snapshot) -> bool:
+def may_be_shown(entry: Entry, access: Access, snapshot: Snapshot) -> bool:
     """Whether what is made of the bytes of an entry may be shown."""
-    if not sight.may_have(entry, now.embargoes):
+    if not access.may_have(entry, snapshot.embargoes):
         return False
-    withheld = now.withheld_with(entry, sight)
+    withheld = snapshot.withheld_with(entry, access)
     return not withheld or all(_is_given(entry, file, withheld) for file in entry.files)
 
 
-def shown_card(entry: Entry, sight: Sight, now: Snapshot) -> Card:
+def shown_card(entry: Entry, access: Access, snapshot: Snapshot) -> Card:
     """Return the card of an entry as it may be seen: under embargo without what is drawn of its data."""
     card = read_card(entry)
-    if sight.may_have(entry, now.embargoes):
+    if access.may_have(entry, snapshot.embargoes):
         return card
     told = {name: value for name, value in card.items() if name != "pictures"}
     columns = told.get("columns")

@@ -63,9 +63,9 @@ def _counting_together() -> str:
 def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
     import uvicorn
 
-    from brainio.service.connections import Guarded
-    from brainio.service.logs import CONFIG
-    from brainio.service.workers import Workers
+    from brainio.service.connections import LimitedHttpProtocol
+    from brainio.service.telemetry import CONFIG
+    from brainio.service.workers import WorkerSupervisor
 
     config = uvicorn.Config(
         "brainio.service.app:from_environment",
@@ -81,7 +81,7 @@ def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
         timeout_graceful_shutdown=settings.stop_seconds,
         timeout_worker_healthcheck=_HUNG_SECONDS,
         lifespan="on",
-        http=Guarded,
+        http=LimitedHttpProtocol,
         ws="none",
     )
     bound = _listen(settings)
@@ -90,7 +90,7 @@ def _serve(settings: Settings, tell: Callable[[str], object]) -> None:
     for one in (signal.SIGINT, signal.SIGTERM):  # which uvicorn raises again when it has stopped
         signal.signal(one, _end)
     if settings.workers > 1:
-        Workers(config, sockets=[bound]).run()
+        WorkerSupervisor(config, sockets=[bound]).run()
     else:
         uvicorn.Server(config).run(sockets=[bound])
 

@@ -11,21 +11,21 @@ from starlette.datastructures import Headers
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from brainio.service import addresses, metrics
+from brainio.service import metrics, urls
+from brainio.service.access import Access, AccessControl
 from brainio.service.credentials import forget_cookie
-from brainio.service.hosts import AllowedHosts
-from brainio.service.kept import Kept
-from brainio.service.logs import access
-from brainio.service.problems import Refusal, error_body
-from brainio.service.rendering import OF_RIGHTS, respond
-from brainio.service.rights import Rights, Sight
+from brainio.service.cross_site import AllowedHosts
+from brainio.service.errors import Refusal, error_body
+from brainio.service.response_cache import CachedResponse
+from brainio.service.responses import OF_RIGHTS, respond
 from brainio.service.settings import Settings
-from brainio.service.sites import SitePolicy
+from brainio.service.sites import CrossSitePolicy
+from brainio.service.telemetry import access_logger
 from brainio.stores.redaction import without_tokens
 
 _LONGEST_TARGET = 8192  # bytes of path and query
 _LARGEST_HEADERS = 32_768  # bytes
-KeptFor = Callable[[Sight, Scope], Kept | None]
+KeptFor = Callable[[Access, Scope], CachedResponse | None]
 _ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECURITY = [
     (b"x-content-type-options", b"nosniff"),
@@ -43,13 +43,13 @@ _REPLACED = {name for name, _ in _PRIVATE} - {b"vary"}
 _log = structlog.get_logger("brainio.service")
 
 
-class Around:
+class ServiceMiddleware:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, rights: Rights, kept: KeptFor, settings: Settings) -> None:
+    def __init__(self, app: ASGIApp, rights: AccessControl, kept: KeptFor, settings: Settings) -> None:
         self._app, self._rights, self._kept, self._access_log = app, rights, kept, settings.access_log
         self._prefix = settings.prefix
-        self._hosts, self._sites = AllowedHosts(settings), SitePolicy(settings)
+        self._hosts, self._sites = AllowedHosts(settings), CrossSitePolicy(settings)
         readers = b"cross-origin" if self._sites.is_open else b"same-origin"
         self._security = [*_SECURITY, (_RESOURCE_POLICY, readers)]
 
@@ -61,7 +61,7 @@ class Around:
         if scope["method"] == "HEAD":  # every resource that can be had can be asked about; the server sends no body
             scope = {**scope, "method": "GET", "is_head": True}
         scope = _below(self._prefix, scope)
-        with addresses.use_prefix(self._prefix):
+        with urls.use_prefix(self._prefix):
             await self._respond(scope, receive, send)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +70,7 @@ class Around:
         try:
             refused = _refused(scope) or self._hosts.refusal(scope) or self._sites.refusal(scope)
             if refused is None:
-                scope["sight"] = self._rights.of(scope)
+                scope["access"] = self._rights.of(scope)
             if refused:
                 await answer.refuse(*refused)
             elif self._prefix and scope["path"] == self._prefix and scope["method"] == "GET":
@@ -97,8 +97,8 @@ class Around:
         headers = Headers(scope=scope)
         if headers.get("accept", "*/*") != "*/*" or "origin" in headers:
             return None
-        sight = scope["sight"]
-        kept = self._kept(sight, scope) if isinstance(sight, Sight) else None
+        access = scope["access"]
+        kept = self._kept(access, scope) if isinstance(access, Access) else None
         if kept is None:
             return None
         rendered, scope["route"] = kept
@@ -137,8 +137,8 @@ class _Answer:
 
     def _for_whom(self, headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """Return the headers of an answer; those of one that is not for everybody keep it from all caches."""
-        sight = self._scope.get("sight")
-        if not isinstance(sight, Sight) or sight.is_public:
+        access = self._scope.get("access")
+        if not isinstance(access, Access) or access.is_public:
             return headers
         return [one for one in headers if one[0] not in _REPLACED] + _PRIVATE
 
@@ -158,7 +158,7 @@ class _Answer:
         route = getattr(scope.get("route"), "path", "") or "unmatched"
         metrics.count(self._method, route, self.status, seconds, self._sent)
         if access_log:
-            access.msg(
+            access_logger.msg(
                 "request",
                 request_id=self.request_id,
                 method=self._method,

@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field
 
 from brainio.cursors import LONGEST
 from brainio.index import SearchResults, search_among
-from brainio.service.context import Service
-from brainio.service.holdings import Snapshot
-from brainio.service.problems import refusal
-from brainio.service.rights import Sight
+from brainio.service.access import Access
+from brainio.service.dependencies import Service
+from brainio.service.errors import refusal
+from brainio.service.snapshots import Snapshot
 
 AT_ONCE = CapacityLimiter(8)
 """Searches; what else is asked for waits for none of them."""
@@ -31,7 +31,7 @@ _FACETS = {
 }
 
 
-class Searched(BaseModel):
+class SearchQuery(BaseModel):
     """Parameters of a search."""
 
     q: str = Field("", max_length=2000, description="Words, in any order.")
@@ -53,7 +53,7 @@ class Searched(BaseModel):
         asked = self.model_dump(by_alias=True, include=_FACETS)
         return {name: value for name, value in asked.items() if value not in ([], None)}
 
-    def answer(self, service: Service, now: Snapshot, sight: Sight, limit: int) -> SearchResults:
+    def answer(self, service: Service, snapshot: Snapshot, access: Access, limit: int) -> SearchResults:
         """Search the catalogs that may be seen; waits for the index: not for the event loop.
 
         Raises
@@ -64,8 +64,8 @@ class Searched(BaseModel):
             As of `search_among`.
         """
         for name in self.catalog:
-            now.catalog(name, sight)
-        names, indexes = now.names(sight), service.indexes
+            snapshot.catalog(name, access)
+        names, indexes = snapshot.names(access), service.indexes
         return search_among(names, self.q, self.facets, old=self.old, limit=limit, after=self.cursor, indexes=indexes)
 
 

@@ -14,7 +14,7 @@ WINDOW = 60.0  # seconds
 _ADDRESSES = 10_000  # that are counted at once; the one that began first is forgotten first
 
 
-class Guesses:
+class WrongTokenLimiter:
     """Wrong tokens by address, as one process sees them.
 
     Examples

@@ -59,7 +59,7 @@ CONFIG: dict[str, Any] = {
 }
 
 # A line a request goes the short way: it holds nothing that would have to be taken out.
-access: structlog.BoundLogger = structlog.wrap_logger(
+access_logger: structlog.BoundLogger = structlog.wrap_logger(
     structlog.WriteLogger(sys.stderr),
     processors=[_TIME, structlog.processors.JSONRenderer(serializer=_in_json)],
     wrapper_class=structlog.BoundLogger,

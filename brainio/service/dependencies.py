@@ -10,13 +10,13 @@ from fastapi.routing import APIRoute
 
 from brainio.index.store import Indexes
 from brainio.nearest import nearest
-from brainio.service.holdings import Holdings, Snapshot
+from brainio.service.access import AccessControl
+from brainio.service.change_log import ChangeLog
+from brainio.service.errors import refusal
 from brainio.service.negotiation import chosen
-from brainio.service.problems import refusal
-from brainio.service.rendering import JSON
-from brainio.service.rights import Rights
-from brainio.service.seen import Seen
+from brainio.service.responses import JSON
 from brainio.service.settings import Settings
+from brainio.service.snapshots import CatalogWatcher, Snapshot
 
 
 @dataclass(frozen=True)
@@ -24,9 +24,9 @@ class Service:
     """What one process serves."""
 
     settings: Settings
-    holdings: Holdings
-    seen: Seen
-    rights: Rights
+    catalogs: CatalogWatcher
+    change_log: ChangeLog
+    access_control: AccessControl
     indexes: Indexes
 
     def origin(self, request: Request) -> str:
@@ -42,11 +42,11 @@ async def _service(request: Request) -> Service:
 
 async def _snapshot(request: Request) -> Snapshot:
     service: Service = request.app.state.service
-    return service.holdings.snapshot
+    return service.catalogs.snapshot
 
 
-Serves = Annotated[Service, Depends(_service)]
-Now = Annotated[Snapshot, Depends(_snapshot)]
+ServiceDep = Annotated[Service, Depends(_service)]
+SnapshotDep = Annotated[Snapshot, Depends(_snapshot)]
 
 
 async def wants_json(request: Request) -> None:

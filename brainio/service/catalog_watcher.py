@@ -20,7 +20,7 @@ _PIECE = 0.01  # seconds of work between two pauses
 _SHARE = 0.1  # of the time that is spent on work
 
 
-class Looking:
+class MissingProfileFinder:
     """Remembers what was looked at.
 
     Parameters

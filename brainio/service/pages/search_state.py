@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from brainio.service.addresses import with_prefix, with_query
+from brainio.service.urls import with_prefix, with_query
 
 FACETS = {
     "kind": "Kind",
@@ -22,7 +22,7 @@ _KINDS = {"assembly": "assemblies", "stimulus_set": "stimulus sets"}
 _SHOWN = 60  # characters of a value
 
 
-class Chosen(NamedTuple):
+class ActiveFilter(NamedTuple):
     """A filter in use, and the address of the page without it."""
 
     label: str
@@ -48,7 +48,7 @@ class Facet:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchState:
     """A search: words, and values by facet as parameters of the address have them."""
 
     text: str
@@ -82,14 +82,17 @@ class Asked:
         return ", ".join([*told, *(["also what was replaced"] if self.old else [])])
 
     @property
-    def chosen(self) -> list[Chosen]:
+    def chosen(self) -> list[ActiveFilter]:
         """The filters in use."""
         found = [
-            Chosen(_label(name, value), self.without(name, value))
+            ActiveFilter(_label(name, value), self.without(name, value))
             for name, values in self.filters.items()
             for value in values
         ]
-        return [*found, *([Chosen("also what was replaced", Asked(self.text, self.filters).url())] if self.old else [])]
+        return [
+            *found,
+            *([ActiveFilter("also what was replaced", SearchState(self.text, self.filters).url())] if self.old else []),
+        ]
 
     def facets(self, counts: Mapping[str, Mapping[str, int]]) -> list[Facet]:
         """Return the facets that tell hits apart, each with the addresses that choose its values."""
@@ -109,12 +112,12 @@ class Asked:
     def including(self, name: str, value: str) -> str:
         """Return the address of the page with one filter more; a fact is either so or not."""
         others = [] if name in _FLAGS else [*self.filters.get(name, ())]
-        return Asked(self.text, {**self.filters, name: [*others, value]}, self.old).url()
+        return SearchState(self.text, {**self.filters, name: [*others, value]}, self.old).url()
 
     def without(self, name: str, value: str) -> str:
         """Return the address of the page with one filter less."""
         left = [one for one in self.filters.get(name, ()) if one != value]
-        return Asked(self.text, {**self.filters, name: left}, self.old).url()
+        return SearchState(self.text, {**self.filters, name: left}, self.old).url()
 
     def url(self, path: str = "/", **further: object) -> str:
         """Return the address of what is asked."""

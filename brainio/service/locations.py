@@ -21,28 +21,28 @@ BY_KEY = "by-key"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServedFile:
     """What a path below a served catalog leads to: a file of an entry, or (without one) its card."""
 
     entry: Entry
     file: EntryFile | None = None
 
 
-def places_of(listing: Listing, embargoes: Embargoes) -> dict[str, Place]:
+def places_of(listing: Listing, embargoes: Embargoes) -> dict[str, ServedFile]:
     """Return all paths below a catalog, each with what it leads to; a path that several entries name, to a free one."""
-    places: dict[str, Place] = {}
+    places: dict[str, ServedFile] = {}
     for entry in every_version(listing):
         is_withheld = embargoes.withholds(entry)
         for file in entry.files:
-            place = Place(entry, file)
+            place = ServedFile(entry, file)
             places[key_path(entry, file.part)] = place
             if is_below(file.location):
                 path = posixpath.normpath(file.location)
                 places[path] = places.get(path, place) if is_withheld else place
         if entry.card:
-            places[key_path(entry, "json")] = Place(entry)
+            places[key_path(entry, "json")] = ServedFile(entry)
             if is_below(entry.card):
-                places[posixpath.normpath(entry.card)] = Place(entry)
+                places[posixpath.normpath(entry.card)] = ServedFile(entry)
     return places
 
 
@@ -88,7 +88,7 @@ def is_signed(location: Location, signed_buckets: list[str]) -> bool:
 
 
 def served_cells(
-    row: Row, places: Mapping[tuple[str, ...], Place], signed_buckets: list[str], embargoes: Embargoes
+    row: Row, places: Mapping[tuple[str, ...], ServedFile], signed_buckets: list[str], embargoes: Embargoes
 ) -> dict[str, str]:
     """Return the cells that a row has in the served form, where they are others: its places, as clients may ask.
 

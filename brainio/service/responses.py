@@ -22,7 +22,7 @@ _TAG = re.compile(r'(?:W/)?"([^"]*)"')
 
 
 @dataclass(frozen=True, slots=True)
-class Rendered:
+class RenderedBody:
     """A body and what is said of it.
 
     Attributes
@@ -60,7 +60,7 @@ def render(
     vary: str = "Accept, Accept-Encoding",
     cache: str = "no-cache",
     further: Mapping[str, str] = MappingProxyType({}),
-) -> Rendered:
+) -> RenderedBody:
     """Make a body ready to be sent many times.
 
     Parameters
@@ -88,10 +88,10 @@ def render(
     said = {"Cache-Control": cache, "Vary": whom, "Content-Type": media_type, **further}
     plain = {**said, "ETag": f'"{tag}"', "Content-Length": str(len(body))}
     small = {**said, "ETag": f'"{tag}-gzip"', "Content-Length": str(len(packed)), "Content-Encoding": "gzip"}
-    return Rendered(body, packed, tag, Headers(plain).raw, Headers(small).raw)
+    return RenderedBody(body, packed, tag, Headers(plain).raw, Headers(small).raw)
 
 
-def respond(headers: Headers, rendered: Rendered) -> Response:
+def respond(headers: Headers, rendered: RenderedBody) -> Response:
     """Answer with a rendered body: packed where the client reads that, and not at all where it has it already.
 
     Parameters
