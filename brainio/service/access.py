@@ -53,7 +53,7 @@ class Access:
 
     Examples
     --------
-    >>> everybody, member = Sight(frozenset({"lab"})), Sight(frozenset({"lab"}), frozenset({"lab"}))
+    >>> everybody, member = Access(frozenset({"lab"})), Access(frozenset({"lab"}), frozenset({"lab"}))
     >>> everybody.sees("demo"), everybody.sees("lab"), member.sees("lab")
     (True, False, True)
     """
@@ -117,7 +117,7 @@ class AccessControl:
 
     Attributes
     ----------
-    everybody : Sight
+    everybody : Access
         Of requests without a token.
     embargoes : Embargoes
         As they were read last.
@@ -191,7 +191,7 @@ class AccessControl:
 
         Parameters
         ----------
-        given : Presented
+        given : Credential
             What a request carries, or a form.
         client : str
             The address that it came from.

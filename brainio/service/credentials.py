@@ -37,9 +37,9 @@ def presented(scope: Scope) -> Credential | None:
     Examples
     --------
     >>> presented({"headers": [(b"authorization", b"Basic " + base64.b64encode(b"me:brainio_0f"))]})
-    Presented(text='brainio_0f', how='Basic')
+    Credential(text='brainio_0f', how='Basic')
     >>> presented({"headers": [(b"cookie", b"theme=dark; brainio_token=brainio_0f")]})
-    Presented(text='brainio_0f', how='Cookie')
+    Credential(text='brainio_0f', how='Cookie')
     """
     cookie = None
     for name, value in scope["headers"]:

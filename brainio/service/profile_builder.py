@@ -51,7 +51,7 @@ class ProfileBuilder:
 
     Parameters
     ----------
-    holdings : Holdings
+    holdings : CatalogWatcher
         What is served.
     every : float
         Seconds between two looks.

@@ -98,7 +98,7 @@ def respond(headers: Headers, rendered: RenderedBody) -> Response:
     ----------
     headers : Headers
         Of the request.
-    rendered : Rendered
+    rendered : RenderedBody
         What is sent.
     """
     packs = bool(rendered.packed) and _PACKS.search(headers.get("accept-encoding", "")) is not None

@@ -34,7 +34,7 @@ def shown_profile(entry: Entry, access: Access, snapshot: Snapshot) -> AssemblyP
     ----------
     entry : Entry
         From a catalog that may be seen.
-    sight : Sight
+    sight : Access
         Of whoever asks.
     now : Snapshot
         What is served.

@@ -19,7 +19,7 @@ class WrongTokenLimiter:
 
     Examples
     --------
-    >>> guesses = Guesses()
+    >>> guesses = WrongTokenLimiter()
     >>> [guesses.note("192.0.2.1", 100.0) for _ in range(MOST)] == [0] * MOST
     True
     >>> guesses.note("192.0.2.1", 110.5), guesses.note("192.0.2.2", 110.5), guesses.note("192.0.2.1", 160.0)

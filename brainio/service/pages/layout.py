@@ -31,7 +31,7 @@ def render_page(template: str, *, address: str, access: Access | None, json: str
         Its name.
     address : str
         The address of the page, to which signing in leads back; empty for the front page.
-    sight : Sight or None
+    sight : Access or None
         Of whom the page is for; None: not known.
     json : str
         The address of the same as JSON; empty where there is none.

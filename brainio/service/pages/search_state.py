@@ -72,7 +72,7 @@ class SearchState:
 
         Examples
         --------
-        >>> Asked("natural", {"kind": ["assembly"], "region": ["V4", "IT"], "has_repetitions": ["true"]}).words
+        >>> SearchState("natural", {"kind": ["assembly"], "region": ["V4", "IT"], "has_repetitions": ["true"]}).words
         'Assemblies with “natural”, region V4 or IT, with repetitions'
         """
         kinds = [_KINDS.get(kind, kind) for kind in self.filters.get("kind", ())]
