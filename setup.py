@@ -38,6 +38,7 @@ EXTRAS["test"] = [
     "filelock",  # what tests that run side by side share is made once
     "bibtexparser>=2",  # judge what is exported, as pybtex and mlcroissant do
     "boto3-stubs[s3]",
+    "build",  # the distributions
     "html5lib",  # reads what notebooks are given
     "httpx",
     "hypothesis",
@@ -47,6 +48,7 @@ EXTRAS["test"] = [
     "nibabel",
     "pandas-stubs",
     "playwright",  # drives Debian's Chromium
+    "pre-commit",
     "pybtex",
     "pytest",
     "pytest-xdist",
@@ -54,6 +56,8 @@ EXTRAS["test"] = [
     "setuptools>=77",  # installs the project that `brainio catalog init` makes
     "schemathesis",  # asks the service whatever its OpenAPI document allows
     "scipy",  # what stimupy draws with, and sounds are written with
+    "twine",  # checks the metadata of the distributions
+    "types-cachetools",
     "types-html5lib",
     "types-requests",
     "types-tabulate",
