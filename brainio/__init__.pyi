@@ -21,8 +21,8 @@ from .fetch import get_stimulus_set as get_stimulus_set
 from .fetch import plan_fetch as plan_fetch
 from .fetch import prefetch as prefetch
 from .index import search as search
-from .lockfile import lock as lock
-from .lockfile import locked as locked
+from .lockfile import record_lock as record_lock
+from .lockfile import use_lock as use_lock
 from .lookup import get_catalog as get_catalog
 from .relations.integrity import check as check
 from .relations.overlaps import overlap as overlap

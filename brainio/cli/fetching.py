@@ -87,11 +87,11 @@ def _planned(
 
     if lockfile is None:
         return plan_fetch(identifiers, **which, refresh=refresh)
-    from brainio.lockfile import locked, plan_locked
+    from brainio.lockfile import plan_locked, use_lock
 
     if not identifiers:
         return plan_locked(lockfile)
-    with locked(lockfile):
+    with use_lock(lockfile):
         return plan_fetch(identifiers, **which, refresh=refresh)
 
 

@@ -1,8 +1,8 @@
 """Lock files: what a script or a block loaded, written down, and loading exactly that again.
 
 =========== ====================================================================
-`recording` `brainio.lock`: what is loaded is written down
-`locking`   `brainio.locked`: what is loaded is what was written down
+`recording` `brainio.record_lock`: what is loaded is written down
+`locking`   `brainio.use_lock`: what is loaded is what was written down
 `records`   entries as records, and which entry of the catalogs in force is the recorded one
 `form`      records as a file that people read
 =========== ====================================================================

@@ -1,3 +1,3 @@
-from .locking import locked as locked
 from .locking import plan_locked as plan_locked
-from .recording import lock as lock
+from .locking import use_lock as use_lock
+from .recording import record_lock as record_lock

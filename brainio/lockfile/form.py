@@ -17,7 +17,9 @@ from brainio.local_files import open_regular, write_file
 from brainio.lockfile.records import Record, record_from, require_known
 
 VERSION = 1
-_FIRST_LINES = "# What was loaded, written by brainio.lock. brainio.locked and `brainio get --locked` load it again.\n"
+_FIRST_LINES = (
+    "# Written by brainio.record_lock. brainio.use_lock and `brainio get --locked` load these entries again.\n"
+)
 _DISTRIBUTIONS = {"brainio": DISTRIBUTION} | {name: name for name in ("numpy", "pandas", "xarray", "netCDF4")}
 _LARGEST = 2**26  # bytes
 _STRING = re.compile(rb"\"[^\"\n]*\"|'[^'\n]*'|#[^\n]*")
@@ -92,7 +94,7 @@ def read_lockfile(path: Path) -> Lockfile:
             raw = file.read(_LARGEST + 1)
     except OSError as error:
         raise LockfileError(
-            f"the lock file {path} cannot be read: {error}. brainio.lock({str(path)!r}) records one"
+            f"the lock file {path} cannot be read: {error}. brainio.record_lock({str(path)!r}) records one"
         ) from error
     if len(raw) > _LARGEST:
         raise LockfileError(f"{path} is no lock file: it has more than {_LARGEST} bytes")
@@ -102,7 +104,7 @@ def read_lockfile(path: Path) -> Lockfile:
         return _lockfile(tomllib.loads(_text(raw)))
     except (ValueError, RecursionError) as error:  # also what is no UTF-8 or no TOML
         raise LockfileError(
-            f"{path} is no lock file that can be used: {error}. Correct it, or record it again with brainio.lock"
+            f"{path} is no lock file that can be used: {error}. Correct it, or record it again with brainio.record_lock"
         ) from error
 
 

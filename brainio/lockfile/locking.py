@@ -1,4 +1,4 @@
-"""`brainio.locked`: what a block loads is exactly what a lock file recorded, or an error."""
+"""`brainio.use_lock`: what a block loads is exactly what a lock file recorded, or an error."""
 
 import os
 import warnings
@@ -40,7 +40,7 @@ class _Pins:
         if not stimuli:
             raise LockfileError(
                 f"{self._path} says that {own} came with the stimulus set {own.stimulus_set!r}, which it lacks. "
-                f"Record it again with brainio.lock"
+                f"Record it again with brainio.record_lock"
             )
         return entry_of(stimuli[0])
 
@@ -75,7 +75,7 @@ class _Pins:
         return (
             f"{in_words(kind)} {identifier!r}{asked} is not in the lock file {self._path}"
             f"{f'; near it are {near}' if near else ''}. To add it, load it too in a block of "
-            f"`with brainio.lock({self._path.name!r}):`, or load it outside of the block of brainio.locked"
+            f"`with brainio.record_lock({self._path.name!r}):`, or load it outside of the block of brainio.use_lock"
         )
 
 
@@ -88,7 +88,7 @@ def _has_bytes_of(record: Record, entry: Entry) -> bool:
 
 
 @contextmanager
-def locked(path: str | os.PathLike[str] = "brainio.lock") -> Iterator[None]:
+def use_lock(path: str | os.PathLike[str] = "brainio.lock") -> Iterator[None]:
     """Load in a block exactly what a lock file recorded.
 
     Each identifier means the recorded entry: `get_assembly`, `get_stimulus_set`, `fetch_many` and `prefetch` load the
@@ -119,9 +119,9 @@ def locked(path: str | os.PathLike[str] = "brainio.lock") -> Iterator[None]:
     Examples
     --------
     >>> import brainio
-    >>> with brainio.lock("brainio.lock"):
+    >>> with brainio.record_lock("brainio.lock"):
     ...     _ = brainio.get_stimulus_set("modelfest.Carney1999")
-    >>> with brainio.locked("brainio.lock"):
+    >>> with brainio.use_lock("brainio.lock"):
     ...     len(brainio.get_stimulus_set("modelfest.Carney1999"))
     43
     """

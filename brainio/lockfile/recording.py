@@ -1,4 +1,4 @@
-"""`brainio.lock`: what a block or a script loads is written into a lock file, as it is loaded."""
+"""`brainio.record_lock`: what a block or a script loads is written into a lock file, as it is loaded."""
 
 import os
 import threading
@@ -47,7 +47,9 @@ class Recording:
     def start(self) -> Self:
         """Record what is loaded until `stop` or the end of the process."""
         if self._listening is not None:
-            raise LockfileError(f"{self.path} is being recorded by this object already; make another with brainio.lock")
+            raise LockfileError(
+                f"this object is recording {self.path} already. Call brainio.record_lock again for another recording"
+            )
         require_writable(self.path)
         self._records = {}
         self._listening = ExitStack()
@@ -87,7 +89,7 @@ class Recording:
         return record if known is None or record.stimulus_set else replace(record, stimulus_set=known.stimulus_set)
 
 
-def lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
+def record_lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
     """Record what is loaded in a lock file: which entries, the hashes of their files, the versions of the software.
 
     The file is written anew, in one step, whenever something is loaded for the first time, so that it is whole also
@@ -105,8 +107,8 @@ def lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
     Returns
     -------
     Recording
-        To be used as a block (`with brainio.lock(FILE):`). Of a script that should be recorded to its end, the first
-        line is `brainio.lock(FILE).start()`; its `stop()` ends that earlier.
+        A context manager (`with brainio.record_lock(FILE):`). To record a whole script, begin it with
+        `brainio.record_lock(FILE).start()`; `stop()` ends the recording earlier.
 
     Raises
     ------
@@ -116,7 +118,7 @@ def lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
     Examples
     --------
     >>> import brainio
-    >>> with brainio.lock("brainio.lock") as recording:
+    >>> with brainio.record_lock("brainio.lock") as recording:
     ...     assembly = brainio.get_assembly("modelfest.Carney1999")
     >>> [str(record) for record in recording.records][1]
     "stimulus set 'modelfest.Carney1999' of catalog 'brainio_demo'"

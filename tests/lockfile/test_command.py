@@ -15,7 +15,7 @@ SET = "modelfest.Carney1999"
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     path = tmp_path / "brainio.lock"
-    with brainio.lock(path):
+    with brainio.record_lock(path):
         brainio.get_assembly(SET)
     return path
 
@@ -43,7 +43,7 @@ def test_what_cannot_be_had_is_named_and_all_else_is_fetched(
 ) -> None:
     lab.publish_stimuli()
     lab.publish("assy_1.nc", assembly_file(tmp_path), "NeuroidAssembly")
-    with brainio.lock(tmp_path / "lab.lock"):
+    with brainio.record_lock(tmp_path / "lab.lock"):
         brainio.get_assembly("lab.Doe2026")
     lines = lab.catalog.read_text().splitlines()
     lab.catalog.write_text("\n".join(line for line in lines if "assy_1" not in line) + "\n")

@@ -60,7 +60,7 @@ def published(lab: Lab, tmp_path: Path) -> Lab:
 
 
 def test_an_assembly_is_recorded_with_its_stimuli_and_every_hash(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_assembly(SET)
     content = tomllib.loads(file.read_text())
     assembly, stimuli = content["entry"]
@@ -77,16 +77,16 @@ def test_an_assembly_is_recorded_with_its_stimuli_and_every_hash(file: Path) -> 
 
 
 def test_what_was_recorded_is_loaded(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         recorded = brainio.get_assembly(SET)
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert brainio.get_assembly(SET).identical(recorded)
         assert len(brainio.get_stimulus_set(f"brainio_demo:{SET}")) == 43
         assert len(brainio.fetch_many([SET])) == 2
 
 
 def test_fetching_many_is_recorded(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.fetch_many(["lab.Doe2026"], kind="assembly")
     (assembly, stimuli) = read_lockfile(file).records
     assert (assembly.stimulus_set, stimuli.name) == ("lab:lab.Doe2026", "lab:lab.Doe2026")
@@ -94,7 +94,7 @@ def test_fetching_many_is_recorded(published: Lab, file: Path) -> None:
 
 def test_what_could_not_be_fetched_is_not_recorded(published: Lab, file: Path) -> None:
     del published.server.objects["lab-bucket", "assy_1.nc"]
-    with pytest.raises(FetchManyError), brainio.lock(file):
+    with pytest.raises(FetchManyError), brainio.record_lock(file):
         brainio.fetch_many(["lab.Doe2026"])
     assert held(file) == [("stimulus_set", "lab.Doe2026")]
 
@@ -110,7 +110,7 @@ def test_each_entry_is_put_into_words_once_however_often_the_file_is_written(
 
     monkeypatch.setattr(tomli_w, "dumps", counted)
     entry = brainio.catalogs.resolve("stimulus_set", SET)
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         for number in range(20):
             uses.note(replace(entry, identifier=f"lab.Doe{number}"))
     assert len(held(file)) == 20
@@ -122,33 +122,33 @@ def test_an_error_in_the_block_keeps_what_was_recorded(file: Path) -> None:
         brainio.get_stimulus_set(SET)
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), brainio.lock(file):
+    with pytest.raises(ZeroDivisionError), brainio.record_lock(file):
         load_and_fail()
     assert held(file) == [("stimulus_set", SET)]
 
 
 def test_the_file_is_whole_while_the_block_runs(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
         assert held(file) == [("stimulus_set", SET)]
     assert [path.name for path in file.parent.glob("*lock*")] == ["brainio.lock"]
 
 
 def test_an_error_before_anything_is_loaded_keeps_the_file_of_before(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
-    with pytest.raises(ZeroDivisionError), brainio.lock(file):
+    with pytest.raises(ZeroDivisionError), brainio.record_lock(file):
         1 / 0  # noqa: B018
     assert held(file) == [("stimulus_set", SET)]
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         pass
     assert held(file) == []
 
 
 def test_blocks_in_blocks_each_record_all_that_is_loaded_in_them(tmp_path: Path) -> None:
-    with brainio.lock(tmp_path / "outer"):
+    with brainio.record_lock(tmp_path / "outer"):
         brainio.get_stimulus_set("herz.Rokem2006")
-        with brainio.lock(tmp_path / "inner"):
+        with brainio.record_lock(tmp_path / "inner"):
             brainio.get_stimulus_set(SET)
     assert held(tmp_path / "inner") == [("stimulus_set", SET)]
     assert held(tmp_path / "outer") == [("stimulus_set", "herz.Rokem2006"), ("stimulus_set", SET)]
@@ -157,9 +157,9 @@ def test_blocks_in_blocks_each_record_all_that_is_loaded_in_them(tmp_path: Path)
 def test_threads_are_recorded_and_locked_as_long_as_the_block_lasts(file: Path) -> None:
     with ThreadPoolExecutor(3) as pool:
         pool.submit(int).result()  # it has a thread before the block begins
-        with brainio.lock(file):
+        with brainio.record_lock(file):
             list(pool.map(lambda load: load(SET), [brainio.get_assembly, brainio.get_stimulus_set] * 4))
-        with brainio.locked(file):
+        with brainio.use_lock(file):
             assert len(pool.submit(brainio.get_stimulus_set, SET).result()) == 43
             with pytest.raises(NotLockedError):
                 pool.submit(brainio.get_stimulus_set, "herz.Rokem2006").result()
@@ -168,25 +168,25 @@ def test_threads_are_recorded_and_locked_as_long_as_the_block_lasts(file: Path) 
 
 
 def test_two_threads_cannot_load_from_lock_files_at_once(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
 
     def load() -> int:
-        with brainio.locked(file):
+        with brainio.use_lock(file):
             return len(brainio.get_stimulus_set(SET))
 
     with ThreadPoolExecutor(1) as pool:
-        with brainio.locked(file), pytest.raises(LockfileError, match="another thread or task"):
+        with brainio.use_lock(file), pytest.raises(LockfileError, match="another thread or task"):
             pool.submit(load).result()
         assert pool.submit(load).result() == 43
 
 
 def test_two_tasks_cannot_load_from_lock_files_at_once(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
 
     async def load() -> None:
-        with brainio.locked(file):
+        with brainio.use_lock(file):
             await asyncio.sleep(0.01)
 
     async def both() -> None:
@@ -198,7 +198,7 @@ def test_two_tasks_cannot_load_from_lock_files_at_once(file: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
 def test_a_forked_process_does_not_write_into_the_file_of_its_parent(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
         child = os.fork()
         if child == 0:
@@ -212,7 +212,7 @@ def test_tasks_of_asyncio_are_recorded(file: Path) -> None:
     async def load() -> None:
         await asyncio.gather(*[asyncio.to_thread(brainio.get_stimulus_set, one) for one in (SET, "herz.Rokem2006")])
 
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         asyncio.run(load())
     assert len(held(file)) == 2
 
@@ -226,7 +226,7 @@ def test_a_script_is_recorded_from_start_to_stop_in_every_thread(file: Path) -> 
 
     thread = threading.Thread(target=before)
     thread.start()
-    recording = brainio.lock(file).start()
+    recording = brainio.record_lock(file).start()
     go.set()
     thread.join(60)
     recording.stop()
@@ -235,16 +235,19 @@ def test_a_script_is_recorded_from_start_to_stop_in_every_thread(file: Path) -> 
 
 
 def test_a_recording_is_not_begun_twice(file: Path) -> None:
-    with brainio.lock(file) as recording, pytest.raises(LockfileError, match="being recorded by this object already"):
+    with (
+        brainio.record_lock(file) as recording,
+        pytest.raises(LockfileError, match="this object is recording"),
+    ):
         recording.start()
 
 
 def test_what_is_not_in_the_file_is_an_error_that_says_how_to_add_it(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         with pytest.raises(
-            NotLockedError, match=rf"assembly '{SET}' is not in the lock file .*brainio\.lock\('brainio"
+            NotLockedError, match=rf"assembly '{SET}' is not in the lock file .*brainio\.record_lock\('brainio"
         ):
             brainio.get_assembly(SET)
         with pytest.raises(NotLockedError, match=rf"'modelfest.Carny'.*near it are '{SET}'"):
@@ -256,10 +259,10 @@ def test_what_is_not_in_the_file_is_an_error_that_says_how_to_add_it(file: Path)
 
 def test_the_innermost_lock_file_decides(tmp_path: Path) -> None:
     for name, identifier in (("a", SET), ("b", "herz.Rokem2006")):
-        with brainio.lock(tmp_path / name):
+        with brainio.record_lock(tmp_path / name):
             brainio.get_stimulus_set(identifier)
-    with brainio.locked(tmp_path / "a"):
-        with brainio.locked(tmp_path / "b"), pytest.raises(NotLockedError):
+    with brainio.use_lock(tmp_path / "a"):
+        with brainio.use_lock(tmp_path / "b"), pytest.raises(NotLockedError):
             brainio.get_stimulus_set(SET)
         brainio.get_stimulus_set(SET)
 
@@ -276,11 +279,11 @@ def new_version(lab: Lab, identifier: str = "lab.Doe2026") -> None:
 
 
 def test_a_newer_version_does_not_take_the_place_of_the_recorded_one(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         assembly = brainio.get_assembly("lab.Doe2026")
     new_version(published)
     assert len(brainio.get_stimulus_set("lab.Doe2026")) == 3
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert len(brainio.get_stimulus_set("lab.Doe2026")) == 2
         again = brainio.get_assembly("lab.Doe2026")
         assert len(again.attrs["stimulus_set"]) == 2
@@ -289,10 +292,10 @@ def test_a_newer_version_does_not_take_the_place_of_the_recorded_one(published: 
 
 def test_two_versions_are_recorded_side_by_side(published: Lab, file: Path) -> None:
     new_version(published)
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         for version in (None, "1"):
             brainio.get_stimulus_set("lab.Doe2026", version=version)
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         lengths = [len(brainio.get_stimulus_set("lab.Doe2026", version=one)) for one in (None, "1", "2")]
     assert lengths == [3, 2, 3]
 
@@ -302,44 +305,44 @@ def replaced(lab: Lab, old: str, new: str) -> None:
 
 
 def test_another_hash_in_the_catalog_fails_and_says_both(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set("lab.Doe2026")
     old, new = sha1(stimulus_files()[0]), "0" * 40
     replaced(published, old, new)
-    with brainio.locked(file), pytest.raises(LockDriftError) as caught:
+    with brainio.use_lock(file), pytest.raises(LockDriftError) as caught:
         brainio.get_stimulus_set("lab.Doe2026")
     assert f"csv sha1 {old}" in str(caught.value)
     assert f"catalog 'lab' (current): csv sha1 {new}" in str(caught.value)
 
 
 def test_another_sha256_under_the_same_sha1_is_said(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
     (record,) = read_lockfile(file).records
     file.write_text(file.read_text().replace(record.files[0].sha256, "f" * 64))
-    with brainio.locked(file), pytest.raises(LockDriftError) as caught:
+    with brainio.use_lock(file), pytest.raises(LockDriftError) as caught:
         brainio.get_stimulus_set(SET)
     assert "f" * 64 in str(caught.value)
     assert record.files[0].sha256 in str(caught.value)
 
 
 def test_what_a_catalog_calls_another_class_loads_as_the_recorded_one(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         recorded = brainio.get_assembly("lab.Doe2026")
     published.catalog.write_text(published.catalog.read_text().replace("NeuroidAssembly", "BehavioralAssembly"))
     assert type(brainio.get_assembly("lab.Doe2026")).__name__ == "BehavioralAssembly"
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert type(brainio.get_assembly("lab.Doe2026")) is type(recorded)
 
 
 def test_a_version_that_is_gone_fails_and_names_the_one_there_is(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set("lab.Doe2026")
     new_version(published)
     lines = published.catalog.read_text().splitlines()
     published.catalog.write_text("\n".join(line for line in lines if not line.endswith("superseded")) + "\n")
     with (
-        brainio.locked(file),
+        brainio.use_lock(file),
         pytest.raises(LockDriftError, match=r"there is:\n- catalog 'lab', version 2 \(current\)"),
     ):
         brainio.get_stimulus_set("lab.Doe2026")
@@ -348,18 +351,18 @@ def test_a_version_that_is_gone_fails_and_names_the_one_there_is(published: Lab,
 def test_an_entry_that_changes_while_it_is_recorded_is_a_warning(published: Lab, file: Path) -> None:
     table, _ = stimulus_files()
     longer = table + b"3,one.png,dog\n"
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set("lab.Doe2026")
         published.server.objects["lab-bucket", "stimulus_lab_Doe2026.csv"] = longer
         replaced(published, sha1(table), sha1(longer))
         with pytest.warns(LockfileWarning, match=r"was loaded twice, and its catalog listed other files in between"):
             brainio.get_stimulus_set("lab.Doe2026")
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert len(brainio.get_stimulus_set("lab.Doe2026")) == 3
 
 
 def test_the_stimuli_of_an_assembly_are_not_forgotten_when_only_it_is_fetched(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_assembly("lab.Doe2026")
         published.server.objects.clear()
         brainio.fetch._local_data_path = str(file.parent / "another")
@@ -373,31 +376,34 @@ def test_the_stimuli_of_an_assembly_are_not_forgotten_when_only_it_is_fetched(pu
 
 
 def test_an_identifier_that_is_gone_fails_and_says_what_was_recorded(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_assembly("lab.Doe2026")
     replaced(published, "lab.Doe2026,assembly", "lab.Doe2027,assembly")
-    with brainio.locked(file), pytest.raises(LockDriftError, match=r"nc sha1 [0-9a-f]{40}.*near it are 'lab\.Doe2027'"):
+    with (
+        brainio.use_lock(file),
+        pytest.raises(LockDriftError, match=r"nc sha1 [0-9a-f]{40}.*near it are 'lab\.Doe2027'"),
+    ):
         brainio.get_assembly("lab.Doe2026")
 
 
 def test_the_same_bytes_in_another_catalog_are_taken(published: Lab, file: Path, tmp_path: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_assembly("lab.Doe2026")
     other = tmp_path / "other.csv"
     other.write_text(published.catalog.read_text())
     replaced(published, "lab.Doe2026", "lab.Gone")
     brainio.add_catalog(other)
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert brainio.get_assembly("lab.Doe2026").attrs["stimulus_set"].identifier == "lab.Doe2026"
 
 
 def test_an_identifier_that_was_renamed_is_found_by_its_alias(published: Lab, file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_assembly("lab.Doe2026")
     lines = published.catalog.read_text().splitlines()
     renamed = [line.replace("lab.Doe2026,", "lab.New,", 1) + ",lab.Doe2026" for line in lines[1:]]
     published.catalog.write_text("\n".join([f"{lines[0]},aliases", *renamed]) + "\n")
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert len(brainio.get_assembly("lab.Doe2026").attrs["stimulus_set"]) == 2
         brainio.get_assembly("lab.New")
 
@@ -405,32 +411,35 @@ def test_an_identifier_that_was_renamed_is_found_by_its_alias(published: Lab, fi
 def test_bytes_that_no_catalog_promises_are_recorded_and_verified(lab: Lab, file: Path, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     lab.publish("assy_1.nc", body, "NeuroidAssembly", sha1="", stimulus_set_identifier="")
-    with brainio.lock(file), pytest.warns(brainio.errors.CatalogWarning):
+    with brainio.record_lock(file), pytest.warns(brainio.errors.CatalogWarning):
         brainio.get_assembly("lab.Doe2026")
     (record,) = read_lockfile(file).records
     assert record.files[0].sha1 == sha1(body)
     lab.server.objects["lab-bucket", "assy_1.nc"] = body + b"changed"
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         brainio.get_assembly("lab.Doe2026")  # from the cache, by its hash
     brainio.fetch._local_data_path = str(tmp_path / "another")
     try:
-        with brainio.locked(file), pytest.raises(IntegrityError):
+        with brainio.use_lock(file), pytest.raises(IntegrityError):
             brainio.get_assembly("lab.Doe2026")
     finally:
         brainio.fetch._local_data_path = None
 
 
 def test_other_software_is_a_warning_that_names_it(file: Path) -> None:
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_stimulus_set(SET)
     file.write_text(file.read_text().replace(software_here()["numpy"], "1.0"))
-    with pytest.warns(LockfileWarning, match=rf"numpy 1\.0 \(here {software_here()['numpy']}\)$"), brainio.locked(file):
+    with (
+        pytest.warns(LockfileWarning, match=rf"numpy 1\.0 \(here {software_here()['numpy']}\)$"),
+        brainio.use_lock(file),
+    ):
         brainio.get_stimulus_set(SET)
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         pass
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with brainio.locked(file):
+        with brainio.use_lock(file):
             pass
 
 
@@ -441,7 +450,7 @@ def test_secrets_of_locations_are_not_written(lab: Lab, http_folder: HttpFolder,
     lab.publish(
         "assy_1.nc", body, "NeuroidAssembly", location=location, location_type="http", stimulus_set_identifier=""
     )
-    with brainio.lock(file):
+    with brainio.record_lock(file):
         brainio.get_assembly("lab.Doe2026")
     (record,) = read_lockfile(file).records
     assert record.files[0].location.startswith(f"{http_folder.url}/assy_1.nc")
@@ -483,25 +492,31 @@ def spoilt(change: Callable[[str], str]) -> str:
 )
 def test_a_file_that_is_no_lock_file_says_what_is_wrong(change: Callable[[str], str], said: str, file: Path) -> None:
     file.write_text(spoilt(change))
-    with pytest.raises(LockfileError, match=said), brainio.locked(file):
+    with pytest.raises(LockfileError, match=said), brainio.use_lock(file):
         pass
 
 
 def test_a_file_that_an_editor_saved_in_its_own_way_is_read(file: Path) -> None:
-    with brainio.lock(file) as recording:
+    with brainio.record_lock(file) as recording:
         brainio.get_assembly(SET)
     assert repr(recording) == f"<2 entries recorded in {file}>"
     file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
-    with brainio.locked(file):
+    with brainio.use_lock(file):
         assert brainio.get_assembly(SET).identifier == SET
 
 
 def test_no_file_and_no_folder_are_errors(tmp_path: Path) -> None:
-    with pytest.raises(LockfileError, match=r"brainio\.lock\(.*\) records one"), brainio.locked(tmp_path / "none"):
+    with (
+        pytest.raises(LockfileError, match=r"brainio\.record_lock\(.*\) records one"),
+        brainio.use_lock(tmp_path / "none"),
+    ):
         pass
-    with pytest.raises(LockfileError, match="Name a file in a folder that exists"), brainio.lock(tmp_path / "no" / "f"):
+    with (
+        pytest.raises(LockfileError, match="Name a file in a folder that exists"),
+        brainio.record_lock(tmp_path / "no" / "f"),
+    ):
         pass
-    with pytest.raises(LockfileError, match="Name a file"), brainio.lock(tmp_path):
+    with pytest.raises(LockfileError, match="Name a file"), brainio.record_lock(tmp_path):
         pass
 
 

@@ -142,7 +142,7 @@ class Bench:
         assert profile.rows()[1] == 2
 
     def record_lock_file(self) -> None:
-        with brainio.lock(self._own("lock")) as recording:
+        with brainio.record_lock(self._own("lock")) as recording:
             brainio.get_stimulus_set(NAME)
         assert recording.records
 

@@ -111,7 +111,7 @@ def test_a_stimulus_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> N
 
 
 def test_a_lock_file_is_a_file(place: Callable[[str], Path]) -> None:
-    with pytest.raises(LockfileError), brainio.locked(place("brainio.lock")):
+    with pytest.raises(LockfileError), brainio.use_lock(place("brainio.lock")):
         pass
 
 
