@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A text of variable length is a Python object: its header, its characters and a pointer to it.
 TEXT_BYTES = 64
-_DATA = "data"  # the name in files of this package; others use any
+DATA_NAME = "data"  # the data variable in files of this package; other files use any name
 _PACKING = frozenset({"scale_factor", "add_offset", "_FillValue", "missing_value"})
 _FLOAT_BYTES = 8
 
@@ -143,6 +143,6 @@ class FileStructure:
         """Return the variable with the data: `data`, or else that with the most dimensions, or else the largest."""
         return max(
             self.in_group(group),
-            key=lambda each: (each.name == _DATA, len(each.shape), each.decoded_bytes),
+            key=lambda each: (each.name == DATA_NAME, len(each.shape), each.decoded_bytes),
             default=None,
         )

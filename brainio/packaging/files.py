@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -83,19 +82,6 @@ def temporary_folder(parent: Path | None = None) -> Iterator[Path]:
             folder = stack.enter_context(processes.temporary_folder(parent))
         stack.enter_context(writing_in(folder))
         yield folder
-
-
-def require_space(folder: Path, wanted: int) -> None:
-    """Make sure that a disk has so many bytes left.
-
-    Raises
-    ------
-    OSError
-        It has fewer.
-    """
-    free = shutil.disk_usage(folder).free
-    if free < wanted:
-        raise OSError(errno.ENOSPC, f"{free:,} bytes are free, {wanted:,} are needed to go on", str(folder))
 
 
 class HashedWriter:

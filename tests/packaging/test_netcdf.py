@@ -15,7 +15,8 @@ from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly
 from brainio.errors import PackagingError
-from brainio.packaging import netcdf, write_netcdf
+from brainio.netcdf import writing
+from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)
@@ -177,7 +178,7 @@ def test_lazy_arrays_of_xarray_are_not_read_while_a_file_is_written(
         locked.append(not is_free)
         return netCDF4.Dataset(*args, **keywords)
 
-    monkeypatch.setattr(netcdf, "netCDF4", SimpleNamespace(Dataset=watched))
+    monkeypatch.setattr(writing, "netCDF4", SimpleNamespace(Dataset=watched))
     write_netcdf(assembly, tmp_path / "a.nc")
     assert locked == [True]
 

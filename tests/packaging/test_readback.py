@@ -14,10 +14,10 @@ import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, NeuroidAssembly
 from brainio.errors import PackagingError, PackagingWarning
+from brainio.netcdf import writing
 from brainio.packaging import (
     create_stimulus_csv,
     create_stimulus_zip,
-    netcdf,
     package_data_assembly,
     package_stimulus_set,
     stimulus_sets,
@@ -63,11 +63,11 @@ def test_a_difference_is_an_error_that_names_part_value_and_remedy(
 @pytest.mark.parametrize(
     ("before", "found"),
     [
-        (array(k=np.array([2**70, 1], dtype=object)), "'k' holds integers beyond 64 bits"),
-        (array(k=np.array([2**1030, 0.5], dtype=object)), "'k' holds integers beyond 64 bits"),
+        (array(k=np.array([2**70, 1], dtype=object)), "'k' has integers beyond 64 bits"),
+        (array(k=np.array([2**1030, 0.5], dtype=object)), "'k' has integers beyond 64 bits"),
         (array(np.array([b"a", b"b"])), "the data has values of the types bytes; decode"),
-        (array(k=np.array([b"a", b"\xff"])), "'k' holds bytes that are no UTF-8"),
-        (array(k=np.array([pd.Timestamp("2026-01-01", tz="UTC")] * 2)), "'k' holds dates with a time zone"),
+        (array(k=np.array([b"a", b"\xff"])), "'k' has bytes that are not UTF-8"),
+        (array(k=np.array([pd.Timestamp("2026-01-01", tz="UTC")] * 2)), "'k' has dates with a time zone"),
         (array(k=np.array([1, 2], dtype="f2")), "'k' has the type float16"),
         (array(np.array([1, 2], dtype="f2")), "the data has the type float16"),
         (array(k=np.array([1, 2], dtype=np.longdouble)), "'k' has the type float128"),
@@ -76,10 +76,10 @@ def test_a_difference_is_an_error_that_names_part_value_and_remedy(
         (array(np.array([1j, 2])), "the data has the type complex128, which netCDF cannot store; store .real"),
         (
             array(k=np.array(["1678-01-01T00:00:00.000000001", "2262-01-01"], "M8[ns]")),
-            "'k' holds values of the type datetime64.ns. that xarray cannot store in one unit .*; convert them to text",
+            "'k' has values of the type datetime64.ns. that xarray cannot store in one unit .*; convert them to text",
         ),
-        (array().rename(x="data"), "dimension 'data' may not be named so"),
-        (array().rename(x="string5"), "dimension 'string5' may not be named so"),
+        (array().rename(x="data"), "dimension 'data' has a name that"),
+        (array().rename(x="string5"), "dimension 'string5' has a name that"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -191,13 +191,13 @@ def test_a_file_that_differs_from_the_assembly_is_never_published(
         },
         attrs={"units": "Hz"},
     )
-    fill_all = netcdf._fill_all
+    write_variables = writing._write_variables
 
-    def fill_wrongly(dataset: netCDF4.Dataset, *args: Any) -> None:
-        fill_all(dataset, *args)
+    def write_wrongly(dataset: netCDF4.Dataset, *args: Any) -> None:
+        write_variables(dataset, *args)
         change(dataset)
 
-    monkeypatch.setattr(netcdf, "_fill_all", fill_wrongly)
+    monkeypatch.setattr(writing, "_write_variables", write_wrongly)
     with pytest.raises(PackagingError, match=f"(?s){found}"):
         package_data_assembly(None, assembly, "lab.Doe2026", "lab.Set", "NeuroidAssembly", bucket_name=tmp_path / "f")
     assert not (tmp_path / "f").exists()

@@ -15,7 +15,8 @@ from brainio.assemblies import DataAssembly, NeuroidAssembly
 from brainio.cards import build_card
 from brainio.catalogs import resolve
 from brainio.errors import AssemblyFormatError, InsufficientMemoryError, ResourceLimitError
-from brainio.packaging import netcdf, write_netcdf
+from brainio.netcdf import encoding, writing
+from brainio.packaging import write_netcdf
 from brainio.packaging.raw import read_recording
 
 BOUND_MB = 300
@@ -142,9 +143,9 @@ def test_lazy_values_are_packaged_to_the_bytes_of_those_in_memory(
             order = [("presentation", "neuroid", "time_bin").index(dim) for dim in dims]
             eager = NeuroidAssembly(values.transpose(order).astype(dtype), dims=dims, coords=coords)
             expected = write_netcdf(eager, tmp_path / "a.nc")
-            monkeypatch.setattr(netcdf, "_LOADED_BYTES", 0)
-            monkeypatch.setattr(netcdf, "BLOCK_BYTES", 50_000)
-            monkeypatch.setattr(netcdf, "_CHUNKS_AT_ONCE", 5)
+            monkeypatch.setattr(encoding, "_LOADED_BYTES", 0)
+            monkeypatch.setattr(writing, "BLOCK_BYTES", 50_000)
+            monkeypatch.setattr(writing, "_CHUNKS_PER_WRITE", 5)
             for options in ({"in_blocks": True}, {"chunks": {"presentation": 700, "neuroid": 16}}):
                 lazy = NeuroidAssembly.from_files(tmp_path / "a.nc", **options)
                 assert not lazy.variable._in_memory
