@@ -5,12 +5,18 @@ import signal
 import subprocess
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from tests.cli.command import PREFIX, brainio
-from tests.preloaded import COMMAND_MODULES, fork
+from tests.preloaded import COMMAND_MODULES, SERVICE_MODULES, fork
+
+
+@pytest.mark.parametrize("name", sorted({*COMMAND_MODULES, *SERVICE_MODULES}))
+def test_every_preloaded_module_exists(name: str) -> None:
+    assert find_spec(name) is not None
 
 
 def test_a_forked_command_has_the_output_and_exit_code_of_a_new_interpreter(tmp_path: Path) -> None:
