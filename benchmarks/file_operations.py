@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import Any
 
 # Modules whose memory belongs to the imports.
-MODULES = ("brainio.cards.compute", "brainio.validation.netcdf", "brainio.packaging", "brainio.packaging.raw")
+MODULES = ("brainio.cards.computation", "brainio.validation.netcdf", "brainio.packaging", "brainio.packaging.raw")
 
 
 def compute_card(path: Path) -> None:
     """Compute the card."""
-    from brainio.cards.compute import describe_file
+    from brainio.cards.computation import describe_assembly_file
 
-    describe_file(str(path), "NeuroidAssembly", "", "", "")
+    describe_assembly_file(str(path), "NeuroidAssembly", "", "", "")
 
 
 def compute_profile(path: Path) -> None:
     """Compute the profile."""
-    from brainio.cards.compute import describe_for_profile
+    from brainio.cards.computation import describe_for_profile
 
     describe_for_profile(str(path))
 

@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from brainio.cards import checked_facts
+from brainio.cards import normalize_facts
 from brainio.catalogs.cards import Card, card_bytes, card_location
 from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from brainio.catalogs.publications import COLUMNS as PUBLICATION_COLUMNS
@@ -165,7 +165,7 @@ def recorded_card(row: Row, facts: list[Row]) -> Card:
     card: Card = {"identifier": row["identifier"], "lookup_type": "assembly", "class": row["class"]}
     card |= {"version": row["version"]} if row["version"] else {}
     sources = list(dict.fromkeys(one["source"] for one in facts))
-    return card | checked_facts(told) | {"stated": sizes | {"sources": sources}}
+    return card | normalize_facts(told) | {"stated": sizes | {"sources": sources}}
 
 
 def write_recorded(place: Path, card: Card) -> None:

@@ -15,7 +15,7 @@ from benchmarks.data import neuroid_coordinates, stimulus_table, write_archive
 from benchmarks.indexed import write_catalog
 from benchmarks.loaded.places import CHANGING, GENERATED, LAB, LAB_DATA, STIMULI, stimulus_id
 from brainio.assemblies import NeuronRecordingAssembly
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 from brainio.catalogs import add_catalog, entries_of
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
@@ -44,7 +44,7 @@ def make(folder: Path, entries: int, seed: int) -> None:
     package_data_assembly(folder / LAB, _recording(table, rng), LAB_DATA, LAB_DATA, bucket_name=folder / "files")
     add_catalog(folder / LAB)
     for entry in entries_of(LAB_DATA):
-        make_profile(entry)
+        build_profile(entry)
 
 
 def _recording(table: pd.DataFrame, rng: np.random.Generator) -> NeuronRecordingAssembly:

@@ -1,39 +1,59 @@
 """Facts computed from data: cards next to a catalog, profiles next to the cache.
 
-A card is a small JSON document that describes an entry, so that nobody downloads data to learn what it contains; every
-field is described in docs/cards.md. A profile is an SQLite file from which pages show the entry's rows, thumbnails and
-responses. Both are stores of one computation, and equal data give equal content.
+A card is a small JSON document that describes an entry, so that nobody downloads data to learn about them; see
+docs/cards.md. A profile is an SQLite file from which pages show the rows, thumbnails and responses of an entry. One
+pass over the values computes both, and equal data give equal results.
 
-====================== ======================================================================
-`compute`              object -> card
-`facts`                facts that only people know (licence, citation, authors, species)
-`arrays`               statistics of an assembly's values and coordinates
-`tables`               statistics of a stimulus set
-`columns`              statistics of one column or coordinate
-`keeping`              cards of catalog entries: build, write, name in the entry's rows
-`profiles`             the profile of a stimulus set (`profile_assemblies`: of an assembly)
-`profile_files`        names, location and opening of profile files
-`profile_filters`      the text of a filter -> a condition
-`profile_builder`      local files of an entry -> its profile
-`profile_failures`     failed attempts to build a profile
-`profile_schema`       the tables of a profile
-====================== ======================================================================
+================== =================================================================
+`computation`      an object or a file -> its card
+`columns`          statistics of one column or coordinate
+`arrays`           statistics of an assembly's values and coordinates
+`charts`           the numbers behind the charts of an assembly
+`stimulus_sets`    statistics of a stimulus set
+`facts`            facts that people state: licence, citation, authors, species
+`card_builder`     an entry -> its card, stored next to its catalog
+`card_text`        text for people from the fields of a card
+`profiles`         querying the profile of an entry
+`profile_filters`  filters of stimuli by column
+`profile_files`    names, location and opening of profile files
+`profile_schema`   the tables of a profile
+`profile_builder`  an entry -> its profile
+`profile_writer`   writing a stimulus set to a profile
+`profile_failures` records of failed attempts to build a profile
+================== =================================================================
 
-The hashes of an entry's files identify its profile: catalogs that list the same bytes share it. Opening one imports
-neither numpy, pandas nor xarray.
+Opening a profile imports neither numpy, pandas nor xarray.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from brainio.cards.compute import card_of
-    from brainio.cards.facts import FACTS, checked_facts, known_facts
-    from brainio.cards.keeping import add_card, build_card, writable_catalog, write_card
-    from brainio.cards.profile_assemblies import AssemblyProfile, StimulusResponse
-    from brainio.cards.profile_builder import make_profile
+    from brainio.cards.card_builder import add_card, build_card, get_writable_catalog, write_card
+    from brainio.cards.computation import compute_card
+    from brainio.cards.facts import FACTS, collect_facts, normalize_facts
+    from brainio.cards.profile_builder import build_profile
     from brainio.cards.profile_failures import ProfileFailure, find_failure, record_failure
-    from brainio.cards.profile_files import find_profile, has_profile, profile_key, profile_state
-    from brainio.cards.profiles import Row, StimulusProfile, Thumbnail
+    from brainio.cards.profile_files import has_profile, profile_folder_version, profile_key
+    from brainio.cards.profiles import (
+        AssemblyProfile,
+        Row,
+        StimulusProfile,
+        StimulusResponse,
+        Thumbnail,
+        find_profile,
+    )
+
+_MODULES = {
+    **dict.fromkeys(("add_card", "build_card", "get_writable_catalog", "write_card"), "card_builder"),
+    "compute_card": "computation",
+    **dict.fromkeys(("FACTS", "collect_facts", "normalize_facts"), "facts"),
+    "build_profile": "profile_builder",
+    **dict.fromkeys(("ProfileFailure", "find_failure", "record_failure"), "profile_failures"),
+    **dict.fromkeys(("has_profile", "profile_folder_version", "profile_key"), "profile_files"),
+    **dict.fromkeys(
+        ("AssemblyProfile", "Row", "StimulusProfile", "StimulusResponse", "Thumbnail", "find_profile"), "profiles"
+    ),
+}
 
 __all__ = [
     "FACTS",
@@ -45,30 +65,19 @@ __all__ = [
     "Thumbnail",
     "add_card",
     "build_card",
-    "card_of",
-    "checked_facts",
+    "build_profile",
+    "collect_facts",
+    "compute_card",
     "find_failure",
     "find_profile",
+    "get_writable_catalog",
     "has_profile",
-    "known_facts",
-    "make_profile",
+    "normalize_facts",
+    "profile_folder_version",
     "profile_key",
-    "profile_state",
     "record_failure",
-    "writable_catalog",
     "write_card",
 ]
-
-_MODULES = {
-    "card_of": "compute",
-    **dict.fromkeys(("FACTS", "checked_facts", "known_facts"), "facts"),
-    **dict.fromkeys(("add_card", "build_card", "writable_catalog", "write_card"), "keeping"),
-    **dict.fromkeys(("AssemblyProfile", "StimulusResponse"), "profile_assemblies"),
-    "make_profile": "profile_builder",
-    **dict.fromkeys(("ProfileFailure", "find_failure", "record_failure"), "profile_failures"),
-    **dict.fromkeys(("find_profile", "has_profile", "profile_key", "profile_state"), "profile_files"),
-    **dict.fromkeys(("Row", "StimulusProfile", "Thumbnail"), "profiles"),
-}
 
 
 def __getattr__(name: str) -> Any:

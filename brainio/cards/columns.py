@@ -1,6 +1,6 @@
-"""What one column of a table, or one coordinate of an assembly, holds: its kind, range and most common values.
+"""Statistics of one column of a table, or of one coordinate of an assembly: kind, range, frequent values, histogram.
 
-Takes arrays of any dtype; whatever they hold, the answer can be written as JSON. Knows neither tables nor assemblies.
+Accepts arrays of any dtype, and every result can be written as JSON. Tables and assemblies are described elsewhere.
 """
 
 from __future__ import annotations
@@ -9,37 +9,39 @@ import datetime
 import heapq
 import math
 import numbers
+import sys
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from brainio.cards.histograms import round_edges, tally
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from brainio.levels import Level
 
-MOST_LISTED = 150  # coordinates or columns of one card, which stays a small file
-_COMMON = 10  # values that `most_common` names
-_BINS = 20  # of a histogram, about
-_TEXT = 120  # characters of a value that are shown
+MAX_COLUMNS = 150  # coordinates or columns in one card, so that its file stays small
+_MAX_COMMON = 10  # values in `most_common`
+_HISTOGRAM_BINS = 20  # approximately
+_MAX_TEXT = 120  # characters of a value
 _KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "date", "m": "duration"}
+_STEP_DIGITS = (1, 2, 5, 10)  # leading digits of a bin width
+_MIN_STEP_EXPONENT = -323  # floats cannot represent edges that are closer
 
 
-class Distinct:
-    """The distinct values of a column, and how often each occurs.
+class ValueCounts:
+    """The distinct values of a column with their frequencies.
 
     Parameters
     ----------
     values : numpy.ndarray or None
-        None where they cannot be told apart, such as lists in an object column.
+        The distinct values; None if they cannot be compared, such as lists in an object column.
     counts : numpy.ndarray
-        How often each of `values` occurs.
+        The frequency of each of `values`.
     missing : int
-        How many rows have no value.
+        The number of rows without a value.
     """
 
     def __init__(self, values: np.ndarray | None, counts: np.ndarray, missing: int) -> None:
@@ -54,58 +56,60 @@ class Distinct:
             return "none"
         if self.values.dtype != object:
             return _KINDS.get(self.values.dtype.kind, "other")
-        kinds = {_kind_of(value) for value in self.values}
+        kinds = {_kind_of_value(value) for value in self.values}
         if kinds == {"integer", "number"}:
             return "number"
         return kinds.pop() if len(kinds) == 1 else "mixed"
 
     def describe(self) -> dict[str, Any]:
-        """Return the fields of a card that every column has; see docs/cards.md."""
+        """Return the fields of a card that describe every column; see docs/cards.md."""
         described: dict[str, Any] = {"kind": self.kind, "missing": self.missing}
         if self.values is None or self.kind == "other":
             return described
         described["distinct"] = len(self.values)
         if self.kind in ("integer", "number", "date", "duration"):
             described |= self._range()
-        tells = len(self.values) <= _COMMON or self.counts.min() < self.counts.max()
-        return described | ({"most_common": self.tally(_COMMON)} if tells and len(self.values) else {})
+        is_informative = len(self.values) <= _MAX_COMMON or self.counts.min() < self.counts.max()
+        return described | (
+            {"most_common": self.most_common(_MAX_COMMON)} if is_informative and len(self.values) else {}
+        )
 
-    def tally(self, most: int) -> list[dict[str, Any]]:
-        """Return the most frequent values with their counts; equally frequent ones in their own order."""
+    def most_common(self, limit: int) -> list[dict[str, Any]]:
+        """Return the most frequent values with their counts; values of equal frequency are sorted."""
         if self.values is None:
             return []
         pairs = zip(self.values, self.counts.tolist(), strict=True)
-        common = heapq.nsmallest(most, pairs, key=lambda pair: (-pair[1], _order(pair[0])))
-        return [{"value": json_value(value), "count": count} for value, count in common]
+        common = heapq.nsmallest(limit, pairs, key=lambda pair: (-pair[1], _sort_key(pair[0])))
+        return [{"value": to_json_value(value), "count": count} for value, count in common]
 
     def histogram(self) -> dict[str, Any]:
-        """Return how many rows have numbers of which size; empty of few distinct ones, and of what is no number."""
+        """Return the field `histogram` of a card; empty unless the column has more than ten distinct finite numbers."""
         if self.values is None or self.kind not in ("integer", "number"):
             return {}
-        floats = np.array([_float(value) for value in self.values])
-        finite = np.isfinite(floats)
-        if finite.sum() <= _COMMON:
+        floats = np.array([_to_float(value) for value in self.values])
+        is_finite = np.isfinite(floats)
+        if is_finite.sum() <= _MAX_COMMON:
             return {}
-        found = floats[finite]
-        edges = round_edges(found.min(), found.max(), _BINS, whole=self.kind == "integer")
-        return {"histogram": {"edges": edges, "counts": tally(found, edges, self.counts[finite])}}
+        finite = floats[is_finite]
+        edges = bin_edges(finite.min(), finite.max(), _HISTOGRAM_BINS, integers=self.kind == "integer")
+        return {"histogram": {"edges": edges, "counts": count_by_bin(finite, edges, self.counts[is_finite])}}
 
     def _range(self) -> dict[str, Any]:
         if self.values is None:
             return {}
-        if self.values.dtype != object:  # not as Python's numbers, which take four times the memory
+        if self.values.dtype != object:  # Python objects would take four times the memory
             finite_values = self.values if self.values.dtype.kind in "mM" else self.values[np.isfinite(self.values)]
-            edges = [finite_values.min(), finite_values.max()] if len(finite_values) else []
-            return dict(zip(("minimum", "maximum"), map(json_value, edges), strict=False))
+            limits = [finite_values.min(), finite_values.max()] if len(finite_values) else []
+            return dict(zip(("minimum", "maximum"), map(to_json_value, limits), strict=False))
         finite = [value for value in self.values if _is_finite(value)]
         try:
-            return {"minimum": json_value(min(finite)), "maximum": json_value(max(finite))} if finite else {}
-        except TypeError:  # dates with and without a time zone do not compare
+            return {"minimum": to_json_value(min(finite)), "maximum": to_json_value(max(finite))} if finite else {}
+        except TypeError:  # dates with and without a time zone cannot be compared
             return {}
 
 
-class Column(Distinct):
-    """A column as its distinct values, and which of them each row has (`codes`, -1: missing)."""
+class Column(ValueCounts):
+    """A factorized column: its distinct values, and for each row the position of its value (`codes`, -1: missing)."""
 
     def __init__(self, values: np.ndarray | None, codes: np.ndarray) -> None:
         counts = np.bincount(codes[codes >= 0], minlength=0 if values is None else len(values))
@@ -113,58 +117,113 @@ class Column(Distinct):
         self.codes = codes
 
 
-def merge_columns(parts: Iterable[Column]) -> Distinct:
-    """Merge columns of one dtype, such as the blocks of an array; no row is held."""
+def merge_counts(columns: Iterable[Column]) -> ValueCounts:
+    """Merge the counts of columns of one dtype, such as the blocks of an array, without keeping their rows."""
     counts: dict[Any, int] = {}
-    missing, dtype, is_known = 0, np.dtype(object), True
-    for part in parts:
-        missing += part.missing
-        if part.values is None:
-            is_known = False
+    missing, dtype, is_comparable = 0, np.dtype(object), True
+    for column in columns:
+        missing += column.missing
+        if column.values is None:
+            is_comparable = False
             continue
-        dtype = part.values.dtype
-        for value, count in zip(part.values, part.counts.tolist(), strict=True):
+        dtype = column.values.dtype
+        for value, count in zip(column.values, column.counts.tolist(), strict=True):
             counts[value] = counts.get(value, 0) + count
     values = np.empty(len(counts), dtype=dtype)
     values[:] = list(counts)
-    return Distinct(values if is_known else None, np.array(list(counts.values()), dtype=np.intp), missing)
+    return ValueCounts(values if is_comparable else None, np.array(list(counts.values()), dtype=np.intp), missing)
 
 
-def column_of(values: Any) -> Column:
-    """Take a column apart, of any dtype and shape; several dimensions are taken as one.
+def factorize_column(values: Any) -> Column:
+    """Factorize an array of any dtype and shape; several dimensions are flattened.
 
     Examples
     --------
-    >>> column_of(["IT", "V4", None, "IT"]).describe()["most_common"]
+    >>> factorize_column(["IT", "V4", None, "IT"]).describe()["most_common"]
     [{'value': 'IT', 'count': 2}, {'value': 'V4', 'count': 1}]
     """
-    flat = _plain(np.asarray(values).ravel())
+    flat = _to_supported_dtype(np.asarray(values).ravel())
     if flat.dtype.kind in "mM":
         codes, distinct = pd.factorize(flat.view(np.int64))
         distinct = distinct.view(flat.dtype)
-        return _without_missing(codes, distinct, np.isnat(distinct))
+        return _drop_missing(codes, distinct, np.isnat(distinct))
     if flat.dtype.kind not in "biufO":
-        return _apart(flat)
+        return _column_without_values(flat)
     try:
         codes, distinct = pd.factorize(flat)
-    except (TypeError, ValueError):  # values without a hash, or with an equality of their own
-        return _apart(flat)
+    except (TypeError, ValueError):  # values that are not hashable, or define their own equality
+        return _column_without_values(flat)
     return Column(np.asarray(distinct), codes)
 
 
-def column_of_level(level: Level) -> Column:
-    """Take the column from the level of an index, which holds its distinct values already."""
-    used = np.bincount(level.codes[level.codes >= 0], minlength=len(level.values)) > 0
-    numbers_of_used = np.append(np.cumsum(used) - 1, -1).astype(np.int32)  # half the memory, of millions of rows
-    return Column(level.values.to_numpy()[used], numbers_of_used[level.codes])
+def factorize_level(level: Level) -> Column:
+    """Return the column of an index level, which is factorized already, without its unused values."""
+    is_used = np.bincount(level.codes[level.codes >= 0], minlength=len(level.values)) > 0
+    new_codes = np.append(np.cumsum(is_used) - 1, -1).astype(np.int32)  # int32 halves the memory of millions of rows
+    return Column(level.values.to_numpy()[is_used], new_codes[level.codes])
 
 
-def json_value(value: Any) -> Any:
-    """Return a value as JSON can have it: a truth value, number or text.
+def bin_edges(low: float, high: float, bins: int, *, integers: bool = False) -> list[float]:
+    """Return the edges of bins of equal width that cover a range of finite numbers.
+
+    Edges are round decimal numbers, and therefore the same on every machine.
+
+    Parameters
+    ----------
+    low, high : float
+        The smallest and the largest number to cover.
+    bins : int
+        The approximate number of bins: the result may have half as many, or one more.
+    integers : bool, default False
+        Whether the numbers are integers. Edges then fall halfway between integers, and every bin covers equally many.
+
+    Returns
+    -------
+    list of float
+        Ascending edges, one more than there are bins.
 
     Examples
     --------
-    >>> json_value(np.float32(0.1)), json_value(float("inf")), json_value(np.datetime64("2026-11-22"))
+    >>> bin_edges(0.13, 0.98, 5)
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    >>> bin_edges(3, 6, 20, integers=True)
+    [2.5, 3.5, 4.5, 5.5, 6.5]
+    """
+    bottom, top = Decimal(float(low)), Decimal(float(high))
+    step = _round_step((top - bottom) / bins, bottom)
+    step = max(step, Decimal(1)) if integers else step
+    first = (bottom / step).to_integral_value(ROUND_FLOOR)
+    last = (top / step).to_integral_value(ROUND_FLOOR if integers else ROUND_CEILING)
+    last = last + 1 if integers or last == first else last
+    shift = Decimal("0.5") if integers else Decimal(0)
+    largest = sys.float_info.max
+    edges = {
+        min(max(float((first + number) * step - shift), -largest), largest) for number in range(int(last - first) + 1)
+    }
+    return sorted(edges)  # adjacent edges of an extremely narrow range may be the same float
+
+
+def count_by_bin(values: np.ndarray, edges: list[float], weights: np.ndarray | None = None) -> list[int]:
+    """Count numbers by bin.
+
+    A bin includes its lower edge, and the last bin both edges. Numbers beyond the edges count in the outer bins.
+
+    Examples
+    --------
+    >>> count_by_bin(np.array([0, 0.2, 0.3, 1]), [0, 0.2, 0.4, 1])
+    [1, 2, 1]
+    """
+    positions = np.searchsorted(edges, values, side="right") - 1
+    counts = np.bincount(np.clip(positions, 0, len(edges) - 2), weights=weights, minlength=len(edges) - 1)
+    return [int(count) for count in counts]
+
+
+def to_json_value(value: Any) -> Any:
+    """Convert a value to a boolean, number or text that JSON can represent.
+
+    Examples
+    --------
+    >>> to_json_value(np.float32(0.1)), to_json_value(float("inf")), to_json_value(np.datetime64("2026-11-22"))
     (0.1, 'inf', '2026-11-22')
     """
     if isinstance(value, bool | np.bool_):
@@ -172,47 +231,54 @@ def json_value(value: Any) -> Any:
     if isinstance(value, datetime.datetime | datetime.date):
         return value.isoformat()
     if isinstance(value, str | np.datetime64 | np.timedelta64 | datetime.timedelta):
-        return sound_text(value)
-    if isinstance(value, int | np.integer):  # numpy's durations are integers, too
+        return clean_text(value)
+    if isinstance(value, int | np.integer):  # after numpy's durations, which are integers, too
         return int(value)
     if isinstance(value, float | np.floating):
         return float(str(value)) if math.isfinite(value) else str(value)
     if isinstance(value, bytes):
-        return sound_text(value.decode(errors="replace"))
+        return clean_text(value.decode(errors="replace"))
     if isinstance(value, tuple):
-        return sound_text(str([json_value(part) for part in value]))
-    return f"<{type(value).__name__}>"  # its text may hold an address in memory, which differs from run to run
+        return clean_text(str([to_json_value(part) for part in value]))
+    return f"<{type(value).__name__}>"  # its text may contain a memory address, which differs between runs
 
 
-def sound_text(value: Any, most: int = _TEXT) -> str:
-    """Return a text that UTF-8 can write, cut where it is long."""
+def clean_text(value: Any, max_length: int = _MAX_TEXT) -> str:
+    """Return the text of a value, encodable as UTF-8 and truncated to a number of characters."""
     text = str(value).encode("utf-8", "backslashreplace").decode()
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
-def rounded(value: float) -> float | None:
-    """Return a computed number with six digits, the same on every machine; None where it is not finite."""
+def round_significant(value: float) -> float | None:
+    """Round to six significant digits, so that all machines compute the same card; None if `value` is not finite."""
     return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
-def _plain(values: np.ndarray) -> np.ndarray:
+def _round_step(width: Decimal, value: Decimal) -> Decimal:
+    """Return the smallest round number that is at least `width`; if that is 0, at most a tenth of `value`."""
+    if not width:
+        return Decimal(1).scaleb(max(value.adjusted() - 1, _MIN_STEP_EXPONENT)) if value else Decimal(1)
+    return next(step for digit in _STEP_DIGITS if (step := Decimal(digit).scaleb(width.adjusted())) >= width)
+
+
+def _to_supported_dtype(values: np.ndarray) -> np.ndarray:
     if values.dtype.kind == "S":
         return np.array([value.decode(errors="replace") for value in values], dtype=object)
     if values.dtype.kind in "UT":
         return values.astype(object)
-    if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):  # pandas knows no others
+    if values.dtype.kind == "f" and values.dtype.itemsize not in (4, 8):  # pandas supports no other sizes
         with np.errstate(over="ignore"):
             return values.astype(np.float64)
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 
-def _without_missing(codes: np.ndarray, distinct: np.ndarray, missing: np.ndarray) -> Column:
-    renumbered = np.where(missing, -1, np.cumsum(~missing) - 1)
-    return Column(distinct[~missing], renumbered[codes])
+def _drop_missing(codes: np.ndarray, distinct: np.ndarray, is_missing: np.ndarray) -> Column:
+    new_codes = np.where(is_missing, -1, np.cumsum(~is_missing) - 1)
+    return Column(distinct[~is_missing], new_codes[codes])
 
 
-def _apart(values: np.ndarray) -> Column:
-    """Give a column whose values stay unknown; only which are missing is told."""
+def _column_without_values(values: np.ndarray) -> Column:
+    """Return a column of values that cannot be compared: its codes only distinguish missing from other rows."""
     if values.dtype.kind == "c":
         missing = np.isnan(values)
     else:
@@ -220,7 +286,7 @@ def _apart(values: np.ndarray) -> Column:
     return Column(None, -missing.astype(np.intp))
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of_value(value: Any) -> str:
     kinds: Sequence[tuple[Any, str]] = (
         (bool | np.bool_, "boolean"),
         (datetime.datetime | datetime.date | np.datetime64, "date"),
@@ -232,7 +298,7 @@ def _kind_of(value: Any) -> str:
     return next((kind for types, kind in kinds if isinstance(value, types)), "other")
 
 
-def _float(value: Any) -> float:
+def _to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
@@ -243,6 +309,6 @@ def _is_finite(value: Any) -> bool:
     return math.isfinite(value) if isinstance(value, float | np.floating) else True
 
 
-def _order(value: Any) -> tuple[bool, float | int | np.number[Any], str]:
+def _sort_key(value: Any) -> tuple[bool, float | int | np.number[Any], str]:
     is_number = isinstance(value, numbers.Real | np.number) and not isinstance(value, np.timedelta64 | complex)
-    return (False, value, "") if is_number else (True, 0, str(json_value(value)))
+    return (False, value, "") if is_number else (True, 0, str(to_json_value(value)))

@@ -1,4 +1,4 @@
-"""Making the profile of an entry from its files on this machine, in one step as far as anybody sees."""
+"""Build the profile of an entry from its local files, atomically."""
 
 from __future__ import annotations
 
@@ -16,10 +16,21 @@ from sqlalchemy.pool import StaticPool
 from brainio.cache import Cache
 from brainio.cache.files import new_partial, partial_folder, writing
 from brainio.cache.sqlite_files import stamp_of_now, writable
-from brainio.cards.profile_failures import forget_failure
-from brainio.cards.profile_files import find_profile, folder, path_of, profile_key
-from brainio.cards.profile_rows import insert_rows
-from brainio.cards.profile_schema import CARD, COLUMNS, COUNT, LOOKED_AT, MADE, about, metadata, response
+from brainio.cards.profile_failures import remove_failure
+from brainio.cards.profile_files import profile_folder, profile_key, profile_path
+from brainio.cards.profile_schema import (
+    COLUMNS,
+    MTIME,
+    STATISTICS,
+    STIMULUS_COUNT,
+    THUMBNAIL_COUNT,
+    insert_rows,
+    metadata,
+    properties_table,
+    response_table,
+    to_stored_text,
+)
+from brainio.cards.profiles import find_profile
 from brainio.catalogs import resolve
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
@@ -39,132 +50,137 @@ if TYPE_CHECKING:
     from brainio.catalogs import Entry
 
 
-def make_profile(entry: Entry, *, again: bool = False) -> None:
-    """Make the profile of an entry, unless there is one; of its files on this machine, which are verified.
+def build_profile(entry: Entry, *, rebuild: bool = False) -> None:
+    """Build the profile of an entry from its local files, which are verified, unless the profile exists.
 
-    Of the first 10,000 stimuli of a set thumbnails of up to 256 pixels are made, below a bar; of an assembly all values
-    are read once. What is interrupted or killed leaves no profile. Of two processes that make the same, one waits.
+    The profile of a stimulus set has thumbnails of up to 256 pixels of the first 10,000 stimuli; a progress bar shows
+    their rendering. For the profile of an assembly all values are read once. An interrupted or killed build leaves no
+    profile. If two processes build the same profile, one waits for the other.
 
     Parameters
     ----------
     entry : Entry
-        From a catalog.
-    again : bool, default False
-        Make it also where there is one.
+        An entry of a catalog.
+    rebuild : bool, default False
+        Whether to build the profile even if it exists.
 
     Raises
     ------
     EntryUnavailableError
-        Not all files are on this machine: `brainio get` fetches them.
+        A file is not on this machine; `brainio get` fetches it.
     IntegrityError, FormatError
-        The files are not what was promised, or break the format.
+        The files differ from their hashes, or violate the format.
     CacheError
-        The folder of the cache cannot be written.
+        The folder of the cache is not writable.
     """
     paths = local_files(entry)
     key = profile_key(entry)
     if key is None:
-        raise EntryUnavailableError(f"no file of {entry.kind} {entry.identifier!r} is known; fetch it first")
-    root = folder().parent
+        raise EntryUnavailableError(
+            f"the hashes of the files of {entry.kind} {entry.identifier!r} are unknown; fetch them first: "
+            f"brainio get {entry.identifier}"
+        )
+    root = profile_folder().parent
     with writing(root, f"The profile of {entry.identifier}"):
         lock = acquire(partial_folder(root), f"profile-{key}")
         try:
-            if again or find_profile(entry) is None:
-                _make(entry, paths, key, root)
-                forget_failure(entry)
+            if rebuild or find_profile(entry) is None:
+                _build(entry, paths, key, root)
+                remove_failure(entry)
         finally:
             if lock is not None:
                 lock.release()
 
 
-def make_listed_profile(lookup_type: str, identifier: str, catalog: str, version: str) -> None:
-    """Make the profile of an entry that a catalog lists; runs in a worker process. See `make_profile`."""
-    make_profile(resolve(lookup_type, identifier, catalog=catalog, version=version))
+def build_listed_profile(lookup_type: str, identifier: str, catalog: str, version: str) -> None:
+    """Resolve an entry and build its profile; runs in a worker process. See `build_profile`."""
+    build_profile(resolve(lookup_type, identifier, catalog=catalog, version=version))
 
 
-def _make(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
-    folder().mkdir(parents=True, exist_ok=True)
-    with atomic_path(path_of(key), temporary=new_partial(root, f"profile-{key}")) as unfinished:
+def _build(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
+    profile_folder().mkdir(parents=True, exist_ok=True)
+    with atomic_path(profile_path(key), temporary=new_partial(root, f"profile-{key}")) as unfinished:
 
         def write() -> int:
             unfinished.unlink(missing_ok=True)
-            are_here = all(path.exists() for path in paths.values())
-            return _write(unfinished, entry, paths if are_here else local_files(entry))
+            are_present = all(path.exists() for path in paths.values())
+            return _write_database(unfinished, entry, paths if are_present else local_files(entry))
 
         with keep_cached():
-            stamp = retry_if_pruned(write)
-        os.utime(unfinished, ns=(stamp, stamp))
+            mtime_ns = retry_if_pruned(write)
+        os.utime(unfinished, ns=(mtime_ns, mtime_ns))
 
 
-def _write(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
+def _write_database(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
     """Write a profile to a new file, and return the modification time that it must get."""
-    stamp = stamp_of_now()
+    mtime_ns = stamp_of_now()
     engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
-    fill = _stimuli if entry.lookup_type == TYPE_STIMULUS_SET else _assembly
+    write_contents = _write_stimulus_set if entry.lookup_type == TYPE_STIMULUS_SET else _write_assembly
     try:
         with engine.begin() as connection:
             metadata.create_all(connection)
-            noted = fill(connection, entry, paths, Heartbeat(path).beat)
-            told = [(name, json.dumps(value)) for name, value in {**noted, MADE: stamp}.items()]
-            insert_rows(connection, about, told)
+            properties = write_contents(connection, entry, paths, Heartbeat(path).beat) | {MTIME: mtime_ns}
+            insert_rows(connection, properties_table, ((name, json.dumps(value)) for name, value in properties.items()))
             connection.exec_driver_sql("ANALYZE")
     except DatabaseError as error:
-        raise CacheError(f"the profile of {entry.kind} {entry.identifier!r} cannot be written: {error.orig}") from error
+        raise CacheError(
+            f"writing the profile of {entry.kind} {entry.identifier!r} to {path} failed: {error.orig}. Free space "
+            f"there, then build it again: brainio profile build {entry.identifier}"
+        ) from error
     finally:
         engine.dispose()
-    return stamp
+    return mtime_ns
 
 
-def _stimuli(
-    connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
+def _write_stimulus_set(
+    connection: Connection, entry: Entry, paths: dict[str, Path], beat: Callable[[], None]
 ) -> dict[str, Any]:
-    from brainio.cards.profile_table import fill_table
-    from brainio.cards.profile_thumbnails import fill_thumbnails
-    from brainio.cards.tables import describe_stimuli
+    # Profiles of assemblies need neither pandas nor Pillow in this process.
+    from brainio.cards.profile_writer import write_stimuli, write_thumbnails
+    from brainio.cards.stimulus_sets import describe_stimulus_set
     from brainio.fetch.stimulus_sets import load_stimulus_files
 
     archive = entry.file("zip")
     zip_sha1 = archive.sha1 if archive is not None else ""
-    with named_in_errors(entry), _cache_for(paths["zip"]) as cache:
+    with named_in_errors(entry), _unpacking_cache(paths["zip"]) as cache:
         stimuli = load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, zip_sha1, cache=cache)
-        ids = fill_thumbnails(connection, stimuli, progress)
-        described = describe_stimuli(stimuli)
-    columns = fill_table(connection, stimuli, ids)
-    return {CARD: described, COLUMNS: columns, COUNT: len(stimuli), LOOKED_AT: len(ids)}
+        thumbnail_ids = write_thumbnails(connection, stimuli, beat)
+        statistics = describe_stimulus_set(stimuli)
+    columns = write_stimuli(connection, stimuli, thumbnail_ids)
+    counts = {STIMULUS_COUNT: len(stimuli), THUMBNAIL_COUNT: len(thumbnail_ids)}
+    return {STATISTICS: statistics, COLUMNS: columns, **counts}
 
 
 @contextmanager
-def _cache_for(archive: Path) -> Iterator[Cache]:
-    """Give the cache to unpack an archive in: for one that lies elsewhere, a folder that goes when it was looked at.
+def _unpacking_cache(archive: Path) -> Iterator[Cache]:
+    """Return the cache to unpack an archive in: a temporary one if the archive is outside of the cache.
 
-    Otherwise whoever serves a disk full of data would have all of it twice.
+    Otherwise a machine that serves a disk full of data would store all of them twice.
     """
     cache = local_cache()
     if any(root in archive.parents for root in (cache.root, *cache.shared)):
         yield cache
         return
-    passing = new_partial(cache.root)
+    temporary = new_partial(cache.root)
     try:
-        yield Cache(passing, [cache.root, *cache.shared])
+        yield Cache(temporary, [cache.root, *cache.shared])
     finally:
-        shutil.rmtree(passing, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _assembly(
-    connection: Connection, entry: Entry, paths: dict[str, Path], progress: Callable[[], None]
+def _write_assembly(
+    connection: Connection, entry: Entry, paths: dict[str, Path], beat: Callable[[], None]
 ) -> dict[str, Any]:
-    from brainio.cards.profile_filters import stored_text
-
     path = paths["nc"]
     subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({path})"
     with named_in_errors(entry):
-        described, responses = call_in_worker(
-            "brainio.cards.compute:describe_for_profile", [str(path.absolute())], subject=subject, paths=[path]
+        statistics, responses = call_in_worker(
+            "brainio.cards.computation:describe_for_profile", [str(path.absolute())], subject=subject, paths=[path]
         )
-    progress()
+    beat()
     rows = (
-        (number, stored_text(stimulus), int(presentations), mean, rank)
+        (number, to_stored_text(stimulus), int(presentations), mean, rank)
         for number, (stimulus, presentations, mean, rank) in enumerate(responses)
     )
-    insert_rows(connection, response, rows)
-    return {CARD: described, COUNT: len(responses)}
+    insert_rows(connection, response_table, rows)
+    return {STATISTICS: statistics, STIMULUS_COUNT: len(responses)}

@@ -1,7 +1,7 @@
-"""Failed attempts to make a profile, stored next to the profiles: pages show the reason, and nothing retries at once.
+"""Records of failed attempts to build a profile: pages show the reason, and nothing retries at once.
 
-A record is found by the hashes of an entry's files, as a profile is, and holds their fingerprints: a replaced file
-makes it void. Losing one costs another attempt.
+A record is named after the hashes of the entry's files, like the profile, and contains their fingerprints: replacing a
+file invalidates it. Losing a record costs another attempt.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.cache.files import read_json, write_in_one_step
 from brainio.cache.inventory import PROFILE_FAILURE
-from brainio.cards.profile_files import folder, profile_key
+from brainio.cards.profile_files import profile_folder, profile_key
 from brainio.errors import BrainioError
 from brainio.fetch.entries import wanted_file
 from brainio.local_files import Fingerprint
@@ -30,11 +30,11 @@ class ProfileFailure(NamedTuple):
     Attributes
     ----------
     reason : str
-        In words that may be shown to anybody: no paths.
+        A text that every visitor may read: without paths.
     time : float
         Seconds since 1970.
     conditions : str
-        The limits under which it failed; other ones are worth another attempt.
+        The limits under which the attempt failed; other limits justify another attempt.
     """
 
     reason: str
@@ -43,27 +43,27 @@ class ProfileFailure(NamedTuple):
 
 
 def record_failure(entry: Entry, reason: str, conditions: str) -> None:
-    """Store that the profile of an entry could not be made of the files as they are now.
+    """Record that building the profile of an entry from its present files failed.
 
     Parameters
     ----------
     entry : Entry
-        From a catalog.
+        An entry of a catalog.
     reason, conditions : str
         See `ProfileFailure`.
     """
-    path = _path(entry)
+    path = _record_path(entry)
     if path is None:
         return
     record = {"reason": reason, "time": time.time(), "conditions": conditions, "files": _fingerprints(entry)}
-    with suppress(OSError, BrainioError):  # the next attempt comes sooner then
+    with suppress(OSError, BrainioError):  # without a record, the next attempt comes sooner
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_in_one_step(folder().parent, path, json.dumps(record))
+        write_in_one_step(profile_folder().parent, path, json.dumps(record))
 
 
 def find_failure(entry: Entry) -> ProfileFailure | None:
-    """Return the failed attempt to make the profile of an entry from its files as they are now; None without one."""
-    path = _path(entry)
+    """Return the failed attempt to build the profile of an entry from its present files; None if there was none."""
+    path = _record_path(entry)
     record = {} if path is None else read_json(path)
     if not record or record.get("files") != _fingerprints(entry):
         return None
@@ -72,27 +72,27 @@ def find_failure(entry: Entry) -> ProfileFailure | None:
     return None
 
 
-def forget_failure(entry: Entry) -> None:
-    """Remove the record of a failed attempt, once the profile of the entry was made."""
-    path = _path(entry)
+def remove_failure(entry: Entry) -> None:
+    """Remove the record of a failed attempt after a successful one."""
+    path = _record_path(entry)
     if path is not None:
         with suppress(OSError):
             path.unlink(missing_ok=True)
 
 
-def _path(entry: Entry) -> Path | None:
+def _record_path(entry: Entry) -> Path | None:
     key = profile_key(entry)
-    return None if key is None else folder() / f"{key}{PROFILE_FAILURE}"
+    return None if key is None else profile_folder() / f"{key}{PROFILE_FAILURE}"
 
 
 def _fingerprints(entry: Entry) -> list[list[int]]:
-    """Return the fingerprints of the files of an entry that lie on this machine outside of the cache.
+    """Return the fingerprints of an entry's local files outside of the cache.
 
-    Those in the cache are what their hashes promise, and so is the key of the record.
+    The key of the record already identifies the content of files in the cache.
     """
-    prints: list[list[int]] = []
+    fingerprints: list[list[int]] = []
     for file in entry.files:
         for place, _ in wanted_file(entry, file).local_places():
             with suppress(OSError):
-                prints.append(list(Fingerprint.of(place.path)))
-    return prints
+                fingerprints.append(list(Fingerprint.of(place.path)))
+    return fingerprints

@@ -1,7 +1,7 @@
-"""Where profiles lie, `BRAINIO_HOME/profiles/<key>.sqlite`, and opening them; nothing is made here.
+"""Profile files: their names, their location `BRAINIO_HOME/profiles/<key>.sqlite`, and opening them.
 
-A file gets its name when it is finished, and never changes then. One that is damaged, or that somebody changed, is as
-good as none, and is taken away.
+The builder renames a finished file to its final name, and it never changes afterwards. A file that is damaged or was
+modified is deleted, as if it had never been built.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
 from brainio.cache.sqlite_files import ENDING, Opened, note_use, read_only
-from brainio.cards.profile_schema import COLUMNS, MADE, VERSION, StimulusColumn, about, stimulus_table
+from brainio.cards.profile_schema import (
+    COLUMNS,
+    MTIME,
+    VERSION,
+    StimulusColumn,
+    define_stimulus_table,
+    properties_table,
+)
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, LocationError
 from brainio.fetch.entries import wanted_file
@@ -36,105 +43,70 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
     from sqlalchemy.engine import Connection
 
-    from brainio.cards.profile_assemblies import AssemblyProfile
-    from brainio.cards.profiles import StimulusProfile
     from brainio.catalogs import Entry
 
 FOLDER = "profiles"
-_MOST_OPEN = 32  # files of a process
+_MAX_OPEN = 32  # files of a process
 _log = get_logger("brainio.cards")
-_opened: OrderedDict[Path, ProfileFile] = OrderedDict()
+_open_files: OrderedDict[Path, ProfileFile] = OrderedDict()
 _lock = guard(threading.RLock(), "open profiles")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class ProfileFile(Opened):
-    """An open profile, whichever entry it is of."""
+    """An open profile file, which several entries may share."""
 
     @cached_property
-    def about(self) -> dict[str, Any]:
-        """What is noted in the file, by name."""
-        rows = self.ask(lambda connection: connection.execute(select(about)).all())
+    def properties(self) -> dict[str, Any]:
+        """The properties of the profile by name, such as `STATISTICS`."""
+        rows = self.query(lambda connection: connection.execute(select(properties_table)).all())
         return {row.name: json.loads(row.value) for row in rows}
 
     @cached_property
     def columns(self) -> list[StimulusColumn]:
-        """The columns of the table of stimuli."""
-        return [StimulusColumn(*column) for column in self.about[COLUMNS]]
+        """The columns of the stimulus table."""
+        return [StimulusColumn(*column) for column in self.properties[COLUMNS]]
 
     @cached_property
     def table(self) -> Table:
-        """The table of stimuli."""
-        return stimulus_table(self.columns)
+        """The stimulus table."""
+        return define_stimulus_table(self.columns)
 
-    def ask(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Return what some work on the file gives.
+    def query(self, run_query: Callable[[Connection], Result]) -> Result:
+        """Return the result of a query on a connection to the file.
 
         Raises
         ------
         CacheError
-            The file is damaged; it was taken away, so that it can be made again.
+            The file is damaged. It was deleted, so that the profile can be built again.
         """
         try:
-            return self.run(work)
+            return self.run(run_query)
         except DatabaseError as error:
-            discard(self)
-            raise CacheError(f"the profile {self.path} was damaged, and is to be made again: {error.orig}") from error
-
-
-def find_profile(entry: Entry) -> StimulusProfile | AssemblyProfile | None:
-    """Open the profile of an entry; None where none was made of these bytes.
-
-    Costs a look at one file where it is open already. Any number of threads may ask; 32 files are open at most.
-
-    Parameters
-    ----------
-    entry : Entry
-        From a catalog, of any version.
-
-    Raises
-    ------
-    CacheError
-        By what is returned, later, where the file turns out to be damaged.
-
-    Examples
-    --------
-    >>> from brainio.catalogs import resolve
-    >>> from brainio.cards import make_profile
-    >>> entry = resolve('stimulus_set', 'modelfest.Carney1999')
-    >>> make_profile(entry)
-    >>> profile = find_profile(entry)
-    >>> rows, total = profile.rows({'kind': 'Gabor*', 'degrees': '..1'}, limit=2)
-    """
-    key = profile_key(entry)
-    found = None if key is None else _file(path_of(key))
-    if found is None:
-        return None
-    if entry.lookup_type == TYPE_STIMULUS_SET:
-        from brainio.cards.profiles import StimulusProfile
-
-        return StimulusProfile(entry, found)
-    from brainio.cards.profile_assemblies import AssemblyProfile
-
-    return AssemblyProfile(entry, found)
+            delete_damaged(self)
+            raise CacheError(
+                f"the profile {self.path} was damaged and has been deleted: {error.orig}. Build it again: "
+                f"brainio profile build"
+            ) from error
 
 
 def has_profile(entry: Entry) -> bool:
-    """Whether there is a profile of the bytes of an entry; it is not opened."""
-    return file_of(entry) is not None
+    """Return whether a profile of the entry's bytes exists, without opening it."""
+    return find_profile_path(entry) is not None
 
 
-def file_of(entry: Entry) -> Path | None:
-    """Return the file of an entry's profile, without opening it; None where there is none."""
+def find_profile_path(entry: Entry) -> Path | None:
+    """Return the path of an entry's profile, without opening it; None if it does not exist."""
     key = profile_key(entry)
-    path = None if key is None else path_of(key)
+    path = None if key is None else profile_path(key)
     return path if path is not None and path.is_file() else None
 
 
 def profile_key(entry: Entry) -> str | None:
-    """Return what names the profile of an entry: the sha1 of its main file, and a digest of all; None: not known.
+    """Return the name of an entry's profile: the SHA-1 of its main file, and a digest of all its files.
 
-    It is not known while the catalog promises no hash and nothing was fetched.
+    Entries that list the same bytes have the same key. It is None if a hash is unknown: the catalog gives no hash for
+    a file that was never fetched.
 
     Examples
     --------
@@ -143,7 +115,7 @@ def profile_key(entry: Entry) -> str | None:
     >>> profile_key(entry).startswith(entry.file('nc').sha1)
     True
     """
-    contents = {}
+    hashes = {}
     for file in entry.files:
         try:
             sha1 = file.sha1 or wanted_file(entry, file).content
@@ -151,87 +123,87 @@ def profile_key(entry: Entry) -> str | None:
             return None
         if sha1 is None:
             return None
-        contents[file.part] = sha1
-    main = contents.get("csv" if entry.lookup_type == TYPE_STIMULUS_SET else "nc")
-    digest = hashlib.sha256(json.dumps([VERSION, entry.lookup_type, sorted(contents.items())]).encode())
+        hashes[file.part] = sha1
+    main = hashes.get("csv" if entry.lookup_type == TYPE_STIMULUS_SET else "nc")
+    digest = hashlib.sha256(json.dumps([VERSION, entry.lookup_type, sorted(hashes.items())]).encode())
     return f"{main}-{digest.hexdigest()[:16]}" if main else None
 
 
-def profile_state() -> object:
-    """Return what changes when a profile is added or taken away: equal answers mean that none was."""
-    return Fingerprint.find(folder())
+def profile_folder_version() -> object:
+    """Return a token that changes when a profile is added or removed."""
+    return Fingerprint.find(profile_folder())
 
 
-def folder() -> Path:
-    """Return where profiles lie; it need not exist."""
+def profile_folder() -> Path:
+    """Return the folder of all profiles; it may not exist yet."""
     return Path(get_local_data_path()) / FOLDER
 
 
-def path_of(key: str) -> Path:
-    """Return where the profile of that key lies, or would lie."""
-    return folder() / f"{key}{ENDING}"
+def profile_path(key: str) -> Path:
+    """Return the path of the profile with a key; the file may not exist."""
+    return profile_folder() / f"{key}{ENDING}"
 
 
-def discard(file: ProfileFile) -> None:
-    """Close a damaged file and take it away, unless another one has its name by now."""
+def delete_damaged(file: ProfileFile) -> None:
+    """Close a damaged file and delete it, unless a new file has replaced it."""
     with _lock:
-        if file.path is not None and _opened.get(file.path) is file:
-            del _opened[file.path]
+        if file.path is not None and _open_files.get(file.path) is file:
+            del _open_files[file.path]
     file.close()
-    _log.warning("the profile %s is damaged; it is taken away", file.path)
+    _log.warning("the profile %s is damaged and will be deleted", file.path)
     if file.path is not None and file.is_there():
         with suppress(OSError):
             file.path.unlink()
 
 
-def _file(path: Path) -> ProfileFile | None:
+def open_profile_file(path: Path) -> ProfileFile | None:
+    """Return an open profile file, shared by all threads; None if there is none, or if it is damaged or modified."""
     with _lock:
-        known = _opened.get(path)
+        known = _open_files.get(path)
         if known is not None and known.is_there():
-            _opened.move_to_end(path)
+            _open_files.move_to_end(path)
             return known
-    found = _open(path)
-    closed = []
+    opened = _open(path)
+    to_close = []
     with _lock:
-        other = _opened.pop(path, None)
-        if other is not None and other is not known and other.is_there():  # another thread opened it meanwhile
-            found, other = other, found
+        other = _open_files.pop(path, None)
+        if other is not None and other is not known and other.is_there():  # another thread has opened it meanwhile
+            opened, other = other, opened
         if other is not None:
-            closed.append(other)
-        if found is not None:
-            _opened[path] = found
-            while len(_opened) > _MOST_OPEN:
-                closed.append(_opened.popitem(last=False)[1])
-    for one in closed:
-        one.close()
-    return found
+            to_close.append(other)
+        if opened is not None:
+            _open_files[path] = opened
+            while len(_open_files) > _MAX_OPEN:
+                to_close.append(_open_files.popitem(last=False)[1])
+    for file in to_close:
+        file.close()
+    return opened
 
 
 def _open(path: Path) -> ProfileFile | None:
-    """Open a file; None where there is none, or not one that is as it was when it was finished."""
     try:
         print_ = Fingerprint.of(path)
     except OSError:
         return None
     pool = {"poolclass": QueuePool, "pool_size": 2, "max_overflow": -1, "pool_reset_on_return": None}
-    file = ProfileFile(create_engine("sqlite://", creator=partial(_connection, path), **pool), path, print_)
+    file = ProfileFile(create_engine("sqlite://", creator=partial(_connect, path), **pool), path, print_)
     try:
-        made = file.about.get(MADE)
+        mtime_ns = file.properties.get(MTIME)
     except (CacheError, ValueError):
         file.close()
         return None
-    if made != print_.mtime_ns:
-        discard(file)
+    if mtime_ns != print_.mtime_ns:
+        delete_damaged(file)
         return None
     note_use(path)
     return file
 
 
-def _connection(path: Path) -> SQLite:
+def _connect(path: Path) -> SQLite:
     connection = read_only(path)
-    connection.execute("PRAGMA cache_size=-512")  # kB; the system keeps what is read of the file
+    connection.execute("PRAGMA cache_size=-512")  # kB; the operating system caches the file, too
     return connection
 
 
-# Connections stay with the process that made them.
-renew_in_child(_opened.clear)
+# A forked process must not use the connections of its parent.
+renew_in_child(_open_files.clear)

@@ -1,13 +1,13 @@
-"""What somebody typed to filter stimuli by a column -> a condition of SQL.
+"""Filters of stimuli by column: parse the text of a filter into an SQL condition.
 
 ============ =======================================================================================
 text         rows whose value ...
 ============ =======================================================================================
-`car`        is that text, letter by letter; of numbers: is that number (`4` is `4.0`)
-`car*`       fits, `*` being any characters or none; of numbers only `*` alone: is not missing
-`1..5`       is from 1 to 5; `1..` and `..5` are open (columns of numbers only)
-`1..<5`      is from 1 to 5, but not 5
-`=a*b`       is `a*b`, letter by letter
+`car`        equals this text; in a numeric column: equals this number (`4` equals `4.0`)
+`car*`       matches the pattern (`*`: any characters); in a numeric column only `*`: is not missing
+`1..5`       is from 1 to 5; `1..` and `..5` are open ranges (numeric columns only)
+`1..<5`      is from 1 to 5, excluding 5
+`=a*b`       equals `a*b`, including the star
 (empty)      is missing
 ============ =======================================================================================
 """
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import UnaryExpression, and_, true
 from sqlalchemy.sql.operators import custom_op
 
+from brainio.cards.profile_schema import to_stored_text
 from brainio.errors import SearchError
 from brainio.nearest import nearest
 
@@ -31,67 +32,74 @@ if TYPE_CHECKING:
     from brainio.cards.profile_schema import StimulusColumn
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[+-]?inf", re.ASCII)
-_UNINDEXED: custom_op[Any] = custom_op("+")  # which SQLite looks up in no index
-_SHOWN = 100  # characters of what was typed
-_LONGEST = 1000  # characters
-PAST_INTEGERS = 2**63  # those that SQLite can hold are below
+_UNARY_PLUS: custom_op[Any] = custom_op("+")  # keeps SQLite from using an index
+_MAX_QUOTED = 100  # characters of a filter in a message
+_MAX_FILTER = 1000  # characters
+INTEGER_LIMIT = 2**63  # SQLite's integers are smaller
 
 
-def condition_of(
+def build_condition(
     filters: Iterable[tuple[str, str]],
     columns: Sequence[StimulusColumn],
     table: Table,
     by_index: Literal["all", "equal", "none"],
 ) -> ColumnElement[bool]:
-    """Return what rows have to fulfil, all filters together.
+    """Return the SQL condition that combines all filters with AND.
 
     Parameters
     ----------
-    by_index : str
-        Which filters an index may serve. Looking through a whole table is faster than going to a third of its rows by
-        an index, one by one; only rows that an index finds for one value come in their order.
+    filters : iterable of (str, str)
+        Column names with filter texts.
+    columns : sequence of StimulusColumn
+        The columns of the stimulus table.
+    table : sqlalchemy.Table
+        The stimulus table.
+    by_index : {'all', 'equal', 'none'}
+        The filters that may use an index. Scanning the table is faster than finding a third of its rows by index, and
+        an index returns rows in the order of the table only for a single value.
 
     Raises
     ------
     SearchError
-        There is no such column, or a filter of numbers is none.
+        The column does not exist, or a filter of a numeric column is not a number.
     """
     conditions: list[ColumnElement[bool]] = [true()]
     for name, text in filters:
-        place = place_of(name, columns)
-        own = table.c[f"c{place}"]
-        is_text = columns[place].kind == "text"
+        position = column_position(name, columns)
+        own = table.c[f"c{position}"]
+        is_text = columns[position].kind == "text"
         is_equal = text.startswith("=") or ("*" not in text and (is_text or ".." not in text))
         is_indexed = by_index == "all" or (by_index == "equal" and is_equal)
-        column = own if is_indexed else UnaryExpression(own, operator=_UNINDEXED, type_=own.type)
-        conditions.append(_of_text(column, text) if is_text else _of_number(column, text, name))
+        column = own if is_indexed else UnaryExpression(own, operator=_UNARY_PLUS, type_=own.type)
+        conditions.append(_text_condition(column, text) if is_text else _number_condition(column, text, name))
     return and_(*conditions)
 
 
-def place_of(name: str, columns: Sequence[StimulusColumn]) -> int:
-    """Return the place of a column; raises SearchError, with near names, where there is none."""
-    places = {column.name: place for place, column in enumerate(columns)}
-    if name not in places:
-        near = nearest(name[:_SHOWN], places) or list(places)[:10]
+def column_position(name: str, columns: Sequence[StimulusColumn]) -> int:
+    """Return the position of a column; raises SearchError with suggestions if it does not exist."""
+    positions = {column.name: position for position, column in enumerate(columns)}
+    if name not in positions:
+        suggestions = nearest(name[:_MAX_QUOTED], positions) or list(positions)[:10]
         raise SearchError(
-            f"the stimulus set has no column {name[:_SHOWN]!r} to filter by; near: {', '.join(map(repr, near))}"
+            f"the stimulus set has no column {name[:_MAX_QUOTED]!r} to filter by; similar columns: "
+            f"{', '.join(map(repr, suggestions))}"
         )
-    return places[name]
+    return positions[name]
 
 
-def _of_text(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+def _text_condition(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
     if not text:
         return column.is_(None)
-    if len(text) > _LONGEST:
-        raise SearchError(f"a filter has {len(text):,} characters; expected no more than {_LONGEST:,}")
-    sound = stored_text(text)
-    if sound.startswith("=") or "*" not in sound:
-        return column == sound.removeprefix("=")
-    pattern = re.sub(r"[?\[]", r"[\g<0>]", re.sub(r"\*+", "*", sound))
+    if len(text) > _MAX_FILTER:
+        raise SearchError(f"a filter has {len(text):,} characters; expected at most {_MAX_FILTER:,}")
+    stored = to_stored_text(text)
+    if stored.startswith("=") or "*" not in stored:
+        return column == stored.removeprefix("=")
+    pattern = re.sub(r"[?\[]", r"[\g<0>]", re.sub(r"\*+", "*", stored))
     return column.op("GLOB", is_comparison=True)(pattern)
 
 
-def _of_number(column: ColumnElement[Any], text: str, name: str) -> ColumnElement[bool]:
+def _number_condition(column: ColumnElement[Any], text: str, name: str) -> ColumnElement[bool]:
     text = text.strip().removeprefix("=")
     if not text:
         return column.is_(None)
@@ -99,36 +107,32 @@ def _of_number(column: ColumnElement[Any], text: str, name: str) -> ColumnElemen
         return column.is_not(None)
     low, dots, high = text.partition("..")
     if not dots:
-        return column == _number(text, name)
-    bounds = [column >= _number(low, name)] if low.strip() else []
-    below = high.strip().removeprefix("<")
-    if below:
-        bounds += [column <= _number(below, name) if below == high.strip() else column < _number(below, name)]
+        return column == _parse_number(text, name)
+    bounds = [column >= _parse_number(low, name)] if low.strip() else []
+    upper = high.strip().removeprefix("<")
+    if upper:
+        is_inclusive = upper == high.strip()
+        bounds += [column <= _parse_number(upper, name) if is_inclusive else column < _parse_number(upper, name)]
     return and_(*bounds) if bounds else column.is_not(None)
 
 
-def _number(text: str, name: str) -> int | float:
+def _parse_number(text: str, name: str) -> int | float:
     text = text.strip()
-    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+    if len(text) > _MAX_FILTER or not _NUMBER.fullmatch(text):
         raise SearchError(
-            f"column {name[:_SHOWN]!r} holds numbers, and {text[:_SHOWN]!r} is none; expected a number such as 4, a "
-            f"range such as 1..5, 1.. or ..5, or * for any"
+            f"column {name[:_MAX_QUOTED]!r} contains numbers, and {text[:_MAX_QUOTED]!r} is not a number; expected a "
+            f"number such as 4, a range such as 1..5, 1.. or ..5, or * for any"
         )
-    whole = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text) else None
-    return float(text) if whole is None or not -PAST_INTEGERS <= whole < PAST_INTEGERS else whole
+    integer = int(text) if re.fullmatch(r"[+-]?\d{1,30}", text) else None
+    return float(text) if integer is None or not -INTEGER_LIMIT <= integer < INTEGER_LIMIT else integer
 
 
-def exactly(text: str) -> str:
-    """Return the filter for a text as it is, whatever filters make of its letters.
+def literal_filter(text: str) -> str:
+    """Return the filter that matches exactly a text, even if the text contains characters of the filter syntax.
 
     Examples
     --------
-    >>> exactly("car"), exactly("a*b"), exactly("=")
+    >>> literal_filter("car"), literal_filter("a*b"), literal_filter("=")
     ('car', '=a*b', '==')
     """
     return f"={text}" if "*" in text or text.startswith("=") else text
-
-
-def stored_text(text: str) -> str:
-    """Return a text as it is kept: one that UTF-8 can write, without NUL, at which SQLite would stop."""
-    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")

@@ -1,4 +1,4 @@
-"""The profile of a stimulus set, as pages ask it."""
+"""Profiles of entries, from which pages show rows, thumbnails and responses without loading the data."""
 
 from __future__ import annotations
 
@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import func, select
 
-from brainio.cards.profile_card import card_with
-from brainio.cards.profile_filters import condition_of, place_of, stored_text
-from brainio.cards.profile_schema import CARD, COUNT, LOOKED_AT, thumbnail
+from brainio.cards.facts import add_facts, collect_facts
+from brainio.cards.profile_files import open_profile_file, profile_key, profile_path
+from brainio.cards.profile_filters import build_condition, column_position
+from brainio.cards.profile_schema import (
+    STATISTICS,
+    STIMULUS_COUNT,
+    THUMBNAIL_COUNT,
+    response_table,
+    thumbnail_table,
+    to_stored_text,
+)
+from brainio.catalogs.cards import read_card
+from brainio.catalogs.entries import TYPE_STIMULUS_SET
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,19 +31,20 @@ if TYPE_CHECKING:
     from brainio.catalogs import Entry
     from brainio.catalogs.cards import Card
 
-_STIMULUS_ID = "stimulus_id"
+_STIMULUS_ID = "stimulus_id"  # importing it from brainio.stimuli would import pandas
+_CATALOG_FIELDS = ("stimulus_columns",)  # computed fields that depend on more than the bytes of the entry
 Value = str | int | float | None
 
 
 class Row(NamedTuple):
-    """A stimulus: its number, counted from 0, and by column its text, its number, or None where it is missing."""
+    """A stimulus: its number, from 0, and by column its text or number; None if the value is missing."""
 
     number: int
     values: dict[str, Value]
 
 
-class Neighbours(NamedTuple):
-    """A stimulus, and the ids of those before and after it in the table; None at the ends."""
+class RowContext(NamedTuple):
+    """A stimulus and the ids of the previous and the next one in the table; None at the ends."""
 
     row: Row
     previous: str | None
@@ -41,20 +52,20 @@ class Neighbours(NamedTuple):
 
 
 class Thumbnail(NamedTuple):
-    """A small picture of a stimulus; `data` is empty where there is none.
+    """A small picture of a stimulus.
 
     Attributes
     ----------
     data : bytes
-        The file of the picture.
+        The encoded picture; empty if there is none.
     media_type : str
         Such as `image/webp`.
     width, height : int
-        Pixels.
+        Size in pixels.
     kind : str
-        Of the stimulus: `image`, `sound`, `video`, `text` or `file`.
+        The kind of the stimulus: `image`, `sound`, `video`, `text` or `file`.
     note : str
-        More in words: dimensions, duration, the beginning of a text, or why there is no picture.
+        Details: dimensions, duration, the beginning of a text, or the reason why there is no picture.
     """
 
     data: bytes
@@ -65,8 +76,63 @@ class Thumbnail(NamedTuple):
     note: str
 
 
+class StimulusResponse(NamedTuple):
+    """The response of an assembly to a stimulus.
+
+    Attributes
+    ----------
+    stimulus_id : str
+        Id of the stimulus.
+    presentations : int
+        Number of presentations.
+    mean : float or None
+        Mean over all presentations, neuroids and time bins, in the units of the values; None if no value is finite.
+    rank : int or None
+        Rank of the mean; the strongest has rank 1.
+    """
+
+    stimulus_id: str
+    presentations: int
+    mean: float | None
+    rank: int | None
+
+
+_RESPONSES = select(*(response_table.c[name] for name in StimulusResponse._fields))
+
+
+def find_profile(entry: Entry) -> StimulusProfile | AssemblyProfile | None:
+    """Open the profile of an entry; None if no profile of its bytes exists.
+
+    If the file is open already, this costs one `stat` call. Threads share open files, of which there are at most 32.
+
+    Parameters
+    ----------
+    entry : Entry
+        An entry of a catalog, of any version.
+
+    Returns
+    -------
+    StimulusProfile or AssemblyProfile or None
+        Its methods raise `CacheError` if the file is damaged.
+
+    Examples
+    --------
+    >>> from brainio.catalogs import resolve
+    >>> from brainio.cards import build_profile
+    >>> entry = resolve('stimulus_set', 'modelfest.Carney1999')
+    >>> build_profile(entry)
+    >>> profile = find_profile(entry)
+    >>> rows, total = profile.rows({'kind': 'Gabor*', 'degrees': '..1'}, limit=2)
+    """
+    key = profile_key(entry)
+    file = None if key is None else open_profile_file(profile_path(key))
+    if file is None:
+        return None
+    return StimulusProfile(entry, file) if entry.lookup_type == TYPE_STIMULUS_SET else AssemblyProfile(entry, file)
+
+
 class StimulusProfile:
-    """What is shown of a stimulus set. Every method may raise `CacheError` where the file is damaged."""
+    """The profile of a stimulus set. Every method raises `CacheError` if the file is damaged."""
 
     def __init__(self, entry: Entry, file: ProfileFile) -> None:
         self.entry, self._file = entry, file
@@ -74,86 +140,127 @@ class StimulusProfile:
 
     @cached_property
     def card(self) -> Card:
-        """The card of the entry as it would be built now: what data tell, with the facts that its catalog tells."""
-        return card_with(self.entry, self._file.about[CARD])
+        """The current card of the entry: computed statistics with the facts of its catalog."""
+        return _compose_current_card(self.entry, self._file.properties[STATISTICS])
 
     @property
     def columns(self) -> list[dict[str, Any]]:
-        """What each column holds, as in the card: `name`, `kind`, `missing`, `distinct`, `histogram`, ...
+        """The statistics of each column, as in the card: `name`, `kind`, `missing`, `distinct`, `histogram`, ...
 
-        No more than 150 are described; `column_names` has all that can be filtered by.
+        At most 150 columns are described; `column_names` lists all columns that can be filtered.
         """
-        columns: list[dict[str, Any]] = self._file.about[CARD]["columns"]
+        columns: list[dict[str, Any]] = self._file.properties[STATISTICS]["columns"]
         return columns
 
     @property
     def column_names(self) -> list[str]:
-        """The columns that rows have, `filename` among them: up to 1,000."""
+        """The names of the columns, including `filename`: at most 1,000."""
         return [column.name for column in self._columns]
 
     @property
     def count(self) -> int:
-        """How many stimuli there are."""
-        return int(self._file.about[COUNT])
+        """The number of stimuli."""
+        return int(self._file.properties[STIMULUS_COUNT])
 
     @property
-    def looked_at(self) -> int:
-        """Of how many stimuli, from the first one on, thumbnails were made."""
-        return int(self._file.about[LOOKED_AT])
+    def thumbnail_count(self) -> int:
+        """The number of stimuli, from the first, whose thumbnails were rendered."""
+        return int(self._file.properties[THUMBNAIL_COUNT])
 
     def rows(
         self, filters: Mapping[str, str] | Sequence[tuple[str, str]] = (), limit: int = 100, offset: int = 0
     ) -> tuple[list[Row], int]:
-        """Return stimuli in the order of their table, and how many there are in all.
+        """Return stimuli in the order of their table, and the number of all matches.
 
         Parameters
         ----------
         filters : mapping or sequence of (str, str), optional
-            Columns, each with a text: a value as it is (numbers are compared as numbers), `*` for any characters,
-            `low..high` for a range of numbers (either may be left out; `low..<high` is without `high`), `=text` for
-            a text with stars, or nothing: the value is missing. All have to hold.
+            Columns with filter texts, all of which must match: a value (numbers are compared as numbers), `*` for any
+            characters, `low..high` for a range of numbers (either bound is optional; `low..<high` excludes `high`),
+            `=text` for a text that contains stars, or an empty text for missing values.
         limit, offset : int
-            How many rows are returned, and how many before them are passed over.
+            The maximum number of rows, and the number of rows to skip.
 
         Raises
         ------
         SearchError
-            There is no such column (the message has near names), or a filter of numbers is none.
+            The column does not exist (the message suggests names), or a filter of a numeric column is not a number.
         ValueError
             `limit` or `offset` is negative.
         """
         if limit < 0 or offset < 0:
-            raise ValueError(f"limit is {limit} and offset {offset}; expected numbers from 0 on")
+            raise ValueError(f"limit is {limit} and offset {offset}; expected numbers from 0")
         pairs = list(filters.items() if isinstance(filters, Mapping) else filters)
-        condition = condition_of(pairs, self._columns, self._table, "equal")
-        chosen = select(self._table).where(condition).order_by(self._table.c.number).limit(limit).offset(offset)
-        found = self._rows(chosen)
+        condition = build_condition(pairs, self._columns, self._table, "equal")
+        selection = select(self._table).where(condition).order_by(self._table.c.number).limit(limit).offset(offset)
+        rows = self._select_rows(selection)
         if not pairs:
-            return found, self.count
-        condition = condition_of(pairs, self._columns, self._table, "all" if len(pairs) == 1 else "none")
-        counted = select(func.count()).select_from(self._table).where(condition)
-        return found, self._file.ask(lambda connection: connection.execute(counted).scalar_one())
+            return rows, self.count
+        condition = build_condition(pairs, self._columns, self._table, "all" if len(pairs) == 1 else "none")
+        total = select(func.count()).select_from(self._table).where(condition)
+        return rows, self._file.query(lambda connection: connection.execute(total).scalar_one())
 
-    def row(self, stimulus_id: str) -> Neighbours | None:
-        """Return a stimulus and the ids of its neighbours; None where the set has none of that id."""
-        number, own = self._table.c.number, self._table.c[f"c{place_of(_STIMULUS_ID, self._columns)}"]
-        found = self._rows(select(self._table).where(own == stored_text(stimulus_id)))
-        if not found:
+    def row(self, stimulus_id: str) -> RowContext | None:
+        """Return a stimulus and the ids of its neighbours; None if the set does not contain it."""
+        number, id_column = self._table.c.number, self._table.c[f"c{column_position(_STIMULUS_ID, self._columns)}"]
+        rows = self._select_rows(select(self._table).where(id_column == to_stored_text(stimulus_id)))
+        if not rows:
             return None
-        at = found[0].number
-        near = select(number, own).where(number.in_((at - 1, at + 1)))
-        ids = dict(self._file.ask(lambda connection: [tuple(row) for row in connection.execute(near)]))
-        return Neighbours(found[0], ids.get(at - 1), ids.get(at + 1))
+        own = rows[0].number
+        neighbours = select(number, id_column).where(number.in_((own - 1, own + 1)))
+        ids = dict(self._file.query(lambda connection: [tuple(row) for row in connection.execute(neighbours)]))
+        return RowContext(rows[0], ids.get(own - 1), ids.get(own + 1))
 
     def thumbnail(self, number: int) -> Thumbnail | None:
-        """Return the thumbnail of the stimulus with that number; None where none was made."""
-        wanted = select(self._table.c.thumbnail).where(self._table.c.number == number).scalar_subquery()
-        fields = [thumbnail.c[name] for name in Thumbnail._fields]
-        asked = select(*fields).where(thumbnail.c.id == wanted)
-        found = self._file.ask(lambda connection: connection.execute(asked).first())
-        return None if found is None else Thumbnail(*found)
+        """Return the thumbnail of the stimulus with a number; None if it was not rendered."""
+        thumbnail_id = select(self._table.c.thumbnail).where(self._table.c.number == number).scalar_subquery()
+        fields = [thumbnail_table.c[name] for name in Thumbnail._fields]
+        selection = select(*fields).where(thumbnail_table.c.id == thumbnail_id)
+        row = self._file.query(lambda connection: connection.execute(selection).first())
+        return None if row is None else Thumbnail(*row)
 
-    def _rows(self, chosen: Select[Any]) -> list[Row]:
-        found = self._file.ask(lambda connection: connection.execute(chosen).all())
+    def _select_rows(self, selection: Select[Any]) -> list[Row]:
+        rows = self._file.query(lambda connection: connection.execute(selection).all())
         names = self.column_names
-        return [Row(number, dict(zip(names, values, strict=True))) for number, _, *values in found]
+        return [Row(number, dict(zip(names, values, strict=True))) for number, _, *values in rows]
+
+
+class AssemblyProfile:
+    """The profile of an assembly. Every method raises `CacheError` if the file is damaged."""
+
+    def __init__(self, entry: Entry, file: ProfileFile) -> None:
+        self.entry, self._file = entry, file
+
+    @cached_property
+    def card(self) -> Card:
+        """The current card of the entry, with `pictures`: computed statistics with the facts of its catalog.
+
+        `stimulus_columns` is that of the entry's stored card, if there is one.
+        """
+        return _compose_current_card(self.entry, self._file.properties[STATISTICS])
+
+    @property
+    def count(self) -> int:
+        """The number of stimuli with a response; 0 for spike times and values that are not numeric."""
+        return int(self._file.properties[STIMULUS_COUNT])
+
+    def response(self, stimulus_id: str) -> StimulusResponse | None:
+        """Return the response to a stimulus; None if there is none."""
+        selection = _RESPONSES.where(response_table.c.stimulus_id == to_stored_text(stimulus_id)).limit(1)
+        row = self._file.query(lambda connection: connection.execute(selection).first())
+        return None if row is None else StimulusResponse(*row)
+
+
+def _compose_current_card(entry: Entry, statistics: Card) -> Card:
+    """Compose a card from the statistics of a profile and the facts of the entry's own catalog.
+
+    Facts that other catalogs state about the same bytes are not included.
+    """
+    stored = read_card(entry)
+    card: Card = {"identifier": entry.identifier, "lookup_type": entry.lookup_type, "class": entry.class_name}
+    card |= {"version": entry.version} if entry.version else {}
+    card |= collect_facts(entry)
+    name = entry.stimulus_set_identifier
+    statistics = statistics | ({"stimulus_set_identifier": name} if name else {})
+    statistics |= {field: stored[field] for field in _CATALOG_FIELDS if field in stored}
+    return add_facts(statistics, card)

@@ -1,11 +1,11 @@
 """A card for people: lines of facts, and a table of its coordinates or columns.
 
-What cards say is put into words in `brainio.cards.in_words`; here no text of theirs controls the terminal.
+What cards say is put into words in `brainio.cards.card_text`; here no text of theirs controls the terminal.
 """
 
 import textwrap
 
-from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
+from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_card, format_column
 from brainio.catalogs.cards import Card
 from brainio.cli.output import Record, echo, show
 from brainio.text import printable_line
@@ -16,15 +16,15 @@ _LINE = 96  # characters of a fact before it goes on in the next line
 
 def card_facts(card: Card) -> Record:
     """Return what a card says beside its columns, each fact in a line of words."""
-    return {printable_line(name): _in_lines(text) for name, text in facts_in_words(card).items()}
+    return {printable_line(name): _in_lines(text) for name, text in format_card(card).items()}
 
 
 def show_columns(card: Card) -> None:
     """Print a table with a line for each coordinate of an assembly, or each column of a stimulus set."""
     try:
-        told = [column_in_words(column) for column in card.get("coordinates") or card.get("columns") or []]
+        told = [format_column(column) for column in card.get("coordinates") or card.get("columns") or []]
         columns = [{name: printable_line(text) for name, text in column.items()} for column in told]
-    except BROKEN:
+    except MALFORMED_CARD_ERRORS:
         return
     if columns:
         echo()

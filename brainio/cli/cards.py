@@ -115,9 +115,9 @@ def build(
 
 def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:
     """Make the card of an entry, or only find out whether it could be kept; return where it lies then."""
-    from brainio.cards import add_card, build_card, writable_catalog, write_card
+    from brainio.cards import add_card, build_card, get_writable_catalog, write_card
 
-    target = output or writable_catalog(entry.catalog)
+    target = output or get_writable_catalog(entry.catalog)
     if dry_run:
         return card_location(entry.lookup_type, entry.identifier, entry.version)
     tell(f"making the card of {entry.kind} {entry.identifier}")

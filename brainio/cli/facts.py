@@ -39,7 +39,7 @@ def told_facts(options: Mapping[str, Any]) -> dict[str, Any]:
     PackagingError
         A DOI or an ORCID iD is mistyped, or a fact is empty; all problems are listed.
     """
-    from brainio.cards import checked_facts
+    from brainio.cards import normalize_facts
 
     given = {
         "license": options["license"],
@@ -48,7 +48,7 @@ def told_facts(options: Mapping[str, Any]) -> dict[str, Any]:
         "doi": options["doi"],
         "citation": options["citation"],
     }
-    return checked_facts(given)
+    return normalize_facts(given)
 
 
 def _author(text: str) -> str | dict[str, str]:

@@ -63,7 +63,7 @@ def build(
         options.require_names(identifiers, catalog, version, to="make all of its profiles", current_entries="get some")
     tell_log()
     found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
-    from brainio.cards import make_profile
+    from brainio.cards import build_profile
     from brainio.fetch.entries import are_bytes_here
 
     made = []
@@ -71,7 +71,7 @@ def build(
     for entry in wanted_entries:
         tell(f"making the profile of {entry.kind} {entry.identifier}")
         try:
-            make_profile(entry, again=again)
+            build_profile(entry, rebuild=again)
             made.append(entry)
         except BrainioError as error:
             failures[f"the profile of {entry.kind} {entry.identifier}"] = error
@@ -102,12 +102,12 @@ def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
 
 
 def _records(found: Iterable[Entry], *, as_json: bool) -> list[Record]:
-    from brainio.cards.profile_files import file_of
+    from brainio.cards.profile_files import find_profile_path
 
     records = []
     for entry in found:
         record = {name: getattr(entry, name) for name in ("identifier", "catalog", "version")}
-        path = file_of(entry)
+        path = find_profile_path(entry)
         status = path.stat() if path is not None else None
         size, made = (status.st_size, status.st_mtime) if status is not None else (0, 0.0)
         if as_json:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
-from brainio.cards.facts import citation_of
+from brainio.cards.facts import format_citation
 from brainio.catalogs import Entry, entries
 from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.catalogs.publications import DETAILS
@@ -105,7 +105,7 @@ def in_words(work: Work) -> str:
         parts = [authors, f"{work.title}{version}", work.note.replace("\n", " ")]
         return " ".join([*map(_sentence, filter(None, parts)), *([] if is_named else [doi_url(work.doi)])])
     authors = " and ".join([*work.authors, *(["others"] if work.more_authors else [])])
-    return citation_of(
+    return format_citation(
         {
             "authors": authors,
             "year": work.year,

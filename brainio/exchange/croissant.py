@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from brainio.cards import known_facts
+from brainio.cards import collect_facts
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.dois import doi_url
 from brainio.exchange.bibtex import bibtex
@@ -84,7 +84,7 @@ def _about(entries: Sequence[Entry]) -> Node:
     first = entries[0]
     works = unique(works_of(entries))
     papers = [work for work in works if not work.is_data]
-    facts = known_facts(first)
+    facts = collect_facts(first)
     kinds = " and ".join(entry.kind for entry in entries)
     title = f", of: {papers[0].title}" if papers else ""
     known = {

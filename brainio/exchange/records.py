@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from brainio.cards.in_words import BROKEN
+from brainio.cards.card_text import MALFORMED_CARD_ERRORS
 from brainio.catalogs.cards import read_card
 from brainio.errors import ArchiveError, StimulusSetFormatError
 from brainio.exchange.distribution import Described, Node, file_set, node_id
@@ -38,7 +38,7 @@ def table_of(csv: Described) -> Table | None:
         columns = {f"{column['name']}": _TYPES.get(column["kind"], "sc:Text") for column in card["columns"]}
         kinds = [kind["kind"] for kind in card.get("files", {}).get("kinds", [])]
         return Table(columns | {"filename": "sc:Text"}, [one for kind in kinds for one in (kind, kind.upper())])
-    except BROKEN:  # also of a card without columns
+    except MALFORMED_CARD_ERRORS:  # also of a card without columns
         return None
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from brainio.cards import known_facts
+from brainio.cards import collect_facts
 from brainio.catalogs import TYPE_ASSEMBLY, Entry, EntryFile
 from brainio.catalogs.publications import DETAILS, Publication, publications_of
 from brainio.dois import doi_of_url
@@ -107,7 +107,7 @@ def works_of(cited: Iterable[Entry]) -> dict[Entry, tuple[Work, ...]]:
 def _works(entry: Entry) -> list[Work]:
     papers = [_published(paper) for paper in publications_of(entry)]
     if len(papers) == 1 and not papers[0].doi:
-        papers = [replace(papers[0], doi=known_facts(entry).get("doi", ""))]
+        papers = [replace(papers[0], doi=collect_facts(entry).get("doi", ""))]
     return papers if papers and not entry.version else [*papers, _data(entry, bool(papers))]
 
 
@@ -134,7 +134,7 @@ def _published(paper: Publication) -> Work:
 
 def _data(entry: Entry, has_papers: bool) -> Work:
     """Make a work of an entry itself, of all that is known about it."""
-    facts: dict[str, Any] = known_facts(entry)
+    facts: dict[str, Any] = collect_facts(entry)
     citation = "" if has_papers else str(facts.get("citation", ""))
     doi = "" if has_papers else str(facts.get("doi", ""))
     known = [f"{entry.kind.capitalize()} of catalog {entry.catalog}"]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.assemblies import flatten_index
-from brainio.cards.columns import column_of, json_value
+from brainio.cards.columns import factorize_column, to_json_value
 from brainio.netcdf.chunks import blocks
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened
@@ -59,7 +59,7 @@ def _stimulus_column(name: str, column: pd.Series) -> dict[str, Any]:
 
 
 def _column(name: str, of: str, values: np.ndarray) -> dict[str, Any]:
-    column = column_of(values)
+    column = factorize_column(values)
     distinct = None if column.values is None else len(column.values)
     examples = [] if column.values is None else list(map(_written, column.values[:_EXAMPLES]))
     is_plain = values.dtype.kind in "biufmM"
@@ -81,7 +81,7 @@ def _values(array: xr.DataArray) -> dict[str, Any]:
     for _, block in blocks(array.variable):
         missing += int(np.asarray(pd.isna(block)).sum())
         if block.dtype.kind not in "biufcmM":
-            kinds.add(column_of(block).kind)
+            kinds.add(factorize_column(block).kind)
         if len(examples) < _EXAMPLES:
             flat = block.ravel()[: 100 * _EXAMPLES]
             examples += list(dict.fromkeys(map(_written, flat[~pd.isna(flat)].tolist())))
@@ -94,4 +94,4 @@ def _values(array: xr.DataArray) -> dict[str, Any]:
 
 def _written(value: Any) -> str:
     """Write a value so that text and numbers look different."""
-    return shortened(repr(value), _LONGEST) if isinstance(value, str) else str(json_value(value))
+    return shortened(repr(value), _LONGEST) if isinstance(value, str) else str(to_json_value(value))

@@ -10,7 +10,7 @@ import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
 from brainio.assemblies.joining import column_level
-from brainio.cards import card_of
+from brainio.cards import compute_card
 from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.entries import file_name
 from brainio.catalogs.set_hashes import CARD_FIELD, format_hashes, set_hashes
@@ -93,7 +93,7 @@ def package_data_assembly(
         Further columns of the entry's row, e.g. `{'license': 'CC-BY-4.0'}`; `version` makes a version of its own.
     card_facts : mapping, optional
         What no data can tell, for the entry's card: `citation`, `doi`, `authors` (names, or mappings with `name` and
-        `orcid`), `species`; see `brainio.cards.checked_facts`. The licence is taken from `entry_facts`.
+        `orcid`), `species`; see `brainio.cards.normalize_facts`. The licence is taken from `entry_facts`.
     stimulus_set_version : str, optional
         Version of the stimulus set; by default the current one.
     dry_run : bool, default False
@@ -136,7 +136,7 @@ def package_data_assembly(
     labels = _Labels(assembly_identifier, stimulus_set_identifier, assembly_class_name)
     arrays, hashes = _checked(proto_data_assembly, labels, extras, catalog_identifier, stimulus_set_version)
     told = canonical_facts(entry_facts)
-    card = card_of(
+    card = compute_card(
         proto_data_assembly.assign_attrs({"stimulus_set_identifier": stimulus_set_identifier, **(extras or {})}),
         identifier=assembly_identifier,
         class_name=assembly_class_name,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from brainio.cache import hash_file
 from brainio.cards import write_card
-from brainio.cards.facts import canonical_license
+from brainio.cards.facts import normalize_license
 from brainio.catalogs.entries import REQUIRED_COLUMNS, STATUS_CURRENT, TYPE_STIMULUS_SET, part_of, row_problems
 from brainio.catalogs.lifecycle import circle_of_successors, named_entry
 from brainio.catalogs.listing import folder_of
@@ -163,7 +163,7 @@ def canonical_facts(entry_facts: Mapping[str, str] | None) -> dict[str, str]:
     """Return further columns of an entry with the licence in its canonical form; others, and invalid ones, as is."""
     facts = dict(entry_facts or {})
     licence = facts.get("license")
-    return facts | {"license": canonical_license(licence)} if isinstance(licence, str) and licence else facts
+    return facts | {"license": normalize_license(licence)} if isinstance(licence, str) and licence else facts
 
 
 def _refuse_facts(package: Package, source: CatalogSource | None) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from brainio.cards import card_of
+from brainio.cards import compute_card
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.entries import file_name
 from brainio.home import absolute_path
@@ -72,7 +72,7 @@ def package_stimulus_set(
         loadable by `version=`.
     card_facts : mapping, optional
         What no data can tell, for the entry's card: `citation`, `doi`, `authors` (names, or mappings with `name` and
-        `orcid`), `species`; see `brainio.cards.checked_facts`. The licence is taken from `entry_facts`.
+        `orcid`), `species`; see `brainio.cards.normalize_facts`. The licence is taken from `entry_facts`.
     dry_run : bool, default False
         Check everything and store nothing; the answer has a further text `plan`, which says what would happen.
 
@@ -108,7 +108,7 @@ def package_stimulus_set(
     """
     _check(proto_stimulus_set, stimulus_set_identifier)
     told = canonical_facts(entry_facts)
-    card = card_of(
+    card = compute_card(
         proto_stimulus_set,
         identifier=stimulus_set_identifier,
         class_name="StimulusSet",

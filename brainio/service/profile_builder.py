@@ -132,7 +132,7 @@ class ProfileBuilder:
         arguments = [entry.lookup_type, entry.identifier, entry.catalog, entry.version]
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}"
         worker.call(
-            "brainio.cards.profile_builder:make_listed_profile", arguments, subject=subject, limits=self._limits
+            "brainio.cards.profile_builder:build_listed_profile", arguments, subject=subject, limits=self._limits
         )
 
     def _note_failure(self, entry: Entry, error: BrainioError) -> None:

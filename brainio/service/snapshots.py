@@ -15,7 +15,7 @@ from typing import Literal
 
 import structlog
 
-from brainio.cards import profile_state
+from brainio.cards import profile_folder_version
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
 from brainio.catalogs.csv_format import Row, line_of, read_rows
 from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
@@ -175,7 +175,7 @@ class CatalogWatcher:
     def refresh(self) -> None:
         """Take over what changed."""
         before, embargoes = self.snapshot, self._rights.embargoes
-        profiled = profile_state()
+        profiled = profile_folder_version()
         catalogs: dict[str, ServedCatalog] = {}
         problems: dict[str, str] = {}
         in_force = sources()

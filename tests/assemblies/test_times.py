@@ -11,7 +11,7 @@ import xarray as xr
 from brainio.assemblies import DataAssembly, NeuronRecordingAssembly, SpikeTimesAssembly, spikes_to_rates
 from brainio.assemblies.summaries import spike_rows, time_courses
 from brainio.assemblies.times import milliseconds
-from brainio.cards import card_of
+from brainio.cards import compute_card
 from brainio.errors import AssemblyFormatError
 from brainio.validation import assembly_problems
 from brainio.views import array_html
@@ -121,7 +121,7 @@ def recording(**attrs: Any) -> NeuronRecordingAssembly:
 def test_time_bins_in_seconds_are_shown_in_ms() -> None:
     assembly = recording(units="s")
     assert [round(center) for center in time_courses(assembly, None)["all"].centers] == [120, 220]
-    card = card_of(assembly, identifier="lab.Doe2026", class_name="NeuronRecordingAssembly")
+    card = compute_card(assembly, identifier="lab.Doe2026", class_name="NeuronRecordingAssembly")
     assert (card["time_bins"]["start_ms"], card["time_bins"]["end_ms"]) == (70.0, 270.0)
     assert "from 70 to 270 ms" in array_html(assembly)
 
@@ -130,7 +130,7 @@ def test_time_bins_of_unknown_units_are_shown_in_no_unit_and_refused_by_packagin
     assembly = recording(units="samples")
     with pytest.raises(AssemblyFormatError, match="samples"):
         time_courses(assembly, None)
-    assert "time_bins" not in card_of(assembly, identifier="lab.Doe2026", class_name="NeuronRecordingAssembly")
+    assert "time_bins" not in compute_card(assembly, identifier="lab.Doe2026", class_name="NeuronRecordingAssembly")
     assert "0.07 to 0.27 ms" not in array_html(assembly)
     found = [problem.code for problem in assembly_problems(assembly, NeuronRecordingAssembly)]
     assert "time-bin-not-number" in found

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from brainio.assemblies import NeuroidAssembly
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 from brainio.catalogs import listing
 from brainio.catalogs.registry import add_catalog
 from brainio.packaging import write_netcdf
@@ -159,7 +159,7 @@ def _publications(folder: Path) -> None:
 def main() -> None:
     """Write the catalog into the folder that the command line names, and make its profiles."""
     for entry in listing(add_catalog(make_catalog(Path(sys.argv[1])))).entries.values():
-        make_profile(entry)
+        build_profile(entry)
 
 
 if __name__ == "__main__":

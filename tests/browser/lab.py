@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from brainio.assemblies import NeuroidAssembly
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 from brainio.catalogs import listing
 from brainio.catalogs.registry import add_catalog
 from brainio.packaging import package_data_assembly, package_stimulus_set
@@ -171,7 +171,7 @@ def main() -> None:
     for name in [*catalogs, "brainio_demo"]:
         listed = listing(name)
         for entry in [one for current in listed.entries.values() for one in listed.all_versions(current)]:
-            make_profile(entry)
+            build_profile(entry)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from brainio.assemblies import BehavioralAssembly, DataAssembly, MetadataAssembly, NeuroidAssembly, SpikeTimesAssembly
-from brainio.cards import card_of
+from brainio.cards import compute_card
 from brainio.catalogs import resolve
 from brainio.catalogs.cards import Card, read_card
 from brainio.catalogs.set_hashes import CARD_FIELD
@@ -126,6 +126,6 @@ def angles() -> StimulusSet:
 def cards(folder: Path) -> list[Card]:
     made: list[DataAssembly | StimulusSet] = [recording(), crowd(), choices(), spikes(), stimuli(folder), angles()]
     of_facts_alone = read_card(resolve("assembly", "THINGS_TVSD_test_Assembly"))
-    first, *others = (card_of(data, version="2", facts=FACTS) for data in made)
+    first, *others = (compute_card(data, version="2", facts=FACTS) for data in made)
     packaged = first | {CARD_FIELD: {"csv": "a" * 40, "zip": "b" * 40}}
     return [packaged, *others, of_facts_alone]

@@ -13,9 +13,16 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
 from brainio.cards.profile_files import ProfileFile
-from brainio.cards.profile_rows import insert_rows
-from brainio.cards.profile_schema import CARD, COLUMNS, COUNT, LOOKED_AT, about, metadata
-from brainio.cards.profile_table import fill_table
+from brainio.cards.profile_schema import (
+    COLUMNS,
+    STATISTICS,
+    STIMULUS_COUNT,
+    THUMBNAIL_COUNT,
+    insert_rows,
+    metadata,
+    properties_table,
+)
+from brainio.cards.profile_writer import write_stimuli
 from brainio.cards.profiles import StimulusProfile
 from brainio.catalogs import Entry, resolve
 from brainio.stimuli import StimulusSet
@@ -57,9 +64,9 @@ def profile_of(table: pd.DataFrame) -> StimulusProfile:
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     with engine.begin() as connection:
         metadata.create_all(connection)
-        columns = fill_table(connection, StimulusSet(table), [])
-        told = {CARD: {"columns": []}, COLUMNS: columns, COUNT: len(table), LOOKED_AT: 0}
-        insert_rows(connection, about, [(name, json.dumps(value)) for name, value in told.items()])
+        columns = write_stimuli(connection, StimulusSet(table), [])
+        told = {STATISTICS: {"columns": []}, COLUMNS: columns, STIMULUS_COUNT: len(table), THUMBNAIL_COUNT: 0}
+        insert_rows(connection, properties_table, [(name, json.dumps(value)) for name, value in told.items()])
     return StimulusProfile(demo(), ProfileFile(engine))
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from brainio.cards.columns import column_of, json_value
+from brainio.cards.columns import factorize_column, to_json_value
 
 HASHABLE = st.one_of(
     st.none(),
@@ -46,17 +46,17 @@ def as_json(described: dict[str, Any]) -> str:
 
 @given(st.lists(ANYTHING, max_size=30))
 def test_any_objects_are_described_as_json(values: list[Any]) -> None:
-    as_json(column_of(objects(values)).describe())
+    as_json(factorize_column(objects(values)).describe())
 
 
 @given(hnp.arrays(hnp.array_dtypes() | hnp.scalar_dtypes(), hnp.array_shapes(min_dims=0, max_dims=3, min_side=0)))
 def test_arrays_of_any_dtype_are_described_as_json(values: np.ndarray) -> None:
-    as_json(column_of(values).describe())
+    as_json(factorize_column(values).describe())
 
 
 @given(st.lists(st.text(max_size=3) | st.none(), max_size=60))
 def test_texts_are_counted(values: list[str | None]) -> None:
-    described = column_of(objects(values)).describe()
+    described = factorize_column(objects(values)).describe()
     counts = Counter(value for value in values if value is not None)
     assert described["missing"] == values.count(None)
     assert described["distinct"] == len(counts)
@@ -69,7 +69,7 @@ def test_texts_are_counted(values: list[str | None]) -> None:
 
 @given(hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64]), st.integers(0, 50)))
 def test_the_range_is_that_of_the_finite_numbers(values: np.ndarray) -> None:
-    described = column_of(values).describe()
+    described = factorize_column(values).describe()
     finite = values[np.isfinite(values)]
     assert described["missing"] == np.isnan(values).sum()
     if finite.size:
@@ -99,28 +99,28 @@ def test_the_range_is_that_of_the_finite_numbers(values: np.ndarray) -> None:
     ],
 )
 def test_kinds_are_told_apart(values: Any, kind: str) -> None:
-    assert column_of(values).kind == kind
+    assert factorize_column(values).kind == kind
 
 
 def test_equally_frequent_values_come_in_their_own_order() -> None:
-    described = column_of(objects(["b", "a", "c", "c"])).describe()
+    described = factorize_column(objects(["b", "a", "c", "c"])).describe()
     assert [one["value"] for one in described["most_common"]] == ["c", "a", "b"]
 
 
 def test_many_values_that_are_equally_frequent_are_not_listed() -> None:
-    assert "most_common" not in column_of(np.arange(1000)).describe()
-    assert "most_common" not in column_of(np.repeat(np.arange(1000), 20)).describe()
+    assert "most_common" not in factorize_column(np.arange(1000)).describe()
+    assert "most_common" not in factorize_column(np.repeat(np.arange(1000), 20)).describe()
 
 
 def test_dates_beyond_those_of_pandas_are_described() -> None:
-    described = column_of(np.array(["-5000", "90000"], dtype="datetime64[Y]")).describe()
+    described = factorize_column(np.array(["-5000", "90000"], dtype="datetime64[Y]")).describe()
     assert (described["minimum"], described["maximum"]) == ("-5000", "90000")
 
 
 def test_no_address_in_memory_gets_into_a_card() -> None:
-    assert json_value(object()) == "<object>"
-    assert "0x" not in json_value((object(),))
+    assert to_json_value(object()) == "<object>"
+    assert "0x" not in to_json_value((object(),))
 
 
 def test_long_text_is_cut() -> None:
-    assert json_value("x" * 1000) == "x" * 119 + "…"
+    assert to_json_value("x" * 1000) == "x" * 119 + "…"

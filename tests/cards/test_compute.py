@@ -19,7 +19,7 @@ from hypothesis.extra import numpy as hnp
 import brainio
 from brainio.assemblies import DataAssembly, NeuroidAssembly
 from brainio.assemblies.reliability import split_half_reliability
-from brainio.cards import card_of
+from brainio.cards import arrays, compute_card
 from brainio.catalogs.cards import card_bytes
 from brainio.netcdf import chunks as chunks_module
 from brainio.packaging import write_netcdf
@@ -58,19 +58,19 @@ def odd_arrays(draw: st.DrawFn) -> xr.DataArray:
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(odd_arrays())
 def test_the_card_of_any_array_can_be_written_as_json(array: xr.DataArray) -> None:
-    card = json.loads(card_bytes(card_of(array)))
+    card = json.loads(card_bytes(compute_card(array)))
     assert card["shape"] == list(array.shape)
 
 
 def test_an_array_whose_only_dimension_is_time_has_a_card() -> None:
     ends = {"time_bin_start": ("time_bin", [0, 10]), "time_bin_end": ("time_bin", [10, 20])}
-    assert card_of(xr.DataArray([1.0, 2.0], ends, ["time_bin"]))["shape"] == [2]
+    assert compute_card(xr.DataArray([1.0, 2.0], ends, ["time_bin"]))["shape"] == [2]
 
 
 @settings(deadline=None)
 @given(odd_arrays().filter(lambda array: all(v.dtype != object or v.ndim != 1 for v in array.coords.values())))
 def test_indexing_the_coordinates_changes_no_value_of_a_card(array: xr.DataArray) -> None:
-    plain, indexed = card_of(array), card_of(DataAssembly(array))
+    plain, indexed = compute_card(array), compute_card(DataAssembly(array))
     assert indexed["values"] == plain["values"]
     assert {one["name"] for one in indexed["coordinates"]} == {one["name"] for one in plain["coordinates"]}
 
@@ -83,7 +83,7 @@ def test_indexing_the_coordinates_changes_no_value_of_a_card(array: xr.DataArray
     )
 )
 def test_the_card_of_any_table_can_be_written_as_json(columns: dict[str, list[Any]]) -> None:
-    card = json.loads(card_bytes(card_of(StimulusSet(columns))))
+    card = json.loads(card_bytes(compute_card(StimulusSet(columns))))
     assert len(card["columns"]) == len(columns)
     assert card["identifier"] == ""
 
@@ -96,12 +96,12 @@ def test_pandas_own_types_are_described() -> None:
             "c": pd.to_datetime(["2026-11-22", "NaT"], utc=True),
         }
     )
-    kinds = [(one["kind"], one["missing"]) for one in card_of(table)["columns"]]
+    kinds = [(one["kind"], one["missing"]) for one in compute_card(table)["columns"]]
     assert kinds == [("integer", 1), ("text", 0), ("date", 1)]
 
 
 def test_a_recording_is_told_by_its_numbers() -> None:
-    card = card_of(recording())
+    card = compute_card(recording())
     assert (card["dims"], card["shape"], card["dtype"]) == (
         ["presentation", "neuroid", "time_bin"],
         [24, 5, 3],
@@ -141,7 +141,7 @@ def test_a_recording_is_told_by_its_numbers() -> None:
 
 def test_reliability_is_that_of_the_public_function() -> None:
     assembly = recording().isel(presentation=slice(2, None))  # without what is infinite
-    told = card_of(assembly)["reliability"]
+    told = compute_card(assembly)["reliability"]
     each = split_half_reliability(assembly, n_splits=told["n_splits"], seed=told["seed"]).values
     quartiles = [told[name] for name in ("lower_quartile", "median", "upper_quartile")]
     assert quartiles == pytest.approx(np.quantile(each, [0.25, 0.5, 0.75]), rel=1e-5)
@@ -149,10 +149,9 @@ def test_reliability_is_that_of_the_public_function() -> None:
 
 
 def test_many_neuroids_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-    from brainio.cards import reliable
 
-    monkeypatch.setattr(reliable, "_MOST_VALUES", 24 * 3 * 4)
-    told = card_of(recording(neuroids=40))["reliability"]
+    monkeypatch.setattr(arrays, "_MAX_RELIABILITY_VALUES", 24 * 3 * 4)
+    told = compute_card(recording(neuroids=40))["reliability"]
     assert told["computed_for"] == 4 * 3
     sampled = recording(neuroids=40).isel(neuroid=[0, 13, 26, 39])
     each = split_half_reliability(sampled, n_splits=told["n_splits"], seed=told["seed"]).values
@@ -160,19 +159,19 @@ def test_many_neuroids_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_single_repetition_has_no_reliability() -> None:
-    assert "reliability" not in card_of(recording(repetitions=1))
-    assert "reliability" not in card_of(choices())
+    assert "reliability" not in compute_card(recording(repetitions=1))
+    assert "reliability" not in compute_card(choices())
 
 
 def test_choices_are_counted() -> None:
-    card = card_of(choices())
+    card = compute_card(choices())
     assert card["class"] == "BehavioralAssembly"
     assert card["values"]["most_common"] == [{"value": "car", "count": 2}, {"value": "dog", "count": 1}]
     assert card["values"]["missing_share"] == 0.25
 
 
 def test_spikes_come_with_their_extras_and_are_no_repetitions() -> None:
-    card = card_of(spikes())
+    card = compute_card(spikes())
     assert "repetitions" not in card
     (extra,) = card["extras"]
     assert (extra["name"], extra["shape"], extra["counts"][0]["counts"]) == (
@@ -183,14 +182,14 @@ def test_spikes_come_with_their_extras_and_are_no_repetitions() -> None:
 
 
 def test_an_array_without_a_value_has_a_card() -> None:
-    empty = card_of(recording().isel(presentation=slice(0, 0)))
+    empty = compute_card(recording().isel(presentation=slice(0, 0)))
     assert empty["values"] == {"kind": "number", "count": 0, "missing": 0, "missing_share": None}
-    missing = card_of(recording() * np.nan)
+    missing = compute_card(recording() * np.nan)
     assert missing["values"] == {"kind": "number", "count": 360, "missing": 360, "missing_share": 1.0}
 
 
 def test_files_and_images_are_measured(tmp_path: Path) -> None:
-    card = card_of(stimuli(tmp_path))
+    card = compute_card(stimuli(tmp_path))
     kinds = [(one["kind"], one["count"]) for one in card["files"]["kinds"]]
     assert kinds == [("jpg", 1), ("png", 2), ("txt", 1)]
     assert card["files"]["bytes"] == sum(path.stat().st_size for path in tmp_path.iterdir() if path.is_file())
@@ -204,7 +203,7 @@ def test_a_file_of_several_stimuli_is_counted_once(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_bytes(b"12345")
     twice = StimulusSet({"stimulus_id": ["a", "b"]})
     twice.stimulus_paths = dict.fromkeys("ab", tmp_path / "clip.mp4")
-    assert card_of(twice)["files"]["bytes"] == 5
+    assert compute_card(twice)["files"]["bytes"] == 5
 
 
 def in_chunks(path: Path) -> DataAssembly:
@@ -223,7 +222,7 @@ def in_blocks(path: Path) -> DataAssembly:
 def test_lazy_values_give_the_same_card_and_stay_lazy(opened: Callable[[Path], DataAssembly], tmp_path: Path) -> None:
     write_netcdf(recording(), tmp_path / "a.nc")
     lazy = opened(tmp_path / "a.nc")
-    assert card_bytes(card_of(lazy)) == card_bytes(card_of(NeuroidAssembly.from_files(tmp_path / "a.nc")))
+    assert card_bytes(compute_card(lazy)) == card_bytes(compute_card(NeuroidAssembly.from_files(tmp_path / "a.nc")))
     assert not lazy.variable._in_memory
 
 
@@ -245,8 +244,8 @@ def test_lazy_values_are_read_in_parts_that_are_whole_chunks(
 def test_the_same_data_give_the_same_bytes_in_another_process() -> None:
     program = (
         "import sys; from tests.cards.examples import recording, choices, spikes\n"
-        "from brainio.cards import card_of; from brainio.catalogs.cards import card_bytes\n"
-        "for made in (recording, choices, spikes): sys.stdout.buffer.write(card_bytes(card_of(made())))"
+        "from brainio.cards import compute_card; from brainio.catalogs.cards import card_bytes\n"
+        "for made in (recording, choices, spikes): sys.stdout.buffer.write(card_bytes(compute_card(made())))"
     )
     runs = [
         subprocess.run(
@@ -263,27 +262,27 @@ def test_the_same_data_give_the_same_bytes_in_another_process() -> None:
 
 def test_a_card_has_bounds(tmp_path: Path) -> None:
     wide = StimulusSet({f"column_{number}": ["x" * 500] * 3 for number in range(1000)})
-    assert len(card_bytes(card_of(wide))) < 2**20
+    assert len(card_bytes(compute_card(wide))) < 2**20
 
 
 def test_data_are_not_changed(tmp_path: Path) -> None:
     assembly = recording()
     before = assembly.copy(deep=True)
-    card_of(assembly)
+    compute_card(assembly)
     assert assembly.identical(before)
 
 
 def test_the_demo_has_reliable_observers() -> None:
-    card = card_of(brainio.get_assembly("modelfest.Carney1999"))
+    card = compute_card(brainio.get_assembly("modelfest.Carney1999"))
     assert card["reliability"]["median"] > 0.99
     assert card["repetitions"]["minimum"] == card["repetitions"]["maximum"] == 64
 
 
 def test_regions_and_animals_that_people_tell_stand_only_where_the_data_have_none() -> None:
     told = {"regions": "IT", "animals": ["Chabo", "Tito"]}
-    assert {"regions", "animals"}.isdisjoint(card_of(recording(), facts=told))
-    assert {"regions": ["IT"]}.items() <= card_of(choices(), facts=told).items()
-    assert "animals" not in card_of(choices(), facts=told)
+    assert {"regions", "animals"}.isdisjoint(compute_card(recording(), facts=told))
+    assert {"regions": ["IT"]}.items() <= compute_card(choices(), facts=told).items()
+    assert "animals" not in compute_card(choices(), facts=told)
     without = recording().reset_index("neuroid").drop_vars(["region", "animal"])
-    card = card_of(DataAssembly(without), facts=told)
+    card = compute_card(DataAssembly(without), facts=told)
     assert (card["regions"], card["animals"]) == (["IT"], ["Chabo", "Tito"])

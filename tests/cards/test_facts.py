@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from brainio.cards import checked_facts, known_facts
-from brainio.cards.facts import citation_of, facts_with
+from brainio.cards import collect_facts, normalize_facts
+from brainio.cards.facts import format_citation, update_facts
 from brainio.catalogs import add_catalog, resolve
 from brainio.errors import PackagingError
 
 
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(PackagingError) as caught:
-        checked_facts(
+        normalize_facts(
             {
                 "licence": "MIT",
                 "doi": "1234",
@@ -24,50 +24,50 @@ def test_all_problems_are_told_at_once() -> None:
             }
         )
     for said in (
-        "'licence' is no fact",
+        "'licence' is not a fact",
         "expected a DOI such as",
         "'species' is ['']",
         "'citation' is 5",
-        "would have to be 7",
+        "check digit would be 7",
     ):
         assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("orcid", ["0000-0002-1825-0097", "0000-0001-5109-3700", "0000-0002-1694-233X"])
 def test_orcids_are_verified_by_their_check_digit(orcid: str) -> None:
-    checked = checked_facts({"authors": [{"name": "A", "orcid": f"https://orcid.org/{orcid}"}]})
+    checked = normalize_facts({"authors": [{"name": "A", "orcid": f"https://orcid.org/{orcid}"}]})
     assert checked["authors"] == [{"name": "A", "orcid": orcid}]
     other = orcid[:-1] + ("1" if orcid[-1] != "1" else "2")
     with pytest.raises(PackagingError, match="mistyped"):
-        checked_facts({"authors": [{"name": "A", "orcid": other}]})
+        normalize_facts({"authors": [{"name": "A", "orcid": other}]})
 
 
 @pytest.mark.parametrize(
     "authors", ["Jane Doe", ["Jane Doe"], [{"name": "Jane Doe"}], {"name": "Jane Doe", "orcid": ""}]
 )
 def test_authors_are_names_or_records(authors: object) -> None:
-    assert checked_facts({"authors": authors})["authors"] == [{"name": "Jane Doe"}]
+    assert normalize_facts({"authors": authors})["authors"] == [{"name": "Jane Doe"}]
 
 
 @pytest.mark.parametrize("authors", [5, [5], [{"orcid": "0000-0002-1825-0097"}], [{"name": "A", "email": "a@b"}]])
 def test_authors_of_another_form_are_refused(authors: object) -> None:
     with pytest.raises(PackagingError, match="authors"):
-        checked_facts({"authors": authors})
+        normalize_facts({"authors": authors})
 
 
 @pytest.mark.parametrize("doi", ["10.1117/12.348473", "https://doi.org/10.1117/12.348473", "doi: 10.1117/12.348473"])
 def test_a_doi_is_kept_without_its_resolver(doi: str) -> None:
-    assert checked_facts({"doi": doi}) == {"doi": "10.1117/12.348473"}
+    assert normalize_facts({"doi": doi}) == {"doi": "10.1117/12.348473"}
 
 
 def test_what_says_nothing_is_left_out() -> None:
-    assert checked_facts({"species": [], "license": "", "authors": None}) == {}
+    assert normalize_facts({"species": [], "license": "", "authors": None}) == {}
 
 
 def test_facts_come_from_the_catalog_and_its_publications() -> None:
-    facts = known_facts(resolve("assembly", "dicarlo.Rust2012.array"))
+    facts = collect_facts(resolve("assembly", "dicarlo.Rust2012.array"))
     assert facts["citation"].startswith("Rust, Nicole C.; DiCarlo, James J. (2012). Balanced Increases in Selectivity")
-    assert checked_facts(facts) == facts
+    assert normalize_facts(facts) == facts
 
 
 def test_facts_of_a_card_that_are_of_another_form_are_left_out(tmp_path: Path) -> None:
@@ -78,11 +78,11 @@ def test_facts_of_a_card_that_are_of_another_form_are_left_out(tmp_path: Path) -
         "lab.Doe2026,assembly,NeuroidAssembly,file,a.nc,,,card.json\n"
     )
     add_catalog(tmp_path / "lab.csv")
-    assert known_facts(resolve("assembly", "lab.Doe2026")) == {"citation": "Doe 2026", "species": ["human"]}
+    assert collect_facts(resolve("assembly", "lab.Doe2026")) == {"citation": "Doe 2026", "species": ["human"]}
 
 
 def test_a_citation_ends_with_the_doi() -> None:
-    facts = known_facts(replace(resolve("assembly", "modelfest.Carney1999"), card=""))
+    facts = collect_facts(replace(resolve("assembly", "modelfest.Carney1999"), card=""))
     assert facts["citation"].endswith("https://doi.org/10.1117/12.348473")
     assert facts["doi"] == "10.1117/12.348473"
 
@@ -90,22 +90,22 @@ def test_a_citation_ends_with_the_doi() -> None:
 def test_several_publications_are_cited_one_a_line(tmp_path: Path) -> None:
     (tmp_path / "publications.csv").write_text("publication,title\ndoe2026,Cells\ndoe2026,Nets\n")
     entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="doe2026", base=str(tmp_path), card="")
-    assert known_facts(entry)["citation"].splitlines() == ["Cells.", "Nets."]
+    assert collect_facts(entry)["citation"].splitlines() == ["Cells.", "Nets."]
 
 
 def test_left_out_authors_are_shown_as_such() -> None:
     paper = {"authors": "A and others and B and others", "year": "2026", "title": "T"}
-    assert citation_of(paper) == "A; ...; B; et al. (2026). T."
+    assert format_citation(paper) == "A; ...; B; et al. (2026). T."
 
 
 @pytest.mark.parametrize("license_", ["do what you like", "CC BY 4.0", "LicenseRef-two words", "MIT AND"])
 def test_a_licence_that_spdx_does_not_list_is_refused_with_choices(license_: str) -> None:
     with pytest.raises(PackagingError, match=r"'license' is '.*': expected an SPDX expression such as '.*'LicenseRef-"):
-        checked_facts({"license": license_})
+        normalize_facts({"license": license_})
 
 
 def test_a_licence_is_stored_in_its_canonical_case() -> None:
-    assert checked_facts({"license": "cc-by-4.0"}) == {"license": "CC-BY-4.0"}
+    assert normalize_facts({"license": "cc-by-4.0"}) == {"license": "CC-BY-4.0"}
 
 
 def test_a_published_licence_that_spdx_does_not_list_is_known_and_kept_by_a_new_card(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_a_published_licence_that_spdx_does_not_list_is_known_and_kept_by_a_new_
     )
     add_catalog(tmp_path / "lab.csv")
     custom, lower = resolve("assembly", "lab.Doe2026"), resolve("assembly", "lab.Roe2026")
-    assert facts_with(custom, {"species": "Homo sapiens"})["license"] == "custom (ask us)"
-    assert facts_with(lower, {"license": "CC-BY-4.0"})["license"] == "CC-BY-4.0"
+    assert update_facts(custom, {"species": "Homo sapiens"})["license"] == "custom (ask us)"
+    assert update_facts(lower, {"license": "CC-BY-4.0"})["license"] == "CC-BY-4.0"
     with pytest.raises(PackagingError, match=r"the licence of the assembly 'lab\.Roe2026' is 'cc-by-4\.0'"):
-        facts_with(lower, {"license": "MIT"})
+        update_facts(lower, {"license": "MIT"})

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from brainio.assemblies import NeuroidAssembly
-from brainio.cards import add_card, build_card, card_of, writable_catalog, write_card
+from brainio.cards import add_card, build_card, compute_card, get_writable_catalog, write_card
 from brainio.catalogs import Entry, add_catalog, append_rows, resolve
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.csv_format import read_rows
@@ -90,13 +90,13 @@ def test_both_rows_of_a_stimulus_set_name_its_card(catalog: Path, tmp_path: Path
 def test_a_package_has_the_card_of_what_was_packaged(catalog: Path, tmp_path: Path) -> None:
     whole = alike(tmp_path)
     package_stimulus_set(catalog, whole, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
-    assert card_of(whole) == build_card(resolve("stimulus_set", "lab.Doe2026"))
+    assert compute_card(whole) == build_card(resolve("stimulus_set", "lab.Doe2026"))
 
 
 def test_a_card_that_is_built_again_keeps_what_people_said(catalog: Path) -> None:
     facts = {"species": ["Macaca mulatta"], "authors": [{"name": "Jane Doe"}], "license": "MIT"}
     built(catalog)
-    write_card(card_of(recording(), identifier="lab.Roe2026", facts=facts), catalog.parent)
+    write_card(compute_card(recording(), identifier="lab.Roe2026", facts=facts), catalog.parent)
     built(catalog)
     card = read_card(entry())
     assert (card["species"], card["authors"]) == (facts["species"], facts["authors"])
@@ -121,7 +121,7 @@ def test_versions_have_cards_of_their_own(catalog: Path) -> None:
 def test_a_card_of_an_entry_that_is_not_listed_is_told(catalog: Path) -> None:
     before = catalog.read_bytes()
     with pytest.raises(CatalogError, match=r"lists no assembly 'lab\.Roe2026' of version '3'"):
-        add_card(card_of(recording(), identifier="lab.Roe2026", version="3"), catalog)
+        add_card(compute_card(recording(), identifier="lab.Roe2026", version="3"), catalog)
     assert catalog.read_bytes() == before
     assert not list(catalog.parent.rglob("lab.Roe2026*.json"))
 
@@ -135,7 +135,7 @@ def test_a_catalog_on_s3_takes_cards(moto_s3: MotoS3, tmp_path: Path) -> None:
     for name in ("remote.csv", "a.nc"):
         store.upload_file(str(tmp_path / name), "lab-bucket", f"lab/{name}")
     add_catalog("s3://lab-bucket/lab/remote.csv")
-    add_card(build_card(entry()), writable_catalog("remote"))
+    add_card(build_card(entry()), get_writable_catalog("remote"))
     assert read_card(entry())["shape"] == [24, 5, 3]
 
 
@@ -143,23 +143,23 @@ def test_a_catalog_on_s3_takes_cards(moto_s3: MotoS3, tmp_path: Path) -> None:
 def test_a_catalog_that_may_not_be_written_is_refused(catalog: Path) -> None:
     catalog.chmod(0o444)
     with pytest.raises(CatalogError, match="may not be written"):
-        writable_catalog("lab")
+        get_writable_catalog("lab")
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", "a\nb", "x" * 300])
 def test_a_card_never_leaves_its_folder(name: str, tmp_path: Path) -> None:
-    card = card_of(recording(), version="2", identifier="lab.Doe2026") | {"identifier": name}
+    card = compute_card(recording(), version="2", identifier="lab.Doe2026") | {"identifier": name}
     with pytest.raises(CatalogError, match="cannot name the file of a card"):
         write_card(card, tmp_path)
     assert list(tmp_path.rglob("*.json")) == []
 
 
 def test_a_card_that_readers_would_refuse_is_not_written(tmp_path: Path) -> None:
-    card = card_of(recording(), facts={"citation": "x" * 2**20})
-    with pytest.raises(CatalogError, match="readers take no more than"):
+    card = compute_card(recording(), facts={"citation": "x" * 2**20})
+    with pytest.raises(CatalogError, match="readers accept at most"):
         write_card(card, tmp_path)
 
 
 def test_mistyped_facts_are_told_before_a_card_is_made() -> None:
-    with pytest.raises(PackagingError, match="'specie' is no fact"):
-        card_of(NeuroidAssembly(np.zeros((1, 1)), dims=["presentation", "neuroid"]), facts={"specie": "x"})
+    with pytest.raises(PackagingError, match="'specie' is not a fact"):
+        compute_card(NeuroidAssembly(np.zeros((1, 1)), dims=["presentation", "neuroid"]), facts={"specie": "x"})

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from brainio.assemblies import BehavioralAssembly, DataAssembly, NeuroidAssembly, SpikeTimesAssembly
 from brainio.assemblies.summaries import mean_of_each, reliabilities, time_courses
-from brainio.cards import card_of, pictures, rasters
-from brainio.cards.histograms import round_edges, tally
+from brainio.cards import arrays, charts, compute_card
+from brainio.cards.columns import bin_edges, count_by_bin
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes
 from brainio.netcdf import chunks as chunks_module
 from brainio.packaging import write_netcdf
@@ -37,12 +37,12 @@ def six(values: Any) -> list[float]:
 @given(st.lists(FINITE, min_size=1), st.integers(1, 60))
 @example([5e-324], 1)
 def test_every_number_is_in_a_bin_and_edges_ascend(values: list[float], bins: int) -> None:
-    edges = round_edges(min(values), max(values), bins)
+    edges = bin_edges(min(values), max(values), bins)
     assert edges == sorted(set(edges))
     assert 2 <= len(edges) <= bins + 2
     assert edges[0] <= min(values)
     assert max(values) <= edges[-1]
-    counts = tally(np.array(values), edges)
+    counts = count_by_bin(np.array(values), edges)
     own = [sum(low <= value < high for value in values) for low, high in itertools.pairwise(edges)]
     own[-1] += values.count(edges[-1])
     assert counts == own
@@ -50,14 +50,14 @@ def test_every_number_is_in_a_bin_and_edges_ascend(values: list[float], bins: in
 
 @given(st.lists(st.integers(-(10**6), 10**6), min_size=1), st.integers(1, 60))
 def test_edges_of_integers_lie_between_them_and_bins_hold_equally_many(values: list[int], bins: int) -> None:
-    edges = round_edges(min(values), max(values), bins, whole=True)
+    edges = bin_edges(min(values), max(values), bins, integers=True)
     assert {edge % 1 for edge in edges} == {0.5}
     assert len(set(np.diff(edges))) == 1
     assert edges[0] < min(values) <= max(values) < edges[-1]
 
 
 def column(values: Any) -> dict[str, Any]:
-    (found,) = card_of(StimulusSet({"size": values}))["columns"]
+    (found,) = compute_card(StimulusSet({"size": values}))["columns"]
     return found
 
 
@@ -83,7 +83,7 @@ def test_numbers_beyond_floats_are_left_out_of_a_histogram() -> None:
 def test_populations_count_neuroids_by_region_and_animal() -> None:
     assembly = recording()
     pairs = Counter(zip(assembly["region"].values, assembly["animal"].values, strict=True))
-    found = card_of(assembly)["pictures"]["populations"]
+    found = compute_card(assembly)["pictures"]["populations"]
     assert {(one["region"], one["animal"]): one["count"] for one in found} == pairs
     assert [one["count"] for one in found] == sorted(pairs.values(), reverse=True)
 
@@ -94,14 +94,14 @@ def test_what_has_no_region_or_animal_counts_as_null() -> None:
         dims=["presentation", "neuroid"],
         coords={"region": ("neuroid", ["IT", None, "IT"]), "stimulus_id": ("presentation", ["a", "b"])},
     )
-    found = card_of(assembly)["pictures"]["populations"]
+    found = compute_card(assembly)["pictures"]["populations"]
     assert found == [{"region": "IT", "animal": None, "count": 2}, {"region": None, "animal": None, "count": 1}]
 
 
 def test_responses_are_the_mean_responses_of_neuroids_by_region() -> None:
     assembly = finite(recording())
     means = mean_of_each(assembly, ["neuroid"])
-    found = card_of(recording())["pictures"]["responses"]
+    found = compute_card(recording())["pictures"]["responses"]
     assert (found["by"], found["of"]) == ("region", "neuroid")
     for group in found["groups"]:
         own = means[assembly["region"].values == group["value"]]
@@ -113,13 +113,13 @@ def test_responses_of_behaviour_are_those_of_presentations() -> None:
     assembly = BehavioralAssembly(
         np.arange(10.0), dims=["presentation"], coords={"subject": ("presentation", ["x"] * 10)}
     )
-    found = card_of(assembly)["pictures"]["responses"]
+    found = compute_card(assembly)["pictures"]["responses"]
     assert (found["of"], found["by"], [group["value"] for group in found["groups"]]) == ("presentation", None, [None])
     assert sum(found["groups"][0]["counts"]) == 10
 
 
 def test_of_many_regions_the_largest_are_told_and_the_rest_is_counted() -> None:
-    found = card_of(crowd())["pictures"]
+    found = compute_card(crowd())["pictures"]
     for name in ("responses", "reliability", "time_course"):
         assert len(found[name]["groups"]) == 8, name
         assert found[name]["more"] == 4, name
@@ -127,12 +127,12 @@ def test_of_many_regions_the_largest_are_told_and_the_rest_is_counted() -> None:
 
 def test_repetitions_say_how_many_stimuli_have_how_many_presentations() -> None:
     assembly = recording().isel(presentation=slice(0, -1))
-    found = card_of(assembly)["pictures"]["repetitions"]
+    found = compute_card(assembly)["pictures"]["repetitions"]
     assert found == [{"repetitions": 3, "stimuli": 1}, {"repetitions": 4, "stimuli": 5}]
 
 
 def test_many_numbers_of_repetitions_are_put_into_bins_that_hold_all_stimuli() -> None:
-    found = card_of(crowd())["pictures"]["repetitions"]
+    found = compute_card(crowd())["pictures"]["repetitions"]
     assert sum(one["stimuli"] for one in found) == 70
     assert len(found) <= 60
     assert all(one["repetitions"] <= one["to"] for one in found)
@@ -141,7 +141,7 @@ def test_many_numbers_of_repetitions_are_put_into_bins_that_hold_all_stimuli() -
 
 
 def test_the_reliability_histogram_is_of_what_the_summary_counts() -> None:
-    card = card_of(recording())
+    card = compute_card(recording())
     found = card["pictures"]["reliability"]
     assert sum(group["count"] for group in found["groups"]) == card["reliability"]["defined_for"]
     by_region = reliabilities(recording(), "region", 10, 0, "repetition", "stimulus_id")
@@ -151,18 +151,17 @@ def test_the_reliability_histogram_is_of_what_the_summary_counts() -> None:
 
 
 def test_a_sample_of_neuroids_is_told_by_their_own_regions(monkeypatch: pytest.MonkeyPatch) -> None:
-    from brainio.cards import reliable
 
     assembly = recording(neuroids=40, bins=1)
-    monkeypatch.setattr(reliable, "_MOST_VALUES", assembly.sizes["presentation"] * 10)
-    found = card_of(assembly)["pictures"]["reliability"]
+    monkeypatch.setattr(arrays, "_MAX_RELIABILITY_VALUES", assembly.sizes["presentation"] * 10)
+    found = compute_card(assembly)["pictures"]["reliability"]
     positions = np.linspace(0, 39, 10).astype(int)
     expected = Counter(assembly["region"].values[positions])
     assert {group["value"]: group["count"] for group in found["groups"]} == expected
 
 
 def test_the_time_course_is_mean_and_error_over_neuroids() -> None:
-    found = card_of(recording())["pictures"]["time_course"]
+    found = compute_card(recording())["pictures"]["time_course"]
     expected = time_courses(finite(recording()), "region")
     assert found["centers_ms"] == [55.0, 65.0, 75.0]
     for group in found["groups"]:
@@ -178,7 +177,7 @@ def test_of_many_time_bins_neighbours_are_averaged_and_bins_are_sorted() -> None
         dims=["presentation", "neuroid", "time_bin"],
         coords={"time_bin_start": ("time_bin", starts), "time_bin_end": ("time_bin", starts + 1)},
     )
-    found = card_of(assembly)["pictures"]["time_course"]
+    found = compute_card(assembly)["pictures"]["time_course"]
     assert found["centers_ms"] == [1.5 + 3 * number for number in range(150)]
     assert found["groups"] == [
         {"value": None, "count": 3, "mean": [1.0 + 3 * number for number in range(150)], "error": [0.0] * 150}
@@ -186,8 +185,8 @@ def test_of_many_time_bins_neighbours_are_averaged_and_bins_are_sorted() -> None
 
 
 def test_a_time_course_that_would_take_much_memory_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pictures, "_MOST_CELLS", 14)
-    assert "time_course" not in card_of(recording())["pictures"]
+    monkeypatch.setattr(charts, "_MAX_CELLS", 14)
+    assert "time_course" not in compute_card(recording())["pictures"]
 
 
 def test_stimuli_are_ordered_by_their_mean_response() -> None:
@@ -195,7 +194,7 @@ def test_stimuli_are_ordered_by_their_mean_response() -> None:
     shown = assembly["stimulus_id"].values
     means = {one: float(np.nanmean(assembly.values[shown == one])) for one in np.unique(shown)}
     order = sorted(means, key=lambda one: -means[one])
-    found = card_of(recording(stimuli=20))["pictures"]["stimuli"]
+    found = compute_card(recording(stimuli=20))["pictures"]["stimuli"]
     assert [one["stimulus_id"] for one in found["strongest"]] == order[:8]
     assert [one["stimulus_id"] for one in found["weakest"]] == order[:-9:-1]
     assert found["strongest"][0]["mean"] == float(f"{means[order[0]]:.6g}")
@@ -204,17 +203,17 @@ def test_stimuli_are_ordered_by_their_mean_response() -> None:
 
 @pytest.mark.parametrize("dims", [("neuroid", "presentation", "time_bin"), ("time_bin", "neuroid", "presentation")])
 def test_the_order_of_dimensions_does_not_matter(dims: tuple[str, ...]) -> None:
-    assert card_of(recording().transpose(*dims))["pictures"] == card_of(recording())["pictures"]
+    assert compute_card(recording().transpose(*dims))["pictures"] == compute_card(recording())["pictures"]
 
 
 def test_lazy_values_give_the_same_pictures_block_by_block(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_netcdf(recording(), tmp_path / "a.nc")
-    whole = card_of(NeuroidAssembly.from_files(tmp_path / "a.nc"))["pictures"]
+    whole = compute_card(NeuroidAssembly.from_files(tmp_path / "a.nc"))["pictures"]
     lazy = NeuroidAssembly.from_files(tmp_path / "a.nc", chunks={"presentation": 7, "neuroid": 2, "time_bin": 2})
-    assert card_of(lazy)["pictures"] == whole
-    assert card_of(NeuroidAssembly.from_files(tmp_path / "a.nc", in_blocks=True))["pictures"] == whole
+    assert compute_card(lazy)["pictures"] == whole
+    assert compute_card(NeuroidAssembly.from_files(tmp_path / "a.nc", in_blocks=True))["pictures"] == whole
     monkeypatch.setattr(chunks_module, "BLOCK_BYTES", 300)
-    assert card_of(NeuroidAssembly.from_files(tmp_path / "a.nc"))["pictures"] == whole
+    assert compute_card(NeuroidAssembly.from_files(tmp_path / "a.nc"))["pictures"] == whole
 
 
 @pytest.mark.parametrize(
@@ -230,11 +229,11 @@ def test_lazy_values_give_the_same_pictures_block_by_block(tmp_path: Path, monke
     ids=["a scalar", "nothing", "all missing", "complex", "dates", "objects"],
 )
 def test_what_has_no_numbers_has_no_pictures_of_them(assembly: DataAssembly) -> None:
-    assert card_of(assembly).get("pictures", {}).keys() <= {"populations"}
+    assert compute_card(assembly).get("pictures", {}).keys() <= {"populations"}
 
 
 def test_constant_values_have_one_bin() -> None:
-    found = card_of(DataAssembly(np.full((3, 5), 7.5), dims=["presentation", "neuroid"]))["pictures"]["responses"]
+    found = compute_card(DataAssembly(np.full((3, 5), 7.5), dims=["presentation", "neuroid"]))["pictures"]["responses"]
     assert (len(found["edges"]), found["groups"][0]["counts"]) == (2, [5])
 
 
@@ -249,7 +248,7 @@ def fired(count: int, rows: int, **coords: Any) -> SpikeTimesAssembly:
 
 
 def test_a_raster_has_sorted_times_by_neuroid() -> None:
-    found = card_of(spikes())["pictures"]["raster"]
+    found = compute_card(spikes())["pictures"]["raster"]
     assert found == {
         "rows_of": "neuroid_id",
         "rows": [{"label": "n1", "times": [0.1, 0.2]}, {"label": "n2", "times": [0.35]}],
@@ -260,35 +259,35 @@ def test_a_raster_has_sorted_times_by_neuroid() -> None:
 
 def test_of_many_spikes_the_first_are_shown_of_the_first_rows() -> None:
     assembly = fired(20_000, 100)
-    found = card_of(assembly)["pictures"]["raster"]
+    found = compute_card(assembly)["pictures"]["raster"]
     assert (found["shown"], found["total"], len(found["rows"])) == (40, 100, 40)
     assert [row["label"] for row in found["rows"]] == [str(number) for number in range(40)]
-    shown = np.sort(assembly.values[assembly["neuroid_id"].values < 40])[: rasters._MOST_SPIKES]
+    shown = np.sort(assembly.values[assembly["neuroid_id"].values < 40])[: charts._MAX_SPIKES]
     assert sorted(time for row in found["rows"] for time in row["times"]) == shown.tolist()
 
 
 def test_blocks_of_spikes_give_the_same_raster(monkeypatch: pytest.MonkeyPatch) -> None:
     assembly = fired(20_000, 100)
-    whole = card_of(assembly)["pictures"]["raster"]
+    whole = compute_card(assembly)["pictures"]["raster"]
     monkeypatch.setattr(chunks_module, "BLOCK_BYTES", 8000)
-    assert card_of(assembly)["pictures"]["raster"] == whole
+    assert compute_card(assembly)["pictures"]["raster"] == whole
 
 
 def test_spikes_of_one_neuroid_have_a_row_for_each_presentation() -> None:
     stimulus = np.array(["a", "b", None], dtype=object)[np.arange(9) % 3]
     assembly = fired(9, 1, stimulus_id=("event", stimulus), repetition=("event", np.arange(9) // 5))
-    found = card_of(assembly)["pictures"]["raster"]
+    found = compute_card(assembly)["pictures"]["raster"]
     assert found["rows_of"] == "stimulus_id, repetition"
     assert [row["label"] for row in found["rows"]] == ["a, 0", "a, 1", "b, 0", "b, 1", "missing, 0", "missing, 1"]
 
 
 def test_spikes_that_nothing_tells_apart_have_no_raster() -> None:
-    assert "pictures" not in card_of(SpikeTimesAssembly([1.0, 2.0], dims=["event"]))
+    assert "pictures" not in compute_card(SpikeTimesAssembly([1.0, 2.0], dims=["event"]))
 
 
 def test_populations_of_spikes_count_neuroids() -> None:
     assembly = fired(100, 4, region=("event", np.where(np.arange(100) % 4 == 3, "V4", "IT")))
-    found = card_of(assembly)["pictures"]["populations"]
+    found = compute_card(assembly)["pictures"]["populations"]
     assert found == [{"region": "IT", "animal": None, "count": 3}, {"region": "V4", "animal": None, "count": 1}]
 
 
@@ -311,6 +310,6 @@ def test_a_card_with_all_pictures_at_their_bounds_is_one_that_readers_take() -> 
             "time_bin_end": ("time_bin", starts + 1),
         },
     )
-    card = card_of(assembly)
+    card = compute_card(assembly)
     assert {*card["pictures"]} >= {"populations", "responses", "reliability", "time_course", "stimuli"}
     assert len(card_bytes(card)) < LARGEST_CARD / 2

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from brainio import get_assembly
-from brainio.cards import AssemblyProfile, build_card, find_profile, make_profile
+from brainio.cards import AssemblyProfile, build_card, build_profile, find_profile
 from brainio.catalogs import Entry, resolve
 from brainio.packaging import write_netcdf
 from tests.cards.examples import choices, recording, spikes
@@ -14,7 +14,7 @@ from tests.relations.made import Shelf
 
 
 def made(entry: Entry) -> AssemblyProfile:
-    make_profile(entry)
+    build_profile(entry)
     found = find_profile(entry)
     assert isinstance(found, AssemblyProfile)
     return found
@@ -39,16 +39,16 @@ def test_each_stimulus_has_the_mean_over_its_presentations_and_a_rank() -> None:
     expected = dict(zip(means["stimulus_id"].values, means.values, strict=True))
     assert profile.count == len(expected) == 43
     for rank, name in enumerate(sorted(expected, key=lambda name: -expected[name]), 1):
-        found = profile.stimulus(name)
+        found = profile.response(name)
         assert found == (name, 64, pytest.approx(expected[name], rel=1e-5), rank)
-    assert profile.stimulus("'; --") is None
+    assert profile.response("'; --") is None
 
 
 def test_a_stimulus_that_was_never_measured_has_no_mean_and_no_rank(tmp_path: Path) -> None:
     assembly = recording()
     assembly = assembly.where(assembly["stimulus_id"] != "s3")
     profile = made(put(tmp_path, assembly, "NeuroidAssembly"))
-    found = profile.stimulus("s3")
+    found = profile.response("s3")
     assert found is not None
     assert (found.mean, found.rank, found.presentations) == (None, None, 4)
     assert profile.count == 6
@@ -57,7 +57,7 @@ def test_a_stimulus_that_was_never_measured_has_no_mean_and_no_rank(tmp_path: Pa
 @pytest.mark.parametrize(("assembly", "cls"), [(spikes(), "SpikeTimesAssembly"), (choices(), "BehavioralAssembly")])
 def test_of_spike_times_and_choices_no_response_is_told(assembly: object, cls: str, tmp_path: Path) -> None:
     profile = made(put(tmp_path, assembly, cls))
-    assert (profile.count, profile.stimulus("a")) == (0, None)
+    assert (profile.count, profile.response("a")) == (0, None)
     assert profile.card["class"] == cls
 
 

@@ -15,12 +15,12 @@ from brainio import get_stimulus_set
 from brainio.cache import upkeep
 from brainio.cards import (
     StimulusProfile,
+    build_profile,
     find_profile,
     has_profile,
-    make_profile,
     profile_files,
+    profile_folder_version,
     profile_key,
-    profile_state,
 )
 from brainio.catalogs import Entry, add_catalog, resolve
 from brainio.errors import CacheError, EntryUnavailableError, FormatError, IntegrityError
@@ -34,10 +34,10 @@ from tests.lab import Lab
 MAKE = """
 import sys
 from brainio.catalogs import add_catalog, resolve
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 add_catalog(sys.argv[1])
 print("begins", flush=True)
-make_profile(resolve("stimulus_set", sys.argv[2], catalog="lab"))
+build_profile(resolve("stimulus_set", sys.argv[2], catalog="lab"))
 """
 
 
@@ -79,13 +79,13 @@ def test_bytes_are_here_once_they_are_fetched_and_no_network_is_asked(lab: Lab) 
     assert not are_bytes_here(entry)
     assert find_profile(entry) is None
     with pytest.raises(EntryUnavailableError, match=f"is not on this machine; fetch it first: brainio get {NAME}"):
-        make_profile(entry)
+        build_profile(entry)
     assert len(lab.server.requests) == before
     fetch_entry(entry)
     before = len(lab.server.requests)
     assert are_bytes_here(entry)
     assert find_profile(entry) is None
-    make_profile(entry)
+    build_profile(entry)
     assert isinstance(find_profile(entry), StimulusProfile)
     assert len(lab.server.requests) == before
 
@@ -107,7 +107,7 @@ def test_files_without_a_promised_hash_are_found_by_what_they_gave(tmp_path: Pat
     bare = resolve("stimulus_set", NAME, catalog="bare")
     assert are_bytes_here(bare)
     assert (profile_key(bare), find_profile(bare), has_profile(bare)) == (None, None, False)
-    make_profile(bare)
+    build_profile(bare)
     assert profile_key(bare) == profile_key(entry)
     assert isinstance(find_profile(bare), StimulusProfile)
 
@@ -127,16 +127,16 @@ def test_an_entry_that_cannot_be_had_is_not_here(tmp_path: Path) -> None:
 
 def test_a_profile_is_made_once(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
-    assert profile_state() is None
-    make_profile(entry)
+    assert profile_folder_version() is None
+    build_profile(entry)
     (made,) = files()
-    before, state = made.stat(), profile_state()
-    make_profile(entry)
+    before, state = made.stat(), profile_folder_version()
+    build_profile(entry)
     assert made.stat().st_ino == before.st_ino
-    assert profile_state() == state
-    make_profile(entry, again=True)
+    assert profile_folder_version() == state
+    build_profile(entry, rebuild=True)
     assert made.stat().st_ino != before.st_ino
-    assert profile_state() != state
+    assert profile_folder_version() != state
     assert half_made() == []
 
 
@@ -147,7 +147,7 @@ def test_catalogs_that_list_the_same_bytes_share_a_profile(tmp_path: Path) -> No
     (tmp_path / "other.csv").write_text(text)
     add_catalog(tmp_path / "other.csv")
     other = resolve("stimulus_set", "other.Name", catalog="other")
-    make_profile(other)
+    build_profile(other)
     found = find_profile(entry)
     assert found is not None
     assert (found.card["identifier"], len(files())) == (NAME, 1)
@@ -159,7 +159,7 @@ def test_killed_while_it_is_made_it_is_not_there_and_is_made_by_the_next(tmp_pat
         eventually(lambda: any(path.suffix != ".lock" for path in half_made()))
         maker.send_signal(signal.SIGKILL)
     assert (files(), find_profile(entry), len(half_made())) == ([], None, 2)
-    make_profile(entry)
+    build_profile(entry)
     assert isinstance(find_profile(entry), StimulusProfile)
     (left,) = [path for path in half_made() if path.suffix != ".lock"]
     os.utime(left, (time.time() - upkeep.KEPT - 1,) * 2)
@@ -194,7 +194,7 @@ def test_two_processes_make_one(tmp_path: Path) -> None:
 def test_a_stimulus_set_that_breaks_the_format_is_an_error_that_names_it(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)}, [{"stimulus_id": "a", "filename": "b.png"}])
     with pytest.raises(FormatError, match=f"stimulus set '{NAME}' of catalog 'lab'.*lacks 1 of 1 file"):
-        make_profile(entry)
+        build_profile(entry)
     assert (files(), half_made()) == ([], [])
 
 
@@ -203,7 +203,7 @@ def test_other_bytes_than_promised_are_an_error(tmp_path: Path) -> None:
     with (tmp_path / NAME / "set.csv").open("a") as table:
         table.write("\n")
     with pytest.raises(IntegrityError):
-        make_profile(entry)
+        build_profile(entry)
     assert files() == []
 
 
@@ -212,7 +212,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path
     get_stimulus_set(NAME, catalog="lab")
     (home_folder() / "profiles").write_text("a file")
     with pytest.raises(CacheError, match=f"profile of {NAME} could not be written"):
-        make_profile(entry)
+        build_profile(entry)
 
 
 # ------------------------------------------------------------------ damage
@@ -221,16 +221,16 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path
 @pytest.mark.parametrize("damage", [b"", b"SQLite format 3\0 and nothing else", b"x" * 5000], ids=len)
 def test_a_damaged_file_is_as_good_as_none_and_is_made_again(damage: bytes, tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
-    make_profile(entry)
+    build_profile(entry)
     files()[0].write_bytes(damage)
     assert find_profile(entry) is None
-    make_profile(entry)
+    build_profile(entry)
     assert find_profile(entry) is not None
 
 
 def test_damage_in_the_middle_is_an_error_once_and_the_profile_is_made_again(tmp_path: Path) -> None:
     entry = many(tmp_path, count=60)
-    make_profile(entry)
+    build_profile(entry)
     (path,) = files()
     found = find_profile(entry)
     assert isinstance(found, StimulusProfile)
@@ -240,10 +240,10 @@ def test_damage_in_the_middle_is_an_error_once_and_the_profile_is_made_again(tmp
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     damaged = find_profile(entry)
     assert isinstance(damaged, StimulusProfile)
-    with pytest.raises(CacheError, match="was damaged, and is to be made again"):
+    with pytest.raises(CacheError, match="was damaged and has been deleted"):
         [damaged.thumbnail(number) for number in range(60)]
     assert find_profile(entry) is None
-    make_profile(entry)
+    build_profile(entry)
     made = find_profile(entry)
     assert isinstance(made, StimulusProfile)
     assert made.thumbnail(59) is not None
@@ -253,7 +253,7 @@ def test_a_file_that_somebody_changed_is_made_again(tmp_path: Path) -> None:
     import sqlite3
 
     entry = published(tmp_path, {"a.png": picture(1)})
-    make_profile(entry)
+    build_profile(entry)
     with sqlite3.connect(files()[0]) as connection:
         connection.execute("DELETE FROM stimulus")
     connection.close()
@@ -262,7 +262,7 @@ def test_a_file_that_somebody_changed_is_made_again(tmp_path: Path) -> None:
 
 def test_a_profile_of_another_version_is_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
-    make_profile(entry)
+    build_profile(entry)
     monkeypatch.setattr(profile_files, "VERSION", profile_files.VERSION + 1)
     assert find_profile(entry) is None
 
@@ -271,21 +271,21 @@ def test_a_profile_of_another_version_is_not_found(tmp_path: Path, monkeypatch: 
 
 
 def test_no_more_than_so_many_files_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_files, "_MOST_OPEN", 2)
+    monkeypatch.setattr(profile_files, "_MAX_OPEN", 2)
     entries = [published(tmp_path, {"a.png": picture(1)}), demo(), demo("assembly")]
     for entry in entries:
-        make_profile(entry)
+        build_profile(entry)
     for _ in range(3):
         for entry in entries:
             found = find_profile(entry)
             assert found is not None
             assert found.card["identifier"] == entry.identifier
-            assert len(profile_files._opened) <= 2
+            assert len(profile_files._open_files) <= 2
 
 
 def test_many_threads_ask_while_profiles_are_made_again(tmp_path: Path) -> None:
     entry = many(tmp_path, count=20)
-    make_profile(entry)
+    build_profile(entry)
     stop = threading.Event()
 
     def ask() -> int:
@@ -300,6 +300,6 @@ def test_many_threads_ask_while_profiles_are_made_again(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         asking = [pool.submit(ask) for _ in range(4)]
         for _ in range(3):
-            make_profile(entry, again=True)
+            build_profile(entry, rebuild=True)
         stop.set()
         assert all(one.result() for one in asking)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from brainio.cache import upkeep
-from brainio.cards import find_profile, has_profile, make_profile, profile_files, profile_key, record_failure
+from brainio.cards import build_profile, find_profile, has_profile, profile_files, profile_key, record_failure
 from brainio.fetch.home import local_cache
 from tests.cards.profile_examples import DEMO, NAME, demo, picture, published
 from tests.cli.command import brainio
@@ -60,7 +60,7 @@ def test_a_command_that_names_nothing_or_too_much_is_wrong_usage() -> None:
 
 def test_the_cache_lists_profiles_and_removes_them_with_their_data() -> None:
     entry = demo()
-    make_profile(entry)
+    build_profile(entry)
     (item,) = [one for one in upkeep.contents(local_cache().root) if one.kind == "profile"]
     csv = entry.file("csv")
     assert csv is not None
@@ -72,7 +72,7 @@ def test_the_cache_lists_profiles_and_removes_them_with_their_data() -> None:
 
 def test_a_profile_that_was_not_used_for_long_is_pruned_and_use_is_noted() -> None:
     entry = demo()
-    make_profile(entry)
+    build_profile(entry)
     (item,) = [one for one in upkeep.contents(local_cache().root) if one.kind == "profile"]
     status = item.path.stat()
     long_ago = time.time() - 40 * 86_400
@@ -85,7 +85,7 @@ def test_a_profile_that_was_not_used_for_long_is_pruned_and_use_is_noted() -> No
     assert unused() == [item.path]
     from brainio.cards import profile_files
 
-    profile_files._opened.clear()
+    profile_files._open_files.clear()
     assert find_profile(entry) is not None
     assert unused() == []
     assert profile_key(entry) == item.path.stem
@@ -110,7 +110,7 @@ def test_threads_that_ask_for_a_profile_at_once_share_one_file_and_leave_none_op
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     entry = demo()
-    make_profile(entry)
+    build_profile(entry)
     opened: list[Any] = []
     both, opening = threading.Barrier(2), profile_files._open
 
@@ -139,8 +139,8 @@ def test_a_file_that_says_nothing_of_itself_is_closed_and_no_profile(monkeypatch
             opened.append(self)
 
     monkeypatch.setattr(profile_files, "ProfileFile", Noted)
-    make_profile(entry)
-    path = profile_files.file_of(entry)
+    build_profile(entry)
+    path = profile_files.find_profile_path(entry)
     assert path is not None
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE about SET value = '{'")

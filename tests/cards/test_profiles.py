@@ -16,8 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brainio import get_stimulus_set
-from brainio.cards import StimulusProfile, build_card, find_profile, make_profile
-from brainio.cards import profile_thumbnails as making_thumbnails
+from brainio.cards import StimulusProfile, build_card, build_profile, find_profile, profile_writer
 from brainio.catalogs import resolve
 from brainio.errors import SearchError
 from brainio.service.pages.tiles import tile_of
@@ -48,7 +47,7 @@ def profile() -> StimulusProfile:
 
 
 def made(entry: Any) -> StimulusProfile:
-    make_profile(entry)
+    build_profile(entry)
     found = find_profile(entry)
     assert isinstance(found, StimulusProfile)
     return found
@@ -86,7 +85,7 @@ def test_pages_of_rows_are_the_rows(profile: StimulusProfile) -> None:
 
 def test_negative_limits_and_offsets_are_refused(profile: StimulusProfile) -> None:
     for limit, offset in ((-1, 0), (1, -1)):
-        with pytest.raises(ValueError, match="expected numbers from 0 on"):
+        with pytest.raises(ValueError, match="expected numbers from 0"):
             profile.rows(limit=limit, offset=offset)
 
 
@@ -177,7 +176,7 @@ def test_numbers_are_compared_as_numbers_and_text_letter_by_letter() -> None:
 
 
 def test_an_unknown_column_is_an_error_with_near_names(profile: StimulusProfile) -> None:
-    with pytest.raises(SearchError, match=r"no column 'knid' to filter by; near: 'kind'"):
+    with pytest.raises(SearchError, match=r"no column 'knid' to filter by; similar columns: 'kind'"):
         profile.rows({"knid": "x"})
     with pytest.raises(SearchError, match="no column"):
         profile.rows({"c0": "x"})
@@ -185,7 +184,7 @@ def test_an_unknown_column_is_an_error_with_near_names(profile: StimulusProfile)
 
 @pytest.mark.parametrize("text", ["four", "4*", "1..2..3", "0x10", "nan", "1_000", "--1", "1..x", "1" * 2000, "\ud800"])
 def test_a_filter_of_numbers_that_is_none_is_an_error(profile: StimulusProfile, text: str) -> None:
-    with pytest.raises(SearchError, match="column 'degrees' holds numbers"):
+    with pytest.raises(SearchError, match="column 'degrees' contains numbers"):
         profile.rows({"degrees": text})
 
 
@@ -280,9 +279,9 @@ def test_thumbnails_are_small_and_a_file_has_one(tmp_path: Path) -> None:
 def test_beyond_the_first_stimuli_there_are_rows_without_thumbnails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(making_thumbnails, "_MOST", 2)
+    monkeypatch.setattr(profile_writer, "_MAX_THUMBNAILS", 2)
     found = made(published(tmp_path, {f"{one}.png": picture(one) for one in range(3)}))
-    assert (found.count, found.looked_at) == (3, 2)
+    assert (found.count, found.thumbnail_count) == (3, 2)
     assert found.thumbnail(1) is not None
     assert found.thumbnail(2) is None
     (row,), _ = found.rows({"stimulus_id": "2"})
@@ -293,7 +292,7 @@ def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) 
     count = 10_001
     rows = [{"stimulus_id": f"s{number}", "filename": "a.txt", "size": number / 4} for number in range(count)]
     found = made(published(tmp_path, {"a.txt": b"x"}, rows))
-    assert (found.count, found.looked_at) == (count, 10_000)
+    assert (found.count, found.thumbnail_count) == (count, 10_000)
     assert ids(found, size="2500") == ["s10000"]
     assert ids(found, size="..0.5", stimulus_id="s*") == ["s0", "s1", "s2"]
 
@@ -302,18 +301,18 @@ def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) 
 
 
 def test_asking_a_profile_imports_nothing_heavy(profile: StimulusProfile) -> None:
-    make_profile(demo("assembly"))
+    build_profile(demo("assembly"))
     program = f"""
 import sys
 from brainio.catalogs import resolve
 from brainio.fetch.entries import are_bytes_here
-from brainio.cards import find_profile, profile_state
+from brainio.cards import find_profile, profile_folder_version
 stimuli, assembly = (resolve(kind, {DEMO!r}) for kind in ("stimulus_set", "assembly"))
-assert are_bytes_here(stimuli) and profile_state()
+assert are_bytes_here(stimuli) and profile_folder_version()
 found = find_profile(stimuli)
 found.rows({{"kind": "Gabor*"}}), found.thumbnail(0), found.card, found.columns
 found = find_profile(assembly)
-found.stimulus("GaborPatch1"), found.card
+found.response("GaborPatch1"), found.card
 print([name for name in ("numpy", "pandas", "xarray", "PIL", "netCDF4", "boto3") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -126,7 +126,7 @@ def test_a_card_does_not_contradict_the_licence_of_its_catalog(lab: Path) -> Non
     before = card(lab, "stimulus_set")
     done = run("card", "build", NAME, "--license", "MIT", BRAINIO_CATALOGS=str(lab / "lab.csv"))
     assert done.returncode == 1
-    assert "is 'CC-BY-4.0', as catalog 'lab' says, and cannot be 'MIT' in its card" in done.stderr
+    assert "is 'CC-BY-4.0' in catalog 'lab', and its card cannot state 'MIT'" in done.stderr
     assert card(lab, "stimulus_set") == before
 
 

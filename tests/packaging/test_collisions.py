@@ -11,7 +11,7 @@ import pytest
 
 import brainio
 from brainio.assemblies import BehavioralAssembly, NeuroidAssembly
-from brainio.cards import card_of
+from brainio.cards import compute_card
 from brainio.errors import FormatWarning, PackagingError
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.validation import validate
@@ -103,11 +103,11 @@ def test_animals_in_pictures_are_no_recorded_animals(
     html = loaded._repr_html_()
     assert "by animal" not in html
     assert not {"Animals", "Subjects"} & set(html.replace("<", ">").split(">"))
-    for card in (card_of(loaded), card_of(assembly.drop_vars("region").assign_attrs(stimulus_set=shown))):
+    for card in (compute_card(loaded), compute_card(assembly.drop_vars("region").assign_attrs(stimulus_set=shown))):
         assert "counts" not in card
         assert "populations" not in card.get("pictures", {})
     with_animal = loaded.assign_coords(animal=("neuroid", ["m1", "m1", "m2", "m2"]))
-    counts = card_of(with_animal)["counts"]
+    counts = compute_card(with_animal)["counts"]
     assert [(one["coordinate"], one["dim"], one["distinct"]) for one in counts] == [("animal", "neuroid", 2)]
 
 
@@ -120,7 +120,7 @@ def test_the_subject_of_a_trial_is_recorded_although_the_stimuli_have_a_column_s
     with pytest.warns(FormatWarning, match="subject"):
         loaded = packaged(tmp_path, shown, answers, "BehavioralAssembly")
     assert loaded["subject"].values.tolist() == ["p1", "p2", "p1"]
-    card = card_of(loaded)
+    card = compute_card(loaded)
     assert [one["value"] for one in card["counts"][0]["counts"]] == ["p1", "p2"]
     assert "subject" in [one["name"] for one in card["coordinates"]]
 

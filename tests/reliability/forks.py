@@ -28,9 +28,8 @@ import xarray as xr
 import brainio
 from brainio import forks
 from brainio.assemblies import NeuroidAssembly
-from brainio.cards.profile_builder import make_profile
-from brainio.cards.profile_files import find_profile
-from brainio.cards.profiles import StimulusProfile
+from brainio.cards.profile_builder import build_profile
+from brainio.cards.profiles import StimulusProfile, find_profile
 from brainio.catalogs import registry, resolve
 from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.packaging import write_netcdf
@@ -82,7 +81,7 @@ class Bench:
         self._streamed = brainio.get_assembly(NAME, stream=True)
         self._lazy = NeuroidAssembly.from_files(self._path, chunks={"neuroid": 100})
         brainio.get_stimulus_set(NAME)
-        make_profile(resolve("stimulus_set", NAME))
+        build_profile(resolve("stimulus_set", NAME))
         slow = folder / "modules" / "slow_module.py"
         slow.parent.mkdir()
         slow.write_text("import time\ntime.sleep(0.1)\n")

@@ -18,7 +18,7 @@ import brainio
 from brainio.assemblies import hdf5_access
 from brainio.cache import upkeep
 from brainio.cache.holds import hold, is_held
-from brainio.cards import build_card, find_profile, make_profile
+from brainio.cards import build_card, build_profile, find_profile
 from brainio.catalogs import append_rows, resolve
 from brainio.errors import FormatError, StreamWarning
 from brainio.fetch.pruned import is_gone, read_present, retry_if_pruned
@@ -98,7 +98,7 @@ def describe() -> None:
 
 def profile() -> None:
     entry = resolve("stimulus_set", NAME)
-    make_profile(entry, again=True)
+    build_profile(entry, rebuild=True)
     found = find_profile(entry)
     notes = [] if found is None else [found.thumbnail(number).note for number in range(2)]  # type: ignore[union-attr]
     assert "the file is missing" not in notes

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import brainio
-from brainio.cards.tables import _header
+from brainio.cards.stimulus_sets import read_image_header
 from brainio.errors import PackagingError, StimulusFileError
 from brainio.packaging import check_experiment_stimulus_set
 from brainio.relations.pixels import pixel_digest
@@ -57,7 +57,7 @@ def test_a_picture_of_195_million_pixels_is_valid(large: Path) -> None:
 
 
 def test_a_card_has_the_size_of_a_picture_of_195_million_pixels(large: Path) -> None:
-    assert _header(large) == (WIDTH, HEIGHT, "1")
+    assert read_image_header(large) == (WIDTH, HEIGHT, "1")
 
 
 def test_the_pixels_of_a_picture_of_195_million_pixels_are_compared(large: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 from brainio.catalogs import listing
 from tests.service.running import Running, make_lab
 from tests.service.vault import Vault, running_vault
@@ -39,7 +39,7 @@ def demo_profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINIO_HOME", str(home))
         for entry in listing("brainio_demo").entries.values():
-            make_profile(entry)
+            build_profile(entry)
     return home / "profiles"
 
 

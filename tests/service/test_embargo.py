@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brainio
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 from brainio.catalogs import Entry, append_rows
 from brainio.errors import ServiceError, TransferError
 from brainio.service.database import Database
@@ -320,7 +320,7 @@ def test_whoever_lists_hashes_of_a_private_catalog_is_shown_nothing_of_its_data(
         named = [row | {"location": place.format(**row), "card": "", "mirrors": ""} for row in rows]
         append_rows(folder / f"{name}.csv", named)
     for kind in ("stimulus_set", "assembly"):
-        make_profile(demo(kind))  # of the same bytes
+        build_profile(demo(kind))  # of the same bytes
     far = [f"{http_folder.url}/{name}.csv" for name in ("far", "farther")]
     catalogs = ",".join(map(str, [catalog, tmp_path / "thief.csv", tmp_path / "owner.csv", *far]))
     private = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_ALLOW_PRIVATE": "1"}

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from brainio.cache.files import partial_folder
-from brainio.cards import find_failure, make_profile, record_failure
+from brainio.cards import build_profile, find_failure, record_failure
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
@@ -266,7 +266,7 @@ def test_entries_are_looked_at_again_only_when_something_changed(entry: Entry, t
     assert lacking(catalogs) == []
     assert len(looked) == 1
     assert lacking(object()) == [entry]
-    make_profile(entry)
+    build_profile(entry)
     assert lacking(object()) == []
     looking.forget()
     assert lacking(object()) == []

@@ -14,7 +14,7 @@ import httpx
 import mlcroissant  # type: ignore[import-untyped]
 import pytest
 
-from brainio.cards import make_profile
+from brainio.cards import build_profile
 from brainio.catalogs import append_rows
 from brainio.service.app import create_app
 from brainio.service.database import Database
@@ -229,7 +229,7 @@ def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_oth
     row = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "", "location": "a.nc", "sha1": ""}
     used = [row | {"identifier": f"lab.A{number}", "stimulus_set_identifier": entry.identifier} for number in range(53)]
     append_rows(tmp_path / "lab" / "lab.csv", used)
-    make_profile(entry)
+    build_profile(entry)
     with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv")) as service:
         page = parsed(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
         section = page.find(".//section[@id='used']")

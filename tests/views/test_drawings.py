@@ -13,7 +13,7 @@ import pytest
 
 import brainio
 from brainio.assemblies import NeuroidAssembly, SpikeTimesAssembly
-from brainio.cards import card_of
+from brainio.cards import compute_card
 from brainio.views import drawings
 from tests.views.cards import (
     NAMES,
@@ -231,10 +231,10 @@ def test_a_picture_of_spikes_by_region_counts_neuroids() -> None:
         dims=["event"],
         coords={"neuroid_id": ("event", ["a", "a", "b", "c"]), "region": ("event", regions)},
     )
-    drawing = drawn("populations", card_of(spikes))
+    drawing = drawn("populations", compute_card(spikes))
     assert (drawing.title, drawing.finding) == ("Neuroids by region", "2 neuroids in IT, 1 in V4.")
     without_ids = spikes.drop_vars("neuroid_id")
-    assert drawn("populations", card_of(without_ids)).finding == "3 events in IT, 1 in V4."
+    assert drawn("populations", compute_card(without_ids)).finding == "3 events in IT, 1 in V4."
 
 
 def test_a_picture_of_trials_by_subject_counts_presentations_beside_regions_of_neuroids() -> None:
@@ -248,15 +248,15 @@ def test_a_picture_of_trials_by_subject_counts_presentations_beside_regions_of_n
             "region": ("neuroid", ["IT", "V4"]),
         },
     )
-    assert drawn("populations", card_of(recording)).finding == "1 neuroid in IT, 1 in V4."
+    assert drawn("populations", compute_card(recording)).finding == "1 neuroid in IT, 1 in V4."
     trials = recording.drop_vars("region")
-    assert drawn("populations", card_of(trials)).finding == "2 presentations of s1, 1 of s2."
+    assert drawn("populations", compute_card(trials)).finding == "2 presentations of s1, 1 of s2."
 
 
 def test_a_raster_of_the_first_spikes_states_how_many_there_are() -> None:
     times = np.arange(5000.0)
     spikes = SpikeTimesAssembly(times, dims=["event"], coords={"neuroid_id": ("event", ["a", "b"] * 2500)})
-    drawing = drawn("raster", card_of(spikes))
+    drawing = drawn("raster", compute_card(spikes))
     assert drawing.finding.startswith("3,000 of the 5,000 spikes in 2 rows, from 0 to 2,999")
     assert drawing.headings == ("neuroid_id", "spikes drawn")
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from brainio.cards import StimulusProfile
-from brainio.cards.in_words import BROKEN, column_in_words, facts_in_words
+from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_card, format_column
 from brainio.catalogs import TYPE_ASSEMBLY, Entry
 from brainio.catalogs.cards import Card
 from brainio.service.access import AccessDep
@@ -60,7 +60,7 @@ def _page(shown: EntryView) -> RenderedBody:
         figures=figures,
         extremes=extremes,
         coordinates=coordinates,
-        shape=facts_in_words(card).get("shape", ""),
+        shape=format_card(card).get("shape", ""),
         how_many=profile.count if profile else None,
         stimulus_version=None if stimulus_set is None else version_of(stimulus_set),
         joined=[str(name) for name in joined[:_MOST_NAMED]] if isinstance(joined, list) else [],
@@ -115,7 +115,7 @@ def _answered(records: Sequence[Any], entry: Entry | None, profile: StimulusProf
     for record in records[:_MOST_SHOWN]:
         try:
             name, line = str(record["stimulus_id"]), f"{record['mean']:.4g}"
-        except BROKEN:
+        except MALFORMED_CARD_ERRORS:
             continue
         found = profile.row(name) if profile is not None else None
         if entry is not None and profile is not None and found is not None:
@@ -130,8 +130,8 @@ def _coordinates(card: Card) -> list[dict[str, str]]:
     described = card.get("coordinates")
     for one in described if isinstance(described, list) else ():
         try:
-            told.append(column_in_words(one))
-        except BROKEN:
+            told.append(format_column(one))
+        except MALFORMED_CARD_ERRORS:
             continue
     return told
 
@@ -149,7 +149,7 @@ def _sizes(card: Card) -> Numbers:
     try:
         sizes = zip(card["shape"], card["dims"], strict=True)
         return [(f"{size:,}", (dim if size == 1 else plural_of(dim)).replace("_", " ")) for size, dim in sizes]
-    except BROKEN:
+    except MALFORMED_CARD_ERRORS:
         return []
 
 

@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.cards import AssemblyProfile, StimulusProfile
-from brainio.cards.in_words import BROKEN, facts_in_words
+from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_card
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.dois import doi_url
@@ -138,7 +138,7 @@ def render_entry(template: str, shown: EntryView, numbers: Numbers, sections: Nu
     origin = shown.service.origin(shown.request)
     cited = works_of([entry, *_stimuli(shown)])
     paper = next((work for work in cited[entry] if not work.is_data), None)
-    facts = {name: text for name, text in facts_in_words(shown.card).items() if name not in _TOLD_ELSEWHERE}
+    facts = {name: text for name, text in format_card(shown.card).items() if name not in _TOLD_ELSEWHERE}
     license_ = {"license": entry.license or str(shown.card.get("license", "not stated"))}
     is_current = entry is shown.snapshot.catalogs[entry.catalog].listing.entries[entry.lookup_type, entry.identifier]
     return render_page(
@@ -170,7 +170,7 @@ def numbers_of(card: Card, in_words: Mapping[str, Callable[[Card], str]]) -> lis
     """Return what stands out of a card, without what it does not tell, or tells in another form."""
     told = []
     for label, number in in_words.items():
-        with suppress(*BROKEN):
+        with suppress(*MALFORMED_CARD_ERRORS):
             told.append((number(card), label))
     return [(number, label) for number, label in told if number]
 
@@ -208,7 +208,7 @@ def _chips(entry: Entry, card: Card) -> list[str]:
 def _regions(counted: list[Any]) -> list[str]:
     try:
         return [str(one["value"]) for of in counted if of["coordinate"] == "region" for one in of["counts"]]
-    except BROKEN:
+    except MALFORMED_CARD_ERRORS:
         return []
 
 

@@ -7,7 +7,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from brainio.cards import AssemblyProfile, Row, StimulusProfile, profile_key
-from brainio.cards.profile_filters import exactly
+from brainio.cards.profile_filters import literal_filter
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.relations.users import users_of
 from brainio.service import urls
@@ -55,7 +55,7 @@ async def stimulus(
     name = identifier.removesuffix(".json")
     if name != identifier and (TYPE_STIMULUS_SET, identifier) not in held.listing.entries:
         found = snapshot.entry(catalog, TYPE_STIMULUS_SET, name, access, version)
-        return RedirectResponse(urls.of_stimuli(found, where=f"stimulus_id:{exactly(id)}"), 307)
+        return RedirectResponse(urls.of_stimuli(found, where=f"stimulus_id:{literal_filter(id)}"), 307)
     entry = snapshot.entry(catalog, TYPE_STIMULUS_SET, identifier, access, version)
     makes = service.settings.profiles
     profile = await run_in_threadpool(lambda: profile_of(entry, access, snapshot, makes_profiles=makes))
@@ -107,7 +107,7 @@ def _page(shown: EntryView, profile: StimulusProfile, stimulus_id: str) -> Rende
         "stimulus.html",
         address=urls.of_request(shown.request.scope),
         access=shown.access,
-        json=urls.of_stimuli(entry, where=f"stimulus_id:{exactly(stimulus_id)}"),
+        json=urls.of_stimuli(entry, where=f"stimulus_id:{literal_filter(stimulus_id)}"),
         entry=entry,
         stimulus=tile_of(entry, profile, row),
         position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
@@ -127,7 +127,7 @@ def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
     for name, value in row.values.items():
         text = in_a_line(value)
         is_own = name in ("stimulus_id", "filename", "image_id") or len(text) > _LONGEST_FILTER
-        url = "" if is_own else f"{urls.of_page(entry, where=[f'{name}:{exactly(text)}'])}#stimuli"
+        url = "" if is_own else f"{urls.of_page(entry, where=[f'{name}:{literal_filter(text)}'])}#stimuli"
         told.append((name, text or "missing", url))
     return told
 
@@ -140,7 +140,7 @@ def _user(user: Entry, shown: EntryView, stimulus_id: str) -> dict[str, Any]:
     profile = shown_profile(user, shown.access, shown.snapshot)
     if not isinstance(profile, AssemblyProfile):
         return told | {"note": f"its data: {shown.missing_profile(user).label}"}
-    found = profile.stimulus(stimulus_id)
+    found = profile.response(stimulus_id)
     if found is None or found.mean is None or found.rank is None:
         return told | {"note": "no response to it is known"}
     units = text_of(profile.card.get("units"), 32) or ""

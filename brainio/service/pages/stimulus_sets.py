@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from brainio.cards import StimulusProfile
-from brainio.cards.in_words import BROKEN, column_in_words
-from brainio.cards.profile_filters import exactly
+from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_column
+from brainio.cards.profile_filters import literal_filter
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.cards import Card
 from brainio.progress import readable_size
@@ -150,8 +150,8 @@ def _without(shown: EntryView, where: Sequence[str], one: str) -> str:
 def _column(shown: EntryView, described: Record, number: int, is_here: bool) -> dict[str, Any]:
     """Say and draw what a column holds; where the stimuli are here, its values lead to those that have them."""
     try:
-        words = column_in_words(dict(described))
-    except BROKEN:
+        words = format_column(dict(described))
+    except MALFORMED_CARD_ERRORS:
         words = dict.fromkeys(("name", "kind", "distinct", "missing", "range", "most_common"), "")
     told = [
         words["kind"],
@@ -174,7 +174,7 @@ def _number_of_columns(described: Sequence[Any], shown: int = 0) -> str:
 
 
 def _linker(shown: EntryView, name: str) -> Callable[[object], str]:
-    return lambda value: f"{urls.of_page(shown.entry, where=[f'{name}:{exactly(str(value))}'])}#stimuli"
+    return lambda value: f"{urls.of_page(shown.entry, where=[f'{name}:{literal_filter(str(value))}'])}#stimuli"
 
 
 def _described(card: Card) -> list[Record]:

@@ -34,7 +34,9 @@ def tile_of(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence
         width=thumbnail.width if thumbnail else 0,
         height=thumbnail.height if thumbnail else 0,
         kind=thumbnail.kind if thumbnail else "file",
-        note=thumbnail.note if thumbnail else f"pictures were made of the first {profile.looked_at:,} stimuli only",
+        note=thumbnail.note
+        if thumbnail
+        else f"pictures were made of the first {profile.thumbnail_count:,} stimuli only",
         lines=lines,
     )
 

@@ -1,12 +1,12 @@
-"""Cards beside their catalog: building them from the files of an entry, writing them, naming them in its rows."""
+"""Build the card of a catalog entry, and store it next to the catalog."""
 
 from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
 
-from brainio.cards.compute import card_of, card_with
-from brainio.cards.facts import facts_with
+from brainio.cards.computation import compose_card, compute_card
+from brainio.cards.facts import update_facts
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
 from brainio.catalogs.backends.sql.location import is_database
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
@@ -33,33 +33,33 @@ if TYPE_CHECKING:
 
 
 def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
-    """Compute the card of an entry from its files, which are fetched if need be.
+    """Compute the card of an entry from its files, which are fetched if necessary.
 
-    What its catalog, the publications table beside it and the card that it has say of licence, citation, authors and
-    species is kept, unless `facts` say otherwise. Values of an assembly stay in their file and are read block by block
-    in a worker process, within 300 MB of memory besides its libraries. Of its stimulus set, only the table is fetched.
+    The licence, citation, authors and species in its catalog, the publications table and its present card are kept
+    unless `facts` replace them. A worker process reads the values of an assembly block by block, within 300 MB of
+    memory in addition to its libraries. Of the assembly's stimulus set, only the table is fetched.
 
     Parameters
     ----------
     entry : Entry
-        Of a catalog in force.
+        An entry of an active catalog.
     facts : mapping, optional
-        What no data can tell; see `checked_facts`.
+        Facts that cannot be computed; see `normalize_facts`.
 
     Returns
     -------
     dict
-        What docs/cards.md describes.
+        The fields that docs/cards.md describes.
 
     Raises
     ------
     EntryUnavailableError, TransferError, IntegrityError, FormatError
-        The files cannot be had, or break the format; see `get_assembly` and `get_stimulus_set`.
+        No location returns the files, or they violate the format; see `get_assembly` and `get_stimulus_set`.
     WorkerError, ResourceLimitError
-        Reading the file crashed the HDF5 library, or takes more time or memory than the worker process may use.
+        The file crashed the HDF5 library, or reading it exceeds the time or memory limit of the worker process.
     PackagingError
-        `facts`, catalog or card state facts of another form, such as a mistyped DOI; or `facts` another licence than
-        the catalog. Nothing was fetched.
+        `facts`, the catalog or the card state malformed facts, such as a mistyped DOI, or the licence in `facts`
+        differs from that of the catalog. Nothing was fetched.
 
     Examples
     --------
@@ -67,17 +67,17 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     >>> build_card(resolve('stimulus_set', 'modelfest.Carney1999'))['images']['modes']
     [{'mode': 'L', 'count': 43}]
     """
-    told = facts_with(entry, facts or {})
-    named = {"identifier": entry.identifier, "class_name": entry.class_name, "version": entry.version}
+    merged = update_facts(entry, facts or {})
+    names = {"identifier": entry.identifier, "class_name": entry.class_name, "version": entry.version}
     if entry.lookup_type == TYPE_STIMULUS_SET:
         with keep_cached():
             stimuli = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
-            return card_of(stimuli, **named, facts=told)
-    return card_with(_describe_entry(entry), TYPE_ASSEMBLY, **named, facts=told)
+            return compute_card(stimuli, **names, facts=merged)
+    return compose_card(_describe_assembly_entry(entry), TYPE_ASSEMBLY, **names, facts=merged)
 
 
-def _describe_entry(entry: Entry) -> dict[str, Any]:
-    """Fetch an assembly and describe it, in the worker process."""
+def _describe_assembly_entry(entry: Entry) -> dict[str, Any]:
+    """Fetch an assembly and compute its statistics in a worker process."""
 
     def describe() -> dict[str, Any]:
         files = fetch_assembly_files(entry.identifier, catalog=entry.catalog, version=entry.version)
@@ -86,11 +86,9 @@ def _describe_entry(entry: Entry) -> dict[str, Any]:
         table = "" if files.table is None else str(files.table)
         arguments = [str(files.path), entry.class_name, table, stimuli, entry.stimulus_set_identifier]
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({files.path})"
+        function = "brainio.cards.computation:describe_assembly_file"
         return read_present(
-            lambda _: dict(
-                call_in_worker("brainio.cards.compute:describe_file", arguments, subject=subject, paths=paths)
-            ),
-            files.path,
+            lambda _: dict(call_in_worker(function, arguments, subject=subject, paths=paths)), files.path
         )
 
     with named_in_errors(entry):
@@ -98,112 +96,115 @@ def _describe_entry(entry: Entry) -> dict[str, Any]:
 
 
 def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
-    """Write a card to its place beside a catalog; whoever reads it meanwhile sees the old one or the new one.
+    """Write a card to its location next to a catalog, replacing a previous one atomically.
 
     Parameters
     ----------
     card : dict
-        From `card_of`, with its identifier.
+        A card with an identifier, from `compute_card`.
     catalog_folder : str or path
-        The folder of the catalog, or its URL on S3; or the URL of the database that the catalog lives in.
+        The folder of the catalog, its URL on S3, or the URL of the database that stores the catalog.
 
     Returns
     -------
     str
-        Where it lies relative to the folder: what the column `card` of the entry's rows says.
+        The location relative to the folder, for the column `card` of the entry's rows.
 
     Raises
     ------
     CatalogError
-        Its identifier or version cannot name a file, or it has more than 1 MiB, which readers refuse.
+        The identifier or version cannot be part of a file name, or the card exceeds 1 MiB, which readers refuse.
     TransferError, LocationError
-        It could not be written there.
+        The folder is not writable.
 
     Examples
     --------
     >>> write_card({"identifier": "lab.Doe2026", "lookup_type": "assembly", "shape": [3]}, "doe2026")
     'cards/assembly/lab.Doe2026.json'
     """
-    place = card_location(card["lookup_type"], card["identifier"], card.get("version", ""))
+    location = card_location(card["lookup_type"], card["identifier"], card.get("version", ""))
     body = card_bytes(card)
     if len(body) > LARGEST_CARD:
         raise CatalogError(
-            f"the card of {card['identifier']!r} has {len(body):,} bytes; readers take no more than {LARGEST_CARD:,}. "
+            f"the card of {card['identifier']!r} has {len(body):,} bytes; readers accept at most {LARGEST_CARD:,}. "
             f"Shorten its facts."
         )
     folder = os.fspath(catalog_folder)
     if is_database(folder):
-        write_beside(source_from(folder), place, body)
+        write_beside(source_from(folder), location, body)
         forget_cards()
-        return place
+        return location
     base = folder.rstrip("/") if "://" in folder else str(absolute_path(folder))
     with temporary_folder() as work:
         written = work / "card.json"
         written.write_bytes(body)
-        upload(written, parse_location(f"{base}/{place}"))
+        upload(written, parse_location(f"{base}/{location}"))
     forget_cards()
-    return place
+    return location
 
 
 def add_card(card: Card, catalog: AnyCatalog) -> str:
-    """Write the card of an entry beside its catalog, and name it in the entry's rows.
+    """Write the card of an entry next to its catalog, and name it in the entry's rows.
 
     Parameters
     ----------
     card : dict
-        From `card_of` or `build_card`: its identifier, kind and version say which rows.
+        From `compute_card` or `build_card`. Its identifier, lookup type and version select the rows.
     catalog : CatalogSource, path or str
-        Where the catalog's CSV file lies: on this machine or on S3.
+        The catalog: the path or S3 URL of its CSV file.
 
     Returns
     -------
     str
-        Where the card lies, relative to the folder of the catalog.
+        The location of the card relative to the folder of the catalog.
 
     Raises
     ------
     CatalogError, TransferError
-        The card or the catalog cannot be written, or the catalog does not list the entry. The catalog is as it was.
+        The card or the catalog is not writable, or the catalog does not list the entry. The catalog is unchanged.
     """
     source = catalog if isinstance(catalog, CatalogSource) else source_from(os.fspath(catalog))
     key = (card["lookup_type"], card["identifier"], card.get("version", ""))
-    _require_listed(source, key)
-    place = write_card(card, folder_of(source.location))
-    amend_rows(source, lambda row: {"card": place} if _key_of(row) == key else {})
-    return place
+    _check_listed(source, key)
+    location = write_card(card, folder_of(source.location))
+    amend_rows(source, lambda row: {"card": location} if _key_of_row(row) == key else {})
+    return location
 
 
-def _key_of(row: Mapping[str, str]) -> tuple[str, str, str]:
+def _key_of_row(row: Mapping[str, str]) -> tuple[str, str, str]:
     return row["lookup_type"], row["identifier"], row.get("version", "")
 
 
-def _require_listed(source: CatalogSource, key: tuple[str, str, str]) -> None:
-    """Refuse a card that no row would name, before it is written."""
-    found: list[bool] = []
+def _check_listed(source: CatalogSource, key: tuple[str, str, str]) -> None:
+    """Raise CatalogError if no row of the catalog could name the card."""
+    matches: list[bool] = []
 
-    def look(row: Mapping[str, str]) -> Mapping[str, str]:
-        found.append(_key_of(row) == key)
+    def match(row: Mapping[str, str]) -> Mapping[str, str]:
+        matches.append(_key_of_row(row) == key)
         return {}
 
-    amend_rows(source, look)
-    if not any(found):
+    amend_rows(source, match)
+    if not any(matches):
         version = f" of version {key[2]!r}" if key[2] else ""
         raise CatalogError(
-            f"{shown(source.location)} lists no {in_words(key[0])} {key[1]!r}{version}, so that nothing would name its "
-            f"card; none was written. Add the entry, and then its card."
+            f"{shown(source.location)} lists no {in_words(key[0])} {key[1]!r}{version}; its card was not written. "
+            f"Add the entry first, then its card."
         )
 
 
-def writable_catalog(identifier: str) -> CatalogSource:
-    """Return the source of a catalog in force whose rows can name cards.
+def get_writable_catalog(identifier: str) -> CatalogSource:
+    """Return the source of an active catalog whose rows can name cards.
 
     Raises
     ------
     CatalogError
-        It cannot be written.
+        The catalog is not writable.
     """
     source = catalog_source(identifier)
     if not isinstance(source, CatalogSource):
-        raise CatalogError(f"catalog {identifier!r} has no file that could name cards: an installed function makes it")
+        raise CatalogError(
+            f"catalog {identifier!r} cannot name cards: an installed function generates it, so that it has no file. "
+            f"Write the card to a folder instead: brainio card build --output FOLDER"
+        )
     require_writable(source)
     return source
