@@ -1,6 +1,6 @@
 """Facts computed from data: cards next to a catalog, profiles next to the cache.
 
-A card is a small JSON document that describes an entry, so that nobody downloads data to learn about them; see
+A card is a small JSON document that describes an entry, so that nobody needs to download data to learn about them; see
 docs/cards.md. A profile is an SQLite file from which pages show the rows, thumbnails and responses of an entry. One
 pass over the values computes both, and equal data give equal results.
 
