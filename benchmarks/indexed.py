@@ -99,9 +99,9 @@ def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
     from brainio.catalogs import listing, resolve
     from brainio.catalogs.publications import publications_of
     from brainio.index import search_among
-    from brainio.index.files import Files
-    from brainio.index.server import Server
-    from brainio.index.store import Indexes
+    from brainio.index.index_store import Indexes
+    from brainio.index.postgresql_index import Server
+    from brainio.index.sqlite_index import Files
 
     reading, _ = _timed(lambda: publications_of(next(iter(listing("generated").entries.values()))))
     identifiers = [name_of(number) for number in random.Random(1).sample(range(entries), 1000)]

@@ -3,7 +3,7 @@
 Resolving an identifier needs none of this.
 """
 
-from brainio.index.asking import search, search_among
+from brainio.index.entry_search import search, search_among
 from brainio.index.results import Hit, SearchResults
 
 __all__ = ["Hit", "SearchResults", "search", "search_among"]

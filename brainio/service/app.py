@@ -13,8 +13,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
-from brainio.index.apart import Apart
-from brainio.index.store import Indexes
+from brainio.index.index_store import Indexes
+from brainio.index.worker import Apart
 from brainio.service import errors, schemas, telemetry
 from brainio.service.access import Access, AccessControl, sight_of
 from brainio.service.change_log import ChangeLog

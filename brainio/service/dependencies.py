@@ -8,7 +8,7 @@ from fastapi import Depends, Request
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
-from brainio.index.store import Indexes
+from brainio.index.index_store import Indexes
 from brainio.nearest import nearest
 from brainio.service.access import AccessControl
 from brainio.service.change_log import ChangeLog

@@ -21,7 +21,7 @@ from brainio.catalogs.csv_format import Row, line_of, read_rows
 from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
-from brainio.index.origins import state_beside
+from brainio.index.freshness import state_beside
 from brainio.service import metrics
 from brainio.service.access import Access, AccessControl
 from brainio.service.change_log import ChangeLog

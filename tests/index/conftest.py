@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import brainio
-from brainio.index import SearchResults, asking, search_among
-from brainio.index.server import Server
-from brainio.index.store import Indexes
+from brainio.index import SearchResults, entry_search, search_among
+from brainio.index.index_store import Indexes
+from brainio.index.postgresql_index import Server
 from tests.index.lab import Lab
 from tests.postgres import Postgres
 
@@ -28,7 +28,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     """Have every test open indexes anew."""
-    asking._OWN.forget()
+    entry_search._OWN.forget()
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +51,7 @@ def search(request: pytest.FixtureRequest) -> Iterator[Search]:
 def indexes(request: pytest.FixtureRequest) -> Iterator[Indexes]:
     """Indexes in SQLite and in PostgreSQL."""
     if request.param == "sqlite":
-        yield asking._OWN
+        yield entry_search._OWN
         return
     yield Indexes(Server(request.getfixturevalue("index_database")))
     request.getfixturevalue("postgres").hang_up()

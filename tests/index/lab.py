@@ -6,7 +6,7 @@ from pathlib import Path
 
 from brainio.catalogs import Listing
 from brainio.catalogs.cards import Card, card_bytes, card_location
-from brainio.index.building import versions_of
+from brainio.index.builder import versions_of
 from brainio.index.documents import LISTED, Document, Maker, words_by_field
 from brainio.index.words import finds, name_folded, words_asked
 

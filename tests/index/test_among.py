@@ -7,8 +7,8 @@ import pytest
 
 import brainio
 from brainio.errors import SearchError, UnknownCatalogError
-from brainio.index import search_among, store
-from brainio.index.store import Indexes
+from brainio.index import index_store, search_among
+from brainio.index.index_store import Indexes
 from tests.index.conftest import search_in
 from tests.index.lab import Lab
 
@@ -101,7 +101,7 @@ def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
 def test_open_indexes_are_bounded_and_the_least_used_is_closed(
     lab: Lab, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store, "_MOST_OPEN", 2)
+    monkeypatch.setattr(index_store, "_MOST_OPEN", 2)
     lab.add("lab.Doe2026")
     for names in ({"lab"}, {"brainio_demo"}, {"lab", "brainio_demo"}, {"lab"}):
         assert search_among(names, "", {}, indexes=indexes).total > 0

@@ -15,10 +15,10 @@ import pytest
 import brainio
 from brainio.home import home_folder
 from brainio.index import search_among
-from brainio.index.apart import Apart
-from brainio.index.files import FOLDER
-from brainio.index.origins import key_in_force
-from brainio.index.store import Indexes
+from brainio.index.freshness import key_in_force
+from brainio.index.index_store import Indexes
+from brainio.index.sqlite_index import FOLDER
+from brainio.index.worker import Apart
 from brainio.locks import acquire
 from tests.index.lab import Lab
 
@@ -120,8 +120,8 @@ def test_where_the_process_is_killed_the_index_is_made_all_the_same(large_lab: L
 
 ASKING = """
 from brainio.index import search_among
-from brainio.index.apart import Apart
-from brainio.index.store import Indexes
+from brainio.index.worker import Apart
+from brainio.index.index_store import Indexes
 search_among(frozenset({"lab"}), "", {}, indexes=Indexes(Apart("")))
 """
 

@@ -15,8 +15,8 @@ from brainio.catalogs.copying import copy_catalog
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_beside import write_card
 from brainio.errors import CatalogWarning
-from brainio.index import Hit, asking, vocabulary
-from brainio.index.building import Grouper, versions_of
+from brainio.index import Hit, entry_search, vocabulary
+from brainio.index.builder import Grouper, versions_of
 from brainio.index.documents import Maker, words_by_field
 from tests.index.lab import Lab
 from tests.postgres import Postgres
@@ -202,5 +202,5 @@ def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
     own_server.stop()
     with pytest.warns(CatalogWarning, match="could not be read"):
         assert only(region="V4").regions == {"V4": "card", "area X": "card"}
-    asking._OWN.forget()
+    entry_search._OWN.forget()
     assert only(region="V4").regions == {"V4": "card", "area X": "card"}

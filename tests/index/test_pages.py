@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import brainio
 from brainio.cursors import read_cursor, write_cursor
 from brainio.errors import CursorError, SearchError
-from brainio.index.pages import place_in
-from brainio.index.questions import Question
+from brainio.index.query import Question
+from brainio.index.ranking import place_in
 from tests.index.conftest import Search
 from tests.index.lab import Lab
 

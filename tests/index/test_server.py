@@ -17,9 +17,9 @@ import brainio
 from brainio import locks
 from brainio.catalogs.backends.sql.connections import server_engine
 from brainio.errors import IndexUnavailableError, ServiceError
-from brainio.index import origins, schema, search_among, server
-from brainio.index.server import PREFIX, Server
-from brainio.index.store import Indexes
+from brainio.index import freshness, postgresql_index, schema, search_among
+from brainio.index.index_store import Indexes
+from brainio.index.postgresql_index import PREFIX, Server
 from tests.index.lab import Lab
 from tests.postgres import PASSWORD, Postgres
 from tests.reliability.crowd import join, start
@@ -122,7 +122,7 @@ def test_a_damaged_index_is_made_again_and_never_an_error(
 def test_an_index_of_another_version_is_not_opened(lab: Lab, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.add("lab.Doe2026")
     assert found(Indexes(Server(url))) == ["lab.Doe2026"]
-    monkeypatch.setattr(origins, "VERSION", schema.VERSION + 1)
+    monkeypatch.setattr(freshness, "VERSION", schema.VERSION + 1)
     assert found(Indexes(Server(url))) == ["lab.Doe2026"]
     assert len(schemas(url)) == 2
 
@@ -167,7 +167,7 @@ def test_whoever_has_the_one_before_goes_on_with_it_while_another_process_makes_
     indexes = Indexes(Server(url))
     assert found(indexes) == ["lab.Doe2026"]
     lab.add("lab.Roe2026")
-    number = int(origins.key_in_force(NAMES)[:15], 16)
+    number = int(freshness.key_in_force(NAMES)[:15], 16)
     with server_engine(url).begin() as connection:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"))
         assert found(indexes) == ["lab.Doe2026"]
@@ -210,7 +210,7 @@ def _make_slowly(url: str, ready: Path) -> None:
         ready.touch()
         time.sleep(600)
 
-    setattr(server, "write_origins", never)  # noqa: B010
+    setattr(postgresql_index, "write_origins", never)  # noqa: B010
     found(Indexes(Server(url)))
 
 
@@ -253,7 +253,7 @@ def test_indexes_that_nobody_uses_any_more_are_removed_when_another_is_made(lab:
     lab.add("lab.Roe2026")
     assert len(found(indexes)) == 2
     assert len(schemas(url)) == 2
-    age = time.time() - server._UNUSED_STATE - 1
+    age = time.time() - postgresql_index._UNUSED_STATE - 1
     execute(url, f"""UPDATE "{old}".source SET state = '{age}' WHERE kind = 'used'""")
     search_among({"brainio_demo"}, "", {}, indexes=indexes)
     assert old in schemas(url)  # of other catalogs: that one stays for a month

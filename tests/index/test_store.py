@@ -19,21 +19,23 @@ from sqlalchemy.engine import Connection
 import brainio
 from brainio.errors import CatalogWarning
 from brainio.home import home_folder
-from brainio.index import asking, files, origins, schema, search_among
-from brainio.index.origins import Names
-from brainio.index.store import Index, Indexes
+from brainio.index import entry_search, freshness, schema, search_among, sqlite_index
+from brainio.index.freshness import Names
+from brainio.index.index_store import Index, Indexes
 from tests.index.lab import Lab
 from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder
 
 
 def index_files() -> list[Path]:
-    return sorted((home_folder() / files.FOLDER).glob(f"*{files.ENDING}"))
+    return sorted((home_folder() / sqlite_index.FOLDER).glob(f"*{sqlite_index.ENDING}"))
 
 
 def others() -> list[str]:
     """Return what lies beside the finished indexes."""
-    return sorted(path.name for path in (home_folder() / files.FOLDER).iterdir() if path.suffix != files.ENDING)
+    return sorted(
+        path.name for path in (home_folder() / sqlite_index.FOLDER).iterdir() if path.suffix != sqlite_index.ENDING
+    )
 
 
 def found(text: str = "") -> list[str]:
@@ -49,7 +51,7 @@ def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
     assert found() == ["lab.Doe2026"]
     (path,) = index_files()
     before = state_of(path)
-    asking._OWN.forget()
+    entry_search._OWN.forget()
     assert found("doe2026") == ["lab.Doe2026"]
     assert index_files() == [path]
     assert state_of(path) == before
@@ -95,7 +97,7 @@ def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) 
 
 def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab: Lab) -> None:
     lab.add("lab.Doe2026")
-    indexes = Indexes(files.Files(), checked_for=1000)
+    indexes = Indexes(sqlite_index.Files(), checked_for=1000)
     assert search_among({"lab"}, "", {}, indexes=indexes).total == 1
     index = indexes._slots[frozenset({"lab"})].index
     lab.add("lab.Roe2026")
@@ -115,7 +117,7 @@ def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab
 def test_an_open_index_never_answers_from_the_file_that_took_its_place(lab: Lab) -> None:
     lab.publish("old", title="Macaque V4", authors="Doe, J.", year="2020")
     lab.add("lab.Doe2026", publication="old")
-    indexes = Indexes(files.Files(), checked_for=1000)
+    indexes = Indexes(sqlite_index.Files(), checked_for=1000)
     before = search_among(None, "macaque", {"catalog": "lab"}, indexes=indexes)
     lab.publish("new", title="Human V1", authors="Roe, R.", year="2001")
     lab.rows[0]["publication"] = "new"
@@ -205,19 +207,19 @@ def test_a_damaged_index_is_made_again_and_never_an_error(
     assert len(found()) == 3
     (path,) = index_files()
     if not is_open:
-        asking._OWN.forget()
+        entry_search._OWN.forget()
     damage(path)
     assert found() == ["lab.Doe0", "lab.Doe1", "lab.Doe2"]
     assert found("doe1") == ["lab.Doe1"]
     assert brainio.search("macaque V1 natural images").total == 2
-    asking._OWN.forget()
+    entry_search._OWN.forget()
     assert len(found()) == 3
 
 
 def test_an_index_of_another_version_is_not_opened(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
-    monkeypatch.setattr(origins, "VERSION", schema.VERSION + 1)
+    monkeypatch.setattr(freshness, "VERSION", schema.VERSION + 1)
     assert found() == ["lab.Doe2026"]
     assert len(index_files()) == 2
 
@@ -236,7 +238,9 @@ def test_a_home_that_cannot_be_written_has_its_index_in_memory(
 
 
 def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
-    script = "import brainio, brainio.index.asking as a; brainio.search(''); print(a._OWN._slots[None].index.path)"
+    script = (
+        "import brainio, brainio.index.entry_search as a; brainio.search(''); print(a._OWN._slots[None].index.path)"
+    )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(index_files()[0])
     lab.add("lab.Roe2026")
@@ -359,13 +363,13 @@ def test_8_processes_search_while_the_catalog_changes(lab: Lab) -> None:
 
 
 def _note_what_is_made(folder: Path) -> None:
-    made = files._made
+    made = sqlite_index._made
 
-    def noted(path: Path, names: Names) -> files.FileIndex:
+    def noted(path: Path, names: Names) -> sqlite_index.FileIndex:
         (folder / f"{os.getpid()}").touch()
         return made(path, names)
 
-    files._made = noted
+    sqlite_index._made = noted
     assert brainio.search("lab.Doe2026").total == 1
 
 
@@ -392,7 +396,7 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
     killed = 0
     for moment in (0.02, 0.1, 0.2, 0.3, 0.4):
         process = subprocess.Popen([sys.executable, "-c", script])
-        folder = home_folder() / files.FOLDER
+        folder = home_folder() / sqlite_index.FOLDER
         while process.poll() is None and not (
             folder.is_dir() and any(".lock" in path.name for path in folder.iterdir())
         ):
@@ -403,17 +407,19 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
         lab.add(f"lab.Added{moment}")
     assert killed > 1
     assert brainio.search("", catalog="lab", limit=0).total == 3005
-    for path in home_folder().joinpath(files.FOLDER).iterdir():
-        os.utime(path, (time.time(), time.time() - 2 * files._LEFT)) if path.suffix != files.ENDING else None
+    for path in home_folder().joinpath(sqlite_index.FOLDER).iterdir():
+        os.utime(
+            path, (time.time(), time.time() - 2 * sqlite_index._LEFT)
+        ) if path.suffix != sqlite_index.ENDING else None
     lab.add("lab.Last2026")
     assert found("Last2026") == ["lab.Last2026"]
     assert others() == []
 
 
 def test_an_index_that_was_not_used_for_long_is_removed_when_another_is_made(lab: Lab) -> None:
-    folder = home_folder() / files.FOLDER
+    folder = home_folder() / sqlite_index.FOLDER
     folder.mkdir(parents=True)
-    old, young = folder / f"old{files.ENDING}", folder / f"young{files.ENDING}"
+    old, young = folder / f"old{sqlite_index.ENDING}", folder / f"young{sqlite_index.ENDING}"
     for path, age in ((old, 31), (young, 29)):
         path.touch()
         os.utime(path, (time.time() - age * 86_400,) * 2)

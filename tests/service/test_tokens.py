@@ -18,8 +18,8 @@ import brainio
 from brainio.catalogs import CatalogSource, registry
 from brainio.catalogs.sources import note_written
 from brainio.errors import CatalogError, ServiceError
-from brainio.index.files import Files
-from brainio.index.store import Indexes
+from brainio.index.index_store import Indexes
+from brainio.index.sqlite_index import Files
 from brainio.service.access import AccessControl, sign_in, sign_out
 from brainio.service.change_log import ChangeLog
 from brainio.service.credentials import Credential, presented

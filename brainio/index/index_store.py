@@ -18,12 +18,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import DatabaseError
 
 from brainio.errors import CatalogWarning, IndexUnavailableError
+from brainio.index.facets import Labels
+from brainio.index.freshness import Origin
 from brainio.index.held import Held
-from brainio.index.labels import Labels
-from brainio.index.origins import Origin
-from brainio.index.packed import read_packed
-from brainio.index.schema import source
-from brainio.index.scoring import scored
+from brainio.index.ranking import scored
+from brainio.index.schema import read_packed, source
 from brainio.logs import get_logger
 
 if TYPE_CHECKING:
@@ -31,9 +30,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-    from brainio.index.fulltext import FullText, Numbers
-    from brainio.index.origins import Names
-    from brainio.index.scoring import Having
+    from brainio.index.freshness import Names
+    from brainio.index.ranking import Having
+    from brainio.index.schema import FullText, Numbers
 
 PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
 MADE = "made"

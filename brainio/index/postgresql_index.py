@@ -1,42 +1,139 @@
-"""Indexes in a PostgreSQL server, which any number of processes and machines ask.
+"""Full text in PostgreSQL: a column of words and names with a GIN index, and what is asked of it.
 
-Each has a schema of its own, `brainio_index_WHICH_STATE`: which catalogs, and what names their content. It is made in
-one transaction, so that whoever sees it sees all of it, and never changed. One process makes it; who has the one before
-goes on with that. One that nobody used for some minutes goes when another is made, if it is of the same catalogs; of
-others, after a month.
+A word is written with the letter of its group before it, rather than with one of PostgreSQL's weights: these are not in
+the index, so that each row would be read again to see them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import time
 from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select, text, update
+import numpy as np
+from sqlalchemy import Column, Integer, MetaData, Table, Text, bindparam, cast, func, select, text, update
+from sqlalchemy import Index as TableIndex
+from sqlalchemy.dialects.postgresql import TSQUERY, TSVECTOR
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from brainio.catalogs.backends.sql.connections import is_gone, server_engine
 from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import IndexUnavailableError, LockHeldError, ServiceError
-from brainio.index.building import build
-from brainio.index.origins import Origin, content_in_force, is_any_away, key_in_force, read_origins
-from brainio.index.schema import source
-from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
-from brainio.index.tsvector import TsVector
+from brainio.index.builder import build
+from brainio.index.freshness import Origin, content_in_force, is_any_away, key_in_force, read_origins
+from brainio.index.index_store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.index.schema import GROUPS, numbers_in, source
+from brainio.index.words import PREFIX_FROM
 from brainio.logs import get_logger
 from brainio.stores.redaction import redacted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-    from sqlalchemy import Engine
+    from sqlalchemy import ColumnElement, Engine
     from sqlalchemy.engine import Connection
 
-    from brainio.index.origins import Names
-    from brainio.index.store import Answer
+    from brainio.index.freshness import Names
+    from brainio.index.index_store import Answer
+    from brainio.index.schema import Numbers
+
+
+_LONGEST = 400  # characters of a word; PostgreSQL takes 2046 bytes
+_MOST = 500_000  # bytes of the words of a document; PostgreSQL takes 1 MB
+_LETTERS = dict(zip(GROUPS, "ABCD", strict=True))  # words are in lower case
+_CALLED = "="  # no word has it
+
+_metadata = MetaData()
+_words = Table(
+    "words",
+    _metadata,
+    Column("rowid", Integer, primary_key=True, autoincrement=False),
+    Column("words", TSVECTOR, nullable=False),
+)
+_found_by_words = TableIndex("found_by_words", _words.c.words, postgresql_using="gin")
+_rowid = _words.c.rowid
+
+
+def _matches(name: str) -> ColumnElement[bool]:
+    return _words.c.words.op("@@")(cast(bindparam(name, type_=Text), TSQUERY))
+
+
+_every = func.string_agg(cast(_rowid, Text), ",")
+_having = select(*[select(_every).where(_matches(group)).scalar_subquery() for group in GROUPS])
+_called = select(_rowid).where(_matches("called")).order_by(_rowid).limit(bindparam("most"))
+
+
+class TsVector:
+    """The full text of an index in PostgreSQL; see `FullText`."""
+
+    def create(self, connection: Connection) -> Table:
+        """Make the empty table; indexing it row by row would take longer."""
+        _words.create(connection)
+        _found_by_words.drop(connection)
+        return _words
+
+    def finish(self, connection: Connection) -> None:
+        """Index the words, and have the planner know the tables."""
+        connection.execute(text("SET LOCAL maintenance_work_mem = '128MB'"))
+        _found_by_words.create(connection)
+        connection.execute(text("ANALYZE"))
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+        """Copy rows; what PostgreSQL takes as no text is left out of texts."""
+        if not rows:
+            return
+        schema = connection.get_execution_options()["schema_translate_map"][None]
+        driver: Any = connection.connection
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{schema}"."{table.name}" FROM STDIN') as copy:
+            for row in rows:
+                copy.write_row([_plain(value) if isinstance(value, str) else value for value in row])
+
+    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
+        """Return the row of a document."""
+        names = [_quoted(f"{_CALLED}{name}") for name in called]
+        return number, _no_more(" ".join([*names, *map(_lexemes, groups, _LETTERS.values())]))
+
+    def having(self, connection: Connection, word: str) -> list[Numbers]:
+        """Return the documents that have a word, group by group."""
+        end = ":*" if len(word) >= PREFIX_FROM else ""
+        asked = {group: f"{_quoted(letter + word)}{end}" for group, letter in _LETTERS.items()}
+        return list(map(numbers_in, connection.execute(_having, asked).one()))
+
+    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
+        """Return the documents that are called so."""
+        asked = {"called": _quoted(f"{_CALLED}{folded}"), "most": most}
+        return np.fromiter(connection.scalars(_called, asked), np.int32)
+
+
+@lru_cache(maxsize=8192)  # documents share most of them
+def _lexemes(words: str, letter: str) -> str:
+    """Return words as a document has them."""
+    return " ".join([_quoted(letter + word) for word in words.split()])
+
+
+def _quoted(word: str) -> str:
+    """Return a word as PostgreSQL reads it; of one that is longer than it takes the beginning, and what names it."""
+    if len(word) > _LONGEST:
+        word = f"{word[:_LONGEST]}{hashlib.sha256(word.encode()).hexdigest()}"
+    return f"'{word}'"
+
+
+def _no_more(lexemes: str) -> str:
+    """Return so many words as a document may have: nobody means to find more."""
+    if len(lexemes) * 4 <= _MOST or len(lexemes.encode()) <= _MOST:
+        return lexemes
+    return lexemes.encode()[:_MOST].decode(errors="ignore").rpartition(" ")[0]
+
+
+def _plain(value: str) -> str:
+    if value.isascii() and "\0" not in value:  # nearly all
+        return value
+    return value.replace("\0", "").encode("utf-8", "replace").decode()
+
 
 PREFIX = "brainio_index_"
 _DIGITS = 16  # of each part of a name: PostgreSQL's names have 63 characters

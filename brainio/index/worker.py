@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from brainio.catalogs import listing, sources
 from brainio.errors import BrainioError, CatalogError
-from brainio.index.files import Files
-from brainio.index.server import Server
-from brainio.index.store import Indexes
+from brainio.index.index_store import Indexes
+from brainio.index.postgresql_index import Server
+from brainio.index.sqlite_index import Files
 from brainio.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
-    from brainio.index.origins import Names
-    from brainio.index.store import Index
+    from brainio.index.freshness import Names
+    from brainio.index.index_store import Index
 
 _FEW = 5_000  # entries, of which an index is made in less time than a process takes to start
 _NICE = 10  # a tenth of the share of those who answer, on a machine that is busy; where nobody waits for the index
@@ -69,7 +69,7 @@ def _made(names: Names, database: str, *, is_waited_for: bool) -> str:
     worker = WorkerProcess("index", niceness=0 if is_waited_for else _NICE)
     arguments = [None if names is None else sorted(names), database]
     try:
-        return str(worker.call("brainio.index.apart:make_index", arguments, subject="the search index"))
+        return str(worker.call("brainio.index.worker:make_index", arguments, subject="the search index"))
     except BrainioError:
         return ""
     finally:

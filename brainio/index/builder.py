@@ -13,9 +13,7 @@ import numpy as np
 
 from brainio.catalogs.cards import cards_in_databases
 from brainio.index.documents import SHARED, Document, Facets, Maker, facets_of, values_of
-from brainio.index.fulltext import GROUPS
-from brainio.index.packed import write_packed
-from brainio.index.schema import document, label, metadata
+from brainio.index.schema import GROUPS, document, label, metadata, write_packed
 from brainio.index.words import name_folded, words_of_name
 
 if TYPE_CHECKING:
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.catalogs import Entry, Listing
-    from brainio.index.fulltext import FullText
+    from brainio.index.schema import FullText
 
 _BATCH = 2000  # rows
 _MOST_COMBINATIONS = 20_000  # of labels that are remembered

@@ -11,8 +11,7 @@ import numpy.typing as npt
 from sqlalchemy import select
 
 from brainio.index.documents import LISTED
-from brainio.index.packed import read_packed
-from brainio.index.schema import label
+from brainio.index.schema import label, read_packed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

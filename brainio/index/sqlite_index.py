@@ -1,8 +1,6 @@
-"""Indexes as SQLite files below `BRAINIO_HOME`, made again when what they were made of changes.
+"""Full text in SQLite: the virtual table FTS5 of words and names, and what is asked of it.
 
-A file is made under a name of its own, by one process as far as locks work, and gets its final name when it is
-finished. Nothing writes to it afterwards, so whoever reads the one before goes on with that. A file that is damaged or
-of another make is as good as none. Where nothing can be written the index is in memory.
+All words come folded from `brainio.index.words`, so its tokenizer has nothing to decide.
 """
 
 from __future__ import annotations
@@ -16,7 +14,22 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine
+import numpy as np
+from sqlalchemy import (
+    Column,
+    Integer,
+    MetaData,
+    Select,
+    Table,
+    Text,
+    bindparam,
+    create_engine,
+    func,
+    insert,
+    literal_column,
+    select,
+    text,
+)
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
@@ -32,23 +45,71 @@ from brainio.cache.sqlite_files import (
     writable,
 )
 from brainio.home import home_folder
-from brainio.index.building import build
-from brainio.index.fts5 import Fts5
-from brainio.index.origins import Origin, are_as_they_were, key_in_force, read_origins
-from brainio.index.store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.index.builder import build
+from brainio.index.freshness import Origin, are_as_they_were, key_in_force, read_origins
+from brainio.index.index_store import MADE, PATIENCE, Index, origins_in, write_origins
+from brainio.index.schema import GROUPS, numbers_in
+from brainio.index.words import PREFIX_FROM
 from brainio.local_files import Fingerprint, atomic_path
 from brainio.locks import Heartbeat, acquire, try_acquire
 from brainio.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Engine
     from sqlalchemy.engine import Connection
 
-    from brainio.index.origins import Names
-    from brainio.index.store import Answer
+    from brainio.index.freshness import Names
+    from brainio.index.index_store import Answer
+    from brainio.index.schema import Numbers
     from brainio.locks import Lock
+
+
+_COLUMNS = (*GROUPS, "called")
+# A virtual table is no part of the other tables: it is not created from a description, but inserted into like one.
+_words = Table("words", MetaData(), Column("rowid", Integer), *(Column(name, Text) for name in _COLUMNS))
+_rowid = _words.c.rowid
+_matches = literal_column("words").op("MATCH")
+# Of each group in one value: after each row a thread may have to wait for others that run Python.
+_having = select(
+    *[select(func.group_concat(_rowid)).where(_matches(bindparam(group))).scalar_subquery() for group in GROUPS]
+)
+_called: Select[int] = select(_rowid).where(_matches(bindparam("called"))).limit(bindparam("most"))
+
+
+class Fts5:
+    """The full text of an index in SQLite; see `FullText`."""
+
+    def create(self, connection: Connection) -> Table:
+        """Make the empty table, which keeps neither the text nor where in a column a word is."""
+        options = "content='', columnsize=0, detail=column, tokenize='ascii'"
+        connection.execute(text(f"CREATE VIRTUAL TABLE words USING fts5({', '.join(_COLUMNS)}, {options})"))
+        return _words
+
+    def finish(self, connection: Connection) -> None:
+        """Do nothing: rows are indexed as they come."""
+
+    def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
+        """Insert tuples: five times as fast as mappings, each of which SQLAlchemy would look through."""
+        if rows:
+            connection.exec_driver_sql(str(insert(table).compile(dialect=connection.dialect)), list(rows))
+
+    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
+        """Return the row of a document."""
+        return (number, *groups, " ".join(called))
+
+    def having(self, connection: Connection, word: str) -> list[Numbers]:
+        """Return the documents that have a word, group by group."""
+        end = " *" if len(word) >= PREFIX_FROM else ""
+        asked = {group: f'{group} : "{word}"{end}' for group in GROUPS}
+        return list(map(numbers_in, connection.execute(_having, asked).one()))
+
+    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
+        """Return the documents that are called so."""
+        asked = {"called": f'called : "{folded}"', "most": most}
+        return np.fromiter(connection.scalars(_called, asked), np.int32)
+
 
 FOLDER = "index"
 _AT_ONCE = 8  # threads that ask one index; others wait

@@ -15,10 +15,10 @@ from brainio.nearest import nearest
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brainio.index.labels import Labels
+    from brainio.index.facets import Labels
 
 _MOST_WORDS = 40
-_MOST_NAMED = 20  # values in a message
+_MOST_VALUES_NAMED = 20  # values in a message
 # Values that are no mistake where no entry has them.
 _ANY = ("status", "catalog")  # a catalog in force may be empty
 _POSSIBLE: dict[str, Iterable[str]] = {
@@ -94,7 +94,7 @@ def _is_in(year: str, asked: str) -> bool:
 def _unknown(facet: str, value: str, known: list[str]) -> SearchError:
     near = nearest(value, known)
     meant = f"; did you mean {', '.join(map(repr, near))}?" if near else "."
-    more = f" and {len(known) - _MOST_NAMED:,} more" if len(known) > _MOST_NAMED else ""
+    more = f" and {len(known) - _MOST_VALUES_NAMED:,} more" if len(known) > _MOST_VALUES_NAMED else ""
     return SearchError(
-        f"no entry has the {facet} {value!r}{meant} Known: {', '.join(known[:_MOST_NAMED]) or 'none'}{more}"
+        f"no entry has the {facet} {value!r}{meant} Known: {', '.join(known[:_MOST_VALUES_NAMED]) or 'none'}{more}"
     )
