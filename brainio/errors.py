@@ -19,6 +19,7 @@
     ├── TransferError               a store did not give or take the bytes             (also OSError)
     │   ├── InterruptedTransferError  a transfer broke in the middle and can be continued
     │   ├── AccessRefusedError        the store wants other credentials, or some
+    │   ├── MissingFileError          the store has no file at the location
     │   ├── ChangedFileError          what lies there is not what was read there, or was expected
     │   ├── ShorterFileError          what lies there ends before the bytes that were asked for
     │   ├── RangeResponseError        the response to a range request is not the requested range
@@ -129,6 +130,10 @@ class InterruptedTransferError(TransferError):
 
 class AccessRefusedError(TransferError):
     """A store does not let these credentials, or somebody without any, read or write what was asked for."""
+
+
+class MissingFileError(TransferError):
+    """A store has no file at a location."""
 
 
 class ChangedFileError(TransferError):

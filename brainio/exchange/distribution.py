@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from brainio.cache import hash_file
 from brainio.catalogs import Entry, EntryFile
@@ -15,7 +14,6 @@ from brainio.catalogs.entries import file_name
 from brainio.errors import CatalogWarning
 from brainio.fetch.entries import wanted_file
 from brainio.fetch.files import WantedFile
-from brainio.stores import Location, url_at_endpoint
 
 FORMATS = {"csv": "text/csv", "zip": "application/zip", "nc": "application/x-netcdf"}
 STIMULUS_FORMATS = {
@@ -111,31 +109,6 @@ def described(entry: Entry) -> list[Described]:
 def listed(entry: Entry) -> list[Described]:
     """Describe the files of an entry by what its catalog says alone."""
     return [Described(entry, file, None, file.sha256) for file in entry.files]
-
-
-def content_url(place: Location, version_id: str = "") -> str:
-    """Write where a file lies so that readers of Croissant find it: a URL of https, or a path of this machine.
-
-    S3 is named by its URL at AWS, or at the endpoint that the environment configures (``AWS_ENDPOINT_URL``), since they
-    know no other stores; what needs credentials they cannot read. The version, where the catalog states one, is part of
-    it. Secrets of a URL are left out.
-
-    Examples
-    --------
-    >>> from brainio.stores import parse_location
-    >>> content_url(parse_location("https://me:secret@lab.org/assy_a.nc"))
-    'https://lab.org/assy_a.nc'
-    """
-    if place.is_local:
-        return str(place.path)
-    if place.location_type != "S3":
-        return str(place)
-    if (url := url_at_endpoint(place, version_id)) is not None:
-        return url
-    version = f"?versionId={quote(version_id, safe='')}" if version_id and version_id != "null" else ""
-    if "." in place.bucket:  # certificates of S3 hold for names without dots
-        return f"https://s3.amazonaws.com/{place.bucket}/{quote(place.key)}{version}"
-    return f"https://{place.bucket}.s3.amazonaws.com/{quote(place.key)}{version}"
 
 
 def file_set(archive: str, endings: Sequence[str], names: Collection[str] = ()) -> Node | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 from brainio.catalogs import Entry
 from brainio.errors import ExchangeError
 from brainio.exchange.croissant import croissant
-from brainio.exchange.distribution import Described, Node, content_url
+from brainio.exchange.distribution import Described, Node
 from brainio.fetch import fetch_entry
 from brainio.fetch.pruned import keep_cached
 from brainio.fetch.uses import entries_of
 from brainio.home import absolute_path
 from brainio.local_files import atomic_path, write_file
+from brainio.stores import public_url
 
 FORMATS = ("croissant",)
 
@@ -108,7 +109,7 @@ def _written(where: Path, entries: Sequence[Entry], url_of: Callable[[Described]
 
 def _where_it_lies(file: Described) -> str:
     place, version_id = file.wanted.places[0]
-    return content_url(place, version_id)
+    return public_url(place, version_id)
 
 
 def _copied_to(folder: Path) -> Callable[[Described], str]:

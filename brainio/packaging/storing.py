@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from brainio.errors import AccessRefusedError, ChangedFileError, PackagingError, TransferError
 from brainio.progress import TransferBar
-from brainio.stores import Location, end_uploads, holds, open_read, stat, upload
+from brainio.stores import Location, abort_uploads, is_copy, open_read, stat, upload
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def store(placed: Sequence[Placed]) -> list[str | None]:
     """
     for one in placed:
         if one.is_there:
-            end_uploads(one.file.path, one.location)
+            abort_uploads(one.file.path, one.location)
     return [None if one.is_there else _store(one.file, one.location) for one in placed]
 
 
@@ -91,7 +91,7 @@ def send(path: Path, location: Location, *, replace: bool) -> str | None:
     with TransferBar(path.name, expected) as bar:
         version_id = upload(path, location, bar.add, replace=replace).version_id
     try:
-        is_whole = holds(location, path, version_id)
+        is_whole = is_copy(location, path, version_id)
     except TransferError as error:
         raise TransferError(
             f"{location} was uploaded, but cannot be read back: {error} No catalog was changed; package again then."
@@ -109,7 +109,7 @@ def send(path: Path, location: Location, *, replace: bool) -> str | None:
 def _lies_there(file: PackagedFile, location: Location) -> bool:
     """Tell whether the file lies in its place already. Other bytes there belong to whoever published them."""
     try:
-        found = holds(location, file.path)
+        found = is_copy(location, file.path)
     except AccessRefusedError:
         return False  # S3 says so of what is not there to whoever may not list; the upload tells it from what is
     if found is not False:

@@ -16,8 +16,7 @@ from brainio.service.locations import is_signed, location_of, may_be_named
 from brainio.service.ranges import is_still, span_of
 from brainio.service.responses import is_known
 from brainio.service.settings import Settings
-from brainio.stores import Location, Reading, Span, open_read, stat
-from brainio.stores.location import S3
+from brainio.stores import Location, Reading, Span, open_read, request_url, stat
 from brainio.stores.transfer import WHOLE, after, first
 
 _BLOCK = 2**18  # bytes
@@ -56,21 +55,10 @@ async def send(request: Request, entry: Entry, file: EntryFile, settings: Settin
 
 
 def _redirect(request: Request, location: Location, file: EntryFile, settings: Settings) -> Response:
-    if location.location_type != S3:
-        return RedirectResponse(location.url, 302, {"Cache-Control": "no-cache"})
-    from brainio.stores.s3_clients import access_to
-
-    access = access_to(location)
-    signs = is_signed(location, settings.signed_buckets)
-    client = access.signed if signs else access.unsigned
-    if client is None:
-        raise TransferError(f"links into the bucket {location.bucket} cannot be signed: {access.no_credentials}")
-    asked = {"Bucket": location.bucket, "Key": location.key}
-    if file.version_id:
-        asked["VersionId"] = file.version_id
-    operation = "head_object" if _is_head(request) else "get_object"
-    url = client.generate_presigned_url(operation, Params=asked, ExpiresIn=settings.signed_seconds)
-    return RedirectResponse(url, 302, {"Cache-Control": "no-store" if signs else "no-cache"})
+    seconds = settings.signed_seconds if is_signed(location, settings.signed_buckets) else None
+    method = "HEAD" if _is_head(request) else "GET"
+    url = request_url(location, file.version_id, method=method, signed_seconds=seconds)
+    return RedirectResponse(url, 302, {"Cache-Control": "no-cache" if seconds is None else "no-store"})
 
 
 def _is_head(request: Request) -> bool:

@@ -1,84 +1,77 @@
-"""Stores: reading and writing the bytes of one location; S3 by boto3, http by requests, all else by fsspec.
+"""Stores: reading and writing the bytes of one location, on S3, over HTTP, or on a file system.
 
-Nothing is kept here, nothing is verified but that a body is whole: hashes are the business of the cache, and trying
-mirrors in turn that of `brainio.fetch`. boto3, requests and fsspec are imported when a location first needs them.
+The functions here are the same for every store. Nothing is cached, and only the length of a body is verified: hashes
+are verified by the cache, and `brainio.fetch` tries the mirrors of a file.
 """
 
-import os
+from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainio.errors import InterruptedTransferError, LocationError, OfflineError, TransferError
-from brainio.stores.location import S3, Location, parse_location
+from brainio.errors import InterruptedTransferError, MissingFileError, TransferError
+from brainio.stores.location import Location, parse_location
+from brainio.stores.selection import BRAINIO_OFFLINE, is_offline, require_online, store_for_request, store_of
 from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
 
 if TYPE_CHECKING:
     from brainio.stores.range_reader import RangeReader
 
 __all__ = [
+    "BRAINIO_OFFLINE",
+    "WHOLE",
     "Facts",
     "Location",
+    "Progress",
     "Reading",
     "Span",
     "Uploaded",
-    "end_uploads",
-    "holds",
+    "abort_uploads",
+    "is_copy",
     "is_offline",
     "open_file",
     "open_read",
     "parse_location",
+    "public_url",
     "read_state",
     "read_whole",
     "replace_if",
+    "request_url",
     "require_online",
     "stat",
     "upload",
-    "url_at_endpoint",
 ]
-
-
-BRAINIO_OFFLINE = "BRAINIO_OFFLINE"
-
-
-def is_offline() -> bool:
-    """Whether the environment variable `BRAINIO_OFFLINE` forbids every request; '', '0', 'false' and 'no' do not."""
-    return os.environ.get(BRAINIO_OFFLINE, "").strip().lower() not in {"", "0", "false", "no"}
-
-
-def require_online(location: Location) -> None:
-    """Raise OfflineError where the environment forbids to ask for that location."""
-    if is_offline() and not location.is_local:
-        raise OfflineError(
-            f"{location} was not asked for, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
-        )
 
 
 def open_read(
     location: Location, version_id: str | None = None, span: Span = WHOLE, validator: str | None = None
 ) -> AbstractContextManager[Reading]:
-    """Open a location for reading from its first byte to its last, or a part of it.
+    """Open a location to read all of its bytes, or a part of them.
 
     Parameters
     ----------
-    location
+    location : Location
         From `parse_location`.
-    version_id
-        Of an S3 object. None or '' = not stated; 'null' is S3's own word for an object without versioning and is sent.
-    span
-        The part that is wanted. A server may give the whole file all the same: look at ``reading.facts.start``.
-    validator
-        Of an earlier reading (`Facts.validator`), to read another part of the same state of the file. Compare it with
-        that of the new reading: S3 and files raise an error if they differ, http servers may return the new file.
+    version_id : str, optional
+        The version of an S3 object. None or '': the current one. 'null', S3's name for an object without versioning, is
+        sent.
+    span : Span, optional
+        The requested part. A server may return the whole file all the same: see ``reading.facts.start``.
+    validator : str, optional
+        The validator of an earlier reading (`Facts.validator`), to read another part of the same state of the file.
+        Compare it with the validator of the new reading: S3 and file systems raise an error if they differ, an HTTP
+        server may return the new file.
 
     Raises
     ------
     RangeResponseError
-        The server returned a part that does not fit the request, or does not say which part it is.
+        The response does not match the requested part, or does not state its position.
     ChangedFileError
         The validator is no longer that of the file.
+    MissingFileError
+        There is no such file.
     TransferError
-        The store did not give the bytes. Says what happened and what to do. An OfflineError: `BRAINIO_OFFLINE` is set.
+        The store did not return the bytes. An OfflineError if `BRAINIO_OFFLINE` is set.
     LocationError
         A version of a location that is not on S3, or a protocol whose package is not installed.
 
@@ -90,35 +83,23 @@ def open_read(
     ...     reading.facts.size, b"".join(reading.chunks())
     (3, b'abc')
     """
-    require_online(location)
-    if location.location_type == S3:
-        from brainio.stores import s3
-
-        return s3.open_read(location, version_id or None, span, validator)
-    _refuse_version(location, version_id)
-    if location.is_http:
-        from brainio.stores import http_store
-
-        return http_store.open_read(location, span, validator)
-    from brainio.stores import filesystem_store
-
-    return filesystem_store.open_read(location, span, validator)
+    return store_for_request(location, version_id).open_read(location, span, validator, version_id)
 
 
 def read_whole(location: Location, most: int) -> bytes:
-    """Return the bytes of a small file, which are kept in memory.
+    """Return the bytes of a small file.
 
     Parameters
     ----------
-    location
+    location : Location
         From `parse_location`.
-    most
-        Bytes that it may have; no more are read.
+    most : int
+        The greatest allowed size in bytes.
 
     Raises
     ------
     TransferError
-        The store did not give the bytes, or has more of them.
+        The store did not return the bytes, or the file is larger.
 
     Examples
     --------
@@ -127,48 +108,73 @@ def read_whole(location: Location, most: int) -> bytes:
     >>> read_whole(parse_location("memory://folder/c.txt"), most=1000)
     b'abc'
     """
-    return _all_of(location, most)[0]
+    return _read_with_facts(location, most)[0]
 
 
-def _all_of(location: Location, most: int) -> tuple[bytes, Facts]:
-    """Read a small file, from its first byte again where that breaks in the middle."""
-
-    def read() -> tuple[bytes, Facts]:
-        data = bytearray()
-        with open_read(location) as reading:
-            for block in reading.chunks():
-                data += block
-                if len(data) > most:
-                    raise TransferError(
-                        f"{location} has more than {most:,} bytes. Is it the right file? Check the location."
-                    )
-            return bytes(data), reading.facts
-
-    with suppress(InterruptedTransferError):
-        return read()
-    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential  # rarely needed
-
-    broken = retry_if_exception_type(InterruptedTransferError)
-    pause = wait_random_exponential(multiplier=0.1, max=1)
-    return Retrying(retry=broken, wait=pause, stop=stop_after_attempt(3), reraise=True)(read)
-
-
-def open_file(location: Location, version_id: str | None = None) -> "RangeReader":
-    """Open a location as a file that can be read from anywhere, by asking for the parts that are read.
+def read_state(location: Location, most: int) -> tuple[bytes, str] | None:
+    """Return the bytes of a small file and the tag of its state for `replace_if`; None if there is no file.
 
     Parameters
     ----------
-    location
+    location : Location
+        In a store with compare-and-swap, which is S3.
+    most : int
+        The greatest allowed size in bytes.
+
+    Raises
+    ------
+    TransferError
+        The store did not return the bytes, or the file is larger, or has no tag.
+    """
+    try:
+        data, facts = _read_with_facts(location, most)
+    except MissingFileError:
+        return None
+    if facts.tag is None:
+        raise TransferError(f"{location} has no ETag, without which it cannot be changed safely. Use another server.")
+    return data, facts.tag
+
+
+def replace_if(location: Location, data: bytes, tag: str | None) -> None:
+    """Write a small file if nobody else changed it since `read_state` (compare-and-swap).
+
+    Parameters
+    ----------
+    location : Location
+        In a store with compare-and-swap, which is S3.
+    data : bytes
+        The whole new content.
+    tag : str or None
+        The expected tag, from `read_state`; None if no file is expected.
+
+    Raises
+    ------
+    ChangedFileError
+        The file has another tag. It stays as it is: read it again.
+    TransferError
+        The store refused the bytes.
+    LocationError
+        The store has no compare-and-swap.
+    """
+    store_for_request(location).replace_if(location, data, tag)
+
+
+def open_file(location: Location, version_id: str | None = None) -> "RangeReader":
+    """Open a location as a file with random access, which requests the parts that are read.
+
+    Parameters
+    ----------
+    location : Location
         From `parse_location`.
-    version_id
+    version_id : str, optional
         As for `open_read`.
 
     Raises
     ------
     TransferError
-        The store did not give the bytes, or cannot give parts of a file.
+        The store did not return the bytes, or cannot return parts of a file.
     ChangedFileError
-        While reading: the file is no longer the one that was opened.
+        While reading: the file has changed since it was opened.
 
     Examples
     --------
@@ -183,211 +189,161 @@ def open_file(location: Location, version_id: str | None = None) -> "RangeReader
     return RangeReader(location, version_id or None)
 
 
-def upload(path: Path, location: Location, progress: Progress | None = None, *, replace: bool = True) -> Uploaded:
-    """Write a local file to a location; folders on the way are made.
-
-    To S3, files of more than 16 MiB go in parts, several at once, and go on with what an earlier call has sent.
-
-    Parameters
-    ----------
-    path
-        The local file.
-    location
-        Where it goes. On a local disk readers see the old bytes or the new, never a part.
-    progress
-        Called with the number of further bytes sent, possibly from other threads.
-    replace
-        Whether what lies there is replaced. False is decided by the store when it takes the file (on S3 and a local
-        disk), so that of two who write at once only one does; other stores are asked before.
-
-    Raises
-    ------
-    ChangedFileError
-        Something lies there, and `replace` is False. It stays as it is.
-    TransferError
-        The store did not take the bytes.
-    LocationError
-        A location that cannot be written.
-    """
-    require_online(location)
-    _refuse_http(location)
-    if location.location_type == S3:
-        from brainio.stores import s3_uploads
-
-        return s3_uploads.upload(path, location, progress, replace=replace)
-    from brainio.stores import filesystem_store
-
-    return filesystem_store.upload(path, location, progress, replace=replace)
-
-
-def end_uploads(path: Path, location: Location) -> None:
-    """End what calls of `upload` that were killed left on S3 of a file that lies there whole: such parts are paid for.
-
-    Parameters
-    ----------
-    path
-        The local file.
-    location
-        Where its bytes lie. Elsewhere than on S3 nothing is left, and nothing is done.
-    """
-    if location.location_type == S3:
-        from brainio.stores import s3_uploads
-
-        s3_uploads.end_uploads(path, location)
-
-
-def read_state(location: Location, most: int) -> tuple[bytes, str] | None:
-    """Return the bytes of a small object on S3 and the tag that `replace_if` takes; None where nothing lies there.
-
-    Parameters
-    ----------
-    location
-        On S3.
-    most
-        Bytes that it may have.
+def stat(location: Location, version_id: str | None = None) -> int | None:
+    """Return the size of a file in bytes; None if there is no file, or the server does not state its size.
 
     Raises
     ------
     TransferError
-        S3 did not give the bytes, or has more of them.
+        The store did not answer, or refused the request.
     """
-    from brainio.stores import s3
-
-    try:
-        data, facts = _all_of(location, most)
-    except TransferError as error:
-        if s3.is_missing(error):
-            return None
-        raise
-    if facts.tag is None:
-        raise TransferError(f"{location} has no ETag, without which it cannot be changed safely. Use another server.")
-    return data, facts.tag
+    facts = store_for_request(location, version_id).find(location, version_id)
+    return None if facts is None else facts.size
 
 
-def replace_if(location: Location, data: bytes, tag: str | None) -> None:
-    """Write a small object on S3, if what lies there is still what was read.
+def is_copy(location: Location, path: Path, version_id: str | None = None) -> bool | None:
+    """Whether a location has the bytes of a local file; None if there is no file at the location.
+
+    Compares the sizes, then the ETag on S3 if it proves equality, and only then the bytes.
 
     Parameters
     ----------
-    location
-        On S3.
-    data
-        All bytes of the object.
-    tag
-        Of what is replaced, from `read_state`; None: nothing may lie there.
-
-    Raises
-    ------
-    ChangedFileError
-        Something else lies there. It stays as it is: read it again.
-    TransferError
-        S3 did not take the bytes.
-    """
-    require_online(location)
-    from brainio.stores import s3_uploads
-
-    s3_uploads.replace_if(location, data, tag)
-
-
-def holds(location: Location, path: Path, version_id: str | None = None) -> bool | None:
-    """Whether the bytes of a local file lie at a location; None: nothing lies there.
-
-    The size is compared, then on S3 the ETag, where that proves it. Else what lies there is read and compared byte by
-    byte.
-
-    Parameters
-    ----------
-    location
+    location : Location
         From `parse_location`.
-    path
+    path : Path
         The local file.
-    version_id
+    version_id : str, optional
         As for `open_read`.
 
     Raises
     ------
     TransferError
-        The store did not answer, or refused to.
+        The store did not answer, or refused the request.
 
     Examples
     --------
     >>> import fsspec
     >>> fsspec.filesystem("memory").pipe_file("/folder/d.txt", b"abc")
-    >>> written = Path("d.txt")
-    >>> _ = written.write_bytes(b"abc")
-    >>> holds(parse_location("memory://folder/d.txt"), written), holds(parse_location("memory://e.txt"), written)
+    >>> local = Path("d.txt")
+    >>> _ = local.write_bytes(b"abc")
+    >>> is_copy(parse_location("memory://folder/d.txt"), local), is_copy(parse_location("memory://e.txt"), local)
     (True, None)
     """
-    if location.location_type == S3:
-        require_online(location)
-        from brainio.stores import s3, s3_uploads
-
-        facts = s3.look(location, version_id or None)
-        size = None if facts is None else facts.size
-        if facts is not None and facts.tag is not None and s3_uploads.is_tag_of(facts.tag, path):
-            return size == path.stat().st_size
-    else:
-        size = stat(location, version_id)
-    if size is None or size != path.stat().st_size:
-        return None if size is None else False
-    with open_read(location, version_id) as reading, path.open("rb") as file:
+    store = store_for_request(location, version_id)
+    facts = store.find(location, version_id)
+    if facts is None or facts.size is None:
+        return None
+    if facts.size != path.stat().st_size:
+        return False
+    if store.is_copy(facts, path):
+        return True
+    with store.open_read(location, WHOLE, None, version_id) as reading, path.open("rb") as file:
         return all(file.read(len(block)) == block for block in reading.chunks())
 
 
-def stat(location: Location, version_id: str | None = None) -> int | None:
-    """Return the size in bytes of what lies at a location; None when nothing lies there (or its size is not told).
+def upload(path: Path, location: Location, progress: Progress | None = None, *, replace: bool = True) -> Uploaded:
+    """Write a local file to a location, and create the folders on the way.
+
+    Files of more than 16 MiB are sent to S3 in parts, several at once, and continue with the parts of an earlier call.
+
+    Parameters
+    ----------
+    path : Path
+        The local file.
+    location : Location
+        The target. On a local disk, readers see the old file or the complete new one.
+    progress : function, optional
+        Called with the number of further bytes sent, possibly from other threads.
+    replace : bool, default True
+        If False, an existing file stays. S3 and local disks decide that when they store the file, so that of two
+        processes that write at the same time only one succeeds; for other stores, the check comes first.
+
+    Raises
+    ------
+    ChangedFileError
+        `replace` is False and there is a file. It stays as it is.
+    TransferError
+        The store refused the bytes.
+    LocationError
+        The store is read-only.
+    """
+    return store_for_request(location).upload(path, location, progress, replace=replace)
+
+
+def abort_uploads(path: Path, location: Location) -> None:
+    """Remove the parts that killed calls of `upload` left on S3, which charges for them.
+
+    Parameters
+    ----------
+    path : Path
+        The local file.
+    location : Location
+        The target of the uploads, where the whole file exists by now.
+    """
+    store_of(location).abort_uploads(path, location)
+
+
+def public_url(location: Location, version_id: str = "") -> str:
+    """Return the URL or path by which other programs find a file, without secrets.
+
+    For S3, it is the HTTPS URL at AWS, or at the endpoint that the environment configures (``AWS_ENDPOINT_URL``).
+
+    Examples
+    --------
+    >>> public_url(parse_location("https://me:secret@lab.org/assy_a.nc"))
+    'https://lab.org/assy_a.nc'
+    >>> public_url(parse_location("s3://lab/assy_a.nc"), "3sL4")
+    'https://lab.s3.amazonaws.com/assy_a.nc?versionId=3sL4'
+    """
+    return store_of(location).public_url(location, version_id)
+
+
+def request_url(
+    location: Location, version_id: str = "", *, method: str = "GET", signed_seconds: int | None = None
+) -> str:
+    """Return the URL for one request to a file by a client that has no credentials.
+
+    Parameters
+    ----------
+    location : Location
+        On S3, or an HTTP URL.
+    version_id : str, optional
+        As for `open_read`.
+    method : {'GET', 'HEAD'}, optional
+        A signature is valid for one method.
+    signed_seconds : int, optional
+        Sign the URL of an S3 object with the credentials of this process; the signature is valid for so many seconds.
 
     Raises
     ------
     TransferError
-        The store did not answer, or refused to.
+        There are no credentials to sign with.
     """
-    require_online(location)
-    if location.location_type == S3:
-        from brainio.stores import s3
-
-        return s3.stat(location, version_id or None)
-    _refuse_version(location, version_id)
-    if location.is_http:
-        from brainio.stores import http_store
-
-        return http_store.stat(location)
-    from brainio.stores import filesystem_store
-
-    return filesystem_store.stat(location)
+    return store_of(location).request_url(location, version_id, method, signed_seconds)
 
 
-def url_at_endpoint(location: Location, version_id: str = "") -> str | None:
-    """Return the URL of an object at an S3 endpoint other than that of AWS; None where no other one is configured.
+def _read_with_facts(location: Location, most: int) -> tuple[bytes, Facts]:
+    """Read a small file; if the transfer breaks, start again."""
 
-    Parameters
-    ----------
-    location
-        On S3.
-    version_id
-        As for `open_read`.
+    def read() -> tuple[bytes, Facts]:
+        data = bytearray()
+        with open_read(location) as reading:
+            for block in reading.chunks():
+                data += block
+                if len(data) > most:
+                    raise TransferError(
+                        f"{location} has more than {most:,} bytes. Is it the right file? Check the location."
+                    )
+            return bytes(data), reading.facts
 
-    Examples
-    --------
-    >>> os.environ["AWS_ENDPOINT_URL"] = "https://minio.lab.org"
-    >>> url_at_endpoint(parse_location("s3://lab/assy_a.nc"))
-    'https://minio.lab.org/lab/assy_a.nc'
-    >>> del os.environ["AWS_ENDPOINT_URL"]
-    """
-    from brainio.stores import s3
-
-    return s3.url_at_endpoint(location, version_id or None)
+    with suppress(InterruptedTransferError):
+        return read()
+    return _retrying(read)
 
 
-def _refuse_http(location: Location) -> None:
-    if location.is_http:
-        raise LocationError(
-            f"{location} cannot be written over {location.location_type}. Give an S3 location or a folder."
-        )
+def _retrying(read: Callable[[], tuple[bytes, Facts]]) -> tuple[bytes, Facts]:
+    from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential  # rarely needed
 
-
-def _refuse_version(location: Location, version_id: str | None) -> None:
-    if version_id:
-        raise LocationError(
-            f"The version {version_id!r} was asked of {location}, but only S3 keeps versions. Leave version_id empty."
-        )
+    interrupted = retry_if_exception_type(InterruptedTransferError)
+    pause = wait_random_exponential(multiplier=0.1, max=1)
+    return Retrying(retry=interrupted, wait=pause, stop=stop_after_attempt(3), reraise=True)(read)

@@ -1,4 +1,4 @@
-"""Local files directly, and all that is neither S3 nor http through fsspec."""
+"""Stores on file systems: local files directly, and every protocol that fsspec knows."""
 
 import io
 import os
@@ -9,10 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from brainio.errors import BrainioError, ChangedFileError, InterruptedTransferError, LocationError, TransferError
+from brainio.errors import (
+    BrainioError,
+    ChangedFileError,
+    InterruptedTransferError,
+    LocationError,
+    MissingFileError,
+    TransferError,
+)
 from brainio.local_files import Fingerprint, atomic_path, open_regular
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
+from brainio.stores.store import Store
 from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
 
 if TYPE_CHECKING:
@@ -20,117 +28,170 @@ if TYPE_CHECKING:
 
 
 _ANNEX_ADVICE = "It is a link of git-annex to content that is elsewhere: run `git annex get` in its folder."
-# Of what a file system knows of a file, this differs between two states of it; a name and a size need not.
-_STATES = frozenset(
+# Metadata of a file system that differs between two states of a file; a name and a size need not.
+_STATE_FIELDS = frozenset(
     {"checksum", "content_md5", "crc32c", "created", "etag", "generation", "hex", "last_modified", "lastmodified"}
     | {"md5", "md5hash", "modified", "mtime", "sha", "updated", "version_id", "versionid"}
 )
 
 
 @dataclass(frozen=True, slots=True)
+class _OpenFile:
+    """An open file with the size and the tag of its state; the validator is the tag, if that is a strong one."""
+
+    file: IO[bytes]
+    size: int | None
+    tag: str | None
+    validator: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _FileReading:
-    """An open file of whatever file system, at the first byte that is wanted."""
+    """An open file of any file system, at the first requested byte."""
 
     location: Location
     facts: Facts
     file: IO[bytes]
 
     def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
-        wanted = self.facts.length
-        found = 0
-        while wanted is None or found < wanted:
-            with _translated(self.location, f"broke after {found} bytes", InterruptedTransferError):
-                block = self.file.read(most if wanted is None else min(most, wanted - found))
+        length = self.facts.length
+        count = 0
+        while length is None or count < length:
+            with _translated_errors(self.location, f"broke after {count} bytes", InterruptedTransferError):
+                block = self.file.read(most if length is None else min(most, length - count))
             if not block:
                 break
-            found += len(block)
+            count += len(block)
             yield block
-        require_whole(self.location, wanted, found)
+        require_whole(self.location, length, count)
 
     def interrupt(self) -> None:
-        """Do nothing: no file system is known to say nothing for long that could be interrupted."""
+        """Do nothing: no file system waits long enough to need an interruption."""
+
+
+class LocalStore(Store):
+    """Files of this machine. A write is atomic, and can refuse to replace a file."""
+
+    @contextmanager
+    def open_read(
+        self,
+        location: Location,
+        span: Span,
+        validator: str | None = None,
+        version_id: str | None = None,  # noqa: ARG002 (`store_for_request` refuses versions)
+    ) -> Iterator[_FileReading]:
+        """Open a file; its fingerprint is its validator."""
+        with _translated_errors(location, "could not be opened"):
+            local = io.BufferedReader(open_regular(location.path))
+        fingerprint = Fingerprint.from_status(os.fstat(local.fileno()))
+        state = f"state {'-'.join(map(str, fingerprint.portable))}"
+        with _read(location, _OpenFile(local, fingerprint.size, state, state), span, validator) as reading:
+            yield reading
+
+    def find(self, location: Location, version_id: str | None = None) -> Facts | None:  # noqa: ARG002
+        """Return the size of a file."""
+        with _translated_errors(location, "could not be examined"):
+            size = location.path.stat().st_size if location.path.is_file() else None
+        return None if size is None else Facts(size, 0, size, None)
+
+    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
+        """Copy a file in one atomic step."""
+        target = location.path
+        with _translated_errors(location, f"did not take {path}"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with atomic_path(target, replace=replace) as temporary:
+                    shutil.copyfile(path, temporary)
+            except FileExistsError:
+                raise _exists(path, location) from None
+        return _uploaded(path, progress)
+
+    def public_url(self, location: Location, version_id: str) -> str:  # noqa: ARG002
+        """Return the path."""
+        return str(location.path)
+
+
+class FsspecStore(Store):
+    """Files of a file system of fsspec. Writes are neither atomic nor conditional: fsspec offers neither."""
+
+    @contextmanager
+    def open_read(
+        self,
+        location: Location,
+        span: Span,
+        validator: str | None = None,
+        version_id: str | None = None,  # noqa: ARG002 (`store_for_request` refuses versions)
+    ) -> Iterator[_FileReading]:
+        """Open a file; its validator is the metadata of its state, if the file system has any."""
+        with _translated_errors(location, "could not be opened"):
+            opened = _open_by_fsspec(location)
+        with _read(location, opened, span, validator) as reading:
+            yield reading
+
+    def find(self, location: Location, version_id: str | None = None) -> Facts | None:  # noqa: ARG002
+        """Return the size of a file."""
+        try:
+            with _translated_errors(location, "could not be examined"):
+                size = _filesystem(location).info(_inner_path(location))["size"]
+        except MissingFileError:
+            return None
+        count = None if size is None else int(size)
+        return Facts(count, 0, count, None)
+
+    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
+        """Copy a file; if it must not replace another one, look for that first."""
+        with _translated_errors(location, f"did not take {path}"):
+            filesystem, inner = _filesystem(location), _inner_path(location)
+            if not replace and filesystem.exists(inner):
+                raise _exists(path, location)
+            with suppress(NotImplementedError):
+                filesystem.makedirs(filesystem._parent(inner), exist_ok=True)
+            filesystem.put_file(os.fspath(path), inner)
+        return _uploaded(path, progress)
 
 
 @contextmanager
-def open_read(location: Location, span: Span, validator: str | None = None) -> Iterator[_FileReading]:
-    """Open a location; see `brainio.stores.open_read`."""
-    with _translated(location, "could not be opened"):
-        file, size, tag, found = _open(location)
+def _read(location: Location, opened: _OpenFile, span: Span, validator: str | None) -> Iterator[_FileReading]:
+    file = opened.file
     try:
-        if validator not in (None, found):
+        if validator not in (None, opened.validator):
             raise ChangedFileError(
-                f"{location} has changed since it was opened: expected {validator}, found {found}. Read it again."
+                f"{location} has changed since it was opened: expected {validator}, found {opened.validator}. Read it "
+                f"again."
             )
         if span.start:
-            with _translated(location, "could not be read from its middle"):
+            with _translated_errors(location, "could not be read from its middle"):
                 file.seek(span.start)
-        ends = [end for end in (size, span.stop) if end is not None]
+        ends = [end for end in (opened.size, span.stop) if end is not None]
         length = max(0, min(ends) - span.start) if ends else None
-        yield _FileReading(location, Facts(size, span.start, length, tag, validator=found), file)
+        facts = Facts(opened.size, span.start, length, opened.tag, validator=opened.validator)
+        yield _FileReading(location, facts, file)
     finally:
         file.close()
 
 
-def stat(location: Location) -> int | None:
-    """Return the size of a file, None where there is none; see `brainio.stores.stat`."""
-    try:
-        with _translated(location, "could not be asked for"):
-            if location.location_type == "file":
-                return location.path.stat().st_size if location.path.is_file() else None
-            size = _filesystem(location).info(_inner(location))["size"]
-    except TransferError as error:
-        if isinstance(error.__cause__, FileNotFoundError):
-            return None
-        raise
-    return None if size is None else int(size)
-
-
-def upload(path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
-    """Write a file to a location; see `brainio.stores.upload`."""
-    with _translated(location, f"did not take {path}"):
-        if location.location_type == "file":
-            _copy(path, location, replace=replace)
-        else:
-            filesystem, inner = _filesystem(location), _inner(location)
-            if not replace and filesystem.exists(inner):
-                raise _taken(path, location)
-            with suppress(NotImplementedError):
-                filesystem.makedirs(filesystem._parent(inner), exist_ok=True)
-            filesystem.put_file(os.fspath(path), inner)
-        size = path.stat().st_size
+def _uploaded(path: Path, progress: Progress | None) -> Uploaded:
+    size = path.stat().st_size
     if progress is not None:
         progress(size)
     return Uploaded(None, size)
 
 
-def _copy(source: Path, location: Location, *, replace: bool) -> None:
-    target = location.path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with atomic_path(target, replace=replace) as temporary:
-            shutil.copyfile(source, temporary)
-    except FileExistsError:
-        raise _taken(source, location) from None
+def _exists(path: Path, location: Location) -> ChangedFileError:
+    return ChangedFileError(
+        f"{path} was not written to {location}: a file exists there. Compare the two, and choose another location or "
+        f"remove that file."
+    )
 
 
-def _taken(path: Path, location: Location) -> ChangedFileError:
-    return ChangedFileError(f"{path} was not written to {location}: something lies there. Look at it.")
-
-
-def _open(location: Location) -> tuple[IO[bytes], int | None, str | None, str | None]:
-    """Open a file; return it with its size, what names its state, and that again where it is a strong validator."""
-    if location.location_type == "file":
-        local = io.BufferedReader(open_regular(location.path))
-        fingerprint = Fingerprint.from_status(os.fstat(local.fileno()))
-        state = f"state {'-'.join(map(str, fingerprint.portable))}"
-        return local, fingerprint.size, state, state
-    filesystem, inner = _filesystem(location), _inner(location)
+def _open_by_fsspec(location: Location) -> _OpenFile:
+    filesystem, inner = _filesystem(location), _inner_path(location)
     file = filesystem.open(inner, "rb")
     tag = validator = None
-    with suppress(Exception):  # many file systems have nothing that tells one state of a file from another
+    with suppress(Exception):  # many file systems know nothing that tells two states of a file apart
         tag = f"state {filesystem.ukey(inner)}"
-        validator = tag if _STATES & {key.lower() for key in filesystem.info(inner)} else None
-    return file, getattr(file, "size", None), tag, validator
+        validator = tag if _STATE_FIELDS & {key.lower() for key in filesystem.info(inner)} else None
+    return _OpenFile(file, getattr(file, "size", None), tag, validator)
 
 
 def _filesystem(location: Location) -> "AbstractFileSystem":
@@ -144,8 +205,8 @@ def _filesystem(location: Location) -> "AbstractFileSystem":
         ) from error
 
 
-def _inner(location: Location) -> str:
-    """Return what the file system calls the file."""
+def _inner_path(location: Location) -> str:
+    """Return the path of a file within its file system."""
     import fsspec
 
     return str(fsspec.get_filesystem_class(location.location_type)._strip_protocol(location.url))
@@ -160,19 +221,21 @@ def _is_annex_link(location: Location) -> bool:
 
 
 @contextmanager
-def _translated(location: Location, what: str, error_class: type[TransferError] = TransferError) -> Iterator[None]:
-    """Turn what fsspec and its drivers raise into a TransferError."""
+def _translated_errors(
+    location: Location, failure: str, error_class: type[TransferError] = TransferError
+) -> Iterator[None]:
+    """Turn errors of the operating system, fsspec and its drivers into a TransferError."""
     # The drivers behind fsspec share no base class for their errors.
-    failures = (OSError,) if location.location_type == "file" else (Exception,)
+    errors = (OSError,) if location.location_type == "file" else (Exception,)
     try:
         yield
     except BrainioError:
         raise
     except FileNotFoundError as error:
         advice = _ANNEX_ADVICE if _is_annex_link(location) else "Check the location."
-        raise TransferError(f"{location} {what}: there is no such file. {advice}") from error
-    except failures as error:
+        raise MissingFileError(f"{location} {failure}: there is no such file. {advice}") from error
+    except errors as error:
         reason = redacted(str(error)) or type(error).__name__
-        # The text of a driver may have the URL with its secrets; a traceback would show it.
-        shown = error if location.location_type == "file" else None
-        raise error_class(f"{location} {what}: {reason}. Check the location and try again.") from shown
+        # The text of a driver may contain the URL with its secrets; a traceback would show it.
+        cause = error if location.location_type == "file" else None
+        raise error_class(f"{location} {failure}: {reason}. Check the location and try again.") from cause

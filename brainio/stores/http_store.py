@@ -1,8 +1,8 @@
-"""http and https through requests: one GET a reading, of the whole file or of a part.
+"""The store of HTTP and HTTPS URLs: one GET request per reading, of the whole file or of a part.
 
-Refusals that may pass (429, 500, 502, 503, 504) are asked again after a growing pause, or when the server says;
-environment variables of proxies and certificates count. A connection that breaks in the middle of a body is the
-reader's business. Nothing is written over http.
+Statuses that may pass (429, 500, 502, 503, 504) are retried after a growing pause, or when the server says. The
+environment variables for proxies and certificates apply. If a connection breaks within a body, the reader decides
+whether to continue.
 """
 
 import re
@@ -17,6 +17,7 @@ import requests
 from brainio.errors import (
     InterruptedTransferError,
     LocationError,
+    MissingFileError,
     RangeResponseError,
     ShorterFileError,
     TransferError,
@@ -25,6 +26,7 @@ from brainio.stores.connections import ca_bundle, minimum_speed, reason_of
 from brainio.stores.http_sessions import credentials_for, session_for
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
+from brainio.stores.store import Store
 from brainio.stores.transfer import (
     CHUNK,
     CONNECT_TIMEOUT,
@@ -38,15 +40,15 @@ from brainio.stores.transfer import (
 )
 
 _MISSING = frozenset({404, 410})
-# 203: a proxy on the way changed the content. A promised hash decides whether it did.
+# 203: a proxy may have changed the content; the expected hash shows whether it did.
 _WHOLE = frozenset({200, 203})
-# RFC 9110 takes a date for a strong validator when the file had not changed for a while; 60 s as in RFC 7232.
+# RFC 9110: a date is a strong validator if the file had not changed for a while before; 60 s as in RFC 7232.
 _SETTLED = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class _HttpReading:
-    """The open body of one answer."""
+    """The open body of one response."""
 
     location: Location
     facts: Facts
@@ -70,29 +72,51 @@ class _HttpReading:
         hang_up(self.response.raw)
 
 
-@contextmanager
-def open_read(location: Location, span: Span, validator: str | None = None) -> Iterator[_HttpReading]:
-    """Open a file, or a part of it; see `brainio.stores.open_read`."""
-    headers = {} if span.is_whole else {"Range": span.header}
-    if headers and validator is not None:
-        headers["If-Range"] = validator
-    response = _answer("GET", location, headers)
-    try:
-        _require_success(location, response)
-        yield _HttpReading(location, _facts(location, span, response), response)
-    finally:
+class HttpStore(Store):
+    """Files of web servers, which can only be read."""
+
+    is_read_only = True
+
+    @contextmanager
+    def open_read(
+        self,
+        location: Location,
+        span: Span,
+        validator: str | None = None,
+        version_id: str | None = None,  # noqa: ARG002 (`store_for_request` refuses versions)
+    ) -> Iterator[_HttpReading]:
+        """Open a file, or a part of it; a changed file may come as a whole, with another validator."""
+        headers = {} if span.is_whole else {"Range": span.header}
+        if headers and validator is not None:
+            headers["If-Range"] = validator
+        response = _request("GET", location, headers)
+        try:
+            _require_success(location, response)
+            yield _HttpReading(location, _facts(location, span, response), response)
+        finally:
+            response.close()
+
+    def find(self, location: Location, version_id: str | None = None) -> Facts | None:  # noqa: ARG002
+        """Send a HEAD request."""
+        response = _request("HEAD", location, {})
         response.close()
+        if response.status_code in _MISSING:
+            return None
+        _require_success(location, response)
+        size = _length(response)
+        tag, validator = _validators(response)
+        return Facts(size, 0, size, tag, validator=validator)
 
 
 def _facts(location: Location, span: Span, response: requests.Response) -> Facts:
-    """Return what a successful response states of the file.
+    """Return the facts about a file in a successful response.
 
     Raises
     ------
     RangeResponseError
-        It is a part that does not fit the request.
+        The response is a part that does not match the request.
     TransferError
-        It is neither the file nor a part of it.
+        The response contains neither the file nor a part of it.
     """
     headers = response.headers
     media_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
@@ -101,7 +125,7 @@ def _facts(location: Location, span: Span, response: requests.Response) -> Facts
     if response.status_code == 206:
         if media_type == "multipart/byteranges" or _is_encoded(response):
             raise RangeResponseError(
-                f"{location} was asked for {span.header} and returned {media_type or 'a part'}"
+                f"{location} was requested with {span.header} and returned {media_type or 'a part'}"
                 f"{' in the encoding ' + headers['Content-Encoding'] if _is_encoded(response) else ''}; expected one "
                 f"plain part. Report this to the operator of the server, or use another location."
             )
@@ -124,19 +148,9 @@ def _facts(location: Location, span: Span, response: requests.Response) -> Facts
     )
 
 
-def stat(location: Location) -> int | None:
-    """Return the size of a file, None where there is none; see `brainio.stores.stat`."""
-    response = _answer("HEAD", location, {})
-    response.close()
-    if response.status_code in _MISSING:
-        return None
-    _require_success(location, response)
-    return _length(response)
-
-
-def _answer(method: str, location: Location, headers: dict[str, str]) -> requests.Response:
-    minimum_speed()  # a wrong setting is reported here; further down it would look like a broken connection
-    # No error here is chained to that of requests, whose text has the URL with its secrets.
+def _request(method: str, location: Location, headers: dict[str, str]) -> requests.Response:
+    minimum_speed()  # report a wrong setting here: within a response it would look like a broken connection
+    # No error is chained to that of requests, whose text contains the URL with its secrets.
     try:
         return session_for(location).request(
             method,
@@ -149,27 +163,29 @@ def _answer(method: str, location: Location, headers: dict[str, str]) -> request
             verify=ca_bundle() or True,
         )
     except LocationError as error:
-        raise LocationError(f"{location} was not asked for: {error}.") from None
+        raise LocationError(f"{location} was not requested: {error}.") from None
     except (requests.exceptions.InvalidURL, UnicodeError) as error:
-        raise LocationError(f"{location} is no location that can be asked for: {redacted(str(error))}.") from None
+        raise LocationError(f"{location} is not a valid URL: {redacted(str(error))}. Correct it.") from None
     except requests.RequestException as error:
         raise TransferError(
             f"{location} did not answer: {redacted(reason_of(error))}. Check the location and the network."
         ) from None
-    except OSError as error:  # requests has no error of its own for certificates that are not there
-        raise TransferError(f"{location} was not asked for: {redacted(str(error))}. Correct the variable.") from None
+    except OSError as error:  # requests has no error class for missing certificates
+        raise TransferError(f"{location} was not requested: {redacted(str(error))}. Correct the variable.") from None
 
 
 def _require_success(location: Location, response: requests.Response) -> None:
     if response.status_code == 416:
-        raise ShorterFileError(f"{location} ends before the bytes that were asked for (HTTP 416). Ask for all of it.")
-    if response.status_code >= 300:  # a redirect that leads nowhere is no file either
+        raise ShorterFileError(f"{location} ends before the requested bytes (HTTP 416). Request the whole file.")
+    if response.status_code in _MISSING:
+        raise MissingFileError(
+            f"{location} was refused: HTTP {response.status_code}, there is no such file. Check the location."
+        )
+    if response.status_code >= 300:  # includes a redirect without a target
         raise TransferError(f"{location} was refused: {_reason(response)}.")
 
 
 def _reason(response: requests.Response) -> str:
-    if response.status_code in _MISSING:
-        return f"HTTP {response.status_code}, there is no such file. Check the location"
     if response.status_code in {401, 403}:
         return f"HTTP {response.status_code} {response.reason}. Ask the owner of the location for access"
     wait = response.headers.get("Retry-After")
@@ -178,7 +194,7 @@ def _reason(response: requests.Response) -> str:
 
 
 def _length(response: requests.Response) -> int | None:
-    """Return how many bytes the body announces; what is encoded comes out in another number."""
+    """Return the announced size of the body in bytes; None for an encoded one, whose decoded size differs."""
     length = count_of(response.headers.get("Content-Length", ""))
     return None if _is_encoded(response) else length
 
@@ -188,9 +204,9 @@ def _is_encoded(response: requests.Response) -> bool:
 
 
 def _validators(response: requests.Response) -> tuple[str | None, str | None]:
-    """Return what names the state of a file, in words, and its strong validator; None for each that is missing."""
+    """Return the tag and the strong validator of a file; None for each that is missing."""
     etag, modified = response.headers.get("ETag"), response.headers.get("Last-Modified")
-    if _is_encoded(response):  # the validators are those of the encoded bytes, which nobody gets to see
+    if _is_encoded(response):  # the validators are those of the encoded bytes
         return (f"ETag {etag}" if etag else None), None
     if etag and re.fullmatch(r'"[^"]*"', etag):
         return f"ETag {etag}", etag
@@ -200,8 +216,8 @@ def _validators(response: requests.Response) -> tuple[str | None, str | None]:
 
 
 def _is_settled(modified: str, now: str) -> bool:
-    """Whether a file had not changed for a minute when the server, by its own clock, sent it."""
+    """Whether a file was at least a minute old when the server, by its own clock, sent it."""
     try:
         return parsedate_to_datetime(now) - parsedate_to_datetime(modified) >= _SETTLED
-    except (TypeError, ValueError):  # no date, or only one of the two with a time zone
+    except (TypeError, ValueError):  # not a date, or only one of the two has a time zone
         return False

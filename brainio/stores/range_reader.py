@@ -1,8 +1,8 @@
-"""A file in a store that can be read from anywhere: what is read is asked for in blocks, which are kept for a while.
+"""A reader with random access to a file in a store: it requests blocks, and keeps them for a while.
 
 All parts come from one state of the file: every request names the strong validator or the version that the store stated
-when the file was opened, and every response must state it again. A file without either is read only if its first block
-is all of it. Nothing is verified by a hash, and nothing is kept on disk.
+when the file was opened, and every response must confirm it. A file without either can be read only if its first block
+contains all of it. Nothing is verified by a hash or stored on disk.
 """
 
 from typing import Any
@@ -10,44 +10,45 @@ from typing import Any
 from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from brainio import stores
 from brainio.errors import ChangedFileError, InterruptedTransferError, TransferError
 from brainio.logs import get_logger
 from brainio.stores.location import Location
+from brainio.stores.selection import store_for_request
 from brainio.stores.transfer import Facts, Span, first
 
 _log = get_logger("brainio.stores")
-# An HDF5 file is read in small pieces that lie near each other: a chunk of values, a node of the index of chunks.
+# An HDF5 file is read in small pieces near each other: a chunk of values, a node of the index of chunks.
 BLOCK = 128 * 1024
-_BLOCKS_KEPT = 512
+_CACHED_BLOCKS = 512
 
 
 class RangeReader(AbstractBufferedFile):
-    """A read-only binary file; see `brainio.stores.open_file`. May be pickled: whoever loads it opens it again.
+    """A read-only binary file; see `brainio.stores.open_file`. A process that unpickles it opens the location again.
 
     Parameters
     ----------
-    location
-        Where it lies.
-    version_id
-        Of an S3 object.
-    tag
-        The state that it must be in, as `tag` tells; default: whatever is found.
+    location : Location
+        The file.
+    version_id : str, optional
+        The version of an S3 object.
+    tag : str, optional
+        The required state of the file, from the attribute `tag`; default: its current state.
 
     Attributes
     ----------
-    tag
-        What names the state that is read, as words for people; None: the store has no name for it.
+    tag : str or None
+        The state of the file, for messages; None if the store states none.
     """
 
     def __init__(self, location: Location, version_id: str | None = None, tag: str | None = None) -> None:
-        self._where = location
+        self._location = location
         self.tag = tag
-        with stores.open_read(location, version_id, Span(0, BLOCK)) as reading:
+        with store_for_request(location, version_id).open_read(location, Span(0, BLOCK), None, version_id) as reading:
             facts = reading.facts
             if facts.size is None or facts.length is None or facts.length > BLOCK:
                 raise TransferError(
-                    f"{location} cannot be read in parts: its server gives whole files only. Get it without streaming."
+                    f"{location} cannot be read in parts: its server returns whole files only. "
+                    f"Load it without streaming."
                 )
             self._head = b"".join(reading.chunks())
         self._size: int | None = None
@@ -58,22 +59,24 @@ class RangeReader(AbstractBufferedFile):
         if not is_pinned and facts.size > len(self._head):
             raise TransferError(
                 f"{location} cannot be read in parts: its store states no strong ETag and no version, so that parts of "
-                f"two states of the file could be mixed. Get it without streaming."
+                f"two states of the file could be mixed. Load it without streaming."
             )
-        kept = {"maxblocks": _BLOCKS_KEPT}
-        super().__init__(None, str(location), "rb", BLOCK, cache_type="blockcache", cache_options=kept, size=facts.size)
+        options = {"maxblocks": _CACHED_BLOCKS}
+        super().__init__(
+            None, str(location), "rb", BLOCK, cache_type="blockcache", cache_options=options, size=facts.size
+        )
 
     @property
     def pin(self) -> str | None:
-        """What names the state that is read, as words for people; None: the store has no name for it."""
+        """The version or the tag of the file, for messages; None if the store states neither."""
         return f"version id {self._version_id!r}" if self._version_id else self.tag
 
     def read(self, length: int = -1) -> bytes:
-        """Read up to that many bytes from where the file stands (-1: to its end)."""
+        """Read up to that many bytes from the current position (-1: to the end)."""
         stop = self.size if length < 0 else min(self.size, self.loc + length)
         if stop - self.loc <= 2 * BLOCK:
             return bytes(super().read(length))
-        part = self._fetch_range(self.loc, stop)  # as one request, where blocks would be many
+        part = self._fetch_range(self.loc, stop)  # one request instead of one for each block
         self.loc += len(part)
         return part
 
@@ -87,32 +90,35 @@ class RangeReader(AbstractBufferedFile):
         end = min(end, self.size)
         if end <= len(self._head):
             return self._head[start:end]
-        with stores.open_read(self._where, self._version_id, Span(start, end), self._validator) as reading:
+        store = store_for_request(self._location, self._version_id)
+        with store.open_read(self._location, Span(start, end), self._validator, self._version_id) as reading:
             self._require_same(reading.facts)
             if reading.facts.start != start:
-                raise TransferError(f"{self._where} was asked for the bytes {start} to {end} and gave others.")
-            part = b"".join(first(reading.chunks(), end - start))  # some servers give all to the end
+                raise TransferError(
+                    f"{self._location} returned other bytes than the requested {start} to {end}. Try again."
+                )
+            part = b"".join(first(reading.chunks(), end - start))  # some servers return all bytes to the end
         if len(part) != end - start:
             raise TransferError(
-                f"{self._where} was asked for the bytes {start} to {end} and gave {len(part)}. Try again."
+                f"{self._location} returned {len(part)} bytes of the requested {start} to {end}. Try again."
             )
-        _log.debug("read the bytes %d to %d of %s", start, end, self._where)
+        _log.debug("read the bytes %d to %d of %s", start, end, self._location)
         return part
 
     def _require_same(self, facts: Facts) -> None:
         if self._size is not None and facts.size not in (None, self._size):
             raise ChangedFileError(
-                f"{self._where} has changed since it was opened: expected {self._size} bytes, found {facts.size}. "
+                f"{self._location} has changed since it was opened: expected {self._size} bytes, found {facts.size}. "
                 f"Open it again for the new state."
             )
         if self.tag is not None and facts.tag != self.tag:
             raise ChangedFileError(
-                f"{self._where} has changed since it was opened: expected {self.tag}, found {facts.tag}. What was read "
-                f"of it stays as it is; open it again for the new state."
+                f"{self._location} has changed since it was opened: expected {self.tag}, found {facts.tag}. Open it "
+                f"again for the new state."
             )
 
     def __str__(self) -> str:
-        return str(self._where)
+        return str(self._location)
 
     def __hash__(self) -> int:
         return id(self)
@@ -121,4 +127,4 @@ class RangeReader(AbstractBufferedFile):
         return self is other
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RangeReader, (self._where, self._version_id, self.tag)
+        return RangeReader, (self._location, self._version_id, self.tag)

@@ -72,7 +72,7 @@ def test_when_both_ways_are_refused_the_error_shows_both_reasons(server: S3Stati
     said = str(caught.value)
     assert [r.signed for r in server.requests] == [True, False]
     assert all(part in said for part in ("s3://brainio.brainscore/folder/assy a.nc", "SignatureDoesNotMatch"))
-    assert "asked without credentials, S3 answered 403 AccessDenied" in said
+    assert "without credentials, S3 returned 403 AccessDenied" in said
     assert "AWS_PROFILE" in said
 
 

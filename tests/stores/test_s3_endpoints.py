@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from brainio.errors import AccessRefusedError, TransferError
-from brainio.stores import open_file, parse_location, read_whole, s3_uploads, stat, upload, url_at_endpoint
+from brainio.stores import open_file, parse_location, public_url, read_whole, s3_uploads, stat, upload
 from brainio.stores.s3_clients import access_to
 from tests.servers import MotoS3
 
@@ -128,14 +128,14 @@ def test_where_checksums_are_demanded_a_refusal_names_the_variables(
         ("https://minio.lab.org", "", "https://minio.lab.org/lab-bucket/folder/a.bin"),
         ("https://minio.lab.org:9000", "v/1", "https://minio.lab.org:9000/lab-bucket/folder/a.bin?versionId=v%2F1"),
         ("https://me:secret@minio.lab.org", "null", "https://minio.lab.org/lab-bucket/folder/a.bin"),
-        ("https://s3.eu-west-1.amazonaws.com", "", None),
-        ("", "", None),
+        ("https://s3.eu-west-1.amazonaws.com", "", "https://lab-bucket.s3.amazonaws.com/folder/a.bin"),
+        ("", "v/1", "https://lab-bucket.s3.amazonaws.com/folder/a.bin?versionId=v%2F1"),
     ],
 )
 def test_the_url_of_an_object_names_the_endpoint_of_the_environment(
-    endpoint: str, version: str, url: str | None, monkeypatch: pytest.MonkeyPatch
+    endpoint: str, version: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     if endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_S3", endpoint)
-    assert url_at_endpoint(WHERE, version) == url
+    assert public_url(WHERE, version) == url

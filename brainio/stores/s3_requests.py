@@ -1,0 +1,209 @@
+"""Requests to S3: signed if credentials exist, unsigned if there are none or S3 refuses them.
+
+`brainio.stores.s3_clients` creates the clients. If an endpoint other than that of AWS refuses a request, it is sent
+once more without the checksums of newer clients. Errors of boto3 become errors of this package, with the next step.
+"""
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as BotoConnectionError
+
+from brainio.errors import (
+    AccessRefusedError,
+    ChangedFileError,
+    MissingFileError,
+    ShorterFileError,
+    TransferError,
+)
+from brainio.logs import get_logger
+from brainio.stores.connections import minimum_speed, reason_of
+from brainio.stores.location import Location
+from brainio.stores.redaction import redacted
+from brainio.stores.s3_clients import AWS_REQUEST_PAYER, Access, access_to, replace_access
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_log = get_logger("brainio.stores")
+T = TypeVar("T")
+# S3 returns some of these with status 400, although they concern the credentials.
+_REFUSED_CODES = frozenset(
+    {"AuthorizationHeaderMalformed", "ExpiredToken", "InvalidToken", "InvalidAccessKeyId", "RequestExpired"}
+    | {"RequestTimeTooSkewed", "SignatureDoesNotMatch", "TokenRefreshRequired"}
+)
+# The responses of endpoints that do not support the checksums.
+_CHECKSUM_STATUSES = frozenset({400, 411, 501})
+_CHECKSUM_CODES = frozenset({"NotImplemented", "SignatureDoesNotMatch", "XAmzContentSHA256Mismatch"})
+_MISSING_CODES = frozenset({"404", "NoSuchKey", "NoSuchVersion"})
+# NoSuchUpload: another process completed the upload of the same file, or aborted it because another file exists.
+_CONDITION_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "NoSuchUpload"})
+
+
+def read_call(location: Location, call: Callable[["S3Client"], T], version_id: str | None = None) -> T:
+    """Make a reading call, signed if that is possible, and unsigned if it is not or is refused.
+
+    Raises
+    ------
+    MissingFileError
+        There is no such object.
+    TransferError
+        S3 refused the request, or did not answer.
+    """
+    return _call(location, lambda access: _call_reading(access, location, call, version_id))
+
+
+def _call_reading(access: Access, location: Location, call: Callable[["S3Client"], T], version_id: str | None) -> T:
+    signed_reason = access.no_credentials
+    if access.signed is not None:
+        try:
+            return call(access.signed)
+        except (ClientError, BotoCoreError) as error:
+            if not _is_refusal(error):
+                raise _class_of(error)(f"{location} was not read: {_explain(error, version_id)}") from error
+            signed_reason = f"with the available credentials, S3 returned {_brief(error)}"
+    try:
+        return call(access.unsigned)
+    except (ClientError, BotoCoreError) as error:
+        reason = _explain(error, version_id)
+        if access.signed is None and not _is_refusal(error):
+            raise _class_of(error)(f"{location} was not read: {reason}") from error
+        error_class = AccessRefusedError if _is_refusal(error) else _class_of(error)
+        raise error_class(f"{location} was not read: {signed_reason}; without credentials, {reason}") from error
+
+
+def write_call(location: Location, failure: str, call: Callable[["S3Client"], T]) -> T:
+    """Make a writing call, which must be signed.
+
+    Parameters
+    ----------
+    location : Location
+        The object.
+    failure : str
+        Start of the error message.
+    call : function
+        Called with a client.
+
+    Raises
+    ------
+    ChangedFileError
+        The condition of the request is not met.
+    TransferError
+        S3 refused the request, or did not answer.
+    """
+    return _call(location, lambda access: _call_writing(access, failure, call))
+
+
+def _call_writing(access: Access, failure: str, call: Callable[["S3Client"], T]) -> T:
+    if access.signed is None:
+        raise AccessRefusedError(
+            f"{failure}: {access.no_credentials}, and writing needs them. "
+            f"Run `aws configure`, or set AWS_PROFILE, and try again."
+        )
+    try:
+        return call(access.signed)
+    except (ClientError, BotoCoreError) as error:
+        if isinstance(error, ClientError) and _code_of(error) in _CONDITION_CODES:
+            raise ChangedFileError(f"{failure}: another process wrote a file there. Read it again.") from error
+        error_class = AccessRefusedError if _is_refusal(error) else TransferError
+        raise error_class(f"{failure}: {_explain(error, writing=True)}") from error
+
+
+def _call(location: Location, call: Callable[[Access], T]) -> T:
+    """Call S3, and once more without checksums if an endpoint other than that of AWS may have refused them."""
+    minimum_speed()  # report a wrong setting here: within a response it would look like a broken connection
+    access = access_to(location)
+    try:
+        return call(access)
+    except TransferError as error:
+        if not _may_refuse_checksums(error) or not access.may_omit_checksums:
+            raise
+        refusal = error
+    plain = access.without_checksums()
+    try:
+        result = call(plain)
+    except TransferError:
+        raise refusal from refusal.__cause__
+    _log.info("requests for %s are sent without checksums, which the endpoint refuses: %s", location, refusal)
+    replace_access(location, plain)
+    return result
+
+
+def _may_refuse_checksums(error: TransferError) -> bool:
+    cause = error.__cause__
+    return isinstance(cause, ClientError) and (
+        (_status(cause) in _CHECKSUM_STATUSES and _code_of(cause) not in _REFUSED_CODES)
+        or _code_of(cause) in _CHECKSUM_CODES
+    )
+
+
+def _class_of(error: ClientError | BotoCoreError) -> type[TransferError]:
+    if not isinstance(error, ClientError):
+        return TransferError
+    if _code_of(error) in _MISSING_CODES:
+        return MissingFileError
+    return {412: ChangedFileError, 416: ShorterFileError}.get(_status(error), TransferError)
+
+
+def _is_refusal(error: ClientError | BotoCoreError) -> bool:
+    """Whether the request could succeed with other credentials, or with none."""
+    if isinstance(error, ClientError):
+        return _status(error) in {401, 403} or _code_of(error) in _REFUSED_CODES
+    return not isinstance(error, HTTPClientError | BotoConnectionError)
+
+
+def _code_of(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def _status(error: ClientError) -> int:
+    return error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+
+
+def _brief(error: ClientError | BotoCoreError) -> str:
+    if isinstance(error, ClientError):
+        status, code = str(_status(error)), _code_of(error)
+        message = error.response.get("Error", {}).get("Message", "no message")
+        return f"{status} ({message})" if code == status else f"{status} {code} ({message})"
+    return redacted(reason_of(error))
+
+
+def _explain(error: ClientError | BotoCoreError, version_id: str | None = None, *, writing: bool = False) -> str:
+    """Return the failure and the next step, as text."""
+    if not isinstance(error, ClientError):
+        return f"{_brief(error)}. Check the network, and AWS_ENDPOINT_URL if it is set."
+    code, brief = _code_of(error), _brief(error)
+    if _status(error) == 412:
+        return f"the object has changed since it was opened: {brief}. Read it again."
+    if code == "NoSuchBucket":
+        return f"the bucket does not exist: {brief}. Check the location, and AWS_ENDPOINT_URL if it is set."
+    if code in _MISSING_CODES:
+        version = f" in version {version_id!r}" if version_id else ""
+        return f"there is no such object{version}: {brief}. Check the location and the version id."
+    if _is_refusal(error) and writing:
+        return (
+            f"S3 returned {brief}. Get credentials that may write there (`aws configure`, AWS_PROFILE), or ask the "
+            f"owner of the bucket for s3:PutObject and s3:GetObject, and try again."
+        )
+    if _is_refusal(error):
+        return (
+            f"S3 returned {brief}. If the object is private, get credentials that may read it (`aws configure`, "
+            f"AWS_PROFILE) and try again; if it should be public, ask the owner of the bucket.{_pay_advice()}"
+        )
+    if _status(error) in {301, 307}:
+        region = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("x-amz-bucket-region", "another")
+        return f"the bucket is in the region {region!r}: {brief}. Set AWS_DEFAULT_REGION to it and try again."
+    if _status(error) in _CHECKSUM_STATUSES:
+        return (
+            f"the endpoint refused the request: {brief}. If it does not support the checksums of newer clients, set "
+            f"AWS_REQUEST_CHECKSUM_CALCULATION=when_required and AWS_RESPONSE_CHECKSUM_VALIDATION=when_required."
+        )
+    return f"S3 returned {brief}. Try again later."
+
+
+def _pay_advice() -> str:
+    if os.environ.get(AWS_REQUEST_PAYER):
+        return f" {AWS_REQUEST_PAYER} is set, and the bucket refuses the request nevertheless."
+    return f" If the bucket bills its readers (requester pays), set {AWS_REQUEST_PAYER}=requester."
