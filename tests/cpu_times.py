@@ -1,13 +1,14 @@
 """Plugin that reports CPU seconds by folder and by test: `python -m pytest -p tests.cpu_times [--cpu-times FILE]`.
 
-CPU time is comparable between a quiet and a busy machine, wall time is not. It covers the test process and the child
-processes that it has waited for, so daemons that outlive a test (the forkserver, PostgreSQL) are missing.
+CPU time is comparable between a quiet and a busy machine, wall time is not. It covers the test process and its child
+processes, without daemons (PostgreSQL).
 """
 
 import json
 import os
 from collections import Counter, defaultdict
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,4 +68,13 @@ def _slowest(seconds: dict[str, float]) -> list[tuple[str, float]]:
 
 def _cpu_seconds() -> float:
     times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    return times.user + times.system + times.children_user + times.children_system + sum(_seconds_of_children())
+
+
+def _seconds_of_children() -> Iterator[float]:
+    """Yield the seconds of each running child process, with those of its own children that have ended."""
+    for path in Path("/proc/self/task").glob("*/children"):
+        for pid in path.read_text().split():
+            with suppress(OSError):
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                yield sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
