@@ -62,13 +62,20 @@ def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-@pytest.fixture
-def moto_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[MotoS3]:
-    """A whole, empty S3 to which the environment points with credentials that it takes."""
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[MotoS3]:
+    """An S3 server for all tests of a process, because its first request takes a second of CPU time."""
     with MotoS3() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
         yield server
+
+
+@pytest.fixture
+def moto_s3(moto_server: MotoS3, monkeypatch: pytest.MonkeyPatch) -> MotoS3:
+    """An empty S3 server; the environment names it and has credentials that it accepts."""
+    moto_server.reset()
+    for name, value in moto_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return moto_server
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -395,7 +395,11 @@ class MotoS3:
         return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS}
 
     def client(self) -> "S3Client":
-        """Return a boto3 client of this server, whatever the environment says."""
+        """Return a boto3 client of this server that ignores the environment."""
+        return self._client
+
+    @cached_property
+    def _client(self) -> "S3Client":
         import boto3
 
         session = boto3.session.Session(
@@ -421,9 +425,11 @@ class MotoS3:
         return sorted(item["Key"] for item in self.client().list_objects_v2(Bucket=bucket).get("Contents", []))
 
     def reset(self) -> None:
-        """Forget every bucket (moto keeps them for the whole process, also across servers)."""
+        """Delete every bucket (moto keeps them for the whole process), every refusal and every record."""
+        self._gate.refusal = self._gate.header_refusal = None
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()
+        self._gate.requests.clear()
 
 
 def closed_port() -> int:
