@@ -14,6 +14,7 @@ from brainio.cache import Cache
 from brainio.cache.records import RECORD, write_record
 from brainio.cache.unpacked import member_times, read_manifest
 from brainio.local_files import Fingerprint
+from tests.reliability.crowd import run_code
 
 MIB = 1024 * 1024
 BODY = bytes(range(256)) * 4 * 1024 * 4 + b"the end"  # a little more than 4 MiB
@@ -53,18 +54,11 @@ def join(pids):
 """
 
 
-def run_processes(script: str, root: Path, scratch: Path) -> None:
+def run_processes(script: str, root: Path, scratch: Path, *arguments: str) -> None:
     """Run a script in a new process, which has `fork` and `join` to make more of them; it must end well."""
     scratch.mkdir(exist_ok=True)
     top = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, "-c", _PREAMBLE + script, str(root), str(scratch)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=top,
-        timeout=120,
-    )
+    done = run_code(_PREAMBLE + script, str(root), str(scratch), *arguments, folder=top)
     assert done.returncode == 0, done.stderr
 
 

@@ -4,8 +4,6 @@ import io
 import os
 import stat
 import struct
-import subprocess
-import sys
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +15,8 @@ from hypothesis import strategies as st
 
 from brainio.cache import Cache, hash_file
 from brainio.errors import ArchiveError
+from tests.reliability.crowd import execute, join, start
+from tests.tiers import scaled_examples
 
 PNG = b"\x89PNG" + os.urandom(3000)
 
@@ -193,7 +193,7 @@ def test_whatever_the_members_are_called_all_land_inside_or_none_anywhere(tmp_pa
     assert sorted(unpacked.members) == sorted(files) == files_below(unpacked.folder)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=scaled_examples(300))
 @given(st.data())
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_damaged_archive_is_unpacked_or_refused_but_never_another_error(tmp_path: Path, data: st.DataObject) -> None:
@@ -230,8 +230,7 @@ unpacked = Cache(Path(sys.argv[1])).unpack(Path(sys.argv[2]))
 assert all((unpacked.folder / name).stat().st_size == 3004 for name in unpacked.members), "incomplete"
 assert len(unpacked.members) == 200
 """
-    command = [sys.executable, "-c", script, str(cache.root), str(path)]
-    assert [process.wait() for process in [subprocess.Popen(command) for _ in range(4)]] == [0, 0, 0, 0]
+    assert join([start(execute, script, (str(cache.root), str(path))) for _ in range(4)]) == [0, 0, 0, 0]
     assert list((cache.root / "partial").iterdir()) == []
 
 

@@ -5,8 +5,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 from brainio.cache import Cache
 from brainio.cache.upkeep import verify
 from tests.cache.helpers import overwrite
+from tests.reliability.crowd import run_code
 
 BODY = b"0123456789" * 20_000
 CHANGED = b"7" + BODY[1:]
@@ -224,5 +223,5 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 def test_an_ordinary_user_cannot_write_to_cached_files_but_can_link_remove_and_prune_them() -> None:
-    done = subprocess.run([sys.executable, "-c", ORDINARY_USER], capture_output=True, text=True, check=False, cwd="/")
+    done = run_code(ORDINARY_USER, folder="/")
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ from brainio.cache import Cache, hash_file
 from brainio.cache.files import safe_name
 from brainio.errors import CacheError, IntegrityError
 from brainio.local_files import Fingerprint
+from tests.reliability.crowd import execute, join, run_code, start
 
 BODY = b"0123456789" * 200_000
 SHA1 = hashlib.sha1(BODY).hexdigest()
@@ -178,8 +179,7 @@ for number in range(20):
     path = cache.add([b"0123456789" * 20_000] * 10, name=f"a{{number}}.nc", sha1={SHA1!r})
     assert path.stat().st_size == 2_000_000
 """
-    processes = [subprocess.Popen([sys.executable, "-c", script, str(cache.root)]) for _ in range(4)]
-    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+    assert join([start(execute, script, (str(cache.root),)) for _ in range(4)]) == [0, 0, 0, 0]
     folder = cache.root / "content" / SHA1[:2] / SHA1
     assert {path.name for path in folder.glob("*.nc")} == {f"a{number}.nc" for number in range(20)}
     assert {path.read_bytes() for path in folder.glob("*.nc")} == {BODY}
@@ -359,7 +359,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 def test_a_read_only_cache_serves_what_is_in_it() -> None:
-    done = subprocess.run([sys.executable, "-c", READ_ONLY], capture_output=True, text=True, check=False)
+    done = run_code(READ_ONLY)
     assert done.returncode == 0, done.stderr
 
 

@@ -1,8 +1,6 @@
 """Files of the earlier implementation that cannot be read are none: what is wanted is fetched."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import pytest
 
 from brainio.cache import Cache, earlier
 from tests.cache.helpers import BODY, SHA1, feed
+from tests.reliability.crowd import run_code
 
 UNREADABLE = """
 import filelock, os, sys, tempfile
@@ -38,8 +37,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
 def test_an_earlier_file_that_may_not_be_read_is_none(closed: str) -> None:
-    command = [sys.executable, "-c", UNREADABLE, closed]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
+    done = run_code(UNREADABLE, closed, folder="/")
     assert done.returncode == 0, done.stderr
 
 

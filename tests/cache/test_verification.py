@@ -3,8 +3,6 @@
 import json
 import os
 import sqlite3
-import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from brainio.cache import Cache
 from brainio.cache.verification import not_checked, verify
 from tests.cache.helpers import BODY, SHA1, files_below, overwrite, receive, rot, rot_member
+from tests.reliability.crowd import run_code
 
 MEMBERS = {"a.png": b"a" * 3000, "deep/b.png": b"b" * 4000}
 
@@ -239,5 +238,5 @@ with tempfile.TemporaryDirectory() as name:
 
 
 def test_what_cannot_be_read_is_a_fault_and_the_rest_is_verified() -> None:
-    done = subprocess.run([sys.executable, "-c", UNREADABLE], capture_output=True, text=True, check=False, cwd="/")
+    done = run_code(UNREADABLE, folder="/")
     assert done.returncode == 0, done.stderr
