@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from brainio.assemblies import DataAssembly, NeuroidAssembly
 from brainio.errors import SubsetError
 from brainio.transform import index_efficient, subset
+from tests.tiers import scaled_examples
 
 
 def stimuli(ids: list[str], **levels: list[Any]) -> DataAssembly:
@@ -126,7 +127,7 @@ def test_index_efficient_gives_positions_sorted_by_value(
 values = st.lists(st.sampled_from("abcde"), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(values, values)
 def test_a_subset_holds_exactly_the_rows_that_the_target_names(ids: list[str], wanted: list[str]) -> None:
     cut = subset(stimuli(ids), stimuli(wanted), dims_must_match=False)

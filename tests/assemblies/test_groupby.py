@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, GroupbyError, NeuroidAssembly
+from tests.tiers import scaled_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -228,7 +229,7 @@ cells = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.lists(cells, min_size=1, max_size=20))
 def test_quick_means_agree_with_a_loop_over_groups(table: list[tuple[str | None, int, float]]) -> None:
     names, numbers, values = zip(*table, strict=True)

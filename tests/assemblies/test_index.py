@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly, get_levels
+from tests.tiers import scaled_examples
 
 
 def test_scalar_sel_keeps_the_dimension_and_the_other_levels(assembly: NeuroidAssembly) -> None:
@@ -135,7 +136,7 @@ def of_rows(pairs: list[tuple[str, int]]) -> DataAssembly:
     return DataAssembly(values, coords={"i": ("p", list(names)), "r": ("p", list(numbers))}, dims=["p"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(rows, rows)
 def test_align_matches_rows_whatever_their_order(first: list[tuple[str, int]], second: list[tuple[str, int]]) -> None:
     left, right = xr.align(of_rows(first), of_rows(second), join="inner")
@@ -148,7 +149,7 @@ def test_align_matches_rows_whatever_their_order(first: list[tuple[str, int]], s
     assert set(first) == set(second) or joined == sorted(joined)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(rows, st.sampled_from("abcd"))
 def test_sel_finds_what_a_plain_loop_finds(pairs: list[tuple[str, int]], wanted: str) -> None:
     a = of_rows(pairs)

@@ -15,6 +15,7 @@ from brainio.assemblies import DataAssembly, NeuroidAssembly, StimulusMergeAssem
 from brainio.errors import AssemblyFormatError, SubsetError
 from brainio.stimuli import StimulusSet
 from brainio.transform import subset
+from tests.tiers import scaled_examples
 
 cells = st.sampled_from(["a", "b", None]) | st.sampled_from([1.5, 2.5, float("nan")]) | st.integers(0, 3)
 KEYS = ("stimulus_id", "repetition")
@@ -39,7 +40,7 @@ def along_presentation(columns: dict[str, list[Any]]) -> NeuroidAssembly:
     return NeuroidAssembly(np.arange(float(length)), coords=coords, dims=["presentation"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.data())
 def test_stimulus_metadata_are_joined_as_from_a_dictionary(data: st.DataObject) -> None:
     ids = data.draw(st.lists(st.text("xyz", min_size=1, max_size=3), min_size=1, max_size=8, unique=True))
@@ -56,7 +57,7 @@ def test_stimulus_metadata_are_joined_as_from_a_dictionary(data: st.DataObject) 
         assert plain(joined[name].values) == plain([rows[i][name] for i in shown])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.data())
 def test_stimuli_that_are_missing_are_joined_as_from_a_dictionary_that_lacks_them(data: st.DataObject) -> None:
     known = data.draw(st.lists(st.sampled_from(["s1", "007", "12", "x"]), unique=True))
@@ -79,7 +80,7 @@ def test_stimuli_that_are_missing_are_joined_as_from_a_dictionary_that_lacks_the
         assert strict.merge_stimulus_set_meta(a, stimuli).identical(joined)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled_examples(40), deadline=None)
 @given(st.sets(st.tuples(st.sampled_from("abcd"), st.integers(0, 3)), min_size=1, max_size=12), st.data())
 def test_merged_parts_hold_what_a_dictionary_of_their_positions_holds(
     rows: set[tuple[str, int]], data: st.DataObject
@@ -100,7 +101,7 @@ def test_merged_parts_hold_what_a_dictionary_of_their_positions_holds(
     assert merged.sizes["presentation"] == len(expected)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled_examples(150), deadline=None)
 @given(st.sampled_from(sorted(keys)), st.sampled_from(sorted(keys)), st.data())
 def test_a_subset_holds_the_rows_whose_values_are_in_the_set_of_the_target(
     kind: str, other_kind: str, data: st.DataObject
@@ -122,7 +123,7 @@ def test_a_subset_holds_the_rows_whose_values_are_in_the_set_of_the_target(
 tables = st.lists(st.tuples(st.sampled_from(["s1", "s2", None]), st.integers(0, 2)), min_size=1, max_size=10)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled_examples(100), deadline=None)
 @given(tables, tables, st.lists(st.sampled_from("nmo"), min_size=1, max_size=4))
 def test_a_subset_to_dimensions_holds_the_rows_each_level_of_which_is_in_its_set(
     source_rows: list[tuple[str | None, int]], target_rows: list[tuple[str | None, int]], neuroids: list[str]

@@ -19,6 +19,7 @@ from brainio.errors import AssemblyFormatError
 from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
 from brainio.transform import subset
+from tests.tiers import scaled_examples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +53,7 @@ def same_bytes(first: DataAssembly, second: DataAssembly) -> bool:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled_examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_groups_of_a_lazy_assembly_reduce_to_the_same_bytes(method: str, data: st.DataObject) -> None:
     shape = data.draw(st.sampled_from([(30, 4), (13, 3, 2), (30, 1, 2), (7, 4), (1, 1)]))
@@ -105,7 +106,7 @@ STEPS: dict[str, Callable[[NeuroidAssembly], NeuroidAssembly]] = {
 }
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scaled_examples(80), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.sampled_from(sorted(STEPS)), min_size=1, max_size=4), st.integers(1, 5), st.integers(0, 2**32 - 1))
 def test_steps_on_a_lazy_assembly_come_to_the_same_bytes(steps: list[str], chunk: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

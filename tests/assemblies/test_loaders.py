@@ -34,6 +34,7 @@ from brainio.errors import AssemblyFormatError, FormatWarning
 from brainio.netcdf import reading
 from brainio.packaging import write_netcdf
 from brainio.stimuli import StimulusSet
+from tests.tiers import scaled_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -325,7 +326,7 @@ def test_character_arrays_read_as_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fixed", "any"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled_examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.one_of(

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly, merge_data_arrays
 from brainio.errors import AssemblyFormatError
+from tests.tiers import scaled_examples
 
 
 def _table(rows: list[tuple[object, int]], values: dict[tuple[object, int], float]) -> DataAssembly:
@@ -67,7 +68,7 @@ def test_a_single_level_of_several_types_is_merged_numbers_first() -> None:
 rows = st.tuples(st.sampled_from(["a", "b", 1, 2.5, None]), st.integers(0, 3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(st.lists(rows, max_size=8, unique=True), st.data())
 def test_parts_of_mixed_types_or_empty_merge_to_a_dictionary_of_their_rows(
     table: list[tuple[object, int]], data: st.DataObject

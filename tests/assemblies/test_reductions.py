@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, average_repetition
 from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, reduce_groups
+from tests.tiers import scaled_examples
 
 DTYPES = ["float32", "float64", "bool", "int8", "int32", "int64", "uint16"]
 LEVELS = {
@@ -59,7 +60,7 @@ def pandas_answer(a: DataAssembly, names: list[str], method: str) -> pd.DataFram
 
 
 @pytest.mark.parametrize("method", sorted(REDUCTIONS))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scaled_examples(30), deadline=None)
 @given(case=assemblies())
 def test_grouping_gives_the_answer_of_pandas(method: str, case: tuple[DataAssembly, list[str]]) -> None:
     a, names = case
@@ -92,7 +93,7 @@ def assert_keys(result: xr.DataArray, names: list[str], keys: pd.Index) -> None:
         assert [None if pd.isna(k) else k for k in found] == [None if pd.isna(k) else k for k in expected]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(assemblies(), st.sampled_from(["map", "apply"]))
 def test_functions_of_groups_give_the_answer_of_pandas(case: tuple[DataAssembly, list[str]], method: str) -> None:
     a, names = case
@@ -109,7 +110,7 @@ def test_functions_of_groups_give_the_answer_of_pandas(case: tuple[DataAssembly,
     assert centered["position"].values.tolist() == list(range(a.sizes["p"]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(assemblies())
 def test_every_presentation_is_in_one_group(case: tuple[DataAssembly, list[str]]) -> None:
     a, names = case
@@ -125,7 +126,7 @@ def test_every_presentation_is_in_one_group(case: tuple[DataAssembly, list[str]]
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numpy's, of groups of nothing but NaN; ours has none
 @pytest.mark.parametrize("method", sorted(REDUCTIONS))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scaled_examples(30), deadline=None)
 @given(case=assemblies(), skipna=st.sampled_from([None, True, False]), ddof=st.sampled_from([0, 1]))
 def test_grouping_by_one_level_gives_what_xarray_gives(
     method: str, case: tuple[DataAssembly, list[str]], skipna: bool | None, ddof: int

@@ -17,6 +17,7 @@ from brainio.catalogs.csv_format import EMPTY, read_rows, with_rows_added
 from brainio.catalogs.sources import source_from
 from brainio.errors import CatalogError, CatalogWarning
 from tests.cli.command import brainio
+from tests.tiers import scaled_examples
 
 NUMBERS = count()
 SHARED = [HealthCheck.function_scoped_fixture]  # each example takes a catalog of its own in the one database
@@ -41,7 +42,7 @@ def written_texts(draw: st.DrawFn) -> str:
 
 
 @given(text=written_texts())
-@settings(suppress_health_check=SHARED, max_examples=60, deadline=None)
+@settings(suppress_health_check=SHARED, max_examples=scaled_examples(60), deadline=None)
 def test_what_brainio_wrote_comes_back_with_the_same_bytes(database: str, tmp_path: Path, text: str) -> None:
     number = next(NUMBERS)
     path, back = tmp_path / f"{number}.csv", tmp_path / f"{number}-back.csv"
@@ -53,7 +54,7 @@ def test_what_brainio_wrote_comes_back_with_the_same_bytes(database: str, tmp_pa
 
 @pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")  # cells may be relative locations
 @given(cells=st.lists(st.lists(CELL, min_size=9, max_size=9), max_size=5), data=st.data())
-@settings(suppress_health_check=SHARED, max_examples=40, deadline=None)
+@settings(suppress_health_check=SHARED, max_examples=scaled_examples(40), deadline=None)
 def test_of_any_other_file_the_rows_come_back(
     database: str, tmp_path: Path, cells: list[list[str]], data: st.DataObject
 ) -> None:

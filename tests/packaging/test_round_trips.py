@@ -1,6 +1,5 @@
 """What is packaged comes back as it was, or is refused before anything is stored: for arrays of every kind."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from brainio.assemblies import AssemblyLoader, DataAssembly, flatten_index
 from brainio.errors import PackagingError
 from brainio.packaging import package_data_assembly, write_netcdf
 from brainio.packaging.netcdf import write_groups
+from tests.tiers import scaled_examples
 
 Draw = Callable[[st.SearchStrategy[Any]], Any]
 
@@ -172,10 +172,9 @@ def outcome(store: Callable[[], object]) -> bool:
     return True
 
 
-EXAMPLES = int(os.environ.get("BRAINIO_TEST_EXAMPLES", "40"))
 SETTINGS = settings(
     deadline=None,
-    max_examples=EXAMPLES,
+    max_examples=scaled_examples(40),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -16,6 +16,7 @@ from brainio.errors import PackagingError, StimulusSetFormatError
 from brainio.packaging import create_stimulus_csv
 from brainio.stimuli import StimulusSet
 from brainio.validation import validate
+from tests.tiers import scaled_examples
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,7 +235,7 @@ def equal(value: Any, loaded: Any) -> bool:
     return bool(value == loaded) and isinstance(value, str) == isinstance(loaded, str)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scaled_examples(150), deadline=None)
 @given(TABLES)
 def test_any_table_comes_back_with_equal_values_or_is_refused(
     tmp_path_factory: pytest.TempPathFactory, drawn: list[pd.Series]

@@ -22,6 +22,7 @@ from brainio.relations import contents, pixels
 from brainio.relations.shared import Overlap
 from brainio.stimuli import StimulusSet
 from tests.relations.made import Shelf, packed_set
+from tests.tiers import scaled_examples
 
 if TYPE_CHECKING:
     from brainio.relations.sets import Subject
@@ -82,7 +83,7 @@ def test_pictures_are_found_under_other_names_and_in_other_formats(tmp_path: Pat
     kind=st.sampled_from(["PNG", "BMP", "TIFF"]),
     order=st.randoms(use_true_random=False),
 )
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled_examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_renaming_and_encoding_without_loss_change_nothing_of_what_is_shared(
     shades: list[int], kind: str, order: Random
 ) -> None:

@@ -23,9 +23,10 @@ from brainio.errors import IntegrityError
 from brainio.fetch import fetch_entry
 from tests.lab import Lab, assembly_file, sha1
 from tests.security import fuzz_csv, fuzz_netcdf, fuzz_stimuli, fuzz_zip
+from tests.tiers import scaled_examples
 
 CELLS = st.text("ab\",\n\r\0='/.:0; é\ufeff", max_size=12)
-LIMITED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LIMITED = settings(max_examples=scaled_examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite
@@ -131,12 +132,13 @@ def test_netcdf_bytes_that_rotted_in_the_cache_are_never_opened(lab: Lab, tmp_pa
     assert not path.exists() or sha1(path.read_bytes()) == sha1(sound)
 
 
+@pytest.mark.parametrize("count", [25, pytest.param(120, marks=pytest.mark.slow(reason="120 files"))])
 @pytest.mark.parametrize("reader", fuzz_netcdf.READERS)
-def test_damaged_netcdf_files_are_read_or_refused(tmp_path: Path, reader: str) -> None:
+def test_damaged_netcdf_files_are_read_or_refused(tmp_path: Path, reader: str, count: int) -> None:
     if reader == "stream":
         pytest.importorskip("h5netcdf")
-    results = fuzz_netcdf.watch(fuzz_netcdf.sound_file(tmp_path), reader, 0, 120)
-    assert len(results) == 120
+    results = fuzz_netcdf.watch(fuzz_netcdf.sound_file(tmp_path), reader, 0, count)
+    assert len(results) == count
     assert set(results.values()) == {"read", "refused"}, Counter(results.values())
 
 

@@ -14,6 +14,7 @@ from brainio.fetch import load_stimulus_files
 from brainio.packaging import package_stimulus_set_locally
 from brainio.stimuli import StimulusSet
 from brainio.validation import validate
+from tests.tiers import scaled_examples
 
 ODD_IDS = ["a", "A", "b", "b ", "", "7", "007", None, 7, 7.5, float("nan"), True, "ä", "a/b", "..", "a\nb", "NA"]
 ODD_NAMES = ["a.txt", "A.txt", "b/c.txt", "b", "", "../a.txt", "/a.txt", "a\\b.txt", "C:a.txt", "x" * 256, None]
@@ -33,7 +34,7 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 
 @given(table=tables(), contents=st.lists(st.sampled_from([b"text", b"", None]), min_size=4, max_size=4))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled_examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_what_has_no_errors_is_packaged_and_loads_again(table: pd.DataFrame, contents: list[bytes | None]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

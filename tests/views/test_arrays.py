@@ -14,6 +14,7 @@ from hypothesis import given, settings
 import brainio
 from brainio.assemblies import DataAssembly, NeuroidAssembly, SpikeTimesAssembly
 from brainio.text import printable
+from tests.tiers import scaled_examples
 from tests.views.pages import SCRIPT, TEXTS, TIMES, parsed, pictures, runs_nothing, stimulus_set, texts
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def test_a_few_stimuli_of_the_whole_set_are_shown(tmp_path: Path) -> None:
     assert "lab.Doe2026: 30 stimuli, 1 columns" in texts(page)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(text=TEXTS)
 def test_any_text_in_any_coordinate_or_attribute_comes_back_as_text(text: str) -> None:
     assembly = recording(identifier=text, long_name=text, units=text)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import brainio
 from brainio.views import drawings
+from tests.tiers import scaled_examples
 from tests.views.cards import (
     LARGEST,
     NAMES,
@@ -176,7 +177,7 @@ PLACES = [place for place in places(SMALL) if place]
 NAMED = [at for at in PLACES if at[0] == "pictures" and at[-1] in ("region", "animal", "value", "label")]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=scaled_examples(200), deadline=None)
 @given(st.sampled_from(PLACES), HOSTILE)
 def test_one_hostile_value_in_a_good_card_does_no_harm(at: tuple[Any, ...], value: Any) -> None:
     card = with_value(SMALL, at, value)

@@ -10,6 +10,7 @@ import brainio
 from brainio.catalogs import Catalog
 from brainio.text import printable
 from brainio.views import Found, results_html
+from tests.tiers import scaled_examples
 from tests.views.pages import SCRIPT, TEXTS, parsed, runs_nothing, texts
 
 
@@ -58,7 +59,7 @@ def test_an_empty_catalog_is_shown() -> None:
     assert "0 files" in texts(parsed(catalog([{"identifier": "lab.A"}]).iloc[:0]._repr_html_()))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scaled_examples(60), deadline=None)
 @given(text=TEXTS)
 def test_any_text_in_a_catalog_comes_back_as_text(text: str) -> None:
     html = catalog(

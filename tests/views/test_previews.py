@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from brainio.views import preview_of, thumbnails_of
+from tests.tiers import scaled_examples
 from tests.views.pages import image
 
 
@@ -67,7 +68,7 @@ def test_programs_are_not_run_to_draw_postscript(tmp_path: Path) -> None:
     assert preview_of(tmp_path / "a.png").note == "not an image of a known format"
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled_examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     content=st.binary(max_size=300),
     start=st.sampled_from([b"", b"RIFF\0\0\0\0WAVEfmt ", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0"]),

@@ -18,6 +18,7 @@ from brainio.stimuli import StimulusPaths, StimulusSet
 from brainio.text import printable
 from brainio.views import previews
 from brainio.views.rendering import shown
+from tests.tiers import scaled_examples
 from tests.views.pages import SCRIPT, TEXTS, TIMES, image, parsed, pictures, runs_nothing, stimulus_set, texts
 
 
@@ -42,7 +43,7 @@ def test_the_set_that_ships_is_shown_from_the_cache() -> None:
     assert "kind: GaborPatch" in texts(page)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=scaled_examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=TEXTS)
 def test_any_text_in_any_field_comes_back_as_text(text: str, tmp_path: Path) -> None:
     stimuli = StimulusSet({"stimulus_id": [text, "b", "c"], f"c{text}": [text, text, "other"]})

@@ -31,6 +31,7 @@ from brainio.catalogs.publications import publications_of
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_writing import locked
 from brainio.errors import CatalogError, CatalogRowError
+from tests.tiers import scaled_examples
 
 spawning = multiprocessing.get_context("spawn")
 NUMBERS = count()
@@ -167,7 +168,7 @@ def changed(catalog: CatalogSource, changes: list[tuple[str, dict[str, str]]]) -
 
 
 @given(changes=CHANGES)
-@settings(suppress_health_check=SHARED, max_examples=25, deadline=None)
+@settings(suppress_health_check=SHARED, max_examples=scaled_examples(25), deadline=None)
 def test_whatever_is_done_the_database_says_what_the_csv_file_says(
     database: str, tmp_path: Path, changes: list[tuple[str, dict[str, str]]]
 ) -> None:
