@@ -127,7 +127,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow(reason="a flow on the second database"))],
+)
 def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The URL of such a database for all tests of a module, first of the one kind and then of the other."""
     with _empty_database(request, tmp_path_factory.mktemp("database") / "service.sqlite") as url:

@@ -21,6 +21,7 @@ from tests.service.running import NAME, Running, make_lab
 
 TOP = Path(__file__).parents[1]
 ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+slow = pytest.mark.slow(reason="runs benchmarks")
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
 
 
@@ -32,6 +33,7 @@ def run(tmp_path: Path, *options: str) -> tuple[subprocess.CompletedProcess[str]
     return done, json.loads(written.read_text()) if written.exists() else {}
 
 
+@slow
 def test_every_row_is_measured_and_written_without_the_peer(tmp_path: Path) -> None:
     done, result = run(tmp_path)
     assert done.returncode == 0, done.stderr
@@ -49,6 +51,7 @@ def test_every_row_is_measured_and_written_without_the_peer(tmp_path: Path) -> N
     assert (result["mode"], result["seed"], result["sizes"]["neuroids"]) == ("tiny", 0, SIZES["tiny"].neuroids)
 
 
+@slow
 def test_rows_that_the_peer_lacks_are_measured_without_it_and_agree_with_the_floor(tmp_path: Path) -> None:
     names = ["average_repetition", "split_half_reliability"]
     assert not any(row.in_peer for row in ROWS if row.name in names)
@@ -66,6 +69,7 @@ def test_a_row_is_measured_alone(tmp_path: Path) -> None:
     }
 
 
+@slow
 def test_scaling_measures_each_step_at_each_size(tmp_path: Path) -> None:
     done, result = run(tmp_path, "--scaling")
     assert done.returncode == 0, done.stderr
@@ -110,12 +114,14 @@ def test_an_interpreter_that_is_none_is_named(tmp_path: Path) -> None:
     assert f"the interpreter {tmp_path / 'nowhere'} cannot be started" in done.stderr
 
 
+@slow
 def test_an_interpreter_without_the_peer_is_named(tmp_path: Path) -> None:
     done, result = run(tmp_path, "--only", "resolve", "--peer", sys.executable)
     assert (done.returncode, result) == (1, {})
     assert f"the environment of {sys.executable} has no brainscore-brainio" in done.stderr
 
 
+@slow
 def test_a_row_of_another_name_is_refused_with_the_names_that_exist(tmp_path: Path) -> None:
     done, _ = run(tmp_path, "--only", "nothing")
     assert done.returncode == 2
@@ -165,6 +171,7 @@ def test_quantities_are_written_with_a_unit_of_their_size() -> None:
     assert quantity(2.5e8, "bytes") == "250 MB"
 
 
+@slow
 @needs_wrk
 def test_a_service_under_load_is_measured_in_all_parts_and_answers_nothing_wrongly(tmp_path: Path) -> None:
     written = tmp_path / "loaded.json"
@@ -190,6 +197,7 @@ def test_a_service_under_load_is_measured_in_all_parts_and_answers_nothing_wrong
     assert killed["figures"]["replaced_s"]
 
 
+@slow
 @needs_wrk
 def test_answers_under_load_are_compared_with_what_is_expected(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
@@ -211,6 +219,7 @@ def test_answers_under_load_are_compared_with_what_is_expected(tmp_path: Path) -
     assert other.refused == other.requests
 
 
+@slow
 @needs_wrk
 def test_a_rate_is_not_passed(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")

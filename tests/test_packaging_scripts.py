@@ -81,6 +81,7 @@ def test_with_the_same_libraries_the_script_makes_the_shipped_hashes(made: tuple
     assert rows(made[0]) == rows(SHIPPED)
 
 
+@pytest.mark.slow(reason="runs the whole script again")
 @needs_stimupy
 def test_the_script_may_run_twice_into_one_folder(made: tuple[Path, str]) -> None:
     before = (made[0] / "brainio_demo.csv").read_bytes()
@@ -90,6 +91,7 @@ def test_the_script_may_run_twice_into_one_folder(made: tuple[Path, str]) -> Non
     assert (made[0] / "brainio_demo.csv").read_bytes() == before
 
 
+@pytest.mark.slow(reason="runs the whole script again")
 @needs_stimupy
 def test_two_runs_into_two_folders_give_equal_hashes(made: tuple[Path, str], tmp_path: Path) -> None:
     script = ROOT / "packaging_scripts" / "carney1999.py"

@@ -139,7 +139,7 @@ def test_a_member_whose_decoder_has_no_bound_is_refused(cache: Cache, tmp_path: 
 
 
 def test_the_memory_for_a_large_member_is_bounded(tmp_path: Path) -> None:
-    path = zeros(tmp_path / "a.zip", 200 * MIB)
+    path = zeros(tmp_path / "a.zip", 80 * MIB)
     script = """
 import resource, sys
 from pathlib import Path

@@ -279,6 +279,7 @@ def test_where_the_cache_cannot_be_written_a_lost_member_is_an_error_that_says_s
         unpacked.path("im1.png")
 
 
+@pytest.mark.slow(reason="10,000 files are written and synchronized")
 def test_a_full_run_of_10_000_members_unpacks(cache: Cache, tmp_path: Path) -> None:
     bodies = {f"folder{number % 7}/im{number}.txt": b"%d" % number for number in range(10_000)}
     unpacked = cache.unpack(write_archive(tmp_path / "many.zip", bodies))

@@ -24,6 +24,7 @@ def run(*command: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow(reason="pip builds the project, and seven interpreters run")
 def test_a_new_project_is_installed_extended_and_checked(tmp_path: Path) -> None:
     project = new_catalog("my_lab", tmp_path)
     planned = run("packaging_scripts/package_example.py", "--dry-run", folder=project)

@@ -61,19 +61,25 @@ def peaks(path: Path, dask: str, *operations: str) -> dict[str, int]:
     return {line.split()[0]: int(line.split()[1]) for line in done.stdout.splitlines()}
 
 
-@pytest.mark.parametrize("dask", ["dask", "no-dask"])
+slow = pytest.mark.slow(reason="writes and reads hundreds of megabytes")
+
+
+@pytest.mark.parametrize("dask", ["dask", pytest.param("no-dask", marks=slow)])
 def test_a_file_that_expands_to_far_more_is_described_and_checked_within_300_mb(tmp_path: Path, dask: str) -> None:
     path = expanding(tmp_path / "a.nc", (5_000, 25_000), (500, 500))
     assert path.stat().st_size < 1_000_000
     assert max(peaks(path, dask, "check", "validate", "card", "profile").values()) < BOUND_MB
 
 
+@slow
 def test_a_recording_of_two_million_rows_is_described_checked_and_packaged_within_300_mb(tmp_path: Path) -> None:
     path = of_many_rows(tmp_path / "a.nc", 2_000_000)
     assert max(peaks(path, "no-dask", "check", "validate", "card", "profile", "package").values()) < BOUND_MB
 
 
-@pytest.mark.parametrize(("dask", "operation"), [("dask", "package-lazy"), ("no-dask", "package")])
+@pytest.mark.parametrize(
+    ("dask", "operation"), [pytest.param("dask", "package-lazy", marks=slow), ("no-dask", "package")]
+)
 def test_a_recording_larger_than_the_bound_is_packaged_within_300_mb(tmp_path: Path, dask: str, operation: str) -> None:
     path = expanding(tmp_path / "a.nc", (3_400, 25_000), (500, 500))
     assert peaks(path, dask, operation)[operation] < BOUND_MB

@@ -1,7 +1,7 @@
 """Damaged netCDF files: bytes with a promised hash are never opened when they are wrong, others are an error at worst.
 
-The HDF5 library may crash or hang on bytes that were made to do so, so files are read in processes of their own. Sixty
-fuzzed files, from a fixed seed; the environment variable `FUZZED` says another number.
+The HDF5 library may crash or hang on bytes that were made to do so, so files are read in processes of their own.
+Sixteen fuzzed files, from a fixed seed; the slow tier has 60, or as many as the environment variable `FUZZED` states.
 """
 
 import os
@@ -69,11 +69,12 @@ def publish(lab: FaultyLab, body: bytes, name: str = NC, identifier: str = NAME,
     lab.publish(name, body, "NeuroidAssembly", identifier, **({"stimulus_set_identifier": ""} | columns))
 
 
+@pytest.mark.parametrize("count", [16, pytest.param(FUZZED, marks=pytest.mark.slow(reason=f"{FUZZED} processes"))])
 def test_fuzzed_files_are_loaded_or_refused_and_crash_nothing_but_their_own_process(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    tmp_path: Path, record_property: Callable[[str, object], None], count: int
 ) -> None:
     body, chance = assembly_file(tmp_path), random.Random(4)
-    names = [f"lab.Fuzzed{number}" for number in range(FUZZED)]
+    names = [f"lab.Fuzzed{number}" for number in range(count)]
     rows = []
     for number, name in enumerate(names):
         (tmp_path / f"{number}.nc").write_bytes(fuzzed(body, chance))
@@ -81,17 +82,17 @@ def test_fuzzed_files_are_loaded_or_refused_and_crash_nothing_but_their_own_proc
     catalog = tmp_path / "fuzzed.csv"
     catalog.write_text("\n".join([",".join(REQUIRED_COLUMNS), *rows]) + "\n")
     ends: dict[str, int | None] = {}
-    for begin in range(0, FUZZED, AT_ONCE):
+    for begin in range(0, count, AT_ONCE):
         started = {name: start(load_unhashed, catalog, name) for name in names[begin : begin + AT_ONCE]}
         ends |= {name: ended(process, PATIENCE) for name, process in started.items()}
     crashes = [name for name, code in ends.items() if code is not None and code < 0]
     hangs = [name for name, code in ends.items() if code is None]
-    record_property("crashes and hangs of the HDF5 library", f"{len(crashes)} and {len(hangs)} of {FUZZED}")
-    print(f"{len(crashes)} crashes and {len(hangs)} hangs of {FUZZED}: {crashes} {hangs}")
+    record_property("crashes and hangs of the HDF5 library", f"{len(crashes)} and {len(hangs)} of {count}")
+    print(f"{len(crashes)} crashes and {len(hangs)} hangs of {count}: {crashes} {hangs}")
     others = {name: code for name, code in ends.items() if code not in {LOADED, REFUSED}}
     assert set(others) == {*crashes, *hangs}
     assert {LOADED, REFUSED} <= set(ends.values())
-    assert len(crashes) + len(hangs) <= FUZZED / 10
+    assert len(crashes) + len(hangs) <= count / 10
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.3, 0.7, 0.999])

@@ -36,7 +36,7 @@ def load_from(catalog: Path) -> None:
     load()
 
 
-@pytest.mark.parametrize("count", [6, 32])
+@pytest.mark.parametrize("count", [6, pytest.param(32, marks=pytest.mark.slow(reason="32 processes"))])
 def test_processes_that_want_one_file_make_one_request_together(faulty_lab: FaultyLab, count: int) -> None:
     faulty_lab.server.faults[ZIP] = itertools.repeat(slowly(0.5))
     assert join([start(load_from, faulty_lab.catalog) for _ in range(count)]) == [0] * count
@@ -77,11 +77,16 @@ def _prune_again_and_again(home: Path, seconds: float) -> None:
         time.sleep(random.uniform(0.05, 0.3))
 
 
-def test_32_processes_that_fetch_and_prune_at_once_load_only_right_bytes(s3_lab: FaultyLab, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("readers", "seconds"), [(5, 1.0), pytest.param(26, 3.0, marks=pytest.mark.slow(reason="32 processes for 3 s"))]
+)
+def test_processes_that_fetch_and_prune_at_once_load_only_right_bytes(
+    s3_lab: FaultyLab, tmp_path: Path, readers: int, seconds: float
+) -> None:
     s3_lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
-    loading = [start(_load_again_and_again, s3_lab.catalog, 3) for _ in range(26)]
-    pruning = [start(_prune_again_and_again, s3_lab.home, 3) for _ in range(6)]
-    assert join(loading + pruning) == [0] * 32
+    loading = [start(_load_again_and_again, s3_lab.catalog, seconds) for _ in range(readers)]
+    pruning = [start(_prune_again_and_again, s3_lab.home, seconds) for _ in range(1 + readers // 5)]
+    assert join(loading + pruning) == [0] * (1 + readers + readers // 5)
     assert len(s3_lab.gets()) > 1
     assert half_made(s3_lab.home) == []
     load()
@@ -93,17 +98,18 @@ def _append_some(catalog: Path, number: int) -> None:
         append_rows(catalog, [ROW | {"identifier": f"lab.Common{entry}"}])
 
 
-def test_entries_that_16_processes_append_are_all_listed_and_none_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [4, pytest.param(16, marks=pytest.mark.slow(reason="16 processes"))])
+def test_entries_that_many_processes_append_are_all_listed_and_none_twice(tmp_path: Path, count: int) -> None:
     catalog = tmp_path / "lab.csv"
-    appending = [start(_append_some, catalog, number) for number in range(16)]
+    appending = [start(_append_some, catalog, number) for number in range(count)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         while any(process.is_alive() for process in appending):
             if catalog.exists():  # whoever reads meanwhile sees whole rows only
                 read_listing("lab", catalog.read_text(), str(catalog))
             time.sleep(0.02)
-    assert join(appending) == [0] * 16
+    assert join(appending) == [0] * count
     with catalog.open(newline="") as text:
         identifiers = [row["identifier"] for row in csv.DictReader(text)]
-    expected = {f"lab.P{number}N{entry}" for number in range(16) for entry in range(6)}
+    expected = {f"lab.P{number}N{entry}" for number in range(count) for entry in range(6)}
     assert sorted(identifiers) == sorted(expected | {f"lab.Common{entry}" for entry in range(6)})

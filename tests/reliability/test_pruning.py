@@ -1,6 +1,6 @@
 """Readers alongside processes that remove everything from the cache: each load succeeds with the right bytes.
 
-A few seconds; the environment variable `PRUNING_SECONDS` sets another duration.
+One second; the slow tier runs for three, or for as many as the environment variable `PRUNING_SECONDS` states.
 """
 
 import os
@@ -27,7 +27,10 @@ from tests.lab import assembly_file, sha1
 from tests.reliability.crowd import join, start
 from tests.reliability.faulty_lab import ARCHIVE, CSV, NAME, PICTURES, TABLE, ZIP, load
 
-SECONDS = float(os.environ.get("PRUNING_SECONDS", "3"))
+MANY = float(os.environ.get("PRUNING_SECONDS", "3"))
+for_seconds = pytest.mark.parametrize(
+    "seconds", [1.0, pytest.param(MANY, marks=pytest.mark.slow(reason=f"reads and prunes for {MANY} s"))]
+)
 NC = "assy_lab_Doe2026.nc"
 VALUES = np.arange(8.0).reshape(4, 2)
 
@@ -133,10 +136,13 @@ def remove_again_and_again(catalog: Path, seconds: float, seed: int) -> None:
         time.sleep(rng.uniform(0, 0.02))
 
 
+@for_seconds
 @pytest.mark.parametrize("work", [LOADS, OPERATIONS], ids=["loads", "operations"])
-def test_no_reader_fails_while_other_processes_remove_everything(catalog: Path, work: list[Callable[[], None]]) -> None:
-    reading = [start(read_again_and_again, catalog, SECONDS, work, seed) for seed in range(3)]
-    removing = [start(remove_again_and_again, catalog, SECONDS, seed) for seed in range(2)]
+def test_no_reader_fails_while_other_processes_remove_everything(
+    catalog: Path, work: list[Callable[[], None]], seconds: float
+) -> None:
+    reading = [start(read_again_and_again, catalog, seconds, work, seed) for seed in range(3)]
+    removing = [start(remove_again_and_again, catalog, seconds, seed) for seed in range(2)]
     assert join(reading + removing) == [0] * 5
     assert list(home_of(catalog).glob("partial/*.hold")) == []
     load()
@@ -213,10 +219,11 @@ def close_files() -> None:
             file.close()
 
 
-def test_lazy_values_are_read_while_another_process_removes_their_file(catalog: Path) -> None:
+@for_seconds
+def test_lazy_values_are_read_while_another_process_removes_their_file(catalog: Path, seconds: float) -> None:
     pytest.importorskip("dask")
     assembly = brainio.get_assembly(NAME, chunks={"presentation": 2})
-    removing = start(remove_again_and_again, catalog, SECONDS, 0)
+    removing = start(remove_again_and_again, catalog, seconds, 0)
     while removing.is_alive():
         close_files()
         assert np.array_equal(assembly.values, VALUES)
