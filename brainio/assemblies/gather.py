@@ -15,7 +15,7 @@ from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.coords import as_text_objects, holds_rows
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
-from brainio.netcdf.text import level_of
+from brainio.netcdf.text import factorize_variable
 
 if TYPE_CHECKING:
     from brainio.levels import Level
@@ -112,7 +112,7 @@ def _gather_dim(
             if name != dim or found.has_own_level:
                 level_variables[name] = variable
         elif name != dim or not holds_rows(variable, [*(v for k, v in variables.items() if k != dim), *scalars]):
-            levels[name] = level_of(variable)
+            levels[name] = factorize_variable(variable)
             level_variables[name] = variable
     new = AssemblyIndex.from_levels(dim, levels)
     return dict(new.create_variables(level_variables)), new

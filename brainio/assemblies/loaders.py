@@ -19,18 +19,18 @@ from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
 from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 from brainio.netcdf.attributes import ARRAY_NAME, decode_attributes, decode_variable
-from brainio.netcdf.chunks import BRAINIO_CHUNKS, Chunks, chunked, wanted_chunks
+from brainio.netcdf.chunks import BRAINIO_CHUNKS, Chunks, chunk_array, resolve_chunks
 from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.netcdf.inspection import inspect
 from brainio.netcdf.memory import require_block_memory, require_memory
-from brainio.netcdf.opening import decoded, open_store, open_stream
+from brainio.netcdf.opening import decode_store, open_store, open_stream
 from brainio.netcdf.reading import (
-    leave_in_file,
-    leave_values,
-    mark_missing_text,
+    check_decoding,
+    mask_missing_text,
     read_coordinates,
+    read_lazily,
+    read_lazily_by_blocks,
     read_values,
-    try_decoding,
 )
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class AssemblyLoader:
         self.file_path = Path(file_path) if isinstance(file_path, str | os.PathLike) else file_path
         self.group = group
         self.in_blocks = in_blocks
-        self.chunks = None if in_blocks else wanted_chunks(chunks)
+        self.chunks = None if in_blocks else resolve_chunks(chunks)
         self._chunked_dims = list(chunks) if isinstance(chunks, Mapping) and group is None else []
         self.kwargs = kwargs
 
@@ -193,12 +193,12 @@ class AssemblyLoader:
         with hdf5_access():
             store = open_store(path, self.group, structure)
             groups = _groups_with_arrays(store.ds) if self.group is None else []
-            dataset = decoded(store, self.kwargs)
+            dataset = decode_store(store, self.kwargs)
             if self.in_blocks:
                 array = self._only_variable(dataset)
-                try_decoding(array, store)
+                check_decoding(array, store)
                 read_coordinates(array, store)
-                leave_in_file(array, store)
+                read_lazily_by_blocks(array, store)
             elif self.chunks is None:
                 with dataset:
                     array = self._only_variable(dataset)
@@ -207,23 +207,23 @@ class AssemblyLoader:
             else:
                 array = self._only_variable(dataset)
                 self._require_dims(array)
-                try_decoding(array, store)
+                check_decoding(array, store)
                 read_coordinates(array, store)
-                array = chunked(array, self.chunks)
+                array = chunk_array(array, self.chunks)
         return array, groups
 
     def _read_stream(self, file: IO[bytes]) -> tuple[xr.DataArray, list[str]]:
         store = open_stream(file, self.group)
         self._inspect(eager=False)
         groups = _groups_with_arrays(store.ds) if self.group is None else []
-        array = self._only_variable(decoded(store, self.kwargs))
+        array = self._only_variable(decode_store(store, self.kwargs))
         self._require_dims(array)
-        try_decoding(array, store)
+        check_decoding(array, store)
         read_coordinates(array, store)
         if self.chunks is None:
-            leave_values(array)
+            read_lazily(array)
         else:
-            array = chunked(array, self.chunks)
+            array = chunk_array(array, self.chunks)
         return array, groups
 
     def _require_dims(self, array: xr.DataArray) -> None:
@@ -274,7 +274,7 @@ class AssemblyLoader:
         for variable in (array._variable, *array._coords.values()):
             decode_variable(variable)
         array.attrs = {**decode_attributes(dataset.attrs), **array.attrs}
-        mark_missing_text(array)
+        mask_missing_text(array)
         return array
 
     def _where(self) -> str:

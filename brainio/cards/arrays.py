@@ -26,7 +26,7 @@ from brainio.cards.columns import (
     round_significant,
     to_json_value,
 )
-from brainio.netcdf.chunks import blocks
+from brainio.netcdf.chunks import iter_blocks
 from brainio.views.labels import name_of_values
 from brainio.views.units import milliseconds_per
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from brainio.netcdf.chunks import Place
+    from brainio.netcdf.chunks import Slices
 
     Columns: TypeAlias = Mapping[str, tuple[tuple[str, ...], Column]]
-    BlockListener: TypeAlias = Callable[[Place, np.ndarray], object]
+    BlockListener: TypeAlias = Callable[[Slices, np.ndarray], object]
 
 POPULATION_COORDS = ("region", "animal", "subject")
 _STIMULUS_COORDS = ("stimulus_id", "image_id")
@@ -190,7 +190,7 @@ def _describe_values(variable: xr.Variable, on_block: BlockListener | None) -> d
         described = _count_values(variable).describe()
         return {"kind": described.pop("kind"), **_missing_share(variable.size, described.pop("missing")), **described}
     statistics = _NumberStatistics()
-    for position, block in blocks(variable):
+    for position, block in iter_blocks(variable):
         statistics.add(block)
         if on_block is not None:
             on_block(position, block)
@@ -202,7 +202,7 @@ def _count_values(variable: xr.Variable) -> ValueCounts:
     """Count values that are not numeric, block by block if they are in a file."""
     if variable._in_memory:
         return factorize_column(variable.values)
-    return merge_counts(factorize_column(block) for _, block in blocks(variable))
+    return merge_counts(factorize_column(block) for _, block in iter_blocks(variable))
 
 
 def _missing_share(count: int, missing: int) -> dict[str, Any]:
@@ -262,7 +262,7 @@ class Marginals:
         self._sums = {dims: np.zeros(shape) for dims, shape in shapes.items()}
         self._counts = {dims: np.zeros(shape, dtype=np.int64) for dims, shape in shapes.items()}
 
-    def add(self, position: Place, block: np.ndarray) -> None:
+    def add(self, position: Slices, block: np.ndarray) -> None:
         """Add a block of values at a position of the array."""
         finite = np.isfinite(block) if block.dtype.kind == "f" else None
         if finite is not None:
@@ -376,7 +376,7 @@ def _read_sample(
     positions = {**sampled, dim: rows}
     order = [variable.get_axis_num(name) for name in positions]
     values = np.empty([len(along) for along in positions.values()], variable.dtype)
-    for place, block in blocks(variable):
+    for place, block in iter_blocks(variable):
         selected = [_select(along, place[axis]) for along, axis in zip(positions.values(), order, strict=True)]
         if all(len(source) for _, source in selected):
             target = tuple(inside for inside, _ in selected)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from brainio.cards.arrays import Columns, Place, Reliability
+    from brainio.cards.arrays import Columns, Slices, Reliability
     from brainio.cards.columns import Column
 
 _EVENT = "event"
@@ -80,7 +80,7 @@ class ChartData:
             tables.append((self._stimuli[0],))
         return list(dict.fromkeys(tables))
 
-    def add(self, position: Place, block: np.ndarray) -> None:
+    def add(self, position: Slices, block: np.ndarray) -> None:
         """Add a block of values at a position of the array."""
         if self._means is not None:
             self._means.add(position, block)
@@ -318,7 +318,7 @@ class Raster:
         codes = codes.ravel()
         return np.where(codes < _MAX_RASTER_ROWS, codes, -1), rows.shape[1]
 
-    def add(self, position: Place, block: np.ndarray) -> None:
+    def add(self, position: Slices, block: np.ndarray) -> None:
         """Add the spike times at a position of the assembly."""
         if not self._names:
             return

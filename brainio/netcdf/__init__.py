@@ -1,4 +1,10 @@
-"""netCDF files: inspect their structure before a library opens them, then read and write variables and attributes.
+"""netCDF files: inspect their structure before any library opens them, then read and write their variables.
+
+`inspection` reads the structure of a file (`structure`) and refuses unsafe files: `hdf5_structure` walks an HDF5 file,
+with `filters` for filter pipelines, `variable_length` for stated lengths and `file_objects` for the bytes that HDF5
+sees; `netcdf3` reads netCDF-3 headers. `memory` compares sizes with free memory. `opening` opens an inspected file
+under the lock of `hdf5_lock`; `reading`, `text` and `chunks` read its values, `attributes` encodes and decodes its
+attributes. `layout` chooses the chunks of new files, `encoding` their types, and `writing` writes them.
 
 Does not know assemblies, catalogs or the network.
 """

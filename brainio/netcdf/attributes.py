@@ -1,16 +1,16 @@
-r"""The attributes of assemblies as netCDF files store them: without effect on values, and read back as they were.
+r"""Encoding of attributes for netCDF files, without effect on values and without loss.
 
-xarray and the netCDF library act on some attributes (`scale_factor`, `units` with "since", `_FillValue`, ...). New
-files store these under another name, which other readers show as an attribute without a meaning. Values that netCDF
-lacks are stored as JSON. Files that other programs wrote are decoded as xarray decodes them.
+xarray and the netCDF library interpret some attributes (`scale_factor`, `units` with "since", `_FillValue`, ...). Files
+store these under an escaped name, which readers do not interpret. Values of types that netCDF attributes do not have
+are stored as JSON. Attributes of files that other programs wrote are decoded as xarray decodes them.
 
 ========================  ==============================================================================================
-`brainio_attr_NAME`       the attribute NAME, whose own name has a meaning
-`brainio_json_NAME`       the attribute NAME, as JSON: a truth value, an empty list, a dict, a list of several types
-`brainio_lists`           JSON list of attributes with one value that were a list or an array
+`brainio_attr_NAME`       the attribute NAME, which readers would interpret
+`brainio_json_NAME`       the attribute NAME, as JSON: a boolean, an empty list, a dict, a list of several types
+`brainio_lists`           JSON list of the attributes that were a list or array of one value
 `brainio_set_hashes`      of a file: the hashes of its stimulus set, see `brainio.catalogs.set_hashes`
 `brainio_missing`         see `brainio.netcdf.text`
-`brainio_name`            of a data variable: the name of the array, if it has another name than `data`
+`brainio_name`            of a data variable: the name of the array, unless it is `data`
 ========================  ==============================================================================================
 """
 
@@ -38,12 +38,12 @@ SET_HASHES = "brainio_set_hashes"
 _ESCAPED = "brainio_attr_"
 _JSON = "brainio_json_"
 _LISTS = "brainio_lists"
-_OF_VALUES = frozenset({MISSING_TEXT, ARRAY_NAME})
-_OWN = _OF_VALUES | {_LISTS, SET_HASHES}
+_VALUE_ATTRIBUTES = frozenset({MISSING_TEXT, ARRAY_NAME})
+_INTERNAL = _VALUE_ATTRIBUTES | {_LISTS, SET_HASHES}
 
-# xarray's conventions act on the first and second group while they decode, the third with decode_coords='all' (in
-# `xarray.conventions` and `xarray.coding`); the netCDF library acts on the fourth, or refuses these names.
-_WITH_A_MEANING = frozenset(
+# xarray interprets the first two groups when it decodes a file, the third with decode_coords='all' (see
+# `xarray.conventions` and `xarray.coding`); the netCDF library interprets or refuses the fourth.
+_INTERPRETED = frozenset(
     {
         *("scale_factor", "add_offset", "missing_value"),
         *("calendar", "dtype", "coordinates"),
@@ -52,16 +52,16 @@ _WITH_A_MEANING = frozenset(
         *("least_significant_digit", "NAME", "CLASS", "REFERENCE_LIST", "DIMENSION_LIST"),
     }
 )
-# Earlier versions of xarray take numbers with these units for durations.
-_DURATIONS = frozenset({"days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"})
+# Earlier versions of xarray read numbers with these units as durations.
+_DURATION_UNITS = frozenset({"days", "hours", "minutes", "seconds", "milliseconds", "microseconds", "nanoseconds"})
 _NAME = re.compile(r"[^\W]([^/\x00-\x1f\x7f]*[^/\x00-\x1f\x7f ])?")
-_LONGEST_NAME = 256  # bytes
-_NUMBERS = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
-_EXACT_AS_FLOAT = 2**53
+_MAX_NAME_BYTES = 256
+_NUMBER_TYPES = ("i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8")
+_EXACT_AS_FLOAT = 2**53  # smaller integers are exact as float64
 
 
 def is_storable_name(name: object) -> bool:
-    """Tell whether netCDF stores a name of an attribute, dimension or variable as it is.
+    """Return whether netCDF stores a name of an attribute, dimension or variable without a change.
 
     >>> [is_storable_name(name) for name in ("rate", "_x", "é", "a b", "a/b", "-a", "a ", 5)]
     [True, True, True, True, False, False, False, False]
@@ -71,29 +71,29 @@ def is_storable_name(name: object) -> bool:
         and _NAME.fullmatch(name) is not None
         and fault_of_text(name) is None
         and unicodedata.normalize("NFC", name) == name
-        and len(name.encode()) <= _LONGEST_NAME
+        and len(name.encode()) <= _MAX_NAME_BYTES
     )
 
 
 def encode_attributes(attrs: Mapping[Hashable, object], *, are_dates: bool = False) -> dict[str, object]:
-    """Return the attributes to store, without the stimulus set, extras and those that are None.
+    """Encode attributes for netCDF, except the stimulus set, extras (arrays) and those that are None.
 
     Parameters
     ----------
     attrs : mapping
-        Of an assembly or a coordinate.
+        Attributes of an assembly or a coordinate.
     are_dates : bool, default False
-        The values are dates or durations, whose units xarray stores as attributes.
+        Whether the values are dates or durations, whose units xarray stores as attributes.
 
     Returns
     -------
     dict
-        Name in the file -> text, list of texts, or flat array of numbers.
+        Text, list of texts, or one-dimensional array of numbers, by name in the file.
 
     Raises
     ------
     PackagingError
-        A name or a value cannot be stored. The message shows the attribute and how to convert it.
+        netCDF cannot store a name or a value. The message shows the attribute and how to convert it.
 
     Examples
     --------
@@ -106,11 +106,9 @@ def encode_attributes(attrs: Mapping[Hashable, object], *, are_dates: bool = Fal
         if value is None or name == "stimulus_set" or isinstance(value, xr.DataArray):
             continue
         native = _native(name, value)
-        key = f"{_JSON if native is None else _ESCAPED if _has_a_meaning(name, value, are_dates) else ''}{name}"
+        key = f"{_JSON if native is None else _ESCAPED if _is_interpreted(name, value, are_dates) else ''}{name}"
         if not isinstance(name, str) or not is_storable_name(key):
-            _refuse(
-                name, value, "its name is none that netCDF stores as it is: rename it (letters, digits, underscores)"
-            )
+            _refuse(name, value, "netCDF cannot store its name without a change: use letters, digits, underscores")
         stored[key] = _as_json(name, value) if native is None else native
         if native is not None and _is_sequence(value) and np.size(native) == 1:  # type: ignore[arg-type]
             lists.append(name)
@@ -118,12 +116,12 @@ def encode_attributes(attrs: Mapping[Hashable, object], *, are_dates: bool = Fal
 
 
 def decode_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Return attributes as they were before `encode_attributes`; those of other files stay as they are.
+    """Decode attributes that `encode_attributes` encoded; attributes of other files do not change.
 
     Raises
     ------
     AssemblyFormatError
-        An attribute that `encode_attributes` writes is damaged.
+        An encoded attribute is damaged.
 
     Examples
     --------
@@ -136,7 +134,7 @@ def decode_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in stored.items():
         if name.startswith(_JSON):
             attrs[name.removeprefix(_JSON)] = _from_json(name, value)
-        elif name not in _OWN:
+        elif name not in _INTERNAL:
             attrs[name.removeprefix(_ESCAPED)] = value
     for name in _from_json(_LISTS, stored.get(_LISTS, "[]")):
         if name in attrs:
@@ -145,49 +143,49 @@ def decode_attributes(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def decode_variable(variable: xr.Variable) -> None:
-    """Decode the attributes of a variable that was opened, in place; what describes its values goes to its encoding."""
-    variable.encoding.update({name: variable.attrs[name] for name in _OF_VALUES if name in variable.attrs})
+    """Decode the attributes of an opened variable in place; move those that describe its values to its encoding."""
+    variable.encoding.update({name: variable.attrs[name] for name in _VALUE_ATTRIBUTES if name in variable.attrs})
     variable.attrs = decode_attributes(variable.attrs)
 
 
-def same_attribute(before: object, after: object) -> bool:
-    """Tell whether an attribute came back as it was: numbers may be numpy's, and sequences lists or arrays.
+def equal_attributes(before: object, after: object) -> bool:
+    """Return whether two attribute values are equal, where numbers may be of numpy, and sequences lists or arrays.
 
-    >>> same_attribute([1, 2], np.array([1, 2])), same_attribute([1], 1), same_attribute(True, 1)
+    >>> equal_attributes([1, 2], np.array([1, 2])), equal_attributes([1], 1), equal_attributes(True, 1)
     (True, False, False)
     """
     if _is_sequence(before):
         first, second = list(before), list(after) if _is_sequence(after) else None  # type: ignore[call-overload]
-        return second is not None and len(first) == len(second) and all(map(same_attribute, first, second))
+        return second is not None and len(first) == len(second) and all(map(equal_attributes, first, second))
     if isinstance(before, dict):
         is_dict = isinstance(after, dict) and list(before) == list(after)
-        return is_dict and all(same_attribute(before[key], after[key]) for key in before)  # type: ignore[index]
+        return is_dict and all(equal_attributes(before[key], after[key]) for key in before)  # type: ignore[index]
     if before is None or isinstance(before, str):
         return type(after) is (type(None) if before is None else str) and before == after
-    return _same_number(before, after)
+    return _equal_numbers(before, after)
 
 
 def _is_sequence(value: object) -> bool:
     return isinstance(value, list | tuple) or (isinstance(value, np.ndarray) and value.ndim > 0)
 
 
-def _same_number(before: Any, after: Any) -> bool:
+def _equal_numbers(before: Any, after: Any) -> bool:
     numbers = [np.asarray(value) for value in (before, after)]
     if any(number.ndim or number.dtype.kind not in "biufO" for number in numbers):
         return False
     first, second = (number.item() for number in numbers)
     if isinstance(first, bool) != isinstance(second, bool):
         return False
-    is_kept = numbers[0].dtype.kind == numbers[1].dtype.kind or isinstance(before, int)
+    is_equal = numbers[0].dtype.kind == numbers[1].dtype.kind or isinstance(before, int)
     if hasattr(before, "dtype") and hasattr(after, "dtype"):
-        is_kept = numbers[0].dtype.newbyteorder("=") == numbers[1].dtype
-    return is_kept and bool(first == second or (first != first and second != second))
+        is_equal = numbers[0].dtype.newbyteorder("=") == numbers[1].dtype
+    return is_equal and bool(first == second or (first != first and second != second))
 
 
-def _has_a_meaning(name: object, value: object, are_dates: bool) -> bool:
+def _is_interpreted(name: object, value: object, are_dates: bool) -> bool:
     if name == "units":
-        return are_dates or (isinstance(value, str) and ("since" in value or value in _DURATIONS))
-    return isinstance(name, str) and (name in _WITH_A_MEANING or name.startswith(("_", RESERVED)))
+        return are_dates or (isinstance(value, str) and ("since" in value or value in _DURATION_UNITS))
+    return isinstance(name, str) and (name in _INTERPRETED or name.startswith(("_", RESERVED)))
 
 
 def _native(name: object, value: object) -> object | None:
@@ -223,27 +221,27 @@ def _native_array(name: object, array: np.ndarray) -> np.ndarray | None:
         return None
     plain = array.astype(array.dtype.newbyteorder("="))
     if plain.ndim > 1:
-        _refuse(name, array, "netCDF attributes have one dimension at most: convert it with .tolist()")
-    if plain.dtype.str[1:] not in _NUMBERS:
-        _refuse(name, array, f"netCDF attributes hold no {array.dtype}: convert it to text, float64 or int64")
+        _refuse(name, array, "netCDF attributes have at most one dimension: convert it with .tolist()")
+    if plain.dtype.str[1:] not in _NUMBER_TYPES:
+        _refuse(name, array, f"netCDF attributes cannot store {array.dtype}: convert it to text, float64 or int64")
     return plain
 
 
 def _as_json(name: object, value: object) -> str:
     try:
-        text = json.dumps(value, default=_plain, ensure_ascii=False)
-        is_kept = same_attribute(_plain_containers(value), json.loads(text))
+        text = json.dumps(value, default=_to_python, ensure_ascii=False)
+        is_equal = equal_attributes(_without_numpy(value), json.loads(text))
     except (TypeError, ValueError, RecursionError):
-        is_kept = False
+        is_equal = False
         text = ""
-    if not is_kept:
-        _refuse(name, value, "netCDF attributes hold text, numbers, truths, and lists and dicts of them: convert it")
+    if not is_equal:
+        _refuse(name, value, "netCDF attributes store text, numbers, booleans, and lists and dicts of them: convert it")
     _require_text(name, value, [text.replace("\\u0000", "\0")])
     return text
 
 
-def _plain(value: object) -> object:
-    """Return what JSON stores in place of objects of numpy."""
+def _to_python(value: object) -> object:
+    """Convert numpy objects to Python objects for JSON."""
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufUO":
         return value.tolist()
     if isinstance(value, np.generic) and value.dtype.kind in "biufU" and value.dtype.itemsize <= np.float64().itemsize:
@@ -251,13 +249,13 @@ def _plain(value: object) -> object:
     raise TypeError(f"{type(value).__name__} cannot be stored as JSON")
 
 
-def _plain_containers(value: Any) -> Any:
-    """Return nested values with those of numpy as Python's, as `_as_json` stores them."""
+def _without_numpy(value: Any) -> Any:
+    """Convert nested numpy objects to Python objects, as `_as_json` stores them."""
     if isinstance(value, dict):
-        return {key: _plain_containers(inner) for key, inner in value.items()}
+        return {key: _without_numpy(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain_containers(inner) for inner in value]
-    return _plain(value) if isinstance(value, np.ndarray | np.generic) and not isinstance(value, str) else value
+        return [_without_numpy(inner) for inner in value]
+    return _to_python(value) if isinstance(value, np.ndarray | np.generic) and not isinstance(value, str) else value
 
 
 def _from_json(name: str, text: object) -> Any:
@@ -265,8 +263,7 @@ def _from_json(name: str, text: object) -> Any:
         return json.loads(text) if isinstance(text, str) else _raise_type()
     except (ValueError, RecursionError, TypeError) as error:
         raise AssemblyFormatError(
-            f"the attribute {name!r} is no JSON document ({error}), which only a damaged file has. Fetch or write the "
-            f"file again."
+            f"the attribute {name!r} is not valid JSON ({error}). The file is damaged; fetch or write it again."
         ) from error
 
 
@@ -277,7 +274,7 @@ def _raise_type() -> NoReturn:
 def _require_text(name: object, value: object, texts: Iterable[str]) -> None:
     fault = fault_of_text("".join([str(name), *texts]))
     if fault is not None:
-        raise PackagingError(f"the attribute {name!r} holds {fault}: {value!r}; remove the character")
+        raise PackagingError(f"the attribute {name!r} contains {fault}: {value!r}; remove the character")
 
 
 def _refuse(name: object, value: object, remedy: str) -> NoReturn:

@@ -1,7 +1,6 @@
-"""Sizes of the parts in which a variable is read: lazy chunks of dask, or blocks for statistics in constant memory.
+"""Reading a variable in parts: lazy chunks of dask, or blocks for statistics in constant memory.
 
-Both follow the chunks of the file, since HDF5 decompresses whole chunks only. Imports dask only for lazy chunks, and
-computes no value.
+Both follow the chunks of the file, since HDF5 decompresses whole chunks only. Imports dask only for lazy chunks.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    Place: TypeAlias = tuple[slice, ...]
+    Slices: TypeAlias = tuple[slice, ...]
 
 BRAINIO_CHUNKS = "BRAINIO_CHUNKS"
 Chunks: TypeAlias = "str | int | Mapping[Any, Any]"
@@ -31,26 +30,26 @@ _AUTO = "auto"
 _AUTO_BYTES = 64 << 20
 
 
-def wanted_chunks(chunks: Chunks | None) -> Chunks | None:
-    """Give the chunks that were asked for, by argument or else by environment; None: values are to be loaded.
+def resolve_chunks(chunks: Chunks | None) -> Chunks | None:
+    """Return the chunk sizes from the argument, or else from `BRAINIO_CHUNKS`; None if values should be loaded.
 
     Raises
     ------
     AssemblyFormatError
-        They are neither `'auto'`, nor -1, nor a dict of sizes.
+        The chunks are neither `'auto'`, nor -1, nor a dict of sizes.
     MissingExtraError
-        Lazy values need dask, which is not installed.
+        dask, which lazy values need, is not installed.
     """
     source = "chunks"
     if chunks is None:
         text = os.environ.get(BRAINIO_CHUNKS, "").strip()
         if text.lower() in ("", "none"):
             return None
-        source, chunks = BRAINIO_CHUNKS, _parsed(text)
+        source, chunks = BRAINIO_CHUNKS, _parse_literal(text)
     is_sizes = isinstance(chunks, Mapping) and all(_is_size(size) for size in chunks.values())
     if not (is_sizes or (isinstance(chunks, str) and chunks == _AUTO) or (isinstance(chunks, int) and chunks == -1)):
         raise AssemblyFormatError(
-            f"{source}={chunks!r} are no chunk sizes; expected 'auto', -1 (one chunk), a dict of sizes (-1: the whole "
+            f"{source}={chunks!r} is not valid; expected 'auto', -1 (one chunk), a dict of sizes (-1: the whole "
             f"dimension) such as {{'presentation': 10000}}, or None (load the values)"
         )
     if importlib.util.find_spec("dask") is None:
@@ -60,7 +59,7 @@ def wanted_chunks(chunks: Chunks | None) -> Chunks | None:
     return chunks
 
 
-def _parsed(text: str) -> Any:
+def _parse_literal(text: str) -> Any:
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
@@ -73,37 +72,37 @@ def _is_size(size: Any) -> bool:
     return size is None or size == _AUTO or (isinstance(size, int) and (size == -1 or size > 0))
 
 
-def chunked(array: xr.DataArray, chunks: Chunks) -> xr.DataArray:
-    """Make the values of an opened array lazy, in chunks of the given sizes.
+def chunk_array(array: xr.DataArray, chunks: Chunks) -> xr.DataArray:
+    """Convert the values of an opened array to a lazy dask array.
 
     Parameters
     ----------
     array : xarray.DataArray
-        Its values lie in a file still.
+        An array whose values have not been read.
     chunks : 'auto', -1 or dict
-        See `AssemblyLoader`. A dimension that a dict does not name is cut as `'auto'` cuts it, and so is one of size
-        `'auto'`; dimensions that the array does not have are left out.
+        Chunk sizes, see `AssemblyLoader`. Dimensions that a dict does not name get the size that `'auto'` gives them;
+        dimensions that the array does not have are ignored.
     """
     sizes: dict[Hashable, Any]
     if isinstance(chunks, Mapping):
         named = {dim: size for dim, size in chunks.items() if dim in array.dims and size != _AUTO}
         fixed = {dim: array.sizes[dim] if size in (-1, None) else size for dim, size in named.items()}
-        sizes = {**auto_sizes(array.variable, fixed), **fixed}
+        sizes = {**auto_chunk_sizes(array.variable, fixed), **fixed}
     else:
-        sizes = dict(array.sizes) if chunks == -1 else auto_sizes(array.variable, {})
+        sizes = dict(array.sizes) if chunks == -1 else auto_chunk_sizes(array.variable, {})
     return array._replace(array.variable.chunk(sizes))
 
 
-def auto_sizes(
+def auto_chunk_sizes(
     variable: xr.Variable, fixed: Mapping[Hashable, Any], target_bytes: int = _AUTO_BYTES
 ) -> dict[Hashable, int]:
-    """Give chunk sizes that are multiples of the file's own, the last dimensions first, of about 64 MB by default.
+    """Return chunk sizes of about `target_bytes`: multiples of the chunks of the file, grown along the last dimensions.
 
-    A file without chunks is cut along its first dimensions, so that each part is one stretch of the file.
+    A variable without chunks is cut along its first dimensions, so that each part is contiguous in the file.
 
     >>> import xarray as xr
     >>> variable = xr.Variable(("a", "b"), [[0]], encoding={"preferred_chunks": {"a": 1, "b": 1}})
-    >>> auto_sizes(variable, {})
+    >>> auto_chunk_sizes(variable, {})
     {'a': 1, 'b': 1}
     """
     own = variable.encoding.get("preferred_chunks") or {}
@@ -125,18 +124,18 @@ def auto_sizes(
 BLOCK_BYTES = 16 << 20
 
 
-def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
-    """Yield all values of a variable in blocks of about 16 MiB, or of one larger chunk, each with its place.
+def iter_blocks(variable: xr.Variable) -> Iterator[tuple[Slices, np.ndarray]]:
+    """Yield all values of a variable in blocks of about 16 MiB, or of one larger chunk.
 
     Parameters
     ----------
     variable : xarray.Variable
-        Values in memory, lazy chunks of dask (each is a block), or values that are left in a file.
+        Values in memory, lazy chunks of dask (each chunk is a block), or values in a file.
 
     Yields
     ------
     tuple of slice, numpy.ndarray
-        Where the block is in the array, and its values.
+        Slices of the block in the variable, and its values.
 
     Raises
     ------
@@ -146,38 +145,38 @@ def blocks(variable: xr.Variable) -> Iterator[tuple[Place, np.ndarray]]:
     Examples
     --------
     >>> import xarray as xr
-    >>> [(place, values.sum().item()) for place, values in blocks(xr.Variable(("x",), [1, 2, 3]))]
+    >>> [(slices, values.sum().item()) for slices, values in iter_blocks(xr.Variable(("x",), [1, 2, 3]))]
     [((slice(0, 3, None),), 6)]
     """
     if variable.chunks is not None:
         ends = [np.cumsum((0, *sizes)).tolist() for sizes in variable.chunks]
         for number in np.ndindex(*variable.data.numblocks):
-            place = tuple(slice(edges[at], edges[at + 1]) for edges, at in zip(ends, number, strict=True))
-            yield place, np.asarray(variable.data.blocks[number])
+            slices = tuple(slice(edges[at], edges[at + 1]) for edges, at in zip(ends, number, strict=True))
+            yield slices, np.asarray(variable.data.blocks[number])
         return
     if not variable.dims or variable.size == 0:
         yield (slice(None),) * variable.ndim, np.asarray(variable.values)
         return
-    for place in places(variable.shape, block_sizes(variable)):
-        yield place, np.asarray(variable[place].values)
+    for slices in block_slices(variable.shape, block_sizes(variable)):
+        yield slices, np.asarray(variable[slices].values)
 
 
 def block_sizes(variable: xr.Variable) -> tuple[int, ...]:
-    """Return the sizes of the blocks of a variable, in memory or in a file, along its dimensions."""
-    if variable._in_memory:  # slices along the longest side
+    """Return the size of a block along each dimension of a variable, in memory or in a file."""
+    if variable._in_memory:  # cut along the longest dimension
         dim, length = max(variable.sizes.items(), key=lambda item: item[1])
         step = max(1, BLOCK_BYTES // max(1, variable.nbytes // length))
         return tuple(min(step, size) if name == dim else size for name, size in variable.sizes.items())
-    sizes = auto_sizes(variable, {}, BLOCK_BYTES)
+    sizes = auto_chunk_sizes(variable, {}, BLOCK_BYTES)
     return tuple(sizes[dim] for dim in variable.dims)
 
 
-def places(shape: Sequence[int], sizes: Sequence[int]) -> Iterator[Place]:
-    """Yield the places of blocks of given sizes, the last dimension first.
+def block_slices(shape: Sequence[int], sizes: Sequence[int]) -> Iterator[Slices]:
+    """Yield the slices of blocks of given sizes, the last dimension fastest.
 
     Examples
     --------
-    >>> list(places((3, 2), (2, 2)))
+    >>> list(block_slices((3, 2), (2, 2)))
     [(slice(0, 2, None), slice(0, 2, None)), (slice(2, 3, None), slice(0, 2, None))]
     """
     counts = [-(-length // size) for length, size in zip(shape, sizes, strict=True)]

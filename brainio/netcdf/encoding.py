@@ -16,7 +16,7 @@ import xarray as xr
 from brainio.errors import PackagingError
 from brainio.netcdf.attributes import ARRAY_NAME, encode_attributes, is_storable_name
 from brainio.netcdf.structure import DATA_NAME
-from brainio.netcdf.text import missing_attribute
+from brainio.netcdf.text import encode_missing
 from brainio.text import fault_of_text
 
 # Text of fixed width opens fastest and compresses best, unless one text in a thousand is a whole document.
@@ -112,7 +112,7 @@ def _encode_variable(label: str, variable: xr.Variable) -> xr.Variable:
     attributes = encode_attributes(variable.attrs, are_dates=values.dtype.kind in "mM")
     plain = xr.Variable(variable.dims, values, attributes, fastpath=True)
     if plain.dtype.kind == "O":
-        plain.attrs |= missing_attribute(missing, values)
+        plain.attrs |= encode_missing(missing, values)
         return _encode_text(label, plain)
     try:
         encoded = xr.conventions.encode_cf_variable(plain, name=label)

@@ -1,7 +1,7 @@
-"""One lock around netCDF files in this process, since HDF5 is not safe for threads.
+"""Process-wide lock for netCDF files, since HDF5 is not thread-safe.
 
-xarray has a lock of its own, under which lazy arrays are read whenever somebody computes them. Whoever holds the lock
-of this module holds that one too. Does not open files.
+xarray reads lazy arrays under locks of its own, whenever they are computed. The lock of this module also acquires
+those. Opens no file.
 """
 
 from __future__ import annotations
@@ -17,24 +17,23 @@ from brainio import forks
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# HDF5 keeps the buffers of some chunks and frees them together. Where they end the heap, glibc returns them to the
-# system, and page faults bring them back: 80,000 for 150 MB, a fifth of the time of reading. It returns nothing up to
-# twice the size of the largest block that it mapped outside the heap, as it does with large ones, and that was freed.
-_HEAP_END_KEPT = 8 << 20
-
+# HDF5 frees the buffers of several chunks together. If they are at the end of the heap, glibc returns them to the
+# system, and page faults bring them back: 80,000 for 150 MB, a fifth of the time of reading. Allocating and freeing one
+# large block raises the size up to which glibc keeps the end of the heap, to twice the size of the block.
+_TRIM_BLOCK_BYTES = 8 << 20
 
 _XARRAY_LOCKS: tuple[Any, ...] = getattr(NETCDF4_PYTHON_LOCK, "locks", (NETCDF4_PYTHON_LOCK,))
 
 
 class NetcdfLock:
-    """A re-entrant lock that holds xarray's locks for netCDF files, which are not re-entrant, while anyone holds it.
+    """A re-entrant lock that also acquires xarray's locks for netCDF files, which are not re-entrant.
 
-    Pass it to xarray as `lock=` where files are opened under it. There is one, `NETCDF_LOCK`, also after pickling. A
-    fork of the process waits for it.
+    Pass it to xarray as `lock=` if files are opened under it. The only instance is `NETCDF_LOCK`, also after pickling.
+    A fork of the process waits for the lock.
     """
 
     def __init__(self) -> None:
-        self._mine = threading.RLock()
+        self._own_lock = threading.RLock()
         self._depth = 0
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
@@ -43,9 +42,9 @@ class NetcdfLock:
         Parameters
         ----------
         blocking : bool, default True
-            Wait until it is free.
+            Whether to wait until the lock is free.
         timeout : float, default -1
-            Seconds to wait for each of the locks at most; -1 means no limit.
+            Maximum time to wait for each of the locks, in seconds; -1 waits without a limit.
 
         Returns
         -------
@@ -55,24 +54,24 @@ class NetcdfLock:
         Raises
         ------
         ForkError
-            This process was forked while another thread was inside HDF5 for too long.
+            This process was forked while another thread used HDF5 for too long.
         """
         forks.require_intact(self)
-        if not self._mine.acquire(blocking, timeout):
+        if not self._own_lock.acquire(blocking, timeout):
             return False
-        if not self._depth and not _acquire_foreign(blocking, timeout):
-            self._mine.release()
+        if not self._depth and not _acquire_xarray_locks(blocking, timeout):
+            self._own_lock.release()
             return False
         self._depth += 1
         return True
 
     def release(self) -> None:
-        """Release the lock; it is free after as many calls as it was acquired."""
+        """Release the lock; it is free once it was released as often as it was acquired."""
         self._depth -= 1
         if not self._depth:
             for lock in _XARRAY_LOCKS:
                 lock.release()
-        self._mine.release()
+        self._own_lock.release()
 
     def __enter__(self) -> None:
         self.acquire()
@@ -87,8 +86,8 @@ class NetcdfLock:
         return "NETCDF_LOCK"
 
 
-def _acquire_foreign(blocking: bool, timeout: float) -> bool:
-    """Acquire xarray's locks, all or none: its combination of them would keep the first if the second is busy."""
+def _acquire_xarray_locks(blocking: bool, timeout: float) -> bool:
+    """Acquire all of xarray's locks or none: xarray's `CombinedLock` keeps the first one if the second one is busy."""
     acquired: list[Any] = []
     for lock in _XARRAY_LOCKS:
         if not lock.acquire(blocking, timeout=timeout):
@@ -104,10 +103,10 @@ NETCDF_LOCK = forks.guard(NetcdfLock(), "HDF5")
 
 @contextmanager
 def hdf5_access() -> Iterator[None]:
-    """Keep all other threads from netCDF files, those that read lazy arrays of xarray included.
+    """Hold the lock for netCDF files, so that no other thread uses HDF5, not even to read lazy arrays of xarray.
 
-    May be nested. Lazy arrays must not be computed within: threads of dask would wait for this one for ever. Nor may
-    files be opened within by xarray under its own lock; hand it `lock=NETCDF_LOCK`.
+    May be nested. Do not compute lazy arrays within: threads of dask would wait for this one for ever. If xarray opens
+    a file within, pass it `lock=NETCDF_LOCK`.
 
     Examples
     --------
@@ -116,6 +115,6 @@ def hdf5_access() -> Iterator[None]:
     ...     file.data_model
     'NETCDF4'
     """
-    bytearray(_HEAP_END_KEPT)
+    bytearray(_TRIM_BLOCK_BYTES)
     with NETCDF_LOCK:
         yield

@@ -1,12 +1,12 @@
-"""Inspection of a netCDF file before netCDF4 or h5netcdf opens it: the gate in front of HDF5.
+"""Inspection of netCDF files before netCDF4 or h5netcdf opens them.
 
-HDF5 follows external storage, external links and virtual data sets to any file of this machine, and some structures
-make it loop or crash. `inspect` finds them in the structure of a file and refuses the file. It reads no value.
+HDF5 follows external storage, external links and virtual datasets to any file of this machine, and some structures make
+it loop or crash. `inspect` finds these in the structure of a file and refuses the file. It reads no value.
 
-h5py brings an HDF5 library of its own, next to that of netCDF4: the two share no state. Each call of h5py takes and
-releases a lock of its own (`phil`), which h5py also holds during a fork. That does not suffice: h5py 3.16 crashed when
-eight threads opened their first files at once, so that a lock of this module surrounds each inspection. `inspect` must
-not be called with `hdf5_access`, since threads that fork acquire `phil` before the lock of netCDF4.
+h5py contains its own HDF5 library, which shares no state with that of netCDF4. Each call of h5py acquires a lock of its
+own (`phil`), which h5py also acquires for a fork. This lock is not enough: h5py 3.16 crashed when eight threads opened
+their first files at once, so a lock of this module surrounds each inspection. Do not call `inspect` within
+`hdf5_access`: threads that fork acquire `phil` before the lock of netCDF4.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ from weakref import WeakKeyDictionary
 from brainio.errors import AssemblyFormatError, BrainioError, UnsafeFileError
 from brainio.forks import guard
 from brainio.local_files import Fingerprint
-from brainio.netcdf.file_objects import MOST_PAGES, PAGE, PinnedFile
+from brainio.netcdf.file_objects import MAX_PAGES, PAGE_BYTES, PinnedFile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from brainio.netcdf.structure import FileStructure
 
-_ATTEMPTS = 3  # the links or mode of a cached file may change meanwhile
-_MEMO_SIZE = 256  # structures of some kB each
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-_NETCDF3 = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
-_SMALLEST_USER_BLOCK = 512
+_ATTEMPTS = 3  # link count or mode of a cached file may change meanwhile
+_MEMO_SIZE = 256  # structures, of some kB each
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_NETCDF3_SIGNATURES = (b"CDF\x01", b"CDF\x02", b"CDF\x05")
+_MIN_USER_BLOCK = 512  # an HDF5 file may begin with a user block of this or any doubled size
 _lock = guard(threading.RLock(), "the inspection of netCDF files")
-_paths: dict[tuple[str, Fingerprint], FileStructure] = {}
-_streams: WeakKeyDictionary[IO[bytes], tuple[int, FileStructure]] = WeakKeyDictionary()
+_path_memo: dict[tuple[str, Fingerprint], FileStructure] = {}
+_stream_memo: WeakKeyDictionary[IO[bytes], tuple[int, FileStructure]] = WeakKeyDictionary()
 
 
 def inspect(file: Path | IO[bytes]) -> FileStructure:
-    """Return the structure of a netCDF file, and refuse a file that is unsafe to open.
+    """Return the structure of a netCDF file, unless the file is unsafe to open.
 
     Parameters
     ----------
     file : pathlib.Path or binary file
-        An open file must allow to seek; its position is restored. The result is remembered while neither the file nor
-        its fingerprint (device, inode, size, times of modification and change) changes.
+        An open file must be seekable; its position is restored. Results are memoized by path and fingerprint (device,
+        inode, size, mtime, ctime), or by open file.
 
     Returns
     -------
     FileStructure
-        The groups and variables, with their types, shapes, chunks, filters, and sizes in the file and in memory.
+        Groups and variables with their types, shapes, chunks, filters, and sizes in the file and in memory.
 
     Raises
     ------
     UnsafeFileError
-        An object of the file leads out of it or in a circle, has a type or a filter that the format does not have, or
-        exceeds a limit (see `docs/security.md`). The message names the object.
+        An object leads out of the file or in a circle, has a type or filter that netCDF-4 does not have, or exceeds a
+        limit (see `docs/security.md`). The message names the object.
     AssemblyFormatError
         The file is neither netCDF-4 nor netCDF-3, is damaged, or changed during the inspection.
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
 
     Examples
     --------
@@ -80,20 +80,20 @@ def inspect(file: Path | IO[bytes]) -> FileStructure:
         structure = _inspect_path(file, fingerprint)
         if Fingerprint.of(file) == fingerprint:
             return structure
-    raise AssemblyFormatError(f"{file} changed while it was inspected. Load it again when nothing writes to it.")
+    raise AssemblyFormatError(f"{file} changed while it was inspected. Load it again when no program writes to it.")
 
 
 def _inspect_path(path: Path, fingerprint: Fingerprint) -> FileStructure:
     key = (str(path), fingerprint)
-    if (known := _paths.get(key)) is not None:
+    if (known := _path_memo.get(key)) is not None:
         return known
     with path.open("rb") as file, _exclusive():
-        if (known := _paths.get(key)) is not None:  # by another thread meanwhile
+        if (known := _path_memo.get(key)) is not None:  # another thread inspected it meanwhile
             return known
-        structure = _structure(file, fingerprint.size, path.absolute())
-        while len(_paths) >= _MEMO_SIZE:
-            del _paths[next(iter(_paths))]
-        _paths[key] = structure = dataclasses.replace(structure, fingerprint=fingerprint)
+        structure = _read_structure(file, fingerprint.size, path.absolute())
+        while len(_path_memo) >= _MEMO_SIZE:
+            del _path_memo[next(iter(_path_memo))]
+        _path_memo[key] = structure = dataclasses.replace(structure, fingerprint=fingerprint)
     return structure
 
 
@@ -101,74 +101,72 @@ def _inspect_stream(file: IO[bytes]) -> FileStructure:
     position = file.tell()
     size = file.seek(0, os.SEEK_END)
     try:
-        known, known_size = _known_stream(file)
+        known, known_size = _find_memoized(file)
         if known is not None and known_size == size:
             return known
         with _exclusive():
-            structure = _pinned_structure(file, size)
+            structure = _read_pinned_structure(file, size)
     finally:
         file.seek(position)
-    with suppress(TypeError):  # no weak references to this kind of file
-        _streams[file] = (size, structure)
+    with suppress(TypeError):  # this kind of file has no weak references
+        _stream_memo[file] = (size, structure)
     return structure
 
 
-def _pinned_structure(file: IO[bytes], size: int) -> FileStructure:
-    """Return the structure of a stream with the pages that it was read from: a server may send others next time."""
+def _read_pinned_structure(file: IO[bytes], size: int) -> FileStructure:
+    """Return the structure of a stream with the pages that it was read from, since a server may send others later."""
     pinned = PinnedFile(file, size)
-    structure = _structure(cast("IO[bytes]", pinned), size, None)
+    structure = _read_structure(cast("IO[bytes]", pinned), size, None)
     if pinned.exceeds_limit:
         raise UnsafeFileError(
-            f"{pinned} is refused before it is opened: its metadata takes more than {MOST_PAGES * PAGE:,} bytes, which "
-            f"is the limit for streams. Load it without stream=True."
+            f"{pinned} is refused before it is opened: its metadata takes more than {MAX_PAGES * PAGE_BYTES:,} bytes, "
+            f"the limit for streams. Load it without stream=True."
         )
     return dataclasses.replace(structure, pages=pinned.pages)
 
 
-def _known_stream(file: IO[bytes]) -> tuple[FileStructure | None, int]:
-    with suppress(TypeError):  # no weak references to this kind of file
-        size, structure = _streams.get(file, (0, None))
+def _find_memoized(file: IO[bytes]) -> tuple[FileStructure | None, int]:
+    with suppress(TypeError):  # this kind of file has no weak references
+        size, structure = _stream_memo.get(file, (0, None))
         return structure, size
     return None, 0
 
 
 @contextmanager
 def _exclusive() -> Iterator[None]:
-    """Keep other threads from h5py, as far as they inspect files."""
+    """Let only one thread at a time inspect files with h5py."""
     from brainio.netcdf.filters import allowed_filters  # imports h5py
 
-    allowed_filters()  # before: needs the lock of netCDF4
+    allowed_filters()  # acquires the lock of netCDF4, so it must be computed before
     with _lock:
         yield
 
 
-def _structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:
-    """Return the structure of an open file; h5py opens it by its path where there is one."""
-    from brainio.netcdf.hdf5_structure import read_structure  # imports h5py
+def _read_structure(file: IO[bytes], size: int, path: Path | None) -> FileStructure:
+    """Return the structure of an open file, which h5py opens by its path if it has one."""
+    from brainio.netcdf import hdf5_structure, netcdf3  # the first imports h5py
 
-    where = str(path or getattr(file, "name", None) or file)
+    name = str(path or getattr(file, "name", None) or file)
     start = 0
-    while start + len(_HDF5) <= size:
+    while start + len(_HDF5_SIGNATURE) <= size:
         file.seek(start)
-        signature = file.read(len(_HDF5))
-        if signature == _HDF5:
+        signature = file.read(len(_HDF5_SIGNATURE))
+        if signature == _HDF5_SIGNATURE:
             break
-        if not start and signature[:4] in _NETCDF3:
-            from brainio.netcdf.netcdf3 import read_header
-
-            return read_header(file, size, where)
-        start = start * 2 or _SMALLEST_USER_BLOCK
+        if not start and signature[:4] in _NETCDF3_SIGNATURES:
+            return netcdf3.read_structure(file, size, name)
+        start = start * 2 or _MIN_USER_BLOCK
     else:
         raise AssemblyFormatError(
-            f"{where} cannot be read as netCDF-4 (no signature of HDF5 in {size:,} bytes). The file is damaged, cut "
+            f"{name} cannot be read as netCDF-4 (no HDF5 signature in {size:,} bytes). The file is damaged, cut "
             f"short or of another kind; fetch or write it again."
         )
     try:
-        return read_structure(file if path is None else path, size, where)
+        return hdf5_structure.read_structure(file if path is None else path, size, name)
     except BrainioError:
         raise
-    except (Exception, RecursionError) as error:  # h5py raises nearly every built-in exception for damage
+    except (Exception, RecursionError) as error:  # for a damaged file, h5py raises nearly any built-in exception
         raise AssemblyFormatError(
-            f"{where} cannot be read as netCDF-4 ({error}). The file is damaged, cut short or of another kind; fetch "
+            f"{name} cannot be read as netCDF-4 ({error}). The file is damaged, cut short or of another kind; fetch "
             f"or write it again."
         ) from error

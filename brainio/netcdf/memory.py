@@ -1,7 +1,7 @@
-"""Free memory, and whether the values that a reader is about to read fit into it.
+"""Free memory of this process, compared with the memory that reading a netCDF file takes.
 
-Sizes come from the structure of the file, so that a file of a few kB that expands to many GB is refused before any
-value is read.
+Sizes come from the structure of the file: a file of a few kB that expands to many GB is refused before any value is
+read.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from brainio.netcdf.structure import FileStructure, VariableStructure
 
-# HDF5 needs up to three times the memory of a chunk while it decompresses one, and statistics need about as much.
-LARGEST_CHUNK_BYTES = 64 << 20
-_CODE_BYTES = 8  # of each row of a coordinate, in its index
-_BYTES_PER_ROW = 56  # of one coordinate at a time: its distinct values and counts while it is read or described
-_BYTES_PER_CHUNK = 512  # what HDF5 notes of each chunk of one read
+# HDF5 takes up to three times the size of a chunk to decompress it, and statistics take about as much.
+MAX_CHUNK_BYTES = 64 << 20
+_CODE_BYTES = 8  # per row of a coordinate, in its index
+_FACTORIZE_BYTES_PER_ROW = 56  # of one coordinate at a time: distinct values and counts
+_BOOKKEEPING_BYTES_PER_CHUNK = 512  # in HDF5, for each chunk of one read
 _UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB", "EB")
 
 
@@ -35,9 +35,9 @@ def free_memory() -> int | None:
     Returns
     -------
     int or None
-        The least of the available memory of the machine, the rest of its control group (containers, batch jobs), and
-        the rest of its own limit (`ulimit -v`, or that of a worker process). Where the system does not state available
-        memory (macOS): all memory of the machine. None: unknown.
+        The minimum of the available memory of the machine and the remaining memory of each limit: of its control groups
+        (containers, batch jobs), of the process (`ulimit -v`) and of a worker process. If the system does not report
+        available memory (macOS), all memory of the machine. None if unknown.
 
     Examples
     --------
@@ -45,78 +45,78 @@ def free_memory() -> int | None:
     True
     """
     worker = memory_left()
-    found = [_available(), _rest_of_address_space(), worker and worker.free_bytes, *_rests_of_control_groups()]
-    return min((value for value in found if value is not None), default=None)
+    limits = [_available_bytes(), _remaining_address_space(), worker and worker.free_bytes, *_remaining_of_cgroups()]
+    return min((value for value in limits if value is not None), default=None)
 
 
 def require_memory(structure: FileStructure, where: str, group: str | None = None, *, eager: bool) -> None:
-    """Refuse to read a file, or one group of it, that does not fit into free memory.
+    """Raise unless a file, or one group of it, fits into free memory.
 
     Parameters
     ----------
     structure : FileStructure
-        The structure of the file.
+        Structure of the file.
     where : str
-        Its name in messages.
+        Name of the file, or of its group, in messages.
     group : str, optional
         The group to read; default: the root.
     eager : bool
-        True: the values are read at once. False: they are read by chunks, and only coordinates at once.
+        Whether all values are read at once, rather than by chunks. Coordinates are always read at once.
 
     Raises
     ------
     InsufficientMemoryError
         The decoded values, or one decoded chunk and the coordinates, exceed free memory.
     """
-    data = structure.data(group)
+    data = structure.data_variable(group)
     if data is None:
         return
     coordinates = _coordinate_bytes(structure, group)
-    largest_chunk = max(variable.chunk_bytes for variable in structure.in_group(group))
+    largest_chunk = max(variable.chunk_bytes for variable in structure.variables_of(group))
     values = _read_bytes(data) if eager else 0
     free = free_memory()
     if free is None or values + coordinates + largest_chunk <= free:
         return
     parts = [
-        f"{shown_bytes(_read_bytes(data))} for the values of {data.path}" if eager else "",
-        f"{shown_bytes(coordinates)} for coordinates",
-        f"{shown_bytes(largest_chunk)} for the largest chunk" if largest_chunk else "",
+        f"{format_bytes(_read_bytes(data))} for the values of {data.path}" if eager else "",
+        f"{format_bytes(coordinates)} for coordinates",
+        f"{format_bytes(largest_chunk)} for the largest chunk" if largest_chunk else "",
     ]
     if coordinates + largest_chunk > free:
         remedy = "Use a machine with more memory, or ask the author for a file with fewer coordinates or smaller chunks"
     else:
         remedy = "Read it by chunks (chunks='auto', or BRAINIO_CHUNKS=auto), or with stream=True, and select a part"
     raise InsufficientMemoryError(
-        f"{where} does not fit into memory: it has {shown_bytes(structure.file_bytes)}, and decoded it needs "
-        f"{', '.join(part for part in parts if part)}; {shown_bytes(free)} are free. {remedy}."
+        f"{where} does not fit into memory: it has {format_bytes(structure.file_bytes)}, and decoded it needs "
+        f"{', '.join(part for part in parts if part)}; {format_bytes(free)} are free. {remedy}."
     )
 
 
 def require_block_memory(structure: FileStructure, where: str, group: str | None = None) -> None:
-    """Refuse to read a file, or one group of it, of which one chunk or the coordinates do not fit into memory.
+    """Raise unless each chunk and all coordinates of a file, or of one group of it, fit into memory.
 
     Parameters
     ----------
     structure : FileStructure
-        The structure of the file.
+        Structure of the file.
     where : str
-        Its name in messages.
+        Name of the file, or of its group, in messages.
     group : str, optional
         The group to read; default: the root.
 
     Raises
     ------
     InsufficientMemoryError
-        A decoded chunk has more than 64 MiB, or the coordinates exceed free memory: in a worker process the rest of its
-        limit.
+        A decoded chunk has more than 64 MiB, or the coordinates exceed free memory, which in a worker process is the
+        remainder of its limit.
     """
-    variables = structure.in_group(group)
+    variables = structure.variables_of(group)
     for variable in variables:
-        if variable.chunk_bytes > LARGEST_CHUNK_BYTES:
+        if variable.chunk_bytes > MAX_CHUNK_BYTES:
             raise InsufficientMemoryError(
-                f"{where}: one chunk of {variable.path} has {shown_bytes(variable.chunk_bytes)} "
+                f"{where}: one chunk of {variable.path} has {format_bytes(variable.chunk_bytes)} "
                 f"({variable.chunk_bytes:,} bytes) when it is decompressed; to read a file block by block, chunks may "
-                f"have at most {shown_bytes(LARGEST_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
+                f"have at most {format_bytes(MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
                 f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
             )
     coordinates = _coordinate_bytes(structure, group)
@@ -125,29 +125,29 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
         return
     remedy = f"Set {worker.setting} to more MB" if worker is not None else "Use a machine with more memory"
     raise InsufficientMemoryError(
-        f"{where}: its coordinates need about {shown_bytes(coordinates)} of memory; {shown_bytes(free)} are free. "
+        f"{where}: its coordinates need about {format_bytes(coordinates)} of memory; {format_bytes(free)} are free. "
         f"{remedy}, or ask the author for a file with fewer coordinates."
     )
 
 
 def _coordinate_bytes(structure: FileStructure, group: str | None) -> int:
-    """Return the memory for all coordinates of a group: each with its codes, and one at a time while it is encoded."""
-    data = structure.data(group)
-    coordinates = [variable for variable in structure.in_group(group) if variable is not data]
-    rows = list(map(_rows, coordinates))
+    """Return the memory for all coordinates of a group: values and codes of all, and factorization of one at a time."""
+    data = structure.data_variable(group)
+    coordinates = [variable for variable in structure.variables_of(group) if variable is not data]
+    rows = list(map(_row_count, coordinates))
     stored = sum(map(_read_bytes, coordinates))
-    return stored + _CODE_BYTES * sum(rows) + _BYTES_PER_ROW * max(rows, default=0)
+    return stored + _CODE_BYTES * sum(rows) + _FACTORIZE_BYTES_PER_ROW * max(rows, default=0)
 
 
-def _rows(variable: VariableStructure) -> int:
+def _row_count(variable: VariableStructure) -> int:
     is_characters = variable.dtype.kind == "S" and len(variable.shape) > 1
     return math.prod(variable.shape[:-1] if is_characters else variable.shape)
 
 
-def shown_bytes(count: int) -> str:
-    """Return a number of bytes for people.
+def format_bytes(count: int) -> str:
+    """Format a number of bytes with its unit.
 
-    >>> shown_bytes(55_000), shown_bytes(160 * 10**9), shown_bytes(0)
+    >>> format_bytes(55_000), format_bytes(160 * 10**9), format_bytes(0)
     ('55 kB', '160 GB', '0 bytes')
     """
     value, unit = float(count), 0
@@ -157,10 +157,10 @@ def shown_bytes(count: int) -> str:
 
 
 def _read_bytes(variable: VariableStructure) -> int:
-    return variable.decoded_bytes + _BYTES_PER_CHUNK * variable.chunk_count
+    return variable.decoded_bytes + _BOOKKEEPING_BYTES_PER_CHUNK * variable.chunk_count
 
 
-def _available() -> int | None:
+def _available_bytes() -> int | None:
     with suppress(OSError, ValueError):
         for line in Path("/proc/meminfo").read_text().splitlines():
             if line.startswith("MemAvailable:"):
@@ -170,7 +170,7 @@ def _available() -> int | None:
     return None
 
 
-def _rest_of_address_space() -> int | None:
+def _remaining_address_space() -> int | None:
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit == resource.RLIM_INFINITY:
         return None
@@ -179,8 +179,8 @@ def _rest_of_address_space() -> int | None:
     return None
 
 
-def _rests_of_control_groups() -> Iterator[int]:
-    """Yield the rest of each control group that this process is in, those around it included."""
+def _remaining_of_cgroups() -> Iterator[int]:
+    """Yield the remaining bytes of each control group of this process, and of all parent groups."""
     lines: list[str] = []
     with suppress(OSError):
         lines = Path("/proc/self/cgroup").read_text().splitlines()
@@ -195,13 +195,13 @@ def _rests_of_control_groups() -> Iterator[int]:
             continue
         for folder in (root / path.strip("/"), *(root / path.strip("/")).parents):
             if folder.is_relative_to(root):
-                with suppress(OSError, ValueError):  # no limit ("max"), or not mounted here
-                    yield _rest_of_control_group(folder, *names)
+                with suppress(OSError, ValueError):  # without a limit ("max"), or not mounted
+                    yield _remaining_of_cgroup(folder, *names)
 
 
-def _rest_of_control_group(folder: Path, limit: str, usage: str, reclaimable: str) -> int:
-    most, used = int((folder / limit).read_text()), int((folder / usage).read_text())
+def _remaining_of_cgroup(folder: Path, limit: str, usage: str, reclaimable: str) -> int:
+    maximum, used = int((folder / limit).read_text()), int((folder / usage).read_text())
     for line in (folder / "memory.stat").read_text().splitlines():
         if line.startswith(f"{reclaimable} "):
             used -= int(line.split()[1])
-    return max(most - used, 0)
+    return max(maximum - used, 0)

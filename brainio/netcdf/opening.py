@@ -1,6 +1,6 @@
-"""Opening inspected netCDF files: stores for xarray that never open another file than the one that was inspected.
+"""Opening of inspected netCDF files as xarray stores, which never open a file other than the inspected one.
 
-A file on this machine is opened by netCDF4, a stream by h5netcdf. No value is read yet.
+netCDF4 opens local files, h5netcdf opens streams. Reads no values.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
     Recover: TypeAlias = Callable[[Callable[[Path], Any]], Any]
 
-# Around handles: around HDF5 itself, h5py has one of its own.
+# Protects file handles; HDF5 itself is protected by a lock of h5py.
 _STREAM_LOCK = guard(SerializableLock(), "streamed files")
-_ATTEMPTS = 3  # to open a file whose links or mode change meanwhile, as those of a cached file do
+_ATTEMPTS = 3  # link count or mode of a cached file may change meanwhile
 _recover: ContextVar[Recover | None] = ContextVar("recover", default=None)
 Store: TypeAlias = NetCDF4DataStore | H5NetCDFStore
 
 
 @contextmanager
 def recover_files(recover: Recover) -> Iterator[None]:
-    """Read values that the block leaves in a file also after the file was removed.
+    """Make lazy values of files opened in the block readable after the file was removed.
 
     Parameters
     ----------
     recover : callable
-        Calls the function that it is given with the path of a file of the same bytes, and returns the result. It is
-        pickled with the values.
+        Receives a function, calls it with the path of a file with the same bytes, and returns its result. Pickled
+        together with the values.
     """
     token = _recover.set(recover)
     try:
@@ -61,8 +61,8 @@ def recover_files(recover: Recover) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class _Recoverable:
-    """A variable of a file that can be recovered."""
+class _RecoverableVariable:
+    """A variable of a file that can be fetched again."""
 
     path: Path
     inspected: Fingerprint
@@ -71,26 +71,26 @@ class _Recoverable:
     recover: Recover
 
     def is_lost(self) -> bool:
-        """Whether the file was removed, or another one has its name."""
+        """Return whether the file was removed or replaced."""
         try:
             return not Fingerprint.of(self.path).has_contents_of(self.inspected)
         except OSError:
             return True
 
     def open_in(self, path: Path) -> Any:
-        """Return the values in another file of the same bytes."""
+        """Return the lazy values in another file with the same bytes."""
         structure = inspect(path)
         with hdf5_access():
             store = open_store(path, self.group, structure)
             return store.open_store_variable(self.name, store.ds.variables[self.name])._data.array.stored
 
 
-class _ValuesInFile(BackendArray):
-    """Values that are left in a file; what keeps them from being read later is an error that names the file."""
+class _FileArray(BackendArray):
+    """Lazy values of a file, whose errors name the file."""
 
     __slots__ = ("dtype", "origin", "shape", "stored", "where")
 
-    def __init__(self, stored: Any, where: str, origin: _Recoverable | None = None) -> None:
+    def __init__(self, stored: Any, where: str, origin: _RecoverableVariable | None = None) -> None:
         self.stored, self.where, self.origin = stored, where, origin
         self.shape, self.dtype = stored.shape, stored.dtype
 
@@ -104,22 +104,22 @@ class _ValuesInFile(BackendArray):
             return self.origin.recover(partial(self._read_in, key))
         except (BrainioError, IndexError):
             raise
-        except Exception as error:  # for damaged chunks, the libraries raise nearly every built-in exception
+        except Exception as error:  # for damaged chunks, the libraries raise nearly any built-in exception
             raise AssemblyFormatError(
                 f"the values of {self.where} cannot be read ({error}). The file is damaged or was removed; fetch or "
                 f"write it again."
             ) from error
 
     def _read_in(self, key: indexing.ExplicitIndexer, path: Path) -> Any:
-        assert self.origin is not None  # noqa: S101 - only then there is another file
+        assert self.origin is not None  # noqa: S101 - there is another file only with an origin
         self.stored = self.origin.open_in(path)
         return self.stored[key]
 
 
-def _left_in_file(variable: xr.Variable, where: str, origin: _Recoverable | None = None) -> xr.Variable:
-    """Read no value of a variable yet: xarray would convert text of variable length to its type at once."""
+def _defer_reading(variable: xr.Variable, where: str, origin: _RecoverableVariable | None = None) -> xr.Variable:
+    """Make an opened variable lazy; otherwise xarray would convert text of variable length to its type at once."""
     data: Any = variable._data
-    data = indexing.LazilyIndexedArray(_ValuesInFile(data.array, where, origin))
+    data = indexing.LazilyIndexedArray(_FileArray(data.array, where, origin))
     variable._data = data
     if variable.encoding.get("dtype") is str and not any(mask in variable.attrs for mask in MASKS):
         del variable.encoding["dtype"]
@@ -127,40 +127,40 @@ def _left_in_file(variable: xr.Variable, where: str, origin: _Recoverable | None
 
 
 class FileStore(NetCDF4DataStore):
-    """What xarray reads a file on this machine from."""
+    """xarray store of a local file."""
 
-    find_origin: Callable[[str], _Recoverable | None]
+    find_origin: Callable[[str], _RecoverableVariable | None]
 
     def open_store_variable(self, name: str, var: Any) -> xr.Variable:
         where = f"{name!r} in {self._filename}"
-        return _left_in_file(super().open_store_variable(name, var), where, self.find_origin(name))
+        return _defer_reading(super().open_store_variable(name, var), where, self.find_origin(name))
 
 
 class _StreamStore(H5NetCDFStore):
-    """What xarray reads an open binary file from."""
+    """xarray store of an open binary file."""
 
     def open_store_variable(self, name: str, var: Any) -> xr.Variable:
-        return _left_in_file(super().open_store_variable(name, var), f"{name!r} in {self._filename}")
+        return _defer_reading(super().open_store_variable(name, var), f"{name!r} in {self._filename}")
 
 
 def open_stream(file: IO[bytes], group: str | None) -> H5NetCDFStore:
-    """Open an open binary file, or one group of it, of which only those parts are read that somebody asks for.
+    """Open a stream, or one group of it, as an xarray store that reads only the parts that are used.
 
     Raises
     ------
     MissingExtraError
-        This needs h5netcdf, which is not installed.
+        h5netcdf is not installed.
     AssemblyFormatError
         As for `inspect`.
     """
     if importlib.util.find_spec("h5netcdf") is None:
-        raise MissingExtraError(f"reading a file where it lies needs h5netcdf: {install_command('stream')}")
+        raise MissingExtraError(f"streaming a file needs h5netcdf: {install_command('stream')}")
     manager = PickleableFileManager(_open_stream_file, file, mode="r")
     return _StreamStore(manager, group=group, lock=_STREAM_LOCK)
 
 
 def _open_stream_file(file: IO[bytes], mode: str) -> Any:
-    """Open a stream once it was inspected: in this process, and in each that the store is sent to."""
+    """Inspect and open a stream, in this process and in each process that unpickles the store."""
     import h5netcdf  # type: ignore[import-untyped, unused-ignore]
 
     structure = inspect(file)
@@ -171,10 +171,10 @@ def _open_stream_file(file: IO[bytes], mode: str) -> Any:
 
 
 def open_store(path: Path, group: str | None, structure: FileStructure) -> NetCDF4DataStore:
-    """Open a file that was inspected, or one group of it, once for all its readers.
+    """Open an inspected file, or one group of it, as an xarray store.
 
-    Closing one of two handles would crash the process. Each read opens the file again if it was closed. To be called
-    with `hdf5_access`; `inspect` is to be called without.
+    All readers share one handle, since closing one of two would crash the process. A closed file is opened again when
+    values are read. Call this function within `hdf5_access`, but `inspect` outside it.
 
     Parameters
     ----------
@@ -183,12 +183,12 @@ def open_store(path: Path, group: str | None, structure: FileStructure) -> NetCD
     group : str, optional
         The group; default: the root.
     structure : FileStructure
-        What `inspect` returned for this file.
+        The result of `inspect` for this file.
 
     Raises
     ------
     AssemblyFormatError
-        The file changed since it was inspected.
+        The file changed after its inspection.
     """
     name, fingerprint = str(path.absolute()), structure.fingerprint
     opener: Any = _open_file
@@ -202,32 +202,32 @@ def open_store(path: Path, group: str | None, structure: FileStructure) -> NetCD
 
 def _origin_of(
     path: Path, inspected: Fingerprint | None, group: str | None, recover: Recover | None, name: str
-) -> _Recoverable | None:
+) -> _RecoverableVariable | None:
     if recover is None or inspected is None:
         return None
-    return _Recoverable(path, inspected, group, name, recover)
+    return _RecoverableVariable(path, inspected, group, name, recover)
 
 
 def _open_file(name: str, inspected: Fingerprint, mode: Literal["r"]) -> netCDF4.Dataset:
-    """Open the file that was inspected, and no other that has its name now."""
+    """Open a file, unless it differs from the inspected one."""
     path = Path(name)
     for _ in range(_ATTEMPTS):
         current = Fingerprint.of(path)
         if not current.has_contents_of(inspected):
             break
-        if current != inspected:  # seen from another host, or only its links or mode changed
+        if current != inspected:  # on another host, or only link count or mode changed
             inspect(path)
         dataset = netCDF4.Dataset(name, mode)
         if Fingerprint.of(path) == current:
             return dataset
         dataset.close()
-    raise AssemblyFormatError(f"{name} changed after it was inspected. Load it again when nothing writes to it.")
+    raise AssemblyFormatError(f"{name} changed after it was inspected. Load it again when no program writes to it.")
 
 
-def decoded(store: Store, options: Mapping[str, Any]) -> xr.Dataset:
-    """Decode what a store has by its attributes, reading nothing yet but dimension coordinates.
+def decode_store(store: Store, options: Mapping[str, Any]) -> xr.Dataset:
+    """Decode the variables of a store lazily; only dimension coordinates are read.
 
-    Options are those of `xarray.open_dataset`, which is used only where there are any: it imports dask, if that is
-    installed, for half a second and 80 MB.
+    Options are those of `xarray.open_dataset`, which is called only if there are options: it imports dask, if dask is
+    installed, which takes half a second and 80 MB.
     """
     return xr.open_dataset(store, cache=False, **options) if options else xr.decode_cf(store)

@@ -1,7 +1,7 @@
 """Reading the values of opened netCDF files with little memory.
 
-xarray decodes variables by their attributes. Values that need no decoding go straight from the file into their final
-array, and text along one dimension becomes integer codes block by block: neither is ever in memory twice.
+xarray decodes variables by their attributes. Values that need no decoding are read directly into their final array, and
+text along one dimension becomes integer codes block by block: neither is ever in memory twice.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from brainio.netcdf.attributes import MASKS
 from brainio.netcdf.opening import FileStore
 from brainio.netcdf.text import (
     CodedText,
-    LazyText,
-    missing_in,
+    MaskedText,
+    find_missing,
+    mask_level,
+    mask_texts,
     read_text,
     text_reader,
-    with_missing,
-    without_missing,
 )
 
 if TYPE_CHECKING:
@@ -32,81 +32,81 @@ if TYPE_CHECKING:
 
     from brainio.netcdf.opening import Store
 
-_CHUNK_CACHE_BYTES = 1 << 20  # whole chunks are read once, one after the other; netCDF's 64 MB a variable help nobody
+_CHUNK_CACHE_BYTES = 1 << 20  # each chunk is read once, so that netCDF's default of 64 MB per variable is wasted
 _TEXT_BLOCK_ROWS = 1 << 14
 _SCALES = ("scale_factor", "add_offset", "_Unsigned")
 
 
 def read_coordinates(array: xr.DataArray, store: Store) -> None:
-    """Read all coordinates of an opened array, in place: text along one dimension as `CodedText`."""
+    """Read all coordinates of an opened array in place, text along one dimension as `CodedText`."""
     for name, variable in list(array._coords.items()):
-        missing = missing_in(variable)
+        missing = find_missing(variable)
         if isinstance(variable, xr.IndexVariable):
             if missing is not None:
-                _set_dimension_coordinate(array, name, with_missing(np.asarray(variable.values, dtype=object), missing))
+                _set_dimension_coordinate(array, name, mask_texts(np.asarray(variable.values, dtype=object), missing))
             continue
         is_text = variable.ndim == 1 and variable.dtype.kind in "OST"
         read = text_reader(variable, store.ds.variables[name]) if is_text else None
         # `variable.load()`, or setting `variable.values`, would import dask
-        rows = _TEXT_BLOCK_ROWS if isinstance(store, FileStore) else variable.size  # chunks are fetched once only
+        rows = _TEXT_BLOCK_ROWS if isinstance(store, FileStore) else variable.size  # a stream fetches each chunk once
         values: Any
         if read is None:
-            values = with_missing(np.asarray(variable.values), missing)
+            values = mask_texts(np.asarray(variable.values), missing)
         else:
-            values = CodedText(without_missing(read_text(read, variable.size, rows), missing))
+            values = CodedText(mask_level(read_text(read, variable.size, rows), missing))
         variable._data = values
 
 
 def _set_dimension_coordinate(array: xr.DataArray, name: Any, values: np.ndarray) -> None:
-    """Replace the values of a coordinate that is named as its dimension and has been read already, in place."""
+    """Replace in place the values of a dimension coordinate, which xarray has read already."""
     index = PandasIndex(pd.Index(values, dtype=object, name=name), name, coord_dtype=values.dtype)
     array._coords.update(index.create_variables({name: array._coords[name]}))
     array._indexes[name] = index
 
 
-def mark_missing_text(array: xr.DataArray) -> None:
-    """Give missing values to the texts of an opened array that its file marks as missing, in place; reads none."""
+def mask_missing_text(array: xr.DataArray) -> None:
+    """Make the texts of an opened array missing that its file marks as missing, in place and lazily."""
     variable = array._variable
-    missing = missing_in(variable)
+    missing = find_missing(variable)
     if missing is not None:
-        lazy: Any = indexing.LazilyIndexedArray(LazyText(variable._data, missing))
+        lazy: Any = indexing.LazilyIndexedArray(MaskedText(variable._data, missing))
         variable._data = lazy
 
 
-def try_decoding(array: xr.DataArray, store: Store) -> None:
-    """Decode an empty part of an opened array, so that attributes that cannot be applied fail now, not when it is used.
+def check_decoding(array: xr.DataArray, store: Store) -> None:
+    """Decode an empty part of an opened array, so that invalid attributes fail now, not when the array is used.
 
     Raises
     ------
     Exception
-        Of xarray, by the attribute; ValueError or LookupError for the encoding of texts.
+        From xarray, for an invalid attribute; ValueError or LookupError for an invalid text encoding.
     """
     if (encoding := array.encoding.get("_Encoding")) is not None:
         codecs.lookup(str(encoding))
         if getattr(store.ds.variables[array.name].dtype, "kind", "O") in "iuf":
-            raise ValueError(f"the attribute _Encoding={encoding!r} of {array.name!r} is for texts, not for numbers")
-    nothing = array._variable[tuple(slice(0, 0) for _ in array.dims)]
-    are_dates_of_another_calendar = array.dtype == object and "calendar" in array.encoding
-    if array.dims and not are_dates_of_another_calendar:  # xarray decodes the first of these as it opens, but not none
-        np.asarray(nothing.values)
+            raise ValueError(f"the attribute _Encoding={encoding!r} of {array.name!r} is for text, not for numbers")
+    empty = array._variable[tuple(slice(0, 0) for _ in array.dims)]
+    has_other_calendar = array.dtype == object and "calendar" in array.encoding
+    if array.dims and not has_other_calendar:  # xarray decoded the first date at opening, and fails for none
+        np.asarray(empty.values)
 
 
-def leave_values(array: xr.DataArray) -> None:
-    """Leave the values of an opened array where they are, in place: what is selected is read once, when it is used."""
+def read_lazily(array: xr.DataArray) -> None:
+    """Defer reading the values of an opened array, in place: each selection is read once, when it is used."""
     values: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(array._variable._data))
     array._variable._data = values
 
 
-def leave_in_file(array: xr.DataArray, store: NetCDF4DataStore) -> None:
-    """Leave the values of an opened array in its file, in place; each selection is read when it is used."""
+def read_lazily_by_blocks(array: xr.DataArray, store: NetCDF4DataStore) -> None:
+    """Defer reading the values of an array of a local file, in place; blocks are read without decoding if possible."""
     variable, name = array._variable, str(array.name)
     raw = store.ds.variables[name]
     if not _needs_decoding(variable, raw):
-        # as the file has them: decoding would copy each block to put NaN in place of NaN
+        # decoding would copy each block, only to replace NaN with NaN
         stored: Any = indexing.LazilyIndexedArray(store.open_store_variable(name, raw)._data)
         variable._data = stored
     _limit_chunk_cache(store, raw)
-    leave_values(array)
+    read_lazily(array)
 
 
 def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
@@ -127,11 +127,11 @@ def _limit_chunk_cache(store: NetCDF4DataStore, raw: Any) -> None:
 
 
 def _needs_decoding(variable: xr.Variable, raw: Any) -> bool:
-    """Tell whether the values of a variable are others than those in the file."""
+    """Return whether decoding changes the values of a variable."""
     if variable.dtype.kind not in "iuf" or variable.dtype != raw.dtype:
         return True
     if any(name in variable.encoding for name in _SCALES):
         return True
     masks = [variable.encoding[name] for name in MASKS if name in variable.encoding]
-    # NaN in place of NaN is no change, and what most published files ask for
+    # Most published files have the fill value NaN, which decoding replaces with NaN.
     return any(variable.dtype.kind != "f" or not np.all(np.isnan(mask)) for mask in masks)

@@ -1,6 +1,6 @@
-"""The structure of a netCDF file: its groups and variables, without any value.
+"""Structure of a netCDF file: its groups and variables, without their values.
 
-`brainio.netcdf.inspection` creates these. Imports neither netCDF4 nor h5py.
+`brainio.netcdf.inspection` creates these objects. Imports neither netCDF4 nor h5py.
 """
 
 from __future__ import annotations
@@ -14,34 +14,33 @@ if TYPE_CHECKING:
 
     from brainio.local_files import Fingerprint
 
-# A text of variable length is a Python object: its header, its characters and a pointer to it.
-TEXT_BYTES = 64
 DATA_NAME = "data"  # the data variable in files of this package; other files use any name
+TEXT_BYTES = 64  # of one text of variable length: a Python object with header and characters, and a pointer to it
 _PACKING = frozenset({"scale_factor", "add_offset", "_FillValue", "missing_value"})
 _FLOAT_BYTES = 8
 
 
 @dataclass(frozen=True)
 class VariableStructure:
-    """One variable, or HDF5 dataset, of a file.
+    """One variable of a netCDF file (a dataset of HDF5).
 
     Parameters
     ----------
     path : str
-        Its groups and name, such as `'/data'` or `'/extra/region'`.
+        Path of its groups and its name, such as `'/data'` or `'/extra/region'`.
     dtype : numpy.dtype
-        The type of one stored element; `object` for text of variable length.
+        Type of a stored element; `object` for text of variable length.
     shape : tuple of int
-        Elements along each dimension.
+        Size of each dimension.
     chunks : tuple of int or None
-        Elements of one chunk along each dimension; None where the variable is not chunked.
+        Chunk size along each dimension; None if the variable is not chunked.
     stored_bytes : int or None
-        Bytes in the file, compressed, without metadata. 0: nothing was written yet. None: unknown, since counting the
-        chunks of a stream would transfer their index.
+        Size in the file, compressed, without metadata; 0 if no value was written yet. None for a stream, since counting
+        chunks would transfer the chunk index.
     filters : tuple of str
-        The filters that each chunk passes through, in the order in which they were applied.
+        Filters of each chunk, in the order in which they were applied.
     attributes : frozenset of str
-        The names of its attributes.
+        Names of the attributes.
     """
 
     path: str
@@ -54,12 +53,12 @@ class VariableStructure:
 
     @property
     def name(self) -> str:
-        """The name within its group."""
+        """Name within its group."""
         return self.path.rpartition("/")[2]
 
     @property
     def group(self) -> str:
-        """The path of its group without the first slash; empty for the root, as xarray expects it."""
+        """Path of its group without the leading slash, as xarray expects it; empty for the root."""
         return self.path.rpartition("/")[0].strip("/")
 
     @property
@@ -78,12 +77,12 @@ class VariableStructure:
 
     @property
     def chunk_bytes(self) -> int:
-        """Bytes of one chunk in memory: the least that HDF5 decompresses at once; 0 where there are no chunks."""
+        """Bytes of one chunk in memory, the unit in which HDF5 decompresses; 0 if the variable is not chunked."""
         return 0 if self.chunks is None else math.prod(self.chunks) * self.itemsize
 
     @property
     def chunk_count(self) -> int:
-        """Chunks of the whole variable, also those that were never written."""
+        """Number of chunks, including those that were never written."""
         if self.chunks is None:
             return 1
         return math.prod(-(-size // chunk) for size, chunk in zip(self.shape, self.chunks, strict=True))
@@ -91,26 +90,25 @@ class VariableStructure:
 
 @dataclass(frozen=True)
 class FileStructure:
-    """The groups and variables of one netCDF file.
+    """Groups and variables of one netCDF file.
 
     Parameters
     ----------
     kind : 'netCDF-4' or 'netCDF-3'
-        The format of the file.
+        Format of the file.
     file_bytes : int
-        The size of the file.
+        Size of the file.
     variables : tuple of VariableStructure
-        The variables of all groups. The placeholders that netCDF-4 writes for dimensions without values are not among
-        them.
+        Variables of all groups, without the placeholders of netCDF-4 for dimensions that have no coordinate variable.
     groups : tuple of str
-        The paths of all groups but the root, without the first slash.
+        Paths of all groups except the root, without the leading slash.
     stimulus_set_hashes : str
-        The global attribute `brainio_set_hashes`: the version of its stimulus set that the assembly was packaged with.
-        Empty where the file has none.
+        Global attribute `brainio_set_hashes`: the version of the stimulus set with which the assembly was packaged.
+        Empty if the file has none.
     fingerprint : Fingerprint or None
-        The state of the file that was inspected; None for a stream.
+        Fingerprint of the inspected file; None for a stream.
     pages : dict of int to bytes
-        The pages of a stream that were inspected (see `file_objects.PinnedFile`); empty for a file.
+        Inspected pages of a stream (see `file_objects.PinnedFile`); empty for a file.
 
     Examples
     --------
@@ -118,11 +116,11 @@ class FileStructure:
     >>> data = VariableStructure("/data", np.dtype("f4"), (1000, 50), (100, 50), 31_000, ("shuffle", "deflate"))
     >>> names = VariableStructure("/region", np.dtype(object), (50,), None, 800, ())
     >>> structure = FileStructure("netCDF-4", 40_000, (data, names), ())
-    >>> [variable.name for variable in structure.in_group(None)]
+    >>> [variable.name for variable in structure.variables_of(None)]
     ['data', 'region']
     >>> data.decoded_bytes, data.chunk_bytes, data.chunk_count, names.decoded_bytes
     (200000, 20000, 10, 3200)
-    >>> structure.data(None).name
+    >>> structure.data_variable(None).name
     'data'
     """
 
@@ -134,15 +132,15 @@ class FileStructure:
     fingerprint: Fingerprint | None = None
     pages: dict[int, bytes] = field(default_factory=dict, compare=False, repr=False)
 
-    def in_group(self, group: str | None) -> tuple[VariableStructure, ...]:
+    def variables_of(self, group: str | None) -> tuple[VariableStructure, ...]:
         """Return the variables of one group; None or an empty text is the root."""
         path = (group or "").strip("/")
         return tuple(variable for variable in self.variables if variable.group == path)
 
-    def data(self, group: str | None) -> VariableStructure | None:
-        """Return the variable with the data: `data`, or else that with the most dimensions, or else the largest."""
+    def data_variable(self, group: str | None) -> VariableStructure | None:
+        """Return the variable named `data`, or else the one with the most dimensions, or else the largest one."""
         return max(
-            self.in_group(group),
+            self.variables_of(group),
             key=lambda each: (each.name == DATA_NAME, len(each.shape), each.decoded_bytes),
             default=None,
         )

@@ -1,8 +1,8 @@
-"""Text variables of netCDF files, read as integer codes, with missing texts told from empty ones.
+"""Text variables of netCDF files, read as integer codes, with missing text.
 
-netCDF has no missing text. Files store it as an empty text; the attribute `brainio_missing` of the variable is
-`'empty'` if every empty text is missing, else an array with the positions of missing texts (in C order, from 0).
-Readers that do not know the attribute read empty texts.
+netCDF has no missing text. Files store it as an empty text, and the attribute `brainio_missing` of the variable marks
+it: `'empty'` if every empty text is missing, else an array with the positions of the missing texts (in C order, from
+0). Readers that do not know the attribute read empty texts.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 _ALL_EMPTY = "empty"
 
 
-def missing_attribute(missing: np.ndarray, texts: np.ndarray) -> dict[str, object]:
-    """Return the attribute that marks missing texts; none where no text is missing.
+def encode_missing(missing: np.ndarray, texts: np.ndarray) -> dict[str, object]:
+    """Return the attribute that marks missing texts; no attribute if no text is missing.
 
     Parameters
     ----------
     missing : numpy.ndarray of bool
-        Which texts are missing.
+        Mask of the missing texts.
     texts : numpy.ndarray of object
-        The texts as they are stored, missing ones empty; of the same shape.
+        The stored texts, where missing ones are empty; of the same shape.
 
     Examples
     --------
-    >>> missing_attribute(np.array([False, True]), np.array(["x", ""], dtype=object))
+    >>> encode_missing(np.array([False, True]), np.array(["x", ""], dtype=object))
     {'brainio_missing': 'empty'}
     """
     if not missing.any():
@@ -49,33 +49,33 @@ def missing_attribute(missing: np.ndarray, texts: np.ndarray) -> dict[str, objec
     return {MISSING_TEXT: positions.astype(np.int32 if missing.size < 2**31 else np.int64)}
 
 
-def missing_in(variable: xr.Variable) -> np.ndarray | str | None:
-    """Return which texts of an opened variable are missing: all empty ones (`'empty'`), those of a mask, or None.
+def find_missing(variable: xr.Variable) -> np.ndarray | str | None:
+    """Return which texts of an opened variable are missing: a mask, `'empty'` for all empty texts, or None.
 
     Raises
     ------
     AssemblyFormatError
-        The mark is damaged.
+        The attribute is damaged.
     """
-    mark = variable.encoding.get(MISSING_TEXT)
-    if mark is None or variable.dtype.kind != "O":
+    attribute = variable.encoding.get(MISSING_TEXT)
+    if attribute is None or variable.dtype.kind != "O":
         return None
-    if isinstance(mark, str) and mark == _ALL_EMPTY:
-        return mark
-    positions = np.atleast_1d(np.asarray(mark))
+    if isinstance(attribute, str) and attribute == _ALL_EMPTY:
+        return attribute
+    positions = np.atleast_1d(np.asarray(attribute))
     if positions.dtype.kind not in "iu" or not ((positions >= 0) & (positions < variable.size)).all():
         raise AssemblyFormatError(
-            f"the attribute {MISSING_TEXT!r} of a variable with {variable.size} texts is {mark!r}; expected 'empty' or "
-            f"positions of these. The file is damaged; fetch or write it again."
+            f"the attribute {MISSING_TEXT!r} of a variable with {variable.size} texts is {attribute!r}; expected "
+            f"'empty' or positions of texts. The file is damaged; fetch or write it again."
         )
     mask = np.zeros(variable.size, dtype=bool)
     mask[positions] = True
     return mask.reshape(variable.shape)
 
 
-def without_missing(level: Level, missing: np.ndarray | str | None) -> Level:
-    """Return a level of texts in which those that are missing have the code -1."""
-    if missing is None or not len(level.values) or level.values[0] != "":  # '' is the first in order
+def mask_level(level: Level, missing: np.ndarray | str | None) -> Level:
+    """Return a level of texts with the code -1 for missing texts."""
+    if missing is None or not len(level.values) or level.values[0] != "":  # levels are sorted, so '' is first
         return level
     is_missing = level.codes == 0
     if not isinstance(missing, str):
@@ -85,8 +85,8 @@ def without_missing(level: Level, missing: np.ndarray | str | None) -> Level:
     return level._replace(codes=np.where(is_missing, level.codes.dtype.type(-1), level.codes))
 
 
-def with_missing(texts: np.ndarray, missing: np.ndarray | str | None) -> np.ndarray:
-    """Return texts with NaN in place of those that are missing."""
+def mask_texts(texts: np.ndarray, missing: np.ndarray | str | None) -> np.ndarray:
+    """Return texts with NaN for missing texts."""
     if missing is None:
         return texts
     replaced = np.array(texts, dtype=object)
@@ -97,15 +97,15 @@ def with_missing(texts: np.ndarray, missing: np.ndarray | str | None) -> np.ndar
     return replaced
 
 
-class LazyText(BackendArray):
-    """Text that is left in a file and has missing values.
+class MaskedText(BackendArray):
+    """Lazy text of a file with missing values.
 
     Parameters
     ----------
     texts : array of xarray
-        The decoded texts, missing ones empty.
+        The decoded texts, where missing ones are empty.
     missing : numpy.ndarray of bool or 'empty'
-        From `missing_in`.
+        From `find_missing`.
     """
 
     __slots__ = ("dtype", "missing", "shape", "texts")
@@ -116,15 +116,15 @@ class LazyText(BackendArray):
         self.dtype = np.dtype(object)
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._at)
+        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._get)
 
-    def _at(self, key: tuple[Any, ...]) -> Any:
+    def _get(self, key: tuple[Any, ...]) -> Any:
         texts = np.asarray(self.texts[indexing.BasicIndexer(key)].get_duck_array(), dtype=object)
-        return with_missing(texts, self.missing if isinstance(self.missing, str) else self.missing[key])
+        return mask_texts(texts, self.missing if isinstance(self.missing, str) else self.missing[key])
 
 
 class CodedText(BackendArray):
-    """Text along one dimension, kept as a level: distinct texts and a code a row. Becomes objects when asked for."""
+    """Text along one dimension, stored as a level: distinct texts and one code per row. Indexing returns objects."""
 
     __slots__ = ("dtype", "level", "shape")
 
@@ -135,21 +135,21 @@ class CodedText(BackendArray):
 
     def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
         support = indexing.IndexingSupport.OUTER_1VECTOR
-        return indexing.explicit_indexing_adapter(key, self.shape, support, self._at)
+        return indexing.explicit_indexing_adapter(key, self.shape, support, self._get)
 
-    def _at(self, key: tuple[Any, ...]) -> Any:
+    def _get(self, key: tuple[Any, ...]) -> Any:
         codes = self.level.codes[key]
         return self.level.values.to_numpy()[codes]
 
 
-def level_of(variable: xr.Variable) -> Level:
-    """Give a one-dimensional variable as a level; what was read as codes is not factorised again."""
+def factorize_variable(variable: xr.Variable) -> Level:
+    """Return the level of a one-dimensional variable; text that was read as codes is not factorized again."""
     data = variable._data
     return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
 
 
 def text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.ndarray, list[str]]] | None:
-    """Give what reads a part of a text variable as codes and distinct texts; None where it is masked or no text."""
+    """Return a function that reads rows of text as codes and distinct texts; None for masked or other variables."""
     if any(name in variable.encoding for name in MASKS):
         return None
     if "char_dim_name" not in variable.encoding:
@@ -164,7 +164,7 @@ def text_reader(variable: xr.Variable, raw: Any) -> Callable[[slice], tuple[np.n
 
 
 def _is_text(raw: Any) -> bool:
-    """Whether a variable, of netCDF4 or h5netcdf, holds text of variable length."""
+    """Return whether a variable of netCDF4 or h5netcdf has text of variable length."""
     return raw.dtype is str or getattr(raw.datatype, "metadata", None) == {"vlen": str}
 
 
@@ -174,7 +174,7 @@ def _factorize_texts(texts: np.ndarray) -> tuple[np.ndarray, list[str]]:
 
 
 def _factorize_characters(characters: np.ndarray, encoding: str) -> tuple[np.ndarray, list[str]]:
-    """Factorise rows of bytes as integers, eight bytes at a time, and decode the distinct ones."""
+    """Factorize rows of bytes as integers, eight bytes at a time, and decode the distinct rows."""
     count, width = characters.shape
     padded = np.zeros((count, max(8, -(-width // 8) * 8)), dtype="S1")
     padded[:, :width] = characters
@@ -192,6 +192,7 @@ def _factorize_characters(characters: np.ndarray, encoding: str) -> tuple[np.nda
 
 
 def read_text(read: Callable[[slice], tuple[np.ndarray, list[str]]], size: int, block_rows: int) -> Level:
+    """Read all rows of a text variable, block by block, with a function from `text_reader`."""
     numbers: dict[str, int] = {}
     codes = np.empty(size, dtype=np.int32)
     for start in range(0, size, max(1, block_rows)):

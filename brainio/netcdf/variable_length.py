@@ -1,11 +1,13 @@
 """Stated lengths of values of variable length, checked before HDF5 allocates memory for them.
 
-HDF5 stores a text or sequence of variable length once, in a global heap. A variable, an attribute or a fill value holds
-a descriptor of it: its length, the address of the heap and its number in the heap. HDF5 allocates the stated length, up
-to 4 GB for each value, before it compares it with the heap. `ObjectHeader` reads the descriptors of attributes and fill
-values from the messages of an object header; `TextLengths` sums the lengths of the texts of whole variables. A writer
-gives each element a text of its own, so that all texts together are shorter than the file; a hostile file lets many
-descriptors refer to one long text. Neither reads a value.
+HDF5 stores a text or sequence of variable length in a global heap. Variables, attributes and fill values hold a
+descriptor of it: its length, the address of the heap and its number in the heap. HDF5 allocates the stated length, up
+to 4 GB for each value, and fills it with zeros before it compares it with the heap.
+
+`ObjectHeader` parses the messages of an object header without HDF5, and finds the longest stated length of an attribute
+or fill value. `TextLengths` sums the lengths of all texts of whole variables: writers store each text of its own, so
+that all texts together are shorter than the file, but a hostile file refers to one long text many times. Neither reads
+a value from a heap.
 """
 
 from __future__ import annotations
@@ -23,12 +25,20 @@ from h5py import h5d, h5z  # type: ignore[import-untyped]
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-_OLD_FILL_VALUE, _FILL_VALUE, _ATTRIBUTE, _CONTINUATION = 0x04, 0x05, 0x0C, 0x10
+_OLD_FILL_VALUE, _FILL_VALUE, _ATTRIBUTE, _CONTINUATION = 0x04, 0x05, 0x0C, 0x10  # message types
 _FRACTAL_HEAP = b"FRHP"
-_SHARED = 2  # flag of a message that is in another place
-_MOST_BLOCKS = 4096
-_MOST_SEARCHED = 1 << 30  # bytes, for the attributes of one object
-_DESCRIPTOR_BYTES = 16  # the length (4), the address of a heap (8) and the number in it (4)
+_SHARED = 2  # flag of a message that is stored elsewhere
+_MAX_BLOCKS = 4096
+_MAX_SEARCHED_BYTES = 1 << 30  # for the attributes of one object
+
+_LENGTH_BYTES, _ADDRESS_BYTES, _NUMBER_BYTES = 4, 8, 4  # the parts of a descriptor
+_DESCRIPTOR_BYTES = _LENGTH_BYTES + _ADDRESS_BYTES + _NUMBER_BYTES
+
+_UNCOUNTED_BYTES = 64 << 20  # of attribute texts, estimated from above
+_DESCRIPTORS_PER_READ = 1 << 16
+_MAX_CHUNK_BYTES = 256 << 20  # of descriptors
+_CHECKSUM_BYTES = 4
+_DECODED_FILTERS = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
 
 
 class _Message(NamedTuple):
@@ -40,23 +50,24 @@ class _Message(NamedTuple):
 
 
 class ObjectHeader:
-    """The lengths that the descriptors of one object state.
+    """Lengths that the descriptors in one HDF5 object header state.
 
     Parameters
     ----------
     read : callable
-        Returns the bytes of the file from an address on, given how many.
+        Returns bytes of the file, given their address and count.
     address : int
-        The address of the object.
+        Address of the object.
     size : int
-        The size of the file.
+        Size of the file in bytes.
     reads : list of (int, bytes)
-        What HDF5 read when it listed the attributes of the object: many are in blocks of their own.
+        Bytes that HDF5 read while it listed the attributes of the object: objects with many attributes store them in
+        separate blocks.
 
     Raises
     ------
     ValueError
-        The header is not one that netCDF-4 writes.
+        netCDF-4 writes no such header.
     """
 
     def __init__(
@@ -65,28 +76,28 @@ class ObjectHeader:
         self._read = read
         self._size = size
         self._messages = list(self._read_messages(address))
-        self._blocks = _joined(reads)
-        self._left = _MOST_SEARCHED
+        self._blocks = _join_adjoining(reads)
+        self._remaining_bytes = _MAX_SEARCHED_BYTES
 
     def longest_in_attribute(self, name: bytes, count: int) -> int | None:
-        """Return the greatest length in an attribute of `count` values; None where the attribute is not found."""
+        """Return the greatest length stated by an attribute of `count` values; None if the attribute is not found."""
         messages = [message for message in self._messages if message.kind == _ATTRIBUTE]
-        if any(message.is_shared for message in messages) or any(map(_is_filtered, self._blocks)):
+        if any(message.is_shared for message in messages) or any(map(_has_filtered_heap, self._blocks)):
             return None
-        found = [_longest_in_attribute(message.data, 0, name, count) for message in messages]
+        lengths = [_longest_in_attribute(message.data, 0, name, count) for message in messages]
         for block in self._blocks:
-            place = block.find(name + b"\0")
-            while place >= 0:
-                found += [_longest_in_attribute(block, place - head, name, count) for head in (8, 9)]
-                self._left -= _MOST_BLOCKS
-                place = block.find(name + b"\0", place + 1)
-            self._left -= len(block)
-            if self._left < 0:
+            offset = block.find(name + b"\0")
+            while offset >= 0:
+                lengths += [_longest_in_attribute(block, offset - head, name, count) for head in (8, 9)]
+                self._remaining_bytes -= _MAX_BLOCKS
+                offset = block.find(name + b"\0", offset + 1)
+            self._remaining_bytes -= len(block)
+            if self._remaining_bytes < 0:
                 return None
-        return max((length for length in found if length is not None), default=None)
+        return max((length for length in lengths if length is not None), default=None)
 
     def longest_fill_value(self) -> int | None:
-        """Return the length of the text that variables have where none was written; None where it is not found."""
+        """Return the length of the text that unwritten elements have; None if the fill value is stored elsewhere."""
         longest = 0
         for message in self._messages:
             if message.kind not in (_OLD_FILL_VALUE, _FILL_VALUE):
@@ -114,88 +125,35 @@ class ObjectHeader:
             prefix_size, head_size, tail = 0, 8, 0
         else:
             raise ValueError("its header has an unknown version")
-        left = self._size
-        for number, (place, size) in enumerate(blocks):  # grows
-            left -= size
-            if left < 0 or number > _MOST_BLOCKS:
+        remaining = self._size
+        for number, (offset, size) in enumerate(blocks):  # continuation messages append blocks
+            remaining -= size
+            if remaining < 0 or number > _MAX_BLOCKS:
                 raise ValueError("its header is larger than the file")
             skipped = prefix_size if number else 0
-            block = self._read(place, size)[skipped : size - (tail if number else 0)]
-            for message in _split(block, head_size):
+            block = self._read(offset, size)[skipped : size - (tail if number else 0)]
+            for message in _split_messages(block, head_size):
                 if message.kind == _CONTINUATION:
                     if len(message.data) < 16:
                         raise ValueError("its header has a damaged continuation")
-                    place, size = struct.unpack_from("<QQ", message.data)
-                    blocks.append((place, size))
+                    offset, size = struct.unpack_from("<QQ", message.data)
+                    blocks.append((offset, size))
                 yield message
 
 
-def _split(block: bytes, head_size: int) -> Iterator[_Message]:
-    place = 0
-    while place + head_size <= len(block):
-        if head_size == 8:
-            kind, size, flags = struct.unpack_from("<HHB", block, place)
-        else:
-            kind, size, flags = struct.unpack_from("<BHB", block, place)
-        place += head_size
-        yield _Message(kind, bool(flags & _SHARED), block[place : place + size])
-        place += size
-
-
-def _longest_in_attribute(data: bytes, start: int, name: bytes, count: int) -> int | None:
-    """Return the greatest length in an attribute message that begins at a place; None where it is another one."""
-    if start < 0 or len(data) < start + 8 or data[start] not in (1, 2, 3):
-        return None
-    version, sizes = data[start], struct.unpack_from("<HHH", data, start + 2)
-    start += 9 if version == 3 else 8
-    if data[start : start + min(sizes[0], len(name) + 1)].split(b"\0")[0] != name:
-        return None
-    for size in sizes:  # of the name, the type and the space
-        start += -(-size // 8) * 8 if version == 1 else size
-    if start + count * _DESCRIPTOR_BYTES > len(data) or not count:
-        return None if count else 0
-    return int(np.frombuffer(data, "<u4", count * _DESCRIPTOR_BYTES // 4, start)[:: _DESCRIPTOR_BYTES // 4].max())
-
-
-def _is_filtered(block: bytes) -> bool:
-    """Whether a block has the header of a fractal heap whose blocks pass through filters; netCDF-4 writes none."""
-    place = block.find(_FRACTAL_HEAP)
-    return place >= 0 and block[place + 7 : place + 9] != b"\0\0"
-
-
-def _joined(reads: Sequence[tuple[int, bytes]]) -> list[bytes]:
-    """Return the bytes of adjoining reads as one: HDF5 reads the beginning of a block first."""
-    blocks: list[tuple[int, bytearray]] = []
-    for start, data in sorted(reads):
-        if blocks and start <= blocks[-1][0] + len(blocks[-1][1]):
-            first, block = blocks[-1]
-            block[start - first : start - first + len(data)] = data
-        else:
-            blocks.append((start, bytearray(data)))
-    return [bytes(block) for _, block in blocks]
-
-
-_SMALL = 64 << 20  # bytes of texts that need no look
-_BLOCK = 1 << 16  # descriptors read at once
-_LARGEST_CHUNK = 256 << 20  # bytes of descriptors
-_LENGTH_BYTES, _NUMBER_BYTES = 4, 4  # of a descriptor; between them the address of a heap collection
-_CHECKSUM_BYTES = 4
-_DECODED_FILTERS = frozenset({h5z.FILTER_DEFLATE, h5z.FILTER_SHUFFLE, h5z.FILTER_FLETCHER32})
-
-
 class TextLengths:
-    """The sum of the lengths of all texts of variable length that were added, which may not exceed the file's size.
+    """Total length of all texts of variable length that were added, which may not exceed the size of the file.
 
     Parameters
     ----------
     file : pathlib.Path or binary file
         The file.
     size : int
-        Its size in bytes.
+        Size of the file in bytes.
     address_bytes : int
-        The size of an address in this file.
+        Size of an address in this file.
     check_heap : callable
-        Is given the address of each heap to which a dataset refers; returns whether the next one may be checked.
+        Receives the address of each global heap to which a dataset refers; returns whether to continue.
     """
 
     def __init__(
@@ -209,76 +167,121 @@ class TextLengths:
         self.total = 0
 
     @property
-    def exceed_file(self) -> bool:
-        """Whether the texts are longer than the file that they are said to be in."""
+    def exceeds_file(self) -> bool:
+        """Whether the texts are longer than the file that should contain them."""
         return self.total > self._size
 
     def add_attribute(self, attribute: Any) -> None:
-        """Add the texts of an attribute (`h5py.h5a.AttrID`), unless those of all attributes are few enough."""
+        """Add the texts of an attribute (`h5py.h5a.AttrID`), unless all attributes together have few texts."""
         self._attribute_texts += max(1, attribute.get_space().get_simple_extent_npoints())
         texts = np.empty(attribute.shape or (), attribute.dtype)
         if attribute.shape is not None:
-            attribute.read(texts)  # also few: through `GuardedFile`, before netCDF4 does
-        if self._attribute_texts * self._size > _SMALL:
+            attribute.read(texts)  # always: `HeapCheckedFile` must check the heap before netCDF4 reads it
+        if self._attribute_texts * self._size > _UNCOUNTED_BYTES:
             self.total += sum(len(text) for text in texts.ravel().tolist() if text)
 
-    def add_dataset(self, dataset: Any, created: Any) -> str:
-        """Add the texts of a dataset (`h5py.h5d.DatasetID`), given its creation properties.
+    def add_dataset(self, dataset: Any, properties: Any) -> str:
+        """Add the texts of a dataset (`h5py.h5d.DatasetID`), given its creation property list.
 
         Returns
         -------
         str
-            What keeps its descriptors from being read; empty if they were.
+            Reason why the descriptors cannot be read; empty if they were read.
         """
-        layout = created.get_layout()
+        layout = properties.get_layout()
         if layout == h5d.COMPACT:
             return "has texts of variable length in compact storage"
         if layout == h5d.CONTIGUOUS:
-            blocks = self._contiguous(dataset)
+            blocks = self._read_contiguous(dataset)
         else:
-            filters = [created.get_filter(number)[0] for number in range(created.get_nfilters())]
-            chunk_bytes = math.prod(created.get_chunk()) * self._width
+            filters = [properties.get_filter(number)[0] for number in range(properties.get_nfilters())]
+            chunk_bytes = math.prod(properties.get_chunk()) * self._width
             if not _DECODED_FILTERS.issuperset(filters):
                 return "has texts of variable length with a filter other than deflate, shuffle and fletcher32"
-            if chunk_bytes > _LARGEST_CHUNK:
+            if chunk_bytes > _MAX_CHUNK_BYTES:
                 return f"has texts of variable length in chunks of {chunk_bytes:,} bytes"
-            blocks = self._chunks(dataset, filters, chunk_bytes)
+            blocks = self._read_chunks(dataset, filters, chunk_bytes)
         for block in blocks:
             rows = np.frombuffer(block, np.uint8)[: len(block) // self._width * self._width].reshape(-1, self._width)
             lengths = np.ascontiguousarray(rows[:, :_LENGTH_BYTES]).view("<u4").ravel()
             self.total += int(lengths.sum(dtype=np.uint64))
-            if self.exceed_file or not self._check_heaps(rows[lengths > 0, _LENGTH_BYTES:-_NUMBER_BYTES]):
+            if self.exceeds_file or not self._check_heaps(rows[lengths > 0, _LENGTH_BYTES:-_NUMBER_BYTES]):
                 break
         return ""
 
     def _check_heaps(self, addresses: np.ndarray) -> bool:
         heaps = np.ascontiguousarray(addresses).view("<u8").ravel()
-        changes = heaps[np.append(True, heaps[1:] != heaps[:-1])[: len(heaps)]]  # texts were mostly written in order
+        changes = heaps[np.append(True, heaps[1:] != heaps[:-1])[: len(heaps)]]  # texts are usually stored in order
         return all(map(self._check_heap, changes.tolist()))
 
-    def _contiguous(self, dataset: Any) -> Iterator[bytes]:
-        offset, left = dataset.get_offset(), dataset.get_storage_size()
+    def _read_contiguous(self, dataset: Any) -> Iterator[bytes]:
+        offset, remaining = dataset.get_offset(), dataset.get_storage_size()
         if offset is None:
             return
         with self._file.open("rb") if isinstance(self._file, Path) else nullcontext(self._file) as file:
             file.seek(offset)
-            while left > 0 and (block := file.read(min(left, _BLOCK * self._width))):
-                left -= len(block)
+            while remaining > 0 and (block := file.read(min(remaining, _DESCRIPTORS_PER_READ * self._width))):
+                remaining -= len(block)
                 yield block
 
-    def _chunks(self, dataset: Any, filters: list[int], chunk_bytes: int) -> Iterator[bytes]:
-        places: list[tuple[int, ...]] = []
-        dataset.chunk_iter(lambda chunk: places.append(chunk.chunk_offset))
-        for place in places:
-            mask, data = dataset.read_direct_chunk(place)
+    def _read_chunks(self, dataset: Any, filters: list[int], chunk_bytes: int) -> Iterator[bytes]:
+        positions: list[tuple[int, ...]] = []
+        dataset.chunk_iter(lambda chunk: positions.append(chunk.chunk_offset))
+        for position in positions:
+            filter_mask, data = dataset.read_direct_chunk(position)
             for number in reversed(range(len(filters))):
-                if not mask >> number & 1:  # else this filter was not applied to this chunk
-                    data = self._decoded(data, filters[number], chunk_bytes)
+                if not filter_mask >> number & 1:  # a set bit: the filter was skipped for this chunk
+                    data = self._decode(data, filters[number], chunk_bytes)
             yield data
 
-    def _decoded(self, data: bytes, code: int, chunk_bytes: int) -> bytes:
-        if code == h5z.FILTER_FLETCHER32:
+    def _decode(self, data: bytes, filter_code: int, chunk_bytes: int) -> bytes:
+        if filter_code == h5z.FILTER_FLETCHER32:
             return data[:-_CHECKSUM_BYTES]
-        if code == h5z.FILTER_DEFLATE:
+        if filter_code == h5z.FILTER_DEFLATE:
             return zlib.decompressobj().decompress(data, chunk_bytes + _CHECKSUM_BYTES)
         return np.frombuffer(data, np.uint8).reshape(self._width, -1).T.tobytes()
+
+
+def _split_messages(block: bytes, head_size: int) -> Iterator[_Message]:
+    offset = 0
+    while offset + head_size <= len(block):
+        if head_size == 8:
+            kind, size, flags = struct.unpack_from("<HHB", block, offset)
+        else:
+            kind, size, flags = struct.unpack_from("<BHB", block, offset)
+        offset += head_size
+        yield _Message(kind, bool(flags & _SHARED), block[offset : offset + size])
+        offset += size
+
+
+def _longest_in_attribute(data: bytes, start: int, name: bytes, count: int) -> int | None:
+    """Return the greatest length stated by the attribute message at `start`; None if it is of another attribute."""
+    if start < 0 or len(data) < start + 8 or data[start] not in (1, 2, 3):
+        return None
+    version, sizes = data[start], struct.unpack_from("<HHH", data, start + 2)
+    start += 9 if version == 3 else 8
+    if data[start : start + min(sizes[0], len(name) + 1)].split(b"\0")[0] != name:
+        return None
+    for size in sizes:  # of the name, the datatype and the dataspace
+        start += -(-size // 8) * 8 if version == 1 else size
+    if start + count * _DESCRIPTOR_BYTES > len(data) or not count:
+        return None if count else 0
+    return int(np.frombuffer(data, "<u4", count * _DESCRIPTOR_BYTES // 4, start)[:: _DESCRIPTOR_BYTES // 4].max())
+
+
+def _has_filtered_heap(block: bytes) -> bool:
+    """Return whether a block has the header of a fractal heap with a filter pipeline, which netCDF-4 never writes."""
+    offset = block.find(_FRACTAL_HEAP)
+    return offset >= 0 and block[offset + 7 : offset + 9] != b"\0\0"
+
+
+def _join_adjoining(reads: Sequence[tuple[int, bytes]]) -> list[bytes]:
+    """Join the bytes of adjoining reads: HDF5 often reads the beginning of a block first."""
+    blocks: list[tuple[int, bytearray]] = []
+    for start, data in sorted(reads):
+        if blocks and start <= blocks[-1][0] + len(blocks[-1][1]):
+            first, block = blocks[-1]
+            block[start - first : start - first + len(data)] = data
+        else:
+            blocks.append((start, bytearray(data)))
+    return [bytes(block) for _, block in blocks]

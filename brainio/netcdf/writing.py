@@ -20,7 +20,7 @@ from brainio.errors import PackagingError
 from brainio.forks import Activity, guard
 from brainio.netcdf.chunks import BLOCK_BYTES
 from brainio.netcdf.hdf5_lock import hdf5_access
-from brainio.netcdf.layout import MOST_BYTES, chunk_sizes, parts_of, row_sizes, slabs
+from brainio.netcdf.layout import MAX_CHUNK_BYTES, coordinate_chunk_sizes, data_chunk_sizes, slabs, split_slab
 from brainio.netcdf.structure import DATA_NAME
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _DEFLATE_LEVEL: Literal[4] = 4
 _MIN_COMPRESSED_BYTES = 4096
 # HDF5 cannot close a file that does not fit onto the disk, so free space is checked before each write. Headers and
 # chunks that HDF5 buffers and writes later take up to `_BUFFERED_BYTES`, an empty compressed chunk up to the other.
-_BUFFERED_BYTES = 2 * MOST_BYTES
+_BUFFERED_BYTES = 2 * MAX_CHUNK_BYTES
 _EMPTY_CHUNK_BYTES = 2048
 _PROBE_BYTES = 1 << 16  # written to find out why the library failed
 _CHUNKS_PER_WRITE = 4096  # HDF5 allocates 7 kB for each chunk of one write
@@ -178,8 +178,8 @@ def _create_variable(group: netCDF4.Dataset, name: str, variable: xr.Variable, c
 
 def _chunk_sizes_of(name: str, variable: xr.Variable) -> tuple[int, ...]:
     if name == DATA_NAME:
-        return chunk_sizes([str(dim) for dim in variable.dims], variable.shape, variable.dtype.itemsize)
-    return row_sizes(variable.shape, variable.dtype.itemsize)
+        return data_chunk_sizes([str(dim) for dim in variable.dims], variable.shape, variable.dtype.itemsize)
+    return coordinate_chunk_sizes(variable.shape, variable.dtype.itemsize)
 
 
 def _write_variables(
@@ -213,12 +213,14 @@ def _write_values(stored: netCDF4.Variable, variable: xr.Variable, folder: Path)
             stored[...] = variable.values
             return
         # A small chunk cache: HDF5 then stores each chunk once it is complete, in the order of writing.
-        stored.set_var_chunk_cache(size=MOST_BYTES)
+        stored.set_var_chunk_cache(size=MAX_CHUNK_BYTES)
         if stored.filters()["zlib"]:
             _allocate_chunk_index(stored, sizes, variable.dtype, folder)
         dims, shape = stored.dimensions, stored.shape
     for slab in slabs(dims, shape, sizes):
-        parts = [slab] if variable._in_memory else parts_of(slab, shape, sizes, BLOCK_BYTES // variable.dtype.itemsize)
+        parts = (
+            [slab] if variable._in_memory else split_slab(slab, shape, sizes, BLOCK_BYTES // variable.dtype.itemsize)
+        )
         for part in parts:
             values = _read_part(variable, part)
             padded = [-(-size // chunk) * chunk for size, chunk in zip(values.shape, sizes, strict=True)]
@@ -235,7 +237,7 @@ def _allocate_chunk_index(stored: netCDF4.Variable, sizes: list[int], dtype: np.
     """
     counts = [-(-size // chunk) for size, chunk in zip(stored.shape, sizes, strict=True)]
     _require_space(folder, _BUFFERED_BYTES + math.prod(counts) * _EMPTY_CHUNK_BYTES)
-    for part in parts_of([slice(None)] * len(counts), counts, [1] * len(counts), _CHUNKS_PER_WRITE):
+    for part in split_slab([slice(None)] * len(counts), counts, [1] * len(counts), _CHUNKS_PER_WRITE):
         bounds = zip(part, sizes, strict=True)
         first_elements = tuple(slice(chunks.start * size, chunks.stop * size, size) for chunks, size in bounds)
         stored[first_elements] = np.zeros((), dtype)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from brainio.assemblies import flatten_index
 from brainio.cards.columns import factorize_column, to_json_value
-from brainio.netcdf.chunks import blocks
+from brainio.netcdf.chunks import iter_blocks
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened
 
@@ -78,7 +78,7 @@ def _values(array: xr.DataArray) -> dict[str, Any]:
     missing = 0
     kinds: set[str] = set()
     examples: list[str] = []
-    for _, block in blocks(array.variable):
+    for _, block in iter_blocks(array.variable):
         missing += int(np.asarray(pd.isna(block)).sum())
         if block.dtype.kind not in "biufcmM":
             kinds.add(factorize_column(block).kind)

@@ -15,8 +15,8 @@ from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.coords import repeats_others, values_of
 from brainio.assemblies.joining import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
-from brainio.netcdf.attributes import same_attribute
-from brainio.netcdf.chunks import blocks
+from brainio.netcdf.attributes import equal_attributes
+from brainio.netcdf.chunks import iter_blocks
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened, some
 from brainio.validation import PATH_IN_STORE
@@ -65,7 +65,7 @@ def array_differences(before: xr.DataArray, after: xr.DataArray, joined: Collect
 
 
 def _values_difference(before: xr.Variable, after: xr.Variable) -> str | None:
-    for place, values in blocks(after):
+    for place, values in iter_blocks(after):
         offset = tuple(part.start or 0 for part in place)
         difference = value_difference(np.asarray(before[place].values), values, offset=offset)
         if difference is not None:
@@ -114,7 +114,7 @@ def _attribute_differences(
     }
     for name, value in stored.items():
         found = after.get(name)
-        if not same_attribute(value, found):
+        if not equal_attributes(value, found):
             was, would_be = (shortened(repr(each)) for each in (value, found))
             yield f"the attribute {name!r} of {what} is {was} and would come back as {would_be}; convert or delete it"
     for name, value in after.items():

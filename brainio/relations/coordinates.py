@@ -9,7 +9,7 @@ import numpy as np
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.netcdf.hdf5_lock import hdf5_access
-from brainio.netcdf.opening import decoded, open_store
+from brainio.netcdf.opening import decode_store, open_store
 from brainio.netcdf.reading import read_coordinates
 from brainio.validation import stimulus_coordinate
 
@@ -67,7 +67,7 @@ class CoordinatesLoader(AssemblyLoader):
         structure = self._inspect(eager=False)
         with hdf5_access():
             store = open_store(path, None, structure)
-            with decoded(store, {}) as dataset:
+            with decode_store(store, {}) as dataset:
                 array = self._only_variable(dataset)
                 array._variable._data = np.broadcast_to(np.int8(0), array.shape)
                 read_coordinates(array, store)

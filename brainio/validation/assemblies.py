@@ -18,7 +18,7 @@ from brainio.assemblies import (
 )
 from brainio.assemblies.coords import repeats_others
 from brainio.errors import FormatError
-from brainio.netcdf.chunks import blocks
+from brainio.netcdf.chunks import iter_blocks
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.problems import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats
@@ -200,7 +200,7 @@ def _count_missing(variable: xr.Variable) -> tuple[np.ndarray, int]:
     counts = np.zeros(() if axis is None else variable.shape[axis], dtype=np.int64)
     others = tuple(number for number in range(variable.ndim) if number != axis)
     infinite = 0
-    for place, block in blocks(variable):
+    for place, block in iter_blocks(variable):
         at = () if axis is None else place[axis]
         counts[at] += np.asarray(pd.isna(block)).sum(axis=others)
         infinite += int(np.isinf(block).sum()) if variable.dtype.kind == "f" else 0
@@ -237,11 +237,11 @@ def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
     if dtype.kind not in "OT":
         known = dtype.kind in "biuSUmM" or (dtype.kind == "f" and dtype.itemsize in (4, 8))
         return [] if known else [problem("type-unstorable", place, str(dtype))]
-    kinds = sorted({kind for _, block in blocks(variable) for kind in kinds_of(block)})
+    kinds = sorted({kind for _, block in iter_blocks(variable) for kind in kinds_of(block)})
     if len(kinds) > 1:
         code = "values-mixed-type" if place == "values" else "coordinate-mixed-type"
         return [problem(code, place, " and ".join(kinds))]
-    if kinds == [TRUTH] and any(np.any(pd.isna(block)) for _, block in blocks(variable)):
+    if kinds == [TRUTH] and any(np.any(pd.isna(block)) for _, block in iter_blocks(variable)):
         return [problem("type-unstorable", place, "True and False, some of them missing")]
     return [problem("type-unstorable", place, one) for one in kinds if one not in _STORABLE_KINDS]
 

@@ -234,7 +234,7 @@ def test_lazy_values_are_read_in_parts_that_are_whole_chunks(
     write_netcdf(recording(stimuli=400, neuroids=40), tmp_path / "a.nc")
     lazy = opened(tmp_path / "a.nc")
     chunk = lazy.variable.encoding["chunksizes"]
-    found = list(chunks_module.blocks(lazy.variable))
+    found = list(chunks_module.iter_blocks(lazy.variable))
     assert sum(block.nbytes for _, block in found) == lazy.nbytes
     assert max(block.nbytes for _, block in found) <= 800_000
     assert {part.start % size for place, _ in found for part, size in zip(place, chunk, strict=True)} == {0}

@@ -11,7 +11,7 @@ import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, NeuroidAssembly
 from brainio.errors import AssemblyFormatError, PackagingError
-from brainio.netcdf.attributes import decode_attributes, encode_attributes, same_attribute
+from brainio.netcdf.attributes import decode_attributes, encode_attributes, equal_attributes
 from brainio.packaging import write_netcdf
 
 WITH_A_MEANING: dict[str, Any] = {
@@ -96,7 +96,7 @@ def test_attributes_with_a_meaning_survive_without_effect_on_data_and_coordinate
         assert pd.Series(part.values).equals(pd.Series(values))
         assert set(part.attrs) == set(WITH_A_MEANING)
         for name, value in WITH_A_MEANING.items():
-            assert same_attribute(value, part.attrs[name]), name
+            assert equal_attributes(value, part.attrs[name]), name
 
 
 @pytest.mark.parametrize("units", ["seconds", "milliseconds", "days"])
@@ -172,7 +172,7 @@ def test_files_of_other_programs_are_decoded_by_their_attributes(tmp_path: Path)
 )
 def test_values_of_attributes_come_back(tmp_path: Path, value: object) -> None:
     loaded = load(DataAssembly([1.0], dims=["x"], attrs={"a": value}), tmp_path)
-    assert same_attribute(value, loaded.attrs["a"])
+    assert equal_attributes(value, loaded.attrs["a"])
 
 
 @pytest.mark.parametrize(

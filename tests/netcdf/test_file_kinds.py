@@ -49,7 +49,7 @@ def test_files_of_netcdf4_are_read(tmp_path: Path, options: Options) -> None:
     write(path, **options)
     assembly = DataAssembly.from_files(path, **NO_STIMULI)
     assert np.allclose(assembly.values, VALUES, rtol=1e-2)
-    assert inspect(path).data(None).shape == (80, 50)  # type: ignore[union-attr]
+    assert inspect(path).data_variable(None).shape == (80, 50)  # type: ignore[union-attr]
 
 
 def enumeration(path: Path) -> None:

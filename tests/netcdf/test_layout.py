@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly
-from brainio.netcdf.layout import chunk_sizes, row_sizes, slabs
+from brainio.netcdf.layout import coordinate_chunk_sizes, data_chunk_sizes, slabs
 from brainio.packaging import write_netcdf
 from brainio.packaging.netcdf import write_groups
 
@@ -39,7 +39,7 @@ Sizes = list[tuple[str, int]]
 
 def chunks_of(sizes: Sizes, itemsize: int) -> dict[str, int]:
     dims, shape = zip(*sizes, strict=True)
-    return dict(zip(dims, chunk_sizes(dims, shape, itemsize), strict=True))
+    return dict(zip(dims, data_chunk_sizes(dims, shape, itemsize), strict=True))
 
 
 def bytes_read(sizes: Sizes, chunks: dict[str, int], itemsize: int, dim: str, numbers: int) -> int:
@@ -99,7 +99,7 @@ def test_the_order_of_dimensions_does_not_matter(sizes: Sizes, itemsize: int) ->
 
 @given(st.lists(st.integers(1, 10**7), min_size=1, max_size=3), itemsizes)
 def test_rows_are_cut_into_chunks_of_at_most_a_megabyte(shape: list[int], itemsize: int) -> None:
-    sizes = row_sizes(shape, itemsize)
+    sizes = coordinate_chunk_sizes(shape, itemsize)
     assert all(1 <= size <= whole for size, whole in zip(sizes, shape, strict=True))
     assert MOST / 4 <= math.prod(sizes) * itemsize <= MOST or sizes == tuple(shape)
 

@@ -10,7 +10,7 @@ import pytest
 
 from brainio.assemblies import NeuroidAssembly
 from brainio.errors import UnsafeFileError
-from brainio.netcdf.file_objects import GuardedFile
+from brainio.netcdf.file_objects import HeapCheckedFile
 from brainio.netcdf.inspection import inspect
 from tests.security import hostile_hdf5
 from tests.security.fuzz_netcdf import sound_file
@@ -86,7 +86,7 @@ def test_heaps_that_overlap_are_refused_in_linear_time(tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<4sIQ", b"GCOL", 1, 1_000_000) * (count + 70_000))
     began = time.perf_counter()
     with path.open("rb") as file:
-        guarded = GuardedFile(file, path.stat().st_size)
+        guarded = HeapCheckedFile(file, path.stat().st_size)
         assert not all(guarded.check_heap(16 * number) for number in range(count))
     assert "its global heaps overlap" in guarded.fault
     assert time.perf_counter() - began < 5

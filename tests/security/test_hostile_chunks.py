@@ -16,7 +16,7 @@ from h5py import h5d, h5p, h5s, h5t, h5z
 
 from brainio.assemblies import DataAssembly
 from brainio.errors import UnsafeFileError
-from brainio.netcdf.filters import SPARE_STORED_BYTES, ChunkLimits, StoredChunk, allowed_filters
+from brainio.netcdf.filters import UNMEASURED_CHUNK_BYTES, ChunkLimits, StoredChunk, allowed_filters
 from brainio.netcdf.inspection import inspect
 from brainio.packaging import write_netcdf
 from tests.security import hostile_hdf5
@@ -74,14 +74,14 @@ def test_a_chunk_of_deflate_is_looked_through_in_constant_memory(tmp_path: Path)
     path.write_bytes(deflate_bomb(3_000_000))
     limits = ChunkLimits([h5z.FILTER_DEFLATE], 20_000_000)
     with path.open("rb") as file:
-        count = limits.expanded_bytes(StoredChunk(0, path.stat().st_size), file)
-    assert limits.most_bytes < count <= limits.most_bytes + (1 << 18)
+        count = limits.measure(StoredChunk(0, path.stat().st_size), file)
+    assert limits.max_bytes < count <= limits.max_bytes + (1 << 18)
 
 
 def test_large_chunks_of_deflate_that_keep_their_size_are_read(tmp_path: Path, little_memory: None) -> None:
     values = np.random.default_rng(0).normal(size=(ROWS, 3))
     for stored in (zlib.compress(values.tobytes(), 1), zlib.compress(values.tobytes(), 0)):
-        assert len(stored) > SPARE_STORED_BYTES
+        assert len(stored) > UNMEASURED_CHUNK_BYTES
         path = recording(tmp_path / "a.nc", {h5z.FILTER_DEFLATE: (4,)}, stored)
         assert np.array_equal(DataAssembly.from_files(path, **NO_STIMULI).values, values)
 
@@ -89,12 +89,12 @@ def test_large_chunks_of_deflate_that_keep_their_size_are_read(tmp_path: Path, l
 def test_no_chunk_that_write_netcdf_writes_is_looked_through(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, little_memory: None
 ) -> None:
-    def expanded_bytes(*_: object) -> int:
+    def measure(*_: object) -> int:
         raise AssertionError("a chunk was looked through")
 
     path = tmp_path / "a.nc"
     write_netcdf(DataAssembly(np.random.default_rng(0).normal(size=(2000, 300)), dims=["x", "y"]), path)
-    monkeypatch.setattr(ChunkLimits, "expanded_bytes", expanded_bytes)
+    monkeypatch.setattr(ChunkLimits, "measure", measure)
     assert {"deflate"} <= set(inspect(path).variables[0].filters)
 
 

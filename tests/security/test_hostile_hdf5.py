@@ -152,7 +152,7 @@ def test_coordinates_that_do_not_fit_into_memory_are_refused_by_every_reader(tmp
 @pytest.mark.parametrize("reader", [name for name in READERS if not name.startswith("stream")])
 def test_a_chunk_that_is_larger_in_the_file_than_decoded_is_refused(tmp_path: Path, reader: str) -> None:
     hostile_hdf5.chunk_that_expands_a_thousand_times(tmp_path / "a.nc")
-    with pytest.raises(AssemblyFormatError, match=r"/data has a chunk of 9,\d+ bytes in the file .* decoded .* 96"):
+    with pytest.raises(AssemblyFormatError, match=r"/data has a chunk of 9,\d+ bytes in the file, 96 bytes in memory"):
         READERS[reader](tmp_path / "a.nc")
 
 

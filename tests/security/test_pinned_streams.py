@@ -9,7 +9,7 @@ import pytest
 
 from brainio.assemblies import DataAssembly
 from brainio.errors import UnsafeFileError
-from brainio.netcdf.file_objects import PAGE, PinnedFile
+from brainio.netcdf.file_objects import PAGE_BYTES, PinnedFile
 from brainio.netcdf.inspection import inspect
 from tests.security import hostile_hdf5
 from tests.security.hostile_hdf5 import SECRET
@@ -57,19 +57,24 @@ def test_parts_that_were_not_pinned_come_from_the_file() -> None:
     body = bytes(range(256)) * 64
     server = Server(body)
     first = PinnedFile(server, len(body))
-    first.seek(PAGE + 10)
-    assert first.read(20) == body[PAGE + 10 : PAGE + 30]
+    first.seek(PAGE_BYTES + 10)
+    assert first.read(20) == body[PAGE_BYTES + 10 : PAGE_BYTES + 30]
     server.replace(bytes(len(body)))
     later = PinnedFile(server, len(body), first.pages)
-    assert later.read() == bytes(PAGE) + body[PAGE : 2 * PAGE] + bytes(len(body) - 2 * PAGE)
-    for start, stop in [(PAGE - 3, PAGE + 5), (PAGE + 7, PAGE + 9), (2 * PAGE - 4, 2 * PAGE + 4), (0, 5)]:
+    assert later.read() == bytes(PAGE_BYTES) + body[PAGE_BYTES : 2 * PAGE_BYTES] + bytes(len(body) - 2 * PAGE_BYTES)
+    for start, stop in [
+        (PAGE_BYTES - 3, PAGE_BYTES + 5),
+        (PAGE_BYTES + 7, PAGE_BYTES + 9),
+        (2 * PAGE_BYTES - 4, 2 * PAGE_BYTES + 4),
+        (0, 5),
+    ]:
         later.seek(start)
-        expected = [body[place] if PAGE <= place < 2 * PAGE else 0 for place in range(start, stop)]
+        expected = [body[place] if PAGE_BYTES <= place < 2 * PAGE_BYTES else 0 for place in range(start, stop)]
         assert later.read(stop - start) == bytes(expected)
 
 
 def test_metadata_beyond_the_limit_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, harmless = external_and_harmless(tmp_path)
-    monkeypatch.setattr("brainio.netcdf.file_objects.MOST_PAGES", 1)
+    monkeypatch.setattr("brainio.netcdf.file_objects.MAX_PAGES", 1)
     with pytest.raises(UnsafeFileError, match="metadata takes more than"):
         inspect(Server(harmless))

@@ -112,7 +112,7 @@ def test_the_lengths_of_texts_are_found_wherever_netcdf4_and_h5py_write_them(
     """Headers of version 2 and blocks of many attributes have checksums, so that this test does not change them."""
     lengths: dict[str, int | None] = {}
     monkeypatch.setattr(
-        "brainio.netcdf.hdf5_structure._Walk._check_length",
+        "brainio.netcdf.hdf5_structure._StructureReader._check_length",
         lambda _, length, itemsize, path: lengths.update({path: length and length * itemsize}),
     )
     path = tmp_path / "a.nc"
