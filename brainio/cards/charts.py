@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from brainio.cards.arrays import Columns, Slices, Reliability
+    from brainio.cards.arrays import Columns, Reliability, Slices
     from brainio.cards.columns import Column
 
 _EVENT = "event"
