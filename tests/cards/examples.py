@@ -1,4 +1,4 @@
-"""Data whose cards have, taken together, every field that a card may have."""
+"""Data whose cards together have every field of a card."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ FACTS = {
 
 
 def recording(stimuli: int = 6, repetitions: int = 4, neuroids: int = 5, bins: int = 3) -> NeuroidAssembly:
-    """Neuroids that respond to stimuli, the later ones with more noise; a value is missing, one is infinite."""
+    """Return responses of neuroids with increasing noise; one value is missing, and one is infinite."""
     random = np.random.default_rng(0)
     signal = random.normal(size=(stimuli, 1, neuroids, bins))
     noise = random.normal(size=(stimuli, repetitions, neuroids, bins)) * np.linspace(0.1, 3, neuroids)[:, None]
@@ -57,7 +57,7 @@ def recording(stimuli: int = 6, repetitions: int = 4, neuroids: int = 5, bins: i
 
 
 def crowd() -> NeuroidAssembly:
-    """A neuroid in each of twelve regions, and stimuli that were shown once, twice, and up to seventy times."""
+    """Return responses of a neuroid in each of twelve regions to stimuli with one to seventy presentations."""
     shown = np.repeat(np.arange(70), np.arange(1, 71))
     starts = np.arange(2) * 10
     return NeuroidAssembly(
@@ -99,7 +99,7 @@ def spikes() -> SpikeTimesAssembly:
 
 
 def stimuli(folder: Path) -> StimulusSet:
-    """Three images, one of which is damaged; a text; a file that does not exist."""
+    """Return three images, one of them damaged, a text, and a file that does not exist."""
     folder.mkdir(exist_ok=True)
     Image.new("RGB", (40, 30)).save(folder / "a.png")
     Image.new("L", (20, 30)).save(folder / "b.jpg")
@@ -119,13 +119,13 @@ def stimuli(folder: Path) -> StimulusSet:
 
 
 def angles() -> StimulusSet:
-    """Stimuli without files, at twelve angles."""
+    """Return stimuli without files at twelve angles."""
     return StimulusSet({"stimulus_id": [f"s{number}" for number in range(12)], "angle": np.arange(12) * 15.0})
 
 
 def cards(folder: Path) -> list[Card]:
-    made: list[DataAssembly | StimulusSet] = [recording(), crowd(), choices(), spikes(), stimuli(folder), angles()]
-    of_facts_alone = read_card(resolve("assembly", "THINGS_TVSD_test_Assembly"))
-    first, *others = (compute_card(data, version="2", facts=FACTS) for data in made)
+    examples: list[DataAssembly | StimulusSet] = [recording(), crowd(), choices(), spikes(), stimuli(folder), angles()]
+    facts_only = read_card(resolve("assembly", "THINGS_TVSD_test_Assembly"))
+    first, *others = (compute_card(data, version="2", facts=FACTS) for data in examples)
     packaged = first | {CARD_FIELD: {"csv": "a" * 40, "zip": "b" * 40}}
-    return [packaged, *others, of_facts_alone]
+    return [packaged, *others, facts_only]

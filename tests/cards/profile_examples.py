@@ -1,4 +1,4 @@
-"""Entries on this machine for tests of profiles, and profiles of tables that lie in no file."""
+"""Local entries for tests of profiles, and profiles in memory."""
 
 import csv
 import io
@@ -33,12 +33,12 @@ DEMO = "modelfest.Carney1999"
 
 
 def demo(kind: str = "stimulus_set") -> Entry:
-    """Return an entry of the catalog that ships."""
+    """Return an entry of the catalog that brainio includes."""
     return resolve(kind, DEMO, catalog="brainio_demo")
 
 
 def picture(number: int, size: int = 200) -> bytes:
-    """Return a PNG file of its own colours."""
+    """Return a PNG file whose colours depend on the number."""
     file = io.BytesIO()
     pixels = np.random.default_rng(number).integers(0, 255, (8, 8, 3)).astype(np.uint8)
     Image.fromarray(pixels).resize((size, size // 2)).save(file, "PNG")
@@ -51,7 +51,7 @@ def published(
     rows: Sequence[Mapping[str, object]] | None = None,
     identifier: str = NAME,
 ) -> Entry:
-    """Publish a stimulus set below a folder, in the catalog `lab` there, and return its entry."""
+    """Publish a stimulus set in the catalog `lab` of a folder, and return its entry."""
     shelf = Shelf(folder)
     table = packed_set(folder / identifier, files, rows)
     shelf.put(table, identifier, "StimulusSet")
@@ -65,8 +65,8 @@ def profile_of(table: pd.DataFrame) -> StimulusProfile:
     with engine.begin() as connection:
         metadata.create_all(connection)
         columns = write_stimuli(connection, StimulusSet(table), [])
-        told = {STATISTICS: {"columns": []}, COLUMNS: columns, STIMULUS_COUNT: len(table), THUMBNAIL_COUNT: 0}
-        insert_rows(connection, properties_table, [(name, json.dumps(value)) for name, value in told.items()])
+        properties = {STATISTICS: {"columns": []}, COLUMNS: columns, STIMULUS_COUNT: len(table), THUMBNAIL_COUNT: 0}
+        insert_rows(connection, properties_table, [(name, json.dumps(value)) for name, value in properties.items()])
     return StimulusProfile(demo(), ProfileFile(engine))
 
 

@@ -1,6 +1,7 @@
-"""Promises of columns: whatever an array holds, it is described, and truly."""
+"""Statistics of columns: every array is described correctly."""
 
 import datetime
+import itertools
 import json
 from collections import Counter
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from brainio.cards.columns import factorize_column, to_json_value
+from brainio.cards import compute_card
+from brainio.cards.columns import bin_edges, count_by_bin, factorize_column, to_json_value
+from brainio.stimuli import StimulusSet
 
 HASHABLE = st.one_of(
     st.none(),
@@ -31,6 +34,7 @@ HASHABLE = st.one_of(
     st.just(pd.NaT),
     st.builds(object),
 )
+FINITE = st.floats(allow_nan=False, allow_infinity=False)
 ANYTHING = HASHABLE | st.lists(st.integers()) | st.dictionaries(st.text(), st.integers())
 
 
@@ -60,11 +64,11 @@ def test_texts_are_counted(values: list[str | None]) -> None:
     counts = Counter(value for value in values if value is not None)
     assert described["missing"] == values.count(None)
     assert described["distinct"] == len(counts)
-    for one in described.get("most_common", []):
-        if one["value"] in counts:  # what UTF-8 cannot write is shown otherwise
-            assert counts[one["value"]] == one["count"]
-    found = [one["count"] for one in described.get("most_common", [])]
-    assert found in ([], sorted(counts.values(), reverse=True)[:10])
+    most_common = described.get("most_common", [])
+    for record in most_common:
+        if record["value"] in counts:  # a card escapes characters that UTF-8 cannot encode
+            assert counts[record["value"]] == record["count"]
+    assert [record["count"] for record in most_common] in ([], sorted(counts.values(), reverse=True)[:10])
 
 
 @given(hnp.arrays(st.sampled_from([np.float16, np.float32, np.float64]), st.integers(0, 50)))
@@ -98,29 +102,75 @@ def test_the_range_is_that_of_the_finite_numbers(values: np.ndarray) -> None:
         ([], "none"),
     ],
 )
-def test_kinds_are_told_apart(values: Any, kind: str) -> None:
+def test_the_kind_of_a_column_is_recognized(values: Any, kind: str) -> None:
     assert factorize_column(values).kind == kind
 
 
-def test_equally_frequent_values_come_in_their_own_order() -> None:
+def test_equally_frequent_values_are_sorted() -> None:
     described = factorize_column(objects(["b", "a", "c", "c"])).describe()
-    assert [one["value"] for one in described["most_common"]] == ["c", "a", "b"]
+    assert [record["value"] for record in described["most_common"]] == ["c", "a", "b"]
 
 
-def test_many_values_that_are_equally_frequent_are_not_listed() -> None:
+def test_many_equally_frequent_values_are_not_listed() -> None:
     assert "most_common" not in factorize_column(np.arange(1000)).describe()
     assert "most_common" not in factorize_column(np.repeat(np.arange(1000), 20)).describe()
 
 
-def test_dates_beyond_those_of_pandas_are_described() -> None:
+def test_dates_outside_the_range_of_pandas_are_described() -> None:
     described = factorize_column(np.array(["-5000", "90000"], dtype="datetime64[Y]")).describe()
     assert (described["minimum"], described["maximum"]) == ("-5000", "90000")
 
 
-def test_no_address_in_memory_gets_into_a_card() -> None:
+def test_a_card_contains_no_memory_addresses() -> None:
     assert to_json_value(object()) == "<object>"
     assert "0x" not in to_json_value((object(),))
 
 
-def test_long_text_is_cut() -> None:
+def test_long_text_is_truncated() -> None:
     assert to_json_value("x" * 1000) == "x" * 119 + "…"
+
+
+# ------------------------------------------------------------------ histograms
+
+
+@given(st.lists(FINITE, min_size=1), st.integers(1, 60))
+@example([5e-324], 1)
+def test_every_number_is_in_a_bin_and_edges_ascend(values: list[float], bins: int) -> None:
+    edges = bin_edges(min(values), max(values), bins)
+    assert edges == sorted(set(edges))
+    assert 2 <= len(edges) <= bins + 2
+    assert edges[0] <= min(values)
+    assert max(values) <= edges[-1]
+    counts = count_by_bin(np.array(values), edges)
+    own = [sum(low <= value < high for value in values) for low, high in itertools.pairwise(edges)]
+    own[-1] += values.count(edges[-1])
+    assert counts == own
+
+
+@given(st.lists(st.integers(-(10**6), 10**6), min_size=1), st.integers(1, 60))
+def test_bins_of_integers_have_equal_widths_and_edges_between_integers(values: list[int], bins: int) -> None:
+    edges = bin_edges(min(values), max(values), bins, integers=True)
+    assert {edge % 1 for edge in edges} == {0.5}
+    assert len(set(np.diff(edges))) == 1
+    assert edges[0] < min(values) <= max(values) < edges[-1]
+
+
+def describe(values: Any) -> dict[str, Any]:
+    (column,) = compute_card(StimulusSet({"size": values}))["columns"]
+    return column
+
+
+def test_a_numeric_column_has_a_histogram_of_its_finite_rows() -> None:
+    histogram = describe([*np.arange(30) / 10, np.nan, np.inf, 0.0])["histogram"]
+    assert histogram["edges"][:3] == [0.0, 0.2, 0.4]
+    assert histogram["counts"] == [3, *[2] * 14]
+
+
+@pytest.mark.parametrize("values", [np.arange(10), [f"{number}" for number in range(20)], np.arange(20) > 3])
+def test_few_numbers_texts_and_booleans_have_no_histogram(values: Any) -> None:
+    assert "histogram" not in describe(values)
+
+
+def test_a_histogram_omits_numbers_too_large_for_floats() -> None:
+    values = np.array([*range(12), 10**400], dtype=object)
+    assert sum(describe(values)["histogram"]["counts"]) == 12

@@ -1,4 +1,4 @@
-"""Promises of `brainio card` and of the card in `brainio info`, run as a person runs them."""
+"""The command `brainio card`, and the card in `brainio info`."""
 
 import json
 import shutil
@@ -40,12 +40,12 @@ def test_info_shows_the_card_of_an_entry() -> None:
     assert line.split()[:5] == ["repetition", "presentation", "integer", "4", "0"]
 
 
-def test_the_lines_of_a_card_fit_a_terminal() -> None:
+def test_the_lines_of_a_card_fit_into_a_terminal() -> None:
     for line in brainio("card", "show", NAME).stdout.splitlines():
         assert len(line.rstrip()) <= 120
 
 
-def test_info_without_a_card_is_as_it_was() -> None:
+def test_info_works_without_a_card() -> None:
     done = brainio("info", "hvm")
     assert done.returncode == 0
     assert "stimuli  " not in done.stdout
@@ -53,20 +53,20 @@ def test_info_without_a_card_is_as_it_was() -> None:
     assert json.loads(brainio("info", "hvm", "--json").stdout)[0]["card"] is None
 
 
-def test_programs_get_the_card_as_it_is() -> None:
+def test_json_output_contains_the_whole_card() -> None:
     both = json.loads(brainio("card", "show", NAME, "--json").stdout)
     assert [card["lookup_type"] for card in both] == ["stimulus_set", "assembly"]
     assert [record["card"] for record in json.loads(brainio("info", NAME, "--json").stdout)] == both
 
 
-def test_cards_of_a_catalog_are_built_beside_it_and_named(lab: Path) -> None:
+def test_cards_are_built_next_to_the_catalog_and_named_in_its_rows(lab: Path) -> None:
     shown = in_lab(lab, "card", "show", NAME, "--catalog", "lab")
     assert (shown[0], shown[1]) == (4, "")
     assert f"brainio card build {NAME}" in shown[2]
     code, out, _ = in_lab(lab, "card", "build", "--catalog", "lab", "--kind", "assembly", "--json")
-    (made,) = json.loads(out)
+    (record,) = json.loads(out)
     assert code == 0
-    assert Path(made["card"]) == lab.parent / "cards" / "assembly" / f"{NAME}.json"
+    assert Path(record["card"]) == lab.parent / "cards" / "assembly" / f"{NAME}.json"
     assert in_lab(lab, "card", "show", NAME, "--catalog", "lab")[0] == 0
 
 
@@ -78,7 +78,7 @@ def test_a_dry_run_writes_nothing(lab: Path) -> None:
     assert (sorted(lab.parent.rglob("*")), lab.read_bytes()) == before
 
 
-def test_an_output_folder_leaves_the_catalog_as_it_is(lab: Path, tmp_path: Path) -> None:
+def test_an_output_folder_leaves_the_catalog_unchanged(lab: Path, tmp_path: Path) -> None:
     before = lab.read_bytes()
     code, _, _ = in_lab(lab, "card", "build", NAME, "--catalog", "lab", "--output", str(tmp_path / "out"))
     assert code == 0
@@ -86,7 +86,7 @@ def test_an_output_folder_leaves_the_catalog_as_it_is(lab: Path, tmp_path: Path)
     assert lab.read_bytes() == before
 
 
-def test_cards_that_can_be_made_are_made_when_others_cannot(lab: Path) -> None:
+def test_a_card_that_fails_does_not_prevent_the_others(lab: Path) -> None:
     (lab.parent / "files" / "assy_modelfest_Carney1999.nc").write_bytes(b"damaged")
     code, out, err = in_lab(lab, "card", "build", "--catalog", "lab")
     assert code == 9
@@ -95,7 +95,7 @@ def test_cards_that_can_be_made_are_made_when_others_cannot(lab: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_what_cannot_be_built_is_told(lab: Path) -> None:
+def test_invalid_arguments_have_an_exit_code_of_their_own(lab: Path) -> None:
     assert in_lab(lab, "card", "build")[0] == 2
     assert in_lab(lab, "card", "build", "nope.Nobody1900")[0] == 3
     assert in_lab(lab, "card", "build", "--catalog", "lab", "--version", "1")[0] == 2
@@ -109,7 +109,7 @@ def test_what_cannot_be_built_is_told(lab: Path) -> None:
         '{"shape": [1], "dims": ["a", "b"], "dtype": 1, "bytes": "x", "columns": [[]]}',
     ],
 )
-def test_a_card_of_another_form_is_no_reason_to_fail(lab: Path, body: str) -> None:
+def test_a_malformed_card_is_not_an_error(lab: Path, body: str) -> None:
     in_lab(lab, "card", "build", "--catalog", "lab", "--kind", "assembly")
     (lab.parent / "cards" / "assembly" / f"{NAME}.json").write_text(body)
     for command in ("info", "card show"):

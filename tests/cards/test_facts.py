@@ -1,4 +1,4 @@
-"""Promises of facts: what is mistyped is told, all of it at once, and what catalogs say is found."""
+"""Facts that people state: problems are reported together, and facts of catalogs are collected."""
 
 import json
 from dataclasses import replace
@@ -12,7 +12,7 @@ from brainio.catalogs import add_catalog, resolve
 from brainio.errors import PackagingError
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_together() -> None:
     with pytest.raises(PackagingError) as caught:
         normalize_facts(
             {
@@ -23,20 +23,20 @@ def test_all_problems_are_told_at_once() -> None:
                 "authors": [{"name": "Jane Doe", "orcid": "0000-0002-1825-0098"}],
             }
         )
-    for said in (
+    for problem in (
         "'licence' is not a fact",
         "expected a DOI such as",
         "'species' is ['']",
         "'citation' is 5",
         "check digit would be 7",
     ):
-        assert said in str(caught.value)
+        assert problem in str(caught.value)
 
 
 @pytest.mark.parametrize("orcid", ["0000-0002-1825-0097", "0000-0001-5109-3700", "0000-0002-1694-233X"])
 def test_orcids_are_verified_by_their_check_digit(orcid: str) -> None:
-    checked = normalize_facts({"authors": [{"name": "A", "orcid": f"https://orcid.org/{orcid}"}]})
-    assert checked["authors"] == [{"name": "A", "orcid": orcid}]
+    normalized = normalize_facts({"authors": [{"name": "A", "orcid": f"https://orcid.org/{orcid}"}]})
+    assert normalized["authors"] == [{"name": "A", "orcid": orcid}]
     other = orcid[:-1] + ("1" if orcid[-1] != "1" else "2")
     with pytest.raises(PackagingError, match="mistyped"):
         normalize_facts({"authors": [{"name": "A", "orcid": other}]})
@@ -50,17 +50,17 @@ def test_authors_are_names_or_records(authors: object) -> None:
 
 
 @pytest.mark.parametrize("authors", [5, [5], [{"orcid": "0000-0002-1825-0097"}], [{"name": "A", "email": "a@b"}]])
-def test_authors_of_another_form_are_refused(authors: object) -> None:
+def test_malformed_authors_are_refused(authors: object) -> None:
     with pytest.raises(PackagingError, match="authors"):
         normalize_facts({"authors": authors})
 
 
 @pytest.mark.parametrize("doi", ["10.1117/12.348473", "https://doi.org/10.1117/12.348473", "doi: 10.1117/12.348473"])
-def test_a_doi_is_kept_without_its_resolver(doi: str) -> None:
+def test_a_doi_is_stored_without_its_resolver(doi: str) -> None:
     assert normalize_facts({"doi": doi}) == {"doi": "10.1117/12.348473"}
 
 
-def test_what_says_nothing_is_left_out() -> None:
+def test_empty_facts_are_left_out() -> None:
     assert normalize_facts({"species": [], "license": "", "authors": None}) == {}
 
 
@@ -70,7 +70,7 @@ def test_facts_come_from_the_catalog_and_its_publications() -> None:
     assert normalize_facts(facts) == facts
 
 
-def test_facts_of_a_card_that_are_of_another_form_are_left_out(tmp_path: Path) -> None:
+def test_malformed_facts_of_a_card_are_left_out(tmp_path: Path) -> None:
     card = {"citation": "Doe 2026", "doi": "<script>", "authors": [5], "species": "human", "regions": {"IT": 1}}
     (tmp_path / "card.json").write_text(json.dumps(card))
     (tmp_path / "lab.csv").write_text(
@@ -87,15 +87,15 @@ def test_a_citation_ends_with_the_doi() -> None:
     assert facts["doi"] == "10.1117/12.348473"
 
 
-def test_several_publications_are_cited_one_a_line(tmp_path: Path) -> None:
+def test_each_publication_is_cited_on_a_line_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "publications.csv").write_text("publication,title\ndoe2026,Cells\ndoe2026,Nets\n")
     entry = replace(resolve("assembly", "modelfest.Carney1999"), publication="doe2026", base=str(tmp_path), card="")
     assert collect_facts(entry)["citation"].splitlines() == ["Cells.", "Nets."]
 
 
-def test_left_out_authors_are_shown_as_such() -> None:
-    paper = {"authors": "A and others and B and others", "year": "2026", "title": "T"}
-    assert format_citation(paper) == "A; ...; B; et al. (2026). T."
+def test_omitted_authors_are_marked() -> None:
+    publication = {"authors": "A and others and B and others", "year": "2026", "title": "T"}
+    assert format_citation(publication) == "A; ...; B; et al. (2026). T."
 
 
 @pytest.mark.parametrize("license_", ["do what you like", "CC BY 4.0", "LicenseRef-two words", "MIT AND"])
@@ -108,7 +108,7 @@ def test_a_licence_is_stored_in_its_canonical_case() -> None:
     assert normalize_facts({"license": "cc-by-4.0"}) == {"license": "CC-BY-4.0"}
 
 
-def test_a_published_licence_that_spdx_does_not_list_is_known_and_kept_by_a_new_card(tmp_path: Path) -> None:
+def test_a_published_licence_that_spdx_does_not_list_is_collected_and_kept(tmp_path: Path) -> None:
     (tmp_path / "lab.csv").write_text(
         "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier,license\n"
         "lab.Doe2026,assembly,NeuroidAssembly,file,a.nc,,,custom (ask us)\n"

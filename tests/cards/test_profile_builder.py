@@ -1,4 +1,4 @@
-"""Promises of making profiles: of local bytes alone, whole or not at all, once, and again when one is damaged."""
+"""Building profiles: from local files only, atomically, once, and again after damage."""
 
 import os
 import signal
@@ -31,48 +31,48 @@ from brainio.home import home_folder
 from tests.cards.profile_examples import NAME, demo, picture, published
 from tests.lab import Lab
 
-MAKE = """
+BUILD = """
 import sys
 from brainio.catalogs import add_catalog, resolve
 from brainio.cards import build_profile
 add_catalog(sys.argv[1])
-print("begins", flush=True)
+print("started", flush=True)
 build_profile(resolve("stimulus_set", sys.argv[2], catalog="lab"))
 """
 
 
-def files() -> list[Path]:
+def profile_files_on_disk() -> list[Path]:
     folder = home_folder() / "profiles"
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def half_made() -> list[Path]:
+def unfinished_files() -> list[Path]:
     return list((home_folder() / "partial").glob("profile-*"))
 
 
-def many(folder: Path, count: int = 400) -> Entry:
+def publish_many(folder: Path, count: int = 400) -> Entry:
     return published(folder, {f"{number}.png": picture(number) for number in range(count)})
 
 
-def making(folder: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", MAKE, str(folder / "lab.csv"), NAME]
-    started = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert started.stdout is not None
-    assert started.stdout.readline() == "begins\n"
-    return started
+def start_build(folder: Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", BUILD, str(folder / "lab.csv"), NAME]
+    builder = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert builder.stdout is not None
+    assert builder.stdout.readline() == "started\n"
+    return builder
 
 
-def eventually(holds: object) -> None:
+def wait_until(holds: object) -> None:
     end = time.monotonic() + 60
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.002)
 
 
-# ------------------------------------------------------------------ where bytes are
+# ------------------------------------------------------------------ local bytes
 
 
-def test_bytes_are_here_once_they_are_fetched_and_no_network_is_asked(lab: Lab) -> None:
+def test_fetched_bytes_are_local_and_building_uses_no_network(lab: Lab) -> None:
     lab.publish_stimuli()
     entry = resolve("stimulus_set", NAME, catalog="lab")
     before = len(lab.server.requests)
@@ -90,14 +90,14 @@ def test_bytes_are_here_once_they_are_fetched_and_no_network_is_asked(lab: Lab) 
     assert len(lab.server.requests) == before
 
 
-def test_files_of_this_machine_are_here_without_fetching(tmp_path: Path) -> None:
+def test_local_files_need_no_fetch(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     assert are_bytes_here(entry)
     (tmp_path / NAME / "set.zip").unlink()
     assert not are_bytes_here(entry)
 
 
-def test_files_without_a_promised_hash_are_found_by_what_they_gave(tmp_path: Path) -> None:
+def test_files_without_a_hash_in_the_catalog_are_identified_after_their_first_use(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     text = (tmp_path / "lab.csv").read_text()
     for file in entry.files:
@@ -112,7 +112,7 @@ def test_files_without_a_promised_hash_are_found_by_what_they_gave(tmp_path: Pat
     assert isinstance(find_profile(bare), StimulusProfile)
 
 
-def test_an_entry_that_cannot_be_had_is_not_here(tmp_path: Path) -> None:
+def test_an_unavailable_entry_is_not_local(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     text = (tmp_path / "lab.csv").read_text()
     header, *rows = text.splitlines()
@@ -122,22 +122,22 @@ def test_an_entry_that_cannot_be_had_is_not_here(tmp_path: Path) -> None:
     assert not are_bytes_here(resolve("stimulus_set", NAME, catalog="gone"))
 
 
-# ------------------------------------------------------------------ whole or not at all
+# ------------------------------------------------------------------ atomic builds
 
 
-def test_a_profile_is_made_once(tmp_path: Path) -> None:
+def test_a_profile_is_built_once(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     assert profile_folder_version() is None
     build_profile(entry)
-    (made,) = files()
-    before, state = made.stat(), profile_folder_version()
+    (path,) = profile_files_on_disk()
+    before, version = path.stat(), profile_folder_version()
     build_profile(entry)
-    assert made.stat().st_ino == before.st_ino
-    assert profile_folder_version() == state
+    assert path.stat().st_ino == before.st_ino
+    assert profile_folder_version() == version
     build_profile(entry, rebuild=True)
-    assert made.stat().st_ino != before.st_ino
-    assert profile_folder_version() != state
-    assert half_made() == []
+    assert path.stat().st_ino != before.st_ino
+    assert profile_folder_version() != version
+    assert unfinished_files() == []
 
 
 def test_catalogs_that_list_the_same_bytes_share_a_profile(tmp_path: Path) -> None:
@@ -150,64 +150,64 @@ def test_catalogs_that_list_the_same_bytes_share_a_profile(tmp_path: Path) -> No
     build_profile(other)
     found = find_profile(entry)
     assert found is not None
-    assert (found.card["identifier"], len(files())) == (NAME, 1)
+    assert (found.card["identifier"], len(profile_files_on_disk())) == (NAME, 1)
 
 
-def test_killed_while_it_is_made_it_is_not_there_and_is_made_by_the_next(tmp_path: Path) -> None:
-    entry = many(tmp_path)
-    with making(tmp_path) as maker:
-        eventually(lambda: any(path.suffix != ".lock" for path in half_made()))
-        maker.send_signal(signal.SIGKILL)
-    assert (files(), find_profile(entry), len(half_made())) == ([], None, 2)
+def test_a_killed_build_leaves_no_profile_and_the_next_one_succeeds(tmp_path: Path) -> None:
+    entry = publish_many(tmp_path)
+    with start_build(tmp_path) as builder:
+        wait_until(lambda: any(path.suffix != ".lock" for path in unfinished_files()))
+        builder.send_signal(signal.SIGKILL)
+    assert (profile_files_on_disk(), find_profile(entry), len(unfinished_files())) == ([], None, 2)
     build_profile(entry)
     assert isinstance(find_profile(entry), StimulusProfile)
-    (left,) = [path for path in half_made() if path.suffix != ".lock"]
+    (left,) = [path for path in unfinished_files() if path.suffix != ".lock"]
     os.utime(left, (time.time() - upkeep.KEPT - 1,) * 2)
     assert [item.path for item in upkeep.prune(local_cache().root).items] == [left]
 
 
-def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
-    many(tmp_path)
-    with making(tmp_path) as maker:
-        eventually(lambda: any(path.suffix != ".lock" for path in half_made()))
-        maker.send_signal(signal.SIGINT)
-    assert maker.returncode != 0
-    assert (files(), half_made()) == ([], [])
+def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:
+    publish_many(tmp_path)
+    with start_build(tmp_path) as builder:
+        wait_until(lambda: any(path.suffix != ".lock" for path in unfinished_files()))
+        builder.send_signal(signal.SIGINT)
+    assert builder.returncode != 0
+    assert (profile_files_on_disk(), unfinished_files()) == ([], [])
 
 
-def test_two_processes_make_one(tmp_path: Path) -> None:
-    entry = many(tmp_path, count=150)
-    makers = [making(tmp_path) for _ in range(2)]
-    states = set()
-    while any(maker.poll() is None for maker in makers):
-        states |= {path.stat().st_ino for path in files()}
+def test_two_processes_build_one_profile(tmp_path: Path) -> None:
+    entry = publish_many(tmp_path, count=150)
+    builders = [start_build(tmp_path) for _ in range(2)]
+    inodes = set()
+    while any(builder.poll() is None for builder in builders):
+        inodes |= {path.stat().st_ino for path in profile_files_on_disk()}
         time.sleep(0.005)
-    for maker in makers:
-        maker.communicate()
-        assert maker.returncode == 0
-    assert len(states | {path.stat().st_ino for path in files()}) == 1
+    for builder in builders:
+        builder.communicate()
+        assert builder.returncode == 0
+    assert len(inodes | {path.stat().st_ino for path in profile_files_on_disk()}) == 1
     found = find_profile(entry)
     assert found is not None
     assert found.count == 150
 
 
-def test_a_stimulus_set_that_breaks_the_format_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_a_format_error_names_the_stimulus_set(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)}, [{"stimulus_id": "a", "filename": "b.png"}])
     with pytest.raises(FormatError, match=f"stimulus set '{NAME}' of catalog 'lab'.*lacks 1 of 1 file"):
         build_profile(entry)
-    assert (files(), half_made()) == ([], [])
+    assert (profile_files_on_disk(), unfinished_files()) == ([], [])
 
 
-def test_other_bytes_than_promised_are_an_error(tmp_path: Path) -> None:
+def test_a_hash_mismatch_is_an_error(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     with (tmp_path / NAME / "set.csv").open("a") as table:
         table.write("\n")
     with pytest.raises(IntegrityError):
         build_profile(entry)
-    assert files() == []
+    assert profile_files_on_disk() == []
 
 
-def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_an_error(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     get_stimulus_set(NAME, catalog="lab")
     (home_folder() / "profiles").write_text("a file")
@@ -219,19 +219,19 @@ def test_a_folder_that_cannot_be_written_is_an_error_that_says_so(tmp_path: Path
 
 
 @pytest.mark.parametrize("damage", [b"", b"SQLite format 3\0 and nothing else", b"x" * 5000], ids=len)
-def test_a_damaged_file_is_as_good_as_none_and_is_made_again(damage: bytes, tmp_path: Path) -> None:
+def test_a_damaged_file_is_ignored_and_built_again(damage: bytes, tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
     build_profile(entry)
-    files()[0].write_bytes(damage)
+    profile_files_on_disk()[0].write_bytes(damage)
     assert find_profile(entry) is None
     build_profile(entry)
     assert find_profile(entry) is not None
 
 
-def test_damage_in_the_middle_is_an_error_once_and_the_profile_is_made_again(tmp_path: Path) -> None:
-    entry = many(tmp_path, count=60)
+def test_damage_in_the_middle_is_an_error_once_before_the_next_build(tmp_path: Path) -> None:
+    entry = publish_many(tmp_path, count=60)
     build_profile(entry)
-    (path,) = files()
+    (path,) = profile_files_on_disk()
     found = find_profile(entry)
     assert isinstance(found, StimulusProfile)
     found.rows(limit=1)
@@ -244,17 +244,17 @@ def test_damage_in_the_middle_is_an_error_once_and_the_profile_is_made_again(tmp
         [damaged.thumbnail(number) for number in range(60)]
     assert find_profile(entry) is None
     build_profile(entry)
-    made = find_profile(entry)
-    assert isinstance(made, StimulusProfile)
-    assert made.thumbnail(59) is not None
+    rebuilt = find_profile(entry)
+    assert isinstance(rebuilt, StimulusProfile)
+    assert rebuilt.thumbnail(59) is not None
 
 
-def test_a_file_that_somebody_changed_is_made_again(tmp_path: Path) -> None:
+def test_a_modified_file_is_ignored(tmp_path: Path) -> None:
     import sqlite3
 
     entry = published(tmp_path, {"a.png": picture(1)})
     build_profile(entry)
-    with sqlite3.connect(files()[0]) as connection:
+    with sqlite3.connect(profile_files_on_disk()[0]) as connection:
         connection.execute("DELETE FROM stimulus")
     connection.close()
     assert find_profile(entry) is None
@@ -270,7 +270,7 @@ def test_a_profile_of_another_version_is_not_found(tmp_path: Path, monkeypatch: 
 # ------------------------------------------------------------------ many readers
 
 
-def test_no_more_than_so_many_files_are_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_number_of_open_files_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile_files, "_MAX_OPEN", 2)
     entries = [published(tmp_path, {"a.png": picture(1)}), demo(), demo("assembly")]
     for entry in entries:
@@ -283,23 +283,23 @@ def test_no_more_than_so_many_files_are_open(tmp_path: Path, monkeypatch: pytest
             assert len(profile_files._open_files) <= 2
 
 
-def test_many_threads_ask_while_profiles_are_made_again(tmp_path: Path) -> None:
-    entry = many(tmp_path, count=20)
+def test_threads_query_while_profiles_are_rebuilt(tmp_path: Path) -> None:
+    entry = publish_many(tmp_path, count=20)
     build_profile(entry)
     stop = threading.Event()
 
-    def ask() -> int:
-        asked = 0
+    def query() -> int:
+        queries = 0
         while not stop.is_set():
             found = find_profile(entry)
             assert isinstance(found, StimulusProfile)
             assert found.rows({"filename": "1*"}, limit=3)[1] == 11
-            asked += 1
-        return asked
+            queries += 1
+        return queries
 
     with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask) for _ in range(4)]
+        results = [pool.submit(query) for _ in range(4)]
         for _ in range(3):
             build_profile(entry, rebuild=True)
         stop.set()
-        assert all(one.result() for one in asking)
+        assert all(result.result() for result in results)

@@ -1,4 +1,4 @@
-"""Promises of the profile of a stimulus set: its rows are those of the table, whatever is asked or held."""
+"""Profiles of stimulus sets: they agree with the table and the card."""
 
 import io
 import re
@@ -42,11 +42,11 @@ HOSTILE = [
 
 @pytest.fixture
 def profile() -> StimulusProfile:
-    """The profile of the demo's stimuli."""
-    return made(demo())
+    """The profile of the demo stimulus set."""
+    return build(demo())
 
 
-def made(entry: Any) -> StimulusProfile:
+def build(entry: Any) -> StimulusProfile:
     build_profile(entry)
     found = find_profile(entry)
     assert isinstance(found, StimulusProfile)
@@ -62,7 +62,7 @@ def ids(profile: StimulusProfile, **filters: str) -> list[Any]:
 # ------------------------------------------------------------------ rows
 
 
-def test_rows_are_those_of_the_table_in_its_order(profile: StimulusProfile) -> None:
+def test_rows_equal_those_of_the_table(profile: StimulusProfile) -> None:
     table = get_stimulus_set(DEMO)
     rows, total = profile.rows(limit=1000)
     assert total == profile.count == len(table)
@@ -71,12 +71,12 @@ def test_rows_are_those_of_the_table_in_its_order(profile: StimulusProfile) -> N
     assert [row.number for row in rows] == list(range(len(table)))
 
 
-def test_the_card_is_the_one_that_would_be_built(profile: StimulusProfile) -> None:
+def test_the_card_equals_a_newly_built_one(profile: StimulusProfile) -> None:
     assert profile.card == build_card(demo())
     assert profile.columns == profile.card["columns"]
 
 
-def test_pages_of_rows_are_the_rows(profile: StimulusProfile) -> None:
+def test_pages_together_contain_all_rows(profile: StimulusProfile) -> None:
     whole = profile.rows({"kind": "Gabor*"}, limit=1000)[0]
     pages = [profile.rows({"kind": "Gabor*"}, limit=3, offset=start) for start in range(0, len(whole), 3)]
     assert [row for page, _ in pages for row in page] == whole
@@ -89,7 +89,7 @@ def test_negative_limits_and_offsets_are_refused(profile: StimulusProfile) -> No
             profile.rows(limit=limit, offset=offset)
 
 
-def test_a_stimulus_comes_with_its_neighbours(profile: StimulusProfile) -> None:
+def test_a_stimulus_has_its_neighbours(profile: StimulusProfile) -> None:
     order = ids(profile)
     for number in (0, 20, 42):
         found = profile.row(order[number])
@@ -121,9 +121,9 @@ def table_of(rows: list[tuple[Any, Any, Any]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "stimulus_id": [f"s{place}" for place in range(len(rows))],
-            "text": np.array([np.nan if one is None else one for one in text], dtype=object),
+            "text": np.array([np.nan if value is None else value for value in text], dtype=object),
             "whole": np.array(whole, dtype=np.int64),
-            "number": np.array([np.nan if one is None else one for one in number]),
+            "number": np.array([np.nan if value is None else value for value in number]),
         }
     )
 
@@ -141,33 +141,35 @@ def number_fits(value: float | None, text: str) -> bool:
     if text == "*":
         return True
     low, dots, high = text.partition("..")
-    read = [None if not one else int(one) if re.fullmatch("-?[0-9]+", one) else float(one) for one in (low, high)]
+    bounds = [
+        None if not bound else int(bound) if re.fullmatch("-?[0-9]+", bound) else float(bound) for bound in (low, high)
+    ]
     if not dots:
-        return value == read[0]
-    return (read[0] is None or value >= read[0]) and (read[1] is None or value <= read[1])
+        return value == bounds[0]
+    return (bounds[0] is None or value >= bounds[0]) and (bounds[1] is None or value <= bounds[1])
 
 
 @settings(deadline=None)
 @given(TABLES, TEXTS, BOUNDS | RANGES | st.just("*"), BOUNDS | RANGES | st.just("*"), st.data())
-def test_filters_find_what_looking_at_every_row_finds(
+def test_filters_find_the_same_rows_as_a_scan(
     rows: list[tuple[Any, Any, Any]], text: str, whole: str, number: str, data: Any
 ) -> None:
-    asked = {"text": text, "whole": whole, "number": number}
-    filters = {name: asked[name] for name in data.draw(st.sets(st.sampled_from(list(asked))))}
+    texts = {"text": text, "whole": whole, "number": number}
+    filters = {name: texts[name] for name in data.draw(st.sets(st.sampled_from(list(texts))))}
     fits: dict[str, Callable[[Any, str], bool]] = {"text": text_fits, "whole": number_fits, "number": number_fits}
     table = table_of(rows)
-    told = [dict(zip(asked, row, strict=True)) for row in rows]
-    if table["number"].isna().all():  # then it is a column without a kind, which is text
+    records = [dict(zip(texts, row, strict=True)) for row in rows]
+    if table["number"].isna().all():  # such a column has no kind, and profiles store it as text
         filters.pop("number", None)
     expected = [
         f"s{place}"
-        for place, row in enumerate(told)
-        if all(fits[name](row[name], one) for name, one in filters.items())
+        for place, record in enumerate(records)
+        if all(fits[name](record[name], filter_) for name, filter_ in filters.items())
     ]
     assert ids(profile_of(table), **filters) == expected
 
 
-def test_numbers_are_compared_as_numbers_and_text_letter_by_letter() -> None:
+def test_numbers_are_compared_by_value_and_texts_exactly() -> None:
     profile = profile_of(table_of([("4", 4, 4.0), ("4.0", 40, 40.5), ("a", 2**62 + 1, None)]))
     assert ids(profile, number="4") == ids(profile, whole="4.0") == ids(profile, number="4e0") == ["s0"]
     assert (ids(profile, text="4"), ids(profile, text="4.0"), ids(profile, text="A")) == (["s0"], ["s1"], [])
@@ -175,7 +177,7 @@ def test_numbers_are_compared_as_numbers_and_text_letter_by_letter() -> None:
     assert ids(profile, text="1..5") == []
 
 
-def test_an_unknown_column_is_an_error_with_near_names(profile: StimulusProfile) -> None:
+def test_an_unknown_column_is_an_error_with_suggestions(profile: StimulusProfile) -> None:
     with pytest.raises(SearchError, match=r"no column 'knid' to filter by; similar columns: 'kind'"):
         profile.rows({"knid": "x"})
     with pytest.raises(SearchError, match="no column"):
@@ -183,16 +185,16 @@ def test_an_unknown_column_is_an_error_with_near_names(profile: StimulusProfile)
 
 
 @pytest.mark.parametrize("text", ["four", "4*", "1..2..3", "0x10", "nan", "1_000", "--1", "1..x", "1" * 2000, "\ud800"])
-def test_a_filter_of_numbers_that_is_none_is_an_error(profile: StimulusProfile, text: str) -> None:
+def test_a_malformed_number_is_an_error(profile: StimulusProfile, text: str) -> None:
     with pytest.raises(SearchError, match="column 'degrees' contains numbers"):
         profile.rows({"degrees": text})
 
 
-def test_a_number_beyond_all_numbers_finds_nothing(profile: StimulusProfile) -> None:
+def test_a_huge_number_finds_nothing(profile: StimulusProfile) -> None:
     assert ids(profile, degrees="1" * 1000) == ids(profile, degrees="1e999") == []
 
 
-def test_an_endless_filter_is_an_error(profile: StimulusProfile) -> None:
+def test_a_long_filter_is_an_error(profile: StimulusProfile) -> None:
     with pytest.raises(SearchError, match="2,000 characters"):
         profile.rows({"kind": "*a" * 1000})
 
@@ -200,26 +202,26 @@ def test_an_endless_filter_is_an_error(profile: StimulusProfile) -> None:
 # ------------------------------------------------------------------ hostile tables
 
 
-def test_whatever_columns_are_called_they_are_data(tmp_path: Path) -> None:
+def test_names_of_columns_are_never_sql(tmp_path: Path) -> None:
     rows = [
-        {"stimulus_id": one, "filename": f"{one}.txt", **{name: f"{name} {one}" for name in HOSTILE}} for one in "abc"
+        {"stimulus_id": id_, "filename": f"{id_}.txt", **{name: f"{name} {id_}" for name in HOSTILE}} for id_ in "abc"
     ]
-    found = made(published(tmp_path, {f"{one}.txt": b"x" for one in "abc"}, rows))
+    found = build(published(tmp_path, {f"{id_}.txt": b"x" for id_ in "abc"}, rows))
     assert found.column_names == ["stimulus_id", "filename", *HOSTILE]
     for name in HOSTILE:
         assert ids(found, **{name: f"{name} b"}) == ["b"]
     assert found.rows()[1] == 3
 
 
-def test_of_very_many_columns_a_thousand_are_kept_and_the_id(tmp_path: Path) -> None:
+def test_the_id_and_at_most_a_thousand_other_columns_are_stored(tmp_path: Path) -> None:
     names = [*(f"column{number}" for number in range(2500)), "filename", "stimulus_id"]
     rows = [{**dict.fromkeys(names, "x"), "filename": "a.txt", "stimulus_id": "a"}]
-    found = made(published(tmp_path, {"a.txt": b"x"}, rows))
+    found = build(published(tmp_path, {"a.txt": b"x"}, rows))
     assert len(found.column_names) == 1001
     assert ids(found, column999="x") == ["a"]
 
 
-def test_values_of_any_kind_are_kept_as_text_or_numbers() -> None:
+def test_values_of_any_kind_are_stored_as_text_or_numbers() -> None:
     table = pd.DataFrame(
         {
             "stimulus_id": ["a", "b"],
@@ -251,36 +253,34 @@ def sound() -> bytes:
 
 def test_thumbnails_show_images_and_sounds_and_quote_texts(tmp_path: Path) -> None:
     files = {"a.png": picture(1), "b.wav": sound(), "c.txt": b"The horse raced\0 past", "d.png": b"\x89PNG damaged"}
-    found = made(published(tmp_path, files))
-    made_of_each = [found.thumbnail(number) for number in range(4)]
-    image, heard, text, damaged = [one for one in made_of_each if one is not None]
+    found = build(published(tmp_path, files))
+    thumbnails = [found.thumbnail(number) for number in range(4)]
+    image, audio, text, damaged = [thumbnail for thumbnail in thumbnails if thumbnail is not None]
     assert (image.kind, image.width, image.height, image.note) == ("image", 200, 100, "200 x 100")
     assert Image.open(io.BytesIO(image.data)).size == (200, 100)
-    assert (heard.kind, heard.media_type, heard.note) == ("sound", "image/webp", "1 s, 8 kHz")
+    assert (audio.kind, audio.media_type, audio.note) == ("sound", "image/webp", "1 s, 8 kHz")
     assert (text.kind, text.data, text.note) == ("text", b"", "The horse raced\ufffd past")
     assert (damaged.data, damaged.note) == (b"", "not an image of a known format")
     assert found.thumbnail(4) is None
 
 
-def test_thumbnails_are_small_and_a_file_has_one(tmp_path: Path) -> None:
+def test_thumbnails_are_small_and_stimuli_with_one_file_share_it(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3)).astype(np.uint8)
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
-    rows = [{"stimulus_id": one, "filename": "noise.png"} for one in "abc"]
-    found = made(published(tmp_path, {"noise.png": file.getvalue()}, rows))
-    one, other = found.thumbnail(0), found.thumbnail(2)
-    assert one is not None
-    assert one == other
-    assert 0 < len(one.data) <= 16_500
+    rows = [{"stimulus_id": id_, "filename": "noise.png"} for id_ in "abc"]
+    found = build(published(tmp_path, {"noise.png": file.getvalue()}, rows))
+    first, third = found.thumbnail(0), found.thumbnail(2)
+    assert first is not None
+    assert first == third
+    assert 0 < len(first.data) <= 16_500
     with found._file._engine.connect() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM thumbnail").scalar_one() == 1
 
 
-def test_beyond_the_first_stimuli_there_are_rows_without_thumbnails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_the_first_stimuli_have_thumbnails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile_writer, "_MAX_THUMBNAILS", 2)
-    found = made(published(tmp_path, {f"{one}.png": picture(one) for one in range(3)}))
+    found = build(published(tmp_path, {f"{number}.png": picture(number) for number in range(3)}))
     assert (found.count, found.thumbnail_count) == (3, 2)
     assert found.thumbnail(1) is not None
     assert found.thumbnail(2) is None
@@ -291,7 +291,7 @@ def test_beyond_the_first_stimuli_there_are_rows_without_thumbnails(
 def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) -> None:
     count = 10_001
     rows = [{"stimulus_id": f"s{number}", "filename": "a.txt", "size": number / 4} for number in range(count)]
-    found = made(published(tmp_path, {"a.txt": b"x"}, rows))
+    found = build(published(tmp_path, {"a.txt": b"x"}, rows))
     assert (found.count, found.thumbnail_count) == (count, 10_000)
     assert ids(found, size="2500") == ["s10000"]
     assert ids(found, size="..0.5", stimulus_id="s*") == ["s0", "s1", "s2"]
@@ -300,7 +300,7 @@ def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) 
 # ------------------------------------------------------------------ cost
 
 
-def test_asking_a_profile_imports_nothing_heavy(profile: StimulusProfile) -> None:
+def test_querying_a_profile_imports_no_large_library(profile: StimulusProfile) -> None:
     build_profile(demo("assembly"))
     program = f"""
 import sys
@@ -319,8 +319,8 @@ print([name for name in ("numpy", "pandas", "xarray", "PIL", "netCDF4", "boto3")
     assert done.stdout == "[]\n"
 
 
-def test_an_older_set_is_found_by_its_image_ids(tmp_path: Path) -> None:
-    rows = [{"image_id": one, "filename": "a.txt"} for one in ("7", "007")]
-    found = made(published(tmp_path, {"a.txt": b"x"}, rows))
+def test_an_older_set_is_queried_by_its_image_ids(tmp_path: Path) -> None:
+    rows = [{"image_id": id_, "filename": "a.txt"} for id_ in ("7", "007")]
+    found = build(published(tmp_path, {"a.txt": b"x"}, rows))
     assert ids(found) == ["7", "007"]
     assert resolve("stimulus_set", found.entry.identifier, catalog="lab") == found.entry

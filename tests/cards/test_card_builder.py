@@ -1,4 +1,4 @@
-"""Promises of cards beside a catalog: whole, named in the rows of their entry only, built again without loss."""
+"""Cards next to a catalog: only the rows of their entry name them, and rebuilding loses no facts."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ from tests.servers import MotoS3
 
 
 def row(path: Path, identifier: str, **columns: str) -> dict[str, str]:
-    """Write a recording and give its row; values are those of the example plus one for each version."""
+    """Write a recording and return its row; the version is added to the values of the example."""
     path.parent.mkdir(exist_ok=True)
     values = recording() + int(columns.get("version", 0))
     values.attrs = {}
@@ -41,7 +41,7 @@ def row(path: Path, identifier: str, **columns: str) -> dict[str, str]:
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    """A catalog in force with two assemblies, one of which has two versions."""
+    """An active catalog with two assemblies, one of which has two versions."""
     path = tmp_path / "lab" / "lab.csv"
     first = row(path.parent / "a.nc", "lab.Doe2026", status="superseded")
     append_rows(path, [first, row(path.parent / "b.nc", "lab.Doe2026", version="2")])
@@ -50,15 +50,15 @@ def catalog(tmp_path: Path) -> Path:
     return path
 
 
-def alike(folder: Path) -> StimulusSet:
-    """Two images of a kind, and the path of a third file that no row names."""
-    whole = stimuli(folder / "images").iloc[:2]
+def two_images(folder: Path) -> StimulusSet:
+    """Return two similar images, with the path of a third file that no row names."""
+    images = stimuli(folder / "images").iloc[:2]
     Image.new("RGB", (20, 30)).save(folder / "images" / "b.png")
-    whole.stimulus_paths["b"] = folder / "images" / "b.png"
-    return whole
+    images.stimulus_paths["b"] = folder / "images" / "b.png"
+    return images
 
 
-def built(catalog: Path, *key: str) -> str:
+def build_and_add(catalog: Path, *key: str) -> str:
     return add_card(build_card(entry(*key)), catalog)
 
 
@@ -71,54 +71,54 @@ def rows(catalog: Path) -> list[dict[str, str]]:
 
 
 def test_a_card_is_added_to_its_entry_and_no_other(catalog: Path) -> None:
-    place = built(catalog)
-    assert place == "cards/assembly/lab.Roe2026.json"
-    assert read_card(entry()) == json.loads((catalog.parent / place).read_bytes()) == build_card(entry())
+    location = build_and_add(catalog)
+    assert location == "cards/assembly/lab.Roe2026.json"
+    assert read_card(entry()) == json.loads((catalog.parent / location).read_bytes()) == build_card(entry())
     assert read_card(entry())["license"] == "CC-BY-4.0"
-    assert [row["card"] for row in rows(catalog)] == ["", "", place]
+    assert [row["card"] for row in rows(catalog)] == ["", "", location]
 
 
 def test_both_rows_of_a_stimulus_set_name_its_card(catalog: Path, tmp_path: Path) -> None:
-    whole = alike(tmp_path)
-    package_stimulus_set(catalog, whole, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
+    images = two_images(tmp_path)
+    package_stimulus_set(catalog, images, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
     listed = resolve("stimulus_set", "lab.Doe2026")
-    place = add_card(build_card(listed), catalog)
-    assert [row["card"] for row in rows(catalog) if row["lookup_type"] == "stimulus_set"] == [place, place]
+    location = add_card(build_card(listed), catalog)
+    assert [row["card"] for row in rows(catalog) if row["lookup_type"] == "stimulus_set"] == [location, location]
     assert read_card(resolve("stimulus_set", "lab.Doe2026"))["images"]["count"] == 2
 
 
-def test_a_package_has_the_card_of_what_was_packaged(catalog: Path, tmp_path: Path) -> None:
-    whole = alike(tmp_path)
-    package_stimulus_set(catalog, whole, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
-    assert compute_card(whole) == build_card(resolve("stimulus_set", "lab.Doe2026"))
+def test_a_package_has_the_card_of_the_packaged_data(catalog: Path, tmp_path: Path) -> None:
+    images = two_images(tmp_path)
+    package_stimulus_set(catalog, images, "lab.Doe2026", bucket_name=tmp_path / "lab" / "files")
+    assert compute_card(images) == build_card(resolve("stimulus_set", "lab.Doe2026"))
 
 
-def test_a_card_that_is_built_again_keeps_what_people_said(catalog: Path) -> None:
+def test_a_rebuilt_card_keeps_stated_facts(catalog: Path) -> None:
     facts = {"species": ["Macaca mulatta"], "authors": [{"name": "Jane Doe"}], "license": "MIT"}
-    built(catalog)
+    build_and_add(catalog)
     write_card(compute_card(recording(), identifier="lab.Roe2026", facts=facts), catalog.parent)
-    built(catalog)
+    build_and_add(catalog)
     card = read_card(entry())
     assert (card["species"], card["authors"]) == (facts["species"], facts["authors"])
-    assert card["license"] == "CC-BY-4.0", "that of the catalog"
+    assert card["license"] == "CC-BY-4.0", "the catalog determines the licence"
 
 
 def test_building_twice_changes_nothing(catalog: Path) -> None:
-    place = catalog.parent / built(catalog)
-    before = catalog.read_bytes(), place.read_bytes()
-    built(catalog)
-    assert (catalog.read_bytes(), place.read_bytes()) == before
+    location = catalog.parent / build_and_add(catalog)
+    before = catalog.read_bytes(), location.read_bytes()
+    build_and_add(catalog)
+    assert (catalog.read_bytes(), location.read_bytes()) == before
 
 
 def test_versions_have_cards_of_their_own(catalog: Path) -> None:
-    assert built(catalog, "lab.Doe2026", "2") == "cards/assembly/lab.Doe2026@2.json"
+    assert build_and_add(catalog, "lab.Doe2026", "2") == "cards/assembly/lab.Doe2026@2.json"
     with pytest.warns(EntryStatusWarning, match="superseded"):
-        assert built(catalog, "lab.Doe2026", "") == "cards/assembly/lab.Doe2026.json"
+        assert build_and_add(catalog, "lab.Doe2026", "") == "cards/assembly/lab.Doe2026.json"
     means = [read_card(entry("lab.Doe2026", version))["values"]["mean"] for version in ("", "2")]
     assert means[1] == pytest.approx(means[0] + 2, rel=1e-4)
 
 
-def test_a_card_of_an_entry_that_is_not_listed_is_told(catalog: Path) -> None:
+def test_a_card_of_an_unlisted_entry_is_refused(catalog: Path) -> None:
     before = catalog.read_bytes()
     with pytest.raises(CatalogError, match=r"lists no assembly 'lab\.Roe2026' of version '3'"):
         add_card(compute_card(recording(), identifier="lab.Roe2026", version="3"), catalog)
@@ -126,21 +126,21 @@ def test_a_card_of_an_entry_that_is_not_listed_is_told(catalog: Path) -> None:
     assert not list(catalog.parent.rglob("lab.Roe2026*.json"))
 
 
-def test_a_catalog_on_s3_takes_cards(moto_s3: MotoS3, tmp_path: Path) -> None:
+def test_a_catalog_on_s3_stores_cards(moto_s3: MotoS3, tmp_path: Path) -> None:
     import boto3
 
-    store = boto3.client("s3", region_name="us-east-1")
-    store.create_bucket(Bucket="lab-bucket")
+    client = boto3.client("s3", region_name="us-east-1")
+    client.create_bucket(Bucket="lab-bucket")
     append_rows(tmp_path / "remote.csv", [row(tmp_path / "a.nc", "lab.Roe2026", location="a.nc")])
     for name in ("remote.csv", "a.nc"):
-        store.upload_file(str(tmp_path / name), "lab-bucket", f"lab/{name}")
+        client.upload_file(str(tmp_path / name), "lab-bucket", f"lab/{name}")
     add_catalog("s3://lab-bucket/lab/remote.csv")
     add_card(build_card(entry()), get_writable_catalog("remote"))
     assert read_card(entry())["shape"] == [24, 5, 3]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
-def test_a_catalog_that_may_not_be_written_is_refused(catalog: Path) -> None:
+def test_a_read_only_catalog_is_refused(catalog: Path) -> None:
     catalog.chmod(0o444)
     with pytest.raises(CatalogError, match="may not be written"):
         get_writable_catalog("lab")
@@ -160,6 +160,6 @@ def test_a_card_that_readers_would_refuse_is_not_written(tmp_path: Path) -> None
         write_card(card, tmp_path)
 
 
-def test_mistyped_facts_are_told_before_a_card_is_made() -> None:
+def test_invalid_facts_are_refused_before_a_card_is_computed() -> None:
     with pytest.raises(PackagingError, match="'specie' is not a fact"):
         compute_card(NeuroidAssembly(np.zeros((1, 1)), dims=["presentation", "neuroid"]), facts={"specie": "x"})

@@ -1,4 +1,4 @@
-"""Promises of docs/cards.md: every field of a card is described there, with its type, and no other."""
+"""docs/cards.md describes every field of a card with its type, and no other fields."""
 
 import re
 from collections.abc import Iterator
@@ -35,13 +35,13 @@ EXTREMES = re.compile(r"^pictures\.stimuli\.(?:strongest|weakest)\[\]")
 
 
 def documented() -> dict[str, str]:
-    """Give field -> type."""
+    """Return field -> type."""
     rows = re.findall(r"^\| (`.+?) \| ([a-z ]+?) \|", PAGE, re.MULTILINE)
     return {name: kind for names, kind in rows for name in re.findall(r"`(.+?)`", names)}
 
 
 def fields(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield every field below a value with the name that the page has for it."""
+    """Yield every nested field of a value with its name in the page."""
     if isinstance(value, dict):
         for name, part in value.items():
             inner = f"{path}.{name}" if path else name
@@ -59,8 +59,8 @@ def as_documented(path: str) -> str:
 
 
 def test_the_page_describes_the_fields_that_cards_have(tmp_path: Path) -> None:
-    found = {as_documented(path) for card in cards(tmp_path) for path, _ in fields(card)}
-    assert sorted(found) == sorted(documented())
+    names = {as_documented(path) for card in cards(tmp_path) for path, _ in fields(card)}
+    assert sorted(names) == sorted(documented())
 
 
 def test_fields_have_the_types_of_the_page(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Promises of the profile of an assembly: its numbers are those of its card and of its values."""
+"""Profiles of assemblies: they agree with the card and the values."""
 
 from pathlib import Path
 
@@ -6,21 +6,21 @@ import pytest
 
 from brainio import get_assembly
 from brainio.cards import AssemblyProfile, build_card, build_profile, find_profile
-from brainio.catalogs import Entry, resolve
+from brainio.catalogs import Entry, add_catalog, resolve
 from brainio.packaging import write_netcdf
 from tests.cards.examples import choices, recording, spikes
 from tests.cards.profile_examples import DEMO, NAME, demo
 from tests.relations.made import Shelf
 
 
-def made(entry: Entry) -> AssemblyProfile:
+def build(entry: Entry) -> AssemblyProfile:
     build_profile(entry)
     found = find_profile(entry)
     assert isinstance(found, AssemblyProfile)
     return found
 
 
-def put(folder: Path, assembly: object, cls: str, **columns: str) -> Entry:
+def publish(folder: Path, assembly: object, cls: str, **columns: str) -> Entry:
     shelf = Shelf(folder)
     write_netcdf(assembly, folder / "a.nc")  # type: ignore[arg-type]  # any assembly
     shelf.put(folder / "a.nc", NAME, cls, **columns)
@@ -28,13 +28,13 @@ def put(folder: Path, assembly: object, cls: str, **columns: str) -> Entry:
 
 
 @pytest.mark.parametrize("name", [DEMO, "herz.Rokem2006"])
-def test_the_card_is_the_one_that_would_be_built(name: str) -> None:
+def test_the_card_equals_a_newly_built_one(name: str) -> None:
     entry = resolve("assembly", name, catalog="brainio_demo")
-    assert made(entry).card == build_card(entry)
+    assert build(entry).card == build_card(entry)
 
 
-def test_each_stimulus_has_the_mean_over_its_presentations_and_a_rank() -> None:
-    assembly, profile = get_assembly(DEMO), made(demo("assembly"))
+def test_each_stimulus_has_a_mean_response_and_a_rank() -> None:
+    assembly, profile = get_assembly(DEMO), build(demo("assembly"))
     means = assembly.multi_groupby(["stimulus_id"]).mean(dim="presentation")
     expected = dict(zip(means["stimulus_id"].values, means.values, strict=True))
     assert profile.count == len(expected) == 43
@@ -44,10 +44,10 @@ def test_each_stimulus_has_the_mean_over_its_presentations_and_a_rank() -> None:
     assert profile.response("'; --") is None
 
 
-def test_a_stimulus_that_was_never_measured_has_no_mean_and_no_rank(tmp_path: Path) -> None:
+def test_a_stimulus_without_finite_values_has_no_mean_and_no_rank(tmp_path: Path) -> None:
     assembly = recording()
     assembly = assembly.where(assembly["stimulus_id"] != "s3")
-    profile = made(put(tmp_path, assembly, "NeuroidAssembly"))
+    profile = build(publish(tmp_path, assembly, "NeuroidAssembly"))
     found = profile.response("s3")
     assert found is not None
     assert (found.mean, found.rank, found.presentations) == (None, None, 4)
@@ -55,23 +55,21 @@ def test_a_stimulus_that_was_never_measured_has_no_mean_and_no_rank(tmp_path: Pa
 
 
 @pytest.mark.parametrize(("assembly", "cls"), [(spikes(), "SpikeTimesAssembly"), (choices(), "BehavioralAssembly")])
-def test_of_spike_times_and_choices_no_response_is_told(assembly: object, cls: str, tmp_path: Path) -> None:
-    profile = made(put(tmp_path, assembly, cls))
+def test_spike_times_and_choices_have_no_responses(assembly: object, cls: str, tmp_path: Path) -> None:
+    profile = build(publish(tmp_path, assembly, cls))
     assert (profile.count, profile.response("a")) == (0, None)
     assert profile.card["class"] == cls
 
 
-def test_a_profile_tells_nothing_that_another_catalog_says_of_the_same_bytes(tmp_path: Path) -> None:
-    entry = put(tmp_path / "open", recording(), "NeuroidAssembly")
+def test_a_profile_discloses_nothing_that_another_catalog_states_about_the_same_bytes(tmp_path: Path) -> None:
+    entry = publish(tmp_path / "open", recording(), "NeuroidAssembly")
     secret = tmp_path / "secret"
     rows = (tmp_path / "open" / "lab.csv").read_text().replace(NAME, "secret.Name")
     secret.mkdir()
     (secret / "hidden.csv").write_text(rows.replace("a.nc", str(tmp_path / "open" / "a.nc")))
-    from brainio.catalogs import add_catalog
-
     add_catalog(secret / "hidden.csv")
     hidden = resolve("assembly", "secret.Name", catalog="hidden")
-    made(hidden)
+    build(hidden)
     found = find_profile(entry)
     assert found is not None
     assert "secret" not in repr(found.card)
@@ -79,7 +77,7 @@ def test_a_profile_tells_nothing_that_another_catalog_says_of_the_same_bytes(tmp
 
 
 def test_profiles_need_no_stimulus_set(tmp_path: Path) -> None:
-    entry = put(tmp_path, recording(), "NeuroidAssembly", stimulus_set_identifier="lab.Nowhere")
-    profile = made(entry)
+    entry = publish(tmp_path, recording(), "NeuroidAssembly", stimulus_set_identifier="lab.Nowhere")
+    profile = build(entry)
     assert profile.card["stimulus_set_identifier"] == "lab.Nowhere"
     assert profile.count == 6

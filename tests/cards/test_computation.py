@@ -1,4 +1,4 @@
-"""Promises of computed cards: they say what is in the data, for any data, without loading what is lazy at once."""
+"""Computed cards: they describe any data correctly, and lazy values stay lazy."""
 
 import json
 import os
@@ -52,12 +52,12 @@ def odd_arrays(draw: st.DrawFn) -> xr.DataArray:
     try:
         return xr.DataArray(values, dims=dims, coords=coords, attrs=draw(st.just({}) | st.just({"identifier": 3})))
     except (pd.errors.OutOfBoundsDatetime, pd.errors.OutOfBoundsTimedelta, OverflowError):
-        reject()  # xarray itself has no dates that far away
+        reject()  # xarray does not support such dates
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(odd_arrays())
-def test_the_card_of_any_array_can_be_written_as_json(array: xr.DataArray) -> None:
+def test_the_card_of_any_array_is_valid_json(array: xr.DataArray) -> None:
     card = json.loads(card_bytes(compute_card(array)))
     assert card["shape"] == list(array.shape)
 
@@ -67,12 +67,16 @@ def test_an_array_whose_only_dimension_is_time_has_a_card() -> None:
     assert compute_card(xr.DataArray([1.0, 2.0], ends, ["time_bin"]))["shape"] == [2]
 
 
+def names_of(card: dict[str, Any]) -> set[str]:
+    return {coordinate["name"] for coordinate in card["coordinates"]}
+
+
 @settings(deadline=None)
 @given(odd_arrays().filter(lambda array: all(v.dtype != object or v.ndim != 1 for v in array.coords.values())))
-def test_indexing_the_coordinates_changes_no_value_of_a_card(array: xr.DataArray) -> None:
+def test_indexed_coordinates_give_the_same_statistics(array: xr.DataArray) -> None:
     plain, indexed = compute_card(array), compute_card(DataAssembly(array))
     assert indexed["values"] == plain["values"]
-    assert {one["name"] for one in indexed["coordinates"]} == {one["name"] for one in plain["coordinates"]}
+    assert names_of(indexed) == names_of(plain)
 
 
 @settings(deadline=None)
@@ -82,13 +86,13 @@ def test_indexing_the_coordinates_changes_no_value_of_a_card(array: xr.DataArray
         st.lists(st.none() | st.text(max_size=3) | st.floats() | st.lists(st.integers()), min_size=4, max_size=4),
     )
 )
-def test_the_card_of_any_table_can_be_written_as_json(columns: dict[str, list[Any]]) -> None:
+def test_the_card_of_any_table_is_valid_json(columns: dict[str, list[Any]]) -> None:
     card = json.loads(card_bytes(compute_card(StimulusSet(columns))))
     assert len(card["columns"]) == len(columns)
     assert card["identifier"] == ""
 
 
-def test_pandas_own_types_are_described() -> None:
+def test_extension_types_of_pandas_are_described() -> None:
     table = StimulusSet(
         {
             "a": pd.array([1, None], dtype="Int64"),
@@ -96,11 +100,11 @@ def test_pandas_own_types_are_described() -> None:
             "c": pd.to_datetime(["2026-11-22", "NaT"], utc=True),
         }
     )
-    kinds = [(one["kind"], one["missing"]) for one in compute_card(table)["columns"]]
+    kinds = [(column["kind"], column["missing"]) for column in compute_card(table)["columns"]]
     assert kinds == [("integer", 1), ("text", 0), ("date", 1)]
 
 
-def test_a_recording_is_told_by_its_numbers() -> None:
+def test_a_recording_is_described_by_its_numbers() -> None:
     card = compute_card(recording())
     assert (card["dims"], card["shape"], card["dtype"]) == (
         ["presentation", "neuroid", "time_bin"],
@@ -139,23 +143,22 @@ def test_a_recording_is_told_by_its_numbers() -> None:
     assert card["time_bins"] == bins
 
 
-def test_reliability_is_that_of_the_public_function() -> None:
-    assembly = recording().isel(presentation=slice(2, None))  # without what is infinite
-    told = compute_card(assembly)["reliability"]
-    each = split_half_reliability(assembly, n_splits=told["n_splits"], seed=told["seed"]).values
-    quartiles = [told[name] for name in ("lower_quartile", "median", "upper_quartile")]
+def test_reliability_equals_that_of_the_public_function() -> None:
+    assembly = recording().isel(presentation=slice(2, None))  # without the infinite value
+    record = compute_card(assembly)["reliability"]
+    each = split_half_reliability(assembly, n_splits=record["n_splits"], seed=record["seed"]).values
+    quartiles = [record[name] for name in ("lower_quartile", "median", "upper_quartile")]
     assert quartiles == pytest.approx(np.quantile(each, [0.25, 0.5, 0.75]), rel=1e-5)
-    assert told["computed_for"] == told["defined_for"] == 15
+    assert record["computed_for"] == record["defined_for"] == 15
 
 
 def test_many_neuroids_are_sampled_evenly(monkeypatch: pytest.MonkeyPatch) -> None:
-
     monkeypatch.setattr(arrays, "_MAX_RELIABILITY_VALUES", 24 * 3 * 4)
-    told = compute_card(recording(neuroids=40))["reliability"]
-    assert told["computed_for"] == 4 * 3
+    record = compute_card(recording(neuroids=40))["reliability"]
+    assert record["computed_for"] == 4 * 3
     sampled = recording(neuroids=40).isel(neuroid=[0, 13, 26, 39])
-    each = split_half_reliability(sampled, n_splits=told["n_splits"], seed=told["seed"]).values
-    assert told["median"] == pytest.approx(np.nanmedian(each), rel=1e-5)
+    each = split_half_reliability(sampled, n_splits=record["n_splits"], seed=record["seed"]).values
+    assert record["median"] == pytest.approx(np.nanmedian(each), rel=1e-5)
 
 
 def test_a_single_repetition_has_no_reliability() -> None:
@@ -170,7 +173,7 @@ def test_choices_are_counted() -> None:
     assert card["values"]["missing_share"] == 0.25
 
 
-def test_spikes_come_with_their_extras_and_are_no_repetitions() -> None:
+def test_spikes_have_extras_but_no_repetitions() -> None:
     card = compute_card(spikes())
     assert "repetitions" not in card
     (extra,) = card["extras"]
@@ -181,7 +184,7 @@ def test_spikes_come_with_their_extras_and_are_no_repetitions() -> None:
     )
 
 
-def test_an_array_without_a_value_has_a_card() -> None:
+def test_an_array_without_finite_values_has_a_card() -> None:
     empty = compute_card(recording().isel(presentation=slice(0, 0)))
     assert empty["values"] == {"kind": "number", "count": 0, "missing": 0, "missing_share": None}
     missing = compute_card(recording() * np.nan)
@@ -190,7 +193,7 @@ def test_an_array_without_a_value_has_a_card() -> None:
 
 def test_files_and_images_are_measured(tmp_path: Path) -> None:
     card = compute_card(stimuli(tmp_path))
-    kinds = [(one["kind"], one["count"]) for one in card["files"]["kinds"]]
+    kinds = [(kind["kind"], kind["count"]) for kind in card["files"]["kinds"]]
     assert kinds == [("jpg", 1), ("png", 2), ("txt", 1)]
     assert card["files"]["bytes"] == sum(path.stat().st_size for path in tmp_path.iterdir() if path.is_file())
     assert card["files"]["missing"] == 1
@@ -210,7 +213,7 @@ def in_chunks(path: Path) -> DataAssembly:
     return NeuroidAssembly.from_files(path, chunks={"presentation": 7, "neuroid": 2})
 
 
-def left_in_the_file(path: Path) -> DataAssembly:
+def from_open_file(path: Path) -> DataAssembly:
     return NeuroidAssembly.from_files(path.open("rb"))
 
 
@@ -218,34 +221,36 @@ def in_blocks(path: Path) -> DataAssembly:
     return NeuroidAssembly.from_files(path, in_blocks=True)
 
 
-@pytest.mark.parametrize("opened", [in_chunks, left_in_the_file, in_blocks])
-def test_lazy_values_give_the_same_card_and_stay_lazy(opened: Callable[[Path], DataAssembly], tmp_path: Path) -> None:
+@pytest.mark.parametrize("open_lazily", [in_chunks, from_open_file, in_blocks])
+def test_lazy_values_give_the_same_card_and_stay_lazy(
+    open_lazily: Callable[[Path], DataAssembly], tmp_path: Path
+) -> None:
     write_netcdf(recording(), tmp_path / "a.nc")
-    lazy = opened(tmp_path / "a.nc")
+    lazy = open_lazily(tmp_path / "a.nc")
     assert card_bytes(compute_card(lazy)) == card_bytes(compute_card(NeuroidAssembly.from_files(tmp_path / "a.nc")))
     assert not lazy.variable._in_memory
 
 
-@pytest.mark.parametrize("opened", [left_in_the_file, in_blocks])
-def test_lazy_values_are_read_in_parts_that_are_whole_chunks(
-    opened: Callable[[Path], DataAssembly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("open_lazily", [from_open_file, in_blocks])
+def test_lazy_values_are_read_in_whole_chunks(
+    open_lazily: Callable[[Path], DataAssembly], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunks_module, "BLOCK_BYTES", 800_000)
     write_netcdf(recording(stimuli=400, neuroids=40), tmp_path / "a.nc")
-    lazy = opened(tmp_path / "a.nc")
+    lazy = open_lazily(tmp_path / "a.nc")
     chunk = lazy.variable.encoding["chunksizes"]
-    found = list(chunks_module.iter_blocks(lazy.variable))
-    assert sum(block.nbytes for _, block in found) == lazy.nbytes
-    assert max(block.nbytes for _, block in found) <= 800_000
-    assert {part.start % size for place, _ in found for part, size in zip(place, chunk, strict=True)} == {0}
-    assert len(found) > 1
+    blocks = list(chunks_module.iter_blocks(lazy.variable))
+    assert sum(block.nbytes for _, block in blocks) == lazy.nbytes
+    assert max(block.nbytes for _, block in blocks) <= 800_000
+    assert {part.start % size for place, _ in blocks for part, size in zip(place, chunk, strict=True)} == {0}
+    assert len(blocks) > 1
 
 
-def test_the_same_data_give_the_same_bytes_in_another_process() -> None:
+def test_equal_data_give_equal_bytes_in_another_process() -> None:
     program = (
         "import sys; from tests.cards.examples import recording, choices, spikes\n"
         "from brainio.cards import compute_card; from brainio.catalogs.cards import card_bytes\n"
-        "for made in (recording, choices, spikes): sys.stdout.buffer.write(card_bytes(compute_card(made())))"
+        "for create in (recording, choices, spikes): sys.stdout.buffer.write(card_bytes(compute_card(create())))"
     )
     runs = [
         subprocess.run(
@@ -260,7 +265,7 @@ def test_the_same_data_give_the_same_bytes_in_another_process() -> None:
     assert runs[0].stdout == runs[1].stdout != b""
 
 
-def test_a_card_has_bounds(tmp_path: Path) -> None:
+def test_the_size_of_a_card_is_bounded(tmp_path: Path) -> None:
     wide = StimulusSet({f"column_{number}": ["x" * 500] * 3 for number in range(1000)})
     assert len(card_bytes(compute_card(wide))) < 2**20
 
@@ -278,11 +283,11 @@ def test_the_demo_has_reliable_observers() -> None:
     assert card["repetitions"]["minimum"] == card["repetitions"]["maximum"] == 64
 
 
-def test_regions_and_animals_that_people_tell_stand_only_where_the_data_have_none() -> None:
-    told = {"regions": "IT", "animals": ["Chabo", "Tito"]}
-    assert {"regions", "animals"}.isdisjoint(compute_card(recording(), facts=told))
-    assert {"regions": ["IT"]}.items() <= compute_card(choices(), facts=told).items()
-    assert "animals" not in compute_card(choices(), facts=told)
+def test_stated_regions_and_animals_are_used_only_if_the_data_have_none() -> None:
+    facts = {"regions": "IT", "animals": ["Chabo", "Tito"]}
+    assert {"regions", "animals"}.isdisjoint(compute_card(recording(), facts=facts))
+    assert {"regions": ["IT"]}.items() <= compute_card(choices(), facts=facts).items()
+    assert "animals" not in compute_card(choices(), facts=facts)
     without = recording().reset_index("neuroid").drop_vars(["region", "animal"])
-    card = compute_card(DataAssembly(without), facts=told)
+    card = compute_card(DataAssembly(without), facts=facts)
     assert (card["regions"], card["animals"]) == (["IT"], ["Chabo", "Tito"])
