@@ -286,14 +286,14 @@ class Marginals:
 
     def means(self, *dims: Hashable) -> np.ndarray:
         """Return the means of a table; NaN where no value is finite."""
-        return divide_counts(*self.sums(*dims))
+        return divide_by_counts(*self.sums(*dims))
 
     def has(self, *dims: Hashable) -> bool:
         """Return whether there is a table of these dimensions."""
         return any(set(table) == set(dims) and len(table) == len(dims) for table in self._sums)
 
 
-def divide_counts(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def divide_by_counts(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Divide sums by counts; NaN where the count is 0."""
     return np.divide(sums, counts, out=np.full(np.shape(sums), np.nan), where=np.asarray(counts) > 0)
 
@@ -376,15 +376,17 @@ def _read_sample(
     positions = {**sampled, dim: rows}
     order = [variable.get_axis_num(name) for name in positions]
     values = np.empty([len(along) for along in positions.values()], variable.dtype)
-    for place, block in iter_blocks(variable):
-        selected = [_select(along, place[axis]) for along, axis in zip(positions.values(), order, strict=True)]
+    for slices, block in iter_blocks(variable):
+        selected = [
+            _positions_in_part(along, slices[axis]) for along, axis in zip(positions.values(), order, strict=True)
+        ]
         if all(len(source) for _, source in selected):
             target = tuple(inside for inside, _ in selected)
             values[target] = block.transpose(order)[np.ix_(*(source for _, source in selected))]
     return values.reshape(-1, len(rows)), sampled
 
 
-def _select(positions: np.ndarray, part: slice) -> tuple[slice, np.ndarray]:
+def _positions_in_part(positions: np.ndarray, part: slice) -> tuple[slice, np.ndarray]:
     """Return the slice of ascending `positions` inside a part of a dimension, and their offsets in that part."""
     first = part.start or 0
     inside = slice(*np.searchsorted(positions, [first, np.inf if part.stop is None else part.stop]).tolist())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from brainio.assemblies.summaries import TIME_BIN, course_of
-from brainio.cards.arrays import Marginals, divide_counts, find_stimulus_column, find_time_bin_edges
+from brainio.cards.arrays import Marginals, divide_by_counts, find_stimulus_column, find_time_bin_edges
 from brainio.cards.columns import bin_edges, clean_text, count_by_bin, round_significant, to_json_value
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class ChartData:
         codes = column.codes[has_stimulus]
         stimulus_sums = np.bincount(codes, weights=sums[has_stimulus], minlength=size)
         stimulus_counts = np.bincount(codes, weights=counts[has_stimulus], minlength=size)
-        return StimulusResponses(value_texts(column), column.counts, divide_counts(stimulus_sums, stimulus_counts))
+        return StimulusResponses(value_texts(column), column.counts, divide_by_counts(stimulus_sums, stimulus_counts))
 
     def _response_distribution(self) -> dict[str, Any]:
         if self._means is None or self._response_dim is None or not self._means.has(self._response_dim):
@@ -182,11 +182,11 @@ class ChartData:
         order = np.argsort(centers, kind="stable")
         size = -(-bins // _MAX_TIMES)
         starts = np.arange(0, bins, size)
-        centers = divide_counts(np.add.reduceat(centers[order], starts), np.diff([*starts, bins]))
+        centers = divide_by_counts(np.add.reduceat(centers[order], starts), np.diff([*starts, bins]))
         sums, counts = (
             np.add.reduceat(table[:, order], starts, axis=1) for table in self._means.sums(self._response_dim, TIME_BIN)
         )
-        means = divide_counts(sums, counts)
+        means = divide_by_counts(sums, counts)
         groups = group_by_region(self._columns, self._response_dim, len(means))
         records = []
         for number, value in enumerate(groups.values):
@@ -201,7 +201,7 @@ class ChartData:
         if responses is None or len(order) < 2:
             return {}
 
-        def to_records(positions: Iterable[int]) -> list[dict[str, Any]]:
+        def describe_stimuli(positions: Iterable[int]) -> list[dict[str, Any]]:
             return [
                 {
                     "stimulus_id": clean_text(responses.stimuli[position]),
@@ -212,7 +212,7 @@ class ChartData:
             ]
 
         weakest_first = order[: -_MAX_EXTREMES - 1 : -1]
-        return {"strongest": to_records(order[:_MAX_EXTREMES]), "weakest": to_records(weakest_first)}
+        return {"strongest": describe_stimuli(order[:_MAX_EXTREMES]), "weakest": describe_stimuli(weakest_first)}
 
 
 class Groups(NamedTuple):

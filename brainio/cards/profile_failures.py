@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class ProfileFailure(NamedTuple):
-    """A failed attempt.
+    """A failed attempt to build a profile.
 
     Attributes
     ----------

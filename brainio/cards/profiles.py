@@ -43,7 +43,7 @@ class Row(NamedTuple):
     values: dict[str, Value]
 
 
-class RowContext(NamedTuple):
+class RowWithNeighbours(NamedTuple):
     """A stimulus and the ids of the previous and the next one in the table; None at the ends."""
 
     row: Row
@@ -200,7 +200,7 @@ class StimulusProfile:
         total = select(func.count()).select_from(self._table).where(condition)
         return rows, self._file.query(lambda connection: connection.execute(total).scalar_one())
 
-    def row(self, stimulus_id: str) -> RowContext | None:
+    def row(self, stimulus_id: str) -> RowWithNeighbours | None:
         """Return a stimulus and the ids of its neighbours; None if the set does not contain it."""
         number, id_column = self._table.c.number, self._table.c[f"c{column_position(_STIMULUS_ID, self._columns)}"]
         rows = self._select_rows(select(self._table).where(id_column == to_stored_text(stimulus_id)))
@@ -209,7 +209,7 @@ class StimulusProfile:
         own = rows[0].number
         neighbours = select(number, id_column).where(number.in_((own - 1, own + 1)))
         ids = dict(self._file.query(lambda connection: [tuple(row) for row in connection.execute(neighbours)]))
-        return RowContext(rows[0], ids.get(own - 1), ids.get(own + 1))
+        return RowWithNeighbours(rows[0], ids.get(own - 1), ids.get(own + 1))
 
     def thumbnail(self, number: int) -> Thumbnail | None:
         """Return the thumbnail of the stimulus with a number; None if it was not rendered."""
