@@ -1,4 +1,4 @@
-"""Attributes of assemblies survive a netCDF file as they are, and have no effect on values."""
+"""netCDF files store attributes of assemblies without loss, and without effect on values."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from brainio.errors import AssemblyFormatError, PackagingError
 from brainio.netcdf.attributes import decode_attributes, encode_attributes, equal_attributes
 from brainio.packaging import write_netcdf
 
-WITH_A_MEANING: dict[str, Any] = {
+INTERPRETED: dict[str, Any] = {
     "scale_factor": 0.01,
     "add_offset": np.float32(3),
     "_FillValue": 100,
@@ -51,7 +51,7 @@ def load(assembly: xr.DataArray, folder: Path, **options: Any) -> DataAssembly:
     return loaded
 
 
-def test_a_scale_factor_that_survived_arithmetic_scales_nothing(tmp_path: Path) -> None:
+def test_a_scale_factor_that_survives_arithmetic_does_not_scale_values(tmp_path: Path) -> None:
     counts = xr.DataArray(
         np.array([[100], [200]], dtype=np.int16), dims=["presentation", "neuroid"], attrs={"scale_factor": 0.01}
     )
@@ -62,7 +62,7 @@ def test_a_scale_factor_that_survived_arithmetic_scales_nothing(tmp_path: Path) 
     assert loaded.attrs["scale_factor"] == 0.01
 
 
-def test_units_with_since_stay_a_text(tmp_path: Path) -> None:
+def test_units_with_since_stay_text(tmp_path: Path) -> None:
     assembly = DataAssembly([1.0, 2.0], dims=["time_bin"], coords={"time_bin_start": ("time_bin", [70, 170])})
     assembly["time_bin_start"].attrs["units"] = "ms since stimulus onset"
     loaded = load(assembly, tmp_path)
@@ -84,30 +84,30 @@ def test_units_with_since_stay_a_text(tmp_path: Path) -> None:
     ],
     ids=["int16", "uint8", "float64", "bool", "dates", "durations", "text"],
 )
-def test_attributes_with_a_meaning_survive_without_effect_on_data_and_coordinates(
+def test_interpreted_attributes_are_stored_without_effect_on_data_and_coordinates(
     tmp_path: Path, values: np.ndarray, options: dict[str, Any]
 ) -> None:
     array = xr.DataArray(
-        values, dims=["x"], coords={"c": ("x", values, WITH_A_MEANING), "k": ("x", [1, 2])}, attrs=WITH_A_MEANING
+        values, dims=["x"], coords={"c": ("x", values, INTERPRETED), "k": ("x", [1, 2])}, attrs=INTERPRETED
     )
     loaded = load(array, tmp_path, **options)
     for part in (loaded, loaded["c"]):
         assert part.dtype == values.dtype
         assert pd.Series(part.values).equals(pd.Series(values))
-        assert set(part.attrs) == set(WITH_A_MEANING)
-        for name, value in WITH_A_MEANING.items():
+        assert set(part.attrs) == set(INTERPRETED)
+        for name, value in INTERPRETED.items():
             assert equal_attributes(value, part.attrs[name]), name
 
 
 @pytest.mark.parametrize("units", ["seconds", "milliseconds", "days"])
-def test_units_that_earlier_xarray_takes_for_durations_survive(tmp_path: Path, units: str) -> None:
+def test_units_that_earlier_xarray_reads_as_durations_are_stored(tmp_path: Path, units: str) -> None:
     loaded = load(DataAssembly([1.5], dims=["x"], attrs={"units": units}), tmp_path)
     assert loaded.attrs["units"] == units
     with netCDF4.Dataset(tmp_path / "a.nc") as file:
         assert "units" not in file["data"].ncattrs()
 
 
-def test_other_readers_find_values_and_attributes_without_a_meaning(tmp_path: Path) -> None:
+def test_other_readers_read_the_same_values_and_escaped_attributes(tmp_path: Path) -> None:
     write_netcdf(
         DataAssembly([1, 2], dims=["x"], attrs={"scale_factor": 0.5, "units": "Hz", "valid": True}), tmp_path / "a.nc"
     )
@@ -170,7 +170,7 @@ def test_files_of_other_programs_are_decoded_by_their_attributes(tmp_path: Path)
     ],
     ids=repr,
 )
-def test_values_of_attributes_come_back(tmp_path: Path, value: object) -> None:
+def test_attribute_values_are_loaded_unchanged(tmp_path: Path, value: object) -> None:
     loaded = load(DataAssembly([1.0], dims=["x"], attrs={"a": value}), tmp_path)
     assert equal_attributes(value, loaded.attrs["a"])
 
@@ -194,7 +194,9 @@ def test_values_of_attributes_come_back(tmp_path: Path, value: object) -> None:
     ],
     ids=repr,
 )
-def test_values_that_netcdf_lacks_are_refused_with_the_remedy(tmp_path: Path, value: object, remedy: str) -> None:
+def test_values_that_netcdf_attributes_cannot_store_are_refused_with_a_remedy(
+    tmp_path: Path, value: object, remedy: str
+) -> None:
     with pytest.raises(PackagingError, match=f"(?s)'a'.*{remedy}"):
         write_netcdf(DataAssembly([1.0], dims=["x"], attrs={"a": value}), tmp_path / "a.nc")
     assert not list(tmp_path.glob("*a.nc*"))
@@ -215,7 +217,7 @@ def test_none_is_not_stored(tmp_path: Path) -> None:
     assert load(DataAssembly([1.0], dims=["x"], attrs={"a": None}), tmp_path).attrs == {}
 
 
-def test_a_damaged_document_is_an_error_that_names_the_attribute(tmp_path: Path) -> None:
+def test_invalid_json_is_an_error_that_names_the_attribute(tmp_path: Path) -> None:
     write_netcdf(DataAssembly([1.0], dims=["x"], attrs={"a": True}), tmp_path / "a.nc")
     with netCDF4.Dataset(tmp_path / "a.nc", "a") as file:
         file["data"].setncattr("brainio_json_a", "[" * 100_000)
@@ -223,9 +225,9 @@ def test_a_damaged_document_is_an_error_that_names_the_attribute(tmp_path: Path)
         AssemblyLoader(DataAssembly, tmp_path / "a.nc").load()
 
 
-def test_attributes_are_encoded_the_same_way_again() -> None:
-    encoded = encode_attributes(encode_attributes(WITH_A_MEANING))  # type: ignore[arg-type]
-    assert decode_attributes(decode_attributes(encoded)).keys() == WITH_A_MEANING.keys()
+def test_encoded_attributes_can_be_encoded_again() -> None:
+    encoded = encode_attributes(encode_attributes(INTERPRETED))  # type: ignore[arg-type]
+    assert decode_attributes(decode_attributes(encoded)).keys() == INTERPRETED.keys()
 
 
 @pytest.mark.parametrize("name", ["rates", "a b", "é", "x" * 1000])
@@ -239,6 +241,6 @@ def test_an_array_without_a_name_is_named_data(tmp_path: Path, name: str | None)
 
 
 @pytest.mark.parametrize("name", [5, "a\0", "\ud800"])
-def test_a_name_that_is_no_text_is_refused(tmp_path: Path, name: object) -> None:
+def test_a_name_that_is_not_text_is_refused(tmp_path: Path, name: object) -> None:
     with pytest.raises(PackagingError, match="rename"):
         write_netcdf(xr.DataArray([1.0], dims=["x"], name=name), tmp_path / "a.nc")

@@ -1,4 +1,4 @@
-"""Attributes that xarray cannot apply are errors of this package that name the file, when it is opened."""
+"""Invalid attributes raise errors of this package that name the file, when the file is opened."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -40,7 +40,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("place", ["data", "neuroid"])
 @pytest.mark.parametrize("name", ATTRIBUTES)
-def test_an_odd_attribute_is_read_or_refused_when_the_file_is_opened(
+def test_an_invalid_attribute_is_ignored_or_refused_when_the_file_is_opened(
     tmp_path: Path, name: str, place: str, reader: str
 ) -> None:
     path = tmp_path / "a.nc"
@@ -66,7 +66,7 @@ def test_an_odd_attribute_is_read_or_refused_when_the_file_is_opened(
         pytest.param(np.int64(1), id="scalar"),
     ],
 )
-def test_odd_ids_are_joined_or_refused(tmp_path: Path, ids: Any) -> None:
+def test_unusual_ids_are_joined_or_refused(tmp_path: Path, ids: Any) -> None:
     path = tmp_path / "a.nc"
     with h5py.File(path, "w") as file:
         recording(file)
@@ -83,7 +83,7 @@ def test_odd_ids_are_joined_or_refused(tmp_path: Path, ids: Any) -> None:
         assert assembly.shape == (4, 3)
 
 
-def test_an_error_of_a_class_of_others_is_not_translated(tmp_path: Path) -> None:
+def test_an_error_of_a_third_party_class_is_not_translated(tmp_path: Path) -> None:
     class Score(DataAssembly):
         __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""Every kind of netCDF file that netCDF4 reads passes the inspection, and is read to the same values."""
+"""Every kind of netCDF file that netCDF4 can read passes the inspection, and gives the same values."""
 
 import io
 from collections.abc import Callable

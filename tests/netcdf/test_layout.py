@@ -1,4 +1,4 @@
-"""How files are cut into chunks, as a rule and as bytes that a remote reader fetches."""
+"""Chunk layout of written files: its rules, and the bytes that a remote reader fetches."""
 
 import io
 import math
@@ -43,7 +43,7 @@ def chunks_of(sizes: Sizes, itemsize: int) -> dict[str, int]:
 
 
 def bytes_read(sizes: Sizes, chunks: dict[str, int], itemsize: int, dim: str, numbers: int) -> int:
-    """Give the bytes of as many chunks along a dimension, all along the others."""
+    """Return the bytes of a number of chunks along one dimension, and of all chunks along the others."""
     others = math.prod(-(-size // chunks[name]) * chunks[name] for name, size in sizes if name != dim)
     return numbers * chunks[dim] * others * itemsize
 
@@ -55,7 +55,7 @@ def test_sixteen_neuroids_or_600_presentations_read_ten_times_their_values_or_on
     chunks = chunks_of(sizes, itemsize)
     dim, count = selection[0], dict(sizes)[selection[0]]
     length = min(selection[1], count)
-    # The worst place to begin is the last value of a chunk, or as near to it as there is room.
+    # The worst start of a selection is the last value of a chunk, or the last possible start.
     start = min(chunks[dim] - 1, count - length)
     met = (start + length - 1) // chunks[dim] + 1
     values = math.prod(size for _, size in sizes) // count * length * itemsize
@@ -108,18 +108,18 @@ def test_rows_are_cut_into_chunks_of_at_most_a_megabyte(shape: list[int], itemsi
     st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=3),
     st.permutations(["presentation", "x", "y"]),
 )
-def test_slabs_hold_each_value_once_and_whole_chunks(pairs: list[tuple[int, int]], names: list[str]) -> None:
+def test_slabs_cover_each_value_once_in_whole_chunks(pairs: list[tuple[int, int]], names: list[str]) -> None:
     shape = [size for size, _ in pairs]
     chunks = [min(pair) for pair in pairs]
     times = np.zeros(shape, dtype=int)
     for part in slabs(names[: len(pairs)], shape, chunks):
         times[part] += 1
-        assert all(not (one.start or 0) % chunk for one, chunk in zip(part, chunks, strict=True))
+        assert all(not (bounds.start or 0) % chunk for bounds, chunk in zip(part, chunks, strict=True))
     assert (times == 1).all()
 
 
 class CountingFile(io.FileIO):
-    """A file that notes what is read of it."""
+    """A file that records its reads."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -158,7 +158,7 @@ def recording(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 
 def border(path: Path) -> int:
-    """Give the first presentation of the fourth chunk."""
+    """Return the first presentation of the fourth chunk."""
     with netCDF4.Dataset(path) as file:
         data = file["data"]
         sizes = data.chunking()
@@ -183,7 +183,7 @@ def test_a_selection_reads_ten_times_its_values_with_headers_and_index_in_blocks
         assert counted.block_bytes(block) <= 10 * values.nbytes
 
 
-def test_the_index_of_the_chunks_lies_in_one_piece(recording: Path) -> None:
+def test_the_chunk_index_is_contiguous(recording: Path) -> None:
     with CountingFile(recording) as counted, h5py.File(counted, "r") as file:
         chunks = file["data"].id
         counted.reads.clear()
@@ -193,7 +193,7 @@ def test_the_index_of_the_chunks_lies_in_one_piece(recording: Path) -> None:
     assert last - first < 0.03 * recording.stat().st_size
 
 
-def test_the_chunks_of_the_same_presentations_lie_side_by_side(recording: Path) -> None:
+def test_chunks_of_the_same_presentations_are_adjacent(recording: Path) -> None:
     with h5py.File(recording) as file:
         data = file["data"]
         axis = data.ndim - 1 if data.shape[-1] == SIZES["presentation"] else 0
@@ -204,9 +204,9 @@ def test_the_chunks_of_the_same_presentations_lie_side_by_side(recording: Path) 
     assert stretch == sum(info.size for info in row)
 
 
-def test_opening_reads_the_beginning_of_the_file_only(recording: Path) -> None:
+def test_opening_reads_only_the_beginning_of_the_file(recording: Path) -> None:
     with h5py.File(recording) as file:
-        values_begin = min(one[0] for one in stretches(file["data"]))
+        values_begin = min(start for start, *_ in stretches(file["data"]))
     with CountingFile(recording) as counted, h5netcdf.File(counted, "r") as file:
         for name in set(file.variables) - {"data"}:
             file[name][...]
@@ -218,7 +218,7 @@ def stretches(data: h5py.Dataset) -> list[tuple[int, int]]:
     return [(info.byte_offset, info.byte_offset + info.size) for info in infos]
 
 
-def test_the_coordinates_of_all_groups_lie_before_the_values(tmp_path: Path) -> None:
+def test_the_coordinates_of_all_groups_are_stored_before_the_values(tmp_path: Path) -> None:
     ids = [f"neuroid{number}" for number in range(2000)]
     array = DataAssembly(np.random.default_rng(0).random((1000, 2000)), {"id": ("neuroid", ids)}, ("x", "neuroid"))
     write_groups({"": array, "extra": array}, tmp_path / "a.nc")
@@ -240,7 +240,7 @@ def test_the_file_is_at_most_a_tenth_larger_than_with_the_chunks_of_the_library(
 
 
 @pytest.mark.parametrize("compress", [True, False])
-def test_values_of_many_chunks_come_back_and_the_same_values_give_the_same_bytes(
+def test_values_of_many_chunks_are_loaded_unchanged_and_equal_values_give_equal_bytes(
     tmp_path: Path, compress: bool
 ) -> None:
     values = np.random.default_rng(0).normal(size=(101, 5001, 3))
@@ -253,7 +253,7 @@ def test_values_of_many_chunks_come_back_and_the_same_values_give_the_same_bytes
     assert (tmp_path / "a.nc").read_bytes() == (tmp_path / "b.nc").read_bytes()
 
 
-def test_texts_as_values_come_back(tmp_path: Path) -> None:
+def test_text_values_are_loaded_unchanged(tmp_path: Path) -> None:
     texts = np.array([f"answer {number % 7}" for number in range(9000)], dtype=object)
     write_netcdf(DataAssembly(texts, dims=["presentation"]), tmp_path / "a.nc")
     assert DataAssembly.from_files(tmp_path / "a.nc").values.tolist() == texts.tolist()

@@ -1,4 +1,4 @@
-"""Missing texts stay missing in netCDF files, and empty texts stay empty."""
+"""Missing text stays missing in netCDF files, and empty text stays empty."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError
 from brainio.packaging import write_netcdf
 
-WAYS: list[dict[str, Any]] = [{}, {"in_blocks": True}, {"chunks": -1}]
+OPTIONS: list[dict[str, Any]] = [{}, {"in_blocks": True}, {"chunks": -1}]
 TEXTS = {
     "both": ["x", np.nan, ""],
     "only missing": ["x", np.nan, "y"],
@@ -40,7 +40,7 @@ def load(array: xr.DataArray, folder: Path, **options: Any) -> DataAssembly:
     return loaded
 
 
-def test_a_level_of_missing_and_empty_text_keeps_three_groups(tmp_path: Path) -> None:
+def test_a_level_with_missing_and_empty_text_has_three_groups(tmp_path: Path) -> None:
     assembly = DataAssembly([1.0, 2.0, 3.0], dims=["x"], coords={"c": ("x", as_objects(["x", np.nan, ""]))})
     loaded = load(assembly, tmp_path)
     assert loaded.groupby("c").mean().sizes == assembly.groupby("c").mean().sizes
@@ -48,7 +48,7 @@ def test_a_level_of_missing_and_empty_text_keeps_three_groups(tmp_path: Path) ->
     assert loaded.sel(c="").values.tolist() == [3.0]
 
 
-@pytest.mark.parametrize("options", WAYS, ids=str)
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
 @pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS)
 def test_missing_text_stays_missing_in_every_kind_of_variable(
     tmp_path: Path, texts: list[Any], options: dict[str, Any]
@@ -71,9 +71,7 @@ def test_missing_text_stays_missing_in_every_kind_of_variable(
 
 
 @pytest.mark.parametrize("texts", TEXTS.values(), ids=TEXTS)
-def test_missing_text_stays_missing_where_a_coordinate_is_named_as_its_dimension(
-    tmp_path: Path, texts: list[Any]
-) -> None:
+def test_missing_text_stays_missing_in_a_dimension_coordinate(tmp_path: Path, texts: list[Any]) -> None:
     array = xr.DataArray([1.0, 2.0, 3.0], dims=["x"], coords={"x": as_objects(texts)})
     assert with_none(load(array, tmp_path)["x"].values) == with_none(array["x"].values)
 
@@ -98,7 +96,7 @@ def test_other_readers_see_empty_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mark", ["other", 7, -1, 0.5, [0, 99]])
-def test_a_damaged_mark_is_an_error(tmp_path: Path, mark: Any) -> None:
+def test_a_damaged_missing_attribute_is_an_error(tmp_path: Path, mark: Any) -> None:
     write_netcdf(DataAssembly([1.0, 2.0], dims=["x"], coords={"c": ("x", as_objects(["x", None]))}), tmp_path / "a.nc")
     with netCDF4.Dataset(tmp_path / "a.nc", "a") as file:
         file["c"].setncattr("brainio_missing", mark)

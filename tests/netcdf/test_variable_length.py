@@ -1,4 +1,4 @@
-"""Texts of variable length cannot make a file expand to more than they have bytes in it."""
+"""Texts of variable length cannot expand beyond the size of their file."""
 
 import re
 import struct
@@ -37,7 +37,7 @@ def _total(path: Path) -> int:
 @pytest.mark.parametrize("file", [{}, {"libver": "latest"}, {"userblock_size": 512}], ids=str)
 @settings(max_examples=4)
 @given(texts=st.lists(st.text(st.characters(exclude_characters="\0", codec="utf-8")), min_size=8, max_size=30))
-def test_lengths_are_those_of_the_texts_in_every_layout(
+def test_the_total_length_is_exact_in_every_storage_layout(
     tmp_path_factory: pytest.TempPathFactory, layout: dict[str, Any], file: dict[str, Any], texts: list[str]
 ) -> None:
     path = tmp_path_factory.mktemp("texts") / "a.nc"
@@ -61,7 +61,7 @@ def test_files_of_netcdf4_are_accepted_also_with_scalar_texts_and_lists_in_attri
 
 
 def _with_descriptors(path: Path, count: int, text: str, **layout: Any) -> tuple[int, bytes]:
-    """Write a variable of texts of which only the first is set; return the place and the bytes of its descriptor."""
+    """Write a text variable with one text; return the offset and the bytes of its descriptor."""
     with h5py.File(path, "w") as file:
         dataset = file.create_dataset("text", (count,), dtype=h5py.string_dtype(), **layout)
         dataset[0] = text
@@ -98,7 +98,7 @@ def test_many_attributes_that_refer_to_one_long_text_are_refused(tmp_path: Path)
             file.attrs.create(f"a{number}", text, dtype=h5py.string_dtype())
     content = path.read_bytes()
     of_long, of_short = (_descriptor(content, len(text)) for text in (long, short))
-    collection = of_short[:12]  # length and address; only the number of the text in its collection differs
+    collection = of_short[:12]  # length and address; only the number of the text in its heap differs
     changed = re.sub(re.escape(collection) + b"....", lambda _: of_long, content, flags=re.DOTALL)
     path.write_bytes(changed)
     with pytest.raises(UnsafeFileError, match=r"attribute 'a\d+' of / refers to texts of [\d,]+ bytes"):

@@ -1,4 +1,4 @@
-"""A global heap that HDF5 would read forever is found before netCDF4 opens the file."""
+"""Endless and overlapping global heaps are found before netCDF4 opens the file."""
 
 import struct
 import time
@@ -20,7 +20,7 @@ __all__ = ["watchdog"]  # a fixture
 
 
 def with_endless_heap(sound: Path) -> Path:
-    """Set the first object of each global heap to a free one of no bytes."""
+    """Replace the first object of each global heap with a free object of 0 bytes."""
     body = bytearray(sound.read_bytes())
     place = body.find(b"GCOL")
     assert place > 0
@@ -33,7 +33,7 @@ def with_endless_heap(sound: Path) -> Path:
 
 
 def with_texts(path: Path, texts: list[str], *, chunked: bool = False, user_block: int = 0) -> Path:
-    """Write a recording with a coordinate of texts, whose heaps nothing else uses."""
+    """Write a recording with a text coordinate in heaps of its own."""
     with h5py.File(path, "w", userblock_size=user_block) as file:
         hostile_hdf5.recording(file)
         options = {"chunks": (len(texts),), "compression": "gzip", "shuffle": True} if chunked else {}
@@ -45,7 +45,7 @@ def with_texts(path: Path, texts: list[str], *, chunked: bool = False, user_bloc
     return path
 
 
-def test_a_heap_without_an_end_is_refused_by_path_and_by_stream(tmp_path: Path) -> None:
+def test_an_endless_heap_is_refused_by_path_and_by_stream(tmp_path: Path) -> None:
     path = with_endless_heap(sound_file(tmp_path))
     with pytest.raises(
         UnsafeFileError, match=r"endless\.nc .* global heap at byte [\d,]+ has a free object of 0 bytes"
@@ -57,7 +57,7 @@ def test_a_heap_without_an_end_is_refused_by_path_and_by_stream(tmp_path: Path) 
 
 @pytest.mark.parametrize("user_block", [0, 512])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_heap_without_an_end_that_only_texts_of_a_variable_use_is_refused(
+def test_an_endless_heap_that_only_a_text_variable_uses_is_refused(
     tmp_path: Path, chunked: bool, user_block: int
 ) -> None:
     sound = with_texts(tmp_path / "a.nc", ["a", "bb", "ccc", "d" * 5000], chunked=chunked, user_block=user_block)
@@ -69,7 +69,7 @@ def test_a_heap_without_an_end_that_only_texts_of_a_variable_use_is_refused(
         inspect(file)
 
 
-def test_a_free_object_that_leads_between_the_words_of_a_heap_hides_no_endless_one(tmp_path: Path) -> None:
+def test_a_free_object_of_odd_size_does_not_hide_an_endless_one(tmp_path: Path) -> None:
     path = with_texts(tmp_path / "a.nc", ["x" * 100])
     body = bytearray(path.read_bytes())
     heap = body.find(b"GCOL")
@@ -81,7 +81,7 @@ def test_a_free_object_that_leads_between_the_words_of_a_heap_hides_no_endless_o
         inspect(path)
 
 
-def test_heaps_that_overlap_are_refused_in_linear_time(tmp_path: Path) -> None:
+def test_overlapping_heaps_are_refused_in_linear_time(tmp_path: Path) -> None:
     path, count = tmp_path / "heaps", 50_000
     path.write_bytes(struct.pack("<4sIQ", b"GCOL", 1, 1_000_000) * (count + 70_000))
     began = time.perf_counter()

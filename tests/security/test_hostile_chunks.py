@@ -1,4 +1,4 @@
-"""Chunks that expand to more than their variable states are refused before HDF5 allocates memory for them."""
+"""Chunks that expand beyond their size in memory are refused before HDF5 allocates memory for them."""
 
 import bz2
 import os
@@ -30,12 +30,12 @@ PATH_READERS = [name for name in READERS if not name.startswith("stream")]
 
 @pytest.fixture
 def little_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave so little free memory that chunks of deflate are looked through from 1.1 MB on."""
+    """Pretend that so little memory is free that deflate chunks of 1.1 MB or more are measured."""
     monkeypatch.setattr("brainio.netcdf.filters.free_memory", lambda: 2 << 30)
 
 
 def deflate_bomb(size: int) -> bytes:
-    """Return at least that many bytes of deflate, each MB of which expands to 1 GB."""
+    """Return deflate data of at least `size` bytes, each MB of which expands to 1 GB."""
     compressor = zlib.compressobj(9)
     start = compressor.compress(bytes(1 << 20)) + compressor.flush(zlib.Z_FULL_FLUSH)
     block = compressor.compress(bytes(1 << 20)) + compressor.flush(zlib.Z_FULL_FLUSH)
@@ -43,7 +43,7 @@ def deflate_bomb(size: int) -> bytes:
 
 
 def recording(path: Path, filters: dict[int, tuple[int, ...]], stored: bytes, rows: int = ROWS) -> Path:
-    """Write a recording whose values are one chunk, stored as given."""
+    """Write a recording whose values are one chunk with the given stored bytes."""
     with h5py.File(path, "w") as file:
         for name, size in (("presentation", rows), ("neuroid", 3)):
             file[name] = np.arange(size)
@@ -59,7 +59,7 @@ def recording(path: Path, filters: dict[int, tuple[int, ...]], stored: bytes, ro
 
 
 @pytest.mark.parametrize("reader", PATH_READERS)
-def test_a_chunk_of_deflate_that_is_smaller_than_decoded_and_expands_further_is_refused(
+def test_a_small_deflate_chunk_that_expands_beyond_its_size_is_refused(
     tmp_path: Path, little_memory: None, reader: str
 ) -> None:
     path = recording(tmp_path / "a.nc", {h5z.FILTER_SHUFFLE: (8,), h5z.FILTER_DEFLATE: (4,)}, deflate_bomb(1_200_000))
@@ -69,7 +69,7 @@ def test_a_chunk_of_deflate_that_is_smaller_than_decoded_and_expands_further_is_
         READERS[reader](path)
 
 
-def test_a_chunk_of_deflate_is_looked_through_in_constant_memory(tmp_path: Path) -> None:
+def test_a_deflate_chunk_is_measured_in_constant_memory(tmp_path: Path) -> None:
     path = tmp_path / "chunk"
     path.write_bytes(deflate_bomb(3_000_000))
     limits = ChunkLimits([h5z.FILTER_DEFLATE], 20_000_000)
@@ -78,7 +78,7 @@ def test_a_chunk_of_deflate_is_looked_through_in_constant_memory(tmp_path: Path)
     assert limits.max_bytes < count <= limits.max_bytes + (1 << 18)
 
 
-def test_large_chunks_of_deflate_that_keep_their_size_are_read(tmp_path: Path, little_memory: None) -> None:
+def test_large_deflate_chunks_of_the_right_size_are_read(tmp_path: Path, little_memory: None) -> None:
     values = np.random.default_rng(0).normal(size=(ROWS, 3))
     for stored in (zlib.compress(values.tobytes(), 1), zlib.compress(values.tobytes(), 0)):
         assert len(stored) > UNMEASURED_CHUNK_BYTES
@@ -86,11 +86,11 @@ def test_large_chunks_of_deflate_that_keep_their_size_are_read(tmp_path: Path, l
         assert np.array_equal(DataAssembly.from_files(path, **NO_STIMULI).values, values)
 
 
-def test_no_chunk_that_write_netcdf_writes_is_looked_through(
+def test_chunks_of_write_netcdf_are_not_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, little_memory: None
 ) -> None:
     def measure(*_: object) -> int:
-        raise AssertionError("a chunk was looked through")
+        raise AssertionError("a chunk was measured")
 
     path = tmp_path / "a.nc"
     write_netcdf(DataAssembly(np.random.default_rng(0).normal(size=(2000, 300)), dims=["x", "y"]), path)
@@ -103,7 +103,7 @@ def bomb_of_bzip2() -> bytes:
 
 
 def zstd_frame(size: int) -> bytes:
-    """Return the header of a frame that states its size, and a block of zeros."""
+    """Return a zstd frame header that states its size, and a block of zeros."""
     return b"\x28\xb5\x2f\xfd" + b"\xe0" + struct.pack("<Q", size) + bytes(40)
 
 
@@ -115,7 +115,7 @@ STATED: dict[int, Callable[[int], bytes]] = {
 
 
 def compressed(path: Path, code: int, stored: bytes) -> Path:
-    """Write values in one chunk of a compression that netCDF4 offers, and replace the chunk."""
+    """Write values in one compressed chunk with netCDF4, then replace the chunk."""
     name: Any = {BZIP2: "bzip2", BLOSC: "blosc_lz", ZSTD: "zstd", h5z.FILTER_SZIP: "szip"}[code]
     with netCDF4.Dataset(path, "w") as file:
         file.createDimension("presentation", ROWS)
@@ -127,7 +127,7 @@ def compressed(path: Path, code: int, stored: bytes) -> Path:
 
 
 @pytest.mark.parametrize("code", [BZIP2, *STATED])
-def test_a_chunk_of_any_other_compression_that_states_or_has_more_is_refused(tmp_path: Path, code: int) -> None:
+def test_a_chunk_of_another_compression_that_states_or_has_a_larger_size_is_refused(tmp_path: Path, code: int) -> None:
     if code not in allowed_filters():
         pytest.skip("this netCDF4 does not have the filter")
     stored = bomb_of_bzip2() if code == BZIP2 else STATED[code](2_000_000_000)
@@ -146,7 +146,7 @@ def test_a_chunk_of_any_other_compression_that_states_or_has_more_is_refused(tmp
         ({h5z.FILTER_DEFLATE: (4,), h5z.FILTER_FLETCHER32: (), BZIP2: (9,)}, "applies bzip2 after deflate"),
     ],
 )
-def test_a_compression_may_be_followed_by_a_checksum_only(
+def test_only_a_checksum_may_follow_a_compression(
     tmp_path: Path, filters: dict[int, tuple[int, ...]], found: str
 ) -> None:
     path = recording(tmp_path / "a.nc", filters, zlib.compress(bytes(96)), rows=4)
@@ -154,7 +154,7 @@ def test_a_compression_may_be_followed_by_a_checksum_only(
         inspect(path)
 
 
-def test_a_filter_with_the_wrong_number_of_values_is_refused(tmp_path: Path) -> None:
+def test_a_filter_that_states_another_chunk_size_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.nc"
     with h5py.File(path, "w") as file:
         hostile_hdf5.recording(file, data=False)

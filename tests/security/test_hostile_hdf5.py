@@ -1,4 +1,4 @@
-"""Files made to read what lies outside of them, to loop, to crash or to exhaust memory: every reader refuses them."""
+"""Every reader refuses files that would read other files, loop, crash or exhaust memory."""
 
 import ast
 import faulthandler
@@ -32,7 +32,7 @@ OUTSIDE = [name for name in FILES if name.startswith(("external", "virtual", "so
 
 @pytest.fixture(autouse=True)
 def watchdog() -> Iterator[None]:
-    """End the process, with the stack of each thread, where a reader hangs inside HDF5."""
+    """Print all stacks and end the process if a reader hangs inside HDF5."""
     faulthandler.dump_traceback_later(LONGEST, exit=True)
     yield
     faulthandler.cancel_dump_traceback_later()
@@ -92,7 +92,7 @@ def test_no_reader_opens_a_hostile_file(folder: Path, name: str, reader: str) ->
 
 @pytest.mark.parametrize("name", OUTSIDE)
 @pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
-def test_no_card_shows_bytes_from_outside(folder: Path, tmp_path: Path, name: str) -> None:
+def test_no_card_contains_bytes_of_other_files(folder: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "x.nc").write_bytes((folder / f"{name}.nc").read_bytes())
     catalog = tmp_path / "lab.csv"
     columns = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
@@ -103,7 +103,7 @@ def test_no_card_shows_bytes_from_outside(folder: Path, tmp_path: Path, name: st
 
 
 def expanding(path: Path, shape: tuple[int, ...], chunk: tuple[int, ...], kind: Any = h5t.IEEE_F64LE) -> Path:
-    """Write a recording whose values were hardly written, or as zeros; some kB."""
+    """Write a recording of a few kB whose values are zeros or mostly unwritten."""
     with h5py.File(path, "w") as file:
         plan = h5p.create(h5p.DATASET_CREATE)
         plan.set_chunk(chunk)
@@ -150,7 +150,7 @@ def test_coordinates_that_do_not_fit_into_memory_are_refused_by_every_reader(tmp
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if not name.startswith("stream")])
-def test_a_chunk_that_is_larger_in_the_file_than_decoded_is_refused(tmp_path: Path, reader: str) -> None:
+def test_a_chunk_that_is_larger_in_the_file_than_in_memory_is_refused(tmp_path: Path, reader: str) -> None:
     hostile_hdf5.chunk_that_expands_a_thousand_times(tmp_path / "a.nc")
     with pytest.raises(AssemblyFormatError, match=r"/data has a chunk of 9,\d+ bytes in the file, 96 bytes in memory"):
         READERS[reader](tmp_path / "a.nc")

@@ -1,4 +1,4 @@
-"""A server that sends other bytes after the inspection of a stream leads no reader out of the file."""
+"""A server that sends other bytes after the inspection of a stream cannot lead a reader out of the file."""
 
 import io
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.security.hostile_hdf5 import SECRET
 from tests.security.test_hostile_hdf5 import NO_STIMULI, watchdog
 
 __all__ = ["watchdog"]  # a fixture
-_EXTERNAL_FILES = b"\x07\x00"  # the type of a message in the header of an object
+_EXTERNAL_FILES = b"\x07\x00"  # message type in an object header
 
 
 class Server(io.BytesIO):
@@ -28,7 +28,7 @@ class Server(io.BytesIO):
 
 
 def external_and_harmless(folder: Path) -> tuple[bytes, bytes]:
-    """Return a file whose values are in another file, and the same without the message that states so."""
+    """Return a file with external storage, and the same file without the message for it."""
     hostile_hdf5.write_secrets(folder)
     path = folder / "external.nc"
     with h5py.File(path, "w") as file:
@@ -41,7 +41,7 @@ def external_and_harmless(folder: Path) -> tuple[bytes, bytes]:
     return hostile, hostile[:message] + bytes(2) + hostile[message + 2 :]
 
 
-def test_a_stream_is_opened_with_the_bytes_that_were_inspected(tmp_path: Path) -> None:
+def test_a_stream_is_opened_with_the_inspected_bytes(tmp_path: Path) -> None:
     hostile, harmless = external_and_harmless(tmp_path)
     with pytest.raises(UnsafeFileError, match="external storage"):
         inspect(Server(hostile))
@@ -53,7 +53,7 @@ def test_a_stream_is_opened_with_the_bytes_that_were_inspected(tmp_path: Path) -
     np.testing.assert_array_equal(values, np.zeros((4, 3)))
 
 
-def test_parts_that_were_not_pinned_come_from_the_file() -> None:
+def test_pages_that_are_not_pinned_are_read_from_the_file() -> None:
     body = bytes(range(256)) * 64
     server = Server(body)
     first = PinnedFile(server, len(body))

@@ -1,4 +1,4 @@
-"""Descriptors of texts and lists that state GB, which HDF5 would allocate before it looks, are refused in a few kB."""
+"""Stated lengths of GB, which HDF5 would allocate at once, are refused in constant memory."""
 
 import struct
 from collections.abc import Callable
@@ -22,9 +22,9 @@ GIGABYTES = 2**32 - 1
 
 
 def lengthen(path: Path, length: int) -> None:
-    """State another length in the descriptors of a length."""
+    """Replace a length in all descriptors that state it."""
     body = path.read_bytes()
-    start = body.find(b"\x89HDF")  # behind the user block
+    start = body.find(b"\x89HDF")  # after the user block
     heaps = [place - start for place in range(0, len(body), 8) if body[place : place + 4] == b"GCOL"]
     descriptors = [struct.pack("<IQ", length, heap) for heap in heaps]
     assert any(map(body.count, descriptors))
@@ -94,7 +94,7 @@ def test_a_list_of_references_that_states_34_gigabytes_is_refused(tmp_path: Path
         inspect(path)
 
 
-def test_texts_in_the_header_of_a_variable_are_refused(tmp_path: Path) -> None:
+def test_texts_in_compact_storage_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.nc"
     kind = h5t.py_create(h5py.string_dtype(), logical=True)
     with h5py.File(path, "w") as file:
@@ -106,10 +106,10 @@ def test_texts_in_the_header_of_a_variable_are_refused(tmp_path: Path) -> None:
         inspect(path)
 
 
-def test_the_lengths_of_texts_are_found_wherever_netcdf4_and_h5py_write_them(
+def test_stated_lengths_are_found_wherever_netcdf4_and_h5py_write_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Headers of version 2 and blocks of many attributes have checksums, so that this test does not change them."""
+    """Check unchanged files, since headers of version 2 and attribute blocks have checksums."""
     lengths: dict[str, int | None] = {}
     monkeypatch.setattr(
         "brainio.netcdf.hdf5_structure._StructureReader._check_length",

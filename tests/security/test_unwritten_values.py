@@ -1,4 +1,4 @@
-"""Values that a file does not hold are never made of the memory of the process."""
+"""Readers never return uninitialized memory for unwritten values."""
 
 import io
 from pathlib import Path
@@ -22,7 +22,7 @@ PATH_READERS = [name for name in READERS if not name.startswith("stream")]
 
 
 def write(path: Path, rows: int, fill_value: Any, **layout: Any) -> None:
-    """Write a recording of 1,000 x 1,000 values, of which the first rows are written."""
+    """Write only the first rows of 1,000 x 1,000 values."""
     with netCDF4.Dataset(path, "w") as file:
         for name in ("presentation", "neuroid"):
             file.createDimension(name, 1000)
@@ -39,7 +39,7 @@ def test_unwritten_values_without_a_fill_value_are_refused_by_every_reader(tmp_p
 
 
 @pytest.mark.parametrize(("layout", "rows"), [("contiguous", 0), ("chunked", 0), ("chunked", 900), ("compressed", 900)])
-def test_they_are_refused_in_every_layout(tmp_path: Path, layout: str, rows: int) -> None:
+def test_unwritten_values_are_refused_in_every_storage_layout(tmp_path: Path, layout: str, rows: int) -> None:
     write(tmp_path / "a.nc", rows, False, **LAYOUTS[layout])
     with pytest.raises(UnsafeFileError, match="allowed: written values, or a fill value"):
         DataAssembly.from_files(tmp_path / "a.nc")
@@ -57,5 +57,5 @@ def test_a_stream_has_zeros_in_place_of_unwritten_values(tmp_path: Path) -> None
     write(tmp_path / "a.nc", 0, False)
     stream = io.BytesIO((tmp_path / "a.nc").read_bytes())
     for _ in range(3):
-        np.full((1000, 1000), 7.0, "f4")  # leaves its memory to the next array
+        np.full((1000, 1000), 7.0, "f4")  # the next array reuses its memory
         assert not DataAssembly.from_files(stream).values.any()
