@@ -1,7 +1,7 @@
-"""Integer codes: how a column of values is kept as its distinct values plus one small integer a row.
+"""Levels: columns that are stored as sorted distinct values and one integer code per row.
 
-Plain functions over numpy and pandas; they know neither xarray nor assemblies. All are linear in rows (sorting happens
-on distinct values only, or on integers).
+Functions of numpy and pandas, without xarray and assemblies. All take time linear in the number of rows, since only
+distinct values, or integers, are sorted.
 """
 
 from __future__ import annotations
@@ -14,15 +14,22 @@ import pandas as pd
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_KEY_LIMIT = 2**62  # a combined row key stays below this, so that one more level cannot overflow int64 unseen
+_KEY_LIMIT = 2**62  # of combined row keys, so that int64 cannot overflow
 
 _NUMBERS = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64, "boolean": np.bool_}
 
 
 class Level(NamedTuple):
-    """One coordinate: `values` are distinct and sorted (see `factorize_level`), `codes` say which one each row has.
+    """A factorized column.
 
-    `codes` is an integer array, -1 where the value is missing; `dtype` is what the coordinate reads back as.
+    Parameters
+    ----------
+    values : pandas.Index
+        Distinct values, sorted as in `factorize_level`.
+    codes : numpy.ndarray of int
+        Position in `values` for each row; -1 if the value is missing.
+    dtype : numpy.dtype
+        Type of the values that `to_numpy` returns.
     """
 
     values: pd.Index
@@ -30,8 +37,10 @@ class Level(NamedTuple):
     dtype: np.dtype
 
     def at(self, positions: np.ndarray) -> Level:
-        """Give the level for rows that stand at `positions` of this one; -1 is a missing row."""
-        codes = np.append(self.codes, self.codes.dtype.type(-1))[positions]  # a plain -1 would make them all int64
+        """Return the level of the rows at `positions`; -1 is a missing row."""
+        codes = np.append(self.codes, self.codes.dtype.type(-1))[
+            positions
+        ]  # a Python -1 would convert all codes to int64
         if not (codes < 0).any():
             return Level(self.values, codes, self.dtype)
         if _too_large_for_floats(self.values):
@@ -39,7 +48,7 @@ class Level(NamedTuple):
         return Level(self.values, codes, _dtype_with_missing(self.dtype))
 
     def to_numpy(self) -> np.ndarray:
-        """Give one value a row, missing ones as NaN (NaT)."""
+        """Return one value per row, NaN (NaT) if it is missing."""
         missing = self.codes < 0
         values = self.values.to_numpy()
         if not missing.any():
@@ -51,39 +60,39 @@ class Level(NamedTuple):
         return rows
 
     def used_values(self) -> pd.Index:
-        """Give the distinct values that some row has."""
+        """Return the distinct values that occur in a row."""
         used = np.unique(self.codes)
         return self.values[used[used >= 0]]
 
-    def has_any(self, wanted: np.ndarray) -> np.ndarray:
-        """Tell for each row whether its value is one of `wanted`; a missing value in `wanted` matches missing rows."""
-        if self.values.dtype.kind == "f" and wanted.dtype.kind == "f":
-            wanted = wanted.astype(self.values.to_numpy().dtype)
-        found = self.values.get_indexer(pd.Index(wanted, dtype=object if wanted.dtype.kind in "OUS" else None))
-        table = np.zeros(len(self.values) + 1, dtype=bool)  # the last place serves code -1
-        table[found[found >= 0]] = True
-        table[-1] = bool(pd.isna(wanted).any())
+    def has_any(self, targets: np.ndarray) -> np.ndarray:
+        """Return a mask of the rows with one of some values; a missing value matches rows with missing values."""
+        if self.values.dtype.kind == "f" and targets.dtype.kind == "f":
+            targets = targets.astype(self.values.to_numpy().dtype)
+        positions = self.values.get_indexer(pd.Index(targets, dtype=object if targets.dtype.kind in "OUS" else None))
+        table = np.zeros(len(self.values) + 1, dtype=bool)  # the last element is for the code -1
+        table[positions[positions >= 0]] = True
+        table[-1] = bool(pd.isna(targets).any())
         return table[self.codes]
 
-    def in_slice(self, wanted: slice) -> np.ndarray:
-        """Tell for each row whether its value lies in the slice, both ends included."""
-        if wanted.start is None and wanted.stop is None:
+    def in_slice(self, bounds: slice) -> np.ndarray:
+        """Return a mask of the rows with a value within a slice, both ends included."""
+        if bounds.start is None and bounds.stop is None:
             return np.ones(len(self.codes), dtype=bool)
         values = self.values.to_numpy()
         table = np.ones(len(values) + 1, dtype=bool)
         table[-1] = False
-        if wanted.start is not None:
-            table[:-1] &= values >= wanted.start
-        if wanted.stop is not None:
-            table[:-1] &= values <= wanted.stop
+        if bounds.start is not None:
+            table[:-1] &= values >= bounds.start
+        if bounds.stop is not None:
+            table[:-1] &= values <= bounds.stop
         return table[self.codes]
 
 
 def factorize_level(values: np.ndarray) -> Level:
-    """Encode a one-dimensional array; text becomes object, objects that are all numbers become numbers.
+    """Factorize a one-dimensional array; text becomes object, objects that are all numbers become numbers.
 
-    Distinct values are sorted. Where they do not compare, what is no text comes before text, also within tuples, as in
-    pandas; where that does not compare either (dates beside numbers), they stay in the order in which they came.
+    Distinct values are sorted. If they cannot be compared, text comes last, also within tuples, as in pandas; if the
+    others cannot be compared either (dates and numbers), values stay in the order of their first occurrence.
     """
     values = np.asarray(values)
     if values.dtype.kind in "UT":
@@ -115,7 +124,7 @@ def _as_numbers(distinct: np.ndarray) -> np.ndarray | None:
 
 
 def _too_large_for_floats(values: pd.Index | np.ndarray) -> bool:
-    """Whether integers would become other numbers as floats, which integers beside missing values are otherwise."""
+    """Return whether integers change as floats, to which integers with missing values are converted otherwise."""
     return values.dtype.kind in "iu" and len(values) > 0 and max(-int(values.min()), int(values.max())) > 2**53
 
 
@@ -147,12 +156,12 @@ def _text_last(value: Any) -> tuple[bool, Any]:
 
 
 def compares(level: Level) -> bool:
-    """Tell whether all distinct values compare with each other, and stand in their order."""
+    """Return whether the distinct values can be compared and are sorted."""
     return level.values.dtype != object or bool(level.values.is_monotonic_increasing)
 
 
 def in_order(level: Level) -> Level:
-    """Give the level with its values sorted: those of several types may compare once some have no row any more."""
+    """Return the level with sorted values: those of several types may be comparable once some have no row."""
     if compares(level):
         return level
     codes, distinct = pd.factorize(level.to_numpy())
@@ -160,16 +169,16 @@ def in_order(level: Level) -> Level:
 
 
 def _index(values: np.ndarray) -> pd.Index:
-    return pd.Index(values, dtype=values.dtype)  # a named dtype keeps pandas from turning objects into its `str`
+    return pd.Index(values, dtype=values.dtype)  # without a dtype, pandas would convert objects to its `str`
 
 
 def same_values(first: pd.Index, second: pd.Index) -> bool:
-    """Tell whether two levels list the same distinct values in the same order."""
+    """Return whether two levels have the same distinct values in the same order."""
     return first is second or (len(first) == len(second) and first.dtype == second.dtype and first.equals(second))
 
 
 def union_levels(parts: Sequence[Level]) -> Level:
-    """Put the rows of several levels one after the other, over the union of their distinct values."""
+    """Concatenate the rows of several levels, with the union of their distinct values."""
     dtype = np.result_type(*[part.dtype for part in parts])
     if all(same_values(parts[0].values, part.values) for part in parts[1:]):
         return Level(parts[0].values, np.concatenate([part.codes for part in parts]), dtype)
@@ -185,9 +194,9 @@ def union_levels(parts: Sequence[Level]) -> Level:
 
 
 def row_keys(indexes: Sequence[pd.MultiIndex]) -> list[np.ndarray]:
-    """Give one integer a row such that rows of any of the indexes are equal where their integers are.
+    """Return one integer per row of each index, such that rows are equal if and only if their integers are equal.
 
-    All indexes have the same level names; levels are matched by name. A missing value equals a missing value.
+    Levels are matched by name; all indexes have the same level names. Missing values are equal to each other.
     """
     lengths = [len(index) for index in indexes]
     total = np.zeros(sum(lengths), dtype=np.int64)
@@ -210,9 +219,9 @@ def _level_of(index: pd.MultiIndex, name: Any) -> Level:
 
 
 def lexsort_codes(levels: Sequence[Level], ascending: bool = True) -> np.ndarray:
-    """Give the order that sorts rows by the first level, ties by the next, and so on; missing values come last.
+    """Return the order that sorts rows by the first level, ties by the next, and so on; missing values come last.
 
-    Descending, ties stand in the reverse of their order.
+    In descending order, ties are reversed.
     """
     levels = [in_order(level) for level in levels]
     keys = [np.where(level.codes < 0, len(level.values), level.codes) if ascending else level.codes for level in levels]
@@ -221,7 +230,7 @@ def lexsort_codes(levels: Sequence[Level], ascending: bool = True) -> np.ndarray
 
 
 class Grouping(NamedTuple):
-    """Rows by group: `codes` holds the group number a row, `levels` the values of each of the `size` groups."""
+    """Rows by group: `codes` has the group of each row, `levels` the values of each of the `size` groups."""
 
     codes: np.ndarray
     levels: list[Level]

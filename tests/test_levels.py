@@ -1,4 +1,4 @@
-"""Encoding columns: what becomes numbers, and the order of distinct values."""
+"""Factorization of columns: types of mixed values, and the order of distinct values."""
 
 from __future__ import annotations
 
