@@ -17,7 +17,7 @@ from brainio.cli.output import echo, show_json
 @click.option("--class", "cls", multiple=True, help="Such as NeuroidAssembly.")
 @click.option("--has-repetitions/--no-repetitions", default=None, help="What the card of an entry says.")
 @click.option("--has-reliability/--no-reliability", default=None, help="What the card of an entry says.")
-@click.option("--old", is_flag=True, help="Also superseded and deprecated entries, and earlier versions.")
+@click.option("--include-superseded", is_flag=True, help="Also superseded and deprecated entries.")
 @click.option("--limit", default=20, show_default=True, help="How many are shown.")
 @click.option("--offset", default=0, help="How many better ones are passed over.")
 @click.option("--facets", is_flag=True, help="Only the counts by facet.")
@@ -33,7 +33,7 @@ def search(
     cls: tuple[str, ...],
     has_repetitions: bool | None,
     has_reliability: bool | None,
-    old: bool,
+    include_superseded: bool,
     limit: int,
     offset: int,
     facets: bool,
@@ -63,7 +63,7 @@ def search(
         cls=cls or None,
         has_repetitions=has_repetitions,
         has_reliability=has_reliability,
-        old=old,
+        include_superseded=include_superseded,
         limit=0 if facets else limit,
         offset=offset,
     )

@@ -48,7 +48,7 @@ def search(
     cls: Values = None,
     has_repetitions: bool | None = None,
     has_reliability: bool | None = None,
-    old: bool = False,
+    include_superseded: bool = False,
     limit: int = 20,
     offset: int = 0,
     after: str | None = None,
@@ -76,7 +76,7 @@ def search(
     has_repetitions, has_reliability : bool, optional
         Only entries whose card says that stimuli were repeated, or states a reliability; with False, that say the
         contrary.
-    old : bool, default False
+    include_superseded : bool, default False
         Also superseded and deprecated entries, and earlier versions. What is called by its whole name is always found.
     limit, offset : int
         How many hits are returned (20 unless said, 10,000 at most), and how many better ones are passed over.
@@ -121,7 +121,9 @@ def search(
         "has_repetitions": has_repetitions,
         "has_reliability": has_reliability,
     }
-    return search_among(None, text, facets, old=old, limit=limit, offset=offset, after=after)
+    return search_among(
+        None, text, facets, include_superseded=include_superseded, limit=limit, offset=offset, after=after
+    )
 
 
 def search_among(
@@ -129,7 +131,7 @@ def search_among(
     text: str,
     facets: Mapping[str, Values],
     *,
-    old: bool = False,
+    include_superseded: bool = False,
     limit: int = 20,
     offset: int = 0,
     after: str | None = None,
@@ -148,7 +150,7 @@ def search_among(
         Words, in any order.
     facets : mapping
         Facet (`kind`, `class`, `region`, ... as in `SearchResults.facets`) -> value or values; None for any.
-    old, limit, offset, after
+    include_superseded, limit, offset, after
         As of `search`.
     indexes : Indexes, optional
         Those that are asked; by default those of this process in files below `BRAINIO_HOME`.
@@ -175,7 +177,7 @@ def search_among(
     among = None if names is None else frozenset(names)
     for name in filters.get("catalog", ()):
         _require(name, among)
-    question = Question(text, filters, old)
+    question = Question(text, filters, include_superseded)
     page = Page(limit, offset, None if after is None else place_in(after, question))
     return indexes.ask(among, lambda connection, index: find(connection, index, question, page))
 

@@ -39,7 +39,7 @@ class Question:
 
     text: str
     filters: dict[str, list[str]]
-    old: bool
+    include_superseded: bool
     words: dict[str, str] = field(init=False)
     left_out: int = field(init=False)
 
@@ -51,12 +51,12 @@ class Question:
     @property
     def asked(self) -> dict[str, object]:
         """What tells it from other questions."""
-        return {"text": self.text, "filters": self.filters, "old": self.old}
+        return {"text": self.text, "filters": self.filters, "old": self.include_superseded}
 
     @property
     def is_open(self) -> bool:
         """Whether it asks for everything that is listed."""
-        return not (self.words or self.filters or self.old)
+        return not (self.words or self.filters or self.include_superseded)
 
 
 def labels_asked(labels: Labels, question: Question) -> dict[str, list[int]]:

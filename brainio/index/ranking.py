@@ -57,7 +57,7 @@ def matches(connection: Connection, index: Index, question: Question, labels: It
     allowed = np.ones_like(known.listed)
     for numbers in labels:
         allowed &= known.having(numbers)
-    listed = allowed if question.old else allowed & known.listed
+    listed = allowed if question.include_superseded else allowed & known.listed
     if not question.words:
         found = np.flatnonzero(listed)
         return Matches(found, np.zeros(len(found)), 0)

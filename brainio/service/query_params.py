@@ -66,7 +66,9 @@ class SearchQuery(BaseModel):
         for name in self.catalog:
             snapshot.catalog(name, access)
         names, indexes = snapshot.names(access), service.indexes
-        return search_among(names, self.q, self.facets, old=self.old, limit=limit, after=self.cursor, indexes=indexes)
+        return search_among(
+            names, self.q, self.facets, include_superseded=self.old, limit=limit, after=self.cursor, indexes=indexes
+        )
 
 
 def filters_of(where: list[str], columns: list[str]) -> list[tuple[str, str]]:

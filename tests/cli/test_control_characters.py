@@ -86,7 +86,7 @@ COMMANDS = [
     ("list", "catalogs"),
     ("info", NAME),
     ("history", NAME),
-    ("search", "lab", "--old"),
+    ("search", "lab", "--include-superseded"),
     ("search", "--facets"),
     ("search", EVIL),
     ("search", "--region", EVIL),
@@ -123,7 +123,7 @@ def test_no_command_lets_a_catalog_control_the_terminal(lab: Path, command: tupl
 
 @pytest.mark.parametrize("command", ["list", "info", "history", "cite", "search"])
 def test_json_has_the_exact_texts_in_escapes(lab: Path, command: str) -> None:
-    subject = {"list": [], "search": ["lab", "--old"]}.get(command, [NAME])
+    subject = {"list": [], "search": ["lab", "--include-superseded"]}.get(command, [NAME])
     result = CliRunner().invoke(main, [command, *subject, "--json"])
     assert HIDDEN.findall(result.stdout) == []
     texts = [text for record in records(json.loads(result.stdout)) for text in record.values()]

@@ -61,7 +61,7 @@ def search_in(indexes: Indexes, names: set[str] | None = None) -> Search:
     """Return the search that asks some indexes, of some catalogs."""
 
     def search(text: str = "", **asked: Any) -> SearchResults:
-        paging = {name: asked.pop(name) for name in ("old", "limit", "offset", "after") if name in asked}
+        paging = {name: asked.pop(name) for name in ("include_superseded", "limit", "offset", "after") if name in asked}
         facets = {"class" if name == "cls" else name: value for name, value in asked.items()}
         return search_among(names, text, facets, **paging, indexes=indexes)
 

@@ -40,7 +40,7 @@ def names(found: SearchResults) -> list[str]:
 def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old: bool, search: Search) -> None:
     text = " ".join(words)
     expected = scan(documents(listings()), text, old=old)
-    found = search(text, old=old, limit=1000)
+    found = search(text, include_superseded=old, limit=1000)
     if expected or found.has_all_words:
         assert keys(found) == expected
         assert found.total == len(expected)
@@ -250,7 +250,7 @@ def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by
     listed = {"lab.Current2026", "lab.Gone2020", "lab.Twice2021"}
     assert set(names(search(catalog="lab"))) == listed
     assert search(catalog="lab").total == 3
-    everything = search(catalog="lab", old=True)
+    everything = search(catalog="lab", include_superseded=True)
     assert sorted(names(everything)) == sorted([*listed, "lab.Old2020", "lab.Wrong2020", "lab.Twice2021"])
     assert [hit.status for hit in search("lab.Old2020", catalog="lab")] == ["superseded"]
     loads = {hit.load for hit in everything}
