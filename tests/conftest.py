@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from brainio.assemblies import NeuroidAssembly
-from brainio.catalogs import append_rows, registry
+from brainio.cards import build_profile
+from brainio.catalogs import append_rows, listing, registry
 from brainio.catalogs.cards import forget_cards
 from brainio.stimuli import StimulusSet
 from tests.lab import Lab
+from tests.once import folder_of_run
 from tests.postgres import Postgres, programs
 from tests.servers import CREDENTIALS, HOST, HttpFolder, MotoS3, S3Static
 
@@ -122,19 +124,40 @@ def _empty_database(request: pytest.FixtureRequest, file: Path) -> Iterator[str]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without tables: of an SQLite file that is not there yet, and of one on a server."""
+    """The URL of a database without tables: of a missing SQLite file, and of a database on a server."""
     with _empty_database(request, tmp_path / "lab.db") as url:
         yield url
 
 
-@pytest.fixture(
-    scope="module",
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow(reason="a flow on the second database"))],
-)
-def each_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of such a database for all tests of a module, first of the one kind and then of the other."""
+# Every statement that the flows send is tested on both databases by the tests that take `database`.
+ONE_DATABASE = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow(reason="a flow on the second database"))]
+
+
+@pytest.fixture(params=ONE_DATABASE)
+def flow_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without tables for a test of a whole flow: SQLite, in the slow tier also PostgreSQL."""
+    with _empty_database(request, tmp_path / "lab.db") as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=ONE_DATABASE)
+def module_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of such a database for all tests of a module."""
     with _empty_database(request, tmp_path_factory.mktemp("database") / "service.sqlite") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def demo_profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `profiles` of a home with the profiles of the demo catalog; tests copy it."""
+
+    def make(home: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BRAINIO_HOME", str(home))
+            for entry in listing("brainio_demo").entries.values():
+                build_profile(entry)
+
+    return folder_of_run(tmp_path_factory, "demo", make) / "profiles"
 
 
 @pytest.fixture

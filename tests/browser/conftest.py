@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo
@@ -19,6 +18,7 @@ from brainio.service.tokens import make_token
 from tests.browser.copying import Machine
 from tests.browser.lab import HELD
 from tests.browser.visiting import Visitor, start, window
+from tests.once import folder_of_run
 from tests.service.running import TOP, Running
 
 Visit = Callable[..., Visitor]
@@ -31,29 +31,26 @@ def made_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def made_once(factory: pytest.TempPathFactory, module: str) -> Path:
-    """Return a folder with the `data` that a module writes and their `home`; made once for all processes of a run."""
-    base = factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / module
-    with FileLock(f"{folder}.lock"):
-        if not folder.exists():
-            unfinished = folder.with_name(f"{module}.unfinished")
-            shutil.rmtree(unfinished, ignore_errors=True)
-            run_python("-m", module, str(unfinished / "data"), BRAINIO_HOME=str(unfinished / "home"))
-            unfinished.rename(folder)
-    return folder
+    """Return a folder with the `data` that a module writes and their `home`."""
+
+    def fill(folder: Path) -> None:
+        run_python("-m", module, str(folder / "data"), BRAINIO_HOME=str(folder / "home"))
+
+    return folder_of_run(factory, module, fill)
 
 
 @pytest.fixture(scope="module")
-def home(made_lab: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home with the profiles of the lab."""
+def home(made_lab: Path, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with the profiles of the lab and of the demo catalog."""
     home = tmp_path_factory.mktemp("service") / "home"
-    shutil.copytree(made_lab / "home", home)
+    for profiles in (made_lab / "home" / "profiles", demo_profiles):
+        shutil.copytree(profiles, home / "profiles", dirs_exist_ok=True)
     return home
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The database of the service: SQLite; modules whose promises depend on it take `each_database` instead."""
+    """The database of the service: SQLite; modules whose promises depend on it take `module_database` instead."""
     return f"sqlite:///{tmp_path_factory.mktemp('kept') / 'service.sqlite'}"
 
 
@@ -90,13 +87,19 @@ def token(service: Running, kept: str) -> str:
     return token
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium. Of a module, since while it runs no other test of the process could run an event loop."""
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, which ends with this folder: while it runs, no test of the process could run an event loop."""
     with sync_playwright() as playwright:
-        browser = start(playwright)
-        yield browser
-        browser.close()
+        yield playwright
+
+
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Chromium, the same for all tests of this folder in a process; each test has its own windows."""
+    browser = start(playwright)
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

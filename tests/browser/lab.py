@@ -166,10 +166,9 @@ def _recording(stimuli: list[str], repetitions: int = 4, neuroids: int = 60) -> 
 
 
 def main() -> None:
-    """Write the lab into the folder that the command line names; make profiles of it and of the demo."""
-    catalogs = [add_catalog(catalog) for catalog in make_lab(Path(sys.argv[1])).values()]
-    for name in [*catalogs, "brainio_demo"]:
-        listed = listing(name)
+    """Write the lab and its profiles into the folder that the command line names."""
+    for catalog in make_lab(Path(sys.argv[1])).values():
+        listed = listing(add_catalog(catalog))
         for entry in [one for current in listed.entries.values() for one in listed.all_versions(current)]:
             build_profile(entry)
 

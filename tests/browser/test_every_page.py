@@ -1,51 +1,51 @@
-"""Promises of every page, each judged at once: with SQLite in a wide light window, with PostgreSQL on a dark phone."""
+"""Every page is small, safe, structured and accessible, in a wide light window and in a narrow dark one."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import Visit
 from tests.browser.judging import found_by_axe, lacks, lets_run, loads, words_of
-from tests.browser.visiting import EVERY, NARROW, PAGES, WIDE
+from tests.browser.visiting import EVERY, NARROW, PAGES, WIDE, Visitor
 from tests.service.running import Running
 
 
-class Window(NamedTuple):
-    width: int
-    color_scheme: str
-
-
-WINDOWS = {"sqlite": Window(WIDE, "light"), "postgresql": Window(NARROW, "dark")}
-
-
 @pytest.fixture(scope="module")
-def kept(each_database: str) -> str:
-    """Either database."""
-    return each_database
+def kept(module_database: str) -> str:
+    """The database of the service."""
+    return module_database
 
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_is_small_safe_structured_and_accessible_and_says_the_same_without_script(
-    visit: Visit, service: Running, kept: str, name: str
+    visit: Visit, service: Running, name: str
 ) -> None:
-    window = WINDOWS[kept.partition(":")[0]]
-    visitor = visit(**window._asdict())
+    """One visit judges the page in a wide light window, and then in a narrow dark one."""
+    visitor = visit(color_scheme="light")
     answer = visitor.open(name)
     faults = [*lets_run(answer.all_headers()), *loads(visitor), *lacks(visitor.page)]
-    if visitor.overflow() != 0:
-        faults.append(f"width: {visitor.overflow()} pixels more than {window.width}")
     if name in PAGES and name != "sign in":
         faults += own_json(service, visitor.page)
-    if window.width == WIDE:  # in a narrow one filters are folded by script
-        plain = visit(java_script_enabled=False)
-        plain.open(name)
-        with_script, without = words_of(visitor.page), words_of(plain.page)
-        if with_script != without:
-            faults.append(f"script: {with_script} become without it {without}")
-    faults += found_by_axe(visitor.page)
+    plain = visit(java_script_enabled=False)
+    plain.open(name)
+    with_script, without = words_of(visitor.page), words_of(plain.page)  # in a narrow window script folds the filters
+    if with_script != without:
+        faults.append(f"script: {with_script} become without it {without}")
+    faults += judged_in_window(visitor, WIDE)
+    visitor.page.set_viewport_size({"width": NARROW, "height": 900})
+    visitor.page.emulate_media(color_scheme="dark")
+    visitor.page.reload()
+    faults += [*lacks(visitor.page), *judged_in_window(visitor, NARROW)]
     assert not faults, "\n".join(faults)
+
+
+def judged_in_window(visitor: Visitor, width: int) -> Iterator[str]:
+    """Yield the faults that depend on the width and the colours of the window."""
+    if visitor.overflow() != 0:
+        yield f"width: {visitor.overflow()} pixels more than {width}"
+    for fault in found_by_axe(visitor.page):
+        yield f"{width} pixels wide: {fault}"
 
 
 def own_json(service: Running, page: Page) -> Iterator[str]:

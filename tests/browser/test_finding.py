@@ -11,9 +11,9 @@ from tests.browser.visiting import NARROW, Visitor
 
 
 @pytest.fixture(scope="module")
-def kept(each_database: str) -> str:
+def kept(module_database: str) -> str:
     """Either database."""
-    return each_database
+    return module_database
 
 
 def facet(page: Page, heading: str, value: str) -> None:

@@ -36,15 +36,14 @@ def pages_of(number: int) -> list[str]:
 @pytest.mark.parametrize("number", range(len(EVIL)))
 def test_what_a_catalog_says_is_shown_as_text(visit: Visit, number: int) -> None:
     visitor = visit(width=NARROW)
-    for path in pages_of(number):
+    shown = re.sub("[\u202a-\u202e\u2066-\u2069]", lambda match: repr(match[0])[1:-1], name_of(number))
+    for position, path in enumerate(pages_of(number)):
         answer = visitor.goto(path)
         assert answer.status == 200, path
+        if position == 0:
+            heading = visitor.page.get_by_role("heading", level=1).inner_text()
+            assert re.sub(r"\s+", " ", heading) == re.sub(r"\s+", " ", shown)
         touch(visitor)
-    for path in pages_of(number)[:1]:
-        visitor.goto(path)
-        heading = visitor.page.get_by_role("heading", level=1).inner_text()
-        shown = re.sub("[\u202a-\u202e\u2066-\u2069]", lambda found: repr(found[0])[1:-1], name_of(number))
-        assert re.sub(r"\s+", " ", heading) == re.sub(r"\s+", " ", shown)
 
 
 @pytest.mark.parametrize("evil", EVIL)

@@ -11,9 +11,9 @@ from tests.service.running import Running
 
 
 @pytest.fixture(scope="module")
-def kept(each_database: str) -> str:
+def kept(module_database: str) -> str:
     """Either database."""
-    return each_database
+    return module_database
 
 
 @pytest.fixture(scope="module")

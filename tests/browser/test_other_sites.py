@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 from tests.browser.lab import SCENES
 from tests.browser.visiting import STIMULUS, start
@@ -76,12 +76,11 @@ def another_site(service: Running) -> Iterator[int]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium, for which names of another site resolve to this machine."""
-    with sync_playwright() as playwright:
-        browser = start(playwright, "--host-resolver-rules=MAP *.evil.example 127.0.0.1")
-        yield browser
-        browser.close()
+    browser = start(playwright, "--host-resolver-rules=MAP *.evil.example 127.0.0.1")
+    yield browser
+    browser.close()
 
 
 @pytest.mark.parametrize("host", ["www.evil.example", "localhost"])

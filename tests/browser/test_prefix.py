@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect
 
 from brainio.service.database import Database
 from brainio.service.tokens import make_token
@@ -16,19 +16,21 @@ from tests.service.running import Running
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
+# The addresses that every page names are tested behind both in tests/service/test_prefix.py.
+TAKES_IT_AWAY = pytest.param("takes it away", marks=pytest.mark.slow(reason="every page behind a second nginx"))
 NAMED = """() => [...document.querySelectorAll("[href], [src], [action], [hx-get]")].flatMap((one) =>
   ["href", "src", "action", "hx-get"].map((name) => one.getAttribute(name)).filter((value) => value !== null)
 ).map((value) => new URL(value, location.href).href.split("#")[0])"""
 
 
-@pytest.fixture(scope="module", params=["passes it on", "takes it away"])
+@pytest.fixture(scope="module", params=["passes it on", TAKES_IT_AWAY])
 def below(
-    request: pytest.FixtureRequest, made_lab: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, made_lab: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str, str]]:
     """The address of a service below a path, a token that opens its private catalog, and the hash of its key."""
     folder = tmp_path_factory.mktemp("prefix")
     folder.chmod(0o755)  # workers of nginx have another user
-    shutil.copytree(made_lab / "home", folder / "home")
+    shutil.copytree(home, folder / "home")
     (port,) = free_ports(1)
     public_url, text = below_path(port, takes_away=request.param == "takes it away")
     database = f"sqlite:///{folder / 'service.sqlite'}"
@@ -44,16 +46,15 @@ def below(
 
 
 @pytest.fixture(scope="module")
-def browser(below: tuple[str, str, str]) -> Iterator[Browser]:
+def browser(playwright: Playwright, below: tuple[str, str, str]) -> Iterator[Browser]:
     """Chromium that trusts the certificate.
 
     Otherwise it restarts every request that meets the certificate on a new connection, and after some restarts the
     request fails with `net::ERR_TOO_MANY_RETRIES`.
     """
-    with sync_playwright() as playwright:
-        browser = start(playwright, f"--ignore-certificate-errors-spki-list={below[2]}")
-        yield browser
-        browser.close()
+    browser = start(playwright, f"--ignore-certificate-errors-spki-list={below[2]}")
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ PAGE = f"/stimulus_set/secret/{SECRET}"
 
 
 @pytest.fixture(scope="module")
-def kept(each_database: str) -> str:
+def kept(module_database: str) -> str:
     """Either database."""
-    return each_database
+    return module_database
 
 
 def sign_in(visitor: Visitor, token: str) -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from brainio.cards import build_profile
-from brainio.catalogs import listing
 from tests.service.running import Running, make_lab
 from tests.service.vault import Vault, running_vault
 
@@ -26,21 +24,10 @@ def service(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture(scope="module")
-def vault(each_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+def vault(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
     """A running service of public and private catalogs that keeps what it keeps in either database."""
-    with running_vault(tmp_path_factory.mktemp("vault"), each_database) as vault:
+    with running_vault(tmp_path_factory.mktemp("vault"), module_database) as vault:
         yield vault
-
-
-@pytest.fixture(scope="session")
-def demo_profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of the profiles of all that the demo's catalog lists."""
-    home = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BRAINIO_HOME", str(home))
-        for entry in listing("brainio_demo").entries.values():
-            build_profile(entry)
-    return home / "profiles"
 
 
 @pytest.fixture(scope="module")

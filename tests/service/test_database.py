@@ -2,21 +2,27 @@
 
 import multiprocessing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from fastapi import HTTPException
 from sqlalchemy import text
 
-from brainio.catalogs import add_catalog, append_rows, resolve
+from brainio.catalogs import Entry, add_catalog, append_rows, resolve
 from brainio.catalogs.backends.sql import schema
 from brainio.errors import DatabaseAwayError, ServiceError
 from brainio.service import database as database_module
+from brainio.service.access import AccessControl
+from brainio.service.credentials import Credential
 from brainio.service.database import Database
+from brainio.service.embargoes import lift_embargo, list_embargoes, set_embargo, today
+from brainio.service.settings import read_settings
 from brainio.service.tables import SCHEMA
-from brainio.service.tokens import list_tokens, make_token
+from brainio.service.tokens import list_tokens, make_token, revoke_token
 from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio as command
 
@@ -74,6 +80,30 @@ def test_catalogs_and_the_service_may_share_a_database(database: str) -> None:
 
 def _make(url: str) -> None:
     make_token(Database(url), ["lab:read"], "")
+
+
+def test_a_service_reads_every_change_of_tokens_and_embargoes_and_stores_their_use(database: str) -> None:
+    store, key = Database(database), ("lab", "assembly", "lab.A")
+    entry = Entry("lab", "assembly", "lab.A", ())
+    access = AccessControl(read_settings(None, refresh_seconds=0.01), Database(database))
+    made, token = make_token(store, ["lab:read"], "")
+    access.refresh()
+    given = Credential(token, "Bearer")
+    assert access.holder(given, "").access.reads == {"lab"}
+    access.refresh()
+    assert list_tokens(store)[0].last_used is not None
+    set_embargo(store, key, today(), "review")
+    set_embargo(store, key, today() + timedelta(1))
+    access.refresh()
+    assert access.embargoes.until(entry) == today() + timedelta(1)
+    lift_embargo(store, key)
+    with pytest.raises(ServiceError, match="is under no embargo"):
+        lift_embargo(store, key)
+    revoke_token(store, made.id)
+    access.refresh()
+    assert (access.embargoes.withholds(entry), list_embargoes(store)) == (False, [])
+    with pytest.raises(HTTPException, match="401"):
+        access.holder(given, "")
 
 
 def test_processes_that_begin_at_once_make_the_tables_once(database: str) -> None:

@@ -65,9 +65,9 @@ class Embargoed:
 
 
 @pytest.fixture
-def lab(tmp_path: Path, database: str) -> Iterator[Embargoed]:
+def lab(tmp_path: Path, flow_database: str) -> Iterator[Embargoed]:
     """A service of a lab that keeps what it keeps in either database."""
-    with serving(tmp_path, make_lab(tmp_path / "lab"), database) as lab:
+    with serving(tmp_path, make_lab(tmp_path / "lab"), flow_database) as lab:
         yield lab
 
 
@@ -191,8 +191,8 @@ def test_get_assembly_says_that_the_bytes_are_refused_and_has_them_with_the_righ
         assert brainio.get_assembly(NAME).shape
 
 
-def test_commands_set_list_and_lift(database: str, tmp_path: Path) -> None:
-    here = {"BRAINIO_SERVE_DATABASE": database, "BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab"))}
+def test_commands_set_list_and_lift(flow_database: str, tmp_path: Path) -> None:
+    here = {"BRAINIO_SERVE_DATABASE": flow_database, "BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab"))}
     last = (today() + DAY).isoformat()
     done = command("embargo", "set", *KEY, "--until", last, "--note", "review", **here)
     assert (done.returncode, f"until the end of {last}, UTC" in done.stderr) == (0, True)

@@ -21,9 +21,9 @@ UNKNOWABLE = [positive_data_acceptance, negative_data_rejection]
 
 
 @pytest.fixture(scope="module")
-def service(each_database: str, lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(module_database: str, lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """A running service of the lab on either database."""
-    settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_DATABASE": each_database}
+    settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_DATABASE": module_database}
     with Running(tmp_path_factory.mktemp("home"), **settings) as running:
         yield running
 

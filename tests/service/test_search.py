@@ -11,13 +11,11 @@ from tests.service.running import NAME, Running, make_lab
 SEARCH = "/api/v1/search"
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def searching(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Running, Path]]:
+@pytest.fixture(scope="module")
+def searching(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, Path]]:
     """A running service of a lab, and the catalog of that."""
-    options = ["--database", request.getfixturevalue("postgres").database()] if request.param == "postgresql" else []
     catalog = make_lab(tmp_path_factory.mktemp("lab") / "data")
+    options = ["--database", module_database]
     with Running(tmp_path_factory.mktemp("home"), *options, BRAINIO_CATALOGS=str(catalog)) as running:
         yield running, catalog
 

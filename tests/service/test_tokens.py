@@ -76,8 +76,8 @@ def test_a_revoked_token_stays_revoked(database: str) -> None:
         revoke_token(store, "none")
 
 
-def test_commands_make_list_and_revoke_tokens(database: str) -> None:
-    here = ["--database", database]
+def test_commands_make_list_and_revoke_tokens(flow_database: str) -> None:
+    here = ["--database", flow_database]
     done = command("token", "create", "--scope", "lab:read", "--note", "Ada", "--days", "30", *here)
     assert (done.returncode, done.stdout.startswith(PREFIX)) == (0, True)
     token = done.stdout.strip()
@@ -89,7 +89,7 @@ def test_commands_make_list_and_revoke_tokens(database: str) -> None:
     assert {one["id"]: one["expires"] for one in records}[forever["id"]] is None
     assert forever["token"] not in json.dumps(records)
     ada = next(one["id"] for one in records if one["note"] == "Ada")
-    assert command("token", "revoke", ada, BRAINIO_SERVE_DATABASE=database).returncode == 0
+    assert command("token", "revoke", ada, BRAINIO_SERVE_DATABASE=flow_database).returncode == 0
     records = json.loads(command("token", "list", "--json", *here).stdout)
     assert {one["note"]: one["state"] for one in records} == {"Ada": "revoked", "": "valid"}
     assert command("token", "create", "--scope", "a:read", "--days", "1", "--never-expires", *here).returncode == 2
@@ -344,18 +344,18 @@ def test_the_file_of_a_service_that_goes_away_is_not_made_anew_empty(tmp_path: P
         service.eventually(lambda: service.get("/catalogs/lab", Authorization=f"Bearer {token}").status_code == 401)
 
 
-def test_tables_of_another_release_are_refused_before_anything_is_served(database: str) -> None:
-    store = Database(database)
+def test_tables_of_another_release_are_refused_before_anything_is_served(flow_database: str) -> None:
+    store = Database(flow_database)
     store.prepare()
     with store.changing() as connection:
         connection.execute(text("UPDATE brainio_service_version SET version_num = '9999'"))
-    done = command("serve", "--port", "0", "--database", database)
+    done = command("serve", "--port", "0", "--database", flow_database)
     assert done.returncode == 1
     assert "newer schema 9999" in done.stderr
     assert "se%20cret" not in done.stderr
-    done = command("token", "list", "--database", database)
+    done = command("token", "list", "--database", flow_database)
     assert (done.returncode, "Install a newer release of brainio-data" in done.stderr) == (1, True)
-    assert command("service", "upgrade", "--database", database).returncode == 1
+    assert command("service", "upgrade", "--database", flow_database).returncode == 1
 
 
 def test_a_browser_forgets_a_token_that_is_none_and_no_other(tmp_path: Path) -> None:
