@@ -38,9 +38,7 @@ class Level(NamedTuple):
 
     def at(self, positions: np.ndarray) -> Level:
         """Return the level of the rows at `positions`; -1 is a missing row."""
-        codes = np.append(self.codes, self.codes.dtype.type(-1))[
-            positions
-        ]  # a Python -1 would convert all codes to int64
+        codes = np.append(self.codes, self.codes.dtype.type(-1))[positions]  # a Python -1 would make all codes int64
         if not (codes < 0).any():
             return Level(self.values, codes, self.dtype)
         if _too_large_for_floats(self.values):
