@@ -25,64 +25,6 @@ pass over the values computes both, and equal data give equal results.
 Opening a profile imports neither numpy, pandas nor xarray.
 """
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-if TYPE_CHECKING:
-    from brainio.cards.card_builder import add_card, build_card, get_writable_catalog, write_card
-    from brainio.cards.computation import compute_card
-    from brainio.cards.facts import FACTS, collect_facts, normalize_facts
-    from brainio.cards.profile_builder import build_profile
-    from brainio.cards.profile_failures import ProfileFailure, find_failure, record_failure
-    from brainio.cards.profile_files import has_profile, profile_folder_version, profile_key
-    from brainio.cards.profiles import (
-        AssemblyProfile,
-        Row,
-        StimulusProfile,
-        StimulusResponse,
-        Thumbnail,
-        find_profile,
-    )
-
-_MODULES = {
-    **dict.fromkeys(("add_card", "build_card", "get_writable_catalog", "write_card"), "card_builder"),
-    "compute_card": "computation",
-    **dict.fromkeys(("FACTS", "collect_facts", "normalize_facts"), "facts"),
-    "build_profile": "profile_builder",
-    **dict.fromkeys(("ProfileFailure", "find_failure", "record_failure"), "profile_failures"),
-    **dict.fromkeys(("has_profile", "profile_folder_version", "profile_key"), "profile_files"),
-    **dict.fromkeys(
-        ("AssemblyProfile", "Row", "StimulusProfile", "StimulusResponse", "Thumbnail", "find_profile"), "profiles"
-    ),
-}
-
-__all__ = [
-    "FACTS",
-    "AssemblyProfile",
-    "ProfileFailure",
-    "Row",
-    "StimulusProfile",
-    "StimulusResponse",
-    "Thumbnail",
-    "add_card",
-    "build_card",
-    "build_profile",
-    "collect_facts",
-    "compute_card",
-    "find_failure",
-    "find_profile",
-    "get_writable_catalog",
-    "has_profile",
-    "normalize_facts",
-    "profile_folder_version",
-    "profile_key",
-    "record_failure",
-    "write_card",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
