@@ -31,6 +31,7 @@ from brainio.catalogs.publications import publications_of
 from brainio.catalogs.sources import source_from
 from brainio.catalogs.sql_writing import locked
 from brainio.errors import CatalogError, CatalogRowError
+from tests.reliability.crowd import join, start
 from tests.tiers import scaled_examples
 
 spawning = multiprocessing.get_context("spawn")
@@ -182,18 +183,14 @@ def _publish(location: str, number: int) -> None:
         writing.add_entry(source_from(location), [row(f"lab.P{number}N{entry}"), row("lab.Same")])
 
 
-def test_16_processes_write_at_once_and_no_row_is_lost_or_doubled(database: str) -> None:
-    """They also make the database, its tables and the catalog, all at once."""
+@pytest.mark.parametrize("count", [4, pytest.param(16, marks=pytest.mark.slow(reason="16 processes"))])
+def test_processes_write_at_once_and_no_row_is_lost_or_doubled(database: str, count: int) -> None:
+    """They also create the database, its tables and the catalog, all at once."""
     location = f"{database}#lab"
-    processes = [spawning.Process(target=_publish, args=(location, number)) for number in range(16)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(300)
-    assert [process.exitcode for process in processes] == [0] * 16
+    assert join([start(_publish, location, number) for number in range(count)]) == [0] * count
     listed = [line.partition(",")[0] for line in text_of(source_from(location)).splitlines()[1:]]
-    assert len(listed) == 161
-    assert set(listed) == {f"lab.P{number}N{entry}" for number in range(16) for entry in range(10)} | {"lab.Same"}
+    assert len(listed) == 10 * count + 1
+    assert set(listed) == {f"lab.P{number}N{entry}" for number in range(count) for entry in range(10)} | {"lab.Same"}
 
 
 def test_who_never_ends_a_change_is_not_waited_for_without_end(
