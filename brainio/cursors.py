@@ -1,7 +1,7 @@
-"""Where a list goes on: positions that whoever asks hands back unread.
+"""Cursors of paged lists: opaque positions that a client sends back to get the next page.
 
-A cursor holds only what its owner could ask for anyway, so it is checked, not signed: it has to be one of ours, and of
-the same question.
+A cursor gives access to nothing beyond its query, so it is validated but not signed: it must be well-formed and belong
+to the same query.
 """
 
 import base64
@@ -14,43 +14,43 @@ from typing import Any
 from brainio.errors import CursorError
 
 LONGEST = 4000
-"""Characters of a cursor that is read from an address."""
+"""The greatest accepted length of a cursor in a URL, in characters."""
 
 
-def write_cursor(question: Mapping[str, object], position: object) -> str:
-    """Return the cursor of a position in the answer to a question.
+def write_cursor(query: Mapping[str, object], position: object) -> str:
+    """Return the cursor of a position in the result of a query.
 
     Examples
     --------
     >>> read_cursor(write_cursor({"kind": "assembly"}, ["lab", 7]), {"kind": "assembly"})
     ['lab', 7]
     """
-    text = json.dumps([_digest(question), position], separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps([_digest(query), position], separators=(",", ":"), ensure_ascii=False)
     return base64.urlsafe_b64encode(text.encode("utf-8", "backslashreplace")).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, question: Mapping[str, object]) -> Any:
-    """Return the position that a cursor holds.
+def read_cursor(cursor: str, query: Mapping[str, object]) -> Any:
+    """Return the position in a cursor.
 
     Raises
     ------
     CursorError
-        It is no cursor, or one of another question.
+        The cursor is malformed, or belongs to another query.
     """
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         digest, position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, TypeError, AttributeError, binascii.Error, RecursionError):
-        raise bad_cursor("is none that was given") from None
-    if digest != _digest(question):
-        raise bad_cursor("belongs to another question")
+        raise bad_cursor("is not valid") from None
+    if digest != _digest(query):
+        raise bad_cursor("belongs to another query")
     return position
 
 
-def bad_cursor(why: str) -> CursorError:
-    """Return the error of a cursor that cannot be used."""
-    return CursorError(f"the cursor {why}; ask without one, and go on from there with those that are given as `next`")
+def bad_cursor(reason: str) -> CursorError:
+    """Return the error for an unusable cursor."""
+    return CursorError(f"the cursor {reason}; start without one, and continue with the cursor in the field `next`")
 
 
-def _digest(question: Mapping[str, object]) -> str:
-    return hashlib.sha256(json.dumps(question, sort_keys=True, default=str).encode()).hexdigest()[:16]
+def _digest(query: Mapping[str, object]) -> str:
+    return hashlib.sha256(json.dumps(query, sort_keys=True, default=str).encode()).hexdigest()[:16]

@@ -1,8 +1,8 @@
 """Fork safety: a fork waits until no thread is inside HDF5 or holds a lock that the child will need.
 
 A forked child has a copy of every lock, but only the thread that forked. A lock that another thread held stays locked
-there for ever, and whatever it protected is half changed: replacing the lock alone lets the child into a half-changed
-HDF5, which crashes it. So the fork acquires the locks first, and parent and child both release them.
+there for ever, and the data that it protects may be half changed: replacing the lock alone would let the child crash in
+a half-changed HDF5. So the fork acquires the locks first, and parent and child both release them.
 
 No order of locks has to be observed elsewhere: a fork that waits for a lock releases all others after a short time, so
 that a thread which waits for one of those can proceed, and tries again with more patience. This module knows neither
@@ -25,8 +25,8 @@ from brainio.logs import get_logger
 LONGEST_WAIT = 600.0  # seconds: a thread may read a large recording in one call
 _LONGEST_IMPORT = 60.0  # seconds
 _LOG_AFTER = 5.0  # seconds
-_FIRST_PATIENCE = 0.05  # seconds that a busy lock is waited for while others are held; doubled at each attempt
-_POLL = 0.002  # seconds, for what cannot be waited for otherwise
+_FIRST_PATIENCE = 0.05  # seconds to wait for a busy lock while holding others; doubled at each attempt
+_POLL = 0.002  # seconds, for locks without a timeout
 
 _log = get_logger("brainio")
 
@@ -35,7 +35,7 @@ class Lock(Protocol):
     """Any lock of `threading`, or one that is acquired and released like those."""
 
     def acquire(self, blocking: bool = ..., /) -> bool:
-        """Acquire the lock, and tell whether that succeeded."""
+        """Acquire the lock, and return whether that succeeded."""
 
     def release(self) -> None:
         """Release the lock."""
@@ -43,9 +43,9 @@ class Lock(Protocol):
 
 AnyLock = TypeVar("AnyLock", bound=Lock)
 
-_guarded: "WeakKeyDictionary[Any, str]" = WeakKeyDictionary()  # lock -> what it protects, for messages
+_guarded: "WeakKeyDictionary[Any, str]" = WeakKeyDictionary()  # lock -> the protected subject, for messages
 _renewals: list[Callable[[], object]] = []
-_held: dict[int, list[Lock]] = {}  # thread that forks -> what it acquired for that
+_acquired: dict[int, list[Lock]] = {}  # forking thread -> the locks that it acquired
 _properties: tuple[int, list[Lock]] = (0, [])  # number of modules when these locks were collected
 _lost: set[int] = set()  # ids of locks that a fork could not acquire, in the child
 
@@ -76,7 +76,7 @@ _IMPORTED = frozenset(
 class Activity:
     """Work of any number of threads side by side, such as calls of a library whose own locks cannot be acquired here.
 
-    Threads enter and leave it with `with`; who acquires it as a lock waits until all other threads have left, and keeps
+    Threads enter and leave it with `with`. Acquiring it as a lock waits until all other threads have left, and keeps
     them out.
 
     Examples
@@ -124,14 +124,14 @@ class Activity:
 
 
 def guard(lock: AnyLock, subject: str) -> AnyLock:
-    """Let forks wait for a lock, and return it.
+    """Make forks wait for a lock, and return it.
 
     Parameters
     ----------
     lock : Lock
         Re-entrant, since a thread may fork while it holds the lock, for example in a callback.
     subject : str
-        What the lock protects, for the log: "HDF5".
+        The subject that the lock protects, for the log: "HDF5".
 
     Examples
     --------
@@ -173,11 +173,11 @@ def _acquire_all() -> None:
     start, patience, is_logged = time.monotonic(), _FIRST_PATIENCE, False
     lost: set[int] = set()
     while True:
-        held, busy = _try_all(patience, lost)
+        acquired, busy = _try_all(patience, lost)
         waited = time.monotonic() - start
         if busy is None and (waited > _LONGEST_IMPORT or not _is_importing()):
             break
-        _release(held)
+        _release(acquired)
         if waited > _LOG_AFTER and not is_logged:
             is_logged = True
             subject = "the import of a module" if busy is None else _guarded.get(busy, busy)
@@ -189,19 +189,19 @@ def _acquire_all() -> None:
             lost.add(id(busy))
         _let_others_proceed(busy, patience)
         patience = min(2 * patience, _LOG_AFTER)
-    _held[threading.get_ident()] = held
+    _acquired[threading.get_ident()] = acquired
     _lost.update(lost)
 
 
 def _try_all(patience: float, lost: set[int]) -> tuple[list[Lock], Lock | None]:
     """Acquire all locks but the lost ones; else return those acquired so far, and one that stayed busy."""
-    held: list[Lock] = []
+    acquired: list[Lock] = []
     for lock in _locks():
         if id(lock) not in lost:
             if not _acquire_in_time(lock, patience):
-                return held, lock
-            held.append(lock)
-    return held, None
+                return acquired, lock
+            acquired.append(lock)
+    return acquired, None
 
 
 def _let_others_proceed(busy: Lock, seconds: float) -> None:
@@ -235,7 +235,7 @@ def _locks() -> Iterator[Lock]:
     while True:
         try:
             own = list(_guarded)
-        except RuntimeError:  # another thread makes one at this moment
+        except RuntimeError:  # another thread adds a lock at this moment
             continue
         break
     yield from own
@@ -272,19 +272,19 @@ def _is_importing() -> bool:
     return False
 
 
-def _release(held: list[Lock]) -> None:
-    for lock in reversed(held):
+def _release(locks: list[Lock]) -> None:
+    for lock in reversed(locks):
         lock.release()
 
 
 def _release_in_parent() -> None:
-    _release(_held.pop(threading.get_ident(), []))
+    _release(_acquired.pop(threading.get_ident(), []))
     _lost.clear()
 
 
 def _release_in_child() -> None:
-    _release(_held.pop(threading.get_ident(), []))
-    _held.clear()
+    _release(_acquired.pop(threading.get_ident(), []))
+    _acquired.clear()
     _renew_dask()
     for renew in _renewals:
         renew()

@@ -72,7 +72,7 @@ def nearest_licenses(text: str) -> list[str]:
     hyphened = re.sub(r"[\s_-]+", "-", re.sub(r"(?i)(?<=[a-z\s-])v(?=\d)", "-", words)).strip("-")
     spellings = [f"{hyphened}-only", f"{hyphened}.0-only", hyphened, f"{hyphened}.0", f"{hyphened}-4.0"]
     spellings = [hyphened] if hyphened.lower().startswith("licenseref-") else spellings
-    valid = [one for one in map(_canonical, spellings) if one is not None]
+    valid = [license_ for license_ in map(_canonical, spellings) if license_ is not None]
     near = [*dict.fromkeys([*valid, *nearest(hyphened, COMMON, _OFFERED)])][:_OFFERED]
     return near or ["CC0-1.0", "CC-BY-4.0", "MIT"]
 

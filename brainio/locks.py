@@ -1,13 +1,13 @@
-"""Locks between processes: who holds one is in its file, and nothing is taken from a process that may still write.
+"""Locks between processes, which record their owner and are never taken from a process that may still write.
 
-`acquire` is for work that is merely done twice without a lock: a holder that makes no progress is passed over, and
-where locks do not work there is none. `acquire_exclusive` is for writes that must not overlap: the lock is taken over
-only when its holder is proven gone, and otherwise waiting ends with an error. Both wait as long as there is progress,
-which is any change of the files that begin with the name of the lock, and log after 5 s whom they wait for. `Wait` is
-the same for locks of databases.
+`acquire` is for work that two processes may do twice: a waiter stops waiting for an owner without progress, and works
+without a lock if the file system supports none. `acquire_exclusive` is for writes that must not overlap: a waiter takes
+the lock over only if its owner is proven gone; otherwise the wait ends with an error. A wait lasts while the owner
+makes progress, which is any change of the files whose names begin with that of the lock (see `Heartbeat`), and logs the
+owner after 5 s. `Wait` is the base class for waits, also for locks of databases.
 
-The lock is the operating system's (`flock`), which dies with its process. Where it does not work, a file that only one
-process can create replaces it. Locks of a forked process's parent stay with the parent.
+The lock is an `flock` of the operating system, which ends with its process. If the file system does not support it, a
+file that only one process can create replaces it. A forked child owns no lock of its parent.
 """
 
 import errno
@@ -34,19 +34,19 @@ try:
 except ImportError:  # not POSIX
     fcntl = None  # type: ignore[assignment]
 
-LOCK = ".lock"  # ends the name of a lock
-STALLED = 30.0  # seconds without progress after which a holder is not waited for any longer
+LOCK = ".lock"  # suffix of a lock file
+STALLED = 30.0  # seconds without progress after which a wait ends
 _LOG_AFTER = 5.0  # seconds
 _POLL = 0.05  # seconds
 _BEAT_EVERY = 1.0  # seconds
-_MOST_SUCCESSORS = 4  # locks that are tried after that of a holder without progress
-_CREATED = ".held"  # ends the name of the file that replaces a lock of the system
+_MOST_SUCCESSORS = 4  # further locks to try if an owner makes no progress
+_CREATED = ".held"  # suffix of the file that replaces an flock
 
 _log = get_logger("brainio.locks")
 
 
-class Holder(NamedTuple):
-    """Who holds a lock, as far as its file tells, and since when (seconds since 1970)."""
+class Owner(NamedTuple):
+    """The process that owns a lock according to the lock file, and the time of acquisition (seconds since 1970)."""
 
     process: ProcessIdentity | None
     since: float
@@ -58,7 +58,7 @@ class Holder(NamedTuple):
 
 @dataclass(eq=False, slots=True, weakref_slot=True)
 class Lock:
-    """A lock that this process holds; its files tell others so, and go away when it is released."""
+    """A lock that this process owns; releasing it removes its file."""
 
     path: Path
     pid: int
@@ -67,22 +67,22 @@ class Lock:
     created: Path | None = None
 
     def release(self) -> None:
-        """Let the next one in; does nothing in a forked child."""
+        """Release the lock; in a forked child, do nothing."""
         if self.pid != os.getpid():
             return
         with suppress(OSError):
-            if self.is_held():  # else somebody removed it, and others may have made a new one
+            if self.is_held():  # else it was removed, and another process may have created a new one
                 (self.created or self.path).unlink()
-        self.leave()
+        self.close()
 
     def is_held(self) -> bool:
-        """Whether its file is still the one that this process made or locked."""
+        """Whether the lock file is still the file that this process created or locked."""
         try:
             return self.pid == os.getpid() and (self.created or self.path).stat().st_ino == self.inode
         except OSError:
             return False
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Close the descriptor, which a forked child shares with its parent."""
         descriptor, self.descriptor = self.descriptor, None
         if descriptor is not None:
@@ -90,26 +90,26 @@ class Lock:
                 os.close(descriptor)
 
 
-_held: WeakSet[Lock] = WeakSet()
+_locks: WeakSet[Lock] = WeakSet()
 
 
-def _leave_all() -> None:
-    for lock in list(_held):
-        lock.leave()
-    _held.clear()
+def _close_all() -> None:
+    for lock in list(_locks):
+        lock.close()
+    _locks.clear()
 
 
-renew_in_child(_leave_all)
+renew_in_child(_close_all)
 
 
 class Heartbeat:
-    """Shows those who wait that work on a file or folder goes on which takes long to look any different."""
+    """A sign of progress for waiters during work that does not change a file or folder for a while."""
 
     def __init__(self, path: Path) -> None:
         self._path, self._last = path, time.monotonic()
 
     def beat(self) -> None:
-        """Touch the file, at most once a second; from any thread, also when it has gone."""
+        """Touch the file, at most once a second; may be called from any thread, and ignores a missing file."""
         if time.monotonic() - self._last > _BEAT_EVERY:
             self._last = time.monotonic()
             with suppress(OSError):
@@ -117,18 +117,18 @@ class Heartbeat:
 
 
 def acquire(folder: Path, key: str, check: Callable[[], object] = lambda: None) -> Lock | None:
-    """Wait until no other process works on ``KEY.*`` in a folder; None where locks do not work.
+    """Acquire the lock for the files ``KEY.*`` in a folder; return None if the file system supports no locks.
 
-    A holder that makes no progress for `STALLED` seconds keeps its lock; those who wait acquire another one instead.
+    An owner that makes no progress for `STALLED` seconds keeps its lock; waiters acquire a further lock instead.
 
     Parameters
     ----------
     folder : Path
-        Where the files are.
+        The folder of the files.
     key : str
-        What their names begin with, up to the first dot.
+        Their names up to the first dot.
     check : callable
-        Called while this waits; an exception of it ends the waiting.
+        Called during the wait; an exception ends the wait.
     """
     for number in range(1, _MOST_SUCCESSORS + 1):
         name = key if number == 1 else f"{key}.{number}"
@@ -137,17 +137,17 @@ def acquire(folder: Path, key: str, check: Callable[[], object] = lambda: None) 
             with suppress(BlockingIOError):
                 return try_acquire(folder, name)
             wait.pause(check)
-        _log.warning("%s made no progress for %g s; going on without it", wait, STALLED)
+        _log.warning("%s made no progress for %g s; continuing without waiting for it", wait, STALLED)
     return None
 
 
 def try_acquire(folder: Path, key: str) -> Lock | None:
-    """Acquire a lock if nobody holds it; None where locks do not work.
+    """Acquire a lock without waiting; return None if the file system supports no locks.
 
     Raises
     ------
     BlockingIOError
-        Somebody holds it.
+        Another process owns the lock.
     """
     path = folder / f"{key}{LOCK}"
     try:
@@ -163,21 +163,21 @@ def try_acquire(folder: Path, key: str) -> Lock | None:
 def acquire_exclusive(
     folder: Path, key: str, subject: str, check: Callable[[], object] = lambda: None
 ) -> Iterator[Lock]:
-    """Hold a lock that no two processes ever hold, whatever the file system can do.
+    """Acquire a lock that two processes never own at the same time, on every file system.
 
     Parameters
     ----------
     folder, key, check
-        As of `acquire`.
+        As for `acquire`.
     subject : str
-        What is to be written, for the error.
+        The file to be written, for messages.
 
     Raises
     ------
     LockHeldError
-        The holder makes no progress, and may go on later: it is stopped, or on another machine.
+        The owner makes no progress, and may continue later: it is stopped, or on another machine.
     OSError
-        The lock file cannot be made.
+        The lock file cannot be created.
     """
     wait = _FileWait(folder, key, key)
     while True:
@@ -195,42 +195,42 @@ def acquire_exclusive(
 
 
 class Wait:
-    """A wait for another process: log the holder after 5 s, and notice when nothing changed for `STALLED` seconds.
+    """A wait for another process, which logs the owner after 5 s and detects `STALLED` seconds without progress.
 
     Parameters
     ----------
     lock : str
         The lock, for messages.
-    holder : callable
-        Returns the holder, whose text is part of messages.
+    owner : callable
+        Returns the owner, for messages.
     progress : callable
-        Returns a value that changes while the holder makes progress, or hands the lock on.
+        Returns a value that changes while the owner makes progress, or when the owner changes.
     """
 
-    def __init__(self, lock: str, holder: Callable[[], object], progress: Callable[[], object]) -> None:
-        self.lock, self._holder, self._get_progress = lock, holder, progress
+    def __init__(self, lock: str, owner: Callable[[], object], progress: Callable[[], object]) -> None:
+        self.lock, self._owner, self._get_progress = lock, owner, progress
         self._began = self._since = time.monotonic()
         self._progress: object = None
         self._is_logged = False
 
     def __str__(self) -> str:
-        return f"the holder of the lock {self.lock}, {self._holder()},"
+        return f"the owner of the lock {self.lock}, {self._owner()},"
 
     def is_stalled(self) -> bool:
-        """Whether nothing changed for too long."""
+        """Whether there was no progress for `STALLED` seconds."""
         progress = self._get_progress()
         if progress != self._progress:
             self._progress, self._since = progress, time.monotonic()
         return time.monotonic() - self._since > STALLED
 
     def log(self) -> None:
-        """Log the holder, once, after the first 5 s."""
+        """Log the owner, once, after the first 5 s."""
         if not self._is_logged and time.monotonic() - self._began > _LOG_AFTER:
             self._is_logged = True
-            _log.warning("waiting for the lock %s, which %s holds", self.lock, self._holder())
+            _log.warning("waiting for the lock %s, which %s holds", self.lock, self._owner())
 
     def pause(self, check: Callable[[], object] = lambda: None) -> None:
-        """Sleep until the next attempt, and log the holder."""
+        """Log the owner, and sleep until the next attempt."""
         self.log()
         check()
         time.sleep(_POLL * random.uniform(0.5, 1.5))  # noqa: S311 (spreads those who wait)
@@ -248,7 +248,7 @@ class Wait:
             Follows the time: " and is stopped".
         """
         return LockHeldError(
-            f"{failure}: {self._holder()} holds the lock {self.lock}, made no progress for {STALLED:g} s{state}, and "
+            f"{failure}: {self._owner()} holds the lock {self.lock}, made no progress for {STALLED:g} s{state}, and "
             f"may continue later. {remedy}. Then run the same again."
         )
 
@@ -258,10 +258,10 @@ class _FileWait(Wait):
 
     def __init__(self, folder: Path, name: str, key: str) -> None:
         self._path = folder / f"{name}{LOCK}"
-        super().__init__(str(self._path), self._find_holder, lambda: _progress(folder, key))
+        super().__init__(str(self._path), self._find_owner, lambda: _progress(folder, key))
 
     def error_for(self, subject: str) -> LockHeldError:
-        process = self._find_holder().process
+        process = self._find_owner().process
         state = ""
         if process is not None and process.is_stopped:
             state, remedy = " and is stopped", continue_or_end(process)
@@ -271,24 +271,24 @@ class _FileWait(Wait):
             remedy = f"Wait for it or end it; if there is no such process, delete {self._path}*"
         return self.error(f"{subject} was not written", remedy, state)
 
-    def _find_holder(self) -> Holder:
-        return find_holder(self._path.parent, self._path.name.removesuffix(LOCK)) or Holder(None, time.time())
+    def _find_owner(self) -> Owner:
+        return find_owner(self._path.parent, self._path.name.removesuffix(LOCK)) or Owner(None, time.time())
 
 
-def find_holder(folder: Path, key: str) -> Holder | None:
-    """Return who holds a lock, or held it last and did not release it; None where nobody does."""
+def find_owner(folder: Path, key: str) -> Owner | None:
+    """Return the owner of a lock, or the last owner if it did not release the lock; None if there is none."""
     path = folder / f"{key}{LOCK}"
-    return _holder_in(_created(path)) or _holder_in(path)
+    return _owner_in(_created(path)) or _owner_in(path)
 
 
 def continue_or_end(process: ProcessIdentity) -> str:
-    """Return the remedy for a stopped holder, as of `Wait.error`."""
+    """Return the remedy for a stopped owner; see `Wait.error`."""
     return f"Continue it (kill -CONT {process.pid}) or end it"
 
 
 def _lock_exclusively(path: Path) -> Lock:
-    """Acquire a lock so that neither a lock of the system nor a created file of others is there as well."""
-    before = _holder_in(path)
+    """Acquire a lock after checking that no other process owns it by an flock or by a created file."""
+    before = _owner_in(path)
     if before is not None and _may_write(before.process):
         raise BlockingIOError(f"{path} is held by {before}")
     try:
@@ -299,7 +299,7 @@ def _lock_exclusively(path: Path) -> Lock:
         if not _is_unsupported(error):
             raise
         return _create(path)
-    other = _holder_in(_created(path))
+    other = _owner_in(_created(path))
     if other is not None:
         if not (other.process and other.process.is_gone):
             lock.release()
@@ -309,15 +309,15 @@ def _lock_exclusively(path: Path) -> Lock:
 
 
 def _may_write(process: ProcessIdentity | None) -> bool:
-    """Whether a process that left its record may still write, although the system says that its lock is free."""
+    """Whether the recorded owner may still write, although its flock is free."""
     if process is None or not process.is_on_this_kernel:
         return process is None or not process.is_gone
     same_namespace = process.namespace == this_process().namespace
-    return same_namespace and not process.is_gone  # of other containers on this kernel, the system's lock tells
+    return same_namespace and not process.is_gone  # for other containers on this kernel, the flock is proof enough
 
 
 def _lock(path: Path) -> Lock:
-    """Acquire the lock of the operating system on a file, and write into it who holds it."""
+    """Acquire an flock on a file, and write the owner into the file."""
     if fcntl is None:
         raise NotImplementedError("this system has no flock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -335,12 +335,12 @@ def _lock(path: Path) -> Lock:
         os.close(descriptor)
         raise
     lock = Lock(path, os.getpid(), inode, descriptor)
-    _held.add(lock)
+    _locks.add(lock)
     return lock
 
 
 def _write_record(descriptor: int, path: Path) -> None:
-    """Write into a locked file who holds it; remove the file if the disk is full."""
+    """Write the owner into a locked file; remove the file if the disk is full."""
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, _record(), 0)
@@ -360,15 +360,15 @@ def _require_same(path: Path, inode: int) -> None:
 
 
 def _create(path: Path) -> Lock:
-    """Create the file that replaces a lock where the system has none; take that of a process over that is gone."""
+    """Create the file that replaces an flock, or take over the file of a process that is gone."""
     created, own = _created(path), path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    holder = _holder_in(created)
-    if created.exists() and not (holder and holder.process and holder.process.is_gone):
-        raise BlockingIOError(f"{created} is held by {holder}")
+    owner = _owner_in(created)
+    if created.exists() and not (owner and owner.process and owner.process.is_gone):
+        raise BlockingIOError(f"{created} is held by {owner}")
     own.write_bytes(_record())
     try:
         try:
-            os.link(own, created)  # complete from the first moment on
+            os.link(own, created)  # complete as soon as it exists
         except FileExistsError:
             _take_over(own, created)
         except OSError:  # no hard links
@@ -379,7 +379,7 @@ def _create(path: Path) -> Lock:
         raise BlockingIOError(f"{created} is held") from error
     finally:
         own.unlink(missing_ok=True)
-    other = _holder_in(path)
+    other = _owner_in(path)
     if other is not None and not (other.process and other.process.is_gone):
         lock.release()
         raise BlockingIOError(f"{path} is held by {other}")
@@ -387,9 +387,9 @@ def _create(path: Path) -> Lock:
 
 
 def _take_over(own: Path, created: Path) -> None:
-    """Replace the file of a process that is gone; of several that try at once, one succeeds."""
-    status, holder = created.stat(), _holder_in(created)
-    if holder is None or holder.process is None or not holder.process.is_gone:
+    """Replace the file of a process that is gone; if several processes try at once, one succeeds."""
+    status, owner = created.stat(), _owner_in(created)
+    if owner is None or owner.process is None or not owner.process.is_gone:
         raise FileExistsError(created)
     claim = created.with_name(f"{created.name}.{status.st_ino}-{status.st_mtime_ns}")
     claim.mkdir()  # FileExistsError: another process takes it over
@@ -415,8 +415,8 @@ def _record() -> bytes:
     return json.dumps(this_process().record | {"acquired": time.time()}).encode()
 
 
-def _holder_in(path: Path) -> Holder | None:
-    """Return who holds a lock according to its file; None where there is none, or nothing is in it."""
+def _owner_in(path: Path) -> Owner | None:
+    """Return the owner in a lock file; None if the file is missing or empty."""
     try:
         text, changed = path.read_text(encoding="utf-8", errors="replace"), path.stat().st_mtime
     except OSError:
@@ -425,13 +425,13 @@ def _holder_in(path: Path) -> Holder | None:
         return None
     try:
         record = json.loads(text)
-        return Holder(ProcessIdentity.from_record(record), float(record["acquired"]))
+        return Owner(ProcessIdentity.from_record(record), float(record["acquired"]))
     except (ValueError, TypeError, KeyError):
-        return Holder(_from_soft_lock(text), changed)
+        return Owner(_from_soft_lock(text), changed)
 
 
 def _from_soft_lock(text: str) -> ProcessIdentity | None:
-    """Return the holder that earlier versions wrote by the package filelock: a line of its pid, and one of its host."""
+    """Return the owner in a lock file of the package filelock, used by earlier versions: its pid and its host."""
     lines, here = text.split("\n"), this_process()
     if len(lines) < 2 or not lines[0].strip().isdecimal():
         return None
@@ -441,12 +441,12 @@ def _from_soft_lock(text: str) -> ProcessIdentity | None:
 
 
 def _progress(folder: Path, key: str) -> list[tuple[str, Fingerprint]]:
-    """Return what changes while somebody works on a key, or hands its lock on."""
-    signs = []
+    """Return the fingerprints of the files of a key, which change while a process works on it or hands its lock on."""
+    fingerprints = []
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             is_attempt = entry.name.startswith(f"{key}{LOCK}.") and not entry.name.endswith(_CREATED)
             if entry.name.startswith(f"{key}.") and not is_attempt:
                 with suppress(OSError):
-                    signs.append((entry.name, Fingerprint.from_status(entry.stat())))
-    return sorted(signs)
+                    fingerprints.append((entry.name, Fingerprint.from_status(entry.stat())))
+    return sorted(fingerprints)

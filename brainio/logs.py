@@ -1,7 +1,7 @@
-"""Loggers of this package: what they log controls no terminal and forges no line, whatever a catalog or file says.
+"""Loggers whose messages are safe to print: one line, without control characters.
 
-`logging` is imported when the first message is logged: its import is a cost that commands without transfers need not
-pay.
+Messages quote catalogs and files, which must not control a terminal or forge a line of a log. `logging` is imported
+with the first message, so that commands without transfers start faster.
 """
 
 from typing import TYPE_CHECKING, Any, cast
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class _LazyLogger:
-    """Stands for a logger until it is used."""
+    """A logger that is created when it is first used."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -22,7 +22,7 @@ class _LazyLogger:
         import logging
 
         logger = logging.getLogger(self._name)
-        logger.addFilter(_make_printable)  # the same one again is not added again
+        logger.addFilter(_make_printable)  # the logger ignores a filter that it already has
         return getattr(logger, attribute)
 
 

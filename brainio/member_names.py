@@ -32,7 +32,7 @@ def normalized_name(name: str) -> str:
 
 
 def fault_of_name(name: str) -> str | None:
-    """Say why a file may not be unpacked under a name; None where it may."""
+    """Return the reason why a file may not be unpacked under a name; None if it may."""
     faults = (
         ("\0" in name, "its name holds a NUL character"),
         (_CONTROLS.search(name), "its name holds a control character"),
@@ -41,7 +41,7 @@ def fault_of_name(name: str) -> str | None:
         (".." in name.split("/"), "its name holds '..'"),
         (not PurePosixPath(name).parts and not name.endswith("/"), "its name is empty"),
         (len(os.fsencode(name)) > _LONGEST_PATH, f"its path is longer than {_LONGEST_PATH} bytes"),
-        (name.count("/") > _MOST_FOLDERS, f"it lies in more than {_MOST_FOLDERS} folders"),
+        (name.count("/") > _MOST_FOLDERS, f"its path has more than {_MOST_FOLDERS} folders"),
         (
             any(len(os.fsencode(part)) > _LONGEST_PART for part in name.split("/")),
             f"its name is longer than {_LONGEST_PART} bytes",
@@ -53,15 +53,15 @@ def fault_of_name(name: str) -> str | None:
 def leaves_folder(name: str) -> bool:
     """Whether a name is empty, or leads out of the folder that it is relative to, on any system."""
     if name[:1] not in "/\\" and ":" not in name and ".." not in name and "\0" not in name:
-        return not name  # nearly every name: nothing in it could lead anywhere
+        return not name  # nearly every name, quickly
     windows = PureWindowsPath(name)
     return "\0" in name or PurePosixPath(name).is_absolute() or bool(windows.anchor) or ".." in windows.parts
 
 
 def path_below(folder: Path, name: str) -> Path:
-    """Return the path of a file in a folder, in the form of Unicode in which it exists there.
+    """Return the path of a file in a folder, in the Unicode normalization form of the existing file.
 
-    Only names that are not ASCII cost a look at the disk.
+    Only names that are not ASCII need a look at the disk.
     """
     path = folder / name
     if name.isascii() or path.exists():
@@ -71,15 +71,15 @@ def path_below(folder: Path, name: str) -> Path:
 
 
 class MemberNames:
-    r"""Finds the members of an archive by the names that a table gives them, whatever the spelling of either.
+    r"""The members of an archive by name, independent of the Unicode form and the path separators of the name.
 
-    A name that is spelled as a member always means this one. Another is compared in its normalized spelling, and then
-    as UTF-8 that an archive without the flag for it would hold; where several members match, none is found.
+    An exact match always wins. Otherwise the normalized spellings are compared, also with the name as UTF-8 in an
+    archive that lacks the flag for it; a name that matches several members has no result.
 
     Parameters
     ----------
     members : iterable of str
-        Names as the archive has them.
+        Names in the archive.
 
     Examples
     --------
@@ -98,7 +98,9 @@ class MemberNames:
             return name
         if self._by_spelling is None:
             by_spelling = _unambiguous(map(_as_utf8, self._members))
-            self._by_spelling = by_spelling | _unambiguous((normalized_name(one), one) for one in self._members)
+            self._by_spelling = by_spelling | _unambiguous(
+                (normalized_name(member), member) for member in self._members
+            )
         return self._by_spelling.get(normalized_name(name))
 
 

@@ -1,31 +1,30 @@
-"""Which of the names that exist somebody probably meant, for the messages of errors.
+"""Suggestions for misspelled names, for error messages.
 
-Compares spelling only; what the names are of is not this module's business.
+Only the spelling counts.
 """
 
 from collections.abc import Iterable
 
 _MOST_COMPARED = 10_000  # comparing the spelling of more takes seconds
-_MOST_PAIRS = (
-    20_000_000  # of letters that are compared: long names take a time that grows with the square of their length
-)
+# Pairs of letters to compare: the time grows with the square of the length of a name.
+_MOST_PAIRS = 20_000_000
 
 
 def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
-    """Return the known names that `name` was probably meant to be, the best first.
+    """Return the known names that are most similar to a name, the best first.
 
-    Names that contain it (or that it contains), whatever their case, come before names of similar spelling; of those,
-    the ones of similar length come first.
+    Names that contain it, or that it contains, come before names of similar spelling, and among them names of similar
+    length first. Case does not matter.
 
     Parameters
     ----------
     name : str
-        What was asked for.
+        The requested name.
     known : iterable of str
-        What there is. Of a great many, spelling is compared with the first 10,000 of similar length only, and with
-        fewer where names are longer than 40 letters.
+        The existing names. The spelling is compared with at most 10,000 of similar length, and with fewer if the name
+        is longer than 40 letters.
     most : int, default 5
-        The number of names to return at most.
+        The greatest number of names to return.
 
     Examples
     --------
@@ -36,15 +35,15 @@ def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
     """
     from difflib import get_close_matches
 
-    wanted = name.lower()
-    if not wanted:
+    folded = name.lower()
+    if not folded:
         return []
-    folded: dict[str, str] = {}
-    for one in filter(None, known):
-        folded.setdefault(one.lower(), one)
-    around = [one for one in folded if wanted in one or one in wanted]
-    containing = sorted(around, key=lambda one: (abs(len(one) - len(wanted)), one))
-    similar_size = [one for one in folded if 2 * abs(len(one) - len(wanted)) <= len(wanted)]
-    count = min(_MOST_COMPARED, _MOST_PAIRS // len(wanted) ** 2)
-    similar = get_close_matches(wanted, similar_size[:count], n=most, cutoff=0.6)
-    return [folded[one] for one in dict.fromkeys([*containing, *similar])][:most]
+    originals: dict[str, str] = {}
+    for original in filter(None, known):
+        originals.setdefault(original.lower(), original)
+    related = [other for other in originals if folded in other or other in folded]
+    containing = sorted(related, key=lambda other: (abs(len(other) - len(folded)), other))
+    similar_size = [other for other in originals if 2 * abs(len(other) - len(folded)) <= len(folded)]
+    count = min(_MOST_COMPARED, _MOST_PAIRS // len(folded) ** 2)
+    similar = get_close_matches(folded, similar_size[:count], n=most, cutoff=0.6)
+    return [originals[other] for other in dict.fromkeys([*containing, *similar])][:most]

@@ -122,7 +122,7 @@ def owner_of(path: Path) -> ProcessIdentity | None:
 
 
 def remove_leftovers(folder: Path, pattern: str) -> list[Path]:
-    """Remove the temporary files and folders of processes that are gone, as their names tell; return what was removed.
+    """Remove the temporary files and folders of processes that are gone, as their names tell; return their paths.
 
     Parameters
     ----------

@@ -21,17 +21,17 @@ _Item = TypeVar("_Item")
 
 
 class FileProgress(Protocol):
-    """What a transfer tells of itself, and where it is told to end."""
+    """The progress of one transfer, and the signal that ends it."""
 
     @property
     def stop(self) -> Stop:
-        """Says that the transfer is to end."""
+        """The signal that ends the transfer."""
 
     def announce(self, size: int) -> None:
-        """Say how many bytes the file has; again for each connection."""
+        """Set the size of the file in bytes; called again for each connection."""
 
     def reach(self, position: int) -> None:
-        """Say how many bytes of the file are here; fewer than before: some are to come again."""
+        """Set the number of bytes received so far; a smaller number than before means that some are received again."""
 
 
 class TransferBar:

@@ -1,7 +1,7 @@
-"""Threads that may be left behind: they can be told to stop, and the end of the process does not wait for them.
+"""Background threads that can be interrupted, and that do not delay the end of the process.
 
-The threads of `concurrent.futures` are joined when the process ends. One that waits for a server which says nothing
-would keep it alive for a minute. What runs here has to leave the disk in a good state wherever it is ended.
+Python joins the threads of `concurrent.futures` when the process ends: a thread that waits for a silent server would
+keep the process alive for a minute. Work in these threads may end at any point, and must keep the disk consistent.
 """
 
 import threading
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Stop:
-    """Says to all threads of a piece of work that it is to end.
+    """A signal that ends the work of several threads.
 
     Examples
     --------
@@ -35,7 +35,7 @@ class Stop:
         self._interrupts: list[Callable[[], object]] = []
 
     def set(self) -> None:
-        """Make `check` and `pause` raise from now on, and interrupt what is being waited for."""
+        """Make `check` and `pause` raise from now on, and call the interrupts of current waits."""
         self._event.set()
         with self._lock:
             interrupts = list(self._interrupts)
@@ -43,18 +43,18 @@ class Stop:
             interrupt()
 
     def check(self) -> None:
-        """Raise CancelledError if the work is to end."""
+        """Raise CancelledError if the work must end."""
         if self._event.is_set():
             raise CancelledError
 
     def pause(self, seconds: float) -> None:
-        """Wait so long; raise CancelledError as soon as the work is to end."""
+        """Sleep; raise CancelledError as soon as the work must end."""
         self._event.wait(seconds)
         self.check()
 
     @contextmanager
     def reaching(self, interrupt: Callable[[], object]) -> Iterator[None]:
-        """Call that when the work is to end during the block, from whichever thread says so; it must not raise."""
+        """Call a function, which must not raise, if the work must end during the block."""
         with self._lock:
             self._interrupts.append(interrupt)
         try:
@@ -66,7 +66,7 @@ class Stop:
 
 
 def in_background(calls: Iterable[Callable[[], T]], most: int, name: str) -> list[Future[T]]:
-    """Make calls in so many threads at most, and return their futures in the same order.
+    """Run calls in background threads, at most so many at once, and return their futures in the same order.
 
     Examples
     --------
@@ -86,10 +86,10 @@ def in_background(calls: Iterable[Callable[[], T]], most: int, name: str) -> lis
 def _work(waiting: deque[tuple[Future[T], Callable[[], T]]]) -> None:
     with suppress(IndexError):
         while True:
-            _carry_out(*waiting.popleft())
+            _run(*waiting.popleft())
 
 
-def _carry_out(future: Future[T], call: Callable[[], T]) -> None:
+def _run(future: Future[T], call: Callable[[], T]) -> None:
     if future.set_running_or_notify_cancel():
         try:
             result = call()

@@ -314,7 +314,7 @@ def _end_in_words(code: int, subject: str, limits: Limits | None) -> str:
     if code >= 0:
         command = f"{sys.executable} -m brainio.worker_process"
         return f"{subject}: the worker process ended with exit code {code}. Look whether `{command}` starts"
-    name = signal.Signals(-code).name if -code in {one.value for one in signal.Signals} else str(-code)
+    name = signal.Signals(-code).name if -code in {known.value for known in signal.Signals} else str(-code)
     if limits is not None and -code == signal.SIGXCPU:
         return _over_time(subject, limits)
     if -code in _CRASHES:
@@ -331,9 +331,9 @@ def _end_in_words(code: int, subject: str, limits: Limits | None) -> str:
 def _result(answer: bytes, subject: str, limits: Limits | None) -> Any:
     """Return the result of an answer, or raise its error. A worker that a file took over may answer anything."""
     try:
-        told = json.loads(answer)
-        result, error = told["result"], told["error"]
-        for name, message in told["warnings"]:
+        response = json.loads(answer)
+        result, error = response["result"], response["error"]
+        for name, message in response["warnings"]:
             _warn(str(name), str(message))
         if error is None:
             return result
@@ -442,8 +442,8 @@ def _answer_to(request: Mapping[str, Any]) -> dict[str, Any]:
             error = [MemoryError.__name__, ""]
         except Exception as raised:  # libraries raise anything on hostile files
             error = [type(raised).__name__, str(raised)]
-    told = [[type(one.message).__name__, str(one.message)] for one in caught[:_MOST_WARNINGS]]
-    return {"result": result, "error": error, "warnings": told}
+    texts = [[type(warning.message).__name__, str(warning.message)] for warning in caught[:_MOST_WARNINGS]]
+    return {"result": result, "error": error, "warnings": texts}
 
 
 def _enter(environment: Mapping[str, str], folder: str | None, search_path: list[str]) -> None:
@@ -481,8 +481,8 @@ def _set_limit(which: int, value: int) -> None:
 
     _, hard = resource.getrlimit(which)
     with suppress(ValueError, OSError):  # not every system has every limit
-        known = [one for one in (value, hard) if one != resource.RLIM_INFINITY]
-        resource.setrlimit(which, (min(known, default=resource.RLIM_INFINITY), hard))
+        bounds = [bound for bound in (value, hard) if bound != resource.RLIM_INFINITY]
+        resource.setrlimit(which, (min(bounds, default=resource.RLIM_INFINITY), hard))
 
 
 if __name__ == "__main__":

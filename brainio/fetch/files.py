@@ -91,7 +91,7 @@ class WantedFile:
     def local_places(self) -> list[Place]:
         """Return those of its places that are files of this machine; without promised hashes, only the first may be."""
         places = self.places if self.is_promised else self.places[:1]
-        return [one for one in places if one[0].location_type == "file" and one[0].path.is_file()]
+        return [place for place in places if (path := place[0].local_path) is not None and path.is_file()]
 
     def is_kept_by(self, path: Path) -> bool:
         """Whether a file has the promised bytes; it is read as a whole."""

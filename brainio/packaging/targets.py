@@ -6,7 +6,6 @@ Reads catalogs; stores and changes nothing.
 from __future__ import annotations
 
 import os
-from urllib.parse import quote
 
 from brainio.catalogs import CatalogSource, Listing, catalog_source
 from brainio.catalogs.listing import read_listing
@@ -112,18 +111,17 @@ def folder_name(location: Location) -> str:
     >>> folder_name(parse_location("s3://lab-bucket/set/a.csv"))
     'lab-bucket/set'
     """
-    if location.location_type == "file":
-        return str(location.path.parent)
+    if location.local_path is not None:
+        return str(location.local_path.parent)
     return location.url.rpartition("/")[0].removeprefix("s3://")
 
 
 def as_catalogs_write(location: Location, source: CatalogSource | None) -> str:
     """Write a location as catalogs have it: S3 as an https URL, local files beside the catalog by relative path."""
-    if location.location_type == "S3":
-        return f"https://{location.bucket}.s3.amazonaws.com/{quote(location.key)}"
-    if source is not None and not source.is_remote and location.location_type == "file":
+    local_path = location.local_path
+    if source is not None and not source.is_remote and local_path is not None:
         folder = source.path.absolute().parent
-        if location.path.is_relative_to(folder):
-            path = location.path.relative_to(folder).as_posix()
+        if local_path.is_relative_to(folder):
+            path = local_path.relative_to(folder).as_posix()
             return f"./{path}" if is_opaque(path) else path
-    return location.url
+    return location.catalog_text

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from brainio.catalogs import Entry, EntryFile
 from brainio.errors import LocationError, TransferError
 from brainio.service.errors import away, refusal
-from brainio.service.locations import is_signed, location_of, may_be_named
+from brainio.service.locations import is_signed, location_of
 from brainio.service.ranges import is_still, span_of
 from brainio.service.responses import is_known
 from brainio.service.settings import Settings
@@ -36,7 +36,7 @@ async def send(request: Request, entry: Entry, file: EntryFile, settings: Settin
     for text, location_type in [(file.location, file.location_type), *((mirror, "") for mirror in file.mirrors)]:
         try:
             location = location_of(entry, text, location_type)
-            if may_be_named(location):
+            if location.is_shareable:
                 return await run_sync(_redirect, request, location, file, settings, limiter=_threads)
             size = await run_sync(stat, location, file.version_id, limiter=_threads)
         except (TransferError, LocationError) as error:

@@ -14,8 +14,6 @@ from brainio.catalogs.entries import part_of
 from brainio.errors import LocationError
 from brainio.service.embargoes import Embargoes
 from brainio.stores import Location, parse_location
-from brainio.stores.location import S3
-from brainio.stores.redaction import redacted
 
 BY_KEY = "by-key"
 
@@ -76,15 +74,9 @@ def location_of(entry: Entry, location: str, location_type: str = "") -> Locatio
     return parse_location(location, location_type, base=entry.base or None)
 
 
-def may_be_named(location: Location) -> bool:
-    """Whether everybody may be told a location: it lies in the network, and its URL holds no secret."""
-    is_known = location.location_type == S3 or (location.is_http and redacted(location.url) == location.url)
-    return is_known and not location.is_local
-
-
 def is_signed(location: Location, signed_buckets: list[str]) -> bool:
     """Whether a location is had by signed links only; never what a catalog from the network names."""
-    return location.location_type == S3 and not location.origin and location.bucket in signed_buckets
+    return not location.origin and location.is_in_bucket(signed_buckets)
 
 
 def served_cells(
@@ -131,4 +123,4 @@ def _stays(entry: Entry, text: str, location_type: str, signed_buckets: list[str
         location = location_of(entry, text, location_type)
     except LocationError:
         return False
-    return may_be_named(location) and not is_signed(location, signed_buckets)
+    return location.is_shareable and not is_signed(location, signed_buckets)

@@ -12,7 +12,7 @@ from brainio.relations.users import users_of
 from brainio.service import schemas, urls
 from brainio.service.access import Access
 from brainio.service.embargoes import Embargoes
-from brainio.service.locations import is_below, is_signed, location_of, may_be_named
+from brainio.service.locations import is_below, is_signed, location_of
 from brainio.service.snapshots import Snapshot
 
 
@@ -139,6 +139,6 @@ def _public(entry: Entry, text: str, location_type: str, signed_buckets: list[st
         location = location_of(entry, text, location_type)
     except LocationError:
         return None
-    if not may_be_named(location) or is_signed(location, signed_buckets):
+    if not location.is_shareable or is_signed(location, signed_buckets):
         return None
     return location.url if is_below(text) else text

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from brainio.errors import InterruptedTransferError, MissingFileError, TransferError
 from brainio.stores.location import Location, parse_location
 from brainio.stores.selection import BRAINIO_OFFLINE, is_offline, require_online, store_for_request, store_of
-from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, Uploaded
+from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, UploadResult
 
 if TYPE_CHECKING:
     from brainio.stores.range_reader import RangeReader
@@ -25,7 +25,7 @@ __all__ = [
     "Progress",
     "Reading",
     "Span",
-    "Uploaded",
+    "UploadResult",
     "abort_uploads",
     "is_copy",
     "is_offline",
@@ -241,7 +241,7 @@ def is_copy(location: Location, path: Path, version_id: str | None = None) -> bo
         return all(file.read(len(block)) == block for block in reading.chunks())
 
 
-def upload(path: Path, location: Location, progress: Progress | None = None, *, replace: bool = True) -> Uploaded:
+def upload(path: Path, location: Location, progress: Progress | None = None, *, replace: bool = True) -> UploadResult:
     """Write a local file to a location, and create the folders on the way.
 
     Files of more than 16 MiB are sent to S3 in parts, several at once, and continue with the parts of an earlier call.

@@ -27,26 +27,26 @@ _DEEPEST = 5  # wrapped errors
 _OBJECT = re.compile(r"^(<[^<>]* object at 0x[0-9a-f]+>|HTTPS?Connection(Pool)?\([^()]*\)): ")  # of urllib3
 WINDOW = 60.0  # seconds of waiting over which the speed is averaged
 _DEFAULT = 1000.0
-_WARNING_PART = 1 / 6  # of the window, after which a slow server is reported
-_SILENT_WINDOWS = 10  # the attempts of a transfer, and other connections to the server, do not repeat the warning
+_WARNING_PART = 1 / 6  # of the window, after which a warning reports a slow server
+_SILENT_WINDOWS = 10  # without another warning about the same server
 _silent_until: dict[str, float] = {}  # server -> monotonic time
 
 _log = get_logger("brainio.stores")
 
 
 def ca_bundle() -> str | None:
-    """Return the file or folder of the trusted certificates; None where the environment names none.
+    """Return the file or folder of the trusted certificates; None if the environment names none.
 
-    S3 asks for ``AWS_CA_BUNDLE``, or ``ca_bundle`` in the files of the AWS tools, before these.
+    For S3, ``AWS_CA_BUNDLE``, or ``ca_bundle`` in the files of the AWS tools, takes precedence.
     """
     return next((path for name in _VARIABLES if (path := os.environ.get(name))), None)
 
 
-class TrustsFolders:
-    """Makes a connection of urllib3, its other parent, one whose file of certificates may be a folder of them."""
+class CertificateFolders:
+    """A mixin for connections of urllib3 that accepts a folder in place of a certificate file."""
 
     def connect(self) -> None:
-        """Connect; botocore hands on a folder as if it were a file."""
+        """Connect; botocore passes a folder as if it were a file."""
         path = getattr(self, "ca_certs", None)
         if path and Path(path).is_dir():
             self.ca_certs, self.ca_cert_dir = None, path
@@ -54,18 +54,18 @@ class TrustsFolders:
 
 
 class TooSlowError(ConnectionError):
-    """A response came below the minimum speed. The libraries that read it wrap it; see `reason_of`."""
+    """A response is slower than the minimum speed. Libraries wrap this error; see `reason_of`."""
 
 
 def minimum_speed() -> float:
     """Return the minimum speed in bytes per second that the environment variable `BRAINIO_MIN_SPEED` sets.
 
-    The default is 1000; 0 means none.
+    The default is 1000; 0 turns the limit off.
 
     Raises
     ------
     TransferError
-        The variable holds no number, or a negative one.
+        The value is not a number, or is negative.
 
     Examples
     --------
@@ -83,13 +83,13 @@ def minimum_speed() -> float:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the text of an error, or that of its cause where the error itself only describes objects of urllib3."""
+    """Return the text of an error, or that of its cause if the error only describes objects of urllib3."""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, TooSlowError):
             return str(cause)
         cause = cause.__cause__ or cause.__context__
-    for _ in range(_DEEPEST):  # requests wraps the MaxRetryError of urllib3, which has the reason
+    for _ in range(_DEEPEST):  # requests wraps the MaxRetryError of urllib3, which contains the reason
         wrapped = getattr(error, "reason", None) or next(iter(error.args), None)
         if not isinstance(wrapped, BaseException):
             break
@@ -98,12 +98,12 @@ def reason_of(error: BaseException) -> str:
 
 
 class _MeteredStream(io.RawIOBase):
-    """The bytes of a connection, as long as they come fast enough.
+    """The bytes of a connection, which must arrive at the minimum speed.
 
     Raises
     ------
     TooSlowError
-        On reading: the average over `WINDOW` is below the minimum.
+        While reading: the average over `WINDOW` is below the minimum.
     """
 
     def __init__(self, stream: io.RawIOBase, server: str) -> None:
@@ -121,7 +121,7 @@ class _MeteredStream(io.RawIOBase):
             self._waited += time.monotonic() - began
             self._count += count or 0
             if self._waited >= WINDOW:
-                self._judge()
+                self._check_speed()
             elif self._waited >= _WARNING_PART * WINDOW:
                 self._warn_if_slow()
         self._has_begun = True
@@ -134,11 +134,11 @@ class _MeteredStream(io.RawIOBase):
         _silent_until[self._server] = now + _SILENT_WINDOWS * WINDOW
         _log.warning(
             "the server at %s is slow: %d bytes in %.3g s, below the minimum of %s bytes per second (%s). If it stays "
-            "slow, the connection is given up after %.3g s and requested again, a few times",
+            "slow, the connection is closed after %.3g s and the request repeated, a few times",
             *(self._server, self._count, self._waited, f"{minimum:,.0f}", BRAINIO_MIN_SPEED, WINDOW),
         )
 
-    def _judge(self) -> None:
+    def _check_speed(self) -> None:
         minimum = minimum_speed()
         if self._count < minimum * self._waited:
             raise TooSlowError(
@@ -156,7 +156,7 @@ class _MeteredStream(io.RawIOBase):
 
 
 class _MeteredResponse(HTTPResponse):
-    """A response whose status line, headers and body all have to keep the minimum speed."""
+    """A response whose status line, headers and body must all arrive at the minimum speed."""
 
     def __init__(self, sock: socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
@@ -166,25 +166,25 @@ class _MeteredResponse(HTTPResponse):
 def _peer(sock: socket) -> str:
     try:
         host, port, *_ = sock.getpeername()
-    except (OSError, ValueError):  # it hung up already
+    except (OSError, ValueError):  # already disconnected
         return "an unknown address"
     return f"{host}:{port}"
 
 
-class Metered:
-    """Makes a connection of urllib3, its other parent, one whose responses have to keep the minimum speed."""
+class MeteredConnection:
+    """A mixin for connections of urllib3 whose responses must arrive at the minimum speed."""
 
     response_class = _MeteredResponse
 
 
 def metered_pools(pools: Mapping[str, type]) -> dict[str, type]:
-    """Return pools of connections (scheme -> class) like these, whose connections are `Metered`."""
+    """Return the pool classes (by scheme) with connections that are `MeteredConnection`."""
     return {scheme: _metered(pool) for scheme, pool in pools.items()}
 
 
 def _metered(pool: Any) -> type:
     connection = pool.ConnectionCls
-    if issubclass(connection, Metered):
+    if issubclass(connection, MeteredConnection):
         return pool
-    made = type(connection.__name__, (Metered, TrustsFolders, connection), {})
-    return type(pool.__name__, (pool,), {"ConnectionCls": made})
+    metered = type(connection.__name__, (MeteredConnection, CertificateFolders, connection), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": metered})

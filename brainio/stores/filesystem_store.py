@@ -21,7 +21,7 @@ from brainio.local_files import Fingerprint, atomic_path, open_regular
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
 from brainio.stores.store import Store
-from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, require_whole
+from brainio.stores.transfer import CHUNK, Facts, Progress, Span, UploadResult, require_whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]
@@ -94,7 +94,7 @@ class LocalStore(Store):
             size = location.path.stat().st_size if location.path.is_file() else None
         return None if size is None else Facts(size, 0, size, None)
 
-    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
+    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> UploadResult:
         """Copy a file in one atomic step."""
         target = location.path
         with _translated_errors(location, f"did not take {path}"):
@@ -104,7 +104,7 @@ class LocalStore(Store):
                     shutil.copyfile(path, temporary)
             except FileExistsError:
                 raise _exists(path, location) from None
-        return _uploaded(path, progress)
+        return _upload_result(path, progress)
 
     def public_url(self, location: Location, version_id: str) -> str:  # noqa: ARG002
         """Return the path."""
@@ -138,7 +138,7 @@ class FsspecStore(Store):
         count = None if size is None else int(size)
         return Facts(count, 0, count, None)
 
-    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
+    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> UploadResult:
         """Copy a file; if it must not replace another one, look for that first."""
         with _translated_errors(location, f"did not take {path}"):
             filesystem, inner = _filesystem(location), _inner_path(location)
@@ -147,7 +147,7 @@ class FsspecStore(Store):
             with suppress(NotImplementedError):
                 filesystem.makedirs(filesystem._parent(inner), exist_ok=True)
             filesystem.put_file(os.fspath(path), inner)
-        return _uploaded(path, progress)
+        return _upload_result(path, progress)
 
 
 @contextmanager
@@ -170,11 +170,11 @@ def _read(location: Location, opened: _OpenFile, span: Span, validator: str | No
         file.close()
 
 
-def _uploaded(path: Path, progress: Progress | None) -> Uploaded:
+def _upload_result(path: Path, progress: Progress | None) -> UploadResult:
     size = path.stat().st_size
     if progress is not None:
         progress(size)
-    return Uploaded(None, size)
+    return UploadResult(None, size)
 
 
 def _exists(path: Path, location: Location) -> ChangedFileError:

@@ -26,7 +26,7 @@ from urllib3.response import BaseHTTPResponse
 from urllib3.util.retry import Retry
 
 from brainio.errors import LocationError
-from brainio.stores.connections import Metered, TrustsFolders, metered_pools
+from brainio.stores.connections import CertificateFolders, MeteredConnection, metered_pools
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
 from brainio.stores.transfer import pausing
@@ -35,13 +35,13 @@ Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.Pr
 BRAINIO_ALLOW_PRIVATE = "BRAINIO_ALLOW_PRIVATE"
 _NAT64 = IPv6Network("64:ff9b::/96")
 _CONNECTIONS = 32
-# Which hosts the user's own requests reached at which address. A catalog may name a host of its own there. That it once
-# had another address does not count: its owner could let the name of a public host lead into the user's network.
+# The addresses at which the user's own requests reached hosts. A catalog may name its own host at such an address, but
+# at no other: its owner could direct the name of a public host into the user's network.
 _reached: set[tuple[str, str]] = set()
 
 
 def allows_private() -> bool:
-    """Whether the environment variable `BRAINIO_ALLOW_PRIVATE` lets catalogs from the network name private addresses.
+    """Whether the environment variable `BRAINIO_ALLOW_PRIVATE` lets remote catalogs name private addresses.
 
     '', '0', 'false' and 'no' do not.
     """
@@ -49,25 +49,26 @@ def allows_private() -> bool:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address lies in the public internet: no loopback, private, link-local, shared or reserved one.
+    """Whether an IP address is public: not a loopback, private, link-local, shared or reserved one.
 
     Parameters
     ----------
     address : str
-        IPv4 or IPv6. What holds an IPv4 address is as public as that one; tunnels (6to4, Teredo) are not.
+        IPv4 or IPv6. An IPv6 address that contains an IPv4 address is as public as that one; tunnels (6to4, Teredo)
+        are not public.
 
     Examples
     --------
-    >>> [is_public(one) for one in ("52.216.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "fe80::1%eth0")]
+    >>> [is_public(ip) for ip in ("52.216.0.1", "10.0.0.1", "169.254.169.254", "::ffff:127.0.0.1", "fe80::1%eth0")]
     [True, False, False, False, False]
     """
-    judged = ip_address(address.partition("%")[0])
-    if isinstance(judged, IPv6Address):
-        if judged.sixtofour is not None or judged.teredo is not None:
+    parsed = ip_address(address.partition("%")[0])
+    if isinstance(parsed, IPv6Address):
+        if parsed.sixtofour is not None or parsed.teredo is not None:
             return False
-        if judged.ipv4_mapped is not None or judged in _NAT64:
-            judged = ip_address(int(judged) & 0xFFFFFFFF)
-    return judged.is_global and not judged.is_multicast and not judged.is_reserved
+        if parsed.ipv4_mapped is not None or parsed in _NAT64:
+            parsed = ip_address(int(parsed) & 0xFFFFFFFF)
+    return parsed.is_global and not parsed.is_multicast and not parsed.is_reserved
 
 
 def _redact(record: logging.LogRecord) -> bool:
@@ -75,48 +76,48 @@ def _redact(record: logging.LogRecord) -> bool:
     return True
 
 
-# They log all of a URL, also in warnings of connections that broke, which are shown where no logging is set up.
+# They log complete URLs, also in warnings about broken connections, which appear even without logging set up.
 for _name in ("urllib3.connectionpool", "urllib3.util.retry"):
     logging.getLogger(_name).addFilter(_redact)
 
 
-class _Judged:
-    """What makes of a connection one that is judged by where it leads; the other parent is one of urllib3's."""
+class _CheckedConnection:
+    """A mixin for connections of urllib3 that checks the address of the server."""
 
     host: str
     port: int
     catalog_host: ClassVar[str | None] = None
-    """Where the catalog came from that named what is asked for; None: the user named it."""
+    """The host of the remote catalog that named the location; None if the user chose it."""
 
     def _new_conn(self) -> socket.socket:
-        if self.catalog_host is not None:  # what resolves to private addresses alone is not even connected to
-            self._require_one_of(_addresses(self.host, self.port))
+        if self.catalog_host is not None:  # a host with private addresses only is not even connected to
+            self._require_allowed(_addresses(self.host, self.port))
         connected: socket.socket = super()._new_conn()  # type: ignore[misc]
         address = str(connected.getpeername()[0])
         if self.catalog_host is None:
             _reached.add((self.host.lower(), address))
             return connected
         try:
-            self._require_one_of([address])  # a name may lead elsewhere the second time that it is resolved
+            self._require_allowed([address])  # a name may resolve differently the second time
         except LocationError:
             connected.close()
             raise
         return connected
 
-    def _require_one_of(self, addresses: Sequence[str]) -> None:
-        if addresses and not any(self._may_lead_to(address) for address in addresses):
+    def _require_allowed(self, addresses: Sequence[str]) -> None:
+        if addresses and not any(self._is_allowed(address) for address in addresses):
             raise LocationError(
-                f"{self.host} has the address {addresses[0]} of a private network, and a catalog that came over the "
-                f"network may not lead there. Set {BRAINIO_ALLOW_PRIVATE}=1 if you trust the catalog"
+                f"{self.host} has the address {addresses[0]} of a private network, to which a remote catalog may not "
+                f"send requests. Set {BRAINIO_ALLOW_PRIVATE}=1 if you trust the catalog"
             )
 
-    def _may_lead_to(self, address: str) -> bool:
+    def _is_allowed(self, address: str) -> bool:
         host = self.host.lower()
         return is_public(address) or allows_private() or (host == self.catalog_host and (host, address) in _reached)
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    """Resolve a name; none where that fails, which connecting will say better."""
+    """Resolve a name; return nothing on failure, which connecting reports better."""
     try:
         return [str(info[4][0]) for info in socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)]
     except (OSError, UnicodeError):
@@ -124,50 +125,50 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 class _Adapter(HTTPAdapter):
-    """Makes connections that are judged."""
+    """Creates connections that check the address of the server."""
 
     def __init__(self, catalog_host: str | None) -> None:
         self._catalog_host = catalog_host
         super().__init__(pool_connections=_CONNECTIONS, pool_maxsize=_CONNECTIONS, max_retries=_retry())
 
     def init_poolmanager(self, *args: object, **kwargs: object) -> None:
-        super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]  # handed on
+        super().init_poolmanager(*args, **kwargs)  # type: ignore[arg-type]  # passed on
         self.poolmanager.pool_classes_by_scheme = {
             "http": self._pool(HTTPConnectionPool, HTTPConnection),
             "https": self._pool(HTTPSConnectionPool, HTTPSConnection),
         }
 
     def _pool(self, pool: type[HTTPConnectionPool], connection: type[HTTPConnection]) -> type[HTTPConnectionPool]:
-        parents = (_Judged, Metered, TrustsFolders, connection)
-        judged = type(connection.__name__, parents, {"catalog_host": self._catalog_host})
-        return type(pool.__name__, (pool,), {"ConnectionCls": judged})
+        parents = (_CheckedConnection, MeteredConnection, CertificateFolders, connection)
+        checked = type(connection.__name__, parents, {"catalog_host": self._catalog_host})
+        return type(pool.__name__, (pool,), {"ConnectionCls": checked})
 
     def proxy_manager_for(self, proxy: str, **proxy_kwargs: object) -> ProxyManager:
-        """Return the connections through a proxy, which resolves names itself: only their speed is watched."""
+        """Return the manager of connections through a proxy, which resolves names: only their speed is checked."""
         manager: ProxyManager = super().proxy_manager_for(proxy, **proxy_kwargs)
         manager.pool_classes_by_scheme = metered_pools(manager.pool_classes_by_scheme)
         return manager
 
 
 class _Session(requests.Session):
-    """Takes credentials to no place that an answer redirects to, unless it is the same host, port and scheme."""
+    """Sends no credentials to the target of a redirect, unless it has the same host, port and scheme."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        """Give up the body of a redirect, which would be read to its end, however long."""
+        """Close the body of a redirect, which requests would read to its end."""
         target = super().get_redirect_target(resp)
         if target is not None:
             resp.close()
         return target
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
-        """Take credentials away where a redirect leads elsewhere; those of ``.netrc`` are not looked up again."""
+        """Remove the credentials from a redirect to another server, without another lookup in ``.netrc``."""
         before, after = response.request.url or "", prepared_request.url or ""
         if "Authorization" in prepared_request.headers and self.should_strip_auth(before, after):
             del prepared_request.headers["Authorization"]
 
 
 class _Retry(Retry):
-    """Takes a Retry-After that nobody can read for none."""
+    """Ignores an unreadable header ``Retry-After``."""
 
     def parse_retry_after(self, retry_after: str) -> float:
         try:
@@ -176,7 +177,7 @@ class _Retry(Retry):
             return 0
 
     def sleep_for_retry(self, response: BaseHTTPResponse) -> bool:
-        """Wait as long as the server says, second by second, so that whoever asked sees it and may end it."""
+        """Wait as long as the server requests; the caller can end the wait every second."""
         left = self.get_retry_after(response) or 0
         waits = left > 0
         while left > 0:
@@ -200,7 +201,7 @@ def _retry() -> _Retry:
 
 
 def session_for(location: Location) -> requests.Session:
-    """Return the session for a location: one for all that the user named, one for each host that catalogs came from."""
+    """Return the session for a location: one for all locations of the user, one for each host of remote catalogs."""
     return _session(os.getpid(), _host(location.origin) if location.origin else None)
 
 
@@ -210,20 +211,20 @@ def _host(url: str) -> str:
 
 @lru_cache(maxsize=64)
 def _session(_process: int, catalog_host: str | None) -> requests.Session:
-    """Return a session of this process; a forked one must not talk on its parent's connections."""
+    """Return a session of this process; a forked process must not use its parent's connections."""
     session = _Session()
     adapter = _Adapter(catalog_host)
     session.mount("http://", adapter)
     session.mount("https://", adapter)
-    # The bytes as they lie there, whose size and hash were promised.
+    # The stored bytes, of which the catalog states size and hash.
     session.headers.update({"Accept-Encoding": "identity", "User-Agent": "brainio"})
     return session
 
 
 def credentials_for(location: Location) -> Credentials:
-    """Return what a request carries: the name and password of the URL, else those that ``.netrc`` has for its host.
+    """Return the name and password of a URL, else those that ``.netrc`` has for its host.
 
-    What a catalog from the network named gets those of ``.netrc`` only where the catalog itself came from.
+    For a location that a remote catalog named, those of ``.netrc`` are sent only to the server of the catalog.
     """
     given = get_auth_from_url(location.url)
     if any(given):
@@ -234,7 +235,7 @@ def credentials_for(location: Location) -> Credentials:
 
 
 def _nothing(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Add no credentials; without it requests would look for some."""
+    """Add no credentials; requests looks for some if it is given none."""
     return request
 
 

@@ -35,8 +35,8 @@ from brainio.stores.transfer import (
     Span,
     count_of,
     extent_of_part,
-    hang_up,
     require_whole,
+    shut_down,
 )
 
 _MISSING = frozenset({404, 410})
@@ -69,7 +69,7 @@ class _HttpReading:
         require_whole(self.location, length, found)
 
     def interrupt(self) -> None:
-        hang_up(self.response.raw)
+        shut_down(self.response.raw)
 
 
 class HttpStore(Store):

@@ -1,13 +1,14 @@
-"""Turns what a catalog or a person writes as a location into one `Location` with a canonical URL.
+"""Locations of files: parse the text of a catalog or a user into a `Location` with a canonical URL.
 
-Only text is read here: no byte is fetched and no disk is asked. What a catalog from the network may not name is refused
-here, so that whoever resolves its locations keeps the rule; which addresses they may lead to is judged when they are
-asked. fsspec is imported only to learn whether it knows a protocol that is not one of the common ones.
+Parsing needs neither the network nor the disk. It refuses locations that a catalog from the network may not name; the
+addresses of such locations are checked when a connection opens (`brainio.stores.http_sessions`). fsspec is imported
+only for protocols other than the common ones.
 """
 
 import os
 import posixpath
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
@@ -21,17 +22,17 @@ S3 = "S3"
 _S3_SCHEMES = frozenset({"s3", "s3a", "s3n"})
 _HTTP = frozenset({"http", "https"})
 _LOCAL = frozenset({"file", "memory", "data", "git", "dvc"})
-# fsspec also names file systems that lie on top of another one. Behind such a name a remote catalog could hide a local
-# path, so they are no locations.
+# fsspec also has file systems that wrap another one. They are refused: a remote catalog could hide a local path behind
+# such a name.
 _WRAPPERS = frozenset(
     {"async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dir", "filecache", "generic", "libarchive"}
     | {"reference", "simplecache", "tar", "zip"}
 )
-# Where a catalog may live besides folders; no file lies there.
+# Locations of catalogs in databases, which contain no files.
 _SQLITE, _SERVER = "sqlite:///", "postgresql://"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
 _CHAIN = re.compile(r"[A-Za-z][\w+.-]*(?:://.*)?::[A-Za-z][\w+.-]*:")
-# What looks like a URL and names no file: schemes of identifiers, and any other word before a colon.
+# Texts that look like a URL but name no file: schemes of identifiers, and any other word before a colon.
 _OPAQUE = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?!//)")
 _SSH = re.compile(r"[\w.-]+@[\w.-]+:(?!//)")
 _IDENTIFIERS = {
@@ -46,30 +47,31 @@ _REGION = r"(?:[a-z]{2,3}(?:-[a-z]+)+-\d)"
 _S3_HOST = re.compile(
     rf"(?:(?P<bucket>.+)\.)?s3(?:[.-]fips)?(?:\.dualstack)?(?:[.-](?P<region>{_REGION}|external-1))?\.amazonaws\.com(?:\.cn)?"
 )
-# What a person may have written in a URL without quoting it, and what must not be quoted a second time.
+# Characters that users may leave unquoted in a URL, and that must not be quoted twice.
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Location:
-    """Where one file lies.
+    """The location of one file.
 
     Attributes
     ----------
-    location_type
-        As catalogs write it: 'S3', else the protocol: 'file', 'http', 'https', 'memory', ...
-    url
-        Canonical: ``s3://BUCKET/KEY`` (the key as it is), ``file:///abs/path`` (percent-encoded), ``https://HOST/PATH``.
-    region
-        The region that an S3 URL named, else empty. It speeds a request up and is not part of the identity.
-    origin
-        The URL of the folder of the catalog that named the location, if that came over the network; empty where the
-        user chose it. Such a location leads to no private address, and with credentials only to where its catalog lies.
+    location_type : str
+        As in catalogs: 'S3', or the protocol: 'file', 'http', 'https', 'memory', ...
+    url : str
+        Canonical: ``s3://BUCKET/KEY`` (unquoted key), ``file:///abs/path`` (percent-encoded), ``https://HOST/PATH``.
+    region : str
+        The region in an S3 URL, else empty. It saves a request and does not count for equality.
+    origin : str
+        The URL of the folder of the remote catalog that named the location; empty if the user chose the location.
+        Requests to a location with an origin reach no private address, and carry credentials only to the host of the
+        catalog.
 
     Examples
     --------
-    >>> where = parse_location("https://brainio.brainscore.s3.amazonaws.com/assy_a.nc", "S3")
-    >>> where.url, where.bucket, where.key, where.name
+    >>> location = parse_location("https://brainio.brainscore.s3.amazonaws.com/assy_a.nc", "S3")
+    >>> location.url, location.bucket, location.key, location.name
     ('s3://brainio.brainscore/assy_a.nc', 'brainio.brainscore', 'assy_a.nc', 'assy_a.nc')
     """
 
@@ -79,7 +81,7 @@ class Location:
     origin: str = ""
 
     def __str__(self) -> str:
-        """Return the canonical URL, without the secrets that it may hold: this is what messages show."""
+        """Return the canonical URL without its secrets, for messages."""
         return self.url if self.location_type in {S3, "file"} else redacted(self.url)
 
     def __repr__(self) -> str:
@@ -87,7 +89,7 @@ class Location:
 
     @property
     def name(self) -> str:
-        """Last component of the path, percent-decoded where the URL is percent-encoded."""
+        """The last component of the path, percent-decoded if the URL is percent-encoded."""
         if self.is_http:
             return unquote(posixpath.basename(urlsplit(self.url).path.rstrip("/")))
         if self.location_type == "file":
@@ -96,13 +98,34 @@ class Location:
 
     @property
     def is_local(self) -> bool:
-        """Whether the bytes lie on this machine."""
+        """Whether the file is on this machine, so that no network is needed."""
         return self.location_type in _LOCAL
 
     @property
     def is_http(self) -> bool:
-        """Whether it is asked for by http or https."""
+        """Whether the protocol is HTTP or HTTPS."""
         return self.location_type in _HTTP
+
+    @property
+    def local_path(self) -> Path | None:
+        """The path of a file on a local disk; None for every other location."""
+        return self.path if self.location_type == "file" else None
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether other people can use the location: it is on S3, or an HTTP URL without secrets."""
+        return self.location_type == S3 or (self.is_http and redacted(self.url) == self.url)
+
+    @property
+    def catalog_text(self) -> str:
+        """The text by which catalogs refer to the location: an HTTPS URL for S3, else the canonical URL."""
+        if self.location_type == S3:
+            return f"https://{self.bucket}.s3.amazonaws.com/{quote(self.key)}"
+        return self.url
+
+    def is_in_bucket(self, buckets: Collection[str]) -> bool:
+        """Whether the location is an S3 object in one of these buckets."""
+        return self.location_type == S3 and self.bucket in buckets
 
     @property
     def path(self) -> Path:
@@ -123,31 +146,32 @@ class Location:
 
     def _s3_parts(self) -> tuple[str, str]:
         if self.location_type != S3:
-            raise LocationError(f"{self} does not lie on S3 and has neither bucket nor key.")
+            raise LocationError(
+                f"{self} is not on S3 and has neither bucket nor key. Give a location such as s3://BUCKET/KEY."
+            )
         bucket, _, key = self.url.removeprefix("s3://").partition("/")
         return bucket, key
 
 
 def parse_location(location: str, location_type: str = "", base: str | None = None) -> Location:
-    """Read a location as it stands in a catalog or was given by a person.
+    """Parse a location from a catalog or a user.
 
     Parameters
     ----------
-    location
+    location : str
         ``s3://BUCKET/KEY``; an S3 URL of any address style; a URL of a protocol that fsspec knows; or a path.
-    location_type
+    location_type : str, optional
         'S3' (any case) or a protocol. Empty: inferred from the location.
-    base
-        Where the catalog lies: a folder path, or the URL of the folder. A relative path is resolved against it; without
-        one, against the working directory. With a URL, the catalog came over the network: then the location has to be
-        on S3, http or https, or below that folder. An SQLite database stands for the folder that its file lies in;
-        below a database server lies nothing.
+    base : str, optional
+        The folder of the catalog, as a path or a URL: relative paths are resolved against it. By default, they are
+        resolved against the working directory. A URL means that the catalog is remote: then the location must be on S3,
+        HTTP or HTTPS, or below that folder. For an SQLite database, the folder of its file is used; a database server
+        has no folder.
 
     Raises
     ------
     LocationError
-        The location is malformed, does not fit its type, or is of a kind that nothing here can read, or that its
-        catalog may not name.
+        The location is malformed, does not match its type, has an unknown protocol, or may not be named by its catalog.
 
     Examples
     --------
@@ -163,7 +187,7 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
         raise LocationError(f"The location {_shown(location)} holds {fault}. Give a URL or a path.")
     if _CHAIN.match(location):
         raise LocationError(
-            f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."
+            f"The location {_shown(location)} chains file systems with '::'. Give the location of the file itself."
         )
     _require_file(location)
     if base is not None and base.startswith(_SQLITE):
@@ -177,7 +201,7 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
 
 
 def is_opaque(location: str) -> bool:
-    r"""Whether a text begins like a URL without ``//``: `parse_location` takes it for no path.
+    r"""Whether a text begins like a URL without ``//``; `parse_location` refuses it instead of taking it for a path.
 
     Examples
     --------
@@ -189,12 +213,12 @@ def is_opaque(location: str) -> bool:
 
 
 def _require_file(location: str) -> None:
-    """Refuse what identifies something else than a file: a DOI, an address of SSH, a URL of an unknown kind."""
+    """Refuse texts that identify something other than a file: a DOI, an SSH address, a URL of an unknown kind."""
     text = location.strip()
     scheme = text.partition(":")[0].lower()
     if _SSH.match(text):
         raise LocationError(
-            f"The location {_shown(location)} is an address of SSH. Give the https URL at which the server offers the "
+            f"The location {_shown(location)} is an SSH address. Give the https URL at which the server offers the "
             f"file itself, or clone the repository and give the path of the file."
         )
     if scheme in _IDENTIFIERS and ":" in text:
@@ -205,8 +229,9 @@ def _require_file(location: str) -> None:
         )
     if is_opaque(text):
         raise LocationError(
-            f"The location {_shown(location)} begins with {scheme!r} and a colon, but is no URL. Give s3://BUCKET/KEY, "
-            f"an https URL, a URL of a protocol that fsspec knows, or a path; for a path with a colon write './' first."
+            f"The location {_shown(location)} begins with {scheme!r} and a colon, but is not a URL. Give "
+            f"s3://BUCKET/KEY, an https URL, a URL of a protocol that fsspec knows, or a path; for a path with a colon "
+            f"write './' first."
         )
 
 
@@ -215,19 +240,19 @@ def _scheme_of_base(base: str) -> str | None:
 
 
 def _named_by_remote(location: str, location_type: str, base: str, base_scheme: str) -> Location:
-    """Read a location that a catalog from the network names."""
+    """Parse a location from a remote catalog."""
     kind, scheme = _canonical_kind(location_type), _scheme_of(location)
     if scheme is None and kind != S3 and not location.startswith(("/", "~")):
         return _below_url(location, base, base_scheme)
     if (scheme or "file") in _LOCAL and kind != S3:
         raise LocationError(
-            f"The catalog at {redacted(base)} came over the network and may not name a place on this machine: "
+            f"The remote catalog at {redacted(base)} may not name a file on this machine: "
             f"{_shown(location)}. Copy the catalog if you trust it."
         )
     if scheme not in {None, S3, *_HTTP}:
         raise LocationError(
-            f"The catalog at {redacted(base)} came over the network and may name locations on S3, http and https only, "
-            f"or below its own folder: {_shown(location)}. Copy the catalog if you trust it."
+            f"The remote catalog at {redacted(base)} may only name locations on S3, HTTP and HTTPS, or below its own "
+            f"folder: {_shown(location)}. Copy the catalog if you trust it."
         )
     return _parse_url(location, kind, scheme)
 
@@ -238,7 +263,7 @@ def _parse_url(location: str, kind: str, scheme: str | None) -> Location:
     if kind and kind != scheme and not {kind, scheme} <= _HTTP:
         raise LocationError(
             f"The location {_shown(location)} is of type {scheme!r}, but its location_type says {kind!r}. "
-            f"Make the two agree, or leave location_type empty."
+            f"Correct one of them, or leave location_type empty."
         )
     if scheme == S3:
         return _parse_s3(location, scheme)
@@ -250,12 +275,12 @@ def _parse_url(location: str, kind: str, scheme: str | None) -> Location:
 
 
 def _shown(location: str) -> str:
-    """Quote a location in a message, without the secrets that a URL may hold."""
+    """Quote a location for a message, without the secrets of a URL."""
     return repr(redacted(location) if ":" in location else location)
 
 
 def _canonical_kind(location_type: str) -> str:
-    """Return 'S3', a protocol in lower case, or '' where nothing was said."""
+    """Return 'S3', a protocol in lower case, or '' if the type is empty."""
     kind = location_type.strip().lower()
     if kind in _S3_SCHEMES:
         return S3
@@ -278,14 +303,14 @@ def _scheme_of(location: str) -> str | None:
     return scheme
 
 
-def _require_known(protocol: str, what: str) -> None:
+def _require_known(protocol: str, subject: str) -> None:
     if protocol in _HTTP or protocol in _LOCAL:
         return
     from fsspec.registry import known_implementations  # type: ignore[import-untyped]
 
     if protocol not in known_implementations or protocol in _WRAPPERS:
         known = ", ".join(sorted(set(known_implementations) - _WRAPPERS - _S3_SCHEMES))
-        raise LocationError(f"{what} is of the unknown kind {protocol!r}. Known are: S3, {known}.")
+        raise LocationError(f"{subject} has the unknown protocol {protocol!r}. Known are: S3, {known}.")
 
 
 def _parse_s3(location: str, scheme: str | None) -> Location:
@@ -337,8 +362,8 @@ def _below_url(location: str, base: str, scheme: str) -> Location:
     """Resolve a relative path against the URL of a folder, out of which '..' may not climb."""
     if scheme == _SERVER:
         raise LocationError(
-            f"The location {_shown(location)} is a path, but its catalog lives in the database {redacted(base)}, below "
-            f"which no files lie. Give a full URL."
+            f"The location {_shown(location)} is a path, but its catalog is in the database {redacted(base)}, which "
+            f"has no folder. Give a full URL."
         )
     path = posixpath.normpath(location)
     if path in {".", ".."} or path.startswith("../"):
@@ -384,9 +409,9 @@ def _parse_other(location: str, scheme: str) -> Location:
         rest = rest.lstrip("/")
     if not rest.strip("/"):
         raise LocationError(f"The location {_shown(location)} names no file. Expected {scheme}://PATH.")
-    if "::" in rest:  # fsspec takes it for a chain of file systems, wherever it stands
+    if "::" in rest:  # fsspec takes it for a chain of file systems at any position
         raise LocationError(
-            f"The location {_shown(location)} chains file systems with '::'. Give the place of the file itself."
+            f"The location {_shown(location)} chains file systems with '::'. Give the location of the file itself."
         )
     return Location(scheme, f"{scheme}:{rest}" if scheme == "data" else f"{scheme}://{rest}")
 
@@ -394,7 +419,9 @@ def _parse_other(location: str, scheme: str) -> Location:
 def _split_url(location: str) -> SplitResult:
     try:
         parts = urlsplit(location.strip())
-        parts.port  # noqa: B018 - raises where it is no number
+        parts.port  # noqa: B018 (raises for an invalid port)
     except ValueError as error:
-        raise LocationError(f"The location {_shown(location)} is no URL: {redacted(str(error))}.") from None
+        raise LocationError(
+            f"The location {_shown(location)} is not a valid URL: {redacted(str(error))}. Correct it."
+        ) from None
     return parts

@@ -1,8 +1,8 @@
-"""The clients that ask S3: made by boto3 for the environment as it is, kept for as long as that stays.
+"""S3 clients of boto3 for the current environment, cached until the environment changes.
 
-boto3's own variables and files decide nearly everything: ``AWS_ENDPOINT_URL``, ``AWS_PROFILE``, regions, and the
-address style (botocore's 'auto': buckets with dots are asked for in path style, since no https certificate covers
-them). ``AWS_REQUEST_PAYER=requester`` pays for signed requests to buckets that ask for it.
+The variables and files of boto3 configure nearly everything: ``AWS_ENDPOINT_URL``, ``AWS_PROFILE``, regions, and the
+address style (botocore's 'auto': path style for buckets with dots, which no HTTPS certificate covers).
+``AWS_REQUEST_PAYER=requester`` pays for signed requests to buckets that require it.
 """
 
 import os
@@ -35,7 +35,7 @@ _PROXY_VARIABLES = frozenset({"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROX
 
 
 class Access:
-    """The ways to ask S3 under one environment. ``signed`` is None where ``no_credentials`` says why."""
+    """The clients for one environment. If ``signed`` is None, ``no_credentials`` contains the reason."""
 
     def __init__(self, region: str | None, *, checksums: bool = True) -> None:
         self._region, self._config = region, _config(checksums=checksums)
@@ -48,32 +48,32 @@ class Access:
                 self.signed = _client(session, region, self._config)
                 if pays:
                     self.signed.meta.events.register("before-parameter-build.s3", _pay)
-        except BotoCoreError as error:  # a profile that is not there, half a key pair, an SSO login that ended, ...
+        except BotoCoreError as error:  # a missing profile, half a key pair, an expired SSO login, ...
             self.no_credentials = f"the credentials cannot be used ({redacted(str(error))})"
 
     @cached_property
     def unsigned(self) -> "S3Client":
-        """The client that needs neither credentials nor a sound configuration."""
+        """The client that needs neither credentials nor a valid configuration."""
         try:
             return self._unsigned_client(botocore.session.Session())
-        except BotoCoreError:  # AWS_PROFILE or a file of the configuration is broken: go on without them
-            nothing = {
+        except BotoCoreError:  # AWS_PROFILE or a configuration file is broken: ignore them
+            empty = {
                 "profile": (None, None, None, None),
                 "config_file": (None, None, os.devnull, None),
                 "credentials_file": (None, None, os.devnull, None),
             }
-            return self._unsigned_client(botocore.session.Session(session_vars=nothing))
+            return self._unsigned_client(botocore.session.Session(session_vars=empty))
 
     def _unsigned_client(self, core: botocore.session.Session) -> "S3Client":
         return _client(core, self._region, self._config.merge(Config(signature_version=UNSIGNED)))
 
     def without_checksums(self) -> "Access":
-        """Return the ways to ask without the checksums that newer clients send."""
+        """Return clients that do not send the checksums of newer clients."""
         return Access(self._region, checksums=False)
 
     @property
     def may_omit_checksums(self) -> bool:
-        """Whether an endpoint other than that of AWS is asked, with checksums that the user did not ask for."""
+        """Whether the endpoint is not that of AWS, and the user did not configure the checksums."""
         meta = (self.signed or self.unsigned).meta
         is_amazon = is_amazon_endpoint(meta.endpoint_url)
         is_set = any(name in os.environ for name in _CHECKSUM_VARIABLES)
@@ -82,7 +82,7 @@ class Access:
 
 
 def is_amazon_endpoint(url: str) -> bool:
-    """Whether the endpoint of a client is that of AWS.
+    """Whether an endpoint is that of AWS.
 
     Examples
     --------
@@ -95,19 +95,19 @@ def is_amazon_endpoint(url: str) -> bool:
 def _client(core: botocore.session.Session, region: str | None, config: Config) -> "S3Client":
     verify = None if core.get_config_variable("ca_bundle") else ca_bundle()
     client = Session(botocore_session=core).client("s3", region_name=region, config=config, verify=verify)
-    # botocore offers no other way to watch a connection. The manager of connections has the same dictionary.
+    # botocore offers no other way to replace its connections. Its pool manager uses the same dictionary.
     pools = client._endpoint.http_session._pool_classes_by_scheme  # type: ignore[attr-defined]
     pools.update(metered_pools(pools))
     return client
 
 
 def _is_requester_paying() -> bool:
-    """Whether the environment sets that the sender of a request pays for it.
+    """Whether the environment declares that the sender of a request pays for it.
 
     Raises
     ------
     TransferError
-        The variable has another value than the one that S3 knows.
+        The variable has a value that S3 does not know.
     """
     value = os.environ.get(AWS_REQUEST_PAYER, "").strip().lower()
     if value not in {"", "requester"}:
@@ -116,14 +116,14 @@ def _is_requester_paying() -> bool:
 
 
 def _pay(params: dict[str, Any], model: "OperationModel", **_: object) -> None:
-    """Add to a request that its sender pays, if the operation has the parameter for that."""
+    """Declare in a request that its sender pays, if the operation has a parameter for that."""
     if model.input_shape is not None and "RequestPayer" in model.input_shape.members:
         params.setdefault("RequestPayer", "requester")
 
 
 def _config(*, checksums: bool) -> Config:
     return Config(
-        # None: what the environment says, else the default.
+        # None: the setting of the environment, else the default.
         request_checksum_calculation=None if checksums else "when_required",
         response_checksum_validation=None if checksums else "when_required",
         retries={"mode": "standard"},
@@ -138,7 +138,7 @@ _accesses: dict[tuple[object, ...], Access] = {}
 
 
 def access_to(location: Location) -> Access:
-    """Return the clients for the environment as it is now; threads share them."""
+    """Return the clients for the current environment; threads share them."""
     key = _environment(location.region)
     with _lock:
         if key not in _accesses:
@@ -147,14 +147,14 @@ def access_to(location: Location) -> Access:
 
 
 def _environment(region: str) -> tuple[object, ...]:
-    """Return all that decides how S3 is asked."""
+    """Return everything that configures the clients."""
     names = (name for name in os.environ if name.startswith("AWS_") or name.upper() in _PROXY_VARIABLES)
     settings = tuple(sorted((name, os.environ[name]) for name in names))
-    # A forked process must not talk on its parent's connections.
+    # A forked process must not use its parent's connections.
     return os.getpid(), region, os.environ.get("HOME"), ca_bundle(), settings
 
 
 def replace_access(location: Location, access: Access) -> None:
-    """Use these clients for a location from now on, as long as the environment stays as it is."""
+    """Use these clients for a location until the environment changes."""
     with _lock:
         _accesses[_environment(location.region)] = access

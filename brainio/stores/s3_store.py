@@ -23,7 +23,7 @@ from brainio.stores.s3_clients import access_to, is_amazon_endpoint
 from brainio.stores.s3_requests import read_call, write_call
 from brainio.stores.s3_uploads import PartUpload, etag_of, is_sent_in_parts
 from brainio.stores.store import Store
-from brainio.stores.transfer import CHUNK, Facts, Progress, Span, Uploaded, extent_of_part, hang_up, require_whole
+from brainio.stores.transfer import CHUNK, Facts, Progress, Span, UploadResult, extent_of_part, require_whole, shut_down
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -64,7 +64,7 @@ class _ObjectReading:
         require_whole(self.location, self.facts.length, count)
 
     def interrupt(self) -> None:
-        hang_up(self.body._raw_stream)  # type: ignore[attr-defined]  # the body itself can only be closed
+        shut_down(self.body._raw_stream)  # type: ignore[attr-defined]  # the body itself can only be closed
 
 
 class S3Store(Store):
@@ -104,17 +104,17 @@ class S3Store(Store):
         size = response.get("ContentLength")
         return Facts(size, 0, size, _tag(response.get("ETag")), response.get("VersionId"), in_parts=True)
 
-    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
+    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> UploadResult:
         """Send a file, in parts if it is large."""
         size = path.stat().st_size
         failure = f"{path.name} was not sent to {location}"
         if is_sent_in_parts(size):
             send = PartUpload(path, location, progress).send
-            return Uploaded(write_call(location, failure, partial(send, replace=replace)), size)
+            return UploadResult(write_call(location, failure, partial(send, replace=replace)), size)
         version_id = write_call(location, failure, partial(_send_whole, path, location, replace=replace))
         if progress is not None:
             progress(size)
-        return Uploaded(version_id, size)
+        return UploadResult(version_id, size)
 
     def replace_if(self, location: Location, data: bytes, tag: str | None) -> None:
         """Send an object with the condition ``If-Match`` or ``If-None-Match``."""
@@ -133,7 +133,7 @@ class S3Store(Store):
                 PartUpload(path, location).abort_uploads(access.signed)
 
     def is_copy(self, facts: Facts, path: Path) -> bool:
-        """Whether the ETag is the one that S3 computes of a file uploaded by this package.
+        """Whether the ETag equals the ETag that S3 computes of a file uploaded by this package.
 
         A different ETag proves nothing: the object may be encrypted, or have been sent in parts of another size.
         """

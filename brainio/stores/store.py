@@ -12,7 +12,7 @@ from pathlib import Path
 
 from brainio.errors import LocationError
 from brainio.stores.location import Location
-from brainio.stores.transfer import Facts, Progress, Reading, Span, Uploaded
+from brainio.stores.transfer import Facts, Progress, Reading, Span, UploadResult
 
 
 class Store(ABC):
@@ -42,7 +42,7 @@ class Store(ABC):
     def find(self, location: Location, version_id: str | None) -> Facts | None:
         """Return the facts about a file without its bytes; None if there is none."""
 
-    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> Uploaded:
+    def upload(self, path: Path, location: Location, progress: Progress | None, *, replace: bool) -> UploadResult:
         """Write a local file; raise ChangedFileError if `replace` is False and a file exists."""
         raise LocationError(
             f"{location} cannot be written over {location.location_type}. Give an S3 location or a folder."

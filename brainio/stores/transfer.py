@@ -1,4 +1,4 @@
-"""What every store hands out: the vocabulary that S3, http and fsspec share. Knows no store."""
+"""The vocabulary of a transfer: parts, facts and readings, which all stores share."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -10,14 +10,14 @@ from typing import Protocol
 from brainio.errors import InterruptedTransferError, RangeResponseError
 from brainio.stores.location import Location
 
-CHUNK = 128 * 1024  # what a broken connection may lose of what came
+CHUNK = 128 * 1024  # bytes of a block; a broken connection loses at most one
 CONNECT_TIMEOUT = 10  # seconds
 READ_TIMEOUT = 60  # seconds without a byte
 Progress = Callable[[int], object]
 _CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
 _RANGE_ADVICE = "Report this to the operator of the server, or use another location."
 pausing: ContextVar[Callable[[], object]] = ContextVar("pausing", default=lambda: None)
-"""Called every second while a store waits before it asks again; what it raises ends the waiting."""
+"""Called every second while a store waits before it retries; an exception ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Span:
 
     @property
     def header(self) -> str:
-        """What a request says in its header ``Range``."""
+        """The value of the header ``Range``."""
         return f"bytes={self.start}-{'' if self.stop is None else self.stop - 1}"
 
 
@@ -43,30 +43,30 @@ WHOLE = Span()
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a store says of the file that it is about to give.
+    """The facts about a file that its store states before it sends the bytes.
 
     Attributes
     ----------
-    size
-        Bytes of the whole file (None: the store did not say).
-    start
-        Which byte of the file the body begins with: 0 also where a part was asked for and the store gives the whole.
-    length
-        Bytes of the body (None: the store did not say).
-    tag
-        What names these bytes at this store, as words for people (``'ETag "ab12"'``); other bytes have another. None:
-        the store has no such thing.
-    version_id
-        Of an object of S3, as it was answered.
-    in_parts
-        Whether several parts may be asked for side by side, and may be worth it.
-    validator
-        A strong validator: two responses that state the same one are of the same bytes (RFC 9110, section 8.8). A
-        transfer without a promised hash continues only with one. None: the store states none.
-    media_type
-        What the store calls the content, such as ``'text/html'``. Often wrong.
-    is_delimited
-        Whether the end of the body differs from a broken connection.
+    size : int or None
+        The size of the whole file in bytes; None if the store does not state it.
+    start : int
+        The position of the first byte of the body: 0 also if a part was requested and the store returns the whole file.
+    length : int or None
+        The size of the body in bytes; None if the store does not state it.
+    tag : str or None
+        The state of the file, for messages (``'ETag "ab12"'``): other bytes have another tag. None if the store states
+        none.
+    version_id : str or None
+        The version of an S3 object.
+    in_parts : bool
+        Whether the store can send several parts at once.
+    validator : str or None
+        A strong validator: two responses with the same one contain the same bytes (RFC 9110, section 8.8). A transfer
+        without an expected hash continues only with one. None if the store states none.
+    media_type : str
+        The media type according to the store, such as ``'text/html'``. Often wrong.
+    is_delimited : bool
+        Whether the reader can tell the end of the body from a broken connection.
     """
 
     size: int | None
@@ -84,39 +84,39 @@ class Reading(Protocol):
     """An open body.
 
     ``chunks()`` yields the bytes once, in blocks of at most ``most`` bytes, and raises InterruptedTransferError when
-    the connection breaks or the body ends too early. What came of a block until then is lost.
+    the connection breaks or the body ends too early. The incomplete block is lost.
     """
 
     @property
     def facts(self) -> Facts:
-        """What the store says of the file."""
+        """The facts about the file."""
 
     def chunks(self, most: int = CHUNK) -> Iterator[bytes]:
         """Yield the body."""
 
     def interrupt(self) -> None:
-        """Make another thread, which waits for the body, meet its end; called from any thread, and never raises."""
+        """End the wait of another thread for the body; may be called from any thread, and never raises."""
 
 
 @dataclass(frozen=True, slots=True)
-class Uploaded:
-    """What a store answered to an upload: the version that S3 gave (None: no versioning), and the bytes sent."""
+class UploadResult:
+    """The result of an upload: the new version id on S3 (None without versioning), and the size in bytes."""
 
     version_id: str | None
     size: int
 
 
 def require_whole(location: Location, expected: int | None, found: int) -> None:
-    """Raise InterruptedTransferError unless all announced bytes came."""
+    """Raise InterruptedTransferError unless all announced bytes arrived."""
     if expected is not None and found < expected:
         raise InterruptedTransferError(
-            f"{location} was cut short: {expected} bytes were announced, {found} came. Try again; if it stays so, the "
-            f"server or a proxy on the way is at fault."
+            f"{location} was cut short: expected {expected} bytes, received {found}. Try again; if this happens "
+            f"again, the server or a proxy is at fault."
         )
 
 
 def first(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """Pass on so many bytes, and take no block beyond them.
+    """Yield the first bytes, and take no block beyond them.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def first(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
 
 
 def after(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
-    """Skip so many bytes and yield the rest.
+    """Skip the first bytes and yield the rest.
 
     Examples
     --------
@@ -144,9 +144,9 @@ def after(blocks: Iterable[bytes], count: int) -> Iterator[bytes]:
         count = max(0, count - len(block))
 
 
-def hang_up(body: object) -> None:
-    """Stop the receiving of a body of urllib3, which other threads may be waiting for."""
-    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # it came to its end, or is of another kind
+def shut_down(body: object) -> None:
+    """Shut down the connection of a body of urllib3, for which other threads may be waiting."""
+    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # it has ended, or has no connection
         body.shutdown()  # type: ignore[attr-defined]  # urllib3 has it from 2.3 on
 
 
@@ -167,12 +167,12 @@ def extent_of_part(
     Raises
     ------
     RangeResponseError
-        The response was not asked for, or does not prove which bytes of the file it holds.
+        The response does not match the request, or does not state which bytes of the file it contains.
 
     Examples
     --------
-    >>> where = Location("http", "http://lab.org/a.csv")
-    >>> extent_of_part(where, Span(5), "bytes 5-9/10", 5)
+    >>> location = Location("http", "http://lab.org/a.csv")
+    >>> extent_of_part(location, Span(5), "bytes 5-9/10", 5)
     (5, 10, 5)
     """
     if span.is_whole:
@@ -186,15 +186,15 @@ def extent_of_part(
         )
     start, last, size = int(match[1]), int(match[2]), count_of(match[3])
     announced = last + 1 - start
-    fits = start == span.start and announced > 0 and (size is None or last < size) and length in (None, announced)
-    if not fits:
+    matches = start == span.start and announced > 0 and (size is None or last < size) and length in (None, announced)
+    if not matches:
         raise RangeResponseError(
-            f"{location} was asked for {span.header} and returned {content_range!r}"
+            f"{location} was requested with {span.header} and returned {content_range!r}"
             f"{'' if length is None else f' in {length} bytes'}. {_RANGE_ADVICE}"
         )
     return start, size, announced
 
 
 def count_of(text: str) -> int | None:
-    """Read a number of bytes as a server writes it; None where that is none."""
+    """Parse a number of bytes from a header; return None for an invalid one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -65,9 +65,9 @@ def test_a_cursor_serves_one_question_with_any_limit(search: Search) -> None:
         hit.identifier for hit in search("macaque", limit=5, offset=3)
     ]
     for asked in ({"kind": "assembly"}, {"old": True}):
-        with pytest.raises(CursorError, match="belongs to another question; ask without one"):
+        with pytest.raises(CursorError, match="belongs to another query; start without one"):
             search("macaque", after=first.next, **asked)
-    with pytest.raises(CursorError, match="belongs to another question"):
+    with pytest.raises(CursorError, match="belongs to another query"):
         search("human", after=first.next)
 
 
@@ -80,7 +80,7 @@ QUESTION = Question("macaque", {}, False)
 
 @given(st.text() | st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_whatever_is_no_cursor_is_refused(text: str) -> None:
-    with pytest.raises(CursorError, match="the cursor is none that was given"):
+    with pytest.raises(CursorError, match="the cursor is not valid"):
         place_in(text, QUESTION)
 
 

@@ -40,7 +40,7 @@ def test_a_name_with_control_characters_is_refused(tmp_path: Path, name: str) ->
 def test_a_path_that_no_stimulus_needs_is_refused_before_its_folders_are_listed(tmp_path: Path, name: str) -> None:
     tracemalloc.start()
     began = time.process_time()
-    with pytest.raises(ArchiveError, match=r"its path is longer than 1024 bytes|it lies in more than 32 folders"):
+    with pytest.raises(ArchiveError, match=r"its path is longer than 1024 bytes|its path has more than 32 folders"):
         unpack(tmp_path, archive((name, b"x")))
     assert time.process_time() - began < 10
     assert tracemalloc.get_traced_memory()[1] < 20_000_000  # each folder remembered: 1 GB

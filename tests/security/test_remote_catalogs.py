@@ -204,5 +204,5 @@ def test_a_copy_of_a_remote_catalog_may_name_no_more_than_the_catalog(
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="the copy of"):
         entry = resolve("assembly", "x.Doe2026", catalog=name)
-    with pytest.raises(LocationError, match="may not name a place on this machine"):
+    with pytest.raises(LocationError, match="may not name a file on this machine"):
         fetch_entry(entry)

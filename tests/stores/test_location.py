@@ -123,7 +123,7 @@ def test_name_and_nearness_are_read_from_a_location(written: str, location_type:
         ("https://example.org/bucket/key", "S3", "AWS_ENDPOINT_URL"),
         ("https://bucket.s3.amazonaws.com/key?versionId=1", "S3", "version_id"),
         ("folder/key", "S3", "Expected s3://BUCKET/KEY"),
-        ("s3://bucket/key", "https", "Make the two agree"),
+        ("s3://bucket/key", "https", "Correct one of them"),
         ("folder/key", "https", "full URL"),
         ("https://example.org", "", "names no file"),
         ("https:///key", "", "no host"),
@@ -132,7 +132,7 @@ def test_name_and_nearness_are_read_from_a_location(written: str, location_type:
         ("filecache://file:///etc/passwd", "", "filecache"),
         ("ftp://host/a::file:///etc/passwd", "", "::"),
         ("ftp://host/a::/etc/passwd", "", "::"),
-        ("https://host:me/a.csv", "", "no URL"),
+        ("https://host:me/a.csv", "", "not a valid URL"),
     ],
 )
 def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, location_type: str, said: str) -> None:
@@ -152,11 +152,11 @@ def test_a_location_that_cannot_be_is_refused_with_the_reason(written: str, loca
         ("arXiv:2301.00001", "is an arXiv identifier"),
         ("urn:nbn:de:101:1", "is a URN"),
         ("ark:/12345/x", "is an ARK identifier"),
-        ("git@github.com:lab/data.git", "is an address of SSH.*https URL"),
-        ("me@host.lab.org:/data/a.csv", "is an address of SSH"),
-        ("osf:abcde/a.csv", "begins with 'osf' and a colon, but is no URL.*write './' first"),
+        ("git@github.com:lab/data.git", "is an SSH address.*https URL"),
+        ("me@host.lab.org:/data/a.csv", "is an SSH address"),
+        ("osf:abcde/a.csv", "begins with 'osf' and a colon, but is not a URL.*write './' first"),
         ("s3:bucket/a.csv", "Give s3://BUCKET/KEY"),
-        ("https:lab.org/a.csv", "but is no URL"),
+        ("https:lab.org/a.csv", "but is not a URL"),
     ],
 )
 @pytest.mark.parametrize("base", [None, "https://example.org/lab", "/lab"])

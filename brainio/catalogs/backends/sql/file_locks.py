@@ -17,7 +17,7 @@ from sqlalchemy.exc import OperationalError
 from brainio.catalogs.backends.sql.location import DatabasePlace
 from brainio.errors import LockHeldError
 from brainio.local_files import Fingerprint
-from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_holder
+from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_owner
 from brainio.logs import get_logger
 from brainio.processes import ProcessIdentity, this_process
 
@@ -146,7 +146,7 @@ class _FileWait(Wait):
         return self.error(failure, "Wait for it or end it")
 
     def _find_holder(self) -> object:
-        process, writer = _process_inside(self._path), find_holder(*_lock_of(self._path))
+        process, writer = _process_inside(self._path), find_owner(*_lock_of(self._path))
         if writer is None or writer.process is None or writer.process == this_process():
             return process or "another program"
         return writer if process is None or process.pid == writer.process.pid else process
