@@ -11,6 +11,7 @@ from xarray.indexes import PandasMultiIndex
 from brainio.assemblies.groupby import levels_of
 from brainio.errors import SubsetError
 from brainio.levels import Level, factorize_level, group_rows, same_values, union_levels
+from brainio.xarray_compat import coords_of, indexes_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -118,7 +119,7 @@ def _codes(assembly: xr.DataArray, name: Hashable) -> tuple[Level, Hashable]:
         return factorize_level(np.arange(assembly.sizes[name])), name
     if name not in assembly.coords or assembly.coords[name].ndim != 1:
         raise SubsetError(f"{name!r} is no one-dimensional coordinate of the assembly; it has {list(assembly.coords)}")
-    return levels_of(assembly, [name])[0], assembly._coords[name].dims[0]
+    return levels_of(assembly, [name])[0], coords_of(assembly)[name].dims[0]
 
 
 def _is_in(source: Level, target: Level) -> np.ndarray:
@@ -161,8 +162,8 @@ def _check_length(source: xr.DataArray, target: xr.DataArray, name: Hashable) ->
 
 def _all_levels(assembly: xr.DataArray, name: Hashable) -> list[Hashable]:
     """Name all coordinates along a dimension, in order; anything else stands for itself."""
-    index = assembly._indexes.get(name)
+    index = indexes_of(assembly).get(name)
     if isinstance(index, PandasMultiIndex) and index.dim == name:
         return list(index.index.names)
-    along = [c for c, variable in assembly._coords.items() if variable.dims == (name,)]
+    along = [c for c, variable in coords_of(assembly).items() if variable.dims == (name,)]
     return [name] if name in along or name not in assembly.dims or not along else along

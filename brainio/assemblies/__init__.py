@@ -41,8 +41,9 @@ from brainio.assemblies.loaders import (
     StimulusReferenceAssemblyLoader,
 )
 from brainio.assemblies.merge import merge_data_arrays
-from brainio.assemblies.reliability import average_repetition, spearman_brown_correction, split_half_reliability
+from brainio.assemblies.reliability import average_repetition, split_half_reliability
 from brainio.assemblies.spikes import spikes_to_rates
+from brainio.assemblies.split_halves import spearman_brown_correction
 from brainio.errors import GroupbyError
 from brainio.netcdf.hdf5_lock import hdf5_access
 

@@ -14,6 +14,7 @@ from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index, own_index
 from brainio.levels import Level, factorize_level, lexsort_codes
+from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -27,12 +28,12 @@ def with_plain_own_indexes(array: Any, other: Any) -> Any:
     if not isinstance(array, xr.DataArray) or not isinstance(other, xr.DataArray):
         return array
     for dim in set(array.dims) & set(other.dims):
-        mine = array._indexes.get(dim)
-        if type(other._indexes.get(dim)) is PandasIndex and isinstance(mine, AssemblyIndex) and mine.has_own_level:
+        mine = indexes_of(array).get(dim)
+        if type(indexes_of(other).get(dim)) is PandasIndex and isinstance(mine, AssemblyIndex) and mine.has_own_level:
             array = array.reset_index([dim])
-            own = own_index(dim, array._coords[dim].values)
-            coords = {**array._coords, **own.create_variables({dim: array._coords[dim]})}
-            array = array._replace(coords=coords, indexes={**array._indexes, dim: own})
+            own = own_index(dim, coords_of(array)[dim].values)
+            coords = {**coords_of(array), **own.create_variables({dim: coords_of(array)[dim]})}
+            array = replace_parts(array, coords=coords, indexes={**indexes_of(array), dim: own})
     return array
 
 
@@ -42,7 +43,7 @@ def comparable(assembly: xr.DataArray, other: Any) -> Any:
         return other
     changed = other
     for dim in set(assembly.dims) & set(other.dims):
-        mine, theirs = assembly._indexes.get(dim), other._indexes.get(dim)
+        mine, theirs = indexes_of(assembly).get(dim), indexes_of(other).get(dim)
         if mine is None or theirs is None or not isinstance(mine, AssemblyIndex):
             continue
         if isinstance(theirs, PandasMultiIndex) and set(theirs.index.names) == set(mine.index.names):
@@ -50,7 +51,7 @@ def comparable(assembly: xr.DataArray, other: Any) -> Any:
                 changed = _with_index(changed, as_assembly_index(theirs).reorder_levels(mine.levels))
         elif other.sizes[dim] == assembly.sizes[dim] and _agree_on_common_levels(mine, theirs):
             changed = xr.DataArray(changed).reset_index([dim])
-            changed = changed.drop_vars([name for name in (dim, *mine.index.names) if name in changed._coords])
+            changed = changed.drop_vars([name for name in (dim, *mine.index.names) if name in coords_of(changed)])
     return changed
 
 
@@ -66,17 +67,17 @@ def _agree_on_common_levels(mine: AssemblyIndex, theirs: Any) -> bool:
 
 
 def _with_index(array: xr.DataArray, index: AssemblyIndex) -> xr.DataArray:
-    variables = index.create_variables(array._coords)
-    coords = {k: v for k, v in array._coords.items() if k not in variables}
-    indexes = {k: v for k, v in array._indexes.items() if k not in variables}  # xarray compares their order too
-    return array._replace(coords={**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)})
+    variables = index.create_variables(coords_of(array))
+    coords = {k: v for k, v in coords_of(array).items() if k not in variables}
+    indexes = {k: v for k, v in indexes_of(array).items() if k not in variables}  # xarray compares their order too
+    return replace_parts(array, coords={**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)})
 
 
 def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) -> dict[Hashable, np.ndarray]:
     """Give the order of positions for each dimension that one of the keys lies on; missing values come last."""
     columns: dict[Hashable, list[Level]] = {}
     for key in keys:
-        index = None if isinstance(key, xr.DataArray) else assembly._indexes.get(key)
+        index = None if isinstance(key, xr.DataArray) else indexes_of(assembly).get(key)
         if isinstance(index, AssemblyIndex) and index.dim == key and not index.has_own_level:
             columns.setdefault(key, []).extend(index.levels.values())
         else:
@@ -97,7 +98,7 @@ def _sort_values(assembly: xr.DataArray, key: Any) -> tuple[Hashable, np.ndarray
     if key.ndim != 1 or key.dims[0] not in assembly.dims:
         raise ValueError(f"can sort by one-dimensional coordinates only; {key.name!r} has dimensions {key.dims}")
     dim = key.dims[0]
-    mine, theirs = assembly._indexes.get(dim), key._indexes.get(dim)
+    mine, theirs = indexes_of(assembly).get(dim), indexes_of(key).get(dim)
     same_length = key.size == assembly.sizes[dim]
     if not same_length and theirs is None:
         raise ValueError(f"cannot sort {dim!r} of length {assembly.sizes[dim]} by an array of length {key.size}")

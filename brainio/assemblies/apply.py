@@ -14,6 +14,7 @@ from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import GroupNumbers
 from brainio.errors import GroupbyError
 from brainio.levels import factorize_level, group_rows
+from brainio.xarray_compat import coords_of, indexes_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -37,7 +38,7 @@ def multi_dim_apply(assembly: T, groups: Sequence[str], apply: Callable[..., Any
             _apply_along(values[(*outer, ...)], result[(*outer, ...)], last, apply, coords)
         else:
             _apply_to_blocks(values, result, outer, last, apply, coords)
-    return assembly._replace(assembly.variable._replace(data=result))
+    return assembly.copy(deep=False, data=result)
 
 
 def _apply_along(values: np.ndarray, result: np.ndarray, parts: Any, apply: Any, coords: dict[str, Any]) -> None:
@@ -83,9 +84,9 @@ def _fitting(answer: Any, expected: tuple[int, ...], coords: dict[str, Any], err
 def _group_of_each_dim(assembly: xr.DataArray, groups: Sequence[str]) -> dict[Hashable, str]:
     by_dim: dict[Hashable, str] = {}
     for name in groups:
-        if name not in assembly.dims and name not in assembly._coords:
+        if name not in assembly.dims and name not in coords_of(assembly):
             raise KeyError(no_such_name(assembly, name, " to group by"))
-        dims = (name,) if name in assembly.dims else assembly._coords[name].dims
+        dims = (name,) if name in assembly.dims else coords_of(assembly)[name].dims
         if len(dims) != 1 or dims[0] in by_dim:
             also = f" as does {by_dim[dims[0]]!r}" if len(dims) == 1 else ""
             raise KeyError(
@@ -105,13 +106,13 @@ def _parts(assembly: xr.DataArray, dim: Hashable, name: Hashable) -> Iterator[Pa
     """Yield the positions of each group of one dimension (one position as an int) and its coordinates."""
     columns = {
         str(c): np.asarray(variable.values)
-        for c, variable in assembly._coords.items()
+        for c, variable in coords_of(assembly).items()
         if variable.dims == (dim,) and not is_whole_multi_index(assembly, c)
     }
-    index = assembly._indexes.get(name)
+    index = indexes_of(assembly).get(name)
     if isinstance(index, AssemblyIndex) and is_whole_multi_index(assembly, name):
         levels = list(index.levels.values())
-    elif name in assembly._coords:
+    elif name in coords_of(assembly):
         levels = levels_of(assembly, [name])
     else:
         levels = [factorize_level(np.arange(assembly.sizes[dim]))]

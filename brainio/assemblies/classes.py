@@ -84,6 +84,8 @@ class MetadataAssembly(DataAssembly):
         return StimulusReferenceAssemblyLoader
 
 
+AssemblyLoader.extra_class = MetadataAssembly
+
 # The only classes that a catalog or a package may name.
 ASSEMBLY_CLASSES: dict[str, type[DataAssembly]] = {
     cls.__name__: cls

@@ -13,6 +13,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.index import AssemblyIndex
+from brainio.xarray_compat import coords_of, indexes_of, replace_parts, variable_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -49,16 +50,16 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
             continue
         values = values_of(assembly, name)
         # Otherwise pandas would copy each text to find out whether they are dates.
-        coords[name] = xr.Variable(coord.dims, values, coord.attrs, coord.encoding, fastpath=True)
-    return xr.DataArray(assembly.variable, name=assembly.name)._replace(coords=coords, indexes={})
+        coords[name] = variable_of_values(coord.dims, values, coord.attrs, coord.encoding)
+    return replace_parts(xr.DataArray(assembly.variable, name=assembly.name), coords=coords, indexes={})
 
 
 def values_of(assembly: xr.DataArray, name: Hashable) -> np.ndarray:
     """Give the values of a coordinate, text as objects of `str`; those of levels come straight from their codes."""
-    index = assembly._indexes.get(name)
+    index = indexes_of(assembly).get(name)
     if isinstance(index, AssemblyIndex) and name in index.index.names:
         return index.levels[name].to_numpy()
-    return as_text_objects(np.asarray(assembly._coords[name].values))
+    return as_text_objects(np.asarray(coords_of(assembly)[name].values))
 
 
 def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
@@ -69,10 +70,10 @@ def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
 
 def repeats_others(assembly: xr.DataArray, name: Hashable) -> bool:
     """Tell whether a coordinate only repeats others: a whole multi-index, or the tuple that a dropped one left."""
-    if isinstance(index := assembly._indexes.get(name), PandasMultiIndex):
+    if isinstance(index := indexes_of(assembly).get(name), PandasMultiIndex):
         return name not in index.index.names
-    others = [variable for other, variable in assembly._coords.items() if other != name]
-    return holds_rows(assembly._coords[name], others)
+    others = [variable for other, variable in coords_of(assembly).items() if other != name]
+    return holds_rows(coords_of(assembly)[name], others)
 
 
 def holds_rows(variable: xr.Variable, others: Sequence[xr.Variable]) -> bool:
@@ -118,7 +119,7 @@ def rows_as_text(assembly: T, dtype: Any) -> T:
     if not is_rows(assembly) or np.dtype(dtype).kind != "U":
         return assembly
     texts = np.array([str(row) for row in assembly.values], dtype=object)
-    return assembly._replace(xr.Variable(assembly.dims, texts, assembly.attrs))
+    return replace_parts(assembly, xr.Variable(assembly.dims, texts, assembly.attrs))
 
 
 def is_rows(array: xr.DataArray) -> bool:
@@ -136,7 +137,7 @@ def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | No
 
 def no_such_name(assembly: xr.DataArray, name: Hashable, purpose: str = "") -> str:
     """Say that an assembly has no coordinate or dimension of that name (`purpose`: " to sort by"), and which it has."""
-    coordinates = [coordinate for coordinate in assembly._coords if coordinate not in assembly.dims]
+    coordinates = [coordinate for coordinate in coords_of(assembly) if coordinate not in assembly.dims]
     return (
         f"there is no coordinate or dimension {name!r}{purpose}; there are the dimensions {assembly.dims} and the "
         f"coordinates {coordinates}"
@@ -159,12 +160,12 @@ def walk_coords(assembly: xr.DataArray) -> Iterator[Metadata]:
 def _names_in_order(assembly: xr.DataArray) -> Iterator[Hashable]:
     """Yield coordinate names; where the first part of a multi-index stands, the whole and its levels in their order."""
     seen: set[Hashable] = set()
-    for name, variable in assembly._coords.items():
+    for name, variable in coords_of(assembly).items():
         if name in seen:
             continue
         index = multi_index_of(assembly, name)
         names = [name] if index is None else list(dict.fromkeys([variable.dims[0], *index.names]))
-        yield from (part for part in names if part in assembly._coords)
+        yield from (part for part in names if part in coords_of(assembly))
         seen.update(names)
 
 
@@ -191,7 +192,7 @@ def get_metadata(
         multi-indexes.
     """
     for name in _names_in_order(assembly):
-        variable = assembly._coords[name]
+        variable = coords_of(assembly)[name]
         if dims is not None and not (variable.dims and set(variable.dims) <= set(dims)):
             continue
         index = assembly.xindexes.get(name)
@@ -222,7 +223,7 @@ def coords_for_dim(assembly: xr.DataArray, dim: str) -> dict[str, np.ndarray]:
     """
     return {
         str(name): np.asarray(variable.values)
-        for name, variable in assembly._coords.items()
+        for name, variable in coords_of(assembly).items()
         if variable.dims == (dim,) and name not in assembly.xindexes
     }
 

@@ -11,7 +11,6 @@ from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Self, cast
 
 import xarray as xr
-from xarray.core.utils import UncachedAccessor
 from xarray.indexes import PandasMultiIndex
 
 from brainio.assemblies.align import sort_orders
@@ -30,25 +29,28 @@ from brainio.assemblies.groupby import (
     with_reductions_by_codes,
 )
 from brainio.assemblies.index import AssemblyIndex, scalar_variable
+from brainio.assemblies.joining import stimulus_coordinates
 from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
 from brainio.assemblies.pickles import is_outdated, renew
 from brainio.assemblies.plots import AssemblyPlots
 from brainio.errors import AssemblyFormatError
 from brainio.text import printable
+from brainio.xarray_compat import (
+    UncachedAccessor,
+    coords_of,
+    indexes_of,
+    init_from_parts,
+    is_fastpath,
+    replace_parts,
+    set_coords,
+    with_dims,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy as np
-
-
-_FASTPATH_POSITION = 6  # among the arguments of xarray.DataArray
-
-
-def is_fastpath(*args: Any, **kwargs: Any) -> bool:
-    """Tell whether xarray itself is rebuilding an array, all parts of which are ready, from its arguments."""
-    return bool(args[_FASTPATH_POSITION] if len(args) > _FASTPATH_POSITION else kwargs.get("fastpath", False))
 
 
 class DataAssembly(KeepingArray):
@@ -81,26 +83,21 @@ class DataAssembly(KeepingArray):
         else:
             args, kwargs = without_left_levels(args, kwargs)
             super().__init__(*args, **kwargs)
-        if not is_gathered(self._coords, self._indexes):
-            self._coords, self._indexes = gather(self._coords, self._indexes)
+        if not is_gathered(coords_of(self), indexes_of(self)):
+            set_coords(self, *gather(coords_of(self), indexes_of(self)))
 
     def _share(self, array: xr.DataArray, attrs: Mapping[Any, Any] | None = None, name: Hashable | None = None) -> None:
-        variable = array._variable.to_base_variable()
+        variable = array.variable.to_base_variable()
         variable.attrs = dict(array.attrs if attrs is None else attrs)
-        super().__init__(
-            variable,
-            dict(array._coords),
-            name=array.name if name is None else name,
-            indexes=dict(array._indexes),
-            fastpath=True,
-        )
+        name = array.name if name is None else name
+        init_from_parts(self, variable, dict(coords_of(array)), dict(indexes_of(array)), name)
 
     def __setstate__(self, state: tuple[Any, dict[str, Any]]) -> None:
         """Restore a pickle, also one of brainscore-brainio 1.1.0: with all its levels."""
         for name, value in state[1].items():
             object.__setattr__(self, name, value)
-        if is_outdated(self._indexes):
-            self._coords, self._indexes = renew(self._coords)
+        if is_outdated(indexes_of(self)):
+            set_coords(self, *renew(coords_of(self)))
 
     # --------------------------------------------------------------- files
 
@@ -146,7 +143,7 @@ class DataAssembly(KeepingArray):
 
     def _require_plain(self, method: str) -> None:
         """Refuse what xarray would only notice after it created a file."""
-        levels = [str(dim) for dim in self.dims if isinstance(self._indexes.get(dim), PandasMultiIndex)]
+        levels = [str(dim) for dim in self.dims if isinstance(indexes_of(self).get(dim), PandasMultiIndex)]
         if levels or STIMULUS_SET in self.attrs:
             found = f"levels of {', '.join(levels)}" if levels else "the attribute 'stimulus_set'"
             raise AssemblyFormatError(
@@ -165,7 +162,6 @@ class DataAssembly(KeepingArray):
         return printable(super().__repr__())
 
     def _repr_html_(self) -> str:
-        from brainio.assemblies.joining import stimulus_coordinates  # needs the index of assemblies
         from brainio.views import array_html
 
         table = self.attrs.get(STIMULUS_SET)
@@ -181,18 +177,15 @@ class DataAssembly(KeepingArray):
         """The coordinates, levels listed one by one; assigning or deleting a level leaves the others."""
         return AssemblyCoordinates(self)
 
-    def _getitem_coord(self, key: Any) -> Self:
-        try:
-            return super()._getitem_coord(key)
-        except KeyError as error:
-            raise KeyError(no_such_name(self, key)) from error
+    def _unknown_coordinate(self, key: Any) -> str:
+        return no_such_name(self, key)
 
     def drop_vars(self, names: Any, *, errors: Any = "raise") -> Self:
         """Drop coordinates; dropping a level of an index leaves its other levels."""
         if callable(names):
             names = names(self)
         names = {names} if isinstance(names, str) or not isinstance(names, Iterable) else set(names)
-        unknown = [name for name in names if name not in self._coords]
+        unknown = [name for name in names if name not in coords_of(self)]
         if unknown and errors == "raise":
             raise ValueError(no_such_name(self, unknown[0], " to drop"))
         reduced, left = drop_levels(self, names)
@@ -208,27 +201,27 @@ class DataAssembly(KeepingArray):
     def reset_index(self, *args: Any, **kwargs: Any) -> Self:
         """Turn levels into coordinates without an index, see `xarray.DataArray.reset_index`; they keep their order."""
         result = super().reset_index(*args, **kwargs)
-        order = {name: place for place, name in enumerate(self._coords)}
-        coords = dict(sorted(result._coords.items(), key=lambda item: order.get(item[0], len(order))))
-        return result._replace(coords=coords)
+        order = {name: place for place, name in enumerate(coords_of(self))}
+        coords = dict(sorted(coords_of(result).items(), key=lambda item: order.get(item[0], len(order))))
+        return replace_parts(result, coords=coords)
 
     def swap_dims(self, dims_dict: Any = None, **dims_kwargs: Any) -> Self:
         """Rename dimensions to coordinates, see `xarray.DataArray.swap_dims`; all levels follow."""
         dims = {**(dims_dict or {}), **dims_kwargs}
-        indexed = [dim for dim in dims if isinstance(self._indexes.get(dim), AssemblyIndex)]
+        indexed = [dim for dim in dims if isinstance(indexes_of(self).get(dim), AssemblyIndex)]
         plain = self.reset_index(indexed) if indexed else self
-        coords = dict(plain._coords)
-        for name, variable in plain._coords.items():
-            if name not in plain._indexes and variable.ndim == 1 and variable.dims[0] in dims:
+        coords = dict(coords_of(plain))
+        for name, variable in coords_of(plain).items():
+            if name not in indexes_of(plain) and variable.ndim == 1 and variable.dims[0] in dims:
                 # plain values: of those that an index holds, xarray would build a multi-index
                 coords[name] = xr.Variable(variable.dims, values_of(plain, name), variable.attrs, variable.encoding)
-        swapped = xr.DataArray.swap_dims(plain._replace(coords=coords), dims)
+        swapped = xr.DataArray.swap_dims(replace_parts(plain, coords=coords), dims)
         return gather_indexes(swapped) if indexed else swapped
 
     def set_index(self, *args: Any, **kwargs: Any) -> Self:
         """Set indexes as xarray does; a multi-index then gathers all other coordinates of its dimension."""
         result = super().set_index(*args, **kwargs)
-        is_multi = any(type(index) is PandasMultiIndex for index in result._indexes.values())
+        is_multi = any(type(index) is PandasMultiIndex for index in indexes_of(result).values())
         return gather_indexes(result) if is_multi else result
 
     def stack(
@@ -241,7 +234,7 @@ class DataAssembly(KeepingArray):
         """Stack dimensions into one, whose index has all levels of the stacked dimensions."""
         dims = {new: dimensions_of(self, names) for new, names in (dim_kwargs if dim is None else dim).items()}
         used = [d for names in dims.values() for d in (self.dims if ... in names else names)]
-        indexed = [d for d in used if isinstance(self._indexes.get(d), AssemblyIndex)]
+        indexed = [d for d in used if isinstance(indexes_of(self).get(d), AssemblyIndex)]
         if not indexed:
             return super().stack(dims, create_index=create_index, index_cls=index_cls)
         plain = self.reset_index(indexed)
@@ -251,7 +244,7 @@ class DataAssembly(KeepingArray):
         """Turn the levels of dimensions into dimensions, see `xarray.DataArray.unstack`."""
         dim = dimensions_of(self, dim)
         wanted = self.dims if dim is None else [dim] if isinstance(dim, str) else list(dim)
-        own = [d for d in wanted if isinstance(index := self._indexes.get(d), AssemblyIndex) and index.has_own_level]
+        own = [d for d in wanted if isinstance(index := indexes_of(self).get(d), AssemblyIndex) and index.has_own_level]
         if not own:
             return super().unstack(dim, *args, **kwargs)
         names = {d: f"{d} of all levels" for d in own}  # one of the new dimensions takes the name
@@ -272,12 +265,12 @@ class DataAssembly(KeepingArray):
         """Turn the text that a dropped dimension left as scalars into objects of `str`."""
         if result.ndim == self.ndim:
             return result
-        coords = dict(result._coords)
+        coords = dict(coords_of(result))
         for name, variable in coords.items():
             if variable.ndim == 0 and variable.dtype.kind == "U":
                 coords[name] = scalar_variable(variable.item())
                 coords[name].attrs = variable.attrs
-        return result._replace(coords=coords)
+        return replace_parts(result, coords=coords)
 
     def sel(
         self, indexers: Any = None, method: Any = None, tolerance: Any = None, drop: bool = False, **kwargs: Any
@@ -303,7 +296,7 @@ class DataAssembly(KeepingArray):
         """
         labels = {**(indexers or {}), **kwargs}
         for name in labels:
-            if name not in self._coords and name not in self.dims:
+            if name not in coords_of(self) and name not in self.dims:
                 raise KeyError(no_such_name(self, name, " to select by"))
         if _has_unindexed(self, labels):
             return gather_indexes(self).sel(labels, method=method, tolerance=tolerance, drop=drop)
@@ -413,31 +406,31 @@ class DataAssembly(KeepingArray):
 def _with_dims_renamed(array: Any, names: Mapping[Hashable, Hashable]) -> Any:
     """Rename dimensions without the coordinates that have the same names."""
     coords = {
-        name: variable._replace(dims=[names.get(d, d) for d in variable.dims])
-        for name, variable in array._coords.items()
-        if not isinstance(array._indexes.get(name), AssemblyIndex) or array._indexes[name].dim not in names
+        name: with_dims(variable, [names.get(d, d) for d in variable.dims])
+        for name, variable in coords_of(array).items()
+        if not isinstance(indexes_of(array).get(name), AssemblyIndex) or indexes_of(array)[name].dim not in names
     }
-    indexes = {name: index for name, index in array._indexes.items() if name in coords}
+    indexes = {name: index for name, index in indexes_of(array).items() if name in coords}
     for dim, new in names.items():
-        index = AssemblyIndex.from_levels(new, array._indexes[dim].levels)
+        index = AssemblyIndex.from_levels(new, indexes_of(array)[dim].levels)
         variables = index.create_variables()
         coords.update(variables)
         indexes.update(dict.fromkeys(variables, index))
-    variable = array.variable._replace(dims=[names.get(d, d) for d in array.dims])
-    return array._replace(variable, coords, indexes=indexes)
+    variable = with_dims(array.variable, [names.get(d, d) for d in array.dims])
+    return replace_parts(array, variable, coords, indexes=indexes)
 
 
 def _has_unindexed(assembly: xr.DataArray, names: Iterable[Hashable]) -> bool:
     """Tell whether one is a column without an index, as `xr.concat` leaves those of dropped dimensions."""
-    coords, indexes = assembly._coords, assembly._indexes
+    coords, indexes = coords_of(assembly), indexes_of(assembly)
     return any(name in coords and coords[name].ndim == 1 and name not in indexes for name in names)
 
 
 def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:
     """Turn the levels of a dimension, each of which was selected, into scalars; the dimension stays, without index."""
     gone = {dim, *names}
-    coords = {k: v for k, v in result._coords.items() if k not in gone}
+    coords = {k: v for k, v in coords_of(result).items() if k not in gone}
     for name, value in scalars.items():
         coords[name] = scalar_variable(value)
-        coords[name].attrs = result._coords[name].attrs if name in result._coords else {}
-    return result._replace(coords=coords, indexes={k: v for k, v in result._indexes.items() if k not in gone})
+        coords[name].attrs = coords_of(result)[name].attrs if name in coords_of(result) else {}
+    return replace_parts(result, coords=coords, indexes={k: v for k, v in indexes_of(result).items() if k not in gone})

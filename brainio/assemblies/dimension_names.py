@@ -13,6 +13,8 @@ from typing import Any
 
 import xarray as xr
 
+from brainio.xarray_compat import HookedArray, coords_of
+
 # Method -> the parameter that takes dimensions; their names are replaced before xarray's method is called.
 _ONE_OR_SEVERAL = {
     "argmax": "dim",
@@ -48,9 +50,9 @@ _KEYS = {
 
 def dimension_of(array: xr.DataArray, name: Any) -> Any:
     """Return the dimension of a level; any other value is returned as it is."""
-    if not isinstance(name, str) or name in array.dims or name not in array._coords:
+    if not isinstance(name, str) or name in array.dims or name not in coords_of(array):
         return name
-    dims = array._coords[name].dims
+    dims = coords_of(array)[name].dims
     return dims[0] if len(dims) == 1 else name
 
 
@@ -108,7 +110,7 @@ def _others(kwargs: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name not in names}
 
 
-class LevelDimensions(xr.DataArray):
+class LevelDimensions(HookedArray):
     """An array whose methods accept the name of a level where they take the name of a dimension."""
 
     __slots__ = ()

@@ -16,6 +16,7 @@ from xarray.indexes import PandasIndex, PandasMultiIndex
 from brainio.assemblies.coords import as_text_objects, holds_rows
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.netcdf.text import factorize_variable
+from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
     from brainio.levels import Level
@@ -39,10 +40,10 @@ def gather_indexes(assembly: T) -> T:
     >>> list(gathered.indexes["x"].names)
     ['a', 'b']
     """
-    if is_gathered(assembly._coords, assembly._indexes):
+    if is_gathered(coords_of(assembly), indexes_of(assembly)):
         return assembly
-    coords, indexes = gather(assembly._coords, assembly._indexes)
-    return assembly._replace(coords=coords, indexes=indexes)
+    coords, indexes = gather(coords_of(assembly), indexes_of(assembly))
+    return replace_parts(assembly, coords=coords, indexes=indexes)
 
 
 def is_gathered(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> bool:
@@ -133,11 +134,13 @@ def _gather_dimension_coordinate(
 
 def with_text_objects(array: T) -> T:
     """Turn text that xarray took over from a pandas index as it was into objects of `str`; gather nothing else."""
-    text = [name for name, v in array._coords.items() if not isinstance(array._indexes.get(name), PandasMultiIndex)]
-    text = [name for name in text if _is_text(array._coords[name])]
+    text = [
+        name for name, v in coords_of(array).items() if not isinstance(indexes_of(array).get(name), PandasMultiIndex)
+    ]
+    text = [name for name in text if _is_text(coords_of(array)[name])]
     if not text:
         return array
-    coords, indexes = dict(array._coords), dict(array._indexes)
+    coords, indexes = dict(coords_of(array)), dict(indexes_of(array))
     for name in text:
         if name in indexes:
             made, index = _gather_dimension_coordinate(name, coords[name], indexes[name])
@@ -145,7 +148,7 @@ def with_text_objects(array: T) -> T:
             indexes[name] = index
         else:
             coords[name] = _with_text_objects(coords[name])
-    return array._replace(coords=coords, indexes=indexes)
+    return replace_parts(array, coords=coords, indexes=indexes)
 
 
 def _with_text_objects(variable: xr.Variable) -> xr.Variable:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.core.groupby import DataArrayGroupBy, ResolvedGrouper
 from xarray.groupers import EncodedGroups, Grouper
 
 from brainio.assemblies.coords import is_whole_multi_index
@@ -26,6 +25,15 @@ from brainio.assemblies.mapping import call_reduction, map_groups
 from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, merged_axes, reduce_groups
 from brainio.errors import GroupbyError
 from brainio.levels import Grouping, Level, factorize_level, group_rows
+from brainio.xarray_compat import (
+    DataArrayGroupBy,
+    GroupedArray,
+    coords_of,
+    group_by_values,
+    indexes_of,
+    regroup,
+    replace_parts,
+    with_dims,
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
@@ -74,7 +82,7 @@ class GroupbyBridge:
         positions = GroupNumbers(self._grouping.codes, len(self)).positions()
         result = map_groups(self._assembly, self.dim, positions, lambda group: func(group, *args, **kwargs), _GROUP)
         if _GROUP in result.dims:
-            other = [name for name in result._coords if self.dim in result._coords[name].dims or name == _GROUP]
+            other = [name for name in coords_of(result) if self.dim in coords_of(result)[name].dims or name == _GROUP]
             return self._with_groups(result.drop_vars(other, errors="ignore"))
         return result.drop_vars(_GROUP, errors="ignore")
 
@@ -149,13 +157,14 @@ class GroupbyBridge:
             return result
         result = result.drop_vars(_GROUP, errors="ignore")
         source = self._assembly
-        wrapped = source._replace(
+        wrapped = replace_parts(
+            source,
             result.variable,
             {
-                **{name: variable for name, variable in source._coords.items() if self._fits(variable, result)},
-                **{name: variable for name, variable in result._coords.items() if name not in source._coords},
+                **{name: variable for name, variable in coords_of(source).items() if self._fits(variable, result)},
+                **{name: variable for name, variable in coords_of(result).items() if name not in coords_of(source)},
             },
-            indexes={n: i for n, i in source._indexes.items() if self._fits(source._coords[n], result)},
+            indexes={n: i for n, i in indexes_of(source).items() if self._fits(coords_of(source)[n], result)},
         )
         return self._with_groups(wrapped) if _GROUP in result.dims else wrapped
 
@@ -167,11 +176,13 @@ class GroupbyBridge:
         """Replace the dimension of group numbers by one that has the grouping coordinates."""
         dim, index = self._group_index()
         variable = result.variable
-        renamed = variable._replace(dims=[dim if d == _GROUP else d for d in variable.dims])
-        variables = index.create_variables(self._assembly._coords)  # which have attrs
-        coords = {name: v for name, v in result._coords.items() if name not in variables and name != _GROUP}
-        indexes = {name: i for name, i in result._indexes.items() if name in coords}
-        return result._replace(renamed, {**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)})
+        renamed = with_dims(variable, [dim if d == _GROUP else d for d in variable.dims])
+        variables = index.create_variables(coords_of(self._assembly))  # which have attrs
+        coords = {name: v for name, v in coords_of(result).items() if name not in variables and name != _GROUP}
+        indexes = {name: i for name, i in indexes_of(result).items() if name in coords}
+        return replace_parts(
+            result, renamed, {**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)}
+        )
 
     def _group_index(self) -> tuple[Hashable, PandasIndex]:
         levels: dict[Hashable, Level] = dict(zip(self._names, self._grouping.levels, strict=True))
@@ -183,10 +194,10 @@ class GroupbyBridge:
     def _grouped_result(self, values: np.ndarray, others: list[Hashable], keep_attrs: bool) -> Any:
         source = self._assembly
         dims = [_GROUP if dim == self.dim else dim for dim in source.dims if dim not in others]
-        coords = {name: v for name, v in source._coords.items() if not {self.dim, *others} & set(v.dims)}
-        indexes = {name: index for name, index in source._indexes.items() if name in coords}
+        coords = {name: v for name, v in coords_of(source).items() if not {self.dim, *others} & set(v.dims)}
+        indexes = {name: index for name, index in indexes_of(source).items() if name in coords}
         variable = xr.Variable(dims, values, source.attrs if keep_attrs else None)
-        return self._with_groups(source._replace(variable, coords, indexes=indexes))
+        return self._with_groups(replace_parts(source, variable, coords, indexes=indexes))
 
 
 def _keeps_attrs(asked: bool | None) -> bool:
@@ -249,19 +260,19 @@ def _by_codes(method: str) -> Callable[..., Any]:
 
     @functools.wraps(inherited)
     def reduce(self: LevelGroupBy, *args: Any, **kwargs: Any) -> Any:
-        quick = group_by_levels(self._obj, [str(self.groupers[0].name)]).reduce_by_codes(method, *args, **kwargs)
+        quick = group_by_levels(self._array, [str(self.groupers[0].name)]).reduce_by_codes(method, *args, **kwargs)
         if quick is not None:
             return quick
         if "dim" in kwargs:
-            kwargs["dim"] = dimensions_of(self._obj, kwargs["dim"])
+            kwargs["dim"] = dimensions_of(self._array, kwargs["dim"])
         elif args and method not in ("first", "last"):
-            args = (dimensions_of(self._obj, args[0]), *args[1:])
+            args = (dimensions_of(self._array, args[0]), *args[1:])
         return inherited(self, *args, **kwargs)
 
     return reduce
 
 
-class LevelGroupBy(DataArrayGroupBy):
+class LevelGroupBy(GroupedArray):
     """What xarray's `groupby` on one level gives, with the reductions of `reductions`; all else is xarray's."""
 
     __slots__ = ()
@@ -277,13 +288,13 @@ class LevelGroupBy(DataArrayGroupBy):
     first = _by_codes("first")
     last = _by_codes("last")
 
-    def _binary_op(self, other: Any, f: Callable[..., Any], reflexive: bool = False) -> Any:
+    def _operate(self, other: Any, function: Callable[..., Any], reflexive: bool) -> Any:
         """Combine each group with its value; scalar coordinates stay scalars (xarray makes them levels of `other`)."""
         if not isinstance(other, xr.DataArray):
-            return super()._binary_op(other, f, reflexive)
-        scalars = {name: variable for name, variable in other._coords.items() if variable.ndim == 0}
-        result = super()._binary_op(other.drop_vars(scalars), f, reflexive)
-        own = self._obj._coords
+            return super()._operate(other, function, reflexive)
+        scalars = {name: variable for name, variable in coords_of(other).items() if variable.ndim == 0}
+        result = super()._operate(other.drop_vars(scalars), function, reflexive)
+        own = coords_of(self._array)
         conflicts = [name for name, value in scalars.items() if name in own and not own[name].identical(value)]
         added = {name: value for name, value in scalars.items() if name not in own}
         return result.drop_vars(conflicts).assign_coords(added)
@@ -303,13 +314,13 @@ def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
     if isinstance(key, list | tuple):
         _require_no_levels(assembly, key)
         return group
-    if isinstance(key, xr.DataArray) and key.name in assembly._coords and key.identical(assembly[key.name]):
+    if isinstance(key, xr.DataArray) and key.name in coords_of(assembly) and key.identical(assembly[key.name]):
         key = key.name
-    if isinstance(key, str) and key not in assembly._coords and key.partition(".")[0] in assembly._coords:
+    if isinstance(key, str) and key not in coords_of(assembly) and key.partition(".")[0] in coords_of(assembly):
         return _part_of_dates(assembly, key)
-    if isinstance(key, str) and key not in assembly._coords and key not in assembly.dims:
+    if isinstance(key, str) and key not in coords_of(assembly) and key not in assembly.dims:
         raise _unknown(assembly, key)
-    if not isinstance(key, str) or key not in assembly._coords or assembly._coords[key].ndim != 1:
+    if not isinstance(key, str) or key not in coords_of(assembly) or coords_of(assembly)[key].ndim != 1:
         return group
     return group if is_whole_multi_index(assembly, key) else {key: LevelGrouper()}
 
@@ -324,7 +335,7 @@ def require_one_grouper(assembly: xr.DataArray, groupers: Mapping[str, Any]) -> 
 def _require_no_levels(assembly: xr.DataArray, names: Sequence[Any]) -> None:
     columns = [name if isinstance(name, xr.DataArray) else assembly[name] for name in names]
     dims = {dim for column in columns for dim in column.dims}
-    if any(isinstance(assembly._indexes.get(dim), AssemblyIndex) for dim in dims):
+    if any(isinstance(indexes_of(assembly).get(dim), AssemblyIndex) for dim in dims):
         keys = [name.name if isinstance(name, xr.DataArray) else name for name in names]
         raise GroupbyError(
             f"groupby takes one coordinate of an assembly, got {keys}; to group by all combinations of several, call "
@@ -344,13 +355,13 @@ def group_by_array(assembly: xr.DataArray, group: Any) -> DataArrayGroupBy | Non
     """Group by an array of one dimension that has missing values, which are the last group; None if it is no such."""
     if not isinstance(group, xr.DataArray) or group.ndim != 1 or not group.isnull().any():
         return None
-    return DataArrayGroupBy(assembly, (ResolvedGrouper(_ArrayGrouper(), group, assembly),))
+    return group_by_values(assembly, _ArrayGrouper(), group)
 
 
 def with_reductions_by_codes(grouped: Any) -> Any:
     """Give xarray's groupby on one level the reductions by codes; any other stays what it is."""
     if len(grouped.groupers) == 1 and isinstance(grouped.groupers[0].grouper, LevelGrouper):
-        return LevelGroupBy(grouped._original_obj, grouped.groupers, grouped._restore_coord_dims)
+        return regroup(grouped, LevelGroupBy)
     return grouped
 
 
@@ -360,9 +371,9 @@ def group_by_levels(assembly: xr.DataArray, names: Sequence[str], *args: Any, **
         raise GroupbyError(f"expected a list of one or more coordinate names to group by, got {names!r}")
     names = [level for name in names for level in _expand(assembly, name)]
     for name in names:
-        if name not in assembly._coords:
+        if name not in coords_of(assembly):
             raise _unknown(assembly, name)
-    dims = {name: assembly._coords[name].dims for name in names}
+    dims = {name: coords_of(assembly)[name].dims for name in names}
     if len(set(dims.values())) != 1 or len(dims[names[0]]) != 1:
         raise GroupbyError(
             f"all coordinates to group by must lie on one and the same dimension, but they lie on {dims}. "
@@ -375,12 +386,12 @@ def group_by_levels(assembly: xr.DataArray, names: Sequence[str], *args: Any, **
 
 
 def _unknown(assembly: xr.DataArray, name: str) -> KeyError:
-    return KeyError(f"there is no coordinate {name!r} to group by; there are {list(assembly._coords)}")
+    return KeyError(f"there is no coordinate {name!r} to group by; there are {list(coords_of(assembly))}")
 
 
 def _expand(assembly: xr.DataArray, name: str) -> list[str]:
     """Name all levels of an index where its dimension is named."""
-    index = assembly._indexes.get(name)
+    index = indexes_of(assembly).get(name)
     if isinstance(index, AssemblyIndex) and is_whole_multi_index(assembly, name):
         return [str(level) for level in index.index.names]
     return [name]
@@ -390,9 +401,9 @@ def levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:
     """Give the codes of coordinates: those of the index, or made on the spot."""
     levels = []
     for name in names:
-        index = assembly._indexes.get(name)
+        index = indexes_of(assembly).get(name)
         if isinstance(index, AssemblyIndex) and name in index.index.names:
             levels.append(index.levels[name])
         else:
-            levels.append(factorize_level(np.asarray(assembly._coords[name].values)))
+            levels.append(factorize_level(np.asarray(coords_of(assembly)[name].values)))
     return levels

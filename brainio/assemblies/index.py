@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Self, cast
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.core.indexing import IndexSelResult, PandasMultiIndexingAdapter
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.levels import (
@@ -27,6 +26,7 @@ from brainio.levels import (
     union_levels,
 )
 from brainio.nearest import nearest
+from brainio.xarray_compat import level_variable, variable_of_values
 
 
 class Match(NamedTuple):
@@ -113,10 +113,10 @@ class AssemblyIndex(PandasMultiIndex):
             levels = {self.dim: self.index.names[0] if len(levels) == 1 else None, **levels}
         for name, level in levels.items():
             dtype = np.dtype(self.level_coords_dtype.get(level, object))
-            data = _level_values(self.index, dtype, None if level is None else str(level))
             like = given.get(name)
             attrs, encoding = ({}, {}) if like is None else (like.attrs, like.encoding)
-            made[name] = xr.IndexVariable(self.dim, data, attrs=attrs, encoding=encoding, fastpath=True)
+            text = None if level is None else str(level)
+            made[name] = level_variable(self.index, self.dim, text, dtype, attrs, encoding)
         return made
 
     def unstack(self) -> tuple[dict[Hashable, xr.Index], pd.MultiIndex]:
@@ -209,7 +209,7 @@ class AssemblyIndex(PandasMultiIndex):
         near = near_values(level.used_values(), _unwrap(label))
         raise KeyError(f"no {self.dim} has {_describe({name: label})}; near values of {name!r}: {near}")
 
-    def sel(self, labels: dict[Any, Any], method: Any = None, tolerance: Any = None) -> IndexSelResult:
+    def sel(self, labels: dict[Any, Any], method: Any = None, tolerance: Any = None) -> xr.IndexSelResult:
         """Answer a query of xarray's `sel`: the dimension stays, levels pinned to one value become scalars."""
         if method is not None or tolerance is not None:
             raise ValueError(f"levels of {self.dim!r} are matched exactly; `method` and `tolerance` do not apply")
@@ -217,17 +217,17 @@ class AssemblyIndex(PandasMultiIndex):
             return super().sel(labels)
         match = self.match(labels)
         if not match.scalars:
-            return IndexSelResult({self.dim: match.positions})
+            return xr.IndexSelResult({self.dim: match.positions})
         kept = [name for name in self.index.names if name not in match.scalars]
         variables: dict[Any, Any] = {}
         if not kept:
             # xarray ignores a query result without indexes: DataAssembly.sel turns the levels into scalars itself
-            return IndexSelResult({self.dim: match.positions})
+            return xr.IndexSelResult({self.dim: match.positions})
         index = self._take(match.positions).keep_levels(dict.fromkeys(kept))
         variables.update(index.create_variables())
         indexes: dict[Any, xr.Index] = dict.fromkeys(variables, index)
         variables.update({name: scalar_variable(value) for name, value in match.scalars.items()})
-        return IndexSelResult(
+        return xr.IndexSelResult(
             {self.dim: match.positions}, indexes=indexes, variables=variables, drop_indexes=list(match.scalars)
         )
 
@@ -319,16 +319,6 @@ class AssemblyIndex(PandasMultiIndex):
         return joined._take(np.argsort(order, kind="stable"))
 
 
-def _level_values(index: pd.MultiIndex, dtype: np.dtype, level: str | None) -> PandasMultiIndexingAdapter:
-    """Give the values of a level, made when they are asked for; of all levels as tuples without a name.
-
-    Calling the class tries each time whether the index holds dates: with twenty levels, most of the time of `isel`.
-    """
-    values = PandasMultiIndexingAdapter.__new__(PandasMultiIndexingAdapter)
-    values.array, values._dtype, values.level = index, dtype, level
-    return values
-
-
 def own_index(dim: Hashable, values: np.ndarray) -> PandasIndex:
     """Build the plain index of a dimension whose own coordinate is its only one."""
     index = xr.Variable((dim,), values).to_index().astype(values.dtype)
@@ -349,7 +339,7 @@ def as_assembly_index(index: PandasMultiIndex) -> AssemblyIndex:
 def scalar_variable(value: Any) -> xr.Variable:
     """Give a coordinate variable without dimensions; text is an object, as in every coordinate."""
     if isinstance(value, str):
-        return xr.Variable((), np.array(str(value), dtype=object), fastpath=True)  # else pandas infers a type: 1 ms
+        return variable_of_values((), np.array(str(value), dtype=object))
     return xr.Variable((), value)
 
 

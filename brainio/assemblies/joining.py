@@ -18,6 +18,7 @@ from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.index import AssemblyIndex
 from brainio.errors import AssemblyFormatError, FormatWarning
 from brainio.levels import Level, factorize_level
+from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -68,11 +69,11 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
         if name not in assembly.coords and name != index.dim
     }
     joined = AssemblyIndex.from_levels(index.dim, {**index.levels, STIMULUS_ID: ids, **added})
-    variables = joined.create_variables(assembly._coords)
+    variables = joined.create_variables(coords_of(assembly))
     coords: dict[Hashable, xr.Variable] = {}
-    for name, variable in assembly._coords.items():
+    for name, variable in coords_of(assembly).items():
         coords.update(variables if name in variables else {name: variable})
-    return assembly._replace(coords=coords, indexes={**assembly._indexes, **dict.fromkeys(variables, joined)})
+    return replace_parts(assembly, coords=coords, indexes={**indexes_of(assembly), **dict.fromkeys(variables, joined)})
 
 
 def stimulus_coordinates(assembly: xr.DataArray, names: Iterable[Hashable]) -> frozenset[Hashable]:

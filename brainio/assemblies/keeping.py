@@ -8,13 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 import xarray as xr
-from xarray.core import dtypes
 
 from brainio.assemblies.align import comparable, with_plain_own_indexes
 from brainio.assemblies.attrs import STIMULUS_SET, combine_stimulus_set, same_attrs
 from brainio.assemblies.coords import repeats_others, rows_as_text
 from brainio.assemblies.gather import gather_indexes, with_text_objects
 from brainio.assemblies.reflected import ReflectedArithmetic
+from brainio.xarray_compat import coords_of, operate, replace_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,13 +31,12 @@ class KeepingArray(ReflectedArithmetic):
         combine_stimulus_set(kept.attrs, [self.attrs, *[o.attrs for o in others if isinstance(o, xr.DataArray)]])
         return gather_indexes(kept)
 
-    def _from_temp_dataset(self, *args: Any, **kwargs: Any) -> Self:
-        # xarray rebuilds an array from its parts here: in `concat`, `reindex`, `expand_dims`
-        return with_text_objects(super()._from_temp_dataset(*args, **kwargs))
+    def _finish_rebuilt(self, result: Self) -> Self:
+        return with_text_objects(result)
 
-    def _binary_op(self, other: Any, f: Callable[..., Any], reflexive: bool = False) -> Self:
+    def _operate(self, other: Any, function: Callable[..., Any], reflexive: bool) -> Self:
         mine, theirs = with_plain_own_indexes(self, other), with_plain_own_indexes(other, self)
-        result = xr.DataArray._binary_op(mine, comparable(mine, theirs), f, reflexive)
+        result = operate(mine, comparable(mine, theirs), function, reflexive)
         return result if result is NotImplemented else self._keep(result, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -48,9 +47,9 @@ class KeepingArray(ReflectedArithmetic):
             return tuple(self._keep(part, *others) for part in result)
         return self._keep(result, *others) if isinstance(result, xr.DataArray) else result
 
-    def where(self, cond: Any, other: Any = dtypes.NA, drop: bool = False) -> Self:
+    def where(self, cond: Any, *args: Any, **kwargs: Any) -> Self:
         """Keep values where the condition holds, see `xarray.DataArray.where`."""
-        return self._keep(super().where(cond, other, drop), other)
+        return self._keep(super().where(cond, *args, **kwargs), *args[:1], kwargs.get("other"))
 
     def fillna(self, value: Any) -> Self:
         """Fill missing values, see `xarray.DataArray.fillna`."""
@@ -93,16 +92,14 @@ class KeepingArray(ReflectedArithmetic):
         ]
         return levels[0] == levels[1] and xr.DataArray.identical(_bare(self), _bare(other))
 
-    def _copy(self, deep: bool = True, data: Any = None, memo: dict[int, Any] | None = None) -> Self:
-        # a deep copy shares the stimulus set: it is a table of everybody's stimuli, not a part of this array
-        memo = {} if memo is None else memo
-        if (stimulus_set := self.attrs.get(STIMULUS_SET)) is not None:
-            memo[id(stimulus_set)] = stimulus_set
-        return super()._copy(deep=deep, data=data, memo=memo)
+    def _shared_by_copies(self) -> list[Any]:
+        # The stimulus set is a table of its own, not a part of this array.
+        stimulus_set = self.attrs.get(STIMULUS_SET)
+        return [] if stimulus_set is None else [stimulus_set]
 
 
 def _bare(array: xr.DataArray) -> xr.DataArray:
     """Give the array without what xarray cannot compare: attrs, and tuples of levels with NaN among them."""
     plain = xr.DataArray(array.variable, name=array.name, attrs={})
-    coords = {name: variable for name, variable in array._coords.items() if not repeats_others(array, name)}
-    return plain._replace(coords=coords, indexes={})
+    coords = {name: variable for name, variable in coords_of(array).items() if not repeats_others(array, name)}
+    return replace_parts(plain, coords=coords, indexes={})

@@ -11,11 +11,12 @@ import os
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
+from brainio.assemblies.gather import gather_indexes
 from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
 from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 from brainio.netcdf.attributes import ARRAY_NAME, decode_attributes, decode_variable
@@ -32,6 +33,7 @@ from brainio.netcdf.reading import (
     read_lazily_by_blocks,
     read_values,
 )
+from brainio.xarray_compat import coords_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,6 +77,9 @@ class AssemblyLoader:
     kwargs : optional
         Further arguments of `xarray.open_dataset`.
     """
+
+    extra_class: ClassVar[type[xr.DataArray]]
+    """The class of extras, which `classes` sets: the classes name their loaders."""
 
     def __init__(
         self,
@@ -124,8 +129,6 @@ class AssemblyLoader:
 
     def _construct(self, array: xr.DataArray) -> Any:
         """Return the assembly; where no class could be built from the file, its contents are at fault."""
-        from brainio.assemblies.core import DataAssembly  # names this loader
-
         try:
             array = _with_text_ids(array)
             return self.assembly_class(array)
@@ -133,7 +136,7 @@ class AssemblyLoader:
             raise
         except Exception as error:
             try:
-                DataAssembly(array)
+                gather_indexes(array)
             except Exception:
                 raise self._translated(error) from error
             if self.assembly_class.__module__.partition(".")[0] == "brainio":
@@ -247,16 +250,14 @@ class AssemblyLoader:
             )
 
     def _extra(self, group: str) -> Any:
-        from brainio.assemblies.classes import MetadataAssembly  # the classes name their loaders
-
         if group in _OWN_ATTRS:
             raise AssemblyFormatError(
                 f"{self.file_path} has a group {group!r}, which is the name of an attribute of every assembly; "
                 f"expected another name. Read it with AssemblyLoader(group={group!r}) and write it under that."
             )
-        loader = MetadataAssembly.get_loader_class()
         lazy: dict[str, Any] = {"chunks": self.chunks, "in_blocks": self.in_blocks}
-        return loader(MetadataAssembly, self.file_path, group=group, **lazy, **self._stimuli()).load()
+        loader = StimulusReferenceAssemblyLoader
+        return loader(self.extra_class, self.file_path, group=group, **lazy, **self._stimuli()).load()
 
     def _stimuli(self) -> dict[str, Any]:
         """Give what extras are told about stimuli."""
@@ -271,7 +272,7 @@ class AssemblyLoader:
                 f"xarray.open_dataset and write each variable to a file of its own."
             )
         array = dataset[names[0]]
-        for variable in (array._variable, *array._coords.values()):
+        for variable in (array.variable, *coords_of(array).values()):
             decode_variable(variable)
         array.attrs = {**decode_attributes(dataset.attrs), **array.attrs}
         mask_missing_text(array)

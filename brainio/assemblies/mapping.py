@@ -13,6 +13,7 @@ import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
 from brainio.errors import GroupbyError
+from brainio.xarray_compat import coords_of, indexes_of, replace_parts, stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -87,7 +88,7 @@ def _checked(answer: Any, group: xr.DataArray, dim: Hashable, earlier: Sequence[
 
 def _has_rows_of(answer: xr.DataArray, group: xr.DataArray, dim: Hashable) -> bool:
     """Tell whether the coordinates along the dimension are those of the group, all of one dimension."""
-    mine, theirs = ({n: v for n, v in a._coords.items() if dim in v.dims} for a in (answer, group))
+    mine, theirs = ({n: v for n, v in coords_of(a).items() if dim in v.dims} for a in (answer, group))
     if mine.keys() != theirs.keys() or any(variable.ndim > 1 for variable in theirs.values()):
         return False
     return all(_is_same(name, answer, group) for name in mine)
@@ -95,24 +96,26 @@ def _has_rows_of(answer: xr.DataArray, group: xr.DataArray, dim: Hashable) -> bo
 
 def _is_same(name: Hashable, first: xr.DataArray, second: xr.DataArray) -> bool:
     """Tell whether two arrays have the same coordinate, and the same index for it."""
-    one, other = first._indexes.get(name), second._indexes.get(name)
+    one, other = indexes_of(first).get(name), indexes_of(second).get(name)
     if isinstance(one, PandasMultiIndex):
         return one is other or (type(one) is type(other) and one.equals(other))
     if (one is None) != (other is None):
         return False
-    return first._coords[name] is second._coords[name] or first._coords[name].identical(second._coords[name])
+    return coords_of(first)[name] is coords_of(second)[name] or coords_of(first)[name].identical(
+        coords_of(second)[name]
+    )
 
 
 def _are_alike(answers: Sequence[xr.DataArray], dim: Hashable) -> bool:
     """Tell whether all answers differ in nothing but values, and what lies along the dimension."""
     first = answers[0]
-    apart = [name for name, variable in first._coords.items() if dim not in variable.dims]
+    apart = [name for name, variable in coords_of(first).items() if dim not in variable.dims]
     return all(
         type(answer) is type(first)
-        and isinstance(answer._variable._data, np.ndarray)
+        and isinstance(stored_values(answer.variable), np.ndarray)
         and (answer.dims, answer.dtype, answer.name) == (first.dims, first.dtype, first.name)
         and all(answer.sizes[d] == first.sizes[d] for d in first.dims if d != dim)
-        and answer._coords.keys() == first._coords.keys()
+        and coords_of(answer).keys() == coords_of(first).keys()
         and all(_is_same(name, answer, first) for name in apart)
         for answer in answers
     )
@@ -122,7 +125,7 @@ def _stacked(answers: Sequence[T], name: str) -> T:
     first = answers[0]
     values = np.stack([answer.values for answer in answers])
     variable = xr.Variable((name, *first.dims), values, first.attrs)
-    return first._replace(variable, dict(first._coords), indexes=dict(first._indexes))
+    return replace_parts(first, variable, dict(coords_of(first)), indexes=dict(indexes_of(first)))
 
 
 def _back_in_place(source: T, answers: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray]) -> T:
@@ -131,9 +134,9 @@ def _back_in_place(source: T, answers: Sequence[T], dim: Hashable, positions: Se
     axis = first.get_axis_num(dim)
     order = np.argsort(np.concatenate(positions))
     values = np.take(np.concatenate([answer.values for answer in answers], axis=axis), order, axis=axis)
-    coords = {n: source._coords[n] if dim in v.dims else v for n, v in first._coords.items()}
-    indexes = {n: source._indexes[n] if dim in coords[n].dims else i for n, i in first._indexes.items()}
-    return first._replace(xr.Variable(first.dims, values, first.attrs), coords, indexes=indexes)
+    coords = {n: coords_of(source)[n] if dim in v.dims else v for n, v in coords_of(first).items()}
+    indexes = {n: indexes_of(source)[n] if dim in coords[n].dims else i for n, i in indexes_of(first).items()}
+    return replace_parts(first, xr.Variable(first.dims, values, first.attrs), coords, indexes=indexes)
 
 
 def _by_xarray(source: T, answers: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray], name: str) -> T:

@@ -9,6 +9,7 @@ import xarray as xr
 from brainio.assemblies.attrs import combine_stimulus_set
 from brainio.assemblies.gather import gather_indexes
 from brainio.errors import AssemblyFormatError
+from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,10 +43,10 @@ def merge_data_arrays(data_arrays: Sequence[T]) -> T:
     if not arrays:
         raise AssemblyFormatError("there is nothing to merge: the list of assemblies is empty")
     first = arrays[0]
-    plain = [xr.DataArray(array.variable._replace(attrs={}), name=_DATA, coords=array.coords) for array in arrays]
+    plain = [xr.DataArray(array.drop_attrs(deep=False).variable, name=_DATA, coords=array.coords) for array in arrays]
     merged = xr.merge(plain, join="outer", compat="no_conflicts", combine_attrs="override")[_DATA]
     attrs = dict(first.attrs)
     combine_stimulus_set(attrs, [array.attrs for array in arrays])
     merged = merged.transpose(*first.dims, ...)
-    variable = merged.variable._replace(attrs=attrs)
-    return gather_indexes(first._replace(variable, dict(merged._coords), indexes=dict(merged._indexes)))
+    merged.attrs = attrs
+    return gather_indexes(replace_parts(first, merged.variable, dict(coords_of(merged)), dict(indexes_of(merged))))

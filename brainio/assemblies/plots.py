@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xarray.plot.accessor import DataArrayPlotAccessor
-
 from brainio.assemblies.coords import flatten_index
 from brainio.assemblies.joining import stimulus_coordinates
+from brainio.xarray_compat import PlotAccessor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,12 +17,11 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-    from brainio.assemblies.core import DataAssembly
 
 _REGION = "region"
 
 
-class AssemblyPlots(DataArrayPlotAccessor):
+class AssemblyPlots(PlotAccessor):
     """Plots of an assembly: those of xarray, and `responses`, `reliability`, `time_course` and `raster`.
 
     These four take `ax` (matplotlib axes to draw on; by default a new figure is made) and return the axes. They need
@@ -31,15 +29,11 @@ class AssemblyPlots(DataArrayPlotAccessor):
     positions along dimensions of which none is named.
     """
 
-    __slots__ = ("_assembly",)
+    __slots__ = ()
 
-    def __init__(self, assembly: DataAssembly) -> None:
-        self._assembly = assembly
-
-    @property
-    def _da(self) -> xr.DataArray:  # type: ignore[override]  # what the plots of xarray draw
-        """The assembly with coordinates in place of indexes of several levels, which xarray refuses as axes."""
-        return flatten_index(self._assembly)
+    def _array_to_draw(self) -> xr.DataArray:
+        # xarray refuses levels of an index as axes
+        return flatten_index(self._array)
 
     def responses(self, by: str | Sequence[str] = _REGION, *, ax: Axes | None = None) -> Axes:
         r"""Draw the mean response of each neuroid by region: points, the median, quartiles, 5th and 95th percentile.
@@ -74,8 +68,8 @@ class AssemblyPlots(DataArrayPlotAccessor):
         from brainio.assemblies.drawing import axes_or_new, draw_responses, label_of
         from brainio.assemblies.summaries import responses_by
 
-        found = responses_by(self._assembly, by)
-        return draw_responses(found, _in_words(by), label_of(self._assembly, "mean response"), axes_or_new(ax))
+        found = responses_by(self._array, by)
+        return draw_responses(found, _in_words(by), label_of(self._array, "mean response"), axes_or_new(ax))
 
     def reliability(
         self,
@@ -115,8 +109,8 @@ class AssemblyPlots(DataArrayPlotAccessor):
         from brainio.assemblies.summaries import reliabilities
 
         by = by or (_REGION if self._has(_REGION) else None)
-        found = reliabilities(self._assembly, by, n_splits, seed, repetition, stimulus)
-        others = [dim for dim in self._assembly.dims if dim not in self._assembly.coords[stimulus].dims]
+        found = reliabilities(self._array, by, n_splits, seed, repetition, stimulus)
+        others = [dim for dim in self._array.dims if dim not in self._array.coords[stimulus].dims]
         of = " x ".join(f"{dim}s".replace("_", " ") for dim in others) or "values"
         return draw_reliability(found, by, of, bins, axes_or_new(ax))
 
@@ -146,15 +140,11 @@ class AssemblyPlots(DataArrayPlotAccessor):
         from brainio.assemblies.summaries import groups_by, time_courses
 
         by = by or (_REGION if self._has(_REGION) else None)
-        courses = time_courses(self._assembly, by)
+        courses = time_courses(self._array, by)
         of = (
-            f"{groups_by(self._assembly, by).dim}s"
-            if by
-            else "neuroids"
-            if "neuroid" in self._assembly.dims
-            else "positions"
+            f"{groups_by(self._array, by).dim}s" if by else "neuroids" if "neuroid" in self._array.dims else "positions"
         )
-        return draw_time_courses(courses, by, of, label_of(self._assembly, "mean response"), axes_or_new(ax))
+        return draw_time_courses(courses, by, of, label_of(self._array, "mean response"), axes_or_new(ax))
 
     def raster(self, rows: str | Sequence[str] = "neuroid_id", *, ax: Axes | None = None) -> Axes:
         """Draw the spikes of a SpikeTimesAssembly as marks: time to the right, a row for each neuroid.
@@ -185,14 +175,14 @@ class AssemblyPlots(DataArrayPlotAccessor):
         from brainio.assemblies.drawing import axes_or_new, draw_raster, label_of
         from brainio.assemblies.summaries import spike_rows
 
-        times, found = spike_rows(self._assembly, rows)
-        label = label_of(self._assembly, "time")
-        label += " (ms)" if self._assembly.dtype.kind == "m" else ""
+        times, found = spike_rows(self._array, rows)
+        label = label_of(self._array, "time")
+        label += " (ms)" if self._array.dtype.kind == "m" else ""
         return draw_raster(times, found, _in_words(rows), label, axes_or_new(ax))
 
     def _has(self, name: str) -> bool:
-        is_along = name in self._assembly.coords and len(self._assembly.coords[name].dims) == 1
-        return is_along and not stimulus_coordinates(self._assembly, [name])
+        is_along = name in self._array.coords and len(self._array.coords[name].dims) == 1
+        return is_along and not stimulus_coordinates(self._array, [name])
 
 
 def _in_words(names: str | Sequence[str]) -> str:

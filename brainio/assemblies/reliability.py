@@ -6,25 +6,16 @@ models and their aggregation belong to the benchmarks, not here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import numpy as np
-import xarray as xr
+from typing import TYPE_CHECKING, Any
 
 from brainio.assemblies.core import DataAssembly
-from brainio.assemblies.groupby import group_by_levels, levels_of
-from brainio.assemblies.reductions import GroupNumbers, can_reduce, tiles
+from brainio.assemblies.groupby import group_by_levels
+from brainio.assemblies.split_halves import split_half_of_positions
 from brainio.errors import GroupbyError
+from brainio.xarray_compat import coords_of
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
-
-    from brainio.levels import Level
-
-_PRODUCT = 1 << 18  # multiplications at a time: OpenBLAS shares larger products among threads, at more than they cost
-_FEW_CELLS = 4  # cells of a table of stimuli and repetitions, for each presentation
-
-Numbers = TypeVar("Numbers", float, np.ndarray, xr.DataArray)
+    from collections.abc import Sequence
 
 
 def average_repetition(assembly: DataAssembly, repetition: str | Sequence[str] = "repetition") -> Any:
@@ -62,39 +53,15 @@ def average_repetition(assembly: DataAssembly, repetition: str | Sequence[str] =
     """
     left_out = {repetition} if isinstance(repetition, str) else set(repetition)
     dim = "presentation"
-    along = [str(name) for name, v in assembly._coords.items() if v.dims == (dim,) and name not in (dim, *left_out)]
+    along = [str(name) for name, v in coords_of(assembly).items() if v.dims == (dim,) and name not in (dim, *left_out)]
     if not along:
         raise GroupbyError(
             f"the assembly has no coordinate of {dim!r} to group by besides {sorted(left_out)}; its dimensions are "
-            f"{assembly.dims}, its coordinates {list(assembly._coords)}"
+            f"{assembly.dims}, its coordinates {list(coords_of(assembly))}"
         )
     average = group_by_levels(assembly, along).mean(dim=dim, skipna=True)
     average.attrs = dict(assembly.attrs)
     return average
-
-
-def spearman_brown_correction(correlation: Numbers, n: float = 2) -> Numbers:
-    """Predict the reliability of `n` times as many measurements from that of one part: n r / (1 + (n - 1) r).
-
-    Spearman, C. (1910) Correlation calculated from faulty data. British Journal of Psychology 3, 271-295.
-    Brown, W. (1910) Some experimental results in the correlation of mental abilities. Ibid., 296-322.
-
-    Parameters
-    ----------
-    correlation : float, numpy.ndarray or xarray.DataArray
-        Correlation between parts of equal size.
-    n : float, default 2
-        How many such parts make the whole; 2 for split halves.
-
-    Returns
-    -------
-    float, numpy.ndarray or xarray.DataArray
-        What `correlation` is. Below zero, corrections of split halves exceed -1 and have no meaning as a correlation.
-
-    >>> round(spearman_brown_correction(0.6), 6)
-    0.75
-    """
-    return n * correlation / (1 + (n - 1) * correlation)
 
 
 def split_half_reliability(
@@ -150,129 +117,4 @@ def split_half_reliability(
     >>> reliability.dims, reliability.sel(neuroid_id=1).item() > 0.9, abs(reliability.sel(neuroid_id=2).item()) < 0.5
     (('neuroid',), True, True)
     """
-    dim, values, (stimuli, repetitions) = _presentations(assembly, [stimulus, repetition])
-    codes, count = _renumbered(repetitions.codes)
-    if count < 2 or n_splits < 1:
-        raise GroupbyError(f"cannot split {count} values of {repetition!r} into halves {n_splits} times")
-    of_each = split_half_values(values, assembly.get_axis_num(dim), stimuli.codes, codes, n_splits, seed)
-    return _on_other_dims(assembly, dim, of_each)
-
-
-def split_half_values(
-    values: np.ndarray, axis: int, stimuli: np.ndarray, repetitions: np.ndarray, n_splits: int, seed: int
-) -> np.ndarray:
-    """Do the work of `split_half_reliability` on arrays, without copies of the values.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        Booleans, integers, float32 or float64.
-    axis : int
-        That of presentations.
-    stimuli, repetitions : numpy.ndarray of int
-        The numbers of stimulus and repetition of each presentation, from 0; two repetitions or more.
-    n_splits, seed : int
-        As for `split_half_reliability`.
-
-    Returns
-    -------
-    numpy.ndarray
-        float64, with the axes of `values` without that of presentations.
-    """
-    codes, count = _renumbered(repetitions)
-    random = np.random.default_rng(seed)
-    in_first = np.stack([random.permutation(count) < count // 2 for _ in range(n_splits)])
-    halves = _Halves(*_renumbered(stimuli), codes, in_first)
-    result = np.empty([1 if number == axis else size for number, size in enumerate(values.shape)])
-    for rows, place in tiles(values, result, axis, halves.tile):
-        place[:, 0] = _mean_of_defined(spearman_brown_correction(_correlation(*halves.means(rows))))
-    return result.squeeze(axis)
-
-
-def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return codes as numbers of those that occur, in their order, and how many these are."""
-    occurs = np.bincount(codes) > 0
-    return (np.cumsum(occurs) - 1)[codes], int(occurs.sum())
-
-
-class _Halves:
-    """The means by stimulus in both halves of every split."""
-
-    def __init__(self, stimuli: np.ndarray, stimulus_count: int, repetitions: np.ndarray, in_first: np.ndarray) -> None:
-        self._shape = (stimulus_count, in_first.shape[1])
-        cells = stimulus_count * in_first.shape[1]
-        if cells <= _FEW_CELLS * len(stimuli):
-            self._cells = GroupNumbers(stimuli * in_first.shape[1] + repetitions, cells)
-            self._splits: list[GroupNumbers] = []
-            self._weights = np.concatenate([in_first, ~in_first]).T.astype(float, order="C")
-            self._step = max(1, _PRODUCT // self._weights.size)
-        else:  # hardly a stimulus has any of these repetitions: a table of them all would be larger than the data
-            self._cells = GroupNumbers(stimuli, stimulus_count)
-            self._splits = [GroupNumbers(stimuli * 2 + first[repetitions], 2 * stimulus_count) for first in in_first]
-        self.tile = self._cells.tile
-        self._counts = self._sums(np.ones((1, len(stimuli))))
-
-    def means(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the means of first and second halves, (row, split, stimulus); NaN where a half has no value."""
-        counts = self._counts
-        missing = np.isnan(rows)
-        if missing.any():
-            counts = self._sums((~missing).astype(float))
-            rows = np.where(missing, 0, rows)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            first, second = self._sums(rows) / np.where(counts > 0, counts, np.nan)
-        return first, second
-
-    def _sums(self, rows: np.ndarray) -> np.ndarray:
-        """Sum up by half: (half, row, split, stimulus)."""
-        if self._splits:
-            sums = np.stack([numbers.sum(rows) for numbers in self._splits], axis=1)
-            by_half = sums.reshape(*sums.shape[:2], -1, 2)
-            return np.stack([by_half[..., 1], by_half[..., 0]])
-        table = self._cells.sum(rows).reshape(-1, self._shape[1])
-        parts = (table[start : start + self._step] for start in range(0, len(table), self._step))
-        sums = np.concatenate([part @ self._weights for part in parts])
-        return np.moveaxis(sums.reshape(len(rows), self._shape[0], 2, -1), [2, 3], [0, 2])
-
-
-def _presentations(assembly: DataAssembly, names: Sequence[str]) -> tuple[Hashable, np.ndarray, list[Level]]:
-    """Give the dimension of the coordinates, and values and codes of the presentations that have all of them."""
-    grouped = group_by_levels(assembly, names)  # says what is wrong with the names
-    if not can_reduce(assembly.values):
-        raise GroupbyError(f"expected booleans, integers or floats, found values of dtype {assembly.dtype}")
-    levels = levels_of(assembly, names)
-    named = np.all([level.codes >= 0 for level in levels], axis=0)
-    if named.all():
-        return grouped.dim, assembly.values, levels
-    positions = np.flatnonzero(named)
-    values = np.take(assembly.values, positions, axis=assembly.get_axis_num(grouped.dim))
-    return grouped.dim, values, [level.at(positions) for level in levels]
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Correlate along the last axis, positions left out where either is missing; NaN where that is not defined."""
-    missing = np.isnan(first) | np.isnan(second)
-    count = (~missing).sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        centered = []
-        for values in (first, second):
-            present = np.where(missing, 0, values)
-            centered.append(np.where(missing, 0, values - present.sum(axis=-1, keepdims=True) / count))
-        x, y = centered
-        covariance = np.sum(x * y, axis=-1)
-        correlation = covariance / np.sqrt(np.sum(x * x, axis=-1) * np.sum(y * y, axis=-1))
-    return np.clip(correlation, -1, 1)
-
-
-def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Average over the last axis what is not NaN."""
-    defined = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        return np.where(defined, values, 0).sum(axis=-1) / defined.sum(axis=-1)
-
-
-def _on_other_dims(assembly: DataAssembly, dim: Hashable, values: np.ndarray) -> DataAssembly:
-    coords = {name: variable for name, variable in assembly._coords.items() if dim not in variable.dims}
-    indexes = {name: index for name, index in assembly._indexes.items() if name in coords}
-    variable = xr.Variable([d for d in assembly.dims if d != dim], values, assembly.attrs)
-    return DataAssembly(assembly._replace(variable, coords, indexes=indexes))
+    return DataAssembly(split_half_of_positions(assembly, n_splits, seed, repetition, stimulus))

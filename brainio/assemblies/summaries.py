@@ -10,7 +10,7 @@ import pandas as pd
 
 from brainio.assemblies.coords import no_such_name, values_of
 from brainio.assemblies.reductions import can_reduce
-from brainio.assemblies.reliability import split_half_reliability
+from brainio.assemblies.split_halves import split_half_of_positions
 from brainio.assemblies.times import milliseconds
 from brainio.errors import AssemblyFormatError, GroupbyError
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     import xarray as xr
-
-    from brainio.assemblies.core import DataAssembly
 
 MISSING = "missing"
 TIME_BIN = "time_bin"
@@ -80,7 +78,7 @@ def _is_sortable(column: pd.Series[Any]) -> bool:
     return pd.api.types.infer_dtype(column, skipna=True) not in ("mixed", "mixed-integer")
 
 
-def mean_of_each(assembly: DataAssembly, kept: Sequence[Hashable]) -> np.ndarray:
+def mean_of_each(assembly: xr.DataArray, kept: Sequence[Hashable]) -> np.ndarray:
     """Average over all other dimensions, in float64 and without missing values; dimensions in the order of `kept`.
 
     All values are read, of a lazy assembly in its chunks.
@@ -112,7 +110,7 @@ def _nanmean(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
         return np.asarray(np.nanmean(values, axis=axis, dtype=np.float64))
 
 
-def responses_by(assembly: DataAssembly, by: str | Sequence[str]) -> dict[str, np.ndarray]:
+def responses_by(assembly: xr.DataArray, by: str | Sequence[str]) -> dict[str, np.ndarray]:
     """Give the mean response of each position (neuroid, or presentation), by group; NaN is left out."""
     groups = groups_by(assembly, by)
     means = mean_of_each(assembly, [groups.dim])
@@ -120,7 +118,7 @@ def responses_by(assembly: DataAssembly, by: str | Sequence[str]) -> dict[str, n
     return {label: values[~np.isnan(values)] for label, values in own.items()}
 
 
-def time_courses(assembly: DataAssembly, by: str | None) -> dict[str, Course]:
+def time_courses(assembly: xr.DataArray, by: str | None) -> dict[str, Course]:
     """Give mean and standard error over the positions of each group, by time bin.
 
     Raises
@@ -168,7 +166,7 @@ def _bin_centers(assembly: xr.DataArray) -> np.ndarray:
 
 
 def reliabilities(
-    assembly: DataAssembly, by: str | None, n_splits: int, seed: int, repetition: str, stimulus: str
+    assembly: xr.DataArray, by: str | None, n_splits: int, seed: int, repetition: str, stimulus: str
 ) -> dict[str, np.ndarray]:
     """Give the split-half reliability of every neuroid (and time bin), by group, without those that have none.
 
@@ -177,7 +175,7 @@ def reliabilities(
     GroupbyError
         None has one, or the reasons of `split_half_reliability`.
     """
-    of_each = split_half_reliability(assembly, n_splits, seed, repetition, stimulus)
+    of_each = split_half_of_positions(assembly, n_splits, seed, repetition, stimulus)
     if by is None:
         found = {"all": of_each.values.ravel()}
     else:

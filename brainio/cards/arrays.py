@@ -14,7 +14,7 @@ import numpy as np
 from brainio.assemblies.coords import repeats_others
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import can_reduce
-from brainio.assemblies.reliability import split_half_values
+from brainio.assemblies.split_halves import split_half_values
 from brainio.cards.columns import (
     MAX_COLUMNS,
     Column,
@@ -29,6 +29,7 @@ from brainio.cards.columns import (
 from brainio.netcdf.chunks import iter_blocks
 from brainio.views.labels import name_of_values
 from brainio.views.units import milliseconds_per
+from brainio.xarray_compat import coords_of, indexes_of, is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Hashable, Iterable, Mapping
@@ -56,10 +57,10 @@ _RELIABILITY_METHOD = (
 def factorize_coords(array: xr.DataArray) -> Columns:
     """Return the coordinates of an array: name -> its dimensions and its factorized values."""
     columns = {}
-    for name, variable in array._coords.items():
+    for name, variable in coords_of(array).items():
         if repeats_others(array, name):
             continue
-        index = array._indexes.get(name)
+        index = indexes_of(array).get(name)
         if isinstance(index, AssemblyIndex) and name in index.index.names:
             column = factorize_level(index.levels[name])
         else:
@@ -167,7 +168,7 @@ def find_time_bin_edges(array: xr.DataArray, columns: Columns) -> tuple[np.ndarr
     edges = []
     for name in ("time_bin_start", "time_bin_end"):
         numbers = _complete_numbers(columns, name)
-        factor = None if numbers is None else milliseconds_per(array._coords[name].attrs.get("units"))
+        factor = None if numbers is None else milliseconds_per(coords_of(array)[name].attrs.get("units"))
         if numbers is None or factor is None:
             return None
         edges.append(numbers * factor)
@@ -200,7 +201,7 @@ def _describe_values(variable: xr.Variable, on_block: BlockListener | None) -> d
 
 def _count_values(variable: xr.Variable) -> ValueCounts:
     """Count values that are not numeric, block by block if they are in a file."""
-    if variable._in_memory:
+    if is_in_memory(variable):
         return factorize_column(variable.values)
     return merge_counts(factorize_column(block) for _, block in iter_blocks(variable))
 

@@ -20,6 +20,7 @@ from brainio.netcdf.chunks import iter_blocks
 from brainio.stimuli.columns import ColumnFault, column_values
 from brainio.text import shortened, some
 from brainio.validation import PATH_IN_STORE
+from brainio.xarray_compat import coords_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Hashable, Iterator, Mapping
@@ -89,7 +90,7 @@ def _coordinate_differences(before: xr.DataArray, after: xr.DataArray, joined: C
 
 def _coordinate_difference(name: Hashable, before: xr.DataArray, after: xr.DataArray) -> Iterator[str]:
     remedy = f"convert it, or drop it with drop_vars({name!r})"
-    first, second = (array._coords[name] for array in (before, after))
+    first, second = (coords_of(array)[name] for array in (before, after))
     if first.dims != second.dims:
         yield f"the coordinate {name!r} is along {first.dims} and would be along {second.dims}; {remedy}"
         return

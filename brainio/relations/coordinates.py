@@ -12,6 +12,7 @@ from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.netcdf.opening import decode_store, open_store
 from brainio.netcdf.reading import read_coordinates
 from brainio.validation import stimulus_coordinate
+from brainio.xarray_compat import set_stored_values
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,7 +70,7 @@ class CoordinatesLoader(AssemblyLoader):
             store = open_store(path, None, structure)
             with decode_store(store, {}) as dataset:
                 array = self._only_variable(dataset)
-                array._variable._data = np.broadcast_to(np.int8(0), array.shape)
+                set_stored_values(array.variable, np.broadcast_to(np.int8(0), array.shape))
                 read_coordinates(array, store)
         return array, []
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from xarray.backends import BackendArray
-from xarray.core import indexing
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError
@@ -21,6 +20,7 @@ from brainio.text import some
 from brainio.validation.cells import CellRules, is_id_column
 from brainio.validation.problems import Problem, problem
 from brainio.validation.table_files import TABLES, array_columns, read_table_file
+from brainio.xarray_compat import ExplicitIndexer, LazilyIndexedArray, select_lazily, variable_of_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -215,7 +215,7 @@ def _of_numpy(source: Path, dims: Sequence[str]) -> tuple[xr.DataArray | None, C
         return None, {}, [problem("dims-unnamed", place, found)]
     if len(set(dims)) < len(dims):
         return None, {}, [problem("dims-unnamed", place, f"a name is repeated: {example}")]
-    return xr.DataArray(xr.Variable(list(dims), values, fastpath=True)), {}, []
+    return xr.DataArray(variable_of_values(list(dims), values)), {}, []
 
 
 def _numpy_values(source: Path) -> Any:
@@ -225,7 +225,7 @@ def _numpy_values(source: Path) -> Any:
     is_small = source.stat().st_size <= _LOADED_BYTES
     if is_small or mapped.dtype.kind not in "biuf" or not mapped.flags.c_contiguous:
         return np.array(mapped, dtype=dtype)
-    return indexing.LazilyIndexedArray(_NumpyFile(source, mapped.shape, dtype))
+    return LazilyIndexedArray(_NumpyFile(source, mapped.shape, dtype))
 
 
 class _NumpyFile(BackendArray):
@@ -234,8 +234,8 @@ class _NumpyFile(BackendArray):
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self._path, self.shape, self.dtype = path, shape, dtype
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._read)
+    def __getitem__(self, key: ExplicitIndexer) -> Any:
+        return select_lazily(key, self.shape, self._read)
 
     def _read(self, key: Any) -> np.ndarray:
         return np.array(np.load(self._path, mmap_mode="r", allow_pickle=False)[key], dtype=self.dtype)

@@ -16,6 +16,7 @@ from brainio.views.labels import name_of_values
 from brainio.views.rendering import joined, render, shown
 from brainio.views.stimuli import Tile, tiles_spread
 from brainio.views.units import milliseconds_per
+from brainio.xarray_compat import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -228,14 +229,14 @@ def _counts(array: xr.DataArray, taken: dict[Any, Coded | None], names: list[str
 def _where_values_are(variable: xr.Variable) -> str:
     if variable.chunks is not None:
         return f"lazy, in {int(np.prod([len(sizes) for sizes in variable.chunks])):,} chunks"
-    return "in memory" if variable._in_memory else "in the file"
+    return "in memory" if is_in_memory(variable) else "in the file"
 
 
 def _values(variable: xr.Variable) -> str:
     """Say the range of values, and which part is missing, where they are few and in memory."""
-    if not variable._in_memory or variable.chunks is not None or variable.nbytes > _CHEAP or not variable.size:
+    if not is_in_memory(variable) or variable.chunks is not None or variable.nbytes > _CHEAP or not variable.size:
         return ""
-    values = np.asarray(variable._data if isinstance(variable._data, np.ndarray) else variable.values)
+    values = np.asarray(variable.values)
     if values.dtype.kind not in "iuf":
         return ""
     finite = values[np.isfinite(values)]

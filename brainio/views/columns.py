@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.views.rendering import shown
+from brainio.xarray_compat import stored_values
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -63,7 +64,7 @@ def coded_coordinate(array: xr.DataArray, name: Any) -> Coded | None:
         number = index.names.index(name)
         return Coded(index.levels[number], np.asarray(index.codes[number]))
     variable = array.coords[name].variable
-    in_memory = isinstance(variable._data, np.ndarray) or index is not None
+    in_memory = isinstance(stored_values(variable), np.ndarray) or index is not None
     return coded(variable.values) if variable.ndim == 1 and in_memory else None
 
 
