@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import xarray as xr
 from xarray.backends.file_manager import PickleableFileManager
 from xarray.backends.locks import SerializableLock
+from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
 from xarray.core import indexing
 from xarray.core.coordinates import DataArrayCoordinates
 from xarray.core.groupby import DataArrayGroupBy, ResolvedGrouper
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from xarray.groupers import Grouper
 
 __all__ = [
+    "NETCDF4_PYTHON_LOCK",
     "ArrayCoordinates",
     "DataArrayGroupBy",
     "ExplicitIndexer",

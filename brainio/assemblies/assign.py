@@ -48,9 +48,10 @@ class AssemblyCoordinates(ArrayCoordinates):
     def __delitem__(self, key: Hashable) -> None:
         if key not in coords_of(self._array):
             raise KeyError(f"there is no coordinate {key!r}; there are {list(coords_of(self._array))}")
-        is_own = isinstance(index := indexes_of(self._array).get(key), AssemblyIndex) and index.has_own_level
+        index = indexes_of(self._array).get(key)
+        is_own_level = isinstance(index, AssemblyIndex) and index.has_own_level and index.dim == key
         coords, indexes = without_levels(self._array, {key})
-        if not is_own or key != index.dim:  # without its own coordinate, the dimension's name stands for its levels
+        if not is_own_level:  # without its own coordinate, the dimension's name stands for its levels
             coords.pop(key, None)
             indexes.pop(key, None)
         set_coords(self._array, coords, indexes)

@@ -34,6 +34,7 @@ from brainio.xarray_compat import (
     regroup,
     replace_parts,
     with_dims,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator

@@ -96,10 +96,12 @@ def _has_rows_of(answer: xr.DataArray, group: xr.DataArray, dim: Hashable) -> bo
 
 def _is_same(name: Hashable, first: xr.DataArray, second: xr.DataArray) -> bool:
     """Tell whether two arrays have the same coordinate, and the same index for it."""
-    one, other = indexes_of(first).get(name), indexes_of(second).get(name)
-    if isinstance(one, PandasMultiIndex):
-        return one is other or (type(one) is type(other) and one.equals(other))
-    if (one is None) != (other is None):
+    mine, theirs = indexes_of(first).get(name), indexes_of(second).get(name)
+    if isinstance(mine, PandasMultiIndex):
+        if not isinstance(theirs, PandasMultiIndex) or type(mine) is not type(theirs):
+            return False
+        return mine is theirs or mine.equals(theirs)
+    if (mine is None) != (theirs is None):
         return False
     return coords_of(first)[name] is coords_of(second)[name] or coords_of(first)[name].identical(
         coords_of(second)[name]

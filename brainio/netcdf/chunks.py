@@ -16,6 +16,7 @@ import numpy as np
 
 from brainio.errors import AssemblyFormatError, MissingExtraError
 from brainio.installation import install_command
+from brainio.xarray_compat import is_in_memory, replace_parts
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
@@ -90,7 +91,7 @@ def chunk_array(array: xr.DataArray, chunks: Chunks) -> xr.DataArray:
         sizes = {**auto_chunk_sizes(array.variable, fixed), **fixed}
     else:
         sizes = dict(array.sizes) if chunks == -1 else auto_chunk_sizes(array.variable, {})
-    return array._replace(array.variable.chunk(sizes))
+    return replace_parts(array, array.variable.chunk(sizes))
 
 
 def auto_chunk_sizes(
@@ -163,7 +164,7 @@ def iter_blocks(variable: xr.Variable) -> Iterator[tuple[Slices, np.ndarray]]:
 
 def block_sizes(variable: xr.Variable) -> tuple[int, ...]:
     """Return the size of a block along each dimension of a variable, in memory or in a file."""
-    if variable._in_memory:  # cut along the longest dimension
+    if is_in_memory(variable):  # cut along the longest dimension
         dim, length = max(variable.sizes.items(), key=lambda item: item[1])
         step = max(1, BLOCK_BYTES // max(1, variable.nbytes // length))
         return tuple(min(step, size) if name == dim else size for name, size in variable.sizes.items())

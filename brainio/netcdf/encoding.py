@@ -18,6 +18,7 @@ from brainio.netcdf.attributes import ARRAY_NAME, encode_attributes, is_storable
 from brainio.netcdf.structure import DATA_NAME
 from brainio.netcdf.text import encode_missing
 from brainio.text import fault_of_text
+from brainio.xarray_compat import is_in_memory, variable_of_values
 
 # Text of fixed width opens fastest and compresses best, unless one text in a thousand is a whole document.
 _MAX_TEXT_WIDTH = 1024
@@ -95,7 +96,7 @@ def _encode_array_name(name: object) -> dict[str, object]:
 
 def _encode_data(variable: xr.Variable) -> xr.Variable:
     """Encode the values; lazy numbers that are too large for memory are encoded when each block is written."""
-    if variable._in_memory or variable.dtype.kind not in "biuf" or variable.nbytes <= _LOADED_BYTES:
+    if is_in_memory(variable) or variable.dtype.kind not in "biuf" or variable.nbytes <= _LOADED_BYTES:
         return _encode_variable("the data", variable)
     sample = xr.Variable(variable.dims, np.zeros((1,) * variable.ndim, variable.dtype), variable.attrs)
     lazy = variable.copy(deep=False)
@@ -110,7 +111,7 @@ def _encode_variable(label: str, variable: xr.Variable) -> xr.Variable:
         objects = np.asarray(values, dtype=object)
         values, missing = _as_single_type(label, objects), np.asarray(pd.isna(objects))
     attributes = encode_attributes(variable.attrs, are_dates=values.dtype.kind in "mM")
-    plain = xr.Variable(variable.dims, values, attributes, fastpath=True)
+    plain = variable_of_values(variable.dims, values, attributes)
     if plain.dtype.kind == "O":
         plain.attrs |= encode_missing(missing, values)
         return _encode_text(label, plain)

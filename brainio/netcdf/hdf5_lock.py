@@ -10,9 +10,8 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from xarray.backends.netCDF4_ import NETCDF4_PYTHON_LOCK
-
 from brainio import forks
+from brainio.xarray_compat import NETCDF4_PYTHON_LOCK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

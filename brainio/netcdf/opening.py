@@ -16,9 +16,6 @@ from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias
 import netCDF4
 import xarray as xr
 from xarray.backends import BackendArray, CachingFileManager, H5NetCDFStore, NetCDF4DataStore
-from xarray.backends.file_manager import PickleableFileManager
-from xarray.backends.locks import SerializableLock
-from xarray.core import indexing
 
 from brainio.errors import AssemblyFormatError, BrainioError, MissingExtraError
 from brainio.forks import guard
@@ -28,6 +25,14 @@ from brainio.netcdf.attributes import MASKS
 from brainio.netcdf.file_objects import PinnedFile
 from brainio.netcdf.hdf5_lock import NETCDF_LOCK, hdf5_access
 from brainio.netcdf.inspection import inspect
+from brainio.xarray_compat import (
+    ExplicitIndexer,
+    LazilyIndexedArray,
+    PickleableFileManager,
+    SerializableLock,
+    set_stored_values,
+    stored_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -82,7 +87,7 @@ class _RecoverableVariable:
         structure = inspect(path)
         with hdf5_access():
             store = open_store(path, self.group, structure)
-            return store.open_store_variable(self.name, store.ds.variables[self.name])._data.array.stored
+            return stored_values(store.open_store_variable(self.name, store.ds.variables[self.name])).array.stored
 
 
 class _FileArray(BackendArray):
@@ -94,7 +99,7 @@ class _FileArray(BackendArray):
         self.stored, self.where, self.origin = stored, where, origin
         self.shape, self.dtype = stored.shape, stored.dtype
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
+    def __getitem__(self, key: ExplicitIndexer) -> Any:
         try:
             try:
                 return self.stored[key]
@@ -110,7 +115,7 @@ class _FileArray(BackendArray):
                 f"write it again."
             ) from error
 
-    def _read_in(self, key: indexing.ExplicitIndexer, path: Path) -> Any:
+    def _read_in(self, key: ExplicitIndexer, path: Path) -> Any:
         assert self.origin is not None  # noqa: S101 - there is another file only with an origin
         self.stored = self.origin.open_in(path)
         return self.stored[key]
@@ -118,9 +123,8 @@ class _FileArray(BackendArray):
 
 def _defer_reading(variable: xr.Variable, where: str, origin: _RecoverableVariable | None = None) -> xr.Variable:
     """Make an opened variable lazy; otherwise xarray would convert text of variable length to its type at once."""
-    data: Any = variable._data
-    data = indexing.LazilyIndexedArray(_FileArray(data.array, where, origin))
-    variable._data = data
+    stored = stored_values(variable).array
+    set_stored_values(variable, LazilyIndexedArray(_FileArray(stored, where, origin)))
     if variable.encoding.get("dtype") is str and not any(mask in variable.attrs for mask in MASKS):
         del variable.encoding["dtype"]
     return variable

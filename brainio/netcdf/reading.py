@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import xarray as xr
-from xarray.core import indexing
 from xarray.indexes import PandasIndex
 
 from brainio.netcdf.attributes import MASKS
@@ -25,6 +24,15 @@ from brainio.netcdf.text import (
     mask_texts,
     read_text,
     text_reader,
+)
+from brainio.xarray_compat import (
+    LazilyIndexedArray,
+    coords_of,
+    indexes_of,
+    read_once,
+    set_coords,
+    set_stored_values,
+    stored_values,
 )
 
 if TYPE_CHECKING:
@@ -39,7 +47,7 @@ _SCALES = ("scale_factor", "add_offset", "_Unsigned")
 
 def read_coordinates(array: xr.DataArray, store: Store) -> None:
     """Read all coordinates of an opened array in place, text along one dimension as `CodedText`."""
-    for name, variable in list(array._coords.items()):
+    for name, variable in list(coords_of(array).items()):
         missing = find_missing(variable)
         if isinstance(variable, xr.IndexVariable):
             if missing is not None:
@@ -54,23 +62,22 @@ def read_coordinates(array: xr.DataArray, store: Store) -> None:
             values = mask_texts(np.asarray(variable.values), missing)
         else:
             values = CodedText(mask_level(read_text(read, variable.size, rows), missing))
-        variable._data = values
+        set_stored_values(variable, values)
 
 
 def _set_dimension_coordinate(array: xr.DataArray, name: Any, values: np.ndarray) -> None:
     """Replace in place the values of a dimension coordinate, which xarray has read already."""
     index = PandasIndex(pd.Index(values, dtype=object, name=name), name, coord_dtype=values.dtype)
-    array._coords.update(index.create_variables({name: array._coords[name]}))
-    array._indexes[name] = index
+    coords = coords_of(array) | index.create_variables({name: coords_of(array)[name]})
+    set_coords(array, coords, {**indexes_of(array), name: index})
 
 
 def mask_missing_text(array: xr.DataArray) -> None:
     """Make the texts of an opened array missing that its file marks as missing, in place and lazily."""
-    variable = array._variable
+    variable = array.variable
     missing = find_missing(variable)
     if missing is not None:
-        lazy: Any = indexing.LazilyIndexedArray(MaskedText(variable._data, missing))
-        variable._data = lazy
+        set_stored_values(variable, LazilyIndexedArray(MaskedText(stored_values(variable), missing)))
 
 
 def check_decoding(array: xr.DataArray, store: Store) -> None:
@@ -85,7 +92,7 @@ def check_decoding(array: xr.DataArray, store: Store) -> None:
         codecs.lookup(str(encoding))
         if getattr(store.ds.variables[array.name].dtype, "kind", "O") in "iuf":
             raise ValueError(f"the attribute _Encoding={encoding!r} of {array.name!r} is for text, not for numbers")
-    empty = array._variable[tuple(slice(0, 0) for _ in array.dims)]
+    empty = array.variable[tuple(slice(0, 0) for _ in array.dims)]
     has_other_calendar = array.dtype == object and "calendar" in array.encoding
     if array.dims and not has_other_calendar:  # xarray decoded the first date at opening, and fails for none
         np.asarray(empty.values)
@@ -93,32 +100,31 @@ def check_decoding(array: xr.DataArray, store: Store) -> None:
 
 def read_lazily(array: xr.DataArray) -> None:
     """Defer reading the values of an opened array, in place: each selection is read once, when it is used."""
-    values: Any = indexing.MemoryCachedArray(indexing.CopyOnWriteArray(array._variable._data))
-    array._variable._data = values
+    set_stored_values(array.variable, read_once(stored_values(array.variable)))
 
 
 def read_lazily_by_blocks(array: xr.DataArray, store: NetCDF4DataStore) -> None:
     """Defer reading the values of an array of a local file, in place; blocks are read without decoding if possible."""
-    variable, name = array._variable, str(array.name)
+    variable, name = array.variable, str(array.name)
     raw = store.ds.variables[name]
     if not _needs_decoding(variable, raw):
         # decoding would copy each block, only to replace NaN with NaN
-        stored: Any = indexing.LazilyIndexedArray(store.open_store_variable(name, raw)._data)
-        variable._data = stored
+        stored = stored_values(store.open_store_variable(name, raw))
+        set_stored_values(variable, LazilyIndexedArray(stored))
     _limit_chunk_cache(store, raw)
     read_lazily(array)
 
 
 def read_values(array: xr.DataArray, store: NetCDF4DataStore) -> None:
     """Read the values of an opened array, in place."""
-    variable = array._variable
+    variable = array.variable
     raw = store.ds.variables[array.name]
     if _needs_decoding(variable, raw):
-        variable._data = np.asarray(variable.values)
+        set_stored_values(variable, np.asarray(variable.values))
         return
     raw.set_auto_maskandscale(False)
     _limit_chunk_cache(store, raw)
-    variable._data = np.asarray(raw[...])
+    set_stored_values(variable, np.asarray(raw[...]))
 
 
 def _limit_chunk_cache(store: NetCDF4DataStore, raw: Any) -> None:

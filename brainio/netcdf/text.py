@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 from xarray.backends import BackendArray
-from xarray.core import indexing
 
 from brainio.errors import AssemblyFormatError
 from brainio.levels import Level, factorize_level
 from brainio.netcdf.attributes import MASKS, MISSING_TEXT
+from brainio.xarray_compat import ExplicitIndexer, select_basic, select_lazily, stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,15 +111,15 @@ class MaskedText(BackendArray):
     __slots__ = ("dtype", "missing", "shape", "texts")
 
     def __init__(self, texts: Any, missing: np.ndarray | str) -> None:
-        self.texts, self.missing = indexing.as_indexable(texts), missing
+        self.texts, self.missing = texts, missing
         self.shape = texts.shape
         self.dtype = np.dtype(object)
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        return indexing.explicit_indexing_adapter(key, self.shape, indexing.IndexingSupport.BASIC, self._get)
+    def __getitem__(self, key: ExplicitIndexer) -> Any:
+        return select_lazily(key, self.shape, self._get)
 
     def _get(self, key: tuple[Any, ...]) -> Any:
-        texts = np.asarray(self.texts[indexing.BasicIndexer(key)].get_duck_array(), dtype=object)
+        texts = np.asarray(select_basic(self.texts, key), dtype=object)
         return mask_texts(texts, self.missing if isinstance(self.missing, str) else self.missing[key])
 
 
@@ -133,9 +133,8 @@ class CodedText(BackendArray):
         self.shape = level.codes.shape
         self.dtype = np.dtype(object)
 
-    def __getitem__(self, key: indexing.ExplicitIndexer) -> Any:
-        support = indexing.IndexingSupport.OUTER_1VECTOR
-        return indexing.explicit_indexing_adapter(key, self.shape, support, self._get)
+    def __getitem__(self, key: ExplicitIndexer) -> Any:
+        return select_lazily(key, self.shape, self._get, one_vector=True)
 
     def _get(self, key: tuple[Any, ...]) -> Any:
         codes = self.level.codes[key]
@@ -144,7 +143,7 @@ class CodedText(BackendArray):
 
 def factorize_variable(variable: xr.Variable) -> Level:
     """Return the level of a one-dimensional variable; text that was read as codes is not factorized again."""
-    data = variable._data
+    data = stored_values(variable)
     return data.level if isinstance(data, CodedText) else factorize_level(np.asarray(variable.values))
 
 

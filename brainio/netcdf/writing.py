@@ -22,6 +22,7 @@ from brainio.netcdf.chunks import BLOCK_BYTES
 from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.netcdf.layout import MAX_CHUNK_BYTES, coordinate_chunk_sizes, data_chunk_sizes, slabs, split_slab
 from brainio.netcdf.structure import DATA_NAME
+from brainio.xarray_compat import is_in_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -219,7 +220,7 @@ def _write_values(stored: netCDF4.Variable, variable: xr.Variable, folder: Path)
         dims, shape = stored.dimensions, stored.shape
     for slab in slabs(dims, shape, sizes):
         parts = (
-            [slab] if variable._in_memory else split_slab(slab, shape, sizes, BLOCK_BYTES // variable.dtype.itemsize)
+            [slab] if is_in_memory(variable) else split_slab(slab, shape, sizes, BLOCK_BYTES // variable.dtype.itemsize)
         )
         for part in parts:
             values = _read_part(variable, part)
