@@ -1,5 +1,6 @@
 """Fixtures of search: a lab of its own in force, nothing left open, and search on both databases."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 
 import brainio
-from brainio.index import SearchResults, entry_search, search_among
+from brainio.home import home_folder
+from brainio.index import SearchResults, entry_search, search_among, sqlite_index
 from brainio.index.index_store import Indexes
 from brainio.index.postgresql_index import Server
 from tests.index.lab import Lab
+from tests.once import folder_of_run
 from tests.postgres import Postgres
 
 Search = Callable[..., SearchResults]
@@ -37,10 +40,25 @@ def index_database(postgres: Postgres) -> str:
     return postgres.database()
 
 
+@pytest.fixture(scope="session")
+def installed_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the index of the installed catalogs, built once per run for tests that only read it."""
+
+    def build(home: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("BRAINIO_HOME", str(home))
+            brainio.search()
+            entry_search._OWN.forget()
+
+    return folder_of_run(tmp_path_factory, "installed_index", build) / sqlite_index.FOLDER
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def search(request: pytest.FixtureRequest) -> Iterator[Search]:
+def search(request: pytest.FixtureRequest, installed_index: Path) -> Iterator[Search]:
     """Search as `brainio.search` does it, on an index in SQLite and in PostgreSQL."""
     if request.param == "sqlite":
+        if "lab" not in request.fixturenames:
+            shutil.copytree(installed_index, home_folder() / sqlite_index.FOLDER)
         yield brainio.search
         return
     yield search_in(Indexes(Server(request.getfixturevalue("index_database"))))
