@@ -14,7 +14,7 @@ from tests.index.lab import Lab
 
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
     ("", {}),
-    ("", {"old": True}),
+    ("", {"include_superseded": True}),
     ("unicorns", {}),
     ("macaque V4", {}),
     ("macaque unicorns", {}),
