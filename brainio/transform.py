@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.groupby import levels_of
+from brainio.assemblies.coordinates import levels_of
 from brainio.errors import SubsetError
 from brainio.levels import Level, factorize_level, group_rows, same_values, union_levels
 from brainio.xarray_compat import coords_of, indexes_of

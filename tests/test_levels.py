@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainio.assemblies.joining import column_level
+from brainio.assemblies.stimulus_metadata import column_level
 from brainio.levels import factorize_level, in_order
 
 

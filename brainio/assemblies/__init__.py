@@ -9,9 +9,11 @@ coordinates, `loaders` and `reading` reading of files, `chunks` and `lazy` value
 `hdf5` the lock under which files are read.
 """
 
+from brainio.assemblies.alignment import merge_data_arrays
 from brainio.assemblies.classes import (
     ASSEMBLY_CLASSES,
     BehavioralAssembly,
+    DataPoint,
     MetadataAssembly,
     ModelFeaturesAssembly,
     NeuroidAssembly,
@@ -20,7 +22,7 @@ from brainio.assemblies.classes import (
     SpikeTimesAssembly,
     named_class,
 )
-from brainio.assemblies.coords import (
+from brainio.assemblies.coordinates import (
     array_is_element,
     coords_for_dim,
     flatten_index,
@@ -29,9 +31,7 @@ from brainio.assemblies.coords import (
     walk_coords,
 )
 from brainio.assemblies.core import DataAssembly, is_fastpath
-from brainio.assemblies.datapoint import DataPoint
-from brainio.assemblies.functions import keep_class_of_first_assembly
-from brainio.assemblies.gather import gather_indexes
+from brainio.assemblies.gathering import gather_indexes
 from brainio.assemblies.groupby import GroupbyBridge
 from brainio.assemblies.loaders import (
     BRAINIO_CHUNKS,
@@ -40,7 +40,7 @@ from brainio.assemblies.loaders import (
     StimulusMergeAssemblyLoader,
     StimulusReferenceAssemblyLoader,
 )
-from brainio.assemblies.merge import merge_data_arrays
+from brainio.assemblies.operations import keep_class_of_first_assembly
 from brainio.assemblies.reliability import average_repetition, split_half_reliability
 from brainio.assemblies.spikes import spikes_to_rates
 from brainio.assemblies.split_halves import spearman_brown_correction

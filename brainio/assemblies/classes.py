@@ -1,6 +1,8 @@
-"""The kinds of assemblies, and the dimensions and loader of each."""
+"""PLACEHOLDER"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from brainio.assemblies.core import DataAssembly
 from brainio.assemblies.loaders import (
@@ -9,6 +11,15 @@ from brainio.assemblies.loaders import (
     StimulusReferenceAssemblyLoader,
 )
 from brainio.errors import AssemblyFormatError, UnknownClassError
+
+
+class DataPoint:
+    """One value, and the neuroid and presentation that it belongs to."""
+
+    def __init__(self, value: Any, neuroid: Any, presentation: Any) -> None:
+        self.value = value
+        self.neuroid = neuroid
+        self.presentation = presentation
 
 
 class BehavioralAssembly(DataAssembly):

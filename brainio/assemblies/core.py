@@ -13,13 +13,11 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.align import sort_orders
-from brainio.assemblies.apply import multi_dim_apply
-from brainio.assemblies.assign import AssemblyCoordinates, drop_levels, without_left_levels
-from brainio.assemblies.attrs import STIMULUS_SET
-from brainio.assemblies.coords import no_such_name, values_of
-from brainio.assemblies.dimension_names import dimensions_of
-from brainio.assemblies.gather import gather, gather_indexes, is_gathered
+from brainio.assemblies.alignment import sort_orders
+from brainio.assemblies.assignment import AssemblyCoordinates, drop_levels, without_left_levels
+from brainio.assemblies.coordinates import dimensions_of, no_such_name, values_of
+from brainio.assemblies.gathering import gather, gather_indexes, is_gathered, is_outdated, renew
+from brainio.assemblies.group_functions import multi_dim_apply
 from brainio.assemblies.groupby import (
     GroupbyBridge,
     group_by_array,
@@ -29,11 +27,10 @@ from brainio.assemblies.groupby import (
     with_reductions_by_codes,
 )
 from brainio.assemblies.index import AssemblyIndex, scalar_variable
-from brainio.assemblies.joining import stimulus_coordinates
-from brainio.assemblies.keeping import KeepingArray
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
-from brainio.assemblies.pickles import is_outdated, renew
+from brainio.assemblies.operations import KeepingArray
 from brainio.assemblies.plots import AssemblyPlots
+from brainio.assemblies.stimulus_metadata import STIMULUS_SET, stimulus_coordinates
 from brainio.errors import AssemblyFormatError
 from brainio.text import printable
 from brainio.xarray_compat import (

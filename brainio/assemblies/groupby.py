@@ -17,12 +17,17 @@ import pandas as pd
 import xarray as xr
 from xarray.groupers import EncodedGroups, Grouper
 
-from brainio.assemblies.coords import is_whole_multi_index
-from brainio.assemblies.dimension_names import dimensions_of
+from brainio.assemblies.coordinates import dimensions_of, is_whole_multi_index, levels_of
+from brainio.assemblies.group_functions import call_reduction, map_groups
 from brainio.assemblies.index import AssemblyIndex, own_index
-from brainio.assemblies.lazy import reduce_lazy_groups
-from brainio.assemblies.mapping import call_reduction, map_groups
-from brainio.assemblies.reductions import REDUCTIONS, GroupNumbers, can_reduce, merged_axes, reduce_groups
+from brainio.assemblies.reductions import (
+    REDUCTIONS,
+    GroupNumbers,
+    can_reduce,
+    merged_axes,
+    reduce_groups,
+    reduce_lazy_groups,
+)
 from brainio.errors import GroupbyError
 from brainio.levels import Grouping, Level, factorize_level, group_rows
 from brainio.xarray_compat import (
@@ -396,15 +401,3 @@ def _expand(assembly: xr.DataArray, name: str) -> list[str]:
     if isinstance(index, AssemblyIndex) and is_whole_multi_index(assembly, name):
         return [str(level) for level in index.index.names]
     return [name]
-
-
-def levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:
-    """Give the codes of coordinates: those of the index, or made on the spot."""
-    levels = []
-    for name in names:
-        index = indexes_of(assembly).get(name)
-        if isinstance(index, AssemblyIndex) and name in index.index.names:
-            levels.append(index.levels[name])
-        else:
-            levels.append(factorize_level(np.asarray(coords_of(assembly)[name].values)))
-    return levels

@@ -15,9 +15,8 @@ from typing import IO, TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.gather import gather_indexes
-from brainio.assemblies.joining import STIMULUS_ID, join_stimuli
+from brainio.assemblies.gathering import gather_indexes
+from brainio.assemblies.stimulus_metadata import STIMULUS_ID, STIMULUS_SET, STIMULUS_SET_IDENTIFIER, join_stimuli
 from brainio.errors import AssemblyFormatError, BrainioError, FormatWarning, InsufficientMemoryError
 from brainio.netcdf.attributes import ARRAY_NAME, decode_attributes, decode_variable
 from brainio.netcdf.chunks import BRAINIO_CHUNKS, Chunks, chunk_array, resolve_chunks

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
-from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.classes import NeuronRecordingAssembly
-from brainio.assemblies.coords import walk_coords
+from brainio.assemblies.coordinates import walk_coords
+from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.times import milliseconds
 from brainio.errors import AssemblyFormatError
 

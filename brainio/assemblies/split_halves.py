@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 import xarray as xr
 
-from brainio.assemblies.groupby import group_by_levels, levels_of
+from brainio.assemblies.coordinates import levels_of
+from brainio.assemblies.groupby import group_by_levels
 from brainio.assemblies.reductions import GroupNumbers, can_reduce, tiles
 from brainio.errors import GroupbyError
 from brainio.xarray_compat import coords_of, indexes_of, replace_parts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from brainio.assemblies.coords import no_such_name, values_of
+from brainio.assemblies.coordinates import no_such_name, values_of
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.split_halves import split_half_of_positions
 from brainio.assemblies.times import milliseconds

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from brainio.assemblies.coords import repeats_others
+from brainio.assemblies.coordinates import repeats_others
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.split_halves import split_half_values

@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, named_class
-from brainio.assemblies.joining import stimulus_coordinates
+from brainio.assemblies.stimulus_metadata import stimulus_coordinates
 from brainio.cards.arrays import POPULATION_COORDS, compute_reliability, describe_array, factorize_coords
 from brainio.cards.charts import ChartData
 from brainio.cards.columns import MAX_COLUMNS, clean_text, round_significant

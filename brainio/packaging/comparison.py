@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.coords import repeats_others, values_of
-from brainio.assemblies.joining import STIMULUS_ID
+from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
+from brainio.assemblies.coordinates import repeats_others, values_of
+from brainio.assemblies.stimulus_metadata import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
 from brainio.netcdf.attributes import equal_attributes
 from brainio.netcdf.chunks import iter_blocks

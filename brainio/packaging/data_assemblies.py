@@ -9,7 +9,7 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies import DataAssembly, StimulusMergeAssemblyLoader, flatten_index, named_class
-from brainio.assemblies.joining import column_level
+from brainio.assemblies.stimulus_metadata import column_level
 from brainio.cards import compute_card
 from brainio.catalogs import TYPE_ASSEMBLY
 from brainio.catalogs.entries import file_name

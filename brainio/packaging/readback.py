@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zipfile import ZIP_STORED
 
 from brainio.assemblies import AssemblyLoader, DataAssembly, StimulusReferenceAssemblyLoader
-from brainio.assemblies.attrs import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
+from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.cache import hash_file
 from brainio.cache.archive import judged, member_blocks, opened
 from brainio.errors import AssemblyFormatError, FormatError, FormatWarning, PackagingError

@@ -5,7 +5,7 @@ a set (`loading`) needs its CSV and the folder of its unpacked archive; fetching
 and no file of a stimulus is looked for before somebody asks for it.
 """
 
-from brainio.stimuli.loading import StimulusSetLoader
+from brainio.stimuli.loaders import StimulusSetLoader
 from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID, Directory, StimulusPaths
 from brainio.stimuli.sets import StimulusSet
 

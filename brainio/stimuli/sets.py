@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
 from brainio.nearest import nearest
-from brainio.stimuli.loading import StimulusSetLoader
+from brainio.stimuli.loaders import StimulusSetLoader
 from brainio.stimuli.paths import STIMULUS_ID, StimulusPaths
 from brainio.text import printable
 

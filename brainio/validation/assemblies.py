@@ -16,7 +16,7 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
 )
-from brainio.assemblies.coords import repeats_others
+from brainio.assemblies.coordinates import repeats_others
 from brainio.errors import FormatError
 from brainio.netcdf.chunks import iter_blocks
 from brainio.validation.identifiers import identifier_problems

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from brainio.assemblies.joining import colliding_columns
+from brainio.assemblies.stimulus_metadata import colliding_columns
 from brainio.stimuli import STIMULUS_ID
 from brainio.text import some
 from brainio.validation.assemblies import ID_COLUMNS, stimulus_coordinate

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly, merge_data_arrays
-from brainio.assemblies.functions import keep_class_of_first_assembly
+from brainio.assemblies.operations import keep_class_of_first_assembly
 
 if TYPE_CHECKING:
     from collections.abc import Callable

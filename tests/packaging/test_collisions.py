@@ -126,7 +126,7 @@ def test_the_subject_of_a_trial_is_recorded_although_the_stimuli_have_a_column_s
 
 
 def test_missing_values_agree_with_missing_values(stimuli: StimulusSet, assembly: NeuroidAssembly) -> None:
-    from brainio.assemblies.joining import join_stimuli, stimulus_coordinates
+    from brainio.assemblies.stimulus_metadata import join_stimuli, stimulus_coordinates
 
     described = stimuli.assign(
         note=pd.Series(["x", None, np.nan], dtype=object), count=pd.array([1, None, 3], dtype="Int64")

@@ -1,7 +1,4 @@
-"""Assigning and dropping coordinates of an assembly, one level at a time.
-
-xarray refuses to touch one level of an index; here the index is rebuilt from the codes of its other levels.
-"""
+"""PLACEHOLDER"""
 
 from __future__ import annotations
 
@@ -13,13 +10,14 @@ import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.coords import holds_rows, is_whole_multi_index, parts_of_rows
-from brainio.assemblies.gather import Coords, Indexes, gather, is_gathered
+from brainio.assemblies.coordinates import holds_rows, is_whole_multi_index, parts_of_rows
+from brainio.assemblies.gathering import Coords, Indexes, gather, is_gathered
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.xarray_compat import ArrayCoordinates, coords_of, indexes_of, replace_parts, set_coords
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+
 
 T = TypeVar("T", bound=xr.DataArray)
 

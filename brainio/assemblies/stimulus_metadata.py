@@ -1,8 +1,4 @@
-"""Joining the metadata of stimuli into an assembly, by `stimulus_id`.
-
-Works on the integer codes of ids and columns alone: the values of the assembly are neither touched nor read. Reading
-files is the business of `loaders`.
-"""
+"""PLACEHOLDER"""
 
 from __future__ import annotations
 
@@ -13,16 +9,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies.attrs import STIMULUS_SET
-from brainio.assemblies.gather import gather_indexes
+from brainio.assemblies.gathering import gather_indexes
 from brainio.assemblies.index import AssemblyIndex
 from brainio.errors import AssemblyFormatError, FormatWarning
 from brainio.levels import Level, factorize_level
 from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Iterable, Mapping, MutableMapping, Sequence
 
+
+STIMULUS_SET = "stimulus_set"
+STIMULUS_SET_IDENTIFIER = "stimulus_set_identifier"
 STIMULUS_ID = "stimulus_id"
 
 _NAMED_IN_ERRORS = 5
@@ -30,6 +28,24 @@ _NAMES = (STIMULUS_ID, "image_id", "filename")  # of a stimulus, spelled otherwi
 _reported: set[tuple[str, ...]] = set()
 
 T = TypeVar("T", bound=xr.DataArray)
+
+
+def combine_stimulus_set(attrs: MutableMapping[Any, Any], parts: Sequence[Mapping[Any, Any]]) -> None:
+    """Put the stimulus set of combined arrays into `attrs` if they agree on its identifier, take it out if they do not.
+
+    Arrays that name no stimulus set have no say; nor do any when xarray was told to drop all attrs.
+    """
+    naming = [part for part in parts if part.get(STIMULUS_SET_IDENTIFIER) is not None]
+    if len(naming) < 2 or (not attrs and any(parts)):
+        return
+    if len({part[STIMULUS_SET_IDENTIFIER] for part in naming}) > 1:
+        attrs.pop(STIMULUS_SET, None)
+        attrs.pop(STIMULUS_SET_IDENTIFIER, None)
+        return
+    for part in naming:
+        if part.get(STIMULUS_SET) is not None:
+            attrs[STIMULUS_SET] = part[STIMULUS_SET]
+            return
 
 
 def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_missing: bool = False) -> T:

@@ -1,7 +1,4 @@
-"""Gathering: making every one-dimensional coordinate of an array a level of its dimension's one index.
-
-The only place that decides which index a dimension gets. Does not know the assembly classes.
-"""
+"""PLACEHOLDER"""
 
 from __future__ import annotations
 
@@ -13,13 +10,16 @@ import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.coords import as_text_objects, holds_rows
+from brainio.assemblies.coordinates import as_text_objects, holds_rows
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.netcdf.text import factorize_variable
 from brainio.xarray_compat import coords_of, indexes_of, replace_parts
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from brainio.levels import Level
+
 
 Coords = dict[Hashable, xr.Variable]
 Indexes = dict[Hashable, xr.Index]
@@ -155,3 +155,30 @@ def _with_text_objects(variable: xr.Variable) -> xr.Variable:
     if not _is_text(variable):
         return variable
     return xr.Variable(variable.dims, as_text_objects(np.asarray(variable.values)), variable.attrs, variable.encoding)
+
+
+def is_outdated(indexes: Mapping[object, xr.Index] | None) -> bool:
+    """Tell whether indexes were pickled by an xarray that did not yet list levels as coordinates.
+
+    That xarray left the indexes of a selection to be made when they are asked for: None.
+    """
+    return indexes is None or any(
+        isinstance(index, PandasIndex) and not hasattr(index, "coord_dtype") for index in indexes.values()
+    )
+
+
+def renew(coords: Coords) -> tuple[Coords, Indexes]:
+    """Build coordinates and indexes anew from the values of outdated ones; every level becomes a coordinate."""
+    fresh: Coords = {}
+    indexes: Indexes = {}
+    for name, variable in coords.items():
+        index = variable.to_index() if isinstance(variable, xr.IndexVariable) else None
+        if isinstance(index, pd.MultiIndex):
+            whole = as_assembly_index(PandasMultiIndex(index, name))
+            variables = whole.create_variables()
+            fresh.update(variables)
+            indexes.update(dict.fromkeys(variables, whole))
+        else:
+            values = variable.values if index is None else index.to_numpy()
+            fresh[name] = xr.Variable(variable.dims, values, variable.attrs)
+    return gather(fresh, indexes)

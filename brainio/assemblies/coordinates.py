@@ -1,11 +1,9 @@
-"""What an assembly's coordinates are: listing them, and taking them apart into plain ones.
-
-Works on every xarray DataArray, whatever index it carries. Does not build indexes (see `index`).
-"""
+"""PLACEHOLDER"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -13,10 +11,8 @@ import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.index import AssemblyIndex
+from brainio.levels import Level, factorize_level
 from brainio.xarray_compat import coords_of, indexes_of, replace_parts, variable_of_values
-
-if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 T = TypeVar("T", bound=xr.DataArray)
 Metadata = tuple[str, tuple[str, ...], np.ndarray]
@@ -235,3 +231,44 @@ def array_is_element(arr: Sequence[Any] | np.ndarray, element: Any) -> bool:
     (True, False)
     """
     return len(arr) == 1 and bool(np.all(arr[0] == element))
+
+
+def dimension_of(array: xr.DataArray, name: Any) -> Any:
+    """Return the dimension of a level; any other value is returned as it is."""
+    if not isinstance(name, str) or name in array.dims or name not in coords_of(array):
+        return name
+    dims = coords_of(array)[name].dims
+    return dims[0] if len(dims) == 1 else name
+
+
+def dimensions_of(array: xr.DataArray, names: Any) -> Any:
+    """Return the dimensions of one or several levels, each once."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        return dimension_of(array, names)
+    return list(dict.fromkeys(dimension_of(array, name) for name in names))
+
+
+def with_dimensions_as_keys(array: xr.DataArray, mapping: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Return a mapping whose keys are dimensions in place of levels.
+
+    Raises
+    ------
+    ValueError
+        Two keys mean one dimension.
+    """
+    renamed = {dimension_of(array, name): value for name, value in mapping.items()}
+    if len(renamed) < len(mapping):
+        raise ValueError(f"several of {list(mapping)} are names of one dimension of {array.dims}; pass one of them")
+    return renamed
+
+
+def levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:
+    """Give the codes of coordinates: those of the index, or made on the spot."""
+    levels = []
+    for name in names:
+        index = indexes_of(assembly).get(name)
+        if isinstance(index, AssemblyIndex) and name in index.index.names:
+            levels.append(index.levels[name])
+        else:
+            levels.append(factorize_level(np.asarray(coords_of(assembly)[name].values)))
+    return levels
