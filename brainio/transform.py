@@ -1,4 +1,7 @@
-"""Cutting one assembly to the coordinates of another. Knows no catalog, no network."""
+"""Subsets of an assembly: the part whose coordinates another assembly has.
+
+Knows no catalog, no network.
+"""
 
 from __future__ import annotations
 
@@ -33,17 +36,17 @@ def subset(
     Parameters
     ----------
     source_assembly : DataAssembly
-        The assembly to cut.
+        The assembly to select from.
     target_assembly : xarray.DataArray
-        Where the coordinates to keep stand.
+        The assembly with the coordinates to keep.
     subset_dims : sequence of str, optional
-        Dimensions or levels to cut by; default: the dimensions of the target. A dimension stands for those levels that
-        source and target both have, each of which must match on its own.
+        Dimensions or levels to match; default: the dimensions of the target. A dimension means all levels that source
+        and target have in common, each of which must match separately.
     dims_must_match : bool, default True
-        Check that the cut assembly has as many rows as the target along each of `subset_dims`. Rows are not compared
-        one by one: the target may have fewer levels, or others, than the source.
+        Check that the result has as many rows as the target along each of `subset_dims`. Rows are not compared one by
+        one: the target may have fewer or other levels than the source.
     repeat : bool, default False
-        Repeat a row as often as the target names it, see `index_efficient`; rows then come sorted by the coordinate.
+        Repeat a row as often as the target has it, see `index_efficient`; rows are then sorted by the coordinate.
 
     Returns
     -------
@@ -53,7 +56,8 @@ def subset(
     Raises
     ------
     SubsetError
-        The source lacks one of `subset_dims`, both share no coordinate along it, or the numbers of rows differ.
+        The source lacks one of `subset_dims`, has no coordinate along it in common with the target, or the numbers of
+        rows differ.
 
     >>> from brainio.assemblies import DataAssembly
     >>> a = DataAssembly([1, 2, 3], coords={"stimulus_id": ("presentation", ["a", "b", "c"])}, dims=["presentation"])
@@ -82,7 +86,7 @@ def index_efficient(
 ) -> list[int]:
     """Find the positions of the source whose values the target has, sorted by value.
 
-    A value that the target names n times gives its first position in the source n times, and each further one once.
+    A value that the target has n times selects its first position in the source n times, and each further one once.
 
     >>> index_efficient(np.array(["b", "a", "c"]), np.array(["c", "b", "c"]))
     [0, 2, 2]
@@ -93,38 +97,38 @@ def index_efficient(
 def _repeated(source_level: Level, target_level: Level) -> np.ndarray:
     joined = union_levels([source_level, target_level])
     source, target = np.split(joined.codes, [len(source_level.codes)])
-    wanted = np.bincount(target[target >= 0], minlength=int(max(source.max(initial=-1), target.max(initial=-1))) + 1)
+    counts = np.bincount(target[target >= 0], minlength=int(max(source.max(initial=-1), target.max(initial=-1))) + 1)
     order = np.argsort(source, kind="stable")
     order = order[source[order] >= 0]
-    order = order[wanted[source[order]] > 0]
+    order = order[counts[source[order]] > 0]
     sorted_codes = source[order]
     is_first = np.append(True, sorted_codes[1:] != sorted_codes[:-1])[: len(order)]
-    return np.repeat(order, np.where(is_first, wanted[sorted_codes], 1))
+    return np.repeat(order, np.where(is_first, counts[sorted_codes], 1))
 
 
 def _levels(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> list[Hashable]:
-    """Name the coordinates that a dimension stands for: those of the target along it that the source has too."""
+    """Return the coordinates to match for a dimension: those of the target along it that the source has as well."""
     levels = _all_levels(target, name)
     if levels == [name] and name not in source.coords and name not in target.coords:
-        return levels  # bare dimensions: positions stand for themselves
+        return levels  # no coordinates: positions are matched
     shared = [level for level in levels if level in source.coords and level in target.coords]
     if not shared:
-        raise SubsetError(f"source and target share no coordinate along {name!r}; the target has {levels}")
+        raise SubsetError(f"source and target have no common coordinate along {name!r}; the target has {levels}")
     return shared
 
 
 def _codes(assembly: xr.DataArray, name: Hashable) -> tuple[Level, Hashable]:
-    """Give the codes of a coordinate, those of the index where it has any, and the dimension that it lies on."""
+    """Return a coordinate as a level, and its dimension."""
     if name in assembly.dims and name not in assembly.coords:
         return factorize_level(np.arange(assembly.sizes[name])), name
     if name not in assembly.coords or assembly.coords[name].ndim != 1:
-        raise SubsetError(f"{name!r} is no one-dimensional coordinate of the assembly; it has {list(assembly.coords)}")
+        raise SubsetError(f"the assembly has no one-dimensional coordinate {name!r}; it has {list(assembly.coords)}")
     return levels_of(assembly, [name])[0], coords_of(assembly)[name].dims[0]
 
 
 def _is_in(source: Level, target: Level) -> np.ndarray:
-    """Tell for each row of the source whether the target has its value; a missing value is a value."""
-    table = np.zeros(len(source.values) + 1, dtype=bool)  # the last place serves code -1
+    """Return for each row of the source whether the target has its value; missing values match."""
+    table = np.zeros(len(source.values) + 1, dtype=bool)  # the last entry is for the code -1
     present = np.unique(target.codes)
     places = present if same_values(source.values, target.values) else _places(source.values, target.values, present)
     table[places[places >= 0]] = True
@@ -133,15 +137,15 @@ def _is_in(source: Level, target: Level) -> np.ndarray:
 
 
 def _places(values: pd.Index, others: pd.Index, codes: np.ndarray) -> np.ndarray:
-    """Find where the values that other codes stand for are in a list of values; -1 is not there."""
-    wanted = others[codes[codes >= 0]]
-    if {values.dtype.kind, wanted.dtype.kind} & set("Ob"):  # pandas finds no True among numbers, Python does
-        values, wanted = values.astype(object), wanted.astype(object)
-    return values.get_indexer(wanted)
+    """Find the positions of the values of other codes in a list of values; -1 is missing."""
+    selected = others[codes[codes >= 0]]
+    if {values.dtype.kind, selected.dtype.kind} & set("Ob"):  # pandas finds no True among numbers, Python does
+        values, selected = values.astype(object), selected.astype(object)
+    return values.get_indexer(selected)
 
 
 def _check_length(source: xr.DataArray, target: xr.DataArray, name: Hashable) -> None:
-    """Check that there are as many rows as the target has; the error names a row that is one too many or too few."""
+    """Raise SubsetError, which names an unmatched row, unless the numbers of rows are equal."""
     columns = {lv: [_codes(source, lv)[0], _codes(target, lv)[0]] for lv in _levels(source, target, name)}
     count, expected = (len(level.codes) for level in next(iter(columns.values())))
     if count == expected:
@@ -155,13 +159,13 @@ def _check_length(source: xr.DataArray, target: xr.DataArray, name: Hashable) ->
         for level, column in zip(columns, rows.levels, strict=True)
     }
     raise SubsetError(
-        f"{count} rows match along {name!r}, the target has {expected}: {row} stands {mine[wrong]} times in the source "
-        f"and {theirs[wrong]} times in the target; pass dims_must_match=False to leave it at that"
+        f"{count} rows match along {name!r}, the target has {expected}: {row} occurs {mine[wrong]} times in the source "
+        f"and {theirs[wrong]} times in the target; pass dims_must_match=False to accept that"
     )
 
 
 def _all_levels(assembly: xr.DataArray, name: Hashable) -> list[Hashable]:
-    """Name all coordinates along a dimension, in order; anything else stands for itself."""
+    """Return all coordinates along a dimension, in order; for any other name, only itself."""
     index = indexes_of(assembly).get(name)
     if isinstance(index, PandasMultiIndex) and index.dim == name:
         return list(index.index.names)

@@ -1,12 +1,15 @@
-"""Data assemblies: arrays from experiments with the metadata that give them meaning.
+"""Data assemblies: xarray DataArrays of recordings whose coordinates carry the experiment's metadata.
 
-This package knows no catalog, no network and no cache. `core` and `classes` hold the classes, `keeping` and
-`functions` what xarray would lose, `align` and `assign` what assemblies do with other arrays and with their own
-coordinates, `index` and `gather` the index of each dimension, `codes` the integer codes under it, `groupby` grouping,
-`reductions` its arithmetic, `mapping` functions of groups, `apply` those of groups of all dimensions, `reliability`
-repetitions, `spikes` binning of spike times, `merge` merging, `joining` the metadata of stimuli, `coords` listing of
-coordinates, `loaders` and `reading` reading of files, `chunks` and `lazy` values that stay there and their groups,
-`hdf5` the lock under which files are read.
+Knows no catalog, no network and no cache. From bottom to top:
+
+- `index`: the multi-index of a dimension; `gathering` builds it from coordinates. `coordinates` lists and flattens
+  these, `assignment` assigns and drops them, `alignment` matches arrays with other indexes.
+- `operations`: xarray's operations with assemblies as results.
+- `reductions`, `group_functions`, `groupby`: grouping.
+- `stimulus_metadata`: the stimulus set of an assembly; `loaders`: files to assemblies.
+- `core`, `classes`: the assembly classes.
+- `reliability` (computed by `split_halves`), `spikes`, `times`: analyses.
+- `summaries` computes the numbers of charts, `plots` draws them.
 """
 
 from brainio.assemblies.alignment import merge_data_arrays

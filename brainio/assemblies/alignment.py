@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""Alignment of assemblies with arrays that have other indexes or none: operators, sorting, merging.
+
+xarray aligns two indexes only if they are of the same class and list the same levels in the same order. These functions
+prepare arrays accordingly, or match positions themselves.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
 from brainio.assemblies.gathering import gather_indexes
-from brainio.assemblies.index import AssemblyIndex, as_assembly_index, own_index
+from brainio.assemblies.index import AssemblyIndex, as_assembly_index, dimension_index
 from brainio.assemblies.stimulus_metadata import combine_stimulus_set
 from brainio.errors import AssemblyFormatError
 from brainio.levels import Level, factorize_level, lexsort_codes
@@ -19,25 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 
-def with_plain_own_indexes(array: Any, other: Any) -> Any:
-    """Give an array plain indexes for own coordinates of dimensions where the other array has a plain index.
+def with_plain_dimension_indexes(array: Any, other: Any) -> Any:
+    """Return an array with plain indexes along dimensions where the other array has a plain index.
 
-    xarray then aligns by the own coordinate and carries the other coordinates along.
+    xarray then aligns by the coordinate that is named as the dimension; the other coordinates follow.
     """
     if not isinstance(array, xr.DataArray) or not isinstance(other, xr.DataArray):
         return array
     for dim in set(array.dims) & set(other.dims):
-        mine = indexes_of(array).get(dim)
-        if type(indexes_of(other).get(dim)) is PandasIndex and isinstance(mine, AssemblyIndex) and mine.has_own_level:
+        mine, theirs = indexes_of(array).get(dim), indexes_of(other).get(dim)
+        if type(theirs) is PandasIndex and isinstance(mine, AssemblyIndex) and mine.has_dimension_level:
             array = array.reset_index([dim])
-            own = own_index(dim, coords_of(array)[dim].values)
-            coords = {**coords_of(array), **own.create_variables({dim: coords_of(array)[dim]})}
-            array = replace_parts(array, coords=coords, indexes={**indexes_of(array), dim: own})
+            coords = coords_of(array)
+            index = dimension_index(dim, coords[dim].values)
+            coords = {**coords, **index.create_variables({dim: coords[dim]})}
+            array = replace_parts(array, coords=coords, indexes={**indexes_of(array), dim: index})
     return array
 
 
-def comparable(assembly: xr.DataArray, other: Any) -> Any:
-    """Give the other operand indexes that xarray can align with those of the assembly."""
+def with_alignable_indexes(assembly: xr.DataArray, other: Any) -> Any:
+    """Return the other operand with indexes that xarray can align with those of the assembly."""
     if not isinstance(other, xr.DataArray):
         return other
     changed = other
@@ -55,7 +60,7 @@ def comparable(assembly: xr.DataArray, other: Any) -> Any:
 
 
 def _agree_on_common_levels(mine: AssemblyIndex, theirs: Any) -> bool:
-    """Tell whether positions correspond: the levels that both indexes have are equal row by row."""
+    """Return whether the levels that both indexes have are equal position by position."""
     if not isinstance(theirs, PandasMultiIndex):
         return True
     common = [name for name in mine.index.names if name in theirs.index.names]
@@ -73,11 +78,11 @@ def _with_index(array: xr.DataArray, index: AssemblyIndex) -> xr.DataArray:
 
 
 def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) -> dict[Hashable, np.ndarray]:
-    """Give the order of positions for each dimension that one of the keys lies on; missing values come last."""
+    """Return the sorting order of positions along each dimension of the keys; missing values come last."""
     columns: dict[Hashable, list[Level]] = {}
     for key in keys:
         index = None if isinstance(key, xr.DataArray) else indexes_of(assembly).get(key)
-        if isinstance(index, AssemblyIndex) and index.dim == key and not index.has_own_level:
+        if isinstance(index, AssemblyIndex) and index.dim == key and not index.has_dimension_level:
             columns.setdefault(key, []).extend(index.levels.values())
         else:
             dim, values = _sort_values(assembly, key)
@@ -86,11 +91,11 @@ def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) ->
 
 
 def _sort_values(assembly: xr.DataArray, key: Any) -> tuple[Hashable, np.ndarray]:
-    """Give the dimension that a key sorts, and one value a position.
+    """Return the dimension that a key sorts, with one value for each position.
 
-    The key is the name of a coordinate or dimension, or a one-dimensional DataArray. That is taken position by position
-    whatever index it carries, unless its index has the assembly's rows in another order: then it is matched by them.
-    One of another length must have an index; rows that it does not name come last, in their order.
+    The key is the name of a coordinate or dimension, or a one-dimensional DataArray. A DataArray of the same length is
+    used position by position, unless its index has the rows of the assembly in another order: then rows are matched.
+    A DataArray of another length must have an index; rows that it lacks come last, in their order.
     """
     if not isinstance(key, xr.DataArray):
         key = assembly[key]
@@ -98,18 +103,18 @@ def _sort_values(assembly: xr.DataArray, key: Any) -> tuple[Hashable, np.ndarray
         raise ValueError(f"can sort by one-dimensional coordinates only; {key.name!r} has dimensions {key.dims}")
     dim = key.dims[0]
     mine, theirs = indexes_of(assembly).get(dim), indexes_of(key).get(dim)
-    same_length = key.size == assembly.sizes[dim]
-    if not same_length and theirs is None:
+    has_same_length = key.size == assembly.sizes[dim]
+    if not has_same_length and theirs is None:
         raise ValueError(f"cannot sort {dim!r} of length {assembly.sizes[dim]} by an array of length {key.size}")
     values = np.asarray(key.values)
-    found = np.full(assembly.sizes[dim], -1)
+    positions = np.full(assembly.sizes[dim], -1)
     if isinstance(mine, AssemblyIndex) and isinstance(theirs, PandasMultiIndex) and not mine.equals(theirs):
-        same_levels = set(mine.index.names) == set(theirs.index.names)
-        if same_levels and theirs.index.is_unique:
-            found = as_assembly_index(theirs).reindex_like(mine)[dim]
-    if same_length:
-        return dim, values[found] if (found >= 0).all() else values
-    return dim, np.append(values.astype(object), np.nan)[found]
+        has_same_levels = set(mine.index.names) == set(theirs.index.names)
+        if has_same_levels and theirs.index.is_unique:
+            positions = as_assembly_index(theirs).reindex_like(mine)[dim]
+    if has_same_length:
+        return dim, values[positions] if (positions >= 0).all() else values
+    return dim, np.append(values.astype(object), np.nan)[positions]
 
 
 T = TypeVar("T", bound=xr.DataArray)
@@ -117,18 +122,18 @@ _DATA = "data"
 
 
 def merge_data_arrays(data_arrays: Sequence[T]) -> T:
-    """Merge assemblies into one that has all their positions, sorted by their coordinates.
+    """Merge assemblies into one with all their positions, sorted by their coordinates.
 
-    Positions stay in the order of the assemblies where all but one are empty or equal to it, or where one of several
-    coordinates mixes types that do not compare, such as numbers and text.
+    Positions are not sorted, but stay in the order of the assemblies, where all other assemblies are empty or have the
+    same positions, or where one of several coordinates mixes types that cannot be compared, such as numbers and text.
 
-    Values that no assembly has are NaN. The class, name and attrs are those of the first; the stimulus set stays only
+    Values that no assembly has are NaN. Class, name and attrs are those of the first assembly; the stimulus set is kept
     if all agree on its identifier.
 
     Parameters
     ----------
     data_arrays : sequence of xarray.DataArray
-        One or more assemblies with the same dimensions and the same levels. A single one comes back as it is.
+        One or more assemblies with the same dimensions and the same levels. A single one is returned unchanged.
 
     Raises
     ------

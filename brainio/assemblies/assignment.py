@@ -1,4 +1,7 @@
-"""PLACEHOLDER"""
+"""Assignment of coordinates: single levels are assigned and dropped, the others stay.
+
+xarray refuses to change one level of an index; here the index is rebuilt from the codes of its other levels.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.coordinates import holds_rows, is_whole_multi_index, parts_of_rows
+from brainio.assemblies.coordinates import coords_in_row_tuples, holds_row_tuples, is_whole_multi_index
 from brainio.assemblies.gathering import Coords, Indexes, gather, is_gathered
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.xarray_compat import ArrayCoordinates, coords_of, indexes_of, replace_parts, set_coords
@@ -23,12 +26,12 @@ T = TypeVar("T", bound=xr.DataArray)
 
 
 class AssemblyCoordinates(ArrayCoordinates):
-    """The coordinates of an assembly: assigning or deleting one leaves the other levels of its dimension."""
+    """The coordinates of an assembly: assigning or deleting one keeps the other levels of its dimension."""
 
     __slots__ = ()
 
     def update(self, other: Mapping[Any, Any]) -> None:
-        """Assign coordinates; each can be selected on at once, and a replaced level keeps its place."""
+        """Assign coordinates, which can be selected by at once; a replaced level keeps its place."""
         data = self._array
         if not isinstance(other, xr.Coordinates):
             other = {k: v for k, v in other.items() if not _is_text_of_rows(data, k, v)}
@@ -47,27 +50,27 @@ class AssemblyCoordinates(ArrayCoordinates):
         if key not in coords_of(self._array):
             raise KeyError(f"there is no coordinate {key!r}; there are {list(coords_of(self._array))}")
         index = indexes_of(self._array).get(key)
-        is_own_level = isinstance(index, AssemblyIndex) and index.has_own_level and index.dim == key
+        is_own_level = isinstance(index, AssemblyIndex) and index.has_dimension_level and index.dim == key
         coords, indexes = without_levels(self._array, {key})
-        if not is_own_level:  # without its own coordinate, the dimension's name stands for its levels
+        if not is_own_level:  # else a coordinate of that name remains: the tuples of the other levels
             coords.pop(key, None)
             indexes.pop(key, None)
         set_coords(self._array, coords, indexes)
 
 
 def _parts_of_dropped_dims(data: xr.DataArray) -> dict[Hashable, list[Hashable]]:
-    """Name the coordinates that the tuple of each dropped dimension repeats."""
-    found = {}
+    """Return, for each coordinate of tuples that a dropped dimension left, the coordinates that these repeat."""
+    parts_by_name = {}
     for name, variable in coords_of(data).items():
         if not isinstance(indexes_of(data).get(name), PandasMultiIndex):
             others = {other: v for other, v in coords_of(data).items() if other != name}
-            if (parts := parts_of_rows(variable, others)) is not None:
-                found[name] = parts
-    return found
+            if (parts := coords_in_row_tuples(variable, others)) is not None:
+                parts_by_name[name] = parts
+    return parts_by_name
 
 
 def _update_rows(data: xr.DataArray, rows: Mapping[Hashable, list[Hashable]]) -> None:
-    """Give the tuples of dropped dimensions the values that were assigned to their parts."""
+    """Update the tuples of dropped dimensions with the values assigned to their parts."""
     if not rows:
         return
     coords, indexes = dict(coords_of(data)), dict(indexes_of(data))
@@ -77,14 +80,17 @@ def _update_rows(data: xr.DataArray, rows: Mapping[Hashable, list[Hashable]]) ->
             value = np.empty((), dtype=object)
             value[()] = tuple(part.values[()] for part in own if part is not None)
             coords[name] = xr.Variable((), value, variable.attrs, variable.encoding)
-        elif variable.ndim == 1 and not holds_rows(variable, [part for part in own if part is not None]):
+        elif variable.ndim == 1 and not holds_row_tuples(variable, [part for part in own if part is not None]):
             del coords[name]
             indexes.pop(name, None)
     set_coords(data, coords, indexes)
 
 
 def _without_assigned(data: xr.DataArray, assigned: Mapping[Any, Any]) -> tuple[Coords, Indexes]:
-    """Give coordinates and indexes without the assigned names; the own coordinate of a dimension replaces no level."""
+    """Return coordinates and indexes without the assigned names.
+
+    A coordinate that is named as its dimension replaces none of the levels.
+    """
     coords: Coords = dict(coords_of(data))
     indexes: Indexes = dict(indexes_of(data))
     for index, variables in data.xindexes.group_by_index():
@@ -102,7 +108,7 @@ def _without_assigned(data: xr.DataArray, assigned: Mapping[Any, Any]) -> tuple[
 
 
 def _is_multi_index(value: Any) -> bool:
-    """Tell whether an assigned value is a multi-index, or tuples, which replace all levels."""
+    """Return whether an assigned value replaces all levels: it is a multi-index or consists of tuples."""
     if isinstance(value, xr.DataArray | xr.Variable):
         variable = value.variable if isinstance(value, xr.DataArray) else value
         value = variable.to_index() if variable.ndim == 1 else variable.values
@@ -114,7 +120,7 @@ def _is_multi_index(value: Any) -> bool:
 
 
 def drop_levels(array: T, names: set[Hashable]) -> tuple[T, set[Hashable]]:
-    """Drop those of `names` that are levels; give the array and the names that are none."""
+    """Drop the levels among `names`; return the array and the remaining names."""
     levels = {name for name in names if isinstance(indexes_of(array).get(name), PandasMultiIndex)}
     if not levels:
         return array, names
@@ -123,22 +129,22 @@ def drop_levels(array: T, names: set[Hashable]) -> tuple[T, set[Hashable]]:
 
 
 def without_levels(array: xr.DataArray, names: set[Hashable]) -> tuple[Coords, Indexes]:
-    """Give coordinates and indexes without the named levels; the name of a dimension stands for its whole index."""
+    """Return coordinates and indexes without the named levels; the name of a dimension means all its levels."""
     coords: Coords = dict(coords_of(array))
     indexes: Indexes = dict(indexes_of(array))
     for index, variables in array.xindexes.group_by_index():
-        gone = names & set(variables)
-        if not gone or not isinstance(index, PandasMultiIndex):
+        dropped = names & set(variables)
+        if not dropped or not isinstance(index, PandasMultiIndex):
             continue
-        kept = [name for name in index.index.names if name not in names]
-        if (index.dim in names and index.dim not in index.index.names) or not kept:
+        remaining = [name for name in index.index.names if name not in names]
+        if (index.dim in names and index.dim not in index.index.names) or not remaining:
             for name in variables:
                 coords.pop(name)
                 indexes.pop(name)
             continue
-        new = as_assembly_index(index).keep_levels(dict.fromkeys(kept))
+        new = as_assembly_index(index).keep_levels(dict.fromkeys(remaining))
         new_variables = new.create_variables(coords)
-        for name in gone:
+        for name in dropped:
             coords.pop(name)
             indexes.pop(name)
         coords.update(new_variables)
@@ -146,42 +152,42 @@ def without_levels(array: xr.DataArray, names: set[Hashable]) -> tuple[Coords, I
     return coords, indexes
 
 
-def without_left_levels(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Take levels of dimensions that a new array does not have out of the arguments that it is made from.
+def without_stale_levels(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Remove levels of dimensions that a new array lacks from the arguments of its constructor.
 
-    Scripts leave a dimension out by `{name: c for name, c in a.coords.items() if name != "neuroid"}`. That has lost the
-    dimension's own coordinate, and still has the levels that used to go with it. Levels next to an own coordinate
-    become plain coordinates, because xarray makes no multi-index of them.
+    Scripts omit a dimension by `{name: c for name, c in a.coords.items() if name != "neuroid"}`, which leaves the
+    other levels of that dimension behind. Levels next to a coordinate that is named as their dimension become plain
+    coordinates, because xarray builds no multi-index from them.
     """
     coords = args[1] if len(args) > 1 else kwargs.get("coords")
     dims = args[2] if len(args) > 2 else kwargs.get("dims")
     if isinstance(coords, xr.Coordinates) or not isinstance(coords, Mapping):
         return args, kwargs
-    kept = {name: _without_own_level(name, value) for name, value in coords.items()}
+    kept = {name: _without_dimension_level(name, value) for name, value in coords.items()}
     if dims is not None:
         new_dims = {dims} if isinstance(dims, str) else set(dims)
-        kept = {name: value for name, value in kept.items() if not _is_left_level(name, value, coords, new_dims)}
+        kept = {name: value for name, value in kept.items() if not _is_stale_level(name, value, coords, new_dims)}
     return ((args[0], kept, *args[2:]), kwargs) if len(args) > 1 else (args, {**kwargs, "coords": kept})
 
 
-def _without_own_level(name: Hashable, value: Any) -> Any:
+def _without_dimension_level(name: Hashable, value: Any) -> Any:
     index = indexes_of(value).get(name) if isinstance(value, xr.DataArray) and value.ndim == 1 else None
-    if isinstance(index, AssemblyIndex) and index.has_own_level:
+    if isinstance(index, AssemblyIndex) and index.has_dimension_level:
         return xr.Variable(value.dims, index.levels[name].to_numpy(), value.attrs, value.encoding)
     return value
 
 
-def _is_left_level(name: Hashable, value: Any, coords: Mapping[Any, Any], new_dims: set[Hashable]) -> bool:
+def _is_stale_level(name: Hashable, value: Any, coords: Mapping[Any, Any], new_dims: set[Hashable]) -> bool:
     index = indexes_of(value).get(name) if isinstance(value, xr.DataArray) else None
     if isinstance(index, AssemblyIndex) and index.dim == name and list(index.index.names) != [name]:
-        return index.index.nlevels == 1 and index.index.names[0] in coords  # the name of the dimension stands for it
+        return index.index.nlevels == 1 and index.index.names[0] in coords  # the dimension repeats it
     return isinstance(index, PandasMultiIndex) and index.dim not in new_dims and index.dim not in coords
 
 
 def _is_text_of_rows(data: xr.DataArray, name: Hashable, value: Any) -> bool:
-    """Tell whether the value is the coordinate of a whole index turned into text.
+    """Return whether the value is the coordinate of a whole index, converted to text.
 
-    Scripts that turn every coordinate into text assign this one too, and do not mean to lose its levels.
+    Scripts that convert every coordinate to text assign this one as well, without the intention to drop its levels.
     """
     if not is_whole_multi_index(data, name) or coords_of(data)[name].ndim != 1:
         return False
@@ -193,7 +199,7 @@ def _is_text_of_rows(data: xr.DataArray, name: Hashable, value: Any) -> bool:
 
 
 def _plain(data: xr.DataArray, value: Any) -> Any:
-    """Take a DataArray that lies on the same positions as its values alone, so that no index has to be aligned."""
+    """Reduce a DataArray of the same positions to its values, so that no index has to be aligned."""
     if not isinstance(value, xr.DataArray) or not set(value.dims) <= set(data.dims):
         return value
     for dim in value.dims:
@@ -204,14 +210,14 @@ def _plain(data: xr.DataArray, value: Any) -> Any:
 
 
 def _restore_order(data: xr.DataArray, names: list[Hashable]) -> None:
-    """Put replaced levels back to where they were."""
+    """Restore the order of replaced levels."""
     coords, indexes = dict(coords_of(data)), dict(indexes_of(data))
     for index, _ in data.xindexes.group_by_index():
         if isinstance(index, AssemblyIndex):
-            now = list(index.index.names)
-            wanted = [n for n in names if n in now] + [n for n in now if n not in names]
-            if wanted != now:
-                new = index.reorder_levels(dict.fromkeys(wanted))
+            current = list(index.index.names)
+            restored = [n for n in names if n in current] + [n for n in current if n not in names]
+            if restored != current:
+                new = index.reorder_levels(dict.fromkeys(restored))
                 variables = new.create_variables(coords)
                 coords.update(variables)
                 indexes.update(dict.fromkeys(variables, new))

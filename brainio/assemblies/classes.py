@@ -1,4 +1,4 @@
-"""PLACEHOLDER"""
+"""Classes of assemblies, with the dimensions and the loader of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from brainio.errors import AssemblyFormatError, UnknownClassError
 
 
 class DataPoint:
-    """One value, and the neuroid and presentation that it belongs to."""
+    """One value of a recording, with its neuroid and presentation."""
 
     def __init__(self, value: Any, neuroid: Any, presentation: Any) -> None:
         self.value = value
@@ -23,7 +23,7 @@ class DataPoint:
 
 
 class BehavioralAssembly(DataAssembly):
-    """Choices or other responses, one a presentation, or one a presentation and choice."""
+    """Choices or other responses: presentation, or presentation x choice."""
 
     __slots__ = ()
 
@@ -44,7 +44,7 @@ class NeuroidAssembly(DataAssembly):
 
 
 class NeuronRecordingAssembly(NeuroidAssembly):
-    """Responses that were recorded from neurons."""
+    """Responses recorded from neurons."""
 
     __slots__ = ()
 
@@ -56,42 +56,42 @@ class ModelFeaturesAssembly(NeuroidAssembly):
 
 
 class PropertyAssembly(DataAssembly):
-    """Properties of neuroids, such as preferred orientation; its file is complete without a stimulus set."""
+    """Properties of neuroids, such as preferred orientation; needs no stimulus set."""
 
     __slots__ = ()
 
     @classmethod
     def get_loader_class(cls) -> type[AssemblyLoader]:
-        """Give the class that loads assemblies of this class."""
+        """Return the loader class for assemblies of this class."""
         return StimulusReferenceAssemblyLoader
 
 
 class SpikeTimesAssembly(NeuronRecordingAssembly):
-    """Times of spikes: one dimension `event`; metadata of neuroids and presentations are extras."""
+    """Times of spikes along the dimension `event`; metadata of neuroids and presentations are extras."""
 
     __slots__ = ()
 
     @classmethod
     def get_loader_class(cls) -> type[AssemblyLoader]:
-        """Give the class that loads assemblies of this class."""
+        """Return the loader class for assemblies of this class."""
         return GroupAppendAssemblyLoader
 
     def validate(self) -> None:
         """Check the dimensions; raises AssemblyFormatError."""
         if self.dims != ("event",):
             raise AssemblyFormatError(
-                f"{type(self).__name__} has the dimensions {self.dims}; expected ('event',), one spike a position"
+                f"{type(self).__name__} has the dimensions {self.dims}; expected ('event',), one spike per position"
             )
 
 
 class MetadataAssembly(DataAssembly):
-    """Metadata of a dimension that the main array of a file does not have (an extra)."""
+    """Metadata of a dimension that the main array of a file lacks (an extra)."""
 
     __slots__ = ()
 
     @classmethod
     def get_loader_class(cls) -> type[AssemblyLoader]:
-        """Give the class that loads assemblies of this class."""
+        """Return the loader class for assemblies of this class."""
         return StimulusReferenceAssemblyLoader
 
 
@@ -127,5 +127,5 @@ def named_class(name: str) -> type[DataAssembly]:
     'NeuroidAssembly'
     """
     if name not in ASSEMBLY_CLASSES:
-        raise UnknownClassError(f"{name!r} is no assembly class; expected one of {', '.join(ASSEMBLY_CLASSES)}")
+        raise UnknownClassError(f"unknown assembly class {name!r}; expected one of {', '.join(ASSEMBLY_CLASSES)}")
     return ASSEMBLY_CLASSES[name]

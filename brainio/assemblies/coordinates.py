@@ -1,4 +1,7 @@
-"""PLACEHOLDER"""
+"""Coordinates of an assembly: listing, comparing and flattening them.
+
+Works on any DataArray, with any index. Builds no index (see `gathering`).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ Metadata = tuple[str, tuple[str, ...], np.ndarray]
 
 
 def as_text_objects(values: np.ndarray) -> np.ndarray:
-    """Turn fixed-width text or bytes into an object array of `str`; anything else is returned as it is."""
+    """Convert fixed-width text or bytes to an object array of `str`; other values are returned unchanged."""
     if values.dtype.kind == "S":
         return np.array([value.decode() for value in values.ravel()], dtype=object).reshape(values.shape)
     if values.dtype.kind in "UT":
@@ -28,12 +31,11 @@ def as_text_objects(values: np.ndarray) -> np.ndarray:
 
 
 def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
-    """Give the assembly as a plain `xarray.DataArray` that netCDF can store.
+    """Convert an assembly to a plain `xarray.DataArray` that netCDF can store.
 
-    Every level of a multi-index becomes a coordinate of its own without an index, in the order in which
-    `assembly.coords` lists them; a coordinate of tuples that stands for a whole multi-index goes away, also that which
-    a dropped dimension left. Values are shared, not copied; `name` stays; `attrs` become a new dict with the same
-    entries.
+    Every level of a multi-index becomes a coordinate without an index, in the order of `assembly.coords`. Coordinates
+    of tuples, which stand for a whole multi-index or are left from a dropped dimension, are removed. Values are shared,
+    not copied; `name` is kept; `attrs` become a new dict with the same entries.
 
     >>> from brainio.assemblies import DataAssembly
     >>> flat = flatten_index(DataAssembly([1.0, 2.0], coords={"a": ("x", [1, 2]), "b": ("x", ["k", "l"])}, dims=["x"]))
@@ -42,7 +44,7 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
     """
     coords: dict[Hashable, xr.Variable] = {}
     for name, coord in assembly.coords.variables.items():
-        if repeats_others(assembly, name):
+        if is_redundant_coordinate(assembly, name):
             continue
         values = values_of(assembly, name)
         # Otherwise pandas would copy each text to find out whether they are dates.
@@ -51,7 +53,7 @@ def flatten_index(assembly: xr.DataArray) -> xr.DataArray:
 
 
 def values_of(assembly: xr.DataArray, name: Hashable) -> np.ndarray:
-    """Give the values of a coordinate, text as objects of `str`; those of levels come straight from their codes."""
+    """Return the values of a coordinate, with text as objects of `str`; levels are decoded from their codes."""
     index = indexes_of(assembly).get(name)
     if isinstance(index, AssemblyIndex) and name in index.index.names:
         return index.levels[name].to_numpy()
@@ -59,26 +61,26 @@ def values_of(assembly: xr.DataArray, name: Hashable) -> np.ndarray:
 
 
 def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
-    """Tell whether the coordinate stands for a whole multi-index, its values being tuples."""
+    """Return whether the coordinate represents a whole multi-index, with tuples as values."""
     index = multi_index_of(assembly, name)
     return index is not None and name not in index.names
 
 
-def repeats_others(assembly: xr.DataArray, name: Hashable) -> bool:
-    """Tell whether a coordinate only repeats others: a whole multi-index, or the tuple that a dropped one left."""
+def is_redundant_coordinate(assembly: xr.DataArray, name: Hashable) -> bool:
+    """Return whether a coordinate only repeats others: the tuples of a multi-index, or of one that was dropped."""
     if isinstance(index := indexes_of(assembly).get(name), PandasMultiIndex):
         return name not in index.index.names
     others = [variable for other, variable in coords_of(assembly).items() if other != name]
-    return holds_rows(coords_of(assembly)[name], others)
+    return holds_row_tuples(coords_of(assembly)[name], others)
 
 
-def holds_rows(variable: xr.Variable, others: Sequence[xr.Variable]) -> bool:
-    """Tell whether a coordinate holds tuples of values that other coordinates hold at the same positions."""
-    return parts_of_rows(variable, dict(enumerate(others))) is not None
+def holds_row_tuples(variable: xr.Variable, others: Sequence[xr.Variable]) -> bool:
+    """Return whether a coordinate consists of tuples of the values of other coordinates at the same positions."""
+    return coords_in_row_tuples(variable, dict(enumerate(others))) is not None
 
 
-def parts_of_rows(variable: xr.Variable, others: Mapping[Hashable, xr.Variable]) -> list[Hashable] | None:
-    """Name the coordinates whose values the tuples of a coordinate repeat, in their order; None if there are none."""
+def coords_in_row_tuples(variable: xr.Variable, others: Mapping[Hashable, xr.Variable]) -> list[Hashable] | None:
+    """Return the names of the coordinates whose values form the tuples of a coordinate, or None for other values."""
     if variable.ndim > 1 or variable.dtype != object or not variable.size:
         return None
     rows = np.atleast_1d(variable.values)
@@ -87,12 +89,12 @@ def parts_of_rows(variable: xr.Variable, others: Mapping[Hashable, xr.Variable])
     names: list[Hashable] = []
     for place in range(len(rows[0])):
         column = [row[place] for row in rows]
-        equal = (
+        equal_names = (
             name
             for name, other in others.items()
             if name not in names and set(other.dims) <= set(variable.dims) and _are_equal(column, other)
         )
-        if (name := next(equal, None)) is None:
+        if (name := next(equal_names, None)) is None:
             return None
         names.append(name)
     return names
@@ -107,32 +109,32 @@ def _are_equal(column: Sequence[Any], other: xr.Variable) -> bool:
     )
 
 
-def rows_as_text(assembly: T, dtype: Any) -> T:
-    """Give the coordinate of a whole multi-index as text if that is what its tuples are to become.
+def row_tuples_as_text(assembly: T, dtype: Any) -> T:
+    """Convert the coordinate of a whole multi-index to text if `dtype` is text, since numpy refuses to convert tuples.
 
-    numpy refuses to convert them. Any other array is returned as it is.
+    Any other array is returned unchanged.
     """
-    if not is_rows(assembly) or np.dtype(dtype).kind != "U":
+    if not is_row_coordinate(assembly) or np.dtype(dtype).kind != "U":
         return assembly
     texts = np.array([str(row) for row in assembly.values], dtype=object)
     return replace_parts(assembly, xr.Variable(assembly.dims, texts, assembly.attrs))
 
 
-def is_rows(array: xr.DataArray) -> bool:
-    """Tell whether the array is the coordinate of a whole multi-index, its values being tuples."""
+def is_row_coordinate(array: xr.DataArray) -> bool:
+    """Return whether the array is the coordinate of a whole multi-index, with tuples as values."""
     if array.ndim != 1 or array.name != array.dims[0] or not is_whole_multi_index(array, array.name):
         return False
     return array.dtype == object and all(isinstance(row, tuple) for row in array.values[:1])
 
 
 def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | None:
-    """Give the pandas index behind a coordinate if that is a multi-index, else None."""
+    """Return the pandas multi-index of a coordinate, or None if its index is another one."""
     index = assembly.xindexes.get(name)
     return index.index if isinstance(index, PandasMultiIndex) else None
 
 
-def no_such_name(assembly: xr.DataArray, name: Hashable, purpose: str = "") -> str:
-    """Say that an assembly has no coordinate or dimension of that name (`purpose`: " to sort by"), and which it has."""
+def unknown_name_message(assembly: xr.DataArray, name: Hashable, purpose: str = "") -> str:
+    """Return the message for an unknown coordinate or dimension, with the known ones; `purpose` is like " to sort by"."""
     coordinates = [coordinate for coordinate in coords_of(assembly) if coordinate not in assembly.dims]
     return (
         f"there is no coordinate or dimension {name!r}{purpose}; there are the dimensions {assembly.dims} and the "
@@ -141,9 +143,9 @@ def no_such_name(assembly: xr.DataArray, name: Hashable, purpose: str = "") -> s
 
 
 def walk_coords(assembly: xr.DataArray) -> Iterator[Metadata]:
-    """Yield `(name, dimensions, values)` of every coordinate, the levels of an index one by one.
+    """Yield `(name, dimensions, values)` for every coordinate and for every level of an index.
 
-    An assembly is rebuilt by `type(a)(values, coords={c: (d, v) for c, d, v in walk_coords(a)}, dims=a.dims)`.
+    Rebuild an assembly by `type(a)(values, coords={c: (d, v) for c, d, v in walk_coords(a)}, dims=a.dims)`.
 
     >>> from brainio.assemblies import DataAssembly
     >>> a = DataAssembly([1.0, 2.0], coords={"a": ("x", [1, 2]), "b": ("x", ["k", "l"]), "c": 3}, dims=["x"])
@@ -154,15 +156,15 @@ def walk_coords(assembly: xr.DataArray) -> Iterator[Metadata]:
 
 
 def _names_in_order(assembly: xr.DataArray) -> Iterator[Hashable]:
-    """Yield coordinate names; where the first part of a multi-index stands, the whole and its levels in their order."""
-    seen: set[Hashable] = set()
+    """Yield coordinate names, with those of one multi-index together."""
+    listed: set[Hashable] = set()
     for name, variable in coords_of(assembly).items():
-        if name in seen:
+        if name in listed:
             continue
         index = multi_index_of(assembly, name)
         names = [name] if index is None else list(dict.fromkeys([variable.dims[0], *index.names]))
         yield from (part for part in names if part in coords_of(assembly))
-        seen.update(names)
+        listed.update(names)
 
 
 def get_metadata(
@@ -174,18 +176,17 @@ def get_metadata(
     include_multi_indexes: bool = False,
     include_levels: bool = True,
 ) -> Iterator[Any]:
-    """Yield `(name, dimensions, values)` of coordinates, or their names only, of the kinds asked for.
+    """Yield `(name, dimensions, values)` of the coordinates of some kinds, or only their names.
 
     Parameters
     ----------
     dims : sequence of str, optional
-        Only coordinates that have dimensions, all of which are among these. Default: all coordinates, scalars too.
+        Only coordinates with dimensions, all of which are among these. Default: all coordinates, including scalars.
     names_only : bool, default False
         Yield names instead of triples.
     include_coords, include_indexes, include_multi_indexes, include_levels : bool
-        Coordinates without index; coordinates that alone are their dimension's index, whether or not they are named
-        as the dimension; multi-indexes as a whole, under the name of the dimension (values: tuples); levels of
-        multi-indexes.
+        Coordinates without index; single coordinates that index their dimension, whether or not they have its name;
+        multi-indexes as a whole, under the name of the dimension (values: tuples); levels of multi-indexes.
     """
     for name in _names_in_order(assembly):
         variable = coords_of(assembly)[name]
@@ -193,29 +194,29 @@ def get_metadata(
             continue
         index = assembly.xindexes.get(name)
         if isinstance(index, AssemblyIndex) and index.index.nlevels == 1:
-            wanted = include_indexes and not is_whole_multi_index(assembly, name)
+            is_included = include_indexes and not is_whole_multi_index(assembly, name)
         elif isinstance(index, PandasMultiIndex):
-            wanted = include_multi_indexes if is_whole_multi_index(assembly, name) else include_levels
+            is_included = include_multi_indexes if is_whole_multi_index(assembly, name) else include_levels
         elif isinstance(index, PandasIndex):
-            wanted = include_indexes
+            is_included = include_indexes
         else:
-            wanted = include_coords
-        if wanted:
+            is_included = include_coords
+        if is_included:
             yield name if names_only else (name, variable.dims, np.asarray(variable.values))
 
 
 def get_levels(assembly: xr.DataArray) -> list[str]:
-    """Give the names of all levels of all multi-indexes, dimension by dimension.
+    """Return the names of the levels of all multi-indexes.
 
-    A coordinate that is alone on its dimension is no level of a multi-index, though it can be selected by all the same.
+    A single coordinate of a dimension does not count as a level, although it can be selected by.
     """
     return [str(name) for name in get_metadata(assembly, names_only=True, include_coords=False, include_indexes=False)]
 
 
 def coords_for_dim(assembly: xr.DataArray, dim: str) -> dict[str, np.ndarray]:
-    """Give the values of the one-dimensional coordinates of `dim` that have no index, by name.
+    """Return the values of the one-dimensional coordinates of `dim` without an index, by name.
 
-    In a gathered assembly there are none: every such coordinate is a level then.
+    An assembly has none until `reset_index`: every such coordinate is a level.
     """
     return {
         str(name): np.asarray(variable.values)
@@ -225,7 +226,7 @@ def coords_for_dim(assembly: xr.DataArray, dim: str) -> dict[str, np.ndarray]:
 
 
 def array_is_element(arr: Sequence[Any] | np.ndarray, element: Any) -> bool:
-    """Tell whether `arr` has exactly one element, and that is `element`; asked of the dimensions of a coordinate.
+    """Return whether `arr` has `element` as its only element, such as the dimensions of a coordinate.
 
     >>> array_is_element(("neuroid",), "neuroid"), array_is_element(("neuroid", "time_bin"), "neuroid")
     (True, False)
@@ -234,7 +235,7 @@ def array_is_element(arr: Sequence[Any] | np.ndarray, element: Any) -> bool:
 
 
 def dimension_of(array: xr.DataArray, name: Any) -> Any:
-    """Return the dimension of a level; any other value is returned as it is."""
+    """Return the dimension of a level; any other value is returned unchanged."""
     if not isinstance(name, str) or name in array.dims or name not in coords_of(array):
         return name
     dims = coords_of(array)[name].dims
@@ -242,28 +243,28 @@ def dimension_of(array: xr.DataArray, name: Any) -> Any:
 
 
 def dimensions_of(array: xr.DataArray, names: Any) -> Any:
-    """Return the dimensions of one or several levels, each once."""
+    """Return the dimensions of one or several levels, without duplicates."""
     if isinstance(names, str) or not isinstance(names, Iterable):
         return dimension_of(array, names)
     return list(dict.fromkeys(dimension_of(array, name) for name in names))
 
 
 def with_dimensions_as_keys(array: xr.DataArray, mapping: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Return a mapping whose keys are dimensions in place of levels.
+    """Replace the names of levels among the keys of a mapping by their dimensions.
 
     Raises
     ------
     ValueError
-        Two keys mean one dimension.
+        Two keys mean the same dimension.
     """
     renamed = {dimension_of(array, name): value for name, value in mapping.items()}
     if len(renamed) < len(mapping):
-        raise ValueError(f"several of {list(mapping)} are names of one dimension of {array.dims}; pass one of them")
+        raise ValueError(f"several of {list(mapping)} mean the same dimension of {array.dims}; pass one of them")
     return renamed
 
 
 def levels_of(assembly: xr.DataArray, names: Sequence[Hashable]) -> list[Level]:
-    """Give the codes of coordinates: those of the index, or made on the spot."""
+    """Return coordinates as levels, from their index or else factorized."""
     levels = []
     for name in names:
         index = indexes_of(assembly).get(name)

@@ -1,7 +1,6 @@
-"""The assembly classes: xarray DataArrays whose coordinates are all indexed, and which stay what they are.
+"""`DataAssembly`: a DataArray in which all coordinates can be selected by, and whose operations return assemblies.
 
-What operations of xarray would lose is kept in `keeping`. Grouping, merging and loading live in modules of their own.
-No catalog, no network, no cache.
+Knows no catalog, no network, no cache. The methods of xarray that need only their class restored are in `operations`.
 """
 
 from __future__ import annotations
@@ -14,21 +13,21 @@ import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
 from brainio.assemblies.alignment import sort_orders
-from brainio.assemblies.assignment import AssemblyCoordinates, drop_levels, without_left_levels
-from brainio.assemblies.coordinates import dimensions_of, no_such_name, values_of
-from brainio.assemblies.gathering import gather, gather_indexes, is_gathered, is_outdated, renew
+from brainio.assemblies.assignment import AssemblyCoordinates, drop_levels, without_stale_levels
+from brainio.assemblies.coordinates import dimensions_of, unknown_name_message, values_of
+from brainio.assemblies.gathering import are_outdated, gather, gather_indexes, is_gathered, rebuild_outdated
 from brainio.assemblies.group_functions import multi_dim_apply
 from brainio.assemblies.groupby import (
     GroupbyBridge,
-    group_by_array,
     group_by_levels,
+    group_by_missing_values,
     level_groupers,
     require_one_grouper,
     with_reductions_by_codes,
 )
 from brainio.assemblies.index import AssemblyIndex, scalar_variable
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
-from brainio.assemblies.operations import KeepingArray
+from brainio.assemblies.operations import AssemblyOperations
 from brainio.assemblies.plots import AssemblyPlots
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, stimulus_coordinates
 from brainio.errors import AssemblyFormatError
@@ -50,16 +49,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-class DataAssembly(KeepingArray):
-    """An n-dimensional array whose one-dimensional coordinates are all levels of one index a dimension.
+class DataAssembly(AssemblyOperations):
+    """An n-dimensional array with one index for each dimension, whose levels are the coordinates of that dimension.
 
-    Made as an `xarray.DataArray` is. `DataAssembly(a)` of an assembly or a DataArray shares its values, coordinates and
-    indexes; nothing is copied. A coordinate that is added by `assign_coords` or `a[name] = ...` can be selected on at
-    once; after `reset_index` the next re-wrap `type(a)(a)` indexes the coordinates again.
+    Constructed like an `xarray.DataArray`. `DataAssembly(a)` of an assembly or a DataArray shares its values,
+    coordinates and indexes without copying. A coordinate added by `assign_coords` or `a[name] = ...` can be selected by
+    at once; after `reset_index`, `type(a)(a)` indexes the coordinates again.
 
-    Selecting one value of a level keeps the dimension and every other level, and leaves the selected level as a scalar
-    coordinate. Several values (list, array, slice) keep the assembly's own order. Slicing, arithmetic, reductions and
-    grouping keep the class, its attrs and indexes. Copies share `attrs['stimulus_set']`.
+    Selecting one value of a level keeps the dimension and every other level; the selected level becomes a scalar
+    coordinate. Selecting several values (list, array, slice) keeps the order of the assembly. Slicing, arithmetic,
+    reductions and grouping keep the class, attrs and indexes. Copies share `attrs['stimulus_set']`.
 
     >>> a = DataAssembly([[1.0, 2.0], [3.0, 4.0]], dims=["presentation", "neuroid"], coords={
     ...     "stimulus_id": ("presentation", ["s1", "s2"]), "object_name": ("presentation", ["car", "dog"]),
@@ -78,7 +77,7 @@ class DataAssembly(KeepingArray):
         if len(args) == 1 and isinstance(args[0], xr.DataArray) and not set(kwargs) - {"attrs", "name"}:
             self._share(args[0], **kwargs)
         else:
-            args, kwargs = without_left_levels(args, kwargs)
+            args, kwargs = without_stale_levels(args, kwargs)
             super().__init__(*args, **kwargs)
         if not is_gathered(coords_of(self), indexes_of(self)):
             set_coords(self, *gather(coords_of(self), indexes_of(self)))
@@ -90,17 +89,17 @@ class DataAssembly(KeepingArray):
         init_from_parts(self, variable, dict(coords_of(array)), dict(indexes_of(array)), name)
 
     def __setstate__(self, state: tuple[Any, dict[str, Any]]) -> None:
-        """Restore a pickle, also one of brainscore-brainio 1.1.0: with all its levels."""
+        """Restore a pickle, including those of brainscore-brainio 1.1.0."""
         for name, value in state[1].items():
             object.__setattr__(self, name, value)
-        if is_outdated(indexes_of(self)):
-            set_coords(self, *renew(coords_of(self)))
+        if are_outdated(indexes_of(self)):
+            set_coords(self, *rebuild_outdated(coords_of(self)))
 
     # --------------------------------------------------------------- files
 
     @classmethod
     def get_loader_class(cls) -> type[AssemblyLoader]:
-        """Give the class that loads assemblies of this class."""
+        """Return the loader class for assemblies of this class."""
         return StimulusMergeAssemblyLoader
 
     @classmethod
@@ -112,46 +111,46 @@ class DataAssembly(KeepingArray):
         file_path : path or binary file
             The netCDF-4 file; see `AssemblyLoader`.
         loader_kwargs : optional
-            Arguments of the class's loader: `stimulus_set_identifier`, `stimulus_set`, `allow_missing_stimuli`,
+            Arguments of the loader: `stimulus_set_identifier`, `stimulus_set`, `allow_missing_stimuli`,
             `group`, `chunks`.
 
         Raises
         ------
         AssemblyFormatError
-            The file is damaged, holds no or several data variables, or names stimuli that the set does not have.
+            The file is damaged, does not have exactly one data variable, or has stimuli that the set lacks.
         """
         return cast("Self", cls.get_loader_class()(cls, file_path, **loader_kwargs).load())
 
     def to_netcdf(self, *args: Any, **kwargs: Any) -> Any:
-        """Write an array without levels and stimulus set as xarray does; `brainio.packaging.write_netcdf` writes all.
+        """Write an array without levels and stimulus set; `brainio.packaging.write_netcdf` writes every assembly.
 
         Raises
         ------
         AssemblyFormatError
-            The assembly has levels or a stimulus set, which this method of xarray cannot write. Nothing was written.
+            The assembly has levels or a stimulus set, which xarray cannot write. Nothing was written.
         """
         self._require_plain("to_netcdf")
         return super().to_netcdf(*args, **kwargs)
 
     def to_zarr(self, *args: Any, **kwargs: Any) -> Any:
-        """Write an array without levels and stimulus set as xarray does; raises as `to_netcdf` does."""
+        """Write an array without levels and stimulus set; raises the same errors as `to_netcdf`."""
         self._require_plain("to_zarr")
         return super().to_zarr(*args, **kwargs)
 
     def _require_plain(self, method: str) -> None:
-        """Refuse what xarray would only notice after it created a file."""
+        """Raise AssemblyFormatError for attributes and indexes that xarray refuses only after it has created a file."""
         levels = [str(dim) for dim in self.dims if isinstance(indexes_of(self).get(dim), PandasMultiIndex)]
         if levels or STIMULUS_SET in self.attrs:
-            found = f"levels of {', '.join(levels)}" if levels else "the attribute 'stimulus_set'"
+            obstacle = f"levels of {', '.join(levels)}" if levels else "the attribute 'stimulus_set'"
             raise AssemblyFormatError(
-                f"xarray's {method} cannot write an assembly with {found}; nothing was written. Write it with "
+                f"xarray's {method} cannot write an assembly with {obstacle}; nothing was written. Write it with "
                 f"brainio.packaging.write_netcdf(assembly, path), which stores it in the format of BrainIO"
             )
 
     def validate(self) -> None:
-        """Check the shape that this class promises; raises AssemblyFormatError."""
+        """Check the dimensions that this class requires; raises AssemblyFormatError."""
 
-    # --------------------------------------------------------- looking
+    # --------------------------------------------------------- display
 
     plot = UncachedAccessor(AssemblyPlots)
 
@@ -162,61 +161,61 @@ class DataAssembly(KeepingArray):
         from brainio.views import array_html
 
         table = self.attrs.get(STIMULUS_SET)
-        below: str = super()._repr_html_()
+        xarray_html: str = super()._repr_html_()
         if xr.get_options()["display_style"] == "text":
-            return below
-        return array_html(self, below, getattr(table, "present_path", None), partial(stimulus_coordinates, self))
+            return xarray_html
+        return array_html(self, xarray_html, getattr(table, "present_path", None), partial(stimulus_coordinates, self))
 
     # ----------------------------------------------------- coordinates
 
     @property
     def coords(self) -> AssemblyCoordinates:
-        """The coordinates, levels listed one by one; assigning or deleting a level leaves the others."""
+        """The coordinates, including every level; assigning or deleting a level keeps the others."""
         return AssemblyCoordinates(self)
 
     def _unknown_coordinate(self, key: Any) -> str:
-        return no_such_name(self, key)
+        return unknown_name_message(self, key)
 
     def drop_vars(self, names: Any, *, errors: Any = "raise") -> Self:
-        """Drop coordinates; dropping a level of an index leaves its other levels."""
+        """Drop coordinates; dropping a level of an index keeps its other levels."""
         if callable(names):
             names = names(self)
         names = {names} if isinstance(names, str) or not isinstance(names, Iterable) else set(names)
         unknown = [name for name in names if name not in coords_of(self)]
         if unknown and errors == "raise":
-            raise ValueError(no_such_name(self, unknown[0], " to drop"))
-        reduced, left = drop_levels(self, names)
-        return xr.DataArray.drop_vars(reduced, left, errors=errors) if left else reduced
+            raise ValueError(unknown_name_message(self, unknown[0], " to drop"))
+        reduced, others = drop_levels(self, names)
+        return xr.DataArray.drop_vars(reduced, others, errors=errors) if others else reduced
 
     def drop(self, labels: Any = None, dim: Any = None, *, errors: Any = "raise", **kwargs: Any) -> Self:
-        """Drop coordinates (or labels of a dimension), an older name of `drop_vars` and `drop_sel`."""
+        """Drop coordinates or labels; xarray's older name of `drop_vars` and `drop_sel`."""
         names = {labels} if isinstance(labels, str) else labels
         if dim is None and not kwargs and isinstance(names, Iterable) and not isinstance(names, Mapping):
             return self.drop_vars(names, errors=errors)
         return super().drop(labels, dim, errors=errors, **kwargs)
 
     def reset_index(self, *args: Any, **kwargs: Any) -> Self:
-        """Turn levels into coordinates without an index, see `xarray.DataArray.reset_index`; they keep their order."""
+        """Convert levels to coordinates without an index, in the same order, see `xarray.DataArray.reset_index`."""
         result = super().reset_index(*args, **kwargs)
         order = {name: place for place, name in enumerate(coords_of(self))}
         coords = dict(sorted(coords_of(result).items(), key=lambda item: order.get(item[0], len(order))))
         return replace_parts(result, coords=coords)
 
     def swap_dims(self, dims_dict: Any = None, **dims_kwargs: Any) -> Self:
-        """Rename dimensions to coordinates, see `xarray.DataArray.swap_dims`; all levels follow."""
+        """Rename dimensions to coordinates, with all their levels, see `xarray.DataArray.swap_dims`."""
         dims = {**(dims_dict or {}), **dims_kwargs}
         indexed = [dim for dim in dims if isinstance(indexes_of(self).get(dim), AssemblyIndex)]
         plain = self.reset_index(indexed) if indexed else self
         coords = dict(coords_of(plain))
         for name, variable in coords_of(plain).items():
             if name not in indexes_of(plain) and variable.ndim == 1 and variable.dims[0] in dims:
-                # plain values: of those that an index holds, xarray would build a multi-index
+                # Plain values: xarray would build a multi-index from the values of a level.
                 coords[name] = xr.Variable(variable.dims, values_of(plain, name), variable.attrs, variable.encoding)
         swapped = xr.DataArray.swap_dims(replace_parts(plain, coords=coords), dims)
         return gather_indexes(swapped) if indexed else swapped
 
     def set_index(self, *args: Any, **kwargs: Any) -> Self:
-        """Set indexes as xarray does; a multi-index then gathers all other coordinates of its dimension."""
+        """Set indexes, see `xarray.DataArray.set_index`; a multi-index takes all coordinates of its dimension."""
         result = super().set_index(*args, **kwargs)
         is_multi = any(type(index) is PandasMultiIndex for index in indexes_of(result).values())
         return gather_indexes(result) if is_multi else result
@@ -228,7 +227,7 @@ class DataAssembly(KeepingArray):
         index_cls: type[xr.Index] = AssemblyIndex,
         **dim_kwargs: Any,
     ) -> Self:
-        """Stack dimensions into one, whose index has all levels of the stacked dimensions."""
+        """Stack dimensions into one whose index has all levels of the stacked dimensions."""
         dims = {new: dimensions_of(self, names) for new, names in (dim_kwargs if dim is None else dim).items()}
         used = [d for names in dims.values() for d in (self.dims if ... in names else names)]
         indexed = [d for d in used if isinstance(indexes_of(self).get(d), AssemblyIndex)]
@@ -238,28 +237,30 @@ class DataAssembly(KeepingArray):
         return gather_indexes(xr.DataArray.stack(plain, dims, create_index=False))
 
     def unstack(self, dim: Any = None, *args: Any, **kwargs: Any) -> Self:
-        """Turn the levels of dimensions into dimensions, see `xarray.DataArray.unstack`."""
+        """Convert the levels of dimensions to dimensions, see `xarray.DataArray.unstack`."""
         dim = dimensions_of(self, dim)
-        wanted = self.dims if dim is None else [dim] if isinstance(dim, str) else list(dim)
-        own = [d for d in wanted if isinstance(index := indexes_of(self).get(d), AssemblyIndex) and index.has_own_level]
-        if not own:
+        dims = self.dims if dim is None else [dim] if isinstance(dim, str) else list(dim)
+        names: dict[Hashable, Hashable] = {}  # one of the new dimensions takes the name of a renamed one
+        for old in dims:
+            index = indexes_of(self).get(old)
+            if isinstance(index, AssemblyIndex) and index.has_dimension_level:
+                names[old] = f"{old} of all levels"
+        if not names:
             return super().unstack(dim, *args, **kwargs)
-        names = {d: f"{d} of all levels" for d in own}  # one of the new dimensions takes the name
-        renamed = _with_dims_renamed(self, names)
-        return renamed.unstack([names.get(d, d) for d in wanted], *args, **kwargs)
+        return _with_dims_renamed(self, names).unstack([names.get(d, d) for d in dims], *args, **kwargs)
 
     # ------------------------------------------------------- selecting
 
     def isel(self, indexers: Any = None, drop: bool = False, missing_dims: Any = "raise", **kwargs: Any) -> Self:
         """Select by position, see `xarray.DataArray.isel`.
 
-        One position drops the dimension and leaves the same coordinates as in xarray: the tuple of levels under the
-        name of the dimension, and every level, as scalars.
+        Selecting one position drops the dimension. As in xarray, the tuple of levels, under the name of the dimension,
+        and every level become scalar coordinates.
         """
-        return self._tidy_scalars(super().isel(indexers, drop=drop, missing_dims=missing_dims, **kwargs))
+        return self._with_text_scalars(super().isel(indexers, drop=drop, missing_dims=missing_dims, **kwargs))
 
-    def _tidy_scalars(self, result: Self) -> Self:
-        """Turn the text that a dropped dimension left as scalars into objects of `str`."""
+    def _with_text_scalars(self, result: Self) -> Self:
+        """Convert the text of scalar coordinates, which a dropped dimension left, to objects of `str`."""
         if result.ndim == self.ndim:
             return result
         coords = dict(coords_of(result))
@@ -277,56 +278,57 @@ class DataAssembly(KeepingArray):
         Parameters
         ----------
         indexers, kwargs : mapping
-            Name of a level or dimension -> label. One label on a level keeps the dimension and the other levels and
-            leaves the level as a scalar coordinate. A list, array or slice (both ends included) of a level selects by
-            membership, in the assembly's order. A boolean mask of the dimension's length selects positions.
+            Name of a level or dimension -> label. One label of a level keeps the dimension and the other levels; the
+            level becomes a scalar coordinate. A list, array or slice (both ends included) of a level selects by
+            membership, in the order of the assembly. A boolean mask as long as the dimension selects positions.
             `neuroid={"region": "IT"}` names the dimension as well.
         method, tolerance : optional
-            As in xarray, for dimensions without levels.
+            As in xarray, only for dimensions without levels.
         drop : bool, default False
-            Leave scalar coordinates of selected levels away.
+            Drop the scalar coordinates of selected levels.
 
         Raises
         ------
         KeyError
-            Nothing has that label; the message names the level and near values.
+            No position has that label; the message names the level and near values.
         """
         labels = {**(indexers or {}), **kwargs}
         for name in labels:
             if name not in coords_of(self) and name not in self.dims:
-                raise KeyError(no_such_name(self, name, " to select by"))
+                raise KeyError(unknown_name_message(self, name, " to select by"))
         if _has_unindexed(self, labels):
             return gather_indexes(self).sel(labels, method=method, tolerance=tolerance, drop=drop)
         result = super().sel(labels, method=method, tolerance=tolerance, drop=drop)
         for index, _ in self.xindexes.group_by_index():
             if isinstance(index, AssemblyIndex):
                 own = {k: v for k, v in labels.items() if k == index.dim or k in index.index.names}
-                if own and not index._wants_whole_rows(own):
+                if own and not index._selects_row_tuples(own):
                     scalars = index.match(own).scalars
                     if len(scalars) == index.index.nlevels:
-                        result = _pin_all_levels(result, index.dim, {} if drop else scalars, list(index.index.names))
-        return self._tidy_scalars(result)
+                        names = list(index.index.names)
+                        result = _with_scalar_levels(result, index.dim, {} if drop else scalars, names)
+        return self._with_text_scalars(result)
 
     def multisel(self, method: Any = None, tolerance: Any = None, drop: bool = False, **indexers: Any) -> Self:
-        """Select as `sel` does, but keep every selected level along its dimension."""
+        """Select like `sel`, but keep every selected level along its dimension."""
         if _has_unindexed(self, indexers):
             return gather_indexes(self).multisel(method, tolerance, drop, **indexers)
         positions: dict[Hashable, np.ndarray] = {}
-        rest = dict(indexers)
+        others = dict(indexers)
         for index, _ in self.xindexes.group_by_index():
             if isinstance(index, AssemblyIndex):
-                own = {k: rest[k] for k in indexers if k == index.dim or k in index.index.names}
-                if own and not index._wants_whole_rows(own):
+                own = {k: others[k] for k in indexers if k == index.dim or k in index.index.names}
+                if own and not index._selects_row_tuples(own):
                     positions[index.dim] = index.match(own).positions
-                    rest = {k: v for k, v in rest.items() if k not in own}
+                    others = {k: v for k, v in others.items() if k not in own}
         selected = self.isel(positions)
-        return selected.sel(rest, method=method, tolerance=tolerance, drop=drop) if rest else selected
+        return selected.sel(others, method=method, tolerance=tolerance, drop=drop) if others else selected
 
     def sortby(self, variables: Any, ascending: bool = True) -> Self:
         """Sort along dimensions, by names of levels or dimensions or by one-dimensional arrays.
 
-        A DataArray is taken position by position whatever index it carries, unless that index has the same rows as the
-        assembly's in another order: then it is matched by them. Missing values come last in both directions.
+        A DataArray is used position by position, unless its index has the rows of the assembly in another order: then
+        rows are matched. Missing values come last, ascending or descending.
         """
         if callable(variables):
             variables = variables(self)
@@ -337,10 +339,10 @@ class DataAssembly(KeepingArray):
     # -------------------------------------------------------- grouping
 
     def groupby(self, group: Any = None, **kwargs: Any) -> Any:
-        """Group as xarray does; missing values of a level form one group, the last."""
+        """Group like xarray, but with missing values of a level as the last group."""
         group = level_groupers(self, group)
         require_one_grouper(self, kwargs)
-        by_array = group_by_array(self, group) if not kwargs else None
+        by_array = group_by_missing_values(self, group) if not kwargs else None
         return by_array or with_reductions_by_codes(super().groupby(group, **kwargs))
 
     def multi_groupby(self, group_coord_names: Sequence[str], *args: Any, **kwargs: Any) -> GroupbyBridge:
@@ -358,13 +360,13 @@ class DataAssembly(KeepingArray):
         -------
         GroupbyBridge
             Reductions (`mean`, `sum`, `count`, ...), `map`, `apply`, `groups`, iteration. Their results have the
-            grouped dimension, whose index has the grouping coordinates; by a single coordinate, the dimension is
-            named as that coordinate.
+            grouped dimension, whose index has the grouping coordinates; with a single one, the dimension takes its
+            name.
 
         Raises
         ------
         GroupbyError
-            The coordinates do not lie on one dimension.
+            The coordinates are not along the same dimension.
         KeyError
             There is no such coordinate.
 
@@ -383,9 +385,9 @@ class DataAssembly(KeepingArray):
         groups : sequence of str
             One coordinate (or dimension) for each dimension of the assembly.
         apply : callable
-            Called as `apply(values, **coords)`: the values of one combination as an array without its dimensions of
-            length one (a scalar when one value is left), and each coordinate as an array, or as a scalar where the
-            combination has one position. Returns values of the same shape, or one value for all.
+            Called as `apply(values, **coords)`: the values of one combination as an array without dimensions of length
+            one (a scalar if there is one value), and each coordinate as an array, or as a scalar for one position.
+            Returns values of the same shape, or one value for all.
 
         Returns
         -------
@@ -395,13 +397,13 @@ class DataAssembly(KeepingArray):
         Raises
         ------
         KeyError
-            A dimension has no group, two groups lie on one dimension, or a coordinate does not exist.
+            A dimension has no group, two groups are along the same dimension, or a coordinate does not exist.
         """
         return multi_dim_apply(self, groups, apply)
 
 
 def _with_dims_renamed(array: Any, names: Mapping[Hashable, Hashable]) -> Any:
-    """Rename dimensions without the coordinates that have the same names."""
+    """Rename dimensions, but not the coordinates of the same names."""
     coords = {
         name: with_dims(variable, [names.get(d, d) for d in variable.dims])
         for name, variable in coords_of(array).items()
@@ -418,16 +420,18 @@ def _with_dims_renamed(array: Any, names: Mapping[Hashable, Hashable]) -> Any:
 
 
 def _has_unindexed(assembly: xr.DataArray, names: Iterable[Hashable]) -> bool:
-    """Tell whether one is a column without an index, as `xr.concat` leaves those of dropped dimensions."""
+    """Return whether one of the coordinates has no index, as `xr.concat` leaves those of dropped dimensions."""
     coords, indexes = coords_of(assembly), indexes_of(assembly)
     return any(name in coords and coords[name].ndim == 1 and name not in indexes for name in names)
 
 
-def _pin_all_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:
-    """Turn the levels of a dimension, each of which was selected, into scalars; the dimension stays, without index."""
-    gone = {dim, *names}
-    coords = {k: v for k, v in coords_of(result).items() if k not in gone}
+def _with_scalar_levels(result: Any, dim: Hashable, scalars: Mapping[Hashable, Any], names: list[Hashable]) -> Any:
+    """Convert the levels of a dimension, all of which were selected, to scalars; the dimension keeps no index."""
+    dropped = {dim, *names}
+    coords = {k: v for k, v in coords_of(result).items() if k not in dropped}
     for name, value in scalars.items():
         coords[name] = scalar_variable(value)
         coords[name].attrs = coords_of(result)[name].attrs if name in coords_of(result) else {}
-    return replace_parts(result, coords=coords, indexes={k: v for k, v in indexes_of(result).items() if k not in gone})
+    return replace_parts(
+        result, coords=coords, indexes={k: v for k, v in indexes_of(result).items() if k not in dropped}
+    )

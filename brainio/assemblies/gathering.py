@@ -1,4 +1,7 @@
-"""PLACEHOLDER"""
+"""Gathering of coordinates: every one-dimensional coordinate becomes a level of its dimension's single index.
+
+The only module that decides which index a dimension has. Does not know the assembly classes.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.coordinates import as_text_objects, holds_rows
+from brainio.assemblies.coordinates import as_text_objects, holds_row_tuples
 from brainio.assemblies.index import AssemblyIndex, as_assembly_index
 from brainio.netcdf.text import factorize_variable
 from brainio.xarray_compat import coords_of, indexes_of, replace_parts
@@ -27,13 +30,12 @@ T = TypeVar("T", bound=xr.DataArray)
 
 
 def gather_indexes(assembly: T) -> T:
-    """Make all one-dimensional coordinates of each dimension levels of one index.
+    """Index each dimension by all its one-dimensional coordinates, as levels.
 
-    Levels keep the order of the coordinates, new ones come after those that an index has already. Doing it again
-    changes and copies nothing. A dimension's own coordinate keeps its name: alone it keeps a plain index, next to other
-    coordinates it is the first level. If it holds the tuples of the other levels, it is left out: the name of the
-    dimension stands for them. Scalars and coordinates of two dimensions stay unchanged. Text reads back as objects of
-    `str`.
+    Levels keep the order of the coordinates; new ones come after those of an existing index. A second call changes and
+    copies nothing. A coordinate that is named as its dimension keeps a plain index if it is the only one; else it is
+    the first level. If its values are the tuples of the other levels, it is no level: the name of the dimension stands
+    for all of them. Scalars and coordinates of two dimensions are unchanged. Text becomes objects of `str`.
 
     >>> flat = xr.DataArray([1, 2], coords={"a": ("x", [5, 6]), "b": ("x", ["k", "l"])}, dims=["x"])
     >>> gathered = gather_indexes(flat)
@@ -47,7 +49,7 @@ def gather_indexes(assembly: T) -> T:
 
 
 def is_gathered(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> bool:
-    """Tell whether there is nothing to gather."""
+    """Return whether all coordinates are gathered already."""
     for name, variable in coords.items():
         if variable.ndim == 1:
             index = indexes.get(name)
@@ -66,7 +68,7 @@ def _is_text(variable: xr.Variable) -> bool:
 
 
 def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr.Index]) -> tuple[Coords, Indexes]:
-    """Give the gathered coordinates and indexes; what is gathered already is handed on unchanged."""
+    """Gather coordinates and indexes; those that are gathered already are returned unchanged."""
     scalars = [variable for variable in coords.values() if variable.ndim == 0]
     by_dim: dict[Hashable, dict[Hashable, xr.Variable]] = {}
     for name, variable in coords.items():
@@ -78,7 +80,7 @@ def gather(coords: Mapping[Hashable, xr.Variable], indexes: Mapping[Hashable, xr
     for dim, variables in by_dim.items():
         slots[dim], index = _gather_dim(dim, variables, indexes, scalars)
         new_indexes.update(dict.fromkeys(slots[dim], index))
-    # An index that exists keeps its place among the coordinates, new ones come after all others.
+    # Existing indexes keep their place among the coordinates; new ones come last.
     for name, variable in coords.items():
         if variable.ndim != 1:
             new_coords[name] = _with_text_objects(variable)
@@ -103,16 +105,16 @@ def _gather_dim(
         return dict(variables), first
     levels: dict[Hashable, Level] = {}
     level_variables: Coords = {}
-    found: AssemblyIndex | None = None
-    for name in sorted(variables, key=lambda name: name != dim):  # what is indexed already comes first
+    existing: AssemblyIndex | None = None
+    for name in sorted(variables, key=lambda name: name != dim):  # an existing index comes first
         variable, index = variables[name], indexes.get(name)
         if isinstance(index, PandasMultiIndex):
-            if found is None:
-                found = as_assembly_index(index)
-                levels = {**found.levels, **levels}
-            if name != dim or found.has_own_level:
+            if existing is None:
+                existing = as_assembly_index(index)
+                levels = {**existing.levels, **levels}
+            if name != dim or existing.has_dimension_level:
                 level_variables[name] = variable
-        elif name != dim or not holds_rows(variable, [*(v for k, v in variables.items() if k != dim), *scalars]):
+        elif name != dim or not holds_row_tuples(variable, [*(v for k, v in variables.items() if k != dim), *scalars]):
             levels[name] = factorize_variable(variable)
             level_variables[name] = variable
     new = AssemblyIndex.from_levels(dim, levels)
@@ -133,7 +135,7 @@ def _gather_dimension_coordinate(
 
 
 def with_text_objects(array: T) -> T:
-    """Turn text that xarray took over from a pandas index as it was into objects of `str`; gather nothing else."""
+    """Convert text that xarray took from a pandas index to objects of `str`, without gathering coordinates."""
     text = [
         name for name, v in coords_of(array).items() if not isinstance(indexes_of(array).get(name), PandasMultiIndex)
     ]
@@ -157,28 +159,28 @@ def _with_text_objects(variable: xr.Variable) -> xr.Variable:
     return xr.Variable(variable.dims, as_text_objects(np.asarray(variable.values)), variable.attrs, variable.encoding)
 
 
-def is_outdated(indexes: Mapping[object, xr.Index] | None) -> bool:
-    """Tell whether indexes were pickled by an xarray that did not yet list levels as coordinates.
+def are_outdated(indexes: Mapping[object, xr.Index] | None) -> bool:
+    """Return whether indexes were pickled by a version of xarray without coordinates for levels.
 
-    That xarray left the indexes of a selection to be made when they are asked for: None.
+    That version built the indexes of a selection late, and pickled None.
     """
     return indexes is None or any(
         isinstance(index, PandasIndex) and not hasattr(index, "coord_dtype") for index in indexes.values()
     )
 
 
-def renew(coords: Coords) -> tuple[Coords, Indexes]:
-    """Build coordinates and indexes anew from the values of outdated ones; every level becomes a coordinate."""
-    fresh: Coords = {}
+def rebuild_outdated(coords: Coords) -> tuple[Coords, Indexes]:
+    """Build coordinates and indexes from outdated ones; every level becomes a coordinate."""
+    rebuilt: Coords = {}
     indexes: Indexes = {}
     for name, variable in coords.items():
         index = variable.to_index() if isinstance(variable, xr.IndexVariable) else None
         if isinstance(index, pd.MultiIndex):
             whole = as_assembly_index(PandasMultiIndex(index, name))
             variables = whole.create_variables()
-            fresh.update(variables)
+            rebuilt.update(variables)
             indexes.update(dict.fromkeys(variables, whole))
         else:
             values = variable.values if index is None else index.to_numpy()
-            fresh[name] = xr.Variable(variable.dims, values, variable.attrs)
-    return gather(fresh, indexes)
+            rebuilt[name] = xr.Variable(variable.dims, values, variable.attrs)
+    return gather(rebuilt, indexes)

@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""Functions applied to groups: `map` of a grouped assembly and `multi_dim_apply`.
+
+Results of equal form are concatenated by numpy; others (different coordinates or dtypes, lazy values) by xarray, which
+compares and aligns every coordinate of every group. Groups are built in `groupby`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import numpy as np
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.coordinates import is_whole_multi_index, levels_of, no_such_name
+from brainio.assemblies.coordinates import is_whole_multi_index, levels_of, unknown_name_message
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import GroupNumbers
 from brainio.errors import GroupbyError
@@ -24,80 +28,80 @@ T = TypeVar("T", bound=xr.DataArray)
 
 
 def map_groups(source: T, dim: Hashable, positions: Sequence[np.ndarray], func: Callable[[T], Any], name: str) -> T:
-    """Call a function with the positions of each group along a dimension, and put the answers together.
+    """Call a function on each group along a dimension, and combine the results.
 
     Parameters
     ----------
     positions : sequence of numpy.ndarray
-        Those of each group; every position is in one group.
+        The positions of each group; every position is in one group.
     name : str
-        Of the new dimension, one position a group, that stands in place of `dim` where the answers have none.
+        Name of the new dimension, with one position for each group, if results lack `dim`.
 
     Raises
     ------
     GroupbyError
-        The function gave something else than an assembly without `dim`, or with as many positions along it as the
-        group; or the one for some groups, the other for others.
+        A result is not an assembly without `dim`, or with as many positions along it as the group; or some results
+        have `dim`, and others lack it.
     """
-    answers: list[T] = []
-    keeps_rows = True
+    results: list[T] = []
+    keep_coordinates = True
     for own in positions:
         group = source.isel({dim: own})
-        answer = _checked(func(group), group, dim, answers)
-        keeps_rows = keeps_rows and _has_rows_of(answer, group, dim)
-        answers.append(answer)
-    in_place = bool(answers) and dim in answers[0].dims
-    if not answers or (in_place and not keeps_rows) or not _are_alike(answers, dim):
-        whole = _by_xarray(source, answers, dim, positions, name)
+        result = _check_result(func(group), group, dim, results)
+        keep_coordinates = keep_coordinates and _has_coordinates_of(result, group, dim)
+        results.append(result)
+    keep_dim = bool(results) and dim in results[0].dims
+    if not results or (keep_dim and not keep_coordinates) or not _have_equal_form(results, dim):
+        combined = _by_xarray(source, results, dim, positions, name)
     else:
-        whole = _back_in_place(source, answers, dim, positions) if in_place else _stacked(answers, name)
+        combined = _stacked_in_order(source, results, dim, positions) if keep_dim else _stacked(results, name)
     places = {d: number for number, d in enumerate(source.dims)} | {name: source.get_axis_num(dim)}
-    return whole.transpose(*sorted(whole.dims, key=lambda d: places.get(d, len(places))))
+    return combined.transpose(*sorted(combined.dims, key=lambda d: places.get(d, len(places))))
 
 
 def call_reduction(func: Callable[..., Any], values: Any, axis: Any = None, **kwargs: Any) -> Any:
-    """Call a function that is to reduce values along axes, and see to it that it did, or left them all."""
-    answer = func(values, **({} if axis is None else {"axis": axis}), **kwargs)
+    """Call a function that reduces values along axes, and check the shape of its result."""
+    result = func(values, **({} if axis is None else {"axis": axis}), **kwargs)
     axes = range(values.ndim) if axis is None else np.atleast_1d(axis) % values.ndim
     expected = tuple(np.delete(values.shape, list(axes)).tolist())
-    if np.shape(answer) not in (expected, values.shape):
+    if np.shape(result) not in (expected, values.shape):
         raise GroupbyError(
-            f"the function gave shape {np.shape(answer)} for a group of shape {values.shape}; expected {expected}, "
+            f"the function returned shape {np.shape(result)} for a group of shape {values.shape}; expected {expected}, "
             f"without axis {axis}"
         )
-    return answer
+    return result
 
 
-def _checked(answer: Any, group: xr.DataArray, dim: Hashable, earlier: Sequence[xr.DataArray]) -> Any:
-    """See to it that an answer can be put together with those of earlier groups."""
-    if not isinstance(answer, xr.DataArray):
+def _check_result(result: Any, group: xr.DataArray, dim: Hashable, earlier: Sequence[xr.DataArray]) -> Any:
+    """Check that a result can be combined with those of earlier groups, and return it."""
+    if not isinstance(result, xr.DataArray):
         raise GroupbyError(
-            f"the function gave a {type(answer).__name__} for a group of sizes {dict(group.sizes)}; expected an "
+            f"the function returned a {type(result).__name__} for a group of sizes {dict(group.sizes)}; expected an "
             f"assembly without {dim!r}, or with as many positions along it as the group"
         )
-    if answer.sizes.get(dim, group.sizes[dim]) != group.sizes[dim]:
+    if result.sizes.get(dim, group.sizes[dim]) != group.sizes[dim]:
         raise GroupbyError(
-            f"the function gave sizes {dict(answer.sizes)} for a group of sizes {dict(group.sizes)}; expected no "
+            f"the function returned sizes {dict(result.sizes)} for a group of sizes {dict(group.sizes)}; expected no "
             f"{dim!r}, or {group.sizes[dim]} positions along it"
         )
-    if earlier and (dim in answer.dims) != (dim in earlier[0].dims):
+    if earlier and (dim in result.dims) != (dim in earlier[0].dims):
         raise GroupbyError(
-            f"the function gave the dimensions {answer.dims} for a group of sizes {dict(group.sizes)}; expected "
-            f"{earlier[0].dims}, as it gave for the first group"
+            f"the function returned the dimensions {result.dims} for a group of sizes {dict(group.sizes)}; expected "
+            f"{earlier[0].dims}, as for the first group"
         )
-    return answer
+    return result
 
 
-def _has_rows_of(answer: xr.DataArray, group: xr.DataArray, dim: Hashable) -> bool:
-    """Tell whether the coordinates along the dimension are those of the group, all of one dimension."""
-    mine, theirs = ({n: v for n, v in coords_of(a).items() if dim in v.dims} for a in (answer, group))
+def _has_coordinates_of(result: xr.DataArray, group: xr.DataArray, dim: Hashable) -> bool:
+    """Return whether an array has the one-dimensional coordinates of the group along a dimension."""
+    mine, theirs = ({n: v for n, v in coords_of(a).items() if dim in v.dims} for a in (result, group))
     if mine.keys() != theirs.keys() or any(variable.ndim > 1 for variable in theirs.values()):
         return False
-    return all(_is_same(name, answer, group) for name in mine)
+    return all(_is_same(name, result, group) for name in mine)
 
 
 def _is_same(name: Hashable, first: xr.DataArray, second: xr.DataArray) -> bool:
-    """Tell whether two arrays have the same coordinate, and the same index for it."""
+    """Return whether two arrays have the same coordinate, and the same index for it."""
     mine, theirs = indexes_of(first).get(name), indexes_of(second).get(name)
     if isinstance(mine, PandasMultiIndex):
         if not isinstance(theirs, PandasMultiIndex) or type(mine) is not type(theirs):
@@ -110,45 +114,45 @@ def _is_same(name: Hashable, first: xr.DataArray, second: xr.DataArray) -> bool:
     )
 
 
-def _are_alike(answers: Sequence[xr.DataArray], dim: Hashable) -> bool:
-    """Tell whether all answers differ in nothing but values, and what lies along the dimension."""
-    first = answers[0]
-    apart = [name for name, variable in coords_of(first).items() if dim not in variable.dims]
+def _have_equal_form(results: Sequence[xr.DataArray], dim: Hashable) -> bool:
+    """Return whether all results differ only in values, and in coordinates along the dimension."""
+    first = results[0]
+    other_names = [name for name, variable in coords_of(first).items() if dim not in variable.dims]
     return all(
-        type(answer) is type(first)
-        and isinstance(stored_values(answer.variable), np.ndarray)
-        and (answer.dims, answer.dtype, answer.name) == (first.dims, first.dtype, first.name)
-        and all(answer.sizes[d] == first.sizes[d] for d in first.dims if d != dim)
-        and coords_of(answer).keys() == coords_of(first).keys()
-        and all(_is_same(name, answer, first) for name in apart)
-        for answer in answers
+        type(result) is type(first)
+        and isinstance(stored_values(result.variable), np.ndarray)
+        and (result.dims, result.dtype, result.name) == (first.dims, first.dtype, first.name)
+        and all(result.sizes[d] == first.sizes[d] for d in first.dims if d != dim)
+        and coords_of(result).keys() == coords_of(first).keys()
+        and all(_is_same(name, result, first) for name in other_names)
+        for result in results
     )
 
 
-def _stacked(answers: Sequence[T], name: str) -> T:
-    first = answers[0]
-    values = np.stack([answer.values for answer in answers])
+def _stacked(results: Sequence[T], name: str) -> T:
+    first = results[0]
+    values = np.stack([result.values for result in results])
     variable = xr.Variable((name, *first.dims), values, first.attrs)
     return replace_parts(first, variable, dict(coords_of(first)), indexes=dict(indexes_of(first)))
 
 
-def _back_in_place(source: T, answers: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray]) -> T:
-    """Put the positions of the answers back where they were in the source, whose coordinates they have."""
-    first = answers[0]
+def _stacked_in_order(source: T, results: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray]) -> T:
+    """Concatenate results in the order of the positions of the source, whose coordinates they have."""
+    first = results[0]
     axis = first.get_axis_num(dim)
     order = np.argsort(np.concatenate(positions))
-    values = np.take(np.concatenate([answer.values for answer in answers], axis=axis), order, axis=axis)
+    values = np.take(np.concatenate([result.values for result in results], axis=axis), order, axis=axis)
     coords = {n: coords_of(source)[n] if dim in v.dims else v for n, v in coords_of(first).items()}
     indexes = {n: indexes_of(source)[n] if dim in coords[n].dims else i for n, i in indexes_of(first).items()}
     return replace_parts(first, xr.Variable(first.dims, values, first.attrs), coords, indexes=indexes)
 
 
-def _by_xarray(source: T, answers: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray], name: str) -> T:
+def _by_xarray(source: T, results: Sequence[T], dim: Hashable, positions: Sequence[np.ndarray], name: str) -> T:
     codes = np.empty(source.sizes[dim], dtype=int)
     for number, own in enumerate(positions):
         codes[own] = number
-    waiting = iter(answers)
-    return cast("T", source.groupby(xr.DataArray(codes, dims=[dim], name=name)).map(lambda _: next(waiting)))
+    remaining = iter(results)
+    return cast("T", source.groupby(xr.DataArray(codes, dims=[dim], name=name)).map(lambda _: next(remaining)))
 
 
 T = TypeVar("T", bound=xr.DataArray)
@@ -160,56 +164,56 @@ def multi_dim_apply(assembly: T, groups: Sequence[str], apply: Callable[..., Any
     """Apply a function to the groups of all dimensions, see `DataAssembly.multi_dim_apply`."""
     by_dim = _group_of_each_dim(assembly, groups)
     values = assembly.values
-    result = np.zeros(values.shape)
+    output = np.zeros(values.shape)
     parts: list[list[Part]] = [list(_parts(assembly, dim, by_dim[dim])) for dim in assembly.dims]
     *outer_parts, last = parts or [[((), {})]]
     for combination in itertools.product(*outer_parts):
         outer = tuple(place for place, _ in combination)
         coords = {name: value for _, own in combination for name, value in own.items()}
         if all(isinstance(place, int) for place in outer):
-            _apply_along(values[(*outer, ...)], result[(*outer, ...)], last, apply, coords)
+            _apply_along(values[(*outer, ...)], output[(*outer, ...)], last, apply, coords)
         else:
-            _apply_to_blocks(values, result, outer, last, apply, coords)
-    return assembly.copy(deep=False, data=result)
+            _apply_to_blocks(values, output, outer, last, apply, coords)
+    return assembly.copy(deep=False, data=output)
 
 
-def _apply_along(values: np.ndarray, result: np.ndarray, parts: Any, apply: Any, coords: dict[str, Any]) -> None:
-    """Apply along the last dimension, all others having one position; everything that repeats is done outside."""
+def _apply_along(values: np.ndarray, output: np.ndarray, parts: Any, apply: Any, coords: dict[str, Any]) -> None:
+    """Apply along the last dimension, where all others have one position: no work is repeated for each call."""
     for place, own in parts:
-        answer = apply(values[place], **coords, **own)
+        result = apply(values[place], **coords, **own)
         try:
-            result[place] = answer
+            output[place] = result
         except (TypeError, ValueError) as error:
-            result[place] = _fitting(answer, np.shape(values[place]), {**coords, **own}, error)
+            output[place] = _reshaped_result(result, np.shape(values[place]), {**coords, **own}, error)
 
 
 def _apply_to_blocks(
-    values: np.ndarray, result: np.ndarray, outer: tuple[Place, ...], parts: Any, apply: Any, coords: dict[str, Any]
+    values: np.ndarray, output: np.ndarray, outer: tuple[Place, ...], parts: Any, apply: Any, coords: dict[str, Any]
 ) -> None:
     for last, own in parts:
         places = (*outer, last)
         block: Any = np.ix_(*[np.atleast_1d(place) for place in places])
         chosen = values[block]
-        answer = apply(chosen.squeeze(), **coords, **own)
+        result = apply(chosen.squeeze(), **coords, **own)
         try:
-            result[block] = answer if np.ndim(answer) == 0 else np.reshape(answer, chosen.shape)
+            output[block] = result if np.ndim(result) == 0 else np.reshape(result, chosen.shape)
         except (TypeError, ValueError) as error:
             expected = chosen.squeeze().shape
-            result[block] = np.reshape(_fitting(answer, expected, {**coords, **own}, error), chosen.shape)
+            output[block] = np.reshape(_reshaped_result(result, expected, {**coords, **own}, error), chosen.shape)
 
 
-def _fitting(answer: Any, expected: tuple[int, ...], coords: dict[str, Any], error: Exception) -> np.ndarray:
-    """Give an answer the expected shape if it has as many values, or one for all; else say what is wrong."""
-    found = np.shape(answer)
-    if found in ((), expected):
+def _reshaped_result(result: Any, expected: tuple[int, ...], coords: dict[str, Any], error: Exception) -> np.ndarray:
+    """Reshape a result that has the expected number of values, or one for all; else raise GroupbyError."""
+    shape = np.shape(result)
+    if shape in ((), expected):
         raise error
-    if np.prod(found) == 1:
-        return np.broadcast_to(np.reshape(answer, ()), expected)
-    if np.prod(found) == np.prod(expected):
-        return np.reshape(answer, expected)
+    if np.prod(shape) == 1:
+        return np.broadcast_to(np.reshape(result, ()), expected)
+    if np.prod(shape) == np.prod(expected):
+        return np.reshape(result, expected)
     where = {name: np.unique(np.asarray(value, dtype=str)).tolist()[:3] for name, value in coords.items()}
     raise GroupbyError(
-        f"the function gave shape {found}; expected {expected}, or one value for all (in the group that has {where})"
+        f"the function returned shape {shape}; expected {expected}, or one value for all (in the group with {where})"
     ) from error
 
 
@@ -217,25 +221,23 @@ def _group_of_each_dim(assembly: xr.DataArray, groups: Sequence[str]) -> dict[Ha
     by_dim: dict[Hashable, str] = {}
     for name in groups:
         if name not in assembly.dims and name not in coords_of(assembly):
-            raise KeyError(no_such_name(assembly, name, " to group by"))
+            raise KeyError(unknown_name_message(assembly, name, " to group by"))
         dims = (name,) if name in assembly.dims else coords_of(assembly)[name].dims
         if len(dims) != 1 or dims[0] in by_dim:
-            also = f" as does {by_dim[dims[0]]!r}" if len(dims) == 1 else ""
+            also = f" like {by_dim[dims[0]]!r}" if len(dims) == 1 else ""
             raise KeyError(
-                f"{name!r} lies on {dims}{also}; expected one coordinate for each of the dimensions {assembly.dims}, "
+                f"{name!r} is along {dims}{also}; expected one coordinate for each of the dimensions {assembly.dims}, "
                 f"got {list(groups)}"
             )
         by_dim[dims[0]] = name
     missing = tuple(dim for dim in assembly.dims if dim not in by_dim)
     if missing:
-        raise KeyError(
-            f"no group was given for the dimensions {missing}; give one coordinate for each of {assembly.dims}"
-        )
+        raise KeyError(f"the dimensions {missing} have no group; pass one coordinate for each of {assembly.dims}")
     return by_dim
 
 
 def _parts(assembly: xr.DataArray, dim: Hashable, name: Hashable) -> Iterator[Part]:
-    """Yield the positions of each group of one dimension (one position as an int) and its coordinates."""
+    """Yield the positions of each group along a dimension (a single one as int) and its coordinates."""
     columns = {
         str(c): np.asarray(variable.values)
         for c, variable in coords_of(assembly).items()

@@ -1,9 +1,8 @@
-"""Grouping an assembly by combinations of coordinates: `multi_groupby`, and `groupby` on one level.
+"""Grouping of an assembly by coordinates: `multi_groupby`, and `groupby` by one level.
 
-Groups are numbered from the integer codes of the index (`codes.group_rows`), reduced by those numbers (`reductions`),
-and get their coordinates back at the end. What `reductions` does not know (other reductions, other kinds of values,
-several dimensions of lazy ones) goes through xarray's groupby over the group numbers, without coordinates to carry
-along. Functions of groups are in `mapping`, those of groups of all dimensions in `apply`.
+Groups are numbered from the integer codes of the index (`levels.group_rows`), reduced by number (`reductions`), and get
+their coordinates at the end. Other reductions and kinds of values go through xarray's groupby over the group numbers,
+without coordinates. Functions of groups are in `group_functions`.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from xarray.groupers import EncodedGroups, Grouper
 
 from brainio.assemblies.coordinates import dimensions_of, is_whole_multi_index, levels_of
 from brainio.assemblies.group_functions import call_reduction, map_groups
-from brainio.assemblies.index import AssemblyIndex, own_index
+from brainio.assemblies.index import AssemblyIndex, dimension_index
 from brainio.assemblies.reductions import (
     REDUCTIONS,
     GroupNumbers,
     can_reduce,
-    merged_axes,
+    merge_axes,
     reduce_groups,
     reduce_lazy_groups,
 )
@@ -50,10 +49,10 @@ _GROUP = "group_number"
 
 
 class GroupbyBridge:
-    """An assembly grouped by one or more coordinates of one dimension; made by `DataAssembly.multi_groupby`.
+    """An assembly grouped by one or more coordinates of one dimension, from `DataAssembly.multi_groupby`.
 
-    Every reduction of xarray's groupby is here (`mean`, `sum`, `count`, `std`, `first`, ...), and `map`, `apply`,
-    `reduce`. A result that has one value a group gets the grouping coordinates as the index of the grouped dimension.
+    Has every reduction of xarray's groupby (`mean`, `sum`, `count`, `std`, `first`, ...), and `map`, `apply`, `reduce`.
+    If a result has one value for each group, the grouping coordinates are the index of its grouped dimension.
     """
 
     def __init__(
@@ -74,16 +73,16 @@ class GroupbyBridge:
 
     @property
     def groups(self) -> dict[Any, list[int]]:
-        """The positions of each group, under its value (one coordinate) or the tuple of its values."""
+        """The positions of each group, by its value (one coordinate) or the tuple of its values."""
         numbers = GroupNumbers(self._grouping.codes, len(self))
         columns = [level.to_numpy().tolist() for level in self._grouping.levels]
         keys = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
         return dict(zip(keys, (part.tolist() for part in numbers.positions()), strict=True))
 
     def map(self, func: Callable[..., Any], args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
-        """Call `func` on each group, an assembly with all its coordinates, and put the results together.
+        """Call `func` on each group, an assembly with all its coordinates, and combine the results.
 
-        `func` gives an assembly: without the grouped dimension, or with as many positions along it as it got.
+        `func` returns an assembly without the grouped dimension, or with as many positions along it as the group.
         """
         positions = GroupNumbers(self._grouping.codes, len(self)).positions()
         result = map_groups(self._assembly, self.dim, positions, lambda group: func(group, *args, **kwargs), _GROUP)
@@ -93,35 +92,35 @@ class GroupbyBridge:
         return result.drop_vars(_GROUP, errors="ignore")
 
     def apply(self, func: Callable[..., Any], args: tuple[Any, ...] = (), **kwargs: Any) -> Any:
-        """Do the same as `map`."""
+        """Call `map`, under xarray's older name."""
         return self.map(func, args=args, **kwargs)
 
     def reduce(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Call `func(values, axis=..., **kwargs)` on the bare values of each group, see `xarray`'s `reduce`."""
+        """Call `func(values, axis=..., **kwargs)` on the values of each group as an array, see xarray's `reduce`."""
         return self._reduce("reduce", functools.partial(call_reduction, func), *args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or not callable(getattr(DataArrayGroupBy, name, None)):
-            raise AttributeError(f"grouped assemblies have no {name!r}")
+            raise AttributeError(f"grouped assemblies have no attribute {name!r}")
         return functools.partial(self._reduce, name)
 
     def reduce_by_codes(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Reduce by the group numbers alone; None if the method, the values or the arguments want more than that."""
+        """Reduce by the group numbers alone; return None for methods, values or arguments that need xarray."""
         if method not in REDUCTIONS:
             return None
         names = ("skipna", "keep_attrs") if method in ("first", "last") else ("dim",)
-        wanted = {**dict(zip(names, args, strict=False)), **kwargs}
-        dim, skipna, keep_attrs = (wanted.pop(name, None) for name in ("dim", "skipna", "keep_attrs"))
+        options = {**dict(zip(names, args, strict=False)), **kwargs}
+        dim, skipna, keep_attrs = (options.pop(name, None) for name in ("dim", "skipna", "keep_attrs"))
         dim = dimensions_of(self._assembly, dim)
-        options = {"ddof"} if method in ("std", "var") else set()
-        others = self._reduced_too(dim)
-        if len(args) > len(names) or others is None or not wanted.keys() <= options:
+        allowed = {"ddof"} if method in ("std", "var") else set()
+        others = self._other_reduced_dims(dim)
+        if len(args) > len(names) or others is None or not options.keys() <= allowed:
             return None
-        reduced = self._reduced_values(method, others, skipna is not False, **wanted)
-        return None if reduced is None else self._grouped_result(reduced, others, _keeps_attrs(keep_attrs))
+        reduced = self._reduced_values(method, others, skipna is not False, **options)
+        return None if reduced is None else self._grouped_result(reduced, others, _should_keep_attrs(keep_attrs))
 
     def _reduced_values(self, method: str, others: list[Hashable], skipna: bool, **options: float) -> Any:
-        """Give the reduced values; None if they are of a kind that wants xarray."""
+        """Return the reduced values, or None for kinds of values that only xarray reduces."""
         variable, codes = self._assembly.variable, self._grouping.codes
         axis = self._assembly.get_axis_num(self.dim)
         is_lazy = variable.chunks is not None
@@ -130,34 +129,34 @@ class GroupbyBridge:
             return None
         place = [d for d in self._assembly.dims if d not in others].index(self.dim)
         if others:
-            values, codes = merged_axes(values, codes, axis, self._assembly.get_axis_num(others))
+            values, codes = merge_axes(values, codes, axis, self._assembly.get_axis_num(others))
             axis = values.ndim - 1
         reduce = reduce_lazy_groups if is_lazy else reduce_groups
         return np.moveaxis(reduce(method, values, axis, GroupNumbers(codes, len(self)), skipna, **options), axis, place)
 
-    def _reduced_too(self, dim: Any) -> list[Hashable] | None:
-        """Name the dimensions to reduce over besides that of the groups; None if it is not among them."""
-        every = list(self._assembly.dims)
-        dims = [self.dim] if dim is None else every if dim is ... else [dim] if isinstance(dim, str) else list(dim)
-        if self.dim not in dims or not set(dims) <= set(every) or len(set(every)) < len(every):
+    def _other_reduced_dims(self, dim: Any) -> list[Hashable] | None:
+        """Return the dimensions to reduce over besides that of the groups, or None if that is not reduced."""
+        all_dims = list(self._assembly.dims)
+        dims = [self.dim] if dim is None else all_dims if dim is ... else [dim] if isinstance(dim, str) else list(dim)
+        if self.dim not in dims or not set(dims) <= set(all_dims) or len(set(all_dims)) < len(all_dims):
             return None
-        return [d for d in every if d in dims and d != self.dim]
+        return [d for d in all_dims if d in dims and d != self.dim]
 
-    # ------------------------------------------------------------ the parts
+    # --------------------------------------------------------- implementation
 
     def _numbers(self) -> xr.DataArray:
         return xr.DataArray(self._grouping.codes, dims=[self.dim], name=_GROUP)
 
     def _reduce(self, method: str, *args: Any, **kwargs: Any) -> Any:
-        """Reduce by the group numbers, or bare values by xarray's groupby over them; then put coordinates back."""
-        quick = self.reduce_by_codes(method, *args, **kwargs)
-        if quick is not None:
-            return quick
+        """Reduce by the group numbers, or else by xarray's groupby over them; then add the coordinates."""
+        reduced = self.reduce_by_codes(method, *args, **kwargs)
+        if reduced is not None:
+            return reduced
         if "dim" in kwargs:
             kwargs["dim"] = dimensions_of(self._assembly, kwargs["dim"])
         bare = xr.DataArray(self._assembly.variable, name=self._assembly.name)
         if kwargs.get("min_count") is not None and bare.dtype.kind in "iub":
-            bare = bare.astype(float)  # which alone can tell that there were too few
+            bare = bare.astype(float)  # integers cannot represent a group with too few values
         result = getattr(bare.groupby(self._numbers(), **self._kwargs), method)(*args, **kwargs)
         if not isinstance(result, xr.DataArray):
             return result
@@ -179,11 +178,11 @@ class GroupbyBridge:
         return all(result.sizes.get(dim) == size for dim, size in variable.sizes.items())
 
     def _with_groups(self, result: Any) -> Any:
-        """Replace the dimension of group numbers by one that has the grouping coordinates."""
+        """Replace the dimension of group numbers by one with the grouping coordinates."""
         dim, index = self._group_index()
         variable = result.variable
         renamed = with_dims(variable, [dim if d == _GROUP else d for d in variable.dims])
-        variables = index.create_variables(coords_of(self._assembly))  # which have attrs
+        variables = index.create_variables(coords_of(self._assembly))  # with their attrs
         coords = {name: v for name, v in coords_of(result).items() if name not in variables and name != _GROUP}
         indexes = {name: i for name, i in indexes_of(result).items() if name in coords}
         return replace_parts(
@@ -195,7 +194,7 @@ class GroupbyBridge:
         if len(levels) > 1:
             return self.dim, AssemblyIndex.from_levels(self.dim, levels)
         ((name, level),) = levels.items()
-        return name, own_index(name, level.to_numpy())
+        return name, dimension_index(name, level.to_numpy())
 
     def _grouped_result(self, values: np.ndarray, others: list[Hashable], keep_attrs: bool) -> Any:
         source = self._assembly
@@ -206,16 +205,16 @@ class GroupbyBridge:
         return self._with_groups(replace_parts(source, variable, coords, indexes=indexes))
 
 
-def _keeps_attrs(asked: bool | None) -> bool:
-    """Tell whether attrs stay: what was asked for, else what is set for xarray, else yes."""
-    if asked is not None:
-        return asked
+def _should_keep_attrs(argument: bool | None) -> bool:
+    """Return whether a result keeps attrs: by the argument, else by the option of xarray, which is True by default."""
+    if argument is not None:
+        return argument
     option = xr.get_options()["keep_attrs"]
     return True if option == "default" else bool(option)
 
 
 class _PositionLists(Sequence[list[int]]):
-    """The positions of each group as xarray wants them, made when it does: reductions by codes do without."""
+    """The positions of each group as lists, built at the first use: reductions by codes do not need them."""
 
     def __init__(self, numbers: GroupNumbers) -> None:
         self._numbers = numbers
@@ -232,7 +231,7 @@ class _PositionLists(Sequence[list[int]]):
 
 
 class LevelGrouper(Grouper):
-    """Group by one level, its missing values being the last group (xarray's own grouper leaves them out)."""
+    """Group by one level, with missing values as the last group (xarray's own grouper drops them)."""
 
     def factorize(self, group: Any) -> EncodedGroups:
         """Number the groups."""
@@ -246,7 +245,7 @@ class LevelGrouper(Grouper):
         )
 
     def reset(self) -> LevelGrouper:
-        """Give a fresh grouper."""
+        """Return a new grouper."""
         return type(self)()
 
     def _level(self, group: Any) -> Level:
@@ -254,21 +253,21 @@ class LevelGrouper(Grouper):
 
 
 class _ArrayGrouper(LevelGrouper):
-    """Group by the values of an array, whatever coordinate has its name."""
+    """Group by the values of an array, not by a coordinate of the same name."""
 
     def _level(self, group: Any) -> Level:
         return factorize_level(np.asarray(group.values))
 
 
 def _by_codes(method: str) -> Callable[..., Any]:
-    """Make a reduction that works by codes where it can, and is xarray's where it cannot."""
+    """Return a reduction by codes, with that of xarray for all cases that need it."""
     inherited = getattr(DataArrayGroupBy, method)
 
     @functools.wraps(inherited)
     def reduce(self: LevelGroupBy, *args: Any, **kwargs: Any) -> Any:
-        quick = group_by_levels(self._array, [str(self.groupers[0].name)]).reduce_by_codes(method, *args, **kwargs)
-        if quick is not None:
-            return quick
+        reduced = group_by_levels(self._array, [str(self.groupers[0].name)]).reduce_by_codes(method, *args, **kwargs)
+        if reduced is not None:
+            return reduced
         if "dim" in kwargs:
             kwargs["dim"] = dimensions_of(self._array, kwargs["dim"])
         elif args and method not in ("first", "last"):
@@ -279,7 +278,7 @@ def _by_codes(method: str) -> Callable[..., Any]:
 
 
 class LevelGroupBy(GroupedArray):
-    """What xarray's `groupby` on one level gives, with the reductions of `reductions`; all else is xarray's."""
+    """The result of `groupby` by one level: reductions by codes, everything else by xarray."""
 
     __slots__ = ()
 
@@ -295,7 +294,7 @@ class LevelGroupBy(GroupedArray):
     last = _by_codes("last")
 
     def _operate(self, other: Any, function: Callable[..., Any], reflexive: bool) -> Any:
-        """Combine each group with its value; scalar coordinates stay scalars (xarray makes them levels of `other`)."""
+        """Combine each group with its value; scalar coordinates stay scalars (xarray would make them levels)."""
         if not isinstance(other, xr.DataArray):
             return super()._operate(other, function, reflexive)
         scalars = {name: variable for name, variable in coords_of(other).items() if variable.ndim == 0}
@@ -307,7 +306,7 @@ class LevelGroupBy(GroupedArray):
 
 
 def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
-    """Replace what `groupby` is given by our own grouper if that is one level; hand anything else on.
+    """Replace the name of a level, as an argument of `groupby`, by a `LevelGrouper`; return other arguments unchanged.
 
     Raises
     ------
@@ -323,7 +322,7 @@ def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
     if isinstance(key, xr.DataArray) and key.name in coords_of(assembly) and key.identical(assembly[key.name]):
         key = key.name
     if isinstance(key, str) and key not in coords_of(assembly) and key.partition(".")[0] in coords_of(assembly):
-        return _part_of_dates(assembly, key)
+        return _date_component(assembly, key)
     if isinstance(key, str) and key not in coords_of(assembly) and key not in assembly.dims:
         raise _unknown(assembly, key)
     if not isinstance(key, str) or key not in coords_of(assembly) or coords_of(assembly)[key].ndim != 1:
@@ -332,7 +331,7 @@ def level_groupers(assembly: xr.DataArray, group: Any) -> Any:
 
 
 def require_one_grouper(assembly: xr.DataArray, groupers: Mapping[str, Any]) -> None:
-    """Refuse groupers of several levels, see `level_groupers`."""
+    """Raise GroupbyError for groupers of several levels, see `level_groupers`."""
     names = [name for name, grouper in groupers.items() if isinstance(grouper, Grouper)]
     if len(names) > 1:
         _require_no_levels(assembly, names)
@@ -349,7 +348,7 @@ def _require_no_levels(assembly: xr.DataArray, names: Sequence[Any]) -> None:
         )
 
 
-def _part_of_dates(assembly: xr.DataArray, key: str) -> xr.DataArray:
+def _date_component(assembly: xr.DataArray, key: str) -> xr.DataArray:
     """Return a coordinate that xarray derives from dates, such as `when.hour`."""
     try:
         return assembly[key]
@@ -357,15 +356,15 @@ def _part_of_dates(assembly: xr.DataArray, key: str) -> xr.DataArray:
         raise _unknown(assembly, key) from error
 
 
-def group_by_array(assembly: xr.DataArray, group: Any) -> DataArrayGroupBy | None:
-    """Group by an array of one dimension that has missing values, which are the last group; None if it is no such."""
+def group_by_missing_values(assembly: xr.DataArray, group: Any) -> DataArrayGroupBy | None:
+    """Group by a one-dimensional array with missing values, which form the last group; None for other arguments."""
     if not isinstance(group, xr.DataArray) or group.ndim != 1 or not group.isnull().any():
         return None
     return group_by_values(assembly, _ArrayGrouper(), group)
 
 
 def with_reductions_by_codes(grouped: Any) -> Any:
-    """Give xarray's groupby on one level the reductions by codes; any other stays what it is."""
+    """Give the result of `groupby` by one level the reductions by codes; return any other unchanged."""
     if len(grouped.groupers) == 1 and isinstance(grouped.groupers[0].grouper, LevelGrouper):
         return regroup(grouped, LevelGroupBy)
     return grouped
@@ -375,15 +374,15 @@ def group_by_levels(assembly: xr.DataArray, names: Sequence[str], *args: Any, **
     """Group an assembly by coordinates of one dimension, see `DataAssembly.multi_groupby`."""
     if isinstance(names, str) or not names:
         raise GroupbyError(f"expected a list of one or more coordinate names to group by, got {names!r}")
-    names = [level for name in names for level in _expand(assembly, name)]
+    names = [level for name in names for level in _levels_of_dimension(assembly, name)]
     for name in names:
         if name not in coords_of(assembly):
             raise _unknown(assembly, name)
     dims = {name: coords_of(assembly)[name].dims for name in names}
     if len(set(dims.values())) != 1 or len(dims[names[0]]) != 1:
         raise GroupbyError(
-            f"all coordinates to group by must lie on one and the same dimension, but they lie on {dims}. "
-            "A level that was selected with one value is a scalar: leave it out, or select with `multisel`."
+            f"the coordinates to group by have the dimensions {dims}; expected the same single dimension for all. "
+            "A level that was selected by one value is a scalar: omit it, or select with `multisel`."
         )
     if args:
         kwargs["squeeze"] = args[0]
@@ -395,8 +394,8 @@ def _unknown(assembly: xr.DataArray, name: str) -> KeyError:
     return KeyError(f"there is no coordinate {name!r} to group by; there are {list(coords_of(assembly))}")
 
 
-def _expand(assembly: xr.DataArray, name: str) -> list[str]:
-    """Name all levels of an index where its dimension is named."""
+def _levels_of_dimension(assembly: xr.DataArray, name: str) -> list[str]:
+    """Return all levels of an index for the name of its dimension, else the name itself."""
     index = indexes_of(assembly).get(name)
     if isinstance(index, AssemblyIndex) and is_whole_multi_index(assembly, name):
         return [str(level) for level in index.index.names]

@@ -1,8 +1,8 @@
-"""The index of an assembly: one multi-index a dimension, made of integer codes, selectable by any of its levels.
+"""Index of an assembly: one multi-index per dimension, built from integer codes, selectable by any level.
 
-`AssemblyIndex` is what makes `assembly.sel(region='IT')` work at once, and keep the dimension. Everything that touches
-all presentations (selecting, joining, aligning, concatenating, comparing) works on the integer codes that a pandas
-MultiIndex holds anyway, never on tuples, and so grows linearly. Does not know assemblies: see `gather` and `core`.
+`AssemblyIndex` makes `assembly.sel(region='IT')` work and keep the dimension. Selecting, joining, aligning,
+concatenating and comparing work on the integer codes of the pandas MultiIndex, never on tuples: the time is linear in
+the number of positions. Knows no assemblies (see `gathering` and `core`).
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ from brainio.xarray_compat import level_variable, variable_of_values
 
 
 class Match(NamedTuple):
-    """Which positions a selection hit, and which levels it pinned to one value."""
+    """The positions of a selection, and the levels that it restricts to one value."""
 
     positions: np.ndarray
     scalars: dict[Hashable, Any]
 
 
 class AssemblyIndex(PandasMultiIndex):
-    """All one-dimensional coordinates of one dimension, as levels of one index; one level alone is allowed.
+    """The one-dimensional coordinates of a dimension as levels of one index, which may be a single level.
 
-    Text levels hold Python `str` in object arrays, a missing value (NaN, None, NaT) has the code -1. One level may have
-    the name of the dimension: the dimension's own coordinate. Without it, the name of the dimension stands for the
-    whole index, whose values are tuples of all levels, or those of the only level.
+    Text is stored as Python `str` in object arrays; a missing value (NaN, None, NaT) has the code -1. One level may
+    have the name of the dimension. Without such a level, the name of the dimension refers to the whole index, with
+    tuples of all levels as values, or the values of the only level.
     """
 
     __slots__ = ()
 
     def __init__(self, array: Any, dim: Hashable, level_coords_dtype: Any = None) -> None:
-        PandasIndex.__init__(self, array, dim)  # that of PandasMultiIndex refuses a level with the dimension's name
+        PandasIndex.__init__(self, array, dim)  # PandasMultiIndex refuses a level named as the dimension
         if any(name is None for name in self.index.names):
             numbered = enumerate(self.index.names)
             self.index.names = [f"{dim}_level_{number}" if name is None else name for number, name in numbered]
@@ -57,13 +57,13 @@ class AssemblyIndex(PandasMultiIndex):
         self.level_coords_dtype = level_coords_dtype
 
     @property
-    def has_own_level(self) -> bool:
+    def has_dimension_level(self) -> bool:
         """Whether a level has the name of the dimension."""
         return self.dim in self.index.names
 
     @classmethod
     def from_levels(cls, dim: Hashable, levels: Mapping[Hashable, Level]) -> Self:
-        """Build the index of `dim` from levels whose codes have equal length; nothing is factorised again."""
+        """Build the index of `dim` from levels with codes of equal length, without factorizing."""
         index = pd.MultiIndex(
             levels=[level.values for level in levels.values()],  # type: ignore[misc]  # stubs know lists only
             codes=[level.codes for level in levels.values()],  # type: ignore[misc]  # stubs know lists only
@@ -75,52 +75,52 @@ class AssemblyIndex(PandasMultiIndex):
 
     @classmethod
     def from_variables(cls, variables: Mapping[Any, xr.Variable], *, options: Mapping[str, Any]) -> Self:  # noqa: ARG003 - xarray's signature
-        """Build the index from one-dimensional coordinate variables (xarray's hook for `set_xindex`)."""
+        """Build the index from one-dimensional coordinate variables, as xarray's `set_xindex` requires."""
         dim = next(iter(variables.values())).dims[0]
         return cls.from_levels(dim, {name: factorize_level(variable.values) for name, variable in variables.items()})
 
     @property
     def levels(self) -> dict[Hashable, Level]:
-        """The levels by name, in order; shared with the index, not to be written to."""
+        """The levels by name, in order; they share memory with the index and must not be modified."""
         return {
             name: Level(values, np.asarray(codes), np.dtype(self.level_coords_dtype[name]))
             for name, values, codes in zip(self.index.names, self.index.levels, self.index.codes, strict=True)
         }
 
     def keep_levels(self, level_variables: Mapping[Any, Any]) -> Self | PandasIndex:
-        """Give the index without the levels that are not named; one remaining level keeps its name.
+        """Return the index with the named levels only.
 
-        The dimension's own coordinate alone has a plain index, as in xarray.
+        A single level that is named as the dimension has a plain index, as in xarray.
         """
         levels = {name: level for name, level in self.levels.items() if name in level_variables}
         if list(levels) == [self.dim]:
-            return own_index(self.dim, levels[self.dim].to_numpy())
+            return dimension_index(self.dim, levels[self.dim].to_numpy())
         return self.from_levels(self.dim, levels)
 
     def reorder_levels(self, level_variables: Mapping[Any, Any]) -> Self:
-        """Give the index with its levels in the order in which they are named."""
+        """Return the index with its levels in another order."""
         return self.from_levels(self.dim, {name: self.levels[name] for name in level_variables})
 
     def create_variables(self, variables: Mapping[Any, xr.Variable] | None = None) -> dict[Any, xr.Variable]:
-        """Give a variable for each level, and one under the name of the dimension, if no level has that name.
+        """Return a variable for each level, and one for the dimension unless a level has its name.
 
-        Its values are tuples of all levels, or those of the only level.
+        The values of the latter are tuples of all levels, or the values of the only level.
         """
         given = variables or {}
-        made: dict[Any, xr.Variable] = {}
+        created: dict[Any, xr.Variable] = {}
         levels: dict[Hashable, Hashable] = {name: name for name in self.index.names}
-        if not self.has_own_level:
+        if not self.has_dimension_level:
             levels = {self.dim: self.index.names[0] if len(levels) == 1 else None, **levels}
         for name, level in levels.items():
             dtype = np.dtype(self.level_coords_dtype.get(level, object))
             like = given.get(name)
             attrs, encoding = ({}, {}) if like is None else (like.attrs, like.encoding)
             text = None if level is None else str(level)
-            made[name] = level_variable(self.index, self.dim, text, dtype, attrs, encoding)
-        return made
+            created[name] = level_variable(self.index, self.dim, text, dtype, attrs, encoding)
+        return created
 
     def unstack(self) -> tuple[dict[Hashable, xr.Index], pd.MultiIndex]:
-        """Give an index for each level; a missing value is a position of its own, the last."""
+        """Return an index for each level; missing values get the last position."""
         indexes, rows = super().unstack()
         codes = [np.asarray(own) for own in rows.codes]
         lacking = [name for name, own in zip(rows.names, codes, strict=True) if (own < 0).any()]
@@ -138,14 +138,14 @@ class AssemblyIndex(PandasMultiIndex):
     # ---------------------------------------------------------------- selecting
 
     def match(self, labels: Mapping[Any, Any]) -> Match:
-        """Find the positions where every named level has its label, in the index's own order.
+        """Find the positions where every named level has its label, in the order of the index.
 
         Parameters
         ----------
         labels : mapping
             Level name -> scalar, list or array (membership), slice of values (both ends included), or boolean mask
-            of the index's length (positions). The name of the dimension stands for the first level, or takes a dict;
-            a boolean mask under it always means positions.
+            as long as the index (positions). The name of the dimension refers to the first level, or takes a dict; with
+            a boolean mask, it always selects positions.
 
         Raises
         ------
@@ -153,7 +153,7 @@ class AssemblyIndex(PandasMultiIndex):
             No position has these labels; the message names the level and near values.
         """
         mask = np.ones(len(self.index), dtype=bool)
-        pinned: list[Hashable] = []
+        scalars: list[Hashable] = []
         if self._is_mask(labels.get(self.dim)):
             mask = np.asarray(labels[self.dim])
             labels = {name: label for name, label in labels.items() if name != self.dim}
@@ -161,14 +161,14 @@ class AssemblyIndex(PandasMultiIndex):
             level_mask, is_scalar = self._match_level(name, label)
             mask &= level_mask
             if is_scalar and name != self.dim:  # a scalar cannot have the name of a dimension
-                pinned.append(name)
+                scalars.append(name)
         positions = np.flatnonzero(mask)
         if not len(positions) and len(labels) > 1 and len(self.index):
             raise KeyError(f"no {self.dim} has {_describe(labels)} at once (each of these values exists by itself)")
-        return Match(positions, {name: self.levels[name].at(positions[:1]).to_numpy()[0] for name in pinned})
+        return Match(positions, {name: self.levels[name].at(positions[:1]).to_numpy()[0] for name in scalars})
 
     def _is_mask(self, label: Any) -> bool:
-        """Tell whether the label is boolean, one value a position."""
+        """Return whether the label is a boolean mask of all positions."""
         if not isinstance(label, list | np.ndarray | xr.DataArray | xr.Variable | pd.Series):
             return False
         return len(np.shape(label)) == 1 and len(label) == len(self.index) and np.asarray(label).dtype == bool
@@ -192,7 +192,7 @@ class AssemblyIndex(PandasMultiIndex):
     def _match_level(self, name: Hashable, label: Any) -> tuple[np.ndarray, bool]:
         level = self.levels[name]
         if isinstance(label, slice):
-            return self._hit(name, level, level.in_slice(label), label), False
+            return self._require_match(name, level, level.in_slice(label), label), False
         values = np.asarray(label) if not isinstance(label, list) else _list_to_array(label)
         if values.dtype == bool and values.ndim == 1 and level.dtype != bool:
             if len(values) != len(self.index):
@@ -201,29 +201,29 @@ class AssemblyIndex(PandasMultiIndex):
         hit = level.has_any(np.atleast_1d(values))
         if values.size == 0:
             return hit, False
-        return self._hit(name, level, hit, label), values.ndim == 0
+        return self._require_match(name, level, hit, label), values.ndim == 0
 
-    def _hit(self, name: Hashable, level: Level, mask: np.ndarray, label: Any) -> np.ndarray:
+    def _require_match(self, name: Hashable, level: Level, mask: np.ndarray, label: Any) -> np.ndarray:
         if mask.any():
             return mask
         near = near_values(level.used_values(), _unwrap(label))
         raise KeyError(f"no {self.dim} has {_describe({name: label})}; near values of {name!r}: {near}")
 
     def sel(self, labels: dict[Any, Any], method: Any = None, tolerance: Any = None) -> xr.IndexSelResult:
-        """Answer a query of xarray's `sel`: the dimension stays, levels pinned to one value become scalars."""
+        """Select for xarray's `sel`: the dimension stays, and levels restricted to one value become scalars."""
         if method is not None or tolerance is not None:
             raise ValueError(f"levels of {self.dim!r} are matched exactly; `method` and `tolerance` do not apply")
-        if self._wants_whole_rows(labels):
+        if self._selects_row_tuples(labels):
             return super().sel(labels)
         match = self.match(labels)
         if not match.scalars:
             return xr.IndexSelResult({self.dim: match.positions})
-        kept = [name for name in self.index.names if name not in match.scalars]
+        remaining = [name for name in self.index.names if name not in match.scalars]
         variables: dict[Any, Any] = {}
-        if not kept:
+        if not remaining:
             # xarray ignores a query result without indexes: DataAssembly.sel turns the levels into scalars itself
             return xr.IndexSelResult({self.dim: match.positions})
-        index = self._take(match.positions).keep_levels(dict.fromkeys(kept))
+        index = self._take(match.positions).keep_levels(dict.fromkeys(remaining))
         variables.update(index.create_variables())
         indexes: dict[Any, xr.Index] = dict.fromkeys(variables, index)
         variables.update({name: scalar_variable(value) for name, value in match.scalars.items()})
@@ -231,9 +231,9 @@ class AssemblyIndex(PandasMultiIndex):
             {self.dim: match.positions}, indexes=indexes, variables=variables, drop_indexes=list(match.scalars)
         )
 
-    def _wants_whole_rows(self, labels: Mapping[Any, Any]) -> bool:
-        """Tell whether rows of the index are asked for as tuples, one (drops the dimension) or a list of them."""
-        if self.has_own_level:
+    def _selects_row_tuples(self, labels: Mapping[Any, Any]) -> bool:
+        """Return whether labels select whole rows by tuples: one, which drops the dimension, or a list."""
+        if self.has_dimension_level:
             return False
         label = labels.get(self.dim)
         if isinstance(label, tuple):
@@ -245,7 +245,7 @@ class AssemblyIndex(PandasMultiIndex):
     # ------------------------------------------------- comparing and combining
 
     def equals(self, other: xr.Index, *, exclude: frozenset[Hashable] | None = None) -> bool:
-        """Tell whether two indexes have the same rows in the same order."""
+        """Return whether two indexes have the same rows in the same order."""
         if self is other:
             return True
         if not isinstance(other, PandasMultiIndex) or self.dim != other.dim or len(self.index) != len(other.index):
@@ -265,10 +265,10 @@ class AssemblyIndex(PandasMultiIndex):
         return bool(np.array_equal(mine, theirs))
 
     def join(self, other: Self, how: str = "inner") -> Self:
-        """Give the rows of both (`outer`) or the rows in common (`inner`, in this index's order).
+        """Return the rows of both (`outer`) or the rows in common (`inner`, in this index's order).
 
-        The rows of both are sorted, with the exceptions of a union in pandas: where one side has no rows, or both have
-        the same, or values of one of several levels do not compare, they stay in their order, this index's first.
+        An outer join sorts the rows, with the exceptions of a union in pandas: if one side is empty, both have the same
+        rows, or values of one of several levels cannot be compared, rows keep their order, this index first.
         """
         if how == "inner":
             mine, theirs = row_keys([self.index, other.index])
@@ -286,7 +286,7 @@ class AssemblyIndex(PandasMultiIndex):
         return union._take(lexsort_codes(levels))
 
     def _take(self, positions: np.ndarray) -> Self:
-        return cast("Self", self.isel({self.dim: positions}))  # only a scalar position drops an index
+        return cast("Self", self.isel({self.dim: positions}))  # a scalar position alone would drop the index
 
     def reindex_like(self, other: Self, method: Any = None, tolerance: Any = None) -> dict[Hashable, Any]:
         """Find each row of `other` in this index: positions, -1 where a row is missing."""
@@ -297,13 +297,13 @@ class AssemblyIndex(PandasMultiIndex):
         if not rows.is_unique:
             raise ValueError(
                 f"cannot align along {self.dim!r}: several positions have the same values of all of "
-                f"{list(self.index.names)}, so it is open which belongs to which"
+                f"{list(self.index.names)}, so that rows cannot be matched"
             )
         return {self.dim: rows.get_indexer(pd.Index(theirs))}
 
     @classmethod
     def concat(cls, indexes: Sequence[Self], dim: Hashable, positions: Iterable[Iterable[int]] | None = None) -> Self:
-        """Give the rows of all indexes one after the other (or at `positions`)."""
+        """Return the rows of all indexes one after the other (or at `positions`)."""
         names = list(indexes[0].index.names)
         for index in indexes:
             if set(index.index.names) != set(names):
@@ -319,14 +319,14 @@ class AssemblyIndex(PandasMultiIndex):
         return joined._take(np.argsort(order, kind="stable"))
 
 
-def own_index(dim: Hashable, values: np.ndarray) -> PandasIndex:
-    """Build the plain index of a dimension whose own coordinate is its only one."""
+def dimension_index(dim: Hashable, values: np.ndarray) -> PandasIndex:
+    """Build the plain index of a dimension whose only coordinate has its name."""
     index = xr.Variable((dim,), values).to_index().astype(values.dtype)
     return PandasIndex(index, dim, values.dtype)
 
 
 def as_assembly_index(index: PandasMultiIndex) -> AssemblyIndex:
-    """Turn any multi-index of xarray into an AssemblyIndex; codes are reused, text levels become objects."""
+    """Convert any multi-index of xarray to an AssemblyIndex; reuses codes, and converts text to objects."""
     if isinstance(index, AssemblyIndex):
         return index
     levels = {}
@@ -337,7 +337,7 @@ def as_assembly_index(index: PandasMultiIndex) -> AssemblyIndex:
 
 
 def scalar_variable(value: Any) -> xr.Variable:
-    """Give a coordinate variable without dimensions; text is an object, as in every coordinate."""
+    """Return a coordinate variable without dimensions; text becomes an object, as in every coordinate."""
     if isinstance(value, str):
         return variable_of_values((), np.array(str(value), dtype=object))
     return xr.Variable((), value)
@@ -348,7 +348,7 @@ def _unwrap(label: Any) -> Any:
 
 
 def _list_to_array(label: list[Any]) -> np.ndarray:
-    """Turn a list into an array without turning numbers beside text into text."""
+    """Convert a list to an array, with numbers next to text as objects."""
     values = np.asarray(label) if len({type(x) for x in label}) <= 1 else np.array(label, dtype=object)
     return values.astype(object) if values.dtype.kind in "US" else values
 
@@ -357,12 +357,12 @@ def _describe(labels: Mapping[Any, Any]) -> str:
     return ", ".join(f"{name}={_unwrap(label)!r:.200}" for name, label in labels.items())
 
 
-def near_values(values: pd.Index, wanted: Any, count: int = 5) -> list[Any]:
-    """Pick the values of a level that look most like the one asked for."""
-    if isinstance(wanted, str):
+def near_values(values: pd.Index, label: Any, count: int = 5) -> list[Any]:
+    """Return the values of a level that are most similar to a label."""
+    if isinstance(label, str):
         text = {str(value): value for value in values[:100_000]}
-        return [text[name] for name in nearest(wanted, text, count)] or [_unwrap(value) for value in values[:count]]
-    if isinstance(wanted, int | float) and values.dtype.kind in "iuf":
-        closest = np.argsort(np.abs(values.to_numpy() - wanted), kind="stable")[:count]
+        return [text[name] for name in nearest(label, text, count)] or [_unwrap(value) for value in values[:count]]
+    if isinstance(label, int | float) and values.dtype.kind in "iuf":
+        closest = np.argsort(np.abs(values.to_numpy() - label), kind="stable")[:count]
         return [_unwrap(value) for value in values[np.sort(closest)].to_numpy()]
     return [_unwrap(value) for value in values[:count]]

@@ -1,8 +1,8 @@
-"""Loaders: from a netCDF-4 file to an assembly in memory, joined with its stimulus set.
+"""Loaders: from a netCDF-4 file to an assembly joined with its stimulus set.
 
-They read local files, and open binary files wherever those lie; finding, fetching and verifying them is not their
-business. Values of a local file are loaded and the file is closed before `load` returns, unless `chunks` or the
-environment variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
+They read local files and open binary files; resolving, fetching and verifying files is done elsewhere. Values of a
+local file are loaded, and the file is closed, before `load` returns, unless the argument `chunks` or the environment
+variable `BRAINIO_CHUNKS` asks for lazy dask arrays.
 """
 
 from __future__ import annotations
@@ -54,31 +54,31 @@ _OWN_ATTRS = frozenset({"identifier", STIMULUS_SET, STIMULUS_SET_IDENTIFIER})
 
 
 class AssemblyLoader:
-    """Read one netCDF file, or one group of it, into an assembly of a class.
+    """Load one netCDF file, or one group of it, as an assembly of a class.
 
     Parameters
     ----------
     cls : type
         The assembly class.
     file_path : path or binary file
-        The netCDF-4 file. Of an open file, which must allow to seek, values are read when they are used, and only those
-        that were selected; that needs the extra `stream`.
+        The netCDF-4 file. An open file must be seekable; its values are read when they are used, and only the selected
+        ones, which requires the extra `stream`.
     group : str, optional
         The group of the file to read; default: the file's root.
     chunks : optional
         Leave the values in the file, as lazy chunks of dask: `'auto'` for multiples of the file's own chunks of about
-        64 MB, `-1` for one chunk, or a dict of dimension -> size. Default: what the environment variable
-        `BRAINIO_CHUNKS` says, else values are loaded. Coordinates are always loaded.
+        64 MB, `-1` for one chunk, or a dict of dimension -> size. Default: the environment variable
+        `BRAINIO_CHUNKS`, else values are loaded. Coordinates are always loaded.
     in_blocks : bool, default False
         Leave the values in the file, without dask and regardless of `BRAINIO_CHUNKS`: `brainio.netcdf.chunks` reads
-        them block by block. A file with a chunk of more than 64 MiB, or whose coordinates do not fit into memory, is
-        refused before it is opened.
+        them block by block. Files with a chunk of more than 64 MiB, or with coordinates that do not fit into memory,
+        raise an error before they are opened.
     kwargs : optional
         Further arguments of `xarray.open_dataset`.
     """
 
     extra_class: ClassVar[type[xr.DataArray]]
-    """The class of extras, which `classes` sets: the classes name their loaders."""
+    """The class of extras; `classes` sets it, because the assembly classes refer to their loaders."""
 
     def __init__(
         self,
@@ -100,23 +100,22 @@ class AssemblyLoader:
     def load(self) -> Any:
         """Read the file.
 
-        Coordinates are indexed, text is `str` in object arrays, a numeric `stimulus_id` becomes text, `image_id` of
-        older files is kept and gives `stimulus_id`. `attrs` are those of the file and of its data variable; where both
-        have one, that of the variable. Each group of the file ("extra") is loaded into `attrs`, under its name.
+        Coordinates are indexed, text is `str` in object arrays, a numeric `stimulus_id` becomes text, and `image_id` of
+        older files is copied to `stimulus_id`. `attrs` are those of the file and of its data variable, which takes
+        precedence. Each group of the file (an extra) is loaded into `attrs`, under its name.
 
         Returns
         -------
         DataAssembly
-            Of the assembly class; extras are of `MetadataAssembly`.
+            An instance of the assembly class; extras are instances of `MetadataAssembly`.
 
         Raises
         ------
         AssemblyFormatError
-            The file is not netCDF or damaged, does not hold exactly one data variable, holds values that cannot be
-            decoded, a group that is named as an attribute of every assembly, or dimensions that its class does not
-            have.
+            The file is damaged or not netCDF, does not have exactly one data variable, has values that cannot be
+            decoded, a group with the name of a reserved attribute, or dimensions that its class does not have.
         FileNotFoundError
-            There is no such file.
+            The file does not exist.
         """
         array, groups = self._read()
         array = self.correct_stimulus_id_name(array)
@@ -127,7 +126,7 @@ class AssemblyLoader:
         return assembly
 
     def _construct(self, array: xr.DataArray) -> Any:
-        """Return the assembly; where no class could be built from the file, its contents are at fault."""
+        """Return the assembly; raise AssemblyFormatError if the contents of the file fit no assembly class."""
         try:
             array = _with_text_ids(array)
             return self.assembly_class(array)
@@ -137,52 +136,52 @@ class AssemblyLoader:
             try:
                 gather_indexes(array)
             except Exception:
-                raise self._translated(error) from error
+                raise self._as_brainio_error(error) from error
             if self.assembly_class.__module__.partition(".")[0] == "brainio":
-                raise self._translated(error) from error
-            raise  # an error of a class of others
+                raise self._as_brainio_error(error) from error
+            raise  # by a class of another package
 
     @classmethod
     def correct_stimulus_id_name(cls, assembly: xr.DataArray) -> xr.DataArray:
-        """Give an array with the coordinate `image_id` of older files the coordinate `stimulus_id` as well."""
+        """Add the coordinate `stimulus_id` to an array with the coordinate `image_id` of older files."""
         if IMAGE_ID not in assembly.coords or STIMULUS_ID in assembly.coords:
             return assembly
         coordinate = assembly.coords[IMAGE_ID]
         return assembly.assign_coords({STIMULUS_ID: (coordinate.dims, coordinate.values)})
 
     def _read(self) -> tuple[xr.DataArray, list[str]]:
-        """Give the array and the names of the groups that the file has beside it."""
+        """Return the array and the names of the other groups of the file."""
         try:
-            place = self.file_path
-            array, groups = self._read_file(place) if isinstance(place, Path) else self._read_stream(place)
-            return _with_own_names(array), groups
+            file = self.file_path
+            array, groups = self._read_file(file) if isinstance(file, Path) else self._read_stream(file)
+            return _with_original_names(array), groups
         except (FileNotFoundError, BrainioError):
             raise
-        except Exception as error:  # for damaged files, the libraries raise nearly every built-in exception
+        except Exception as error:  # for damaged files, the libraries raise almost every built-in exception
             if self.kwargs and isinstance(error, TypeError):  # an argument that xarray does not know
                 raise
-            raise self._translated(error) from error
+            raise self._as_brainio_error(error) from error
 
-    def _translated(self, error: Exception) -> AssemblyFormatError:
-        """Return the error to raise for one of the libraries that read the file."""
+    def _as_brainio_error(self, error: Exception) -> AssemblyFormatError:
+        """Translate an error of the libraries that read the file."""
         where, text = self._where(), " ".join([str(error), *getattr(error, "__notes__", [])])  # notes name variables
         if isinstance(error, MemoryError):
             return InsufficientMemoryError(
-                f"{where} does not fit into memory ({text}). Read it by chunks (chunks='auto', or "
+                f"{where} does not fit into memory ({text}). Read it in chunks (chunks='auto', or "
                 f"BRAINIO_CHUNKS=auto), or with stream=True, and select a part."
             )
         if isinstance(error, ValueError | ArithmeticError) and not isinstance(error, UnicodeError):
             return AssemblyFormatError(
-                f"{where} holds values that cannot be decoded: {text} Correct the attributes of that variable, or load "
+                f"{where} has values that cannot be decoded: {text} Correct the attributes of that variable, or load "
                 f"with decode_cf=False."
             )
         return AssemblyFormatError(
-            f"{where} cannot be read as netCDF-4 ({text}). The file is damaged, cut short or of another kind; fetch or "
-            f"write it again."
+            f"{where} cannot be read as netCDF-4 ({text}). The file is damaged, truncated or of another format; "
+            f"fetch or write it again."
         )
 
     def _inspect(self, *, eager: bool) -> FileStructure:
-        """Refuse a file that is unsafe to open, or too large to read; see `inspect` for the lock."""
+        """Raise an error for a file that is unsafe to open, or too large to read; see `inspect` for the lock."""
         structure = inspect(self.file_path)
         if self.in_blocks:
             require_block_memory(structure, self._where(), self.group)
@@ -194,7 +193,7 @@ class AssemblyLoader:
         structure = self._inspect(eager=self.chunks is None and not self.in_blocks)
         with hdf5_access():
             store = open_store(path, self.group, structure)
-            groups = _groups_with_arrays(store.ds) if self.group is None else []
+            groups = _array_groups(store.ds) if self.group is None else []
             dataset = decode_store(store, self.kwargs)
             if self.in_blocks:
                 array = self._only_variable(dataset)
@@ -204,7 +203,7 @@ class AssemblyLoader:
             elif self.chunks is None:
                 with dataset:
                     array = self._only_variable(dataset)
-                    read_values(array, store)  # first: what this frees, coordinates fit into
+                    read_values(array, store)  # first, since coordinates fit into the memory that this frees
                     read_coordinates(array, store)
             else:
                 array = self._only_variable(dataset)
@@ -217,7 +216,7 @@ class AssemblyLoader:
     def _read_stream(self, file: IO[bytes]) -> tuple[xr.DataArray, list[str]]:
         store = open_stream(file, self.group)
         self._inspect(eager=False)
-        groups = _groups_with_arrays(store.ds) if self.group is None else []
+        groups = _array_groups(store.ds) if self.group is None else []
         array = self._only_variable(decode_store(store, self.kwargs))
         self._require_dims(array)
         check_decoding(array, store)
@@ -240,10 +239,10 @@ class AssemblyLoader:
             return
         try:
             assembly.validate()
-        except (AssemblyFormatError, AssertionError) as error:  # classes of others assert
-            # A warning, since files were published before anybody checked them; packaging refuses new ones.
+        except (AssemblyFormatError, AssertionError) as error:  # classes of other packages assert
+            # Only a warning: such files were published before packaging checked dimensions.
             warnings.warn(
-                f"{self._where()} is no proper {self.assembly_class.__name__}: {error or assembly.dims}",
+                f"{self._where()} has the wrong form for a {self.assembly_class.__name__}: {error or assembly.dims}",
                 FormatWarning,
                 stacklevel=2,
             )
@@ -251,15 +250,15 @@ class AssemblyLoader:
     def _extra(self, group: str) -> Any:
         if group in _OWN_ATTRS:
             raise AssemblyFormatError(
-                f"{self.file_path} has a group {group!r}, which is the name of an attribute of every assembly; "
-                f"expected another name. Read it with AssemblyLoader(group={group!r}) and write it under that."
+                f"{self.file_path} has a group {group!r}, the name of a reserved attribute; "
+                f"expected another name. Read it with AssemblyLoader(group={group!r}) and write it under another name."
             )
         lazy: dict[str, Any] = {"chunks": self.chunks, "in_blocks": self.in_blocks}
         loader = StimulusReferenceAssemblyLoader
         return loader(self.extra_class, self.file_path, group=group, **lazy, **self._stimuli()).load()
 
     def _stimuli(self) -> dict[str, Any]:
-        """Give what extras are told about stimuli."""
+        """Return the arguments about stimuli for the loaders of extras."""
         return {}
 
     def _only_variable(self, dataset: xr.Dataset) -> xr.DataArray:
@@ -267,8 +266,8 @@ class AssemblyLoader:
         names = list(dataset.data_vars)
         if len(names) != 1:
             raise AssemblyFormatError(
-                f"{self._where()} holds {len(names)} data variables {names}; expected exactly one. Read it with "
-                f"xarray.open_dataset and write each variable to a file of its own."
+                f"{self._where()} has {len(names)} data variables {names}; expected exactly one. Read it with "
+                f"xarray.open_dataset and write each variable to a separate file."
             )
         array = dataset[names[0]]
         for variable in (array.variable, *coords_of(array).values()):
@@ -282,17 +281,17 @@ class AssemblyLoader:
 
 
 class StimulusReferenceAssemblyLoader(AssemblyLoader):
-    """Read an assembly and put its stimulus set into its attrs.
+    """Load an assembly, with its stimulus set in `attrs`.
 
     Parameters
     ----------
     stimulus_set_identifier : str, optional
-        Goes to `attrs['stimulus_set_identifier']`; default: what the file says, or None.
+        Becomes `attrs['stimulus_set_identifier']`; default: that of the file, or None.
     stimulus_set : pandas.DataFrame, optional
-        Goes to `attrs['stimulus_set']`; default: None.
+        Becomes `attrs['stimulus_set']`; default: None.
     allow_missing_stimuli : bool, default False
-        Where metadata of stimuli are joined in, give missing values to presentations whose stimulus the set lacks, or
-        that have no `stimulus_id`, in place of an error. Integers then become floats, booleans become objects.
+        Give missing metadata to presentations without `stimulus_id`, or with a stimulus that the set lacks, instead of
+        an error. Integers then become floats, booleans become objects.
     """
 
     def __init__(
@@ -322,7 +321,7 @@ class StimulusReferenceAssemblyLoader(AssemblyLoader):
 
 
 class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
-    """Read an assembly and join in the metadata of its stimuli by `stimulus_id`."""
+    """Load an assembly, with the metadata of its stimuli joined by `stimulus_id`."""
 
     def load(self) -> Any:
         """Read the file, see `AssemblyLoader.load`.
@@ -330,7 +329,7 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
         Raises
         ------
         AssemblyFormatError
-            Also when the stimulus set lacks a stimulus of the assembly, unless `allow_missing_stimuli`.
+            Also if the stimulus set lacks a stimulus of the assembly, unless `allow_missing_stimuli`.
         """
         assembly = super().load()
         if self.stimulus_set is None:
@@ -338,24 +337,24 @@ class StimulusMergeAssemblyLoader(StimulusReferenceAssemblyLoader):
         return self.merge_stimulus_set_meta(assembly, self.stimulus_set)
 
     def merge_stimulus_set_meta(self, assy: Any, stimulus_set: pd.DataFrame) -> Any:
-        """Add each column of the stimulus set that the assembly does not have as a level beside `stimulus_id`.
+        """Add each column of the stimulus set that the assembly lacks, as a level next to `stimulus_id`.
 
         Raises
         ------
         AssemblyFormatError
-            Either has no ids to join by, an id stands twice in the set, or the set lacks stimuli of the assembly.
+            Either has no ids to join by, the set has a duplicate id, or lacks stimuli of the assembly.
         """
         return join_stimuli(assy, stimulus_set, self._where(), allow_missing=self.allow_missing_stimuli)
 
 
 class GroupAppendAssemblyLoader(StimulusReferenceAssemblyLoader):
-    """Read an assembly whose metadata lie in the groups of its file, and whose stimulus set is not joined in."""
+    """Load an assembly with metadata in the groups of its file; its stimulus set is not joined."""
 
 
-def _with_own_names(array: xr.DataArray) -> xr.DataArray:
-    """Give an array the name that it was written with, and coordinates the names of their dimensions.
+def _with_original_names(array: xr.DataArray) -> xr.DataArray:
+    """Restore the name of an array, and of coordinates that were named as their dimension.
 
-    Where a dimension has only the coordinate `<dimension>_`, brainscore-brainio wrote its own coordinate like that.
+    A coordinate `<dimension>_` that is the only one of its dimension was renamed by brainscore-brainio.
     """
     named = array.encoding.pop(ARRAY_NAME, None)
     if isinstance(named, str) or array.name == _UNNAMED:
@@ -369,7 +368,7 @@ def _with_own_names(array: xr.DataArray) -> xr.DataArray:
 
 
 def _with_text_ids(array: xr.DataArray) -> xr.DataArray:
-    """Turn a numeric `stimulus_id` into text: stimulus sets read theirs as text, whatever it looks like."""
+    """Convert a numeric `stimulus_id` to text, as stimulus sets do."""
     if STIMULUS_ID not in array.coords or array.coords[STIMULUS_ID].dtype.kind not in "iuf":
         return array
     coordinate = array.coords[STIMULUS_ID]
@@ -377,26 +376,26 @@ def _with_text_ids(array: xr.DataArray) -> xr.DataArray:
 
 
 def text_ids(ids: np.ndarray) -> np.ndarray:
-    """Return numeric ids as the texts that they are loaded as; other ids as they are."""
+    """Convert numeric ids to text, as loading does; other ids are returned unchanged."""
     if ids.dtype.kind not in "iuf":
         return ids
     distinct, places = np.unique(ids, return_inverse=True)
     texts = np.array([_number_as_text(number) for number in distinct.tolist()], dtype=object)
-    found = np.empty(ids.shape, dtype=object)
-    found[...] = texts[places.reshape(ids.shape)]
-    return found
+    converted = np.empty(ids.shape, dtype=object)
+    converted[...] = texts[places.reshape(ids.shape)]
+    return converted
 
 
 def _number_as_text(number: float) -> str | float:
     if isinstance(number, float) and number.is_integer():
         return str(int(number))
-    return number if np.isnan(number) else str(number)  # NaN stays: it is a missing id
+    return number if np.isnan(number) else str(number)  # NaN remains a missing id
 
 
-def _groups_with_arrays(place: Any, path: str = "") -> list[str]:
-    """Name the groups of an open file that hold variables, those within others by their path."""
+def _array_groups(parent: Any, path: str = "") -> list[str]:
+    """Return the paths of the groups of an open file that contain variables."""
     names: list[str] = []
-    for name, group in place.groups.items():
+    for name, group in parent.groups.items():
         names += [f"{path}{name}"] if group.variables else []
-        names += _groups_with_arrays(group, f"{path}{name}/")
+        names += _array_groups(group, f"{path}{name}/")
     return names

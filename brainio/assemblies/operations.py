@@ -1,4 +1,9 @@
-"""Operations of assemblies: xarray's methods and functions, whose results stay assemblies."""
+"""Operations of xarray on assemblies, with assemblies as results.
+
+Methods and functions of xarray lose the class, the single index of a dimension, `str` objects as text, or the stimulus
+set; those are restored here. Methods also accept the name of a level as a dimension: older selections renamed a
+dimension to its only remaining level, and scripts still pass such names.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +16,19 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies.alignment import comparable, with_plain_own_indexes
+from brainio.assemblies.alignment import with_alignable_indexes, with_plain_dimension_indexes
 from brainio.assemblies.coordinates import (
     dimension_of,
     dimensions_of,
-    repeats_others,
-    rows_as_text,
+    is_redundant_coordinate,
+    row_tuples_as_text,
     with_dimensions_as_keys,
 )
 from brainio.assemblies.gathering import gather_indexes, with_text_objects
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, combine_stimulus_set
 from brainio.xarray_compat import HookedArray, convert_function_results, coords_of, operate, replace_parts
 
-# Method -> the parameter that takes dimensions; their names are replaced before xarray's method is called.
+# Method -> the parameter for dimensions, in which names of levels are replaced before xarray's method is called.
 _ONE_OR_SEVERAL = {
     "argmax": "dim",
     "argmin": "dim",
@@ -80,17 +85,17 @@ def _accepts_keys(method: Callable[..., Any], parameter: str) -> Callable[..., A
         elif args and isinstance(args[0], Mapping):
             args = (with_dimensions_as_keys(self, args[0]), *args[1:])
         options = {name: value for name, value in kwargs.items() if name in own}
-        return method(self, *args, **options, **with_dimensions_as_keys(self, _others(kwargs, own)))
+        return method(self, *args, **options, **with_dimensions_as_keys(self, _other_arguments(kwargs, own)))
 
     return call
 
 
-def _others(kwargs: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
+def _other_arguments(kwargs: Mapping[str, Any], names: set[str]) -> dict[str, Any]:
     return {name: value for name, value in kwargs.items() if name not in names}
 
 
 class LevelDimensions(HookedArray):
-    """An array whose methods accept the name of a level where they take the name of a dimension."""
+    """An array whose methods accept the name of a level instead of the name of its dimension."""
 
     __slots__ = ()
 
@@ -106,7 +111,10 @@ for _name, _parameter in _KEYS.items():
 
 
 class ReflectedArithmetic(LevelDimensions):
-    """`plain + assembly` and the like give an assembly, as `assembly + plain` does."""
+    """An array whose class is also that of the result of `plain + assembly`.
+
+    Python tries the method of the right operand first only if its class overrides that method.
+    """
 
     __slots__ = ()
 
@@ -141,77 +149,77 @@ class ReflectedArithmetic(LevelDimensions):
         return super().__rxor__(other)
 
 
-class KeepingArray(ReflectedArithmetic):
-    """An array that stays of its class through operations, with its indexes and attrs."""
+class AssemblyOperations(ReflectedArithmetic):
+    """An array whose operations return its own class, with indexes and attrs."""
 
     __slots__ = ()
 
-    def _keep(self, result: xr.DataArray, *others: Any) -> Self:
-        """Give the result of an operation the class, one index a dimension, and the stimulus set if all agree."""
-        kept = result if type(result) is type(self) else type(self)(result)
-        combine_stimulus_set(kept.attrs, [self.attrs, *[o.attrs for o in others if isinstance(o, xr.DataArray)]])
-        return gather_indexes(kept)
+    def _as_assembly(self, result: xr.DataArray, *others: Any) -> Self:
+        """Convert the result of an operation to the class, with gathered indexes and the stimulus set if all agree."""
+        assembly = result if type(result) is type(self) else type(self)(result)
+        combine_stimulus_set(assembly.attrs, [self.attrs, *[o.attrs for o in others if isinstance(o, xr.DataArray)]])
+        return gather_indexes(assembly)
 
     def _finish_rebuilt(self, result: Self) -> Self:
         return with_text_objects(result)
 
     def _operate(self, other: Any, function: Callable[..., Any], reflexive: bool) -> Self:
-        mine, theirs = with_plain_own_indexes(self, other), with_plain_own_indexes(other, self)
-        result = operate(mine, comparable(mine, theirs), function, reflexive)
-        return result if result is NotImplemented else self._keep(result, other)
+        mine, theirs = with_plain_dimension_indexes(self, other), with_plain_dimension_indexes(other, self)
+        result = operate(mine, with_alignable_indexes(mine, theirs), function, reflexive)
+        return result if result is NotImplemented else self._as_assembly(result, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         """Apply a numpy function elementwise."""
         result = super().__array_ufunc__(ufunc, method, *inputs, **kwargs)
         others = [x for x in inputs if x is not self]
         if isinstance(result, tuple):
-            return tuple(self._keep(part, *others) for part in result)
-        return self._keep(result, *others) if isinstance(result, xr.DataArray) else result
+            return tuple(self._as_assembly(part, *others) for part in result)
+        return self._as_assembly(result, *others) if isinstance(result, xr.DataArray) else result
 
     def where(self, cond: Any, *args: Any, **kwargs: Any) -> Self:
         """Keep values where the condition holds, see `xarray.DataArray.where`."""
-        return self._keep(super().where(cond, *args, **kwargs), *args[:1], kwargs.get("other"))
+        return self._as_assembly(super().where(cond, *args, **kwargs), *args[:1], kwargs.get("other"))
 
     def fillna(self, value: Any) -> Self:
         """Fill missing values, see `xarray.DataArray.fillna`."""
-        return self._keep(super().fillna(value))
+        return self._as_assembly(super().fillna(value))
 
     def clip(self, *args: Any, **kwargs: Any) -> Self:
         """Limit values, see `xarray.DataArray.clip`."""
-        return self._keep(super().clip(*args, **kwargs))
+        return self._as_assembly(super().clip(*args, **kwargs))
 
     def astype(self, dtype: Any, **kwargs: Any) -> Self:
-        """Convert values, see `xarray.DataArray.astype`; tuples of levels become text as `str` makes it."""
-        return self._keep(xr.DataArray.astype(rows_as_text(self, dtype), dtype, **kwargs))
+        """Convert values, see `xarray.DataArray.astype`; tuples of levels become text by `str`."""
+        return self._as_assembly(xr.DataArray.astype(row_tuples_as_text(self, dtype), dtype, **kwargs))
 
     def isnull(self, keep_attrs: bool | None = None) -> Self:
-        """Tell which values are missing, see `xarray.DataArray.isnull`."""
-        return self._keep(super().isnull(keep_attrs))
+        """Return which values are missing, see `xarray.DataArray.isnull`."""
+        return self._as_assembly(super().isnull(keep_attrs))
 
     def notnull(self, keep_attrs: bool | None = None) -> Self:
-        """Tell which values are not missing, see `xarray.DataArray.notnull`."""
-        return self._keep(super().notnull(keep_attrs))
+        """Return which values are not missing, see `xarray.DataArray.notnull`."""
+        return self._as_assembly(super().notnull(keep_attrs))
 
     def isin(self, test_elements: Any) -> Self:
-        """Tell which values are among others, see `xarray.DataArray.isin`."""
-        return self._keep(super().isin(test_elements))
+        """Return which values are among others, see `xarray.DataArray.isin`."""
+        return self._as_assembly(super().isin(test_elements))
 
     def combine_first(self, other: Any) -> Self:
         """Fill missing values from another array, see `xarray.DataArray.combine_first`."""
-        return self._keep(super().combine_first(other), other)
+        return self._as_assembly(super().combine_first(other), other)
 
     def dot(self, other: Any, dim: Any = None) -> Any:
         """Multiply and sum, see `xarray.DataArray.dot`."""
-        return self._keep(super().dot(other, dim), other)
+        return self._as_assembly(super().dot(other, dim), other)
 
     def identical(self, other: Any) -> bool:
-        """Tell whether name, values, coordinates and attrs are the same, tables and arrays in attrs included."""
-        if not isinstance(other, xr.DataArray) or not same_attrs(self.attrs, other.attrs):
+        """Return whether name, values, coordinates and attrs are equal, including tables and arrays in attrs."""
+        if not isinstance(other, xr.DataArray) or not have_equal_attrs(self.attrs, other.attrs):
             return False
         levels = [
             {name: tuple(index.to_pandas_index().names) for name, index in a.xindexes.items()} for a in (self, other)
         ]
-        return levels[0] == levels[1] and xr.DataArray.identical(_bare(self), _bare(other))
+        return levels[0] == levels[1] and xr.DataArray.identical(_comparable_parts(self), _comparable_parts(other))
 
     def _shared_by_copies(self) -> list[Any]:
         # The stimulus set is a table of its own, not a part of this array.
@@ -219,24 +227,24 @@ class KeepingArray(ReflectedArithmetic):
         return [] if stimulus_set is None else [stimulus_set]
 
 
-def _bare(array: xr.DataArray) -> xr.DataArray:
-    """Give the array without what xarray cannot compare: attrs, and tuples of levels with NaN among them."""
+def _comparable_parts(array: xr.DataArray) -> xr.DataArray:
+    """Return the array without attrs and tuples of levels: xarray cannot compare tables, nor NaN in tuples."""
     plain = xr.DataArray(array.variable, name=array.name, attrs={})
-    coords = {name: variable for name, variable in coords_of(array).items() if not repeats_others(array, name)}
+    coords = {name: variable for name, variable in coords_of(array).items() if not is_redundant_coordinate(array, name)}
     return replace_parts(plain, coords=coords, indexes={})
 
 
-def same_attrs(first: Mapping[Any, Any], second: Mapping[Any, Any]) -> bool:
-    """Tell whether two attrs hold the same; no stimulus set is the same as None."""
+def have_equal_attrs(first: Mapping[Any, Any], second: Mapping[Any, Any]) -> bool:
+    """Return whether two attrs are equal; a missing stimulus set equals None."""
     mine, theirs = ({k: v for k, v in a.items() if v is not None or k != STIMULUS_SET} for a in (first, second))
-    return _same(mine, theirs)
+    return _are_equal(mine, theirs)
 
 
 _KINDS: tuple[Any, ...] = (xr.DataArray, xr.Dataset, xr.Variable, pd.DataFrame, pd.Series, pd.Index, Mapping)
 
 
-def _same(first: Any, second: Any) -> bool:
-    """Compare values of attrs, which may be anything: arrays with coordinates, tables, and containers of them."""
+def _are_equal(first: Any, second: Any) -> bool:
+    """Compare values of attrs of any type: arrays with coordinates, tables, and containers of them."""
     if first is second:
         return True
     kinds = [[isinstance(value, kind) for kind in _KINDS] for value in (first, second)]
@@ -247,22 +255,22 @@ def _same(first: Any, second: Any) -> bool:
     if isinstance(first, pd.DataFrame | pd.Series | pd.Index):
         return bool(first.equals(second))
     if isinstance(first, Mapping):
-        return first.keys() == second.keys() and all(_same(first[key], second[key]) for key in first)
+        return first.keys() == second.keys() and all(_are_equal(first[key], second[key]) for key in first)
     if isinstance(first, list | tuple) and isinstance(second, list | tuple):
-        return len(first) == len(second) and all(map(_same, first, second))
+        return len(first) == len(second) and all(map(_are_equal, first, second))
     if isinstance(first, np.ndarray) or isinstance(second, np.ndarray):
-        return xr.DataArray(first).equals(xr.DataArray(second))  # NaN equals NaN there
+        return xr.DataArray(first).equals(xr.DataArray(second))  # treats NaN as equal
     both_nan = first != first and second != second
     return bool(both_nan or first == second)
 
 
 def keep_class_of_first_assembly() -> None:
-    """Make the functions return the class of the first assembly among their arguments."""
+    """Make `apply_ufunc`, `where`, `dot` and `cross` of xarray return the class of their first assembly."""
     convert_function_results(_as_first_assembly)
 
 
 def _as_first_assembly(result: Any, args: tuple[Any, ...]) -> Any:
-    first = next((arg for arg in args if isinstance(arg, KeepingArray)), None)
+    first = next((arg for arg in args if isinstance(arg, AssemblyOperations)), None)
     if first is None:
         return result
-    return first._keep(result, *(arg for arg in args if arg is not first))
+    return first._as_assembly(result, *(arg for arg in args if arg is not first))

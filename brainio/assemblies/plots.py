@@ -1,4 +1,7 @@
-"""PLACEHOLDER"""
+"""Plots of assemblies: xarray's `assembly.plot`, and four charts of recordings drawn with matplotlib.
+
+Imports matplotlib when something is drawn. `summaries` computes the numbers.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 
 from brainio.assemblies.coordinates import flatten_index
 from brainio.assemblies.stimulus_metadata import stimulus_coordinates
+from brainio.assemblies.summaries import group_positions, mean_responses, reliabilities, spike_rows, time_courses
 from brainio.errors import MissingExtraError
 from brainio.installation import install_command
 from brainio.views.labels import name_of_values
@@ -19,20 +23,20 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.axes import Axes
 
-    from brainio.assemblies.summaries import Course, Groups
+    from brainio.assemblies.summaries import Groups, TimeCourse
 
 
-# Okabe, M. & Ito, K. (2008) Color universal design: told apart with any colour vision.
-# Without its yellow, which is hardly seen on white, and its black, in which boxes are drawn.
+# Okabe, M. & Ito, K. (2008) Color universal design: colours that people with any colour vision can distinguish.
+# Without its yellow, which is hard to see on white, and its black, the colour of boxes.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MOST_LETTERS = 40  # of labels side by side
-_MOST_UPRIGHT = 36  # letters of a label along the vertical axis
-_MOST_LABELLED = 40  # rows of a raster that have a label
-_MOST_VECTORS = 20_000  # marks that a PDF or SVG has one by one
+_MOST_LETTERS = 40  # of all labels of an axis that are not rotated
+_MOST_UPRIGHT = 36  # letters of the label of the vertical axis in one line
+_MOST_LABELLED = 40  # rows of a raster with labels
+_MOST_VECTORS = 20_000  # marks in a PDF or SVG that are not rasterized
 
 
-def axes_or_new(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
-    """Give the axes to draw on, by default of a new figure.
+def get_axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
+    """Return the axes to draw on, by default those of a new figure.
 
     Raises
     ------
@@ -46,7 +50,7 @@ def axes_or_new(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes
     return ax if ax is not None else pyplot.subplots(figsize=size, layout="constrained")[1]
 
 
-def draw_responses(responses: Mapping[str, np.ndarray], by: str, what: str, ax: Axes) -> Axes:
+def draw_responses(responses: Mapping[str, np.ndarray], by: str, label: str, ax: Axes) -> Axes:
     """Draw each value as a point, and a box from the lower to the upper quartile with the median."""
     random = np.random.default_rng(0)
     for place, values in enumerate(responses.values()):
@@ -68,11 +72,13 @@ def draw_responses(responses: Mapping[str, np.ndarray], by: str, what: str, ax: 
     if crowded:
         for text in ax.get_xticklabels():
             text.set(rotation=40, ha="right", rotation_mode="anchor")
-    ax.set(xlabel=by, ylabel=_upright(what), xlim=(-0.6, len(names) - 0.4))
+    ax.set(xlabel=by, ylabel=_with_line_break(label), xlim=(-0.6, len(names) - 0.4))
     return _plain(ax)
 
 
-def draw_reliability(reliabilities: Mapping[str, np.ndarray], by: str | None, of: str, bins: int, ax: Axes) -> Axes:
+def draw_reliability(
+    reliabilities: Mapping[str, np.ndarray], by: str | None, counted: str, bins: int, ax: Axes
+) -> Axes:
     """Draw stacked histograms with a line at the median of all."""
     together = np.concatenate(list(reliabilities.values()))
     if len(reliabilities) > len(COLOURS):
@@ -85,28 +91,28 @@ def draw_reliability(reliabilities: Mapping[str, np.ndarray], by: str | None, of
     )
     median = float(np.median(together))
     ax.axvline(median, color="black", linestyle="--", linewidth=1.2, label=f"median {median:.2f}")
-    ax.set(xlabel="split-half reliability (Spearman-Brown corrected)", ylabel=f"number of {of}")
+    ax.set(xlabel="split-half reliability (Spearman-Brown corrected)", ylabel=f"number of {counted}")
     ax.legend(title=by, frameon=False)
     return _plain(ax)
 
 
-def draw_time_courses(courses: Mapping[str, Course], by: str | None, of: str, what: str, ax: Axes) -> Axes:
-    """Draw the mean as a line, its standard error as a band around it."""
-    for place, (label, course) in enumerate(courses.items()):
+def draw_time_courses(courses: Mapping[str, TimeCourse], by: str | None, counted: str, label: str, ax: Axes) -> Axes:
+    """Draw each mean as a line, with a band of its standard error."""
+    for place, (group, course) in enumerate(courses.items()):
         colour = COLOURS[place % len(COLOURS)]
         style = ("-", "--", ":", "-.")[place // len(COLOURS) % 4]
         marker = "o" if len(course.centers) <= 40 else None
-        name = f"{label} ({course.positions:,})"
+        name = f"{group} ({course.positions:,})"
         ax.plot(course.centers, course.mean, style, color=colour, marker=marker, markersize=3.5, label=name)
         low, high = course.mean - course.error, course.mean + course.error
         ax.fill_between(course.centers, low, high, color=colour, alpha=0.25, linewidth=0)
-    ax.set(xlabel="time (ms)", ylabel=_upright(what))
-    ax.legend(title=f"{by} (number of {of})" if by else f"number of {of}", frameon=False)
+    ax.set(xlabel="time (ms)", ylabel=_with_line_break(label))
+    ax.legend(title=f"{by} (number of {counted})" if by else f"number of {counted}", frameon=False)
     return _plain(ax)
 
 
-def draw_raster(times: np.ndarray, rows: Groups, by: str, what: str, ax: Axes) -> Axes:
-    """Draw every spike as a mark, the first row on top."""
+def draw_raster(times: np.ndarray, rows: Groups, by: str, label: str, ax: Axes) -> Axes:
+    """Draw every spike as a mark, with the first row at the top."""
     count = len(rows.labels)
     height = 0.8 * ax.get_window_extent().height / ax.figure.dpi * 72 / max(count, 1)
     many = len(times) > _MOST_VECTORS
@@ -114,18 +120,18 @@ def draw_raster(times: np.ndarray, rows: Groups, by: str, what: str, ax: Axes) -
     ax.plot(times, rows.codes, linestyle="", marker="|", markersize=size, mew=0.5, color="black", rasterized=many)
     if count <= _MOST_LABELLED:
         ax.set_yticks(range(count), rows.labels)
-    ax.set(xlabel=what, ylabel=by, ylim=(count - 0.4, -0.6))
+    ax.set(xlabel=label, ylabel=by, ylim=(count - 0.4, -0.6))
     return _plain(ax)
 
 
-def label_of(array: xr.DataArray, otherwise: str) -> str:
-    """Say what the values are, with their units."""
-    name, units = name_of_values(array) or otherwise, array.attrs.get("units")
+def values_label(array: xr.DataArray, default: str) -> str:
+    """Return a label for the values of an array, with their units."""
+    name, units = name_of_values(array) or default, array.attrs.get("units")
     return f"{name} ({units})" if units else str(name)
 
 
-def _upright(label: str) -> str:
-    """Put the units of a long label below it: along the vertical axis there is less room."""
+def _with_line_break(label: str) -> str:
+    """Break a long label before its units: the vertical axis is short."""
     name, bracket, units = label.partition(" (")
     return label if len(label) <= _MOST_UPRIGHT else f"{name}\n{bracket.strip()}{units}"
 
@@ -141,9 +147,9 @@ _REGION = "region"
 class AssemblyPlots(PlotAccessor):
     """Plots of an assembly: those of xarray, and `responses`, `reliability`, `time_course` and `raster`.
 
-    These four take `ax` (matplotlib axes to draw on; by default a new figure is made) and return the axes. They need
-    the extra `plot`. All read all values. Plots of xarray take coordinates by name (`x='time_bin_start'`), and
-    positions along dimensions of which none is named.
+    These four draw on the matplotlib axes `ax`, by default of a new figure, and return the axes. They need the extra
+    `plot`, and read all values. Plots of xarray take coordinates by name (`x='time_bin_start'`); dimensions without a
+    named coordinate are drawn by position.
     """
 
     __slots__ = ()
@@ -158,8 +164,8 @@ class AssemblyPlots(PlotAccessor):
         Parameters
         ----------
         by : str or sequence of str, default 'region'
-            Coordinates of one dimension: positions of that dimension (neuroids, or presentations for `object_name`) are
-            averaged over all others without missing values, and grouped. `['region', 'animal']` makes a group of each
+            Coordinates of one dimension: positions along it (neuroids, or presentations for `object_name`) are averaged
+            over all other dimensions without missing values, and grouped. `['region', 'animal']` groups by each
             combination.
         ax : matplotlib.axes.Axes, optional
             To draw on.
@@ -167,11 +173,11 @@ class AssemblyPlots(PlotAccessor):
         Raises
         ------
         KeyError
-            There is no such coordinate; the message names those that there are.
+            A coordinate does not exist; the message lists the existing ones.
         GroupbyError
-            The coordinates do not lie on one dimension.
+            The coordinates are not along the same dimension.
         AssemblyFormatError
-            The values are no numbers.
+            The values are not numbers.
         MissingExtraError
             matplotlib is not installed.
 
@@ -182,11 +188,8 @@ class AssemblyPlots(PlotAccessor):
         >>> axes.get_ylabel()
         'contrast sensitivity\n(log10(1 / threshold contrast))'
         """
-        from brainio.assemblies.plots import axes_or_new, draw_responses, label_of
-        from brainio.assemblies.summaries import responses_by
-
-        found = responses_by(self._array, by)
-        return draw_responses(found, _in_words(by), label_of(self._array, "mean response"), axes_or_new(ax))
+        responses = mean_responses(self._array, by)
+        return draw_responses(responses, _joined_names(by), values_label(self._array, "mean response"), get_axes(ax))
 
     def reliability(
         self,
@@ -204,8 +207,8 @@ class AssemblyPlots(PlotAccessor):
         Parameters
         ----------
         by : str, optional
-            Coordinate of neuroids that the histogram is divided by; more than six groups are drawn as one. Default:
-            `region` where there is one.
+            Coordinate of neuroids that divides the histogram; more than six groups are drawn as one. Default: `region`
+            if it exists.
         n_splits, seed, repetition, stimulus
             See `brainio.assemblies.split_half_reliability`, which computes it.
         bins : int, default 20
@@ -216,52 +219,45 @@ class AssemblyPlots(PlotAccessor):
         Raises
         ------
         KeyError
-            There is no such coordinate; the message names those that there are.
+            A coordinate does not exist; the message lists the existing ones.
         GroupbyError
-            There are less than two repetitions, or no neuroid has a reliability.
+            There are fewer than two repetitions, or no neuroid has a reliability.
         MissingExtraError
             matplotlib is not installed.
         """
-        from brainio.assemblies.plots import axes_or_new, draw_reliability
-        from brainio.assemblies.summaries import reliabilities
-
         by = by or (_REGION if self._has(_REGION) else None)
-        found = reliabilities(self._array, by, n_splits, seed, repetition, stimulus)
+        groups = reliabilities(self._array, by, n_splits, seed, repetition, stimulus)
         others = [dim for dim in self._array.dims if dim not in self._array.coords[stimulus].dims]
-        of = " x ".join(f"{dim}s".replace("_", " ") for dim in others) or "values"
-        return draw_reliability(found, by, of, bins, axes_or_new(ax))
+        counted = " x ".join(f"{dim}s".replace("_", " ") for dim in others) or "values"
+        return draw_reliability(groups, by, counted, bins, get_axes(ax))
 
     def time_course(self, by: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw the mean response over time bins by region, with a band of one standard error of the mean.
 
-        The response of each neuroid is averaged over presentations; mean and standard error are those over neuroids.
+        Responses are averaged over presentations; mean and standard error are those over neuroids.
 
         Parameters
         ----------
         by : str, optional
-            Coordinate to group by. One of presentations (`object_name`) gives mean and standard error over
-            presentations, each averaged over neuroids. Default: `region` where there is one, else all neuroids.
+            Coordinate to group by. For one of presentations (`object_name`), mean and standard error are those over
+            presentations, each averaged over neuroids. Default: `region` if it exists, else all neuroids.
         ax : matplotlib.axes.Axes, optional
             To draw on.
 
         Raises
         ------
         KeyError
-            There is no such coordinate; the message names those that there are.
+            A coordinate does not exist; the message lists the existing ones.
         AssemblyFormatError
-            There are no time bins with start and end, or values are no numbers.
+            There are no time bins with start and end, or values are not numbers.
         MissingExtraError
             matplotlib is not installed.
         """
-        from brainio.assemblies.plots import axes_or_new, draw_time_courses, label_of
-        from brainio.assemblies.summaries import groups_by, time_courses
-
         by = by or (_REGION if self._has(_REGION) else None)
         courses = time_courses(self._array, by)
-        of = (
-            f"{groups_by(self._array, by).dim}s" if by else "neuroids" if "neuroid" in self._array.dims else "positions"
-        )
-        return draw_time_courses(courses, by, of, label_of(self._array, "mean response"), axes_or_new(ax))
+        default = "neuroids" if "neuroid" in self._array.dims else "positions"
+        counted = f"{group_positions(self._array, by).dim}s" if by else default
+        return draw_time_courses(courses, by, counted, values_label(self._array, "mean response"), get_axes(ax))
 
     def raster(self, rows: str | Sequence[str] = "neuroid_id", *, ax: Axes | None = None) -> Axes:
         """Draw the spikes of a SpikeTimesAssembly as marks: time to the right, a row for each neuroid.
@@ -276,9 +272,9 @@ class AssemblyPlots(PlotAccessor):
         Raises
         ------
         KeyError
-            There is no such coordinate; the message names those that there are.
+            A coordinate does not exist; the message lists the existing ones.
         AssemblyFormatError
-            The assembly has other dimensions than `event`.
+            The assembly does not have `event` as its only dimension.
         MissingExtraError
             matplotlib is not installed.
 
@@ -289,18 +285,15 @@ class AssemblyPlots(PlotAccessor):
         >>> axes.get_xlabel()
         'time of the spike since stimulus onset (ms)'
         """
-        from brainio.assemblies.plots import axes_or_new, draw_raster, label_of
-        from brainio.assemblies.summaries import spike_rows
-
-        times, found = spike_rows(self._array, rows)
-        label = label_of(self._array, "time")
+        times, groups = spike_rows(self._array, rows)
+        label = values_label(self._array, "time")
         label += " (ms)" if self._array.dtype.kind == "m" else ""
-        return draw_raster(times, found, _in_words(rows), label, axes_or_new(ax))
+        return draw_raster(times, groups, _joined_names(rows), label, get_axes(ax))
 
     def _has(self, name: str) -> bool:
         is_along = name in self._array.coords and len(self._array.coords[name].dims) == 1
         return is_along and not stimulus_coordinates(self._array, [name])
 
 
-def _in_words(names: str | Sequence[str]) -> str:
+def _joined_names(names: str | Sequence[str]) -> str:
     return names if isinstance(names, str) else ", ".join(names)

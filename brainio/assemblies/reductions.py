@@ -1,4 +1,10 @@
-"""PLACEHOLDER"""
+"""Reductions of groups by group numbers, without splitting the array, in memory or lazily with the same bytes.
+
+For booleans, integers, float16, float32 and float64. Sums of floats are accumulated in float64 and rounded once;
+missing values are NaN. Lazy arrays (dask) are reduced block after block along the grouped axis, in bounded memory: sums
+are accumulated in the same order as in memory, so that results are equal to the last bit. Blocks along other axes are
+independent and run in parallel. Knows neither xarray nor assemblies; imports dask only for lazy arrays.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +20,13 @@ if TYPE_CHECKING:
     State = Any  # what a reduction carries from block to block: an array, or a tuple of arrays
 
 
-_TILE = 1 << 17  # values worked on at a time: small enough for the caches, large enough to outweigh a call
-_STRIDED_TILES = 16  # rows whose values do not lie side by side are copied so many tiles at a time ...
-_COPIED = 256  # ... and so many positions of them
+_TILE = 1 << 17  # values processed at a time: they fit into CPU caches, and calls cost little in comparison
+_STRIDED_TILES = 16  # tiles of rows that are not contiguous are copied at once ...
+_COPIED = 256  # ... by this many positions
 
 
 class GroupNumbers:
-    """The group number of each position of an axis, and what follows from it; no group is empty."""
+    """The group number of each position of an axis, and derived orders and counts; no group is empty."""
 
     def __init__(self, codes: np.ndarray, size: int) -> None:
         self.codes = codes
@@ -34,12 +40,12 @@ class GroupNumbers:
     @cached_property
     def order(self) -> np.ndarray:
         """The positions, group by group, each group in its own order."""
-        small = self.size <= np.iinfo(np.uint16).max  # numpy sorts these by radix, in a tenth of the time
+        small = self.size <= np.iinfo(np.uint16).max  # which numpy sorts by radix, in a tenth of the time
         return np.argsort(self.codes.astype(np.uint16) if small else self.codes, kind="stable")
 
     @cached_property
     def starts(self) -> np.ndarray:
-        """Where each group starts in `order`."""
+        """The start of each group in `order`."""
         return np.cumsum(self.counts) - self.counts
 
     @cached_property
@@ -49,12 +55,12 @@ class GroupNumbers:
         return [(g, self.order[self.starts[g][:, None] + np.arange(self.counts[g[0]])]) for g in same]
 
     def positions(self) -> list[np.ndarray]:
-        """Give the positions of each group."""
+        """Return the positions of each group."""
         return np.split(self.order, self.starts[1:]) if self.size else []
 
     @property
     def tile(self) -> int:
-        """Number of rows to work on at a time."""
+        """Number of rows to process at a time."""
         return max(1, _TILE // max(len(self.codes), 1))
 
     @cached_property
@@ -64,7 +70,7 @@ class GroupNumbers:
         return (self.codes + self.size * np.arange(self.tile)[:, None]).ravel()
 
     def sum(self, rows: np.ndarray) -> np.ndarray:
-        """Add up each row's values by group, in float64."""
+        """Return the sums of each row's values by group, in float64."""
         codes = self._tile_codes[: rows.size]
         sums = np.bincount(codes, weights=rows.ravel(), minlength=len(rows) * self.size)
         return sums.reshape(len(rows), self.size)
@@ -80,7 +86,7 @@ class GroupNumbers:
 
 
 def _filled(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Give the rows with zeros for NaN where that is left out, the counts of what is left, and where NaN was."""
+    """Return rows with zeros for skipped NaN, counts of the other values, and a mask of NaN (None: there is none)."""
     missing = np.isnan(rows) if skipna and rows.dtype.kind == "f" else None
     if missing is None or not missing.any():
         return rows, groups.counts, None
@@ -103,7 +109,7 @@ def _mean(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
 
 
 def _count(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
-    del skipna  # a count is that of values that are not missing, always
+    del skipna  # missing values are never counted
     counts = _filled(rows, groups, True)[1]
     return np.broadcast_to(counts, (len(rows), groups.size))
 
@@ -132,16 +138,16 @@ def _extreme(
 
 
 def _edge(rows: np.ndarray, groups: GroupNumbers, skipna: bool, *, last: bool) -> np.ndarray:
-    """Give the first or last value of each group, of those that are not missing if there are any."""
+    """Return the first or last value of each group, skipping missing values if there are others."""
     at = groups.starts + groups.counts - 1 if last else groups.starts
     edges = rows[:, groups.order[at]]
     if not skipna or rows.dtype.kind != "f" or not np.isnan(edges).any():
         return edges
     ordered = np.take(rows, groups.order, axis=1)
     places = np.where(np.isnan(ordered), -1 if last else rows.shape[1], np.arange(rows.shape[1]))
-    found = (np.maximum if last else np.minimum).reduceat(places, groups.starts, axis=1)
-    inside = (found >= groups.starts) & (found < groups.starts + groups.counts)
-    return np.take_along_axis(ordered, np.where(inside, found, at), axis=1)
+    positions = (np.maximum if last else np.minimum).reduceat(places, groups.starts, axis=1)
+    inside = (positions >= groups.starts) & (positions < groups.starts + groups.counts)
+    return np.take_along_axis(ordered, np.where(inside, positions, at), axis=1)
 
 
 def _median(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
@@ -152,10 +158,10 @@ def _median(rows: np.ndarray, groups: GroupNumbers, skipna: bool) -> np.ndarray:
         if skipna and rows.dtype.kind == "f":
             count -= np.isnan(ordered).sum(axis=-1)
         middle = np.stack([np.maximum(count - 1, 0) // 2, count // 2], axis=-1)
-        answer = np.take_along_axis(ordered, middle, axis=-1).mean(axis=-1, dtype=float)
+        middle_means = np.take_along_axis(ordered, middle, axis=-1).mean(axis=-1, dtype=float)
         if not skipna and rows.dtype.kind == "f":
-            answer = np.where(np.isnan(ordered[..., -1]), np.nan, answer)
-        medians[:, numbers] = answer
+            middle_means = np.where(np.isnan(ordered[..., -1]), np.nan, middle_means)
+        medians[:, numbers] = middle_means
     return medians
 
 
@@ -175,7 +181,7 @@ REDUCTIONS = frozenset(_REDUCTIONS)
 
 
 def can_reduce(values: np.ndarray) -> bool:
-    """Tell whether `reduce_groups` knows values of this kind."""
+    """Return whether `reduce_groups` supports values of this dtype."""
     return values.dtype.kind in "biu" or values.dtype in (np.float16, np.float32, np.float64)
 
 
@@ -217,12 +223,12 @@ def reduce_groups(
     return result
 
 
-def merged_axes(
+def merge_axes(
     values: np.ndarray, codes: np.ndarray, axis: int, others: Sequence[int]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give values whose last axis is the grouped one with other axes merged into it, and the group of each position.
+    """Merge other axes into the grouped one; return the values, with that as last axis, and its groups by position.
 
-    >>> merged_axes(np.array([[1, 2], [3, 4]]), np.array([7, 8]), 1, [0])
+    >>> merge_axes(np.array([[1, 2], [3, 4]]), np.array([7, 8]), 1, [0])
     (array([1, 3, 2, 4]), array([7, 7, 8, 8]))
     """
     moved = np.moveaxis(values, [axis, *others], range(-len(others) - 1, 0))
@@ -231,10 +237,10 @@ def merged_axes(
 
 
 def tiles(values: np.ndarray, result: np.ndarray, axis: int, count: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Cut an array into contiguous tiles of `count` rows at most, a row being all positions along `axis`.
+    """Split an array into contiguous tiles of at most `count` rows, where a row has all positions along `axis`.
 
-    Yields each tile with the place for its result: a view of `result`, a contiguous array which differs from `values`
-    in the length of `axis` only, as rows again.
+    Yields each tile with a view of its part of `result`, a contiguous array of the shape of `values` except for the
+    length of `axis`.
     """
     if not result.size:
         return
@@ -242,7 +248,7 @@ def tiles(values: np.ndarray, result: np.ndarray, axis: int, count: int) -> Iter
     for rows, places in _rows(values.reshape(before, -1, after), result.reshape(before, -1, after)):
         wide = count if rows.flags.c_contiguous else _STRIDED_TILES * count
         for start in range(0, len(rows), wide):
-            block = _side_by_side(rows[start : start + wide])
+            block = _contiguous(rows[start : start + wide])
             for inner in range(0, len(block), count):
                 tile = block[inner : inner + count]
                 yield tile, places[start + inner : start + inner + len(tile)]
@@ -259,15 +265,15 @@ def _dtype(method: str, values: np.ndarray) -> np.dtype:
 
 
 def _rows(values: np.ndarray, result: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield views with the grouped axis last, of the values and of the place for their result."""
+    """Yield views of values and of their part of the result, with the grouped axis last."""
     if values.shape[2] == 1:
         yield values[:, :, 0], result[:, :, 0]
     else:
         yield from ((before.T, answers.T) for before, answers in zip(values, result, strict=True))
 
 
-def _side_by_side(rows: np.ndarray) -> np.ndarray:
-    """Give rows whose values lie side by side; copies by pieces that the caches hold take a third of the time."""
+def _contiguous(rows: np.ndarray) -> np.ndarray:
+    """Return contiguous rows; copying pieces that fit into CPU caches takes a third of the time."""
     if rows.flags.c_contiguous:
         return rows
     copied = np.empty(rows.shape, rows.dtype)
@@ -282,31 +288,33 @@ _EXTREMES = {"min": (np.minimum, np.fmin), "max": (np.maximum, np.fmax)}
 def reduce_lazy_groups(
     method: str, values: Any, axis: int, groups: GroupNumbers, skipna: bool = True, **options: float
 ) -> Any:
-    """Do to a dask array what `reductions.reduce_groups` does to one of numpy; the result is lazy too.
+    """Reduce groups of a dask array like `reduce_groups`; the result is lazy.
 
-    `var` and `std` read the values twice. `median` needs all values of a row at once: the array is cut along the other
-    axes instead.
+    `var` and `std` read the values twice. `median` needs all values of a row at once: the array is split along the
+    other axes instead.
     """
-    one = reduce_groups(method, np.zeros(1, values.dtype), 0, GroupNumbers(np.zeros(1, dtype=int), 1))
+    example = reduce_groups(method, np.zeros(1, values.dtype), 0, GroupNumbers(np.zeros(1, dtype=int), 1))
     if method == "median":
-        return _reduce_whole_rows(values, axis, groups, one.dtype, skipna)
-    chain = _Chain(values, axis, groups)
+        return _reduce_whole_rows(values, axis, groups, example.dtype, skipna)
+    chain = _BlockChain(values, axis, groups)
     if method in ("mean", "var", "std"):
-        state = chain.run(_Sums(skipna, np.dtype(float)))
+        state = chain.run(_BlockSums(skipna, np.dtype(float)))
         if method == "mean":
-            return chain.array(_mean, state, one.dtype)
-        squares = chain.run(_Sums(skipna, np.dtype(float)), around=state)
+            return chain.array(_mean_of_sums, state, example.dtype)
+        squares = chain.run(_BlockSums(skipna, np.dtype(float)), around=state)
         skips = skipna and values.dtype.kind == "f"
         finish = partial(_deviation, root=method == "std", ddof=options.get("ddof", 0), skips=skips)
-        return chain.array(finish, squares, one.dtype)
+        return chain.array(finish, squares, example.dtype)
     if method in ("sum", "count"):
-        state = chain.run(_Sums(skipna or method == "count", np.dtype(float) if one.dtype.kind == "f" else one.dtype))
-        return chain.array(partial(_part, number=("sum", "count").index(method)), state, one.dtype)
-    return chain.array(partial(_part, number=0), chain.run(_Picks(method, skipna)), one.dtype)
+        state = chain.run(
+            _BlockSums(skipna or method == "count", np.dtype(float) if example.dtype.kind == "f" else example.dtype)
+        )
+        return chain.array(partial(_part, number=("sum", "count").index(method)), state, example.dtype)
+    return chain.array(partial(_part, number=0), chain.run(_BlockSelection(method, skipna)), example.dtype)
 
 
-class _Chain:
-    """The blocks of an array, and the group numbers beside each."""
+class _BlockChain:
+    """The blocks of an array, with the group numbers of each."""
 
     def __init__(self, values: Any, axis: int, groups: GroupNumbers) -> None:
         from dask import delayed
@@ -327,12 +335,12 @@ class _Chain:
         return list(itertools.product(*map(range, counts)))
 
     def run(self, step: Callable[..., State], around: dict[tuple[int, ...], Any] | None = None) -> dict[Any, Any]:
-        """Chain a step over the blocks at each place across the grouped axis; give the last states by place."""
+        """Chain a step over the blocks along the grouped axis; return the last states by position along other axes."""
         add = self._delayed(step, pure=False)
         states: dict[tuple[int, ...], Any] = {}
         for place in self._places():
             state = None
-            means = None if around is None else self._delayed(_mean, pure=False)(around[place])
+            means = None if around is None else self._delayed(_mean_of_sums, pure=False)(around[place])
             for number, codes in enumerate(self._codes):
                 block = self._blocks[(*place[: self._axis], number, *place[self._axis + 1 :])]
                 state = add(state, block, codes, self._axis, self._size, means)
@@ -340,10 +348,10 @@ class _Chain:
         return states
 
     def array(self, finish: Callable[[State], np.ndarray], states: dict[Any, Any], dtype: np.dtype) -> Any:
-        """Make the result of the last states."""
+        """Build the result from the last states."""
         import dask.array as da
 
-        done = self._delayed(partial(_finished, finish=finish, dtype=dtype), pure=False)
+        done = self._delayed(partial(_finish_state, finish=finish, dtype=dtype), pure=False)
         parts = np.empty([1 if a == self._axis else n for a, n in enumerate(self._values.numblocks)], dtype=object)
         for place, state in states.items():
             shape = [self._size if a == self._axis else self._values.chunks[a][i] for a, i in enumerate(place)]
@@ -351,8 +359,8 @@ class _Chain:
         return da.block(parts.tolist())
 
 
-class _Sums:
-    """Adds the values of a block to sums in `dtype`, and counts them; or the squares of their distances to means."""
+class _BlockSums:
+    """Adds the values of a block to sums in `dtype` and counts them, or the squares of their deviations from means."""
 
     def __init__(self, skipna: bool, dtype: np.dtype) -> None:
         self.skipna = skipna
@@ -363,7 +371,7 @@ class _Sums:
     ) -> State:
         before = (*block.shape[:axis], size, *block.shape[axis + 1 :])
         sums, counts = (np.zeros(before, self.dtype), np.zeros(before, np.int64)) if state is None else state
-        # the sums so far stand before the block's own values, as the first to be added
+        # Earlier sums precede the values of the block: they are added first.
         joined = np.concatenate([sums, block], axis=axis, dtype=self.dtype, casting="unsafe")
         added = joined[(slice(None),) * axis + (slice(size, None),)]
         codes = codes.astype(np.intp)
@@ -371,7 +379,7 @@ class _Sums:
         if self.skipna and block.dtype.kind == "f":
             missing = np.isnan(block)
             if missing.any():
-                counted = counted - _counted(missing, axis, codes, size)
+                counted = counted - _count_by_group(missing, axis, codes, size)
                 added[missing] = 0
         else:
             missing = np.zeros((), dtype=bool)
@@ -384,15 +392,15 @@ class _Sums:
         return reduce_groups("sum", joined, axis, groups, skipna=False), counts + counted
 
 
-def _counted(missing: np.ndarray, axis: int, codes: np.ndarray, size: int) -> np.ndarray:
-    """Count what is missing by group; every group has one more position, so that none is empty."""
+def _count_by_group(missing: np.ndarray, axis: int, codes: np.ndarray, size: int) -> np.ndarray:
+    """Count missing values by group; one additional position for each group keeps all of them non-empty."""
     none = np.zeros((*missing.shape[:axis], size, *missing.shape[axis + 1 :]), dtype=bool)
     groups = GroupNumbers(np.concatenate([np.arange(size), codes]), size)
     return reduce_groups("sum", np.concatenate([none, missing], axis=axis), axis, groups)
 
 
-class _Picks:
-    """Picks one value a group: the smallest, largest, first or last."""
+class _BlockSelection:
+    """Selects one value of each group: the smallest, largest, first or last."""
 
     def __init__(self, method: str, skipna: bool) -> None:
         self.method = method
@@ -401,15 +409,15 @@ class _Picks:
     def __call__(self, state: State, block: np.ndarray, codes: np.ndarray, axis: int, size: int, means: None) -> State:
         del means
         present, local = np.unique(codes, return_inverse=True)
-        found = reduce_groups(self.method, block, axis, GroupNumbers(local, len(present)), self.skipna)
+        in_block = reduce_groups(self.method, block, axis, GroupNumbers(local, len(present)), self.skipna)
         shape = (*block.shape[:axis], size, *block.shape[axis + 1 :])
-        picked, seen = (np.zeros(shape, block.dtype), np.zeros(size, dtype=bool)) if state is None else state
-        picked, seen = np.moveaxis(picked.copy(), axis, -1), seen.copy()
-        found = np.moveaxis(found, axis, -1)
-        merged = self._merge(picked[..., present], found)
-        picked[..., present] = np.where(seen[present], merged, found)
-        seen[present] = True
-        return np.moveaxis(picked, -1, axis), seen
+        selected, has_values = (np.zeros(shape, block.dtype), np.zeros(size, dtype=bool)) if state is None else state
+        selected, has_values = np.moveaxis(selected.copy(), axis, -1), has_values.copy()
+        in_block = np.moveaxis(in_block, axis, -1)
+        merged = self._merge(selected[..., present], in_block)
+        selected[..., present] = np.where(has_values[present], merged, in_block)
+        has_values[present] = True
+        return np.moveaxis(selected, -1, axis), has_values
 
     def _merge(self, earlier: np.ndarray, later: np.ndarray) -> np.ndarray:
         skips = self.skipna and later.dtype.kind == "f"
@@ -424,7 +432,7 @@ def _part(state: State, number: int) -> np.ndarray:
     return state[number]
 
 
-def _mean(state: State) -> np.ndarray:
+def _mean_of_sums(state: State) -> np.ndarray:
     sums, counts = state
     return sums / counts
 
@@ -436,7 +444,7 @@ def _deviation(state: State, *, root: bool, ddof: float, skips: bool) -> np.ndar
     return np.sqrt(var) if root else var
 
 
-def _finished(state: State, *, finish: Callable[[State], np.ndarray], dtype: np.dtype) -> np.ndarray:
+def _finish_state(state: State, *, finish: Callable[[State], np.ndarray], dtype: np.dtype) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         return finish(state).astype(dtype)
 
@@ -445,8 +453,8 @@ def _reduce_whole_rows(values: Any, axis: int, groups: GroupNumbers, dtype: np.d
     sizes = {a: -1 if a == axis else "auto" for a in range(values.ndim)}
     rows = values.rechunk(sizes, block_size_limit=64 << 20)
     chunks = [(groups.size,) if a == axis else sizes for a, sizes in enumerate(rows.chunks)]
-    return rows.map_blocks(_median, axis, groups.codes, groups.size, skipna, dtype=dtype, chunks=chunks)
+    return rows.map_blocks(_block_median, axis, groups.codes, groups.size, skipna, dtype=dtype, chunks=chunks)
 
 
-def _median(block: np.ndarray, axis: int, codes: np.ndarray, size: int, skipna: bool) -> np.ndarray:
+def _block_median(block: np.ndarray, axis: int, codes: np.ndarray, size: int, skipna: bool) -> np.ndarray:
     return reduce_groups("median", block, axis, GroupNumbers(codes, size), skipna)

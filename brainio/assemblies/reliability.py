@@ -1,7 +1,7 @@
-"""Repetitions of a stimulus: averaging them, and how reliable a recording is judged by them.
+"""Reliability of recordings: averages over repetitions and split-half correlations.
 
-The functions that the field's benchmarks need of an assembly, under the names that it gives them. Scores, ceilings of
-models and their aggregation belong to the benchmarks, not here.
+The functions that benchmarks of the field need of an assembly, under their usual names. Scores, ceilings of models and
+their aggregation belong to the benchmarks.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 def average_repetition(assembly: DataAssembly, repetition: str | Sequence[str] = "repetition") -> Any:
-    """Average over the presentations that agree in every coordinate but the repetition.
+    """Average over presentations that differ only in their repetition.
 
-    Does what the function of this name in Brain-Score's vision benchmarks does (Schrimpf et al. 2018,
-    doi:10.1101/407007): `multi_groupby` by all one-dimensional coordinates of `presentation` other than `repetition`,
-    in their order, then the mean without missing values. A coordinate that tells repetitions apart under another name
-    (a session, a run, a trial number) would keep them apart: name it in `repetition`.
+    Equals the function of this name in Brain-Score's vision benchmarks (Schrimpf et al. 2018, doi:10.1101/407007):
+    `multi_groupby` by all one-dimensional coordinates of `presentation` except `repetition`, in their order, then the
+    mean without missing values. If another coordinate (a session, a run, a trial number) differs between repetitions,
+    name it in `repetition` as well.
 
     Parameters
     ----------
     assembly : DataAssembly
         With a dimension `presentation`.
     repetition : str or sequence of str, default "repetition"
-        Coordinates not to group by, which are lost. Those that the assembly lacks are ignored.
+        Coordinates not to group by, which are dropped. Unknown names are ignored.
 
     Returns
     -------
     DataAssembly
-        Of the assembly's class, with its attrs and order of dimensions; presentations come sorted by their coordinates.
-        float32 stays float32; a value that is missing in all repetitions is NaN. As ever with `multi_groupby`, where a
-        single coordinate is left the dimension is named as that.
+        Has the class, attrs and order of dimensions of the assembly; presentations are sorted by their coordinates.
+        float32 stays float32; a value that is missing in all repetitions is NaN. As always with `multi_groupby`, the
+        dimension takes the name of the coordinate if a single one remains.
 
     Raises
     ------
     GroupbyError
-        There is no coordinate of `presentation` to group by.
+        `presentation` has no coordinate to group by.
 
     >>> a = DataAssembly([1.0, 3.0, 5.0], dims=["presentation"], coords={
     ...     "stimulus_id": ("presentation", ["s1", "s1", "s2"]), "object_name": ("presentation", ["car", "car", "dog"]),
@@ -51,15 +51,15 @@ def average_repetition(assembly: DataAssembly, repetition: str | Sequence[str] =
     >>> average_repetition(a).values.tolist()
     [2.0, 5.0]
     """
-    left_out = {repetition} if isinstance(repetition, str) else set(repetition)
+    omitted = {repetition} if isinstance(repetition, str) else set(repetition)
     dim = "presentation"
-    along = [str(name) for name, v in coords_of(assembly).items() if v.dims == (dim,) and name not in (dim, *left_out)]
-    if not along:
+    names = [str(name) for name, v in coords_of(assembly).items() if v.dims == (dim,) and name not in (dim, *omitted)]
+    if not names:
         raise GroupbyError(
-            f"the assembly has no coordinate of {dim!r} to group by besides {sorted(left_out)}; its dimensions are "
+            f"the assembly has no coordinate of {dim!r} to group by besides {sorted(omitted)}; its dimensions are "
             f"{assembly.dims}, its coordinates {list(coords_of(assembly))}"
         )
-    average = group_by_levels(assembly, along).mean(dim=dim, skipna=True)
+    average = group_by_levels(assembly, names).mean(dim=dim, skipna=True)
     average.attrs = dict(assembly.attrs)
     return average
 
@@ -71,41 +71,42 @@ def split_half_reliability(
     repetition: str = "repetition",
     stimulus: str = "stimulus_id",
 ) -> DataAssembly:
-    """Tell how reliable each neuroid is: the correlation between halves of its repetitions, Spearman-Brown corrected.
+    """Compute the reliability of each neuroid: the Spearman-Brown corrected correlation of halves of its repetitions.
 
-    The repetitions (the distinct values of that coordinate, of all stimuli alike) are split at random into halves, of
-    an odd number one half has one more. In each half, values are averaged by stimulus; Pearson's correlation of the two
-    averages over stimuli is corrected by `spearman_brown_correction`; the corrected values are averaged over splits.
+    The repetitions (the distinct values of that coordinate, the same for all stimuli) are split at random into halves;
+    if their number is odd, one half has one more. Values are averaged by stimulus in each half; Pearson's correlation
+    of both averages over stimuli is corrected by `spearman_brown_correction`, and averaged over splits.
 
-    Missing values are left out of the averages. A stimulus that has no value in one of the halves, be it for want of
-    repetitions or because all of them are missing, is left out of the correlation of that split (and of that neuroid,
-    where only its values are missing). Every average counts once, however many repetitions are behind it. Presentations
-    without a stimulus or repetition (NaN, None) are left out.
+    Missing values are skipped. A stimulus without a value in one of the halves, because it has too few repetitions or
+    all values are missing, is excluded from the correlation of that split (and only of that neuroid, if only its values
+    are missing). Every average has the same weight, for any number of repetitions. Presentations without a stimulus or
+    repetition (NaN, None) are excluded.
 
     Parameters
     ----------
     assembly : DataAssembly
-        Of booleans, integers or floats; any dimensions besides that of repetitions, usually `neuroid`. Each
-        position of these (neuroid, time bin) has a reliability of its own.
+        Booleans, integers or floats; any dimensions besides that of repetitions, usually `neuroid`. Each position of
+        these (neuroid, time bin) has its own reliability.
     n_splits : int, default 10
         Number of random splits.
     seed : int, default 0
-        Of the splits: the same seed gives the same splits.
+        Seed of the random splits.
     repetition, stimulus : str
-        Coordinates that name repetition and stimulus of each presentation.
+        Coordinates with the repetition and stimulus of each presentation.
 
     Returns
     -------
     DataAssembly
-        float64, with the remaining dimensions, their coordinates and the attrs. NaN where in no split the correlation
-        is defined, which takes two stimuli and averages that differ; other splits than those do not count.
+        float64, with the remaining dimensions, their coordinates and the attrs. Splits with an undefined correlation
+        (fewer than two stimuli, or equal averages) do not count; NaN if there is no other split.
 
     Raises
     ------
     KeyError
-        There is no such coordinate.
+        A coordinate does not exist.
     GroupbyError
-        Both do not lie on one dimension, there are less than two repetitions, or values of another kind.
+        Both coordinates are not along the same dimension, there are fewer than two repetitions, or values of another
+        dtype.
 
     >>> rng = np.random.default_rng(0)
     >>> signal, noise = np.tile(rng.normal(size=100), 20), rng.normal(size=2000)

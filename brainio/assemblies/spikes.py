@@ -1,6 +1,6 @@
-"""From spike times to responses: counts and rates of spikes in bins around stimulus onsets.
+"""Binning of spike times into counts and rates around stimulus onsets.
 
-Bins what was recorded, and no more: no smoothing, no normalisation, no sorting of spikes.
+No smoothing, no normalization, no spike sorting.
 """
 
 from __future__ import annotations
@@ -46,36 +46,36 @@ def spikes_to_rates(
     ----------
     spikes : SpikeTimesAssembly
         Times along `event`, in any order, with the coordinate `neuroid_id`: durations (`timedelta64`), or numbers in
-        `attrs['units']` (h, min, s, ms, us, ns), without it in ms.
+        `attrs['units']` (h, min, s, ms, us, ns; default: ms).
     stimulus_onsets : xarray.DataArray
-        Times along `presentation`, as those of spikes, by the clock of the spikes. Its coordinates (`stimulus_id`,
-        `repetition`, ...) become those of the presentations.
+        Times along `presentation`, in the same form and by the same clock as the spikes. Its coordinates
+        (`stimulus_id`, `repetition`, ...) become those of the presentations.
     bins : sequence of (start, end), or array of shape (n, 2)
-        Durations or ms from stimulus onset (an array with `attrs['units']`: in these); `end` is not part of its bin.
-        Bins may overlap, have gaps between them and lie before the onset.
+        Durations, or ms from stimulus onset (or in `attrs['units']` of an array); `end` is excluded. Bins may overlap,
+        have gaps and precede the onset.
     neuroids : xarray.DataArray, optional
-        With the coordinate `neuroid_id` along `neuroid`: which neuroids to count, in which order, with or without
-        spikes. Its coordinates along `neuroid` become those of the result; its values are not used. Default: all that
-        have spikes, sorted, without further coordinates; they count as silent where they have none.
+        The neuroids to count, in this order, with the coordinate `neuroid_id` along `neuroid`. Its coordinates along
+        `neuroid` become those of the result; its values are not used. Default: all neuroids with spikes, sorted,
+        without further coordinates. Neuroids without spikes in a bin count as silent.
     unit : {'Hz', 'count'}, default 'Hz'
         Spikes per second, or spikes.
     recording : str, default 'recording'
-        Coordinate of `spikes` and of `stimulus_onsets` that tells recordings apart where each has a clock of its own:
-        presentations count spikes of their own recording only. Where `neuroids` has it too, a neuroid was there in that
-        recording only, and is NaN in others; the result has it along `presentation`. Where neither spikes nor onsets
-        have it, there is one clock.
+        Coordinate of `spikes` and `stimulus_onsets` with the recording, if each recording has its own clock:
+        presentations count spikes of their own recording only. If `neuroids` has it as well, a neuroid was recorded in
+        that recording only, and is NaN in others; the result has it along `presentation`. If neither spikes nor onsets
+        have it, there is a single clock.
 
     Returns
     -------
     NeuronRecordingAssembly
-        float64, with `time_bin_start` and `time_bin_end` (ms), `attrs['units']` (the unit), and of the attrs of
-        `spikes` those that name it and its stimulus set.
+        float64, with `time_bin_start` and `time_bin_end` (ms), `attrs['units']` (the unit), and the identifier and
+        stimulus set from the attrs of `spikes`.
 
     Raises
     ------
     AssemblyFormatError
-        A dimension or coordinate is missing, doubled or on the wrong side; a time is not finite, a date or of unknown
-        units; `neuroid_id` is missing for a spike or stands twice in `neuroids`; a bin ends before it has begun.
+        A dimension or coordinate is missing, duplicate or has the wrong dimension; a time is not finite, a date or of
+        unknown units; `neuroid_id` is missing for a spike or duplicate in `neuroids`; a bin ends before its start.
 
     Examples
     --------
@@ -101,32 +101,32 @@ def spikes_to_rates(
         result *= _MS_PER_SECOND / np.diff(edges, axis=1).ravel()
     along_presentations = _along(stimulus_onsets)
     if {recording} <= along_neuroids.keys() & along_presentations.keys():
-        own = along_neuroids.pop(recording)
-        result[along_presentations[recording][:, np.newaxis] != own] = np.nan
+        recordings = along_neuroids.pop(recording)
+        result[along_presentations[recording][:, np.newaxis] != recordings] = np.nan
     along_bins: Columns = {"time_bin_start": edges[:, 0], "time_bin_end": edges[:, 1]}
     along = {"presentation": along_presentations, "neuroid": along_neuroids, "time_bin": along_bins}
-    kept = {name: spikes.attrs[name] for name in _KEPT_ATTRS if name in spikes.attrs}
-    return NeuronRecordingAssembly(result, coords=_coords(along), dims=list(along), attrs=kept | {"units": unit})
+    attrs = {name: spikes.attrs[name] for name in _KEPT_ATTRS if name in spikes.attrs}
+    return NeuronRecordingAssembly(result, coords=_coords(along), dims=list(along), attrs=attrs | {"units": unit})
 
 
 def _counts(spikes: xr.DataArray, onsets: xr.DataArray, edges: np.ndarray, ids: pd.Index, name: str) -> np.ndarray:
-    """Count by presentation, neuroid and bin."""
+    """Count spikes by presentation, neuroid and bin."""
     times, starts = _times(spikes, "spikes"), _times(onsets, "stimulus_onsets")
     of_spikes, of_onsets = _recordings(spikes, onsets, name)
     neuroids = ids.get_indexer(pd.Index(_values(spikes, "spikes", _NEUROID_ID)))
-    trains = _Trains(times, neuroids, of_spikes, len(ids))
+    trains = _SpikeTrains(times, neuroids, of_spikes, len(ids))
     counts = np.empty((len(starts), len(ids), len(edges)))
     for recording in np.unique(of_onsets):
-        shown = np.flatnonzero(of_onsets == recording)
-        asked = starts[shown, np.newaxis, np.newaxis] + edges
+        presentations = np.flatnonzero(of_onsets == recording)
+        bins = starts[presentations, np.newaxis, np.newaxis] + edges
         for neuroid in range(len(ids)):
-            before = trains.of(recording, neuroid).searchsorted(asked)
-            counts[shown, neuroid] = before[..., 1] - before[..., 0]
+            before = trains.times(recording, neuroid).searchsorted(bins)
+            counts[presentations, neuroid] = before[..., 1] - before[..., 0]
     return counts
 
 
-class _Trains:
-    """Spike times by recording and neuroid, each in order."""
+class _SpikeTrains:
+    """Sorted spike times by recording and neuroid."""
 
     def __init__(self, times: np.ndarray, neuroids: np.ndarray, recordings: np.ndarray, neuroid_count: int) -> None:
         counted = (neuroids >= 0) & (recordings >= 0)
@@ -135,8 +135,8 @@ class _Trains:
         self._neuroid_count = neuroid_count
         self._times, self._train = times[counted][order], train[order]
 
-    def of(self, recording: int, neuroid: int) -> np.ndarray:
-        """Give the times of one neuroid in one recording."""
+    def times(self, recording: int, neuroid: int) -> np.ndarray:
+        """Return the spike times of one neuroid in one recording."""
         train = recording * self._neuroid_count + neuroid
         return self._times[slice(*self._train.searchsorted([train, train + 1]))]
 
@@ -148,7 +148,7 @@ def _edges(bins: Sequence[tuple[float, float]] | np.ndarray) -> np.ndarray:
     wrong = np.flatnonzero(~(np.isfinite(edges).all(axis=1) & (edges[:, 0] < edges[:, 1])))
     if len(wrong):
         start, end = edges[wrong[0]].tolist()
-        raise AssemblyFormatError(f"bin {wrong[0]} goes from {start} to {end} ms; expected a start before its end")
+        raise AssemblyFormatError(f"bin {wrong[0]} extends from {start} to {end} ms; expected a start before the end")
     return edges
 
 
@@ -163,7 +163,7 @@ def _times(array: xr.DataArray, name: str) -> np.ndarray:
     if len(wrong):
         raise AssemblyFormatError(
             f"{name} has no time at {len(wrong)} positions, the first {wrong[0]} ({times[wrong[0]]}); "
-            f"expected ms. Leave these positions out"
+            f"expected ms. Drop these positions"
         )
     return times
 
@@ -176,27 +176,29 @@ def _values(array: xr.DataArray, name: str, coordinate: str) -> np.ndarray:
     return array.coords[coordinate].values
 
 
-def _neuroids(spikes: xr.DataArray, wanted: xr.DataArray | None) -> tuple[pd.Index, Columns]:
-    """Give the ids of the neuroids to count, and all coordinates of these."""
+def _neuroids(spikes: xr.DataArray, neuroids: xr.DataArray | None) -> tuple[pd.Index, Columns]:
+    """Return the ids and coordinates of the neuroids to count."""
     codes, found = pd.factorize(_values(spikes, "spikes", _NEUROID_ID), sort=True)
     if (codes < 0).any():
-        raise AssemblyFormatError(f"{int((codes < 0).sum())} spikes have no {_NEUROID_ID!r}; leave them out or name it")
-    if wanted is None:
+        raise AssemblyFormatError(f"{int((codes < 0).sum())} spikes have no {_NEUROID_ID!r}; drop them or set it")
+    if neuroids is None:
         return pd.Index(found), {_NEUROID_ID: np.asarray(found)}
-    _require_dim(wanted, "neuroids", "neuroid")
-    ids = pd.Index(_values(wanted, "neuroids", _NEUROID_ID))
+    _require_dim(neuroids, "neuroids", "neuroid")
+    ids = pd.Index(_values(neuroids, "neuroids", _NEUROID_ID))
     if not ids.is_unique:
-        raise AssemblyFormatError(f"neuroids names {ids[ids.duplicated()][0]!r} more than once as {_NEUROID_ID!r}")
-    return ids, _along(wanted)
+        raise AssemblyFormatError(
+            f"neuroids has the {_NEUROID_ID!r} {ids[ids.duplicated()][0]!r} more than once; drop duplicates"
+        )
+    return ids, _along(neuroids)
 
 
 def _recordings(spikes: xr.DataArray, onsets: xr.DataArray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Number the recordings of spikes and onsets; -1: no stimulus was shown in it."""
+    """Number the recordings of spikes and onsets; -1 is a recording without stimuli."""
     if name == _RECORDING and name not in spikes.coords and name not in onsets.coords:
         return np.zeros(spikes.size, dtype=np.intp), np.zeros(onsets.size, dtype=np.intp)
     codes, found = pd.factorize(_values(onsets, "stimulus_onsets", name))
     if (codes < 0).any():
-        raise AssemblyFormatError(f"{int((codes < 0).sum())} presentations have no {name!r}; leave them out or name it")
+        raise AssemblyFormatError(f"{int((codes < 0).sum())} presentations have no {name!r}; drop them or set it")
     own = _values(spikes, "spikes", name)
     numbers = pd.Index(found).get_indexer(pd.Index(own))
     if len(own) and len(found) and (numbers < 0).all():
@@ -217,7 +219,7 @@ def _coords(along: dict[str, Columns]) -> dict[Hashable, tuple[str, np.ndarray]]
         for name, column in columns.items():
             if name in coords:
                 raise AssemblyFormatError(
-                    f"the coordinate {name!r} would lie along {coords[name][0]!r} and {dim!r}; rename one of them"
+                    f"the coordinate {name!r} would be along {coords[name][0]!r} and {dim!r}; rename one of them"
                 )
             coords[name] = (dim, column)
     return coords

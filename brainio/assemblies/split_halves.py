@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from brainio.levels import Level
 
-_PRODUCT = 1 << 18  # multiplications at a time: OpenBLAS shares larger products among threads, at more than they cost
+_PRODUCT = 1 << 18  # multiplications at a time: OpenBLAS starts threads for larger products, which costs more
 _FEW_CELLS = 4  # cells of a table of stimuli and repetitions, for each presentation
 
 Numbers = TypeVar("Numbers", float, np.ndarray, xr.DataArray)
@@ -26,7 +26,7 @@ T = TypeVar("T", bound=xr.DataArray)
 
 
 def spearman_brown_correction(correlation: Numbers, n: float = 2) -> Numbers:
-    """Predict the reliability of `n` times as many measurements from that of one part: n r / (1 + (n - 1) r).
+    """Predict the reliability of `n` times as many measurements: n r / (1 + (n - 1) r).
 
     Spearman, C. (1910) Correlation calculated from faulty data. British Journal of Psychology 3, 271-295.
     Brown, W. (1910) Some experimental results in the correlation of mental abilities. Ibid., 296-322.
@@ -36,12 +36,12 @@ def spearman_brown_correction(correlation: Numbers, n: float = 2) -> Numbers:
     correlation : float, numpy.ndarray or xarray.DataArray
         Correlation between parts of equal size.
     n : float, default 2
-        How many such parts make the whole; 2 for split halves.
+        Number of such parts of the whole; 2 for split halves.
 
     Returns
     -------
     float, numpy.ndarray or xarray.DataArray
-        What `correlation` is. Below zero, corrections of split halves exceed -1 and have no meaning as a correlation.
+        The same type as `correlation`. Corrected values below -1 are possible, and are not meaningful correlations.
 
     >>> round(spearman_brown_correction(0.6), 6)
     0.75
@@ -50,7 +50,7 @@ def spearman_brown_correction(correlation: Numbers, n: float = 2) -> Numbers:
 
 
 def split_half_of_positions(assembly: T, n_splits: int, seed: int, repetition: str, stimulus: str) -> T:
-    """Compute `split_half_reliability`; the result is of the array's own class."""
+    """Compute `split_half_reliability`, with a result of the class of the array."""
     dim, values, (stimuli, repetitions) = _presentations(assembly, [stimulus, repetition])
     codes, count = _renumbered(repetitions.codes)
     if count < 2 or n_splits < 1:
@@ -62,23 +62,23 @@ def split_half_of_positions(assembly: T, n_splits: int, seed: int, repetition: s
 def split_half_values(
     values: np.ndarray, axis: int, stimuli: np.ndarray, repetitions: np.ndarray, n_splits: int, seed: int
 ) -> np.ndarray:
-    """Do the work of `split_half_reliability` on arrays, without copies of the values.
+    """Compute `split_half_reliability` of numpy arrays, without copies of the values.
 
     Parameters
     ----------
     values : numpy.ndarray
         Booleans, integers, float32 or float64.
     axis : int
-        That of presentations.
+        The axis of presentations.
     stimuli, repetitions : numpy.ndarray of int
-        The numbers of stimulus and repetition of each presentation, from 0; two repetitions or more.
+        The numbers of stimulus and repetition of each presentation, from 0; at least two repetitions.
     n_splits, seed : int
         As for `split_half_reliability`.
 
     Returns
     -------
     numpy.ndarray
-        float64, with the axes of `values` without that of presentations.
+        float64, with the axes of `values` except that of presentations.
     """
     codes, count = _renumbered(repetitions)
     random = np.random.default_rng(seed)
@@ -91,13 +91,13 @@ def split_half_values(
 
 
 def _renumbered(codes: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return codes as numbers of those that occur, in their order, and how many these are."""
+    """Renumber codes without gaps, in the same order; return them and their count."""
     occurs = np.bincount(codes) > 0
     return (np.cumsum(occurs) - 1)[codes], int(occurs.sum())
 
 
 class _Halves:
-    """The means by stimulus in both halves of every split."""
+    """Means by stimulus in both halves of every split."""
 
     def __init__(self, stimuli: np.ndarray, stimulus_count: int, repetitions: np.ndarray, in_first: np.ndarray) -> None:
         self._shape = (stimulus_count, in_first.shape[1])
@@ -107,14 +107,14 @@ class _Halves:
             self._splits: list[GroupNumbers] = []
             self._weights = np.concatenate([in_first, ~in_first]).T.astype(float, order="C")
             self._step = max(1, _PRODUCT // self._weights.size)
-        else:  # hardly a stimulus has any of these repetitions: a table of them all would be larger than the data
+        else:  # stimuli have few of the repetitions: a table of all would be larger than the data
             self._cells = GroupNumbers(stimuli, stimulus_count)
             self._splits = [GroupNumbers(stimuli * 2 + first[repetitions], 2 * stimulus_count) for first in in_first]
         self.tile = self._cells.tile
         self._counts = self._sums(np.ones((1, len(stimuli))))
 
     def means(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give the means of first and second halves, (row, split, stimulus); NaN where a half has no value."""
+        """Return the means of first and second halves, (row, split, stimulus); NaN if a half has no value."""
         counts = self._counts
         missing = np.isnan(rows)
         if missing.any():
@@ -125,7 +125,7 @@ class _Halves:
         return first, second
 
     def _sums(self, rows: np.ndarray) -> np.ndarray:
-        """Sum up by half: (half, row, split, stimulus)."""
+        """Return sums by half: (half, row, split, stimulus)."""
         if self._splits:
             sums = np.stack([numbers.sum(rows) for numbers in self._splits], axis=1)
             by_half = sums.reshape(*sums.shape[:2], -1, 2)
@@ -137,21 +137,21 @@ class _Halves:
 
 
 def _presentations(assembly: xr.DataArray, names: Sequence[str]) -> tuple[Hashable, np.ndarray, list[Level]]:
-    """Give the dimension of the coordinates, and values and codes of the presentations that have all of them."""
-    grouped = group_by_levels(assembly, names)  # says what is wrong with the names
+    """Return the dimension of coordinates, and values and levels of the presentations that have all of them."""
+    grouped = group_by_levels(assembly, names)  # raises errors for unsuitable names
     if not can_reduce(assembly.values):
         raise GroupbyError(f"expected booleans, integers or floats, found values of dtype {assembly.dtype}")
     levels = levels_of(assembly, names)
-    named = np.all([level.codes >= 0 for level in levels], axis=0)
-    if named.all():
+    has_all = np.all([level.codes >= 0 for level in levels], axis=0)
+    if has_all.all():
         return grouped.dim, assembly.values, levels
-    positions = np.flatnonzero(named)
+    positions = np.flatnonzero(has_all)
     values = np.take(assembly.values, positions, axis=assembly.get_axis_num(grouped.dim))
     return grouped.dim, values, [level.at(positions) for level in levels]
 
 
 def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Correlate along the last axis, positions left out where either is missing; NaN where that is not defined."""
+    """Correlate along the last axis, without positions where either is missing; NaN if undefined."""
     missing = np.isnan(first) | np.isnan(second)
     count = (~missing).sum(axis=-1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -166,7 +166,7 @@ def _correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _mean_of_defined(values: np.ndarray) -> np.ndarray:
-    """Average over the last axis what is not NaN."""
+    """Average over the last axis, without NaN."""
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         return np.where(defined, values, 0).sum(axis=-1) / defined.sum(axis=-1)

@@ -1,4 +1,8 @@
-"""PLACEHOLDER"""
+"""Stimulus set of an assembly: its place in `attrs`, and its columns as coordinates.
+
+Joins by the integer codes of `stimulus_id`: the values of the assembly are neither changed nor read. Reads no files
+(see `loaders`).
+"""
 
 from __future__ import annotations
 
@@ -24,49 +28,49 @@ STIMULUS_SET_IDENTIFIER = "stimulus_set_identifier"
 STIMULUS_ID = "stimulus_id"
 
 _NAMED_IN_ERRORS = 5
-_NAMES = (STIMULUS_ID, "image_id", "filename")  # of a stimulus, spelled otherwise in some packages
+_NAMES = (STIMULUS_ID, "image_id", "filename")  # of a stimulus; some packages spell the values differently
 _reported: set[tuple[str, ...]] = set()
 
 T = TypeVar("T", bound=xr.DataArray)
 
 
 def combine_stimulus_set(attrs: MutableMapping[Any, Any], parts: Sequence[Mapping[Any, Any]]) -> None:
-    """Put the stimulus set of combined arrays into `attrs` if they agree on its identifier, take it out if they do not.
+    """Set the stimulus set of combined arrays in `attrs` if they agree on its identifier, else remove it.
 
-    Arrays that name no stimulus set have no say; nor do any when xarray was told to drop all attrs.
+    Arrays without a stimulus set do not count. Empty `attrs` stay empty: xarray was configured to drop all.
     """
-    naming = [part for part in parts if part.get(STIMULUS_SET_IDENTIFIER) is not None]
-    if len(naming) < 2 or (not attrs and any(parts)):
+    with_identifier = [part for part in parts if part.get(STIMULUS_SET_IDENTIFIER) is not None]
+    if len(with_identifier) < 2 or (not attrs and any(parts)):
         return
-    if len({part[STIMULUS_SET_IDENTIFIER] for part in naming}) > 1:
+    if len({part[STIMULUS_SET_IDENTIFIER] for part in with_identifier}) > 1:
         attrs.pop(STIMULUS_SET, None)
         attrs.pop(STIMULUS_SET_IDENTIFIER, None)
         return
-    for part in naming:
+    for part in with_identifier:
         if part.get(STIMULUS_SET) is not None:
             attrs[STIMULUS_SET] = part[STIMULUS_SET]
             return
 
 
 def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_missing: bool = False) -> T:
-    """Add each column of a stimulus set that an assembly does not have as a level beside `stimulus_id`.
+    """Add each column of a stimulus set that an assembly lacks, as a level next to `stimulus_id`.
 
     Parameters
     ----------
     assembly : xarray.DataArray
         With a one-dimensional coordinate `stimulus_id`.
     stimulus_set : pandas.DataFrame
-        With a column `stimulus_id`, in which no value stands twice.
+        With a column `stimulus_id` of unique values.
     where : str
-        What errors call the assembly: its file.
+        Name of the assembly in errors: its file.
     allow_missing : bool, default False
-        Give missing values to presentations whose stimulus the set lacks, or that have no `stimulus_id`: NaN, and NaT
-        among dates and durations. A column of integers then becomes one of float64, one of booleans becomes objects.
+        Give missing values (NaN, or NaT for dates and durations) to presentations without `stimulus_id`, or with a
+        stimulus that the set lacks. Integers then become float64, booleans become objects.
 
     Raises
     ------
     AssemblyFormatError
-        Either has no ids to join by, an id stands twice in the set, or the set lacks stimuli of the assembly.
+        Either has no ids to join by, the set has a duplicate id, or lacks stimuli of the assembly.
 
     >>> from brainio.assemblies import DataAssembly
     >>> a = DataAssembly([0.1, 0.2], dims=["presentation"], coords={
@@ -77,7 +81,7 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     """
     assembly = gather_indexes(assembly)
     index = _index_of_ids(assembly, where)
-    rows, ids = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, where, allow_missing)
+    rows, ids = _rows_by_id(index.levels[STIMULUS_ID], stimulus_set, where, allow_missing)
     _report_collisions(assembly, index, stimulus_set, rows, where)
     added: dict[Hashable, Level] = {
         name: _small(column_level(column)).at(rows)
@@ -93,14 +97,14 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
 
 
 def stimulus_coordinates(assembly: xr.DataArray, names: Iterable[Hashable]) -> frozenset[Hashable]:
-    """Return those coordinates that hold what `attrs['stimulus_set']` states about the stimulus of each presentation.
+    """Return the coordinates whose values are those of `attrs['stimulus_set']` for the stimulus of each presentation.
 
     Parameters
     ----------
     assembly : xarray.DataArray
-        With its stimulus set in `attrs`; without one, no coordinate is returned.
+        With its stimulus set in `attrs`; without one, the result is empty.
     names : iterable
-        The coordinates in question.
+        Coordinates to check.
 
     Examples
     --------
@@ -115,30 +119,32 @@ def stimulus_coordinates(assembly: xr.DataArray, names: Iterable[Hashable]) -> f
     stimulus_set = assembly.attrs.get(STIMULUS_SET)
     if not isinstance(stimulus_set, pd.DataFrame) or not stimulus_set.columns.is_unique:
         return frozenset()
-    wanted = [name for name in names if name in stimulus_set.columns and name in assembly.coords]
+    candidates = [name for name in names if name in stimulus_set.columns and name in assembly.coords]
     index = assembly.xindexes.get(STIMULUS_ID)
-    if not wanted or STIMULUS_ID not in stimulus_set.columns or not isinstance(index, AssemblyIndex):
+    if not candidates or STIMULUS_ID not in stimulus_set.columns or not isinstance(index, AssemblyIndex):
         return frozenset()
     if stimulus_set[STIMULUS_ID].duplicated().any():
         return frozenset()
-    rows, _ = _rows_of_stimuli(index.levels[STIMULUS_ID], stimulus_set, "the assembly", allow_missing=True)
-    return frozenset(name for name in wanted if _is_joined(index.levels.get(name), stimulus_set[name], rows))
+    rows, _ = _rows_by_id(index.levels[STIMULUS_ID], stimulus_set, "the assembly", allow_missing=True)
+    return frozenset(
+        name for name in candidates if _has_column_values(index.levels.get(name), stimulus_set[name], rows)
+    )
 
 
-def _is_joined(level: Level | None, column: pd.Series, rows: np.ndarray) -> bool:
-    """Whether a level has the value of a column in the row that belongs to each position."""
+def _has_column_values(level: Level | None, column: pd.Series, rows: np.ndarray) -> bool:
+    """Return whether a level has the values of a column, in the rows that belong to its positions."""
     if level is None:
         return False
     theirs = column_level(column)
     places = theirs.values.get_indexer(level.values)
-    own = np.append(np.where(places < 0, -2, places), -1)[level.codes]  # -1 is missing, -2 a value of no row
+    own = np.append(np.where(places < 0, -2, places), -1)[level.codes]  # -1 is missing, -2 is not in the column
     return bool((own == np.append(theirs.codes, -1)[rows]).all())
 
 
 def colliding_columns(
     assembly: xr.DataArray, columns: Iterable[Hashable], dims: tuple[Hashable, ...]
 ) -> dict[Hashable, str]:
-    """Return the columns of a stimulus set whose names an assembly uses for coordinates of other dimensions.
+    """Return the columns of a stimulus set whose names are those of other dimensions or coordinates of an assembly.
 
     Parameters
     ----------
@@ -147,48 +153,48 @@ def colliding_columns(
     columns : iterable
         Names of columns.
     dims : tuple
-        The dimensions of the coordinate that names stimuli.
+        The dimensions of the coordinate with the ids of stimuli.
 
     Returns
     -------
     dict
-        Column -> what has its name in the assembly, in words.
+        Column -> description of the dimension or coordinate with its name.
     """
-    found: dict[Hashable, str] = {}
+    collisions: dict[Hashable, str] = {}
     for name in columns:
         if name in assembly.dims and name not in _NAMES:
-            found[name] = "a dimension"
+            collisions[name] = "a dimension"
         elif name in assembly.coords and assembly.coords[name].dims != dims:
             along = " x ".join(map(str, assembly.coords[name].dims))
-            found[name] = f"a coordinate along {along}" if along else "a scalar coordinate"
-    return found
+            collisions[name] = f"a coordinate along {along}" if along else "a scalar coordinate"
+    return collisions
 
 
 def column_level(column: pd.Series) -> Level:
-    """Encode a column of a stimulus set; integers beside missing values become floats only where these are equal."""
+    """Convert a column of a stimulus set to a level; integers with missing values become floats if these are exact."""
     return factorize_level(column.to_numpy() if isinstance(column.dtype, np.dtype) else column.to_numpy(dtype=object))
 
 
 def _report_collisions(
     assembly: xr.DataArray, index: AssemblyIndex, stimulus_set: pd.DataFrame, rows: np.ndarray, where: str
 ) -> None:
-    """Warn, once per process, of columns that are not joined since the assembly has other values under their name."""
+    """Warn once per process about columns that are not joined because the assembly has other values by that name."""
     collisions = colliding_columns(assembly, stimulus_set.columns, (index.dim,))
     collisions |= {
         name: f"a coordinate along {index.dim} with other values"
         for name, level in index.levels.items()
         if name in stimulus_set.columns and name not in (*_NAMES, index.dim)
-        if not _is_joined(level, stimulus_set[name], rows)
+        if not _has_column_values(level, stimulus_set[name], rows)
     }
     report = (where, *map(str, collisions))
     if not collisions or report in _reported:
         return
     _reported.add(report)
-    listed = ", ".join(f"{name!r} ({what})" for name, what in collisions.items())
+    listed = ", ".join(f"{name!r} ({description})" for name, description in collisions.items())
     first = next(iter(collisions))
     warnings.warn(
-        f"{where} keeps its own values under names of columns of its stimulus set: {listed}. The columns are in "
-        f"assembly.attrs['stimulus_set'][{first!r}]",
+        f"{where} keeps its own coordinates with the names of columns of its stimulus set: {listed}. The columns are "
+        f"in assembly.attrs['stimulus_set'][{first!r}]",
         FormatWarning,
         stacklevel=2,
     )
@@ -208,16 +214,14 @@ def _index_of_ids(assembly: xr.DataArray, where: str) -> AssemblyIndex:
     index = assembly.xindexes[STIMULUS_ID]
     if isinstance(index, AssemblyIndex):
         return index
-    ids = factorize_level(np.asarray(assembly[STIMULUS_ID].values))  # the own coordinate of a dimension
+    ids = factorize_level(np.asarray(assembly[STIMULUS_ID].values))  # a coordinate that is named as its dimension
     return AssemblyIndex.from_levels(STIMULUS_ID, {STIMULUS_ID: ids})
 
 
-def _rows_of_stimuli(
-    level: Level, stimulus_set: pd.DataFrame, where: str, allow_missing: bool
-) -> tuple[np.ndarray, Level]:
-    """Find the row of the stimulus set for each position of the assembly (-1: none), by way of the distinct ids alone.
+def _rows_by_id(level: Level, stimulus_set: pd.DataFrame, where: str, allow_missing: bool) -> tuple[np.ndarray, Level]:
+    """Find the row of the stimulus set for each position of the assembly (-1: none), by its distinct ids.
 
-    Also gives the level of ids, written as the stimulus set writes them.
+    Also returns the level of ids in the spelling of the stimulus set.
     """
     if STIMULUS_ID not in stimulus_set.columns:
         raise AssemblyFormatError(
@@ -226,49 +230,49 @@ def _rows_of_stimuli(
         )
     ids = pd.Index(stimulus_set[STIMULUS_ID].to_numpy(), dtype=object)
     if ids.has_duplicates:
-        doubled = ids[ids.duplicated()].unique()[:_NAMED_IN_ERRORS].tolist()
-        raise AssemblyFormatError(f"{where} cannot be joined: the stimulus set has doubled ids, such as {doubled}")
-    found = ids.get_indexer(level.values)
-    if (found < 0).any() and len(ids):
-        level, found = _matched_as_numbers(level, ids) or (level, found)
-    rows = np.append(found, -1)[level.codes]
+        duplicates = ids[ids.duplicated()].unique()[:_NAMED_IN_ERRORS].tolist()
+        raise AssemblyFormatError(f"{where} cannot be joined: the stimulus set has duplicate ids, such as {duplicates}")
+    places = ids.get_indexer(level.values)
+    if (places < 0).any() and len(ids):
+        level, places = _match_as_numbers(level, ids) or (level, places)
+    rows = np.append(places, -1)[level.codes]
     if not allow_missing and (rows < 0).any():
-        raise AssemblyFormatError(_lacking(level, rows, stimulus_set, where))
+        raise AssemblyFormatError(_missing_stimuli_message(level, rows, stimulus_set, where))
     return rows, level
 
 
-def _matched_as_numbers(level: Level, ids: pd.Index) -> tuple[Level, np.ndarray] | None:
-    """Match ids that are numbers: `7` in the assembly may be `007` in the table, or a number in a set made by hand.
+def _match_as_numbers(level: Level, ids: pd.Index) -> tuple[Level, np.ndarray] | None:
+    """Match ids by their numbers: `7` in the assembly may be `007` or an integer in the table.
 
-    None where two ids of the table are the same number.
+    Returns None if two ids of the table are the same number.
     """
-    loose = pd.Index([_loose(value) for value in ids], dtype=object)
-    if not loose.is_unique:
+    numbers = pd.Index([_as_number(value) for value in ids], dtype=object)
+    if not numbers.is_unique:
         return None
-    found = loose.get_indexer(pd.Index([_loose(value) for value in level.values], dtype=object))
-    renamed = factorize_level(np.where(found < 0, level.values.to_numpy(), ids.to_numpy()[found]))
+    places = numbers.get_indexer(pd.Index([_as_number(value) for value in level.values], dtype=object))
+    renamed = factorize_level(np.where(places < 0, level.values.to_numpy(), ids.to_numpy()[places]))
     rows = np.full(len(renamed.values), -1)
-    rows[renamed.codes] = found
+    rows[renamed.codes] = places
     return renamed.at(level.codes), rows
 
 
-def _loose(value: Any) -> Any:
+def _as_number(value: Any) -> Any:
     text = str(value)
     return int(text) if text.isdecimal() else text
 
 
-def _lacking(level: Level, rows: np.ndarray, stimulus_set: pd.DataFrame, where: str) -> str:
-    """Say which stimuli of an assembly its set lacks."""
+def _missing_stimuli_message(level: Level, rows: np.ndarray, stimulus_set: pd.DataFrame, where: str) -> str:
+    """Return the message for stimuli of an assembly that its set lacks."""
     codes = np.unique(level.codes[rows < 0])
-    lacking = level.values[codes[codes >= 0]]
-    examples = [repr(value) for value in lacking[:_NAMED_IN_ERRORS]]
+    missing = level.values[codes[codes >= 0]]
+    examples = [repr(value) for value in missing[:_NAMED_IN_ERRORS]]
     examples += ["those without an id"] if codes[0] < 0 else []
     name = stimulus_set.__dict__.get("identifier")
     return (
-        f"{where} names {len(codes)} stimuli, in {np.count_nonzero(rows < 0)} of {len(rows)} presentations, that the "
+        f"{where} has {len(codes)} stimuli, in {np.count_nonzero(rows < 0)} of {len(rows)} presentations, that the "
         f"stimulus set {f'{name} ' if name else ''}of {len(stimulus_set)} lacks, such as {', '.join(examples)}. "
-        f"Load it with the set it was recorded with, or with allow_missing_stimuli=True, which gives their metadata "
-        f"missing values."
+        f"Load it with the set that was presented, or with allow_missing_stimuli=True, which leaves their metadata "
+        f"missing."
     )
 
 

@@ -1,4 +1,7 @@
-"""The numbers behind the plots of assemblies: means by group, their course over time, rows of spikes. Draws nothing."""
+"""Numbers behind the charts of assemblies: means by group, time courses, rows of spikes.
+
+Draws nothing (see `plots`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from brainio.assemblies.coordinates import no_such_name, values_of
+from brainio.assemblies.coordinates import unknown_name_message, values_of
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.split_halves import split_half_of_positions
 from brainio.assemblies.times import milliseconds
@@ -25,15 +28,18 @@ _EDGES = ("time_bin_start", "time_bin_end")
 
 
 class Groups(NamedTuple):
-    """Which group each position of a dimension belongs to: `codes` count into `labels`."""
+    """The group of each position along a dimension: `codes` are positions in `labels`."""
 
     dim: Hashable
     labels: list[str]
     codes: np.ndarray
 
 
-class Course(NamedTuple):
-    """Mean and its standard error over positions, by time bin; `centers` in ms, `positions` of the group."""
+class TimeCourse(NamedTuple):
+    """Mean and standard error over the positions of a group, by time bin.
+
+    `centers` of the bins are in ms; `positions` is the number of positions.
+    """
 
     centers: np.ndarray
     mean: np.ndarray
@@ -41,20 +47,20 @@ class Course(NamedTuple):
     positions: int
 
 
-def groups_by(assembly: xr.DataArray, by: str | Sequence[str]) -> Groups:
-    """Group the positions of a dimension by one or several of its coordinates; missing values are the last group.
+def group_positions(assembly: xr.DataArray, by: str | Sequence[str]) -> Groups:
+    """Group the positions along a dimension by one or several coordinates; missing values are the last group.
 
     Raises
     ------
     KeyError
-        There is no such coordinate.
+        A coordinate does not exist.
     GroupbyError
-        A coordinate has no dimension, or several, or they do not lie on one.
+        A coordinate does not have exactly one dimension, or the coordinates differ in their dimension.
     """
     names = [by] if isinstance(by, str) else list(by)
     for name in names:
         if name not in assembly.coords:
-            raise KeyError(no_such_name(assembly, name, " to group by"))
+            raise KeyError(unknown_name_message(assembly, name, " to group by"))
     dims = {assembly.coords[name].dims for name in names}
     if len(dims) != 1 or len(dim := next(iter(dims))) != 1:
         places = {name: assembly.coords[name].dims for name in names}
@@ -78,21 +84,21 @@ def _is_sortable(column: pd.Series[Any]) -> bool:
     return pd.api.types.infer_dtype(column, skipna=True) not in ("mixed", "mixed-integer")
 
 
-def mean_of_each(assembly: xr.DataArray, kept: Sequence[Hashable]) -> np.ndarray:
-    """Average over all other dimensions, in float64 and without missing values; dimensions in the order of `kept`.
+def mean_by_position(assembly: xr.DataArray, dims: Sequence[Hashable]) -> np.ndarray:
+    """Average over all dimensions except `dims`, in float64 and without missing values.
 
-    All values are read, of a lazy assembly in its chunks.
+    Reads all values; those of a lazy assembly in its chunks.
 
     Raises
     ------
     AssemblyFormatError
-        The values are no numbers.
+        The values are not numbers.
     """
     if not can_reduce(np.empty(0, assembly.dtype)):
         raise AssemblyFormatError(
             f"values of dtype {assembly.dtype} have no mean; expected booleans, integers or floats"
         )
-    others = tuple(number for number, dim in enumerate(assembly.dims) if dim not in kept)
+    others = tuple(number for number, dim in enumerate(assembly.dims) if dim not in dims)
     data = assembly.variable.data
     if isinstance(data, np.ndarray) or not hasattr(data, "dask"):
         means = _nanmean(np.asarray(assembly.variable.values), others)
@@ -100,31 +106,31 @@ def mean_of_each(assembly: xr.DataArray, kept: Sequence[Hashable]) -> np.ndarray
         import dask.array as da
 
         means = np.asarray(da.nanmean(data.astype(np.float64), axis=others))
-    left = [dim for dim in assembly.dims if dim in kept]
-    return np.transpose(means, [left.index(dim) for dim in kept])
+    remaining = [dim for dim in assembly.dims if dim in dims]
+    return np.transpose(means, [remaining.index(dim) for dim in dims])
 
 
 def _nanmean(values: np.ndarray, axis: tuple[int, ...]) -> np.ndarray:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # all are missing: NaN
+        warnings.simplefilter("ignore", RuntimeWarning)  # NaN where all are missing
         return np.asarray(np.nanmean(values, axis=axis, dtype=np.float64))
 
 
-def responses_by(assembly: xr.DataArray, by: str | Sequence[str]) -> dict[str, np.ndarray]:
-    """Give the mean response of each position (neuroid, or presentation), by group; NaN is left out."""
-    groups = groups_by(assembly, by)
-    means = mean_of_each(assembly, [groups.dim])
+def mean_responses(assembly: xr.DataArray, by: str | Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the mean responses of positions (neuroids or presentations) by group, without NaN."""
+    groups = group_positions(assembly, by)
+    means = mean_by_position(assembly, [groups.dim])
     own = {label: means[groups.codes == code] for code, label in enumerate(groups.labels)}
     return {label: values[~np.isnan(values)] for label, values in own.items()}
 
 
-def time_courses(assembly: xr.DataArray, by: str | None) -> dict[str, Course]:
-    """Give mean and standard error over the positions of each group, by time bin.
+def time_courses(assembly: xr.DataArray, by: str | None) -> dict[str, TimeCourse]:
+    """Return the time course of each group of positions.
 
     Raises
     ------
     AssemblyFormatError
-        There is no dimension `time_bin`, or its bins have no start and end.
+        The dimension `time_bin` is missing, or its coordinates of start and end.
     """
     centers = _bin_centers(assembly)
     if by is None:
@@ -133,24 +139,24 @@ def time_courses(assembly: xr.DataArray, by: str | None) -> dict[str, Course]:
             raise AssemblyFormatError("the assembly has time bins only; expected neuroids or presentations as well")
         groups = Groups(dim, ["all"], np.zeros(assembly.sizes[dim], dtype=np.intp))
     else:
-        groups = groups_by(assembly, by)
+        groups = group_positions(assembly, by)
     if groups.dim == TIME_BIN:
-        raise GroupbyError(f"cannot group by {by!r}, a coordinate of time bins; name one of another dimension")
-    means = mean_of_each(assembly, [groups.dim, TIME_BIN])
+        raise GroupbyError(f"cannot group by {by!r}, a coordinate of time bins; choose one of another dimension")
+    means = mean_by_position(assembly, [groups.dim, TIME_BIN])
     order = np.argsort(centers, kind="stable")
     return {
-        label: course_of(centers[order], means[groups.codes == code][:, order])
+        label: build_time_course(centers[order], means[groups.codes == code][:, order])
         for code, label in enumerate(groups.labels)
     }
 
 
-def course_of(centers: np.ndarray, rows: np.ndarray) -> Course:
-    """Average rows of positions by time bin, without missing values."""
+def build_time_course(centers: np.ndarray, rows: np.ndarray) -> TimeCourse:
+    """Average rows, one for each position, by time bin and without missing values."""
     count = (~np.isnan(rows)).sum(axis=0)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of a single position there is no error
+        warnings.simplefilter("ignore", RuntimeWarning)  # a single position has no standard error
         error = np.nanstd(rows, axis=0, ddof=1) / np.sqrt(count)
-    return Course(centers, _nanmean(rows, (0,)), error, len(rows))
+    return TimeCourse(centers, _nanmean(rows, (0,)), error, len(rows))
 
 
 def _bin_centers(assembly: xr.DataArray) -> np.ndarray:
@@ -168,39 +174,39 @@ def _bin_centers(assembly: xr.DataArray) -> np.ndarray:
 def reliabilities(
     assembly: xr.DataArray, by: str | None, n_splits: int, seed: int, repetition: str, stimulus: str
 ) -> dict[str, np.ndarray]:
-    """Give the split-half reliability of every neuroid (and time bin), by group, without those that have none.
+    """Return the defined split-half reliabilities of neuroids (and time bins) by group.
 
     Raises
     ------
     GroupbyError
-        None has one, or the reasons of `split_half_reliability`.
+        None is defined; and in the cases of `split_half_reliability`.
     """
-    of_each = split_half_of_positions(assembly, n_splits, seed, repetition, stimulus)
+    by_position = split_half_of_positions(assembly, n_splits, seed, repetition, stimulus)
     if by is None:
-        found = {"all": of_each.values.ravel()}
+        all_values = {"all": by_position.values.ravel()}
     else:
-        groups = groups_by(of_each, by)
-        values = np.moveaxis(of_each.values, of_each.get_axis_num(groups.dim), 0)
-        found = {label: values[groups.codes == code].ravel() for code, label in enumerate(groups.labels)}
-    defined = {label: values[~np.isnan(values)] for label, values in found.items()}
+        groups = group_positions(by_position, by)
+        values = np.moveaxis(by_position.values, by_position.get_axis_num(groups.dim), 0)
+        all_values = {label: values[groups.codes == code].ravel() for code, label in enumerate(groups.labels)}
+    defined = {label: values[~np.isnan(values)] for label, values in all_values.items()}
     if not any(map(len, defined.values())):
         raise GroupbyError(
-            f"no reliability is defined: it takes two values of {stimulus!r} that have two values of {repetition!r}, "
-            f"and responses that differ"
+            f"no reliability is defined: it requires two values of {stimulus!r} with two values of {repetition!r}, and "
+            f"different responses"
         )
     return defined
 
 
 def spike_rows(assembly: xr.DataArray, rows: str | Sequence[str]) -> tuple[np.ndarray, Groups]:
-    """Give the times of spikes, numbers in their own units and durations in ms, and the row of each.
+    """Return spike times (numbers in their own units, durations in ms) and the row of each spike.
 
     Raises
     ------
     AssemblyFormatError
-        The array has other dimensions than `event`.
+        The array does not have `event` as its only dimension.
     """
     if assembly.dims != ("event",):
         raise AssemblyFormatError(
             f"a raster needs spike times along 'event' (a SpikeTimesAssembly); found the dimensions {assembly.dims}"
         )
-    return milliseconds(assembly.variable, "the values", "ms"), groups_by(assembly, rows)
+    return milliseconds(assembly.variable, "the values", "ms"), group_positions(assembly, rows)

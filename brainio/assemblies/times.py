@@ -1,4 +1,4 @@
-"""Times in milliseconds, from numbers with units or durations. The format states times in ms.
+"""Conversion of times to milliseconds, from numbers with units or from durations.
 
 Never guesses: a time of unknown units is an error.
 """
@@ -17,7 +17,7 @@ from brainio.views.units import TIME_UNITS, milliseconds_per
 _ONE = np.timedelta64(1, "ms")
 
 
-def milliseconds(times: Any, what: str, units: object = None) -> np.ndarray:
+def milliseconds(times: Any, name: str, units: object = None) -> np.ndarray:
     """Return times in milliseconds.
 
     Parameters
@@ -25,10 +25,10 @@ def milliseconds(times: Any, what: str, units: object = None) -> np.ndarray:
     times : array-like or xarray.DataArray
         Numbers or durations (`timedelta64`, `datetime.timedelta`). The attribute `units` of an array states the units
         of its numbers; without it they are milliseconds.
-    what : str
+    name : str
         The name of the times in messages.
     units : object, optional
-        The units of numbers, in place of the attribute.
+        The units of numbers, instead of the attribute.
 
     Returns
     -------
@@ -61,18 +61,18 @@ def milliseconds(times: Any, what: str, units: object = None) -> np.ndarray:
     factor = milliseconds_per(units)
     if factor is None:
         raise AssemblyFormatError(
-            f"{what} has the units {units!r}; expected one of {', '.join(TIME_UNITS)}. Correct attrs['units'], or "
+            f"{name} has the units {units!r}; expected one of {', '.join(TIME_UNITS)}. Correct attrs['units'], or "
             f"convert the times to ms and set it to 'ms'"
         )
-    return _numbers(values, what) * factor
+    return _numbers(values, name) * factor
 
 
-def _numbers(values: np.ndarray, what: str) -> np.ndarray:
+def _numbers(values: np.ndarray, name: str) -> np.ndarray:
     if values.dtype.kind == "M":
         raise AssemblyFormatError(
-            f"{what} are dates; expected times in ms or durations. Subtract the start of the recording from them"
+            f"{name} are dates; expected times in ms or durations. Subtract the start of the recording from them"
         )
     kind = pd.api.types.infer_dtype(values.ravel(), skipna=True)
     if kind not in ("integer", "floating", "mixed-integer-float", "empty"):
-        raise AssemblyFormatError(f"{what} are no times but {kind} values; expected numbers in ms or durations")
+        raise AssemblyFormatError(f"{name} are {kind} values; expected numbers in ms or durations")
     return np.where(pd.isna(values), np.nan, values).astype(np.float64)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from brainio.assemblies.coordinates import repeats_others
+from brainio.assemblies.coordinates import is_redundant_coordinate
 from brainio.assemblies.index import AssemblyIndex
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.split_halves import split_half_values
@@ -58,7 +58,7 @@ def factorize_coords(array: xr.DataArray) -> Columns:
     """Return the coordinates of an array: name -> its dimensions and its factorized values."""
     columns = {}
     for name, variable in coords_of(array).items():
-        if repeats_others(array, name):
+        if is_redundant_coordinate(array, name):
             continue
         index = indexes_of(array).get(name)
         if isinstance(index, AssemblyIndex) and name in index.index.names:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from brainio.assemblies.summaries import TIME_BIN, course_of
+from brainio.assemblies.summaries import TIME_BIN, build_time_course
 from brainio.cards.arrays import Marginals, divide_by_counts, find_stimulus_column, find_time_bin_edges
 from brainio.cards.columns import bin_edges, clean_text, count_by_bin, round_significant, to_json_value
 
@@ -190,7 +190,7 @@ class ChartData:
         groups = group_by_region(self._columns, self._response_dim, len(means))
         records = []
         for number, value in enumerate(groups.values):
-            course = course_of(centers, means[groups.codes == number])
+            course = build_time_course(centers, means[groups.codes == number])
             mean, error = _round_list(course.mean), _round_list(course.error)
             records.append({"value": value, "count": course.positions, "mean": mean, "error": error})
         return {"by": groups.by, "centers_ms": _round_list(centers), "groups": records, **groups.omitted_field()}

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.coordinates import repeats_others, values_of
+from brainio.assemblies.coordinates import is_redundant_coordinate, values_of
 from brainio.assemblies.stimulus_metadata import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
 from brainio.netcdf.attributes import equal_attributes
@@ -76,7 +76,7 @@ def _values_difference(before: xr.Variable, after: xr.Variable) -> str | None:
 
 def _coordinate_differences(before: xr.DataArray, after: xr.DataArray, joined: Collection[Hashable]) -> Iterator[str]:
     """Compare coordinates one by one: the values of all levels at once would take much memory."""
-    names, found = ([name for name in a.coords if not repeats_others(a, name)] for a in (before, after))
+    names, found = ([name for name in a.coords if not is_redundant_coordinate(a, name)] for a in (before, after))
     added = {STIMULUS_ID} if IMAGE_ID in names else set()
     for name in found:
         if name not in names and name not in joined and name not in added:

@@ -77,7 +77,7 @@ class StimulusSetLoader:
 
     @classmethod
     def correct_stimulus_id_name(cls, stimulus_set: pd.DataFrame) -> pd.DataFrame:
-        """Give a table with the column `image_id` of older packages the column `stimulus_id` as well."""
+        """Return a table with the column `image_id` of older packages the column `stimulus_id` as well."""
         if IMAGE_ID in stimulus_set.columns and STIMULUS_ID not in stimulus_set.columns:
             stimulus_set[STIMULUS_ID] = stimulus_set[IMAGE_ID]
         return stimulus_set
@@ -102,7 +102,7 @@ class StimulusSetLoader:
         return table
 
     def _checked_header(self, content: bytes) -> list[str]:
-        """Give the names of columns after checking that no row has another number: pandas shifts or drops fields.
+        """Return the names of columns after checking that no row has another number: pandas shifts or drops fields.
 
         Commas are counted, and fields only where that leaves a doubt: to read them twice would take half the time.
         """
@@ -157,7 +157,7 @@ class StimulusSetLoader:
         if missing.any():
             raise StimulusSetFormatError(f"{self.csv_path}: the filename is missing in {_rows(missing)}")
         names = table[FILENAME].tolist()
-        if _lead_nowhere(names):
+        if _are_clearly_safe(names):
             return names
         unsafe = np.array([leaves_folder(name) for name in names], dtype=bool)
         if unsafe.any():
@@ -191,8 +191,8 @@ def _parsed(content: bytes, names: list[str]) -> pd.DataFrame:
     return read(na_values=missing, dtype=text)
 
 
-def _lead_nowhere(names: list[str]) -> bool:
-    """Whether no name of nearly every table needs a closer look, for which together is faster than one by one."""
+def _are_clearly_safe(names: list[str]) -> bool:
+    """Return whether all names are clearly safe: checking them together is faster than one by one."""
     joined = "\n".join(["", *names, ""])
     return not any(sign in joined for sign in ("..", ":", "\0", "\n/", "\n\\", "\n\n"))
 

@@ -69,7 +69,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
         return {**self, **other}
 
     def present(self, stimulus_id: Any) -> Path | None:
-        """Give a path where that takes no fetching and no unpacking, else None."""
+        """Return a path where that takes no fetching and no unpacking, else None."""
         name = self._names.get(stimulus_id)
         if name is None or isinstance(name, Path) or not callable(self._directory):
             return None if name is None else self[stimulus_id]
@@ -77,7 +77,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
         return None if present is None else cast("Path | None", present(name))
 
     def copy(self) -> StimulusPaths:
-        """Give an independent copy."""
+        """Return an independent copy."""
         return StimulusPaths(self._names, self._directory)
 
     __copy__ = copy

@@ -91,7 +91,7 @@ class StimulusSet(pd.DataFrame):
         return copied
 
     def get_stimulus(self, stimulus_id: Any) -> Path:
-        """Give the path of one stimulus.
+        """Return the path of one stimulus.
 
         Raises
         ------
@@ -175,7 +175,7 @@ class StimulusSet(pd.DataFrame):
         return stimuli_html(self, self.present_path, STIMULUS_ID, self.__dict__.get("identifier"))
 
     def present_path(self, stimulus_id: Any) -> Path | None:
-        """Give the path of a stimulus where that takes no fetching and no unpacking, else None."""
+        """Return the path of a stimulus where that takes no fetching and no unpacking, else None."""
         paths = self.__dict__.get("stimulus_paths")
         try:
             return paths.present(stimulus_id) if isinstance(paths, StimulusPaths) else (paths or {}).get(stimulus_id)
@@ -184,7 +184,7 @@ class StimulusSet(pd.DataFrame):
 
     @classmethod
     def get_loader_class(cls) -> type[StimulusSetLoader]:
-        """Give the class that loads stimulus sets."""
+        """Return the class that loads stimulus sets."""
         return StimulusSetLoader
 
     @classmethod

@@ -16,7 +16,7 @@ from brainio.assemblies import (
     SpikeTimesAssembly,
     StimulusMergeAssemblyLoader,
 )
-from brainio.assemblies.coordinates import repeats_others
+from brainio.assemblies.coordinates import is_redundant_coordinate
 from brainio.errors import FormatError
 from brainio.netcdf.chunks import iter_blocks
 from brainio.validation.identifiers import identifier_problems
@@ -220,7 +220,7 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
             fix = f"rename the coordinate, such as to '{name}_name'"
             expected = "names of dimensions for coordinates along them only"
             problems.append(problem("coordinate-name", f"coordinate {name!r}", found, expected=expected, fix=fix))
-        if not repeats_others(assembly, name) and name not in joined_in:
+        if not is_redundant_coordinate(assembly, name) and name not in joined_in:
             problems += _storage_problems(f"coordinate {name!r}", coord.variable)
     return problems
 

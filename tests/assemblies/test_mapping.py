@@ -37,7 +37,7 @@ def test_answers_that_are_alike_come_together_as_xarray_puts_them(
 ) -> None:
     grouped = assembly.transpose(*dims).multi_groupby(LEVELS)
     quick = grouped.map(FUNCTIONS[name])
-    monkeypatch.setattr(mapping, "_are_alike", lambda *_: False)
+    monkeypatch.setattr(mapping, "_have_equal_form", lambda *_: False)
     by_xarray = grouped.apply(FUNCTIONS[name])
     assert quick.identical(by_xarray)
     assert list(quick.coords) == list(by_xarray.coords)

@@ -14,7 +14,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly, SpikeTimesAssembly, split_half_reliability
-from brainio.assemblies.summaries import reliabilities, responses_by, time_courses
+from brainio.assemblies.summaries import mean_responses, reliabilities, time_courses
 from brainio.errors import AssemblyFormatError, GroupbyError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -89,13 +89,13 @@ def test_responses_are_the_mean_of_each_neuroid_by_region(recording: NeuroidAsse
 
 
 def test_responses_of_presentations_are_grouped_by_their_own_coordinates(recording: NeuroidAssembly) -> None:
-    found = responses_by(recording, "object_name")
+    found = mean_responses(recording, "object_name")
     own = recording["object_name"].values == "dog"
     np.testing.assert_allclose(found["dog"], np.nanmean(recording.values[own], axis=(1, 2)))
 
 
 def test_combinations_of_coordinates_are_groups(recording: NeuroidAssembly) -> None:
-    found = responses_by(recording, ["region", "animal"])
+    found = mean_responses(recording, ["region", "animal"])
     counts = {label: len(values) for label, values in found.items()}
     assert counts == {"IT, a": 1, "IT, b": 2, "V4, a": 1, "V4, b": 1, "missing, b": 1}
     np.testing.assert_allclose(found["V4, b"], np.nanmean(recording.values[:, 3]))
@@ -104,7 +104,7 @@ def test_combinations_of_coordinates_are_groups(recording: NeuroidAssembly) -> N
 @pytest.mark.parametrize("dtype", [np.float32, np.int16, bool])
 def test_values_of_every_numeric_type_have_responses(recording: NeuroidAssembly, dtype: Any) -> None:
     typed = recording.fillna(0).astype(dtype)
-    found = responses_by(typed, "neuroid_id")
+    found = mean_responses(typed, "neuroid_id")
     np.testing.assert_allclose(
         [*found.values()], typed.values.astype(float).mean(axis=(0, 2))[:, np.newaxis], rtol=1e-6
     )
@@ -113,7 +113,7 @@ def test_values_of_every_numeric_type_have_responses(recording: NeuroidAssembly,
 def test_lazy_values_are_drawn_as_loaded_ones(recording: NeuroidAssembly) -> None:
     lazy = recording.copy(data=da.from_array(recording.values, chunks=(7, 6, 1)))
     for found, expected in zip(
-        responses_by(lazy, "region").values(), responses_by(recording, "region").values(), strict=True
+        mean_responses(lazy, "region").values(), mean_responses(recording, "region").values(), strict=True
     ):
         np.testing.assert_allclose(found, expected)
 

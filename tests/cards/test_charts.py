@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from brainio.assemblies import BehavioralAssembly, DataAssembly, NeuroidAssembly, SpikeTimesAssembly
-from brainio.assemblies.summaries import mean_of_each, reliabilities, time_courses
+from brainio.assemblies.summaries import mean_by_position, reliabilities, time_courses
 from brainio.cards import arrays, charts, compute_card
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes
 from brainio.netcdf import chunks as chunks_module
@@ -47,7 +47,7 @@ def test_missing_regions_and_animals_count_as_null() -> None:
 
 def test_responses_are_the_mean_responses_of_neuroids_by_region() -> None:
     assembly = finite(recording())
-    means = mean_of_each(assembly, ["neuroid"])
+    means = mean_by_position(assembly, ["neuroid"])
     chart = compute_card(recording())["pictures"]["responses"]
     assert (chart["by"], chart["of"]) == ("region", "neuroid")
     for group in chart["groups"]:
