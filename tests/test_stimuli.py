@@ -155,7 +155,7 @@ def test_the_disk_is_not_asked_for_a_path() -> None:
     ("text", "message"),
     [
         ("name,filename\na,a.png\n", r"no column 'stimulus_id'.*it has 'name', 'filename'"),
-        ("stimulus_id,filename\na,a.png\nb,b.png\na,c.png\n", r"not unique: \['a'\] stand in lines 2, 4"),
+        ("stimulus_id,filename\na,a.png\nb,b.png\na,c.png\n", r"not unique: \['a'\] in lines 2, 4"),
         ("stimulus_id,filename\na,a.png\n,b.png\n", "stimulus_id is missing in line 3"),
         ("stimulus_id,size\na,1\n", "no column 'filename'"),
         ("stimulus_id,filename\na,\n", "filename is missing in line 2"),
@@ -167,7 +167,7 @@ def test_the_disk_is_not_asked_for_a_path() -> None:
         ("stimulus_id,filename\na,a.png\n\nb,b.png,\n", "line 4 has 3 fields, expected 2"),
         ("stimulus_id,filename,n\na,a.png,1\nb,b.png\n", "line 3 has 2 fields, expected 3"),
         ('stimulus_id,filename,n\na,a.png,"1,2"\nb,"b,png"\n', "line 3 has 2 fields, expected 3"),
-        ("stimulus_id,filename,n,n\na,a.png,1,2\n", r"header names 'n' more than once"),
+        ("stimulus_id,filename,n,n\na,a.png,1,2\n", r"header has 'n' more than once"),
         ("", "cannot be read"),
         ('stimulus_id,filename\n"a,a.png\n', "cannot be read"),
     ],

@@ -68,9 +68,9 @@ def test_another_number_of_rows_is_an_error_that_names_one(assembly: NeuroidAsse
 
 def test_nothing_to_cut_by_is_an_error(assembly: NeuroidAssembly) -> None:
     other = DataAssembly([1], coords={"other": ("presentation", [1])}, dims=["presentation"])
-    with pytest.raises(SubsetError, match="share no coordinate"):
+    with pytest.raises(SubsetError, match="no common coordinate"):
         subset(assembly, other)
-    with pytest.raises(SubsetError, match="share no coordinate"):
+    with pytest.raises(SubsetError, match="no common coordinate"):
         subset(assembly, DataAssembly([1.0, 2.0, 3.0, 4.0], dims=["presentation"]), dims_must_match=False)
 
 

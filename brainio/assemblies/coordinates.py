@@ -134,7 +134,7 @@ def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | No
 
 
 def unknown_name_message(assembly: xr.DataArray, name: Hashable, purpose: str = "") -> str:
-    """Return the message for an unknown coordinate or dimension, with the known ones; `purpose` is like " to sort by"."""
+    """Return the message for an unknown coordinate or dimension; `purpose` is, for example, " to sort by"."""
     coordinates = [coordinate for coordinate in coords_of(assembly) if coordinate not in assembly.dims]
     return (
         f"there is no coordinate or dimension {name!r}{purpose}; there are the dimensions {assembly.dims} and the "

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T", bound=xr.DataArray)
+Place = int | np.ndarray | tuple[()]  # positions along one dimension; the empty tuple is for arrays without any
+Part = tuple[Place, dict[str, Any]]
 
 
 def map_groups(source: T, dim: Hashable, positions: Sequence[np.ndarray], func: Callable[[T], Any], name: str) -> T:
@@ -153,11 +155,6 @@ def _by_xarray(source: T, results: Sequence[T], dim: Hashable, positions: Sequen
         codes[own] = number
     remaining = iter(results)
     return cast("T", source.groupby(xr.DataArray(codes, dims=[dim], name=name)).map(lambda _: next(remaining)))
-
-
-T = TypeVar("T", bound=xr.DataArray)
-Place = int | np.ndarray | tuple[()]  # positions along one dimension; the empty tuple serves an array without any
-Part = tuple[Place, dict[str, Any]]
 
 
 def multi_dim_apply(assembly: T, groups: Sequence[str], apply: Callable[..., Any]) -> T:

@@ -11,10 +11,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.assemblies.coordinates import is_redundant_coordinate, values_of
-from brainio.assemblies.stimulus_metadata import STIMULUS_ID
 from brainio.assemblies.loaders import IMAGE_ID, text_ids
+from brainio.assemblies.stimulus_metadata import STIMULUS_ID, STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.netcdf.attributes import equal_attributes
 from brainio.netcdf.chunks import iter_blocks
 from brainio.stimuli.columns import ColumnFault, column_values

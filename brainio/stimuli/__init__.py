@@ -1,8 +1,8 @@
-"""Stimulus sets: a table of stimuli, and where the file of each lies.
+"""Stimulus sets: a table of stimuli with the path of each file.
 
-`StimulusSet` (`sets`) is a pandas DataFrame that carries its identifier and its stimulus paths (`paths`) along. Reading
-a set (`loading`) needs its CSV and the folder of its unpacked archive; fetching either is not this package's business,
-and no file of a stimulus is looked for before somebody asks for it.
+`StimulusSet` (`sets`) is a pandas DataFrame with an identifier and stimulus paths (`paths`). Loading a set (`loaders`)
+requires its CSV file and the folder of its unpacked archive; fetching them is done elsewhere. Files of stimuli are not
+accessed until their path is used. `typed_csv` reads CSV files with column types; `columns` converts columns to them.
 """
 
 from brainio.stimuli.loaders import StimulusSetLoader

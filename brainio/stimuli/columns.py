@@ -1,6 +1,6 @@
-"""Columns of a stimulus set: which values a typed CSV file can hold, and the type with which they are read again.
+"""Columns of a stimulus set: the values that a typed CSV file can store, and the types that they are loaded with.
 
-Nothing is converted that would change a value: `column_values` refuses it and names the rows and the remedy.
+No conversion changes a value: for other values, `column_values` returns a fault with the rows and the remedy.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ TEXT, INTEGERS, FLOATS, TRUTHS, DATES = "text", "integers", "floats", "True and 
 MIXED, UNENCODABLE, UNSTORABLE = "mixed", "unencodable", "unstorable"
 _PLAIN = frozenset({TEXT, INTEGERS, FLOATS, TRUTHS, DATES})
 _NAMED_ROWS = 5
-_PARTED = (dict, list, np.ndarray, set, tuple)
+_CONTAINERS = (dict, list, np.ndarray, set, tuple)
 _FIX_MIXED = (
     "correct these cells, or convert the whole column: pd.to_numeric(column) for numbers, "
     "column.map(str, na_action='ignore') for text"
 )
 _FIX_DATES = "convert the column with pd.to_datetime(column)"
-_FIX_PARTS = "make a column of each part, or a text of each value: column.map(json.dumps, na_action='ignore')"
+_FIX_PARTS = "create a column for each part, or convert each value to text: column.map(json.dumps, na_action='ignore')"
 _FIX_OTHERS = "convert the column to numbers or text, for text with column.map(str, na_action='ignore')"
 _FIX_CATEGORIES = "store the values with column.astype(object); categories and their order are not stored"
 _FIX_NO_DATES = "drop the column, or convert it to text"
 
 
 class ColumnValues(NamedTuple):
-    """The values of a column that a typed CSV file can hold.
+    """The values of a column that a typed CSV file can store.
 
     Attributes
     ----------
     kind : str
         `TEXT`, `INTEGERS`, `FLOATS`, `TRUTHS` or `DATES`.
     values : numpy.ndarray
-        Of object dtype (text), int64, uint64, float64, bool or datetime64. Where a value is missing, any value.
+        Of object dtype (text), int64, uint64, float64, bool or datetime64; arbitrary where a value is missing.
     is_missing : numpy.ndarray
-        Which values are missing.
+        Mask of missing values.
     """
 
     kind: str
@@ -52,7 +52,7 @@ class ColumnValues(NamedTuple):
     is_missing: np.ndarray
 
     def loaded(self) -> pd.Series:
-        """Return the column as loading returns it."""
+        """Return the column in the form in which it is loaded."""
         if self.kind in (FLOATS, DATES) or not (self.is_missing.any() or self.kind == TEXT):
             return pd.Series(self.values)
         if self.kind == INTEGERS:
@@ -61,7 +61,7 @@ class ColumnValues(NamedTuple):
         return pd.Series(np.where(self.is_missing, np.nan, self.values.astype(object)), dtype=object)
 
     def __str__(self) -> str:
-        """Describe type and missing values, for people."""
+        """Describe type and missing values."""
         count = int(self.is_missing.sum())
         if count == len(self.values):
             return f"{self.kind}, all missing" if count else self.kind
@@ -69,14 +69,14 @@ class ColumnValues(NamedTuple):
 
 
 class ColumnFault(NamedTuple):
-    """Why a typed CSV file cannot hold a column.
+    """The reason why a typed CSV file cannot store a column.
 
     Attributes
     ----------
     kind : str
-        `MIXED`: values of several types; `UNENCODABLE`: text that UTF-8 cannot hold; `UNSTORABLE`: another type.
+        `MIXED`: values of several types; `UNENCODABLE`: text that UTF-8 cannot encode; `UNSTORABLE`: another type.
     rows : sequence of int
-        Positions of the rows at fault; none if the type of the column is.
+        Positions of the rows at fault; empty if the type of the column is the fault.
     found, expected, fix : str
         Parts of a message.
     """
@@ -88,7 +88,7 @@ class ColumnFault(NamedTuple):
     fix: str
 
     def in_rows(self, row_names: Sequence[str]) -> str:
-        """Describe the values that were found, with the first rows that have them."""
+        """Describe the values at fault, with the names of the first rows."""
         if not self.rows:
             return self.found
         more = f" and {len(self.rows) - _NAMED_ROWS:,} more" if len(self.rows) > _NAMED_ROWS else ""
@@ -96,14 +96,14 @@ class ColumnFault(NamedTuple):
 
 
 def column_values(name: str, column: pd.Series) -> ColumnValues | ColumnFault:
-    """Return the values of a column as a typed CSV file holds them, or the reason why it cannot hold them.
+    """Return the values of a column in a typed CSV file, or the reason why it cannot store them.
 
     Parameters
     ----------
     name : str
-        Of the column: `stimulus_id`, `image_id` and `filename` are text, and take integers as such.
+        Name of the column: `stimulus_id`, `image_id` and `filename` are text, and integers in them become text.
     column : pandas.Series
-        Of any type.
+        A column of any type.
 
     Examples
     --------
@@ -126,12 +126,12 @@ def column_values(name: str, column: pd.Series) -> ColumnValues | ColumnFault:
 
 
 def _dense(column: pd.Series) -> pd.Series | ColumnFault:
-    """Return the values of categories; refuse types that a CSV file cannot name."""
+    """Return the values of categories, or the fault of types that a CSV file cannot express."""
     dtype: Any = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         unused = len(dtype.categories) - column.cat.remove_unused_categories().cat.categories.size
         if dtype.ordered or unused:
-            found = "ordered categories" if dtype.ordered else f"categories, {unused} of them without a row"
+            found = "ordered categories" if dtype.ordered else f"categories, {unused} of them unused"
             return ColumnFault(UNSTORABLE, [], found, "text, numbers, True and False, or dates", _FIX_CATEGORIES)
         return column.astype(dtype.categories.dtype if not column.hasnans else object)
     if isinstance(dtype, pd.DatetimeTZDtype):
@@ -142,7 +142,7 @@ def _dense(column: pd.Series) -> pd.Series | ColumnFault:
     if isinstance(dtype, pd.PeriodDtype | pd.IntervalDtype) or dtype.kind in "mcSV":
         fix = {
             "m": "convert it to numbers of a unit, such as column / pd.Timedelta('1ms')",
-            "c": "make a column of the real part, and one of the imaginary part",
+            "c": "create one column for the real part, and one for the imaginary part",
             "S": "decode it with column.str.decode('utf-8')",
         }.get(dtype.kind, "convert it to text with column.astype(str)")
         return ColumnFault(UNSTORABLE, [], str(dtype), "text, numbers, True and False, or dates", fix)
@@ -150,12 +150,12 @@ def _dense(column: pd.Series) -> pd.Series | ColumnFault:
 
 
 def _of_dtype(values: np.ndarray) -> ColumnValues | ColumnFault:
-    none = np.zeros(len(values), dtype=bool)
+    nothing_missing = np.zeros(len(values), dtype=bool)
     if values.dtype.kind == "b":
-        return ColumnValues(TRUTHS, values, none)
+        return ColumnValues(TRUTHS, values, nothing_missing)
     if values.dtype.kind in "iu":
         large = values.dtype.kind == "u" and bool((values > np.iinfo(np.int64).max).any())
-        return ColumnValues(INTEGERS, values.astype(np.uint64 if large else np.int64), none)
+        return ColumnValues(INTEGERS, values.astype(np.uint64 if large else np.int64), nothing_missing)
     if values.dtype.kind == "M":
         return _of_dates(values)
     exact = values.astype(np.float64)
@@ -181,7 +181,7 @@ def _of_dates(values: np.ndarray) -> ColumnValues | ColumnFault:
 
 
 def _of_nullable(column: pd.Series) -> ColumnValues | ColumnFault:
-    """Return the values of a column of pandas' nullable types (Int64, Float64, boolean)."""
+    """Return the values of a column of a nullable type of pandas (Int64, Float64, boolean)."""
     dtype: Any = column.dtype
     is_missing = column.isna().to_numpy()
     if not is_missing.any():
@@ -216,7 +216,7 @@ def _of_objects(values: np.ndarray) -> ColumnValues | ColumnFault:
     if others:
         value = values[others[0]]
         found = f"{type(value).__name__} {shortened(repr(value))}"
-        fix = _FIX_PARTS if isinstance(value, _PARTED) else _FIX_OTHERS
+        fix = _FIX_PARTS if isinstance(value, _CONTAINERS) else _FIX_OTHERS
         return ColumnFault(UNSTORABLE, others, found, "one text, number, truth or date in each row", fix)
     return _mixed(values, rows, ["numbers" if kind in (INTEGERS, FLOATS) else kind for kind in kinds.tolist()])
 
@@ -240,7 +240,7 @@ def _of_texts(values: np.ndarray, is_missing: np.ndarray) -> ColumnValues | Colu
         found = f"{fault_of_text(str(texts[bad[0]]))} in {shortened(ascii(texts[bad[0]]))}"
         fix = "remove the character, or decode the text correctly"
         return ColumnFault(
-            UNENCODABLE, bad, found, "text without NUL characters and lone surrogates, which UTF-8 cannot hold", fix
+            UNENCODABLE, bad, found, "text without NUL characters and lone surrogates, which UTF-8 cannot encode", fix
         )
     return ColumnValues(TEXT, np.array(texts, dtype=object), is_missing)
 
@@ -256,9 +256,13 @@ def _of_numbers(
         changed = [row for row in rows.tolist() if floats[row] != numbers[row]]
         if not changed:
             return ColumnValues(FLOATS, np.array(floats), is_missing)
-        found = f"{shortened(repr(numbers[changed[0]]))} beside floats"
+        found = f"{shortened(repr(numbers[changed[0]]))} next to floats"
         return ColumnFault(
-            UNSTORABLE, changed, found, "numbers that float64 holds", "convert the column with column.astype('float64')"
+            UNSTORABLE,
+            changed,
+            found,
+            "numbers that float64 can represent",
+            "convert the column with column.astype('float64')",
         )
     integers = [0 if number is None else int(number) for number in numbers]
     dtype = np.dtype(np.uint64 if max(integers) >= 2**63 else np.int64)
@@ -279,7 +283,7 @@ def _float(number: Any) -> float:
 
 
 def _mixed(values: np.ndarray, rows: np.ndarray, kinds: list[str]) -> ColumnFault:
-    """Describe the values that are of another kind than most."""
+    """Describe the values of a minority type."""
     usual = max(dict.fromkeys(kinds), key=kinds.count)
     odd = [row for row, kind in zip(rows.tolist(), kinds, strict=True) if kind != usual]
     odd_kinds = " and ".join(dict.fromkeys(kind for kind in kinds if kind != usual))
@@ -290,7 +294,7 @@ def _mixed(values: np.ndarray, rows: np.ndarray, kinds: list[str]) -> ColumnFaul
 
 
 def _as_key(name: str, found: ColumnValues) -> ColumnValues | ColumnFault:
-    """Return ids and file names as text: older packages have ids that are integers."""
+    """Convert ids and file names to text: older packages have integers as ids."""
     if found.kind == TEXT:
         return found
     if found.kind != INTEGERS or name == FILENAME:

@@ -1,4 +1,4 @@
-"""Where the files of a stimulus set lie: a dict of paths that are made when they are looked at. Asks no disk itself."""
+"""Paths of the files of stimuli, built when they are used. Accesses no disk."""
 
 from __future__ import annotations
 
@@ -16,16 +16,15 @@ Directory: TypeAlias = "str | Path | Callable[[str], Path]"
 
 
 class StimulusPaths(MutableMapping[Any, Path]):
-    """A dict from stimulus_id to Path, each Path being made when it is looked at; equal to a dict of equal content.
+    """A mutable mapping from stimulus_id to Path that builds paths at each access; equal to a dict of the same paths.
 
     Parameters
     ----------
     paths : mapping, optional
         Stimulus id -> path.
     directory : path or function, optional
-        The folder that relative paths lie in, or what makes a path of a relative one whenever it is looked at (and may
-        have a method `present` that gives a path only where the file is on this machine). Default: paths are taken as
-        they are.
+        The folder of relative paths, or a function that converts a relative path at each access (and may have a method
+        `present` that returns a path only if the file is on this machine). Default: paths are not converted.
     """
 
     def __init__(self, paths: Mapping[Any, str | Path] | None = None, directory: Directory | None = None) -> None:
@@ -60,7 +59,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
             return True
         return isinstance(other, Mapping) and dict(self) == dict(other)
 
-    __hash__ = None  # type: ignore[assignment]  # a mutable mapping, as dict
+    __hash__ = None  # type: ignore[assignment]  # mutable
 
     def __repr__(self) -> str:
         return repr(dict(self))
@@ -69,7 +68,7 @@ class StimulusPaths(MutableMapping[Any, Path]):
         return {**self, **other}
 
     def present(self, stimulus_id: Any) -> Path | None:
-        """Return a path where that takes no fetching and no unpacking, else None."""
+        """Return a path if no fetching or unpacking is needed for it, else None."""
         name = self._names.get(stimulus_id)
         if name is None or isinstance(name, Path) or not callable(self._directory):
             return None if name is None else self[stimulus_id]

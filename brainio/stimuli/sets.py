@@ -1,4 +1,4 @@
-"""`StimulusSet`: the table of stimuli that knows its identifier and the paths of its files. Reads no file itself."""
+"""`StimulusSet`: a table of stimuli with an identifier and the paths of its files. Reads no files."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 class StimulusSet(pd.DataFrame):
-    """A table of stimuli, one a row, with the column `stimulus_id` and any metadata.
+    """A table of stimuli, one in each row, with the column `stimulus_id` and any metadata.
 
-    `identifier` and `stimulus_paths` are set by the loader, or by assignment, and survive slicing, filtering, copying,
-    grouping, merging, pickling and `pd.concat`: there paths are united, and the identifier stays if all have the same,
-    else it is None. Asking for one that was never set is an AttributeError.
+    `identifier` and `stimulus_paths` are set by the loader or by assignment, and are kept by slicing, filtering,
+    copying, grouping, merging, pickling and `pd.concat`. The latter merges paths; the identifier is kept if all sets
+    have the same, else it is None. Access to one that was never set raises AttributeError.
 
     >>> stimulus_set = StimulusSet([{"stimulus_id": "a", "object": "car"}, {"stimulus_id": "b", "object": "dog"}])
     >>> stimulus_set.identifier = "lab.Author2020"
@@ -53,17 +53,17 @@ class StimulusSet(pd.DataFrame):
         return super().__getattr__(name)
 
     def __finalize__(self, other: Any, method: str | None = None, **kwargs: Any) -> Self:
-        """Carry identifier and paths over from the table, or the tables, that this one was made from."""
+        """Copy identifier and paths from the source table or tables."""
         result = cast("Self", super().__finalize__(other, method=method, **kwargs))  # type: ignore[misc]  # not in the stubs
         parts = getattr(other, "input_objs", None)
         if parts is not None:
-            result._unite([part for part in parts if isinstance(part, StimulusSet)])
+            result._combine_metadata([part for part in parts if isinstance(part, StimulusSet)])
         for name in self._metadata:
             if isinstance(other, pd.DataFrame) and name not in other.__dict__:
-                result.__dict__.pop(name, None)  # pandas carries over "not set" as None
+                result.__dict__.pop(name, None)  # pandas copies attributes that are not set as None
         return result
 
-    def _unite(self, parts: Sequence[StimulusSet]) -> None:
+    def _combine_metadata(self, parts: Sequence[StimulusSet]) -> None:
         identifiers = [part.__dict__["identifier"] for part in parts if "identifier" in part.__dict__]
         if identifiers:
             same = len(identifiers) == len(parts) and len(set(identifiers)) == 1
@@ -72,12 +72,12 @@ class StimulusSet(pd.DataFrame):
         if paths:
             first = paths[0]
             if all(other is first for other in paths):
-                united = first
+                combined = first
             else:
-                united = dict(first)
+                combined = dict(first)
                 for other in paths:
-                    _add_paths(united, other)
-            object.__setattr__(self, "stimulus_paths", united)
+                    _add_paths(combined, other)
+            object.__setattr__(self, "stimulus_paths", combined)
 
     def __getstate__(self) -> dict[str, Any]:
         state = cast("dict[str, Any]", super().__getstate__())
@@ -96,7 +96,7 @@ class StimulusSet(pd.DataFrame):
         Raises
         ------
         KeyError
-            The set has no path for this id; the message names near ids.
+            The set has no path for this id; the message lists similar ids.
         """
         paths = self.stimulus_paths
         if stimulus_id not in paths and isinstance(stimulus_id, int | np.integer) and str(stimulus_id) in paths:
@@ -105,28 +105,28 @@ class StimulusSet(pd.DataFrame):
             known = [str(known) for known in paths]
             near = nearest(str(stimulus_id), known) or known[:5]
             name = self.__dict__.get("identifier")
-            raise KeyError(f"stimulus set {name} has no stimulus {stimulus_id!r}; near ids: {near}")
+            raise KeyError(f"stimulus set {name} has no stimulus {stimulus_id!r}; similar ids: {near}")
         return Path(paths[stimulus_id])
 
     def contact_sheet(
         self, count: int = 24, *, columns: int = 6, size: int = 128, labels: str | Sequence[str] = STIMULUS_ID
     ) -> Image.Image:
-        """Draw the first stimuli as one picture, which notebooks show.
+        """Draw the first stimuli in one picture, which notebooks show.
 
-        Images are drawn, of sounds the waveform and the spectrogram, of videos the first frame (extra `video`). What
-        cannot be shown is a grey tile with the reason. Nothing is fetched. Other stimuli: `s[s["object"] == "car"]`,
+        Shows images, the waveform and spectrogram of sounds, and the first frame of videos (extra `video`). Other
+        stimuli are grey tiles with the reason. Fetches no files. Select other stimuli by `s[s["object"] == "car"]` or
         `s.sample(24)`.
 
         Parameters
         ----------
         count : int, default 24
-            Number of stimuli at most.
+            Maximum number of stimuli.
         columns : int, default 6
-            Stimuli in a row.
+            Number of stimuli in a row.
         size : int, default 128
-            Side of the square in which a stimulus is drawn, in pixels.
+            Size of the square of a stimulus, in pixels.
         labels : str or sequence of str, default 'stimulus_id'
-            Columns whose values stand below each stimulus, one a line.
+            Columns whose values are written below each stimulus, one per line.
 
         Returns
         -------
@@ -136,7 +136,7 @@ class StimulusSet(pd.DataFrame):
         Raises
         ------
         KeyError
-            There is no such column; the message names those that there are.
+            A column does not exist; the message lists the existing ones.
         ValueError
             A number is below one, the sheet would have more than 100 million pixels, or two columns have one name.
 
@@ -175,16 +175,16 @@ class StimulusSet(pd.DataFrame):
         return stimuli_html(self, self.present_path, STIMULUS_ID, self.__dict__.get("identifier"))
 
     def present_path(self, stimulus_id: Any) -> Path | None:
-        """Return the path of a stimulus where that takes no fetching and no unpacking, else None."""
+        """Return the path of a stimulus if no fetching or unpacking is needed for it, else None."""
         paths = self.__dict__.get("stimulus_paths")
         try:
             return paths.present(stimulus_id) if isinstance(paths, StimulusPaths) else (paths or {}).get(stimulus_id)
-        except TypeError:  # an id that is no key, such as a list
+        except TypeError:  # an id that is not hashable, such as a list
             return None
 
     @classmethod
     def get_loader_class(cls) -> type[StimulusSetLoader]:
-        """Return the class that loads stimulus sets."""
+        """Return the loader class of stimulus sets."""
         return StimulusSetLoader
 
     @classmethod
@@ -193,12 +193,12 @@ class StimulusSet(pd.DataFrame):
         return cast("Self", cls.get_loader_class()(cls, csv_path, dir_path, **kwargs).load())
 
 
-def _add_paths(united: dict[Any, Path], paths: Mapping[Any, Path]) -> None:
-    """Add the paths of one more table; one stimulus cannot have two."""
+def _add_paths(combined: dict[Any, Path], paths: Mapping[Any, Path]) -> None:
+    """Add the paths of another table; raise an error if a stimulus has two different paths."""
     for stimulus_id, path in paths.items():
-        known = united.setdefault(stimulus_id, path)
+        known = combined.setdefault(stimulus_id, path)
         if known is not path and Path(known) != Path(path):
             raise StimulusSetFormatError(
                 f"cannot concatenate stimulus sets: the stimulus_id {stimulus_id!r} has the path {known} in one and "
-                f"{path} in another; give one of both another stimulus_id"
+                f"{path} in another; change the stimulus_id of one of them"
             )

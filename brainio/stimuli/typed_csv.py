@@ -1,7 +1,7 @@
-"""Typed CSV files: text is quoted, numbers and missing values are not, so that no type has to be guessed.
+"""Typed CSV files: text is quoted, numbers and missing values are not, so that types need not be guessed.
 
-The mark of such a file is its header: every name is quoted, except that of the key column. Programs that do not know
-the mark read an ordinary CSV table. `docs/stimulus-csv.md` describes the form; `columns` knows the values it can hold.
+Such a file is recognized by its header: every name is quoted, except that of the key column. Other programs read it as
+an ordinary CSV file. `docs/stimulus-csv.md` describes the format; `columns` defines the values that it can store.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from brainio.stimuli.paths import FILENAME, IMAGE_ID, STIMULUS_ID
 from brainio.text import shortened, some
 
 MOST_COLUMNS = 10_000
-"""Columns that the table of a stimulus set may have: pandas takes seconds for as many."""
+"""Maximum number of columns of a stimulus set: pandas takes seconds for as many."""
 TEXT_COLUMNS = (STIMULUS_ID, IMAGE_ID, FILENAME)
 NAN = "nan"
 """The cells of a column of floats in which every value is missing; empty cells alone would be a column of text."""
@@ -32,22 +32,22 @@ _INTEGER = re.compile(rb"-?[0-9]+")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.([0-9]{3}|[0-9]{6}|[0-9]{9}))?")
 _UNITS = {0: "s", 3: "ms", 6: "us", 9: "ns"}  # by the digits of the fraction
 _QUOTE, _COMMA, _LINE_FEED = b'",\n'
-# pandas takes no other text for numbers or truth values. To state the type of all text would cost twice the time.
+# The only texts that pandas converts to numbers or booleans. Explicit types for all text would take twice the time.
 _LIKE_NUMBERS = re.compile(rb'"\s*(?:[+-]?[0-9.]+(?:e[+-]?[0-9]*)?|[+-]?inf(?:inity)?|true|false)?\s*"', re.IGNORECASE)
 _BOM = b"\xef\xbb\xbf"
-# pandas parses floats exactly since 3.1, and before on request only
+# pandas parses floats exactly since 3.1, earlier only on request
 _EXACT = {} if tuple(map(int, pd.__version__.split(".")[:2])) >= (3, 1) else {"float_precision": "round_trip"}
 
 
 def refuse_nul(content: bytes, place: str) -> None:
-    """Raise a StimulusSetFormatError that names the line if a CSV file holds a NUL character."""
+    """Raise StimulusSetFormatError, which names the line, if a CSV file holds a NUL character."""
     if b"\0" in content:
         line = content.count(b"\n", 0, content.index(b"\0")) + 1
         raise StimulusSetFormatError(f"{place} line {line} holds a NUL character; expected text in UTF-8")
 
 
 def is_typed(content: bytes) -> bool:
-    r"""Whether a CSV file states the types of its columns.
+    r"""Return whether a CSV file is typed.
 
     Examples
     --------
@@ -59,20 +59,20 @@ def is_typed(content: bytes) -> bool:
 
 
 class TypedCsv:
-    r"""The cells of a typed CSV file, checked; `table` reads them.
+    r"""The checked cells of a typed CSV file; `table` reads them.
 
     Parameters
     ----------
     content : bytes
-        For which `is_typed` holds.
+        Content for which `is_typed` is true.
     place : str
-        What errors call the file.
+        Name of the file in errors.
 
     Raises
     ------
     StimulusSetFormatError
-        A row has too many or too few cells, a quote is out of place, a column has quoted cells and others, or there is
-        a NUL character. The message names line and column.
+        A row has too many or too few cells, a quote is misplaced, a column mixes quoted and unquoted cells, or there
+        is a NUL character. The message names line and column.
 
     Examples
     --------
@@ -88,8 +88,8 @@ class TypedCsv:
         self._place = place
         if self._content[: self._content.index(b"\n")].endswith(b"\r"):
             raise self._error(
-                "has lines that end with CR LF: a program converted them, also inside texts. Get the file again "
-                "without conversion (for git: `*.csv -text` in .gitattributes)"
+                "has lines that end with CR LF: a program converted them, including those inside texts. Fetch the file "
+                "again without conversion (for git: `*.csv -text` in .gitattributes)"
             )
         self._bytes = np.frombuffer(self._content, np.uint8)
         ends = self._cell_ends()
@@ -97,10 +97,10 @@ class TypedCsv:
         width = int(breaks[0]) + 1
         if width > MOST_COLUMNS:
             raise self._error(f"has {width:,} columns; a stimulus set has at most {MOST_COLUMNS:,}")
-        self._require_full_rows(ends, breaks, width)
+        self._check_row_lengths(ends, breaks, width)
         starts = np.concatenate(([0], ends[:-1] + 1))
         self.names = [self._name(start, end) for start, end in zip(starts[:width], ends[:width], strict=True)]
-        self._require_unique_names()
+        self._check_names()
         self._starts, self._ends = starts[width:].reshape(-1, width), ends[width:].reshape(-1, width)
         first = self._bytes[self._starts]
         is_quoted = first == _QUOTE
@@ -109,11 +109,11 @@ class TypedCsv:
         self._texts = [n for n, name in enumerate(self.names) if name in TEXT_COLUMNS or has_quotes[n]]
         self._others = sorted({*range(width)} - {*self._texts})
         self._may_be_nan = any(self._has_missing[n] for n in self._others) or bool((first == ord(NAN[0])).any())
-        self._require_one_form(is_quoted, has_quotes)
+        self._check_quoting(is_quoted, has_quotes)
 
     @cached_property
     def lines(self) -> list[int]:
-        """The line on which each row begins, counted from 1 as editors do."""
+        """The first line of each row, counted from 1 like in editors."""
         breaks = np.flatnonzero(self._bytes == _LINE_FEED)
         return (np.searchsorted(breaks, self._starts[:, 0]) + 1).tolist()
 
@@ -123,13 +123,13 @@ class TypedCsv:
         Returns
         -------
         pandas.DataFrame
-            Text is an object column of `str`, with NaN where a value is missing. Other columns are int64 or uint64
-            (Int64 or UInt64 if values are missing), float64, bool (objects if values are missing) or datetime64.
+            Text is in object columns of `str`, with NaN for missing values. Other columns are int64 or uint64 (Int64 or
+            UInt64 if values are missing), float64, bool (objects if values are missing) or datetime64.
 
         Raises
         ------
         StimulusSetFormatError
-            A cell without quotes is neither a number, True, False, a date nor empty; or text is not UTF-8.
+            A cell without quotes is not a number, True, False, a date or empty; or text is not UTF-8.
         """
         try:
             table = self._parsed()
@@ -153,7 +153,7 @@ class TypedCsv:
         return table
 
     def _parsed(self) -> pd.DataFrame:
-        """Parse all cells. Text columns are of objects or of pandas' `str`, with '' in place of missing values."""
+        """Parse all cells, with text as objects or `str` of pandas, and '' for missing values."""
         doubtful = [number for number in self._texts if _LIKE_NUMBERS.fullmatch(self._first_cell(number))]
         table = self._read(dtype=dict.fromkeys(doubtful, object))
         dtypes = table.dtypes.tolist()
@@ -161,21 +161,21 @@ class TypedCsv:
             return table
         return self._read(dtype=dict.fromkeys(self._texts, object))
 
-    def _read(self, **how: Any) -> pd.DataFrame:
+    def _read(self, **options: Any) -> pd.DataFrame:
         if self._may_be_nan:
-            how |= {"keep_default_na": False, "na_values": {number: ["", NAN] for number in self._others}}
+            options |= {"keep_default_na": False, "na_values": {number: ["", NAN] for number in self._others}}
         else:
-            how |= {"na_filter": False}
+            options |= {"na_filter": False}
         names = list(range(len(self.names)))
         return pd.read_csv(  # type: ignore[call-overload]
-            io.BytesIO(self._content), header=0, names=names, index_col=False, low_memory=False, **how, **_EXACT
+            io.BytesIO(self._content), header=0, names=names, index_col=False, low_memory=False, **options, **_EXACT
         )
 
     def _first_cell(self, number: int) -> bytes:
         return self._content[self._starts[0, number] : self._ends[0, number]] if len(self._starts) else b""
 
     def _typed(self, number: int, parsed: pd.Series) -> Any:
-        """Return the values of a column without quotes, where pandas takes some types for others."""
+        """Return the values of a column without quotes, with the types that pandas guesses wrong corrected."""
         is_empty = self._is_empty[:, number]
         if is_empty.all():
             return _as_objects(np.full(len(is_empty), np.nan, dtype=object))
@@ -192,7 +192,7 @@ class TypedCsv:
 
     def _integers(self, number: int, cells: list[bytes]) -> Any:
         numbers = [int(cell) if cell else None for cell in cells]
-        dtype = "UInt64" if any(one is not None and one >= 2**63 for one in numbers) else "Int64"
+        dtype = "UInt64" if any(value is not None and value >= 2**63 for value in numbers) else "Int64"
         try:
             return pd.array(numbers, dtype=dtype)  # type: ignore[call-overload]
         except (OverflowError, TypeError, ValueError) as error:
@@ -230,28 +230,28 @@ class TypedCsv:
         if misplaced.size or is_inside[-1]:
             line = self._line(int(misplaced.min()) if misplaced.size else int(quotes[-1]))
             raise self._error(
-                f"cannot be read as a CSV table: a quotation mark is out of place or without its other half in line "
-                f"{line}; expected texts in quotes that end with their cell, and quotation marks inside them doubled"
+                f"cannot be read as a CSV table: a quotation mark is misplaced or not closed in line {line}; expected "
+                f"quotes around whole cells, and doubled quotation marks inside them"
             )
         return places[~is_quote & ~is_inside]
 
-    def _require_full_rows(self, ends: np.ndarray, breaks: np.ndarray, width: int) -> None:
+    def _check_row_lengths(self, ends: np.ndarray, breaks: np.ndarray, width: int) -> None:
         if len(ends) == len(breaks) * width and (np.diff(breaks) == width).all():
             return
         row = int(np.argmax(np.diff(breaks) != width))
         line, count = self._line(int(ends[breaks[row]]) + 1), int(breaks[row + 1] - breaks[row])
         raise self._error(
             f"cannot be read as a CSV table: line {line} has {count} fields, expected {width} as in the header. Quote "
-            f"texts that hold commas."
+            f"texts that contain commas."
         )
 
-    def _require_unique_names(self) -> None:
-        doubled = sorted(name for name, count in Counter(self.names).items() if count > 1)
-        if doubled:
-            raise self._error(f"has a header that names {some(doubled)} more than once; rename columns")
+    def _check_names(self) -> None:
+        duplicates = sorted(name for name, count in Counter(self.names).items() if count > 1)
+        if duplicates:
+            raise self._error(f"has {some(duplicates)} more than once in its header; rename columns")
 
-    def _require_one_form(self, is_quoted: np.ndarray, has_quotes: list[bool]) -> None:
-        """Refuse columns that have cells with quotes and cells without: somebody added text without quotes."""
+    def _check_quoting(self, is_quoted: np.ndarray, has_quotes: list[bool]) -> None:
+        """Raise an error for columns with quoted and unquoted cells: a program added text without quotes."""
         is_bare = ~(is_quoted | self._is_empty)
         has_bare = _columns_with(is_bare)
         for number in [n for n in self._texts if has_quotes[n] and has_bare[n]]:
@@ -263,7 +263,7 @@ class TypedCsv:
     def _mixed(self, number: int, rows: list[int], cells: list[str], fault: str) -> StimulusSetFormatError:
         shown = ", ".join(f"line {self.lines[row]} has {shortened(cells[row])}" for row in rows[:5])
         return self._error(
-            f"states the types of its columns by quoting text, and the column {self.names[number]!r} has "
+            f"is a typed CSV file, in which all text is quoted, but the column {self.names[number]!r} has "
             f"{len(rows):,} of {len(cells):,} cells that are {fault}: {shown}. Quote every text of the column, and no "
             f"number; or remove the quotes from the header to have all types guessed"
         )
@@ -279,8 +279,8 @@ class TypedCsv:
         return StimulusSetFormatError(f"{self._place} {fault}")
 
 
-def _is_special(signs: np.ndarray) -> np.ndarray:
-    return (signs == _QUOTE) | (signs == _COMMA) | (signs == _LINE_FEED)
+def _is_special(characters: np.ndarray) -> np.ndarray:
+    return (characters == _QUOTE) | (characters == _COMMA) | (characters == _LINE_FEED)
 
 
 def _as_objects(values: np.ndarray) -> Any:
@@ -288,7 +288,7 @@ def _as_objects(values: np.ndarray) -> Any:
 
 
 def _columns_with(cells: np.ndarray) -> list[bool]:
-    """Whether any cell of each column has a property; in nearly every file, all rows are as the first one."""
+    """Return for each column whether any cell has a property; usually, all rows are like the first."""
     if len(cells) and (cells == cells[0]).all():
         cells = cells[:1]
     return [bool(cell) for cell in np.any(cells, axis=0).tolist()]

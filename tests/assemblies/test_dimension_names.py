@@ -117,6 +117,6 @@ def test_a_name_of_neither_raises_as_in_xarray(call: Callable[[Any], Any]) -> No
 
 
 def test_two_levels_of_one_dimension_cannot_both_be_keys() -> None:
-    with pytest.raises(ValueError, match=r"several of \['stimulus_id', 'repetition'\] are names of one dimension"):
+    with pytest.raises(ValueError, match=r"several of \['stimulus_id', 'repetition'\] mean the same dimension"):
         recording().isel(stimulus_id=0, repetition=0)
     assert recording().mean(["stimulus_id", "repetition"]).dims == ("neuroid", "time_bin")

@@ -74,7 +74,7 @@ def test_stimuli_that_are_missing_are_joined_as_from_a_dictionary_that_lacks_the
     assert plain(joined["stimulus_id"].values) == written
     strict = StimulusMergeAssemblyLoader(NeuroidAssembly, Path("unread.nc"), stimulus_set=stimuli)
     if lacking := set(written) - set(known):
-        with pytest.raises(AssemblyFormatError, match=f"names {len(lacking)} stimuli"):
+        with pytest.raises(AssemblyFormatError, match=f"has {len(lacking)} stimuli"):
             strict.merge_stimulus_set_meta(a, stimuli)
     else:
         assert strict.merge_stimulus_set_meta(a, stimuli).identical(joined)

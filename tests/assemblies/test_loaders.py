@@ -125,13 +125,13 @@ def test_joining_twice_adds_nothing(tmp_path: Path, stimulus_set: StimulusSet) -
 
 
 def test_stimuli_that_the_set_lacks_are_an_error_that_names_them(tmp_path: Path, stimulus_set: StimulusSet) -> None:
-    named = r"a\.nc names 1 stimuli, in 2 of 3 presentations, that the stimulus set lab\.Set of 1 lacks, such as 'a'\."
+    named = r"a\.nc has 1 stimuli, in 2 of 3 presentations, that the stimulus set lab\.Set of 1 lacks, such as 'a'\."
     with pytest.raises(AssemblyFormatError, match=f"{named}.*allow_missing_stimuli=True"):
         NeuroidAssembly.from_files(write_file(tmp_path / "a.nc"), stimulus_set=stimulus_set[:1])
     many = write_column(tmp_path / "m.nc", "presentation", "stimulus_id", [f"s{number}" for number in range(9)])
-    with pytest.raises(AssemblyFormatError, match=r"names 9 stimuli, .*'s0', 's1', 's2', 's3', 's4'\. "):
+    with pytest.raises(AssemblyFormatError, match=r"has 9 stimuli, .*'s0', 's1', 's2', 's3', 's4'\. "):
         DataAssembly.from_files(many, stimulus_set=stimulus_set)
-    with pytest.raises(AssemblyFormatError, match=r"names 2 stimuli, in 3 of 3.* of 0 lacks, such as 'a', 'b'"):
+    with pytest.raises(AssemblyFormatError, match=r"has 2 stimuli, in 3 of 3.* of 0 lacks, such as 'a', 'b'"):
         NeuroidAssembly.from_files(tmp_path / "a.nc", stimulus_set=stimulus_set[:0])
 
 
@@ -254,13 +254,13 @@ def test_a_file_that_does_not_fit_its_class_loads_with_a_warning_that_names_it(
     tmp_path: Path, cls: type[DataAssembly]
 ) -> None:
     path = write_column(tmp_path / "p.nc", "presentation", "stimulus_id", ["a", "b"])
-    with pytest.warns(FormatWarning, match=rf"p\.nc is no proper {cls.__name__}.*\('presentation',\)"):
+    with pytest.warns(FormatWarning, match=rf"p\.nc has the wrong form for a {cls.__name__}.*\('presentation',\)"):
         assert cls.from_files(path).dims == ("presentation",)
 
 
 def test_dates_that_cannot_be_decoded_are_an_error_that_names_file_and_variable(tmp_path: Path) -> None:
     path = write_column(tmp_path / "d.nc", "presentation", "day", [1, 2], units="days since nonsense")
-    with pytest.raises(AssemblyFormatError, match=r"(?s)d\.nc holds values that cannot be decoded.*'day'"):
+    with pytest.raises(AssemblyFormatError, match=r"(?s)d\.nc has values that cannot be decoded.*'day'"):
         DataAssembly.from_files(path)
 
 
@@ -423,7 +423,7 @@ def test_a_file_without_exactly_one_data_variable_is_an_error(tmp_path: Path, co
         file.createDimension("x", 2)
         for number in range(count):
             file.createVariable(f"v{number}", "f4", ("x",))[:] = [1, 2]
-    with pytest.raises(AssemblyFormatError, match=rf"n\.nc holds {count} data variables"):
+    with pytest.raises(AssemblyFormatError, match=rf"n\.nc has {count} data variables"):
         DataAssembly.from_files(path)
 
 

@@ -201,7 +201,7 @@ def test_xarray_is_told_how_to_combine_wherever_it_combines() -> None:
         and isinstance(call.func.value, ast.Name)
         and (call.func.value.id, call.func.attr) in {("xr", "merge"), ("xr", "concat"), ("xr", "align")}
     ]
-    assert ("merge.py", "merge") in [call[:2] for call in calls]
+    assert ("alignment.py", "merge") in [call[:2] for call in calls]
     for file, function, named in calls:
         assert {"join", *(() if function == "align" else ("compat",))} <= named, f"xr.{function} in {file}"
 
@@ -257,5 +257,5 @@ def test_levels_of_other_dimensions_than_were_grouped_by_are_named_with_their_di
 ) -> None:
     with pytest.raises(GroupbyError, match=r"'category': \('presentation',\), 'region': \('neuroid',\)"):
         assembly.multi_groupby(["category", "region"])
-    with pytest.raises(KeyError, match=r"'stimulus_id' lies on \('presentation',\) as does 'category'"):
+    with pytest.raises(KeyError, match=r"'stimulus_id' is along \('presentation',\) like 'category'"):
         assembly.multi_dim_apply(["category", "stimulus_id"], lambda values, **_: values)

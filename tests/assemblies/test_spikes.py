@@ -158,8 +158,8 @@ ONSET = onsets_at([0.0])
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"bins": [(0, 10), (20, 20)]}, r"bin 1 goes from 20\.0 to 20\.0 ms"),
-        ({"bins": [(0, np.nan)]}, r"bin 0 goes from 0\.0 to nan ms"),
+        ({"bins": [(0, 10), (20, 20)]}, r"bin 1 extends from 20\.0 to 20\.0 ms"),
+        ({"bins": [(0, np.nan)]}, r"bin 0 extends from 0\.0 to nan ms"),
         ({"bins": [0, 10]}, r"bins have the shape \(2,\); expected one \(start, end\)"),
         ({"bins": []}, r"bins have the shape \(0,\)"),
         ({"spikes": spikes_at([1.0], channel=["n"])}, r"spikes has no coordinate 'neuroid_id' along \('event',\)"),
@@ -173,11 +173,11 @@ ONSET = onsets_at([0.0])
         ({"stimulus_onsets": onsets_at([np.inf])}, r"stimulus_onsets has no time at 1 positions"),
         ({"stimulus_onsets": onsets_at([0.0], recording=["u"])}, r"spikes has no coordinate 'recording'"),
         ({"recording": "session"}, r"stimulus_onsets has no coordinate 'session'"),
-        ({"neuroids": neuroids_named("n", "m", "n")}, r"neuroids names 'n' more than once"),
+        ({"neuroids": neuroids_named("n", "m", "n")}, r"'n' more than once"),
         ({"neuroids": ONSET}, r"neuroids has the dimensions \('presentation',\); expected \('neuroid',\)"),
         (
             {"neuroids": neuroids_named("n", stimulus_id=["s"])},
-            r"'stimulus_id' would lie along 'presentation' and 'neu",
+            r"'stimulus_id' would be along 'presentation' and 'neu",
         ),
     ],
 )

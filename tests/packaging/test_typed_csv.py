@@ -118,7 +118,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "unused categories": (pd.Categorical(["a", "a", "a"], ["a", "b"]), "1 of them without a row"),
     "complex numbers": ([1j, 2, 3], "complex128.*real part"),
     "huge integers": (objects(2**64, 1, 2), "integer 18446744073709551616"),
-    "integers beside floats": (objects(2**53 + 1, 0.5, 1), "9007199254740993 beside floats"),
+    "integers beside floats": (objects(2**53 + 1, 0.5, 1), "9007199254740993 next to floats"),
     "NUL": (["a\0", "b", "c"], r"NUL character.*\(row 0\)"),
     "lone surrogates": (objects("a", "\udc80", "c"), r"U\+DC80.*\(row 1\)"),
     "bytes": (objects(b"a", b"b", b"c"), "bytes b'a'"),

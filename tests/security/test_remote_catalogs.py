@@ -171,7 +171,7 @@ def test_publications_are_those_beside_the_catalog(remote: RemoteCatalog) -> Non
 @pytest.mark.parametrize("name", ["os.system", "StimulusSet", "subprocess.Popen", "__class__", "Catalog", "object", ""])
 def test_no_class_but_an_assembly_class_may_be_named(remote: RemoteCatalog, s3_static: S3Static, name: str) -> None:
     remote.name("s3://bucket/a.nc", **{"class": name})
-    with pytest.raises(UnknownClassError, match="is no assembly class"):
+    with pytest.raises(UnknownClassError, match="unknown assembly class"):
         brainio.get_assembly("x.Doe2026")
     assert s3_static.requests == []
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainio.assemblies import GroupbyError, NeuroidAssembly, mapping
+from brainio.assemblies import GroupbyError, NeuroidAssembly, group_functions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,12 +32,12 @@ FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("dims", [("presentation", "neuroid"), ("neuroid", "presentation")], ids=str)
-def test_answers_that_are_alike_come_together_as_xarray_puts_them(
+def test_results_of_equal_form_are_combined_as_xarray_combines_them(
     assembly: NeuroidAssembly, name: str, dims: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grouped = assembly.transpose(*dims).multi_groupby(LEVELS)
     quick = grouped.map(FUNCTIONS[name])
-    monkeypatch.setattr(mapping, "_have_equal_form", lambda *_: False)
+    monkeypatch.setattr(group_functions, "_have_equal_form", lambda *_: False)
     by_xarray = grouped.apply(FUNCTIONS[name])
     assert quick.identical(by_xarray)
     assert list(quick.coords) == list(by_xarray.coords)

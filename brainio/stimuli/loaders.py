@@ -1,4 +1,4 @@
-"""Reads the table of a stimulus set from its CSV file, strictly, and names the paths of its files."""
+"""Loader of stimulus sets: checks the table in a CSV file, and builds the paths of its stimuli."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import _csv
 
 _QUOTED = re.compile(rb'"[^"]*"')
-# What pandas takes for a missing value by default; in columns of text, only an empty field is one.
+# The missing values of pandas by default; in columns of text, only an empty field is a missing value.
 _MISSING = (
     *("", "#N/A N/A", "#N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"),
     *("<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
@@ -31,18 +31,18 @@ _MISSING = (
 
 
 class StimulusSetLoader:
-    """Read a stimulus set.
+    """Load a stimulus set from its CSV file.
 
     Parameters
     ----------
     cls : type
-        The class to make, `StimulusSet` or a subclass.
+        The class to create, `StimulusSet` or a subclass.
     csv_path : path
-        The table. Column `stimulus_id` (older: `image_id`) is text, unique; column `filename` is where the stimulus
-        lies below `stimuli_directory`.
+        The table. The column `stimulus_id` (older: `image_id`) has unique text; the column `filename` has paths
+        relative to `stimuli_directory`.
     stimuli_directory : path or function
-        The folder of the unpacked archive, or what makes a path of a name in it. Nothing is asked of the disk before a
-        path is looked at.
+        The folder of the unpacked archive, or a function that returns the path of a file in it. The disk is not
+        accessed until a path is used.
     """
 
     def __init__(self, cls: type[pd.DataFrame], csv_path: str | Path, stimuli_directory: Directory) -> None:
@@ -51,18 +51,18 @@ class StimulusSetLoader:
         self.stimuli_directory = Path(stimuli_directory) if isinstance(stimuli_directory, str) else stimuli_directory
 
     def load(self) -> Any:
-        """Read the table and name the paths.
+        """Read the table and build the paths.
 
-        Ids are text, also when they look like numbers (`007` stays `007`). Other columns of a typed CSV file have the
-        types that the file states (see `brainio.stimuli.typed_csv`); of another file, those that `pandas.read_csv`
-        guesses (with `low_memory=False`, so that a column has one type). Text columns are objects of `str` with NaN
-        where a value is missing.
+        Ids are text, even if they look like numbers (`007` stays `007`). Other columns of a typed CSV file have the
+        types of the file (see `brainio.stimuli.typed_csv`); those of other files have the types that `pandas.read_csv`
+        guesses (with `low_memory=False`: one type for each column). Text columns have objects of `str`, and NaN for
+        missing values.
 
         Raises
         ------
         StimulusSetFormatError
-            The table cannot be read; a key or filename column is missing; an id is missing or doubled; a filename is
-            missing or leads out of the folder. The message names file and row.
+            The table cannot be read; the key or filename column is missing; an id is missing or duplicate; a filename
+            is missing or leads out of the folder. The message names file and row.
         """
         table = self.correct_stimulus_id_name(self._read())
         self._check_ids(table)
@@ -77,7 +77,7 @@ class StimulusSetLoader:
 
     @classmethod
     def correct_stimulus_id_name(cls, stimulus_set: pd.DataFrame) -> pd.DataFrame:
-        """Return a table with the column `image_id` of older packages the column `stimulus_id` as well."""
+        """Add the column `stimulus_id` to a table with the column `image_id` of older packages."""
         if IMAGE_ID in stimulus_set.columns and STIMULUS_ID not in stimulus_set.columns:
             stimulus_set[STIMULUS_ID] = stimulus_set[IMAGE_ID]
         return stimulus_set
@@ -92,7 +92,7 @@ class StimulusSetLoader:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
         except OSError as error:
             if error.errno is not None and not isinstance(error, IsADirectoryError):
-                raise  # of the disk: `brainio.cache.files.reading` translates it, and asks again for what was pruned
+                raise  # of the disk: `brainio.cache.files.reading` translates it, and fetches pruned files again
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read: {error}. Name a file") from error
         for number, dtype in enumerate(table.dtypes):
             if isinstance(dtype, pd.StringDtype):
@@ -102,9 +102,9 @@ class StimulusSetLoader:
         return table
 
     def _checked_header(self, content: bytes) -> list[str]:
-        """Return the names of columns after checking that no row has another number: pandas shifts or drops fields.
+        """Return the column names after checking that all rows have as many fields: pandas shifts or drops fields.
 
-        Commas are counted, and fields only where that leaves a doubt: to read them twice would take half the time.
+        Counts commas, and parses fields only if the commas differ: parsing twice would take half the time of loading.
         """
         refuse_nul(content, f"{self.csv_path}:")
         header = next(filter(None, _rows_of(content)), [])
@@ -113,10 +113,10 @@ class StimulusSetLoader:
                 f"{self.csv_path} has {len(header):,} columns; a stimulus set has at most {MOST_COLUMNS:,}. "
                 f"Package the others as an assembly"
             )
-        doubled = sorted(name for name, count in Counter(filter(None, header)).items() if count > 1)
-        if doubled:
+        duplicates = sorted(name for name, count in Counter(filter(None, header)).items() if count > 1)
+        if duplicates:
             raise StimulusSetFormatError(
-                f"{self.csv_path}: the header names {some(doubled)} more than once; rename columns"
+                f"{self.csv_path}: the header has {some(duplicates)} more than once; rename columns"
             )
         bare = _QUOTED.sub(b"", content) if b'"' in content else content
         if {line.count(b",") for line in bare.splitlines() if line} != {len(header) - 1}:
@@ -125,7 +125,7 @@ class StimulusSetLoader:
                 if len(row) != len(header) and "".join(row).strip():
                     raise StimulusSetFormatError(
                         f"{self.csv_path} cannot be read as a CSV table: line {rows.line_num} has {len(row)} fields, "
-                        f"expected {len(header)} as in the header. Quote texts that hold commas."
+                        f"expected {len(header)} as in the header. Quote texts that contain commas."
                     )
         return [name or f"Unnamed: {number}" for number, name in enumerate(header)]
 
@@ -138,24 +138,25 @@ class StimulusSetLoader:
         missing = ids.isna().to_numpy()
         if missing.any():
             raise StimulusSetFormatError(
-                f"{self.csv_path}: the stimulus_id is missing in {_rows(missing)}; each needs one"
+                f"{self.csv_path}: the stimulus_id is missing in {_rows(missing)}; expected one in each row"
             )
-        doubled = ids.duplicated(keep=False).to_numpy()
-        if doubled.any():
-            names = ids[doubled].unique()[:5].tolist()
+        is_duplicate = ids.duplicated(keep=False).to_numpy()
+        if is_duplicate.any():
+            names = ids[is_duplicate].unique()[:5].tolist()
             raise StimulusSetFormatError(
-                f"{self.csv_path}: stimulus_id is not unique: {names} stand in {_rows(doubled)}; keep one row each"
+                f"{self.csv_path}: stimulus_id is not unique: {names} in {_rows(is_duplicate)}; keep one row for each"
             )
 
     def _checked_filenames(self, table: pd.DataFrame) -> list[str]:
         if FILENAME not in table.columns:
             raise StimulusSetFormatError(
-                f"{self.csv_path} has no column 'filename' that says which file each stimulus is; it has "
-                f"{some(table.columns)}"
+                f"{self.csv_path} has no column 'filename' with the file of each stimulus; it has {some(table.columns)}"
             )
         missing = table[FILENAME].isna().to_numpy()
         if missing.any():
-            raise StimulusSetFormatError(f"{self.csv_path}: the filename is missing in {_rows(missing)}")
+            raise StimulusSetFormatError(
+                f"{self.csv_path}: the filename is missing in {_rows(missing)}; expected one in each row"
+            )
         names = table[FILENAME].tolist()
         if _are_clearly_safe(names):
             return names
@@ -174,13 +175,13 @@ def _rows_of(content: bytes) -> _csv.Reader:
 
 
 def _parsed(content: bytes, names: list[str]) -> pd.DataFrame:
-    """Parse a table whose columns of text are text; where pandas takes them for something else, it has to be told.
+    """Parse a table; repeat with explicit types if pandas guesses another type than text for keys and file names.
 
-    Telling it right away would take twice the time for the usual table, where ids look like text and none is missing.
+    Explicit types at once would take twice the time for usual tables, in which ids look like text and none is missing.
     """
 
-    def read(**how: Any) -> pd.DataFrame:
-        return pd.read_csv(io.BytesIO(content), index_col=False, keep_default_na=False, low_memory=False, **how)
+    def read(**options: Any) -> pd.DataFrame:
+        return pd.read_csv(io.BytesIO(content), index_col=False, keep_default_na=False, low_memory=False, **options)
 
     table = read(na_values=_MISSING)
     doubtful = [table[name] for name in TEXT_COLUMNS if name in table.columns]
@@ -197,8 +198,8 @@ def _are_clearly_safe(names: list[str]) -> bool:
     return not any(sign in joined for sign in ("..", ":", "\0", "\n/", "\n\\", "\n\n"))
 
 
-def _rows(bad: np.ndarray) -> str:
-    """Name lines of the file as an editor counts them (the header is line 1; text with line breaks shifts them)."""
-    lines = (np.flatnonzero(bad) + 2).tolist()
+def _rows(mask: np.ndarray) -> str:
+    """Return the line numbers of rows in an editor (the header is line 1), apart from line breaks in texts."""
+    lines = (np.flatnonzero(mask) + 2).tolist()
     more = f" and {len(lines) - 5} more" if len(lines) > 5 else ""
     return f"line {lines[0]}" if len(lines) == 1 else f"lines {', '.join(map(str, lines[:5]))}{more}"
