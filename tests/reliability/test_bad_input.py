@@ -252,12 +252,12 @@ def test_a_catalog_from_the_network_that_names_a_place_on_this_machine_is_refuse
     (http_folder.folder / "evil.csv").write_text(f"{HEADER},mirrors\n{row}\n")
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{http_folder.url}/evil.csv")
     if column == "location":
-        with pytest.raises(LocationError, match=r"(?=.*x\.Doe2026)(?=.*may not name a place on this machine)"):
+        with pytest.raises(LocationError, match=r"(?=.*x\.Doe2026)(?=.*may not name a file on this machine)"):
             brainio.get_assembly("x.Doe2026")
     else:
         with (
             pytest.raises(TransferError, match=r"not-there\.nc"),
-            pytest.warns(CatalogWarning, match="may not name a place on this machine"),
+            pytest.warns(CatalogWarning, match="may not name a file on this machine"),
         ):
             brainio.get_assembly("x.Doe2026")
 

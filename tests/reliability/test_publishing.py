@@ -302,7 +302,7 @@ def test_what_lies_in_a_place_that_may_not_be_read_is_not_overwritten(
 
 
 def test_a_local_folder_is_no_place_for_the_files_of_a_catalog_on_s3(published: bytes, tmp_path: Path) -> None:
-    with pytest.raises(PackagingError, match=r"may not name a place on this machine.*bucket_name"):
+    with pytest.raises(PackagingError, match=r"may not name a file on this machine.*bucket_name"):
         package_stimulus_set(ON_S3, stimuli_of(2), NAME, tmp_path / "files")
     assert not (tmp_path / "files").exists()
 

@@ -55,7 +55,7 @@ def test_a_slow_transfer_warns_once_before_it_is_given_up(
         fetch_file("", place)
     (message,) = [record.getMessage() for record in caplog.records if "is slow" in record.getMessage()]
     assert f"the server at {faulty.url.removeprefix('http://')} is slow" in message
-    assert "given up after 0.2 s" in message
+    assert "closed after 0.2 s" in message
 
 
 def test_headers_that_trickle_are_ended_and_requested_again(faulty: FaultyServer, place: str) -> None:
