@@ -18,6 +18,7 @@ EXTRAS = {
         "django-js-lib-htmx",
         "fastapi",
         "prometheus-client",
+        "python-mimeparse",  # the header Accept
         "pydantic-settings",
         "structlog",
         "uvicorn[standard]>=0.54",
@@ -91,6 +92,7 @@ setup(
     },
     install_requires=[
         "boto3",  # S3
+        "cachetools",  # caches of the least recently used values, limited by size
         "click",  # command line
         "fsspec",  # every store that is neither S3 nor http
         "h5py>=3.12",  # inspects netCDF files before netCDF4 opens them

@@ -56,11 +56,11 @@ def create(
       brainio token create --scope lab:read --note "Ada, laptop" --days 30
       brainio token create --scope lab:read --scope lab:embargoed --note "reviewers"
     """
-    from brainio.service.tokens import DAYS, make_token
+    from brainio.service.tokens import DEFAULT_DAYS, create_token
 
     if days is not None and never_expires:
         raise click.UsageError("--days and --never-expires cannot both be said.")
-    made, text = make_token(database, scopes, note, None if never_expires else days or DAYS)
+    made, text = create_token(database, scopes, note, None if never_expires else days or DEFAULT_DAYS)
     if as_json:
         show_json(_record(made) | {"token": text})
         return

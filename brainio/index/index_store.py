@@ -11,16 +11,18 @@ import time
 import warnings
 from abc import ABC, abstractmethod
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from cachetools import LRUCache
 from sqlalchemy import insert, select
 from sqlalchemy.exc import DatabaseError
 
 from brainio.errors import CatalogWarning, IndexUnavailableError
+from brainio.forks import guard
 from brainio.index.facets import Labels
 from brainio.index.freshness import Origin
-from brainio.index.held import Held
 from brainio.index.ranking import scored
 from brainio.index.schema import read_packed, source
 from brainio.logs import get_logger
@@ -66,7 +68,8 @@ class Index(ABC):
     def __init__(self) -> None:
         self._labels: Labels | None = None
         self._lengths: Numbers | None = None
-        self._having: Held[Having] = Held(_MOST_HELD, lambda having: len(having.numbers) + 1)
+        self._having: LRUCache[str, Having] = LRUCache(_MOST_HELD, getsizeof=lambda having: len(having.numbers) + 1)
+        self._having_lock = guard(threading.RLock(), "remembered search results")
 
     def labels(self, connection: Connection) -> Labels:
         """Return the labels, which are read once."""
@@ -76,9 +79,13 @@ class Index(ABC):
 
     def having(self, connection: Connection, word: str) -> Having:
         """Return the documents that have a word of a question, and what it counts there."""
-        return self._having.get(
-            word, lambda: scored(self.text.having(connection, word), self._read_lengths(connection))
-        )
+        with self._having_lock:
+            if (known := self._having.get(word)) is not None:
+                return known
+        having = scored(self.text.having(connection, word), self._read_lengths(connection))
+        with self._having_lock, suppress(ValueError):  # of a value that alone is larger than the cache
+            self._having[word] = having
+        return having
 
     def _read_lengths(self, connection: Connection) -> Numbers:
         if self._lengths is None:

@@ -1,60 +1,80 @@
-"""What a request may see: the one place that decides it. Every resource asks here, and knows no token.
+"""Access control: the token of each request, and the catalogs and files that it opens.
 
-Tokens and embargoes are read from the database of the service into memory, and again within a second when they changed,
-so that no request waits for it. While it is away, what was read last holds for a while.
+All decisions are made here; resources see an `Access` and never a token. Tokens and embargoes are read from the
+database into memory, and again within a second after a change, so that requests do not wait for the database. While it
+is unavailable, the last state remains valid for a limited time.
 """
 
 import asyncio
+import base64
+import binascii
+import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, NamedTuple
+from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
 
 import structlog
-from fastapi import Depends, HTTPException, Request
+from cachetools import FIFOCache
+from fastapi import HTTPException
+from starlette.datastructures import MutableHeaders
+from starlette.requests import cookie_parser
 from starlette.responses import Response
 from starlette.types import Scope
 
 from brainio.catalogs import Entry
 from brainio.errors import BrainioError
-from brainio.service import metrics
-from brainio.service.credentials import Credential, challenge, forget_cookie, keep_cookie, presented
+from brainio.service import telemetry
 from brainio.service.database import Database
 from brainio.service.embargoes import UNKNOWN, Embargoes, read_embargoes
-from brainio.service.errors import RETRY_SECONDS, refusal
+from brainio.service.errors import http_error, unavailable
 from brainio.service.settings import Settings
 from brainio.service.tokens import (
+    ALL_CATALOGS,
+    DAY,
     EMBARGOED,
-    EVERY,
-    NOTED_EVERY,
     READ,
+    USE_INTERVAL,
     Token,
-    hash_of,
-    note_uses,
+    hash_token,
+    read_access_version,
     read_tokens,
-    state_of_rights,
+    record_token_use,
 )
-from brainio.service.wrong_tokens import WrongTokenLimiter
+from brainio.service.urls import with_prefix
 
-TRUSTED = 600.0  # seconds behind the due time of a reading for which tokens serve while the database is away
-_PATIENCE = 15.0  # seconds behind the due time of a reading, when the database counts as away
+COOKIE = "brainio_token"
+SECURITY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "password": {"type": "http", "scheme": "basic", "description": "The token is the password; any user name works."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
+"""Ways to send a token, for the OpenAPI document."""
+MAX_WRONG_TOKENS = 20  # per client within a window
+WRONG_TOKEN_WINDOW = 60.0  # seconds
+TOKEN_GRACE = 600.0  # seconds after the due time of a reading for which tokens stay valid without the database
+_READ_GRACE = 15.0  # seconds after the due time of a reading, when the database counts as unavailable
+_MAX_SESSION = 365 * DAY
+_MAX_CLIENTS = 10_000
 _log = structlog.get_logger("brainio.service")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What somebody may see: all catalogs that are not private, and those that a token opens.
+    """The catalogs and embargoed files that a request may see.
 
     Attributes
     ----------
     private : frozenset of str
-        Catalogs that are not for everybody; `*` is all.
+        Catalogs that are not public; `*` is all catalogs.
     reads, embargoed : frozenset of str
-        Catalogs that are seen all the same, and those whose files under embargo may be had.
+        Private catalogs that are visible with the token, and catalogs whose files under embargo it opens.
 
     Examples
     --------
-    >>> everybody, member = Access(frozenset({"lab"})), Access(frozenset({"lab"}), frozenset({"lab"}))
-    >>> everybody.sees("demo"), everybody.sees("lab"), member.sees("lab")
+    >>> public, member = Access(frozenset({"lab"})), Access(frozenset({"lab"}), frozenset({"lab"}))
+    >>> public.sees("demo"), public.sees("lab"), member.sees("lab")
     (True, False, True)
     """
 
@@ -64,102 +84,220 @@ class Access:
 
     @property
     def is_public(self) -> bool:
-        """Whether it is what everybody may see."""
+        """Whether it is the access of requests without a token."""
         return not (self.reads or self.embargoed)
 
     def sees(self, catalog: str) -> bool:
-        """Whether a catalog may be seen: its entries, that it is there."""
+        """Whether a catalog is visible: its entries, and its existence."""
         if not _covers(self.private, catalog):
             return True
         return _covers(self.reads, catalog) or _covers(self.embargoed, catalog)
 
-    def may_have(self, entry: Entry, embargoes: Embargoes) -> bool:
-        """Whether the bytes of an entry may be had, and what is made of them: files, thumbnails, previews."""
+    def may_download(self, entry: Entry, embargoes: Embargoes) -> bool:
+        """Whether the data of an entry are accessible: its files, thumbnails and statistics."""
         if not self.sees(entry.catalog):
             return False
         return not embargoes.withholds(entry) or _covers(self.embargoed, entry.catalog)
 
 
 def _covers(names: frozenset[str], catalog: str) -> bool:
-    return catalog in names or EVERY in names
+    return catalog in names or ALL_CATALOGS in names
 
 
-def require_bytes(access: Access, entry: Entry, embargoes: Embargoes) -> None:
-    """Refuse the bytes of an entry to whom may not have them.
+def check_download(access: Access, entry: Entry, embargoes: Embargoes) -> None:
+    """Raise unless the data of an entry are accessible.
 
     Raises
     ------
     HTTPException
-        403: it is under embargo; 503: whether it is was not read yet.
+        403: the entry is under embargo; 503: the embargoes are unknown.
     """
-    if access.may_have(entry, embargoes):
+    if access.may_download(entry, embargoes):
         return
     until = embargoes.until(entry)
     if until is None:
-        raise _away("whether this is under embargo cannot be read at the moment")
-    raise refusal(
+        raise unavailable("cannot check for embargoes: the database is temporarily unavailable", "database_away")
+    raise http_error(
         403,
         "embargoed",
         f"the files of {entry.kind} {entry.identifier[:200]!r} are under embargo until the end of {until}, UTC",
-        f"Come back then, or ask its owners for a token with the scope {entry.catalog}:{EMBARGOED}.",
+        f"Try again afterwards, or ask the owners for a token with the scope {entry.catalog}:{EMBARGOED}.",
     )
 
 
+class Credential(NamedTuple):
+    """A token (or a malformed one) as a request sends it: by `Bearer`, `Basic` or `Cookie`."""
+
+    text: str
+    scheme: str
+
+
+def read_credential(scope: Scope) -> Credential | None:
+    """Return the credential of a request; the `Authorization` header takes precedence over the cookie.
+
+    With HTTP Basic, the password is the token; any user name works.
+
+    Examples
+    --------
+    >>> read_credential({"headers": [(b"authorization", b"Basic " + base64.b64encode(b"me:brainio_0f"))]})
+    Credential(text='brainio_0f', scheme='Basic')
+    >>> read_credential({"headers": [(b"cookie", b"theme=dark; brainio_token=brainio_0f")]})
+    Credential(text='brainio_0f', scheme='Cookie')
+    """
+    cookie = None
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return _parse_authorization(value.decode("latin-1"))
+        if cookie is None and name == b"cookie" and COOKIE.encode() in value:
+            cookie = _first_cookie(value.decode("latin-1"))
+    return None if cookie is None else Credential(cookie, "Cookie")
+
+
+def _first_cookie(header: str) -> str | None:
+    """Return the first token in a `Cookie` header; browsers send the cookie with the longest path first."""
+    backwards = ";".join(reversed(header.split(";")))
+    return cookie_parser(backwards).get(COOKIE)
+
+
+def _parse_authorization(value: str) -> Credential:
+    scheme, _, rest = value.partition(" ")
+    if scheme.lower() != "basic":
+        return Credential(rest.strip() if scheme.lower() == "bearer" else "", "Bearer")
+    try:
+        pair = base64.b64decode(rest.strip(), validate=True).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        pair = ""
+    return Credential(pair.partition(":")[2], "Basic")
+
+
+def set_token_cookie(response: Response, token: str, seconds: int | None, *, is_https: bool) -> None:
+    """Store a token in the browser, for this site only and hidden from scripts.
+
+    Parameters
+    ----------
+    response : Response
+        The response to the browser.
+    token : str
+        The token itself.
+    seconds : int or None
+        Remaining validity; None: unlimited (browsers keep a cookie for a year at most).
+    is_https : bool
+        Whether the browser uses https; the cookie is then never sent over http.
+    """
+    age = _MAX_SESSION if seconds is None else min(seconds, _MAX_SESSION)
+    path = with_prefix("/")
+    response.set_cookie(COOKIE, token, max_age=age, path=path, httponly=True, samesite="lax", secure=is_https)
+
+
+def cookie_deletions(*, is_https: bool) -> list[str]:
+    """Return the `Set-Cookie` headers that delete a token, including one that was set without a prefix."""
+    response = Response()
+    for path in sorted({with_prefix("/"), "/"}):
+        response.delete_cookie(COOKIE, path=path, httponly=True, samesite="lax", secure=is_https)
+    return MutableHeaders(raw=response.raw_headers).getlist("set-cookie")
+
+
+class WrongTokenLimiter:
+    """Rate limit for wrong tokens, by client address and within one process.
+
+    Guessing a token of 256 random bits is hopeless; the limit protects logs and processors. It therefore never refuses
+    correct tokens from the same address.
+
+    Parameters
+    ----------
+    clock : callable, optional
+        Monotonic clock in seconds.
+
+    Examples
+    --------
+    >>> times = iter([100.0] * MAX_WRONG_TOKENS + [110.5, 110.5, 160.0])
+    >>> limiter = WrongTokenLimiter(lambda: next(times))
+    >>> [limiter.record("192.0.2.1") for _ in range(MAX_WRONG_TOKENS)] == [0] * MAX_WRONG_TOKENS
+    True
+    >>> limiter.record("192.0.2.1"), limiter.record("192.0.2.2"), limiter.record("192.0.2.1")
+    (50, 0, 0)
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._windows: FIFOCache[str, tuple[float, int]] = FIFOCache(_MAX_CLIENTS)  # client -> start, count
+
+    def record(self, address: str) -> int:
+        """Count a wrong token, and return the seconds that its sender has to wait: 0 below the limit."""
+        now, client = self._clock(), _client_of(address)
+        start, count = self._windows.get(client, (now, 0))
+        if now - start >= WRONG_TOKEN_WINDOW:
+            start, count = now, 0
+        self._windows[client] = start, count + 1
+        return math.ceil(start + WRONG_TOKEN_WINDOW - now) if count >= MAX_WRONG_TOKENS else 0
+
+
+def _client_of(address: str) -> str:
+    """Return the part of an address that identifies a client: of IPv6 the first 64 bits."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is None:
+        return str(int(parsed) >> 64)
+    return address
+
+
 class Grant(NamedTuple):
-    """A token that serves, and what may be seen with it."""
+    """A valid token and its access."""
 
     token: Token
     access: Access
 
 
 class AccessControl:
-    """Tokens and embargoes of a service, kept up to date.
+    """Tokens and embargoes of a service, refreshed from its database.
 
     Attributes
     ----------
-    everybody : Access
-        Of requests without a token.
+    public : Access
+        Access of requests without a token.
     embargoes : Embargoes
-        As they were read last.
+        The embargoes as last read.
     """
 
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings, self._database = settings, database
-        self.everybody = Access(frozenset(settings.private))
+        self.public = Access(frozenset(settings.private))
         self.embargoes = UNKNOWN
-        self._holders: dict[str, Grant] = {}  # by the hash of the token
-        self._state: str | None = None
-        self._read_at: float | None = None  # of a clock that never goes back
+        self._grants: dict[str, Grant] = {}  # by the hash of the token
+        self._version: str | None = None
+        self._read_at: float | None = None  # monotonic
         self._failed = False
-        self._guesses = WrongTokenLimiter()
-        self._noted: dict[str, float] = {}  # token -> when it was last noted that it is used
+        self._wrong_tokens = WrongTokenLimiter()
+        self._recorded: dict[str, float] = {}  # token ID -> time of the last recorded use
         self._used: set[str] = set()
 
     @property
-    def is_away(self) -> bool:
-        """Whether the database did not answer when it was asked last."""
+    def is_database_away(self) -> bool:
+        """Whether the last reading failed or is overdue."""
         if self._failed or self._read_at is None:
             return True
-        return time.monotonic() - self._read_at > self._settings.refresh_seconds + _PATIENCE
+        return time.monotonic() - self._read_at > self._settings.refresh_seconds + _READ_GRACE
 
     @property
-    def _is_trusted(self) -> bool:
-        """Whether what was read last is young enough for tokens to serve."""
+    def _is_fresh(self) -> bool:
+        """Whether the last reading is recent enough to trust its tokens."""
         if self._read_at is None:
             return False
-        return time.monotonic() - self._read_at <= self._settings.refresh_seconds + TRUSTED
+        return time.monotonic() - self._read_at <= self._settings.refresh_seconds + TOKEN_GRACE
 
     async def watch(self) -> None:
-        """Look for changes for ever."""
+        """Refresh at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(self._settings.refresh_seconds)
             try:
                 await asyncio.to_thread(self.refresh)
-            except Exception:  # whatever it is, what was read before holds on
+            except Exception:  # keep the last state and try again
                 _log.exception("reading tokens and embargoes failed")
 
     def refresh(self) -> None:
-        """Take over what changed, and note which tokens were used."""
+        """Read changed tokens and embargoes, and record the use of tokens."""
         try:
             self._read()
         except BrainioError as error:
@@ -170,123 +308,90 @@ class AccessControl:
         if self._failed:
             _log.info("database back")
         self._failed = False
-        self._note_uses()
+        self._record_uses()
 
-    def of(self, scope: Scope) -> Access | HTTPException:
-        """Return what a request may see, or its refusal: 401, 429 or 503."""
-        given = presented(scope)
-        if given is None:
-            return self.everybody
+    def resolve(self, scope: Scope) -> Access | HTTPException:
+        """Return the access of a request, or the error response to its token: 401, 429 or 503."""
+        credential = read_credential(scope)
+        if credential is None:
+            return self.public
         try:
-            holder = self.holder(given, (scope.get("client") or ("",))[0])
-        except HTTPException as refused:
-            # Else a browser could do nothing any more; a token that cannot be read now may serve later.
-            scope["has_stale_cookie"] = given.how == "Cookie" and refused.status_code == 401
-            return refused
-        scope["token"] = holder.token.id
-        return holder.access
+            grant = self.authenticate(credential, (scope.get("client") or ("",))[0])
+        except HTTPException as error:
+            # A browser would send a wrong cookie for ever; one that cannot be checked now may be valid later.
+            scope["has_stale_cookie"] = credential.scheme == "Cookie" and error.status_code == 401
+            return error
+        scope["token"] = grant.token.id
+        return grant.access
 
-    def holder(self, given: Credential, client: str) -> Grant:
-        """Return the token that was presented.
+    def authenticate(self, credential: Credential, client: str) -> Grant:
+        """Return the grant of a credential.
 
         Parameters
         ----------
-        given : Credential
-            What a request carries, or a form.
+        credential : Credential
+            The token of a request or a form.
         client : str
-            The address that it came from.
+            Address of the sender.
 
         Raises
         ------
         HTTPException
-            401: it is none, expired or revoked; 429: too many wrong ones came from there; 503: that cannot be read.
+            401: wrong, expired or revoked; 429: too many wrong tokens from this address; 503: tokens cannot be read.
         """
-        found = self._holders.get(hash_of(given.text))
-        if not self._is_trusted or (found is None and self.is_away):
-            metrics.refused_tokens.labels("away").inc()
-            raise _away("tokens cannot be read at the moment")
-        if found is None:
-            raise self._unknown(given, client)
+        grant = self._grants.get(hash_token(credential.text))
+        if not self._is_fresh or (grant is None and self.is_database_away):
+            telemetry.refused_tokens.labels("away").inc()
+            raise unavailable("cannot check tokens: the database is temporarily unavailable", "database_away")
+        if grant is None:
+            raise self._wrong_token(credential, client)
         now = time.time()
-        state = found.token.state(now)
-        if state != "valid":  # whoever has the whole token may know what became of it
-            metrics.refused_tokens.labels(state).inc()
-            raise _wrong(given, f"the token {found.token.id} {'has expired' if state == 'expired' else 'was revoked'}")
-        if now - self._noted.get(found.token.id, found.token.last_used or 0) >= NOTED_EVERY:
-            self._noted[found.token.id] = now
-            self._used.add(found.token.id)
-        return found
+        state = grant.token.state(now)
+        if state != "valid":  # the sender has the whole token, so that its state is no secret
+            telemetry.refused_tokens.labels(state).inc()
+            reason = "has expired" if state == "expired" else "was revoked"
+            raise _unauthorized(credential, f"the token {grant.token.id} {reason}")
+        if now - self._recorded.get(grant.token.id, grant.token.last_used or 0) >= USE_INTERVAL:
+            self._recorded[grant.token.id] = now
+            self._used.add(grant.token.id)
+        return grant
 
-    def _unknown(self, given: Credential, client: str) -> HTTPException:
-        wait = self._guesses.note(client)
-        metrics.refused_tokens.labels("guessed" if wait else "unknown").inc()
+    def _wrong_token(self, credential: Credential, client: str) -> HTTPException:
+        wait = self._wrong_tokens.record(client)
+        telemetry.refused_tokens.labels("guessed" if wait else "unknown").inc()
         if not wait:
-            return _wrong(given, "this is no token of this service")
+            return _unauthorized(credential, "the token is not valid for this service")
         message = "too many wrong tokens came from this address"
-        return refusal(429, "too_many_tokens", message, "Wait, and check the token.", {"Retry-After": str(wait)})
+        return http_error(429, "too_many_tokens", message, "Wait, and check the token.", {"Retry-After": str(wait)})
 
     def _read(self) -> None:
-        with self._database.reading() as connection:
-            state = state_of_rights(connection)
-            if self._read_at is None or state != self._state:
+        with self._database.read_transaction() as connection:
+            version = read_access_version(connection)
+            if self._read_at is None or version != self._version:
                 tokens = read_tokens(connection)
-                embargoes = read_embargoes(connection)
-                self._holders = {one: Grant(token, self._sight_with(token)) for one, token in tokens.items()}
-                last_days = {(one.catalog, one.kind, one.identifier): one.until for one in embargoes}
-                self.embargoes, self._state = Embargoes(last_days), state
+                last_days = {(row.catalog, row.kind, row.identifier): row.until for row in read_embargoes(connection)}
+                self._grants = {digest: Grant(token, self._access_with(token)) for digest, token in tokens.items()}
+                self.embargoes, self._version = Embargoes(last_days), version
         self._read_at = time.monotonic()
 
-    def _sight_with(self, token: Token) -> Access:
-        return Access(self.everybody.private, token.catalogs(READ), token.catalogs(EMBARGOED))
+    def _access_with(self, token: Token) -> Access:
+        return Access(self.public.private, token.catalogs(READ), token.catalogs(EMBARGOED))
 
-    def _note_uses(self) -> None:
+    def _record_uses(self) -> None:
         used = []
         while self._used:
             used.append(self._used.pop())
         if not used:
             return
         try:
-            with self._database.changing() as connection:
-                note_uses(connection, used, int(time.time()))
-        except BrainioError as error:  # it is said again in an hour
-            _log.warning("use of tokens not noted", error=str(error))
+            with self._database.write_transaction() as connection:
+                record_token_use(connection, used, int(time.time()))
+        except BrainioError as error:  # the next use after an hour is recorded again
+            _log.warning("use of tokens not recorded", error=str(error))
 
 
-def _wrong(given: Credential, message: str) -> HTTPException:
-    hint = "Ask whoever runs this service for another, or ask without one for what is public."
-    return refusal(401, "bad_token", message, hint, {"WWW-Authenticate": challenge(given.how)})
-
-
-def _away(message: str) -> HTTPException:
-    return refusal(503, "database_away", message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
-
-
-async def sight_of(request: Request) -> Access:
-    """Return what a request may see; raises what `Rights.of` returned where it is refused."""
-    found: Access | HTTPException = request.scope["access"]
-    if isinstance(found, HTTPException):
-        raise found
-    return found
-
-
-def sign_in(request: Request, response: Response, rights: AccessControl, token: str) -> None:
-    """Have the browser that sent a token in a form carry it from now on.
-
-    Raises
-    ------
-    HTTPException
-        As `Rights.holder` says.
-    """
-    client = request.client.host if request.client else ""
-    found = rights.holder(Credential(token.strip(), "Cookie"), client).token
-    seconds = None if found.expires is None else max(0, found.expires - int(time.time()))
-    keep_cookie(response, token.strip(), seconds, is_https=request.url.scheme == "https")
-
-
-def sign_out(request: Request, response: Response) -> None:
-    """Have a browser carry no token any more."""
-    for header in forget_cookie(is_https=request.url.scheme == "https"):
-        response.headers.append("Set-Cookie", header)
-
-
-AccessDep = Annotated[Access, Depends(sight_of)]
+def _unauthorized(credential: Credential, message: str) -> HTTPException:
+    hint = "Ask the operator of this service for a new token, or send no token to see public catalogs."
+    basic, bearer = 'Basic realm="brainio", charset="UTF-8"', 'Bearer realm="brainio", error="invalid_token"'
+    challenge = basic if credential.scheme == "Basic" else bearer
+    return http_error(401, "bad_token", message, hint, {"WWW-Authenticate": challenge})

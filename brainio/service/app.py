@@ -1,125 +1,115 @@
-"""The application: resources put together, with what is around them and the thread that looks for changes."""
+"""The application: routers, middleware and background tasks, and the resources that describe the service itself."""
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
-from pathlib import Path
 
 from fastapi import APIRouter, Depends, FastAPI, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
 from brainio.index.index_store import Indexes
 from brainio.index.worker import Apart
-from brainio.service import errors, schemas, telemetry
-from brainio.service.access import Access, AccessControl, sight_of
+from brainio.service import schemas
+from brainio.service.access import SECURITY_SCHEMES, Access, AccessControl
 from brainio.service.change_log import ChangeLog
-from brainio.service.credentials import SCHEMES
+from brainio.service.cross_site import CrossSitePolicy
 from brainio.service.database import Database
-from brainio.service.dependencies import Service, ignore_unknown_parameters, knows_parameters, wants_json
-from brainio.service.middleware import ServiceMiddleware
-from brainio.service.pages import account, assemblies, assets, browse, stimulus_sets
-from brainio.service.pages import catalogs as catalog_pages
-from brainio.service.pages import stimuli as stimulus_pages
-from brainio.service.pages.problems import show_problem
-from brainio.service.profile_builder import ProfileBuilder
-from brainio.service.resources import (
-    catalogs,
-    changes,
-    croissant,
-    entries,
-    files,
-    health,
-    search,
-    served,
-    stimuli,
+from brainio.service.dependencies import (
+    AccessDep,
+    Service,
+    ServiceDep,
+    SnapshotDep,
+    drop_unknown_parameters,
+    get_access,
+    reject_unknown_parameters,
+    require_json,
 )
-from brainio.service.response_cache import CachedResponse
-from brainio.service.responses import RenderedBody, render, respond
-from brainio.service.settings import Settings, read_settings
-from brainio.service.sites import CrossSitePolicy
-from brainio.service.snapshots import CatalogWatcher
-from brainio.service.urls import API, of_api
-from brainio.service.workers import end_with_master
+from brainio.service.errors import error_responses, install_handlers
+from brainio.service.middleware import ServiceMiddleware
+from brainio.service.pages import account, assemblies, browse, layout, stimulus_sets
+from brainio.service.profile_builder import ProfileBuilder
+from brainio.service.resources import catalogs, downloads, entries
+from brainio.service.responses import JSON, CachedResponse, RenderedBody, render, respond
+from brainio.service.settings import Settings
+from brainio.service.snapshots import CatalogWatcher, Snapshot
+from brainio.service.telemetry import metrics_exposition
+from brainio.service.urls import API, api_url
 from brainio.version import __version__
 
-CONFIG_VARIABLE = "BRAINIO_SERVE_CONFIG"
-_EXPOSED = ["ETag", "X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition"]
-_HEADERS = ["Range", "If-Range", "If-None-Match", "Authorization"]
-_start = APIRouter(prefix=API, tags=["start"])
+_EXPOSED_HEADERS = ["ETag", "X-Request-ID", "Retry-After", "Content-Range", "Accept-Ranges", "Content-Disposition"]
+_ALLOWED_HEADERS = ["Range", "If-Range", "If-None-Match", "Authorization"]
+_start_router = APIRouter(prefix=API, tags=["start"])
+_operation_router = APIRouter(tags=["operation"])
 
 
 def create_app(settings: Settings) -> ASGIApp:
-    """Return the service of the catalogs in force.
+    """Return the application that serves the active catalogs.
 
     Parameters
     ----------
     settings : Settings
-        As `read_settings` gives them.
+        As returned by `read_settings`.
     """
     database = Database(settings.database)
-    seen, rights = ChangeLog(database), AccessControl(settings, database)
+    change_log, access_control = ChangeLog(database), AccessControl(settings, database)
     indexes = Indexes(Apart(settings.database if database.is_on_server else ""), settings.refresh_seconds)
-    service = Service(settings, CatalogWatcher(settings, seen, rights), seen, rights, indexes)
+    watcher = CatalogWatcher(settings, change_log, access_control)
+    service = Service(settings, watcher, change_log, access_control, indexes)
     app = FastAPI(
         title="brainio",
         summary="Stimuli and neural recordings by identifier",
         version=__version__,
-        openapi_url=None,  # its answer would have no tag: `openapi` has
-        docs_url=None,  # they load their parts from elsewhere
+        openapi_url=None,  # `openapi` below adds a tag and security schemes
+        docs_url=None,  # both pages load files from other hosts
         redoc_url=None,
         servers=[{"url": settings.prefix}] if settings.prefix else None,
         lifespan=_lifespan,
         redirect_slashes=False,
     )
     app.state.service = service
-    app.state.described = cache(lambda: _described(app))
-    errors.install(app, show_problem)
-    checks = [Depends(knows_parameters), Depends(sight_of)]
-    resources = (catalogs, changes, croissant, entries, search, stimuli)
-    for router in (_start, *(resource.router for resource in resources)):
-        app.include_router(router, dependencies=[Depends(wants_json), *checks])
-    pages = (browse, catalog_pages, stimulus_sets, assemblies, stimulus_pages, assets)
-    for router in [page.router for page in pages]:
-        app.include_router(router, dependencies=[Depends(ignore_unknown_parameters), Depends(sight_of)])
-    app.include_router(account.router, dependencies=[Depends(ignore_unknown_parameters)])  # for stale tokens, too
-    app.include_router(files.router, dependencies=checks)
-    app.include_router(served.router, dependencies=checks)
-    app.include_router(health.router)
-    sites = CrossSitePolicy(settings)
+    app.state.openapi_document = cache(lambda: _openapi_document(app))
+    install_handlers(app, layout.error_page)
+    _include_routers(app)
+    policy = CrossSitePolicy(settings)
     app.add_middleware(
         CORSMiddleware,
-        allow_origins=sites.origins,
-        allow_private_network=not sites.is_open,  # to those that are named
+        allow_origins=policy.origins,
+        allow_private_network=not policy.is_open,  # only to the named origins
         allow_methods=["GET", "HEAD"],
-        allow_headers=_HEADERS,
-        expose_headers=_EXPOSED,
+        allow_headers=_ALLOWED_HEADERS,
+        expose_headers=_EXPOSED_HEADERS,
     )
 
-    def kept(access: Access, scope: Scope) -> CachedResponse | None:
-        return service.catalogs.snapshot.responses.get(access, scope)
+    def find_cached(access: Access, scope: Scope) -> CachedResponse | None:
+        return watcher.snapshot.responses.get(access, scope)
 
-    return ServiceMiddleware(app, rights, kept, settings)
-
-
-def from_environment() -> ASGIApp:
-    """Return the service that the environment describes: what every worker process calls."""
-    end_with_master()
-    telemetry.set_up()
-    config = os.environ.get(CONFIG_VARIABLE)
-    return create_app(read_settings(Path(config) if config else None))
+    return ServiceMiddleware(app, access_control, find_cached, settings)
 
 
-def _described(app: FastAPI) -> RenderedBody:
-    """Return the OpenAPI document, which says how a token may be sent, and that none need be."""
-    described = app.openapi()
-    described["components"]["securitySchemes"] = SCHEMES
-    described["security"] = [{}, *({name: []} for name in SCHEMES)]
-    return render(json.dumps(described, ensure_ascii=False).encode())
+def _include_routers(app: FastAPI) -> None:
+    checks = [Depends(reject_unknown_parameters), Depends(get_access)]
+    for router in (_start_router, catalogs.router, entries.router):
+        app.include_router(router, dependencies=[Depends(require_json), *checks])
+    for page in (browse, stimulus_sets, assemblies, layout):
+        app.include_router(page.router, dependencies=[Depends(drop_unknown_parameters), Depends(get_access)])
+    # The sign-in page also answers requests with an invalid token.
+    app.include_router(account.router, dependencies=[Depends(drop_unknown_parameters)])
+    for router in (downloads.router, catalogs.csv_router):
+        app.include_router(router, dependencies=checks)
+    app.include_router(_operation_router)
+
+
+def _openapi_document(app: FastAPI) -> RenderedBody:
+    """Return the OpenAPI document, with the ways to send a token, which is optional."""
+    document = app.openapi()
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    document["security"] = [{}, *({name: []} for name in SECURITY_SCHEMES)]
+    return render(json.dumps(document, ensure_ascii=False).encode())
 
 
 @asynccontextmanager
@@ -127,40 +117,73 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
     await asyncio.to_thread(service.access_control.refresh)
     await asyncio.to_thread(service.catalogs.refresh)
-    service.indexes.prepare(frozenset(service.catalogs.snapshot.names(service.access_control.everybody)))
-    watched: list[AccessControl | CatalogWatcher | ProfileBuilder] = [service.access_control, service.catalogs]
-    if service.settings.profiles:
-        watched.append(
-            ProfileBuilder(service.catalogs, service.settings.refresh_seconds, service.settings.profile_limits)
-        )
-    watching = [asyncio.create_task(one.watch()) for one in watched]
+    service.indexes.prepare(frozenset(service.catalogs.snapshot.names(service.access_control.public)))
+    watchers: list[AccessControl | CatalogWatcher | ProfileBuilder] = [service.access_control, service.catalogs]
+    settings = service.settings
+    if settings.profiles:
+        watchers.append(ProfileBuilder(service.catalogs, settings.refresh_seconds, settings.profile_limits))
+    tasks = [asyncio.create_task(watcher.watch()) for watcher in watchers]
     try:
         yield
     finally:
-        for one in watching:
-            one.cancel()
-        for one in watching:
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
             with suppress(asyncio.CancelledError):
-                await one
+                await task
         service.indexes.close()
 
 
-@_start.get("", responses={200: {"model": schemas.Start}, **errors.answers()})
+@_start_router.get("", responses={200: {"model": schemas.Start}, **error_responses()})
 async def start(request: Request) -> Response:
-    """Say where the interface begins."""
-    told = schemas.Start(
+    """Return the URLs of the main resources."""
+    record = schemas.Start(
         name="brainio",
         version=__version__,
-        catalogs=of_api("catalogs"),
-        entries=of_api("entries"),
-        search=of_api("search"),
-        openapi=of_api("openapi.json"),
+        catalogs=api_url("catalogs"),
+        entries=api_url("entries"),
+        search=api_url("search"),
+        openapi=api_url("openapi.json"),
     )
-    return respond(request.headers, render(told.model_dump_json().encode()))
+    return respond(request.headers, render(record.model_dump_json().encode()))
 
 
-@_start.get("/openapi.json", include_in_schema=False)
+@_start_router.get("/openapi.json", include_in_schema=False)
 async def openapi(request: Request) -> Response:
-    """Describe the interface for programs."""
-    document: RenderedBody = request.app.state.described()
+    """Return the OpenAPI document."""
+    document: RenderedBody = request.app.state.openapi_document()
     return respond(request.headers, document)
+
+
+@_operation_router.get("/healthz", responses={200: {"model": schemas.Health}, **error_responses()})
+async def live(snapshot: SnapshotDep, service: ServiceDep, access: AccessDep) -> Response:
+    """Report that the process responds."""
+    return _health(snapshot, service, access, 200)
+
+
+@_operation_router.get(
+    "/healthz/ready", responses={200: {"model": schemas.Health}, **error_responses(), 503: {"model": schemas.Health}}
+)
+async def ready(snapshot: SnapshotDep, service: ServiceDep, access: AccessDep) -> Response:
+    """Report whether the service can answer: 503 if no catalog is available, or the first index is being built."""
+    return _health(snapshot, service, access, 200 if _is_ready(snapshot, service) else 503)
+
+
+@_operation_router.get("/metrics", response_class=Response)
+async def metrics(request: Request) -> Response:
+    """Return the metrics of all processes in the format of Prometheus."""
+    body, media_type = await run_in_threadpool(metrics_exposition, request.headers.get("accept", ""))
+    return Response(body, media_type=media_type, headers={"Cache-Control": "no-store"})
+
+
+def _is_ready(snapshot: Snapshot, service: Service) -> bool:
+    return bool(snapshot.catalogs) and not service.indexes.is_preparing
+
+
+def _health(snapshot: Snapshot, service: Service, access: Access, status: int) -> Response:
+    record = schemas.Health(
+        status="ok" if _is_ready(snapshot, service) else "starting",
+        database="away" if service.access_control.is_database_away else "ok",
+        catalogs=snapshot.counts(access),
+    )
+    return Response(record.model_dump_json(), status, {"Cache-Control": "no-store"}, JSON)

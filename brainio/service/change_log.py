@@ -1,7 +1,8 @@
-"""What changed in catalogs since a state that somebody saw: kept in the database of the service, by all processes.
+"""The change log: which entries were added, changed or removed since a revision of a catalog.
 
-Of each entry it holds which change brought it and which touched it last, so that it grows with entries and not with
-changes. What nobody served while it changed is one change. Lose it, and clients start anew.
+The log is in the database of the service, which all processes share. It stores for each entry the first and the last
+revision that touched it, so that it grows with the number of entries, not of changes. Changes that happen while no
+process is running count as one revision. If the log is lost, clients list all entries anew.
 """
 
 import hashlib
@@ -12,22 +13,21 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, select, tu
 
 from brainio.catalogs import Listing
 from brainio.errors import DatabaseAwayError
-from brainio.service import tables
-from brainio.service.database import Database
-from brainio.service.embargoes import Active
+from brainio.service.database import Database, changes_table, histories_table
+from brainio.service.embargoes import ActiveEmbargoes
 
 
 class Revision(NamedTuple):
-    """A state of a catalog: which history it belongs to, and how many changes that had."""
+    """A revision of a catalog: the history to which it belongs, and its number."""
 
     epoch: str
     number: int
 
 
 class ChangeCursor(NamedTuple):
-    """How far somebody has read: all changes before `last`, and of that one those up to an entry (None: all).
+    """The position of a reader: it has all revisions before `last`, and of `last` the entries up to the named one.
 
-    `base` is the change after which reading began.
+    If `identifier` is None, the reader has `last` completely. `base` is the revision at which reading began.
     """
 
     epoch: str
@@ -38,7 +38,7 @@ class ChangeCursor(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What became of an entry: it was `added`, `changed` or `removed`."""
+    """A change of an entry: `added`, `changed` or `removed`."""
 
     change: str
     kind: str
@@ -46,102 +46,102 @@ class Change(NamedTuple):
 
 
 class ChangeLog:
-    """The states of catalogs that services of a database saw."""
+    """Revisions of the catalogs of all services with the same database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def note(self, catalog: str, listing: Listing, embargoed: Active = frozenset()) -> None:
-        """Note what a catalog lists now, and which of it is under embargo; nothing happens where that is known.
+    def record(self, catalog: str, listing: Listing, embargoes: ActiveEmbargoes = frozenset()) -> None:
+        """Record the entries of a catalog and its active embargoes, if they differ from the last revision.
 
         Raises
         ------
         DatabaseAwayError
-            It cannot be kept.
+            The database cannot be written.
         """
-        days = {(kind, identifier): day.isoformat() for kind, identifier, day in embargoed}
-        now = {key: _digest(listing, key, days.get(key, "")) for key in listing.entries}
-        with self._database.changing() as connection:
-            _note(connection, catalog, now)
+        days = {(kind, identifier): day.isoformat() for kind, identifier, day in embargoes}
+        digests = {key: _digest(listing, key, days.get(key, "")) for key in listing.entries}
+        with self._database.write_transaction() as connection:
+            _record(connection, catalog, digests)
 
-    def since(self, catalog: str, mark: ChangeCursor | None, most: int) -> tuple[list[Change], ChangeCursor] | None:
-        """Return what became of entries after a mark, and the mark of where that ends; None: no such mark is known.
+    def since(self, catalog: str, cursor: ChangeCursor | None, limit: int) -> tuple[list[Change], ChangeCursor] | None:
+        """Return the changes after a cursor and the cursor after them; None if the cursor is unknown.
 
         Parameters
         ----------
         catalog : str
-            Its identifier.
-        mark : Mark or None
-            From an earlier call; None for the state of now, of which there are no changes.
-        most : int
-            How many changes are returned.
+            Identifier of the catalog.
+        cursor : ChangeCursor or None
+            From an earlier call; None for the current revision, after which there are no changes.
+        limit : int
+            Maximal number of changes.
 
         Raises
         ------
         DatabaseAwayError
-            Nothing can be read, or nothing was noted.
+            The database cannot be read, or has no revision of the catalog.
         """
-        with self._database.reading() as connection:
-            moment = _moment(connection, catalog)
-            if moment is None:
-                raise DatabaseAwayError(f"no state of catalog {catalog!r} was noted")
-            if mark is None:
-                return [], ChangeCursor(*moment, moment.number)
-            if mark.epoch != moment.epoch or mark.last > moment.number:
+        with self._database.read_transaction() as connection:
+            revision = _revision(connection, catalog)
+            if revision is None:
+                raise DatabaseAwayError(f"no revision of catalog {catalog!r} was recorded yet")
+            if cursor is None:
+                return [], ChangeCursor(*revision, revision.number)
+            if cursor.epoch != revision.epoch or cursor.last > revision.number:
                 return None
-            rows = connection.execute(_touched(catalog, mark).limit(most)).all()
-        told = ((_what(row.digest, row.first, mark.base), row) for row in rows)
-        changes = [Change(what, row.kind, row.identifier) for what, row in told if what]
-        if len(rows) < most:
-            return changes, ChangeCursor(*moment, moment.number)
-        return changes, ChangeCursor(mark.epoch, mark.base, rows[-1].last, rows[-1].identifier, rows[-1].kind)
+            rows = connection.execute(_rows_after(catalog, cursor).limit(limit)).all()
+        kinds = ((_kind_of_change(row.digest, row.first, cursor.base), row) for row in rows)
+        changes = [Change(change, row.kind, row.identifier) for change, row in kinds if change]
+        if len(rows) < limit:
+            return changes, ChangeCursor(*revision, revision.number)
+        return changes, ChangeCursor(cursor.epoch, cursor.base, rows[-1].last, rows[-1].identifier, rows[-1].kind)
 
 
-def _touched(catalog: str, mark: ChangeCursor) -> Select[Any]:
-    later = tables.changes.c.last > mark.last
-    if mark.identifier is not None:
-        place = tuple_(tables.changes.c.identifier, tables.changes.c.kind)
-        later |= (tables.changes.c.last == mark.last) & (place > (mark.identifier, mark.kind))
-    order = tables.changes.c.last, tables.changes.c.identifier, tables.changes.c.kind
-    return select(tables.changes).where(tables.changes.c.catalog == catalog, later).order_by(*order)
+def _rows_after(catalog: str, cursor: ChangeCursor) -> Select[Any]:
+    columns = changes_table.c
+    later = columns.last > cursor.last
+    if cursor.identifier is not None:
+        position = tuple_(columns.identifier, columns.kind)
+        later |= (columns.last == cursor.last) & (position > (cursor.identifier, cursor.kind))
+    order = columns.last, columns.identifier, columns.kind
+    return select(changes_table).where(columns.catalog == catalog, later).order_by(*order)
 
 
-def _moment(connection: Connection, catalog: str) -> Revision | None:
-    row = connection.execute(select(tables.histories).where(tables.histories.c.catalog == catalog)).first()
+def _revision(connection: Connection, catalog: str) -> Revision | None:
+    row = connection.execute(select(histories_table).where(histories_table.c.catalog == catalog)).first()
     return None if row is None else Revision(row.epoch, row.number)
 
 
-def _note(connection: Connection, catalog: str, now: dict[tuple[str, str], str]) -> None:
-    known = _moment(connection, catalog)
-    known_rows = connection.execute(select(tables.changes).where(tables.changes.c.catalog == catalog))
-    before = {(row.kind, row.identifier): (row.digest, row.first) for row in known_rows}
-    gone = {key: "" for key, (digest, _) in before.items() if digest and key not in now}
-    touched = gone | {key: digest for key, digest in now.items() if before.get(key, ("", 0))[0] != digest}
-    if known is not None and not touched:
+def _record(connection: Connection, catalog: str, digests: dict[tuple[str, str], str]) -> None:
+    last = _revision(connection, catalog)
+    known_rows = connection.execute(select(changes_table).where(changes_table.c.catalog == catalog))
+    known = {(row.kind, row.identifier): (row.digest, row.first) for row in known_rows}
+    removed = {key: "" for key, (digest, _) in known.items() if digest and key not in digests}
+    touched = removed | {key: digest for key, digest in digests.items() if known.get(key, ("", 0))[0] != digest}
+    if last is not None and not touched:
         return
-    moment = Revision(secrets.token_hex(8), 0) if known is None else Revision(known.epoch, known.number + 1)
-    if known is None:
-        connection.execute(insert(tables.histories).values(catalog=catalog, epoch=moment.epoch, number=moment.number))
+    revision = Revision(secrets.token_hex(8), 0) if last is None else Revision(last.epoch, last.number + 1)
+    if last is None:
+        connection.execute(insert(histories_table).values(catalog=catalog, **revision._asdict()))
     else:
-        connection.execute(
-            update(tables.histories).where(tables.histories.c.catalog == catalog).values(number=moment.number)
-        )
+        is_own = histories_table.c.catalog == catalog
+        connection.execute(update(histories_table).where(is_own).values(number=revision.number))
     rows = []
     for (kind, identifier), digest in touched.items():
-        old, first = before.get((kind, identifier), ("", moment.number))
+        old, first = known.get((kind, identifier), ("", revision.number))
         is_new = bool(digest) and not old
-        numbers = {"first": moment.number if is_new else first, "last": moment.number}
+        numbers = {"first": revision.number if is_new else first, "last": revision.number}
         rows.append({"catalog": catalog, "kind": kind, "identifier": identifier, "digest": digest, **numbers})
     if rows:
-        key = [column == bindparam(f"of_{column.name}") for column in tables.changes.primary_key]
-        own = ("catalog", "kind", "identifier")
-        connection.execute(delete(tables.changes).where(*key), [{f"of_{one}": row[one] for one in own} for row in rows])
-        connection.execute(insert(tables.changes), rows)
+        matches = [column == bindparam(f"of_{column.name}") for column in changes_table.primary_key]
+        keys = [{f"of_{name}": row[name] for name in ("catalog", "kind", "identifier")} for row in rows]
+        connection.execute(delete(changes_table).where(*matches), keys)
+        connection.execute(insert(changes_table), rows)
 
 
-def _what(digest: str, first: int, number: int) -> str:
-    """Say what became of an entry since a change; empty where it came and went."""
-    if first > number:
+def _kind_of_change(digest: str, first: int, base: int) -> str:
+    """Return the change of an entry since a revision; empty if it was added and removed again."""
+    if first > base:
         return "added" if digest else ""
     return "changed" if digest else "removed"
 

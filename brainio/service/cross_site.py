@@ -1,42 +1,46 @@
-"""The `Host` header: the names under which the service answers.
+"""Cross-site protection: which `Host`, `Origin` and `Sec-Fetch-Site` headers the service accepts.
 
-Another site can let a name of its own resolve to this machine (DNS rebinding). Its pages would then count as those of
-the service, but the `Host` header of each request still has the name of the other site.
+Another site can let a name of its own resolve to this machine (DNS rebinding). Its pages would then have the origin of
+the service, but the `Host` header of each request still contains the name of the other site.
 """
 
 import re
 import socket
 from functools import lru_cache
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from brainio.service.errors import Refusal
+from brainio.service.errors import Rejection
 from brainio.service.settings import PREFIX, Settings
 
 ANY = "*"
 _AUTHORITY = re.compile(r"(?P<name>[A-Za-z0-9._~%!$&'()*+,;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?", re.ASCII)
-_REMEMBERED = 256  # hosts whose verdict is kept, since parsing an address takes longer than finding it here
+_CACHED_VERDICTS = 256  # by Host header; a look-up is faster than parsing the header again
 _LOCAL = ("localhost", "*.localhost")
 _INTRANET = (".localhost", ".local", ".internal", ".home.arpa")
+_BROWSER_HEADERS = {b"origin", b"sec-fetch-site"}
+_OTHER_SITES = {"cross-site", "same-site"}  # values of Sec-Fetch-Site; other ports of this machine are the same site
 
 
 class AllowedHosts:
-    """The host names under which a service answers.
+    """The host names under which a service responds.
 
-    IP addresses are always allowed: an address resolves to nothing else, so that only the service's own pages can have
-    it as their origin.
+    IP addresses are always allowed: an address needs no DNS, so that only the service's own pages can have it as their
+    origin.
 
     Parameters
     ----------
     settings : Settings
         Allowed are `allowed_hosts`, the host of `public_url`, `host`, the names of `localhost`, and, if the service
-        listens to other machines, the name of this one.
+        listens to other machines, the name of this machine.
 
     Examples
     --------
     >>> hosts = AllowedHosts(Settings(public_url="https://data.lab.example", allowed_hosts=["*.cluster.example"]))
-    >>> [hosts.allows(one) for one in ("data.lab.example", "DATA.lab.example.:443", "a.cluster.example", "[::1]:8000")]
+    >>> [hosts.allows(name) for name in ("data.lab.example", "DATA.lab.example.:443", "a.cluster.example", "[::1]:80")]
     [True, True, True, True]
     >>> hosts.allows("evil.example"), hosts.allows("data.lab.example.evil.example"), hosts.allows("cluster.example")
     (False, False, False)
@@ -47,14 +51,14 @@ class AllowedHosts:
         if not (settings.host == "localhost" or is_loopback(settings.host)):
             machine = socket.gethostname()
             names += [machine, f"{machine}.local"]
-        known = {_normalized(one) for one in names if one}
+        known = {_normalized(name) for name in names if name}
         self._allows_any = ANY in known
-        self._names = frozenset(one for one in known if not one.startswith(ANY))
-        self._domains = tuple(one.removeprefix(ANY) for one in known if one.startswith("*."))
-        self._refused = lru_cache(_REMEMBERED)(self._judge)
+        self._names = frozenset(name for name in known if not name.startswith(ANY))
+        self._domains = tuple(name.removeprefix(ANY) for name in known if name.startswith("*."))
+        self._cached_rejection = lru_cache(_CACHED_VERDICTS)(self._rejection_of)
 
     def allows(self, authority: str) -> bool:
-        """Whether the service answers under a host name, which may be followed by a port.
+        """Whether the service responds under a host name, which may be followed by a port.
 
         Parameters
         ----------
@@ -67,32 +71,97 @@ class AllowedHosts:
         name = _normalized(parsed["name"])
         return self._allows_any or name in self._names or is_address(name) or name.endswith(self._domains)
 
-    def refusal(self, scope: Scope) -> Refusal | None:
-        """Return the refusal of a request whose `Host` header is malformed or names another host."""
-        given = tuple(value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
-        if not given and scope.get("http_version") == "1.0":  # probes of load balancers; no browser does that
+    def rejection(self, scope: Scope) -> Rejection | None:
+        """Return the rejection of a request whose `Host` header is malformed or names another host."""
+        values = tuple(value.decode("latin-1") for name, value in scope["headers"] if name == b"host")
+        if not values and scope.get("http_version") == "1.0":  # probes of load balancers; never a browser
             return None
-        return self._refused(given)
+        return self._cached_rejection(values)
 
-    def _judge(self, given: tuple[str, ...]) -> Refusal | None:
-        if len(given) != 1 or _AUTHORITY.fullmatch(given[0]) is None:
-            message = (
-                f"expected one Host header with the name of a host, got {', '.join(map(repr, given))[:200] or 'none'}"
-            )
-            return Refusal(400, "bad_host", message, "See RFC 9112, section 3.2.")
-        if self.allows(given[0]):
+    def _rejection_of(self, values: tuple[str, ...]) -> Rejection | None:
+        if len(values) != 1 or _AUTHORITY.fullmatch(values[0]) is None:
+            received = ", ".join(map(repr, values))[:200] or "none"
+            message = f"expected one Host header with a host name, got {received}"
+            return Rejection(400, "bad_host", message, "See RFC 9112, section 3.2.")
+        if self.allows(values[0]):
             return None
-        return Refusal(
+        return Rejection(
             421,
             "unknown_host",
-            f"this service does not answer under the host name {given[0][:200]!r}",
-            f"If it should, whoever runs it adds the name to the setting allowed_hosts ({PREFIX}ALLOWED_HOSTS). "
-            f"A proxy has to pass on the Host header that it received.",
+            f"this service does not respond under the host name {values[0][:200]!r}",
+            f"To allow it, the operator adds the name to the setting allowed_hosts ({PREFIX}ALLOWED_HOSTS). "
+            f"A proxy must pass on the Host header that it received.",
         )
 
 
+class CrossSitePolicy:
+    """Which sites' pages may read a service.
+
+    Parameters
+    ----------
+    settings : Settings
+        If `origins` is not set, every site may read a service whose `public_url` names a public host, and no other site
+        may read any other service, such as one on a laptop.
+
+    Attributes
+    ----------
+    origins : list of str
+        Origins whose pages may read the service; `*` is every site.
+    is_open : bool
+        Whether every site may read the service.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        default = [ANY] if is_public(settings.public_host) else []
+        self.origins = default if settings.origins is None else settings.origins
+        self.is_open = ANY in self.origins
+        self._public_url = settings.public_url
+
+    def rejection(self, scope: Scope) -> Rejection | None:
+        """Return the rejection of a request from a page of another site, unless it opens a page of the service.
+
+        Programs pass: they send neither `Origin` nor `Sec-Fetch-Site`. The sign-in page checks forms itself.
+        """
+        if self.is_open or scope["method"] == "POST":
+            return None
+        names = {name for name, _ in scope["headers"]}
+        if not names & _BROWSER_HEADERS:
+            return None
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
+        if origin is not None:
+            is_foreign = origin not in self.origins and not is_own_origin(origin, headers, self._public_url)
+        else:
+            is_foreign = headers.get("sec-fetch-site") in _OTHER_SITES and not _is_navigation(headers)
+        if not is_foreign:
+            return None
+        return Rejection(
+            403,
+            "foreign_page",
+            "pages of other sites may not read this service",
+            f"To allow a site, the operator adds its origin to the setting origins ({PREFIX}ORIGINS).",
+        )
+
+
+def is_own_origin(origin: str, headers: Headers, public_url: str) -> bool:
+    """Whether an `Origin` header names the service itself.
+
+    Parameters
+    ----------
+    origin : str
+        The header.
+    headers : Headers
+        All headers of the request. A proxy may have terminated TLS, so that both schemes match the `Host`.
+    public_url : str
+        The setting.
+    """
+    host, public = headers.get("host"), urlsplit(public_url)
+    own = {f"http://{host}", f"https://{host}", *([f"{public.scheme}://{public.netloc}"] if public_url else [])}
+    return origin in own
+
+
 def is_address(name: str) -> bool:
-    """Whether a name is an IP address, that of IPv6 in brackets or without.
+    """Whether a name is an IP address (IPv6 with or without brackets).
 
     Examples
     --------
@@ -107,7 +176,7 @@ def is_address(name: str) -> bool:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name is an address of this machine that no other machine reaches.
+    """Whether a name is a loopback address of this machine.
 
     Examples
     --------
@@ -118,11 +187,11 @@ def is_loopback(name: str) -> bool:
 
 
 def is_public(name: str) -> bool:
-    """Whether a host name is one of the internet: a global address, or a name with a domain that is not reserved.
+    """Whether a host name belongs to the internet: a global address, or a name with a domain that is not reserved.
 
     Examples
     --------
-    >>> [is_public(one) for one in ("data.lab.example", "8.8.8.8", "192.168.1.5", "labserver", "labserver.local", "")]
+    >>> [is_public(name) for name in ("data.lab.example", "8.8.8.8", "192.168.1.5", "labserver", "labserver.local", "")]
     [True, True, False, False, False, False]
     """
     if is_address(name):
@@ -131,8 +200,13 @@ def is_public(name: str) -> bool:
     return "." in name and not name.endswith(_INTRANET)
 
 
+def _is_navigation(headers: Headers) -> bool:
+    """Whether a browser follows a link, so that the page of the other site cannot read the response."""
+    return headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest", "document") == "document"
+
+
 def _normalized(name: str) -> str:
-    """Return a name in one form: lower case, without the dot that ends it, and as DNS has it."""
+    """Return a host name in lower case, without a trailing dot, in its ASCII form (IDNA)."""
     name = name.lower().removesuffix(".")
     try:
         return name if name.isascii() else name.encode("idna").decode()

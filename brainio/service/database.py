@@ -1,27 +1,101 @@
-"""The database of the service: what has to outlive its processes and be shared by them.
+"""The database of the service: tokens, embargoes and the change log, shared by its processes.
 
-That is an SQLite file below `BRAINIO_HOME`, or PostgreSQL for services on several machines. Connections, time-outs and
-their failures are those of catalogs that live in a database (`brainio.catalogs.backends.sql.connections`).
+The database is an SQLite file below `BRAINIO_HOME`, or PostgreSQL for services on several machines. Connections,
+timeouts and their errors are those of catalogs in a database (`brainio.catalogs.backends.sql.connections`). The tables
+describe the newest schema; `migrations/` creates it step by step, and a test keeps both equal. Times are seconds since
+1970, UTC.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    func,
+    select,
+)
 
 from brainio.catalogs.backends.sql import connections
 from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.schema import Schema
 from brainio.errors import CatalogError, DatabaseAwayError, MissingDriverError, ServiceError
 from brainio.home import home_folder
-from brainio.service.tables import SCHEMA
 
 FOLDER, NAME = "service", "service.sqlite"
-_LOCK = 0x627261696E73  # of PostgreSQL's locks with numbers: "brains"
+_LOCK = 0x627261696E73  # PostgreSQL's advisory locks have numbers: "brains"
+
+metadata = MetaData()
+
+# One row, `rights`, whose value changes with every change of tokens or embargoes.
+state_table = Table(
+    "brainio_service_state",
+    metadata,
+    Column("name", String(20), primary_key=True),
+    Column("value", String(32), nullable=False),
+)
+
+tokens_table = Table(
+    "brainio_service_tokens",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("hash", String(64), nullable=False, unique=True),  # SHA-256 of the token, in hexadecimal digits
+    Column("scopes", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("expires", BigInteger),  # NULL: never
+    Column("last_used", BigInteger),
+    Column("revoked", BigInteger),
+)
+
+embargoes_table = Table(
+    "brainio_service_embargoes",
+    metadata,
+    Column("catalog", Text, primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("identifier", Text, primary_key=True),
+    Column("until", String(10), nullable=False),  # the last day, in ISO 8601
+    Column("note", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+)
+
+histories_table = Table(
+    "brainio_service_histories",
+    metadata,
+    Column("catalog", Text, primary_key=True),
+    Column("epoch", String(32), nullable=False),
+    Column("number", Integer, nullable=False),
+)
+
+changes_table = Table(
+    "brainio_service_changes",
+    metadata,
+    Column("catalog", Text, primary_key=True),
+    Column("kind", String(20), primary_key=True),
+    Column("identifier", Text, primary_key=True),
+    Column("digest", String(32), nullable=False),  # empty: the entry was removed
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Index("brainio_service_changes_last", "catalog", "last"),
+)
+
+SCHEMA = Schema(
+    ("0001",), "brainio_service_version", metadata, Path(__file__).parent / "migrations", "brainio service upgrade"
+)
 
 
 class Database:
-    """Transactions on the database of a service, whose tables are made when it is used first.
+    """Transactions on the database of a service, whose tables are created on first use.
 
     Parameters
     ----------
@@ -31,7 +105,7 @@ class Database:
     Raises
     ------
     ServiceError
-        It is no such URL.
+        The URL does not name a database.
     """
 
     def __init__(self, url: str = "") -> None:
@@ -39,31 +113,31 @@ class Database:
             self._place = replace(place_of(url or f"sqlite:///{home_folder() / FOLDER / NAME}"), name="")
         except CatalogError:
             raise ServiceError(
-                "the setting database names no database; expected sqlite:////PATH/service.sqlite or "
+                "the setting database is invalid; expected sqlite:////PATH/service.sqlite or "
                 "postgresql://USER@HOST/NAME"
             ) from None
         self._is_prepared = False
 
     def __str__(self) -> str:
-        """Return its URL without secrets."""
+        """Return the URL without secrets."""
         return str(self._place)
 
     @property
     def is_on_server(self) -> bool:
-        """Whether it is one that several machines can ask."""
+        """Whether several machines can connect to it."""
         return self._place.path is None
 
     def prepare(self) -> None:
-        """Make the tables where there are none; done before anything else, and once in a process.
+        """Create missing tables; every transaction does this once per process.
 
-        An SQLite file that goes away later is not made anew: what it held, embargoes above all, would be forgotten.
+        A missing SQLite file is never recreated later: a new one would forget the embargoes.
 
         Raises
         ------
         ServiceError
-            The tables are those of another release.
+            The tables belong to another release.
         DatabaseAwayError
-            The database cannot be read or changed.
+            The database cannot be read or written.
         """
         if self._is_prepared:
             return
@@ -75,47 +149,47 @@ class Database:
         self._is_prepared = True
 
     def upgrade(self) -> tuple[str | None, str]:
-        """Bring the tables up to date, and return the schemas before (None: there was none) and now.
+        """Upgrade the tables, and return the schema before (None if there were no tables) and after.
 
         Raises
         ------
         DatabaseAwayError
-            It cannot be changed, or its schema is newer than this release; it is as it was.
+            The database cannot be written, or its schema is newer than this release; it remains unchanged.
         """
         try:
             if self._place.path is not None:
                 self._place.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DatabaseAwayError(f"{self._place.path} cannot be made: {error}. Check its folder.") from None
-        with _told():
+            raise DatabaseAwayError(f"cannot create {self._place.path}: {error}. Check its folder.") from None
+        with _database_errors():
             return SCHEMA.upgrade(self._place)
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection on which nothing changes.
+    def read_transaction(self) -> Iterator[Connection]:
+        """Open a connection for reading.
 
         Raises
         ------
         ServiceError, DatabaseAwayError
-            As of `prepare`.
+            See `prepare`.
         """
         self.prepare()
-        with _told(), connections.reading(self._place) as connection:
+        with _database_errors(), connections.reading(self._place) as connection:
             yield connection
 
     @contextmanager
-    def changing(self) -> Iterator[Connection]:
-        """Give a connection of whom nobody else changes anything; all is kept at the end, or nothing.
+    def write_transaction(self) -> Iterator[Connection]:
+        """Open a connection for an exclusive transaction, which is committed at the end, or rolled back.
 
         Raises
         ------
         ServiceError, DatabaseAwayError
-            As of `prepare`.
+            See `prepare`.
         """
         self.prepare()
         if self._place.path is not None and not self._place.path.is_file():
-            raise DatabaseAwayError(f"{self._place.path} is gone. Restore it, or start the service again without it.")
-        with _told(), connections.changing(self._place) as connection:
+            raise DatabaseAwayError(f"{self._place.path} was removed. Restore it, or restart the service without it.")
+        with _database_errors(), connections.changing(self._place) as connection:
             if self._place.path is None:
                 connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
             yield connection
@@ -123,13 +197,13 @@ class Database:
     def _revision(self) -> str | None:
         if self._place.path is not None and not self._place.path.is_file():
             return None
-        with _told(), connections.reading(self._place) as connection:
+        with _database_errors(), connections.reading(self._place) as connection:
             return SCHEMA.revision_of(connection)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """Tell failures of the database as such, not as those of a catalog."""
+def _database_errors() -> Iterator[None]:
+    """Turn errors of the database into `DatabaseAwayError`; the layer below reports them as errors of a catalog."""
     try:
         yield
     except MissingDriverError:

@@ -1,7 +1,7 @@
-"""Embargoes: entries whose metadata everybody may see, and whose files nobody may have until a day is over.
+"""Embargoes: entries with public metadata whose files are withheld until the end of a day.
 
-They are kept in the database of the service, since the columns of a catalog are closed, and hold for all versions of
-an entry.
+Embargoes are stored in the database of the service, since the columns of a catalog are fixed, and apply to all versions
+of an entry.
 """
 
 import time
@@ -14,17 +14,17 @@ from sqlalchemy import Connection, Delete, RowMapping, delete, insert, select
 
 from brainio.catalogs import LOOKUP_TYPES, Entry
 from brainio.errors import ServiceError
-from brainio.service.database import Database
-from brainio.service.tables import embargoes
-from brainio.service.tokens import LONGEST_NOTE, note_change
+from brainio.service.database import Database, embargoes_table
+from brainio.service.tokens import MAX_NOTE, mark_access_changed
 
 Key = tuple[str, str, str]
 """(catalog, kind, identifier)"""
-Active = frozenset[tuple[str, str, date]]
+ActiveEmbargoes = frozenset[tuple[str, str, date]]
+"""(kind, identifier, last day) of the embargoes of a catalog"""
 
 
 class Embargo(NamedTuple):
-    """An embargo as it is kept; `until` is its last day, `made` seconds since 1970, both in UTC."""
+    """The stored record of an embargo; `until` is its last day, `made` seconds since 1970, both in UTC."""
 
     catalog: str
     kind: str
@@ -40,18 +40,18 @@ class Embargo(NamedTuple):
 
 
 def today() -> date:
-    """Return the day that it is in UTC."""
+    """Return the current day in UTC."""
     return datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)
 class Embargoes:
-    """All embargoes as they were read last.
+    """All embargoes, as last read from the database.
 
     Attributes
     ----------
     last_days : mapping or None
-        (catalog, kind, identifier) -> the last day; None: they were never read, so that nothing is known to be free.
+        (catalog, kind, identifier) -> the last day. None if the database was never read: every entry is then withheld.
 
     Examples
     --------
@@ -64,7 +64,7 @@ class Embargoes:
     last_days: Mapping[Key, date] | None
 
     def until(self, entry: Entry) -> date | None:
-        """Return the last day on which an entry is under embargo; None where it is not."""
+        """Return the last day on which an entry is under embargo; None if it is not under embargo."""
         if not self.last_days:
             return None
         names = (entry.identifier, *entry.aliases)
@@ -72,53 +72,55 @@ class Embargoes:
         return max((day for day in days if day >= today()), default=None)
 
     def withholds(self, entry: Entry) -> bool:
-        """Whether the files of an entry, and where they lie, are not for everybody."""
+        """Whether the files of an entry, and their locations, are withheld from the public."""
         return self.last_days is None or self.until(entry) is not None
 
-    def active(self, catalog: str) -> Active | None:
-        """Return those of a catalog that hold today: what its served form depends on. None: that is not known."""
+    def active_in(self, catalog: str) -> ActiveEmbargoes | None:
+        """Return the active embargoes of a catalog, on which its CSV form depends; None if they are unknown."""
         if self.last_days is None:
             return None
         now = today()
-        held = ((key, day) for key, day in self.last_days.items() if key[0] == catalog and day >= now)
-        return frozenset((kind, identifier, day) for (_, kind, identifier), day in held)
+        active = ((key, day) for key, day in self.last_days.items() if key[0] == catalog and day >= now)
+        return frozenset((kind, identifier, day) for (_, kind, identifier), day in active)
 
 
 UNKNOWN = Embargoes(None)
 
 
 def set_embargo(database: Database, key: Key, until: date, note: str = "") -> Embargo:
-    """Put an entry under embargo, also one that is not listed yet; the last day of one that is, is changed.
+    """Put an entry under embargo, or change its last day. The entry may be added to the catalog later.
 
     Parameters
     ----------
     database : Database
-        Of the service.
+        Database of the service.
     key : tuple of str
         Catalog, kind (`'stimulus_set'` or `'assembly'`) and identifier.
     until : date
-        The last day; it ends with that day in UTC.
+        The last day; the embargo ends with it, in UTC.
     note : str, default ''
-        Why, for those who look after it.
+        Reason, for operators.
 
     Raises
     ------
     ServiceError
-        The kind is none, a name is empty, or the note is too long.
+        The kind is unknown, a name is empty, or the note is too long.
     DatabaseAwayError
-        It cannot be kept.
+        The database cannot be written.
     """
     catalog, kind, identifier = key
     if kind not in LOOKUP_TYPES:
         raise ServiceError(f"the kind is {kind!r}; expected {' or '.join(LOOKUP_TYPES)}")
-    if not catalog or not identifier or len(note) > LONGEST_NOTE:
-        raise ServiceError(f"catalog and identifier may not be empty, and notes have at most {LONGEST_NOTE} characters")
-    made = Embargo(*key, until, note, int(time.time()))
-    with database.changing() as connection:
-        connection.execute(_removal(key))
-        connection.execute(insert(embargoes).values(made._asdict() | {"until": until.isoformat()}))
-        note_change(connection)
-    return made
+    if not catalog or not identifier:
+        raise ServiceError("catalog and identifier may not be empty; name the entry to put under embargo")
+    if len(note) > MAX_NOTE:
+        raise ServiceError(f"the note has {len(note):,} characters; at most {MAX_NOTE} are allowed")
+    embargo = Embargo(*key, until, note, int(time.time()))
+    with database.write_transaction() as connection:
+        connection.execute(_deletion(key))
+        connection.execute(insert(embargoes_table).values(embargo._asdict() | {"until": until.isoformat()}))
+        mark_access_changed(connection)
+    return embargo
 
 
 def lift_embargo(database: Database, key: Key) -> None:
@@ -127,36 +129,36 @@ def lift_embargo(database: Database, key: Key) -> None:
     Raises
     ------
     ServiceError
-        The entry is under none.
+        The entry is not under embargo.
     DatabaseAwayError
-        It cannot be changed.
+        The database cannot be written.
     """
-    with database.changing() as connection:
-        if not connection.execute(_removal(key)).rowcount:
+    with database.write_transaction() as connection:
+        if not connection.execute(_deletion(key)).rowcount:
             catalog, kind, identifier = key
             raise ServiceError(
-                f"{kind} {identifier[:200]!r} of catalog {catalog[:200]!r} is under no embargo. "
-                f"brainio embargo list names those that are"
+                f"{kind} {identifier[:200]!r} of catalog {catalog[:200]!r} is not under embargo. "
+                f"brainio embargo list shows all embargoes"
             )
-        note_change(connection)
+        mark_access_changed(connection)
 
 
 def list_embargoes(database: Database) -> list[Embargo]:
-    """Return all embargoes, also those that are over, by catalog and identifier.
+    """Return all embargoes, including past ones, sorted by catalog and identifier.
 
     Raises
     ------
     DatabaseAwayError
-        They cannot be read.
+        The database cannot be read.
     """
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return read_embargoes(connection)
 
 
 def read_embargoes(connection: Connection) -> list[Embargo]:
-    """Return all embargoes by catalog and identifier."""
-    order = embargoes.c.catalog, embargoes.c.identifier, embargoes.c.kind
-    return [_embargo(row) for row in connection.execute(select(embargoes).order_by(*order)).mappings()]
+    """Return all embargoes, sorted by catalog and identifier."""
+    order = embargoes_table.c.catalog, embargoes_table.c.identifier, embargoes_table.c.kind
+    return [_embargo(row) for row in connection.execute(select(embargoes_table).order_by(*order)).mappings()]
 
 
 def _embargo(row: RowMapping) -> Embargo:
@@ -164,7 +166,9 @@ def _embargo(row: RowMapping) -> Embargo:
     return Embargo(**{name: row[name] for name in Embargo._fields} | {"until": until})
 
 
-def _removal(key: Key) -> Delete:
+def _deletion(key: Key) -> Delete:
     catalog, kind, identifier = key
-    own = embargoes.c
-    return delete(embargoes).where(own.catalog == catalog, own.kind == kind, own.identifier == identifier)
+    columns = embargoes_table.c
+    return delete(embargoes_table).where(
+        columns.catalog == catalog, columns.kind == kind, columns.identifier == identifier
+    )

@@ -1,4 +1,4 @@
-"""The one shape that every error has, and which error of brainio is answered by which status."""
+"""Error responses: one JSON form for all errors, and the status code of each brainio exception."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -28,13 +28,13 @@ from brainio.errors import (
     UnknownCatalogError,
 )
 from brainio.service.responses import JSON
-from brainio.service.urls import API, of_api, with_prefix
+from brainio.service.urls import API, api_url, with_prefix
 from brainio.stores.redaction import redacted, without_tokens
 
 RETRY_SECONDS = 5
 _log = structlog.get_logger("brainio.service")
-_LONGEST = 2000  # characters of a message
-# Children before parents.
+_MAX_MESSAGE = 2000  # characters
+# Subclasses before their parents.
 _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (UnknownCatalogError, 404, "no_such_catalog"),
     (AmbiguousEntryError, 409, "ambiguous"),
@@ -50,10 +50,11 @@ _STATUSES: tuple[tuple[type[Exception], int, str], ...] = (
     (IndexUnavailableError, 503, "search_away"),
     (SQLAlchemyError, 503, "database_away"),
 )
+INTERNAL_ERROR = (500, "internal_error", "the service failed to process this request", "Report it to the operator.")
 
 
-class Refusal(NamedTuple):
-    """An error with which a request is answered before any resource sees it."""
+class Rejection(NamedTuple):
+    """An error response to a request that does not reach any resource."""
 
     status: int
     code: str
@@ -62,7 +63,7 @@ class Refusal(NamedTuple):
 
 
 class ErrorDetail(BaseModel):
-    """What went wrong: a code for programs, the rest for people."""
+    """A code for programs; a message and a hint for people."""
 
     code: str
     message: str
@@ -70,108 +71,108 @@ class ErrorDetail(BaseModel):
     request_id: str
 
 
-class ErrorAnswer(BaseModel):
-    """Body of every answer that is an error."""
+class ErrorResponse(BaseModel):
+    """Body of every error response."""
 
     error: ErrorDetail
 
 
-def refusal(
+def http_error(
     status: int, code: str, message: str, hint: str = "", headers: dict[str, str] | None = None
 ) -> HTTPException:
-    """Return the exception that a resource raises to answer with an error."""
+    """Return the exception that a resource raises to send an error response."""
     return HTTPException(status, {"code": code, "message": message, "hint": hint}, headers)
 
 
-def away(message: str) -> HTTPException:
-    """Return the refusal of what cannot be had at the moment."""
-    return refusal(503, "catalog_away", message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
+def unavailable(message: str, code: str = "catalog_away") -> HTTPException:
+    """Return the 503 response for data that are temporarily unavailable."""
+    return http_error(503, code, message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
 
 
-def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return what the OpenAPI document says of errors that a resource may answer with."""
+def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the error responses of a resource for the OpenAPI document."""
     every = sorted({400, 401, 403, 406, 414, 421, 429, 431, 500, 503, *statuses})
-    return {status: {"model": ErrorAnswer, "description": HTTPStatus(status).phrase} for status in every}
+    return {status: {"model": ErrorResponse, "description": HTTPStatus(status).phrase} for status in every}
 
 
 def error_body(code: str, message: str, hint: str, request_id: str) -> bytes:
-    """Write an error as it is sent."""
-    return _body(_problem(code, message, hint, request_id))
+    """Return the body of an error response."""
+    return _encode(_detail(code, message, hint, request_id))
 
 
-def _problem(code: str, message: str, hint: str, request_id: str) -> ErrorDetail:
-    """Return a problem as it is told: what was asked for is quoted, whatever it holds."""
-    told = without_tokens(message)[:_LONGEST]
-    return ErrorDetail(code=code, message=told, hint=without_tokens(hint), request_id=request_id)
+def _detail(code: str, message: str, hint: str, request_id: str) -> ErrorDetail:
+    """Return an error detail without tokens, since messages quote parts of the request."""
+    message = without_tokens(message)[:_MAX_MESSAGE]
+    return ErrorDetail(code=code, message=message, hint=without_tokens(hint), request_id=request_id)
 
 
-def _body(problem: ErrorDetail) -> bytes:
-    return ErrorAnswer(error=problem).model_dump_json().encode()
+def _encode(detail: ErrorDetail) -> bytes:
+    return ErrorResponse(error=detail).model_dump_json().encode()
 
 
-ShowProblem = Callable[[Request, int, ErrorDetail], Response | None]
-"""Shows a problem as a page to whoever wants one; None to all others."""
+ErrorPage = Callable[[Request, int, ErrorDetail], Response | None]
+"""Renders an error as a page if the client prefers HTML; otherwise returns None."""
 
 
-def install(app: FastAPI, show_problem: ShowProblem) -> None:
-    """Have every error of an application answered in the one shape, and as a page where that is wanted."""
-    app.state.show_problem = show_problem
-    app.add_exception_handler(StarletteHTTPException, _http)
-    app.add_exception_handler(RequestValidationError, _validation)
+def install_handlers(app: FastAPI, error_page: ErrorPage) -> None:
+    """Send every error of an application as JSON, or as a page to clients that prefer HTML."""
+    app.state.error_page = error_page
+    app.add_exception_handler(StarletteHTTPException, _handle_http_exception)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
     for kind, _, _ in _STATUSES:
-        app.add_exception_handler(kind, _known)
-    app.add_exception_handler(BrainioError, _known)
-    app.add_exception_handler(Exception, _unknown)
+        app.add_exception_handler(kind, _handle_known_error)
+    app.add_exception_handler(BrainioError, _handle_known_error)
+    app.add_exception_handler(Exception, _handle_unexpected_error)
 
 
-def _answer(
+def _respond(
     request: Request, status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None
 ) -> Response:
-    problem = _problem(code, message, hint, request.scope.get("request_id", ""))
-    show: ShowProblem = request.app.state.show_problem
-    answer = show(request, status, problem) or Response(_body(problem), status, media_type=JSON)
-    answer.headers.update({"Cache-Control": "no-store", **(headers or {})})
-    answer.headers.add_vary_header("Accept")
-    return answer
+    detail = _detail(code, message, hint, request.scope.get("request_id", ""))
+    error_page: ErrorPage = request.app.state.error_page
+    response = error_page(request, status, detail) or Response(_encode(detail), status, media_type=JSON)
+    response.headers.update({"Cache-Control": "no-store", **(headers or {})})
+    response.headers.add_vary_header("Accept")
+    return response
 
 
-async def _http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - so it was installed
+async def _handle_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, StarletteHTTPException)  # noqa: S101 - the handler is registered for this type
     headers = dict(error.headers or {})
     if isinstance(error.detail, dict):
-        return _answer(request, error.status_code, **error.detail, headers=headers)
+        return _respond(request, error.status_code, **error.detail, headers=headers)
     phrase = HTTPStatus(error.status_code).phrase
-    said = {
-        404: f"nothing is at {request.url.path[:200]!r}",
-        405: f"{request.method} is not possible here; possible: {headers.get('allow', headers.get('Allow', 'GET'))}",
+    allowed = headers.get("allow", headers.get("Allow", "GET"))
+    messages = {
+        404: f"{request.url.path[:200]!r} does not exist",
+        405: f"{request.method} is not allowed here; allowed: {allowed}",
     }
     code = phrase.lower().replace(" ", "_").replace("-", "_")
-    hint = f"{with_prefix(API)} lists what there is, {of_api('openapi.json')} describes it."
-    return _answer(request, error.status_code, code, said.get(error.status_code, str(error.detail)), hint, headers)
+    hint = f"{with_prefix(API)} lists the resources; {api_url('openapi.json')} describes them."
+    message = messages.get(error.status_code, str(error.detail))
+    return _respond(request, error.status_code, code, message, hint, headers)
 
 
-async def _validation(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - so it was installed
-    told = [f"{one['loc'][-1]}: {one['msg']}" for one in error.errors()]
-    return _answer(
-        request, 422, "bad_parameter", "; ".join(told), f"{of_api('openapi.json')} describes all parameters."
-    )
+async def _handle_validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - the handler is registered for this type
+    message = "; ".join(f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors())
+    return _respond(request, 422, "bad_parameter", message, f"{api_url('openapi.json')} describes all parameters.")
 
 
-async def _unknown(request: Request, _error: Exception) -> Response:
-    """Answer what nobody expected; the error goes to the log all the same."""
-    return _answer(request, 500, "internal_error", "the service failed at this request", "Tell whoever runs it.")
+async def _handle_unexpected_error(request: Request, _error: Exception) -> Response:
+    """Send 500; the middleware logs the exception."""
+    return _respond(request, *INTERNAL_ERROR)
 
 
-async def _known(request: Request, error: Exception) -> Response:
-    """Answer an error of a room below; what nobody expects here is a fault of the service."""
+async def _handle_known_error(request: Request, error: Exception) -> Response:
+    """Send the status of a brainio exception; re-raise exceptions without a status."""
     for kind, status, code in _STATUSES:
-        if isinstance(error, kind):
-            is_away = status == 503
-            if is_away:  # whose text may name paths of this machine
-                _log.warning("away", request_id=request.scope.get("request_id", ""), error=redacted(str(error)))
-            message = "what this needs cannot be read at the moment" if is_away else str(error)
-            hint = "Try again later." if is_away else ""
-            retry = {"Retry-After": str(RETRY_SECONDS)} if is_away else None
-            return _answer(request, status, code, message, hint, retry)
+        if not isinstance(error, kind):
+            continue
+        if status != 503:
+            return _respond(request, status, code, str(error), "")
+        # The message may contain paths of this machine, so that only the log gets it.
+        _log.warning("away", request_id=request.scope.get("request_id", ""), error=redacted(str(error)))
+        message = "a catalog, store or database is temporarily unavailable"
+        return _respond(request, status, code, message, "Try again later.", {"Retry-After": str(RETRY_SECONDS)})
     raise error

@@ -1,15 +1,17 @@
-"""The maker of profiles: of whatever is served and has its bytes on this machine, one after the other, apart.
+"""The profile builder: builds missing profiles of served entries whose files are on this machine.
 
-One process on a machine makes them (of many workers the first), by a worker process with limits on time and memory, so
-that no worker of the service grows and no visitor waits. A failure is logged and stored for the page of the entry; it
-is tried again after a day, when the files change, or when the limits do.
+One process per machine builds them, one after the other, in a worker process with limits on time and memory, so that no
+process of the service grows and no visitor waits. A failure is logged and stored for the page of the entry; the builder
+retries it after a day, when the files change, or when the limits change.
 """
 
 import asyncio
+import os
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 
@@ -24,124 +26,126 @@ from brainio.errors import (
     IntegrityError,
     ResourceLimitError,
 )
-from brainio.fetch.entries import wanted_file
+from brainio.fetch.entries import are_bytes_here, wanted_file
 from brainio.fetch.home import local_cache
 from brainio.local_files import Fingerprint
 from brainio.locks import Lock, try_acquire
-from brainio.service.catalog_watcher import MissingProfileFinder
 from brainio.service.snapshots import CatalogWatcher, Snapshot
 from brainio.worker_process import Limits, WorkerProcess
 
 _log = structlog.get_logger("brainio.service")
 _LOCK_KEY = "profile-making"
-_AGAIN_AFTER = 86_400.0  # seconds
-_LONGEST = 2000  # characters of an error in the log
-_NICE = 10  # a tenth of the share of those who answer, on a machine that is busy
+_RETRY_SECONDS = 86_400.0
+_MAX_LOGGED = 2000  # characters of an error
+_NICENESS = 10  # on a busy machine, a tenth of the processor share of the service
+_RESCAN_SECONDS = 600.0  # between two searches for files outside of the cache
+_WORK_SECONDS = 0.01  # between two pauses
+_WORK_SHARE = 0.1  # of the time
 _REASONS = (
-    (IntegrityError, "the files on this server are not those that its catalog promises"),
-    (FormatError, "its files break the published format"),
-    (CacheError, "this server could not store them"),
-    (EntryUnavailableError, "its files are not all on this server"),
-    (BrainioError, "its files could not be read"),
+    (IntegrityError, "the files on this server do not have the hashes in the catalog"),
+    (FormatError, "the files violate the data format"),
+    (CacheError, "this server could not store the files"),
+    (EntryUnavailableError, "some files are not on this server"),
+    (BrainioError, "the files could not be read"),
 )
 
 
 class ProfileBuilder:
-    """Makes profiles while the service runs.
+    """Builds profiles while the service runs.
 
     Parameters
     ----------
-    holdings : CatalogWatcher
-        What is served.
-    every : float
-        Seconds between two looks.
+    catalogs : CatalogWatcher
+        The served catalogs.
+    interval : float
+        Seconds between two searches for entries without a profile.
     limits : Limits
-        Of the process that makes them, for each profile.
+        Limits of the worker process, for each profile.
     """
 
-    def __init__(self, holdings: CatalogWatcher, every: float, limits: Limits) -> None:
-        self._holdings, self._every, self._limits = holdings, every, limits
+    def __init__(self, catalogs: CatalogWatcher, interval: float, limits: Limits) -> None:
+        self._catalogs, self._interval, self._limits = catalogs, interval, limits
         self._stop = threading.Event()
-        self._looking = MissingProfileFinder(self._stop.wait)
+        self._finder = MissingProfileFinder(self._stop.wait)
         self._failed: dict[object, float] = {}
         self._lock: Lock | None = None
-        self._is_alone = False
+        self._is_chosen = False
 
     async def watch(self) -> None:
-        """Look and make for ever."""
+        """Build missing profiles at regular intervals, until cancelled."""
         try:
             while True:
-                await asyncio.sleep(self._every)
+                await asyncio.sleep(self._interval)
                 try:
-                    await self._round()
-                except Exception:  # whatever it is, pages do without profiles meanwhile
-                    self._looking.forget()
-                    _log.exception("making profiles failed")
+                    await self._run_once()
+                except Exception:  # pages work without profiles; try again
+                    self._finder.reset()
+                    _log.exception("building profiles failed")
         finally:
             self._stop.set()
             if self._lock is not None:
                 self._lock.release()
 
-    async def _round(self) -> None:
-        if not self._is_alone and not self._acquire_lock():
+    async def _run_once(self) -> None:
+        if not self._is_chosen and not self._acquire_lock():
             return
-        snapshot = self._holdings.snapshot
-        wanted = await asyncio.to_thread(self._wanted, snapshot)
-        if wanted:
-            await self._make(wanted)
+        snapshot = self._catalogs.snapshot
+        entries = await asyncio.to_thread(self._entries_to_build, snapshot)
+        if entries:
+            await self._build(entries)
 
-    def _wanted(self, snapshot: Snapshot) -> list[Entry]:
-        lacking = self._looking.lacking(snapshot, _served(snapshot))
-        return [entry for entry in lacking if self._may_be_tried(entry)]
+    def _entries_to_build(self, snapshot: Snapshot) -> list[Entry]:
+        missing = self._finder.find(snapshot, _served_entries(snapshot))
+        return [entry for entry in missing if self._may_retry(entry)]
 
     def _acquire_lock(self) -> bool:
-        """Become the one that makes profiles; where locks do not work, every process does."""
+        """Become the process that builds profiles; if locks do not work here, every process does."""
         try:
             self._lock = try_acquire(partial_folder(local_cache().root), _LOCK_KEY)
-        except OSError:  # another process has it, or nothing can be written
+        except OSError:  # another process has the lock, or the cache is read-only
             return False
-        self._is_alone = True
+        self._is_chosen = True
         return True
 
-    def _may_be_tried(self, entry: Entry) -> bool:
-        if time.monotonic() - self._failed.get(_attempt(entry), float("-inf")) <= _AGAIN_AFTER:
+    def _may_retry(self, entry: Entry) -> bool:
+        if time.monotonic() - self._failed.get(_attempt_key(entry), float("-inf")) <= _RETRY_SECONDS:
             return False
-        earlier = find_failure(entry)  # of this service before it was restarted
-        is_recent = earlier is not None and 0 <= time.time() - earlier.time <= _AGAIN_AFTER
+        earlier = find_failure(entry)  # before the service was restarted
+        is_recent = earlier is not None and 0 <= time.time() - earlier.time <= _RETRY_SECONDS
         return not (is_recent and earlier is not None and earlier.conditions == str(self._limits))
 
-    async def _make(self, entries: Iterable[Entry]) -> None:
-        worker = WorkerProcess("profiles", niceness=_NICE)
+    async def _build(self, entries: Iterable[Entry]) -> None:
+        worker = WorkerProcess("profiles", niceness=_NICENESS)
         try:
             for entry in entries:
-                # another catalog may list the same bytes, or another process made it meanwhile
+                # Another entry may have the same bytes, or another process may have built the profile meanwhile.
                 if await asyncio.to_thread(has_profile, entry):
                     continue
                 try:
-                    await asyncio.to_thread(self._make_in, worker, entry)
+                    await asyncio.to_thread(self._build_in, worker, entry)
                 except BrainioError as error:
-                    await asyncio.to_thread(self._note_failure, entry, error)
-                    told = f"{type(error).__name__}: {error}"[:_LONGEST]
-                    _log.warning("no profile", catalog=entry.catalog, identifier=entry.identifier, error=told)
+                    await asyncio.to_thread(self._record_failure, entry, error)
+                    text = f"{type(error).__name__}: {error}"[:_MAX_LOGGED]
+                    _log.warning("no profile", catalog=entry.catalog, identifier=entry.identifier, error=text)
                 else:
-                    _log.info("profile made", catalog=entry.catalog, kind=entry.kind, identifier=entry.identifier)
+                    _log.info("profile built", catalog=entry.catalog, kind=entry.kind, identifier=entry.identifier)
         finally:
             worker.stop()
 
-    def _make_in(self, worker: WorkerProcess, entry: Entry) -> None:
+    def _build_in(self, worker: WorkerProcess, entry: Entry) -> None:
         arguments = [entry.lookup_type, entry.identifier, entry.catalog, entry.version]
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}"
         worker.call(
             "brainio.cards.profile_builder:build_listed_profile", arguments, subject=subject, limits=self._limits
         )
 
-    def _note_failure(self, entry: Entry, error: BrainioError) -> None:
-        self._failed[_attempt(entry)] = time.monotonic()
-        record_failure(entry, _in_plain_words(error, self._limits), str(self._limits))
+    def _record_failure(self, entry: Entry, error: BrainioError) -> None:
+        self._failed[_attempt_key(entry)] = time.monotonic()
+        record_failure(entry, _public_reason(error, self._limits), str(self._limits))
 
 
-def _in_plain_words(error: BrainioError, limits: Limits) -> str:
-    """Return the reason of a failure for visitors, who learn no paths and messages."""
+def _public_reason(error: BrainioError, limits: Limits) -> str:
+    """Return the reason of a failure for visitors, without paths and messages of this machine."""
     if isinstance(error, ResourceLimitError):
         return (
             f"they need more than the {limits.memory_mb:,.0f} MB of memory or the {limits.seconds:,.0f} seconds that "
@@ -150,19 +154,116 @@ def _in_plain_words(error: BrainioError, limits: Limits) -> str:
     return next(reason for kind, reason in _REASONS if isinstance(error, kind))
 
 
-def _attempt(entry: Entry) -> object:
-    """Return what is another one when it is worth trying again: other hashes, or files that changed."""
-    prints: list[Fingerprint] = []
+def _attempt_key(entry: Entry) -> object:
+    """Return a key that changes when a retry makes sense: with the hashes of an entry, or its files."""
+    fingerprints: list[Fingerprint] = []
     for file in entry.files:
         with suppress(OSError):
-            prints += [Fingerprint.of(place.path) for place, _ in wanted_file(entry, file).local_places()]
-    return entry.catalog, entry.lookup_type, entry.identifier, profile_key(entry), tuple(prints)
+            fingerprints += [Fingerprint.of(place.path) for place, _ in wanted_file(entry, file).local_places()]
+    return entry.catalog, entry.lookup_type, entry.identifier, profile_key(entry), tuple(fingerprints)
 
 
-def _served(snapshot: Snapshot) -> Iterator[Entry]:
-    """Yield all that has a page: every version of every entry, the current ones first."""
-    for held in snapshot.catalogs.values():
-        yield from held.listing.entries.values()
-    for held in snapshot.catalogs.values():
-        for key, versions in held.listing.versions.items():
-            yield from (one for one in versions if one is not held.listing.entries[key])
+def _served_entries(snapshot: Snapshot) -> Iterator[Entry]:
+    """Yield all versions of all entries, the current versions first."""
+    for catalog in snapshot.catalogs.values():
+        yield from catalog.listing.entries.values()
+    for catalog in snapshot.catalogs.values():
+        for key, versions in catalog.listing.versions.items():
+            current = catalog.listing.entries[key]
+            yield from (version for version in versions if version is not current)
+
+
+class MissingProfileFinder:
+    """Finds entries whose files are on this machine and that have no profile.
+
+    It checks all entries (there may be 100,000) when the catalogs or the files in the cache have changed, in short
+    pieces of work; otherwise it only compares the modification times of a few hundred folders.
+
+    Parameters
+    ----------
+    pause : callable
+        Waits for a number of seconds; returns true to end the search.
+    """
+
+    def __init__(self, pause: Callable[[float], bool]) -> None:
+        self._pause = pause
+        self._catalogs: object = None
+        self._cache_times: list[list[int]] = []
+        self._searched_at = float("-inf")
+
+    def find(self, catalogs: object, entries: Iterable[Entry]) -> list[Entry]:
+        """Return the entries without a profile; an empty list if nothing changed since the last search.
+
+        Parameters
+        ----------
+        catalogs : object
+            Another object when the served catalogs changed.
+        entries : iterable of Entry
+            All served entries.
+        """
+        roots = (local_cache().root, *local_cache().shared)
+        cache_times, now = [_modification_times(root) for root in roots], time.monotonic()
+        is_same = catalogs is self._catalogs and cache_times == self._cache_times
+        if is_same and now - self._searched_at < _RESCAN_SECONDS:
+            return []
+        cached = {sha1 for root in roots for sha1 in _cached_hashes(root)}
+        missing = [entry for entry in self._with_pauses(entries) if may_be_local(entry, cached) and _is_missing(entry)]
+        self._catalogs, self._cache_times, self._searched_at = catalogs, cache_times, now
+        return missing
+
+    def reset(self) -> None:
+        """Check all entries at the next search."""
+        self._catalogs = None
+
+    def _with_pauses(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        start = time.monotonic()
+        for entry in entries:
+            yield entry
+            worked = time.monotonic() - start
+            if worked > _WORK_SECONDS:
+                if self._pause(worked / _WORK_SHARE):
+                    return
+                start = time.monotonic()
+
+
+def may_be_local(entry: Entry, cached: set[str]) -> bool:
+    """Whether a check on the disk is worthwhile: all files are in the cache, or have locations on this machine."""
+    return all(
+        file.sha1 in cached
+        or not file.sha1
+        or _is_local_path(entry.base, file.location)
+        or any(_is_local_path(entry.base, mirror) for mirror in file.mirrors)
+        for file in entry.files
+    )
+
+
+def _is_local_path(base: str, location: str) -> bool:
+    is_path = "://" not in location
+    return location.startswith("file:") or (is_path and ("://" not in base or base.startswith("file:")))
+
+
+def _is_missing(entry: Entry) -> bool:
+    return not has_profile(entry) and are_bytes_here(entry)
+
+
+def _modification_times(root: Path) -> list[int]:
+    """Return the modification times of a cache's folders, which change when files are added or removed."""
+    times = []
+    for entry in (*_scan(root), *_scan(root / "content")):
+        with suppress(OSError):  # removed meanwhile
+            times.append(entry.stat().st_mtime_ns)
+    return times
+
+
+def _cached_hashes(root: Path) -> Iterator[str]:
+    for folder in _scan(root / "content"):
+        for content in _scan(Path(folder.path)):
+            yield content.name
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        return []

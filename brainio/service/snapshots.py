@@ -1,7 +1,7 @@
-"""The catalogs as they are served: looked at again and again in a thread, and held as they were last good.
+"""Snapshots of the served catalogs: a thread refreshes them, requests read them.
 
-Requests read a `Snapshot`, which never changes, so that no request waits for a disk or another server to learn what
-there is. Where a catalog went away, what was last read of it is served on.
+A request reads one immutable `Snapshot`, and therefore never waits for a disk or another server. If a catalog becomes
+unavailable, the service continues with its last snapshot.
 """
 
 import asyncio
@@ -17,22 +17,21 @@ import structlog
 
 from brainio.cards import profile_folder_version
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
-from brainio.catalogs.csv_format import Row, line_of, read_rows
-from brainio.catalogs.entries import REQUIRED_COLUMNS, cells_of, row_problems
+from brainio.catalogs.csv_format import Row, read_rows
+from brainio.catalogs.entries import cells_of
 from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
 from brainio.index.freshness import state_beside
-from brainio.service import metrics
+from brainio.service import telemetry
 from brainio.service.access import Access, AccessControl
 from brainio.service.change_log import ChangeLog
-from brainio.service.embargoes import UNKNOWN, Active, Embargoes
-from brainio.service.errors import away, refusal
-from brainio.service.locations import ServedFile, every_version, places_of, served_cells
-from brainio.service.response_cache import ResponseCache
-from brainio.service.responses import RenderedBody, render
+from brainio.service.embargoes import UNKNOWN, ActiveEmbargoes, Embargoes
+from brainio.service.errors import http_error, unavailable
+from brainio.service.locations import ServedFile, every_version, served_csv, served_files
+from brainio.service.responses import RenderedBody, ResponseCache, render
 from brainio.service.settings import Settings
-from brainio.service.tokens import EVERY
-from brainio.service.urls import of_api
+from brainio.service.tokens import ALL_CATALOGS
+from brainio.service.urls import api_url
 
 _log = structlog.get_logger("brainio.service")
 Position = tuple[str, str, str]
@@ -41,250 +40,252 @@ Position = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class ServedCatalog:
-    """One catalog as it was read."""
+    """One catalog as last read.
+
+    Attributes
+    ----------
+    files : dict
+        Path below the URL of the catalog -> file or card.
+    csv : RenderedBody
+        The CSV form for other machines.
+    sidecars : list of str
+        Version of the sidecars.
+    embargoes : ActiveEmbargoes or None
+        The active embargoes in the CSV form; None if they were unknown.
+    """
 
     name: str
     listing: Listing
-    places: dict[str, ServedFile]
+    files: dict[str, ServedFile]
     csv: RenderedBody
-    beside: list[str]
-    embargoed: Active | None
+    sidecars: list[str]
+    embargoes: ActiveEmbargoes | None
     source: Source
 
     @property
-    def state(self) -> str:
-        """What names what it lists."""
-        return self.csv.tag
+    def version(self) -> str:
+        """Version token of the served form of the catalog."""
+        return self.csv.etag
 
     @cached_property
     def counts(self) -> Counter[str]:
-        """How many entries of each kind it lists."""
+        """Number of entries of each kind."""
         return Counter(kind for kind, _ in self.listing.entries)
 
 
 @dataclass
 class Snapshot:
-    """All catalogs at one moment, and what was rendered of them.
+    """All catalogs at one moment, and the responses rendered from them.
 
     Attributes
     ----------
     catalogs : dict
-        Identifier -> catalog, those that were ever read.
+        Identifier -> catalog, for catalogs that were read at least once.
     problems : dict
-        Identifier -> what is wrong with it, of those that cannot be read now.
+        Identifier -> error, for catalogs that cannot be read now.
     embargoes : Embargoes
-        Those by which it was made.
-    profiled : object
-        What names the state of the profiles that pages show.
+        The embargoes in the snapshot.
+    profiles : object
+        Version of the profiles shown on pages.
     order : list of Position
-        All entries in the order in which they are listed.
+        All entries, sorted as in lists.
+    responses : ResponseCache
+        Rendered responses.
     """
 
     catalogs: dict[str, ServedCatalog] = field(default_factory=dict)
     problems: dict[str, str] = field(default_factory=dict)
     embargoes: Embargoes = UNKNOWN
-    profiled: object = None
+    profiles: object = None
     order: list[Position] = field(default_factory=list)
     responses: ResponseCache = field(default_factory=lambda: ResponseCache(0))
-    _by_sha1: dict[str, list[Entry]] | None = None
+    _restricted: dict[str, list[Entry]] | None = None
 
     def names(self, access: Access) -> list[str]:
-        """Return the catalogs that may be seen, also those that are away."""
+        """Return the visible catalogs, including unavailable ones."""
         return sorted(name for name in {*self.catalogs, *self.problems} if access.sees(name))
 
     def listings(self, access: Access) -> list[Listing]:
-        """Return what the catalogs list that may be seen, in the order in which identifiers are looked up."""
-        return [held.listing for name, held in self.catalogs.items() if access.sees(name)]
+        """Return the listings of the visible catalogs, in look-up order."""
+        return [catalog.listing for name, catalog in self.catalogs.items() if access.sees(name)]
 
     def catalog(self, name: str, access: Access) -> ServedCatalog:
-        """Return a catalog; raises 404 where there is none to be seen, 503 where it was never read."""
+        """Return a catalog; raise 404 if it is not visible, 503 if it was never read."""
         if not access.sees(name) or (name not in self.catalogs and name not in self.problems):
-            hint = f"{of_api('catalogs')} lists those that there are."
-            raise refusal(404, "no_such_catalog", f"no catalog {name[:200]!r} is served", hint)
+            hint = f"{api_url('catalogs')} lists the catalogs."
+            raise http_error(404, "no_such_catalog", f"no catalog {name[:200]!r} is served", hint)
         if name not in self.catalogs:
-            raise away(f"catalog {name!r} cannot be read at the moment, and was not read before")
+            raise unavailable(f"catalog {name!r} is temporarily unavailable")
         return self.catalogs[name]
 
     def entry(self, catalog: str, kind: str, identifier: str, access: Access, version: str | None = None) -> Entry:
-        """Return an entry, by an alias as well; raises 404 or 503."""
-        held = self.catalog(catalog, access)
-        found = held.listing.find_by_name(kind, identifier, version)
-        if found is None:
-            of = f" in version {version[:100]!r}" if version is not None else ""
-            message = f"catalog {catalog!r} lists no {kind.replace('_', ' ')} {identifier[:200]!r}{of}"
-            raise refusal(404, "no_such_entry", message, f"{of_api('entries')}?catalog={catalog} lists what there is.")
-        return found
+        """Return an entry by its identifier or an alias; raise 404 or 503."""
+        entry = self.catalog(catalog, access).listing.find_by_name(kind, identifier, version)
+        if entry is None:
+            suffix = f" in version {version[:100]!r}" if version is not None else ""
+            message = f"catalog {catalog!r} has no {kind.replace('_', ' ')} {identifier[:200]!r}{suffix}"
+            hint = f"{api_url('entries')}?catalog={catalog} lists its entries."
+            raise http_error(404, "no_such_entry", message, hint)
+        return entry
 
     def counts(self, access: Access) -> dict[Literal["ok", "stale", "away"], int]:
-        """Return how many catalogs that may be seen are as they are now, as they were, and not to be had."""
+        """Return how many visible catalogs are current (`ok`), served as last read (`stale`), unavailable (`away`)."""
         names = self.names(access)
         stale = sum(name in self.problems for name in names if name in self.catalogs)
         away = sum(name not in self.catalogs for name in names)
         return {"ok": len(names) - stale - away, "stale": stale, "away": away}
 
-    def withheld_with(self, entry: Entry, access: Access) -> list[Entry]:
-        """Return the other entries that list a file of an entry, by its sha1, and whose bytes may not be had."""
-        guarded = self._guarded(access.private)
-        if not guarded:
+    def withheld_twins(self, entry: Entry, access: Access) -> list[Entry]:
+        """Return other entries that list a file of an entry, by its SHA-1, and whose data are not accessible."""
+        restricted = self._restricted_entries(access.private)
+        if not restricted:
             return []
-        others = {other for file in entry.files if file.sha1 for other in guarded.get(file.sha1, ())}
-        return [other for other in others if not access.may_have(other, self.embargoes)]
+        others = {other for file in entry.files if file.sha1 for other in restricted.get(file.sha1, ())}
+        return [other for other in others if not access.may_download(other, self.embargoes)]
 
-    def _guarded(self, private: frozenset[str]) -> dict[str, list[Entry]]:
-        """Return the entries that are not for everybody, by the sha1 of their files."""
-        if self._by_sha1 is None:
-            found: dict[str, list[Entry]] = {}
-            everybody = Access(private)
-            for held in self.catalogs.values():
-                if everybody.sees(held.name) and held.embargoed == frozenset():
+    def _restricted_entries(self, private: frozenset[str]) -> dict[str, list[Entry]]:
+        """Return the entries whose data are not public, by the SHA-1 of their files."""
+        if self._restricted is None:
+            restricted: dict[str, list[Entry]] = {}
+            public = Access(private)
+            for catalog in self.catalogs.values():
+                if public.sees(catalog.name) and catalog.embargoes == frozenset():
                     continue
-                for entry in every_version(held.listing):
-                    if everybody.may_have(entry, self.embargoes):
+                for entry in every_version(catalog.listing):
+                    if public.may_download(entry, self.embargoes):
                         continue
                     for sha1 in {file.sha1 for file in entry.files} - {""}:
-                        found.setdefault(sha1, []).append(entry)
-            self._by_sha1 = found
-        return self._by_sha1
+                        restricted.setdefault(sha1, []).append(entry)
+            self._restricted = restricted
+        return self._restricted
 
-    def after(self, position: Position | None) -> Iterable[Position]:
-        """Yield the entries behind a position."""
+    def entries_after(self, position: Position | None) -> Iterable[Position]:
+        """Yield the positions after a given one, or all positions."""
         order = self.order
         start = 0 if position is None else bisect_right(order, position)
         return (order[number] for number in range(start, len(order)))
 
 
 class CatalogWatcher:
-    """What a process serves, kept up to date."""
+    """Refreshes the snapshot when catalogs, embargoes or profiles change.
 
-    def __init__(self, settings: Settings, seen: ChangeLog, rights: AccessControl) -> None:
-        self._settings, self._seen, self._rights = settings, seen, rights
+    Attributes
+    ----------
+    snapshot : Snapshot
+        The current snapshot.
+    """
+
+    def __init__(self, settings: Settings, change_log: ChangeLog, access_control: AccessControl) -> None:
+        self._settings, self._change_log, self._access_control = settings, change_log, access_control
         self._read_at: dict[str, float] = {}
-        self._to_note: dict[str, ServedCatalog] = {}
-        self._mistyped: set[str] = set()
+        self._unrecorded: dict[str, ServedCatalog] = {}
+        self._unknown_private: set[str] = set()
         self.snapshot = Snapshot()
 
     async def watch(self) -> None:
-        """Look for changes for ever."""
+        """Refresh at regular intervals, until cancelled."""
         while True:
             await asyncio.sleep(self._settings.refresh_seconds)
             try:
                 await asyncio.to_thread(self.refresh)
-            except Exception:  # whatever it is, what was read before is served on
+            except Exception:  # keep the last snapshot and try again
                 _log.exception("refreshing failed")
 
     def refresh(self) -> None:
-        """Take over what changed."""
-        before, embargoes = self.snapshot, self._rights.embargoes
-        profiled = profile_folder_version()
+        """Replace the snapshot if anything changed, and record changes of entries."""
+        before, embargoes = self.snapshot, self._access_control.embargoes
+        profiles = profile_folder_version()
         catalogs: dict[str, ServedCatalog] = {}
         problems: dict[str, str] = {}
-        in_force = sources()
-        self._check_private(in_force)
-        for name, source in in_force.items():
+        active = sources()
+        self._warn_of_unknown_private(active)
+        for name, source in active.items():
             known = before.catalogs.get(name)
             try:
-                catalogs[name] = self._held(name, source, known, embargoes)
+                catalogs[name] = self._read(name, source, known, embargoes)
             except CatalogError as error:
                 problems[name] = str(error)
                 if known is not None:
-                    catalogs[name] = self._kept(known, embargoes)
+                    catalogs[name] = self._with_embargoes(known, embargoes)
         for name in problems.keys() - before.problems.keys():
             _log.warning("catalog away", catalog=name, error=problems[name])
-        changed = [held for name, held in catalogs.items() if held is not before.catalogs.get(name)]
-        is_as_before = not changed and catalogs.keys() == before.catalogs.keys()
-        depends = problems, profiled, embargoes
-        if not is_as_before or depends != (before.problems, before.profiled, before.embargoes):
-            order = before.order if is_as_before else _ordered(catalogs)
-            kept = ResponseCache(self._settings.cached_mb * 2**20)
-            snapshot = Snapshot(catalogs, problems, embargoes, profiled, order, kept)
-            self.snapshot = snapshot
-            self._count(snapshot)
-            if not is_as_before:
-                _log.info("catalogs changed", catalogs=[held.name for held in changed])
-        self._to_note |= {held.name: held for held in changed}
-        self._note()
+        changed = [catalog for name, catalog in catalogs.items() if catalog is not before.catalogs.get(name)]
+        is_same = not changed and catalogs.keys() == before.catalogs.keys()
+        if not is_same or (problems, profiles, embargoes) != (before.problems, before.profiles, before.embargoes):
+            order = before.order if is_same else _sorted_positions(catalogs)
+            responses = ResponseCache(self._settings.cached_mb * 2**20)
+            self.snapshot = Snapshot(catalogs, problems, embargoes, profiles, order, responses)
+            self._update_metrics()
+            if not is_same:
+                _log.info("catalogs changed", catalogs=[catalog.name for catalog in changed])
+        self._unrecorded |= {catalog.name: catalog for catalog in changed}
+        self._record_changes()
 
-    def _check_private(self, in_force: Iterable[str]) -> None:
-        """Say which names hide nothing: one that is mistyped leaves a catalog public."""
-        mistyped = {*self._settings.private} - {EVERY, *in_force}
-        if mistyped - self._mistyped:
-            _log.warning("private names no active catalog", names=sorted(mistyped))
-        self._mistyped = mistyped
+    def _warn_of_unknown_private(self, active: Iterable[str]) -> None:
+        """Log private names that match no catalog: a typo leaves a catalog public."""
+        unknown = {*self._settings.private} - {ALL_CATALOGS, *active}
+        if unknown - self._unknown_private:
+            _log.warning("private names no active catalog", names=sorted(unknown))
+        self._unknown_private = unknown
 
-    def _note(self) -> None:
-        """Note changes; what cannot be noted now is again at the next time."""
-        for name, held in list(self._to_note.items()):
-            if held.embargoed is None:  # the database is away, and that was told
+    def _record_changes(self) -> None:
+        """Record changes in the change log; failed ones are tried again at the next refresh."""
+        for name, catalog in list(self._unrecorded.items()):
+            if catalog.embargoes is None:  # the database is unavailable, which was logged
                 continue
             try:
-                self._seen.note(name, held.listing, held.embargoed)
+                self._change_log.record(name, catalog.listing, catalog.embargoes)
             except BrainioError as error:
-                _log.warning("changes not noted", catalog=name, error=str(error))
+                _log.warning("changes not recorded", catalog=name, error=str(error))
                 return
-            del self._to_note[name]
+            del self._unrecorded[name]
 
-    def _held(self, name: str, source: Source, known: ServedCatalog | None, embargoes: Embargoes) -> ServedCatalog:
+    def _read(self, name: str, source: Source, known: ServedCatalog | None, embargoes: Embargoes) -> ServedCatalog:
+        """Read a catalog; return the known one if it did not change."""
         if isinstance(source, CatalogSource) and source.is_remote and not source.is_database:
-            self._read_again(source)
-        one, embargoed = listing(name), embargoes.active(name)
-        beside = state_beside(one)
-        if known is not None and known.listing is one and (known.beside, known.embargoed) == (beside, embargoed):
+            self._expire_remote(source)
+        current, active = listing(name), embargoes.active_in(name)
+        sidecars = state_beside(current)
+        if known is not None and known.listing is current and (known.sidecars, known.embargoes) == (sidecars, active):
             return known
-        return self._made(source, one, beside, _rows(source, one), embargoes)
+        return self._build(source, current, sidecars, _rows(source, current), embargoes)
 
-    def _kept(self, known: ServedCatalog, embargoes: Embargoes) -> ServedCatalog:
-        """Return a catalog that cannot be read now as it was, but under the embargoes of now."""
-        one = known.listing
-        if known.embargoed == embargoes.active(known.name):
+    def _with_embargoes(self, known: ServedCatalog, embargoes: Embargoes) -> ServedCatalog:
+        """Return an unavailable catalog as last read, with the current embargoes."""
+        if known.embargoes == embargoes.active_in(known.name):
             return known
-        return self._made(known.source, one, known.beside, _listed_rows(one), embargoes)
+        return self._build(known.source, known.listing, known.sidecars, _listed_rows(known.listing), embargoes)
 
-    def _made(
-        self, source: Source, one: Listing, beside: list[str], rows: Iterable[Row], embargoes: Embargoes
+    def _build(
+        self, source: Source, current: Listing, sidecars: list[str], rows: Iterable[Row], embargoes: Embargoes
     ) -> ServedCatalog:
-        places, name = places_of(one, embargoes), one.identifier
-        text = _served_text(rows, places, self._settings.signed_buckets, embargoes)
+        files, name = served_files(current, embargoes), current.identifier
+        text = served_csv(rows, files, self._settings.signed_buckets, embargoes)
         csv_form = render(text.encode(), "text/csv; charset=utf-8")
-        return ServedCatalog(name, one, places, csv_form, beside, embargoes.active(name), source)
+        return ServedCatalog(name, current, files, csv_form, sidecars, embargoes.active_in(name), source)
 
-    def _read_again(self, source: CatalogSource) -> None:
-        """Have a catalog that lies elsewhere read again, if that was long ago."""
+    def _expire_remote(self, source: CatalogSource) -> None:
+        """Make a remote catalog be read again after `remote_refresh_seconds`."""
         now = time.monotonic()
         if now - self._read_at.setdefault(source.location, now) > self._settings.remote_refresh_seconds:
             self._read_at[source.location] = now
             note_written(source)
 
-    def _count(self, snapshot: Snapshot) -> None:
-        for state, number in snapshot.counts(self._rights.everybody).items():
-            metrics.held.labels(state).set(number)
+    def _update_metrics(self) -> None:
+        for state, number in self.snapshot.counts(self._access_control.public).items():
+            telemetry.catalog_states.labels(state).set(number)
 
 
-def _ordered(catalogs: dict[str, ServedCatalog]) -> list[Position]:
-    keys = ((held, kind, name) for held in catalogs.values() for kind, name in held.listing.entries)
-    return sorted((name, kind, held.name) for held, kind, name in keys)
+def _sorted_positions(catalogs: dict[str, ServedCatalog]) -> list[Position]:
+    keys = ((catalog, kind, name) for catalog in catalogs.values() for kind, name in catalog.listing.entries)
+    return sorted((name, kind, catalog.name) for catalog, kind, name in keys)
 
 
-def _served_text(
-    listed: Iterable[Row], places: dict[str, ServedFile], signed_buckets: list[str], embargoes: Embargoes
-) -> str:
-    """Return the CSV form as others read it: with places that they can ask for, without rows that break the format."""
-    by_key: dict[tuple[str, ...], ServedFile] = {
-        (place.entry.lookup_type, place.entry.identifier, place.entry.version, place.file.part): place
-        for place in places.values()
-        if place.file is not None
-    }
-    rows = [row for row in listed if not row_problems(row)]
-    columns = list(dict.fromkeys(name for row in rows for name in row)) or list(REQUIRED_COLUMNS)
-    served = (row | served_cells(row, by_key, signed_buckets, embargoes) for row in rows)
-    cells = ([row.get(name, "") for name in columns] for row in served)
-    return "".join(line_of(of_row, "\n") for of_row in (columns, *cells))
-
-
-def _rows(source: Source, one: Listing) -> Iterable[Row]:
+def _rows(source: Source, current: Listing) -> Iterable[Row]:
     if isinstance(source, CatalogSource):
-        return (row for _, row in read_rows(source.text(), one.identifier))
-    return _listed_rows(one)
+        return (row for _, row in read_rows(source.text(), current.identifier))
+    return _listed_rows(current)
 
 
-def _listed_rows(one: Listing) -> Iterable[Row]:
-    return (cells_of(entry, file) for entry in every_version(one) for file in entry.files)
+def _listed_rows(current: Listing) -> Iterable[Row]:
+    return (cells_of(entry, file) for entry in every_version(current) for file in entry.files)

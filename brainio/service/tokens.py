@@ -1,8 +1,8 @@
-"""Tokens: what may be seen with each, how they are kept, made and revoked.
+"""Access tokens: creating, listing and revoking them, and the catalogs that each opens.
 
-A token is 256 random bits. What is kept of it is its SHA-256: nobody finds such a token by trying, so that the slow and
-salted hashes of passwords would protect nothing, and would make every request slow. Tokens are looked up by that hash,
-so that how long this takes says nothing of a token that is nearly right.
+A token has 256 random bits. The database stores its SHA-256 only: nobody can guess such a token, so that the slow and
+salted hashes of passwords would protect nothing and slow down every request. Tokens are looked up by this hash, so that
+the time of a look-up reveals nothing about a nearly correct token.
 """
 
 import hashlib
@@ -14,31 +14,30 @@ from typing import NamedTuple
 from sqlalchemy import Connection, RowMapping, insert, or_, select, update
 
 from brainio.errors import ServiceError
-from brainio.service.database import Database
-from brainio.service.tables import state, tokens
+from brainio.service.database import Database, state_table, tokens_table
 
 PREFIX = "brainio_"
 READ, EMBARGOED = "read", "embargoed"
-EVERY = "*"
-DAYS = 90
+ALL_CATALOGS = "*"
+DEFAULT_DAYS = 90
 DAY = 86_400  # seconds
-NOTED_EVERY = 3600  # seconds between two notes that a token was used
-LONGEST_NOTE = 500  # characters
+USE_INTERVAL = 3600  # seconds between two records of the use of a token
+MAX_NOTE = 500  # characters
 
 
 class Token(NamedTuple):
-    """A token as it is kept. Moments are seconds since 1970 in UTC.
+    """The stored record of a token. Times are seconds since 1970, UTC.
 
     Attributes
     ----------
     id : str
-        What it is called by; no secret.
+        Public name of the token.
     scopes : tuple of str
-        `CATALOG:read`, `CATALOG:embargoed`; the catalog `*` is all.
+        `CATALOG:read`, `CATALOG:embargoed`; the catalog `*` is all catalogs.
     note : str
-        Whose it is, and what for.
+        Owner and purpose.
     made : int
-        When.
+        Time of creation.
     expires, last_used, revoked : int or None
         None: never.
     """
@@ -52,7 +51,7 @@ class Token(NamedTuple):
     revoked: int | None
 
     def state(self, now: float) -> str:
-        """Return what a token is worth: `valid`, `expired` or `revoked`.
+        """Return the state of the token: `valid`, `expired` or `revoked`.
 
         Examples
         --------
@@ -65,117 +64,120 @@ class Token(NamedTuple):
         return "expired" if self.expires is not None and self.expires <= now else "valid"
 
     def catalogs(self, right: str) -> frozenset[str]:
-        """Return the catalogs of which it has a right."""
+        """Return the catalogs for which the token grants a right: `read` or `embargoed`."""
         parts = (scope.rpartition(":") for scope in self.scopes)
-        return frozenset(catalog for catalog, _, one in parts if one == right)
+        return frozenset(catalog for catalog, _, granted in parts if granted == right)
 
 
-def hash_of(text: str) -> str:
-    """Return what is kept of a token."""
+def hash_token(text: str) -> str:
+    """Return the hash under which a token is stored."""
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def make_token(database: Database, scopes: Iterable[str], note: str, days: int | None = DAYS) -> tuple[Token, str]:
-    """Make a token.
+def create_token(
+    database: Database, scopes: Iterable[str], note: str, days: int | None = DEFAULT_DAYS
+) -> tuple[Token, str]:
+    """Create a token.
 
     Parameters
     ----------
     database : Database
-        Of the service.
+        Database of the service.
     scopes : iterable of str
-        `CATALOG:read` (see it, have its files), `CATALOG:embargoed` (also files under embargo); the catalog `*` is all.
+        `CATALOG:read` (see the catalog, download its files), `CATALOG:embargoed` (also files under embargo); the
+        catalog `*` is all catalogs.
     note : str
-        Whose it is, and what for.
+        Owner and purpose.
     days : int or None, default 90
-        How long it serves; None: until it is revoked.
+        Validity; None: until the token is revoked.
 
     Returns
     -------
     Token
-        As it is kept.
+        The stored record.
     str
-        The token itself, which is kept nowhere.
+        The token itself, which is stored nowhere.
 
     Raises
     ------
     ServiceError
-        A scope is none, or there is none; or the note is too long.
+        A scope is malformed, there is none, or the note is too long.
     DatabaseAwayError
-        It cannot be kept.
+        The database cannot be written.
     """
-    wanted = tuple(dict.fromkeys(_scope(one) for one in scopes))
-    if not wanted:
-        raise ServiceError("a token without a scope opens nothing; give it one, such as lab:read")
-    if len(note) > LONGEST_NOTE:
-        raise ServiceError(f"the note has {len(note):,} characters; at most {LONGEST_NOTE} are kept")
+    scopes = tuple(dict.fromkeys(_checked_scope(scope) for scope in scopes))
+    if not scopes:
+        raise ServiceError("a token without a scope opens nothing; give it a scope, such as lab:read")
+    if len(note) > MAX_NOTE:
+        raise ServiceError(f"the note has {len(note):,} characters; at most {MAX_NOTE} are allowed")
     now = int(time.time())
     text = PREFIX + secrets.token_hex(32)
-    made = Token(secrets.token_hex(4), wanted, note, now, None if days is None else now + days * DAY, None, None)
-    row = made._asdict() | {"hash": hash_of(text), "scopes": list(wanted)}
-    with database.changing() as connection:
-        connection.execute(insert(tokens).values(row))
-        note_change(connection)
-    return made, text
+    token = Token(secrets.token_hex(4), scopes, note, now, None if days is None else now + days * DAY, None, None)
+    row = token._asdict() | {"hash": hash_token(text), "scopes": list(scopes)}
+    with database.write_transaction() as connection:
+        connection.execute(insert(tokens_table).values(row))
+        mark_access_changed(connection)
+    return token, text
 
 
 def revoke_token(database: Database, token_id: str) -> Token:
-    """Have a token serve no more, and return it; one that was revoked stays so.
+    """Revoke a token and return its record; a revoked token keeps its first time of revocation.
 
     Raises
     ------
     ServiceError
-        There is no such token.
+        The token does not exist.
     DatabaseAwayError
-        It cannot be changed.
+        The database cannot be written.
     """
-    with database.changing() as connection:
-        row = connection.execute(select(tokens).where(tokens.c.id == token_id)).mappings().first()
+    with database.write_transaction() as connection:
+        row = connection.execute(select(tokens_table).where(tokens_table.c.id == token_id)).mappings().first()
         if row is None:
-            raise ServiceError(f"no token {token_id[:64]!r} was made. brainio token list names those that were")
+            raise ServiceError(f"token {token_id[:64]!r} does not exist. brainio token list shows all tokens")
         token = _token(row)
         if token.revoked is not None:
             return token
         now = int(time.time())
-        connection.execute(update(tokens).where(tokens.c.id == token_id).values(revoked=now))
-        note_change(connection)
+        connection.execute(update(tokens_table).where(tokens_table.c.id == token_id).values(revoked=now))
+        mark_access_changed(connection)
     return token._replace(revoked=now)
 
 
 def list_tokens(database: Database) -> list[Token]:
-    """Return all tokens that were ever made, the oldest first.
+    """Return all tokens that were ever created, the oldest first.
 
     Raises
     ------
     DatabaseAwayError
-        They cannot be read.
+        The database cannot be read.
     """
-    with database.reading() as connection:
+    with database.read_transaction() as connection:
         return list(read_tokens(connection).values())
 
 
 def read_tokens(connection: Connection) -> dict[str, Token]:
     """Return all tokens by their hashes, the oldest first."""
-    rows = connection.execute(select(tokens).order_by(tokens.c.made, tokens.c.id)).mappings()
+    rows = connection.execute(select(tokens_table).order_by(tokens_table.c.made, tokens_table.c.id)).mappings()
     return {row["hash"]: _token(row) for row in rows}
 
 
-def note_uses(connection: Connection, used: Iterable[str], now: int) -> None:
-    """Note that tokens, by their ids, were used, where that was not noted within the last hour."""
-    is_due = or_(tokens.c.last_used.is_(None), tokens.c.last_used <= now - NOTED_EVERY)
-    connection.execute(update(tokens).where(tokens.c.id.in_(list(used)), is_due).values(last_used=now))
+def record_token_use(connection: Connection, token_ids: Iterable[str], now: int) -> None:
+    """Record that tokens were used, unless a use within the last hour is on record."""
+    is_due = or_(tokens_table.c.last_used.is_(None), tokens_table.c.last_used <= now - USE_INTERVAL)
+    connection.execute(update(tokens_table).where(tokens_table.c.id.in_(list(token_ids)), is_due).values(last_used=now))
 
 
-def note_change(connection: Connection) -> None:
-    """Have running services read tokens and embargoes again."""
+def mark_access_changed(connection: Connection) -> None:
+    """Make running services read tokens and embargoes again."""
     value = secrets.token_hex(16)
-    changed = connection.execute(update(state).where(state.c.name == "rights").values(value=value))
-    if not changed.rowcount:
-        connection.execute(insert(state).values(name="rights", value=value))
+    updated = connection.execute(update(state_table).where(state_table.c.name == "rights").values(value=value))
+    if not updated.rowcount:
+        connection.execute(insert(state_table).values(name="rights", value=value))
 
 
-def state_of_rights(connection: Connection) -> str | None:
-    """Return what is another after every change of tokens and embargoes."""
-    value: str | None = connection.scalar(select(state.c.value).where(state.c.name == "rights"))
+def read_access_version(connection: Connection) -> str | None:
+    """Return the version of tokens and embargoes, which every change replaces."""
+    value: str | None = connection.scalar(select(state_table.c.value).where(state_table.c.name == "rights"))
     return value
 
 
@@ -183,8 +185,10 @@ def _token(row: RowMapping) -> Token:
     return Token(**{name: row[name] for name in Token._fields} | {"scopes": tuple(row["scopes"])})
 
 
-def _scope(text: str) -> str:
+def _checked_scope(text: str) -> str:
     catalog, _, right = text.strip().rpartition(":")
     if not catalog or right not in (READ, EMBARGOED):
-        raise ServiceError(f"{text!r} is no scope; expected CATALOG:{READ} or CATALOG:{EMBARGOED}, such as lab:{READ}")
+        raise ServiceError(
+            f"the scope {text!r} is malformed; expected CATALOG:{READ} or CATALOG:{EMBARGOED}, such as lab:{READ}"
+        )
     return f"{catalog}:{right}"

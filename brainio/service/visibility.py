@@ -1,7 +1,7 @@
-"""What is made of data, and to whom it may be shown: the one place that pages and the stimuli resource ask.
+"""Visibility of profiles and cards: what pages and the stimuli resource may show of an entry's data.
 
-Profiles are found by hashes, which anybody may list. So a profile of bytes that are withheld elsewhere is shown only
-with an entry whose own place gives these bytes.
+Profiles are found by hashes, which anybody can put into a catalog. The profile of data that another entry withholds is
+therefore shown only with entries whose own location holds these bytes.
 """
 
 from collections.abc import Mapping
@@ -18,41 +18,41 @@ from brainio.catalogs.cards import Card, read_card
 from brainio.errors import LocationError
 from brainio.fetch.entries import are_bytes_here, wanted_file
 from brainio.local_files import Fingerprint
-from brainio.service.access import Access, require_bytes
-from brainio.service.errors import RETRY_SECONDS, refusal
-from brainio.service.locations import location_of
+from brainio.service.access import Access, check_download
+from brainio.service.errors import RETRY_SECONDS, http_error
+from brainio.service.locations import parse_entry_location
 from brainio.service.snapshots import Snapshot
 
 _NOT_READY = "not_ready"
-_MEANWHILE = "Shown is what its catalog and its card say."
+_FALLBACK = "This page shows the information in the catalog and the card."
 
 
-def shown_profile(entry: Entry, access: Access, snapshot: Snapshot) -> AssemblyProfile | StimulusProfile | None:
-    """Return the profile of an entry; None where there is none, or it may not be shown. May read a file: in a thread.
+def visible_profile(entry: Entry, access: Access, snapshot: Snapshot) -> AssemblyProfile | StimulusProfile | None:
+    """Return the profile of an entry; None if there is none or it is not visible. May read a file: call in a thread.
 
     Parameters
     ----------
     entry : Entry
-        From a catalog that may be seen.
-    sight : Access
-        Of whoever asks.
-    now : Snapshot
-        What is served.
+        An entry of a visible catalog.
+    access : Access
+        Access of the request.
+    snapshot : Snapshot
+        The served catalogs.
     """
-    return find_profile(entry) if may_be_shown(entry, access, snapshot) else None
+    return find_profile(entry) if is_data_visible(entry, access, snapshot) else None
 
 
 class MissingProfile(NamedTuple):
-    """Why an entry has no profile that may be shown.
+    """The reason why an entry has no visible profile.
 
     Attributes
     ----------
     state : str
-        `'embargo'`, `'waiting'`, `'failed'`, `'off'` (the service makes no profiles) or `'elsewhere'`.
+        `'embargo'`, `'waiting'`, `'failed'`, `'off'` (the service builds no profiles) or `'elsewhere'`.
     label : str
         For a tile or a row of a table.
     notice : str
-        For the page of the entry: the state, and what to do; empty for an embargo, which the page describes itself.
+        For the page of the entry: the reason and what to do; empty for an embargo, which the page describes itself.
     """
 
     state: str
@@ -60,103 +60,107 @@ class MissingProfile(NamedTuple):
     notice: str = ""
 
 
-def missing_profile(entry: Entry, access: Access, snapshot: Snapshot, *, makes_profiles: bool) -> MissingProfile:
-    """Return why an entry without a profile has none.
+def explain_missing_profile(
+    entry: Entry, access: Access, snapshot: Snapshot, *, builds_profiles: bool
+) -> MissingProfile:
+    """Return why an entry has no visible profile.
 
     Parameters
     ----------
     entry : Entry
-        From a catalog that may be seen.
-    sight, now
-        As for `shown_profile`.
-    makes_profiles : bool
-        Whether this service makes profiles.
+        An entry of a visible catalog.
+    access, snapshot
+        See `visible_profile`.
+    builds_profiles : bool
+        Whether this service builds profiles.
     """
-    if not access.may_have(entry, snapshot.embargoes):
+    if not access.may_download(entry, snapshot.embargoes):
         return MissingProfile("embargo", "under embargo")
-    if not are_bytes_here(entry) or not may_be_shown(entry, access, snapshot):
-        return MissingProfile("elsewhere", "not on this server", f"Its data are not on this server. {_MEANWHILE}")
+    if not are_bytes_here(entry) or not is_data_visible(entry, access, snapshot):
+        return MissingProfile("elsewhere", "not on this server", f"The data are not on this server. {_FALLBACK}")
     failure = find_failure(entry)
     if failure is not None:
-        notice = f"Pictures of its data could not be made: {failure.reason}. {_MEANWHILE}"
-        return MissingProfile("failed", "pictures could not be made", notice)
-    if not makes_profiles:
-        return MissingProfile("off", "no pictures were made", f"No pictures of its data were made. {_MEANWHILE}")
-    notice = "Pictures of its data are being computed. Reload this page in a minute to see them."
-    return MissingProfile("waiting", "being computed", f"{notice} {_MEANWHILE}")
+        notice = f"Thumbnails and charts could not be created: {failure.reason}. {_FALLBACK}"
+        return MissingProfile("failed", "could not be created", notice)
+    if not builds_profiles:
+        return MissingProfile("off", "not created", f"This server creates no thumbnails and charts. {_FALLBACK}")
+    notice = f"Thumbnails and charts are being created: reload this page in a minute. {_FALLBACK}"
+    return MissingProfile("waiting", "being created", notice)
 
 
-def profile_of(entry: Entry, access: Access, snapshot: Snapshot, *, makes_profiles: bool) -> StimulusProfile:
-    """Return the profile of a stimulus set; raises 403 under embargo, 503 while it is computed, else 404."""
-    require_bytes(access, entry, snapshot.embargoes)
-    found = shown_profile(entry, access, snapshot)
-    if isinstance(found, StimulusProfile):
-        return found
-    missing = missing_profile(entry, access, snapshot, makes_profiles=makes_profiles)
+def get_stimulus_profile(entry: Entry, access: Access, snapshot: Snapshot, *, builds_profiles: bool) -> StimulusProfile:
+    """Return the profile of a stimulus set; raise 403 under embargo, 503 while it is being built, otherwise 404."""
+    check_download(access, entry, snapshot.embargoes)
+    profile = visible_profile(entry, access, snapshot)
+    if isinstance(profile, StimulusProfile):
+        return profile
+    missing = explain_missing_profile(entry, access, snapshot, builds_profiles=builds_profiles)
     if missing.state == "waiting":
-        message = f"the stimuli of {entry.identifier!r} are being computed"
+        message = f"the table of stimuli of {entry.identifier!r} is being created"
         headers = {"Retry-After": str(RETRY_SECONDS)}
-        raise refusal(503, _NOT_READY, message, "Try again in a minute.", headers)
-    hint = "Its files may be had all the same: see `files` of the entry."
-    raise refusal(404, "not_here", f"the stimuli of {entry.identifier!r}: {missing.label}", hint)
+        raise http_error(503, _NOT_READY, message, "Try again in a minute.", headers)
+    hint = "The files are available: see `files` of the entry."
+    raise http_error(404, "not_here", f"the table of stimuli of {entry.identifier!r}: {missing.label}", hint)
 
 
 def is_not_ready(error: HTTPException) -> bool:
-    """Whether `profile_of` raised an error because the profile is still being computed."""
+    """Whether `get_stimulus_profile` failed because the profile is still being built."""
     return isinstance(error.detail, dict) and error.detail.get("code") == _NOT_READY
 
 
-def may_be_shown(entry: Entry, access: Access, snapshot: Snapshot) -> bool:
-    """Whether what is made of the bytes of an entry may be shown."""
-    if not access.may_have(entry, snapshot.embargoes):
+def is_data_visible(entry: Entry, access: Access, snapshot: Snapshot) -> bool:
+    """Whether facts computed from the data of an entry are visible."""
+    if not access.may_download(entry, snapshot.embargoes):
         return False
-    withheld = snapshot.withheld_with(entry, access)
-    return not withheld or all(_is_given(entry, file, withheld) for file in entry.files)
+    withheld = snapshot.withheld_twins(entry, access)
+    return not withheld or all(_provides_bytes(entry, file, withheld) for file in entry.files)
 
 
-def shown_card(entry: Entry, access: Access, snapshot: Snapshot) -> Card:
-    """Return the card of an entry as it may be seen: under embargo without what is drawn of its data."""
+def visible_card(entry: Entry, access: Access, snapshot: Snapshot) -> Card:
+    """Return the card of an entry; under embargo, without charts of its data."""
     card = read_card(entry)
-    if access.may_have(entry, snapshot.embargoes):
+    if access.may_download(entry, snapshot.embargoes):
         return card
-    told = {name: value for name, value in card.items() if name != "pictures"}
-    columns = told.get("columns")
-    return told | {"columns": [_undrawn(one) for one in columns]} if isinstance(columns, list) else told
+    public = {name: value for name, value in card.items() if name != "pictures"}
+    columns = public.get("columns")
+    if isinstance(columns, list):
+        public["columns"] = [_without_histogram(column) for column in columns]
+    return public
 
 
-def _undrawn(column: object) -> object:
+def _without_histogram(column: object) -> object:
     if not isinstance(column, Mapping):
         return column
     return {name: value for name, value in column.items() if name != "histogram"}
 
 
-def _is_given(entry: Entry, file: EntryFile, withheld: list[Entry]) -> bool:
-    """Whether the place that an entry names for a file gives its bytes."""
-    if not file.sha1:  # then they are known by their place
+def _provides_bytes(entry: Entry, file: EntryFile, withheld: list[Entry]) -> bool:
+    """Whether the location that an entry names for a file holds its bytes."""
+    if not file.sha1:  # the location identifies the bytes
         return True
     try:
-        if any(_is_kept(place.path, file.sha1) for place, _ in wanted_file(entry, file).local_places()):
+        if any(_has_hash(place.path, file.sha1) for place, _ in wanted_file(entry, file).local_places()):
             return True
-        if "://" in entry.base:  # what lies elsewhere may name any place
+        if "://" in entry.base:  # a remote catalog may name any location
             return False
-        place = location_of(entry, file.location, file.location_type)
+        location = parse_entry_location(entry, file.location, file.location_type)
         return any(
-            place == location_of(other, one.location, one.location_type)
+            location == parse_entry_location(other, twin.location, twin.location_type)
             for other in withheld
-            for one in other.files
-            if one.sha1 == file.sha1
+            for twin in other.files
+            if twin.sha1 == file.sha1
         )
     except LocationError:
         return False
 
 
-def _is_kept(path: Path, sha1: str) -> bool:
+def _has_hash(path: Path, sha1: str) -> bool:
     try:
-        return _sha1_of(path, Fingerprint.of(path)) == sha1
+        return _cached_sha1(path, Fingerprint.of(path)) == sha1
     except OSError:
         return False
 
 
 @lru_cache(1024)
-def _sha1_of(path: Path, _print: Fingerprint) -> str:
+def _cached_sha1(path: Path, _fingerprint: Fingerprint) -> str:
     return hash_file(path, "sha1")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo
-from brainio.service.tokens import make_token
+from brainio.service.tokens import create_token
 from tests.browser.copying import Machine
 from tests.browser.lab import HELD
 from tests.browser.visiting import Visitor, start, window
@@ -81,7 +81,7 @@ def hostile(kept: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run
 @pytest.fixture(scope="module")
 def token(service: Running, kept: str) -> str:
     """A token that opens the private catalog."""
-    token = make_token(Database(kept), ["secret:read"], "")[1]
+    token = create_token(Database(kept), ["secret:read"], "")[1]
     own = {"Authorization": f"Bearer {token}"}
     service.eventually(lambda: service.client.get("/api/v1", headers=own).status_code == 200)
     return token

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright, expect
 
 from brainio.service.database import Database
-from brainio.service.tokens import make_token
+from brainio.service.tokens import create_token
 from tests.browser.lab import SCENES, SECRET
 from tests.browser.visiting import ERRORS, EVERY, Visitor, start, window
 from tests.service.proxied import NGINX, Proxied, below_path, free_ports
@@ -40,7 +40,7 @@ def below(
         "BRAINIO_SERVE_DATABASE": database,
         "BRAINIO_SERVE_PUBLIC_URL": public_url,
     }
-    token = make_token(Database(database), ["secret:read"], "")[1]
+    token = create_token(Database(database), ["secret:read"], "")[1]
     with Running(folder / "home", **settings) as service, Proxied(folder, service, port, text) as proxied:
         yield public_url, token, proxied.key_hash
 

@@ -114,7 +114,7 @@ def test_every_kind_of_stimulus_has_its_picture_or_its_words(visitor: Visitor) -
 def test_the_tile_of_a_long_text_shows_its_beginning(visitor: Visitor) -> None:
     page = visitor.page
     visitor.goto(f"{SET}?page=3")
-    words = page.locator("#sheet .tile", has_text="sentence").locator(".words")
+    words = page.locator("#sheet .tile", has_text="sentence").locator(".note")
     words.evaluate("element => { element.textContent = 'a long text '.repeat(100) }")
     frame, text = (
         one.bounding_box() for one in (page.locator("#sheet .tile", has_text="sentence").locator(".frame"), words)

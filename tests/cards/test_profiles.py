@@ -19,7 +19,7 @@ from brainio import get_stimulus_set
 from brainio.cards import StimulusProfile, build_card, build_profile, find_profile, profile_writer
 from brainio.catalogs import resolve
 from brainio.errors import SearchError
-from brainio.service.pages.tiles import tile_of
+from brainio.service.pages.stimulus_sets import stimulus_tile
 from tests.cards.profile_examples import DEMO, demo, picture, profile_of, published
 
 if TYPE_CHECKING:
@@ -285,7 +285,7 @@ def test_only_the_first_stimuli_have_thumbnails(tmp_path: Path, monkeypatch: pyt
     assert found.thumbnail(1) is not None
     assert found.thumbnail(2) is None
     (row,), _ = found.rows({"stimulus_id": "2"})
-    assert tile_of(found.entry, found, row).note == "pictures were made of the first 2 stimuli only"
+    assert stimulus_tile(found.entry, found, row).note == "pictures were made of the first 2 stimuli only"
 
 
 def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 from brainio.errors import LockfileError
 from brainio.lockfile.form import read_lockfile
 from brainio.nearest import nearest
-from brainio.service.ranges import _BYTES
-from brainio.service.responses import _PACKS
+from brainio.service.resources.downloads import _BYTE_RANGE
+from brainio.service.responses import _ACCEPTS_GZIP
 from brainio.stores.redaction import redacted
 
 LONG = 100_000  # characters: quadratic time would be a minute and more
@@ -18,9 +18,9 @@ TEXTS: dict[str, Callable[[], object]] = {
     "users of URLs": lambda: redacted("a://b:c" * (LONG // 7)),
     "users of URLs behind an at sign": lambda: redacted("@" + "a://b:c" * (LONG // 7)),
     "queries of URLs": lambda: redacted("a?" + "&" * LONG),
-    "accepted encodings": lambda: _PACKS.search("gzip" + " " * LONG + "x"),
-    "qualities of encodings": lambda: _PACKS.search("gzip;q=" + "1" * LONG + "x"),
-    "ranges of bytes": lambda: _BYTES.fullmatch("bytes=" + " " * LONG + "x"),
+    "accepted encodings": lambda: _ACCEPTS_GZIP.search("gzip" + " " * LONG + "x"),
+    "qualities of encodings": lambda: _ACCEPTS_GZIP.search("gzip;q=" + "1" * LONG + "x"),
+    "ranges of bytes": lambda: _BYTE_RANGE.fullmatch("bytes=" + " " * LONG + "x"),
     "names of two letters": lambda: nearest(
         "ab" * 100, ["".join("ab"[n >> bit & 1] for bit in range(199)) for n in range(10_000)]
     ),

@@ -130,7 +130,7 @@ def test_changes_add_up_over_many_states(seen: ChangeLog) -> None:
     states = [{"a": "1"}, {"a": "1", "b": "1"}, {"a": "2", "b": "1"}, {"b": "1"}, {"b": "1"}, {"a": "3", "c": "1"}]
     marks = []
     for state in states:
-        seen.note("lab", listing_of(**state))
+        seen.record("lab", listing_of(**state))
         found = seen.since("lab", None, 10)
         assert found is not None
         marks.append(found[1])
@@ -148,9 +148,9 @@ def test_changes_add_up_over_many_states(seen: ChangeLog) -> None:
 
 
 def test_a_mark_of_another_history_is_unknown(seen: ChangeLog) -> None:
-    seen.note("lab", listing_of(a="1"))
+    seen.record("lab", listing_of(a="1"))
     assert seen.since("lab", ChangeCursor("another", 0, 0), 10) is None
-    with pytest.raises(DatabaseAwayError, match="no state of catalog 'other'"):
+    with pytest.raises(DatabaseAwayError, match="no revision of catalog 'other'"):
         seen.since("other", None, 10)
 
 

@@ -16,13 +16,11 @@ from brainio.catalogs import Entry, add_catalog, append_rows, resolve
 from brainio.catalogs.backends.sql import schema
 from brainio.errors import DatabaseAwayError, ServiceError
 from brainio.service import database as database_module
-from brainio.service.access import AccessControl
-from brainio.service.credentials import Credential
-from brainio.service.database import Database
+from brainio.service.access import AccessControl, Credential
+from brainio.service.database import SCHEMA, Database
 from brainio.service.embargoes import lift_embargo, list_embargoes, set_embargo, today
 from brainio.service.settings import read_settings
-from brainio.service.tables import SCHEMA
-from brainio.service.tokens import list_tokens, make_token, revoke_token
+from brainio.service.tokens import create_token, list_tokens, revoke_token
 from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio as command
 
@@ -41,7 +39,7 @@ def upgrade():
 
 def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
     store = Database(database)
-    with store.reading() as connection:
+    with store.read_transaction() as connection:
         options = {"version_table": SCHEMA.version_table, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, SCHEMA.metadata) == []
@@ -56,7 +54,7 @@ def test_every_revision_of_the_program_has_a_migration() -> None:
 def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, _ = make_token(Database(database), ["lab:read"], "")
+    made, _ = create_token(Database(database), ["lab:read"], "")
     folder = tmp_path / "versions"
     folder.mkdir()
     for path in SCHEMA.versions.glob("*.py"):
@@ -71,7 +69,7 @@ def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
 
 
 def test_catalogs_and_the_service_may_share_a_database(database: str) -> None:
-    made, _ = make_token(Database(database), ["lab:read"], "")
+    made, _ = create_token(Database(database), ["lab:read"], "")
     append_rows(f"{database}#lab", [row("lab.A")])
     add_catalog(f"{database}#lab")
     assert resolve("assembly", "lab.A").catalog == "lab"
@@ -79,17 +77,17 @@ def test_catalogs_and_the_service_may_share_a_database(database: str) -> None:
 
 
 def _make(url: str) -> None:
-    make_token(Database(url), ["lab:read"], "")
+    create_token(Database(url), ["lab:read"], "")
 
 
 def test_a_service_reads_every_change_of_tokens_and_embargoes_and_stores_their_use(database: str) -> None:
     store, key = Database(database), ("lab", "assembly", "lab.A")
     entry = Entry("lab", "assembly", "lab.A", ())
     access = AccessControl(read_settings(None, refresh_seconds=0.01), Database(database))
-    made, token = make_token(store, ["lab:read"], "")
+    made, token = create_token(store, ["lab:read"], "")
     access.refresh()
     given = Credential(token, "Bearer")
-    assert access.holder(given, "").access.reads == {"lab"}
+    assert access.authenticate(given, "").access.reads == {"lab"}
     access.refresh()
     assert list_tokens(store)[0].last_used is not None
     set_embargo(store, key, today(), "review")
@@ -97,13 +95,13 @@ def test_a_service_reads_every_change_of_tokens_and_embargoes_and_stores_their_u
     access.refresh()
     assert access.embargoes.until(entry) == today() + timedelta(1)
     lift_embargo(store, key)
-    with pytest.raises(ServiceError, match="is under no embargo"):
+    with pytest.raises(ServiceError, match="is not under embargo"):
         lift_embargo(store, key)
     revoke_token(store, made.id)
     access.refresh()
     assert (access.embargoes.withholds(entry), list_embargoes(store)) == (False, [])
     with pytest.raises(HTTPException, match="401"):
-        access.holder(given, "")
+        access.authenticate(given, "")
 
 
 def test_processes_that_begin_at_once_make_the_tables_once(database: str) -> None:
@@ -135,11 +133,11 @@ def test_a_change_that_fails_leaves_nothing(database: str) -> None:
     store = Database(database)
 
     def change() -> None:
-        with store.changing() as connection:
+        with store.write_transaction() as connection:
             connection.execute(text("INSERT INTO brainio_service_state VALUES ('rights', 'x')"))
             connection.execute(text("SELECT * FROM no_such_table"))
 
     with pytest.raises(DatabaseAwayError, match="no_such_table"):
         change()
-    with store.reading() as connection:
+    with store.read_transaction() as connection:
         assert connection.scalar(text("SELECT count(*) FROM brainio_service_state")) == 0

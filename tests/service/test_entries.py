@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from brainio.catalogs import list_assemblies, list_stimulus_sets, resolution
-from brainio.service import records
+from brainio.service import schemas
 from brainio.service.access import Access, AccessControl
 from brainio.service.change_log import ChangeLog
 from brainio.service.database import Database
@@ -155,7 +155,7 @@ def test_an_entry_of_stimuli_that_nobody_lists_is_told_without_looking_through_a
     holdings = CatalogWatcher(settings, ChangeLog(database), AccessControl(settings, database))
     holdings.refresh()
     now = holdings.snapshot
-    told = records.whole(now, now.catalogs["lab"].listing.entries["assembly", NAME], Access(), [])
+    told = schemas.entry_details(now, now.catalogs["lab"].listing.entries["assembly", NAME], Access(), [])
     assert (told.stimulus_set_identifier, told.stimulus_set) == ("lab.Nowhere", None)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainio.catalogs import append_rows
-from brainio.service.ranges import span_of
+from brainio.service.resources.downloads import parse_range
 from tests.lab import sha1
 from tests.servers import HttpFolder, MotoS3
 from tests.service.running import NAME, TOP, Running
@@ -36,7 +36,7 @@ def test_a_part_is_that_part_of_the_file(service: Running, first: int, count: in
 def test_a_span_is_what_python_would_cut(size: int, header: str) -> None:
     first, _, last = header.removeprefix("bytes=").partition("-")
     data = bytes(range(size))
-    span = span_of(header, size)
+    span = parse_range(header, size)
     if (not first and not last) or (first and last and int(last) < int(first)):
         assert span is None
         return

@@ -7,8 +7,7 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from brainio.service.access import Access
-from brainio.service.response_cache import ResponseCache
-from brainio.service.responses import render
+from brainio.service.responses import ResponseCache, render
 
 
 def scope_of(number: int, **further: Any) -> dict[str, Any]:

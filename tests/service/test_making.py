@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,13 +22,12 @@ from brainio.catalogs.entries import cells_of
 from brainio.fetch.home import local_cache
 from brainio.local_files import Fingerprint
 from brainio.locks import try_acquire
-from brainio.service import catalog_watcher as module_looking
+from brainio.service import profile_builder as module_looking
 from brainio.service import profile_builder as module_making
 from brainio.service.access import AccessControl
-from brainio.service.catalog_watcher import MissingProfileFinder
 from brainio.service.change_log import ChangeLog
 from brainio.service.database import Database
-from brainio.service.profile_builder import ProfileBuilder
+from brainio.service.profile_builder import MissingProfileFinder, ProfileBuilder
 from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
 from tests.cards.profile_examples import picture, published
@@ -140,18 +140,18 @@ def test_a_waiting_profile_is_labelled_as_waiting_and_nothing_of_it_is_missing(t
     with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
         for kind in ("stimulus_set", "assembly"):
             page = service.get(f"/{kind}/lab/{NAME}").text
-            assert "Pictures of its data are being computed. Reload this page in a minute to see them." in page
+            assert "Thumbnails and charts are being created: reload this page in a minute." in page
             assert "not on this server" not in page
-        assert '<span class="words">being computed</span>' in service.get(f"/assembly/lab/{NAME}").text
+        assert '<span class="note">being created</span>' in service.get(f"/assembly/lab/{NAME}").text
         for path in (f"/stimulus/lab/{NAME}?id=1", f"/api/v1/stimuli/lab/{NAME}"):
             answer = service.get(path)
-            assert (answer.status_code, "being computed" in answer.text) == (503, True)
+            assert (answer.status_code, "being created" in answer.text) == (503, True)
             assert int(answer.headers["Retry-After"]) > 0
         thumbnail = service.get(f"/thumbnail/lab/{NAME}?number=0")
         assert (thumbnail.status_code, thumbnail.headers["Cache-Control"]) == (200, "no-store")
-        assert "being computed" in thumbnail.text
+        assert "being created" in thumbnail.text
         turn.release()
-        service.eventually(lambda: "being computed" not in service.get(f"/stimulus_set/lab/{NAME}").text, LONG)
+        service.eventually(lambda: "being created" not in service.get(f"/stimulus_set/lab/{NAME}").text, LONG)
         service.eventually(lambda: service.get(f"/api/v1/stimuli/lab/{NAME}").status_code == 200, LONG)
 
 
@@ -197,20 +197,20 @@ def test_a_profile_that_takes_too_much_is_given_up_told_and_not_retried_until_so
     tight = {"seconds": usual._replace(seconds=0.01), "memory_mb": usual._replace(memory_mb=0.01)}
     maker._limits = tight[limit]
     with capture_logs() as lines:
-        asyncio.run(maker._make([entry]))
+        asyncio.run(maker._build([entry]))
     assert [(one["event"], one["identifier"]) for one in lines] == [("no profile", entry.identifier)]
     assert f"set BRAINIO_SERVE_{setting} to more" in lines[0]["error"]
     failure = find_failure(entry)
     assert failure is not None
     assert failure.reason.startswith("they need more than the ")
     assert str(tmp_path) not in failure.reason
-    assert not maker._may_be_tried(entry)
+    assert not maker._may_retry(entry)
     restarted = making(tmp_path)
-    assert restarted._may_be_tried(entry)  # with its own limits
+    assert restarted._may_retry(entry)  # with its own limits
     restarted._limits = maker._limits
-    assert not restarted._may_be_tried(entry)
+    assert not restarted._may_retry(entry)
     os.utime(tmp_path / entry.identifier / "set.csv", ns=(1, 1))
-    assert restarted._may_be_tried(entry)
+    assert restarted._may_retry(entry)
     assert find_failure(entry) is None
 
 
@@ -219,7 +219,7 @@ def test_a_profile_that_is_made_after_all_leaves_no_failure(
 ) -> None:
     monkeypatch.setenv("BRAINIO_CATALOGS", str(tmp_path / "lab.csv"))  # for the worker process
     record_failure(entry, "they need too much", "")
-    asyncio.run(making(tmp_path)._make([entry]))
+    asyncio.run(making(tmp_path)._build([entry]))
     assert find_failure(entry) is None
     assert [path.suffix for path in local_cache().root.glob("profiles/*")] == [".sqlite"]
 
@@ -233,10 +233,10 @@ def test_files_of_entries_are_asked_for_by_threads_and_not_where_requests_wait(
         threads.append(threading.current_thread())
         return Fingerprint.of(file)
 
-    monkeypatch.setattr(module_making, "fingerprint", asking)
+    monkeypatch.setattr(module_making, "Fingerprint", SimpleNamespace(of=asking))
     maker = making(tmp_path)
-    monkeypatch.setattr(maker, "_make", lambda entries: asyncio.sleep(0))
-    asyncio.run(maker._round())
+    monkeypatch.setattr(maker, "_build", lambda entries: asyncio.sleep(0))
+    asyncio.run(maker._run_once())
     assert threads
     assert threading.main_thread() not in threads
 
@@ -260,7 +260,7 @@ def test_entries_are_looked_at_again_only_when_something_changed(entry: Entry, t
     looked: list[str] = []
 
     def lacking(catalogs: object) -> list[Entry]:
-        return looking.lacking(catalogs, counting([entry], looked))
+        return looking.find(catalogs, counting([entry], looked))
 
     assert lacking(catalogs) == [entry]
     assert lacking(catalogs) == []
@@ -268,7 +268,7 @@ def test_entries_are_looked_at_again_only_when_something_changed(entry: Entry, t
     assert lacking(object()) == [entry]
     build_profile(entry)
     assert lacking(object()) == []
-    looking.forget()
+    looking.reset()
     assert lacking(object()) == []
     assert len(looked) == 4
 
@@ -281,15 +281,15 @@ def test_what_comes_into_the_cache_is_found(tmp_path: Path) -> None:
     listed(tmp_path / "far.csv", *rows)
     far = resolve("stimulus_set", "lab.Far", catalog="far")
     looking, catalogs = MissingProfileFinder(lambda _: False), object()
-    assert looking.lacking(catalogs, [far]) == []
+    assert looking.find(catalogs, [far]) == []
     local_cache().add([body["csv"]], name="a.csv")
-    assert looking.lacking(catalogs, [far]) == []
+    assert looking.find(catalogs, [far]) == []
     local_cache().add([body["zip"]], name="a.zip")
-    assert looking.lacking(catalogs, [far]) == [far]
+    assert looking.find(catalogs, [far]) == [far]
 
 
 def test_looking_pauses_and_ends_when_it_is_told_to(entry: Entry, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module_looking, "_PIECE", 0.0)
+    monkeypatch.setattr(module_looking, "_WORK_SECONDS", 0.0)
     pauses: list[float] = []
     looked: list[str] = []
 
@@ -297,7 +297,7 @@ def test_looking_pauses_and_ends_when_it_is_told_to(entry: Entry, monkeypatch: p
         pauses.append(seconds)
         return len(pauses) == 3
 
-    MissingProfileFinder(pause).lacking(object(), counting([entry] * 10, looked))
+    MissingProfileFinder(pause).find(object(), counting([entry] * 10, looked))
     assert len(looked) == 3
     assert all(seconds > 0 for seconds in pauses)
 
@@ -307,7 +307,7 @@ def test_a_file_that_goes_while_a_cache_is_looked_at_ends_nothing(
 ) -> None:
     local_cache().add([b"content"], name="a.csv")
     (local_cache().root / "gone").mkdir()
-    entries = module_looking._entries
+    entries = module_looking._scan
 
     def going(folder: Path) -> list[os.DirEntry[str]]:
         found = entries(folder)
@@ -315,6 +315,6 @@ def test_a_file_that_goes_while_a_cache_is_looked_at_ends_nothing(
             (folder / "gone").rmdir()
         return found
 
-    monkeypatch.setattr(module_looking, "_entries", going)
-    assert MissingProfileFinder(lambda _: False).lacking(object(), [entry]) == [entry]
+    monkeypatch.setattr(module_looking, "_scan", going)
+    assert MissingProfileFinder(lambda _: False).find(object(), [entry]) == [entry]
     assert not (local_cache().root / "gone").exists()

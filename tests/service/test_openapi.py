@@ -60,4 +60,4 @@ def test_every_resource_says_what_it_answers_and_which_errors(service: Running) 
         assert methods["get"]["description"].endswith(".")
         if path.startswith("/api/v1"):
             assert {"200", "400", "500"} <= set(answers)
-            assert answers["400"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorAnswer")
+            assert answers["400"]["content"]["application/json"]["schema"]["$ref"].endswith("/ErrorResponse")

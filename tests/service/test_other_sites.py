@@ -10,9 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.errors import ServiceError
-from brainio.service.cross_site import AllowedHosts
+from brainio.service.cross_site import AllowedHosts, CrossSitePolicy
 from brainio.service.settings import read_settings
-from brainio.service.sites import CrossSitePolicy
 from tests.service.running import NAME, Running
 from tests.service.test_requests import sent
 

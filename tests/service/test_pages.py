@@ -19,7 +19,7 @@ from brainio.catalogs import append_rows
 from brainio.service.app import create_app
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo, today
-from brainio.service.pages import catalogs as catalog_pages
+from brainio.service.pages import browse as catalog_pages
 from brainio.service.settings import read_settings
 from tests import set_versions
 from tests.cards.profile_examples import picture, published
@@ -112,9 +112,9 @@ def test_stimuli_that_cannot_be_shown_are_named_with_the_reason_and_lead_nowhere
 
         assert tiles()
         assert not [one for tile in tiles() for one in tile.iter("a")]
-        assert {tile.find(".//span[@class='words']").text for tile in tiles()} == {"no pictures were made"}
+        assert {tile.find(".//span[@class='note']").text for tile in tiles()} == {"not created"}
         set_embargo(Database(url), ("lab", "stimulus_set", NAME), today() + timedelta(days=1))
-        service.eventually(lambda: {one.find(".//span[@class='words']").text for one in tiles()} == {"under embargo"})
+        service.eventually(lambda: {one.find(".//span[@class='note']").text for one in tiles()} == {"under embargo"})
 
 
 def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_content(profiled: Running) -> None:
@@ -235,7 +235,7 @@ def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_oth
         section = page.find(".//section[@id='used']")
         assert len(list(section.iter("tr"))) == 1 + 50
         (said,) = section.findall("p")
-        assert "".join(said.itertext()) == "And 3 more: all that were recorded with the set."
+        assert "".join(said.itertext()) == "And 3 more: all assemblies with this stimulus set."
         assert service.get(said.find("a").get("href")).text.count("lab.A") >= 53
 
 

@@ -162,7 +162,7 @@ def test_a_port_that_is_taken_is_told(service: Running) -> None:
     command = [sys.executable, "-m", "brainio", "serve", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: nothing can listen at 127.0.0.1, port {port}: ")
+    assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1, port {port}: ")
 
 
 def test_settings_come_from_the_file_the_environment_and_the_call_in_that_order(
@@ -178,7 +178,7 @@ def test_settings_come_from_the_file_the_environment_and_the_call_in_that_order(
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("prot = 1", "prot: "), ('port = "x"', "port: "), ("port = ", "cannot be read as TOML"), (None, "is not there")],
+    [("prot = 1", "prot: "), ('port = "x"', "port: "), ("port = ", "is not valid TOML"), (None, "does not exist")],
 )
 def test_wrong_settings_are_named(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "service.toml"

@@ -190,9 +190,9 @@ def test_more_rights_never_show_less(
     entry = Entry(catalog, "assembly", "x", ())
     assert somebody.sees(catalog) >= everybody.sees(catalog)
     for embargoes in (UNKNOWN, Embargoes({})):
-        assert somebody.may_have(entry, embargoes) >= everybody.may_have(entry, embargoes)
-        assert somebody.sees(catalog) >= somebody.may_have(entry, embargoes)
-    assert not everybody.may_have(entry, UNKNOWN)
+        assert somebody.may_download(entry, embargoes) >= everybody.may_download(entry, embargoes)
+        assert somebody.sees(catalog) >= somebody.may_download(entry, embargoes)
+    assert not everybody.may_download(entry, UNKNOWN)
 
 
 def test_a_name_that_hides_no_catalog_is_said_in_the_log(vault: Vault) -> None:

@@ -110,7 +110,7 @@ def test_signing_in_leads_to_no_other_site(vault: Vault, visitor: httpx.Client, 
 def test_whatever_address_is_given_signing_in_stays_below_the_path(text: str, prefix: str) -> None:
     with urls.use_prefix(prefix):
         for given_text in (text, f"{prefix}/{text}"):
-            target = urls.return_target(given_text)
+            target = urls.safe_return_url(given_text)
             assert str(httpx.URL("https://lab.example/x").join(target)).startswith(f"https://lab.example{prefix}/")
             assert not {".", ".."} & {*unquote(re.split("[?#]", target)[0]).split("/")}
 

@@ -20,17 +20,16 @@ from brainio.catalogs.sources import note_written
 from brainio.errors import CatalogError, ServiceError
 from brainio.index.index_store import Indexes
 from brainio.index.sqlite_index import Files
-from brainio.service.access import AccessControl, sign_in, sign_out
+from brainio.service.access import MAX_WRONG_TOKENS, AccessControl, Credential, read_credential
 from brainio.service.change_log import ChangeLog
-from brainio.service.credentials import Credential, presented
 from brainio.service.database import Database
 from brainio.service.dependencies import Service
 from brainio.service.embargoes import set_embargo, today
+from brainio.service.pages.account import sign_in, sign_out
 from brainio.service.pages.entries import EntryView
 from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
-from brainio.service.tokens import DAY, PREFIX, hash_of, list_tokens, make_token, revoke_token
-from brainio.service.wrong_tokens import MOST
+from brainio.service.tokens import DAY, PREFIX, create_token, hash_token, list_tokens, revoke_token
 from brainio.stores.redaction import redacted
 from tests.cli.command import brainio as command
 from tests.postgres import Postgres
@@ -42,12 +41,12 @@ WRONG = PREFIX + "0" * 64
 
 
 def test_what_is_kept_opens_nothing(database: str) -> None:
-    made, token = make_token(Database(database), ["lab:read", "lab:read"], "Ada")
+    made, token = create_token(Database(database), ["lab:read", "lab:read"], "Ada")
     assert token.startswith(PREFIX)
     assert len(token) == len(PREFIX) + 64
     with create_engine(make_url(database).set(drivername=driver(database))).connect() as connection:
         row = connection.execute(text("SELECT * FROM brainio_service_tokens")).mappings().one()
-    assert row["hash"] == hash_of(token)
+    assert row["hash"] == hash_token(token)
     assert token.removeprefix(PREFIX) not in str(dict(row))
     assert (made.scopes, made.expires) == (("lab:read",), made.made + 90 * DAY)
     assert list_tokens(Database(database)) == [made]
@@ -59,20 +58,20 @@ def driver(database: str) -> str:
 
 @pytest.mark.parametrize("scope", ["lab", "lab:write", ":read", "", "lab:read:x", "lab: read"])
 def test_what_is_no_scope_is_refused(tmp_path: Path, scope: str) -> None:
-    with pytest.raises(ServiceError, match="is no scope; expected CATALOG:read"):
-        make_token(Database(f"sqlite:///{tmp_path / 's.db'}"), [scope], "")
+    with pytest.raises(ServiceError, match="is malformed; expected CATALOG:read"):
+        create_token(Database(f"sqlite:///{tmp_path / 's.db'}"), [scope], "")
     with pytest.raises(ServiceError, match="without a scope"):
-        make_token(Database(f"sqlite:///{tmp_path / 's.db'}"), [], "")
+        create_token(Database(f"sqlite:///{tmp_path / 's.db'}"), [], "")
 
 
 def test_a_revoked_token_stays_revoked(database: str) -> None:
     store = Database(database)
-    made, _ = make_token(store, ["lab:read"], "", None)
+    made, _ = create_token(store, ["lab:read"], "", None)
     assert (made.expires, made.state(10**12)) == (None, "valid")
     revoked = revoke_token(store, made.id)
     assert revoke_token(store, made.id) == revoked
     assert revoked.state(0) == "revoked"
-    with pytest.raises(ServiceError, match=r"no token 'none'.*brainio token list"):
+    with pytest.raises(ServiceError, match=r"token 'none' does not exist.*brainio token list"):
         revoke_token(store, "none")
 
 
@@ -97,7 +96,7 @@ def test_commands_make_list_and_revoke_tokens(flow_database: str) -> None:
 
 
 def test_a_running_service_follows_what_commands_change(vault: Vault) -> None:
-    made, token = make_token(vault.database, [f"{HIDDEN}:read"], "late")
+    made, token = create_token(vault.database, [f"{HIDDEN}:read"], "late")
     path = f"/catalogs/{HIDDEN}"
     vault.service.eventually(lambda: vault.ask(token, path).status_code == 200)
     vault.service.eventually(lambda: {one.id: one.last_used for one in list_tokens(vault.database)}[made.id])
@@ -147,17 +146,17 @@ def test_a_forged_cookie_is_a_401_that_makes_the_browser_forget_it(vault: Vault)
 def test_whoever_guesses_has_to_wait_and_right_tokens_serve_on(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     url = f"sqlite:///{tmp_path / 'service.db'}"
-    _, right = make_token(Database(url), ["lab:read"], "")
+    _, right = create_token(Database(url), ["lab:read"], "")
     environment = {"BRAINIO_CATALOGS": str(lab), "BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
     with Running(tmp_path / "served", **environment) as service:
-        guesses = [service.get("/catalogs/lab", Authorization=f"Bearer {WRONG}") for _ in range(MOST + 2)]
-        assert [one.status_code for one in guesses] == [401] * MOST + [429] * 2
+        guesses = [service.get("/catalogs/lab", Authorization=f"Bearer {WRONG}") for _ in range(MAX_WRONG_TOKENS + 2)]
+        assert [one.status_code for one in guesses] == [401] * MAX_WRONG_TOKENS + [429] * 2
         assert 0 < int(guesses[-1].headers["retry-after"]) <= 60
         assert guesses[-1].json()["error"]["code"] == "too_many_tokens"
         assert service.get("/catalogs/lab", Authorization=f"Bearer {right}").status_code == 200
         assert service.get("/catalogs/brainio_demo").status_code == 200
         metrics = service.get("/metrics").text
-        assert f'brainio_tokens_refused_total{{reason="unknown"}} {MOST}.0' in metrics
+        assert f'brainio_tokens_refused_total{{reason="unknown"}} {MAX_WRONG_TOKENS}.0' in metrics
         assert 'brainio_tokens_refused_total{reason="guessed"} 2.0' in metrics
         elsewhere = service.get("/catalogs/lab", Authorization=f"Bearer {WRONG}", X_Forwarded_For="203.0.113.9")
         assert elsewhere.status_code == 401  # as a proxy on this machine says
@@ -166,7 +165,7 @@ def test_whoever_guesses_has_to_wait_and_right_tokens_serve_on(tmp_path: Path) -
 def test_no_token_is_in_logs_errors_or_the_list_of_processes(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     url = f"sqlite:///{tmp_path / 'service.db'}"
-    made, token = make_token(Database(url), ["lab:read"], "")
+    made, token = create_token(Database(url), ["lab:read"], "")
     with Running(tmp_path / "served", "--database", url, BRAINIO_CATALOGS=str(lab)) as service:
         service.get("/catalogs/lab", Authorization=f"Bearer {token}")
         service.client.get("/catalogs/lab", auth=("me", token))
@@ -194,8 +193,8 @@ def test_tokens_are_taken_out_of_any_text(before: str, number: int, behind: str)
 
 @given(st.lists(st.tuples(st.sampled_from([b"authorization", b"cookie", b"accept"]), st.binary(max_size=60))))
 def test_no_header_makes_the_service_fail(headers: list[tuple[bytes, bytes]]) -> None:
-    found = presented({"headers": headers})
-    assert found is None or found.how in {"Bearer", "Basic", "Cookie"}
+    found = read_credential({"headers": headers})
+    assert found is None or found.scheme in {"Bearer", "Basic", "Cookie"}
 
 
 @pytest.fixture
@@ -203,7 +202,7 @@ def private_lab(tmp_path: Path) -> tuple[Running, str]:
     """A service, not started yet, whose catalog `lab` is private; and a token for it."""
     lab = make_lab(tmp_path / "lab")
     url = f"sqlite:///{tmp_path / 'service.db'}"
-    _, token = make_token(Database(url), ["lab:read"], "")
+    _, token = create_token(Database(url), ["lab:read"], "")
     environment = {"BRAINIO_SERVE_PRIVATE": "*", "BRAINIO_SERVE_DATABASE": url}
     return Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment), token
 
@@ -252,7 +251,7 @@ def test_the_token_is_not_sent_on_to_where_files_are(
     elsewhere = http_folder.url.replace("127.0.0.1", "localhost")
     lab.write_text(lab.read_text().replace("file,files/assy_modelfest_Carney1999.nc", f",{elsewhere}/a.nc"))
     url = f"sqlite:///{tmp_path / 'service.db'}"
-    _, token = make_token(Database(url), ["lab:embargoed"], "")
+    _, token = create_token(Database(url), ["lab:embargoed"], "")
     # So that the service is asked for where it lies.
     set_embargo(Database(url), ("lab", "assembly", NAME), today() + timedelta(1))
     environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
@@ -281,7 +280,7 @@ def test_while_the_database_is_away_tokens_that_were_read_serve_on(postgres: Pos
     lab = make_lab(tmp_path / "lab")
     with Postgres(postgres.programs) as server:
         url = server.database()
-        _, token = make_token(Database(url), ["lab:read"], "")
+        _, token = create_token(Database(url), ["lab:read"], "")
         environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
         with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
 
@@ -309,7 +308,7 @@ def test_while_the_database_is_away_tokens_that_were_read_serve_on(postgres: Pos
 
 def test_a_browser_is_told_to_keep_a_token_as_long_as_it_serves(tmp_path: Path) -> None:
     store = Database(f"sqlite:///{tmp_path / 's.db'}")
-    _, token = make_token(store, ["lab:read"], "", 2)
+    _, token = create_token(store, ["lab:read"], "", 2)
     rights = AccessControl(read_settings(), store)
     rights.refresh()
     for scheme in ("http", "https"):
@@ -330,7 +329,7 @@ def test_a_browser_is_told_to_keep_a_token_as_long_as_it_serves(tmp_path: Path) 
 def test_the_file_of_a_service_that_goes_away_is_not_made_anew_empty(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     file = tmp_path / "service.db"
-    _, token = make_token(Database(f"sqlite:///{file}"), ["lab:read"], "")
+    _, token = create_token(Database(f"sqlite:///{file}"), ["lab:read"], "")
     environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": f"sqlite:///{file}"}
     with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
         assert service.get("/catalogs/lab", Authorization=f"Bearer {token}").status_code == 200
@@ -347,7 +346,7 @@ def test_the_file_of_a_service_that_goes_away_is_not_made_anew_empty(tmp_path: P
 def test_tables_of_another_release_are_refused_before_anything_is_served(flow_database: str) -> None:
     store = Database(flow_database)
     store.prepare()
-    with store.changing() as connection:
+    with store.write_transaction() as connection:
         connection.execute(text("UPDATE brainio_service_version SET version_num = '9999'"))
     done = command("serve", "--port", "0", "--database", flow_database)
     assert done.returncode == 1
@@ -363,14 +362,14 @@ def test_a_browser_forgets_a_token_that_is_none_and_no_other(tmp_path: Path) -> 
     scope = {"type": "http", "scheme": "http", "headers": [(b"cookie", f"brainio_token={WRONG}".encode())]}
 
     def refused() -> tuple[int, bool]:
-        found = rights.of(scope)
+        found = rights.resolve(scope)
         assert isinstance(found, HTTPException)
         return found.status_code, bool(scope["has_stale_cookie"])
 
     assert refused() == (503, False)
-    make_token(Database(f"sqlite:///{tmp_path / 's.db'}"), ["lab:read"], "")
+    create_token(Database(f"sqlite:///{tmp_path / 's.db'}"), ["lab:read"], "")
     rights.refresh()
-    told = [refused() for _ in range(MOST + 1)]
+    told = [refused() for _ in range(MAX_WRONG_TOKENS + 1)]
     assert (told[0], told[-1]) == ((401, True), (429, False))
 
 
@@ -378,7 +377,7 @@ def test_tokens_serve_between_two_readings_however_rare_these_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = Database(f"sqlite:///{tmp_path / 's.db'}")
-    _, token = make_token(store, ["lab:read"], "")
+    _, token = create_token(store, ["lab:read"], "")
     rights = AccessControl(read_settings(refresh_seconds=3600), store)
     rights.refresh()
     read_at = time.monotonic()
@@ -386,10 +385,10 @@ def test_tokens_serve_between_two_readings_however_rare_these_are(
     for later, serves in ((3500, True), (3600 + 500, True), (3600 + 700, False)):
         monkeypatch.setattr("brainio.service.access.time.monotonic", lambda now=read_at + later: now)
         if serves:
-            assert rights.holder(given, "").access.reads == {"lab"}
+            assert rights.authenticate(given, "").access.reads == {"lab"}
         else:
             with pytest.raises(HTTPException, match="503"):
-                rights.holder(given, "")
+                rights.authenticate(given, "")
 
 
 def test_a_process_that_starts_while_the_database_is_away_gives_no_files_until_embargoes_were_read(
@@ -425,7 +424,7 @@ def test_a_service_that_never_read_its_embargoes_says_so(tmp_path: Path, monkeyp
     holdings = CatalogWatcher(settings, seen, rights)
     holdings.refresh()
     now = holdings.snapshot
-    entry = now.entry("lab", "assembly", NAME, rights.everybody)
+    entry = now.entry("lab", "assembly", NAME, rights.public)
     serves = Service(settings, holdings, seen, rights, Indexes(Files(), 1))
-    told = EntryView(Request({"type": "http"}), now, serves, rights.everybody, entry).notice
-    assert told == "Whether its data are under embargo cannot be read at the moment, so that none are shown."
+    told = EntryView(Request({"type": "http"}), now, serves, rights.public, entry).notice
+    assert told == "The data are hidden: the service temporarily cannot check whether they are under embargo."

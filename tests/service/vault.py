@@ -11,9 +11,8 @@ import httpx
 from sqlalchemy import update
 
 from brainio.catalogs import append_rows
-from brainio.service.database import Database
-from brainio.service.tables import tokens
-from brainio.service.tokens import PREFIX, make_token, note_change, revoke_token
+from brainio.service.database import Database, tokens_table
+from brainio.service.tokens import PREFIX, create_token, mark_access_changed, revoke_token
 from tests.service.running import NAME, OTHER, Running, make_lab
 
 WORD = "Qzmark"
@@ -85,17 +84,17 @@ def running_vault(folder: Path, url: str) -> Iterator[Vault]:
         "BRAINIO_SERVE_DATABASE": url,
     }
     database = Database(url)
-    right = make_token(database, [f"{HIDDEN}:read"], "right")[1]
+    right = create_token(database, [f"{HIDDEN}:read"], "right")[1]
     with Running(folder / "home", **environment) as service:
         vault = Vault(service, database, url, {"right": right})
         vault.tokens |= {
-            "every": make_token(database, ["*:read"], "")[1],
-            "other": make_token(database, [f"{ELSE}:read", "lab:embargoed"], "")[1],
+            "every": create_token(database, ["*:read"], "")[1],
+            "other": create_token(database, [f"{ELSE}:read", "lab:embargoed"], "")[1],
             "wrong": PREFIX + secrets.token_hex(32),
             "expired": expired_token(database, f"{HIDDEN}:read"),
             "none": "x",
         }
-        revoked, vault.tokens["revoked"] = make_token(database, [f"{HIDDEN}:read"], "")
+        revoked, vault.tokens["revoked"] = create_token(database, [f"{HIDDEN}:read"], "")
         revoke_token(database, revoked.id)
         vault.when_known(vault.tokens["other"])
         vault.service.eventually(lambda: vault.get("/api/v1", "revoked").status_code == 401)
@@ -104,8 +103,10 @@ def running_vault(folder: Path, url: str) -> Iterator[Vault]:
 
 def expired_token(database: Database, scope: str) -> str:
     """Make a token that served until a second ago."""
-    made, text = make_token(database, [scope], "", 1)
-    with database.changing() as connection:
-        connection.execute(update(tokens).where(tokens.c.id == made.id).values(expires=int(time.time()) - 1))
-        note_change(connection)  # the service may have read the token already
+    made, text = create_token(database, [scope], "", 1)
+    with database.write_transaction() as connection:
+        connection.execute(
+            update(tokens_table).where(tokens_table.c.id == made.id).values(expires=int(time.time()) - 1)
+        )
+        mark_access_changed(connection)  # the service may have read the token already
     return text

@@ -1,4 +1,4 @@
-// What pages can do with script beside htmx: copy code, and reach the search by a key. Without script all else is there.
+// Scripts of pages besides htmx: copy code, focus the search by a key. All else works without scripts.
 "use strict";
 
 for (const button of document.querySelectorAll(".copy")) {
@@ -19,8 +19,8 @@ document.addEventListener("click", async (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  const isWriting = event.target.closest("input, select, textarea, [contenteditable]");
-  if (event.key !== "/" || isWriting || event.ctrlKey || event.metaKey || event.altKey) return;
+  const isTyping = event.target.closest("input, select, textarea, [contenteditable]");
+  if (event.key !== "/" || isTyping || event.ctrlKey || event.metaKey || event.altKey) return;
   const search = document.querySelector("[data-search]");
   if (!search) return;
   event.preventDefault();
@@ -28,10 +28,10 @@ document.addEventListener("keydown", (event) => {
   search.select();
 });
 
-// What cannot be answered is explained on a page of its own.
+// Show error responses as pages.
 document.addEventListener("htmx:responseError", (event) => { location.assign(event.detail.xhr.responseURL); });
 
-// Filters are a column beside the results where there is room, and behind a heading where there is none.
+// Filters are a column next to the results on wide screens, and collapse below a heading on narrow ones.
 const fold = () => {
   const drawer = document.querySelector(".drawer");
   if (drawer && window.matchMedia("(max-width: 47.99rem)").matches) drawer.open = false;

@@ -1,7 +1,6 @@
-"""The catalogs as pages for people: rendered here, complete without script, readable without colour or mouse.
+"""Pages of the service for people: rendered on the server, complete without scripts, accessible.
 
-`rendering` holds the templates and what is around every page, `assets` the files that pages load, `front` the search,
-`entries` what pages of stimulus sets and assemblies have in common, `stimulus_sets` and `assemblies` these pages,
-`snippets` the code that loads an entry. Nothing is computed while a visitor waits: what pages show of data are profiles
-and cards, which were made before.
+`layout` has the templates and assets that all pages share, `browse` the front page with its search and the pages of
+catalogs, `entries` the content that stimulus sets and assemblies share. Nothing is computed while a visitor waits:
+pages show profiles and cards, which were built before.
 """

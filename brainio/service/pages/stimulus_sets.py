@@ -1,36 +1,93 @@
-"""The page of a stimulus set: its contact sheet, filtered by any column, what columns hold, who used it."""
+"""Pages of stimulus sets: the contact sheet with filters, the columns, single stimuli and their thumbnails."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, HTTPException, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
-from brainio.cards import StimulusProfile
+from brainio.cards import AssemblyProfile, Row, StimulusProfile, profile_key
 from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_column
 from brainio.cards.profile_filters import literal_filter
-from brainio.catalogs import TYPE_STIMULUS_SET
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.progress import readable_size
+from brainio.relations.users import users_of
 from brainio.service import urls
-from brainio.service.access import AccessDep
-from brainio.service.dependencies import ServiceDep, SnapshotDep
-from brainio.service.pages.entries import EntryView, entry_page, numbers_of, render_entry
-from brainio.service.pages.tiles import Tile, tile_of
-from brainio.service.query_params import Named, Where, filters_of
-from brainio.service.responses import RenderedBody
+from brainio.service.dependencies import AccessDep, FiltersQuery, NameQuery, ServiceDep, SnapshotDep, parse_filters
+from brainio.service.errors import http_error
+from brainio.service.pages.entries import EntryView, key_numbers, render_entry, respond_with_entry
+from brainio.service.pages.layout import render_page
+from brainio.service.pages.snippets import netrc_line, stimulus_snippet
+from brainio.service.responses import RenderedBody, render, respond
+from brainio.service.visibility import get_stimulus_profile, is_not_ready, visible_profile
 from brainio.views.drawings import column as draw_column
+from brainio.views.drawings.records import name_of_values, text_of
 
 router = APIRouter(include_in_schema=False)
-_PAGE = 48  # stimuli
-_CAPTIONS = 2  # columns under a stimulus
-_MOST_COLUMNS = 60
-_MOST_DESCRIBED = 150  # columns, by a card
+_STIMULI_PER_PAGE = 48
+_CAPTIONS = 2  # columns below a stimulus
+_MAX_COLUMNS = 60
+_MAX_DESCRIBED = 150  # columns in a card
+_MAX_USERS = 50  # assemblies on the page of a stimulus, whose responses are read one by one
+_MAX_FILTER = 200  # characters of a value that becomes a filter
+_ONE_DAY, _REVALIDATED = "private, max-age=86400, immutable", "no-cache"
+_PLACEHOLDER = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" width="256" height="256" viewBox="0 0 256 256">'
+    b'<rect width="256" height="256" fill="#eceff3"/>'
+    b'<text x="128" y="134" text-anchor="middle" font-family="sans-serif" font-size="20" fill="#4b5563">'
+    b"being created</text></svg>"
+)
 Record = Mapping[str, Any]
 
 
+class Tile(NamedTuple):
+    """A stimulus in a contact sheet. `url` and `picture` may be empty; `note` says why. Sizes are in pixels."""
+
+    name: str
+    url: str
+    picture: str
+    width: int
+    height: int
+    kind: str
+    note: str
+    lines: list[str]
+
+
+def stimulus_tile(entry: Entry, profile: StimulusProfile, row: Row, captions: Sequence[str] = ()) -> Tile:
+    """Return the tile of a stimulus, with the values of some columns as captions."""
+    thumbnail = profile.thumbnail(row.number)
+    lines = [f"{column} {text}" for column in captions if (text := format_value(row.values.get(column)))]
+    name = str(row.values["stimulus_id"])
+    has_picture = thumbnail is not None and bool(thumbnail.data)
+    return Tile(
+        name=name,
+        url=urls.stimulus_page_url(entry, name),
+        picture=urls.thumbnail_url(entry, row.number, profile_key(entry) or "") if has_picture else "",
+        width=thumbnail.width if thumbnail else 0,
+        height=thumbnail.height if thumbnail else 0,
+        kind=thumbnail.kind if thumbnail else "file",
+        note=thumbnail.note if thumbnail else f"only the first {profile.thumbnail_count:,} stimuli have thumbnails",
+        lines=lines,
+    )
+
+
+def format_value(value: str | float | None) -> str:
+    """Format a value of a table as filters expect it; a missing value is empty.
+
+    Examples
+    --------
+    >>> format_value(90.0), format_value(0.1), format_value("car"), format_value(None)
+    ('90', '0.1', 'car', '')
+    """
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 class Filter(NamedTuple):
-    """A filter in use: as addresses have it, in words, and the address without it."""
+    """An active filter: as in the URL, in words, and the URL without it."""
 
     text: str
     label: str
@@ -38,18 +95,18 @@ class Filter(NamedTuple):
 
 
 class Pager(NamedTuple):
-    """Where the pages beside this one are; `last` is the number of the last one."""
+    """Links to the previous and the next page; `last` is the number of the last page."""
 
-    words: str
+    label: str
     last: int
     previous: str | None
     next: str | None
 
 
-class Sheet(NamedTuple):
-    """A page of stimuli."""
+class ContactSheet(NamedTuple):
+    """A page of stimuli, and the form that filters them."""
 
-    words: str
+    summary: str
     tiles: list[Tile]
     filters: list[Filter]
     columns: list[str]
@@ -58,139 +115,264 @@ class Sheet(NamedTuple):
 
 
 @router.get("/stimulus_set/{catalog}/{identifier:path}")
-async def stimulus_set(
+async def stimulus_set_page(
     request: Request,
     catalog: str,
     identifier: str,
     snapshot: SnapshotDep,
     service: ServiceDep,
     access: AccessDep,
-    where: Where = [],  # noqa: B006 - fastapi makes a new one
-    column: Named = None,
-    value: Named = None,
+    where: FiltersQuery = [],  # noqa: B006 - fastapi copies it
+    column: NameQuery = None,
+    value: NameQuery = None,
     page: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-    version: Named = None,
+    version: NameQuery = None,
 ) -> Response:
-    """Show a stimulus set; a column and a value that come from the form become a filter of the address."""
+    """Show a stimulus set. The form sends a column and a value, which become a filter in the URL."""
     if column is not None:
-        added = [*(one for one in where if not one.startswith(f"{column}:")), f"{column}:{value or ''}"]
-        own = urls.page_of(catalog, TYPE_STIMULUS_SET, identifier, version=version, where=added)
-        return RedirectResponse(f"{own}#stimuli", 303)
+        others = [text for text in where if not text.startswith(f"{column}:")]
+        filters = [*others, f"{column}:{value or ''}"]
+        url = urls.page_url(catalog, TYPE_STIMULUS_SET, identifier, version=version, where=filters)
+        return RedirectResponse(f"{url}#stimuli", 303)
     key = (catalog, TYPE_STIMULUS_SET, identifier)
-    return await entry_page(request, snapshot, service, access, key, version, lambda shown: _page(shown, where, page))
-
-
-def _page(shown: EntryView, where: list[str], page: int) -> RenderedBody | Response:
-    profile = shown.profile if isinstance(shown.profile, StimulusProfile) else None
-    sheet = _sheet(shown, profile, where, page) if profile else None
-    if sheet is not None and page > sheet.pager.last:
-        return RedirectResponse(_at(shown, where, sheet.pager.last), 307)
-    described = _described(shown.card)
-    columns = [_column(shown, one, number, profile is not None) for number, one in enumerate(described[:_MOST_COLUMNS])]
-    sections = [*([("stimuli", "Stimuli")] if profile else []), *([("columns", "Columns")] if columns else [])]
-    return render_entry(
-        "stimulus_set.html",
-        shown,
-        numbers_of(shown.card, _NUMBERS),
-        [*sections, ("used", "Recorded with it")],
-        sheet=sheet,
-        columns=columns,
-        more_columns=_number_of_columns(described, len(columns)) if len(described) > len(columns) else "",
+    return await respond_with_entry(
+        request, snapshot, service, access, key, version, lambda view: _render_set(view, where, page)
     )
 
 
-def _sheet(shown: EntryView, profile: StimulusProfile, where: list[str], page: int) -> Sheet:
-    filters = filters_of(where, profile.column_names)
-    filtered = [name for name, _ in filters]
-    rows, total = profile.rows(filters, _PAGE, (page - 1) * _PAGE)
-    names = [name for name in profile.column_names if name != "filename"]
-    varied = _varied(profile)
-    captions = list(dict.fromkeys([*filtered, *varied]))[:_CAPTIONS]
-    first, last = (page - 1) * _PAGE + 1, (page - 1) * _PAGE + len(rows)
-    of = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
-    told = " and ".join(_in_words(name, value) for name, value in filters)
+def _render_set(view: EntryView, where: list[str], page: int) -> RenderedBody | Response:
+    profile = view.profile if isinstance(view.profile, StimulusProfile) else None
+    sheet = _contact_sheet(view, profile, where, page) if profile else None
+    if sheet is not None and page > sheet.pager.last:
+        return RedirectResponse(_sheet_url(view, where, sheet.pager.last), 307)
+    described = _described_columns(view.card)
+    has_links = profile is not None
+    columns = [
+        _column_values(view, column, number, has_links) for number, column in enumerate(described[:_MAX_COLUMNS])
+    ]
+    sections = [*([("stimuli", "Stimuli")] if profile else []), *([("columns", "Columns")] if columns else [])]
+    return render_entry(
+        "stimulus_set.html",
+        view,
+        key_numbers(view.card, _KEY_NUMBERS),
+        [*sections, ("used", "Assemblies")],
+        sheet=sheet,
+        columns=columns,
+        more_columns=_format_column_count(described, len(columns)) if len(described) > len(columns) else "",
+    )
 
-    last_page = max(1, -(-total // _PAGE))
-    return Sheet(
-        words=f"{of}{f' with {told}' if told else ''}{f': {first:,} to {last:,}' if total > _PAGE else ''}",
-        tiles=[tile_of(shown.entry, profile, row, captions) for row in rows],
+
+def _contact_sheet(view: EntryView, profile: StimulusProfile, where: list[str], page: int) -> ContactSheet:
+    filters = parse_filters(where, profile.column_names)
+    filtered = [name for name, _ in filters]
+    start = (page - 1) * _STIMULI_PER_PAGE
+    rows, total = profile.rows(filters, _STIMULI_PER_PAGE, start)
+    names = [name for name in profile.column_names if name != "filename"]
+    informative = _informative_columns(profile)
+    captions = list(dict.fromkeys([*filtered, *informative]))[:_CAPTIONS]
+    stimuli = f"{total:,} of {profile.count:,} stimuli" if filters else f"{total:,} stimul{'us' if total == 1 else 'i'}"
+    conditions = " and ".join(_filter_label(name, value) for name, value in filters)
+    span = f": {start + 1:,} to {start + len(rows):,}" if total > _STIMULI_PER_PAGE else ""
+    last_page = max(1, -(-total // _STIMULI_PER_PAGE))
+    return ContactSheet(
+        summary=f"{stimuli}{f' with {conditions}' if conditions else ''}{span}",
+        tiles=[stimulus_tile(view.entry, profile, row, captions) for row in rows],
         filters=[
-            Filter(one, _in_words(*told), _without(shown, where, one)) for one, told in zip(where, filters, strict=True)
+            Filter(text, _filter_label(*parsed), _url_without(view, where, text))
+            for text, parsed in zip(where, filters, strict=True)
         ],
         columns=names,
-        column=next((name for name in [*varied, *names] if name not in filtered), names[0]),
+        column=next((name for name in [*informative, *names] if name not in filtered), names[0]),
         pager=Pager(
             f"Page {page:,} of {last_page:,}",
             last_page,
-            _at(shown, where, page - 1) if page > 1 else None,
-            _at(shown, where, page + 1) if page < last_page else None,
+            _sheet_url(view, where, page - 1) if page > 1 else None,
+            _sheet_url(view, where, page + 1) if page < last_page else None,
         ),
     )
 
 
-def _at(shown: EntryView, where: Sequence[str], page: int) -> str:
-    return f"{urls.of_page(shown.entry, where=where, page=page if page > 1 else None)}#stimuli"
+def _sheet_url(view: EntryView, where: Sequence[str], page: int) -> str:
+    return f"{urls.entry_page_url(view.entry, where=where, page=page if page > 1 else None)}#stimuli"
 
 
-def _varied(profile: StimulusProfile) -> list[str]:
-    """Return the columns that tell stimuli apart without naming each: full ones before others, words before numbers."""
-    told = [one for one in profile.columns if 1 < one.get("distinct", 0) <= max(2, profile.count // 2)]
-    told.sort(key=lambda one: (one["missing"] > profile.count // 2, one["kind"] != "text", one["distinct"]))
-    return [str(one["name"]) for one in told]
+def _url_without(view: EntryView, where: Sequence[str], text: str) -> str:
+    return urls.entry_page_url(view.entry, where=[other for other in where if other != text])
 
 
-def _in_words(name: str, value: str) -> str:
+def _informative_columns(profile: StimulusProfile) -> list[str]:
+    """Return the columns that group stimuli: first those without missing values, those with text, with few values."""
+    columns = [column for column in profile.columns if 1 < column.get("distinct", 0) <= max(2, profile.count // 2)]
+    columns.sort(
+        key=lambda column: (column["missing"] > profile.count // 2, column["kind"] != "text", column["distinct"])
+    )
+    return [str(column["name"]) for column in columns]
+
+
+def _filter_label(name: str, value: str) -> str:
     return f"{name} {value}" if value else f"no {name}"
 
 
-def _without(shown: EntryView, where: Sequence[str], one: str) -> str:
-    return urls.of_page(shown.entry, where=[other for other in where if other != one])
-
-
-def _column(shown: EntryView, described: Record, number: int, is_here: bool) -> dict[str, Any]:
-    """Say and draw what a column holds; where the stimuli are here, its values lead to those that have them."""
+def _column_values(view: EntryView, column: Record, number: int, has_links: bool) -> dict[str, Any]:
+    """Return the description and the chart of a column; the chart's bars may link to their stimuli."""
     try:
-        words = format_column(dict(described))
+        texts = format_column(dict(column))
     except MALFORMED_CARD_ERRORS:
-        words = dict.fromkeys(("name", "kind", "distinct", "missing", "range", "most_common"), "")
-    told = [
-        words["kind"],
-        f"{words['distinct']} distinct" if words["distinct"] else "",
-        words["range"],
-        f"{words['missing']} missing" if words["missing"] else "",
+        texts = dict.fromkeys(("name", "kind", "distinct", "missing", "range", "most_common"), "")
+    description = [
+        texts["kind"],
+        f"{texts['distinct']} distinct" if texts["distinct"] else "",
+        texts["range"],
+        f"{texts['missing']} missing" if texts["missing"] else "",
     ]
-    link = _linker(shown, words["name"]) if is_here else None
+    link = _link_to_value(view, texts["name"]) if has_links else None
     return {
-        "name": words["name"],
-        "words": ", ".join(filter(None, told)),
-        "drawing": draw_column(described, f"c{number}", link) if shown.may_have else None,
-        "common": words["most_common"],
+        "name": texts["name"],
+        "description": ", ".join(filter(None, description)),
+        "chart": draw_column(column, f"c{number}", link) if view.may_download else None,
+        "most_common": texts["most_common"],
     }
 
 
-def _number_of_columns(described: Sequence[Any], shown: int = 0) -> str:
-    """Say how many columns there are beside those that are shown, of which a card describes the first only."""
-    return f"{len(described) - shown:,}{' or more' if len(described) >= _MOST_DESCRIBED else ''}"
+def _format_column_count(described: Sequence[Any], shown: int = 0) -> str:
+    """Return the number of columns that are not shown; a card describes a limited number of columns."""
+    return f"{len(described) - shown:,}{' or more' if len(described) >= _MAX_DESCRIBED else ''}"
 
 
-def _linker(shown: EntryView, name: str) -> Callable[[object], str]:
-    return lambda value: f"{urls.of_page(shown.entry, where=[f'{name}:{literal_filter(str(value))}'])}#stimuli"
+def _link_to_value(view: EntryView, name: str) -> Callable[[object], str]:
+    return lambda value: f"{urls.entry_page_url(view.entry, where=[f'{name}:{literal_filter(str(value))}'])}#stimuli"
 
 
-def _described(card: Card) -> list[Record]:
-    """Return the columns that a card describes."""
+def _described_columns(card: Card) -> list[Record]:
     columns = card.get("columns")
-    return [one for one in columns if isinstance(one, Mapping)] if isinstance(columns, list) else []
+    return [column for column in columns if isinstance(column, Mapping)] if isinstance(columns, list) else []
 
 
-def _pixels(card: Card) -> str:
+def _format_pixels(card: Card) -> str:
     width, height = (card["images"][side]["maximum"] for side in ("width", "height"))
     return f"{width:,} x {height:,}"
 
 
-_NUMBERS: dict[str, Callable[[Card], str]] = {
+_KEY_NUMBERS: dict[str, Callable[[Card], str]] = {
     "stimuli": lambda card: f"{card['stimuli']:,}",
-    "columns": lambda card: _number_of_columns(_described(card)) if card["columns"] else "",
+    "columns": lambda card: _format_column_count(_described_columns(card)) if card["columns"] else "",
     "of files": lambda card: readable_size(card["files"]["bytes"]),
-    "pixels at most": _pixels,
+    "pixels at most": _format_pixels,
 }
+
+
+@router.get("/stimulus/{catalog}/{identifier:path}")
+async def stimulus_page(
+    request: Request,
+    catalog: str,
+    identifier: str,
+    id: Annotated[str, Query(max_length=1000)],  # noqa: A002 - as in the URL
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
+    version: NameQuery = None,
+) -> Response:
+    """Show one stimulus of a set."""
+    cached = snapshot.responses.get(access, request.scope)
+    if cached is not None:
+        return respond(request.headers, cached.rendered)
+    served = snapshot.catalog(catalog, access)
+    name = identifier.removesuffix(".json")
+    if name != identifier and (TYPE_STIMULUS_SET, identifier) not in served.listing.entries:
+        entry = snapshot.entry(catalog, TYPE_STIMULUS_SET, name, access, version)
+        return RedirectResponse(urls.stimuli_api_url(entry, where=f"stimulus_id:{literal_filter(id)}"), 307)
+    entry = snapshot.entry(catalog, TYPE_STIMULUS_SET, identifier, access, version)
+    builds = service.settings.profiles
+    profile = await run_in_threadpool(lambda: get_stimulus_profile(entry, access, snapshot, builds_profiles=builds))
+    view = EntryView(request, snapshot, service, access, entry)
+    page = await run_in_threadpool(_render_stimulus, view, profile, id)
+    return respond(request.headers, snapshot.responses.store(access, request, page))
+
+
+@router.get("/thumbnail/{catalog}/{identifier:path}")
+async def thumbnail(
+    request: Request,
+    catalog: str,
+    identifier: str,
+    number: Annotated[int, Query(ge=0, le=10**9)],
+    snapshot: SnapshotDep,
+    service: ServiceDep,
+    access: AccessDep,
+    version: NameQuery = None,
+    made: NameQuery = None,
+) -> Response:
+    """Return the thumbnail of a stimulus; browsers cache it if the URL names the profile that contains it.
+
+    While the profile is being built, the response is a placeholder, since an older page may request the thumbnail.
+    """
+    entry = snapshot.entry(catalog, TYPE_STIMULUS_SET, identifier, access, version)
+    builds = service.settings.profiles
+    try:
+        picture = await run_in_threadpool(
+            lambda: get_stimulus_profile(entry, access, snapshot, builds_profiles=builds).thumbnail(number)
+        )
+    except HTTPException as error:
+        if not is_not_ready(error):
+            raise
+        return respond(request.headers, render(_PLACEHOLDER, "image/svg+xml", "Accept-Encoding", "no-store"))
+    if picture is None or not picture.data:
+        raise http_error(404, "no_picture", f"stimulus {number} of {entry.identifier!r} has no thumbnail")
+    cache = _ONE_DAY if made is not None and made == profile_key(entry) else _REVALIDATED
+    return respond(request.headers, render(picture.data, picture.media_type, "Accept-Encoding", cache))
+
+
+def _render_stimulus(view: EntryView, profile: StimulusProfile, stimulus_id: str) -> RenderedBody:
+    entry, neighbors = view.entry, profile.row(stimulus_id)
+    if neighbors is None:
+        message = f"stimulus set {entry.identifier!r} has no stimulus {stimulus_id[:200]!r}"
+        raise http_error(404, "no_such_stimulus", message, "Its page lists its stimuli.")
+    row, before, after = neighbors
+    origin = view.service.origin(view.request)
+    users = users_of(entry, view.snapshot.listings(view.access))
+    return render_page(
+        "stimulus.html",
+        url=urls.request_target(view.request.scope),
+        access=view.access,
+        json_url=urls.stimuli_api_url(entry, where=f"stimulus_id:{literal_filter(stimulus_id)}"),
+        entry=entry,
+        stimulus=stimulus_tile(entry, profile, row),
+        position=f"{row.number + 1:,} of {profile.count:,} in {entry.identifier}",
+        metadata=_metadata(entry, row),
+        previous=None if before is None else urls.stimulus_page_url(entry, before),
+        next=None if after is None else urls.stimulus_page_url(entry, after),
+        users=[_response_values(user, view, stimulus_id) for user in users[:_MAX_USERS]],
+        more_users=max(0, len(users) - _MAX_USERS),
+        python=stimulus_snippet(entry, stimulus_id, origin),
+        netrc=netrc_line(entry.catalog, view.service, origin),
+    )
+
+
+def _metadata(entry: Entry, row: Row) -> list[tuple[str, str, str]]:
+    """Return names and values of columns, each with the URL of the stimuli that share the value."""
+    metadata = []
+    for name, value in row.values.items():
+        text = format_value(value)
+        is_unique = name in ("stimulus_id", "filename", "image_id") or len(text) > _MAX_FILTER
+        url = "" if is_unique else f"{urls.entry_page_url(entry, where=[f'{name}:{literal_filter(text)}'])}#stimuli"
+        metadata.append((name, text or "missing", url))
+    return metadata
+
+
+def _response_values(assembly: Entry, view: EntryView, stimulus_id: str) -> dict[str, Any]:
+    """Return the mean response of an assembly to a stimulus, or a note why it is not available."""
+    values: dict[str, Any] = {"identifier": assembly.identifier, "url": urls.entry_page_url(assembly), "response": ""}
+    if not view.access.may_download(assembly, view.snapshot.embargoes):
+        return values | {"note": "data under embargo"}
+    profile = visible_profile(assembly, view.access, view.snapshot)
+    if not isinstance(profile, AssemblyProfile):
+        return values | {"note": f"data {view.explain_missing_profile(assembly).label}"}
+    response = profile.response(stimulus_id)
+    if response is None or response.mean is None or response.rank is None:
+        return values | {"note": "no response to this stimulus"}
+    units = text_of(profile.card.get("units"), 32) or ""
+    return values | {
+        "response": f"{response.mean:.4g} {units}".rstrip(),
+        "quantity": name_of_values(profile.card),
+        "presentations": f"{response.presentations:,}",
+        "rank": f"{response.rank:,} of {profile.count:,}",
+    }

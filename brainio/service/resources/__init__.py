@@ -1,1 +1,1 @@
-"""The resources of the service, a module each."""
+"""Resources of the service for programs: entries and catalogs as JSON, catalogs as CSV, files."""
