@@ -292,8 +292,6 @@ def public_url(location: Location, version_id: str = "") -> str:
     --------
     >>> public_url(parse_location("https://me:secret@lab.org/assy_a.nc"))
     'https://lab.org/assy_a.nc'
-    >>> public_url(parse_location("s3://lab/assy_a.nc"), "3sL4")
-    'https://lab.s3.amazonaws.com/assy_a.nc?versionId=3sL4'
     """
     return store_of(location).public_url(location, version_id)
 
