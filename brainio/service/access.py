@@ -347,7 +347,7 @@ class AccessControl:
             raise self._wrong_token(credential, client)
         now = time.time()
         state = grant.token.state(now)
-        if state != "valid":  # the sender has the whole token, so that its state is no secret
+        if state != "valid":  # the sender has the whole token, so that its state is not a secret
             telemetry.refused_tokens.labels(state).inc()
             reason = "has expired" if state == "expired" else "was revoked"
             raise _unauthorized(credential, f"the token {grant.token.id} {reason}")

@@ -40,7 +40,7 @@ HEADER_SECONDS = 20.0  # for all headers of a request
 
 
 def run(settings: Settings, config: Path | None, options: dict[str, object], announce: Callable[[str], object]) -> None:
-    """Serve until the process is told to stop, then let running requests finish.
+    """Serve until a signal stops the process, then let running requests finish.
 
     Parameters
     ----------

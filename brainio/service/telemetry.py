@@ -37,7 +37,7 @@ _PROCESSORS: list[Any] = [
 ]
 
 
-def _without_internals(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _drop_structlog_fields(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name in ("_record", "_from_structlog", "color_message"):
         event.pop(name, None)
     return event
@@ -54,7 +54,7 @@ LOG_CONFIG: dict[str, Any] = {
         "json": {
             "()": structlog.stdlib.ProcessorFormatter,
             "foreign_pre_chain": _PROCESSORS,
-            "processors": [_without_internals, structlog.processors.JSONRenderer(serializer=_to_json)],
+            "processors": [_drop_structlog_fields, structlog.processors.JSONRenderer(serializer=_to_json)],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "stream": "ext://sys.stderr"}},

@@ -70,4 +70,4 @@ def lacks(page: Page) -> Iterator[str]:
 def words_of(page: Page) -> list[str]:
     """Return the words of a page that are the same whenever it is asked for, with script or without."""
     text = page.locator("body").inner_text()
-    return re.sub(r"Number of this request: \S+|\bCopy\b|\s+", " ", text).split()
+    return re.sub(r"Request ID: \S+|\bCopy\b|\s+", " ", text).split()

@@ -60,7 +60,7 @@ def test_stimuli_are_filtered_with_the_keyboard_alone(visitor: Visitor) -> None:
     page.keyboard.type("dog")
     page.keyboard.press("Enter")
     expect(page.locator("#sheet").get_by_role("status")).to_contain_text("with object_name dog")
-    page.get_by_role("link", name="Without object_name dog").focus()
+    page.get_by_role("link", name="Remove filter object_name dog").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#sheet").get_by_role("status")).to_have_text("133 stimuli: 1 to 48")
 

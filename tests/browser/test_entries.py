@@ -29,7 +29,7 @@ def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor
     ]
     for figure in figures.all():
         assert figure.locator("svg").bounding_box() is not None
-        figure.get_by_text("As a table").click()
+        figure.get_by_text("Show as table").click()
         expect(figure.get_by_role("table")).to_be_visible()
     populations = figures.nth(1).get_by_role("row").all_inner_texts()
     counted = [tuple(row.split()) for row in populations[1:]]
@@ -73,7 +73,7 @@ def test_data_that_are_not_here_are_said_to_be_elsewhere_and_what_is_known_is_sh
     visitor.goto(PAGES["assembly that is not here"])
     page = visitor.page
     expect(page.locator(".notice")).to_have_text(
-        "Its data are not on this server. Shown is what its catalog and its card say."
+        "The data are not on this server. This page shows the information in the catalog and the card."
     )
     expect(page.locator("#known")).to_contain_text("macaque")
     expect(page.locator("#files")).to_contain_text("s3://brainscore-storage/")

@@ -26,7 +26,7 @@ def test_a_data_set_is_found_while_it_is_typed(visitor: Visitor) -> None:
     page = visitor.page
     visitor.goto("/")
     page.get_by_role("searchbox").press_sequentially("Scenes neurons")
-    expect(page.locator(".asked")).to_contain_text("Everything with “Scenes neurons”")
+    expect(page.locator(".summary")).to_contain_text("All entries with “Scenes neurons”")
     expect(page.locator(".hits h2").first).to_have_text(re.compile(r"^lab\."))
     expect(page).to_have_url(re.compile(r"\?q=Scenes(%20|\+)neurons$"))
     expect(page.get_by_role("status")).to_have_text(re.compile(r"^\d+ entr"))
@@ -39,7 +39,7 @@ def test_a_search_that_was_typed_survives_a_visit_elsewhere(visitor: Visitor) ->
     visitor.goto("/")
     page.get_by_role("searchbox").press_sequentially("Carney")
     expect(page).to_have_url(re.compile("q=Carney"))
-    expect(page.locator(".asked")).to_contain_text("Carney")
+    expect(page.locator(".summary")).to_contain_text("Carney")
     page.locator(".hits h2 a").first.click()
     expect(page.get_by_role("heading", level=1)).to_have_text("modelfest.Carney1999")
     page.go_back()
@@ -54,7 +54,7 @@ def test_what_was_typed_last_is_what_is_shown(visitor: Visitor) -> None:
     box = visitor.page.get_by_role("searchbox")
     box.press_sequentially("spikes locust")
     box.fill("Carney")
-    expect(visitor.page.locator(".asked")).to_have_text("Everything with “Carney”")
+    expect(visitor.page.locator(".summary")).to_have_text("All entries with “Carney”")
 
 
 @pytest.mark.parametrize("script", [True, False])
@@ -67,10 +67,10 @@ def test_facets_are_links_that_combine_and_are_taken_away_again(visit: Visit, sc
     facet(page, "Region", "V4")
     expect(page).to_have_url(re.compile("region=V4"))
     facet(page, "Catalog", "lab")
-    expect(page.locator(".asked")).to_have_text("Assemblies, region V4, catalog lab")
+    expect(page.locator(".summary")).to_have_text("Assemblies, region V4, catalog lab")
     expect(page.locator(".hits li")).to_have_count(2)
-    chosen = page.get_by_role("list", name="Filters in use")
-    chosen.get_by_role("link", name="Without region: V4").click()
+    chosen = page.get_by_role("list", name="Active filters")
+    chosen.get_by_role("link", name="Remove filter region: V4").click()
     expect(page).to_have_url(re.compile(r"\?kind=assembly&catalog=lab$"))
     page.go_back()
     expect(chosen.get_by_role("listitem")).to_have_count(3)
@@ -79,7 +79,7 @@ def test_facets_are_links_that_combine_and_are_taken_away_again(visit: Visit, sc
 def test_facets_stay_when_words_are_typed(visitor: Visitor) -> None:
     visitor.goto("/?catalog=brainio_demo")
     visitor.page.get_by_role("searchbox").press_sequentially("locust")
-    expect(visitor.page.locator(".asked")).to_have_text("Everything with “locust”, catalog brainio_demo")
+    expect(visitor.page.locator(".summary")).to_have_text("All entries with “locust”, catalog brainio_demo")
     expect(visitor.page).to_have_url(re.compile("catalog=brainio_demo"))
 
 
@@ -95,15 +95,15 @@ def test_pages_of_hits_follow_each_other(visitor: Visitor) -> None:
     visitor.goto("/?catalog=brainscore")
     first = visitor.page.locator(".hits h2").all_inner_texts()
     visitor.page.get_by_role("link", name="Next").click()
-    expect(visitor.page.get_by_role("link", name="To the first")).to_be_visible()
+    expect(visitor.page.get_by_role("link", name="First page")).to_be_visible()
     assert not {*first} & {*visitor.page.locator(".hits h2").all_inner_texts()}
-    visitor.page.get_by_role("link", name="To the first").click()
+    visitor.page.get_by_role("link", name="First page").click()
     expect(visitor.page.locator(".hits h2").first).to_have_text(first[0])
 
 
 def test_who_finds_nothing_is_led_on(visitor: Visitor) -> None:
     visitor.goto("/?q=zzzzqqqq")
-    visitor.page.get_by_role("link", name="Show everything").click()
+    visitor.page.get_by_role("link", name="Show all entries").click()
     expect(visitor.page.locator(".hits li")).to_have_count(20)
 
 

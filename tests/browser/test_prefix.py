@@ -91,7 +91,7 @@ def test_searching_filtering_and_signing_in_stay_below_the_path(visitor: Visitor
     page.locator(".hits").get_by_role("link", name=SCENES).first.click()
     page.get_by_label("is", exact=True).fill("car")
     page.get_by_role("button", name="Filter").click()
-    expect(page.locator(".chosen")).to_be_visible()
+    expect(page.locator(".active-filters")).to_be_visible()
     assert page.url.startswith(f"{visitor.url}/stimulus_set/lab/{SCENES}?where=")
     private = f"/stimulus_set/secret/{SECRET}"
     assert visitor.goto_error(private).status == 404

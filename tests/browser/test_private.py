@@ -78,7 +78,7 @@ def test_signing_in_leads_back_to_the_search_and_the_filter_that_script_brought_
     link.click()
     page.get_by_label("Token").fill(token)
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    expect(page.locator(".chosen")).to_contain_text("object_name car")
+    expect(page.locator(".active-filters")).to_contain_text("object_name car")
 
 
 def test_nothing_of_a_private_page_is_left_in_the_browser(visitor: Visitor, token: str) -> None:

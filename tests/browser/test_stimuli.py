@@ -39,8 +39,8 @@ def test_stimuli_are_filtered_by_words_and_ranges_together(visit: Visit, script:
         found = re.fullmatch(r"object_name (car|chair)\s+contrast ([\d.]+)", caption)
         assert found is not None, caption
         assert 0.2 <= float(found[2]) <= 0.7
-    page.get_by_role("link", name="Without object_name c*").click()
-    expect(page.get_by_role("list", name="Filters in use").get_by_role("listitem")).to_have_count(1)
+    page.get_by_role("link", name="Remove filter object_name c*").click()
+    expect(page.get_by_role("list", name="Active filters").get_by_role("listitem")).to_have_count(1)
 
 
 def test_a_column_that_is_filtered_again_is_filtered_by_the_new_value(visitor: Visitor) -> None:
@@ -81,7 +81,7 @@ def test_filters_stay_on_the_next_page(visitor: Visitor) -> None:
     visitor.goto(f"{SET}?where=contrast:0.3..")
     visitor.page.get_by_role("link", name="Next").click()
     expect(visitor.page).to_have_url(re.compile(r"where=contrast%3A0\.3\.\..*page=2"))
-    expect(visitor.page.get_by_role("link", name="Without contrast 0.3..")).to_be_visible()
+    expect(visitor.page.get_by_role("link", name="Remove filter contrast 0.3..")).to_be_visible()
 
 
 @pytest.mark.parametrize("column", ["object_name", "size_degrees", "contrast"])
@@ -97,7 +97,7 @@ def test_every_bar_of_a_column_leads_to_the_stimuli_that_it_counts(visitor: Visi
         api = href.partition("#")[0].replace("/stimulus_set/", "/api/v1/stimuli/")
         assert httpx.get(f"{visitor.url}{api}", timeout=20).json()["total"] == count, href
     article.locator("svg a").first.click()
-    expect(visitor.page.get_by_role("list", name="Filters in use")).to_contain_text(column)
+    expect(visitor.page.get_by_role("list", name="Active filters")).to_contain_text(column)
 
 
 def test_every_kind_of_stimulus_has_its_picture_or_its_words(visitor: Visitor) -> None:

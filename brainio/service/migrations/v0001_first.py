@@ -1,4 +1,4 @@
-"""The first schema: tokens, embargoes, and the changes of catalogs."""
+"""The first schema: tokens, embargoes and the change log."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = None
 
 
 def upgrade() -> None:
-    """Make the tables."""
+    """Create the tables."""
     op.create_table(
         "brainio_service_state",
         sa.Column("name", sa.String(20), primary_key=True),
@@ -50,4 +50,4 @@ def upgrade() -> None:
 
 def _entry() -> "list[sa.Column[str]]":
     types = {"catalog": sa.Text(), "kind": sa.String(20), "identifier": sa.Text()}
-    return [sa.Column(name, one, primary_key=True) for name, one in types.items()]
+    return [sa.Column(name, kind, primary_key=True) for name, kind in types.items()]
