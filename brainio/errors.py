@@ -5,6 +5,7 @@
     BrainioError
     ├── CatalogError                a catalog cannot be read, written or told from another
     │   ├── UnknownCatalogError       no catalog in force has that identifier          (also KeyError)
+    │   ├── ReadOnlyCatalogError      its backend cannot write it; change a copy of it
     │   ├── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
     │   ├── MissingDriverError        its database needs an extra of this package      (also MissingExtraError)
     │   ├── OfflineCatalogError       it lies elsewhere, and there is no copy of it    (also OfflineError)
@@ -86,6 +87,10 @@ class CatalogError(BrainioError):
 
 class UnknownCatalogError(CatalogError, KeyError):
     """No catalog in force has that identifier."""
+
+
+class ReadOnlyCatalogError(CatalogError):
+    """The storage of a catalog can only be read; the message says how to change a copy."""
 
 
 class CatalogRowError(CatalogError, ValueError):

@@ -12,7 +12,6 @@ from brainio.catalogs import (
     ENTRYPOINT,
     TYPE_ASSEMBLY,
     TYPE_STIMULUS_SET,
-    CatalogSource,
     append_rows,
     catalog_source,
     list_assemblies,
@@ -22,8 +21,7 @@ from brainio.catalogs import (
     sources,
 )
 from brainio.catalogs.frame import SOURCE_CATALOG, Catalog, row_of
-from brainio.catalogs.sources import FrameSource
-from brainio.errors import AssemblyLookupError, CatalogError, StimulusSetLookupError
+from brainio.errors import AssemblyLookupError, StimulusSetLookupError
 
 if TYPE_CHECKING:
     Row = pd.Series[Any]
@@ -66,8 +64,7 @@ def get_catalog(identifier: str) -> Catalog:
     >>> get_catalog('brainscore').shape[0] >= 454
     True
     """
-    source = catalog_source(identifier)
-    return source.catalog if isinstance(source, FrameSource) else source()
+    return catalog_source(identifier)()
 
 
 def combined_catalog() -> Catalog:
@@ -143,9 +140,6 @@ def append(
     CatalogError
         The catalog has no file that can be written, or lists the same key with other bytes.
     """
-    source = catalog_source(catalog_identifier)
-    if not isinstance(source, CatalogSource):
-        raise CatalogError(f"catalog {catalog_identifier!r} has no file that a row could be added to")
     row = {
         "identifier": object_identifier,
         "lookup_type": lookup_type,
@@ -155,5 +149,5 @@ def append(
         "sha1": sha1,
         "stimulus_set_identifier": stimulus_set_identifier or "",
     }
-    append_rows(source, [row])
+    append_rows(catalog_source(catalog_identifier), [row])
     return get_catalog(catalog_identifier)

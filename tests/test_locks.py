@@ -71,17 +71,18 @@ def writer(catalog: Path, flock: bool) -> Iterator[Starter]:
         program = f"""
             import fcntl, sys
             from pathlib import Path
-            from brainio.catalogs import writing
+            from brainio.catalogs import append_rows
+            from brainio.catalogs.backends import csv_file
             from tests.test_locks import refuse_flock, row
             if not {flock}:
                 fcntl.flock = refuse_flock
-            checked = writing._is_unchanged
+            checked = csv_file._is_unchanged
             def is_unchanged(*args):
                 print("writing", flush=True)
                 sys.stdin.readline()
                 return checked(*args)
-            writing._is_unchanged = is_unchanged
-            writing.append_rows(Path({str(catalog)!r}), [row("other")])
+            csv_file._is_unchanged = is_unchanged
+            append_rows(Path({str(catalog)!r}), [row("other")])
         """
         pipe = subprocess.PIPE
         command = [sys.executable, "-c", textwrap.dedent(program)]
@@ -239,7 +240,7 @@ def test_only_leftovers_of_dead_processes_are_removed(tmp_path: Path) -> None:
 
 
 def test_a_catalog_that_others_always_change_is_an_error(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("brainio.catalogs.writing._is_unchanged", lambda *_: False)
+    monkeypatch.setattr("brainio.catalogs.backends.csv_file._is_unchanged", lambda *_: False)
     with pytest.raises(CatalogError, match="was changed by others at each of 5 attempts"):
         append_rows(catalog, [row("second")])
     assert identifiers(catalog) == ["first"]

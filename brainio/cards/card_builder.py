@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING, Any
 from brainio.cards.computation import compose_card, compute_card
 from brainio.cards.facts import update_facts
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, amend_rows, catalog_source
-from brainio.catalogs.backends.sql.location import is_database
+from brainio.catalogs.backends import sidecars_at
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
 from brainio.catalogs.entries import in_words
-from brainio.catalogs.listing import folder_of, shown
-from brainio.catalogs.sources import source_from
-from brainio.catalogs.writing import require_writable, write_beside
+from brainio.catalogs.sources import source_of
 from brainio.errors import CatalogError
 from brainio.fetch import get_stimulus_set
 from brainio.fetch.entries import named_in_errors
 from brainio.fetch.load import fetch_assembly_files
 from brainio.fetch.pruned import keep_cached, read_present, retry_if_pruned
-from brainio.home import absolute_path
-from brainio.processes import temporary_folder
-from brainio.stores import parse_location, upload
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
@@ -129,16 +124,7 @@ def write_card(card: Card, catalog_folder: str | os.PathLike[str]) -> str:
             f"the card of {card['identifier']!r} has {len(body):,} bytes; readers accept at most {LARGEST_CARD:,}. "
             f"Shorten its facts."
         )
-    folder = os.fspath(catalog_folder)
-    if is_database(folder):
-        write_beside(source_from(folder), location, body)
-        forget_cards()
-        return location
-    base = folder.rstrip("/") if "://" in folder else str(absolute_path(folder))
-    with temporary_folder() as work:
-        written = work / "card.json"
-        written.write_bytes(body)
-        upload(written, parse_location(f"{base}/{location}"))
+    sidecars_at(os.fspath(catalog_folder)).write_card(location, body)
     forget_cards()
     return location
 
@@ -163,10 +149,10 @@ def add_card(card: Card, catalog: AnyCatalog) -> str:
     CatalogError, TransferError
         The card or the catalog is not writable, or the catalog does not list the entry. The catalog is unchanged.
     """
-    source = catalog if isinstance(catalog, CatalogSource) else source_from(os.fspath(catalog))
+    source = source_of(catalog)
     key = (card["lookup_type"], card["identifier"], card.get("version", ""))
     _check_listed(source, key)
-    location = write_card(card, folder_of(source.location))
+    location = write_card(card, source.backend.base)
     amend_rows(source, lambda row: {"card": location} if _key_of_row(row) == key else {})
     return location
 
@@ -187,7 +173,7 @@ def _check_listed(source: CatalogSource, key: tuple[str, str, str]) -> None:
     if not any(matches):
         version = f" of version {key[2]!r}" if key[2] else ""
         raise CatalogError(
-            f"{shown(source.location)} lists no {in_words(key[0])} {key[1]!r}{version}; its card was not written. "
+            f"{source} lists no {in_words(key[0])} {key[1]!r}{version}; its card was not written. "
             f"Add the entry first, then its card."
         )
 
@@ -201,10 +187,5 @@ def get_writable_catalog(identifier: str) -> CatalogSource:
         The catalog is not writable.
     """
     source = catalog_source(identifier)
-    if not isinstance(source, CatalogSource):
-        raise CatalogError(
-            f"catalog {identifier!r} cannot name cards: an installed function generates it, so that it has no file. "
-            f"Write the card to a folder instead: brainio card build --output FOLDER"
-        )
-    require_writable(source)
+    source.backend.check_writable()
     return source

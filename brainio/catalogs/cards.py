@@ -1,6 +1,6 @@
-"""The cards of entries: where they lie beside a catalog, their JSON form, and reading them.
+"""The cards of entries: their paths in a catalog, their JSON form, and reading them.
 
-What stands in a card is the business of `brainio.cards`, which computes them; this module only carries them.
+`brainio.cards` computes the contents of cards; the sidecars of a catalog's backend store them.
 """
 
 import json
@@ -11,65 +11,65 @@ from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from brainio.catalogs.backends.sql.location import is_database, place_of
+from brainio.catalogs.backends import sidecars_at
+from brainio.catalogs.backends.base import LARGEST_CARD
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineError, TransferError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from brainio.catalogs.backends import Sidecars
     from brainio.catalogs.entries import Entry
-    from brainio.stores import Location
 
-LARGEST_CARD = 2**20  # bytes
-_PATIENCE = 10.0  # seconds that a card from elsewhere may take: whoever asks for it can do without
-_DEEPEST = 50  # levels of records and lists: whoever shows or searches a card goes through them
+_PATIENCE = 10.0  # seconds that a remote card may take: entries are usable without cards
+_MAX_DEPTH = 50  # levels of objects and lists: pages and search visit all of them
 _HOLDERS = (dict, list)
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,200}")
 
 Card = dict[str, Any]
 
 UNREADABLE = (TransferError, LocationError, ValueError, RecursionError)
-"""What reading a card raises."""
+"""The errors that reading a card raises."""
 
 
 def card_location(lookup_type: str, identifier: str, version: str = "") -> str:
-    """Return where the card of an entry lies, relative to the folder of its catalog.
+    """Return the path of the card of an entry, relative to its catalog.
 
     Parameters
     ----------
     lookup_type : str
         `'stimulus_set'` or `'assembly'`.
     identifier : str
-        Of the entry.
+        Identifier of the entry.
     version : str, default ''
-        Of the entry; empty where it has none.
+        Version of the entry; empty if it has none.
 
     Raises
     ------
     CatalogError
-        Identifier or version cannot stand in the name of a file.
+        The identifier or the version cannot be part of a file name.
 
     Examples
     --------
     >>> card_location('assembly', 'lab.Doe2026'), card_location('assembly', 'lab.Doe2026', '2')
     ('cards/assembly/lab.Doe2026.json', 'cards/assembly/lab.Doe2026@2.json')
     """
-    for what, name in (("identifier", identifier), ("version", version)):
-        if not (_NAME.fullmatch(name) or (what == "version" and not name)):
+    for field, text in (("identifier", identifier), ("version", version)):
+        if not (_NAME.fullmatch(text) or (field == "version" and not text)):
             raise CatalogError(
-                f"the {what} {name!r} cannot name the file of a card; expected 1 to 200 letters, digits, dots, "
-                f"underscores or hyphens"
+                f"the {field} {text!r} cannot be part of the file name of a card; expected 1 to 200 letters, digits, "
+                f"dots, underscores or hyphens"
             )
     return f"cards/{lookup_type}/{identifier}{f'@{version}' if version else ''}.json"
 
 
 def card_bytes(card: Card) -> bytes:
-    """Return the JSON form of a card, UTF-8: the same bytes for the same card.
+    """Return a card as JSON in UTF-8: equal cards give equal bytes.
 
     Raises
     ------
     ValueError, TypeError
-        It holds what JSON has no word for, such as NaN.
+        The card contains a value that JSON cannot represent, such as NaN.
 
     Examples
     --------
@@ -80,21 +80,21 @@ def card_bytes(card: Card) -> bytes:
 
 
 def read_card(entry: "Entry") -> Card:
-    """Read the card of an entry; empty where its catalog names none.
+    """Read the card of an entry; empty if its catalog names no card.
 
-    A card that is named and cannot be read, is no card, holds what no card can (infinite numbers, halves of characters,
-    more than 50 levels), or does not come within 10 seconds is a `CatalogWarning`, and the answer is empty. A card from
-    elsewhere is asked for once a process, one on this machine whenever it is wanted.
+    If a card cannot be read, is malformed (infinite numbers, unpaired surrogates, more than 50 levels), or does not
+    arrive within 10 seconds, a CatalogWarning reports it and the result is empty. A remote card is read once per
+    process, any other card at every call.
 
     Parameters
     ----------
     entry : Entry
-        From a catalog.
+        An entry of a catalog.
 
     Returns
     -------
     dict
-        Its fields; not to be changed.
+        The fields of the card; do not modify them.
 
     Examples
     --------
@@ -105,10 +105,9 @@ def read_card(entry: "Entry") -> Card:
     if not entry.card:
         return {}
     try:
-        location = _location_of(entry)
-        return card_now(entry) if location is None or location.is_local else _read_once(location)
+        return _read_once(entry.base, entry.card) if is_card_slow(entry) else read_current_card(entry)
     except UNREADABLE as error:
-        if not isinstance(error, OfflineError):  # whoever is offline knows
+        if not isinstance(error, OfflineError):  # offline, missing cards are expected
             warnings.warn(
                 f"the card of {entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} cannot be read: {error}",
                 CatalogWarning,
@@ -117,15 +116,15 @@ def read_card(entry: "Entry") -> Card:
         return {}
 
 
-def cards_in_databases(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card]:
-    """Return the cards of those entries whose catalog lives in a database, with one question to each catalog.
+def prefetch_cards(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card]:
+    """Return the cards of the entries whose catalogs can return many cards by one query, such as databases.
 
-    What `read_card` would warn of is a `CatalogWarning` here as well, and left out.
+    Cards that cannot be read are left out with a CatalogWarning, as by `read_card`.
 
     Parameters
     ----------
     entries : iterable of Entry
-        Of any catalogs.
+        Entries of any catalogs.
 
     Returns
     -------
@@ -134,91 +133,91 @@ def cards_in_databases(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card
     """
     places: dict[str, list[str]] = {}
     for entry in entries:
-        if entry.card and is_in_database(entry):
+        if entry.card and "://" not in entry.card:
             places.setdefault(entry.base, []).append(entry.card)
-    found = {}
+    cards = {}
     for base, several in places.items():
-        for place, text in _texts_in_database(base, several).items():
+        for place, text in _read_many(sidecars_at(base), several).items():
             try:
-                found[base, place] = _parsed(text, place)
+                cards[base, place] = _parse(text, place)
             except UNREADABLE as error:
-                warnings.warn(f"the card {place} in {place_of(base)} cannot be read: {error}", CatalogWarning, 2)
-    return found
+                warnings.warn(f"the card {place} in {sidecars_at(base)} cannot be read: {error}", CatalogWarning, 2)
+    return cards
 
 
-def _texts_in_database(base: str, places: list[str]) -> dict[str, str]:
-    from brainio.catalogs.backends.sql.connections import why_away
-    from brainio.catalogs.sql_beside import cards_at
-
-    database = place_of(base)
-    if why_away(database):  # which whoever asked first was told
-        return {}
+def _read_many(sidecars: "Sidecars", places: list[str]) -> dict[str, bytes]:
     try:
-        found = cards_at(database, places)
+        texts = sidecars.read_cards(places)
     except CatalogError as error:
-        warnings.warn(f"cards are not known: {error}", CatalogWarning, stacklevel=3)
+        warnings.warn(f"cards cannot be read: {error}", CatalogWarning, stacklevel=3)
         return {}
-    if missing := [place for place in places if place not in found]:
+    missing = [] if texts is None else [place for place in places if place not in texts]
+    if missing:
         warnings.warn(
-            f"{database} has no card {missing[0]}{f' and {len(missing) - 1:,} more' if len(missing) > 1 else ''}. "
-            f"Make it: brainio card build",
+            f"{sidecars} has no card {missing[0]}{f' and {len(missing) - 1:,} more' if len(missing) > 1 else ''}. "
+            f"Create it: brainio card build",
             CatalogWarning,
             stacklevel=3,
         )
-    return found
+    return texts or {}
 
 
 def forget_cards() -> None:
-    """Ask for cards from elsewhere again, now that one was written."""
-    _answer.cache_clear()
+    """Read remote cards again at the next call, after this process wrote a card."""
+    _result.cache_clear()
 
 
-def card_now(entry: "Entry") -> Card:
-    """Read the card that the catalog of an entry names, as it is now; raises one of `UNREADABLE`."""
-    location = _location_of(entry)
-    if location is not None:
-        return _card_at(location)
-    from brainio.catalogs.sql_beside import read_card as read_from_database
-
-    return _parsed(read_from_database(entry.base, entry.card), entry.card)
+def read_current_card(entry: "Entry") -> Card:
+    """Read the card that an entry names as it is stored now; raises one of `UNREADABLE`."""
+    return _read(entry.base, entry.card)
 
 
-def _location_of(entry: "Entry") -> "Location | None":
-    """Return where the card of an entry lies, None for the database that its catalog lives in."""
+def has_card(entry: "Entry") -> bool:
+    """Whether the card that an entry names exists; raises a BrainioError if its storage does not respond."""
+    from brainio.stores import parse_location, stat
+
+    if "://" in entry.card:
+        return stat(parse_location(entry.card, base=entry.base)) is not None
+    return sidecars_at(entry.base).has_card(entry.card)
+
+
+def is_card_slow(entry: "Entry") -> bool:
+    """Whether reading the card of an entry takes a network request of its own; raises LocationError."""
     from brainio.stores import parse_location
 
-    return None if is_in_database(entry) else parse_location(entry.card, base=entry.base)
+    if "://" in entry.card:
+        return not parse_location(entry.card, base=entry.base).is_local
+    return sidecars_at(entry.base).has_slow_cards
 
 
-def is_in_database(entry: "Entry") -> bool:
-    """Whether the card of an entry is stored in the database of its catalog."""
-    return is_database(entry.base) and "://" not in entry.card
+def _read(base: str, place: str) -> Card:
+    """Read a card by its absolute location, or by its path relative to a catalog."""
+    from brainio.stores import parse_location, read_whole
+
+    if "://" not in place:
+        return _parse(sidecars_at(base).read_card(place), place)
+    location = parse_location(place, base=base)
+    return _parse(read_whole(location, LARGEST_CARD), str(location))
 
 
-def _card_at(location: "Location") -> Card:
-    from brainio.stores import read_whole
-
-    return _parsed(read_whole(location, LARGEST_CARD), str(location))
-
-
-def _parsed(text: str | bytes, place: str) -> Card:
+def _parse(text: bytes, place: str) -> Card:
     card = json.loads(text)
     if not isinstance(card, dict):
-        raise TransferError(f"{place} holds no JSON object")
-    _require_sound(card)
+        raise TransferError(f"the card {place} is not a JSON object")
+    _check_values(card)
     return card
 
 
-def _require_sound(card: Card) -> None:
-    """Refuse what could not be passed on: infinity, which 1e999 is read as, halves of characters, endless levels."""
+def _check_values(card: Card) -> None:
+    """Raise ValueError for values that JSON cannot represent: infinity (1e999), unpaired surrogates, endless depth."""
     level: list[Any] = [card]
     texts: list[str] = []
-    for _ in range(_DEEPEST):
-        parts = [part for one in level if isinstance(one, list) for part in one]
-        for one in level:
-            if isinstance(one, dict):
-                texts += one
-                parts += one.values()
+    for _ in range(_MAX_DEPTH):
+        parts = [part for holder in level if isinstance(holder, list) for part in holder]
+        for holder in level:
+            if isinstance(holder, dict):
+                texts += holder
+                parts += holder.values()
         if not all(isfinite(part) for part in parts if isinstance(part, float)):
             raise ValueError("a number is not finite")
         texts += [part for part in parts if isinstance(part, str)]
@@ -226,28 +225,32 @@ def _require_sound(card: Card) -> None:
         if not level:
             "".join(texts).encode()
             return
-    raise ValueError(f"it has more than {_DEEPEST} levels")
+    raise ValueError(f"the card has more than {_MAX_DEPTH} levels")
 
 
-def _read_once(location: "Location") -> Card:
-    found = _answer(location)
-    if isinstance(found, Exception):
-        raise found
-    return found
+def _read_once(base: str, place: str) -> Card:
+    result = _result(base, place)
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 @lru_cache(maxsize=4096)
-def _answer(location: "Location") -> Card | Exception:
-    """Return a card or why there is none; another thread reads it, so that waiting has an end."""
-    answers: list[Card | Exception] = []
+def _result(base: str, place: str) -> Card | Exception:
+    """Return a card or the error of reading it; another thread reads it, so that the wait is limited."""
+    results: list[Card | Exception] = []
 
     def read() -> None:
         try:
-            answers.append(_card_at(location))
+            results.append(_read(base, place))
         except UNREADABLE as error:
-            answers.append(error)
+            results.append(error)
 
     reader = threading.Thread(target=read, daemon=True)
     reader.start()
     reader.join(_PATIENCE)
-    return answers[0] if answers else TransferError(f"{location} did not come within {_PATIENCE:.0f} seconds")
+    return (
+        results[0]
+        if results
+        else TransferError(f"the card {place} of {sidecars_at(base)} did not arrive within {_PATIENCE:.0f} seconds")
+    )

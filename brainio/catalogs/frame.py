@@ -4,6 +4,7 @@ Look-ups do not pass through here; `in_force` reads the same files without panda
 """
 
 import io
+import os
 from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
@@ -11,15 +12,14 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from brainio.catalogs.backends import backend_of, format_location
 from brainio.catalogs.csv_format import require_header
 from brainio.catalogs.entries import REQUIRED_COLUMNS, Entry, EntryFile, cells_of
-from brainio.catalogs.listing import shown
 from brainio.errors import CatalogError
-from brainio.local_files import read_regular
 from brainio.text import printable
 
 SOURCE_CATALOG = "source_catalog"
-_MOST_COLUMNS = 10_000  # pandas takes seconds for as many
+_MAX_COLUMNS = 10_000  # pandas takes seconds for more
 
 
 class Catalog(pd.DataFrame):
@@ -105,30 +105,23 @@ class CatalogLoader:
 
     def load(self) -> Catalog:
         """Read the file; raises as `Catalog.from_files` does."""
-        file: Any = self.csv_path
-        place = shown(str(file))
-        text = ""
-        if "://" in str(file):
-            from brainio.catalogs.sources import CatalogSource
-
-            text = CatalogSource(self.identifier, str(file)).text()
+        location = os.fspath(self.csv_path)
+        name = format_location(location)
+        text = backend_of(location).read()
         try:
-            text = text or read_regular(file).decode("utf-8")
-            columns = len(require_header(text, place))
-            if columns > _MOST_COLUMNS:
-                raise CatalogError(
-                    f"{place} has {columns:,} columns; a table of a catalog has at most {_MOST_COLUMNS:,}"
-                )
-            # `null` is a version id of S3, "None" may be an identifier: only an empty field is missing.
+            columns = len(require_header(text, name))
+            if columns > _MAX_COLUMNS:
+                raise CatalogError(f"{name} has {columns:,} columns; a catalog as a table has at most {_MAX_COLUMNS:,}")
+            # `null` is a version id of S3, and "None" may be an identifier: only an empty field is missing.
             frame = pd.read_csv(
                 io.StringIO(text.removeprefix("\ufeff")), dtype=object, keep_default_na=False, na_values=[""]
             )
-        except (OSError, ValueError) as error:
-            raise CatalogError(f"catalog {self.identifier!r} cannot be read from {place}: {error}") from error
+        except ValueError as error:
+            raise CatalogError(f"catalog {self.identifier!r} cannot be read from {name}: {error}") from error
         catalog = self.cls(frame)
         catalog.identifier = self.identifier
         catalog.url = self.url
-        catalog.attrs["source_path"] = Path(place)
+        catalog.attrs["source_path"] = Path(name)
         return catalog
 
 

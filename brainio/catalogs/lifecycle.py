@@ -6,14 +6,14 @@ Entries are found as `resolving` finds them; catalogs are written by `writing`.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, card_now, forget_cards
+from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, forget_cards, read_current_card
 from brainio.catalogs.csv_format import Row
 from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.registry import catalog_source, listing
 from brainio.catalogs.resolution import entries_of, resolve
 from brainio.catalogs.sources import CatalogSource
-from brainio.catalogs.writing import amend_rows, require_writable, write_beside
+from brainio.catalogs.writing import amend_rows
 from brainio.errors import CatalogError, EntryLookupError
 
 
@@ -105,7 +105,7 @@ def deprecate(
     ]
     if not dry_run:
         for source, entry, card in zip(sources, after, cards, strict=True):
-            write_beside(source, entry.card, card_bytes(card))
+            source.backend.sidecars.write_card(entry.card, card_bytes(card))
         forget_cards()
         for source in dict.fromkeys(sources):
             _mark(source, [entry for entry, own in zip(after, sources, strict=True) if own == source])
@@ -153,9 +153,7 @@ def named_entry(lookup_type: str, name: str, listing: Listing | None = None) -> 
 
 def _source_of(entry: Entry) -> CatalogSource:
     source = catalog_source(entry.catalog)
-    if not isinstance(source, CatalogSource):
-        raise CatalogError(f"catalog {entry.catalog!r} of an installed function has no file that could be changed")
-    require_writable(source)
+    source.backend.check_writable()
     return source
 
 
@@ -185,7 +183,7 @@ def _card_of(entry: Entry) -> Card:
         version = {"version": entry.version} if entry.version else {}
         return {"identifier": entry.identifier, "lookup_type": entry.lookup_type, **version}
     try:
-        return card_now(entry)
+        return read_current_card(entry)
     except UNREADABLE as error:
         raise CatalogError(
             f"the card {entry.card} of {entry.kind} {entry.identifier!r} cannot be read, so that it would be lost: "

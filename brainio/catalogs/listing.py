@@ -7,9 +7,8 @@ that of `in_force`.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
-from brainio.catalogs.backends.sql.location import is_database, place_of
+from brainio.catalogs.backends import backend_of, format_location
 from brainio.catalogs.csv_format import LeftOutRows, read_rows
 from brainio.catalogs.entries import (
     STATUS_CURRENT,
@@ -110,14 +109,14 @@ def read_listing(identifier: str, text: str, source: str = "") -> Listing:
     >>> listing.entries['assembly', 'lab.Doe2026'].class_name
     'NeuroidAssembly'
     """
-    return listing_from_rows(identifier, read_rows(text, shown(source) or identifier), source)
+    return listing_from_rows(identifier, read_rows(text, format_location(source) or identifier), source)
 
 
 def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, str]]], source: str = "") -> Listing:
     """Build a listing from numbered rows (line number, column -> text)."""
     files: dict[tuple[str, str, str], dict[str, EntryFile]] = {}
     facts: dict[tuple[str, str, str], dict[str, str]] = {}
-    left_out = LeftOutRows(shown(source) or identifier)
+    left_out = LeftOutRows(format_location(source) or identifier)
     for number, (line, row) in enumerate(rows):
         try:
             _take_row(row, number, files, facts)
@@ -126,7 +125,7 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
     left_out.summarize()
     listing = Listing(identifier, source)
     versions: dict[Key, list[Entry]] = {}
-    base = folder_of(source)
+    base = backend_of(source).base if source else ""
     for (lookup_type, name, version), parts in files.items():
         fact = facts[lookup_type, name, version]
         entry = Entry(
@@ -143,42 +142,6 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
         _list_entry(listing, entry)
     listing.versions = {key: tuple(several) for key, several in versions.items() if len(several) > 1}
     return listing
-
-
-def shown(source: str) -> str:
-    """Return the path or URL of a catalog as messages show it: without the secrets that a URL may hold.
-
-    Examples
-    --------
-    >>> shown('https://me:secret@lab.org/lab.csv')
-    'https://lab.org/lab.csv'
-    """
-    if "://" not in source:
-        return source
-    if is_database(source):
-        return str(place_of(source))
-    from brainio.stores.redaction import redacted
-
-    return redacted(source)
-
-
-def folder_of(source: str) -> str:
-    """Return the folder of a path or URL, the start of a catalog's relative locations; of a database its URL.
-
-    What a service serves under a name without an ending is a folder itself.
-
-    Examples
-    --------
-    >>> folder_of('https://lab.org/data/lab.csv'), folder_of('https://lab.org/catalogs/lab')
-    ('https://lab.org/data', 'https://lab.org/catalogs/lab')
-    """
-    if is_database(source):
-        return place_of(source).location
-    if "://" in source:
-        is_http = source.lower().startswith("http")
-        folder, _, name = (source.partition("?")[0] if is_http else source).rpartition("/")
-        return f"{folder}/{name}" if is_http and name and "." not in name else folder
-    return str(Path(source).absolute().parent) if source else ""
 
 
 def _take_row(
@@ -206,7 +169,7 @@ def _take_row(
 
 
 def _place(file: EntryFile) -> str:
-    return f"{shown(file.location)}, sha1 {file.sha1 or 'not stated'}"
+    return f"{format_location(file.location)}, sha1 {file.sha1 or 'not stated'}"
 
 
 def _rank(entry: Entry) -> int:

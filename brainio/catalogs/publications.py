@@ -1,28 +1,24 @@
-"""The publications table beside a catalog: what to call and cite a data set by."""
+"""The publications table of a catalog: the titles, authors and DOIs by which data sets are cited."""
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from brainio.catalogs.backends.sql.location import is_database, place_of
+from brainio.catalogs.backends import sidecars_at
+from brainio.catalogs.backends.csv_base import PUBLICATIONS_FILE
 from brainio.catalogs.csv_format import Row, read_numbered_table, read_table, with_rows_behind
-from brainio.catalogs.listing import folder_of, shown
-from brainio.catalogs.sources import source_from
-from brainio.catalogs.writing import AnyCatalog, rewrite, source_of
+from brainio.catalogs.sources import AnyCatalog, source_of
 from brainio.dois import EXPECTED, doi_of_url, parse_doi
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, OfflineError
-from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
     from brainio.catalogs.entries import Entry
 
-FILE_NAME = "publications.csv"
 MOST_OF_KEY = 100
 """Publications of one key that are read."""
 
-_LARGEST = 2**26  # bytes
 COLUMNS = ("publication", "title", "authors", "year", "journal", "doi", "url")
 DETAILS = ("volume", "number", "pages", "publisher")
 """Columns that a table may have as well; citations print them."""
@@ -90,7 +86,7 @@ def publications_of(entry: "Entry") -> list[Publication]:
     """
     if not entry.publication or not entry.base:
         return []
-    table = _table(entry.base, _state(entry.base))
+    table = _table(entry.base, sidecars_at(entry.base).publications_token())
     for fault in table.faults:
         if fault.key == entry.publication and not fault.is_duplicate:
             place = f"{table.name}, line {fault.line}: publication {fault.key!r}"
@@ -115,8 +111,8 @@ def read_publications(base: str) -> PublicationTable:
     CatalogError, TransferError, LocationError
         The table cannot be read.
     """
-    name = f"{shown(base)}/{FILE_NAME}"
-    text = publications_text(base)
+    name = f"{sidecars_at(base)}/{PUBLICATIONS_FILE}"
+    text = sidecars_at(base).read_publications()
     table = PublicationTable(name)
     lines: dict[tuple[str, str], int] = {}
     for line, row in read_numbered_table(text, name, "publication") if text else ():
@@ -164,74 +160,32 @@ def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None
     """
     if not publication.get("publication"):
         raise CatalogError(f"a publication has no key; expected one in the field 'publication', found {publication}")
-    folder = folder_of(source_of(catalog).location)
-    new = dict(publication) | {"doi": _stored_doi(publication, f"{shown(folder)}/{FILE_NAME}")}
-    new = {name: value for name, value in new.items() if value or name in publication}
+    sidecars = source_of(catalog).backend.sidecars
+    name = f"{sidecars}/{PUBLICATIONS_FILE}"
+    new = dict(publication) | {"doi": _stored_doi(publication, name)}
+    new = {column: value for column, value in new.items() if value or column in publication}
 
     def add(text: str) -> str:
-        known = read_table(text, f"{shown(folder)}/{FILE_NAME}", "publication")
+        known = read_table(text, name, "publication")
         known = [row | ({"doi": parse_doi(row["doi"])} if _is_doi(row.get("doi", "")) else {}) for row in known]
         is_there = any(all(row.get(name, "") == value for name, value in new.items()) for row in known)
         return text if is_there else with_rows_behind(text, [new])
 
-    empty = ",".join(COLUMNS) + "\n"
-    if is_database(folder):
-        from brainio.catalogs import sql_beside
-
-        sql_beside.rewrite_publications(place_of(folder), add, empty)
-    else:
-        rewrite(source_from(f"{folder}/{FILE_NAME}"), add, new=empty)
+    sidecars.rewrite_publications(add, empty=",".join(COLUMNS) + "\n")
     _table.cache_clear()
-
-
-def publications_text(base: str) -> str | None:
-    """Return the table beside a catalog as CSV, None where there is none.
-
-    Parameters
-    ----------
-    base : str
-        Folder of the catalog, or the database that it lives in.
-
-    Raises
-    ------
-    CatalogError, TransferError, LocationError
-        It cannot be read, or is not UTF-8.
-    """
-    if is_database(base):
-        from brainio.catalogs import sql_beside
-
-        return sql_beside.read_publications(base)
-    from brainio.stores import parse_location, read_whole, stat
-
-    location = parse_location(FILE_NAME, base=base)
-    if stat(location) is None:
-        return None
-    try:
-        return read_whole(location, _LARGEST).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise CatalogError(f"{location} is not UTF-8: {error}") from error
-
-
-def _state(base: str) -> str | Fingerprint | None:
-    """Return what changes when a table on this machine or in a database does; one from elsewhere is read once."""
-    if is_database(base):
-        from brainio.catalogs.sql_form import state_of
-
-        return state_of(base)
-    return None if "://" in base else Fingerprint.find(f"{base}/{FILE_NAME}")
 
 
 @lru_cache(maxsize=16)
 def _table(
     base: str,
-    state: str | Fingerprint | None,  # noqa: ARG001 - of the cache
+    token: Hashable,  # noqa: ARG001 - part of the cache key
 ) -> PublicationTable:
     try:
         return read_publications(base)
     except BrainioError as error:
         if not isinstance(error, OfflineError):
             warnings.warn(f"no publications are known: {error}", CatalogWarning, stacklevel=3)
-        return PublicationTable(f"{shown(base)}/{FILE_NAME}")
+        return PublicationTable(f"{sidecars_at(base)}/{PUBLICATIONS_FILE}")
 
 
 def _publication(row: Row) -> Publication:

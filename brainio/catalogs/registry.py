@@ -1,20 +1,21 @@
-"""Which catalogs are in force, each as it is now; `resolving` says what an identifier leads to over all of them.
+"""The active catalogs, each read when it is first needed and again after its version token changes.
 
-In force are, in this order: what `add_catalog` added, what `BRAINIO_CATALOGS` names, what installed distributions
-offer. Catalog files that change while the program runs are read again at the next look-up.
+Active are, in this order: the catalogs that `add_catalog` added, those that `BRAINIO_CATALOGS` names, and those that
+installed distributions offer. `brainio.catalogs.resolution` resolves identifiers in them.
 """
 
 import os
 import threading
 import time
 import warnings
+from collections.abc import Hashable
 from typing import NamedTuple
 
-from brainio.catalogs.listing import Listing, shown
+from brainio.catalogs.backends import CatalogBackend
+from brainio.catalogs.listing import Listing
 from brainio.catalogs.sources import (
     BRAINIO_CATALOGS,
     CatalogSource,
-    Source,
     installed_sources,
     named_sources,
     source_from,
@@ -22,24 +23,23 @@ from brainio.catalogs.sources import (
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError, UnknownCatalogError
 from brainio.forks import guard
 
-_SECONDS_BEFORE_ASKING_AGAIN = 60.0
+_RETRY_SECONDS = 60.0  # after which a catalog that could not be read is tried again
 
 _lock = guard(threading.RLock(), "the active catalogs")
 _added: dict[str, CatalogSource] = {}
-_readings: dict[str, "_Reading"] = {}
-_sources_for: tuple[str, dict[str, CatalogSource], dict[str, Source]] | None = None
+_reads: dict[str, "_Read"] = {}
+_sources_for: tuple[str, dict[str, CatalogSource], dict[str, CatalogSource]] | None = None
 
 
 def add_catalog(location: str | os.PathLike[str], identifier: str | None = None) -> str:
-    """Put a catalog in force for the running program, before all others.
+    """Activate a catalog in the running program; it comes before all others.
 
     Parameters
     ----------
     location : str or path
-        Path or URL of its CSV file, or URL of the database that it lives in: `sqlite:////PATH/lab.db`,
-        `postgresql://USER@HOST/lab`.
+        Path or URL of its CSV file, or URL of a database: `sqlite:////PATH/lab.db`, `postgresql://USER@HOST/lab`.
     identifier : str, optional
-        Of the catalog; by default the file name without its ending.
+        Identifier of the catalog; by default the file name without its suffix.
 
     Returns
     -------
@@ -49,7 +49,7 @@ def add_catalog(location: str | os.PathLike[str], identifier: str | None = None)
     Raises
     ------
     CatalogError
-        Nothing can be read there, or it is no catalog; or the identifier is taken by another one.
+        The catalog cannot be read or is malformed, or another active catalog has its identifier.
 
     Examples
     --------
@@ -59,132 +59,136 @@ def add_catalog(location: str | os.PathLike[str], identifier: str | None = None)
     """
     source = source_from(os.fspath(location), identifier)
     with _lock:
-        taken = _sources().get(source.identifier)
-        if taken is not None and taken != source:
-            raise CatalogError(_doubled(source.identifier, taken, source))
-        _readings.pop(source.identifier, None)
-        _read(source)
+        other = _sources().get(source.identifier)
+        if other is not None and other != source:
+            raise CatalogError(_conflict(source.identifier, other, source))
+        _reads.pop(source.identifier, None)
+        _listing_of(source)
         _added[source.identifier] = source
     return source.identifier
 
 
-def sources() -> dict[str, Source]:
-    """Return the sources of the catalogs in force: catalog identifier -> source.
+def sources() -> dict[str, CatalogSource]:
+    """Return the sources of the active catalogs: catalog identifier -> source.
 
     Raises
     ------
     CatalogError
-        Two different catalogs claim one identifier.
+        Two different catalogs have one identifier.
     """
     return dict(_sources())
 
 
 def listings() -> list[Listing]:
-    """Return the catalogs in force, each as it is now; one that cannot be read is left out with a `CatalogWarning`."""
-    found = []
+    """Return the active catalogs as they are now; a catalog that cannot be read is left out with a CatalogWarning."""
+    readable = []
     for source in _sources().values():
         try:
-            found.append(_read(source))
+            readable.append(_listing_of(source))
         except CatalogError as error:
             warnings.warn(f"{error}; this catalog is left out", CatalogWarning, stacklevel=3)
-    return found
+    return readable
 
 
-def catalog_source(identifier: str) -> Source:
-    """Return the source of one catalog in force.
+def catalog_source(identifier: str) -> CatalogSource:
+    """Return the source of one active catalog.
 
     Raises
     ------
     UnknownCatalogError
-        No catalog in force has that identifier.
+        No active catalog has that identifier.
     """
-    known = _sources()
-    if identifier not in known:
+    active = _sources()
+    if identifier not in active:
         raise UnknownCatalogError(
-            f"no catalog {identifier!r} is active (active catalogs: {', '.join(known) or 'none'}); "
+            f"no catalog {identifier!r} is active (active catalogs: {', '.join(active) or 'none'}); "
             f"name its file in {BRAINIO_CATALOGS} or call brainio.add_catalog"
         )
-    return known[identifier]
+    return active[identifier]
 
 
 def listing(identifier: str) -> Listing:
-    """Return one catalog in force as it is now.
+    """Return one active catalog as it is now.
 
     Raises
     ------
-    UnknownCatalogError, CatalogError
-        No catalog in force has that identifier; or it cannot be read.
+    UnknownCatalogError
+        No active catalog has that identifier.
+    CatalogError
+        The catalog cannot be read.
     """
-    return _read(catalog_source(identifier))
+    return _listing_of(catalog_source(identifier))
 
 
 def list_catalogs() -> list[str]:
-    """Return the sorted identifiers of the catalogs in force."""
+    """Return the sorted identifiers of the active catalogs."""
     return sorted(_sources())
 
 
-def is_forbidden(name: str) -> bool:
-    """Whether a catalog was not read because `BRAINIO_OFFLINE` is set."""
-    reading = _readings.get(name)
-    return reading is not None and isinstance(reading.result, OfflineCatalogError)
+def is_offline_without_copy(identifier: str) -> bool:
+    """Whether a catalog was not read because `BRAINIO_OFFLINE` is set and there is no fallback copy."""
+    last = _reads.get(identifier)
+    return last is not None and isinstance(last.result, OfflineCatalogError)
 
 
-def _sources() -> dict[str, Source]:
+def _sources() -> dict[str, CatalogSource]:
     global _sources_for
     setting = os.environ.get(BRAINIO_CATALOGS, "")
     with _lock:
         if _sources_for is None or _sources_for[0] != setting or _sources_for[1] != _added:
-            _sources_for = setting, dict(_added), _gather(setting)
+            _sources_for = setting, dict(_added), _collect_sources(setting)
         return _sources_for[2]
 
 
-def _gather(setting: str) -> dict[str, Source]:
-    gathered: dict[str, Source] = {}
+def _collect_sources(setting: str) -> dict[str, CatalogSource]:
+    collected: dict[str, CatalogSource] = {}
     for source in (*_added.values(), *named_sources(setting), *installed_sources()):
-        known = gathered.setdefault(source.identifier, source)
-        if known != source:
-            raise CatalogError(_doubled(source.identifier, known, source))
-    return gathered
+        first = collected.setdefault(source.identifier, source)
+        if first != source:
+            raise CatalogError(_conflict(source.identifier, first, source))
+    return collected
 
 
-def _doubled(identifier: str, first: Source, second: Source) -> str:
-    places = [one.location if isinstance(one, CatalogSource) else "an installed function" for one in (first, second)]
+def _conflict(identifier: str, first: CatalogSource, second: CatalogSource) -> str:
     return (
-        f"two catalogs claim the identifier {identifier!r}: {shown(places[0])} and {shown(places[1])}; "
-        f"rename the file of one, or leave it out of {BRAINIO_CATALOGS}"
+        f"two catalogs have the identifier {identifier!r}: {first} and {second}; "
+        f"rename the file of one of them, or leave it out of {BRAINIO_CATALOGS}"
     )
 
 
-def _read(source: Source) -> Listing:
-    """Read a catalog unless it was read and has not changed; one that failed is not asked again for a minute."""
-    known = _readings.get(source.identifier)
-    if known is None or not known.is_fresh(source):
+def _listing_of(source: CatalogSource) -> Listing:
+    """Return a catalog's listing, reading the catalog only if it changed; a failed read is retried after a minute."""
+    last = _reads.get(source.identifier)
+    if last is None or not last.is_fresh(source):
         with _lock:
-            known = _readings.get(source.identifier)
-            if known is None or not known.is_fresh(source):
-                known = _readings[source.identifier] = _Reading.of(source)
-    if isinstance(known.result, CatalogError):
-        raise known.result
-    return known.result
+            last = _reads.get(source.identifier)
+            if last is None or not last.is_fresh(source):
+                last = _reads[source.identifier] = _Read.of(source)
+    if isinstance(last.result, CatalogError):
+        raise last.result
+    return last.result
 
 
-class _Reading(NamedTuple):
-    """What reading a source gave, under which fingerprint, and when (seconds of a clock that never goes back)."""
+class _Read(NamedTuple):
+    """The result of reading a catalog, with its version token and the time (of the monotonic clock, in seconds)."""
 
-    source: Source
-    fingerprint: object
+    source: CatalogSource
+    backend: CatalogBackend
+    token: Hashable
     time: float
     result: Listing | CatalogError
 
     @classmethod
-    def of(cls, source: Source) -> "_Reading":
-        fingerprint = source.fingerprint()
+    def of(cls, source: CatalogSource) -> "_Read":
+        backend = source.backend
+        token = backend.version_token()  # before reading, so that a write in between is noticed
         try:
-            return cls(source, fingerprint, time.monotonic(), source.read())
+            result: Listing | CatalogError = source.read()
         except CatalogError as error:
-            return cls(source, fingerprint, time.monotonic(), error)
+            result = error
+        return cls(source, backend, token, time.monotonic(), result)
 
-    def is_fresh(self, source: Source) -> bool:
-        if self.fingerprint != source.fingerprint() or (self.source is not source and self.source != source):
+    def is_fresh(self, source: CatalogSource) -> bool:
+        if self.token != self.backend.version_token() or (self.source is not source and self.source != source):
             return False
-        return isinstance(self.result, Listing) or time.monotonic() - self.time < _SECONDS_BEFORE_ASKING_AGAIN
+        return isinstance(self.result, Listing) or time.monotonic() - self.time < _RETRY_SECONDS

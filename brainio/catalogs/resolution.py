@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, in_words
 from brainio.catalogs.listing import Listing
-from brainio.catalogs.registry import is_forbidden, listing, listings, sources
+from brainio.catalogs.registry import is_offline_without_copy, listing, listings, sources
 from brainio.catalogs.set_hashes import describe_hashes, has_hashes, hashes_on_card, set_hashes
 from brainio.errors import (
     AmbiguousEntryError,
@@ -69,7 +69,7 @@ def resolve(
         if catalog is None and colon and prefix in names:
             return resolve(lookup_type, rest, catalog=prefix, version=version, among=among)
         left_out = [name for name in names if catalog is None and name not in {one.identifier for one in found}]
-        forbidden = [name for name in left_out if is_forbidden(name)]
+        forbidden = [name for name in left_out if is_offline_without_copy(name)]
         raise _not_found(found, lookup_type, identifier, version, left_out, forbidden)
     if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
         raise _ambiguous(identifier, hits)

@@ -6,8 +6,8 @@ from typing import Any
 import click
 
 from brainio.catalogs import Entry, entries_of
+from brainio.catalogs.backends import format_location
 from brainio.catalogs.cards import card_location, read_card
-from brainio.catalogs.listing import shown
 from brainio.cli import options
 from brainio.cli.card_layout import card_facts, show_columns
 from brainio.cli.facts import tells_facts, told_facts
@@ -126,7 +126,7 @@ def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> 
 
 
 def _place(entry: Entry, card: str, output: Path | None) -> Record:
-    folder = shown(entry.base) if output is None else str(output.absolute())
+    folder = format_location(entry.base) if output is None else str(output.absolute())
     return {
         "identifier": entry.identifier,
         "kind": entry.lookup_type,

@@ -6,12 +6,12 @@ from pathlib import Path
 import click
 
 from brainio.catalogs import CatalogSource, catalog_source
-from brainio.catalogs.listing import shown
+from brainio.catalogs.backends import format_location
 from brainio.catalogs.sources import source_from
 from brainio.cli import options
 from brainio.cli.log import tell_log
 from brainio.cli.output import echo, report_record, show, show_json, show_report, tell
-from brainio.errors import CatalogError, ValidationError
+from brainio.errors import ValidationError
 
 _FIRST_STEPS = "python packaging_scripts/package_example.py; pytest"
 
@@ -98,7 +98,7 @@ def copy(source: str, target: str, as_json: bool) -> None:
     goal = source_from(target)
     copied = copy_catalog(_named(source), goal)
     counts = {"files": len(copied.rows), "cards": len(copied.cards), "publications": copied.publications is not None}
-    show([{"catalog": shown(goal.location), **counts}], ("catalog", *counts), as_json=as_json)
+    show([{"catalog": format_location(goal.location), **counts}], ("catalog", *counts), as_json=as_json)
 
 
 @catalog.command()
@@ -110,17 +110,14 @@ def upgrade(target: str) -> None:
     Examples:
       brainio catalog upgrade postgresql://me@db.lab.org/lab
     """
-    from brainio.catalogs.backends.sql.location import place_of
+    from brainio.catalogs.backends.sql.location import parse_database_location
     from brainio.catalogs.backends.sql.schema import upgrade as upgrade_schema
 
-    before, after = upgrade_schema(place_of(target))
+    before, after = upgrade_schema(parse_database_location(target))
     tell(f"the schema was {before or 'not there'} and is {after}")
 
 
 def _named(name: str) -> CatalogSource:
     if name.endswith(".csv") or "/" in name:
         return source_from(name)
-    source = catalog_source(name)
-    if not isinstance(source, CatalogSource):
-        raise CatalogError(f"catalog {name!r} of an installed function has no file that could be copied")
-    return source
+    return catalog_source(name)

@@ -11,8 +11,6 @@ from typing import Any
 import click
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, entries, sources
-from brainio.catalogs.listing import shown
-from brainio.catalogs.sources import CatalogSource
 from brainio.cli import EXIT_INTERRUPTED, options
 from brainio.cli.output import EXIT_CODES_TOLD, errors_told, show
 from brainio.cli.records import summary
@@ -118,7 +116,7 @@ def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
     """
     if what == "catalogs":
         places = [
-            {"catalog": name, "location": shown(source.location) if isinstance(source, CatalogSource) else ""}
+            {"catalog": name, "location": str(source)}
             for name, source in sources().items()
             if name == (catalog or name)
         ]

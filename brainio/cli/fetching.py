@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from brainio.catalogs import Entry
-from brainio.catalogs.listing import shown
+from brainio.catalogs.backends import format_location
 from brainio.cli import options
 from brainio.cli.log import tell_log
 from brainio.cli.output import Record, fail, show, tell
@@ -128,7 +128,7 @@ def _show_plan(plan: "Plan", *, as_json: bool) -> None:
             "kind": one.entry.lookup_type,
             "part": one.file.part,
             "size": one.size if as_json or one.size is None else readable_size(one.size),
-            "location": shown(one.file.location),
+            "location": format_location(one.file.location),
         }
         for one in plan.missing
     ]

@@ -6,8 +6,6 @@ from brainio.catalogs import TYPE_STIMULUS_SET, Entry, catalog_source, stimulus_
 from brainio.catalogs import deprecate as deprecate_entries
 from brainio.catalogs import history as history_of
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.listing import shown
-from brainio.catalogs.sources import CatalogSource
 from brainio.cli import options
 from brainio.cli.output import Record, show, tell
 from brainio.errors import EntryLookupError
@@ -71,8 +69,7 @@ def _versioned(entry: Entry) -> str:
 
 
 def _place(entry: Entry) -> str:
-    source = catalog_source(entry.catalog)
-    return shown(source.location) if isinstance(source, CatalogSource) else entry.catalog
+    return str(catalog_source(entry.catalog))
 
 
 def _record(entry: Entry) -> Record:

@@ -1,8 +1,8 @@
 """Entries as records, for programs and for tables."""
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
+from brainio.catalogs.backends import format_location
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.listing import shown
 from brainio.catalogs.publications import publications_of
 from brainio.cli.output import Record
 from brainio.relations.users import users_of
@@ -27,8 +27,8 @@ def details(entry: Entry) -> Record:
     files = [
         {
             "part": file.part,
-            "location": shown(file.location),
-            "mirrors": [shown(mirror) for mirror in file.mirrors],
+            "location": format_location(file.location),
+            "mirrors": [format_location(mirror) for mirror in file.mirrors],
             "sha1": file.sha1,
             "sha256": file.sha256,
             "version_id": file.version_id,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from brainio.catalogs.cards import cards_in_databases
+from brainio.catalogs.cards import prefetch_cards
 from brainio.index.documents import SHARED, Document, Facets, Maker, facets_of, values_of
 from brainio.index.schema import GROUPS, document, label, metadata, write_packed
 from brainio.index.words import name_folded, words_of_name
@@ -56,7 +56,7 @@ def _write(connection: Connection, text: FullText, listings: Sequence[Listing], 
     entries = versions_of(listings)
     while batch := list(islice(entries, _BATCH)):
         documents, words = [], []
-        cards = cards_in_databases(listed.entry for listed in batch)
+        cards = prefetch_cards(listed.entry for listed in batch)
         for number, listed in enumerate(batch, start=len(lengths)):
             entry = listed.entry
             card = cards.get((entry.base, entry.card))

@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from brainio.catalogs import CatalogSource, listing, sources
-from brainio.catalogs.backends.sql.connections import why_away
-from brainio.catalogs.backends.sql.location import place_of
-from brainio.catalogs.publications import FILE_NAME
+from brainio.catalogs.backends import backend_of
+from brainio.catalogs.backends.csv_base import PUBLICATIONS_FILE
 from brainio.errors import CatalogError
 from brainio.index.schema import VERSION
 from brainio.local_files import Fingerprint
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from brainio.catalogs import Listing
-    from brainio.catalogs.sources import Source
 
 CATALOG, PATH = "catalog", "path"
 UNREADABLE = "not readable"
@@ -98,36 +96,35 @@ def state_beside(one: Listing) -> list[str]:
     return [_state_of(path) for path in _told(one.identifier, one).beside]
 
 
-def _sources(names: Names) -> dict[str, Source]:
+def _sources(names: Names) -> dict[str, CatalogSource]:
     return {name: source for name, source in sources().items() if names is None or name in names}
 
 
-def _is_as(then: str, name: str, source: Source) -> bool:
+def _is_as(then: str, name: str, source: CatalogSource) -> bool:
     """Whether a catalog is as it was; of one whose database is away the entries decide, which are all that is known."""
     now = _state(name, source)
     return then == now or (_is_away(source) and then.rpartition(" ")[2] == now.rpartition(" ")[2])
 
 
-def _is_away(source: Source) -> bool:
-    return isinstance(source, CatalogSource) and source.is_database and bool(why_away(place_of(source.location)))
+def _is_away(source: CatalogSource) -> bool:
+    return source.backend.is_away
 
 
-def _state(name: str, source: Source) -> str:
-    if isinstance(source, CatalogSource) and not source.is_remote:
-        state = source.fingerprint()
-        return repr(state.portable if isinstance(state, Fingerprint) else state)
+def _state(name: str, source: CatalogSource) -> str:
+    backend = source.backend
+    token = backend.persistent_token()
+    if token is not None and backend.folder is not None:  # the storage always responds
+        return token
     try:
         digest = _told(name, listing(name)).digest
     except CatalogError:
         return UNREADABLE
-    if not isinstance(source, CatalogSource) or not source.is_database:
-        return digest
-    return f"{'' if _is_away(source) else source.fingerprint()} {digest}"
+    return digest if token is None else f"{'' if backend.is_away else token} {digest}"
 
 
-def _content(name: str, source: Source) -> str:
-    if isinstance(source, CatalogSource) and source.is_database:
-        return repr(source.fingerprint())
+def _content(name: str, source: CatalogSource) -> str:
+    if source.backend.has_shared_token:
+        return str(source.backend.persistent_token())
     try:
         told = _told(name, listing(name))
     except CatalogError:
@@ -144,9 +141,9 @@ def _told(name: str, one: Listing) -> _Told:
 
 def _beside(one: Listing) -> Iterator[str]:
     """Yield the paths beside a catalog on this machine that an index depends on."""
-    if not one.source or "://" in one.source:
+    if not one.source or backend_of(one.source).sidecars.folder is None:
         return
-    beside = {(entry.base, FILE_NAME) for entry in one.entries.values()}
+    beside = {(entry.base, PUBLICATIONS_FILE) for entry in one.entries.values()}
     beside |= {
         (entry.base, entry.card.rpartition("/")[0])
         for entry in one.entries.values()

@@ -7,8 +7,8 @@ from typing import Any
 
 from brainio.cache import hash_file
 from brainio.catalogs import LOOKUP_TYPES, Entry, EntryFile, listings
+from brainio.catalogs.backends import format_location
 from brainio.catalogs.entries import STATUS_CURRENT, in_words
-from brainio.catalogs.listing import shown
 from brainio.errors import LockDriftError
 from brainio.fetch.entries import wanted_file
 from brainio.nearest import nearest
@@ -117,7 +117,7 @@ def _file_record(entry: Entry, file: EntryFile) -> FileRecord:
     if cached is not None:
         sha1 = sha1 or ("" if file.sha256 else hash_file(cached))
         size = cached.stat().st_size
-    return FileRecord(file.part, shown(file.location), sha1, file.sha256, size or 0, file.version_id)
+    return FileRecord(file.part, format_location(file.location), sha1, file.sha256, size or 0, file.version_id)
 
 
 def record_from(table: Any, where: str) -> Record:

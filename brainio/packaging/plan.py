@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from brainio.catalogs.backends import format_location
 from brainio.catalogs.cards import card_location
 from brainio.catalogs.entries import STATUS_CURRENT, in_words
-from brainio.catalogs.listing import shown
 from brainio.progress import readable_size
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Plan:
     def _of_catalog(self) -> list[str]:
         if self.source is None or self.listing is None:
             return ["no catalog is changed"]
-        where, first = shown(self.source.location), self.rows[0]
+        where, first = format_location(self.source.location), self.rows[0]
         known = f"it lists {len(self.listing.entries)} now" if self.listing.source else "a new catalog"
         version = f", version {first['version']}" if first.get("version") else ""
         lines = [f"add the {in_words(first['lookup_type'])} {first['identifier']}{version} to {where} ({known}):"]

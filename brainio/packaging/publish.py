@@ -18,9 +18,8 @@ from brainio.cards import write_card
 from brainio.cards.facts import normalize_license
 from brainio.catalogs.entries import REQUIRED_COLUMNS, STATUS_CURRENT, TYPE_STIMULUS_SET, part_of, row_problems
 from brainio.catalogs.lifecycle import circle_of_successors, named_entry
-from brainio.catalogs.listing import folder_of
 from brainio.catalogs.publications import read_publications
-from brainio.catalogs.writing import add_entry, require_writable
+from brainio.catalogs.writing import add_entry
 from brainio.errors import LocationError, PackagingError, TransferError
 from brainio.licenses import parse_license
 from brainio.nearest import nearest
@@ -127,12 +126,12 @@ def publish(
     if dry_run:
         return Published(bucket, [None] * len(placed), plan)
     if source is not None:
-        require_writable(source)
+        source.backend.check_writable()
     versions = store(placed)
     if source is not None:
         if (meanwhile := _listed(read_target(source), package)) is not None:
             return _as_listed(meanwhile, package, locations, bucket, dry_run=False)
-        own = {"card": write_card(package.card, folder_of(source.location))}
+        own = {"card": write_card(package.card, source.backend.base)}
         add_entry(source, [row | own | {"version_id": one or ""} for row, one in zip(rows, versions, strict=True)])
     if users:
         tell(f"A new version of the stimulus set {package.identifier!r} was published. {'. '.join(users)}.")
@@ -207,7 +206,7 @@ def _license_faults(licence: str) -> Iterator[str]:
 def _publication_faults(key: str, source: CatalogSource) -> Iterator[str]:
     if not key:
         return
-    table = read_publications(folder_of(source.location))
+    table = read_publications(source.backend.base)
     if key not in table.papers:
         near = nearest(key, filter(None, table.papers), 3)
         listed = f"; it has {', '.join(map(repr, near))}" if near else ""
@@ -231,8 +230,8 @@ def _successor_faults(package: Package, successor: str, source: CatalogSource) -
 def _refuse_rows(rows: Sequence[Mapping[str, str]], package: Package, source: CatalogSource | None) -> None:
     """Whatever the catalog would not take must be said before the first byte is stored."""
     problems = list(dict.fromkeys(problem for row in rows for problem in row_problems(row)))
-    if source is not None and source.is_remote:
-        problems += _remote_problems(rows, folder_of(source.location))
+    if source is not None and source.backend.folder is None:
+        problems += _remote_problems(rows, source.backend.base)
     _refuse(package, problems)
 
 

@@ -10,8 +10,7 @@ import os
 from brainio.catalogs import CatalogSource, Listing, catalog_source
 from brainio.catalogs.listing import read_listing
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.writing import current_text
-from brainio.errors import LocationError, PackagingError
+from brainio.errors import LocationError
 from brainio.stores import Location, parse_location
 from brainio.stores.location import is_opaque
 
@@ -31,14 +30,14 @@ def target_source(catalog: str | os.PathLike[str]) -> CatalogSource:
     ------
     UnknownCatalogError
         No catalog in force has that identifier.
-    PackagingError
-        It has no file.
+    ReadOnlyCatalogError
+        The catalog can only be read.
     """
     if isinstance(catalog, os.PathLike) or "://" in catalog:
         return source_from(os.fspath(catalog))
     source = catalog_source(catalog)
-    if not isinstance(source, CatalogSource):
-        raise PackagingError(f"the catalog {catalog!r} has no file; pass the Path of a CSV file, or its location on S3")
+    if source.backend.is_read_only:
+        raise source.backend.read_only_error()
     return source
 
 
@@ -54,12 +53,8 @@ def read_target(source: CatalogSource) -> Listing:
     ------
     CatalogError
         It cannot be read.
-    PackagingError
-        A folder lies there.
     """
-    if not source.is_remote and source.path.is_dir():
-        raise PackagingError(f"{source.path} is a folder; pass the path of the catalog's CSV file")
-    text = current_text(source)
+    text = source.backend.read_current()
     return Listing(source.identifier) if text is None else read_listing(source.identifier, text, source.location)
 
 
@@ -119,9 +114,8 @@ def folder_name(location: Location) -> str:
 def as_catalogs_write(location: Location, source: CatalogSource | None) -> str:
     """Write a location as catalogs have it: S3 as an https URL, local files beside the catalog by relative path."""
     local_path = location.local_path
-    if source is not None and not source.is_remote and local_path is not None:
-        folder = source.path.absolute().parent
-        if local_path.is_relative_to(folder):
-            path = local_path.relative_to(folder).as_posix()
-            return f"./{path}" if is_opaque(path) else path
+    folder = None if source is None else source.backend.folder
+    if folder is not None and local_path is not None and local_path.is_relative_to(folder):
+        path = local_path.relative_to(folder).as_posix()
+        return f"./{path}" if is_opaque(path) else path
     return location.catalog_text

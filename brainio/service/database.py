@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from brainio.catalogs.backends.sql import connections
-from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import Schema
 from brainio.errors import CatalogError, DatabaseAwayError, MissingDriverError, ServiceError
 from brainio.home import home_folder
@@ -110,7 +110,7 @@ class Database:
 
     def __init__(self, url: str = "") -> None:
         try:
-            self._place = replace(place_of(url or f"sqlite:///{home_folder() / FOLDER / NAME}"), name="")
+            self._place = replace(parse_database_location(url or f"sqlite:///{home_folder() / FOLDER / NAME}"), name="")
         except CatalogError:
             raise ServiceError(
                 "the setting database is invalid; expected sqlite:////PATH/service.sqlite or "

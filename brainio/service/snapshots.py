@@ -19,7 +19,6 @@ from brainio.cards import profile_folder_version
 from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
 from brainio.catalogs.csv_format import Row, read_rows
 from brainio.catalogs.entries import cells_of
-from brainio.catalogs.sources import Source, note_written
 from brainio.errors import BrainioError, CatalogError
 from brainio.index.freshness import state_beside
 from brainio.service import telemetry
@@ -60,7 +59,7 @@ class ServedCatalog:
     csv: RenderedBody
     sidecars: list[str]
     embargoes: ActiveEmbargoes | None
-    source: Source
+    source: CatalogSource
 
     @property
     def version(self) -> str:
@@ -240,15 +239,17 @@ class CatalogWatcher:
                 return
             del self._unrecorded[name]
 
-    def _read(self, name: str, source: Source, known: ServedCatalog | None, embargoes: Embargoes) -> ServedCatalog:
+    def _read(
+        self, name: str, source: CatalogSource, known: ServedCatalog | None, embargoes: Embargoes
+    ) -> ServedCatalog:
         """Read a catalog; return the known one if it did not change."""
-        if isinstance(source, CatalogSource) and source.is_remote and not source.is_database:
-            self._expire_remote(source)
+        self._expire_remote(source)
         current, active = listing(name), embargoes.active_in(name)
         sidecars = state_beside(current)
         if known is not None and known.listing is current and (known.sidecars, known.embargoes) == (sidecars, active):
             return known
-        return self._build(source, current, sidecars, _rows(source, current), embargoes)
+        rows = (row for _, row in read_rows(source.backend.read(), current.identifier))
+        return self._build(source, current, sidecars, rows, embargoes)
 
     def _with_embargoes(self, known: ServedCatalog, embargoes: Embargoes) -> ServedCatalog:
         """Return an unavailable catalog as last read, with the current embargoes."""
@@ -257,7 +258,7 @@ class CatalogWatcher:
         return self._build(known.source, known.listing, known.sidecars, _listed_rows(known.listing), embargoes)
 
     def _build(
-        self, source: Source, current: Listing, sidecars: list[str], rows: Iterable[Row], embargoes: Embargoes
+        self, source: CatalogSource, current: Listing, sidecars: list[str], rows: Iterable[Row], embargoes: Embargoes
     ) -> ServedCatalog:
         files, name = served_files(current, embargoes), current.identifier
         text = served_csv(rows, files, self._settings.signed_buckets, embargoes)
@@ -269,7 +270,7 @@ class CatalogWatcher:
         now = time.monotonic()
         if now - self._read_at.setdefault(source.location, now) > self._settings.remote_refresh_seconds:
             self._read_at[source.location] = now
-            note_written(source)
+            source.backend.refresh()
 
     def _update_metrics(self) -> None:
         for state, number in self.snapshot.counts(self._access_control.public).items():
@@ -279,12 +280,6 @@ class CatalogWatcher:
 def _sorted_positions(catalogs: dict[str, ServedCatalog]) -> list[Position]:
     keys = ((catalog, kind, name) for catalog in catalogs.values() for kind, name in catalog.listing.entries)
     return sorted((name, kind, catalog.name) for catalog, kind, name in keys)
-
-
-def _rows(source: Source, current: Listing) -> Iterable[Row]:
-    if isinstance(source, CatalogSource):
-        return (row for _, row in read_rows(source.text(), current.identifier))
-    return _listed_rows(current)
 
 
 def _listed_rows(current: Listing) -> Iterable[Row]:

@@ -22,17 +22,16 @@ from brainio.catalogs import (
     resolve,
     stimulus_set_of,
 )
-from brainio.catalogs.cards import is_in_database, read_card
+from brainio.catalogs.backends import format_location
+from brainio.catalogs.cards import has_card, is_card_slow, read_card
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.catalogs.lifecycle import circle_of_successors
-from brainio.catalogs.listing import shown
 from brainio.catalogs.publications import read_publications
 from brainio.catalogs.set_hashes import describe_hashes, hashes_on_card
 from brainio.catalogs.sources import source_from
 from brainio.errors import (
     AmbiguousEntryError,
     BrainioError,
-    CatalogError,
     CatalogWarning,
     EntryLookupError,
     LocationError,
@@ -109,10 +108,7 @@ def _source(catalog: str | os.PathLike[str]) -> CatalogSource:
     if isinstance(catalog, str) and "://" in catalog:
         return source_from(catalog)
     if isinstance(catalog, str):
-        source = catalog_source(catalog)
-        if isinstance(source, CatalogSource):
-            return source
-        raise CatalogError(f"the catalog {catalog!r} has no file; name the path of its CSV file")
+        return catalog_source(catalog)
     return CatalogSource(Path(catalog).stem, str(absolute_path(catalog)))
 
 
@@ -253,22 +249,17 @@ def card_problems(entries: Iterable[Entry], *, only_here: bool = False) -> list[
 def _look_for_card(entry: Entry, *, only_here: bool) -> list[Problem]:
     place = f"{_named(entry)}, card"
     try:
-        if is_in_database(entry):
-            from brainio.catalogs.sql_beside import has_card
-
-            gone = problem("card-gone", place, f"no {entry.card} in {shown(entry.base)}")
-            return [] if has_card(entry.base, entry.card) else [gone]
-        location = parse_location(entry.card, base=entry.base)
-        if (only_here and not location.is_local) or stat(location) is not None:
+        if (only_here and is_card_slow(entry)) or has_card(entry):
             return []
     except BrainioError as error:
         return [problem("card-unreachable", place, str(error))]
-    return [problem("card-gone", place, f"nothing at {location}")]
+    missing = f"no card {format_location(entry.card)} in {format_location(entry.base)}"
+    return [problem("card-gone", place, missing)]
 
 
 def _is_card_here(entry: Entry) -> bool:
     try:
-        return is_in_database(entry) or parse_location(entry.card, base=entry.base).is_local
+        return not is_card_slow(entry)
     except LocationError:
         return False
 

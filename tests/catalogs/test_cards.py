@@ -95,11 +95,11 @@ def test_a_server_that_never_answers_is_waited_for_once_and_not_for_long(
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")
     monkeypatch.setattr(cards, "_PATIENCE", 0.2)
     entry = replace(ENTRY, base=silent_server)
-    with pytest.warns(CatalogWarning, match="did not come within"):
+    with pytest.warns(CatalogWarning, match="did not arrive within"):
         assert read_card(entry) == {}
     monkeypatch.setattr(cards, "_PATIENCE", 3600.0)
     started = time.monotonic()
-    with pytest.warns(CatalogWarning, match="did not come within"):
+    with pytest.warns(CatalogWarning, match="did not arrive within"):
         assert read_card(entry) == {}
     assert time.monotonic() - started < 3600
 

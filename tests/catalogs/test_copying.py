@@ -11,10 +11,10 @@ from brainio_catalogs import brainscore
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from brainio.catalogs import add_publication, append_rows, writing
+from brainio.catalogs import add_publication, append_rows
 from brainio.catalogs.copying import copy_catalog
 from brainio.catalogs.csv_format import EMPTY, read_rows, with_rows_added
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.sources import source_from, source_of
 from brainio.errors import CatalogError, CatalogWarning
 from tests.cli.command import brainio
 from tests.tiers import scaled_examples
@@ -109,10 +109,10 @@ def test_a_target_that_lists_something_else_stays_as_it_is(database: str, tmp_pa
     append_rows(target, [row("lab.B")])
     add_publication(target, {"publication": "roe2025"})
     for start, end in ((path, target), (target, path)):
-        before = writing.current_text(writing.source_of(end))
+        before = source_of(end).backend.read_current()
         with pytest.raises(CatalogError, match="lists 1 files already"):
             copy_catalog(start, end)
-        assert writing.current_text(writing.source_of(end)) == before
+        assert source_of(end).backend.read_current() == before
     assert not (tmp_path / "publications.csv").exists()
 
 
@@ -149,7 +149,7 @@ def test_rows_with_relative_locations_are_told_of(database: str, tmp_path: Path)
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     append_rows(folder / "lab.csv", [row("lab.A", location_type="file", location="files/a.nc")])
-    with pytest.warns(CatalogWarning, match=r"1 rows name files by a path.*such as files/a\.nc"):
+    with pytest.warns(CatalogWarning, match=r"1 rows name files by paths.*such as files/a\.nc"):
         copy_catalog(folder / "lab.csv", f"{database}#lab")
 
 

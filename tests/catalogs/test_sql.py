@@ -13,13 +13,13 @@ from sqlalchemy import update
 
 from brainio import get_assembly, get_catalog
 from brainio.assemblies import NeuroidAssembly
-from brainio.catalogs import add_catalog, append_rows, registry, resolve, sql_form
-from brainio.catalogs.backends.fallback_copies import copy_of
+from brainio.catalogs import add_catalog, append_rows, backends, registry, resolve
+from brainio.catalogs.backends import backend_of, format_location
+from brainio.catalogs.backends.fallback_copies import copy_path
 from brainio.catalogs.backends.sql import connections
-from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import rows
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.listing import folder_of, shown
 from brainio.catalogs.sources import named_sources, source_from
 from brainio.errors import (
     CatalogError,
@@ -50,8 +50,9 @@ def location(database: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Be as a process that starts now."""
-    monkeypatch.setattr(registry, "_readings", {})
-    monkeypatch.setattr(sql_form, "_states", {})
+    monkeypatch.setattr(registry, "_reads", {})
+    monkeypatch.setattr(backends, "_backends", {})
+    monkeypatch.setattr(backends, "_sidecars", {})
     monkeypatch.setattr(connections, "_away", {})
 
 
@@ -146,7 +147,7 @@ def test_a_database_that_was_put_in_the_place_of_another_is_seen(tmp_path: Path)
 
 def test_a_malformed_row_is_left_out_with_a_warning(location: str) -> None:
     append_rows(location, [row("lab.B")])
-    with connections.changing(place_of(location)) as connection:
+    with connections.changing(parse_database_location(location)) as connection:
         connection.execute(update(rows).where(rows.c.identifier == "lab.B").values(sha1="12"))
     with pytest.warns(CatalogWarning, match=r"#lab, line 3: sha1 is '12'"):
         assert add_catalog(location) == "lab"
@@ -159,7 +160,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     append_rows(url, [row("lab.A")])
     add_catalog(url)
     own_server.stop()
-    assert told_while_resolving("lab.A") == ["What was last read of it is used"]
+    assert told_while_resolving("lab.A") == ["uses the rows of the last read"]
     monkeypatch.setattr(connections, "_away", {})
     own_server.start()
     append_rows(url, [row("lab.B")])
@@ -167,7 +168,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     forget(monkeypatch)
     own_server.hang_up()
     own_server.stop()
-    assert told_while_resolving("lab.B") == ["the copy of 20"]
+    assert told_while_resolving("lab.B") == ["uses the copy of 20"]
     with pytest.raises(CatalogError) as refused:
         append_rows(url, [row("lab.C")])
     assert not any(secret in str(refused.value) for secret in SECRETS)
@@ -184,7 +185,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     ],
 )
 def test_tables_that_somebody_damaged_are_an_error_of_ours(location: str, damage: str) -> None:
-    with connections.changing(place_of(location)) as connection:
+    with connections.changing(parse_database_location(location)) as connection:
         connection.exec_driver_sql(damage)
     with pytest.raises(CatalogError):
         add_catalog(location)
@@ -196,7 +197,7 @@ def test_tables_that_somebody_damaged_are_an_error_of_ours(location: str, damage
 def test_a_file_whose_json_is_damaged_is_an_error_of_ours(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'lab.db'}"
     append_rows(url, [row("lab.A", note="x")])
-    with connections.changing(place_of(url)) as connection:
+    with connections.changing(parse_database_location(url)) as connection:
         connection.exec_driver_sql("UPDATE brainio_rows SET further = '{'")
     with pytest.raises(CatalogError, match="could not be read"):
         add_catalog(url)
@@ -208,7 +209,7 @@ def told_while_resolving(identifier: str) -> list[str]:
         warnings.simplefilter("always")
         for _ in range(3):
             assert resolve("assembly", identifier).catalog == "lab"
-    said = ("What was last read of it is used", "the copy of 20")
+    said = ("uses the rows of the last read", "uses the copy of 20")
     return [next((known for known in said if known in str(one.message)), str(one.message)) for one in caught]
 
 
@@ -234,23 +235,23 @@ def test_offline_no_server_is_asked_and_the_copy_serves(
     url = f"{postgres.database()}#lab"
     append_rows(url, [row("lab.A")])
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
-    with pytest.raises(OfflineCatalogError, match="No copy of it is kept"):
+    with pytest.raises(OfflineCatalogError, match="There is no copy of it"):
         add_catalog(url)
     with pytest.raises(OfflineCatalogError, match="BRAINIO_OFFLINE is set"):
         append_rows(url, [row("lab.B")])
     monkeypatch.delenv("BRAINIO_OFFLINE")
     add_catalog(url)
-    assert b"cret" not in copy_of(url).read_bytes()
+    assert b"cret" not in copy_path(url).read_bytes()
     forget(monkeypatch)
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
-    with pytest.warns(CatalogWarning, match="the copy of 20"):
+    with pytest.warns(CatalogWarning, match="uses the copy of 20"):
         assert resolve("assembly", "lab.A").catalog == "lab"
     append_rows(f"sqlite:///{tmp_path / 'here.db'}", [row("here.A")])
     assert add_catalog(f"sqlite:///{tmp_path / 'here.db'}") == "here"
 
 
 def test_no_password_is_shown(location: str) -> None:
-    assert not any(secret in shown(location) for secret in SECRETS)
+    assert not any(secret in format_location(location) for secret in SECRETS)
     for arguments in (["list", "catalogs"], ["list", "--json"], ["info", "lab.A"], ["history", "lab.A"]):
         done = brainio(*arguments, BRAINIO_CATALOGS=location)
         assert done.returncode == 0, done.stderr
@@ -291,13 +292,13 @@ def test_catalogs_from_the_network_may_name_no_database() -> None:
 
 
 def test_a_catalog_on_a_server_names_no_place_on_this_machine_and_one_in_a_file_does(tmp_path: Path) -> None:
-    server = folder_of("postgresql://me:secret@db.lab.org/lab")
+    server = backend_of("postgresql://me:secret@db.lab.org/lab").base
     for place in ("/etc/passwd", "file:///etc/passwd", "~/x.nc", "memory://x", "files/a.nc"):
         with pytest.raises(LocationError) as caught:
             parse_location(place, base=server)
         assert "secret" not in str(caught.value)
     assert parse_location("https://lab.org/a.nc", base=server).origin == server
-    assert parse_location("a.nc", base=folder_of(f"sqlite:///{tmp_path}/lab.db")).path == (tmp_path / "a.nc")
+    assert parse_location("a.nc", base=backend_of(f"sqlite:///{tmp_path}/lab.db").base).path == (tmp_path / "a.nc")
 
 
 @pytest.mark.filterwarnings("ignore::brainio.errors.PackagingWarning")  # identifiers are short
@@ -309,9 +310,9 @@ def test_a_package_is_published_to_a_database_and_loads_from_it(
     bucket = "lab-bucket" if url.startswith("postgresql") else tmp_path / "files"
     package_stimulus_set(url, stimulus_set(tmp_path), "lab.Doe2026", bucket, card_facts={"species": ["Homo sapiens"]})
     package_data_assembly(url, assembly, "lab.Doe2026", "lab.Doe2026", "NeuroidAssembly", bucket)
-    state = source_from(url).fingerprint()
+    state = source_from(url).backend.version_token()
     package_data_assembly(url, assembly, "lab.Doe2026", "lab.Doe2026", "NeuroidAssembly", bucket)
-    assert source_from(url).fingerprint() == state
+    assert source_from(url).backend.version_token() == state
     add_catalog(url)
     loaded = get_assembly("lab.Doe2026")
     assert loaded.stimulus_set.identifier == "lab.Doe2026"

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 import brainio
 from brainio.catalogs import CatalogSource, amend_rows, append_rows, deprecate, history, registry, resolve, writing
+from brainio.catalogs.backends import csv_remote
+from brainio.catalogs.backends.csv_base import CsvBackend
 from brainio.catalogs.csv_format import EMPTY, read_rows, with_cells_set, with_rows_added
 from brainio.catalogs.listing import read_listing
-from brainio.errors import CatalogError, CatalogRowError, EntryLookupError
+from brainio.errors import CatalogError, CatalogRowError, EntryLookupError, ReadOnlyCatalogError
 from tests.servers import HttpFolder, MotoS3
 
 ON_S3 = "s3://lab-bucket/catalogs/lab.csv"
@@ -37,7 +39,7 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path, moto_s3: MotoS3) -> 
 @pytest.fixture
 def in_use(catalog: CatalogSource) -> CatalogSource:
     """The same with two versions of an entry, and in force."""
-    writing.require_writable(catalog)
+    catalog.backend.check_writable()
     writing.add_entry(catalog, [row("lab.A")])
     writing.add_entry(catalog, [row("lab.A", version="2", sha1="b" * 40)])
     writing.add_entry(catalog, [row("lab.B")])
@@ -46,9 +48,15 @@ def in_use(catalog: CatalogSource) -> CatalogSource:
 
 
 def text_of(catalog: CatalogSource) -> str:
-    text = writing.current_text(catalog)
+    text = catalog.backend.read_current()
     assert text is not None
     return text
+
+
+def csv_backend(catalog: CatalogSource) -> CsvBackend:
+    backend = catalog.backend
+    assert isinstance(backend, CsvBackend)
+    return backend
 
 
 def rows_of(catalog: CatalogSource) -> list[dict[str, str]]:
@@ -56,8 +64,8 @@ def rows_of(catalog: CatalogSource) -> list[dict[str, str]]:
 
 
 def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(catalog: CatalogSource) -> None:
-    assert writing.current_text(catalog) is None
-    writing.require_writable(catalog)
+    assert catalog.backend.read_current() is None
+    catalog.backend.check_writable()
     append_rows(catalog, [row("lab.A")])
     first = text_of(catalog)
     append_rows(catalog.location, [row("lab.B", license="CC0-1.0"), row("lab.A")])
@@ -79,19 +87,19 @@ def test_rows_that_cannot_be_added_change_nothing(
 
 
 def test_a_text_that_is_no_catalog_is_left_as_it_is(catalog: CatalogSource, moto_s3: MotoS3) -> None:
-    writing.require_writable(catalog)
+    catalog.backend.check_writable()
     for body, said in ((b"a,b\n1,2\n", "is no catalog"), (b"\xff\xfe", "is not UTF-8")):
-        if catalog.is_remote:
+        if catalog.location == ON_S3:
             moto_s3.put("lab-bucket", "catalogs/lab.csv", body)
         else:
-            catalog.path.write_bytes(body)
+            Path(catalog.location).write_bytes(body)
         with pytest.raises(CatalogError, match=said):
             append_rows(catalog, [row("lab.A")])
-        if catalog.is_remote:
+        if catalog.location == ON_S3:
             now = moto_s3.client().get_object(Bucket="lab-bucket", Key="catalogs/lab.csv")["Body"].read()
             assert now == body
         else:
-            assert catalog.path.read_bytes() == body
+            assert Path(catalog.location).read_bytes() == body
 
 
 def meddling(server: MotoS3, times: int) -> Callable[[str], str]:
@@ -111,17 +119,17 @@ def meddling(server: MotoS3, times: int) -> Callable[[str], str]:
 def test_a_catalog_on_s3_that_changed_meanwhile_is_read_again_and_nobodys_rows_are_lost(moto_s3: MotoS3) -> None:
     moto_s3.create_bucket("lab-bucket")
     source = CatalogSource("lab", ON_S3)
-    writing.rewrite(source, meddling(moto_s3, 3))
+    csv_backend(source).rewrite(meddling(moto_s3, 3))
     assert [one["identifier"] for one in rows_of(source)] == ["lab.Other1", "lab.Other2", "lab.Other3", "lab.Mine"]
 
 
 def test_a_catalog_on_s3_that_always_changes_is_given_up_and_says_how_to_go_on(
     moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writing, "_PATIENCE", 0)
+    monkeypatch.setattr(csv_remote, "_PATIENCE", 0)
     moto_s3.create_bucket("lab-bucket")
-    with pytest.raises(CatalogError, match=r"changed by others at each attempt.*Run the same again"):
-        writing.rewrite(CatalogSource("lab", ON_S3), meddling(moto_s3, 1000))
+    with pytest.raises(CatalogError, match=r"changed by others at each attempt.*Repeat it"):
+        csv_backend(CatalogSource("lab", ON_S3)).rewrite(meddling(moto_s3, 1000))
     assert "lab.Mine" not in text_of(CatalogSource("lab", ON_S3))
 
 
@@ -138,7 +146,7 @@ def test_a_catalog_behind_an_s3_url_is_the_same_as_by_bucket_and_key(moto_s3: Mo
 
 
 def test_a_catalog_over_http_is_not_written(http_folder: HttpFolder) -> None:
-    with pytest.raises(CatalogError, match=r"entries cannot be added; add them to one on S3"):
+    with pytest.raises(ReadOnlyCatalogError, match=r"is read-only.*brainio catalog copy FROM TO"):
         append_rows(f"{http_folder.url}/lab.csv", [row("lab.A")])
     assert http_folder.requests == []
 
@@ -170,7 +178,7 @@ def test_setting_cells_changes_these_and_no_other_row(
 def test_rows_of_a_catalog_that_does_not_exist_are_not_amended(catalog: CatalogSource) -> None:
     with pytest.raises(CatalogError, match="there is no catalog"):
         amend_rows(catalog, lambda _: {"card": "c.json"})
-    assert writing.current_text(catalog) is None
+    assert catalog.backend.read_current() is None
 
 
 def test_malformed_rows_blank_lines_and_unknown_columns_survive_a_change_of_others() -> None:
@@ -224,14 +232,14 @@ def card_of(catalog: CatalogSource, place: str) -> object:
 
 
 def test_the_other_facts_of_a_card_are_kept_when_a_reason_is_written(in_use: CatalogSource) -> None:
-    writing.write_beside(in_use, "cards/mine.json", b'{"identifier": "lab.B", "shape": [3]}')
+    in_use.backend.sidecars.write_card("cards/mine.json", b'{"identifier": "lab.B", "shape": [3]}')
     amend_rows(in_use, lambda one: {"card": "cards/mine.json"} if one["identifier"] == "lab.B" else {})
     deprecate("lab.B", "Old.")
     assert card_of(in_use, "cards/mine.json") == {"identifier": "lab.B", "shape": [3], "status_reason": "Old."}
 
 
 def test_a_card_that_cannot_be_read_is_not_overwritten(in_use: CatalogSource) -> None:
-    writing.write_beside(in_use, "cards/mine.json", b"[")
+    in_use.backend.sidecars.write_card("cards/mine.json", b"[")
     amend_rows(in_use, lambda one: {"card": "cards/mine.json"} if one["identifier"] == "lab.B" else {})
     before = text_of(in_use)
     with pytest.raises(CatalogError, match=r"cards/mine\.json.*cannot be read"):
@@ -267,7 +275,7 @@ def test_what_cannot_be_deprecated_changes_nothing(
 
 def test_nothing_is_written_beside_a_catalog_out_of_its_folder(catalog: CatalogSource, tmp_path: Path) -> None:
     with pytest.raises(CatalogError):
-        writing.write_beside(catalog, "../card.json", b"{}")
+        catalog.backend.sidecars.write_card("../card.json", b"{}")
     assert not (tmp_path / "card.json").exists()
 
 

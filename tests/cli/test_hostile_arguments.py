@@ -72,7 +72,7 @@ def test_what_can_be_no_path_is_refused_before_the_system_is_asked(text: str) ->
 
 @pytest.mark.parametrize("url", ["http://[::1", "https://lab.org/\udcff.csv", "https://"])
 def test_what_is_no_url_of_a_catalog_is_a_catalog_error(url: str) -> None:
-    with pytest.raises(CatalogError, match="names no catalog file"):
+    with pytest.raises(CatalogError, match="does not name a catalog file"):
         source_from(url)
 
 

@@ -8,12 +8,11 @@ from sqlalchemy import Engine, event
 import brainio
 from brainio.cards import add_card, build_card
 from brainio.catalogs import listings, resolve
+from brainio.catalogs.backends import backend_of
 from brainio.catalogs.backends.sql import connections
-from brainio.catalogs.backends.sql.location import place_of
-from brainio.catalogs.cards import card_bytes, cards_in_databases
+from brainio.catalogs.cards import card_bytes, prefetch_cards
 from brainio.catalogs.copying import copy_catalog
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_beside import write_card
 from brainio.errors import CatalogWarning
 from brainio.index import Hit, entry_search, vocabulary
 from brainio.index.builder import Grouper, versions_of
@@ -167,10 +166,10 @@ def test_cards_in_a_database_are_known_and_looked_at_again_when_one_changes(
     assert hit.regions == {"V4": "card", "area X": "card"}
     assert only(text="receptive field Chabo") == brainio.search("receptive field Chabo", catalog="lab")[0]
     changed = CARD | {"counts": [{"coordinate": "region", "counts": [{"value": "hippocampus", "count": 1}]}]}
-    write_card(place_of(location), lab.rows[0]["card"], card_bytes(changed))
+    backend_of(location).sidecars.write_card(lab.rows[0]["card"], card_bytes(changed))
     assert only(region="hippocampus").regions == {"hippocampus": "card"}
-    write_card(place_of(location), lab.rows[0]["card"], b"[1]")
-    with pytest.warns(CatalogWarning, match="holds no JSON object"):
+    backend_of(location).sidecars.write_card(lab.rows[0]["card"], b"[1]")
+    with pytest.warns(CatalogWarning, match="is not a JSON object"):
         assert only(text="Doe2026").regions == {}
 
 
@@ -185,7 +184,7 @@ def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> 
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        cards = cards_in_databases(found)
+        cards = prefetch_cards(found)
     finally:
         event.remove(Engine, "before_cursor_execute", note)
     assert len(cards) == 30

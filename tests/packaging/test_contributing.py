@@ -15,7 +15,7 @@ from PIL import Image
 import brainio
 from brainio.assemblies import NeuroidAssembly
 from brainio.catalogs import add_publication
-from brainio.errors import PackagingError, PackagingWarning
+from brainio.errors import CatalogError, PackagingError, PackagingWarning
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.packaging.new_catalog import new_catalog
 from brainio.packaging.raw import read_recording, read_stimuli
@@ -219,7 +219,7 @@ def test_all_facts_that_no_entry_can_have_are_told_at_once(stimuli: StimulusSet,
 
 
 def test_a_folder_is_no_catalog(stimuli: StimulusSet, tmp_path: Path) -> None:
-    with pytest.raises(PackagingError, match="is a folder; pass the path of the catalog's CSV file"):
+    with pytest.raises(CatalogError, match=r"cannot be read: .*[Dd]irectory.*Pass the path of a CSV file"):
         package_stimulus_set(tmp_path, stimuli, NAME, tmp_path / "store")
     assert not (tmp_path / "store").exists()
 

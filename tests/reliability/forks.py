@@ -129,7 +129,7 @@ class Bench:
         assert [Path(stimuli.get_stimulus(key)).stat().st_size for key in "12"] == [*map(len, PICTURES.values())]
 
     def read_catalogs(self) -> None:
-        registry._readings.clear()
+        registry._reads.clear()
         assert NAME in brainio.list_stimulus_sets()
 
     def search(self) -> None:

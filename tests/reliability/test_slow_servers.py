@@ -68,7 +68,7 @@ def test_a_catalog_that_trickles_is_an_error(faulty: FaultyServer) -> None:
     faulty.objects["lab", "lab.csv"] = b"identifier,lookup_type\n" * 100
     faulty.faults["lab.csv"] = itertools.repeat(trickled(10, PAUSE))
     with pytest.raises(CatalogError, match="below the minimum"):
-        source_from(f"{faulty.url}/lab/lab.csv").text()
+        source_from(f"{faulty.url}/lab/lab.csv").backend.read()
 
 
 def test_the_minimum_speed_can_be_changed(faulty: FaultyServer, place: str, monkeypatch: pytest.MonkeyPatch) -> None:

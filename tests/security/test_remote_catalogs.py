@@ -177,7 +177,7 @@ def test_no_class_but_an_assembly_class_may_be_named(remote: RemoteCatalog, s3_s
 
 
 def test_a_catalog_that_never_ends_is_given_up(remote: RemoteCatalog, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["brainio.catalogs.sources"], "LARGEST", 1000)
+    monkeypatch.setattr(sys.modules["brainio.catalogs.backends.csv_remote"], "LARGEST", 1000)
     name = remote.name("s3://bucket/a.nc", sha1="a" * 2000)
     with pytest.raises(CatalogError, match="has more than 1,000 bytes"):
         resolve("assembly", "x.Doe2026", catalog=name)
@@ -200,7 +200,7 @@ def test_a_copy_of_a_remote_catalog_may_name_no_more_than_the_catalog(
     (tmp_path / "secret.nc").write_bytes(b"secret")
     name = remote.name((tmp_path / "secret.nc").as_uri())
     resolve("assembly", "x.Doe2026", catalog=name)
-    monkeypatch.setattr(registry, "_readings", {})
+    monkeypatch.setattr(registry, "_reads", {})
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match="the copy of"):
         entry = resolve("assembly", "x.Doe2026", catalog=name)

@@ -109,7 +109,7 @@ def test_catalogs_are_read_from_a_server_of_a_trusted_authority(
         "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
     )
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
-    assert source_from(f"{https(tls_folder)}/lab.csv").text().startswith("identifier,")
+    assert source_from(f"{https(tls_folder)}/lab.csv").backend.read().startswith("identifier,")
 
 
 class Proxy:

@@ -1,7 +1,6 @@
-"""The last good copy of each catalog that lies elsewhere: what serves while the catalog itself cannot be read.
+"""Fallback copies: the last good text of each remote catalog, used while the catalog itself cannot be read.
 
-Copies lie below `BRAINIO_HOME` and are named by the hash of their URL, which may hold a password. How a catalog is
-read is the business of `sources`.
+Copies are stored below `BRAINIO_HOME`; their names are hashes of the URLs, which may contain passwords.
 """
 
 import hashlib
@@ -15,96 +14,99 @@ from contextlib import suppress
 from pathlib import Path
 
 from brainio.catalogs.csv_format import require_header
-from brainio.catalogs.listing import shown
-from brainio.catalogs.writing import replace_file
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError
 from brainio.home import BRAINIO_HOME, home_folder
+from brainio.local_files import write_file
 
 FOLDER = "catalogs"
-_PATIENCE = 5.0  # seconds that a catalog has to come in, where there is a copy of it
+_PATIENCE = 5.0  # seconds that a catalog has to respond if there is a copy of it
 
 
-def copy_of(url: str) -> Path:
-    """Return where the copy of a catalog lies, or would."""
+def copy_path(url: str) -> Path:
+    """Return the path of the copy of a catalog, which need not exist."""
     return home_folder() / FOLDER / f"{hashlib.sha256(url.encode()).hexdigest()}.csv"
 
 
-def text_or_copy(url: str, read: Callable[[], str], *, patient: bool) -> str:
-    """Return the text of a catalog, which is kept; of one that cannot be read the copy, with a CatalogWarning.
+def read_or_fall_back(url: str, name: str, read: Callable[[], str], *, is_patient: bool) -> str:
+    """Read a catalog and store a copy of its text; if it cannot be read, return the copy with a CatalogWarning.
 
     Parameters
     ----------
     url : str
-        Where the catalog lies.
+        The location of the catalog.
+    name : str
+        Its location without secrets, for messages.
     read : callable
-        Reads it there, and raises CatalogError where that cannot be.
-    patient : bool
-        Whether it is waited for as long as `read` tries, also where there is a copy.
+        Reads the catalog from its location; raises CatalogError on failure.
+    is_patient : bool
+        Whether to wait as long as `read` takes even if there is a copy.
 
     Raises
     ------
     CatalogError
-        It cannot be read, or is no catalog, and there is no copy.
+        The catalog cannot be read or is malformed, and there is no copy.
     """
-    path = copy_of(url)
-    known = _known(path, url)
+    path = copy_path(url)
+    copy = _read_copy(path, name)
 
-    def read_and_keep() -> str:
+    def read_and_store() -> str:
         text = read()
-        require_header(text, shown(url))
-        _keep(path, text, known)
+        require_header(text, name)
+        _store_copy(path, text, copy)
         return text
 
     try:
-        return read_and_keep() if known is None or patient else _soon(read_and_keep, url)
+        return read_and_store() if copy is None or is_patient else _run_with_timeout(read_and_store, name)
     except CatalogError as error:
-        if known is None:
+        if copy is None:
             if isinstance(error, OfflineCatalogError):
-                raise OfflineCatalogError(f"{error} No copy of it is kept below {BRAINIO_HOME} yet.") from error
+                raise OfflineCatalogError(f"{error} There is no copy of it below {BRAINIO_HOME} yet.") from error
             raise
-        warnings.warn(f"{str(error).rstrip('.')}; the copy of {_day(path)} is used", CatalogWarning, stacklevel=2)
-        return known
+        warnings.warn(
+            f"{str(error).rstrip('.')}; brainio uses the copy of {_format_date(path)}", CatalogWarning, stacklevel=2
+        )
+        return copy
 
 
-def _soon(work: Callable[[], str], url: str) -> str:
-    """Return what work gives soon; what comes later is kept for the next time."""
-    done: Future[str] = Future()
+def _run_with_timeout(read: Callable[[], str], name: str) -> str:
+    """Return the result of `read` if it arrives in time; a later result is stored for the next process."""
+    result: Future[str] = Future()
 
     def run() -> None:
         try:
-            done.set_result(work())
-        except BaseException as error:  # whoever waits for it gets it
-            done.set_exception(error)
+            result.set_result(read())
+        except BaseException as error:  # raised in the thread that waits
+            result.set_exception(error)
 
-    # Not of a pool, which would be waited for when the program ends.
+    # A thread of a pool would delay the exit of the program.
     threading.Thread(target=run, name="brainio-catalog", daemon=True).start()
     try:
-        return done.result(_PATIENCE)
+        return result.result(_PATIENCE)
     except TimeoutError:
-        raise CatalogError(f"the catalog at {shown(url)} did not come within {_PATIENCE:g} s") from None
+        raise CatalogError(f"the catalog at {name} did not respond within {_PATIENCE:g} s") from None
 
 
-def _known(path: Path, url: str) -> str | None:
-    """Return a copy; None where there is none that can be read."""
+def _read_copy(path: Path, name: str) -> str | None:
+    """Return a copy; None if there is none or it is damaged."""
     try:
         text = path.read_bytes().decode("utf-8")
-        require_header(text, shown(url))
+        require_header(text, name)
     except (OSError, UnicodeDecodeError, CatalogError):
         return None
     return text
 
 
-def _keep(path: Path, text: str, known: str | None) -> None:
-    """Write a copy, or note that it is as good as new; where nothing can be written nothing is kept."""
+def _store_copy(path: Path, text: str, known: str | None) -> None:
+    """Write a copy, or update the time of an equal one; without a writable folder there is no copy."""
     with suppress(OSError):
         if text == known:
             os.utime(path)
         else:
             path.parent.mkdir(parents=True, exist_ok=True)
-            replace_file(path, text)
+            write_file(path, text)
 
 
-def _day(path: Path) -> str:
+def _format_date(path: Path) -> str:
     try:
         return time.strftime("%Y-%m-%d", time.localtime(path.stat().st_mtime))
     except OSError:

@@ -10,9 +10,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from brainio.catalogs.listing import folder_of
-from brainio.catalogs.publications import FILE_NAME, publications_text
-from brainio.catalogs.sources import CatalogSource
+from brainio.catalogs.backends.csv_base import PUBLICATIONS_FILE
 from brainio.cursors import LONGEST, bad_cursor, read_cursor, write_cursor
 from brainio.service import schemas, urls
 from brainio.service.access import check_download
@@ -22,7 +20,7 @@ from brainio.service.errors import error_responses, http_error
 from brainio.service.resources.downloads import FILE_RESPONSES, send_file
 from brainio.service.resources.entries import render_card
 from brainio.service.responses import JSON, RenderedBody, render, respond
-from brainio.service.snapshots import ServedCatalog, Snapshot
+from brainio.service.snapshots import Snapshot
 
 router = APIRouter(prefix=urls.API)
 csv_router = APIRouter(tags=["catalogs for other machines"])
@@ -120,8 +118,8 @@ async def catalog_file(
     served = snapshot.catalog(catalog, access)
     if path == f"{catalog}.csv":
         return respond(request.headers, served.csv)
-    if path == FILE_NAME:
-        text = await run_in_threadpool(_publications_text, served)
+    if path == PUBLICATIONS_FILE:
+        text = await run_in_threadpool(served.source.backend.sidecars.read_publications)
         if text is not None:
             return respond(request.headers, render(text.encode(), f"{CSV}; charset=utf-8", "Accept-Encoding"))
     target = served.files.get(posixpath.normpath(path)) if path else None
@@ -136,7 +134,3 @@ async def catalog_file(
 
 def _render_record(snapshot: Snapshot, catalog: str) -> RenderedBody:
     return render(schemas.catalog_record(snapshot, catalog).model_dump_json(by_alias=True).encode())
-
-
-def _publications_text(catalog: ServedCatalog) -> str | None:
-    return publications_text(folder_of(catalog.source.location)) if isinstance(catalog.source, CatalogSource) else None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from brainio.catalogs import add_catalog, append_rows, list_assemblies, registry, resolve
-from brainio.catalogs.backends.fallback_copies import copy_of
+from brainio.catalogs.backends.fallback_copies import copy_path
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.errors import (
     AssemblyLookupError,
@@ -38,7 +38,7 @@ def url(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> str:
     url = f"{http_folder.url}/lab.csv"
     write(http_folder, "x.Doe2026")
     monkeypatch.setenv("BRAINIO_CATALOGS", url)
-    monkeypatch.setattr(registry, "_readings", {})
+    monkeypatch.setattr(registry, "_reads", {})
     return url
 
 
@@ -56,7 +56,7 @@ def write(server: HttpFolder, *identifiers: str) -> None:
 
 def forget(monkeypatch: pytest.MonkeyPatch) -> None:
     """Forget what this process read, as a new one has read nothing."""
-    monkeypatch.setattr(registry, "_readings", {})
+    monkeypatch.setattr(registry, "_reads", {})
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_offline_the_copy_serves_with_a_warning_and_nothing_is_asked(
 ) -> None:
     asked = len(http_folder.requests)
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
-    with pytest.warns(CatalogWarning, match=r"'lab' cannot be read: .*BRAINIO_OFFLINE.*; the copy of 20.* is used"):
+    with pytest.warns(CatalogWarning, match=r"cannot be read: .*BRAINIO_OFFLINE.*; brainio uses the copy of 20"):
         entry = resolve("assembly", "x.Doe2026")
     assert (entry.catalog, entry.base) == ("lab", http_folder.url)
     assert len(http_folder.requests) == asked
@@ -99,13 +99,13 @@ def test_a_catalog_that_is_away_refused_or_broken_serves_from_its_copy(
             unused.bind((HOST, 0))
             port = unused.getsockname()[1]
         elsewhere = f"http://{HOST}:{port}/lab.csv"
-        copy_of(read).rename(copy_of(elsewhere))
+        copy_path(read).rename(copy_path(elsewhere))
         monkeypatch.setenv("BRAINIO_CATALOGS", elsewhere)
     elif fault == "no catalog":
         (http_folder.folder / "lab.csv").write_text("<html>please log in</html>\n")
     else:
         http_folder.status["/lab.csv"] = FAULTS[fault]
-    with pytest.warns(CatalogWarning, match="the copy of 20.* is used"):
+    with pytest.warns(CatalogWarning, match="uses the copy of 20"):
         assert resolve("assembly", "x.Doe2026").catalog == "lab"
     assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
 
@@ -114,20 +114,20 @@ def test_a_host_that_says_nothing_is_given_up_soon_where_there_is_a_copy(
     read: str, silent: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     elsewhere = f"http://{HOST}:{silent}/lab.csv"
-    copy_of(read).rename(copy_of(elsewhere))
+    copy_path(read).rename(copy_path(elsewhere))
     monkeypatch.setattr("brainio.catalogs.backends.fallback_copies._PATIENCE", 0.2)
     monkeypatch.setenv("BRAINIO_CATALOGS", elsewhere)
-    with pytest.warns(CatalogWarning, match=r"did not come within 0\.2 s; the copy of"):
+    with pytest.warns(CatalogWarning, match=r"did not respond within 0\.2 s; brainio uses the copy of"):
         assert resolve("assembly", "x.Doe2026").catalog == "lab"
     assert "x.Doe2026" in list_assemblies()  # and is not waited for again
 
 
 def test_a_command_does_not_wait_until_connecting_to_a_silent_host_is_given_up(read: str, silent: int) -> None:
     elsewhere = f"http://{HOST}:{silent}/lab.csv"
-    copy_of(read).rename(copy_of(elsewhere))
+    copy_path(read).rename(copy_path(elsewhere))
     done = brainio("info", "x.Doe2026", BRAINIO_CATALOGS=elsewhere)
     assert done.returncode == 0, done.stderr
-    assert "did not come within 5 s; the copy of" in done.stderr
+    assert "did not respond within 5 s; brainio uses the copy of" in done.stderr
 
 
 def test_what_comes_late_is_kept_for_the_next_process(
@@ -135,12 +135,12 @@ def test_what_comes_late_is_kept_for_the_next_process(
 ) -> None:
     write(http_folder, "x.New2026")
     monkeypatch.setattr("brainio.catalogs.backends.fallback_copies._PATIENCE", 0)
-    with pytest.warns(CatalogWarning, match="did not come within 0 s"):
+    with pytest.warns(CatalogWarning, match="did not respond within 0 s"):
         assert resolve("assembly", "x.Doe2026").catalog == "lab"
     until = time.monotonic() + 30
-    while "x.New2026" not in copy_of(read).read_text() and time.monotonic() < until:
+    while "x.New2026" not in copy_path(read).read_text() and time.monotonic() < until:
         time.sleep(0.01)
-    assert "x.New2026" in copy_of(read).read_text()
+    assert "x.New2026" in copy_path(read).read_text()
 
 
 def test_a_copy_is_replaced_when_the_catalog_has_changed(
@@ -155,7 +155,7 @@ def test_a_copy_is_replaced_when_the_catalog_has_changed(
 
 
 def test_the_day_of_a_copy_is_when_the_catalog_was_last_read(read: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    os.utime(copy_of(read), (0, 0))
+    os.utime(copy_path(read), (0, 0))
     assert resolve("assembly", "x.Doe2026")
     forget(monkeypatch)
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
@@ -167,14 +167,14 @@ def test_what_is_no_catalog_is_never_kept(url: str, http_folder: HttpFolder) -> 
     (http_folder.folder / "lab.csv").write_text("<html>please log in</html>\n")
     with pytest.raises(CatalogError, match="is no catalog"):
         add_catalog(url)
-    assert not copy_of(url).exists()
+    assert not copy_path(url).exists()
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff\xfe", b"identifier,loo"])
 def test_a_damaged_copy_is_none(read: str, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
-    copy_of(read).write_bytes(damage)
+    copy_path(read).write_bytes(damage)
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
-    with pytest.raises(OfflineCatalogError, match="No copy"):
+    with pytest.raises(OfflineCatalogError, match="There is no copy"):
         add_catalog(read)
 
 
@@ -182,8 +182,8 @@ def test_a_copy_is_written_in_one_step_and_its_name_shows_no_password(http_folde
     write(http_folder, "x.Doe2026")
     url = f"{http_folder.url.replace('//', '//somebody:secret@')}/lab.csv"
     add_catalog(url)
-    (kept,) = copy_of(url).parent.iterdir()
-    assert kept == copy_of(url)
+    (kept,) = copy_path(url).parent.iterdir()
+    assert kept == copy_path(url)
     assert "secret" not in str(kept)
     assert b"secret" not in kept.read_bytes()
 
@@ -233,7 +233,7 @@ def test_offline_without_a_copy_the_error_says_so_and_is_no_plain_unknown_identi
         assert word in str(caught.value)
     with pytest.warns(CatalogWarning), pytest.raises(OfflineLookupError, match="did you mean 'dicarlo"):
         resolve("assembly", "dicarlo.MajajHnog2015")
-    with pytest.raises(OfflineCatalogError, match="No copy of it is kept below BRAINIO_HOME"):
+    with pytest.raises(OfflineCatalogError, match="There is no copy of it below BRAINIO_HOME"):
         resolve("assembly", "x.Doe2026", catalog="lab")
 
 

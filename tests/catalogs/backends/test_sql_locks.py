@@ -16,10 +16,10 @@ import pytest
 
 from brainio import locks
 from brainio.catalogs import append_rows
+from brainio.catalogs.backends import backend_of
 from brainio.catalogs.backends.sql import server_locks
-from brainio.catalogs.backends.sql.location import place_of
-from brainio.catalogs.sql_form import current_text
-from brainio.catalogs.sql_writing import locked
+from brainio.catalogs.backends.sql.location import parse_database_location
+from brainio.catalogs.backends.sql.tables import lock_catalog
 from brainio.errors import LockHeldError
 from tests.catalogs.backends.test_sql_writing import row
 from tests.reliability.crowd import join, start
@@ -41,7 +41,7 @@ def be_impatient(set_attribute: Callable[[Any, str, float], object] = setattr) -
 
 
 def identifiers(url: str) -> list[str]:
-    text = current_text(place_of(f"{url}#lab"))
+    text = backend_of(f"{url}#lab").read_current()
     assert text is not None
     return [line.partition(",")[0] for line in text.splitlines()[1:]]
 
@@ -59,10 +59,10 @@ def wait_for(path: Path) -> None:
 
 def hold_catalog(url: str, folder: Path) -> None:
     """Begin to change a catalog, and end when a file appears."""
-    with locked(place_of(f"{url}#lab")) as catalog:
+    with lock_catalog(parse_database_location(f"{url}#lab")) as catalog:
         (folder / "holding").touch()
         wait_for(folder / "end")
-        catalog.note_change()
+        catalog.record_change()
 
 
 def read_without_end(path: Path, folder: Path, statement: str) -> None:
@@ -157,10 +157,10 @@ def test_16_writers_that_all_make_progress_wait_for_each_other_for_longer_than_o
 def append_slowly(url: str, number: int) -> None:
     be_impatient()
     locks.STALLED = PATIENT
-    place = place_of(f"{url}#lab")
-    with locked(place):
+    place = parse_database_location(f"{url}#lab")
+    with lock_catalog(place):
         time.sleep(0.3)
-    append_rows(place.location, [row(f"lab.B{number}")])
+    append_rows(place.catalog_url, [row(f"lab.B{number}")])
 
 
 def test_a_holder_that_executes_a_long_statement_makes_progress(url: str, tmp_path: Path) -> None:
@@ -173,15 +173,15 @@ def test_a_holder_that_executes_a_long_statement_makes_progress(url: str, tmp_pa
 def count_for_long(url: str, folder: Path, seconds: float) -> None:
     """Change a catalog by one statement that takes that long."""
     numbers = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < %d) SELECT count(*) FROM n"
-    place = place_of(f"{url}#lab")
-    with locked(place) as catalog:
+    place = parse_database_location(f"{url}#lab")
+    with lock_catalog(place) as catalog:
         (folder / "holding").touch()
         begin, most = time.monotonic(), 100_000
         while time.monotonic() - begin < seconds:
             begin = time.monotonic()
             most *= 2
             catalog.connection.exec_driver_sql(numbers % most)
-        catalog.note_change()
+        catalog.record_change()
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
-from brainio.catalogs import CatalogSource, add_catalog, append_rows, writing
+from brainio.catalogs import CatalogSource, add_catalog, append_rows
 from brainio.catalogs.backends.sql import schema
 from brainio.catalogs.backends.sql.connections import changing, reading
-from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import REVISIONS, VERSION_TABLE, Schema, metadata
 from brainio.catalogs.sources import source_from
 from brainio.errors import CatalogError
@@ -36,14 +36,14 @@ def upgrade():
 
 
 def stamp(database: str, revision: str) -> None:
-    with changing(place_of(database)) as connection:
+    with changing(parse_database_location(database)) as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '{revision}'"))
 
 
 def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
-    assert schema.upgrade(place_of(database)) == (None, REVISIONS[-1])
-    assert schema.upgrade(place_of(database)) == (REVISIONS[-1], REVISIONS[-1])
-    with reading(place_of(database)) as connection:
+    assert schema.upgrade(parse_database_location(database)) == (None, REVISIONS[-1])
+    assert schema.upgrade(parse_database_location(database)) == (REVISIONS[-1], REVISIONS[-1])
+    with reading(parse_database_location(database)) as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE, "compare_type": True})
         assert compare_metadata(context, metadata) == []
         assert set(inspect(connection).get_table_names()) == {*metadata.tables, VERSION_TABLE}
@@ -55,11 +55,11 @@ def test_every_revision_of_the_program_has_a_migration() -> None:
 
 
 def test_other_tables_of_the_database_stay(database: str) -> None:
-    with changing(place_of(database)) as connection:
+    with changing(parse_database_location(database)) as connection:
         connection.execute(text("CREATE TABLE alembic_version (version_num TEXT)"))
         connection.execute(text("INSERT INTO alembic_version VALUES ('of somebody else')"))
     append_rows(database, [row("lab.A")])
-    with reading(place_of(database)) as connection:
+    with reading(parse_database_location(database)) as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "of somebody else"
 
 
@@ -70,7 +70,7 @@ def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: st
     for act in (
         add_catalog,
         lambda url: append_rows(url, [row("lab.B")]),
-        lambda url: schema.upgrade(place_of(url)),
+        lambda url: schema.upgrade(parse_database_location(url)),
     ):
         with pytest.raises(CatalogError, match=said):
             act(database)
@@ -105,8 +105,8 @@ def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
     for act in (add_catalog, lambda url: append_rows(url, [row("lab.B")])):
         with pytest.raises(CatalogError, match=r"older schema 0001.*uses 0002.*brainio catalog upgrade"):
             act(database)
-    assert schema.upgrade(place_of(database)) == ("0001", "0002")
-    with reading(place_of(database)) as connection:
+    assert schema.upgrade(parse_database_location(database)) == ("0001", "0002")
+    with reading(parse_database_location(database)) as connection:
         assert connection.scalars(text("SELECT added FROM brainio_rows")).all() == ["lab.A"]
     append_rows(database, [row("lab.B")])
     assert rows_of(source_from(database)) == ["lab.A", "lab.B"]
@@ -119,21 +119,21 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
     (later / "v0002_later.py").write_text(LATER.format(more='op.execute("SELECT * FROM no_such_table")'))
     monkeypatch.setattr(schema, "CATALOGS", release("0001", "0002"))
     with pytest.raises(CatalogError, match="no_such_table"):
-        schema.upgrade(place_of(database))
+        schema.upgrade(parse_database_location(database))
     monkeypatch.setattr(schema, "CATALOGS", release("0001"))
-    with reading(place_of(database)) as connection:
+    with reading(parse_database_location(database)) as connection:
         assert "added" not in {one["name"] for one in inspect(connection).get_columns("brainio_rows")}
     assert rows_of(source_from(database)) == ["lab.A"]
 
 
 def rows_of(catalog: CatalogSource) -> list[str]:
-    found = writing.current_text(catalog)
+    found = catalog.backend.read_current()
     assert found is not None
     return [line.partition(",")[0] for line in found.splitlines()[1:]]
 
 
 def _upgrade(location: str) -> None:
-    schema.upgrade(place_of(location))
+    schema.upgrade(parse_database_location(location))
 
 
 def test_processes_that_upgrade_at_once_do_it_once(database: str) -> None:

@@ -25,11 +25,11 @@ from brainio.catalogs import (
     writing,
 )
 from brainio.catalogs.backends.sql import connections
-from brainio.catalogs.backends.sql.location import place_of
+from brainio.catalogs.backends.sql.location import parse_database_location
+from brainio.catalogs.backends.sql.tables import lock_catalog
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.publications import publications_of
 from brainio.catalogs.sources import source_from
-from brainio.catalogs.sql_writing import locked
 from brainio.errors import CatalogError, CatalogRowError
 from tests.reliability.crowd import join, start
 from tests.tiers import scaled_examples
@@ -62,13 +62,13 @@ def in_use(catalog: CatalogSource) -> CatalogSource:
 
 
 def text_of(catalog: CatalogSource) -> str:
-    text = writing.current_text(catalog)
+    text = catalog.backend.read_current()
     assert text is not None
     return text
 
 
 def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(catalog: CatalogSource) -> None:
-    assert writing.current_text(catalog) is None
+    assert catalog.backend.read_current() is None
     append_rows(catalog, [row("lab.A")])
     first = text_of(catalog)
     append_rows(catalog.location, [row("lab.B", license="CC0-1.0", lab_note="x"), row("lab.A")])
@@ -89,10 +89,10 @@ def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(cata
 def test_rows_that_cannot_be_added_change_nothing(
     in_use: CatalogSource, bad: dict[str, str], error: type[CatalogError]
 ) -> None:
-    before, state = text_of(in_use), in_use.fingerprint()
+    before, state = text_of(in_use), in_use.backend.version_token()
     with pytest.raises(error):
         append_rows(in_use, [row("lab.New"), bad])
-    assert (text_of(in_use), in_use.fingerprint()) == (before, state)
+    assert (text_of(in_use), in_use.backend.version_token()) == (before, state)
 
 
 def test_a_new_version_makes_the_one_that_was_current_superseded(in_use: CatalogSource) -> None:
@@ -103,10 +103,10 @@ def test_a_new_version_makes_the_one_that_was_current_superseded(in_use: Catalog
 def test_an_entry_that_was_added_is_found_and_one_that_is_there_is_not_added_again(in_use: CatalogSource) -> None:
     assert "lab.New" not in brainio.list_assemblies()
     append_rows(in_use, [row("lab.New")])
-    before = in_use.fingerprint()
+    before = in_use.backend.version_token()
     append_rows(in_use, [row("lab.New")])
     assert "lab.New" in brainio.list_assemblies()
-    assert in_use.fingerprint() == before
+    assert in_use.backend.version_token() == before
 
 
 def test_a_deprecated_entry_says_why_in_its_card(in_use: CatalogSource) -> None:
@@ -129,14 +129,14 @@ def test_publications_of_an_entry_lie_in_the_database(in_use: CatalogSource) -> 
 
 def test_a_card_leads_nowhere_else(in_use: CatalogSource) -> None:
     for place in ("../card.json", "/etc/card.json", "s3://lab/card.json", ""):
-        with pytest.raises(CatalogError, match="does not lie below the catalog"):
-            writing.write_beside(in_use, place, b"{}")
+        with pytest.raises(CatalogError, match="is not a path below the catalog"):
+            in_use.backend.sidecars.write_card(place, b"{}")
 
 
 def test_amending_a_catalog_that_is_not_there_makes_none(catalog: CatalogSource) -> None:
     with pytest.raises(CatalogError, match="there is no"):
         amend_rows(catalog, lambda row: {"license": "CC0-1.0"})
-    assert writing.current_text(catalog) is None
+    assert catalog.backend.read_current() is None
 
 
 CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
@@ -198,11 +198,11 @@ def test_who_never_ends_a_change_is_not_waited_for_without_end(
 ) -> None:
     append_rows(catalog, [row("lab.A")])
     monkeypatch.setattr(locks, "STALLED", 1)
-    with locked(place_of(catalog.location)) as other:
+    with lock_catalog(parse_database_location(catalog.location)) as other:
         with pytest.raises(CatalogError, match=r"was not written.*no progress"):
             append_rows(catalog, [row("lab.B")])
-        other.note_change()
-    assert not connections.why_away(place_of(catalog.location))
+        other.record_change()
+    assert not connections.why_away(parse_database_location(catalog.location))
     append_rows(catalog, [row("lab.B")])
 
 

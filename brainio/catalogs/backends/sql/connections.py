@@ -1,6 +1,6 @@
 """Transactions on the databases that catalogs live in, and what their failures are called.
 
-Knows drivers, time-outs and locks; the tables are the business of `sql_form` and `sql_writing`.
+Knows drivers, time-outs and locks; `tables` reads and writes the tables.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from brainio.cache.sqlite_files import IN_SQLITE
 from brainio.catalogs.backends.sql.file_locks import BUSY_TIMEOUT, FileAccess, listen
-from brainio.catalogs.backends.sql.location import DatabasePlace
+from brainio.catalogs.backends.sql.location import DatabaseLocation
 from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import BrainioError, CatalogError, MissingDriverError, OfflineCatalogError
 from brainio.forks import renew_in_child
@@ -35,14 +35,14 @@ _servers: dict[str, Engine] = {}
 _away: dict[str, tuple[float, str]] = {}  # URL of a server -> until when it is not asked, and why
 
 
-def why_away(place: DatabasePlace) -> str:
+def why_away(place: DatabaseLocation) -> str:
     """Return why the server of a catalog did not answer within the last minute; empty where it is worth asking."""
     until, reason = _away.get(place.url, (0.0, ""))
     return reason if time.monotonic() < until else ""
 
 
 @contextmanager
-def reading(place: DatabasePlace) -> Iterator[Connection]:
+def reading(place: DatabaseLocation) -> Iterator[Connection]:
     """Give a connection on which a database stays as it is at the first question.
 
     Raises
@@ -65,7 +65,7 @@ def reading(place: DatabasePlace) -> Iterator[Connection]:
 
 
 @contextmanager
-def changing(place: DatabasePlace) -> Iterator[Connection]:
+def changing(place: DatabaseLocation) -> Iterator[Connection]:
     """Give a connection whose changes are kept all together at the end, or not at all after an exception.
 
     An SQLite file that does not exist is made. Only one process at a time changes such a file; on a server it takes
@@ -82,7 +82,7 @@ def changing(place: DatabasePlace) -> Iterator[Connection]:
         yield connection
 
 
-def _transaction(place: DatabasePlace, *, writes: bool) -> AbstractContextManager[Connection]:
+def _transaction(place: DatabaseLocation, *, writes: bool) -> AbstractContextManager[Connection]:
     engine = _engine_of(place)
     if place.path is None:
         return _server_transaction(place, engine, writes=writes)
@@ -99,7 +99,7 @@ def _file_transaction(engine: Engine, access: FileAccess) -> Iterator[Connection
 
 
 @contextmanager
-def _server_transaction(place: DatabasePlace, engine: Engine, *, writes: bool) -> Iterator[Connection]:
+def _server_transaction(place: DatabaseLocation, engine: Engine, *, writes: bool) -> Iterator[Connection]:
     with engine.connect() as connection:
         if not writes:
             connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -111,7 +111,7 @@ def _server_transaction(place: DatabasePlace, engine: Engine, *, writes: bool) -
 
 
 @contextmanager
-def _translated(place: DatabasePlace, what: str) -> Iterator[None]:
+def _translated(place: DatabaseLocation, what: str) -> Iterator[None]:
     try:
         yield
     except BrainioError:
@@ -134,13 +134,13 @@ def is_gone(error: Exception) -> bool:
     return isinstance(error, OperationalError) and (state is None or state.startswith(("08", "57P")))
 
 
-def _reason(place: DatabasePlace, error: Exception) -> str:
+def _reason(place: DatabaseLocation, error: Exception) -> str:
     text = " ".join(str(getattr(error, "orig", error)).split()).rstrip(".")
     password = make_url(place.url).password
     return redacted(text.replace(str(password), "...") if password else text)
 
 
-def _engine_of(place: DatabasePlace) -> Engine:
+def _engine_of(place: DatabaseLocation) -> Engine:
     if place.path is not None:
         return _sqlite_engine(place.path)
     if is_offline():

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import OperationalError
 
-from brainio.catalogs.backends.sql.location import DatabasePlace
+from brainio.catalogs.backends.sql.location import DatabaseLocation
 from brainio.errors import LockHeldError
 from brainio.local_files import Fingerprint
 from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_owner
@@ -33,7 +33,7 @@ class FileAccess:
 
     Parameters
     ----------
-    place : DatabasePlace
+    place : DatabaseLocation
         The database.
     path : Path
         Its file.
@@ -41,7 +41,7 @@ class FileAccess:
         Whether the transaction writes.
     """
 
-    def __init__(self, place: DatabasePlace, path: Path, *, writes: bool) -> None:
+    def __init__(self, place: DatabaseLocation, path: Path, *, writes: bool) -> None:
         self._place, self._path, self._writes = place, path, writes
         self._wait = _FileWait(path)
         self._heartbeat: Heartbeat | None = None

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from brainio.catalogs.backends.sql.connections import changing
-from brainio.catalogs.backends.sql.location import DatabasePlace
+from brainio.catalogs.backends.sql.location import DatabaseLocation
 from brainio.catalogs.entries import OPTIONAL_COLUMNS, REQUIRED_COLUMNS
 from brainio.errors import CatalogError, MissingDriverError
 from brainio.installation import install_command
@@ -124,7 +124,7 @@ class Schema:
         revision: str | None = connection.scalar(select(column("version_num")).select_from(table(self.version_table)))
         return revision
 
-    def problem(self, revision: str | None, place: DatabasePlace) -> str:
+    def problem(self, revision: str | None, place: DatabaseLocation) -> str:
         """Say why this release cannot use tables of a revision, and what to do; empty where it can, or makes them."""
         if revision in (None, self.revisions[-1]):
             return ""
@@ -138,7 +138,7 @@ class Schema:
             f"{self.revisions[-1]}. Install a newer release of brainio-data"
         )
 
-    def upgrade(self, place: DatabasePlace) -> tuple[str | None, str]:
+    def upgrade(self, place: DatabaseLocation) -> tuple[str | None, str]:
         """Bring a database up to date, in one transaction; one process at a time does.
 
         Returns
@@ -171,7 +171,7 @@ class Schema:
         empty.attributes |= {"connection": connection, "schema": self}
         return empty
 
-    def _run(self, place: DatabasePlace, connection: Connection) -> None:
+    def _run(self, place: DatabaseLocation, connection: Connection) -> None:
         try:
             from alembic import command
             from alembic.config import Config
@@ -185,7 +185,7 @@ class Schema:
 CATALOGS = Schema(REVISIONS, VERSION_TABLE, metadata, MIGRATIONS / "versions", "brainio catalog upgrade URL")
 
 
-def require_schema(connection: Connection, place: DatabasePlace) -> bool:
+def require_schema(connection: Connection, place: DatabaseLocation) -> bool:
     """Refuse a database whose catalogs have another schema than this release reads; False where it has none yet.
 
     Raises
@@ -199,6 +199,6 @@ def require_schema(connection: Connection, place: DatabasePlace) -> bool:
     return found is not None
 
 
-def upgrade(place: DatabasePlace) -> tuple[str | None, str]:
+def upgrade(place: DatabaseLocation) -> tuple[str | None, str]:
     """Bring the tables of catalogs up to date; see `Schema.upgrade`."""
     return CATALOGS.upgrade(place)
