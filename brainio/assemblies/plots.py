@@ -14,7 +14,7 @@ from brainio.assemblies.stimulus_metadata import stimulus_coordinates
 from brainio.assemblies.summaries import group_positions, mean_responses, reliabilities, spike_rows, time_courses
 from brainio.errors import MissingExtraError
 from brainio.installation import install_command
-from brainio.views.labels import name_of_values
+from brainio.views.attributes import name_of_values
 from brainio.xarray_compat import PlotAccessor
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pandas as pd
 import xarray as xr
 
 from brainio.errors import AssemblyFormatError
-from brainio.views.units import TIME_UNITS, milliseconds_per
+from brainio.views.attributes import TIME_UNITS, milliseconds_per
 
 _ONE = np.timedelta64(1, "ms")
 

@@ -22,8 +22,7 @@ from brainio.cards.profile_schema import (
 )
 from brainio.progress import counted
 from brainio.stimuli import STIMULUS_ID
-from brainio.views.previews import preview_of
-from brainio.views.thumbnails import Thumbnail, encoded
+from brainio.views.previews import Thumbnail, build_preview, encode_thumbnail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -132,8 +131,8 @@ def _render_thumbnails(paths: Sequence[Path], on_batch: Callable[[], None]) -> I
 
 
 def _render_thumbnail(path: Path) -> Thumbnail:
-    preview = preview_of(path, _THUMBNAIL_SIZE)
-    thumbnail = encoded(preview, _MAX_BASE64)
+    preview = build_preview(path, _THUMBNAIL_SIZE)
+    thumbnail = encode_thumbnail(preview, _MAX_BASE64)
     if thumbnail.data or preview.picture is None:
         return thumbnail
-    return encoded(preview_of(path, _THUMBNAIL_SIZE // 2), _MAX_BASE64)  # noise compresses badly
+    return encode_thumbnail(build_preview(path, _THUMBNAIL_SIZE // 2), _MAX_BASE64)  # noise compresses badly

@@ -96,7 +96,7 @@ def _is_image(path: Path) -> bool:
 
 def read_image_header(path: Path) -> ImageHeader | None:
     """Read the header of an image file; None if Pillow cannot read it."""
-    from brainio.views.images import open_image
+    from brainio.views.decoders import open_image
 
     try:
         with open_regular(path) as file, open_image(file) as image:

@@ -175,13 +175,13 @@ class SearchResults(Sequence[Hit]):
         return self.table()
 
     def _repr_html_(self) -> str:
-        from brainio.views import Found, results_html
+        from brainio.views import SearchHit, results_html
 
-        asked = [self.text, *(f"{name}: {', '.join(values)}" for name, values in self.filters.items())]
-        found = [Found(one.identifier, one.sort, one.title, one.details, one.load) for one in self.hits]
-        telling = {name: counts for name, counts in self.facets.items() if len(counts) > 1}
-        question = ", ".join(filter(None, asked))
-        return results_html(question, found, self.summary, telling, note=self.note)
+        criteria = [self.text, *(f"{name}: {', '.join(values)}" for name, values in self.filters.items())]
+        hits = [SearchHit(hit.identifier, hit.sort, hit.title, hit.details, hit.load) for hit in self.hits]
+        facets = {name: counts for name, counts in self.facets.items() if len(counts) > 1}
+        query = ", ".join(filter(None, criteria))
+        return results_html(query, hits, self.summary, facets, note=self.note)
 
     def table(self, *, loads: bool = False) -> str:
         """Return everything as people read it: how many, the note, a line for each hit, a line for each facet.

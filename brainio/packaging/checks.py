@@ -125,7 +125,7 @@ def check_experiment_stimulus_set(stimulus_set: StimulusSet) -> None:
 
 
 def _check_image_file(path: Path, identifier: str) -> None:
-    from brainio.views.images import open_image
+    from brainio.views.decoders import open_image
 
     try:
         with open_regular(path) as file, open_image(file) as image:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from brainio.errors import StimulusFileError
-from brainio.views.images import open_image
+from brainio.views.decoders import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

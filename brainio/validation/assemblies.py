@@ -22,7 +22,7 @@ from brainio.netcdf.chunks import iter_blocks
 from brainio.validation.identifiers import identifier_problems
 from brainio.validation.problems import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats
-from brainio.views.units import milliseconds_per
+from brainio.views.attributes import milliseconds_per
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -22,7 +22,7 @@ from brainio.local_files import irregular_kind
 from brainio.progress import counted
 from brainio.text import share
 from brainio.validation.problems import Problem, problem
-from brainio.views.images import open_image
+from brainio.views.decoders import open_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,12 +1,13 @@
-"""What data look like in a notebook or a page: HTML for tables, arrays and listings, and pictures of stimuli and data.
+"""Views of data: HTML for notebooks and pages, previews and thumbnails of stimuli, contact sheets, SVG charts.
 
-Takes pandas and xarray objects, plain records and paths; knows no class of this package above it. Nothing here fetches,
-computes values of lazy arrays or runs script, and whatever data hold is shown as text. `rendering` holds the templates,
-`columns` what one column holds, `previews` the picture of a file (`images`, `sounds`, `videos`), `thumbnails` what is
-embedded of it, `sheets` the contact sheet, `stimuli`, `arrays` and `listings` the views, `drawings`
-pictures of data as SVG.
+Takes pandas and xarray objects, plain records and paths, and imports no subpackage above it. Views fetch nothing,
+compute no lazy values, run no script, and escape all text of the data.
 
-Names load when they are first used: who draws a card needs no pandas.
+Modules: `stimuli`, `arrays` and `listings` build HTML views from the templates in `rendering` and the column summaries
+in `columns`; `decoders` and `previews` make small pictures of files, `contact_sheets` arranges them; `charts` draws
+the statistics of cards and assemblies; `attributes` interprets the names and units of arrays.
+
+Names load on first use, since cards and charts need no pandas.
 """
 
 import lazy_loader

@@ -1,10 +1,10 @@
 from .arrays import array_html as array_html
-from .listings import Found as Found
+from .contact_sheets import contact_sheet as contact_sheet
+from .decoders import Preview as Preview
+from .listings import SearchHit as SearchHit
 from .listings import catalog_html as catalog_html
 from .listings import results_html as results_html
-from .previews import Preview as Preview
-from .previews import preview_of as preview_of
-from .sheets import contact_sheet as contact_sheet
+from .previews import Thumbnail as Thumbnail
+from .previews import build_preview as build_preview
+from .previews import build_thumbnails as build_thumbnails
 from .stimuli import stimuli_html as stimuli_html
-from .thumbnails import Thumbnail as Thumbnail
-from .thumbnails import thumbnails_of as thumbnails_of

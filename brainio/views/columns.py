@@ -1,6 +1,6 @@
-"""What one column or coordinate holds, for a glance: kind, distinct values, range, the most common.
+"""Summaries of columns and coordinates: kind, number of distinct values, range, most common values.
 
-Bounded in time: of columns with more than a million rows only what their distinct values tell is said.
+Runtime is bounded: values of columns with more than a million rows are not counted.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from brainio.views.rendering import shown
+from brainio.views.rendering import format_value
 from brainio.xarray_compat import stored_values
 
 if TYPE_CHECKING:
     import xarray as xr
 
-_MOST_ROWS = 1_000_000
-_COMMON = 4
-_LOOKED_AT = 1000  # values of an object column that its kind is judged by
+_MAX_ROWS = 1_000_000
+_MAX_COMMON = 4
+_INFERENCE_ROWS = 1000  # values that determine the kind of an object column
 _KINDS = {"b": "boolean", "i": "integer", "u": "integer", "f": "number", "M": "date", "m": "duration", "c": "complex"}
 _INFERRED = {"string": "text", "empty": "none", "floating": "number", "mixed-integer-float": "number"}
 
 
-class Facts(NamedTuple):
-    """What a column holds. `distinct` is None where that was not counted; `common` holds values with their counts."""
+class ColumnSummary(NamedTuple):
+    """A summary of a column: `distinct` is None if values were not counted, `common` has values with their counts."""
 
     kind: str
     distinct: int | None = None
@@ -33,57 +33,57 @@ class Facts(NamedTuple):
     common: tuple[tuple[str, int], ...] = ()
 
 
-class Coded(NamedTuple):
-    """A column as its distinct values, and which of them each row has (-1: missing)."""
+class CodedColumn(NamedTuple):
+    """A column as distinct values and the index of each row's value in them (-1 if missing)."""
 
     values: pd.Index
     codes: np.ndarray
 
     def counts(self) -> np.ndarray:
-        """Count how often each of `values` occurs."""
+        """Count the occurrences of each of `values`."""
         return np.bincount(self.codes[self.codes >= 0], minlength=len(self.values))
 
 
-def coded(column: Any) -> Coded | None:
-    """Take a column apart; None where its values have no equality or are too many."""
-    if len(column) > _MOST_ROWS:
+def encode_column(column: Any) -> CodedColumn | None:
+    """Encode a column; None if its values cannot be hashed or are too many."""
+    if len(column) > _MAX_ROWS:
         return None
     try:
         codes, values = pd.factorize(column)
-    except (TypeError, ValueError, NotImplementedError):  # lists, for one
+    except (TypeError, ValueError, NotImplementedError):  # lists, for example
         return None
-    return Coded(pd.Index(values), codes)
+    return CodedColumn(pd.Index(values), codes)
 
 
-def coded_coordinate(array: xr.DataArray, name: Any) -> Coded | None:
-    """Take a coordinate apart: the level of a multi-index holds its codes already."""
+def encode_coordinate(array: xr.DataArray, name: Any) -> CodedColumn | None:
+    """Encode a coordinate, reusing the codes of a multi-index level."""
     index = array.xindexes[name].to_pandas_index() if name in array.xindexes else None
     if isinstance(index, pd.MultiIndex):
         if name not in index.names:
             return None
         number = index.names.index(name)
-        return Coded(index.levels[number], np.asarray(index.codes[number]))
+        return CodedColumn(index.levels[number], np.asarray(index.codes[number]))
     variable = array.coords[name].variable
     in_memory = isinstance(stored_values(variable), np.ndarray) or index is not None
-    return coded(variable.values) if variable.ndim == 1 and in_memory else None
+    return encode_column(variable.values) if variable.ndim == 1 and in_memory else None
 
 
-def facts_of(column: Coded | None, dtype: Any) -> Facts:
-    """Say what a column holds, of which `dtype` is known in any case."""
+def summarize_column(column: CodedColumn | None, dtype: Any) -> ColumnSummary:
+    """Summarize a column; if it could not be encoded, only by its dtype."""
     if column is None:
-        return Facts(_kind_of_dtype(dtype))
+        return ColumnSummary(_kind_of_dtype(dtype))
     kind = _kind(column.values)
-    if len(column.codes) > _MOST_ROWS:
-        return Facts(kind, range=_range(column.values, kind))
+    if len(column.codes) > _MAX_ROWS:
+        return ColumnSummary(kind, range=_range(column.values, kind))
     counts = column.counts()
     used = np.flatnonzero(counts)
     values = column.values if len(used) == len(counts) else column.values[used]
     missing = len(column.codes) - int(counts.sum())
-    told = Facts(kind, len(used), missing, _range(values, kind) if len(used) > 1 else "")
-    if len(used) == 0 or (len(used) > _COMMON and counts[used].max() == counts[used].min()):
-        return told._replace(range=told.range or _ends(values))  # equally frequent: none is more common
-    first = used[np.argsort(-counts[used], kind="stable")[:_COMMON]]
-    return told._replace(common=tuple((shown(column.values[place], 40), int(counts[place])) for place in first))
+    summary = ColumnSummary(kind, len(used), missing, _range(values, kind) if len(used) > 1 else "")
+    if len(used) == 0 or (len(used) > _MAX_COMMON and counts[used].max() == counts[used].min()):
+        return summary._replace(range=summary.range or _first_and_last(values))  # all values are equally common
+    first = used[np.argsort(-counts[used], kind="stable")[:_MAX_COMMON]]
+    return summary._replace(common=tuple((format_value(column.values[code], 40), int(counts[code])) for code in first))
 
 
 def _kind_of_dtype(dtype: Any) -> str:
@@ -93,16 +93,16 @@ def _kind_of_dtype(dtype: Any) -> str:
 def _kind(values: pd.Index) -> str:
     if values.dtype != object:
         return "text" if isinstance(values.dtype, pd.StringDtype) else _kind_of_dtype(values.dtype)
-    inferred = pd.api.types.infer_dtype(values[:_LOOKED_AT], skipna=True)
+    inferred = pd.api.types.infer_dtype(values[:_INFERENCE_ROWS], skipna=True)
     return _INFERRED.get(inferred, "mixed" if inferred.startswith("mixed") else inferred)
 
 
-def _ends(values: pd.Index) -> str:
-    return f"{shown(values[0], 40)}, …, {shown(values[-1], 40)}" if len(values) else ""
+def _first_and_last(values: pd.Index) -> str:
+    return f"{format_value(values[0], 40)}, …, {format_value(values[-1], 40)}" if len(values) else ""
 
 
 def _range(values: pd.Index, kind: str) -> str:
     if kind not in ("integer", "number", "date", "duration") or values.dtype == object or not len(values):
         return ""
     low, high = values.min(), values.max()
-    return shown(low) if low == high else f"{shown(low)} to {shown(high)}"
+    return format_value(low) if low == high else f"{format_value(low)} to {format_value(high)}"

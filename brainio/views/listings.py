@@ -1,4 +1,4 @@
-"""Lists of entries at a glance: a catalog, and the answer of a search."""
+"""HTML views of lists of entries: a catalog, and the results of a search."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from brainio.views.rendering import render, shown
+from brainio.views.rendering import format_value, render
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-_SHOWN = 20  # entries; of a catalog half of them of each kind
-_MOST_VALUES = 12  # of one facet
+_MAX_ENTRIES = 20  # in a catalog, half of them of each kind
+_MAX_FACET_VALUES = 12
 _KINDS = {"stimulus_set": "stimulus set", "assembly": "assembly"}
 _PLURALS = {"stimulus_set": "stimulus sets", "assembly": "assemblies"}
 _FACETS = (("class", "class"), ("location_type", "store"), ("license", "license"), ("status", "status"))
@@ -28,8 +28,8 @@ _HEADINGS = (
 )
 
 
-class Found(NamedTuple):
-    """An entry that a search found, as it is shown; `code` loads it."""
+class SearchHit(NamedTuple):
+    """A search hit in the view; `code` is the line of Python that loads it."""
 
     identifier: str
     kind: str
@@ -39,88 +39,92 @@ class Found(NamedTuple):
 
 
 def results_html(
-    question: str,
-    found: Sequence[Found],
+    query: str,
+    hits: Sequence[SearchHit],
     summary: str,
     facets: Mapping[str, Mapping[str, int]],
     *,
     note: str = "",
 ) -> str:
-    """Show what a search found.
+    """Build an HTML view of search results.
 
     Parameters
     ----------
-    question : str
-        What was searched, in words.
+    query : str
+        The query in words.
     found : sequence of Found
         The best first; twenty are shown.
     summary : str
-        How many there are, in words.
+        The number of hits in words.
     facets : mapping
-        Name of a facet -> value -> number of entries, in the order in which they are shown.
+        Facet -> value -> number of entries, in display order.
     note : str, default ''
-        What to know about the answer.
+        A remark about the results.
 
     Examples
     --------
-    >>> html = results_html("V4 <images>", [Found("lab.Doe2026", "assembly")], "1 entry", {"region": {"V4": 1}})
+    >>> html = results_html("V4 <images>", [SearchHit("lab.Doe2026", "assembly")], "1 entry", {"region": {"V4": 1}})
     >>> "V4 &lt;images&gt;" in html, "lab.Doe2026" in html
     (True, True)
     """
-    told = [
-        (shown(name).replace("_", " "), [(shown(value) or "none", count) for value, count in of.items()])
-        for name, of in facets.items()
+    facet_values = [
+        (format_value(name).replace("_", " "), [(format_value(value) or "none", n) for value, n in counts.items()])
+        for name, counts in facets.items()
     ]
-    hits = [
-        Found(
-            shown(one.identifier, 120), one.kind, shown(one.title, 200), [shown(d, 120) for d in one.details], one.code
+    rows = [
+        SearchHit(
+            identifier=format_value(hit.identifier, 120),
+            kind=hit.kind,
+            title=format_value(hit.title, 200),
+            details=[format_value(detail, 120) for detail in hit.details],
+            code=hit.code,
         )
-        for one in found[:_SHOWN]
+        for hit in hits[:_MAX_ENTRIES]
     ]
     return render(
         "results.html",
-        question=shown(question, 200),
-        hits=hits,
-        left_out=len(found) - len(hits),
+        query=format_value(query, 200),
+        hits=rows,
+        omitted=len(hits) - len(rows),
         summary=summary,
         note=note,
-        facets=[(name, values[:_MOST_VALUES], len(values)) for name, values in told if values],
+        facets=[(name, values[:_MAX_FACET_VALUES], len(values)) for name, values in facet_values if values],
     )
 
 
 def catalog_html(table: pd.DataFrame, identifier: str | None = None, source: str = "") -> str:
-    """Show the table of a catalog, one row a file, as entries with their counts.
+    """Build an HTML view of a catalog's table, with one row per entry and the counts of its facets.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        With the columns `identifier` and `lookup_type` at least.
+        One row per file, with at least the columns `identifier` and `lookup_type`.
     identifier : str, optional
-        Of the catalog.
+        Identifier of the catalog.
     source : str, default ''
-        Where it was read from.
+        The location of the catalog.
     """
     entries = _entries(table)
-    kinds = _tally(entries["lookup_type"])
-    first = entries.groupby("lookup_type", sort=False, dropna=False).head(_SHOWN // 2)
-    shown_entries = [_entry(row) for row in first.to_dict("records")]
+    kinds = _count_values(entries["lookup_type"])
+    first_entries = entries.groupby("lookup_type", sort=False, dropna=False).head(_MAX_ENTRIES // 2)
+    rows = [_format_entry(row) for row in first_entries.to_dict("records")]
     return render(
         "catalog.html",
-        identifier=shown(identifier or "", 120),
-        source=shown(source, 200),
+        identifier=format_value(identifier or "", 120),
+        source=format_value(source, 200),
         files=len(table),
         total=len(entries),
-        bytes=_bytes(table),
-        unverified=_unverified(table),
+        bytes=_total_bytes(table),
+        unverified=_count_unverified(table),
         kinds=[((_KINDS if number == 1 else _PLURALS).get(kind, kind), number) for kind, number in kinds],
         facets=_facets(entries),
-        entries=shown_entries,
-        columns=[(name, words) for name, words in _HEADINGS if any(entry[name] for entry in shown_entries)],
+        entries=rows,
+        columns=[(name, heading) for name, heading in _HEADINGS if any(row[name] for row in rows)],
     )
 
 
 def _entries(table: pd.DataFrame) -> pd.DataFrame:
-    """Give one row an entry: its first row that has a class, with the size of all its files."""
+    """Reduce the table to one row per entry: its first row that has a class, with the total size of its files."""
     rows = pd.DataFrame(table).reindex(columns=[*table.columns, *(c for c in _COLUMNS if c not in table.columns)])
     key = ["identifier", "lookup_type", "version"]
     sizes = pd.to_numeric(rows["size"], errors="coerce").groupby([rows[name] for name in key], dropna=False)
@@ -129,32 +133,32 @@ def _entries(table: pd.DataFrame) -> pd.DataFrame:
     return named.drop_duplicates(key).sort_index()
 
 
-def _entry(row: Mapping[Any, Any]) -> dict[str, Any]:
-    texts = {name: "" if pd.isna(row[name]) else shown(row[name], 80) for name in _COLUMNS}
+def _format_entry(row: Mapping[Any, Any]) -> dict[str, Any]:
+    texts = {name: "" if pd.isna(row[name]) else format_value(row[name], 80) for name in _COLUMNS}
     texts["lookup_type"] = _KINDS.get(texts["lookup_type"], texts["lookup_type"])
     status = "" if texts["status"] == "current" else texts["status"]
     return {**texts, "status": status, "size": None if pd.isna(row["size"]) else int(row["size"])}
 
 
 def _facets(entries: pd.DataFrame) -> list[tuple[str, list[tuple[str, int]], int]]:
-    """Count what entries differ in."""
+    """Count the values of columns in which entries differ."""
     facets = []
     for column, name in _FACETS:
-        values = _tally(entries[column]) if column in entries.columns else []
+        values = _count_values(entries[column]) if column in entries.columns else []
         if len(values) > 1 or (column == "status" and values):
-            facets.append((name, values[:_MOST_VALUES], len(values)))
+            facets.append((name, values[:_MAX_FACET_VALUES], len(values)))
     return facets
 
 
-def _tally(column: pd.Series[Any]) -> list[tuple[str, int]]:
-    return [(shown(value), int(count)) for value, count in column.value_counts().items()]
+def _count_values(column: pd.Series[Any]) -> list[tuple[str, int]]:
+    return [(format_value(value), int(count)) for value, count in column.value_counts().items()]
 
 
-def _bytes(table: pd.DataFrame) -> float | None:
+def _total_bytes(table: pd.DataFrame) -> float | None:
     total = pd.to_numeric(table["size"], errors="coerce").sum(min_count=1) if "size" in table.columns else None
     return None if total is None or pd.isna(total) else float(total)
 
 
-def _unverified(table: pd.DataFrame) -> int:
+def _count_unverified(table: pd.DataFrame) -> int:
     hashes = [column for column in ("sha1", "sha256") if column in table.columns]
     return int(table[hashes].isna().all(axis=1).sum()) if hashes else 0

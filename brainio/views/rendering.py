@@ -1,10 +1,10 @@
-"""From records to HTML: the templates, with every value escaped, and how numbers and texts are written."""
+"""HTML rendering: templates that escape every value, and the formatting of values in tables."""
 
 from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -12,21 +12,18 @@ from markupsafe import Markup
 from brainio.progress import readable_size
 from brainio.text import printable
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-_TEXT = 60  # characters of a value that are shown
+_MAX_LENGTH = 60  # of a formatted value
 
 
 def render(template: str, **values: Any) -> str:
-    """Fill in a template. Every value is escaped; what HTML or UTF-8 cannot hold is written as Python escapes it."""
-    html = templates_of("brainio.views").get_template(template).render(values)
+    """Render a template with escaped values; characters that UTF-8 cannot encode become Python escapes."""
+    html = template_environment("brainio.views").get_template(template).render(values)
     return html.encode("utf-8", "backslashreplace").decode()
 
 
 @cache
-def templates_of(package: str) -> Environment:
-    """Return the templates in the folder `templates` of a package, which escape every value and write numbers alike."""
+def template_environment(package: str) -> Environment:
+    """Return the environment for the folder `templates` of a package, with escaping and the shared filters."""
     environment = Environment(
         loader=PackageLoader(package),
         autoescape=True,
@@ -35,15 +32,15 @@ def templates_of(package: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = count
+    environment.filters["count"] = format_count
     environment.filters["bytes"] = readable_size
     return environment
 
 
-def shown(value: Any, most: int = _TEXT, digits: int = 6) -> str:
-    """Write a value of a table or coordinate, cut where it is long.
+def format_value(value: Any, max_length: int = _MAX_LENGTH, digits: int = 6) -> str:
+    """Format a value of a table or coordinate, truncated to `max_length` characters.
 
-    >>> shown(0.1 + 0.2), shown("a" * 9, most=5), shown(float("nan"))
+    >>> format_value(0.1 + 0.2), format_value("a" * 9, max_length=5), format_value(float("nan"))
     ('0.3', 'aaaa…', '')
     """
     if isinstance(value, bytes):
@@ -52,20 +49,20 @@ def shown(value: Any, most: int = _TEXT, digits: int = 6) -> str:
         return "" if math.isnan(value) else f"{float(value):.{digits}g}"
     try:
         text = value if isinstance(value, str) else str(value)
-    except Exception:  # an object of anybody's may fail to say what it is
+    except Exception:  # third-party objects can raise anything
         text = f"<{type(value).__name__}>"
-    return text if len(text) <= most else text[: most - 1] + "…"
+    return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 
-def count(number: int) -> str:
-    """Write a number of things.
+def format_count(number: int) -> str:
+    """Format a number with thousands separators.
 
-    >>> count(147200)
+    >>> format_count(147200)
     '147,200'
     """
     return f"{number:,}"
 
 
-def joined(parts: Mapping[str, str]) -> dict[str, Markup]:
-    """Mark HTML that others have escaped already, so that it is not escaped again."""
-    return {name: Markup(part) for name, part in parts.items()}  # noqa: S704 - pandas' and xarray's own HTML, escaped there
+def trusted_html(html: str) -> Markup:
+    """Mark HTML as escaped, so that templates insert it unchanged."""
+    return Markup(html)  # noqa: S704 - the HTML of pandas and xarray, which escape it

@@ -1,4 +1,4 @@
-"""A stimulus set at a glance: its first stimuli as pictures, what its columns hold, its first rows."""
+"""HTML view of a stimulus set: thumbnails of the first stimuli, a summary of the columns, the first rows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from brainio.views.columns import Facts, coded, facts_of
-from brainio.views.rendering import render, shown
-from brainio.views.thumbnails import thumbnails_of
+from brainio.views.columns import ColumnSummary, encode_column, summarize_column
+from brainio.views.previews import build_thumbnails
+from brainio.views.rendering import format_value, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    Find = Callable[[Any], Path | None]
+    FindFile = Callable[[Any], Path | None]
 
-_SHOWN = 12  # stimuli
-_ROWS, _WIDE = 10, 20  # rows and columns of the table
-_MOST_COLUMNS = 40  # that are described
-_DESCRIBED = 20_000  # rows that columns are described by
-_CAPTIONS = 2  # columns that are shown with a stimulus
-_LONG = 30  # characters of a value
-_SIZE = 128  # pixels of a thumbnail
-_NAMES = ("stimulus_id", "image_id", "filename", "stimulus_path")
+_MAX_TILES = 12
+_TABLE_ROWS, _TABLE_COLUMNS = 10, 20
+_SUMMARY_COLUMNS = 40
+_SUMMARY_ROWS = 20_000
+_CAPTION_COLUMNS = 2  # below a thumbnail
+_MAX_CAPTION_VALUE = 30  # characters
+_SIZE = 128  # of a thumbnail in pixels
+_IDENTIFYING = ("stimulus_id", "image_id", "filename", "stimulus_path")
 
 
 class Tile(NamedTuple):
-    """A stimulus as it is shown: thumbnail, id, and a few columns with their values."""
+    """A stimulus in the view: thumbnail, id, and the values of a few columns."""
 
     uri: str
     width: int
@@ -40,68 +40,71 @@ class Tile(NamedTuple):
     values: tuple[tuple[str, str], ...]
 
 
-def stimuli_html(table: pd.DataFrame, find: Find, key: str = "stimulus_id", identifier: str | None = None) -> str:
-    """Show a table of stimuli as HTML that stands alone.
+def stimuli_html(table: pd.DataFrame, find: FindFile, key: str = "stimulus_id", identifier: str | None = None) -> str:
+    """Build a self-contained HTML view of a table of stimuli.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a stimulus.
+        One row per stimulus.
     find : callable
-        Gives the path of the file of a stimulus, by what stands in the column `key`, or None where it is not on this
-        machine. It is called for the first twelve stimuli.
+        Returns the path of a stimulus file for a value of the column `key`, or None if the file is not on this
+        machine. Called for the first twelve stimuli.
     key : str, default 'stimulus_id'
-        The column that names a stimulus.
+        The column that identifies a stimulus.
     identifier : str, optional
-        Of the set.
+        Identifier of the stimulus set.
 
     Returns
     -------
     str
-        At most 150 kB of pictures, and tables of bounded size. Columns are described by the first 20,000 rows.
+        At most 150 kB of pictures, and tables of bounded size. The first 20,000 rows determine the column summaries.
     """
-    described = table.iloc[:_DESCRIBED, :_MOST_COLUMNS]
-    columns = [(shown(name), _facts(described.iloc[:, place])) for place, name in enumerate(described.columns)]
-    first = described.iloc[:_ROWS, :_WIDE]
-    rows = zip(*([shown(value) for value in first.iloc[:, place]] for place in range(first.shape[1])), strict=True)
+    described = table.iloc[:_SUMMARY_ROWS, :_SUMMARY_COLUMNS]
+    columns = [
+        (format_value(name), _summarize(described.iloc[:, number])) for number, name in enumerate(described.columns)
+    ]
+    first = described.iloc[:_TABLE_ROWS, :_TABLE_COLUMNS]
+    cells = [[format_value(value) for value in first.iloc[:, number]] for number in range(first.shape[1])]
     return render(
         "stimuli.html",
-        identifier=shown(identifier, 200) if identifier else "",
+        identifier=format_value(identifier, 200) if identifier else "",
         count_of_rows=len(table),
         described=len(described),
         columns=columns,
         column_count=len(table.columns),
         tiles=first_tiles(table, find, key),
-        rows=list(rows),
-        headings=[shown(name) for name in first.columns],
+        rows=list(zip(*cells, strict=True)),
+        headings=[format_value(name) for name in first.columns],
     )
 
 
-def first_tiles(table: pd.DataFrame, find: Find, key: str) -> list[Tile]:
-    """Make tiles of the first stimuli, in the order of the table."""
-    return _tiles(table, table.iloc[:_SHOWN], find, key, _SIZE)
+def first_tiles(table: pd.DataFrame, find: FindFile, key: str) -> list[Tile]:
+    """Build tiles of the first stimuli in the order of the table."""
+    return _tiles(table, table.iloc[:_MAX_TILES], find, key, _SIZE)
 
 
-def tiles_spread(table: pd.DataFrame, find: Find, key: str, most: int, size: int) -> list[Tile]:
-    """Make tiles of stimuli that are spaced evenly over the table."""
-    places = np.unique(np.linspace(0, len(table) - 1, most).astype(int))
-    return _tiles(table, table.iloc[places], find, key, size)
+def spread_tiles(table: pd.DataFrame, find: FindFile, key: str, count: int, size: int) -> list[Tile]:
+    """Build tiles of stimuli that are evenly spaced in the table."""
+    rows = np.unique(np.linspace(0, len(table) - 1, count).astype(int))
+    return _tiles(table, table.iloc[rows], find, key, size)
 
 
-def _tiles(table: pd.DataFrame, first: pd.DataFrame, find: Find, key: str, size: int) -> list[Tile]:
-    """Make tiles of some rows of a table, with the columns that tell most in the whole of it."""
-    ids = first[key].tolist()
+def _tiles(table: pd.DataFrame, rows: pd.DataFrame, find: FindFile, key: str, size: int) -> list[Tile]:
+    """Build tiles of some rows, captioned with the most informative columns of the whole table."""
+    ids = rows[key].tolist()
     captions = informative_columns(table, key)
-    cells = zip(*([(shown(name, 24), shown(value, 40)) for value in first[name]] for name in captions), strict=True)
-    pictures = thumbnails_of([find(stimulus_id) for stimulus_id in ids], size)
+    columns = [[(format_value(name, 24), format_value(value, 40)) for value in rows[name]] for name in captions]
+    values_by_row = zip(*columns, strict=True) if columns else [()] * len(ids)
+    thumbnails = build_thumbnails([find(stimulus_id) for stimulus_id in ids], size)
     return [
-        Tile(one.uri, one.width, one.height, one.kind, one.note, shown(name, 80), values)
-        for one, name, values in zip(pictures, ids, cells if captions else [()] * len(ids), strict=True)
+        Tile(thumb.uri, thumb.width, thumb.height, thumb.kind, thumb.note, format_value(name, 80), values)
+        for thumb, name, values in zip(thumbnails, ids, values_by_row, strict=True)
     ]
 
 
-def informative_columns(table: pd.DataFrame, key: str, most: int = _CAPTIONS) -> list[Any]:
-    """Choose the columns that tell most of a stimulus: names of a few kinds first, then numbers that vary.
+def informative_columns(table: pd.DataFrame, key: str, limit: int = _CAPTION_COLUMNS) -> list[Any]:
+    """Choose the columns that distinguish stimuli best: text with few distinct values, then varying numbers.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"stimulus_id": ["a", "b", "c"], "object": ["car", "dog", "car"], "set": [1, 1, 1],
@@ -110,21 +113,21 @@ def informative_columns(table: pd.DataFrame, key: str, most: int = _CAPTIONS) ->
     ['object', 'size']
     """
     sample = table.iloc[:1000]
-    places: list[tuple[int, int]] = []
-    for place, name in enumerate(table.columns[:_MOST_COLUMNS]):
-        if name in (key, *_NAMES) or not isinstance(name, str) or list(table.columns).count(name) > 1:
+    candidates: list[tuple[int, int]] = []
+    for place, name in enumerate(table.columns[:_SUMMARY_COLUMNS]):
+        if name in (key, *_IDENTIFYING) or not isinstance(name, str) or list(table.columns).count(name) > 1:
             continue
         column = sample.iloc[:, place]
-        facts = _facts(column)
-        if facts.distinct is None or facts.distinct < 2:
+        summary = _summarize(column)
+        if summary.distinct is None or summary.distinct < 2:
             continue
-        is_name = facts.kind == "text"
-        if is_name and (facts.distinct > max(2, 0.9 * len(column)) or len(str(column.iloc[0])) > _LONG):
-            continue  # a name of its own for each says what the id says, and a checksum says nothing
-        is_sparse = facts.missing > len(column) // 2
-        places.append(((not is_name) + 2 * is_sparse, place))
-    return [table.columns[place] for _, place in sorted(places)[:most]]
+        is_text = summary.kind == "text"
+        if is_text and (summary.distinct > max(2, 0.9 * len(column)) or len(str(column.iloc[0])) > _MAX_CAPTION_VALUE):
+            continue  # unique texts add nothing to the id, and checksums mean nothing to readers
+        is_sparse = summary.missing > len(column) // 2
+        candidates.append(((not is_text) + 2 * is_sparse, place))
+    return [table.columns[place] for _, place in sorted(candidates)[:limit]]
 
 
-def _facts(column: pd.Series[Any]) -> Facts:
-    return facts_of(coded(column), column.dtype)
+def _summarize(column: pd.Series[Any]) -> ColumnSummary:
+    return summarize_column(encode_column(column), column.dtype)

@@ -15,8 +15,8 @@ from brainio.errors import PackagingError, StimulusFileError
 from brainio.packaging import check_experiment_stimulus_set
 from brainio.relations.pixels import pixel_digest
 from brainio.stimuli import StimulusSet
-from brainio.views.images import open_image
-from brainio.views.previews import preview_of
+from brainio.views.decoders import open_image
+from brainio.views.previews import build_preview
 
 WIDTH, HEIGHT = 15_000, 13_000  # 195 million pixels: more than `PIL.Image.open` opens
 
@@ -66,13 +66,13 @@ def test_the_pixels_of_a_picture_of_195_million_pixels_are_compared(large: Path)
 
 
 def test_a_preview_names_the_size_of_a_picture_that_it_does_not_decode(large: Path) -> None:
-    preview = preview_of(large)
+    preview = build_preview(large)
     assert (preview.picture, preview.note) == (None, "15000 x 13000 pixels: too large to preview")
 
 
 def test_a_large_jpeg_is_previewed_at_a_reduced_size(tmp_path: Path) -> None:
     Image.new("RGB", (7000, 6000), (200, 10, 10)).save(tmp_path / "a.jpg")
-    preview = preview_of(tmp_path / "a.jpg", size=64)
+    preview = build_preview(tmp_path / "a.jpg", size=64)
     assert preview.picture is not None
     assert preview.note == "7000 x 6000"
     assert preview.pixels < 25_000_000
@@ -94,7 +94,7 @@ def test_a_header_that_promises_more_than_memory_holds_is_refused_with_its_size(
     tracemalloc.start()
     with pytest.raises(StimulusFileError, match=f"^{width:,} x {height:,} pixels are too many to decode"):
         pixel_digest(io.BytesIO(body))
-    assert preview_of(tmp_path / "a.png").note == f"{width} x {height} pixels: too large to preview"
+    assert build_preview(tmp_path / "a.png").note == f"{width} x {height} pixels: too large to preview"
     assert open_image(io.BytesIO(body)).size == (width, height)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -109,7 +109,7 @@ def test_compressed_text_of_a_png_is_not_unpacked_without_a_bound(tmp_path: Path
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [one.code for one in errors] == ["file-unreadable"]
-    assert preview_of(tmp_path / "a.png").picture is None
+    assert build_preview(tmp_path / "a.png").picture is None
     assert peak < 20_000_000
 
 
@@ -128,7 +128,7 @@ def test_a_jpeg_without_its_end_is_decoded_only_if_it_is_small(tmp_path: Path) -
 
 def test_a_drawing_in_svg_is_never_rendered(tmp_path: Path) -> None:
     (tmp_path / "a.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg"><image href="file:///etc/passwd"/></svg>')
-    assert preview_of(tmp_path / "a.svg").picture is None
+    assert build_preview(tmp_path / "a.svg").picture is None
     assert brainio.validate(stimuli_of(tmp_path / "a.svg")).errors == []
 
 
@@ -136,7 +136,7 @@ def test_a_drawing_in_svg_is_never_rendered(tmp_path: Path) -> None:
 def test_many_frames_of_an_animation_take_no_time_where_one_is_shown(tmp_path: Path, frames: int) -> None:
     first, *others = [Image.new("P", (8, 8), shade % 250) for shade in range(frames)]
     first.save(tmp_path / "a.gif", save_all=True, append_images=others)
-    assert preview_of(tmp_path / "a.gif").pixels == 64
+    assert build_preview(tmp_path / "a.gif").pixels == 64
 
 
 def test_a_damaged_image_of_an_experiment_is_an_error_of_packaging(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_sound_whose_header_lies_about_its_size_is_drawn_as_far_as_it_goes(tmp
     body = b"RIFF\0\0\0\0WAVE" + b"fmt \x10\0\0\0" + struct.pack("<HHIIHH", 1, 1, 8000, 16000, 2, 16)
     (tmp_path / "a.wav").write_bytes(body + b"data" + struct.pack("<I", size) + bytes(4000))
     tracemalloc.start()
-    assert preview_of(tmp_path / "a.wav").kind == "sound"
+    assert build_preview(tmp_path / "a.wav").kind == "sound"
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 60_000_000

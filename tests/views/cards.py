@@ -5,14 +5,14 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from typing import TYPE_CHECKING, Any
 
-from brainio.views import drawings
+from brainio.views import charts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from brainio.views.drawings import Drawing
+    from brainio.views.charts import Drawing
 
-NAMES = [draw.__name__ for draw in drawings.OF_ASSEMBLIES]
+NAMES = [draw.__name__ for draw in charts.OF_ASSEMBLIES]
 LARGEST = 40_000  # bytes of a picture
 
 
@@ -64,7 +64,7 @@ def common_record(**more: Any) -> dict[str, Any]:
 
 
 def draw(name: str, card: dict[str, Any]) -> Drawing | None:
-    function: Callable[[dict[str, Any], str], Drawing | None] = getattr(drawings, name)
+    function: Callable[[dict[str, Any], str], Drawing | None] = getattr(charts, name)
     return function(card, f"p-{name}")
 
 
@@ -96,5 +96,5 @@ def examples() -> list[Drawing]:
     cards = [assembly_card(), assembly_card(1, 1), assembly_card(5, 8, rows=40), assembly_card(8, 3, bins=200)]
     cards[1]["pictures"]["repetitions"] = [{"repetitions": n, "stimuli": 70 - n} for n in range(1, 61)]
     records = [histogram_record(), common_record(), common_record(distinct=900)]
-    of_columns = [drawings.column(record, f"c{number}", str) for number, record in enumerate(records)]
+    of_columns = [charts.column(record, f"c{number}", str) for number, record in enumerate(records)]
     return [*(one for card in cards for one in every_drawing(card)), *(one for one in of_columns if one)]

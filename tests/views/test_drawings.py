@@ -14,7 +14,7 @@ import pytest
 import brainio
 from brainio.assemblies import NeuroidAssembly, SpikeTimesAssembly
 from brainio.cards import compute_card
-from brainio.views import drawings
+from brainio.views import charts
 from tests.views.cards import (
     NAMES,
     assembly_card,
@@ -152,7 +152,7 @@ def test_a_raster_with_more_spikes_than_one_sees_ends_early_and_says_so() -> Non
 
 
 def test_a_column_is_drawn_by_its_histogram_or_its_most_common_values() -> None:
-    spread, common = drawings.column(histogram_record(), "a"), drawings.column(common_record(missing=3), "b")
+    spread, common = charts.column(histogram_record(), "a"), charts.column(common_record(missing=3), "b")
     assert spread is not None
     assert common is not None
     assert spread.finding == "1,513 values from −180 to 180, most (1,500) between −90 and 0."  # noqa: RUF001
@@ -162,23 +162,23 @@ def test_a_column_is_drawn_by_its_histogram_or_its_most_common_values() -> None:
 
 def test_bars_lead_where_they_are_told_to() -> None:
     record = common_record(most_common=[{"value": 'a"&<', "count": 3}, {"value": 4.0, "count": 2}])
-    drawing = drawings.column(record, "c", {'a"&<': '?kind=a"&<'}.get)
+    drawing = charts.column(record, "c", {'a"&<': '?kind=a"&<'}.get)
     assert drawing is not None
     assert [link.attrib["href"] for link in element(drawing).iter("a")] == ['?kind=a"&<']
     assert element(drawing).attrib["role"] == "group"  # links in what has role "img" do not exist for screen readers
 
 
 def test_bars_of_a_histogram_lead_to_the_range_that_they_count() -> None:
-    drawing = drawings.column(histogram_record(), "c", lambda value: f"?{value}")
+    drawing = charts.column(histogram_record(), "c", lambda value: f"?{value}")
     assert drawing is not None
     links = [link.attrib["href"] for link in element(drawing).iter("a")]
     assert links == ["?-180..<-90", "?-90..<0", "?90..180"]  # a bin has its lower edge, the last one both; 0 has no bar
 
 
 def test_what_is_said_faster_is_not_drawn() -> None:
-    assert drawings.dimensions({"dims": ["event"], "shape": [1797]}, "d") is None
+    assert charts.dimensions({"dims": ["event"], "shape": [1797]}, "d") is None
     group = {"value": "all", "count": 1, "counts": [0, 1]}
-    assert drawings.reliability({"pictures": {"reliability": {"edges": [0, 0.5, 1], "groups": [group]}}}, "r") is None
+    assert charts.reliability({"pictures": {"reliability": {"edges": [0, 0.5, 1], "groups": [group]}}}, "r") is None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -190,13 +190,13 @@ def test_a_card_without_the_numbers_draws_nothing(name: str) -> None:
 def test_real_cards_are_drawn() -> None:
     for path in CARDS.rglob("*.json"):
         card = json.loads(path.read_text())
-        columns = [drawings.column(column, "c") for column in card.get("columns", [])]
+        columns = [charts.column(column, "c") for column in card.get("columns", [])]
         assert every_drawing(card) or any(columns), path.name
 
 
 def test_drawing_imports_nothing_heavy() -> None:
     heavy = ["numpy", "pandas", "xarray", "PIL", "matplotlib"]
-    program = f"import sys, brainio.views.drawings\nprint([name for name in {heavy} if name in sys.modules])"
+    program = f"import sys, brainio.views.charts\nprint([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 

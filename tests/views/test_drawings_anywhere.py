@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import brainio
-from brainio.views import drawings
+from brainio.views import charts
 from tests.tiers import scaled_examples
 from tests.views.cards import (
     LARGEST,
@@ -31,7 +31,7 @@ from tests.views.cards import (
 from tests.views.pages import SCRIPT
 
 if TYPE_CHECKING:
-    from brainio.views.drawings import Drawing
+    from brainio.views.charts import Drawing
 
 CSS = (Path(brainio.__file__).parent / "service" / "assets" / "drawings.css").read_text(encoding="utf-8")
 
@@ -169,7 +169,7 @@ def test_whatever_stands_for_pictures_draws_or_not_and_never_fails(value: Any) -
     for name in NAMES:
         holds(draw(name, {"pictures": value, "counts": value, "dims": value, "shape": value}))
         holds(draw(name, {"pictures": {name: value, "raster": {"rows": value}}, "units": value}))
-    holds(drawings.column({"histogram": value, "most_common": value}, "c"))
+    holds(charts.column({"histogram": value, "most_common": value}, "c"))
 
 
 SMALL = assembly_card(2, 2, bins=4, rows=2)
@@ -188,12 +188,12 @@ def test_one_hostile_value_in_a_good_card_does_no_harm(at: tuple[Any, ...], valu
 @settings(deadline=None)
 @given(st.sampled_from([place for place in places(histogram_record()) if place]), HOSTILE)
 def test_one_hostile_value_in_a_column_does_no_harm(at: tuple[Any, ...], value: Any) -> None:
-    holds(drawings.column(with_value(histogram_record(), at, value), "c"))
+    holds(charts.column(with_value(histogram_record(), at, value), "c"))
 
 
 @given(st.lists(st.floats(-1e100, 1e100), min_size=2, max_size=30, unique=True).map(sorted))
 def test_any_ascending_edges_give_axes_that_can_be_read(edges: list[float]) -> None:
-    drawing = drawings.column({"histogram": {"edges": edges, "counts": [1] * (len(edges) - 1)}}, "c")
+    drawing = charts.column({"histogram": {"edges": edges, "counts": [1] * (len(edges) - 1)}}, "c")
     holds(drawing)
     if drawing is not None:
         labels = [text.text for text in element(drawing).iter("text") if "dr-middle" in text.attrib["class"]]

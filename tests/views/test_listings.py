@@ -9,7 +9,7 @@ from hypothesis import given, settings
 import brainio
 from brainio.catalogs import Catalog
 from brainio.text import printable
-from brainio.views import Found, results_html
+from brainio.views import SearchHit, results_html
 from tests.tiers import scaled_examples
 from tests.views.pages import SCRIPT, TEXTS, parsed, runs_nothing, texts
 
@@ -72,7 +72,7 @@ def test_any_text_in_a_catalog_comes_back_as_text(text: str) -> None:
 
 
 def test_search_results_show_hits_counts_and_the_line_that_loads() -> None:
-    hit = Found(SCRIPT, "assembly", f"A title {SCRIPT}", ["2026", SCRIPT], "brainio.get_assembly('lab.A')")
+    hit = SearchHit(SCRIPT, "assembly", f"A title {SCRIPT}", ["2026", SCRIPT], "brainio.get_assembly('lab.A')")
     html = results_html(SCRIPT, [hit] * 25, "40 entries", {"region": {SCRIPT: 12, "IT": 3}, "lab": {}})
     page = parsed(html)
     found = texts(page)

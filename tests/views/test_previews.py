@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from brainio.views import preview_of, thumbnails_of
+from brainio.views import build_preview, build_thumbnails
 from tests.tiers import scaled_examples
 from tests.views.pages import image
 
@@ -23,7 +23,7 @@ from tests.views.pages import image
 def test_images_of_every_mode_become_pictures(mode: str, tmp_path: Path) -> None:
     path = tmp_path / "a.tiff"
     Image.new(mode, (50, 20)).save(path)
-    preview = preview_of(path, 25)
+    preview = build_preview(path, 25)
     assert preview.picture is not None, preview.note
     assert (preview.picture.mode in ("RGB", "RGBA"), preview.picture.size, preview.note) == (True, (25, 10), "50 x 20")
 
@@ -31,41 +31,41 @@ def test_images_of_every_mode_become_pictures(mode: str, tmp_path: Path) -> None
 def test_numbers_of_16_bits_are_shown_as_grey_levels(tmp_path: Path) -> None:
     values = np.array([[0, 32768], [65535, 16384]], dtype=np.uint16)
     Image.fromarray(values).save(tmp_path / "a.png")
-    picture = preview_of(tmp_path / "a.png").picture
+    picture = build_preview(tmp_path / "a.png").picture
     assert picture is not None
     assert np.asarray(picture)[..., 0].tolist() == [[0, 128], [255, 64]]
 
 
 def test_an_image_without_an_extension_is_an_image(tmp_path: Path) -> None:
     image(tmp_path / "a.png").rename(tmp_path / "a")
-    assert preview_of(tmp_path / "a").kind == "image"
+    assert build_preview(tmp_path / "a").kind == "image"
 
 
 def test_large_images_are_not_decoded(tmp_path: Path) -> None:
     Image.new("1", (9000, 9000)).save(tmp_path / "large.png")
     Image.new("1", (20000, 20000)).save(tmp_path / "bomb.png")
-    large, bomb = preview_of(tmp_path / "large.png"), preview_of(tmp_path / "bomb.png")
+    large, bomb = build_preview(tmp_path / "large.png"), build_preview(tmp_path / "bomb.png")
     assert (large.picture, large.pixels, large.note) == (None, 0, "9000 x 9000 pixels: too large to preview")
     assert (bomb.picture, bomb.note) == (None, "20000 x 20000 pixels: too large to preview")
 
 
 def test_all_pictures_together_decode_so_many_pixels(tmp_path: Path) -> None:
     Image.new("L", (5000, 5000)).save(tmp_path / "a.png")
-    assert [bool(one.uri) for one in thumbnails_of([tmp_path / "a.png"] * 5)] == [True] * 4 + [False]
+    assert [bool(one.uri) for one in build_thumbnails([tmp_path / "a.png"] * 5)] == [True] * 4 + [False]
 
 
 def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.png")
     (tmp_path / "folder.png").mkdir()
     for name in ("fifo.png", "folder.png"):
-        assert preview_of(tmp_path / name).note == "not a regular file"
-    assert preview_of(tmp_path / "gone.png").note == "the file is missing"
-    assert preview_of(Path("nul\0.png")).picture is None
+        assert build_preview(tmp_path / name).note == "not a regular file"
+    assert build_preview(tmp_path / "gone.png").note == "the file is missing"
+    assert build_preview(Path("nul\0.png")).picture is None
 
 
 def test_programs_are_not_run_to_draw_postscript(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
-    assert preview_of(tmp_path / "a.png").note == "not an image of a known format"
+    assert build_preview(tmp_path / "a.png").note == "not an image of a known format"
 
 
 @settings(max_examples=scaled_examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -77,7 +77,7 @@ def test_programs_are_not_run_to_draw_postscript(tmp_path: Path) -> None:
 def test_any_bytes_give_a_picture_or_a_word(content: bytes, start: bytes, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(start + content)
-    preview = preview_of(path)
+    preview = build_preview(path)
     assert preview.picture is not None or preview.note or suffix == ".txt"
 
 
@@ -85,7 +85,7 @@ def test_any_bytes_give_a_picture_or_a_word(content: bytes, start: bytes, suffix
 def test_images_that_are_cut_are_told(keep: float, tmp_path: Path) -> None:
     content = image(tmp_path / "a.png", (200, 200)).read_bytes()
     (tmp_path / "a.png").write_bytes(content[: int(len(content) * keep)])
-    assert preview_of(tmp_path / "a.png").note.startswith("cannot be read")
+    assert build_preview(tmp_path / "a.png").note.startswith("cannot be read")
 
 
 def tone(path: Path, width: int, channels: int = 1, hertz: float = 1000.0) -> Path:
@@ -114,7 +114,7 @@ def float_tone(path: Path) -> Path:
 @pytest.mark.parametrize("width", [1, 2, 3, 4, "float"])
 def test_sounds_are_drawn_as_waveform_and_spectrogram(width: int | str, tmp_path: Path) -> None:
     path = float_tone(tmp_path / "a.wav") if isinstance(width, str) else tone(tmp_path / "a.wav", width)
-    preview = preview_of(path, 128)
+    preview = build_preview(path, 128)
     assert (preview.kind, preview.note) == ("sound", "2 s, 8 kHz")
     assert preview.picture is not None
     light = np.asarray(preview.picture).sum(axis=2)
@@ -127,14 +127,14 @@ def test_sounds_are_drawn_as_waveform_and_spectrogram(width: int | str, tmp_path
 
 
 def test_sounds_of_many_channels_are_averaged(tmp_path: Path) -> None:
-    assert preview_of(tone(tmp_path / "a.wav", 2, channels=2)).picture is not None
+    assert build_preview(tone(tmp_path / "a.wav", 2, channels=2)).picture is not None
 
 
 def test_a_sound_that_says_it_is_endless_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
     path = tone(tmp_path / "a.wav", 2)
     content = path.read_bytes()
     path.write_bytes(content[:40] + struct.pack("<I", 2**32 - 1) + content[44:])
-    assert preview_of(path).picture is not None
+    assert build_preview(path).picture is not None
 
 
 def test_videos_are_shown_by_their_first_frame(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_videos_are_shown_by_their_first_frame(tmp_path: Path) -> None:
             frame = av.VideoFrame.from_ndarray(np.full((80, 160, 3), level, np.uint8), format="rgb24")
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    preview = preview_of(path, 40)
+    preview = build_preview(path, 40)
     assert (preview.kind, preview.note) == ("video", "160 x 80, 0.5 s")
     assert preview.picture is not None
     assert preview.picture.size == (40, 20)
@@ -155,10 +155,10 @@ def test_videos_are_shown_by_their_first_frame(tmp_path: Path) -> None:
 
 def test_a_video_that_is_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/secret.ts\n")
-    assert preview_of(tmp_path / "a.mp4").note.startswith("cannot be read")
+    assert build_preview(tmp_path / "a.mp4").note.startswith("cannot be read")
 
 
 def test_a_video_without_a_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.mp4").write_bytes(b"0" * 2000)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    assert preview_of(tmp_path / "a.mp4").note == "mp4, 2.0 kB"
+    assert build_preview(tmp_path / "a.mp4").note == "mp4, 2.0 kB"

@@ -17,7 +17,7 @@ from brainio import views
 from brainio.stimuli import StimulusPaths, StimulusSet
 from brainio.text import printable
 from brainio.views import previews
-from brainio.views.rendering import shown
+from brainio.views.rendering import format_value
 from tests.tiers import scaled_examples
 from tests.views.pages import SCRIPT, TEXTS, TIMES, image, parsed, pictures, runs_nothing, stimulus_set, texts
 
@@ -95,13 +95,13 @@ def test_a_view_of_many_wide_rows_stays_small(tmp_path: Path) -> None:
 
 def test_no_more_files_are_opened_than_are_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[Any] = []
-    original = previews.preview_of
+    original = previews.build_preview
 
     def counted(path: Path | None, *args: Any) -> Any:
         opened.append(path)
         return original(path, *args)
 
-    monkeypatch.setattr("brainio.views.thumbnails.preview_of", counted)
+    monkeypatch.setattr("brainio.views.previews.build_preview", counted)
     html_of(stimulus_set(tmp_path, 50))
     assert len(opened) == 12
 
@@ -161,9 +161,9 @@ def test_columns_are_described_by_what_they_hold(tmp_path: Path) -> None:
 
 
 def test_numbers_and_texts_are_written_short() -> None:
-    assert shown(1 / 3) == "0.333333"
-    assert shown("x" * 100, 10) == "x" * 9 + "…"
-    assert shown(np.float32(0.1)) == "0.1"
+    assert format_value(1 / 3) == "0.333333"
+    assert format_value("x" * 100, 10) == "x" * 9 + "…"
+    assert format_value(np.float32(0.1)) == "0.1"
 
 
 def test_a_contact_sheet_has_the_stimuli_in_rows(tmp_path: Path) -> None:
@@ -199,6 +199,6 @@ def test_a_contact_sheet_says_what_is_wrong_with_its_arguments(tmp_path: Path) -
 
 
 def test_thumbnails_keep_their_proportions(tmp_path: Path) -> None:
-    (thumbnail,) = views.thumbnails_of([image(tmp_path / "a.png", (300, 100))], size=60)
+    (thumbnail,) = views.build_thumbnails([image(tmp_path / "a.png", (300, 100))], size=60)
     assert (thumbnail.width, thumbnail.height) == (60, 20)
     assert thumbnail.uri.startswith("data:image/webp;base64,")

@@ -17,8 +17,8 @@ from brainio.service.responses import RenderedBody
 from brainio.service.urls import version_parameter
 from brainio.service.visibility import visible_profile
 from brainio.text import plural_of
-from brainio.views.drawings import OF_ASSEMBLIES
-from brainio.views.drawings.records import name_of_values
+from brainio.views.charts import OF_ASSEMBLIES
+from brainio.views.charts.card_values import name_of_values
 
 router = APIRouter(include_in_schema=False)
 _MAX_TILES = 6  # in a row

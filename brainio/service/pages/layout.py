@@ -18,7 +18,7 @@ from brainio.service.dependencies import prefers
 from brainio.service.errors import ErrorDetail, http_error
 from brainio.service.responses import JSON, RenderedBody, render, respond
 from brainio.version import __version__
-from brainio.views.rendering import templates_of
+from brainio.views.rendering import template_environment
 
 router = APIRouter(include_in_schema=False)
 HTML = "text/html"
@@ -55,7 +55,7 @@ def render_page(template: str, *, url: str, access: Access | None, json_url: str
     **values
         Variables of the template.
     """
-    loaded = templates_of("brainio.service.pages").get_template(template)
+    loaded = template_environment("brainio.service.pages").get_template(template)
     signin_url = urls.signin_url(url)
     shared = {"access": access, "json_url": json_url, "asset_url": asset_url, "release": __version__, "urls": urls}
     text = loaded.render(values, signin_url=signin_url, **shared)

@@ -22,8 +22,8 @@ from brainio.service.pages.layout import render_page
 from brainio.service.pages.snippets import netrc_line, stimulus_snippet
 from brainio.service.responses import RenderedBody, render, respond
 from brainio.service.visibility import get_stimulus_profile, is_not_ready, visible_profile
-from brainio.views.drawings import column as draw_column
-from brainio.views.drawings.records import name_of_values, text_of
+from brainio.views.charts import column as draw_column
+from brainio.views.charts.card_values import name_of_values, text_of
 
 router = APIRouter(include_in_schema=False)
 _STIMULI_PER_PAGE = 48

@@ -6,10 +6,7 @@ from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.text import quantity, share
-from brainio.views.drawings.axes import Scale, step_between, ticks, written
-from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, in_lines, path_through, place, tenth, width_of
-from brainio.views.drawings.plots import labels_of, listed, room_for, titled, x_axis, y_axis
-from brainio.views.drawings.records import (
+from brainio.views.charts.card_values import (
     count_of,
     groups_of,
     is_range,
@@ -20,11 +17,14 @@ from brainio.views.drawings.records import (
     records_of,
     text_of,
 )
+from brainio.views.charts.figure import LETTER, WIDTH, Figure, cut, in_lines, path_through, place, tenth, width_of
+from brainio.views.charts.plots import labels_of, listed, room_for, titled, x_axis, y_axis
+from brainio.views.charts.scales import Scale, step_between, ticks, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brainio.views.drawings.figure import Drawing
+    from brainio.views.charts.figure import Drawing
 
 _MOST_BINS = 200
 _MOST_TOGETHER = 4  # lines in one plot; more groups have a plot each

@@ -12,12 +12,12 @@ Examples
 ['Dimensions']
 """
 
-from brainio.views.drawings.boxes import dimensions
-from brainio.views.drawings.courses import raster, time_course
-from brainio.views.drawings.figure import Drawing
-from brainio.views.drawings.histograms import reliability, responses
-from brainio.views.drawings.tallies import populations, repetitions
-from brainio.views.drawings.values import column
+from brainio.views.charts.courses import raster, time_course
+from brainio.views.charts.dimensions import dimensions
+from brainio.views.charts.figure import Drawing
+from brainio.views.charts.histograms import reliability, responses
+from brainio.views.charts.tallies import populations, repetitions
+from brainio.views.charts.values import column
 
 OF_ASSEMBLIES = (dimensions, populations, responses, time_course, raster, reliability, repetitions)
 

@@ -6,13 +6,13 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from brainio.text import quantity
-from brainio.views.drawings.figure import LETTER, WIDTH, Figure, cut, place
-from brainio.views.drawings.records import count_of, text_of
+from brainio.views.charts.card_values import count_of, text_of
+from brainio.views.charts.figure import LETTER, WIDTH, Figure, cut, place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from brainio.views.drawings.figure import Drawing
+    from brainio.views.charts.figure import Drawing
 
 _SHORT, _LONG = 16.0, 96.0  # sides
 

@@ -6,17 +6,17 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from brainio.text import quantity
-from brainio.views.drawings.axes import written
-from brainio.views.drawings.figure import Figure
-from brainio.views.drawings.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
-from brainio.views.drawings.records import count_of, histogram_of, number, record_of, records_of, text_of
+from brainio.views.charts.card_values import count_of, histogram_of, number, record_of, records_of, text_of
+from brainio.views.charts.figure import Figure
+from brainio.views.charts.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
+from brainio.views.charts.scales import written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import TypeAlias
 
-    from brainio.views.drawings.figure import Drawing
-    from brainio.views.drawings.records import Histogram
+    from brainio.views.charts.card_values import Histogram
+    from brainio.views.charts.figure import Drawing
 
     _Link: TypeAlias = Callable[[Any], str | None]
 

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from brainio.text import printable
-from brainio.views.rendering import shown
+from brainio.views.rendering import format_value
 
 MOST_BINS = 200
 _MOST = 1e100  # of a number that is drawn; differences and products stay finite
@@ -66,8 +66,8 @@ def text_of(value: Any, most: int = _LABEL) -> str | None:
     ('V4', '4', None)
     """
     if isinstance(value, str):
-        return shown(printable(" ".join(value[: 4 * most].split())), most) or None
-    return shown(value, most) if type(value) is bool or number(value) is not None else None
+        return format_value(printable(" ".join(value[: 4 * most].split())), most) or None
+    return format_value(value, most) if type(value) is bool or number(value) is not None else None
 
 
 def record_of(value: Any, *names: str) -> Mapping[str, Any]:

@@ -6,15 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from brainio.text import plural_of, quantity
-from brainio.views.drawings.figure import COLOURS, OTHERS, WIDTH, Figure
-from brainio.views.drawings.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
-from brainio.views.drawings.records import count_of, is_range, record_of, records_of, text_of
-from brainio.views.rendering import shown
+from brainio.views.charts.card_values import count_of, is_range, record_of, records_of, text_of
+from brainio.views.charts.figure import COLOURS, OTHERS, WIDTH, Figure
+from brainio.views.charts.plots import Bar, Part, Upright, listed, rows_of_bars, upright_bars
+from brainio.views.rendering import format_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brainio.views.drawings.figure import Drawing
+    from brainio.views.charts.figure import Drawing
 
 _MOST_RECORDS = 100
 _MOST_ROWS = 16
@@ -126,12 +126,14 @@ def _of_both(
     for region in regions:
         here = sorted((colours[animal], animal, count) for where, animal, count in found if where == region and count)
         parts = [
-            Part(n, colour, f"{shown(region, _TOLD)}, {shown(of, _TOLD)}: {quantity(n, thing)}")
+            Part(n, colour, f"{format_value(region, _TOLD)}, {format_value(of, _TOLD)}: {quantity(n, thing)}")
             for colour, of, n in here
             if colour != OTHERS
         ]
         rest = sum(count for colour, _, count in here if colour == OTHERS)
-        left_over = [Part(rest, OTHERS, f"{shown(region, _TOLD)}, others: {quantity(rest, thing)}")] if rest else []
+        left_over = (
+            [Part(rest, OTHERS, f"{format_value(region, _TOLD)}, others: {quantity(rest, thing)}")] if rest else []
+        )
         bars.append(Bar(region, parts + left_over))
     bottom = _draw_bars(figure, bars, "more region", top)
     by_animal = listed([f"{name} {count:,}" for name, count in animals.items()], 6)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from brainio.views.drawings.axes import Scale, step_between, tick_labels, ticks
-from brainio.views.drawings.figure import LETTER, WIDTH, cut, in_lines, place, width_of
-from brainio.views.drawings.records import text_of
+from brainio.views.charts.card_values import text_of
+from brainio.views.charts.figure import LETTER, WIDTH, cut, in_lines, place, width_of
+from brainio.views.charts.scales import Scale, step_between, tick_labels, ticks
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brainio.views.drawings.figure import Figure
+    from brainio.views.charts.figure import Figure
 
 _TICK = 4.0
 _SMALL = 11.0  # height of the letters along axes

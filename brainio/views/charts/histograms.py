@@ -6,10 +6,7 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.text import plural_of, quantity
-from brainio.views.drawings.axes import Scale, written
-from brainio.views.drawings.figure import COLOURS, LETTER, WIDTH, Figure, cut, place, width_of
-from brainio.views.drawings.plots import counting_scale, labels_of, listed, room_for, titled, x_axis, y_axis
-from brainio.views.drawings.records import (
+from brainio.views.charts.card_values import (
     Histogram,
     count_of,
     groups_of,
@@ -20,11 +17,14 @@ from brainio.views.drawings.records import (
     record_of,
     text_of,
 )
+from brainio.views.charts.figure import COLOURS, LETTER, WIDTH, Figure, cut, place, width_of
+from brainio.views.charts.plots import counting_scale, labels_of, listed, room_for, titled, x_axis, y_axis
+from brainio.views.charts.scales import Scale, written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from brainio.views.drawings.figure import Drawing
+    from brainio.views.charts.figure import Drawing
 
 _MOST_TOGETHER = 3  # outlines over each other; more groups have a row each
 _PLOT = 140.0  # height
