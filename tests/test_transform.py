@@ -129,6 +129,6 @@ values = st.lists(st.sampled_from("abcde"), min_size=1, max_size=12)
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(values, values)
-def test_a_subset_holds_exactly_the_rows_that_the_target_names(ids: list[str], wanted: list[str]) -> None:
-    cut = subset(stimuli(ids), stimuli(wanted), dims_must_match=False)
-    assert cut["stimulus_id"].values.tolist() == [name for name in ids if name in wanted]
+def test_a_subset_holds_exactly_the_rows_that_the_target_names(ids: list[str], target_ids: list[str]) -> None:
+    cut = subset(stimuli(ids), stimuli(target_ids), dims_must_match=False)
+    assert cut["stimulus_id"].values.tolist() == [name for name in ids if name in target_ids]

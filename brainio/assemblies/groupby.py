@@ -166,15 +166,15 @@ class GroupbyBridge:
             source,
             result.variable,
             {
-                **{name: variable for name, variable in coords_of(source).items() if self._fits(variable, result)},
+                **{name: variable for name, variable in coords_of(source).items() if self._fits_into(variable, result)},
                 **{name: variable for name, variable in coords_of(result).items() if name not in coords_of(source)},
             },
-            indexes={n: i for n, i in indexes_of(source).items() if self._fits(coords_of(source)[n], result)},
+            indexes={n: i for n, i in indexes_of(source).items() if self._fits_into(coords_of(source)[n], result)},
         )
         return self._with_groups(wrapped) if _GROUP in result.dims else wrapped
 
     @staticmethod
-    def _fits(variable: xr.Variable, result: xr.DataArray) -> bool:
+    def _fits_into(variable: xr.Variable, result: xr.DataArray) -> bool:
         return all(result.sizes.get(dim) == size for dim, size in variable.sizes.items())
 
     def _with_groups(self, result: Any) -> Any:

@@ -218,7 +218,7 @@ def _of_objects(values: np.ndarray) -> ColumnValues | ColumnFault:
         found = f"{type(value).__name__} {shortened(repr(value))}"
         fix = _FIX_PARTS if isinstance(value, _CONTAINERS) else _FIX_OTHERS
         return ColumnFault(UNSTORABLE, others, found, "one text, number, truth or date in each row", fix)
-    return _mixed(values, rows, ["numbers" if kind in (INTEGERS, FLOATS) else kind for kind in kinds.tolist()])
+    return _mixed_types(values, rows, ["numbers" if kind in (INTEGERS, FLOATS) else kind for kind in kinds.tolist()])
 
 
 def _kind(value: object) -> str:
@@ -282,7 +282,7 @@ def _float(number: Any) -> float:
         return np.inf
 
 
-def _mixed(values: np.ndarray, rows: np.ndarray, kinds: list[str]) -> ColumnFault:
+def _mixed_types(values: np.ndarray, rows: np.ndarray, kinds: list[str]) -> ColumnFault:
     """Describe the values of a minority type."""
     usual = max(dict.fromkeys(kinds), key=kinds.count)
     odd = [row for row, kind in zip(rows.tolist(), kinds, strict=True) if kind != usual]

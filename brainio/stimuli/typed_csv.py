@@ -105,7 +105,7 @@ class TypedCsv:
         first = self._bytes[self._starts]
         is_quoted = first == _QUOTE
         self._is_empty = self._starts == self._ends
-        self._has_missing, has_quotes = _columns_with(self._is_empty), _columns_with(is_quoted)
+        self._has_missing, has_quotes = _any_by_column(self._is_empty), _any_by_column(is_quoted)
         self._texts = [n for n, name in enumerate(self.names) if name in TEXT_COLUMNS or has_quotes[n]]
         self._others = sorted({*range(width)} - {*self._texts})
         self._may_be_nan = any(self._has_missing[n] for n in self._others) or bool((first == ord(NAN[0])).any())
@@ -206,7 +206,9 @@ class TypedCsv:
         if wrong or len(digits) != 1:
             filled = np.flatnonzero(~is_empty).tolist()
             rows = [row for row in wrong if not _NUMBER.fullmatch(cells[row])] or wrong or filled
-            raise self._mixed(number, rows, cells, "neither quoted nor all numbers, all True or False, or all dates")
+            raise self._mixed_error(
+                number, rows, cells, "neither quoted nor all numbers, all True or False, or all dates"
+            )
         try:
             return np.array([cell or "NaT" for cell in cells], dtype=f"datetime64[{_UNITS[digits.pop()]}]")
         except ValueError as error:
@@ -253,14 +255,14 @@ class TypedCsv:
     def _check_quoting(self, is_quoted: np.ndarray, has_quotes: list[bool]) -> None:
         """Raise an error for columns with quoted and unquoted cells: a program added text without quotes."""
         is_bare = ~(is_quoted | self._is_empty)
-        has_bare = _columns_with(is_bare)
+        has_bare = _any_by_column(is_bare)
         for number in [n for n in self._texts if has_quotes[n] and has_bare[n]]:
             rows = np.flatnonzero(is_bare[:, number]).tolist()
-            raise self._mixed(
+            raise self._mixed_error(
                 number, rows, [cell.decode(errors="replace") for cell in self._cells(number)], "not quoted"
             )
 
-    def _mixed(self, number: int, rows: list[int], cells: list[str], fault: str) -> StimulusSetFormatError:
+    def _mixed_error(self, number: int, rows: list[int], cells: list[str], fault: str) -> StimulusSetFormatError:
         shown = ", ".join(f"line {self.lines[row]} has {shortened(cells[row])}" for row in rows[:5])
         return self._error(
             f"is a typed CSV file, in which all text is quoted, but the column {self.names[number]!r} has "
@@ -287,7 +289,7 @@ def _as_objects(values: np.ndarray) -> Any:
     return pd.Series(values, dtype=object, copy=False)
 
 
-def _columns_with(cells: np.ndarray) -> list[bool]:
+def _any_by_column(cells: np.ndarray) -> list[bool]:
     """Return for each column whether any cell has a property; usually, all rows are like the first."""
     if len(cells) and (cells == cells[0]).all():
         cells = cells[:1]

@@ -151,14 +151,14 @@ def test_align_matches_rows_whatever_their_order(first: list[tuple[str, int]], s
 
 @settings(max_examples=scaled_examples(60), deadline=None)
 @given(rows, st.sampled_from("abcd"))
-def test_sel_finds_what_a_plain_loop_finds(pairs: list[tuple[str, int]], wanted: str) -> None:
+def test_sel_finds_what_a_plain_loop_finds(pairs: list[tuple[str, int]], label: str) -> None:
     a = of_rows(pairs)
-    expected = [number for name, number in pairs if name == wanted]
+    expected = [number for name, number in pairs if name == label]
     if expected:
-        assert a.sel(i=wanted)["r"].values.tolist() == expected
+        assert a.sel(i=label)["r"].values.tolist() == expected
     else:
         with pytest.raises(KeyError):
-            a.sel(i=wanted)
+            a.sel(i=label)
 
 
 def test_rows_can_be_dropped_by_position_and_selected_by_an_index(assembly: NeuroidAssembly) -> None:

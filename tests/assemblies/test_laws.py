@@ -110,8 +110,8 @@ def test_a_subset_holds_the_rows_whose_values_are_in_the_set_of_the_target(
     target_values = data.draw(st.lists(keys[other_kind], min_size=1, max_size=12))
     source = along_presentation({"key": source_values, "position": list(range(len(source_values)))})
     target = along_presentation({"key": target_values, "other": list(range(len(target_values)))})
-    wanted = set(plain(target_values))
-    expected = [position for position, value in enumerate(plain(source_values)) if value in wanted]
+    target_keys = set(plain(target_values))
+    expected = [position for position, value in enumerate(plain(source_values)) if value in target_keys]
     cut = subset(source, target, subset_dims=["key"], dims_must_match=False)
     assert cut["position"].values.tolist() == expected
     part = subset(DataAssembly(source), target[:1], subset_dims=["key"], dims_must_match=False)
@@ -142,7 +142,8 @@ def test_a_subset_to_dimensions_holds_the_rows_each_level_of_which_is_in_its_set
     rows = [n for n, row in enumerate(source_rows) if all(value in own for value, own in zip(row, sets, strict=True))]
     cut = subset(wide, other, dims_must_match=False)
     assert (
-        cut.values.tolist() == wide.values[np.ix_([n for n, one in enumerate("mno") if one in neuroids], rows)].tolist()
+        cut.values.tolist()
+        == wide.values[np.ix_([n for n, neuroid in enumerate("mno") if neuroid in neuroids], rows)].tolist()
     )
     if cut.shape == (len(neuroids), len(target_rows)):
         assert subset(wide, other).identical(cut)

@@ -401,9 +401,9 @@ def test_values_are_decoded_as_their_attributes_say(tmp_path: Path, dtype: str, 
     loaded = DataAssembly.from_files(path)
     opened = DataAssembly.from_files(path, chunks="auto") if find_spec("dask") else loaded
     for a in (loaded, opened):
-        for found, wanted in ((a, expected), (a["column"], expected["column"])):
-            assert found.dtype == wanted.dtype
-            np.testing.assert_array_equal(found.values, wanted.values)
+        for found, reference in ((a, expected), (a["column"], expected["column"])):
+            assert found.dtype == reference.dtype
+            np.testing.assert_array_equal(found.values, reference.values)
 
 
 def test_a_coordinate_named_with_an_underscore_for_its_dimension_gets_the_name_back(tmp_path: Path) -> None:

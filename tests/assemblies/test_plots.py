@@ -1,4 +1,4 @@
-"""Promises of `assembly.plot`: what is drawn are the numbers of a direct computation, labelled with their units."""
+"""Plots of assemblies: they draw the numbers of a direct computation, labelled with their units."""
 
 from __future__ import annotations
 

@@ -52,9 +52,9 @@ def test_scalars_of_any_levels_keep_the_dimensions_and_all_other_levels(
     assembly: NeuroidAssembly, chosen: tuple[str, ...]
 ) -> None:
     last = assembly.isel(presentation=-1, neuroid=-1)
-    wanted = {name: last[name].item() for name in chosen}
-    selected, along = assembly.sel(wanted), assembly.multisel(**wanted)
-    hits = [assembly[name] == value for name, value in wanted.items()]
+    labels = {name: last[name].item() for name in chosen}
+    selected, along = assembly.sel(labels), assembly.multisel(**labels)
+    hits = [assembly[name] == value for name, value in labels.items()]
     expected = assembly.values
     for axis, dim in enumerate(assembly.dims):
         own = [hit.values for hit in hits if hit.dims == (dim,)]
@@ -66,8 +66,8 @@ def test_scalars_of_any_levels_keep_the_dimensions_and_all_other_levels(
     assert type(selected) is NeuroidAssembly
     assert selected.dims == along.dims == assembly.dims
     assert selected.values.tolist() == along.values.tolist() == expected.tolist()
-    assert {name: selected[name].item() for name in chosen} == wanted
-    assert set(assembly.sel(wanted, drop=True).coords) == set(selected.coords) - set(chosen)
+    assert {name: selected[name].item() for name in chosen} == labels
+    assert set(assembly.sel(labels, drop=True).coords) == set(selected.coords) - set(chosen)
 
 
 ADDITIONS: dict[str, Callable[[DataAssembly], Any]] = {

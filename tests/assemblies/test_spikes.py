@@ -50,7 +50,7 @@ def test_counts_are_those_of_a_loop_over_all_spikes(
     spikes: list[tuple[float, str, str]], onsets: list[tuple[float, str]], bins: list[tuple[float, float]]
 ) -> None:
     shown = [(recording, time, neuroid) for time, neuroid, recording in spikes]
-    if onsets:  # else there may be no recording in common, which is told
+    if onsets:  # else there may be no recording in common, which is an error
         shown += [(onsets[0][1], 0.0, "a")]
     assembly = spikes_at(
         [time for _, time, _ in shown],
@@ -156,7 +156,7 @@ ONSET = onsets_at([0.0])
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"bins": [(0, 10), (20, 20)]}, r"bin 1 extends from 20\.0 to 20\.0 ms"),
         ({"bins": [(0, np.nan)]}, r"bin 0 extends from 0\.0 to nan ms"),
@@ -181,12 +181,12 @@ ONSET = onsets_at([0.0])
         ),
     ],
 )
-def test_what_cannot_be_counted_is_told(arguments: dict[str, Any], said: str) -> None:
-    with pytest.raises(AssemblyFormatError, match=said):
+def test_arguments_that_cannot_be_counted_raise_errors(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(AssemblyFormatError, match=message):
         spikes_to_rates(**{"spikes": SPIKE, "stimulus_onsets": ONSET, "bins": [(0, 10)], **arguments})
 
 
-def test_recordings_that_cannot_be_the_same_are_told() -> None:
+def test_recordings_of_different_types_raise_an_error() -> None:
     spikes = spikes_at([1.0], neuroid_id=["n"], recording=["1"])
     with pytest.raises(AssemblyFormatError, match="no 'recording' in common: '1' and 1, for example"):
         spikes_to_rates(spikes, onsets_at([0.0], recording=[1]), [(0, 10)])

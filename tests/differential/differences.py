@@ -1,7 +1,7 @@
 """Every scenario in which brainio answers otherwise than brainscore-brainio 1.1.0: why, and what to write instead.
 
 `pinned_answers.json` holds what brainio answers in each. `docs/differences.md` is made of this table by
-`python -m tests.differential.stored`.
+`python -m tests.differential.answer_files`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.differential.compare import describe
-from tests.differential.decided import GROUPS
+from tests.differential.decisions import GROUPS
 
 PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
 
@@ -40,7 +40,7 @@ DIFFERENCES = _table()
 
 def page() -> str:
     """Give the text of `docs/differences.md`."""
-    from tests.differential.stored import PEER_ANSWERS, PINNED, load
+    from tests.differential.answer_files import PEER_ANSWERS, PINNED, load
 
     theirs, ours = load(PEER_ANSWERS), load(PINNED)
     parts = [

@@ -27,10 +27,10 @@ TOP = Path(__file__).parents[2]
 
 
 def answer(function: Callable[..., Any], *args: Any) -> Any:
-    """Give the plain answer of one scenario; whatever it raises is an answer too."""
+    """Return the plain answer of one scenario; an exception is an answer too."""
     from tests.differential.plain import ERROR, plain
 
-    # what a library prints on the way is not part of the answers
+    # Output of libraries is not part of the answers.
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
         wants_folder = "folder" in inspect.signature(function).parameters
@@ -42,7 +42,7 @@ def answer(function: Callable[..., Any], *args: Any) -> Any:
 
 
 def find_tests_only() -> None:
-    """Make `tests` importable, but not the folder it lies in: the installed `brainio` is to answer."""
+    """Make `tests` importable, but not its parent folder: the installed `brainio` answers."""
     sys.modules["tests"] = package = types.ModuleType("tests")
     package.__path__ = [str(TOP / "tests")]
 

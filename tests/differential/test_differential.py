@@ -1,7 +1,7 @@
-"""brainio answers as brainscore-brainio 1.1.0 does, except where the table of differences says otherwise.
+"""brainio returns the results of brainscore-brainio 1.1.0, except for the listed differences.
 
-Its answers are stored beside this file. Where the environment variable BRAINIO_PEER names a Python interpreter in whose
-environment it is installed, the stored answers are compared with what it says today.
+Its answers are stored next to this file. If the environment variable BRAINIO_PEER names a Python interpreter with an
+installed brainscore-brainio, the stored answers are compared with current ones.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.differential.answer_files import FILES, PEER_ANSWERS, PINNED, ask, load, ours
 from tests.differential.differences import DIFFERENCES, PAGE, page
 from tests.differential.exchange import FILE_READERS, READERS, write_files
 from tests.differential.registry import load_scenarios
-from tests.differential.stored import FILES, PEER_ANSWERS, PINNED, ask, load, ours
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,7 +46,7 @@ def test_every_difference_is_pinned_and_every_pin_is_listed() -> None:
 
 
 def test_the_page_of_differences_is_up_to_date() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.differential.stored"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run python -m tests.differential.answer_files"
 
 
 @needs_peer

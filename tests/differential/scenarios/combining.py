@@ -143,8 +143,8 @@ def of_nothing() -> Any:
     return NeuroidAssembly(np.zeros((0, 3)), {**nothing, **neuroids}, ["presentation", "neuroid"])
 
 
-for what, parts in EMPTY.items():
-    scenario(f"merge {what}", lambda p=parts: merge_data_arrays([recording()[list(q)] for q in p]))
+for case, parts in EMPTY.items():
+    scenario(f"merge {case}", lambda p=parts: merge_data_arrays([recording()[list(q)] for q in p]))
 scenario(
     "merge with neuroids and no presentation", lambda: merge_data_arrays([recording()[SHUFFLED, :2], recording()[:0]])
 )

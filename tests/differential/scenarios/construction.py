@@ -32,7 +32,7 @@ class Score(DataAssembly):
 
 
 def rebuilt(array: Any) -> Any:
-    """Build an assembly again from what it consists of, as scripts do."""
+    """Rebuild an assembly from its values and coordinates, as scripts do."""
     return type(array)(array.values, coords={c: (d, v) for c, d, v in walk_coords(array)}, dims=array.dims)
 
 

@@ -75,10 +75,10 @@ scenario(
     lambda: recording().transpose("neuroid", "presentation").multi_groupby(["stimulus_id", "object_name"]).mean(),
 )
 scenario(
-    "multi_groupby drops attrs when told to", lambda: described().multi_groupby(["region"]).mean(keep_attrs=False).attrs
+    "multi_groupby drops attrs on request", lambda: described().multi_groupby(["region"]).mean(keep_attrs=False).attrs
 )
 scenario(
-    "multi_groupby keeps attrs when told to", lambda: described().multi_groupby(["region"]).mean(keep_attrs=True).attrs
+    "multi_groupby keeps attrs on request", lambda: described().multi_groupby(["region"]).mean(keep_attrs=True).attrs
 )
 scenario("multi_groupby keeps attrs", lambda: described().multi_groupby(["region"]).mean().attrs)
 scenario("multi_groupby keeps the name", lambda: recording(name="firing").multi_groupby(["region"]).mean().name)

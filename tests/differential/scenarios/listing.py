@@ -37,18 +37,18 @@ ARRAYS = {
     "a selection": lambda: recording()[1:, [0]],
     "a transposed assembly": lambda: recording().transpose("neuroid", "presentation"),
 }
-for what, make in ARRAYS.items():
-    scenario(f"walk_coords of {what}", lambda make=make: listed(walk_coords(make())))
-    scenario(f"get_levels of {what}", lambda make=make: sorted(map(str, get_levels(make()))))
+for case, make in ARRAYS.items():
+    scenario(f"walk_coords of {case}", lambda make=make: listed(walk_coords(make())))
+    scenario(f"get_levels of {case}", lambda make=make: sorted(map(str, get_levels(make()))))
     scenario(
-        f"coords_for_dim of {what}",
+        f"coords_for_dim of {case}",
         lambda make=make: {
             str(k): np.asarray(getattr(v, "values", v)) for k, v in coords_for_dim(make(), "neuroid").items()
         },
     )
-    scenario(f"get_metadata of {what}", lambda make=make: listed(get_metadata(make())))
+    scenario(f"get_metadata of {case}", lambda make=make: listed(get_metadata(make())))
     scenario(
-        f"get_metadata of a dimension of {what}", lambda make=make: listed(get_metadata(make(), dims=("neuroid",)))
+        f"get_metadata of a dimension of {case}", lambda make=make: listed(get_metadata(make(), dims=("neuroid",)))
     )
 for coords, indexes, levels in itertools.product((True, False), repeat=3):
     chosen = {"include_coords": coords, "include_indexes": indexes, "include_levels": levels}

@@ -97,7 +97,7 @@ scenario("catalogs are listed", within(lambda: own(brainio.list_catalogs())))
 scenario("assemblies are listed", within(lambda: own(brainio.list_assemblies())))
 scenario("stimulus sets are listed", within(lambda: own(brainio.list_stimulus_sets())))
 scenario(
-    "a catalog is had by its identifier",
+    "a catalog is loaded by its identifier",
     within(lambda: [row(e) for _, e in brainio.get_catalog("differential").iterrows()]),
 )
 scenario("an unknown catalog is an error", within(lambda: brainio.get_catalog("nowhere")))
@@ -105,10 +105,10 @@ scenario("an assembly is looked up", within(lambda: row(lookup.lookup_assembly("
 scenario("a stimulus set is looked up", within(lambda: [row(entry) for entry in lookup.lookup_stimulus_set("lab.Set")]))
 scenario("an unknown assembly is an error", within(lambda: lookup.lookup_assembly("lab.Z")))
 scenario("an assembly is not found as a stimulus set", within(lambda: lookup.lookup_stimulus_set("lab.A")))
-scenario("an assembly is had by its identifier", within(lambda: brainio.get_assembly("lab.A")))
-scenario("a stimulus set is had by its identifier", within(lambda: brainio.get_stimulus_set("lab.Set")))
+scenario("an assembly is loaded by its identifier", within(lambda: brainio.get_assembly("lab.A")))
+scenario("a stimulus set is loaded by its identifier", within(lambda: brainio.get_stimulus_set("lab.Set")))
 scenario(
-    "a stimulus is had by its identifier",
+    "a stimulus is loaded by its identifier",
     within(lambda: Path(brainio.get_stimulus_set("lab.Set").get_stimulus("a")).read_bytes()),
 )
 scenario("an unknown identifier is an error", within(lambda: brainio.get_assembly("lab.Z")))

@@ -19,7 +19,7 @@ scenario(
 scenario("scalars of two dimensions select", lambda: recording().sel(object_name="car", region="IT"))
 scenario("a scalar of a level of the second dimension selects", lambda: recording().sel(region="IT"))
 scenario("a scalar of a time level selects", lambda: recording(times=True).sel(time_bin_start=70))
-scenario("a scalar drops the level when told to", lambda: recording().sel(object_name="car", drop=True))
+scenario("a scalar drops the level on request", lambda: recording().sel(object_name="car", drop=True))
 scenario("selecting keeps attrs", lambda: described().sel(region="IT").attrs)
 scenario("selecting keeps missing values", lambda: gappy().sel(region="IT").values)
 scenario("a list of a level selects by membership", lambda: recording().sel(object_name=["car"]))

@@ -58,7 +58,7 @@ scenario(
     lambda: DataAssembly(np.arange(4).reshape(2, 2), {"x": [1, 2], "y": [3, 4]}, ["x", "y"]).stack(z=["x", "y"]),
 )
 scenario(
-    "unstack what was stacked",
+    "unstack stacked dimensions",
     lambda: (
         DataAssembly(np.arange(4).reshape(2, 2), {"x": [1, 2], "y": [3, 4]}, ["x", "y"])
         .stack(z=["x", "y"])

@@ -90,30 +90,30 @@ def repeated() -> Any:
     return DataAssembly(np.arange(4).reshape(2, 2), dims=["x", "x"])
 
 
-for what, values in LEVELS.items():
-    scenario(f"{what} in a level stay what they are", lambda v=values: array(v))
-    scenario(f"{what} in a level are selected on", lambda v=values: first_selected(v))
-    scenario(f"{what} in a level are sorted by", lambda v=values: array(v).sortby("level").values)
-    scenario(f"{what} in a level are grouped by", lambda v=values: array(v).multi_groupby(["level"]).mean())
+for case, values in LEVELS.items():
+    scenario(f"{case} in a level stay unchanged", lambda v=values: array(v))
+    scenario(f"{case} in a level are selected on", lambda v=values: first_selected(v))
+    scenario(f"{case} in a level are sorted by", lambda v=values: array(v).sortby("level").values)
+    scenario(f"{case} in a level are grouped by", lambda v=values: array(v).multi_groupby(["level"]).mean())
     scenario(
-        f"{what} in one of two levels are grouped by", lambda v=values: array(v).multi_groupby(["level", "trial"]).sum()
+        f"{case} in one of two levels are grouped by", lambda v=values: array(v).multi_groupby(["level", "trial"]).sum()
     )
-    scenario(f"{what} in a level are grouped by as xarray does", lambda v=values: array(v).groupby("level").mean())
+    scenario(f"{case} in a level are grouped by as xarray does", lambda v=values: array(v).groupby("level").mean())
     scenario(
-        f"{what} in a level are concatenated",
+        f"{case} in a level are concatenated",
         lambda v=values: xr.concat([array(v)[:2], array(v)[2:]], dim="presentation"),
     )
-    scenario(f"{what} in a level are matched", lambda v=values: array(v) - array(v)[::-1])
-    scenario(f"{what} in a level are merged", lambda v=values: merge_data_arrays([array(v)[:2], array(v)[2:]]))
+    scenario(f"{case} in a level are matched", lambda v=values: array(v) - array(v)[::-1])
+    scenario(f"{case} in a level are merged", lambda v=values: merge_data_arrays([array(v)[:2], array(v)[2:]]))
     scenario(
-        f"{what} in a level are cut by",
+        f"{case} in a level are cut by",
         lambda v=values: subset(array(v), array(v)[1:3], subset_dims=["presentation"]).values,
     )
-    scenario(f"{what} in a level are listed", lambda v=values: {n: np.asarray(x) for n, _, x in walk_coords(array(v))})
-for what, parts in PARTS.items():
-    scenario(f"mixed types merged from {what}", lambda p=parts: merge_data_arrays([array(MIXED)[list(q)] for q in p]))
+    scenario(f"{case} in a level are listed", lambda v=values: {n: np.asarray(x) for n, _, x in walk_coords(array(v))})
+for case, parts in PARTS.items():
+    scenario(f"mixed types merged from {case}", lambda p=parts: merge_data_arrays([array(MIXED)[list(q)] for q in p]))
     scenario(
-        f"mixed types in the second level merged from {what}",
+        f"mixed types in the second level merged from {case}",
         lambda p=parts: merge_data_arrays([trials_first(MIXED)[list(q)] for q in p]),
     )
 scenario(
@@ -136,17 +136,17 @@ scenario(
     lambda: xr.concat([mixed_neuroids()[1:, 1:], mixed_neuroids()[:1, :2]], dim="p", join="outer"),
 )
 scenario("mixed types are aligned", lambda: list(xr.align(array(MIXED)[2:], array(MIXED)[:4], join="outer")))
-for what, cut in {
+for case, cut in {
     "cut": slice(1, None),
     "without text": [3, 1, 5],
     "without numbers": [4, 2],
     "reversed": slice(6, None, -1),
 }.items():
     scenario(
-        f"mixed types that were {what} are grouped by", lambda c=cut: array(MIXED)[c].multi_groupby(["level"]).sum()
+        f"mixed types that were {case} are grouped by", lambda c=cut: array(MIXED)[c].multi_groupby(["level"]).sum()
     )
     scenario(
-        f"mixed types that were {what} are grouped by as xarray does",
+        f"mixed types that were {case} are grouped by as xarray does",
         lambda c=cut: array(MIXED)[c].groupby("level").sum(),
     )
 scenario(
@@ -162,19 +162,17 @@ scenario(
     lambda: array(MIXED).multi_groupby(["level"]).apply(lambda g: g.mean("presentation")),
 )
 scenario("mixed types are unstacked", lambda: array(MIXED).unstack("presentation"))
-scenario("numbers and None in objects stay what they are", lambda: array(np.array([3, None, 2.5, 1], dtype=object)))
+scenario("numbers and None in objects stay unchanged", lambda: array(np.array([3, None, 2.5, 1], dtype=object)))
+scenario("truth values and None in objects stay unchanged", lambda: array(np.array([True, None, False], dtype=object)))
 scenario(
-    "truth values and None in objects stay what they are", lambda: array(np.array([True, None, False], dtype=object))
-)
-scenario(
-    "dates beside numbers in a level stay what they are",
+    "dates beside numbers in a level stay unchanged",
     lambda: array(np.array([1, pd.Timestamp("2020-01-02"), 0], dtype=object)),
 )
 scenario(
     "tuples beside text in a level are grouped by",
     lambda: array(np.array([("b", 1), "Z", ("a", 0), "ab", None], dtype=object)[:4]).multi_groupby(["level"]).sum(),
 )
-for what in (
+for case in (
     "dates",
     "truth values",
     "numbers in objects",
@@ -183,7 +181,7 @@ for what in (
     "float32 numbers",
     "empty text",
 ):
-    scenario(f"{what} in a level are stored", lambda folder, v=LEVELS[what]: stored(folder, v))
+    scenario(f"{case} in a level are stored", lambda folder, v=LEVELS[case]: stored(folder, v))
 
 scenario("an empty assembly is made", empty)
 scenario(

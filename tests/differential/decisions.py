@@ -15,8 +15,8 @@ class Group:
     scenarios: tuple[str, ...]
 
 
-def _levels(what: str, *actions: str) -> tuple[str, ...]:
-    return tuple(f"{what} in {action}" for action in actions)
+def _levels(values: str, *actions: str) -> tuple[str, ...]:
+    return tuple(f"{values} in {action}" for action in actions)
 
 
 _GROUPED = ("a level are grouped by", "a level are grouped by as xarray does", "one of two levels are grouped by")
@@ -172,7 +172,7 @@ GROUPS = (
         "`str` values in selections; `.encode()` if bytes are wanted.",
         _levels(
             "bytes",
-            "a level stay what they are",
+            "a level stay unchanged",
             "a level are selected on",
             "a level are listed",
             "a level are concatenated",
@@ -251,7 +251,7 @@ GROUPS = (
             *_levels("truth values beside text", *_INCOMPARABLE),
             *_levels("dates beside text", *_INCOMPARABLE),
             *_levels("tuples of mixed types", *_INCOMPARABLE, "a level are cut by"),
-            "dates beside numbers in a level stay what they are",
+            "dates beside numbers in a level stay unchanged",
             "float32 numbers in a level are selected on",
             "tuples in a level are cut by",
             "tuples in one of two levels are grouped by",

@@ -1,8 +1,8 @@
-"""Answers that are kept beside the tests: those of brainscore-brainio 1.1.0, and ours where they differ.
+"""Answers stored next to the tests: those of brainscore-brainio 1.1.0, and ours where they differ.
 
-To make them again, with an interpreter in whose environment `brainscore-brainio==1.1.0` is installed:
+Create them again with an interpreter in whose environment `brainscore-brainio==1.1.0` is installed:
 
-    python -m tests.differential.stored --peer PYTHON
+    python -m tests.differential.answer_files --peer PYTHON
 
 Without `--peer` only our own pinned answers and `docs/differences.md` are made again. Look at what changed before
 committing it: every change of a pinned answer is a change for users.
