@@ -110,7 +110,7 @@ def test_types_of_columns_survive(tmp_path: Path, name: str) -> None:
 REFUSED: dict[str, tuple[Any, str]] = {
     "numbers and text": (objects(0.5, "timeout", 0.7), r"1 of 3 values is text among numbers: 'timeout' \(row 1\)"),
     "truth values and numbers": (objects(True, 2, 3), "True and False among numbers"),
-    "lists": (objects([1], [2], [3]), r"list \[1\].*make a column of each part"),
+    "lists": (objects([1], [2], [3]), r"list \[1\].*create a column for each part"),
     "durations": (pd.to_timedelta([1, 2, 3], unit="s"), r"timedelta64.*pd\.Timedelta\('1ms'\)"),
     "dates as objects": (objects(date(2026, 1, 1), None, None), r"pd\.to_datetime"),
     "time zones": (pd.date_range("2026", periods=3, tz="Europe/Berlin"), "time zone Europe/Berlin.*tz_convert"),
