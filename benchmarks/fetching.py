@@ -23,13 +23,13 @@ atexit.register(_started.close)
 
 def fetch_large(context: Context) -> Timed:
     """Fetch a large file into an empty cache, verified."""
-    from brainio.fetch import WantedFile, local_file
+    from brainio.fetch import ExpectedFile, ensure_cached
     from brainio.stores import parse_location
 
     _serve(context.places)
     sha1 = _rows(context.places)["benchmark.Large"]["sha1"]
-    wanted = WantedFile([(parse_location(f"s3://{BUCKET}/{context.places.large.name}"), "")], sha1)
-    return _with_own_cache(context.places, lambda: local_file(wanted))
+    wanted = ExpectedFile([(parse_location(f"s3://{BUCKET}/{context.places.large.name}"), "")], sha1)
+    return _with_own_cache(context.places, lambda: ensure_cached(wanted))
 
 
 def fetch_packages(context: Context) -> Timed:

@@ -17,8 +17,8 @@ from brainio.assemblies import (
 )
 from brainio.cache import hash_file as sha1_hash
 from brainio.catalogs.entries import file_name
-from brainio.fetch import WantedFile, load_stimulus_files, local_file
-from brainio.fetch.pruned import retry_if_pruned
+from brainio.fetch import ExpectedFile, ensure_cached, load_stimulus_files
+from brainio.fetch.cache_access import retry_if_pruned
 from brainio.local_files import atomic_path
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location
@@ -238,4 +238,4 @@ def get_path(
 
 def _fetch(bucket: str, key: str, version_id: str | None, sha1: str | None) -> Path:
     location = parse_location(f"s3://{bucket.strip('/')}/{key}", "S3")
-    return local_file(WantedFile([(location, version_id or "")], (sha1 or "").lower()))
+    return ensure_cached(ExpectedFile([(location, version_id or "")], (sha1 or "").lower()))

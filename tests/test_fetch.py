@@ -24,8 +24,8 @@ from brainio.errors import (
     TransferError,
     UnknownClassError,
 )
-from brainio.fetch import WantedFile
-from brainio.fetch.entries import fetch_entry_file
+from brainio.fetch import ExpectedFile
+from brainio.fetch.entry_files import fetch_entry_file
 from brainio.stores import parse_location
 from tests.cache.helpers import overwrite
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
@@ -97,9 +97,9 @@ def test_a_newly_promised_sha256_is_not_answered_with_old_bytes(lab: Lab) -> Non
     location = parse_location("s3://lab-bucket/k.bin")
     sha256 = [hashlib.sha256(body).hexdigest() for body in (b"old", b"new")]
     lab.server.objects["lab-bucket", "k.bin"] = b"old"
-    fetch.local_file(WantedFile([(location, "")], sha256=sha256[0]))
+    fetch.ensure_cached(ExpectedFile([(location, "")], sha256=sha256[0]))
     lab.server.objects["lab-bucket", "k.bin"] = b"new"
-    assert fetch.local_file(WantedFile([(location, "")], sha256=sha256[1])).read_bytes() == b"new"
+    assert fetch.ensure_cached(ExpectedFile([(location, "")], sha256=sha256[1])).read_bytes() == b"new"
 
 
 def test_stimuli_that_the_set_lacks_are_an_error_unless_they_are_allowed_to_be_missing(
@@ -166,7 +166,7 @@ def test_when_all_locations_fail_the_reason_of_each_is_told(lab: Lab) -> None:
     with pytest.raises(TransferError) as caught:
         brainio.get_stimulus_set("lab.Doe2026")
     message = str(caught.value)
-    assert "any of its 2 locations" in message
+    assert "none of the 2 locations" in message
     assert "s3://lab-bucket/stimulus_lab_Doe2026.csv" in message
     assert sha1(b"broken") in message
 

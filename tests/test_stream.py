@@ -106,7 +106,7 @@ def test_only_the_table_of_the_stimuli_is_fetched_until_a_file_is_wanted(large_l
 
 
 def test_what_pins_the_bytes_is_said(large_lab: Lab, tmp_path: Path) -> None:
-    with pytest.warns(StreamWarning, match=r"read from s3://lab-bucket/assy.*pinned by ETag .*not verified by a hash"):
+    with pytest.warns(StreamWarning, match=r"streamed from s3://lab-bucket/assy.*pinned by ETag .*not verified"):
         brainio.get_assembly("lab.Doe2026", stream=True)
     large_lab.publish("assy_v.nc", assembly_file(tmp_path), "NeuroidAssembly", "lab.Versioned", version_id="v7")
     with pytest.warns(StreamWarning, match="pinned by version id 'v7'"):

@@ -14,9 +14,9 @@ from brainio.catalogs.entries import in_words
 from brainio.catalogs.sources import source_of
 from brainio.errors import CatalogError
 from brainio.fetch import get_stimulus_set
-from brainio.fetch.entries import named_in_errors
+from brainio.fetch.cache_access import prevent_pruning, read_if_unchanged, retry_if_pruned
+from brainio.fetch.entry_files import prefix_errors
 from brainio.fetch.load import fetch_assembly_files
-from brainio.fetch.pruned import keep_cached, read_present, retry_if_pruned
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def build_card(entry: Entry, facts: Mapping[str, Any] | None = None) -> Card:
     merged = update_facts(entry, facts or {})
     names = {"identifier": entry.identifier, "class_name": entry.class_name, "version": entry.version}
     if entry.lookup_type == TYPE_STIMULUS_SET:
-        with keep_cached():
+        with prevent_pruning():
             stimuli = get_stimulus_set(entry.identifier, catalog=entry.catalog, version=entry.version)
             return compute_card(stimuli, **names, facts=merged)
     return compose_card(_describe_assembly_entry(entry), TYPE_ASSEMBLY, **names, facts=merged)
@@ -82,11 +82,11 @@ def _describe_assembly_entry(entry: Entry) -> dict[str, Any]:
         arguments = [str(files.path), entry.class_name, table, stimuli, entry.stimulus_set_identifier]
         subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({files.path})"
         function = "brainio.cards.computation:describe_assembly_file"
-        return read_present(
+        return read_if_unchanged(
             lambda _: dict(call_in_worker(function, arguments, subject=subject, paths=paths)), files.path
         )
 
-    with named_in_errors(entry):
+    with prefix_errors(entry):
         return retry_if_pruned(describe)
 
 

@@ -17,7 +17,7 @@ from brainio.cards.facts import add_facts, normalize_facts
 from brainio.cards.stimulus_sets import describe_stimulus_set
 from brainio.catalogs.entries import TYPE_ASSEMBLY, TYPE_STIMULUS_SET
 from brainio.catalogs.set_hashes import CARD_FIELD
-from brainio.fetch.set_hashes import read_set_hashes
+from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.stimuli import FILENAME, IMAGE_ID, STIMULUS_ID, StimulusSet, StimulusSetLoader
 
 if TYPE_CHECKING:

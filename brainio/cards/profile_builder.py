@@ -34,9 +34,8 @@ from brainio.cards.profiles import find_profile
 from brainio.catalogs import resolve
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, EntryUnavailableError
-from brainio.fetch.entries import local_files, named_in_errors
-from brainio.fetch.home import local_cache
-from brainio.fetch.pruned import keep_cached, retry_if_pruned
+from brainio.fetch.cache_access import local_cache, prevent_pruning, retry_if_pruned
+from brainio.fetch.entry_files import get_local_files, prefix_errors
 from brainio.local_files import atomic_path
 from brainio.locks import Heartbeat, acquire
 from brainio.worker_process import call_in_worker
@@ -73,7 +72,7 @@ def build_profile(entry: Entry, *, rebuild: bool = False) -> None:
     CacheError
         The folder of the cache is not writable.
     """
-    paths = local_files(entry)
+    paths = get_local_files(entry)
     key = profile_key(entry)
     if key is None:
         raise EntryUnavailableError(
@@ -104,9 +103,9 @@ def _build(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
         def write() -> int:
             unfinished.unlink(missing_ok=True)
             are_present = all(path.exists() for path in paths.values())
-            return _write_database(unfinished, entry, paths if are_present else local_files(entry))
+            return _write_database(unfinished, entry, paths if are_present else get_local_files(entry))
 
-        with keep_cached():
+        with prevent_pruning():
             mtime_ns = retry_if_pruned(write)
         os.utime(unfinished, ns=(mtime_ns, mtime_ns))
 
@@ -142,7 +141,7 @@ def _write_stimulus_set(
 
     archive = entry.file("zip")
     zip_sha1 = archive.sha1 if archive is not None else ""
-    with named_in_errors(entry), _unpacking_cache(paths["zip"]) as cache:
+    with prefix_errors(entry), _unpacking_cache(paths["zip"]) as cache:
         stimuli = load_stimulus_files(paths["csv"], paths["zip"], entry.identifier, zip_sha1, cache=cache)
         thumbnail_ids = write_thumbnails(connection, stimuli, beat)
         statistics = describe_stimulus_set(stimuli)
@@ -173,7 +172,7 @@ def _write_assembly(
 ) -> dict[str, Any]:
     path = paths["nc"]
     subject = f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r} ({path})"
-    with named_in_errors(entry):
+    with prefix_errors(entry):
         statistics, responses = call_in_worker(
             "brainio.cards.computation:describe_for_profile", [str(path.absolute())], subject=subject, paths=[path]
         )

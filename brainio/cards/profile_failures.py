@@ -15,7 +15,7 @@ from brainio.cache.files import read_json, write_in_one_step
 from brainio.cache.inventory import PROFILE_FAILURE
 from brainio.cards.profile_files import profile_folder, profile_key
 from brainio.errors import BrainioError
-from brainio.fetch.entries import wanted_file
+from brainio.fetch.entry_files import ExpectedFile
 from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _fingerprints(entry: Entry) -> list[list[int]]:
     """
     fingerprints: list[list[int]] = []
     for file in entry.files:
-        for place, _ in wanted_file(entry, file).local_places():
+        for place, _ in ExpectedFile.from_entry(entry, file).local_locations():
             with suppress(OSError):
                 fingerprints.append(list(Fingerprint.of(place.path)))
     return fingerprints

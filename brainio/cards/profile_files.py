@@ -30,8 +30,8 @@ from brainio.cards.profile_schema import (
 )
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import CacheError, LocationError
-from brainio.fetch.entries import wanted_file
-from brainio.fetch.home import get_local_data_path
+from brainio.fetch.cache_access import get_local_data_path
+from brainio.fetch.entry_files import ExpectedFile
 from brainio.forks import guard, renew_in_child
 from brainio.local_files import Fingerprint
 from brainio.logs import get_logger
@@ -118,7 +118,7 @@ def profile_key(entry: Entry) -> str | None:
     hashes = {}
     for file in entry.files:
         try:
-            sha1 = file.sha1 or wanted_file(entry, file).content
+            sha1 = file.sha1 or ExpectedFile.from_entry(entry, file).known_sha1
         except LocationError:
             return None
         if sha1 is None:

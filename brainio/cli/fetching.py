@@ -14,7 +14,7 @@ from brainio.cli.output import Record, fail, show, tell
 from brainio.errors import BrainioError, FetchManyError
 
 if TYPE_CHECKING:
-    from brainio.fetch import Plan
+    from brainio.fetch import FetchPlan
 
 
 @click.command()
@@ -82,7 +82,7 @@ def get(
 
 def _planned(
     identifiers: tuple[str, ...], lockfile: Path | None, which: Mapping[str, str | None], *, refresh: bool
-) -> "Plan":
+) -> "FetchPlan":
     from brainio.fetch import plan_fetch
 
     if lockfile is None:
@@ -95,18 +95,18 @@ def _planned(
         return plan_fetch(identifiers, **which, refresh=refresh)
 
 
-def _fetched(plan: "Plan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:
-    from brainio.fetch import carry_out
+def _fetched(plan: "FetchPlan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:
+    from brainio.fetch import run_plan
 
     try:
-        return carry_out(plan), {}
+        return run_plan(plan), {}
     except FetchManyError as error:
         return cast("dict[Entry, dict[str, Path]]", error.fetched), error.failures
 
 
 def _places(entry: Entry, paths: Mapping[str, Path], failures: dict[str, BrainioError]) -> list[Record]:
     """Return where the parts of an entry are; its archive is unpacked."""
-    from brainio.fetch.home import local_cache
+    from brainio.fetch.cache_access import local_cache
 
     places: dict[str, Path] = dict(paths)
     archive = entry.file("zip")
@@ -119,7 +119,7 @@ def _places(entry: Entry, paths: Mapping[str, Path], failures: dict[str, Brainio
     return [{**names, "part": part, "path": str(path)} for part, path in places.items()]
 
 
-def _show_plan(plan: "Plan", *, as_json: bool) -> None:
+def _show_plan(plan: "FetchPlan", *, as_json: bool) -> None:
     from brainio.progress import readable_size
 
     missing = [

@@ -64,10 +64,10 @@ def build(
     tell_log()
     found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
     from brainio.cards import build_profile
-    from brainio.fetch.entries import are_bytes_here
+    from brainio.fetch.entry_files import has_local_files
 
     made = []
-    wanted_entries = found if identifiers else list(filter(are_bytes_here, found))
+    wanted_entries = found if identifiers else list(filter(has_local_files, found))
     for entry in wanted_entries:
         tell(f"making the profile of {entry.kind} {entry.identifier}")
         try:
@@ -94,10 +94,10 @@ def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
       brainio profile list --catalog my_lab --json
     """
     from brainio.cards import has_profile
-    from brainio.fetch.entries import are_bytes_here
+    from brainio.fetch.entry_files import has_local_files
 
     found, _ = wanted((), kind=kind, catalog=catalog, version=None)
-    here = [entry for entry in found if has_profile(entry) or are_bytes_here(entry)]
+    here = [entry for entry in found if has_profile(entry) or has_local_files(entry)]
     show(_records(here, as_json=as_json), _COLUMNS, as_json=as_json)
 
 

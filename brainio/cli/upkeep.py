@@ -55,7 +55,7 @@ def where(as_json: bool) -> None:
       brainio cache where
       brainio cache where --json
     """
-    from brainio.fetch.home import local_cache
+    from brainio.fetch.cache_access import local_cache
 
     ours = local_cache()
     places = [_place("written", ours.root), *(_place("shared", folder) for folder in ours.shared)]
@@ -109,7 +109,7 @@ def verify(deep: bool, quick: bool, as_json: bool) -> None:
       brainio cache verify --quick
     """
     from brainio.cache import verification
-    from brainio.fetch.home import local_cache
+    from brainio.fetch.cache_access import local_cache
 
     if deep and quick:
         raise click.UsageError("--deep and --quick exclude each other")
@@ -211,7 +211,7 @@ def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: 
 
 
 def _root() -> Path:
-    from brainio.fetch.home import local_cache
+    from brainio.fetch.cache_access import local_cache
 
     return local_cache().root
 
@@ -247,12 +247,12 @@ def _sha1s_of_name(name: str, items: Iterable["Item"], **which: str | None) -> s
 
 def _sha1s_of(found: Iterable[Entry]) -> set[str]:
     """Return the contents of entries; of a file without a promised sha1, what its location gave."""
-    from brainio.fetch.entries import wanted_file
+    from brainio.fetch.entry_files import ExpectedFile
 
     sha1s = set()
     for entry in found:
         for file in entry.files:
-            path = None if file.sha1 else wanted_file(entry, file).cached()
+            path = None if file.sha1 else ExpectedFile.from_entry(entry, file).find_cached()
             sha1s |= {path.parent.name} if path else {file.sha1}
     return sha1s - {""}
 

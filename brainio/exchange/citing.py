@@ -12,7 +12,7 @@ from brainio.dois import doi_url
 from brainio.errors import ExchangeError
 from brainio.exchange.bibtex import bibtex
 from brainio.exchange.works import Work, entries_to_cite, works_of
-from brainio.fetch.uses import entries_of
+from brainio.fetch.hooks import entries_of
 
 FORMATS = ("text", "bibtex")
 

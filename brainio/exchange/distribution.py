@@ -12,8 +12,7 @@ from brainio.cache import hash_file
 from brainio.catalogs import Entry, EntryFile
 from brainio.catalogs.entries import file_name
 from brainio.errors import CatalogWarning
-from brainio.fetch.entries import wanted_file
-from brainio.fetch.files import WantedFile
+from brainio.fetch.entry_files import ExpectedFile
 
 FORMATS = {"csv": "text/csv", "zip": "application/zip", "nc": "application/x-netcdf"}
 STIMULUS_FORMATS = {
@@ -48,9 +47,9 @@ class Described:
         return node_id(file_name(self.entry.identifier, self.file.part))
 
     @property
-    def wanted(self) -> WantedFile:
+    def expected(self) -> ExpectedFile:
         """The file as its catalog promises it."""
-        return wanted_file(self.entry, self.file)
+        return ExpectedFile.from_entry(self.entry, self.file)
 
     def node(self, content_url: str) -> Node:
         """Describe the file at a URL, or at a path."""
@@ -92,7 +91,7 @@ def described(entry: Entry) -> list[Described]:
     """
     found = []
     for file in entry.files:
-        path = _here(wanted_file(entry, file))
+        path = _here(ExpectedFile.from_entry(entry, file))
         sha256 = file.sha256 or ("" if path is None else hash_file(path, "sha256"))
         found.append(Described(entry, file, path, sha256))
         if not sha256:
@@ -142,7 +141,7 @@ def file_set(archive: str, endings: Sequence[str], names: Collection[str] = ()) 
     }
 
 
-def _here(wanted: WantedFile) -> Path | None:
+def _here(wanted: ExpectedFile) -> Path | None:
     """Return a copy of a file on this machine, None where there is none."""
-    local = next((place.path for place, _ in wanted.places if place.is_local and place.path.is_file()), None)
-    return wanted.cached() or local
+    local = next((place.path for place, _ in wanted.locations if place.is_local and place.path.is_file()), None)
+    return wanted.find_cached() or local

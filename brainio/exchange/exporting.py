@@ -12,8 +12,8 @@ from brainio.errors import ExchangeError
 from brainio.exchange.croissant import croissant
 from brainio.exchange.distribution import Described, Node
 from brainio.fetch import fetch_entry
-from brainio.fetch.pruned import keep_cached
-from brainio.fetch.uses import entries_of
+from brainio.fetch.cache_access import prevent_pruning
+from brainio.fetch.hooks import entries_of
 from brainio.home import absolute_path
 from brainio.local_files import atomic_path, write_file
 from brainio.stores import public_url
@@ -91,7 +91,7 @@ def export(
         raise ExchangeError(f"{where} is no file that could be written; name one in a folder that exists")
     if not with_files:
         return _written(where, entries, _where_it_lies)
-    with keep_cached():
+    with prevent_pruning():
         for entry in entries:
             fetch_entry(entry)
         return _written(where, entries, _copied_to(where.parent))
@@ -108,7 +108,7 @@ def _written(where: Path, entries: Sequence[Entry], url_of: Callable[[Described]
 
 
 def _where_it_lies(file: Described) -> str:
-    place, version_id = file.wanted.places[0]
+    place, version_id = file.expected.locations[0]
     return public_url(place, version_id)
 
 

@@ -17,7 +17,7 @@ from brainio.catalogs import TYPE_ASSEMBLY, Entry, EntryFile
 from brainio.catalogs.publications import DETAILS, Publication, publications_of
 from brainio.dois import doi_of_url
 from brainio.errors import CatalogWarning, EntryLookupError
-from brainio.fetch.uses import stimulus_set_of
+from brainio.fetch.hooks import stimulus_set_of
 
 _UNPUBLISHED = {"in prep", "in preparation", "under review", "submitted", "in press"}
 _YEAR = re.compile(r"\((\d{4})[a-z]?\)")

@@ -1,22 +1,19 @@
-"""The way out: from an identifier to the entry, to verified local files, to the object in memory.
+"""Loading of entries: from an identifier to the entry, to verified local files, to the object in memory.
 
-Joins the rooms below and adds no rule of its own to any of them. Every function may be called from many threads.
+==================== ===============================================================
+`load`               identifier -> object in memory
+`stimulus_sets`      stimulus set entry -> object in memory
+`streaming`          assembly file, read at its location
+`bulk_fetch`         many entries, planned and fetched together
+`hooks`              listeners for loaded entries; override of identifier resolution
+`entry_files`        entry -> its verified local files
+`single_files`       location -> verified local file, for code without entries
+`cache_access`       the configured cache; reads that survive concurrent pruning
+`download`           location -> verified bytes in the cache, resumed and in parallel
+`content_signatures` detection of content that is not the expected file
+==================== ===============================================================
 
-=============== =================================================================
-`load`          identifier -> object in memory
-`stimulus_sets` stimulus set of an entry -> object in memory, with the files of its archive
-`streaming`     the file of an assembly that is read where it lies
-`many`          many entries at once
-`entries`       entry -> its verified local files; what is said of entries that are not sound
-`files`         places of a file -> its verified local copy
-`uses`          what is loaded, told to whoever records it; what lock files decide
-`pruned`        reading the cache while others prune it
-`download`      one place -> its bytes in order
-`boto_fetcher`  the base class of fetchers that older libraries extend
-`home`          what the environment says of the cache
-=============== =================================================================
-
-What loads objects is imported when it is named: whoever only asks for files does without pandas.
+Every function is thread-safe. Names are imported lazily, so that fetching files needs no pandas.
 """
 
 import os

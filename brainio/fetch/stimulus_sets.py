@@ -1,113 +1,49 @@
-"""The stimulus set of an entry, or of two files: its table, and where the files of its archive are."""
+"""Loading of stimulus sets: the table and the unpacked archive of an entry, or of two local files."""
 
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 from brainio.cache import Cache, Unpacked
 from brainio.catalogs import Entry, EntryFile
-from brainio.errors import ArchiveError, EntryUnavailableError, StimulusSetFormatError, UnknownClassError
-from brainio.fetch.entries import fetch_entry, fetch_entry_file, named_in_errors, unavailable
-from brainio.fetch.home import local_cache
-from brainio.fetch.pruned import is_gone, retry_if_pruned
+from brainio.catalogs.set_hashes import parse_hashes
+from brainio.errors import (
+    ArchiveError,
+    AssemblyFormatError,
+    EntryUnavailableError,
+    StimulusSetFormatError,
+    UnknownClassError,
+)
+from brainio.fetch.cache_access import is_missing_file_error, local_cache, retry_if_pruned
+from brainio.fetch.entry_files import explain_unavailable, fetch_entry, fetch_entry_file, prefix_errors
 from brainio.stimuli import StimulusSet, StimulusSetLoader
 from brainio.text import share
 
 
 def load_stimulus_set(entry: Entry) -> StimulusSet:
-    """Load a stimulus set with its files, which are fetched if need be, verified and unpacked."""
-    _files_of_stimulus_set(entry)
+    """Load a stimulus set with its files, fetched if necessary, verified and unpacked."""
+    _table_and_archive(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
-    with named_in_errors(entry):
-        return retry_if_pruned(lambda: _fetched_stimulus_set(entry, cls))
+
+    def load() -> StimulusSet:
+        table, archive = _fetch(entry)
+        return _load(cls, table, archive, entry.identifier)
+
+    with prefix_errors(entry):
+        return retry_if_pruned(load)
 
 
-def _fetched_stimulus_set(entry: Entry, cls: type[StimulusSet]) -> StimulusSet:
-    paths, files = _fetched_files(entry)
-    return _stimulus_set(cls, paths["csv"], files, paths["zip"], entry.identifier)
-
-
-def _fetched_files(entry: Entry) -> "tuple[dict[str, Path], _FetchedFiles]":
-    paths = fetch_entry(entry)
-    return paths, _FetchedFiles(_unpacked(entry, paths["zip"]), entry)
-
-
-def _unpacked(entry: Entry, zip_path: Path) -> Unpacked:
-    _, archive = _files_of_stimulus_set(entry)
-    return local_cache().unpack(zip_path, archive.sha1 or None)
-
-
-def load_table(entry: Entry) -> StimulusSet:
-    """Load a stimulus set without its files, which are fetched when the first path is looked at."""
-    table, _ = _files_of_stimulus_set(entry)
+def load_stimulus_table(entry: Entry) -> StimulusSet:
+    """Load a stimulus set without its files, which are fetched at the first access to a path."""
+    table, _ = _table_and_archive(entry)
     cls = resolve_stimulus_set_class(entry.class_name)
-    with named_in_errors(entry):
+    with prefix_errors(entry):
         stimulus_set: StimulusSet = retry_if_pruned(
-            lambda: StimulusSetLoader(cls, fetch_entry_file(entry, table), _LaterFiles(entry)).load()
+            lambda: StimulusSetLoader(cls, fetch_entry_file(entry, table), _LazyArchive(entry)).load()
         )
     stimulus_set.identifier = entry.identifier
     return stimulus_set
-
-
-@dataclass(frozen=True)
-class _Files:
-    """Gives the paths of the files of a stimulus set; one that was lost since is unpacked again."""
-
-    unpacked: Unpacked
-
-    def __call__(self, name: str) -> Path:
-        return self.unpacked.path(name)
-
-    def present(self, name: str) -> Path | None:
-        """Give the path where that takes no unpacking."""
-        return self.unpacked.present(name)
-
-
-@dataclass(frozen=True)
-class _FetchedFiles(_Files):
-    """The same of an entry; where the archive is lost as well, it is fetched again."""
-
-    entry: Entry
-
-    def __call__(self, name: str) -> Path:
-        try:
-            return self.unpacked.path(name)
-        except (ArchiveError, FileNotFoundError) as error:
-            if not is_gone(error):
-                raise
-        with named_in_errors(self.entry):
-            return retry_if_pruned(lambda: _unpacked(self.entry, fetch_entry(self.entry)["zip"]).path(name))
-
-
-class _LaterFiles:
-    """Gives the paths of the files of a stimulus set, which are fetched when the first one is asked for."""
-
-    def __init__(self, entry: Entry) -> None:
-        self._entry = entry
-
-    def __call__(self, name: str) -> Path:
-        return self._files(name)
-
-    def present(self, name: str) -> Path | None:
-        """Give the path where the files were fetched already."""
-        return self._files.present(name) if "_files" in self.__dict__ else None
-
-    @cached_property
-    def _files(self) -> _FetchedFiles:
-        with named_in_errors(self._entry):
-            return retry_if_pruned(self._fetched)
-
-    def _fetched(self) -> _FetchedFiles:
-        paths, files = _fetched_files(self._entry)
-        _stimulus_set(StimulusSet, paths["csv"], files, paths["zip"], self._entry.identifier)
-        return files
-
-
-def _files_of_stimulus_set(entry: Entry) -> tuple[EntryFile, EntryFile]:
-    table, archive = entry.file("csv"), entry.file("zip")
-    if table is None or archive is None:
-        raise EntryUnavailableError(unavailable(entry))
-    return table, archive
 
 
 def load_stimulus_files(
@@ -118,55 +54,159 @@ def load_stimulus_files(
     cls: type[StimulusSet] = StimulusSet,
     cache: Cache | None = None,
 ) -> StimulusSet:
-    """Make a stimulus set of a CSV and a ZIP file on this machine.
+    """Load a stimulus set from a local CSV and ZIP file.
 
     Parameters
     ----------
     zip_sha1 : str
-        The verified hash of the ZIP file; without it the file is hashed again.
+        The verified SHA-1 of the ZIP file; if empty, the file is hashed.
     cache : Cache, optional
-        Where it is unpacked; by default where all is.
+        The cache to unpack into; by default the configured one.
 
     Raises
     ------
     StimulusSetFormatError, ArchiveError
-        The files break the format; for one, a row names a file that the archive does not hold.
+        The files violate the format, for example because a row names a file that is not in the archive.
     """
     unpacked = (cache or local_cache()).unpack(zip_path, zip_sha1 or None)
-    return _stimulus_set(cls, csv_path, _Files(unpacked), zip_path, identifier)
+    return _load(cls, csv_path, _Archive(zip_path, unpacked), identifier)
 
 
-def _stimulus_set(
-    cls: type[StimulusSet], csv_path: Path, files: _Files, zip_path: Path, identifier: str
-) -> StimulusSet:
-    stimulus_set: StimulusSet = StimulusSetLoader(cls, csv_path, files).load()
-    _require_members(stimulus_set, files.unpacked, csv_path, zip_path)
+@dataclass(frozen=True)
+class _Archive:
+    """An unpacked archive: returns the paths of its members, and unpacks a member again that was lost."""
+
+    zip_path: Path
+    unpacked: Unpacked
+
+    def __call__(self, name: str) -> Path:
+        return self.unpacked.path(name)
+
+    def present(self, name: str) -> Path | None:
+        """Return the path if no unpacking is needed."""
+        return self.unpacked.present(name)
+
+
+@dataclass(frozen=True)
+class _EntryArchive(_Archive):
+    """The unpacked archive of an entry, which is fetched again if it was lost too."""
+
+    entry: Entry
+
+    def __call__(self, name: str) -> Path:
+        try:
+            return self.unpacked.path(name)
+        except (ArchiveError, FileNotFoundError) as error:
+            if not is_missing_file_error(error):
+                raise
+        with prefix_errors(self.entry):
+            return retry_if_pruned(lambda: _unpack(self.entry, fetch_entry(self.entry)["zip"]).path(name))
+
+
+class _LazyArchive:
+    """The archive of an entry, fetched at the first access to a path."""
+
+    def __init__(self, entry: Entry) -> None:
+        self._entry = entry
+
+    def __call__(self, name: str) -> Path:
+        return self._archive(name)
+
+    def present(self, name: str) -> Path | None:
+        """Return the path if the archive was fetched already."""
+        return self._archive.present(name) if "_archive" in self.__dict__ else None
+
+    @cached_property
+    def _archive(self) -> _EntryArchive:
+        with prefix_errors(self._entry):
+            return retry_if_pruned(self._fetch_complete)
+
+    def _fetch_complete(self) -> _EntryArchive:
+        table, archive = _fetch(self._entry)
+        _load(StimulusSet, table, archive, self._entry.identifier)
+        return archive
+
+
+def _fetch(entry: Entry) -> tuple[Path, _EntryArchive]:
+    paths = fetch_entry(entry)
+    return paths["csv"], _EntryArchive(paths["zip"], _unpack(entry, paths["zip"]), entry)
+
+
+def _unpack(entry: Entry, zip_path: Path) -> Unpacked:
+    _, archive = _table_and_archive(entry)
+    return local_cache().unpack(zip_path, archive.sha1 or None)
+
+
+def _table_and_archive(entry: Entry) -> tuple[EntryFile, EntryFile]:
+    table, archive = entry.file("csv"), entry.file("zip")
+    if table is None or archive is None:
+        raise EntryUnavailableError(explain_unavailable(entry))
+    return table, archive
+
+
+def _load(cls: type[StimulusSet], csv_path: Path, archive: _Archive, identifier: str) -> StimulusSet:
+    stimulus_set: StimulusSet = StimulusSetLoader(cls, csv_path, archive).load()
+    _check_members(stimulus_set, csv_path, archive)
     stimulus_set.identifier = identifier
     return stimulus_set
 
 
-def _require_members(stimulus_set: StimulusSet, unpacked: Unpacked, csv_path: Path, zip_path: Path) -> None:
+def _check_members(stimulus_set: StimulusSet, csv_path: Path, archive: _Archive) -> None:
+    """Raise StimulusSetFormatError if a row names a file that is not in the archive."""
+    unpacked = archive.unpacked
     if unpacked.members.issuperset(stimulus_set["filename"].tolist()):
         return
-    missing = stimulus_set["filename"].map(unpacked.find).isna()
-    if not missing.any():
+    is_missing = stimulus_set["filename"].map(unpacked.find).isna()
+    if not is_missing.any():
         return
-    lacking = stimulus_set.loc[missing, ["stimulus_id", "filename"]].head(5).itertuples(index=False)
-    named = ", ".join(f"{row.filename!r} (stimulus_id {row.stimulus_id!r})" for row in lacking)
+    examples = stimulus_set.loc[is_missing, ["stimulus_id", "filename"]].head(5).itertuples(index=False)
+    named = ", ".join(f"{row.filename!r} (stimulus_id {row.stimulus_id!r})" for row in examples)
     raise StimulusSetFormatError(
-        f"{zip_path} lacks {share(missing.sum(), len(stimulus_set), 'file')} that {csv_path} names: {named}"
-        f"{', ...' if missing.sum() > 5 else ''}; the package must be made again with these files in its ZIP archive"
+        f"{archive.zip_path} lacks {share(is_missing.sum(), len(stimulus_set), 'file')} that {csv_path} names: {named}"
+        f"{', ...' if is_missing.sum() > 5 else ''}. Package the stimulus set again with these files in its ZIP archive"
     )
 
 
+def read_set_hashes(file: Path | IO[bytes]) -> dict[str, str]:
+    """Return the hashes of the stimulus set that the assembly in a netCDF file was packaged with.
+
+    Parameters
+    ----------
+    file : pathlib.Path or binary file
+        It is inspected, not opened; loading it does not repeat the inspection.
+
+    Returns
+    -------
+    dict of str to str
+        See `brainio.catalogs.set_hashes`; empty if the file names no version.
+
+    Raises
+    ------
+    AssemblyFormatError
+        The attribute is malformed, or the file is damaged or unsafe to open.
+    FileNotFoundError
+        The file does not exist.
+    """
+    from brainio.netcdf.inspection import inspect
+
+    text = inspect(file).stimulus_set_hashes
+    try:
+        return parse_hashes(text) if text else {}
+    except ValueError as error:
+        raise AssemblyFormatError(
+            f"the global attribute {error} in {file}. Package the assembly again, or name its stimulus set: "
+            f"get_assembly(..., stimulus_set=...)"
+        ) from error
+
+
 def resolve_stimulus_set_class(class_name: str) -> type[StimulusSet]:
-    """Return the stimulus set class of that name; there is one, `StimulusSet`.
+    """Return the stimulus set class with a name; the only one is `StimulusSet`.
 
     Raises
     ------
     UnknownClassError
-        Another name was given.
+        The name is another one.
     """
     if class_name != StimulusSet.__name__:
-        raise UnknownClassError(f"{class_name!r} is no stimulus set class; expected {StimulusSet.__name__!r}")
+        raise UnknownClassError(f"unknown stimulus set class {class_name!r}; expected {StimulusSet.__name__!r}")
     return StimulusSet

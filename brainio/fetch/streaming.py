@@ -1,4 +1,4 @@
-"""Assemblies whose file stays where it lies."""
+"""Streaming of assemblies: reading a file at its location, without fetching it."""
 
 import io
 import warnings
@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from brainio.catalogs import Entry
 from brainio.errors import EntryUnavailableError, StreamWarning, UnexpectedContentError
-from brainio.fetch.entries import require_available, unavailable, wanted_file
-from brainio.fetch.files import WantedFile, first_that_works
-from brainio.fetch.pruned import retry_if_pruned
-from brainio.fetch.signatures import mismatch_of
+from brainio.fetch.cache_access import retry_if_pruned
+from brainio.fetch.content_signatures import find_mismatch
+from brainio.fetch.entry_files import ExpectedFile, check_available, explain_unavailable, try_locations
 from brainio.local_files import open_regular
 from brainio.stores import Location, open_file
 
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 
 class CachedFile(io.BufferedReader):
-    """The verified copy of an entry's file, which stays readable when it is pruned.
+    """The verified copy of an entry's file in the cache, open so that it stays readable if it is pruned.
 
-    May be pickled: a process that loads it opens the entry again.
+    Can be pickled: a process that loads the pickle opens the entry again.
 
     Parameters
     ----------
@@ -43,33 +42,33 @@ class CachedFile(io.BufferedReader):
 
 
 def open_entry(entry: Entry) -> "RangeReader | CachedFile":
-    """Open the file of an assembly at its location, or the verified copy in the cache."""
-    require_available(entry)
+    """Open the file of an assembly: the verified copy in the cache, else the file at its location."""
+    check_available(entry)
     file = entry.file("nc")
     if file is None:
-        raise EntryUnavailableError(unavailable(entry))
-    wanted = wanted_file(entry, file)
-    if (copy := retry_if_pruned(lambda: _cached_copy(entry, wanted))) is not None:
+        raise EntryUnavailableError(explain_unavailable(entry))
+    expected = ExpectedFile.from_entry(entry, file)
+    if (copy := retry_if_pruned(lambda: _open_cached(entry, expected))) is not None:
         return copy
-    opened = first_that_works(_opened, wanted.places)
-    pin = f"pinned by {opened.pin}" if opened.pin else "pinned by nothing, since its store names no version"
+    reader = try_locations(_open_remote, expected.locations)
+    pin = f"pinned by {reader.pin}" if reader.pin else "not pinned, since its store names no version"
     warnings.warn(
-        f"{entry.kind} {entry.identifier!r} is read from {opened} as it is used: {pin}, not verified by a hash; "
+        f"{entry.kind} {entry.identifier!r} is streamed from {reader}: {pin}, and not verified by a hash; "
         f"without stream=True it is fetched and verified",
         StreamWarning,
         stacklevel=3,
     )
-    return opened
+    return reader
 
 
-def _cached_copy(entry: Entry, wanted: WantedFile) -> CachedFile | None:
-    path = wanted.cached()
+def _open_cached(entry: Entry, expected: ExpectedFile) -> CachedFile | None:
+    path = expected.find_cached()
     return None if path is None else CachedFile(path, entry)
 
 
-def _opened(location: Location, version_id: str) -> "RangeReader":
+def _open_remote(location: Location, version_id: str) -> "RangeReader":
     file = open_file(location, version_id or None)
-    mismatch = mismatch_of(file, "nc")
+    mismatch = find_mismatch(file, "nc")
     if mismatch is not None:
         file.close()
         raise UnexpectedContentError(f"{mismatch.message(str(location))}.")

@@ -7,7 +7,7 @@
 `form`      records as a file that people read
 =========== ====================================================================
 
-What is loaded is told by `brainio.fetch.uses`. docs/citing.md describes the file.
+What is loaded is told by `brainio.fetch.hooks`. docs/citing.md describes the file.
 """
 
 import lazy_loader

@@ -1,3 +1,3 @@
-from .locking import plan_locked as plan_locked
-from .locking import use_lock as use_lock
-from .recording import record_lock as record_lock
+from .sessions import plan_locked as plan_locked
+from .sessions import record_lock as record_lock
+from .sessions import use_lock as use_lock

@@ -11,7 +11,7 @@ import pandas as pd
 
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry, resolve
 from brainio.errors import AmbiguousEntryError, BrainioError, StimulusSetLookupError
-from brainio.fetch.stimulus_sets import load_table
+from brainio.fetch.stimulus_sets import load_stimulus_table
 from brainio.packaging.targets import CatalogName, target_listing
 from brainio.validation import Table, collision_problems, doubled_id_problems, pair_problems, problem
 
@@ -88,6 +88,6 @@ def _listed_set(identifier: str, catalog: str | os.PathLike[str], version: str |
 def _listed_stimuli(entry: Entry) -> StimulusSet | None:
     """Load the published table; None where that fails, which whoever loads the assembly will be told."""
     try:
-        return load_table(entry)
+        return load_stimulus_table(entry)
     except BrainioError:
         return None

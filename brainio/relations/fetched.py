@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from brainio.catalogs import TYPE_ASSEMBLY, Entry, stimulus_set_of
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import AssemblyFormatError, EntryLookupError, LocationError
-from brainio.fetch.entries import unavailable, wanted_file
-from brainio.fetch.many import Plan, plan_entries
-from brainio.fetch.set_hashes import read_set_hashes
+from brainio.fetch.bulk_fetch import FetchPlan, plan_entries
+from brainio.fetch.entry_files import ExpectedFile, explain_unavailable
+from brainio.fetch.stimulus_sets import read_set_hashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,7 +49,7 @@ class Pair:
 
     def paths(self) -> list[Path] | None:
         """Return the verified files in the cache, first the assembly's; None unless both are there."""
-        found = [wanted_file(entry, file).cached() for entry in self.files() for file in entry.files]
+        found = [ExpectedFile.from_entry(entry, file).find_cached() for entry in self.files() for file in entry.files]
         there = [path for path in found if path is not None]
         return there if len(there) == 2 else None
 
@@ -66,18 +66,18 @@ def pair_of(assembly: Entry) -> Pair:
     if stimulus_set is None:
         return Pair(assembly, None, f"catalog {assembly.catalog!r} names no stimulus set for it")
     gone = [entry for entry in (assembly, stimulus_set) if _cannot_be_had(entry)]
-    return Pair(assembly, stimulus_set, "; ".join(map(unavailable, gone)))
+    return Pair(assembly, stimulus_set, "; ".join(map(explain_unavailable, gone)))
 
 
 def _set_hashes(assembly: Entry) -> dict[str, str] | None:
     file = assembly.file("nc")
     with suppress(FileNotFoundError, LocationError):  # pruned meanwhile; fetching reports the location
-        path = None if file is None else wanted_file(assembly, file).cached()
+        path = None if file is None else ExpectedFile.from_entry(assembly, file).find_cached()
         return None if path is None else read_set_hashes(path)
     return None
 
 
-def plan_of(pairs: Iterable[Pair]) -> Plan:
+def plan_of(pairs: Iterable[Pair]) -> FetchPlan:
     """Find out what fetching the needed files of pairs will take.
 
     Examples

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from brainio.catalogs import TYPE_ASSEMBLY, Entry, entries, entries_of, listing
 from brainio.catalogs.entries import STATUS_SUPERSEDED
 from brainio.errors import AssemblyFormatError, BrainioError, FetchManyError
-from brainio.fetch import carry_out, resolve_assembly_class
-from brainio.fetch.pruned import keep_cached, retry_if_pruned
+from brainio.fetch import resolve_assembly_class, run_plan
+from brainio.fetch.cache_access import prevent_pruning, retry_if_pruned
 from brainio.progress import counted
 from brainio.relations.checked import Checked, Checks
 from brainio.relations.coordinates import CoordinatesLoader
@@ -36,7 +36,7 @@ from brainio.validation.reading import parse_table
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from brainio.fetch import Plan
+    from brainio.fetch import FetchPlan
 
 
 def check(
@@ -45,7 +45,7 @@ def check(
     kind: str | None = None,
     version: str | None = None,
     fetch: bool = False,
-    on_plan: Callable[[Plan], object] = lambda _: None,
+    on_plan: Callable[[FetchPlan], object] = lambda _: None,
 ) -> Checks:
     """Check that assemblies and their stimulus sets fit each other, both ways, and that references in catalogs lead on.
 
@@ -96,7 +96,7 @@ def check(
     assemblies = _assemblies_of(named, of_sets=bool(identifiers))
     pairs = [pair_of(one) for one in assemblies]
     failures = _fetched(pairs, on_plan) if fetch else {}
-    with keep_cached():
+    with prevent_pruning():
         checked = [_checked(pair, failures, fetch) for pair in counted(pairs, "checking assemblies", len(pairs))]
     versions = [one for entry in [*named, *assemblies] for one in _versions(entry, every=not identifiers)]
     subject = ", ".join(identifiers) if identifiers else f"the catalog {catalog!r}"
@@ -130,12 +130,12 @@ def _references(subject: str, found: Iterable[Entry]) -> Report:
     return Report.of(subject, problems)
 
 
-def _fetched(pairs: Iterable[Pair], on_plan: Callable[[Plan], object]) -> Mapping[str, BrainioError]:
+def _fetched(pairs: Iterable[Pair], on_plan: Callable[[FetchPlan], object]) -> Mapping[str, BrainioError]:
     """Fetch what pairs lack, and return what could not be had."""
     plan = plan_of(pairs)
     on_plan(plan)
     try:
-        carry_out(plan)
+        run_plan(plan)
     except FetchManyError as error:
         return error.failures
     return {}

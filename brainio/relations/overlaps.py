@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from brainio.fetch import get_local_data_path
-from brainio.fetch.pruned import keep_cached
+from brainio.fetch.cache_access import prevent_pruning
 from brainio.relations.contents import Content, contents_of
 from brainio.relations.sets import Stimuli, Subject, stimuli_of
 from brainio.relations.shared import Overlap
@@ -46,7 +46,7 @@ def overlap(a: Subject, b: Subject) -> Overlap:
     >>> found.a.same['content'], found.b.share, found.contradictions
     (4, 1.0, [])
     """
-    with keep_cached():
+    with prevent_pruning():
         first, second = stimuli_of(a), stimuli_of(b)
         found = contents_of([*first.paths.values(), *second.paths.values()], Path(get_local_data_path()))
 

@@ -26,8 +26,8 @@ from brainio.errors import (
     IntegrityError,
     ResourceLimitError,
 )
-from brainio.fetch.entries import are_bytes_here, wanted_file
-from brainio.fetch.home import local_cache
+from brainio.fetch.cache_access import local_cache
+from brainio.fetch.entry_files import ExpectedFile, has_local_files
 from brainio.local_files import Fingerprint
 from brainio.locks import Lock, try_acquire
 from brainio.service.snapshots import CatalogWatcher, Snapshot
@@ -159,7 +159,9 @@ def _attempt_key(entry: Entry) -> object:
     fingerprints: list[Fingerprint] = []
     for file in entry.files:
         with suppress(OSError):
-            fingerprints += [Fingerprint.of(place.path) for place, _ in wanted_file(entry, file).local_places()]
+            fingerprints += [
+                Fingerprint.of(place.path) for place, _ in ExpectedFile.from_entry(entry, file).local_locations()
+            ]
     return entry.catalog, entry.lookup_type, entry.identifier, profile_key(entry), tuple(fingerprints)
 
 
@@ -243,7 +245,7 @@ def _is_local_path(base: str, location: str) -> bool:
 
 
 def _is_missing(entry: Entry) -> bool:
-    return not has_profile(entry) and are_bytes_here(entry)
+    return not has_profile(entry) and has_local_files(entry)
 
 
 def _modification_times(root: Path) -> list[int]:

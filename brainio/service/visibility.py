@@ -16,7 +16,7 @@ from brainio.cards import AssemblyProfile, StimulusProfile, find_failure, find_p
 from brainio.catalogs import Entry, EntryFile
 from brainio.catalogs.cards import Card, read_card
 from brainio.errors import LocationError
-from brainio.fetch.entries import are_bytes_here, wanted_file
+from brainio.fetch.entry_files import ExpectedFile, has_local_files
 from brainio.local_files import Fingerprint
 from brainio.service.access import Access, check_download
 from brainio.service.errors import RETRY_SECONDS, http_error
@@ -76,7 +76,7 @@ def explain_missing_profile(
     """
     if not access.may_download(entry, snapshot.embargoes):
         return MissingProfile("embargo", "under embargo")
-    if not are_bytes_here(entry) or not is_data_visible(entry, access, snapshot):
+    if not has_local_files(entry) or not is_data_visible(entry, access, snapshot):
         return MissingProfile("elsewhere", "not on this server", f"The data are not on this server. {_FALLBACK}")
     failure = find_failure(entry)
     if failure is not None:
@@ -139,7 +139,7 @@ def _provides_bytes(entry: Entry, file: EntryFile, withheld: list[Entry]) -> boo
     if not file.sha1:  # the location identifies the bytes
         return True
     try:
-        if any(_has_hash(place.path, file.sha1) for place, _ in wanted_file(entry, file).local_places()):
+        if any(_has_hash(place.path, file.sha1) for place, _ in ExpectedFile.from_entry(entry, file).local_locations()):
             return True
         if "://" in entry.base:  # a remote catalog may name any location
             return False

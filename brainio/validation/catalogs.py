@@ -37,7 +37,7 @@ from brainio.errors import (
     LocationError,
     OfflineError,
 )
-from brainio.fetch.signatures import HEAD, KINDS, substitute_of
+from brainio.fetch.content_signatures import EXPECTED_CONTENT, HEAD_SIZE, detect_substitute
 from brainio.home import absolute_path
 from brainio.licenses import is_license, license_ref, nearest_licenses, parse_license
 from brainio.progress import counted
@@ -313,7 +313,7 @@ def _differences(file: EntryFile, location: Location, version_id: str) -> list[t
     head, size = b"", 0
     with open_read(location, version_id or None) as reading:
         for block in reading.chunks():
-            head += block[: HEAD - len(head)]
+            head += block[: HEAD_SIZE - len(head)]
             size += len(block)
             for digest in digests.values():
                 digest.update(block)
@@ -321,8 +321,8 @@ def _differences(file: EntryFile, location: Location, version_id: str) -> list[t
     wrong = [
         (f"the {kind} {promised[kind]}", f"{kind} {found[kind]}") for kind in found if found[kind] != promised[kind]
     ]
-    substitute = substitute_of(head, size) if wrong or not digests else None
-    return [(KINDS[file.part], f"{substitute} of {size:,} bytes")] if substitute else wrong
+    substitute = detect_substitute(head, size) if wrong or not digests else None
+    return [(EXPECTED_CONTENT[file.part], f"{substitute} of {size:,} bytes")] if substitute else wrong
 
 
 def _named(entry: Entry) -> str:

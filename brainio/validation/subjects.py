@@ -17,9 +17,9 @@ from brainio.catalogs import TYPE_ASSEMBLY, Entry, entries_of, stimulus_set_of
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.errors import EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
-from brainio.fetch.entries import unavailable
-from brainio.fetch.pruned import keep_cached, retry_if_pruned
-from brainio.fetch.set_hashes import read_set_hashes
+from brainio.fetch.cache_access import prevent_pruning, retry_if_pruned
+from brainio.fetch.entry_files import explain_unavailable
+from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.home import require_possible_path
 from brainio.local_files import open_regular
 from brainio.text import some
@@ -263,7 +263,7 @@ def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> lis
 
 
 def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
-    with keep_cached():
+    with prevent_pruning():
         return retry_if_pruned(lambda: _problems_of_assembly(entry, cls))
 
 
@@ -282,12 +282,12 @@ def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:
         paths = _fetched(entry, "csv", "zip")
         return read_packaged_set(paths["csv"], paths["zip"])
 
-    with keep_cached():
+    with prevent_pruning():
         return retry_if_pruned(read)
 
 
 def _fetched(entry: Entry, *parts: str) -> dict[str, Path]:
     paths = fetch_entry(entry)
     if not paths.keys() >= set(parts):
-        raise EntryUnavailableError(unavailable(entry))
+        raise EntryUnavailableError(explain_unavailable(entry))
     return paths

@@ -25,8 +25,8 @@ from brainio.cards import (
 from brainio.catalogs import Entry, add_catalog, resolve
 from brainio.errors import CacheError, EntryUnavailableError, FormatError, IntegrityError
 from brainio.fetch import fetch_entry
-from brainio.fetch.entries import are_bytes_here
-from brainio.fetch.home import local_cache
+from brainio.fetch.cache_access import local_cache
+from brainio.fetch.entry_files import has_local_files
 from brainio.home import home_folder
 from tests.cards.profile_examples import NAME, demo, picture, published
 from tests.lab import Lab
@@ -76,14 +76,14 @@ def test_fetched_bytes_are_local_and_building_uses_no_network(lab: Lab) -> None:
     lab.publish_stimuli()
     entry = resolve("stimulus_set", NAME, catalog="lab")
     before = len(lab.server.requests)
-    assert not are_bytes_here(entry)
+    assert not has_local_files(entry)
     assert find_profile(entry) is None
     with pytest.raises(EntryUnavailableError, match=f"is not on this machine; fetch it first: brainio get {NAME}"):
         build_profile(entry)
     assert len(lab.server.requests) == before
     fetch_entry(entry)
     before = len(lab.server.requests)
-    assert are_bytes_here(entry)
+    assert has_local_files(entry)
     assert find_profile(entry) is None
     build_profile(entry)
     assert isinstance(find_profile(entry), StimulusProfile)
@@ -92,9 +92,9 @@ def test_fetched_bytes_are_local_and_building_uses_no_network(lab: Lab) -> None:
 
 def test_local_files_need_no_fetch(tmp_path: Path) -> None:
     entry = published(tmp_path, {"a.png": picture(1)})
-    assert are_bytes_here(entry)
+    assert has_local_files(entry)
     (tmp_path / NAME / "set.zip").unlink()
-    assert not are_bytes_here(entry)
+    assert not has_local_files(entry)
 
 
 def test_files_without_a_hash_in_the_catalog_are_identified_after_their_first_use(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_files_without_a_hash_in_the_catalog_are_identified_after_their_first_us
     (tmp_path / "bare.csv").write_text(text)
     add_catalog(tmp_path / "bare.csv")
     bare = resolve("stimulus_set", NAME, catalog="bare")
-    assert are_bytes_here(bare)
+    assert has_local_files(bare)
     assert (profile_key(bare), find_profile(bare), has_profile(bare)) == (None, None, False)
     build_profile(bare)
     assert profile_key(bare) == profile_key(entry)
@@ -118,8 +118,8 @@ def test_an_unavailable_entry_is_not_local(tmp_path: Path) -> None:
     header, *rows = text.splitlines()
     (tmp_path / "gone.csv").write_text("\n".join([f"{header},status", *(f"{row},unavailable" for row in rows)]))
     add_catalog(tmp_path / "gone.csv")
-    assert are_bytes_here(entry)
-    assert not are_bytes_here(resolve("stimulus_set", NAME, catalog="gone"))
+    assert has_local_files(entry)
+    assert not has_local_files(resolve("stimulus_set", NAME, catalog="gone"))
 
 
 # ------------------------------------------------------------------ atomic builds

@@ -14,7 +14,7 @@ import pytest
 
 from brainio.cache import upkeep
 from brainio.cards import build_profile, find_profile, has_profile, profile_files, profile_key, record_failure
-from brainio.fetch.home import local_cache
+from brainio.fetch.cache_access import local_cache
 from tests.cards.profile_examples import DEMO, NAME, demo, picture, published
 from tests.cli.command import brainio
 

@@ -305,10 +305,10 @@ def test_querying_a_profile_imports_no_large_library(profile: StimulusProfile) -
     program = f"""
 import sys
 from brainio.catalogs import resolve
-from brainio.fetch.entries import are_bytes_here
+from brainio.fetch.entry_files import has_local_files
 from brainio.cards import find_profile, profile_folder_version
 stimuli, assembly = (resolve(kind, {DEMO!r}) for kind in ("stimulus_set", "assembly"))
-assert are_bytes_here(stimuli) and profile_folder_version()
+assert has_local_files(stimuli) and profile_folder_version()
 found = find_profile(stimuli)
 found.rows({{"kind": "Gabor*"}}), found.thumbnail(0), found.card, found.columns
 found = find_profile(assembly)

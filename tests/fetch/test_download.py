@@ -16,7 +16,7 @@ from fsspec.implementations.memory import MemoryFile  # type: ignore[import-unty
 
 from brainio.cache import Cache
 from brainio.errors import IntegrityError, InterruptedTransferError, OfflineError, TransferError
-from brainio.fetch import WantedFile, local_file
+from brainio.fetch import ExpectedFile, ensure_cached
 from brainio.fetch import download as downloading
 from brainio.fetch.download import Download
 from brainio.progress import TransferBar
@@ -36,8 +36,8 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Stop, "pause", lambda stop, _: stop.check())
 
 
-def wanted(*locations: str, sha1: str = SHA1, size: int | None = None) -> WantedFile:
-    return WantedFile([(parse_location(location), "") for location in locations], sha1, size=size)
+def wanted(*locations: str, sha1: str = SHA1, size: int | None = None) -> ExpectedFile:
+    return ExpectedFile([(parse_location(location), "") for location in locations], sha1, size=size)
 
 
 def download(
@@ -56,7 +56,7 @@ def ranges(server: HttpFolder | S3Static) -> list[str]:
 def test_a_transfer_that_breaks_is_continued_where_it_broke(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY)
     http_folder.cut_after, http_folder.cuts = 1024 * KIB, 2
-    assert local_file(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
     # One byte is asked for twice each time, since a server refuses to begin at the end of a file.
     assert ranges(http_folder) == ["", f"bytes={1024 * KIB - 1}-", f"bytes={2048 * KIB - 2}-"]
 
@@ -64,7 +64,7 @@ def test_a_transfer_that_breaks_is_continued_where_it_broke(http_folder: HttpFol
 def test_a_server_without_ranges_gives_the_whole_again(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY)
     http_folder.ranges, http_folder.cut_after, http_folder.cuts = False, 1024 * KIB, 1
-    assert local_file(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
     assert len(http_folder.requests) == 2
 
 
@@ -72,7 +72,7 @@ def test_a_place_that_breaks_again_and_again_is_given_up(http_folder: HttpFolder
     (http_folder.folder / "a.bin").write_bytes(BODY)
     http_folder.cut_after = 10
     with pytest.raises(InterruptedTransferError, match=r"a\.bin"):
-        local_file(wanted(f"{http_folder.url}/a.bin"))
+        ensure_cached(wanted(f"{http_folder.url}/a.bin"))
     assert len(http_folder.requests) == 5
 
 
@@ -82,27 +82,27 @@ def give_up_half_way(server: HttpFolder, body: bytes, sha1: str = SHA1) -> None:
     server.cut_after, server.cuts = 200 * KIB, 1
     server.refuse_after = len(server.requests) + 1
     with pytest.raises(TransferError, match="403"):
-        local_file(wanted(f"{server.url}/a.bin", sha1=sha1))
+        ensure_cached(wanted(f"{server.url}/a.bin", sha1=sha1))
     server.refuse_after = None
     server.requests.clear()
 
 
 def test_what_one_call_left_the_next_one_continues(http_folder: HttpFolder) -> None:
     give_up_half_way(http_folder, BODY)
-    assert local_file(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
     assert ranges(http_folder) == [f"bytes={128 * KIB - 1}-"]
 
 
 def test_what_another_hash_left_is_not_continued(http_folder: HttpFolder) -> None:
     give_up_half_way(http_folder, BODY, sha1="0" * 40)
-    assert local_file(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
     assert ranges(http_folder) == [""]
 
 
 def test_a_rest_that_does_not_fit_what_was_left_is_fetched_as_a_whole(http_folder: HttpFolder) -> None:
     give_up_half_way(http_folder, BODY[::-1])
     (http_folder.folder / "a.bin").write_bytes(BODY)
-    assert local_file(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
     assert ranges(http_folder) == [f"bytes={128 * KIB - 1}-", ""]
 
 
@@ -111,7 +111,7 @@ def test_a_mirror_continues_what_another_place_began(http_folder: HttpFolder, s3
     s3_static.cut_after, s3_static.cuts = 200 * KIB, 1
     s3_static.refuse_after = 1
     (http_folder.folder / "a.bin").write_bytes(BODY)
-    assert local_file(wanted("s3://lab/a.bin", f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted("s3://lab/a.bin", f"{http_folder.url}/a.bin")).read_bytes() == BODY
     assert ranges(http_folder) in ([f"bytes={128 * KIB - 1}-"], [f"bytes={200 * KIB - 1}-"])
 
 
@@ -153,7 +153,7 @@ def test_without_a_hash_a_file_of_another_store_that_breaks_is_continued_only_in
         return bytes(read(file, size))
 
     monkeypatch.setattr(MemoryFile, "read", break_once)
-    got = local_file(wanted("memory://download/a.bin", sha1="")).read_bytes()
+    got = ensure_cached(wanted("memory://download/a.bin", sha1="")).read_bytes()
     assert got == (BODY[::-1] if replaced else BODY)
     assert (starts.count(0) == 2) is replaced
 
@@ -161,7 +161,7 @@ def test_without_a_hash_a_file_of_another_store_that_breaks_is_continued_only_in
 def test_wrong_bytes_are_an_error_that_names_the_place_and_leave_nothing(http_folder: HttpFolder) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY[::-1])
     with pytest.raises(IntegrityError, match=rf"{http_folder.url}/a\.bin: .*expected sha1 {SHA1}"):
-        local_file(wanted(f"{http_folder.url}/a.bin"))
+        ensure_cached(wanted(f"{http_folder.url}/a.bin"))
     assert len(http_folder.requests) == 1
     left = [path for path in Path(os.environ["BRAINIO_HOME"]).rglob("*") if path.is_file()]
     assert [path.name for path in left if path.suffix != ".lock"] == ["CACHEDIR.TAG"]
@@ -177,7 +177,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> int:
 
 def test_a_large_file_comes_in_parts_and_in_order(s3_static: S3Static, small_parts: int) -> None:
     s3_static.objects["lab", "a.bin"] = BODY
-    assert local_file(wanted("s3://lab/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted("s3://lab/a.bin")).read_bytes() == BODY
     asked = ranges(s3_static)
     assert asked[0] == ""
     borders = sorted(tuple(map(int, one.removeprefix("bytes=").split("-"))) for one in asked[1:])
@@ -189,7 +189,7 @@ def test_a_large_file_comes_in_parts_and_in_order(s3_static: S3Static, small_par
 def test_a_part_that_breaks_is_asked_for_again(s3_static: S3Static, small_parts: int) -> None:
     s3_static.objects["lab", "a.bin"] = BODY
     s3_static.cut_after, s3_static.cuts = 200 * KIB, 3
-    assert local_file(wanted("s3://lab/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted("s3://lab/a.bin")).read_bytes() == BODY
     assert s3_static.cuts == 0
 
 
@@ -197,7 +197,7 @@ def test_a_server_that_does_not_announce_ranges_is_not_asked_for_parts(
     http_folder: HttpFolder, small_parts: int
 ) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY)
-    assert local_file(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin")).read_bytes() == BODY
     assert ranges(http_folder) == [""]
 
 
@@ -213,7 +213,7 @@ def test_without_a_hash_and_a_validator_a_large_file_comes_over_one_connection(
 ) -> None:
     with Weak({("lab", "a.bin"): BODY}) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        assert local_file(wanted("s3://lab/a.bin", sha1="")).read_bytes() == BODY
+        assert ensure_cached(wanted("s3://lab/a.bin", sha1="")).read_bytes() == BODY
         assert ranges(server) == [""]
 
 
@@ -227,13 +227,13 @@ def test_the_size_is_announced_as_soon_as_the_place_tells_it(s3_static: S3Static
 def test_a_refusal_is_not_tried_again_here(http_folder: HttpFolder) -> None:
     http_folder.status["/a.bin"] = 403
     with pytest.raises(TransferError, match="403"):
-        local_file(wanted(f"{http_folder.url}/a.bin"))
+        ensure_cached(wanted(f"{http_folder.url}/a.bin"))
     assert len(http_folder.requests) == 1
 
 
 def test_an_empty_file_is_a_file(http_folder: HttpFolder) -> None:
     (http_folder.folder / "empty").write_bytes(b"")
-    path = local_file(wanted(f"{http_folder.url}/empty", sha1=hashlib.sha1(b"").hexdigest()))
+    path = ensure_cached(wanted(f"{http_folder.url}/empty", sha1=hashlib.sha1(b"").hexdigest()))
     assert path.read_bytes() == b""
 
 
@@ -257,7 +257,7 @@ def test_a_server_that_ignores_the_end_of_a_part_gives_the_right_bytes(
 ) -> None:
     with ToTheEnd({("lab", "a.bin"): BODY}) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        assert local_file(wanted("s3://lab/a.bin", sha1=sha1)).read_bytes() == BODY
+        assert ensure_cached(wanted("s3://lab/a.bin", sha1=sha1)).read_bytes() == BODY
         assert f"bytes={small_parts - 1}-" in ranges(server)
 
 
@@ -266,15 +266,15 @@ def test_a_server_that_gives_parts_no_more_gives_the_rest_over_one_connection(
 ) -> None:
     s3_static.objects["lab", "a.bin"] = BODY
     s3_static.ranges = False
-    assert local_file(wanted("s3://lab/a.bin")).read_bytes() == BODY
+    assert ensure_cached(wanted("s3://lab/a.bin")).read_bytes() == BODY
     assert f"bytes={small_parts - 1}-" in ranges(s3_static)
 
 
 def test_tags_that_differ_do_not_matter_where_a_hash_decides(monkeypatch: pytest.MonkeyPatch, small_parts: int) -> None:
     with Balanced({("lab", "a.bin"): BODY}) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
-        assert local_file(wanted("s3://lab/a.bin")).read_bytes() == BODY
-        assert local_file(wanted("s3://lab/a.bin", sha1="")).read_bytes() == BODY
+        assert ensure_cached(wanted("s3://lab/a.bin")).read_bytes() == BODY
+        assert ensure_cached(wanted("s3://lab/a.bin", sha1="")).read_bytes() == BODY
 
 
 @pytest.mark.parametrize("kind", ["S3", "http"])
@@ -288,7 +288,7 @@ def test_what_was_left_of_a_longer_file_is_given_up(http_folder: HttpFolder, s3_
         location = f"{http_folder.url}/a.bin"
         (http_folder.folder / "a.bin").write_bytes(BODY[:1000])
     short = wanted(location, sha1=hashlib.sha1(BODY[:1000]).hexdigest())
-    assert local_file(short).read_bytes() == BODY[:1000]
+    assert ensure_cached(short).read_bytes() == BODY[:1000]
     assert ranges(server) == [f"bytes={128 * KIB - 1}-", ""]
 
 
@@ -309,9 +309,9 @@ def test_the_parts_that_wait_in_memory_are_bounded(
 
 def test_a_file_without_a_hash_is_not_read_again(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY)
-    monkeypatch.setattr("brainio.fetch.files.hash_file", None)
-    path = local_file(wanted(f"{http_folder.url}/a.bin", sha1=""))
-    assert local_file(wanted(f"{http_folder.url}/a.bin", sha1="")) == path
+    monkeypatch.setattr("brainio.fetch.entry_files.hash_file", None)
+    path = ensure_cached(wanted(f"{http_folder.url}/a.bin", sha1=""))
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin", sha1="")) == path
     assert len(http_folder.requests) == 1
 
 
@@ -319,7 +319,7 @@ def test_a_file_that_is_pruned_while_it_is_looked_for_is_fetched_again(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (http_folder.folder / "a.bin").write_bytes(BODY)
-    assert local_file(wanted(f"{http_folder.url}/a.bin"))
+    assert ensure_cached(wanted(f"{http_folder.url}/a.bin"))
     find = Cache.find
 
     def find_and_lose(cache: Cache, *arguments: Any) -> Path | None:
@@ -330,7 +330,7 @@ def test_a_file_that_is_pruned_while_it_is_looked_for_is_fetched_again(
 
     monkeypatch.setattr(Cache, "find", find_and_lose)
     for size in (None, len(BODY)):
-        assert local_file(wanted(f"{http_folder.url}/a.bin", size=size)).read_bytes() == BODY
+        assert ensure_cached(wanted(f"{http_folder.url}/a.bin", size=size)).read_bytes() == BODY
 
 
 def test_offline_a_cache_that_cannot_be_written_is_not_what_is_wrong(
@@ -340,7 +340,7 @@ def test_offline_a_cache_that_cannot_be_written_is_not_what_is_wrong(
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "file" / "home"))
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.raises(OfflineError):
-        local_file(wanted("s3://lab/a.bin"))
+        ensure_cached(wanted("s3://lab/a.bin"))
 
 
 def test_bytes_that_a_mirror_need_not_give_again_are_counted_once(
@@ -351,5 +351,5 @@ def test_bytes_that_a_mirror_need_not_give_again_are_counted_once(
     http_folder.refuse_after = 0
     counted: list[int] = []
     monkeypatch.setattr(TransferBar, "add", lambda bar, count: counted.append(count))
-    local_file(wanted(f"{http_folder.url}/a.bin", "s3://lab/a.bin"))
+    ensure_cached(wanted(f"{http_folder.url}/a.bin", "s3://lab/a.bin"))
     assert sum(counted) == len(BODY)

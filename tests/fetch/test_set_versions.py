@@ -22,7 +22,7 @@ from brainio.errors import (
     PackagingWarning,
     StimulusSetLookupError,
 )
-from brainio.fetch.set_hashes import read_set_hashes
+from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.packaging import package_data_assembly_locally
 from brainio.validation import check_catalog
 from tests.set_versions import NAME, SET, answers, publish_assembly, publish_set, second_version

@@ -25,9 +25,9 @@ from brainio.errors import (
     LockfileWarning,
     NotLockedError,
 )
-from brainio.fetch import uses
-from brainio.lockfile.form import lock_text, read_lockfile, software_here
-from brainio.lockfile.records import FileRecord, Record
+from brainio.fetch import hooks
+from brainio.lockfile.lock_format import lock_text, read_lockfile, software_here
+from brainio.lockfile.lock_records import FileRecord, Record
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder
 
@@ -112,7 +112,7 @@ def test_each_entry_is_put_into_words_once_however_often_the_file_is_written(
     entry = brainio.catalogs.resolve("stimulus_set", SET)
     with brainio.record_lock(file):
         for number in range(20):
-            uses.note(replace(entry, identifier=f"lab.Doe{number}"))
+            hooks.notify_loaded(replace(entry, identifier=f"lab.Doe{number}"))
     assert len(held(file)) == 20
     assert len(written) == 20 * (1 + 1 + len(entry.files))  # the head, the entry and its files
 

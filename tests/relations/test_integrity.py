@@ -135,7 +135,7 @@ def test_what_cannot_be_fetched_says_why_and_all_else_is_checked(shelf: Shelf) -
 def test_an_unavailable_entry_is_not_checked(tmp_path: Path) -> None:
     listed(tmp_path / "one.csv", *set_rows("x.Set"), assembly_row("x.A", "x.Set", status="unavailable"))
     (unchecked,) = brainio.check("x.A", fetch=True).unchecked
-    assert "cannot be had" in unchecked.reason
+    assert "is unavailable" in unchecked.reason
 
 
 def test_a_superseded_version_is_checked_when_it_is_named(shelf: Shelf) -> None:

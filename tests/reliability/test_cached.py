@@ -17,7 +17,7 @@ from brainio import fetch
 from brainio.cache import upkeep
 from brainio.cache.records import RECORD, write_record
 from brainio.errors import CacheError
-from brainio.fetch import WantedFile
+from brainio.fetch import ExpectedFile
 from brainio.local_files import Fingerprint
 from brainio.stores import parse_location
 from tests.cache.helpers import mounted, rot_member
@@ -131,7 +131,7 @@ def test_two_locations_with_the_same_base_name_do_not_collide(lab: FaultyLab) ->
     places = [parse_location(f"s3://lab-bucket/{folder}/weights.bin") for folder in "ab"]
     for promised in (True, False):
         paths = [
-            fetch.local_file(WantedFile([(place, "")], sha1(body) if promised else ""))
+            fetch.ensure_cached(ExpectedFile([(place, "")], sha1(body) if promised else ""))
             for place, body in zip(places, (b"one", b"other"), strict=True)
         ]
         assert [path.read_bytes() for path in paths] == [b"one", b"other"]
@@ -185,7 +185,7 @@ def test_a_read_only_cache_serves_what_is_in_it_and_says_that_nothing_can_be_add
         assert len(lab.gets()) == 1
         lab.server.objects["lab-bucket", "new"] = b"new"
         with pytest.raises(CacheError, match=r"Read-only.*BRAINIO_HOME"):
-            fetch.local_file(WantedFile([(parse_location("s3://lab-bucket/new"), "")], sha1(b"new")))
+            fetch.ensure_cached(ExpectedFile([(parse_location("s3://lab-bucket/new"), "")], sha1(b"new")))
 
 
 @pytest.fixture(params=["a lock is an OSError", "the lock file cannot be made"])

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import pytest
 
 from brainio import locks
-from brainio.fetch import WantedFile, local_file
+from brainio.fetch import ExpectedFile, ensure_cached
 from brainio.fetch import download as downloading
 from brainio.stores import parse_location
 from tests.reliability.faults import answered, slowly, stall
@@ -119,13 +119,13 @@ def soon_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def fetched_by_two(location: str) -> None:
     """Let two want one file, each with a lock of its own as two processes have."""
-    wanted = WantedFile([(parse_location(location), "")], hashlib.sha1(SMALL).hexdigest())
-    threads = [threading.Thread(target=local_file, args=(wanted,)) for _ in range(2)]
+    wanted = ExpectedFile([(parse_location(location), "")], hashlib.sha1(SMALL).hexdigest())
+    threads = [threading.Thread(target=ensure_cached, args=(wanted,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert local_file(wanted).read_bytes() == SMALL
+    assert ensure_cached(wanted).read_bytes() == SMALL
 
 
 @pytest.mark.usefixtures("soon_stalled")
@@ -149,12 +149,12 @@ def test_a_download_that_a_server_asked_to_wait_is_not_taken_for_stalled(faulty:
 
 FORKED = """
 import hashlib, os, signal, sys, threading, time
-from brainio.fetch import WantedFile, download, local_file
+from brainio.fetch import ExpectedFile, download, ensure_cached
 from brainio.stores import parse_location
 from brainio.stores import s3_clients
 
 def fetch(number):
-    local_file(WantedFile([(parse_location(f"s3://lab-bucket/stalled{number}"), "")], f"{number:040}"))
+    ensure_cached(ExpectedFile([(parse_location(f"s3://lab-bucket/stalled{number}"), "")], f"{number:040}"))
 
 for number in range(download.CONNECTIONS):
     threading.Thread(target=fetch, args=(number,), daemon=True).start()
@@ -173,8 +173,8 @@ held.wait()
 child = os.fork()
 if child == 0:
     signal.alarm(20)
-    good = WantedFile([(parse_location("s3://lab-bucket/good"), "")], hashlib.sha1(b"good").hexdigest())
-    os._exit(0 if local_file(good).read_bytes() == b"good" else 1)
+    good = ExpectedFile([(parse_location("s3://lab-bucket/good"), "")], hashlib.sha1(b"good").hexdigest())
+    os._exit(0 if ensure_cached(good).read_bytes() == b"good" else 1)
 os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0)
 """
 

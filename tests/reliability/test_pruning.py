@@ -21,7 +21,7 @@ from brainio.cache.holds import hold, is_held
 from brainio.cards import build_card, build_profile, find_profile
 from brainio.catalogs import append_rows, resolve
 from brainio.errors import FormatError, StreamWarning
-from brainio.fetch.pruned import is_gone, read_present, retry_if_pruned
+from brainio.fetch.cache_access import is_missing_file_error, read_if_unchanged, retry_if_pruned
 from brainio.fetch.streaming import CachedFile, open_entry
 from tests.lab import assembly_file, sha1
 from tests.reliability.crowd import join, start
@@ -249,12 +249,12 @@ def test_lazy_values_of_a_removed_file_without_a_hash_are_an_error_that_names_th
 def test_an_archive_that_was_pruned_before_it_is_opened_is_recognised_through_all_wrapping_errors(
     catalog: Path,
 ) -> None:
-    from brainio.fetch.entries import named_in_errors
-    from brainio.fetch.home import local_cache
+    from brainio.fetch.cache_access import local_cache
+    from brainio.fetch.entry_files import prefix_errors
 
-    with pytest.raises(FormatError) as caught, named_in_errors(resolve("stimulus_set", NAME)):
+    with pytest.raises(FormatError) as caught, prefix_errors(resolve("stimulus_set", NAME)):
         local_cache().unpack(catalog.parent / "gone.zip", sha1(ARCHIVE))
-    assert is_gone(caught.value)
+    assert is_missing_file_error(caught.value)
 
 
 def test_a_file_that_is_lost_nine_times_is_read_at_last(catalog: Path) -> None:
@@ -277,5 +277,5 @@ def test_a_damaged_file_that_is_present_is_read_once(catalog: Path) -> None:
         raise FormatError("damaged")
 
     with pytest.raises(FormatError, match="damaged"):
-        retry_if_pruned(lambda: read_present(read, catalog))
+        retry_if_pruned(lambda: read_if_unchanged(read, catalog))
     assert attempts == [catalog]

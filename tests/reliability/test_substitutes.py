@@ -13,8 +13,8 @@ import brainio
 from brainio.catalogs import append_rows, registry
 from brainio.errors import AssemblyFormatError, BrainioError, FetchManyError, IntegrityError, UnexpectedContentError
 from brainio.fetch import fetch_file, fetch_many
-from brainio.fetch.home import local_cache
-from brainio.fetch.signatures import mismatch_of
+from brainio.fetch.cache_access import local_cache
+from brainio.fetch.content_signatures import find_mismatch
 from brainio.s3 import load_file
 from tests.cli.command import brainio as command
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
@@ -240,7 +240,7 @@ def _legitimate() -> Iterator[tuple[str, bytes]]:
 
 @pytest.mark.parametrize(("part", "body"), [*_legitimate()])
 def test_legitimate_files_are_never_refused(part: str, body: bytes) -> None:
-    assert mismatch_of(io.BytesIO(body), part) is None
+    assert find_mismatch(io.BytesIO(body), part) is None
 
 
 @pytest.mark.parametrize(
@@ -260,4 +260,4 @@ def test_legitimate_files_are_never_refused(part: str, body: bytes) -> None:
     ],
 )
 def test_files_of_another_kind_are_refused(part: str, body: bytes) -> None:
-    assert mismatch_of(io.BytesIO(body), part) is not None
+    assert find_mismatch(io.BytesIO(body), part) is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainio.errors import IntegrityError, TransferError
-from brainio.fetch import WantedFile, fetch_file, local_file
+from brainio.fetch import ExpectedFile, ensure_cached, fetch_file
 from brainio.stores import open_file, parse_location
 from brainio.threads import Stop
 from tests.lab import sha1
@@ -143,11 +143,11 @@ def test_a_part_that_does_not_prove_which_bytes_it_holds_is_never_used(
     faulty: FaultyServer, fault: Fault, promised: bool
 ) -> None:
     serve(faulty, cut(HALF), fault)
-    wanted = WantedFile([(parse_location(location(faulty, "http")), "")], sha1(FIRST) if promised else "")
+    wanted = ExpectedFile([(parse_location(location(faulty, "http")), "")], sha1(FIRST) if promised else "")
     if fault is BAD_PARTS["status 204"]:
         with pytest.raises(TransferError, match="HTTP 204"):
-            local_file(wanted)
-    assert local_file(wanted).read_bytes() == FIRST
+            ensure_cached(wanted)
+    assert ensure_cached(wanted).read_bytes() == FIRST
 
 
 @pytest.mark.parametrize("fault", [BAD_PARTS["no Content-Range"], BAD_PARTS["no ETag"]], ids=["no range", "no ETag"])
@@ -186,16 +186,16 @@ def test_with_a_promised_hash_a_mixture_is_transferred_once_more_from_its_first_
     faulty: FaultyServer, kind: str
 ) -> None:
     serve(faulty, replaced(faulty, SECOND, cut(HALF)))
-    wanted = WantedFile([(parse_location(location(faulty, kind)), "")], sha1(SECOND))
-    assert local_file(wanted).read_bytes() == SECOND
+    wanted = ExpectedFile([(parse_location(location(faulty, kind)), "")], sha1(SECOND))
+    assert ensure_cached(wanted).read_bytes() == SECOND
     assert ranges(faulty)[0] == ranges(faulty)[2] == ""
 
 
 def test_with_a_promised_hash_a_server_that_mixes_every_time_is_an_error(faulty: FaultyServer) -> None:
     serve(faulty)
-    wanted = WantedFile([(parse_location(location(faulty, "http")), "")], sha1(SECOND))
+    wanted = ExpectedFile([(parse_location(location(faulty, "http")), "")], sha1(SECOND))
     with pytest.raises(IntegrityError):
-        local_file(wanted)
+        ensure_cached(wanted)
     assert len(faulty.requests) == 1
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from brainio.errors import LockfileError
-from brainio.lockfile.form import read_lockfile
+from brainio.lockfile.lock_format import read_lockfile
 from brainio.nearest import nearest
 from brainio.service.resources.downloads import _BYTE_RANGE
 from brainio.service.responses import _ACCEPTS_GZIP

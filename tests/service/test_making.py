@@ -19,7 +19,7 @@ from brainio.cache.files import partial_folder
 from brainio.cards import build_profile, find_failure, record_failure
 from brainio.catalogs import Entry, append_rows, resolve
 from brainio.catalogs.entries import cells_of
-from brainio.fetch.home import local_cache
+from brainio.fetch.cache_access import local_cache
 from brainio.local_files import Fingerprint
 from brainio.locks import try_acquire
 from brainio.service import profile_builder as module_looking

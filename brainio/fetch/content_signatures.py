@@ -10,8 +10,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
-KINDS = {"nc": "a netCDF file", "csv": "a CSV table", "zip": "a ZIP archive"}
-HEAD = 4096  # bytes that tell what a file is
+EXPECTED_CONTENT = {"nc": "a netCDF file", "csv": "a CSV table", "zip": "a ZIP archive"}
+HEAD_SIZE = 4096  # bytes that tell what a file is
 _LONGEST_JSON = 1 << 20
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAGIC = {
@@ -84,7 +84,7 @@ class Mismatch:
         return f"{origin} holds {called}{self.size:,} bytes{where}: {self.kind}. {advice}"
 
 
-def mismatch_of(file: BinaryIO, part: str) -> Mismatch | None:
+def find_mismatch(file: BinaryIO, part: str) -> Mismatch | None:
     """Return what a file is if it cannot be of the expected kind; None where it can.
 
     Parameters
@@ -97,35 +97,35 @@ def mismatch_of(file: BinaryIO, part: str) -> Mismatch | None:
     Examples
     --------
     >>> import io
-    >>> mismatch_of(io.BytesIO(b"<!DOCTYPE html><p>Sign in"), "nc").kind
+    >>> find_mismatch(io.BytesIO(b"<!DOCTYPE html><p>Sign in"), "nc").kind
     'an HTML page'
-    >>> mismatch_of(io.BytesIO(b"stimulus_id,filename"), "csv") is None
+    >>> find_mismatch(io.BytesIO(b"stimulus_id,filename"), "csv") is None
     True
     """
-    if part not in KINDS:
+    if part not in EXPECTED_CONTENT:
         return None
     size = file.seek(0, 2)
     file.seek(0)
-    head = file.read(HEAD)
+    head = file.read(HEAD_SIZE)
     if part == "nc" and _is_netcdf(file, head, size):
         return None
-    if part == "zip" and (_magic_of(head) == KINDS["zip"] or zipfile.is_zipfile(file)):
+    if part == "zip" and (_magic_of(head) == EXPECTED_CONTENT["zip"] or zipfile.is_zipfile(file)):
         return None
     if _may_be_json(head) and size <= _LONGEST_JSON:
         file.seek(0)
         head = file.read()
-    kind = substitute_of(head, size) or _magic_of(head)
+    kind = detect_substitute(head, size) or _magic_of(head)
     if kind is None and part == "csv":
         return None
-    return Mismatch(kind or f"content that begins with {head[:16]!r}", KINDS[part], size)
+    return Mismatch(kind or f"content that begins with {head[:16]!r}", EXPECTED_CONTENT[part], size)
 
 
-def substitute_of(head: bytes, size: int) -> str | None:
+def detect_substitute(head: bytes, size: int) -> str | None:
     r"""Name the substitute for a file that the first bytes show, such as a sign-in page; None if they show none.
 
     Examples
     --------
-    >>> substitute_of(b"version https://git-lfs.github.com/spec/v1\noid sha256:0", 130)
+    >>> detect_substitute(b"version https://git-lfs.github.com/spec/v1\noid sha256:0", 130)
     'a Git LFS pointer'
     """
     if size == 0:

@@ -14,7 +14,7 @@ from typing import Any
 from brainio.errors import LockfileError
 from brainio.installation import DISTRIBUTION
 from brainio.local_files import open_regular, write_file
-from brainio.lockfile.records import Record, record_from, require_known
+from brainio.lockfile.lock_records import Record, record_from, require_known
 
 VERSION = 1
 _FIRST_LINES = (

@@ -10,7 +10,7 @@ from brainio.catalogs import LOOKUP_TYPES, Entry, EntryFile, listings
 from brainio.catalogs.backends import format_location
 from brainio.catalogs.entries import STATUS_CURRENT, in_words
 from brainio.errors import LockDriftError
-from brainio.fetch.entries import wanted_file
+from brainio.fetch.entry_files import ExpectedFile
 from brainio.nearest import nearest
 
 _FIELDS = ("kind", "identifier", "catalog", "version", "status", "class", "aliases", "stimulus_set", "files")
@@ -113,7 +113,7 @@ def record_name(entry: Entry) -> str:
 def _file_record(entry: Entry, file: EntryFile) -> FileRecord:
     """Record a file; one whose catalog promises no hash gets that of the bytes that came."""
     sha1, size = file.sha1, file.size
-    cached = None if (sha1 or file.sha256) and size is not None else wanted_file(entry, file).cached()
+    cached = None if (sha1 or file.sha256) and size is not None else ExpectedFile.from_entry(entry, file).find_cached()
     if cached is not None:
         sha1 = sha1 or ("" if file.sha256 else hash_file(cached))
         size = cached.stat().st_size
