@@ -2,7 +2,7 @@
 
 from brainio.cache.content import Cache
 from brainio.cache.files import hash_file
-from brainio.cache.incoming import Incoming
-from brainio.cache.unpacked import Unpacked
+from brainio.cache.incoming_files import IncomingFile
+from brainio.cache.unpacked_archives import UnpackedArchive
 
-__all__ = ["Cache", "Incoming", "Unpacked", "hash_file"]
+__all__ = ["Cache", "IncomingFile", "UnpackedArchive", "hash_file"]

@@ -1,8 +1,8 @@
 """Reading ZIP archives that may be damaged, or made to do harm: judged as a whole, then read member by member.
 
 One member that could land outside, over another or as something other than a file refuses all of it, and so does an
-archive that would grow beyond all reason. Where members are written is the business of `brainio.cache.unpacked`;
-nothing here knows what they mean.
+archive that would grow beyond all reason. `brainio.cache.unpacked_archives` writes the
+members; nothing here knows what they mean.
 """
 
 import copy
@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from brainio.cache.files import reading
+from brainio.cache.files import translate_read_errors
 from brainio.errors import ArchiveError, BrainioError
 from brainio.local_files import open_regular
 from brainio.member_names import fault_of_name
@@ -58,7 +58,7 @@ class _File(io.BufferedReader):
 
 
 @contextmanager
-def opened(zip_path: Path) -> Iterator[zipfile.ZipFile]:
+def open_archive(zip_path: Path) -> Iterator[zipfile.ZipFile]:
     """Open an archive.
 
     Raises
@@ -70,7 +70,7 @@ def opened(zip_path: Path) -> Iterator[zipfile.ZipFile]:
     """
     with ExitStack() as stack:
         try:
-            with reading(f"The archive {zip_path}"):
+            with translate_read_errors(f"The archive {zip_path}"):
                 file = stack.enter_context(_File(open_regular(zip_path)))
                 archive = stack.enter_context(_listed(file))
         except FileNotFoundError as error:
@@ -93,7 +93,7 @@ def _listed(file: _File) -> zipfile.ZipFile:
         raise file.failure from error
 
 
-def judged(zip_path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
+def safe_members(zip_path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     """Return the files of an archive by the name under which they may be written.
 
     Raises
@@ -162,7 +162,7 @@ def _fault_of_kind(info: zipfile.ZipInfo) -> str | None:
     return "it begins before the archive does" if info.header_offset < 0 else None
 
 
-def member_blocks(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+def iter_member_blocks(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
     """Yield the bytes of a member, which are as many as it says and have its checksum when the last one is out.
 
     Raises
@@ -193,5 +193,5 @@ def member_blocks(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInf
 
 
 def _block(zip_path: Path, source: IO[bytes]) -> bytes:
-    with reading(f"The archive {zip_path}"):
+    with translate_read_errors(f"The archive {zip_path}"):
         return source.read(_BLOCK)

@@ -10,21 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from brainio.cache.earlier import earlier_file
+from brainio.cache.content_store import ContentStore
 from brainio.cache.files import (
-    checked_digest,
     hash_file,
+    normalize_digest,
     partial_folder,
     read_json,
-    reading,
     safe_name,
-    write_in_one_step,
-    writing,
+    translate_read_errors,
+    translate_write_errors,
+    write_atomically,
 )
-from brainio.cache.incoming import Incoming
-from brainio.cache.promise import Promise
-from brainio.cache.shelf import Shelf
-from brainio.cache.unpacked import Unpacked, unpack
+from brainio.cache.incoming_files import Expected, IncomingFile
+from brainio.cache.legacy import find_legacy_file
+from brainio.cache.unpacked_archives import UnpackedArchive, unpack
 from brainio.errors import ArchiveError, BrainioError, CacheError
 from brainio.local_files import Fingerprint
 from brainio.locks import acquire
@@ -56,8 +55,8 @@ class Cache:
     def __init__(self, root: Path, shared: Sequence[Path] = ()) -> None:
         self.root = Path(root)
         self.shared = tuple(Path(other) for other in shared if Path(other) != self.root)
-        self._own = Shelf(self.root, self.root)
-        self._shelves = (*(Shelf(other, self.root) for other in self.shared), self._own)
+        self._own = ContentStore(self.root, self.root)
+        self._shelves = (*(ContentStore(other, self.root) for other in self.shared), self._own)
 
     def find(self, sha1: str, name: str, sha256: str | None = None) -> Path | None:
         """Return the verified file with that content, None where there is none.
@@ -84,13 +83,13 @@ class Cache:
         CacheError
             What lies there cannot be read.
         """
-        sha1, sha256 = checked_digest(sha1), sha256 and checked_digest(sha256, "sha256")
-        for ask in (Shelf.trusted, Shelf.checked):
+        sha1, sha256 = normalize_digest(sha1), sha256 and normalize_digest(sha256, "sha256")
+        for ask in (ContentStore.trusted, ContentStore.checked):
             for shelf in self._shelves:
                 if (path := ask(shelf, sha1, name, sha256)) is not None:
                     return path
         found = self.adopt(name, sha1)
-        with reading(f"{name} below {self.root}"), suppress(FileNotFoundError):  # taken away again
+        with translate_read_errors(f"{name} below {self.root}"), suppress(FileNotFoundError):  # taken away again
             return None if found is None or (sha256 and hash_file(found, "sha256") != sha256) else found
         return None
 
@@ -102,11 +101,11 @@ class Cache:
         IntegrityError
             The digest is none.
         """
-        digest = checked_digest(sha1)
+        digest = normalize_digest(sha1)
         return any(shelf.has(digest) for shelf in self._shelves)
 
     @contextmanager
-    def receiving(
+    def receive(
         self,
         *,
         name: str,
@@ -114,7 +113,7 @@ class Cache:
         sha256: str | None = None,
         size: int | None = None,
         check: Callable[[], object] = lambda: None,
-    ) -> Iterator[Incoming]:
+    ) -> Iterator[IncomingFile]:
         """Receive bytes, verified as they come; go on where an earlier try for the same digest stopped.
 
         Whoever leaves the block without `Incoming.finish`, by an error or by being killed, leaves what was received
@@ -142,17 +141,17 @@ class Cache:
         --------
         >>> import pathlib, tempfile
         >>> cache, sha1 = Cache(pathlib.Path(tempfile.mkdtemp())), "a9993e364706816aba3e25717850c26c9cd0d89d"
-        >>> with cache.receiving(name="a.txt", sha1=sha1) as incoming:
+        >>> with cache.receive(name="a.txt", sha1=sha1) as incoming:
         ...     incoming.write(b"ab")  # and then the connection breaks
-        >>> with cache.receiving(name="a.txt", sha1=sha1) as incoming:
+        >>> with cache.receive(name="a.txt", sha1=sha1) as incoming:
         ...     resumed_at = incoming.offset
         ...     incoming.write(b"c")
         ...     path = incoming.finish()
         >>> resumed_at, path.read_bytes()
         (2, b'abc')
         """
-        promise = Promise.of(name, sha1, sha256, size)
-        with writing(self.root, name):
+        promise = Expected.of(name, sha1, sha256, size)
+        with translate_write_errors(self.root, name):
             folder = partial_folder(self.root)
         lock = acquire(folder, promise.key, check) if promise.key else None
         try:
@@ -192,7 +191,7 @@ class Cache:
         CacheError
             The cache cannot be written.
         """
-        with self._incoming(Promise.of(name, sha1, sha256, size), "") as incoming:
+        with self._incoming(Expected.of(name, sha1, sha256, size), "") as incoming:
             incoming.begin(alone=True)
             for chunk in chunks:
                 incoming.write(chunk)
@@ -204,8 +203,8 @@ class Cache:
         The file stays where it is and keeps its mode; the cache gets a hard link to it (a copy where links cannot be).
         On a root that cannot be written the file itself is returned.
         """
-        sha1 = checked_digest(sha1)
-        found = earlier_file(self.root, safe_name(name), sha1)
+        sha1 = normalize_digest(sha1)
+        found = find_legacy_file(self.root, safe_name(name), sha1)
         if found is None:
             return None
         earlier, verified_as = found
@@ -214,7 +213,7 @@ class Cache:
         except OSError:
             return self._copied(earlier, name, sha1)
 
-    def remember(self, url: str, version_id: str | None, sha1: str, name: str) -> None:
+    def record_location(self, url: str, version_id: str | None, sha1: str, name: str) -> None:
         """Note which content a location gave for which no hash was promised.
 
         Raises
@@ -223,13 +222,13 @@ class Cache:
             The cache cannot be written.
         """
         # Not the URL itself, which may hold a password: the reference is found by its hash.
-        reference = {"version_id": version_id, "sha1": checked_digest(sha1), "name": name}
+        reference = {"version_id": version_id, "sha1": normalize_digest(sha1), "name": name}
         path = self.root / _reference(url, version_id)
-        with writing(self.root, f"The reference of {name}"):
+        with translate_write_errors(self.root, f"The reference of {name}"):
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_in_one_step(self.root, path, json.dumps(reference))
+            write_atomically(self.root, path, json.dumps(reference))
 
-    def recall(
+    def find_by_location(
         self,
         url: str,
         version_id: str | None,
@@ -249,13 +248,13 @@ class Cache:
                     return path
         return None
 
-    def remembered(self, url: str, version_id: str | None) -> str | None:
+    def find_sha1(self, url: str, version_id: str | None) -> str | None:
         """Return the sha1 of what a location gave before, if that is here; whether its bytes are good is not asked."""
         references = (read_json(root / _reference(url, version_id)) for root in (self.root, *self.shared))
         found = (reference.get("sha1") for reference in references)
         return next((sha1 for sha1 in found if isinstance(sha1, str) and self.has(sha1)), None)
 
-    def unpack(self, zip_path: Path, sha1: str | None = None) -> Unpacked:
+    def unpack(self, zip_path: Path, sha1: str | None = None) -> UnpackedArchive:
         """Unpack a ZIP archive, or return what was unpacked of the same content before, here or in a shared cache.
 
         One process unpacks while the others wait for it, as far as locks work here. What is unpacked is not synced
@@ -277,8 +276,8 @@ class Cache:
             The cache cannot be written.
         """
         try:
-            with reading(f"The archive {zip_path}"):
-                digest = checked_digest(sha1) if sha1 else hash_file(zip_path)
+            with translate_read_errors(f"The archive {zip_path}"):
+                digest = normalize_digest(sha1) if sha1 else hash_file(zip_path)
         except BrainioError:
             raise
         except OSError as error:  # not there, or not a file
@@ -286,25 +285,25 @@ class Cache:
         return unpack(Path(zip_path), digest, self.root, self.shared)
 
     @contextmanager
-    def _incoming(self, promise: Promise, key: str) -> Iterator[Incoming]:
+    def _incoming(self, promise: Expected, key: str) -> Iterator[IncomingFile]:
         def publish(partial: Path, verified_as: Fingerprint, digests: dict[str, str]) -> Path:
             path = self._own.publish(partial, verified_as, promise.name, digests["sha1"], digests.get("sha256"))
             if not promise.sha1 and promise.sha256:
-                self.remember(promise.key, None, digests["sha1"], promise.name)
+                self.record_location(promise.key, None, digests["sha1"], promise.name)
             return path
 
-        incoming = Incoming(self.root, promise, key, publish)
+        incoming = IncomingFile(self.root, promise, key, publish)
         try:
             yield incoming
         finally:
             incoming.leave()
 
-    def _promised(self, promise: Promise) -> Path | None:
+    def _promised(self, promise: Expected) -> Path | None:
         """Return the file if it is here; content is found by sha1, and by sha256 alone where that was received so."""
         if promise.sha1:
             path = self.find(promise.sha1, promise.name, promise.sha256)
         else:
-            path = self.recall(promise.key, None, promise.sha256) if promise.key else None
+            path = self.find_by_location(promise.key, None, promise.sha256) if promise.key else None
         with suppress(FileNotFoundError):  # taken away again
             if path is not None and promise.size in (None, path.stat().st_size):
                 return path

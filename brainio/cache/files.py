@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,11 +14,13 @@ from typing import Any
 
 from brainio.errors import BrainioError, CacheError, IntegrityError
 from brainio.local_files import open_regular, write_file
+from brainio.logs import get_logger
 from brainio.processes import this_process
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
 _LONGEST_NAME = 255  # bytes, on every file system that is promised
 _LONGEST_SUFFIX = 32
+LAST_USE_EVERY = 3600.0  # seconds: the last use of a file is noted this exactly, and as seldom
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
 _DIGEST_LENGTHS = {"sha1": 40, "sha256": 64}
 
@@ -44,7 +47,7 @@ def hash_file(path: str | os.PathLike[str], algorithm: str = "sha1") -> str:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
 
-def checked_digest(digest: str, algorithm: str = "sha1") -> str:
+def normalize_digest(digest: str, algorithm: str = "sha1") -> str:
     """Return a promised digest in lower case; digests become paths, so nothing else may pass."""
     lowered = digest.strip().lower()
     if re.fullmatch(rf"[0-9a-f]{{{_DIGEST_LENGTHS[algorithm]}}}", lowered) is None:
@@ -74,7 +77,7 @@ def safe_name(name: str) -> str:
 
 
 @contextmanager
-def writing(root: Path, what: str) -> Iterator[None]:
+def translate_write_errors(root: Path, what: str) -> Iterator[None]:
     """Turn a failure to write below ``root`` into a CacheError; other errors of this package pass."""
     try:
         yield
@@ -88,7 +91,7 @@ def writing(root: Path, what: str) -> Iterator[None]:
 
 
 @contextmanager
-def reading(what: str) -> Iterator[None]:
+def translate_read_errors(what: str) -> Iterator[None]:
     """Turn a failure of the operating system to read a file into a CacheError; a file that is missing passes."""
     try:
         yield
@@ -126,7 +129,7 @@ def new_partial(root: Path, key: str = "") -> Path:
     return partial_folder(root) / f"{key or this_process().tag}{'.' if key else '-'}{secrets.token_hex(8)}"
 
 
-def write_in_one_step(root: Path, path: Path, content: str | bytes) -> None:
+def write_atomically(root: Path, path: Path, content: str | bytes) -> None:
     """Write a small file of the cache atomically; if a loss of power damages it, it is built again."""
     write_file(path, content, temporary=new_partial(root), durable=False)
 
@@ -144,3 +147,33 @@ def make_read_only(path: Path) -> None:
     """Remove the write permission of a file for everybody, where the file system supports that."""
     with suppress(OSError):
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~WRITE_BITS)
+
+
+def record_use(path: Path) -> None:
+    """Note in the times of a record or manifest that its content is used now, where that can be written."""
+    with suppress(OSError):
+        # A clock that was set back must not make anything look older than it is: the time only ever goes forward.
+        if time.time() - path.stat().st_mtime > LAST_USE_EVERY:
+            os.utime(path)
+
+
+_log = get_logger("brainio.cache")
+_said: set[tuple[Path, str]] = set()
+
+
+def log_once(folder: Path, problem: str, detail: object = "") -> None:
+    """Warn that something below a folder is had from elsewhere, unless the same problem of it was told before.
+
+    Parameters
+    ----------
+    folder : Path
+        The shared cache, or what is damaged in it.
+    problem : str
+        What is wrong, as it follows the name of the folder.
+    detail : str
+        What may differ from time to time, such as the text of an error.
+    """
+    if (folder, problem) in _said:
+        return
+    _said.add((folder, problem))
+    _log.warning("%s %s%s; it is passed over, and files are had from elsewhere", folder, problem, detail)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from brainio.cache.content_store import RECORD
 from brainio.cache.files import read_json
 from brainio.cache.holds import HOLD
-from brainio.cache.records import RECORD
-from brainio.cache.sqlite_files import ENDING
-from brainio.cache.unpacked import manifest_of, read_manifest
+from brainio.cache.member_records import manifest_path, read_manifest
+from brainio.cache.sqlite_files import SUFFIX
 from brainio.errors import CacheError
 from brainio.locks import LOCK
 
@@ -52,7 +52,7 @@ class Item:
     path: Path
 
 
-def contents(root: Path, failed: Callable[[Path, OSError], object] | None = None) -> list[Item]:
+def list_items(root: Path, failed: Callable[[Path, OSError], object] | None = None) -> list[Item]:
     """Return everything that lies in a cache, also a read-only one; reads no content.
 
     Parameters
@@ -73,7 +73,7 @@ def contents(root: Path, failed: Callable[[Path, OSError], object] | None = None
     >>> from brainio.cache import Cache
     >>> cache = Cache(pathlib.Path(tempfile.mkdtemp()))
     >>> path = cache.add([b"abc"], name="a.txt")
-    >>> [(item.kind, item.names, item.size) for item in contents(cache.root)]
+    >>> [(item.kind, item.names, item.size) for item in list_items(cache.root)]
     [('content', ('a.txt',), 3)]
     """
     items = []
@@ -94,7 +94,7 @@ def contents(root: Path, failed: Callable[[Path, OSError], object] | None = None
     return items
 
 
-def again(item: Item) -> Item | None:
+def refresh_item(item: Item) -> Item | None:
     """Return an item as it is now; None where it is gone."""
     try:
         return _READERS[item.kind][1](item.kind, item.path)
@@ -102,7 +102,7 @@ def again(item: Item) -> Item | None:
         return None
 
 
-def key_of(path: Path) -> str:
+def lock_key(path: Path) -> str:
     """Return what the processes that work on a temporary file lock; empty where they lock nothing."""
     key = path.name.partition(".")[0]
     return key if key.startswith(("sha1-", "sha256-", "unpack-", "profile-")) else ""
@@ -126,11 +126,11 @@ def _unpacked(kind: Kind, folder: Path) -> Item | None:
     if manifest is None:
         return Item(kind, sha1, (), _tree_size(folder), folder.stat().st_mtime, folder)
     size = sum(size for size, _ in manifest.values())
-    return Item(kind, sha1, (), size, manifest_of(root, sha1).stat().st_mtime, folder)
+    return Item(kind, sha1, (), size, manifest_path(root, sha1).stat().st_mtime, folder)
 
 
 def _profile(kind: Kind, path: Path) -> Item | None:
-    if not path.name.endswith((ENDING, PROFILE_FAILURE)):
+    if not path.name.endswith((SUFFIX, PROFILE_FAILURE)):
         return None
     status = path.stat()
     return Item(kind, path.name.partition("-")[0], (), status.st_size, status.st_atime, path)
@@ -139,7 +139,7 @@ def _profile(kind: Kind, path: Path) -> Item | None:
 def _partial(kind: Kind, path: Path) -> Item | None:
     if path.name.endswith((LOCK, HOLD)):
         return None
-    sha1 = key_of(path).split("-")[1] if key_of(path) and not path.name.startswith("sha256-") else ""
+    sha1 = lock_key(path).split("-")[1] if lock_key(path) and not path.name.startswith("sha256-") else ""
     return Item(kind, sha1, (path.name,), _tree_size(path), path.stat().st_mtime, path)
 
 

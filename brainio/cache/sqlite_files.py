@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 from weakref import WeakSet
 
-from brainio.cache.records import LAST_USE_EVERY
+from brainio.cache.files import LAST_USE_EVERY
 from brainio.forks import Activity, guard, renew_in_child
 from brainio.local_files import Fingerprint
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
-ENDING = ".sqlite"
+SUFFIX = ".sqlite"
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
 Answer = TypeVar("Answer")
 # SQLite has locks around its memory and its files, which a forked process would find as its parent's threads had them.
@@ -35,7 +35,7 @@ IN_SQLITE = guard(Activity(), "SQLite")
 _engines: WeakSet[Engine] = WeakSet()  # of the files that are open
 
 
-class Opened:
+class SQLiteFile:
     """An open file; many threads may ask it. Without a path it is in memory."""
 
     def __init__(self, engine: Engine, path: Path | None = None, print_: Fingerprint | None = None) -> None:
@@ -91,34 +91,34 @@ def _leave_connections() -> None:
 renew_in_child(_leave_connections)
 
 
-def read_only(path: Path) -> sqlite3.Connection:
+def open_read_only(path: Path) -> sqlite3.Connection:
     """Open a published file, which never changes, so that there is nothing to lock."""
     return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
 
-def writable(path: Path) -> sqlite3.Connection:
+def create_database(path: Path) -> sqlite3.Connection:
     """Open a new file that nobody else knows: if this process dies, it is as good as none."""
     connection = sqlite3.connect(path)
     connection.executescript(_PRAGMAS)
     return connection
 
 
-def stamp_of_now() -> int:
+def new_mtime_ns() -> int:
     """Return the time of change that a new file is to have, in ns: whole, even seconds, as all file systems keep."""
     return int(time.time()) // 2 * 2_000_000_000
 
 
-def clear_up(folder: Path, unused: float, left: float) -> None:
+def remove_stale(folder: Path, unused: float, left: float) -> None:
     """Remove files that were not used for so many seconds, and what killed processes left for so many."""
     for path in folder.iterdir():
         with suppress(OSError):
             status = path.stat()
-            used, most = (status.st_atime, unused) if path.suffix == ENDING else (status.st_mtime, left)
+            used, most = (status.st_atime, unused) if path.suffix == SUFFIX else (status.st_mtime, left)
             if time.time() - used > most:
                 path.unlink()
 
 
-def note_use(path: Path) -> None:
+def record_access(path: Path) -> None:
     """Note in its time of access that a file is used; not every file system does that by itself."""
     with suppress(OSError), path.open("rb") as file:
         status = os.fstat(file.fileno())

@@ -1,6 +1,6 @@
 """Verification of a cache: finds damage, repairs it, and lists everything that it did not check, with the reason.
 
-Reads and repairs below one root while other processes read and fetch; knows no catalog. `brainio.cache.upkeep` removes
+Reads and repairs below one root while other processes read and fetch; knows no catalog. `brainio.cache.pruning` removes
 files that nobody needs any more.
 """
 
@@ -15,13 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from brainio.cache.archive import judged, opened
+from brainio.cache.archive import open_archive, safe_members
+from brainio.cache.content_store import RECORD, ContentStore, read_record
 from brainio.cache.files import WRITE_BITS, read_json, safe_name
-from brainio.cache.inventory import PROFILE_FAILURE, Item, contents
-from brainio.cache.records import RECORD, read_record
-from brainio.cache.shelf import Shelf
-from brainio.cache.sqlite_files import read_only
-from brainio.cache.unpacked import archive_of, bad_members, manifest_of, member_times, mend, read_manifest
+from brainio.cache.inventory import PROFILE_FAILURE, Item, list_items
+from brainio.cache.member_records import (
+    find_archive,
+    find_incomplete_members,
+    manifest_path,
+    read_manifest,
+    times_record,
+)
+from brainio.cache.sqlite_files import open_read_only
+from brainio.cache.unpacked_archives import mend
 from brainio.errors import ArchiveError, CacheError
 from brainio.local_files import Fingerprint
 
@@ -37,7 +43,7 @@ _COPIES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class VerificationResult:
     """The result for one item.
 
     Attributes
@@ -58,7 +64,7 @@ class Checked:
     unread: int = 0
 
 
-def verify(root: Path, *, deep: bool = False, quick: bool = False) -> Iterator[Checked]:
+def verify(root: Path, *, deep: bool = False, quick: bool = False) -> Iterator[VerificationResult]:
     """Check everything in a cache, item by item, and repair what can be repaired.
 
     Content is hashed; what no longer has its hash goes to ``quarantine/``, so that the next fetch brings it again. Of
@@ -91,15 +97,15 @@ def verify(root: Path, *, deep: bool = False, quick: bool = False) -> Iterator[C
     [('', 1)]
     """
     depth: Depth = "quick" if quick else "deep" if deep else "normal"
-    unreadable: list[Checked] = []
-    for item in contents(root, lambda path, error: unreadable.append(_unreadable(path, error))):
+    unreadable: list[VerificationResult] = []
+    for item in list_items(root, lambda path, error: unreadable.append(_unreadable(path, error))):
         with suppress(FileNotFoundError):
             yield _checked(root, item, depth)
     yield from unreadable
     yield from _strays(root)
 
 
-def not_checked(root: Path, shared: Iterable[Path] = ()) -> list[str]:
+def list_unverified(root: Path, shared: Iterable[Path] = ()) -> list[str]:
     """List what `verify` does not check, with the reasons.
 
     Parameters
@@ -120,7 +126,7 @@ def not_checked(root: Path, shared: Iterable[Path] = ()) -> list[str]:
     return [*reasons, *(f"{place}: a shared cache; verify it with BRAINIO_HOME={place}" for place in shared)]
 
 
-def _checked(root: Path, item: Item, depth: Depth) -> Checked:
+def _checked(root: Path, item: Item, depth: Depth) -> VerificationResult:
     check = _CHECKS[item.kind]
     try:
         return check(root, item, depth)
@@ -130,15 +136,17 @@ def _checked(root: Path, item: Item, depth: Depth) -> Checked:
         return _unreadable(item.path, error, item)
 
 
-def _unreadable(path: Path, error: OSError, item: Item | None = None) -> Checked:
+def _unreadable(path: Path, error: OSError, item: Item | None = None) -> VerificationResult:
     item = item or Item("stray", "", (path.name,), 0, 0.0, path)
-    return Checked(item, f"{path} was not checked, since it cannot be read: {error.strerror or error}")
+    return VerificationResult(item, f"{path} was not checked, since it cannot be read: {error.strerror or error}")
 
 
-def _check_content(root: Path, item: Item, depth: Depth) -> Checked:
+def _check_content(root: Path, item: Item, depth: Depth) -> VerificationResult:
     if _SHA1.fullmatch(item.sha1) is None or item.path.parent.name != item.sha1[:2]:
-        return Checked(item, f"{item.path} is not named by the first two digits of a sha1 and the sha1; remove it")
-    shelf, unread = Shelf(root, root), 0
+        return VerificationResult(
+            item, f"{item.path} is not named by the first two digits of a sha1 and the sha1; remove it"
+        )
+    shelf, unread = ContentStore(root, root), 0
     faults: list[str] = []
     notes: list[str] = []
     known, files = read_record(item.path / RECORD), shelf.names(item.sha1)
@@ -158,10 +166,10 @@ def _check_content(root: Path, item: Item, depth: Depth) -> Checked:
         others = sorted(entry.name for entry in entries if entry.name != RECORD and not entry.is_file())
     if others:
         faults.append(f"{_some(others)} in {item.path} are no files; remove them")
-    return Checked(item, "; ".join(faults), (*notes, *_notes_on_files(shelf.names(item.sha1))), unread)
+    return VerificationResult(item, "; ".join(faults), (*notes, *_notes_on_files(shelf.names(item.sha1))), unread)
 
 
-def _fault_of_file(shelf: Shelf, path: Path, sha1: str) -> list[str]:
+def _fault_of_file(shelf: ContentStore, path: Path, sha1: str) -> list[str]:
     try:
         sound = shelf.verified(path, sha1)
     except FileNotFoundError:
@@ -192,29 +200,29 @@ def _once(paths: Iterable[Path]) -> Iterator[Path]:
                 yield path
 
 
-def _check_unpacked(root: Path, item: Item, depth: Depth) -> Checked:
+def _check_unpacked(root: Path, item: Item, depth: Depth) -> VerificationResult:
     before, manifest = _identity(item.path), read_manifest(root, item.sha1)
     if manifest is None:
         fault = "its list of members is lost; it is written again when the archive is next used"
-        return Checked(item, "" if _identity(item.path) is None else fault)
-    archive, times = archive_of(root, item.sha1), member_times(root, item.sha1, manifest, root)
+        return VerificationResult(item, "" if _identity(item.path) is None else fault)
+    archive, times = find_archive(root, item.sha1), times_record(root, item.sha1, manifest, root)
     notes: list[str] = []
     changed = times.changed()
     if depth == "quick":
-        bad = bad_members(item.path, manifest)
+        bad = find_incomplete_members(item.path, manifest)
         if unread := len(changed) - len(bad):
             notes.append(f"{unread} members changed since they were unpacked; --quick does not read them")
     else:
         bad = times.compare(manifest if depth == "deep" else changed)
     if _identity(item.path) != before:  # another process took the folder away meanwhile
-        return Checked(item)
+        return VerificationResult(item)
     fault = _fault_of_manifest(root, item.sha1, archive, depth) or _fault_of_members(root, item, bad, depth)
     if archive is None:
         notes.append("its archive is not in the cache: its members were not compared with it, only with their list")
     strangers = _strangers(item.path, manifest)
     if strangers:
         notes.append(f"{_some(strangers)} in {item.path} are not in the archive")
-    return Checked(item, fault, tuple(notes), 0 if depth == "deep" else len(manifest) - len(changed))
+    return VerificationResult(item, fault, tuple(notes), 0 if depth == "deep" else len(manifest) - len(changed))
 
 
 def _fault_of_manifest(root: Path, sha1: str, archive: Path | None, depth: Depth) -> str:
@@ -222,17 +230,17 @@ def _fault_of_manifest(root: Path, sha1: str, archive: Path | None, depth: Depth
     if archive is None:
         return ""
     try:
-        with opened(archive) as file:
-            listed = {name: (info.file_size, info.CRC) for name, info in judged(archive, file).items()}
+        with open_archive(archive) as file:
+            listed = {name: (info.file_size, info.CRC) for name, info in safe_members(archive, file).items()}
     except ArchiveError as error:
         return str(error)
-    if listed == read_manifest(root, sha1) or not manifest_of(root, sha1).exists():
+    if listed == read_manifest(root, sha1) or not manifest_path(root, sha1).exists():
         return ""
     fault = "its list of members is not that of the archive"
     if depth == "quick":
         return fault
     with suppress(OSError):
-        manifest_of(root, sha1).unlink()
+        manifest_path(root, sha1).unlink()
         return f"{fault}; it was removed and is written again when the archive is next used"
     return fault
 
@@ -244,10 +252,10 @@ def _fault_of_members(root: Path, item: Item, bad: list[str], depth: Depth) -> s
     fault = f"{len(bad)} of {len(manifest)} members were missing or damaged ({_some(bad)}); "
     if depth == "quick":
         return f"{fault}they are unpacked again when they are next used, or by verification without --quick"
-    archive = archive_of(root, item.sha1)
+    archive = find_archive(root, item.sha1)
     try:
         if archive is not None and mend(archive, root, item.sha1, bad):
-            member_times(root, item.sha1, manifest, root).renew(bad)
+            times_record(root, item.sha1, manifest, root).renew(bad)
             return f"{fault}they were unpacked again"
     except (ArchiveError, CacheError) as error:
         fault += f"{error} "
@@ -284,46 +292,50 @@ def _quarantine_members(root: Path, item: Item, names: Iterable[str]) -> None:
             (item.path / name).replace(folder / f"{item.sha1}-{secrets.token_hex(4)}")
 
 
-def _check_profile(_root: Path, item: Item, depth: Depth) -> Checked:
+def _check_profile(_root: Path, item: Item, depth: Depth) -> VerificationResult:
     if item.path.name.endswith(PROFILE_FAILURE):
-        return Checked(item)  # a damaged one counts as none
+        return VerificationResult(item)  # a damaged one counts as none
     if depth == "quick":
-        return Checked(item, unread=1)
+        return VerificationResult(item, unread=1)
     try:
-        with closing(read_only(item.path)) as connection:
+        with closing(open_read_only(item.path)) as connection:
             answer = str(connection.execute("PRAGMA quick_check").fetchone()[0])
     except sqlite3.Error as error:
         answer = str(error)
     if answer == "ok":
-        return Checked(item)
+        return VerificationResult(item)
     with suppress(OSError):
         item.path.unlink()
-        return Checked(item, f"it is damaged ({answer}); it was removed and is made again when it is next used")
-    return Checked(item, f"it is damaged ({answer}) and cannot be removed; remove {item.path}")
+        return VerificationResult(
+            item, f"it is damaged ({answer}); it was removed and is made again when it is next used"
+        )
+    return VerificationResult(item, f"it is damaged ({answer}) and cannot be removed; remove {item.path}")
 
 
-def _check_reference(root: Path, item: Item, depth: Depth) -> Checked:
+def _check_reference(root: Path, item: Item, depth: Depth) -> VerificationResult:
     if _SHA1.fullmatch(item.sha1) and item.names[0]:
-        is_gone = not Shelf(root, root).has(item.sha1)
-        return Checked(item, notes=("the content that it leads to is not in the cache",) if is_gone else ())
+        is_gone = not ContentStore(root, root).has(item.sha1)
+        return VerificationResult(item, notes=("the content that it leads to is not in the cache",) if is_gone else ())
     fault = f"{item.path} is damaged, so that what its location gave is fetched again"
     if depth != "quick":
         with suppress(OSError):
             item.path.unlink()
             fault += "; it was removed"
-    return Checked(item, fault)
+    return VerificationResult(item, fault)
 
 
-def _check_partial(_root: Path, item: Item, _depth: Depth) -> Checked:
+def _check_partial(_root: Path, item: Item, _depth: Depth) -> VerificationResult:
     text = "unfinished work, in progress or left by a process that ended; brainio cache prune removes leftovers"
-    return Checked(item, notes=(text,))
+    return VerificationResult(item, notes=(text,))
 
 
-def _check_quarantine(_root: Path, item: Item, _depth: Depth) -> Checked:
-    return Checked(item, notes=("bytes that were damaged; nothing reads them, and brainio cache prune removes them",))
+def _check_quarantine(_root: Path, item: Item, _depth: Depth) -> VerificationResult:
+    return VerificationResult(
+        item, notes=("bytes that were damaged; nothing reads them, and brainio cache prune removes them",)
+    )
 
 
-def _strays(root: Path) -> Iterator[Checked]:
+def _strays(root: Path) -> Iterator[VerificationResult]:
     """Report files in places where nothing looks for them, and folders that cannot be read."""
     for name, problem_of in _PLACES.items():
         for folder in [root / name, *_listed(root / name)]:
@@ -337,7 +349,7 @@ def _strays(root: Path) -> Iterator[Checked]:
             for path in entries:
                 with suppress(OSError):  # gone, or reported already since it cannot be read
                     if (problem := problem_of(path, folder == root / name)) is not None:
-                        yield Checked(_stray(path), notes=(problem,))
+                        yield VerificationResult(_stray(path), notes=(problem,))
 
 
 def _listed(folder: Path) -> list[Path]:
@@ -379,7 +391,7 @@ def _stray_among_records(path: Path, is_top: bool) -> str | None:
     return None if is_sound else f"{path} is damaged; it is written again when it is needed"
 
 
-_CHECKS: dict[str, Callable[[Path, Item, Depth], Checked]] = {
+_CHECKS: dict[str, Callable[[Path, Item, Depth], VerificationResult]] = {
     "content": _check_content,
     "unpacked": _check_unpacked,
     "profile": _check_profile,

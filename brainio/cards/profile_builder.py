@@ -14,8 +14,8 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from brainio.cache import Cache
-from brainio.cache.files import new_partial, partial_folder, writing
-from brainio.cache.sqlite_files import stamp_of_now, writable
+from brainio.cache.files import new_partial, partial_folder, translate_write_errors
+from brainio.cache.sqlite_files import create_database, new_mtime_ns
 from brainio.cards.profile_failures import remove_failure
 from brainio.cards.profile_files import profile_folder, profile_key, profile_path
 from brainio.cards.profile_schema import (
@@ -80,7 +80,7 @@ def build_profile(entry: Entry, *, rebuild: bool = False) -> None:
             f"brainio get {entry.identifier}"
         )
     root = profile_folder().parent
-    with writing(root, f"The profile of {entry.identifier}"):
+    with translate_write_errors(root, f"The profile of {entry.identifier}"):
         lock = acquire(partial_folder(root), f"profile-{key}")
         try:
             if rebuild or find_profile(entry) is None:
@@ -112,8 +112,8 @@ def _build(entry: Entry, paths: dict[str, Path], key: str, root: Path) -> None:
 
 def _write_database(path: Path, entry: Entry, paths: dict[str, Path]) -> int:
     """Write a profile to a new file, and return the modification time that it must get."""
-    mtime_ns = stamp_of_now()
-    engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
+    mtime_ns = new_mtime_ns()
+    engine = create_engine("sqlite://", creator=partial(create_database, path), poolclass=StaticPool)
     write_contents = _write_stimulus_set if entry.lookup_type == TYPE_STIMULUS_SET else _write_assembly
     try:
         with engine.begin() as connection:

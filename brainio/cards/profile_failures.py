@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from brainio.cache.files import read_json, write_in_one_step
+from brainio.cache.files import read_json, write_atomically
 from brainio.cache.inventory import PROFILE_FAILURE
 from brainio.cards.profile_files import profile_folder, profile_key
 from brainio.errors import BrainioError
@@ -58,7 +58,7 @@ def record_failure(entry: Entry, reason: str, conditions: str) -> None:
     record = {"reason": reason, "time": time.time(), "conditions": conditions, "files": _fingerprints(entry)}
     with suppress(OSError, BrainioError):  # without a record, the next attempt comes sooner
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_in_one_step(profile_folder().parent, path, json.dumps(record))
+        write_atomically(profile_folder().parent, path, json.dumps(record))
 
 
 def find_failure(entry: Entry) -> ProfileFailure | None:

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from brainio.cache.sqlite_files import ENDING, Opened, note_use, read_only
+from brainio.cache.sqlite_files import SUFFIX, SQLiteFile, open_read_only, record_access
 from brainio.cards.profile_schema import (
     COLUMNS,
     MTIME,
@@ -53,7 +53,7 @@ _lock = guard(threading.RLock(), "open profiles")
 Result = TypeVar("Result")
 
 
-class ProfileFile(Opened):
+class ProfileFile(SQLiteFile):
     """An open profile file, which several entries may share."""
 
     @cached_property
@@ -141,7 +141,7 @@ def profile_folder() -> Path:
 
 def profile_path(key: str) -> Path:
     """Return the path of the profile with a key; the file may not exist."""
-    return profile_folder() / f"{key}{ENDING}"
+    return profile_folder() / f"{key}{SUFFIX}"
 
 
 def delete_damaged(file: ProfileFile) -> None:
@@ -195,12 +195,12 @@ def _open(path: Path) -> ProfileFile | None:
     if mtime_ns != print_.mtime_ns:
         delete_damaged(file)
         return None
-    note_use(path)
+    record_access(path)
     return file
 
 
 def _connect(path: Path) -> SQLite:
-    connection = read_only(path)
+    connection = open_read_only(path)
     connection.execute("PRAGMA cache_size=-512")  # kB; the operating system caches the file, too
     return connection
 

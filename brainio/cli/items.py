@@ -10,7 +10,7 @@ from brainio.cli.output import Record
 from brainio.progress import readable_size
 
 if TYPE_CHECKING:
-    from brainio.cache.upkeep import Item
+    from brainio.cache.inventory import Item
 
 _DIGITS = 10  # of a sha1 in a table
 _NAMED = 2  # entries that one line of a table names

@@ -18,8 +18,9 @@ from brainio.errors import EntryLookupError, IntegrityError
 from brainio.progress import TransferBar, readable_size
 
 if TYPE_CHECKING:
-    from brainio.cache.upkeep import Item, Removed
-    from brainio.cache.verification import Checked
+    from brainio.cache.inventory import Item
+    from brainio.cache.pruning import Removal
+    from brainio.cache.verification import VerificationResult
 
 _SHA1_START = re.compile(r"[0-9a-f]{7,40}")
 _READ = {"content", "unpacked"}  # kinds of items that are read as a whole
@@ -119,14 +120,14 @@ def verify(deep: bool, quick: bool, as_json: bool) -> None:
             checked.append(one)
             if one.item.kind in _READ:
                 bar.add(one.item.size)
-    omitted = verification.not_checked(_root(), local_cache().shared)
+    omitted = verification.list_unverified(_root(), local_cache().shared)
     _show_checked(checked, omitted, items, as_json=as_json)
     if any(one.fault for one in checked):
         raise click.exceptions.Exit(exit_code(IntegrityError()))
 
 
 def _show_checked(
-    checked: Collection["Checked"], omitted: list[str], items: Iterable["Item"], *, as_json: bool
+    checked: Collection["VerificationResult"], omitted: list[str], items: Iterable["Item"], *, as_json: bool
 ) -> None:
     """Print faults to stdout, and to stderr a summary, notes and omissions; JSON has all of it."""
     bad = [one for one in checked if one.fault]
@@ -171,7 +172,7 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
       brainio cache rm hvm --kind stimulus_set --dry-run
       brainio cache rm bf8f8d0101
     """
-    from brainio.cache import upkeep
+    from brainio.cache import pruning
 
     items = [item for item in _contents() if item.kind in {"content", "unpacked", "profile", "ref"}]
     sha1s: set[str] = set()
@@ -180,7 +181,7 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
         if not any(item.sha1 in wanted for item in items):
             tell(f"nothing of {name} is in {_root()}")
         sha1s |= wanted
-    _show_removed(upkeep.remove(_root(), sha1s, dry_run=dry_run), items, dry_run=dry_run, as_json=as_json)
+    _show_removed(pruning.remove(_root(), sha1s, dry_run=dry_run), items, dry_run=dry_run, as_json=as_json)
 
 
 @cache.command()
@@ -200,11 +201,11 @@ def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: 
       brainio cache prune --max-size 10GB --dry-run
       brainio cache prune --older-than 12h --max-size 1.5TiB
     """
-    from brainio.cache import upkeep
+    from brainio.cache import pruning
     from brainio.processes import remove_temporary_folders
 
     items = _contents()
-    removed = upkeep.prune(_root(), older_than, max_size, dry_run=dry_run)
+    removed = pruning.prune(_root(), older_than, max_size, dry_run=dry_run)
     _show_removed(removed, items, dry_run=dry_run, as_json=as_json)
     for folder in [] if dry_run else remove_temporary_folders():
         tell(f"{folder} removed, which a killed process left")
@@ -217,16 +218,16 @@ def _root() -> Path:
 
 
 def _contents() -> list["Item"]:
-    from brainio.cache import upkeep
+    from brainio.cache.inventory import list_items
 
-    return upkeep.contents(_root())
+    return list_items(_root())
 
 
 def _place(use: str, folder: Path) -> Record:
-    from brainio.cache import upkeep
+    from brainio.cache.inventory import list_items
 
     there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())  # its disk, before it is made
-    size = sum(item.size for item in upkeep.contents(folder))
+    size = sum(item.size for item in list_items(folder))
     free = shutil.disk_usage(there).free
     return {"use": use, "folder": str(folder), "exists": folder.is_dir(), "size": size, "free": free}
 
@@ -257,7 +258,7 @@ def _sha1s_of(found: Iterable[Entry]) -> set[str]:
     return sha1s - {""}
 
 
-def _show_removed(removed: "Removed", before: Iterable["Item"], *, dry_run: bool, as_json: bool) -> None:
+def _show_removed(removed: "Removal", before: Iterable["Item"], *, dry_run: bool, as_json: bool) -> None:
     """Print what went, or would go; what remembers it goes unsaid."""
     items = [item for item in removed.items if item.kind != "ref"]
     told = records(items, before, as_json=as_json)

@@ -14,9 +14,8 @@ from typing import TypeVar
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random
 
 from brainio.cache import Cache
-from brainio.cache.files import reading
+from brainio.cache.files import log_once, translate_read_errors
 from brainio.cache.holds import hold
-from brainio.cache.passed_over import say_once
 from brainio.errors import FormatError, TransferError
 from brainio.home import absolute_path, home_folder
 from brainio.local_files import Fingerprint
@@ -46,7 +45,7 @@ def shared_caches() -> list[Path]:
     folders = [absolute_path(folder) for folder in names if folder]
     for folder in folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - a Path raises without permission to look
-            say_once(folder, f"is no folder that can be reached, but {BRAINIO_SHARED} names it")
+            log_once(folder, f"is no folder that can be reached, but {BRAINIO_SHARED} names it")
     return folders
 
 
@@ -72,7 +71,7 @@ def retry_if_pruned(work: Callable[[], T]) -> T:
     CacheError
         The operating system cannot read one of the files.
     """
-    with reading("A file of the cache"):
+    with translate_read_errors("A file of the cache"):
         try:
             return work()
         except Exception as error:

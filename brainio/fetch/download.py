@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import AttemptManager, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from brainio.cache import Incoming
+from brainio.cache import IncomingFile
 from brainio.errors import (
     ChangedFileError,
     IntegrityError,
@@ -329,7 +329,7 @@ class FileReceiver:
 
     Parameters
     ----------
-    incoming : Incoming
+    incoming : IncomingFile
         Where the bytes go. What an earlier attempt left there is continued.
     location, version_id
         As `brainio.stores.open_read` takes them.
@@ -343,7 +343,7 @@ class FileReceiver:
 
     def __init__(
         self,
-        incoming: Incoming,
+        incoming: IncomingFile,
         location: Location,
         version_id: str,
         progress: FileProgress,

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self, TypeVar
 
-from brainio.cache import Incoming, hash_file
+from brainio.cache import IncomingFile, hash_file
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_UNAVAILABLE
@@ -87,7 +87,7 @@ class ExpectedFile:
     def known_sha1(self) -> str | None:
         """The expected SHA-1, or that of the copy fetched earlier from the same location; None if unknown."""
         location, version_id = self.locations[0]
-        return self.sha1 or local_cache().remembered(location.url, version_id or None)
+        return self.sha1 or local_cache().find_sha1(location.url, version_id or None)
 
     def find_cached(self) -> Path | None:
         """Return the verified copy in the cache, or None."""
@@ -95,7 +95,7 @@ class ExpectedFile:
         if self.sha1:
             path = local_cache().find(self.sha1, self.name, self.sha256 or None)
         else:
-            path = local_cache().recall(location.url, version_id or None, self.sha256 or None, self._accepts)
+            path = local_cache().find_by_location(location.url, version_id or None, self.sha256 or None, self._accepts)
         with suppress(FileNotFoundError):  # pruned meanwhile
             if path is not None and self.size in (None, path.stat().st_size):
                 return path
@@ -111,7 +111,7 @@ class ExpectedFile:
         except OSError:  # missing or unreadable: the caller reports it when it opens the file
             return True
         if mismatch is not None:
-            from brainio.cache.upkeep import remove  # rarely needed
+            from brainio.cache.pruning import remove  # rarely needed
 
             _log.warning("%s; the file is discarded and fetched again", mismatch.message(str(path)))
             with suppress(CacheError):  # the cache is read-only
@@ -189,7 +189,7 @@ def ensure_cached(expected: ExpectedFile, progress: FileProgress | None = None, 
 def _fetch(expected: ExpectedFile, progress: FileProgress) -> Path:
     cache = local_cache()
     try_locations(lambda location, _: require_online(location), expected.locations)  # before anything is written
-    with cache.receiving(
+    with cache.receive(
         name=expected.name,
         sha1=expected.sha1 or None,
         sha256=expected.sha256 or None,
@@ -201,11 +201,13 @@ def _fetch(expected: ExpectedFile, progress: FileProgress) -> Path:
         path = try_locations(lambda *location: _receive(incoming, expected, location, progress), expected.locations)
     if not expected.sha1:
         location, version_id = expected.locations[0]
-        cache.remember(location.url, version_id or None, path.parent.name, expected.name)
+        cache.record_location(location.url, version_id or None, path.parent.name, expected.name)
     return path
 
 
-def _receive(incoming: Incoming, expected: ExpectedFile, location: VersionedLocation, progress: FileProgress) -> Path:
+def _receive(
+    incoming: IncomingFile, expected: ExpectedFile, location: VersionedLocation, progress: FileProgress
+) -> Path:
     is_size_known = expected.size is not None
     return FileReceiver(incoming, *location, progress, expected.part, is_size_known=is_size_known).receive()
 

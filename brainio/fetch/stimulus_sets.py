@@ -5,7 +5,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO
 
-from brainio.cache import Cache, Unpacked
+from brainio.cache import Cache, UnpackedArchive
 from brainio.catalogs import Entry, EntryFile
 from brainio.catalogs.set_hashes import parse_hashes
 from brainio.errors import (
@@ -77,7 +77,7 @@ class _Archive:
     """An unpacked archive: returns the paths of its members, and unpacks a member again that was lost."""
 
     zip_path: Path
-    unpacked: Unpacked
+    unpacked: UnpackedArchive
 
     def __call__(self, name: str) -> Path:
         return self.unpacked.path(name)
@@ -132,7 +132,7 @@ def _fetch(entry: Entry) -> tuple[Path, _EntryArchive]:
     return paths["csv"], _EntryArchive(paths["zip"], _unpack(entry, paths["zip"]), entry)
 
 
-def _unpack(entry: Entry, zip_path: Path) -> Unpacked:
+def _unpack(entry: Entry, zip_path: Path) -> UnpackedArchive:
     _, archive = _table_and_archive(entry)
     return local_cache().unpack(zip_path, archive.sha1 or None)
 

@@ -34,15 +34,15 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool, StaticPool
 
 from brainio.cache.sqlite_files import (
-    ENDING,
     IN_SQLITE,
-    Opened,
-    clear_up,
+    SUFFIX,
+    SQLiteFile,
+    create_database,
     is_same_file,
-    note_use,
-    read_only,
-    stamp_of_now,
-    writable,
+    new_mtime_ns,
+    open_read_only,
+    record_access,
+    remove_stale,
 )
 from brainio.home import home_folder
 from brainio.index.builder import build
@@ -165,7 +165,7 @@ class FileIndex(Index):
     def __init__(self, engine: Engine, place: Path, print_: Fingerprint | None = None) -> None:
         super().__init__()
         self.place = place
-        self._file = Opened(engine, None if print_ is None else place, print_)
+        self._file = SQLiteFile(engine, None if print_ is None else place, print_)
         self.name = "" if self.path is None else str(self.path)
         self.text = Fts5()
         self.origins, self.made = self.run(origins_in)
@@ -197,7 +197,7 @@ class FileIndex(Index):
 
 
 def _place(names: Names) -> Path:
-    return home_folder() / FOLDER / f"{key_in_force(names)}{ENDING}"
+    return home_folder() / FOLDER / f"{key_in_force(names)}{SUFFIX}"
 
 
 def _made_under_lock(path: Path, names: Names, lock: Lock | None) -> FileIndex:
@@ -256,12 +256,12 @@ def _open(path: Path) -> FileIndex | None:
         _log.warning("the index %s was changed since it was made; it is made again", path)
         index.close()
         return None
-    note_use(path)
+    record_access(path)
     return index
 
 
 def _as_it_was(path: Path, print_: Fingerprint) -> sqlite3.Connection:
-    opened = read_only(path)
+    opened = open_read_only(path)
     if not is_same_file(path, print_):  # what is remembered of the one before, such as its labels, is wrong of this one
         opened.close()
         raise sqlite3.DatabaseError(f"{path} is another file than before")
@@ -271,7 +271,7 @@ def _as_it_was(path: Path, print_: Fingerprint) -> sqlite3.Connection:
 def _made(path: Path, names: Names) -> FileIndex:
     unfinished = path.with_name(f"{path.stem}.{secrets.token_hex(8)}")
     try:
-        clear_up(path.parent, _UNUSED, _LEFT)
+        remove_stale(path.parent, _UNUSED, _LEFT)
         with atomic_path(path, temporary=unfinished):
             stamp = _write(unfinished, names)
             os.utime(unfinished, ns=(time.time_ns(), stamp))
@@ -285,8 +285,8 @@ def _write(path: Path, names: Names) -> int:
 
     That time is in the file, so that whatever writes to it later is noticed.
     """
-    stamp = stamp_of_now()
-    engine = create_engine("sqlite://", creator=partial(writable, path), poolclass=StaticPool)
+    stamp = new_mtime_ns()
+    engine = create_engine("sqlite://", creator=partial(create_database, path), poolclass=StaticPool)
     try:
         _fill(engine, names, Heartbeat(path).beat, stamp)
     finally:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from brainio import processes
-from brainio.cache.hashing import Hasher
+from brainio.cache.incoming_files import Hasher
 from brainio.errors import BrainioError, PackagingError
 from brainio.local_files import atomic_path
 

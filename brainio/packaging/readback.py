@@ -13,7 +13,7 @@ from zipfile import ZIP_STORED
 from brainio.assemblies import AssemblyLoader, DataAssembly, StimulusReferenceAssemblyLoader
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
 from brainio.cache import hash_file
-from brainio.cache.archive import judged, member_blocks, opened
+from brainio.cache.archive import iter_member_blocks, open_archive, safe_members
 from brainio.errors import AssemblyFormatError, FormatError, FormatWarning, PackagingError
 from brainio.packaging.comparison import array_differences, table_differences
 from brainio.stimuli import StimulusSet
@@ -107,11 +107,11 @@ def check_stimulus_set(csv_path: Path, zip_path: Path, stimuli: StimulusSet, zip
     folder = csv_path.parent
     try:
         loaded = StimulusSet.from_files(csv_path, folder)
-        with opened(zip_path) as archive:
-            members = judged(zip_path, archive)
+        with open_archive(zip_path) as archive:
+            members = safe_members(zip_path, archive)
             for member in members.values():
                 if member.compress_type != ZIP_STORED:
-                    deque(member_blocks(zip_path, archive, member), maxlen=0)
+                    deque(iter_member_blocks(zip_path, archive, member), maxlen=0)
     except FormatError as error:
         raise _unloadable(error) from error
     differences = list(table_differences(stimuli, loaded))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import PIL
 from PIL import Image
 
-from brainio.cache.findings import members_below
+from brainio.cache.member_records import find_member_digests
 from brainio.errors import StimulusFileError
 from brainio.progress import counted
 from brainio.relations.pixels import pixel_digest
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-    from brainio.cache.findings import Members
+    from brainio.cache.member_records import MemberDigests
 
 # Other decoders may give other pixels of a JPEG, and know more kinds of sounds.
 _FORM = f"1, Pillow {PIL.__version__}, Python {sys.version_info.major}.{sys.version_info.minor}"
@@ -163,7 +163,7 @@ class _Archives:
 
     def _open(self, folder: Path) -> _Archive | None:
         if folder not in self._of_folder:
-            members = members_below(folder, self._home)
+            members = find_member_digests(folder, self._home)
             self._of_folder[folder] = None if members is None else _Archive(members)
         return self._of_folder[folder]
 
@@ -171,7 +171,7 @@ class _Archives:
 class _Archive:
     """What is known of the members of one archive."""
 
-    def __init__(self, members: Members) -> None:
+    def __init__(self, members: MemberDigests) -> None:
         self._members = members
         self._learnt = False
         self.contents = _contents_in(members.findings())

@@ -92,7 +92,7 @@ class StimulusSetLoader:
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read as a CSV table: {error}") from error
         except OSError as error:
             if error.errno is not None and not isinstance(error, IsADirectoryError):
-                raise  # of the disk: `brainio.cache.files.reading` translates it, and fetches pruned files again
+                raise  # a disk error, which `translate_read_errors` of `brainio.cache.files` handles
             raise StimulusSetFormatError(f"{self.csv_path} cannot be read: {error}. Name a file") from error
         for number, dtype in enumerate(table.dtypes):
             if isinstance(dtype, pd.StringDtype):

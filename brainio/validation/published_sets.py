@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainio.cache.archive import judged, opened
+from brainio.cache.archive import open_archive, safe_members
 from brainio.errors import ArchiveError, BrainioError, StimulusSetFormatError, TransferError
 from brainio.member_names import MemberNames
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
@@ -84,8 +84,8 @@ def _members(location: Location, version_id: str, path: Path) -> MemberNames:
             copy.seek(start)
             copy.write(_read(location, version_id, Span(start)))
         try:
-            with opened(path) as archive:
-                return MemberNames(judged(path, archive))
+            with open_archive(path) as archive:
+                return MemberNames(safe_members(path, archive))
         except ArchiveError:
             if start == 0 or length == _LIST_BYTES[-1]:
                 raise

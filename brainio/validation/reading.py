@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
-from brainio.cache.archive import judged, opened
+from brainio.cache.archive import open_archive, safe_members
 from brainio.errors import ArchiveError, AssemblyFormatError, StimulusSetFormatError
 from brainio.local_files import open_regular, read_regular
 from brainio.member_names import MemberNames, path_below
@@ -185,8 +185,8 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
     if place.is_dir():
         return problems + _content_problems(safe, lambda name: LocalFile(path_below(place, name)), _files_below(place))
     try:
-        with opened(place) as archive:
-            infos = judged(place, archive)
+        with open_archive(place) as archive:
+            infos = safe_members(place, archive)
             members_by_name = MemberNames(infos)
 
             def member(name: str) -> Member:

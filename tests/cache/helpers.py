@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from brainio.cache import Cache
-from brainio.cache.records import RECORD, write_record
-from brainio.cache.unpacked import member_times, read_manifest
+from brainio.cache.content_store import RECORD, write_record
+from brainio.cache.member_records import read_manifest, times_record
 from brainio.local_files import Fingerprint
 from tests.reliability.crowd import run_code
 
@@ -74,7 +74,7 @@ def files_below(folder: Path) -> list[str]:
 
 def receive(cache: Cache, body: bytes = BODY, name: str = "a.nc") -> Path:
     """Receive a whole body, from wherever an earlier try ended."""
-    with cache.receiving(name=name, sha1=hashlib.sha1(body).hexdigest(), size=len(body)) as incoming:
+    with cache.receive(name=name, sha1=hashlib.sha1(body).hexdigest(), size=len(body)) as incoming:
         if incoming.found is not None:
             return incoming.found
         incoming.write(body[incoming.offset :])
@@ -103,7 +103,7 @@ def rot_member(folder: Path, name: str, body: bytes) -> None:
     overwrite(folder / name, body)
     manifest = read_manifest(root, sha1)
     assert manifest is not None
-    member_times(root, sha1, manifest, root).renew([name])
+    times_record(root, sha1, manifest, root).renew([name])
 
 
 class Broken(Exception):  # noqa: N818 (an end that no code of the cache can bring about)
@@ -121,7 +121,7 @@ def feed(
     size: int | None = None,
 ) -> Path:
     """Receive bytes after those that are here, and finish, or meet an error."""
-    with cache.receiving(name=name, sha1=sha1, sha256=sha256, size=size) as incoming:
+    with cache.receive(name=name, sha1=sha1, sha256=sha256, size=size) as incoming:
         assert incoming.found is None
         for start in range(0, len(body), MIB // 3):
             incoming.write(body[start : start + MIB // 3])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from brainio.cache import Cache
-from brainio.cache.upkeep import verify
+from brainio.cache.verification import verify
 from tests.cache.helpers import overwrite
 from tests.reliability.crowd import run_code
 
@@ -195,7 +195,7 @@ import hashlib, os, shutil, tempfile
 from pathlib import Path
 import filelock
 from brainio.cache import Cache
-from brainio.cache.upkeep import prune, remove
+from brainio.cache.pruning import prune, remove
 
 if os.geteuid() == 0:  # root may write anywhere
     os.seteuid(65534)

@@ -43,7 +43,7 @@ def test_added_bytes_are_found_by_hash_and_name(cache: Cache) -> None:
 
 def test_what_was_never_added_is_not_found_and_asking_writes_nothing(cache: Cache) -> None:
     assert cache.find(SHA1, "assy_a.nc") is None
-    assert cache.recall("s3://bucket/a", None) is None
+    assert cache.find_by_location("s3://bucket/a", None) is None
     assert not cache.root.exists()
 
 
@@ -289,19 +289,19 @@ def test_the_name_of_an_earlier_file_cannot_lead_out_of_the_cache(cache: Cache) 
 
 def test_what_a_location_gave_is_remembered_by_location_and_version(cache: Cache) -> None:
     path = cache.add(pieces(), name="a.nc")
-    cache.remember("s3://bucket/a.nc", "null", SHA1, "a.nc")
-    assert cache.recall("s3://bucket/a.nc", "null") == path
-    assert cache.recall("s3://bucket/a.nc", None) is None
-    assert cache.recall("s3://bucket/b.nc", "null") is None
+    cache.record_location("s3://bucket/a.nc", "null", SHA1, "a.nc")
+    assert cache.find_by_location("s3://bucket/a.nc", "null") == path
+    assert cache.find_by_location("s3://bucket/a.nc", None) is None
+    assert cache.find_by_location("s3://bucket/b.nc", "null") is None
 
 
 def test_a_reference_to_content_that_is_gone_or_to_nonsense_is_none(cache: Cache) -> None:
-    cache.remember("https://user:secret@host/a.nc", None, SHA1, "a.nc")
-    assert cache.recall("https://user:secret@host/a.nc", "") is None
+    cache.record_location("https://user:secret@host/a.nc", None, SHA1, "a.nc")
+    assert cache.find_by_location("https://user:secret@host/a.nc", "") is None
     (reference,) = files_below(cache.root / "refs")
     assert json.loads(reference.read_text()) == {"version_id": None, "sha1": SHA1, "name": "a.nc"}
     reference.write_text("{")
-    assert cache.recall("https://user:secret@host/a.nc", None) is None
+    assert cache.find_by_location("https://user:secret@host/a.nc", None) is None
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_that_names_brainio_home(tmp_path: Path) -> None:
@@ -309,7 +309,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_names_brainio_home(tmp_
     cache = Cache(tmp_path / "file" / "cache")
     for write in (
         lambda: cache.add([b"abc"], name="a.nc"),
-        lambda: cache.remember("s3://bucket/a.nc", None, SHA1, "a.nc"),
+        lambda: cache.record_location("s3://bucket/a.nc", None, SHA1, "a.nc"),
     ):
         with pytest.raises(CacheError, match="BRAINIO_HOME"):
             write()

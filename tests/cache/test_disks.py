@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from brainio.cache import Cache
-from brainio.cache.upkeep import contents, prune, remove, verify
+from brainio.cache.inventory import list_items
+from brainio.cache.pruning import prune, remove
+from brainio.cache.verification import verify
 from brainio.errors import CacheError
 from tests.cache.helpers import BODY, MIB, SHA1, SHA256, feed, files_below, mounted, receive
 
@@ -48,7 +50,7 @@ def test_a_download_that_does_not_fit_is_refused_before_its_first_byte(disk: Pat
     receive(cache)
     with (
         pytest.raises(CacheError, match=r"needs 4,000,000 more bytes.*BRAINIO_HOME"),
-        cache.receiving(name="b.nc", sha1="0" * 40, size=4_000_000),
+        cache.receive(name="b.nc", sha1="0" * 40, size=4_000_000),
     ):
         pytest.fail("begun")
 
@@ -87,21 +89,21 @@ def test_a_read_only_file_system_serves_everything_that_is_on_it(tmp_path: Path)
         cache = Cache(disk / "cache")
         path, other = receive(cache), cache.add([b"other"], name="o")
         unpacked = cache.unpack(packed(tmp_path))
-        cache.remember("s3://bucket/a", None, SHA1, "a.nc")
+        cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
         os.utime(path, (1, 1))  # so that it must be hashed again
         other.write_bytes(b"OTHER")
         subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
         before = files_below(disk)
         assert cache.find(SHA1, "a.nc", SHA256) == cache.find(SHA1, "b.nc") == path
-        assert cache.recall("s3://bucket/a", None) == path
+        assert cache.find_by_location("s3://bucket/a", None) == path
         assert cache.unpack(tmp_path / "a.zip") == unpacked
         assert unpacked.path("im1.png").stat().st_size == MIB
-        assert len(contents(cache.root)) == 4
+        assert len(list_items(cache.root)) == 4
         assert [bool(checked.fault) for checked in verify(cache.root, deep=True)].count(True) == 1
         for write in (
-            lambda: cache.receiving(name="n", sha1="0" * 40).__enter__(),
+            lambda: cache.receive(name="n", sha1="0" * 40).__enter__(),
             lambda: cache.add([b"new"], name="n"),
-            lambda: cache.remember("s3://bucket/b", None, SHA1, "b"),
+            lambda: cache.record_location("s3://bucket/b", None, SHA1, "b"),
             lambda: prune(cache.root, max_size=0),
         ):
             with pytest.raises(CacheError, match="BRAINIO_HOME"):
@@ -148,10 +150,10 @@ def test_content_is_read_only_and_every_other_file_and_folder_has_the_mode_that_
         unpacked = cache.unpack(tmp_path / "a.zip")
         unpacked.path("deep/a.png").unlink()
         unpacked.path("deep/a.png")
-        cache.remember("s3://bucket/a", None, SHA1, "a.nc")
+        cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
         cache.add([b"bad"], name="bad").write_bytes(b"BAD")
         list(verify(cache.root))
-        with cache.receiving(name="b", sha1="0" * 40) as incoming:
+        with cache.receive(name="b", sha1="0" * 40) as incoming:
             incoming.write(b"b")
             modes = {
                 path.relative_to(tmp_path): (path.is_dir(), path.stat().st_mode & 0o777)
@@ -193,6 +195,6 @@ def test_no_name_leads_out_of_the_cache_or_breaks_it(tmp_path: Path, name: str) 
     assert path.parent == cache.root / "content" / SHA1[:2] / SHA1
     assert cache.find(SHA1, name) == path
     assert Cache(tmp_path / "own", [cache.root]).find(SHA1, name) == path
-    cache.remember(f"s3://bucket/{name}", name, SHA1, name)
-    assert cache.recall(f"s3://bucket/{name}", name) == path
+    cache.record_location(f"s3://bucket/{name}", name, SHA1, name)
+    assert cache.find_by_location(f"s3://bucket/{name}", name) == path
     assert {entry.name for entry in tmp_path.iterdir()} <= {"cache", "own", "user", "home"}

@@ -9,7 +9,7 @@ from tests.cache.helpers import BODY, MIB, SHA1, files_below, lines, run_process
 # Every process notes in `fetched` that it has to fetch, and from which byte on.
 FETCH = """
 def fetch(pause=0.0):
-    with cache.receiving(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
         if incoming.found is not None:
             return incoming.found
         note("fetched", incoming.offset)
@@ -35,7 +35,7 @@ def test_of_many_processes_that_want_one_file_one_fetches_it(tmp_path: Path, cou
 def test_when_the_process_that_fetches_is_killed_another_goes_on_where_it_ended(tmp_path: Path) -> None:
     script = """
 def fetch_half_and_die():
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY[: 2 * MIB])
         note("half")
         time.sleep(0.3)
@@ -56,11 +56,11 @@ join(others)
 @pytest.mark.parametrize("kills", [6, pytest.param(50, marks=pytest.mark.slow(reason="50 kills"))])
 def test_kills_at_random_moments_of_a_download_lose_nothing_that_was_written(tmp_path: Path, kills: int) -> None:
     script = """
-from brainio.cache import incoming as writing
+from brainio.cache import incoming_files as writing
 writing.BLOCK = 50_000
 
 def fetch_slowly():
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         note("offsets", incoming.offset if incoming.found is None else len(BODY))
         for start in range(incoming.offset, len(BODY), 50_000):
             incoming.write(BODY[start : start + 50_000])
@@ -101,7 +101,7 @@ locks.STALLED = 3
 os.fsync = lambda _: None  # a busy disk may take longer
 
 def hang():
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY[: 3 * MIB])
         note("hangs")
         os.kill(os.getpid(), signal.SIGSTOP)
@@ -147,7 +147,7 @@ fcntl.flock = {how}
 def fetch_in_pieces():
     while True:
         try:
-            with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+            with cache.receive(name="a.nc", sha1=SHA1) as incoming:
                 for start in range(incoming.offset, len(BODY) if incoming.found is None else 0, 300_000):
                     incoming.write(BODY[start : start + 300_000])
                     if random.random() < 0.05:
@@ -168,7 +168,9 @@ join([fork(fetch_in_pieces) for _ in range(6)])
 @pytest.mark.parametrize("count", [6, pytest.param(28, marks=pytest.mark.slow(reason="32 processes"))])
 def test_processes_that_fetch_and_prune_at_once_read_only_right_bytes(tmp_path: Path, count: int) -> None:
     script = """
-from brainio.cache.upkeep import contents, prune, remove, verify
+from brainio.cache.pruning import prune, remove
+from brainio.cache.verification import verify
+from brainio.cache.inventory import list_items
 
 bodies = {f"{number}.nc": bytes([number]) * 300_000 for number in range(6)}
 digests = {name: hashlib.sha1(body).hexdigest() for name, body in bodies.items()}
@@ -177,7 +179,7 @@ def get(name):
     found = cache.find(digests[name], name)
     if found is not None:
         return found
-    with cache.receiving(name=name, sha1=digests[name], size=300_000) as incoming:
+    with cache.receive(name=name, sha1=digests[name], size=300_000) as incoming:
         if incoming.found is not None:
             return incoming.found
         note("fetched")
@@ -200,7 +202,7 @@ def clear():
     while time.monotonic() < end:
         prune(root, max_size=random.choice([0, 500_000]))
         remove(root, [random.choice(list(digests.values()))])
-        contents(root)
+        list_items(root)
         faults = [checked for checked in verify(root) if checked.fault]
         assert not faults, faults
         time.sleep(random.uniform(0, 0.05))
@@ -232,14 +234,14 @@ def look(folder):
 
 def test_of_6_processes_that_want_one_archive_one_unpacks_it(tmp_path: Path) -> None:
     script = """
-from brainio.cache import unpacked
-extract = unpacked._extract
+from brainio.cache import unpacked_archives
+extract = unpacked_archives._extract
 
 def noting(*arguments):
     note("unpacked")
     return extract(*arguments)
 
-unpacked._extract = noting
+unpacked_archives._extract = noting
 join([fork(lambda: look(cache.unpack(archive).folder)) for _ in range(6)])
 """
     run_processes(UNPACK + script, tmp_path / "cache", tmp_path / "notes")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from brainio.cache import Cache, hash_file
-from brainio.cache.archive import judged
-from brainio.cache.unpacked import read_manifest
+from brainio.cache.archive import safe_members
+from brainio.cache.member_records import read_manifest
 from tests.cache.helpers import BODY, SHA1, SHA256, files_below, overwrite, receive
 from tests.reliability.crowd import run_code
 
@@ -56,7 +56,7 @@ def test_what_the_lab_has_is_used_where_it_lies(cache: Cache, lab: Cache) -> Non
     path = receive(lab)
     assert cache.find(SHA1, "a.nc") == path
     assert cache.find(SHA1, "another name.nc") == path
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.found == path
     assert files_below(cache.root) == []
 
@@ -66,7 +66,7 @@ def test_nothing_is_ever_written_to_a_shared_cache(cache: Cache, lab: Cache, tmp
     good, touched, bad = receive(lab), lab.add([b"touched"], name="t"), lab.add([b"bad"], name="b")
     digests = [hash_file(path) for path in (good, touched, bad)]
     unpacked = lab.unpack(archive)
-    lab.remember("s3://bucket/a", None, SHA1, "a.nc")
+    lab.record_location("s3://bucket/a", None, SHA1, "a.nc")
     age(good.parent / ".verified.json")
     age(unpacked.folder.with_suffix(".json"))
     os.utime(touched, (1, 1))
@@ -76,7 +76,7 @@ def test_nothing_is_ever_written_to_a_shared_cache(cache: Cache, lab: Cache, tmp
     assert cache.find(digests[0], "other.nc", SHA256) is not None
     assert cache.find(digests[1], "t") == touched
     assert cache.find(digests[2], "b") is None
-    assert cache.recall("s3://bucket/a", None) == good
+    assert cache.find_by_location("s3://bucket/a", None) == good
     assert cache.unpack(archive).folder == unpacked.folder
     assert cache.unpack(archive).path("deep/im1.png").read_bytes() == bytes([1]) * 1000
     cache.add([b"bad"], name="b")
@@ -93,7 +93,7 @@ def test_members_in_a_shared_cache_are_compared_once_and_recorded_here(
     before = snapshot(lab.root)
     assert cache.unpack(archive).path("deep/im1.png") == folder / "deep/im1.png"
     assert snapshot(lab.root) == before
-    monkeypatch.setattr("brainio.cache.member_times.checksum_of", None)
+    monkeypatch.setattr("brainio.cache.member_records.compute_crc32", None)
     assert Cache(cache.root, cache.shared).unpack(archive).path("deep/im2.png") == folder / "deep/im2.png"
 
 
@@ -114,7 +114,7 @@ def test_the_record_of_a_shared_cache_is_trusted_while_it_fits(
     cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = receive(lab)
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(SHA1, "a.nc") == path
 
 
@@ -132,7 +132,7 @@ def test_a_shared_file_that_is_not_known_is_hashed_once_and_then_known_here(
     else:
         (path.parent / ".verified.json").unlink()
     assert cache.find(SHA1, "a.nc") == path
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert Cache(cache.root, cache.shared).find(SHA1, "a.nc") == path
 
 
@@ -141,7 +141,7 @@ def test_what_is_known_to_be_good_is_taken_before_anything_is_hashed(
 ) -> None:
     own = receive(cache)
     os.utime(receive(lab), (1, 1))
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(SHA1, "a.nc") == own
 
 
@@ -187,11 +187,11 @@ def test_the_first_shared_cache_that_has_a_file_serves_it(tmp_path: Path) -> Non
 
 def test_what_a_location_gave_the_lab_is_recalled_and_else_the_own_memory_is_asked(cache: Cache, lab: Cache) -> None:
     path = receive(lab)
-    lab.remember("s3://bucket/a", "v1", SHA1, "a.nc")
-    assert cache.recall("s3://bucket/a", "v1") == path
-    lab.remember("s3://bucket/b", None, "0" * 40, "b.nc")
-    cache.remember("s3://bucket/b", None, SHA1, "b.nc")
-    assert cache.recall("s3://bucket/b", None) == path
+    lab.record_location("s3://bucket/a", "v1", SHA1, "a.nc")
+    assert cache.find_by_location("s3://bucket/a", "v1") == path
+    lab.record_location("s3://bucket/b", None, "0" * 40, "b.nc")
+    cache.record_location("s3://bucket/b", None, SHA1, "b.nc")
+    assert cache.find_by_location("s3://bucket/b", None) == path
 
 
 def test_an_archive_that_the_lab_unpacked_is_used_as_it_is(cache: Cache, lab: Cache, tmp_path: Path) -> None:
@@ -285,18 +285,18 @@ def test_many_lost_members_of_the_lab_are_unpacked_here_once_and_said_once(
     for name in names:
         (theirs.folder / name).unlink()
     read = []
-    for work in (judged, read_manifest):
+    for work in (safe_members, read_manifest):
 
         def recorded(*given: Any, work: Callable[..., Any] = work) -> Any:
             read.append(work.__name__)
             return work(*given)
 
-        monkeypatch.setattr(f"brainio.cache.unpacked.{work.__name__}", recorded)
+        monkeypatch.setattr(f"brainio.cache.unpacked_archives.{work.__name__}", recorded)
     with caplog.at_level(logging.WARNING):
         for _ in range(2):
             unpacked = Cache(tmp_path / "own", [lab.root]).unpack(archive)
             assert [unpacked.path(name).read_text() for name in names] == names
-    assert read.count("judged") == 1
+    assert read.count("safe_members") == 1
     assert read.count("read_manifest") < 10
     assert [str(theirs.folder) in record.getMessage() for record in caplog.records] == [True]
 

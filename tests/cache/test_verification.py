@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from brainio.cache import Cache
-from brainio.cache.verification import not_checked, verify
+from brainio.cache.verification import list_unverified, verify
 from tests.cache.helpers import BODY, SHA1, files_below, overwrite, receive, rot, rot_member
 from tests.reliability.crowd import run_code
 
@@ -37,7 +37,7 @@ def notes(cache: Cache, *, quick: bool = False) -> str:
 def test_a_sound_cache_has_no_faults_and_no_notes(cache: Cache, folder: Path) -> None:
     receive(cache)
     cache.find(SHA1, "b.nc")
-    cache.remember("s3://bucket/a", None, SHA1, "a.nc")
+    cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
     for checked in [*verify(cache.root), *verify(cache.root, deep=True), *verify(cache.root, quick=True)]:
         assert (checked.fault, checked.notes) == ("", ())
     assert sum(checked.unread for checked in verify(cache.root)) == len(MEMBERS)
@@ -52,7 +52,7 @@ def test_quick_verification_reads_no_file_as_a_whole_and_changes_nothing(
     overwrite(path, b"\1" + BODY[1:])
     overwrite(folder / "a.png", b"?" * 3000)
     before = files_below(cache.root)
-    for name in ("shelf.hash_file", "member_times.checksum_of"):
+    for name in ("content_store.hash_file", "member_records.compute_crc32"):
         monkeypatch.setattr(f"brainio.cache.{name}", None)
     found = list(verify(cache.root, quick=True))
     assert files_below(cache.root) == before
@@ -172,7 +172,7 @@ def test_a_file_that_is_not_of_the_archive_is_noted(cache: Cache, folder: Path) 
 def test_leftovers_quarantine_and_references_to_what_is_gone_are_noted(cache: Cache) -> None:
     rot(receive(cache), b"\1" + BODY[1:])
     assert len(faults(cache)) == 1
-    cache.remember("s3://bucket/a", None, SHA1, "a.nc")
+    cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
     (cache.root / "partial" / "1.abc").touch()
     text = notes(cache)
     assert all(part in text for part in ("were damaged", "unfinished work", "the content that it leads to"))
@@ -194,11 +194,11 @@ def test_a_record_that_is_missing_is_noted_once_and_written(cache: Cache) -> Non
 
 
 def test_what_is_not_checked_is_listed_with_the_reason(cache: Cache, tmp_path: Path) -> None:
-    assert not_checked(cache.root) == []
+    assert list_unverified(cache.root) == []
     receive(cache)
     for name in ("catalogs", "index", "refs", "assy_lab_A"):
         (cache.root / name).mkdir()
-    reasons = not_checked(cache.root, [tmp_path / "shared"])
+    reasons = list_unverified(cache.root, [tmp_path / "shared"])
     assert len(reasons) == 5
     assert any("'assy_lab_A'" in reason for reason in reasons)
     assert any(f"BRAINIO_HOME={tmp_path / 'shared'}" in reason for reason in reasons)
@@ -210,7 +210,7 @@ from pathlib import Path
 import filelock
 from brainio.cache import Cache
 from brainio.cache.verification import verify
-from brainio.cache.upkeep import contents
+from brainio.cache.inventory import list_items
 from brainio.errors import CacheError
 
 if os.geteuid() == 0:  # root may read anything
@@ -226,7 +226,7 @@ with tempfile.TemporaryDirectory() as name:
         assert len(faults) == 3, faults
         assert all("cannot be read" in fault for fault in faults), faults
         try:
-            contents(cache.root)
+            list_items(cache.root)
         except CacheError as error:
             assert "cannot be read: Permission denied" in str(error)
         else:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from brainio import get_stimulus_set
-from brainio.cache import upkeep
+from brainio.cache import pruning
 from brainio.cards import (
     StimulusProfile,
     build_profile,
@@ -162,8 +162,8 @@ def test_a_killed_build_leaves_no_profile_and_the_next_one_succeeds(tmp_path: Pa
     build_profile(entry)
     assert isinstance(find_profile(entry), StimulusProfile)
     (left,) = [path for path in unfinished_files() if path.suffix != ".lock"]
-    os.utime(left, (time.time() - upkeep.KEPT - 1,) * 2)
-    assert [item.path for item in upkeep.prune(local_cache().root).items] == [left]
+    os.utime(left, (time.time() - pruning.LEFTOVER_LIFETIME - 1,) * 2)
+    assert [item.path for item in pruning.prune(local_cache().root).items] == [left]
 
 
 def test_an_interrupted_build_leaves_nothing(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from brainio.cache import upkeep
+from brainio.cache import inventory, pruning, verification
 from brainio.cards import build_profile, find_profile, has_profile, profile_files, profile_key, record_failure
 from brainio.fetch.cache_access import local_cache
 from tests.cards.profile_examples import DEMO, NAME, demo, picture, published
@@ -61,7 +61,7 @@ def test_a_command_takes_either_identifiers_or_all() -> None:
 def test_the_cache_lists_profiles_and_removes_them_with_their_data() -> None:
     entry = demo()
     build_profile(entry)
-    (item,) = [item for item in upkeep.contents(local_cache().root) if item.kind == "profile"]
+    (item,) = [item for item in inventory.list_items(local_cache().root) if item.kind == "profile"]
     csv = entry.file("csv")
     assert csv is not None
     assert (item.sha1, item.size) == (csv.sha1, item.path.stat().st_size)
@@ -73,12 +73,12 @@ def test_the_cache_lists_profiles_and_removes_them_with_their_data() -> None:
 def test_profiles_are_pruned_by_their_last_use() -> None:
     entry = demo()
     build_profile(entry)
-    (item,) = [item for item in upkeep.contents(local_cache().root) if item.kind == "profile"]
+    (item,) = [item for item in inventory.list_items(local_cache().root) if item.kind == "profile"]
     status = item.path.stat()
     long_ago = time.time() - 40 * 86_400
 
     def unused() -> list[Path]:
-        removed = upkeep.prune(local_cache().root, older_than=30 * 86_400, dry_run=True)
+        removed = pruning.prune(local_cache().root, older_than=30 * 86_400, dry_run=True)
         return [removed_item.path for removed_item in removed.items]
 
     os.utime(item.path, ns=(int(long_ago * 1e9), status.st_mtime_ns))
@@ -92,13 +92,13 @@ def test_profiles_are_pruned_by_their_last_use() -> None:
 def test_the_record_of_a_failure_is_removed_like_a_profile() -> None:
     entry, root = demo(), local_cache().root
     for remove in (
-        lambda: upkeep.prune(root, older_than=30 * 86_400),
-        lambda: upkeep.remove(root, [str(profile_key(entry)).partition("-")[0]]),
+        lambda: pruning.prune(root, older_than=30 * 86_400),
+        lambda: pruning.remove(root, [str(profile_key(entry)).partition("-")[0]]),
     ):
         record_failure(entry, "too much memory", "")
         (record,) = root.glob("profiles/*")
-        assert not [checked.fault for checked in upkeep.verify(root) if checked.fault]
-        assert upkeep.prune(root, older_than=30 * 86_400).items == ()
+        assert not [checked.fault for checked in verification.verify(root) if checked.fault]
+        assert pruning.prune(root, older_than=30 * 86_400).items == ()
         os.utime(record, ns=(1, 1))
         assert [item.path for item in remove().items] == [record]
         assert not record.exists()

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainio.cache.upkeep import contents, verify
+from brainio.cache.inventory import list_items
+from brainio.cache.verification import verify
 from brainio.cli.options import DURATION, SIZE
 from brainio.errors import CatalogWarning
 from brainio.fetch import fetch_many, unzip
@@ -60,7 +61,7 @@ def used_long_ago(home: Path, name: str, seconds: float) -> None:
 
 def left(home: Path) -> list[str]:
     """Return kind and, of files, the ending of everything that is in the cache, sorted."""
-    items = [item for item in contents(home) if item.kind != "ref"]
+    items = [item for item in list_items(home) if item.kind != "ref"]
     return sorted(" ".join([item.kind, *(Path(name).suffix for name in item.names)]) for item in items)
 
 

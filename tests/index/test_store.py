@@ -28,13 +28,13 @@ from tests.servers import HttpFolder
 
 
 def index_files() -> list[Path]:
-    return sorted((home_folder() / sqlite_index.FOLDER).glob(f"*{sqlite_index.ENDING}"))
+    return sorted((home_folder() / sqlite_index.FOLDER).glob(f"*{sqlite_index.SUFFIX}"))
 
 
 def others() -> list[str]:
     """Return what lies beside the finished indexes."""
     return sorted(
-        path.name for path in (home_folder() / sqlite_index.FOLDER).iterdir() if path.suffix != sqlite_index.ENDING
+        path.name for path in (home_folder() / sqlite_index.FOLDER).iterdir() if path.suffix != sqlite_index.SUFFIX
     )
 
 
@@ -410,7 +410,7 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
     for path in home_folder().joinpath(sqlite_index.FOLDER).iterdir():
         os.utime(
             path, (time.time(), time.time() - 2 * sqlite_index._LEFT)
-        ) if path.suffix != sqlite_index.ENDING else None
+        ) if path.suffix != sqlite_index.SUFFIX else None
     lab.add("lab.Last2026")
     assert found("Last2026") == ["lab.Last2026"]
     assert others() == []
@@ -419,7 +419,7 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
 def test_an_index_that_was_not_used_for_long_is_removed_when_another_is_made(lab: Lab) -> None:
     folder = home_folder() / sqlite_index.FOLDER
     folder.mkdir(parents=True)
-    old, young = folder / f"old{sqlite_index.ENDING}", folder / f"young{sqlite_index.ENDING}"
+    old, young = folder / f"old{sqlite_index.SUFFIX}", folder / f"young{sqlite_index.SUFFIX}"
     for path, age in ((old, 31), (young, 29)):
         path.touch()
         os.utime(path, (time.time() - age * 86_400,) * 2)

@@ -16,7 +16,7 @@ from PIL import Image
 
 import brainio
 from brainio.assemblies import DataAssembly
-from brainio.cache.upkeep import prune
+from brainio.cache.pruning import prune
 from brainio.errors import LocationError, StimulusSetFormatError, StimulusSetLookupError
 from brainio.relations import contents, pixels
 from brainio.relations.shared import Overlap

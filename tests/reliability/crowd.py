@@ -19,7 +19,7 @@ from typing import Any
 _CONTEXT = multiprocessing.get_context("forkserver")
 _LIBRARIES = ("pytest", "boto3", "filelock", "netCDF4")
 _COMMANDS = ("cards", "catalogs", "fetching", "info", "packaging", "relations", "search", "upkeep", "validation")
-_OURS = ("assemblies", "cache.upkeep", "fetch", "packaging", "cli.commands", *(f"cli.{name}" for name in _COMMANDS))
+_OURS = ("assemblies", "cache.pruning", "fetch", "packaging", "cli.commands", *(f"cli.{name}" for name in _COMMANDS))
 _CONTEXT.set_forkserver_preload(
     [*_LIBRARIES, *(f"brainio.{name}" for name in _OURS), "tests.reliability.faulty_lab", "tests.reliability.faults"]
 )

@@ -14,8 +14,8 @@ import pytest
 
 import brainio
 from brainio import fetch
-from brainio.cache import upkeep
-from brainio.cache.records import RECORD, write_record
+from brainio.cache import pruning, verification
+from brainio.cache.content_store import RECORD, write_record
 from brainio.errors import CacheError
 from brainio.fetch import ExpectedFile
 from brainio.local_files import Fingerprint
@@ -82,20 +82,20 @@ def test_a_cached_file_that_was_changed_by_a_write_is_fetched_again_and_that_is_
 def test_silent_rot_is_found_by_verify_and_healed_by_the_next_get(lab: FaultyLab) -> None:
     load()
     rot(cached_archive(lab.home))
-    faults = [checked.fault for checked in upkeep.verify(lab.home) if checked.fault]
+    faults = [checked.fault for checked in verification.verify(lab.home) if checked.fault]
     assert len(faults) == 1
     assert ZIP in faults[0]
     load()
     assert cached_archive(lab.home).read_bytes() == ARCHIVE
-    assert not any(checked.fault for checked in upkeep.verify(lab.home, deep=True))
+    assert not any(checked.fault for checked in verification.verify(lab.home, deep=True))
 
 
 def test_silent_rot_of_an_unpacked_file_is_found_and_healed_by_deep_verification(lab: FaultyLab) -> None:
     load()
     body = (unpacked_folder(lab.home) / "one.png").read_bytes()
     rot_member(unpacked_folder(lab.home), "one.png", b"X" + body[1:])
-    assert not any(checked.fault for checked in upkeep.verify(lab.home))
-    assert sum(bool(checked.fault) for checked in upkeep.verify(lab.home, deep=True)) == 1
+    assert not any(checked.fault for checked in verification.verify(lab.home))
+    assert sum(bool(checked.fault) for checked in verification.verify(lab.home, deep=True)) == 1
     load()
 
 
@@ -119,7 +119,7 @@ def test_a_file_of_an_unpacked_archive_that_is_gone_with_its_archive_is_fetched_
     lab: FaultyLab,
 ) -> None:
     stimulus_set = load()
-    upkeep.prune(lab.home, max_size=0)
+    pruning.prune(lab.home, max_size=0)
     assert not cached_archive(lab.home).exists()
     assert stimulus_set.get_stimulus("2").read_bytes() == PICTURES["deep/two.png"]
     assert len(lab.gets()) == 2
@@ -230,7 +230,7 @@ def test_a_clock_that_was_set_back_prunes_nothing(lab: FaultyLab) -> None:
     load()
     for path in lab.home.rglob("*"):
         _set_clock(path, 10 * 365 * 86400.0)
-    assert upkeep.prune(lab.home, older_than=86400.0).items == ()
+    assert pruning.prune(lab.home, older_than=86400.0).items == ()
 
 
 def test_an_archive_that_was_half_unpacked_by_others_is_never_taken_for_the_whole(lab: FaultyLab) -> None:

@@ -22,7 +22,7 @@ import numpy as np
 
 import brainio
 from brainio.assemblies import DataAssembly
-from brainio.cache import Cache, upkeep
+from brainio.cache import Cache, verification
 from brainio.packaging import create_stimulus_csv, create_stimulus_zip, write_netcdf
 from brainio.stimuli import StimulusSet
 
@@ -47,7 +47,7 @@ def forget(pattern):
 
 
 def receive():
-    with cache.receiving(name="received.bin", sha1="0" * 40) as incoming:
+    with cache.receive(name="received.bin", sha1="0" * 40) as incoming:
         incoming.write(bytes(3_000_000))
         return incoming.finish()
 
@@ -67,7 +67,7 @@ attempt("read assembly", "home/content", "read", errno.EIO, lambda: brainio.get_
 os.utime(member, (1, 1))
 attempt("read member", member.name, "read", errno.EIO, lambda: stimuli.get_stimulus("GaborPatch1"))
 attempt("pack stimulus", member.name, "read", errno.EIO, pack)
-attempt("verify", ".zip", "read", errno.EIO, lambda: [one.fault for one in upkeep.verify(home) if one.fault])
+attempt("verify", ".zip", "read", errno.EIO, lambda: [one.fault for one in verification.verify(home) if one.fault])
 forget("*.csv")
 attempt("hash", ".csv", "read", errno.EIO, lambda: brainio.get_stimulus_set(NAME))
 shutil.rmtree(home / "unpacked")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.cache import upkeep
+from brainio.cache import pruning, verification
 from brainio.catalogs import append_rows
 from brainio.catalogs.listing import read_listing
 from tests.lab import assembly_file
@@ -71,9 +71,9 @@ def _load_again_and_again(catalog: Path, seconds: float) -> None:
 def _prune_again_and_again(home: Path, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        upkeep.prune(home, max_size=random.choice([0, 1_000_000]))
+        pruning.prune(home, max_size=random.choice([0, 1_000_000]))
         with suppress(FileNotFoundError):
-            assert [checked for checked in upkeep.verify(home) if checked.fault] == []
+            assert [checked for checked in verification.verify(home) if checked.fault] == []
         time.sleep(random.uniform(0.05, 0.3))
 
 

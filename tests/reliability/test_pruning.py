@@ -16,7 +16,7 @@ import pytest
 
 import brainio
 from brainio.assemblies import hdf5_access
-from brainio.cache import upkeep
+from brainio.cache import pruning
 from brainio.cache.holds import hold, is_held
 from brainio.cards import build_card, build_profile, find_profile
 from brainio.catalogs import append_rows, resolve
@@ -61,7 +61,7 @@ def home_of(catalog: Path) -> Path:
 
 
 def prune_all(catalog: Path) -> None:
-    upkeep.prune(home_of(catalog), max_size=0)
+    pruning.prune(home_of(catalog), max_size=0)
     assert not list(home_of(catalog).glob("content/*/*"))
 
 
@@ -130,9 +130,9 @@ def remove_again_and_again(catalog: Path, seconds: float, seed: int) -> None:
     contents = [sha1(body) for body in (TABLE, ARCHIVE, (catalog.parent / NC).read_bytes())]
     while time.monotonic() < end:
         if rng.random() < 0.5:
-            upkeep.prune(home_of(catalog), max_size=0)
+            pruning.prune(home_of(catalog), max_size=0)
         else:
-            upkeep.remove(home_of(catalog), rng.sample(contents, rng.randint(1, 3)))
+            pruning.remove(home_of(catalog), rng.sample(contents, rng.randint(1, 3)))
         time.sleep(rng.uniform(0, 0.02))
 
 
@@ -153,13 +153,13 @@ def test_what_is_held_is_not_pruned_and_named_contents_wait_for_the_holder(
 ) -> None:
     load()
     home, patience = home_of(catalog), 0.05
-    monkeypatch.setattr(upkeep, "PATIENCE", patience)
+    monkeypatch.setattr(pruning, "PATIENCE", patience)
     with hold(home):
         assert is_held(home)
-        assert upkeep.prune(home, max_size=0).items == ()
+        assert pruning.prune(home, max_size=0).items == ()
         before = time.monotonic()
-        assert upkeep.remove(home, [sha1(ARCHIVE)], dry_run=True).items
-        assert {item.kind for item in upkeep.remove(home, [sha1(ARCHIVE)]).items} == {"content", "unpacked"}
+        assert pruning.remove(home, [sha1(ARCHIVE)], dry_run=True).items
+        assert {item.kind for item in pruning.remove(home, [sha1(ARCHIVE)]).items} == {"content", "unpacked"}
         assert time.monotonic() - before > patience
     assert not is_held(home)
     prune_all(catalog)

@@ -151,7 +151,7 @@ def test_a_substitute_that_an_earlier_version_cached_is_removed_and_fetched_agai
     publish_all(lab, tmp_path)
     cache = local_cache()
     path = cache.add([PAGE], name=name)
-    cache.remember(f"{lab.server.url}/lab-bucket/{name}", None, path.parent.name, name)
+    cache.record_location(f"{lab.server.url}/lab-bucket/{name}", None, path.parent.name, name)
     assert load(name) is not None
     assert not path.exists()
     assert len(cached(name)) == 1
@@ -164,7 +164,7 @@ def test_a_substitute_in_a_shared_cache_is_passed_over(
     shared = tmp_path / "shared"
     monkeypatch.setenv("BRAINIO_HOME", str(shared))
     path = local_cache().add([PAGE], name=NC)
-    local_cache().remember(f"{lab.server.url}/lab-bucket/{NC}", None, path.parent.name, NC)
+    local_cache().record_location(f"{lab.server.url}/lab-bucket/{NC}", None, path.parent.name, NC)
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("BRAINIO_SHARED", str(shared))
     for _ in range(2):

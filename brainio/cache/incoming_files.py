@@ -5,18 +5,19 @@ way in is what is there, whatever locks are worth. A file that was given up is t
 one of several can do; a file whose process died is copied, since that process may not be as dead as it looks from here.
 """
 
+import hashlib
 import io
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from brainio.cache.files import make_read_only, new_partial, writing
-from brainio.cache.hashing import BLOCK, Hasher
-from brainio.cache.promise import Promise
-from brainio.cache.syncing import Syncer
+from brainio.cache.files import make_read_only, new_partial, normalize_digest, translate_write_errors
 from brainio.errors import CacheError, IntegrityError
 from brainio.local_files import Fingerprint
 from brainio.locks import LOCK, Heartbeat
@@ -24,9 +25,144 @@ from brainio.locks import LOCK, Heartbeat
 LEFT = ".part"  # ends the name of a file that was given up
 _TRIES = 9
 Publish = Callable[[Path, Fingerprint, dict[str, str]], Path]
+BLOCK = 1024 * 1024  # bytes: smaller blocks are not worth handing to another thread
+_AHEAD = 8  # blocks that may wait for each digest: bounds the memory
+EVERY = 64 * 1024 * 1024  # bytes: at most twice as many are not on the disk yet
 
 
-class Incoming:
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A name, and as much of digests and size as somebody promised."""
+
+    name: str
+    sha1: str | None
+    sha256: str | None
+    size: int | None
+
+    @classmethod
+    def of(cls, name: str, sha1: str | None, sha256: str | None, size: int | None) -> "Expected":
+        """Make one; a digest that is none is an IntegrityError."""
+        return cls(name, sha1 and normalize_digest(sha1), sha256 and normalize_digest(sha256, "sha256"), size)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """The promised digests by their kind."""
+        return {kind: digest for kind, digest in (("sha1", self.sha1), ("sha256", self.sha256)) if digest}
+
+    @property
+    def key(self) -> str:
+        """What others who want the same bytes call them; empty where no digest is promised."""
+        return next((f"{kind}-{digest}" for kind, digest in self.digests.items()), "")
+
+    def faults(self, found: dict[str, str], count: int) -> list[str]:
+        """Say what is not as promised; a wrong size says enough."""
+        if self.size is not None and self.size != count:
+            return [f"{self.size} bytes, found {'more' if count > self.size else count}"]
+        return [f"{kind} {want}, found {found[kind]}" for kind, want in self.digests.items() if want != found[kind]]
+
+
+class Hasher:
+    """Several digests of the same bytes, one thread each.
+
+    Parameters
+    ----------
+    kinds
+        Names that hashlib knows.
+
+    Examples
+    --------
+    >>> hasher = Hasher(["sha1"])
+    >>> hasher.update(b"ab")
+    >>> hasher.update(b"c")
+    >>> hasher.hexdigests()
+    {'sha1': 'a9993e364706816aba3e25717850c26c9cd0d89d'}
+    """
+
+    def __init__(self, kinds: Iterable[str]) -> None:
+        self._digests = {kind: hashlib.new(kind) for kind in kinds}
+        self._threads: list[ThreadPoolExecutor] = []
+        self._waiting: deque[Future[None]] = deque()
+
+    def update(self, block: bytes) -> None:
+        """Take the next bytes, which must not change any more; may wait for the digests to come near."""
+        if len(block) < BLOCK:
+            self._wait(0)
+            for digest in self._digests.values():
+                digest.update(block)
+            return
+        if not self._threads:
+            self._threads = [ThreadPoolExecutor(1, "brainio-hash") for _ in self._digests]
+        for thread, digest in zip(self._threads, self._digests.values(), strict=True):
+            self._waiting.append(thread.submit(digest.update, block))
+        self._wait(_AHEAD * len(self._digests))
+
+    def hexdigests(self) -> dict[str, str]:
+        """Return the digests of all bytes so far; more may follow."""
+        self._wait(0)
+        return {kind: digest.hexdigest() for kind, digest in self._digests.items()}
+
+    def close(self) -> None:
+        """Let the threads go."""
+        for thread in self._threads:
+            thread.shutdown(cancel_futures=True)
+        self._threads = []
+
+    def _wait(self, most: int) -> None:
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()
+
+
+class Syncer:
+    """Syncs a file from a thread of its own.
+
+    Parameters
+    ----------
+    descriptor : int
+        Of the open file; it may be closed after `close`.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._thread: ThreadPoolExecutor | None = None
+        self._running: Future[None] | None = None
+        self._written = 0
+
+    def wrote(self, count: int) -> None:
+        """Take note of more bytes; may wait for those before the last.
+
+        Raises
+        ------
+        OSError
+            Earlier bytes could not be brought to the disk.
+        """
+        self._written += count
+        if self._written < EVERY:
+            return
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, "brainio-sync")
+        if self._running is not None:
+            self._running.result()
+        self._running, self._written = self._thread.submit(os.fsync, self._descriptor), 0
+
+    def finish(self) -> None:
+        """Bring everything to the disk.
+
+        Raises
+        ------
+        OSError
+            That failed.
+        """
+        if self._running is not None:
+            self._running.result()
+        os.fsync(self._descriptor)
+
+    def close(self) -> None:
+        """Let the thread go."""
+        if self._thread is not None:
+            self._thread.shutdown()
+
+
+class IncomingFile:
     """A file that is being received; made by `brainio.cache.Cache.receiving`.
 
     Attributes
@@ -36,7 +172,7 @@ class Incoming:
         one stopped after its last byte. Then nothing is left to do, and nothing can be written.
     """
 
-    def __init__(self, root: Path, promise: Promise, key: str, publish: Publish) -> None:
+    def __init__(self, root: Path, promise: Expected, key: str, publish: Publish) -> None:
         self.found: Path | None = None
         self._root, self._promise, self._key, self._publish = root, promise, key, publish
         self._path = Path()
@@ -58,7 +194,7 @@ class Incoming:
 
     def begin(self, *, alone: bool) -> None:
         """Open a file to write to and take over what was received before; alone: only what was given up."""
-        with writing(self._root, self._promise.name):
+        with translate_write_errors(self._root, self._promise.name):
             self._open()
             if self._key:
                 self._resume(leftovers(self._path.parent, self._key, dead=not alone, but=self._path))
@@ -89,7 +225,7 @@ class Incoming:
 
     def restart(self) -> None:
         """Forget what is here: the first byte comes next. Also after an IntegrityError, to try another place."""
-        with writing(self._root, self._promise.name):
+        with translate_write_errors(self._root, self._promise.name):
             self._drop()
             self._open()
 
@@ -118,7 +254,7 @@ class Incoming:
         try:
             if not self.is_promised:
                 judge(self._path)
-            with writing(self._root, self._promise.name):
+            with translate_write_errors(self._root, self._promise.name):
                 self._syncer.finish()
                 path = self._published(file, digests)
         except (CacheError, IntegrityError):
@@ -195,7 +331,7 @@ class Incoming:
         block = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
         self._blocks, self._buffered = [], 0
         try:
-            with writing(self._root, self._promise.name):
+            with translate_write_errors(self._root, self._promise.name):
                 self._append(block)
         except CacheError:
             self._drop()

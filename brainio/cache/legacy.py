@@ -10,14 +10,14 @@ from brainio.cache.files import hash_file
 from brainio.local_files import Fingerprint
 
 
-def earlier_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprint] | None:
+def find_legacy_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprint] | None:
     """Return the file that the earlier implementation keeps under that name, and the fingerprint it was hashed under.
 
     None where there is none, where it has other bytes, and where it cannot be read or goes away meanwhile.
 
     Examples
     --------
-    >>> earlier_file(Path("/nowhere"), "assy_lab_A.nc", "a9993e364706816aba3e25717850c26c9cd0d89d") is None
+    >>> find_legacy_file(Path("/nowhere"), "assy_lab_A.nc", "a9993e364706816aba3e25717850c26c9cd0d89d") is None
     True
     """
     stem = Path(name).stem

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.cache import Cache, earlier
+from brainio.cache import Cache, legacy
 from tests.cache.helpers import BODY, SHA1, feed
 from tests.reliability.crowd import run_code
 
@@ -27,7 +27,7 @@ with tempfile.TemporaryDirectory() as folder:
     sha1 = "a9993e364706816aba3e25717850c26c9cd0d89d"
     try:
         assert cache.find(sha1, file.name) is None
-        with cache.receiving(name=file.name, sha1=sha1) as incoming:
+        with cache.receive(name=file.name, sha1=sha1) as incoming:
             incoming.write(b"abc")
             assert incoming.finish().read_bytes() == b"abc"
     finally:
@@ -41,7 +41,7 @@ def test_an_earlier_file_that_may_not_be_read_is_none(closed: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def earlier_file(cache: Cache) -> Path:
+def find_legacy_file(cache: Cache) -> Path:
     file = cache.root / "a" / "a.nc"
     file.parent.mkdir(parents=True)
     file.write_bytes(BODY)
@@ -50,13 +50,13 @@ def earlier_file(cache: Cache) -> Path:
 
 def test_an_earlier_file_that_goes_before_it_is_hashed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path)
-    file, real = earlier_file(cache), earlier.hash_file
+    file, real = find_legacy_file(cache), legacy.hash_file
 
     def gone(path: Path) -> str:
         file.unlink()
         return real(path)
 
-    monkeypatch.setattr(earlier, "hash_file", gone)
+    monkeypatch.setattr(legacy, "hash_file", gone)
     assert cache.find(SHA1, "a.nc") is None
     monkeypatch.undo()
     assert feed(cache, BODY, sha1=SHA1).read_bytes() == BODY
@@ -67,7 +67,7 @@ def test_an_earlier_file_that_goes_or_changes_before_it_is_copied_is_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
 ) -> None:
     cache = Cache(tmp_path)
-    file = earlier_file(cache)
+    file = find_legacy_file(cache)
 
     def no_links(*_: object) -> None:
         change(file)

@@ -2,7 +2,7 @@
 
 The folder appears by one rename. Its members are not synced one by one, which would take several times as long as
 unpacking them; what a loss of power, a bad disk or a person took from it, or changed in it, shows when a member is
-asked for (`brainio.cache.member_times`), and is unpacked again.
+asked for (`brainio.cache.member_records`), and is unpacked again.
 """
 
 import json
@@ -14,11 +14,28 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from brainio.cache.archive import judged, member_blocks, opened
-from brainio.cache.files import new_partial, partial_folder, read_json, write_in_one_step, writing
-from brainio.cache.member_times import Manifest, MemberTimes, Times, times_of_whole, write_times
-from brainio.cache.passed_over import say_once
-from brainio.cache.records import note_use
+from brainio.cache.archive import iter_member_blocks, open_archive, safe_members
+from brainio.cache.files import (
+    log_once,
+    new_partial,
+    partial_folder,
+    record_use,
+    translate_write_errors,
+    write_atomically,
+)
+from brainio.cache.member_records import (
+    Manifest,
+    MemberTimes,
+    Times,
+    find_archive,
+    find_incomplete_members,
+    manifest_path,
+    read_manifest,
+    times_path,
+    times_record,
+    unpacked_folder,
+    write_times,
+)
 from brainio.errors import ArchiveError, CacheError
 from brainio.local_files import atomic_path, sync_folder
 from brainio.locks import Heartbeat, acquire
@@ -29,7 +46,7 @@ _log = get_logger("brainio.cache")
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked:
+class UnpackedArchive:
     """A complete unpacked archive.
 
     Attributes
@@ -96,13 +113,13 @@ class Unpacked:
     def _unpacked_again(self, name: str) -> Path:
         """Unpack whatever is missing, changed or cut, and return the member that was asked for."""
         sha1 = self.folder.name
-        own = folder_of(self._root, sha1)
-        zip_path = archive_of(self._root, sha1) or self._zip_path
+        own = unpacked_folder(self._root, sha1)
+        zip_path = find_archive(self._root, sha1) or self._zip_path
         if self.folder != own:
-            say_once(self.folder, "cannot be read, or lacks files of its archive")
+            log_once(self.folder, "cannot be read, or lacks files of its archive")
             return _unpacked_here(zip_path, sha1, self._root).path(name)
         _log.warning("%s in %s is missing, changed or not whole; it is unpacked again", name, own)
-        names = dict.fromkeys([name, *bad_members(own, self._manifest)])
+        names = dict.fromkeys([name, *find_incomplete_members(own, self._manifest)])
         if mend(zip_path, self._root, sha1, names):
             self._times.renew(names)
             return own / name
@@ -115,27 +132,27 @@ def _names_of(members: frozenset[str]) -> MemberNames:
 
 
 @lru_cache(16)
-def _unpacked_here(zip_path: Path, sha1: str, root: Path) -> Unpacked:
+def _unpacked_here(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
     """Return the own copy of an archive whose members in a shared cache are damaged; it is asked for each of them."""
     manifest = read_manifest(root, sha1)
     if manifest is None:
         return _unpack(zip_path, sha1, root)
-    note_use(manifest_of(root, sha1))
+    record_use(manifest_path(root, sha1))
     return _unpacked(root, sha1, manifest, zip_path, root)
 
 
-def _unpacked(place: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> Unpacked:
-    times = member_times(place, sha1, manifest, root)
-    return Unpacked(folder_of(place, sha1), frozenset(manifest), manifest, zip_path, root, times)
+def _unpacked(place: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> UnpackedArchive:
+    times = times_record(place, sha1, manifest, root)
+    return UnpackedArchive(unpacked_folder(place, sha1), frozenset(manifest), manifest, zip_path, root, times)
 
 
-def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unpacked:
+def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> UnpackedArchive:
     """Unpack below ``root/unpacked``, or take what is unpacked there or elsewhere; see `brainio.cache.Cache.unpack`."""
     for place in shared:
         try:
             manifest = read_manifest(place, sha1)
         except OSError as error:
-            say_once(place, "cannot be read as a whole", f" ({error})")
+            log_once(place, "cannot be read as a whole", f" ({error})")
             continue
         if manifest is not None:
             return _unpacked(place, sha1, manifest, zip_path, root)
@@ -145,56 +162,8 @@ def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> Unp
         raise CacheError(f"{root} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
     if manifest is None:
         return _unpack(zip_path, sha1, root)
-    note_use(manifest_of(root, sha1))
+    record_use(manifest_path(root, sha1))
     return _unpacked(root, sha1, manifest, zip_path, root)
-
-
-def folder_of(root: Path, sha1: str) -> Path:
-    """Return where the members of an archive lie."""
-    return root / "unpacked" / sha1[:2] / sha1
-
-
-def manifest_of(root: Path, sha1: str) -> Path:
-    """Return where it is written which members there are."""
-    return root / "unpacked" / sha1[:2] / f"{sha1}.json"
-
-
-def findings_of(root: Path, sha1: str) -> Path:
-    """Return where it is written what was computed of the members; it goes when they go."""
-    return root / "unpacked" / sha1[:2] / f"{sha1}.findings.json"
-
-
-def times_of(root: Path, sha1: str, is_shared: bool = False) -> Path:
-    """Return where it is written when the members last changed; of members in a shared cache, in the own root."""
-    return root / ("notes" if is_shared else "unpacked") / sha1[:2] / f"{sha1}.times"
-
-
-def member_times(place: Path, sha1: str, manifest: Manifest, root: Path) -> MemberTimes:
-    """Return the record of an archive that is unpacked in a cache; of a shared one, it is written in the own root."""
-    shared = None if place == root else times_of(place, sha1)
-    return MemberTimes(folder_of(place, sha1), manifest, root, times_of(root, sha1, shared is not None), shared)
-
-
-def archive_of(root: Path, sha1: str) -> Path | None:
-    """Return the archive, if the cache has it."""
-    return next((path for path in (root / "content" / sha1[:2] / sha1).glob("[!.]*") if path.is_file()), None)
-
-
-def read_manifest(root: Path, sha1: str) -> Manifest | None:
-    """Return the members of an unpacked archive by name; None where it is not unpacked, or that is not known."""
-    if not folder_of(root, sha1).is_dir():
-        return None
-    try:
-        columns = read_json(manifest_of(root, sha1))
-        members = zip(columns["sizes"], columns["checksums"], strict=True)
-        return dict(zip(columns["names"], members, strict=True))
-    except (KeyError, TypeError, ValueError):
-        return None
-
-
-def bad_members(folder: Path, manifest: Manifest) -> list[str]:
-    """Return the members that are missing or have another size."""
-    return [name for name, member in manifest.items() if times_of_whole(folder / name, member) is None]
 
 
 def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
@@ -207,11 +176,11 @@ def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
     CacheError
         The cache cannot be written.
     """
-    folder, manifest = folder_of(root, sha1), read_manifest(root, sha1)
+    folder, manifest = unpacked_folder(root, sha1), read_manifest(root, sha1)
     if manifest is None:
         return False
-    with opened(zip_path) as archive, writing(root, f"A member of {zip_path.name}"):
-        files = judged(zip_path, archive)
+    with open_archive(zip_path) as archive, translate_write_errors(root, f"A member of {zip_path.name}"):
+        files = safe_members(zip_path, archive)
         for name in names:
             info = files.get(name)
             if info is None or (info.file_size, info.CRC) != manifest[name]:
@@ -229,7 +198,7 @@ def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
 def _replace(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, target: Path, root: Path) -> None:
     with atomic_path(target, temporary=new_partial(root), durable=False) as temporary:
         with temporary.open("xb") as sink:
-            for block in member_blocks(zip_path, archive, info):
+            for block in iter_member_blocks(zip_path, archive, info):
                 sink.write(block)
         if not target.parent.is_dir():
             _make_subfolders(target, PurePosixPath(info.filename))
@@ -241,11 +210,11 @@ def _make_subfolders(target: Path, name: PurePosixPath) -> None:
         target.parents[above].mkdir(exist_ok=True)
 
 
-def _unpack(zip_path: Path, sha1: str, root: Path) -> Unpacked:
-    with opened(zip_path) as archive:
-        files = judged(zip_path, archive)
+def _unpack(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
+    with open_archive(zip_path) as archive:
+        files = safe_members(zip_path, archive)
         manifest = {name: (info.file_size, info.CRC) for name, info in files.items()}
-        with writing(root, f"The unpacked {zip_path.name}"):
+        with translate_write_errors(root, f"The unpacked {zip_path.name}"):
             lock = acquire(partial_folder(root), f"unpack-{sha1}")
             try:
                 if read_manifest(root, sha1) is None:
@@ -253,7 +222,7 @@ def _unpack(zip_path: Path, sha1: str, root: Path) -> Unpacked:
             finally:
                 if lock is not None:
                     lock.release()
-    _log.debug("unpacked %s to %s", zip_path, folder_of(root, sha1))
+    _log.debug("unpacked %s to %s", zip_path, unpacked_folder(root, sha1))
     return _unpacked(root, sha1, manifest, zip_path, root)
 
 
@@ -265,13 +234,13 @@ def _make(
     root: Path,
     sha1: str,
 ) -> None:
-    folder, partial = folder_of(root, sha1), new_partial(root, f"unpack-{sha1}")
+    folder, partial = unpacked_folder(root, sha1), new_partial(root, f"unpack-{sha1}")
     try:
         if not folder.is_dir():  # else only the manifest was lost
             times = _extract(zip_path, archive, files, partial)
             folder.parent.mkdir(parents=True, exist_ok=True)
-            write_times(root, times_of(root, sha1), manifest, times)
-        write_in_one_step(root, manifest_of(root, sha1), _as_json(manifest))
+            write_times(root, times_path(root, sha1), manifest, times)
+        write_atomically(root, manifest_path(root, sha1), _as_json(manifest))
         if partial.is_dir():
             _publish(partial, folder)
     finally:
@@ -296,7 +265,7 @@ def _extract(
             target.parent.mkdir(parents=True, exist_ok=True)
             made.add(target.parent)
         with _created(zip_path, info, target) as sink:
-            for block in member_blocks(zip_path, archive, info):
+            for block in iter_member_blocks(zip_path, archive, info):
                 sink.write(block)
                 heartbeat.beat()
         status = target.stat()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brainio.cache import Cache, Incoming
+from brainio.cache import Cache, IncomingFile
 from brainio.errors import CacheError, IntegrityError
 from tests.cache.helpers import BODY, MIB, SHA1, SHA256, Broken, feed, files_below, receive
 
@@ -36,7 +36,7 @@ ENDS = [interrupt, kill]
 
 
 def test_received_bytes_are_found_by_hash_and_name_and_nothing_else_is_left(cache: Cache) -> None:
-    with cache.receiving(name="a.nc", sha1=SHA1, sha256=SHA256, size=len(BODY)) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1, sha256=SHA256, size=len(BODY)) as incoming:
         assert (incoming.found, incoming.offset) == (None, 0)
         for start in range(0, len(BODY), 100_000):
             incoming.write(BODY[start : start + 100_000])
@@ -51,7 +51,7 @@ def test_received_bytes_are_found_by_hash_and_name_and_nothing_else_is_left(cach
 
 def test_what_is_here_already_is_found_and_needs_no_bytes(cache: Cache) -> None:
     path = receive(cache)
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.found == path
         with pytest.raises(ValueError, match=r"a\.nc"):
             incoming.write(b"more")
@@ -61,7 +61,7 @@ def test_what_is_here_already_is_found_and_needs_no_bytes(cache: Cache) -> None:
 def test_whatever_ends_a_download_the_next_one_goes_on_where_it_ended(cache: Cache, error: type[BaseException]) -> None:
     interrupt(cache, error=error)
     assert files_below(cache.root) == [f"partial/sha1-{SHA1}.part"]
-    with cache.receiving(name="b.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="b.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
         incoming.write(BODY[FIRST:])
         assert incoming.finish().read_bytes() == BODY
@@ -70,7 +70,7 @@ def test_whatever_ends_a_download_the_next_one_goes_on_where_it_ended(cache: Cac
 
 def test_a_download_whose_process_was_killed_goes_on_where_it_ended(cache: Cache) -> None:
     kill(cache)
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
         incoming.write(BODY[FIRST:])
         assert incoming.finish().read_bytes() == BODY
@@ -83,7 +83,7 @@ def test_of_several_that_were_killed_the_longest_goes_on(cache: Cache) -> None:
     longest.unlink()
     kill(cache, 5)
     longest.with_name("kept").rename(longest)
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
         assert len(files_below(cache.root / "partial")) == 2  # the lock, and what is written now
 
@@ -93,7 +93,7 @@ def test_a_process_that_stopped_after_the_last_byte_leaves_nothing_to_fetch(
     cache: Cache, end: Callable[..., object]
 ) -> None:
     end(cache, len(BODY))
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.found is not None
         assert incoming.found.read_bytes() == BODY
     assert files_below(cache.root / "partial") == []
@@ -108,7 +108,7 @@ def test_a_download_without_a_promised_hash_starts_anew(cache: Cache) -> None:
 
 def test_a_download_that_wants_another_hash_starts_anew(cache: Cache) -> None:
     interrupt(cache)
-    with cache.receiving(name="a.nc", sha1="0" * 40) as incoming:
+    with cache.receive(name="a.nc", sha1="0" * 40) as incoming:
         assert incoming.offset == 0
 
 
@@ -124,13 +124,13 @@ def test_a_bad_beginning_is_noticed_and_gone_at_the_second_try(cache: Cache, end
 @pytest.mark.parametrize("end", ENDS)
 def test_a_beginning_longer_than_the_promised_size_is_forgotten(cache: Cache, end: Callable[..., object]) -> None:
     end(cache)
-    with cache.receiving(name="a.nc", sha1=SHA1, size=FIRST - 1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1, size=FIRST - 1) as incoming:
         assert incoming.offset == 0
 
 
 def test_a_server_that_begins_anew_is_followed(cache: Cache) -> None:
     interrupt(cache)
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.restart()
         assert incoming.offset == 0
         incoming.write(BODY)
@@ -150,7 +150,7 @@ def test_bytes_that_were_not_promised_leave_nothing(cache: Cache, promised: dict
 
 @pytest.mark.parametrize("bad", [b"\1" * len(BODY), BODY + b"more", BODY[:-1]], ids=["other", "longer", "shorter"])
 def test_after_bad_bytes_of_one_place_those_of_another_can_be_received(cache: Cache, bad: bytes) -> None:
-    with cache.receiving(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1, size=len(BODY)) as incoming:
         with pytest.raises(IntegrityError):
             write_and_finish(incoming, bad)
         assert incoming.offset == len(bad)
@@ -159,13 +159,13 @@ def test_after_bad_bytes_of_one_place_those_of_another_can_be_received(cache: Ca
         assert write_and_finish(incoming, BODY).read_bytes() == BODY
 
 
-def write_and_finish(incoming: Incoming, body: bytes) -> Path:
+def write_and_finish(incoming: IncomingFile, body: bytes) -> Path:
     incoming.write(body)
     return incoming.finish()
 
 
 def test_a_stream_that_does_not_end_is_cut_off_at_the_promised_size(cache: Cache) -> None:
-    with cache.receiving(name="a", sha1=SHA1, size=10) as incoming:
+    with cache.receive(name="a", sha1=SHA1, size=10) as incoming:
         incoming.write(b"12345")
         incoming.write(b"12345")
         with pytest.raises(IntegrityError, match="found more"):
@@ -174,22 +174,22 @@ def test_a_stream_that_does_not_end_is_cut_off_at_the_promised_size(cache: Cache
 
 
 def test_content_promised_by_sha256_alone_is_found_the_second_time(cache: Cache) -> None:
-    with cache.receiving(name="a.nc", sha256=SHA256) as incoming:
+    with cache.receive(name="a.nc", sha256=SHA256) as incoming:
         incoming.write(BODY)
         path = incoming.finish()
-    with cache.receiving(name="a.nc", sha256=SHA256) as incoming:
+    with cache.receive(name="a.nc", sha256=SHA256) as incoming:
         assert incoming.found == path
 
 
 def test_content_of_another_size_than_promised_is_not_what_was_asked_for(cache: Cache) -> None:
     receive(cache)
-    with cache.receiving(name="a.nc", sha1=SHA1, size=len(BODY) + 1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1, size=len(BODY) + 1) as incoming:
         assert incoming.found is None
 
 
 @pytest.mark.parametrize("what", ["the partial file", "the whole folder", "the place where it goes"])
 def test_a_file_that_is_removed_while_it_is_written_is_written_again_from_what_is_open(cache: Cache, what: str) -> None:
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY)
         if what == "the partial file":
             for path in (cache.root / "partial").iterdir():
@@ -235,9 +235,9 @@ def test_a_large_file_goes_to_the_disk_while_it_grows_so_that_nobody_waits_long_
         synced.append(os.fstat(descriptor).st_size)
         fsync(descriptor)
 
-    monkeypatch.setattr("brainio.cache.syncing.EVERY", MIB)
+    monkeypatch.setattr("brainio.cache.incoming_files.EVERY", MIB)
     monkeypatch.setattr(os, "fsync", record)
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         for start in range(0, len(BODY), MIB):
             incoming.write(BODY[start : start + MIB])
         incoming.finish()
@@ -252,7 +252,7 @@ def test_a_disk_that_fails_when_it_is_synced_is_an_error_and_nothing_is_left(
     def fail(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("brainio.cache.syncing.EVERY", every)
+    monkeypatch.setattr("brainio.cache.incoming_files.EVERY", every)
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(CacheError, match=r"Input/output error.*BRAINIO_HOME"):
         feed(cache, BODY, sha1=SHA1)
@@ -260,7 +260,7 @@ def test_a_disk_that_fails_when_it_is_synced_is_an_error_and_nothing_is_left(
 
 
 def test_nobody_sees_a_file_before_it_is_verified(cache: Cache) -> None:
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY)
         assert cache.find(SHA1, "a.nc") is None
         assert not (cache.root / "content").exists()
@@ -270,7 +270,7 @@ def test_nobody_sees_a_file_before_it_is_verified(cache: Cache) -> None:
 
 def test_a_file_that_has_its_name_is_not_hashed_again(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     receive(cache)
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(SHA1, "a.nc") is not None
 
 
@@ -284,9 +284,9 @@ def test_where_there_are_no_locks_a_download_still_goes_on(
     with caplog.at_level(logging.DEBUG, "brainio.locks"):
         interrupt(cache)
     assert "No locks available" in caplog.text
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
-        with cache.receiving(name="a.nc", sha1=SHA1) as other:  # nobody waits
+        with cache.receive(name="a.nc", sha1=SHA1) as other:  # nobody waits
             assert (other.found, other.offset) == (None, 0)
             other.write(BODY)
             other.finish()
@@ -299,9 +299,9 @@ def test_where_two_hold_one_lock_the_bad_bytes_of_one_do_not_reach_the_file_of_t
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fcntl.flock", lambda *_: None)
-    with cache.receiving(name="a.nc", sha1=SHA1) as one:
+    with cache.receive(name="a.nc", sha1=SHA1) as one:
         one.write(BODY[:FIRST])
-        with cache.receiving(name="a.nc", sha1=SHA1) as other:
+        with cache.receive(name="a.nc", sha1=SHA1) as other:
             assert other.offset == FIRST
             other.write(BODY[FIRST:])
             path = other.finish()
@@ -321,7 +321,7 @@ def test_a_download_that_is_larger_than_the_disk_is_refused_before_its_first_byt
     interrupt(cache)
     with (
         pytest.raises(CacheError, match=r"a\.nc needs .* BRAINIO_HOME"),
-        cache.receiving(name="a.nc", sha1=SHA1, size=2**60),
+        cache.receive(name="a.nc", sha1=SHA1, size=2**60),
     ):
         pytest.fail("begun")
     assert files_below(cache.root) == [f"partial/sha1-{SHA1}.part"]
@@ -338,9 +338,9 @@ def test_however_a_download_is_cut_into_pieces_it_ends_with_the_same_bytes(
     cache, sha1 = Cache(tmp_path / os.urandom(8).hex()), hashlib.sha1(body).hexdigest()
     partial, here = cache.root / "partial", 0
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brainio.cache.incoming.BLOCK", block)
+        patch.setattr("brainio.cache.incoming_files.BLOCK", block)
         for count, end in steps:
-            with cache.receiving(name="a", sha1=sha1) as incoming:
+            with cache.receive(name="a", sha1=sha1) as incoming:
                 if incoming.found is not None:
                     assert here == len(body)
                     break

@@ -13,30 +13,27 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainio.cache.files import new_partial, writing
+from brainio.cache.files import new_partial, translate_write_errors
 from brainio.cache.holds import PATIENCE, remove_dead_holds, wait_for_holds
-from brainio.cache.inventory import Item, again, bytes_freed, contents, key_of
-from brainio.cache.unpacked import findings_of, manifest_of, times_of
-from brainio.cache.verification import Checked, verify
+from brainio.cache.inventory import Item, bytes_freed, list_items, lock_key, refresh_item
+from brainio.cache.member_records import digests_path, manifest_path, times_path
 from brainio.locks import LOCK, try_acquire
 from brainio.processes import owner_of
 
-__all__ = ["IDLE", "KEPT", "Checked", "Item", "Removed", "contents", "prune", "remove", "verify"]
-
-KEPT = 7 * 24 * 3600.0  # seconds: how long `prune` leaves unfinished downloads and quarantine where they are
-IDLE = 3600.0  # seconds after which a temporary file of an unknown process that has no lock belongs to nobody
+LEFTOVER_LIFETIME = 7 * 24 * 3600.0  # seconds for which `prune` keeps unfinished downloads and quarantined files
+ORPHAN_AGE = 3600.0  # seconds after which a temporary file of an unknown process that has no lock belongs to nobody
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Removed:
+class Removal:
     """What was, or would be, removed, and how many bytes of the disk that frees."""
 
     items: tuple[Item, ...]
     freed: int
 
 
-def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Removed:
+def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Removal:
     """Remove contents under all their names, what was made of them (unpacked files, profiles), and what remembers them.
 
     A file that `brainscore-brainio` left in the same folder stays, and is adopted again when it is asked for.
@@ -57,7 +54,7 @@ def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Remo
         The cache cannot be written.
     """
     removed = _Removing(root, dry_run=dry_run, patience=PATIENCE)
-    for item in contents(root):
+    for item in list_items(root):
         if item.sha1 in sha1s and item.kind in {"content", "unpacked", "profile", "ref"}:
             removed.take(item)
     return removed.report()
@@ -65,13 +62,12 @@ def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Remo
 
 def prune(
     root: Path, older_than: float | None = None, max_size: int | None = None, *, dry_run: bool = False
-) -> Removed:
+) -> Removal:
     """Remove what was not used for long, or as much as is too much, the least recently used first.
 
-    Unfinished downloads and quarantine go before anything else, and after a week (`KEPT`) in any case; other temporary
-    files of processes that are gone go at once. What a process is at work on stays, and so do all contents while a
-    process holds the cache (`brainio.cache.holds`). A clock that was set back makes nothing older: then less is
-    removed, not more.
+    Unfinished downloads and quarantined files go first, and after a week (`LEFTOVER_LIFETIME`) in any case. Temporary
+    files of processes that ended go at once. Files in use by a running process stay, and so does all content while a
+    process holds the cache (`brainio.cache.holds`). If the clock was set back, less is removed, never more.
 
     Parameters
     ----------
@@ -98,14 +94,14 @@ def prune(
     >>> prune(cache.root, older_than=24 * 3600).items, len(prune(cache.root, max_size=0).items), path.exists()
     ((), 1, False)
     """
-    items = contents(root)
+    items = list_items(root)
     last_use = _last_uses(items)
     left = [item for item in items if item.kind != "ref"]
     left.sort(key=lambda item: (not _is_junk(item), last_use[item.path], item.kind == "content"))
     total, now, removed = sum(item.size for item in left), time.time(), _Removing(root, dry_run=dry_run)
     for item in left:
         is_left = item.kind == "partial" and _is_owner_gone(item)
-        limits = [limit for limit in (older_than, KEPT if _is_junk(item) else None) if limit is not None]
+        limits = [limit for limit in (older_than, LEFTOVER_LIFETIME if _is_junk(item) else None) if limit is not None]
         too_old = any(now - last_use[item.path] > limit for limit in limits)
         too_much = max_size is not None and total > max_size
         if (is_left or too_old or too_much) and not _was_used(item) and removed.take(item):
@@ -128,7 +124,7 @@ class _Removing:
         """Take something away unless a process is at work on it or was first to."""
         if item.kind in {"content", "unpacked"} and self._is_held():
             return False
-        key = key_of(item.path) if item.kind == "partial" else ""
+        key = lock_key(item.path) if item.kind == "partial" else ""
         try:
             lock = try_acquire(item.path.parent, key) if key else None
         except BlockingIOError:
@@ -136,7 +132,7 @@ class _Removing:
         try:
             if item.kind == "partial" and lock is None and not _is_abandoned(item):
                 return False
-            with writing(self._root, f"The removal of {item.path}"):
+            with translate_write_errors(self._root, f"The removal of {item.path}"):
                 return self._take(item)
         finally:
             if lock is not None:
@@ -164,11 +160,11 @@ class _Removing:
             if item.kind == "ref" and item.sha1 in gone:
                 self.take(item)
 
-    def report(self) -> Removed:
+    def report(self) -> Removal:
         """Return what was removed, and remove the locks and holds that dead processes left."""
         if not self._dry_run:
             self._remove_marks()
-        return Removed(tuple(self._items), self._freed)
+        return Removal(tuple(self._items), self._freed)
 
     def _remove_marks(self) -> None:
         remove_dead_holds(self._root)
@@ -183,9 +179,9 @@ def _delete(root: Path, item: Item) -> None:
     trash = new_partial(root)
     item.path.rename(trash)
     if item.kind == "unpacked":
-        manifest_of(root, item.sha1).unlink(missing_ok=True)
-        findings_of(root, item.sha1).unlink(missing_ok=True)
-        times_of(root, item.sha1).unlink(missing_ok=True)
+        manifest_path(root, item.sha1).unlink(missing_ok=True)
+        digests_path(root, item.sha1).unlink(missing_ok=True)
+        times_path(root, item.sha1).unlink(missing_ok=True)
     if not trash.is_dir():
         trash.unlink(missing_ok=True)
     for _ in range(_TRIES):
@@ -205,7 +201,7 @@ def _last_uses(items: Iterable[Item]) -> dict[Path, float]:
 
 def _was_used(item: Item) -> bool:
     """Whether something was used since it was listed, or is gone."""
-    now = again(item)
+    now = refresh_item(item)
     return now is None or now.last_use != item.last_use
 
 
@@ -218,7 +214,7 @@ def _is_abandoned(item: Item) -> bool:
     """Whether nobody works on a temporary file: its process is gone, or unknown and the file was idle for long."""
     owner = owner_of(item.path)
     if owner is None or not owner.is_on_this_kernel:
-        return time.time() - item.last_use > IDLE
+        return time.time() - item.last_use > ORPHAN_AGE
     return owner.is_gone
 
 

@@ -1,4 +1,4 @@
-"""`brainio.cache.upkeep`: what is there, whether it is sound, and what goes first."""
+"""`brainio.cache.pruning`: what is there, whether it is sound, and what goes first."""
 
 import logging
 import os
@@ -11,7 +11,9 @@ import pytest
 
 from brainio.cache import Cache, hash_file
 from brainio.cache.files import partial_folder
-from brainio.cache.upkeep import IDLE, KEPT, Item, contents, prune, remove, verify
+from brainio.cache.inventory import Item, list_items
+from brainio.cache.pruning import LEFTOVER_LIFETIME, ORPHAN_AGE, prune, remove
+from brainio.cache.verification import verify
 from brainio.locks import acquire
 from tests.cache.helpers import BODY, SHA1, Broken, feed, files_below, receive, rot
 
@@ -59,9 +61,9 @@ def test_the_contents_are_listed_with_names_sizes_and_last_use(cache: Cache) -> 
     sha1 = put(cache, "a", days=3)
     cache.find(sha1, "another name.nc")
     archive = packed(cache)
-    cache.remember("s3://bucket/a", None, sha1, "a.nc")
+    cache.record_location("s3://bucket/a", None, sha1, "a.nc")
     give_up(cache)
-    items = {(item.kind, item.sha1): item for item in contents(cache.root)}
+    items = {(item.kind, item.sha1): item for item in list_items(cache.root)}
     assert set(items) == {
         ("content", sha1),
         ("content", archive),
@@ -78,7 +80,7 @@ def test_the_contents_are_listed_with_names_sizes_and_last_use(cache: Cache) -> 
 
 
 def test_a_cache_that_is_not_there_is_empty_and_stays_so(cache: Cache) -> None:
-    assert contents(cache.root) == []
+    assert list_items(cache.root) == []
     assert list(verify(cache.root)) == []
     assert prune(cache.root, max_size=0).items == remove(cache.root, [SHA1]).items == ()
     assert not cache.root.exists()
@@ -106,7 +108,7 @@ def test_silent_rot_is_found_by_verify_moved_away_and_fetched_again(
     assert "a.nc" in checked.fault
     assert SHA1 in caplog.text
     assert cache.find(SHA1, "a.nc") is None
-    assert kinds(contents(cache.root)) == ["quarantine"]
+    assert kinds(list_items(cache.root)) == ["quarantine"]
     assert receive(cache).read_bytes() == BODY
     assert not any(checked.fault for checked in verify(cache.root))
 
@@ -115,7 +117,7 @@ def test_verify_makes_known_what_was_not_known(cache: Cache, monkeypatch: pytest
     path = receive(cache)
     (path.parent / ".verified.json").unlink()
     assert [checked.fault for checked in verify(cache.root)] == [""]
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(SHA1, "a.nc") == path
 
 
@@ -128,7 +130,7 @@ def test_verify_hashes_a_file_once_however_many_names_it_has(cache: Cache, monke
         hashed.append(path)
         return hash_file(path, algorithm)
 
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", record)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", record)
     assert [checked.fault for checked in verify(cache.root)] == [""]
     assert hashed == [path]
 
@@ -136,13 +138,13 @@ def test_verify_hashes_a_file_once_however_many_names_it_has(cache: Cache, monke
 def test_removing_content_removes_all_names_and_what_was_made_of_it(cache: Cache) -> None:
     archive, kept = packed(cache), put(cache, "k")
     cache.find(archive, "other.zip")
-    cache.remember("s3://bucket/a", None, archive, "a.zip")
-    cache.remember("s3://bucket/k", None, kept, "k.nc")
+    cache.record_location("s3://bucket/a", None, archive, "a.zip")
+    cache.record_location("s3://bucket/k", None, kept, "k.nc")
     removed = remove(cache.root, [archive, "0" * 40])
     assert sorted(kinds(removed.items)) == ["content", "ref", "unpacked"]
-    assert sorted(kinds(contents(cache.root))) == ["content", "ref"]
+    assert sorted(kinds(list_items(cache.root))) == ["content", "ref"]
     assert cache.find(archive, "a.zip") is None
-    assert cache.recall("s3://bucket/k", None) is not None
+    assert cache.find_by_location("s3://bucket/k", None) is not None
     assert not [name for name in files_below(cache.root) if archive in name]
 
 
@@ -158,11 +160,11 @@ def test_bytes_that_have_a_name_elsewhere_do_not_count_as_freed(cache: Cache) ->
 
 def test_what_was_not_used_for_long_is_pruned(cache: Cache) -> None:
     old, new = put(cache, "o", days=40), put(cache, "n", days=20)
-    cache.remember("s3://bucket/o", None, old, "o.nc")
+    cache.record_location("s3://bucket/o", None, old, "o.nc")
     pruned = prune(cache.root, older_than=30 * DAY)
     assert [(item.kind, item.sha1) for item in pruned.items] == [("content", old), ("ref", old)]
     assert 1000 <= pruned.freed < 2000
-    assert [item.sha1 for item in contents(cache.root)] == [new]
+    assert [item.sha1 for item in list_items(cache.root)] == [new]
 
 
 def test_what_is_too_much_is_pruned_the_least_recently_used_first(cache: Cache) -> None:
@@ -180,13 +182,13 @@ def test_what_is_junk_goes_before_anything_else(cache: Cache) -> None:
     give_up(cache, days=1)
     pruned = prune(cache.root, max_size=1000)
     assert sorted(kinds(pruned.items)) == ["partial", "quarantine"]
-    assert kinds(contents(cache.root)) == ["content"]
+    assert kinds(list_items(cache.root)) == ["content"]
 
 
 def test_junk_is_kept_for_a_week_unless_there_is_too_much(cache: Cache) -> None:
-    left = give_up(cache, days=KEPT / DAY - 0.1)
+    left = give_up(cache, days=LEFTOVER_LIFETIME / DAY - 0.1)
     assert prune(cache.root).items == ()
-    used(left, days=KEPT / DAY + 0.1)
+    used(left, days=LEFTOVER_LIFETIME / DAY + 0.1)
     assert kinds(prune(cache.root).items) == ["partial"]
     assert files_below(cache.root) == []
 
@@ -202,13 +204,13 @@ def test_an_archive_is_in_use_while_its_members_are(cache: Cache) -> None:
 def test_members_go_before_the_archive_from_which_they_can_be_had_again(cache: Cache) -> None:
     packed(cache)
     assert kinds(prune(cache.root, max_size=7500).items) == ["unpacked"]
-    assert kinds(contents(cache.root)) == ["content"]
+    assert kinds(list_items(cache.root)) == ["content"]
 
 
 def test_a_dry_run_says_what_would_go_and_removes_nothing(cache: Cache) -> None:
     put(cache, "a", days=5)
     archive = packed(cache, days=9)
-    cache.remember("s3://bucket/a", None, archive, "a.zip")
+    cache.record_location("s3://bucket/a", None, archive, "a.zip")
     give_up(cache)
     before = files_below(cache.root)
     would = [prune(cache.root, max_size=500, dry_run=True), remove(cache.root, [archive], dry_run=True)]
@@ -216,7 +218,7 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(cache: Cache) -> None:
     assert remove(cache.root, [archive], dry_run=False) == would[1]
     cache = Cache(cache.root.with_name("again"))
     put(cache, "a", days=5)
-    cache.remember("s3://bucket/a", None, packed(cache, days=9), "a.zip")
+    cache.record_location("s3://bucket/a", None, packed(cache, days=9), "a.zip")
     give_up(cache)
     done = prune(cache.root, max_size=500)
     assert [(item.kind, item.size) for item in done.items] == [(item.kind, item.size) for item in would[0].items]
@@ -224,7 +226,7 @@ def test_a_dry_run_says_what_would_go_and_removes_nothing(cache: Cache) -> None:
 
 
 def test_a_download_that_is_under_way_is_never_pruned(cache: Cache) -> None:
-    with cache.receiving(name="a.nc", sha1=SHA1) as incoming:
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY[: len(BODY) // 2])
         for path in (cache.root / "partial").iterdir():
             used(path, days=300)
@@ -248,14 +250,14 @@ def test_an_unpacking_that_is_under_way_is_never_pruned(cache: Cache) -> None:
 def test_a_temporary_file_of_an_unknown_process_is_pruned_when_nobody_touched_it_for_an_hour(cache: Cache) -> None:
     path = partial_folder(cache.root) / "1234.0123456789abcdef"
     path.write_bytes(BODY)
-    used(path, days=(IDLE - 60) / DAY)
+    used(path, days=(ORPHAN_AGE - 60) / DAY)
     assert prune(cache.root, max_size=0).items == ()
-    used(path, days=(IDLE + 60) / DAY)
+    used(path, days=(ORPHAN_AGE + 60) / DAY)
     assert kinds(prune(cache.root, max_size=0).items) == ["partial"]
 
 
 def test_a_temporary_file_of_a_living_process_is_never_pruned_and_one_of_a_dead_process_at_once(cache: Cache) -> None:
-    with cache.receiving(name="a.nc") as incoming:
+    with cache.receive(name="a.nc") as incoming:
         incoming.write(BODY)
         (path,) = (cache.root / "partial").iterdir()
         used(path, days=300)
@@ -276,11 +278,11 @@ def test_what_was_used_since_it_was_listed_stays(cache: Cache, monkeypatch: pyte
     sha1 = put(cache, "a", days=40)
 
     def listed_a_while_ago(root: Path) -> list[Item]:
-        items = contents(root)
+        items = list_items(root)
         cache.find(sha1, "a.nc")
         return items
 
-    monkeypatch.setattr("brainio.cache.upkeep.contents", listed_a_while_ago)
+    monkeypatch.setattr("brainio.cache.pruning.list_items", listed_a_while_ago)
     assert prune(cache.root, older_than=30 * DAY).items == ()
 
 
@@ -316,7 +318,7 @@ def test_a_clock_that_was_set_back_prunes_nothing_and_hashes_nothing(
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + years * 365 * DAY)
     assert prune(cache.root, older_than=2 * DAY).items == ()
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(sha1, "a.nc") is not None
 
 
@@ -334,5 +336,5 @@ def test_files_from_the_future_are_trusted_by_their_fingerprint_alone(
     path = receive(cache)
     os.utime(path, (2**32, 2**32))
     assert cache.find(SHA1, "a.nc") == path
-    monkeypatch.setattr("brainio.cache.shelf.hash_file", None)
+    monkeypatch.setattr("brainio.cache.content_store.hash_file", None)
     assert cache.find(SHA1, "a.nc") == path

@@ -1,4 +1,4 @@
-"""`Unpacked`: a member that was lost is noticed when it is asked for, and unpacked again."""
+"""`UnpackedArchive`: a member that was lost is noticed when it is asked for, and unpacked again."""
 
 import logging
 import os
@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from brainio.cache import Cache, Unpacked
-from brainio.cache.archive import judged
-from brainio.cache.member_times import checksum_of
-from brainio.cache.upkeep import remove, verify
+from brainio.cache import Cache, UnpackedArchive
+from brainio.cache.archive import safe_members
+from brainio.cache.member_records import compute_crc32
+from brainio.cache.pruning import remove
+from brainio.cache.verification import verify
 from brainio.errors import ArchiveError, CacheError
 from tests.cache.helpers import files_below, overwrite, rot_member
 
@@ -29,7 +30,7 @@ def write_archive(path: Path, bodies: dict[str, bytes] = BODIES) -> Path:
 
 
 @pytest.fixture
-def unpacked(cache: Cache, tmp_path: Path) -> Unpacked:
+def unpacked(cache: Cache, tmp_path: Path) -> UnpackedArchive:
     archive = write_archive(tmp_path / "a.zip")
     return cache.unpack(cache.add([archive.read_bytes()], name="a.zip"))
 
@@ -50,7 +51,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("damage", DAMAGES)
 @pytest.mark.parametrize("name", ["im3.png", "deep/er/a.wav"])
 def test_a_member_that_is_missing_or_not_whole_is_unpacked_again_when_asked_for(
-    unpacked: Unpacked, damage: str, name: str, caplog: pytest.LogCaptureFixture
+    unpacked: UnpackedArchive, damage: str, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     DAMAGES[damage](unpacked.folder / name)
     with caplog.at_level(logging.WARNING):
@@ -60,7 +61,7 @@ def test_a_member_that_is_missing_or_not_whole_is_unpacked_again_when_asked_for(
 
 
 def test_what_was_lost_together_is_unpacked_again_together(
-    unpacked: Unpacked, caplog: pytest.LogCaptureFixture
+    unpacked: UnpackedArchive, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in BODIES:
         os.truncate(unpacked.folder / name, 0)
@@ -69,7 +70,9 @@ def test_what_was_lost_together_is_unpacked_again_together(
     assert len(caplog.records) == 1
 
 
-def test_a_whole_member_costs_one_question_to_the_disk(unpacked: Unpacked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_whole_member_costs_one_question_to_the_disk(
+    unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch
+) -> None:
     real, asked = os.stat, []
 
     def record(path: Path, **options: bool) -> os.stat_result:
@@ -89,15 +92,15 @@ def read_again(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def record(path: Path) -> int | None:
         names.append(path.name)
-        return checksum_of(path)
+        return compute_crc32(path)
 
-    monkeypatch.setattr("brainio.cache.member_times.checksum_of", record)
+    monkeypatch.setattr("brainio.cache.member_records.compute_crc32", record)
     return names
 
 
 @pytest.mark.parametrize("restored", [True, False], ids=["time restored", "time changed"])
 def test_a_member_that_was_overwritten_with_the_same_size_is_never_returned(
-    unpacked: Unpacked, caplog: pytest.LogCaptureFixture, restored: bool
+    unpacked: UnpackedArchive, caplog: pytest.LogCaptureFixture, restored: bool
 ) -> None:
     path = unpacked.folder / "im5.png"
     overwrite(path, b"\1" * 2000) if restored else path.write_bytes(b"\1" * 2000)
@@ -122,7 +125,7 @@ def _copy_back(path: Path) -> None:
 )
 def test_a_member_whose_bytes_did_not_change_is_read_once_without_a_warning(
     cache: Cache,
-    unpacked: Unpacked,
+    unpacked: UnpackedArchive,
     tmp_path: Path,
     read_again: list[str],
     change: Callable[[Path], object],
@@ -144,7 +147,7 @@ def test_a_member_whose_bytes_did_not_change_is_read_once_without_a_warning(
 
 @pytest.mark.parametrize("text", [None, "", "[]", "x" * 16, "x" * 16 * len(BODIES)])
 def test_members_without_a_record_that_fits_are_read_once_together(
-    cache: Cache, unpacked: Unpacked, tmp_path: Path, read_again: list[str], text: str | None
+    cache: Cache, unpacked: UnpackedArchive, tmp_path: Path, read_again: list[str], text: str | None
 ) -> None:
     record = unpacked.folder.with_suffix(".times")
     record.unlink() if text is None else record.write_text(text)
@@ -154,9 +157,9 @@ def test_members_without_a_record_that_fits_are_read_once_together(
 
 
 def test_of_large_archives_without_a_record_members_are_read_in_portions(
-    unpacked: Unpacked, read_again: list[str], monkeypatch: pytest.MonkeyPatch
+    unpacked: UnpackedArchive, read_again: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("brainio.cache.member_times._READ_AT_ONCE", 4000)
+    monkeypatch.setattr("brainio.cache.member_records._READ_AT_ONCE", 4000)
     unpacked.folder.with_suffix(".times").unlink()
     unpacked.path("im1.png")
     assert len(read_again) < len(BODIES)
@@ -165,7 +168,7 @@ def test_of_large_archives_without_a_record_members_are_read_in_portions(
 
 
 def test_what_was_compared_in_one_process_is_not_read_again_in_another(
-    cache: Cache, unpacked: Unpacked, tmp_path: Path, read_again: list[str]
+    cache: Cache, unpacked: UnpackedArchive, tmp_path: Path, read_again: list[str]
 ) -> None:
     other = cache.unpack(tmp_path / "a.zip")
     assert other.path("im1.png") == unpacked.path("im1.png")
@@ -175,24 +178,26 @@ def test_what_was_compared_in_one_process_is_not_read_again_in_another(
 
 
 def test_where_the_record_cannot_be_written_members_are_still_compared(
-    unpacked: Unpacked, read_again: list[str], monkeypatch: pytest.MonkeyPatch
+    unpacked: UnpackedArchive, read_again: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def read_only(*_: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("brainio.cache.member_times.write_in_one_step", read_only)
+    monkeypatch.setattr("brainio.cache.member_records.write_atomically", read_only)
     os.utime(unpacked.folder / "im1.png", (1, 1))
     assert [unpacked.path("im1.png"), unpacked.path("im1.png")] == [unpacked.folder / "im1.png"] * 2
     assert read_again == ["im1.png"]
 
 
-def test_a_name_that_is_no_member_is_an_error_and_no_path(unpacked: Unpacked) -> None:
+def test_a_name_that_is_no_member_is_an_error_and_no_path(unpacked: UnpackedArchive) -> None:
     for name in ("im99.png", "../../content", "/etc/passwd", ""):
         with pytest.raises(ArchiveError, match="no member"):
             unpacked.path(name)
 
 
-def test_an_archive_that_is_gone_when_a_member_is_lost_is_to_be_fetched_again(cache: Cache, unpacked: Unpacked) -> None:
+def test_an_archive_that_is_gone_when_a_member_is_lost_is_to_be_fetched_again(
+    cache: Cache, unpacked: UnpackedArchive
+) -> None:
     shutil.rmtree(cache.root / "content")
     (unpacked.folder / "im1.png").unlink()
     with pytest.raises(ArchiveError, match="Fetch it"):
@@ -220,26 +225,28 @@ def test_a_folder_that_was_pruned_is_never_there_with_some_of_its_members(cache:
 
 @pytest.mark.parametrize("name", ["im3.png", "deep/er/a.wav"])
 def test_a_folder_that_is_pruned_while_a_member_heals_is_unpacked_as_a_whole(
-    unpacked: Unpacked, monkeypatch: pytest.MonkeyPatch, name: str
+    unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     def prune_first(*arguments: Any) -> dict[str, zipfile.ZipInfo]:
         shutil.rmtree(unpacked.folder, ignore_errors=True)
-        return judged(*arguments)
+        return safe_members(*arguments)
 
     (unpacked.folder / name).unlink()
-    monkeypatch.setattr("brainio.cache.unpacked.judged", prune_first)
+    monkeypatch.setattr("brainio.cache.unpacked_archives.safe_members", prune_first)
     assert unpacked.path(name).read_bytes() == BODIES[name]
     assert read(unpacked.folder) == BODIES
 
 
-def test_unpacked_archives_survive_pickling_and_heal_then(unpacked: Unpacked) -> None:
+def test_unpacked_archives_survive_pickling_and_heal_then(unpacked: UnpackedArchive) -> None:
     again = pickle.loads(pickle.dumps(unpacked))
     assert again == unpacked
     (unpacked.folder / "im1.png").unlink()
     assert again.path("im1.png").read_bytes() == BODIES["im1.png"]
 
 
-def test_a_lost_manifest_is_written_again_without_unpacking(cache: Cache, unpacked: Unpacked, tmp_path: Path) -> None:
+def test_a_lost_manifest_is_written_again_without_unpacking(
+    cache: Cache, unpacked: UnpackedArchive, tmp_path: Path
+) -> None:
     marked = unpacked.folder / "im1.png"
     inode = marked.stat().st_ino
     unpacked.folder.with_suffix(".json").unlink()
@@ -247,7 +254,9 @@ def test_a_lost_manifest_is_written_again_without_unpacking(cache: Cache, unpack
     assert marked.stat().st_ino == inode
 
 
-def test_deep_verification_finds_and_heals_what_sizes_and_times_do_not_show(cache: Cache, unpacked: Unpacked) -> None:
+def test_deep_verification_finds_and_heals_what_sizes_and_times_do_not_show(
+    cache: Cache, unpacked: UnpackedArchive
+) -> None:
     path = unpacked.folder / "im5.png"
     rot_member(unpacked.folder, path.name, b"\1" + path.read_bytes()[1:])
     assert [checked.fault for checked in verify(cache.root)] == ["", ""]
@@ -256,7 +265,7 @@ def test_deep_verification_finds_and_heals_what_sizes_and_times_do_not_show(cach
     assert read(unpacked.folder) == BODIES
 
 
-def test_a_damaged_member_that_cannot_be_unpacked_again_is_moved_away(cache: Cache, unpacked: Unpacked) -> None:
+def test_a_damaged_member_that_cannot_be_unpacked_again_is_moved_away(cache: Cache, unpacked: UnpackedArchive) -> None:
     shutil.rmtree(cache.root / "content")
     path = unpacked.folder / "im5.png"
     path.write_bytes(b"\1" * 2000)
@@ -267,7 +276,7 @@ def test_a_damaged_member_that_cannot_be_unpacked_again_is_moved_away(cache: Cac
 
 
 def test_where_the_cache_cannot_be_written_a_lost_member_is_an_error_that_says_so(
-    unpacked: Unpacked, monkeypatch: pytest.MonkeyPatch
+    unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (unpacked.folder / "im1.png").unlink()
 

@@ -4,17 +4,25 @@ A shelf is the own one, or a read-only one of somebody else; nothing is ever wri
 out about its files is noted below the own root. Which shelf is asked when is the business of `brainio.cache.content`.
 """
 
+import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from brainio.cache.files import WRITE_BITS, hash_file, make_read_only, safe_name
-from brainio.cache.passed_over import say_once
-from brainio.cache.records import RECORD, note_use, read_record, write_record
+from brainio.cache.files import (
+    WRITE_BITS,
+    hash_file,
+    log_once,
+    make_read_only,
+    read_json,
+    record_use,
+    safe_name,
+    write_atomically,
+)
 from brainio.errors import CacheError
 from brainio.local_files import Fingerprint, sync_folder
 from brainio.logs import get_logger
@@ -27,7 +35,7 @@ _RENEWALS = 9  # times that a record is renewed while other processes link the s
 
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
+class ContentStore:
     """The files below ``root/content``.
 
     Attributes
@@ -152,7 +160,7 @@ class Shelf:
             if self.is_own:
                 folder = self.folder(sha1)
                 raise CacheError(f"{folder} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
-            say_once(self.root, "cannot be read as a whole", f" ({error})")
+            log_once(self.root, "cannot be read as a whole", f" ({error})")
 
     def _candidates(self, target: Path) -> Iterator[Path]:
         """Yield the file of that name, then others with the same content."""
@@ -207,7 +215,7 @@ class Shelf:
         """Return a good file under the name that is wanted, as far as it can have that."""
         if not self.is_own:
             return source
-        note_use(target.parent / RECORD)
+        record_use(target.parent / RECORD)
         if source == target:
             return source
         try:
@@ -278,3 +286,30 @@ class Shelf:
             _log.warning("%s no longer holds the bytes with sha1 %s, and cannot be moved away: %s", path, sha1, error)
             return
         _log.warning("%s no longer holds the bytes with sha1 %s; it was moved to %s", path, sha1, place)
+
+
+RECORD = ".verified.json"
+_MOST = 16  # fingerprints in one record
+
+
+def read_record(path: Path) -> dict[Fingerprint, str | None]:
+    """Read which fingerprints were verified, each with its sha256 if that was ever computed.
+
+    Entries without a ctime, which earlier versions wrote, are skipped: their files are hashed once more.
+    """
+    files = read_json(path).get("files")
+    known = {}
+    for file in files if isinstance(files, list) else ():
+        with suppress(TypeError, KeyError, AttributeError):
+            known[Fingerprint(*(file[field] for field in Fingerprint._fields))] = file.get("sha256")
+    return known
+
+
+def write_record(root: Path, path: Path, known: Mapping[Fingerprint, str | None]) -> None:
+    """Write which fingerprints were verified, the newest last.
+
+    There are several where one file has another device number on every machine that mounts it, and where one content
+    was brought twice at the same time under two names.
+    """
+    files = [{**print_._asdict(), "sha256": sha256} for print_, sha256 in known.items()]
+    write_atomically(root, path, json.dumps({"files": files[-_MOST:]}))
