@@ -1,6 +1,6 @@
 """Plots of assemblies: xarray's `assembly.plot`, and four charts of recordings drawn with matplotlib.
 
-Imports matplotlib when something is drawn. `summaries` computes the numbers.
+Builds chart descriptions (`brainio.views.charts.description`) from the numbers that `summaries` computes.
 """
 
 from __future__ import annotations
@@ -12,136 +12,32 @@ import numpy as np
 from brainio.assemblies.coordinates import flatten_index
 from brainio.assemblies.stimulus_metadata import stimulus_coordinates
 from brainio.assemblies.summaries import group_positions, mean_responses, reliabilities, spike_rows, time_courses
-from brainio.errors import MissingExtraError
-from brainio.installation import install_command
+from brainio.text import quantity
 from brainio.views.attributes import name_of_values
+from brainio.views.charts.description import (
+    Axis,
+    Chart,
+    EventRow,
+    Histogram,
+    Line,
+    Sample,
+    join_first,
+    reliability_chart,
+    time_course_chart,
+    title_by,
+)
+from brainio.views.charts.matplotlib_renderer import draw_chart
 from brainio.xarray_compat import PlotAccessor
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     import xarray as xr
     from matplotlib.axes import Axes
 
-    from brainio.assemblies.summaries import Groups, TimeCourse
-
-
-# Okabe, M. & Ito, K. (2008) Color universal design: colours that people with any colour vision can distinguish.
-# Without its yellow, which is hard to see on white, and its black, the colour of boxes.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-_MOST_LETTERS = 40  # of all labels of an axis that are not rotated
-_MOST_UPRIGHT = 36  # letters of the label of the vertical axis in one line
-_MOST_LABELLED = 40  # rows of a raster with labels
-_MOST_VECTORS = 20_000  # marks in a PDF or SVG that are not rasterized
-
-
-def get_axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
-    """Return the axes to draw on, by default those of a new figure.
-
-    Raises
-    ------
-    MissingExtraError
-        matplotlib is not installed.
-    """
-    try:
-        from matplotlib import pyplot
-    except ImportError as error:
-        raise MissingExtraError(f"plots need matplotlib: {install_command('plot')}") from error
-    return ax if ax is not None else pyplot.subplots(figsize=size, layout="constrained")[1]
-
-
-def draw_responses(responses: Mapping[str, np.ndarray], by: str, label: str, ax: Axes) -> Axes:
-    """Draw each value as a point, and a box from the lower to the upper quartile with the median."""
-    random = np.random.default_rng(0)
-    for place, values in enumerate(responses.values()):
-        colour = COLOURS[place if len(responses) <= len(COLOURS) else 0]
-        aside = random.uniform(-0.22, 0.22, len(values))
-        dense = max(0.15, min(0.7, 60 / max(len(values), 1)))
-        many = len(values) > _MOST_VECTORS
-        ax.plot(place + aside, values, "o", color=colour, alpha=dense, markersize=3.5, mew=0, rasterized=many)
-        if len(values):
-            box = {"color": "black", "linewidth": 1.2}
-            ax.boxplot(
-                values, positions=[place], widths=0.56, showfliers=False, whis=(5, 95), manage_ticks=False,
-                medianprops=box | {"linewidth": 2.2}, boxprops=box, whiskerprops=box, capprops=box, zorder=3,
-            )  # fmt: skip
-    crowded = sum(map(len, responses)) > _MOST_LETTERS
-    between = " " if crowded else "\n"
-    names = [f"{label}{between}({len(values):,})" for label, values in responses.items()]
-    ax.set_xticks(range(len(names)), names)
-    if crowded:
-        for text in ax.get_xticklabels():
-            text.set(rotation=40, ha="right", rotation_mode="anchor")
-    ax.set(xlabel=by, ylabel=_with_line_break(label), xlim=(-0.6, len(names) - 0.4))
-    return _plain(ax)
-
-
-def draw_reliability(
-    reliabilities: Mapping[str, np.ndarray], by: str | None, counted: str, bins: int, ax: Axes
-) -> Axes:
-    """Draw stacked histograms with a line at the median of all."""
-    together = np.concatenate(list(reliabilities.values()))
-    if len(reliabilities) > len(COLOURS):
-        reliabilities, by = {"all": together}, None
-    edges = np.linspace(min(0.0, float(together.min())), max(1.0, float(together.max())), bins + 1)
-    colours = [COLOURS[place % len(COLOURS)] for place in range(len(reliabilities))]
-    labels = [f"{label} ({len(values):,})" for label, values in reliabilities.items()]
-    ax.hist(
-        list(reliabilities.values()), bins=list(edges), stacked=True, color=colours, label=labels, ec="white", lw=0.5
-    )
-    median = float(np.median(together))
-    ax.axvline(median, color="black", linestyle="--", linewidth=1.2, label=f"median {median:.2f}")
-    ax.set(xlabel="split-half reliability (Spearman-Brown corrected)", ylabel=f"number of {counted}")
-    ax.legend(title=by, frameon=False)
-    return _plain(ax)
-
-
-def draw_time_courses(courses: Mapping[str, TimeCourse], by: str | None, counted: str, label: str, ax: Axes) -> Axes:
-    """Draw each mean as a line, with a band of its standard error."""
-    for place, (group, course) in enumerate(courses.items()):
-        colour = COLOURS[place % len(COLOURS)]
-        style = ("-", "--", ":", "-.")[place // len(COLOURS) % 4]
-        marker = "o" if len(course.centers) <= 40 else None
-        name = f"{group} ({course.positions:,})"
-        ax.plot(course.centers, course.mean, style, color=colour, marker=marker, markersize=3.5, label=name)
-        low, high = course.mean - course.error, course.mean + course.error
-        ax.fill_between(course.centers, low, high, color=colour, alpha=0.25, linewidth=0)
-    ax.set(xlabel="time (ms)", ylabel=_with_line_break(label))
-    ax.legend(title=f"{by} (number of {counted})" if by else f"number of {counted}", frameon=False)
-    return _plain(ax)
-
-
-def draw_raster(times: np.ndarray, rows: Groups, by: str, label: str, ax: Axes) -> Axes:
-    """Draw every spike as a mark, with the first row at the top."""
-    count = len(rows.labels)
-    height = 0.8 * ax.get_window_extent().height / ax.figure.dpi * 72 / max(count, 1)
-    many = len(times) > _MOST_VECTORS
-    size = min(max(height, 1.0), 60.0)
-    ax.plot(times, rows.codes, linestyle="", marker="|", markersize=size, mew=0.5, color="black", rasterized=many)
-    if count <= _MOST_LABELLED:
-        ax.set_yticks(range(count), rows.labels)
-    ax.set(xlabel=label, ylabel=by, ylim=(count - 0.4, -0.6))
-    return _plain(ax)
-
-
-def values_label(array: xr.DataArray, default: str) -> str:
-    """Return a label for the values of an array, with their units."""
-    name, units = name_of_values(array) or default, array.attrs.get("units")
-    return f"{name} ({units})" if units else str(name)
-
-
-def _with_line_break(label: str) -> str:
-    """Break a long label before its units: the vertical axis is short."""
-    name, bracket, units = label.partition(" (")
-    return label if len(label) <= _MOST_UPRIGHT else f"{name}\n{bracket.strip()}{units}"
-
-
-def _plain(ax: Axes) -> Axes:
-    ax.spines[["top", "right"]].set_visible(False)
-    return ax
-
 
 _REGION = "region"
+_RELIABILITY = "split-half reliability (Spearman-Brown corrected)"
 
 
 class AssemblyPlots(PlotAccessor):
@@ -188,8 +84,16 @@ class AssemblyPlots(PlotAccessor):
         >>> axes.get_ylabel()
         'contrast sensitivity\n(log10(1 / threshold contrast))'
         """
-        responses = mean_responses(self._array, by)
-        return draw_responses(responses, _joined_names(by), values_label(self._array, "mean response"), get_axes(ax))
+        groups = mean_responses(self._array, by)
+        medians = [f"{name} {np.median(values):.3g}" for name, values in groups.items() if len(values)]
+        chart = Chart(
+            title=title_by("Mean responses", _joined_names(by)),
+            finding=f"Medians: {join_first(medians)}.",
+            x=Axis(_joined_names(by)),
+            y=Axis(_values_label(self._array, "mean response")),
+            series=tuple(Sample(name, values) for name, values in groups.items()),
+        )
+        return draw_chart(chart, ax)
 
     def reliability(
         self,
@@ -229,7 +133,14 @@ class AssemblyPlots(PlotAccessor):
         groups = reliabilities(self._array, by, n_splits, seed, repetition, stimulus)
         others = [dim for dim in self._array.dims if dim not in self._array.coords[stimulus].dims]
         counted = " x ".join(f"{dim}s".replace("_", " ") for dim in others) or "values"
-        return draw_reliability(groups, by, counted, bins, get_axes(ax))
+        values = np.concatenate(list(groups.values()))
+        edges = np.linspace(min(0.0, float(values.min())), max(1.0, float(values.max())), bins + 1)
+        histograms = [
+            Histogram(name, len(own), edges.tolist(), np.histogram(own, edges)[0].tolist())
+            for name, own in groups.items()
+        ]
+        chart = reliability_chart(histograms, float(np.median(values)), by, _RELIABILITY, f"number of {counted}")
+        return draw_chart(chart, ax)
 
     def time_course(self, by: str | None = None, *, ax: Axes | None = None) -> Axes:
         """Draw the mean response over time bins by region, with a band of one standard error of the mean.
@@ -257,7 +168,11 @@ class AssemblyPlots(PlotAccessor):
         courses = time_courses(self._array, by)
         default = "neuroids" if "neuroid" in self._array.dims else "positions"
         counted = f"{group_positions(self._array, by).dim}s" if by else default
-        return draw_time_courses(courses, by, counted, values_label(self._array, "mean response"), get_axes(ax))
+        lines = [
+            Line(name, course.positions, course.centers, course.mean, course.error) for name, course in courses.items()
+        ]
+        legend_title = f"{by} (number of {counted})" if by else f"number of {counted}"
+        return draw_chart(time_course_chart(lines, _values_label(self._array, "mean response"), by, legend_title), ax)
 
     def raster(self, rows: str | Sequence[str] = "neuroid_id", *, ax: Axes | None = None) -> Axes:
         """Draw the spikes of a SpikeTimesAssembly as marks: time to the right, a row for each neuroid.
@@ -286,9 +201,19 @@ class AssemblyPlots(PlotAccessor):
         'time of the spike since stimulus onset (ms)'
         """
         times, groups = spike_rows(self._array, rows)
-        label = values_label(self._array, "time")
+        label = _values_label(self._array, "time")
         label += " (ms)" if self._array.dtype.kind == "m" else ""
-        return draw_raster(times, groups, _joined_names(rows), label, get_axes(ax))
+        by_row = times[np.argsort(groups.codes, kind="stable")]
+        ends = np.cumsum(np.bincount(groups.codes, minlength=len(groups.labels)))
+        events = np.split(by_row, ends[:-1])
+        chart = Chart(
+            title="Spikes",
+            finding=f"{quantity(len(times), 'spike')} in {quantity(len(groups.labels), 'row')}.",
+            x=Axis(label),
+            y=Axis(_joined_names(rows)),
+            series=tuple(EventRow(name, own) for name, own in zip(groups.labels, events, strict=True)),
+        )
+        return draw_chart(chart, ax)
 
     def _has(self, name: str) -> bool:
         is_along = name in self._array.coords and len(self._array.coords[name].dims) == 1
@@ -297,3 +222,9 @@ class AssemblyPlots(PlotAccessor):
 
 def _joined_names(names: str | Sequence[str]) -> str:
     return names if isinstance(names, str) else ", ".join(names)
+
+
+def _values_label(array: xr.DataArray, default: str) -> str:
+    """Return a label for the values of an array, with their units."""
+    name, units = name_of_values(array) or default, array.attrs.get("units")
+    return f"{name} ({units})" if units else str(name)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from brainio.views.charts import Drawing
 
-NAMES = [draw.__name__ for draw in charts.OF_ASSEMBLIES]
+NAMES = [draw.__name__ for draw in charts.ASSEMBLY_CHARTS]
 LARGEST = 40_000  # bytes of a picture
 
 

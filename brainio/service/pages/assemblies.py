@@ -17,7 +17,7 @@ from brainio.service.responses import RenderedBody
 from brainio.service.urls import version_parameter
 from brainio.service.visibility import visible_profile
 from brainio.text import plural_of
-from brainio.views.charts import OF_ASSEMBLIES
+from brainio.views.charts import ASSEMBLY_CHARTS
 from brainio.views.charts.card_values import name_of_values
 
 router = APIRouter(include_in_schema=False)
@@ -42,7 +42,7 @@ async def assembly_page(
 
 def _render(view: EntryView) -> RenderedBody:
     card = view.card
-    charts = [chart for draw in OF_ASSEMBLIES if (chart := draw(card, draw.__name__))] if view.may_download else []
+    charts = [chart for draw in ASSEMBLY_CHARTS if (chart := draw(card, draw.__name__))] if view.may_download else []
     stimulus_set, profile = _find_stimuli(view)
     extremes = _extreme_stimuli(view, stimulus_set, profile) if view.may_download else []
     coordinates, stimulus_columns = _describe_coordinates(card), card.get("stimulus_columns")

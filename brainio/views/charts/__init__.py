@@ -1,35 +1,18 @@
-"""What data look like, drawn from the numbers of a card: SVG for a page, and the same in words and as a table.
+"""Charts of data: one description of a chart, built from cards or assemblies, drawn as SVG or by matplotlib.
 
-Functions from a card to a `Drawing`, or None where the card lacks the numbers or they are malformed: cards come from
-anybody. Each takes about a millisecond, the fullest about ten; none imports numpy or gives more than 40 kB. `records`
-checks the numbers, `axes` scales them, `figure` collects shapes, `plots` holds the parts that pictures share;
-`tallies`, `values`, `histograms`, `courses` and `boxes` hold the pictures.
+`description` defines charts; `card_charts` builds them from the numbers of a card, validated by `card_values`.
+`svg_renderer` (on `svg_shapes` and `svg_axes`) and `matplotlib_renderer` draw them. `assembly_svg` and `bars` are the
+charts of pages: functions from a card to a `Drawing` of at most 40 kB, or None if the numbers are missing or malformed.
+SVG charts take milliseconds and need neither numpy nor matplotlib. Names load on first use.
 
 Examples
 --------
+>>> from brainio.views.charts import ASSEMBLY_CHARTS
 >>> card = {"dims": ["presentation", "neuroid"], "shape": [2560, 168]}
->>> [found.title for draw in OF_ASSEMBLIES if (found := draw(card, draw.__name__))]
+>>> [drawing.title for draw in ASSEMBLY_CHARTS if (drawing := draw(card, draw.__name__))]
 ['Dimensions']
 """
 
-from brainio.views.charts.courses import raster, time_course
-from brainio.views.charts.dimensions import dimensions
-from brainio.views.charts.figure import Drawing
-from brainio.views.charts.histograms import reliability, responses
-from brainio.views.charts.tallies import populations, repetitions
-from brainio.views.charts.values import column
+import lazy_loader
 
-OF_ASSEMBLIES = (dimensions, populations, responses, time_course, raster, reliability, repetitions)
-
-__all__ = [
-    "OF_ASSEMBLIES",
-    "Drawing",
-    "column",
-    "dimensions",
-    "populations",
-    "raster",
-    "reliability",
-    "repetitions",
-    "responses",
-    "time_course",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

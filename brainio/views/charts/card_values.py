@@ -1,4 +1,4 @@
-"""The numbers of a card, checked: cards come from anybody, so whatever has another form than expected is None."""
+"""Validated values of cards: every reader returns None or an empty result for values of an unexpected form."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, NamedTuple
 from brainio.text import printable
 from brainio.views.rendering import format_value
 
-MOST_BINS = 200
-_MOST = 1e100  # of a number that is drawn; differences and products stay finite
-_MOST_COUNT = 10**15
-_FINEST = 1e-9  # of a range, relative to its numbers: below that 64-bit floats have no round ticks
-_LABEL = 60  # characters
+MAX_BINS = 200
+_MAX_NUMBER = 1e100  # keeps differences and products finite
+_MAX_COUNT = 10**15
+_MIN_RELATIVE_RANGE = 1e-9  # below it, 64-bit floats have no round ticks
+_MAX_LABEL = 60  # characters
 
 
-class Histogram(NamedTuple):
-    """Counts between k + 1 ascending edges."""
+class Bins(NamedTuple):
+    """Counts of k bins between k + 1 ascending edges."""
 
     edges: list[float]
     counts: list[int]
 
 
 class Group(NamedTuple):
-    """Some of what is counted: all of one region, say; `value` is None where nothing is grouped."""
+    """A group of a chart, such as a region; `value` is None if the chart has no groups."""
 
     value: str | None
     size: int
@@ -32,99 +32,102 @@ class Group(NamedTuple):
 
 
 def number(value: Any) -> float | None:
-    """Return a finite number of a size that can be drawn.
+    """Return a finite number that can be drawn.
 
     >>> number(1), number(True), number("1"), number(float("nan")), number(10**400)
     (1.0, None, None, None, None)
     """
-    if type(value) not in (int, float) or not abs(value) <= _MOST:
+    if type(value) not in (int, float) or not abs(value) <= _MAX_NUMBER:
         return None
-    return float(value) if abs(value) >= 1 / _MOST else 0.0
+    return float(value) if abs(value) >= 1 / _MAX_NUMBER else 0.0
 
 
-def numbers(value: Any, most: int) -> list[float] | None:
-    """Return a list of numbers, of which there may be `most`."""
-    if not isinstance(value, list) or len(value) > most:
+def numbers(value: Any, max_length: int) -> list[float] | None:
+    """Return a list of at most `max_length` numbers."""
+    if not isinstance(value, list) or len(value) > max_length:
         return None
-    found = [number(one) for one in value]
-    return None if None in found else [one for one in found if one is not None]
+    checked = [number(item) for item in value]
+    return None if None in checked else [item for item in checked if item is not None]
 
 
 def count_of(value: Any) -> int | None:
-    """Return a number of things.
+    """Return a count.
 
     >>> count_of(3), count_of(-1), count_of(2.5)
     (3, None, None)
     """
-    return value if type(value) is int and 0 <= value <= _MOST_COUNT else None
+    return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
 
 
-def text_of(value: Any, most: int = _LABEL) -> str | None:
-    r"""Return a value that names something, as it can be shown on one line.
+def text_of(value: Any, max_length: int = _MAX_LABEL) -> str | None:
+    r"""Return a label as text on one line.
 
     >>> text_of("V4\n"), text_of(4.0), text_of([])
     ('V4', '4', None)
     """
     if isinstance(value, str):
-        return format_value(printable(" ".join(value[: 4 * most].split())), most) or None
-    return format_value(value, most) if type(value) is bool or number(value) is not None else None
+        return format_value(printable(" ".join(value[: 4 * max_length].split())), max_length) or None
+    return format_value(value, max_length) if type(value) is bool or number(value) is not None else None
 
 
 def record_of(value: Any, *names: str) -> Mapping[str, Any]:
-    """Follow names into records; {} where there is no record of that name."""
+    """Return the nested record at a path of names; empty if it does not exist."""
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 
 
-def records_of(value: Any, most: int) -> list[Mapping[str, Any]]:
-    """Return the first records of a list; [] where one of them is no record."""
+def records_of(value: Any, limit: int) -> list[Mapping[str, Any]]:
+    """Return the first records of a list; empty if an item is not a record."""
     if not isinstance(value, list):
         return []
-    return value[:most] if all(isinstance(one, Mapping) for one in value[:most]) else []
+    return value[:limit] if all(isinstance(item, Mapping) for item in value[:limit]) else []
 
 
 def is_range(low: float, high: float) -> bool:
-    """Tell whether two numbers are far enough from each other for an axis with ticks.
+    """Return whether an axis between two numbers can have distinct ticks.
 
     >>> is_range(0, 1), is_range(1, 1), is_range(1e15, 1e15 + 1)
     (True, False, False)
     """
-    return high - low > max(_FINEST * max(abs(low), abs(high)), 1 / _MOST)
+    return high - low > max(_MIN_RELATIVE_RANGE * max(abs(low), abs(high)), 1 / _MAX_NUMBER)
 
 
-def histogram_of(edges: Any, counts: Any) -> Histogram | None:
-    """Return a histogram that counts something."""
-    at = numbers(edges, MOST_BINS + 1)
-    tall = counts_of(counts)
-    if at is None or tall is None or len(at) != len(tall) + 1 or not any(tall):
+def histogram_of(edges: Any, counts: Any) -> Bins | None:
+    """Return the bins of a histogram with at least one count."""
+    checked_edges = numbers(edges, MAX_BINS + 1)
+    checked_counts = counts_of(counts)
+    if checked_edges is None or checked_counts is None or not any(checked_counts):
         return None
-    ascends = all(low < high for low, high in pairwise(at)) and is_range(at[0], at[-1])
-    return Histogram(at, tall) if ascends else None
+    if len(checked_edges) != len(checked_counts) + 1:
+        return None
+    is_ascending = all(low < high for low, high in pairwise(checked_edges))
+    is_valid = is_ascending and is_range(checked_edges[0], checked_edges[-1])
+    return Bins(checked_edges, checked_counts) if is_valid else None
 
 
 def counts_of(value: Any) -> list[int] | None:
-    """Return a list of numbers of things, one a bin."""
-    if not isinstance(value, list) or len(value) > MOST_BINS:
+    """Return a list of counts, one per bin."""
+    if not isinstance(value, list) or len(value) > MAX_BINS:
         return None
-    found = [count_of(one) for one in value]
-    return None if None in found else [one for one in found if one is not None]
+    checked = [count_of(item) for item in value]
+    return None if None in checked else [item for item in checked if item is not None]
 
 
-def groups_of(picture: Mapping[str, Any], most: int = 8) -> list[Group]:
-    """Return the groups of a picture; [] where one of them is malformed."""
-    found = []
-    for record in records_of(picture.get("groups"), most):
+def groups_of(chart: Mapping[str, Any], limit: int = 8) -> list[Group]:
+    """Return the groups of a chart in a card; empty if one is malformed."""
+    groups = []
+    for record in records_of(chart.get("groups"), limit):
         size, value = count_of(record.get("count")), record.get("value")
         name = text_of(value)
         if size is None or (name is None and value not in (None, "")):
             return []
-        found.append(Group(name, size, record))
-    return found
+        groups.append(Group(name, size, record))
+    return groups
 
 
 def measured(card: Mapping[str, Any]) -> str:
-    """Return the label of an axis of values, or of means of them, with their units.
+    """Return the label of an axis of values or their means, with units.
 
     >>> measured({"long_name": "firing rate", "units": "Hz"}), measured({"class": "PropertyAssembly"})
     ('firing rate (Hz)', 'mean value')
@@ -134,7 +137,7 @@ def measured(card: Mapping[str, Any]) -> str:
 
 
 def mean_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
-    """Return what a mean over the values of an assembly is; of one dimension, what each value is.
+    """Return the name of means over the values; of an assembly with one dimension, the name of the values.
 
     >>> mean_of_values({"long_name": "reaction time"}), mean_of_values({"dims": ["presentation"]}, plural=True)
     ('mean reaction time', 'responses')
@@ -145,7 +148,7 @@ def mean_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
 
 
 def name_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
-    """Return what each value of an assembly is: by its card, else by its class.
+    """Return the name of the values of an assembly: `long_name`, else a name by its class.
 
     >>> name_of_values({"long_name": "reaction time"}), name_of_values({"class": "PropertyAssembly"}, plural=True)
     ('reaction time', 'values')
@@ -154,10 +157,10 @@ def name_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
     if name is not None:
         return name
     kind = card.get("class")
-    return f"{_VALUES.get(kind if isinstance(kind, str) else '', 'response')}{'s' if plural else ''}"
+    return f"{_NAMES_BY_CLASS.get(kind if isinstance(kind, str) else '', 'response')}{'s' if plural else ''}"
 
 
-_VALUES = {
+_NAMES_BY_CLASS = {
     "DataAssembly": "value",
     "MetadataAssembly": "value",
     "ModelFeaturesAssembly": "activation",
