@@ -68,7 +68,7 @@ def test_stimuli_are_filtered_with_the_keyboard_alone(visitor: Visitor) -> None:
 def test_what_was_found_is_told_to_who_does_not_see_it(visitor: Visitor) -> None:
     visitor.goto("/")
     status = visitor.page.get_by_role("status")
-    expect(status).to_have_attribute("id", "said")
+    expect(status).to_have_attribute("id", "result-count")
     before = status.inner_text()
     visitor.page.get_by_role("searchbox").press_sequentially("locust")
     expect(status).not_to_have_text(before)

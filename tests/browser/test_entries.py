@@ -87,7 +87,7 @@ def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(s
     away = home / "away.sqlite"
     profile.rename(away)
     try:
-        service.eventually(lambda: "No pictures of its data were made" in service.get(path, accept="text/html").text)
+        service.eventually(lambda: "creates no thumbnails and charts" in service.get(path, accept="text/html").text)
     finally:
         away.rename(profile)
     service.eventually(lambda: "1,797 spikes in 2 rows" in service.get(path, accept="text/html").text)

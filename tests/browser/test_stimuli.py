@@ -154,7 +154,7 @@ def test_a_stimulus_names_every_assembly_with_its_response(visitor: Visitor) -> 
     visitor.goto(STIMULUS)
     rows = visitor.page.locator("#used tbody tr")
     expect(rows).to_have_count(2)
-    expect(rows.filter(has_text=HELD)).to_contain_text("its data are under embargo")
+    expect(rows.filter(has_text=HELD)).to_contain_text("data under embargo")
     told = rf"{SCENES}\s*4\s*[\d.]+ spikes/s\s*firing rate\s*\d+ of {ALL}"
     expect(rows.filter(has_text=SCENES)).to_have_text(re.compile(told))
     visitor.page.get_by_role("link", name=SCENES, exact=True).last.click()
@@ -163,7 +163,7 @@ def test_a_stimulus_names_every_assembly_with_its_response(visitor: Visitor) -> 
 
 @pytest.mark.parametrize(
     ("where", "said"),
-    [("objct_name:car", "'object_name'"), ("contrast:much", "'much' is none"), ("car", "COLUMN:VALUE")],
+    [("objct_name:car", "'object_name'"), ("contrast:much", "'much' is not a number"), ("car", "COLUMN:VALUE")],
 )
 def test_a_filter_that_cannot_be_is_explained(visitor: Visitor, where: str, said: str) -> None:
     answer = visitor.goto_error(f"{SET}?where={where}")
@@ -175,6 +175,6 @@ def test_a_filter_that_cannot_be_is_explained_where_it_was_typed(visitor: Visito
     visitor.goto(SET)
     visitor.expects_errors = True
     choose(visitor.page, "contrast", "much")
-    expect(visitor.page.locator(".lead")).to_contain_text("'much' is none")
+    expect(visitor.page.locator(".lead")).to_contain_text("'much' is not a number")
     visitor.page.go_back()
     expect(tiles(visitor.page)).to_have_count(48)

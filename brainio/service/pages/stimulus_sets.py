@@ -365,7 +365,7 @@ def _response_values(assembly: Entry, view: EntryView, stimulus_id: str) -> dict
         return values | {"note": "data under embargo"}
     profile = visible_profile(assembly, view.access, view.snapshot)
     if not isinstance(profile, AssemblyProfile):
-        return values | {"note": f"data {view.explain_missing_profile(assembly).label}"}
+        return values | {"note": f"responses {view.explain_missing_profile(assembly).label}"}
     response = profile.response(stimulus_id)
     if response is None or response.mean is None or response.rank is None:
         return values | {"note": "no response to this stimulus"}
