@@ -7,11 +7,10 @@ import textwrap
 
 from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_card, format_column
 from brainio.catalogs.cards import Card
-from brainio.cli.output import Record, echo, show
+from brainio.cli.output import Record, echo, fact_width, show
 from brainio.text import printable_line
 
 _COLUMNS = ("name", "dim", "kind", "distinct", "missing", "range", "most_common")
-_LINE = 96  # characters of a fact before it goes on in the next line
 
 
 def card_facts(card: Card) -> Record:
@@ -32,4 +31,4 @@ def show_columns(card: Card) -> None:
 
 
 def _in_lines(text: str) -> str:
-    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(printable_line(part), _LINE))
+    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(printable_line(part), fact_width()))

@@ -11,15 +11,14 @@ from brainio.catalogs.cards import card_location, read_card
 from brainio.cli import options
 from brainio.cli.card_layout import card_facts, show_columns
 from brainio.cli.facts import tells_facts, told_facts
-from brainio.cli.log import tell_log
-from brainio.cli.output import Record, echo, fail, show, show_facts, show_json, tell
+from brainio.cli.output import Record, echo, fail, notify, show, show_facts, show_json, show_log_warnings
 from brainio.cli.wanted import wanted
 from brainio.errors import BrainioError, EntryUnavailableError
 
 
 @click.group()
 def card() -> None:
-    """Cards: what is known about entries without downloading them.
+    """Build and show cards (facts that need no download).
 
     \b
     Examples:
@@ -35,7 +34,9 @@ def card() -> None:
 @options.version
 @options.as_json
 def show_(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
-    """Show the cards of an identifier, without downloading its data.
+    """Show the cards of an identifier.
+
+    No data are downloaded.
 
     \b
     Examples:
@@ -83,11 +84,11 @@ def build(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Make the cards of entries from their files, which are fetched if need be.
+    """Build the cards of entries from their files.
 
-    A card is written beside the catalog of its entry and named in the entry's rows. A catalog that cannot be written
-    needs --output. When some cannot be made, all others are. Facts that options give stand in all of these cards;
-    others that are known from catalog, publications table and former card are kept.
+    Missing files are fetched. Each card is written next to the catalog and named in the rows of its entry. For a
+    read-only catalog, use --output. If some cards fail, all others are still built. Facts given as options apply to all
+    of these cards; other facts from the catalog, publications table and previous card are kept.
 
     \b
     Examples:
@@ -98,7 +99,7 @@ def build(
         --author 'Richard Roe' --license CC-BY-4.0 --doi 10.1152/jn.00891.2005
     """
     options.require_names(identifiers, catalog, version, to="make all of its cards", current_entries="get cards")
-    tell_log()
+    show_log_warnings()
     told = told_facts(given)
     found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
     places: list[Record] = []
@@ -120,7 +121,7 @@ def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> 
     target = output or get_writable_catalog(entry.catalog)
     if dry_run:
         return card_location(entry.lookup_type, entry.identifier, entry.version)
-    tell(f"making the card of {entry.kind} {entry.identifier}")
+    notify(f"making the card of {entry.kind} {entry.identifier}")
     card = build_card(entry, told)
     return write_card(card, target) if isinstance(target, Path) else add_card(card, target)
 

@@ -9,8 +9,7 @@ from brainio.catalogs import CatalogSource, catalog_source
 from brainio.catalogs.backends import format_location
 from brainio.catalogs.sources import source_from
 from brainio.cli import options
-from brainio.cli.log import tell_log
-from brainio.cli.output import echo, report_record, show, show_json, show_report, tell
+from brainio.cli.output import echo, notify, report_record, show, show_json, show_log_warnings, show_report
 from brainio.errors import ValidationError
 
 _FIRST_STEPS = "python packaging_scripts/package_example.py; pytest"
@@ -18,21 +17,23 @@ _FIRST_STEPS = "python packaging_scripts/package_example.py; pytest"
 
 @click.group()
 def catalog() -> None:
-    """Start a catalog, check one, and move one into a database or out of it.
+    """Create, check, copy and upgrade catalogs.
 
     \b
     Examples:
       brainio catalog init my_lab
       brainio catalog check my_lab --files all
     """
-    tell_log()
+    show_log_warnings()
 
 
 @catalog.command()
 @click.argument("name")
 @click.option("--in", "parent", metavar="FOLDER", type=click.Path(path_type=Path), help="Default: the working folder.")
 def init(name: str, parent: Path | None) -> None:
-    """Make the project of a new catalog in the folder NAME: installable, with a packaging script, tests and CI.
+    """Create a project for a new catalog in the folder NAME.
+
+    The project can be installed, and has a packaging script, tests and a CI workflow.
 
     \b
     Examples:
@@ -43,7 +44,7 @@ def init(name: str, parent: Path | None) -> None:
     folder = new_catalog(name, parent)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         echo(os.path.relpath(path))
-    tell(f"next: cd {os.path.relpath(folder)}; pip install -e '.[test]'; {_FIRST_STEPS}")
+    notify(f"next: cd {os.path.relpath(folder)}; pip install -e '.[test]'; {_FIRST_STEPS}")
 
 
 @catalog.command()
@@ -57,9 +58,11 @@ def init(name: str, parent: Path | None) -> None:
 )
 @options.as_json
 def check(name: str, files: str, as_json: bool) -> None:
-    """Check that all rows serve, that stimulus sets are listed, and that the right files lie where a catalog says.
+    """Check a whole catalog: its rows and its stored files.
 
-    The exit code is 11 if there are errors.
+    Every row must be valid, every stimulus set of an assembly must be listed, and every location must return the right
+    file. The exit code is 11 if there are errors. `brainio check` compares assemblies with their stimulus sets;
+    `brainio validate` checks the content of single entries or of your own files.
 
     \b
     Examples:
@@ -82,10 +85,11 @@ def check(name: str, files: str, as_json: bool) -> None:
 @click.argument("target", metavar="TO")
 @options.as_json
 def copy(source: str, target: str, as_json: bool) -> None:
-    """Copy a catalog with its publications and cards: from a CSV file into a database, back, or elsewhere.
+    """Copy a catalog to a CSV file or into a database.
 
-    FROM is a catalog in force by its identifier; or it is, as TO is, a CSV file, or a database:
-    sqlite:////PATH/lab.db or postgresql://USER@HOST/lab, with #NAME behind it for another name than the database has.
+    Publications and cards are copied too. FROM is the identifier of an active catalog or, like TO, a CSV file or a
+    database: sqlite:////PATH/lab.db or postgresql://USER@HOST/lab. Append #NAME if the catalog has another name than
+    its database.
 
     \b
     Examples:
@@ -104,7 +108,9 @@ def copy(source: str, target: str, as_json: bool) -> None:
 @catalog.command()
 @click.argument("target", metavar="DATABASE")
 def upgrade(target: str) -> None:
-    """Bring the tables of a DATABASE up to date; make a backup before. Where there are none, they are made.
+    """Upgrade the tables of a catalog database.
+
+    Make a backup first. Missing tables are created.
 
     \b
     Examples:
@@ -114,7 +120,7 @@ def upgrade(target: str) -> None:
     from brainio.catalogs.backends.sql.schema import upgrade as upgrade_schema
 
     before, after = upgrade_schema(parse_database_location(target))
-    tell(f"the schema was {before or 'not there'} and is {after}")
+    notify(f"the schema was {before or 'not there'} and is {after}")
 
 
 def _named(name: str) -> CatalogSource:

@@ -1,6 +1,7 @@
-"""The commands of `brainio`: a thin layer over the package, without logic of its own.
+"""The command group `brainio`: its sections, help and errors.
 
-Heavy libraries load inside the commands that need them, so that `brainio list` answers at once.
+Commands are a thin layer over the library. Each imports heavy libraries only when it runs, so that `brainio list`
+responds at once.
 """
 
 from collections.abc import Iterator
@@ -12,54 +13,72 @@ import click
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, entries, sources
 from brainio.cli import EXIT_INTERRUPTED, options
-from brainio.cli.output import EXIT_CODES_TOLD, errors_told, show
+from brainio.cli.output import EXIT_CODE_HELP, echo, handle_errors, show
 from brainio.cli.records import summary
 from brainio.installation import warn_of_conflicts
 from brainio.version import __version__
 
-_KINDS = {
+_LOOKUP_TYPES = {
     "stimulus-sets": TYPE_STIMULUS_SET,
     "assemblies": TYPE_ASSEMBLY,
 }
-_ELSEWHERE = {  # modules that load when they are named
-    "cache": "brainio.cli.upkeep",
-    "card": "brainio.cli.cards",
-    "catalog": "brainio.cli.catalogs",
-    "cite": "brainio.cli.exchange",
-    "check": "brainio.cli.relations",
-    "deprecate": "brainio.cli.history",
-    "embargo": "brainio.cli.rights",
-    "export": "brainio.cli.exchange",
-    "get": "brainio.cli.fetching",
-    "history": "brainio.cli.history",
-    "info": "brainio.cli.info",
-    "overlap": "brainio.cli.relations",
-    "package": "brainio.cli.packaging",
-    "profile": "brainio.cli.profiles",
-    "search": "brainio.cli.search",
-    "serve": "brainio.cli.service",
-    "service": "brainio.cli.service",
-    "token": "brainio.cli.rights",
-    "validate": "brainio.cli.validation",
+# Section -> command -> module, which loads when the command runs, and the line in the help: it needs no import.
+_SECTIONS = {
+    "Find data": {
+        "search": ("search", "Find stimulus sets and assemblies by words and facets."),
+        "list": ("commands", "List the entries of the active catalogs, or the catalogs."),
+        "info": ("info", "Show all that is known about an identifier."),
+        "history": ("history", "Show all versions of an identifier."),
+        "overlap": ("relations", "Compare two stimulus sets and list the stimuli they share."),
+        "cite": ("exchange", "Print the publications to cite for identifiers."),
+        "export": ("exchange", "Describe an entry for other programs (Croissant)."),
+    },
+    "Load data": {
+        "get": ("fetching", "Fetch the files of identifiers into the cache."),
+        "cache": ("upkeep", "List, verify and remove files in the cache."),
+    },
+    "Contribute data": {
+        "validate": ("validation", "Validate your own files, or an entry, before you publish."),
+        "package": ("packaging", "Validate and publish files, and add them to a catalog."),
+        "check": ("relations", "Check assemblies against their stimulus sets."),
+        "card": ("cards", "Build and show cards (facts that need no download)."),
+        "catalog": ("catalogs", "Create, check, copy and upgrade catalogs."),
+        "deprecate": ("history", "Mark an identifier as deprecated, with a reason."),
+    },
+    "Operate a service": {
+        "serve": ("service", "Serve the active catalogs over HTTP."),
+        "service": ("service", "Maintain the database of the service."),
+        "token": ("rights", "Create, list and revoke access tokens."),
+        "embargo": ("rights", "Withhold the files of entries until a date."),
+        "profile": ("profiles", "Build and list the profiles that pages show."),
+    },
 }
+_COMMANDS = {name: command for section in _SECTIONS.values() for name, command in section.items()}
 
 
 class _Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+        return [*_COMMANDS, *(name for name in super().list_commands(ctx) if name not in _COMMANDS)]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _ELSEWHERE:
+        if cmd_name in self.commands or cmd_name not in _COMMANDS:
             return super().get_command(ctx, cmd_name)
-        command: click.Command = getattr(import_module(_ELSEWHERE[cmd_name]), cmd_name)
+        module = import_module(f"brainio.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        column = max(map(len, self.list_commands(ctx)))
+        for title, commands in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name.ljust(column), line) for name, (_, line) in commands.items()])
 
     def make_context(self, *args: Any, **settings: Any) -> click.Context:
         with _exits_if_interrupted():
             return super().make_context(*args, **settings)
 
     def invoke(self, ctx: click.Context) -> object:
-        with _exits_if_interrupted(), errors_told():
+        with _exits_if_interrupted(), handle_errors():
             warn_of_conflicts()
             return super().invoke(ctx)
 
@@ -75,38 +94,46 @@ def _exits_if_interrupted() -> Iterator[None]:
 
 def _show_version(ctx: click.Context, _option: click.Parameter, is_requested: bool) -> None:
     if is_requested and not ctx.resilient_parsing:
-        with errors_told():
+        with handle_errors():
             warn_of_conflicts()
-            click.echo(f"brainio, version {__version__}")
+            echo(f"brainio, version {__version__}")
         ctx.exit()
 
 
 @click.group(
     cls=_Group,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EXIT_CODES_TOLD,
+    epilog=EXIT_CODE_HELP,
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version, help="Show the version."
 )
 def main() -> None:
-    """Stimuli and neural recordings by identifier.
+    """Find, load and publish stimuli and neural recordings by identifier.
 
     \b
     Examples:
+      brainio search macaque V4 natural images
       brainio list assemblies
       brainio info dicarlo.MajajHong2015
       brainio get modelfest.Carney1999
       brainio cache ls
+
+    brainio COMMAND --help describes a command.
     """
 
 
 @main.command("list")
-@click.argument("what", type=click.Choice([*_KINDS, "catalogs"]), required=False)
+@click.argument(
+    "kind",
+    metavar="[stimulus-sets|assemblies|catalogs]",
+    type=click.Choice([*_LOOKUP_TYPES, "catalogs"]),
+    required=False,
+)
 @options.catalog
 @options.as_json
-def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
-    """List the contents of the active catalogs: stimulus-sets, assemblies, or the catalogs themselves.
+def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
+    """List the entries of the active catalogs, or the catalogs.
 
     \b
     Examples:
@@ -114,14 +141,14 @@ def list_(what: str | None, catalog: str | None, as_json: bool) -> None:
       brainio list assemblies --catalog brainscore
       brainio list catalogs --json
     """
-    if what == "catalogs":
-        places = [
+    if kind == "catalogs":
+        records = [
             {"catalog": name, "location": str(source)}
             for name, source in sources().items()
             if name == (catalog or name)
         ]
-        show(places, ("catalog", "location"), as_json=as_json)
+        show(records, ("catalog", "location"), as_json=as_json)
         return
-    records = [summary(entry) for entry in entries(_KINDS.get(what or ""), catalog)]
+    records = [summary(entry) for entry in entries(_LOOKUP_TYPES.get(kind or ""), catalog)]
     records.sort(key=lambda record: (record["kind"], record["identifier"]))
     show(records, ("identifier", "kind", "class", "catalog", "status"), as_json=as_json)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from brainio.cli import options
-from brainio.cli.output import echo, show_json, tell
+from brainio.cli.output import echo, notify, show_json
 
 
 @click.command()
@@ -21,10 +21,10 @@ from brainio.cli.output import echo, show_json, tell
 @options.which
 @options.as_json
 def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | None) -> None:
-    """Say how to cite identifiers: their publications, each once; for assemblies those of their stimuli too.
+    """Print the publications to cite for identifiers.
 
-    Where no publication is known, that is said, and the data themselves are cited. Without identifiers, all of a
-    catalog is cited.
+    Each publication appears once; those of an assembly include the publications of its stimuli. An entry without a
+    known publication is cited itself, with a remark. Without identifiers, --catalog cites a whole catalog.
 
     \b
     Examples:
@@ -54,7 +54,9 @@ def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | 
 @click.option("--with-files", is_flag=True, help="Fetch the files and put copies beside the output.")
 @options.which
 def export(identifier: str, form: str, output: Path | None, with_files: bool, **which: str | None) -> None:
-    """Describe what an identifier names for other programs: as Croissant 1.0, which mlcroissant reads.
+    """Describe an entry for other programs (Croissant).
+
+    The format is Croissant 1.0, which mlcroissant reads.
 
     \b
     Examples:
@@ -70,4 +72,4 @@ def export(identifier: str, form: str, output: Path | None, with_files: bool, **
     if output is None:
         show_json(document)
     else:
-        tell(f"wrote {output}")
+        notify(f"wrote {output}")

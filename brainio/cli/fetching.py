@@ -9,8 +9,7 @@ import click
 from brainio.catalogs import Entry
 from brainio.catalogs.backends import format_location
 from brainio.cli import options
-from brainio.cli.log import tell_log
-from brainio.cli.output import Record, fail, show, tell
+from brainio.cli.output import Record, fail, notify, show, show_log_warnings
 from brainio.errors import BrainioError, FetchManyError
 
 if TYPE_CHECKING:
@@ -41,10 +40,11 @@ def get(
     as_json: bool,
     **which: str | None,
 ) -> None:
-    """Bring the files of identifiers into the cache, verified, and print where they are.
+    """Fetch the files of identifiers into the cache.
 
-    The archive of a stimulus set is unpacked; an assembly comes with its stimulus set. How many files and bytes have
-    to be fetched is said before. When some cannot be had, all others are.
+    Prints the number of files and bytes to fetch, fetches and verifies them, and prints their paths. The archive of a
+    stimulus set is unpacked, and an assembly includes its stimulus set. If some files fail, all others are still
+    fetched.
 
     \b
     Examples:
@@ -63,11 +63,11 @@ def get(
         options.require_names(
             identifiers, which["catalog"], which["version"], to="fetch all of it", current_entries="are fetched"
         )
-    tell_log()
+    show_log_warnings()
     plan = _planned(identifiers, locked, which, refresh=refresh)
     entries = {*plan.entries, *plan.failures}
     if plan.entries:
-        tell(str(plan))
+        notify(str(plan))
     if dry_run:
         failures = plan.failures
         _show_plan(plan, as_json=as_json)

@@ -7,7 +7,7 @@ from brainio.catalogs import deprecate as deprecate_entries
 from brainio.catalogs import history as history_of
 from brainio.catalogs.cards import read_card
 from brainio.cli import options
-from brainio.cli.output import Record, show, tell
+from brainio.cli.output import Record, notify, show
 from brainio.errors import EntryLookupError
 from brainio.relations.users import assemblies_of
 
@@ -20,7 +20,9 @@ _COLUMNS = ("kind", "version", "status", "stimulus_set", "assemblies", "successo
 @options.catalog
 @options.as_json
 def history(identifier: str, kind: str | None, catalog: str | None, as_json: bool) -> None:
-    """Show all versions of an identifier, the oldest first: which is current, what came after it, and why.
+    """Show all versions of an identifier.
+
+    The oldest comes first. Each version is listed with its status, its successor and the reason for the change.
 
     \b
     Examples:
@@ -39,7 +41,9 @@ def history(identifier: str, kind: str | None, catalog: str | None, as_json: boo
 @options.dry_run
 @options.as_json
 def deprecate(identifier: str, reason: str, successor: str, dry_run: bool, as_json: bool, **which: str | None) -> None:
-    """Mark an identifier as deprecated in its catalog, with a reason; it stays loadable, with a warning.
+    """Mark an identifier as deprecated, with a reason.
+
+    The entry can still be loaded, with a warning that gives the reason.
 
     \b
     Examples:
@@ -48,7 +52,7 @@ def deprecate(identifier: str, reason: str, successor: str, dry_run: bool, as_js
     """
     marked = deprecate_entries(identifier, reason, successor=successor, dry_run=dry_run, **which)
     for entry in marked:
-        tell(f"{'would mark' if dry_run else 'marked'} in {_place(entry)}, with the reason in {entry.card}")
+        notify(f"{'would mark' if dry_run else 'marked'} in {_place(entry)}, with the reason in {entry.card}")
     show([_record(entry) | {"reason": reason} for entry in marked], _COLUMNS, as_json=as_json)
 
 

@@ -19,10 +19,10 @@ _USERS = 12  # assemblies that are named to people
 @options.version
 @options.as_json
 def info(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
-    """Show what is known about an identifier, without downloading its data.
+    """Show all that is known about an identifier.
 
-    Of an entry that has a card, that is shown as well: shape, coordinates, counts, repetitions, reliability. The card
-    is a small file beside the catalog.
+    No data are downloaded. If an entry has a card, the output includes its shape, coordinates, counts, repetitions and
+    reliability. The card is a small file next to the catalog.
 
     \b
     Examples:

@@ -1,13 +1,20 @@
-"""The one sink of the command line: data to stdout as a table or JSON, everything else to stderr."""
+"""The output of the command line: data on stdout as a table or JSON, messages on stderr.
+
+On a terminal, tables and errors fit its width and are coloured unless `NO_COLOR` is set. Pipes get every cell whole.
+No text of a catalog, card or file reaches a terminal with its control characters.
+"""
 
 import errno
 import json
+import os
 import shutil
 import sys
+import textwrap
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from functools import cache
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO
 
 import click
 
@@ -30,7 +37,7 @@ if TYPE_CHECKING:
     from brainio.relations.checked import Checks
     from brainio.validation import Report
 
-# What a caller of the command can tell apart, children before parents; click itself uses 2 for wrong usage.
+# Child classes before their parents; click itself exits with 2 for wrong usage.
 EXIT_CODES: tuple[tuple[type[BrainioError], int], ...] = (
     (OfflineError, 8),
     (EntryLookupError, 3),
@@ -43,109 +50,275 @@ EXIT_CODES: tuple[tuple[type[BrainioError], int], ...] = (
     (ValidationError, 11),
     (BrainioError, 1),
 )
-EXIT_CODES_TOLD = (
-    "Exit codes: 0 done, 2 wrong usage, 3 no such identifier, 4 known but not to be had, 5 transfer failed, "
-    "6 wrong bytes, 7 catalog not readable, 8 not in the cache while BRAINIO_OFFLINE is set, 9 some of several "
-    "entries, or files of one in different ways, failed and all others succeeded, 10 cache not readable or writable, "
-    "11 errors found by validation, 130 interrupted by Ctrl-C, 1 any other error."
+EXIT_CODE_HELP = (
+    "Exit codes: 0 success, 1 any other error, 2 wrong usage, 3 no such identifier, 4 known entry without available "
+    "files, 5 transfer failed, 6 wrong bytes, 7 unreadable catalog, 8 not in the cache while BRAINIO_OFFLINE is set, "
+    "9 some of several entries (or files of one entry, for different reasons) failed, all others succeeded, "
+    "10 unreadable or read-only cache, 11 validation found errors, 130 interrupted by Ctrl-C."
 )
-
-_NARROWEST, _WIDEST = 80, 120  # columns that a report is laid out for
+_HINTS: tuple[tuple[type[BrainioError], str], ...] = (
+    (EntryLookupError, "brainio search WORDS finds entries by region, species, author or title"),
+    (OfflineError, "brainio cache ls shows the files that load without the network"),
+    (CacheError, "brainio cache where shows the folders of the cache"),
+)
+_REPORT_WIDTHS = (80, 120)  # columns
+_FACT_WIDTH, _FACT_NAME_WIDTH = 96, 25  # columns of a wrapped fact in a pipe; of the longest name of a field
+_MIN_FIRST_COLUMN, _MIN_COLUMN = 24, 8
+_CUT_IN_THE_MIDDLE = {"identifier", "entry", "path", "location", "folder", "card", "sha1", "file"}
+_SHORTENED_LAST = {"kind", "size", "last use", "version", "year"}  # worthless in part
+_CELL_COLORS = {
+    "deprecated": "yellow",
+    "superseded": "yellow",
+    "expired": "yellow",
+    "revoked": "yellow",
+    "not checked": "yellow",
+    "current": "green",
+}
 
 Record = dict[str, Any]
 
 
 def echo(text: str = "", *, err: bool = False) -> None:
-    """Print text of any origin for people: characters that would control the terminal are escaped."""
-    click.echo(printable(text), err=err)
+    """Print text from any source for people, with its control characters escaped."""
+    _write(printable(text), err=err)
 
 
 def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) -> None:
-    """Print records: all of their fields as JSON, or the named columns as a table."""
+    """Print records: all fields as JSON, or the named columns as a table.
+
+    Parameters
+    ----------
+    records : sequence of dict
+        One record for each row.
+    columns : sequence of str
+        The columns of the table. On a narrow terminal the first column is the last to be shortened.
+    as_json : bool
+        Whether to print JSON.
+    """
     if as_json:
         show_json(records)
         return
-    from tabulate import tabulate
-
     rows = [[printable_line(_cell(record.get(column))) for column in columns] for record in records]
     headers = [column.replace("_", " ") for column in columns]
-    header, rule, *lines = tabulate(rows, headers, tablefmt="simple", disable_numparse=True).splitlines()
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    echo("\n".join([header, rule[:width], *lines]))  # a rule that wraps looks like a second one
+    width = terminal_width()
+    if width is None:
+        from tabulate import tabulate
+
+        echo(tabulate(rows, headers, tablefmt="simple", disable_numparse=True))
+    else:
+        _write(_terminal_table(rows, headers, width))
 
 
 def show_json(value: Any) -> None:
-    """Print what a program reads: exact values, of which the terminal gets no character that would control it."""
-    click.echo(printable_json(json.dumps(value, indent=2, ensure_ascii=False)))
+    """Print exact values for programs; JSON escapes replace control characters."""
+    _write(printable_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def show_facts(facts: Record) -> None:
-    """Print one record for people: a line for each field that says something."""
+    """Print one record for people, a line for each field that has a value."""
     from tabulate import tabulate
 
-    known = {name: value for name, value in facts.items() if value not in (None, "", [])}
-    rows = [[printable_line(name.replace("_", " ")), printable(_cell(value))] for name, value in known.items()]
-    echo(tabulate(rows, tablefmt="plain", disable_numparse=True))
+    texts = {
+        printable_line(name.replace("_", " ")): printable(_cell(value))
+        for name, value in facts.items()
+        if value not in (None, "", [])
+    }
+    width = terminal_width()
+    if width is not None:
+        room = max(width - max(map(len, texts), default=0) - 2, _MIN_FIRST_COLUMN)
+        texts = {_style(name, fg="cyan"): _wrap(text, room) for name, text in texts.items()}
+    _write(tabulate(list(texts.items()), tablefmt="plain", disable_numparse=True))
 
 
 def show_report(report: "Report | Checks") -> None:
-    """Print what validation, or a check, found, for people."""
-    echo(report.table(min(max(shutil.get_terminal_size().columns, _NARROWEST), _WIDEST)))
+    """Print the findings of a validation or a check as a table."""
+    low, high = _REPORT_WIDTHS
+    echo(report.table(min(max(shutil.get_terminal_size().columns, low), high)))
 
 
 def report_record(report: "Report") -> Record:
-    """Return what validation found, for programs."""
+    """Return the findings of a validation as a record for programs."""
     columns = {"columns": list(report.columns)} if report.columns else {}
     return {"subject": report.subject, "ok": report.ok, **columns, "problems": report.records()}
 
 
-def tell(text: str) -> None:
-    """Say something to the person who waits."""
+def notify(text: str) -> None:
+    """Print a message on stderr: progress, a summary or a note."""
     echo(text, err=True)
 
 
 def fail(failures: Mapping[str, BrainioError], *, of_many: bool) -> NoReturn:
-    """Tell what failed and why, and end the program.
+    """Print each failure with its reason, and exit.
 
-    The exit code is that of the failures if they have one in common and the command concerned a single identifier, or
-    a catalog or lock file of a single entry; otherwise that of a `FetchManyError`.
+    The exit code is the one that all failures share if the command concerned a single identifier, or a catalog or lock
+    file with a single entry; otherwise it is the code of `FetchManyError`.
     """
-    for what, failure in failures.items():
-        tell(f"error: {what}: {failure}")
+    for subject, failure in failures.items():
+        _show_error(f"{subject}: {failure}")
+    for hint in dict.fromkeys(filter(None, map(_hint, failures.values()))):
+        _show_hint(hint)
     codes = {exit_code(failure) for failure in failures.values()}
     sys.exit(exit_code(FetchManyError("")) if of_many or len(codes) > 1 else codes.pop())
 
 
 def exit_code(error: BrainioError) -> int:
+    """Return the exit code for an error."""
     return next(code for kind, code in EXIT_CODES if isinstance(error, kind))
 
 
-def _cell(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(one) for one in value)
-    return "" if value is None else str(value)
-
-
 @contextmanager
-def errors_told() -> Iterator[None]:
-    """Tell warnings and errors of brainio in a line each on stderr; an error ends the program with its exit code."""
+def handle_errors() -> Iterator[None]:
+    """Print each warning and error of brainio on stderr; an error exits with the code of its class."""
     with warnings.catch_warnings():
         warnings.simplefilter("once", BrainioWarning)
         warnings.showwarning = lambda message, *_args, **_kwargs: warn(str(message))
         try:
             yield
         except BrainioError as error:
-            tell(f"error: {error}")
+            _show_error(str(error))
+            _show_hint(_hint(error))
             sys.exit(exit_code(error))
         except OSError as error:
-            if error.errno == errno.EPIPE:  # whoever read what is printed has enough
+            if error.errno == errno.EPIPE:  # the reader of the pipe has closed it
                 raise
-            tell(f"error: {error}")
+            _show_error(str(error))
             sys.exit(1)
 
 
 def warn(message: str) -> None:
-    """Tell a warning."""
-    from tqdm import tqdm  # a progress bar that stands there is drawn again below the line
+    """Print a warning above any progress bar."""
+    from tqdm import tqdm  # its `write` redraws an active progress bar below the line
 
-    tqdm.write(f"warning: {printable(message)}", file=sys.stderr)
+    prefix = _style("warning:", sys.stderr, fg="yellow", bold=True)
+    tqdm.write(f"{prefix} {_layout_message(printable(message), len('warning: '))}", file=sys.stderr)
+
+
+@cache
+def show_log_warnings() -> None:
+    """Print the warnings that brainio logs from now on."""
+    import logging  # commands without transfers start faster without it
+
+    class _WarningHandler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            warn(record.getMessage())
+
+    logging.getLogger("brainio").addHandler(_WarningHandler(logging.WARNING))
+
+
+def terminal_width(stream: TextIO | None = None) -> int | None:
+    """Return the number of columns of the terminal; None if the stream (default: stdout) is a pipe or a file."""
+    return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
+
+
+def fact_width() -> int:
+    """Return the number of columns to which long facts are wrapped."""
+    width = terminal_width()
+    return _FACT_WIDTH if width is None else max(width - _FACT_NAME_WIDTH, _MIN_FIRST_COLUMN)
+
+
+def shorten(text: str, width: int, *, keep_end: bool = False) -> str:
+    """Shorten text to a number of characters with an ellipsis, at its end or in its middle.
+
+    Examples
+    --------
+    >>> shorten("NeuroidAssembly", 8), shorten("dicarlo.MajajHong2015", 12, keep_end=True)
+    ('Neuroid…', 'dicarl…g2015')
+    """
+    if len(text) <= width:
+        return text
+    tail = (width - 1) // 2 if keep_end else 0
+    return f"{text[: width - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def _terminal_table(rows: list[list[str]], headers: list[str], width: int) -> str:
+    """Lay out a table for a terminal: without empty columns, and with cells that fit."""
+    from tabulate import tabulate
+
+    filled = [number for number in range(len(headers)) if not rows or any(row[number] for row in rows)]
+    names = [headers[number] for number in filled]
+    cells = [[row[number] for number in filled] for row in rows]
+    widths = _fit_columns(names, [max(map(len, column)) for column in zip(names, *cells, strict=True)], width)
+    cut = [(room, name in _CUT_IN_THE_MIDDLE) for room, name in zip(widths, names, strict=True)]
+    lines = [
+        [_style(shorten(name, room), bold=True) for name, room in zip(names, widths, strict=True)],
+        [_style("-" * room, dim=True) for room in widths],
+        *(
+            [
+                _style_cell(cell, shorten(cell, room, keep_end=middle))
+                for cell, (room, middle) in zip(row, cut, strict=True)
+            ]
+            for row in cells
+        ),
+    ]
+    table: str = tabulate(lines, tablefmt="plain", disable_numparse=True)
+    return "\n".join(line.rstrip() for line in table.splitlines())
+
+
+def _fit_columns(names: list[str], widths: list[int], total: int) -> list[int]:
+    """Shorten the widest of the other columns first, then the first column, then those that are useless in part."""
+    others = [number for number in range(1, len(names)) if names[number] not in _SHORTENED_LAST]
+    last = [number for number in range(1, len(names)) if names[number] in _SHORTENED_LAST]
+    fitted, excess = list(widths), sum(widths) + 2 * (len(widths) - 1) - total
+    for candidates, minimum in ((others, _MIN_COLUMN), ([0], _MIN_FIRST_COLUMN), (last, _MIN_COLUMN)):
+        while excess > 0 and any(fitted[number] > minimum for number in candidates):
+            fitted[max(candidates, key=fitted.__getitem__)] -= 1
+            excess -= 1
+    return fitted
+
+
+def _show_error(message: str) -> None:
+    _write(f"{_style('error:', sys.stderr, fg='red', bold=True)} {_layout_message(printable(message), 7)}", err=True)
+
+
+def _hint(error: BrainioError) -> str:
+    return next((hint for kind, hint in _HINTS if isinstance(error, kind)), "")
+
+
+def _show_hint(hint: str) -> None:
+    """Print the next step for people; programs read the exit code."""
+    if hint and terminal_width(sys.stderr) is not None:
+        _write(f"{_style('hint:', sys.stderr, fg='cyan')} {hint}", err=True)
+
+
+def _layout_message(message: str, prefix: int) -> str:
+    """Indent all lines but the first; on a terminal, start a line for each clause, and wrap.
+
+    Messages state the failure first, then the reason and the next step, separated by semicolons.
+    """
+    width = terminal_width(sys.stderr)
+    if width is None:
+        return message.replace("\n", "\n  ")
+    clauses = [clause for line in message.split("\n") for clause in line.split("; ")]
+    first, *others = clauses
+    lines = textwrap.wrap(" " * prefix + first, width, subsequent_indent="  ", **_WHOLE_WORDS) or [""]
+    for clause in others:
+        lines += textwrap.wrap(clause, width, initial_indent="  ", subsequent_indent="  ", **_WHOLE_WORDS)
+    return "\n".join(lines)[prefix:]
+
+
+_WHOLE_WORDS: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+
+
+def _wrap(text: str, width: int) -> str:
+    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(part, width, **_WHOLE_WORDS) or [""])
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
+
+
+def _style_cell(cell: str, text: str) -> str:
+    color = _CELL_COLORS.get(cell)
+    return _style(text, fg=color) if color else text
+
+
+def _style(text: str, stream: TextIO | None = None, **style: Any) -> str:
+    """Colour text if the stream (default: stdout) is a terminal with colours, and `NO_COLOR` is empty or not set."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return text if is_plain or not (stream or sys.stdout).isatty() else click.style(text, **style)
+
+
+def _write(text: str, *, err: bool = False) -> None:
+    click.echo(text, err=err)

@@ -7,9 +7,8 @@ import click
 
 from brainio.cli import options
 from brainio.cli.facts import tells_facts, told_facts
-from brainio.cli.log import tell_log
 from brainio.cli.options import Command
-from brainio.cli.output import Record, echo, show, show_facts, show_json, tell
+from brainio.cli.output import Record, echo, notify, show, show_facts, show_json, show_log_warnings
 from brainio.home import absolute_path
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def package() -> None:
-    """Check the files of a lab, publish them, and add the entry to a catalog.
+    """Validate and publish files, and add them to a catalog.
 
     \b
     Examples:
@@ -28,7 +27,7 @@ def package() -> None:
       brainio package assembly rates.npy --dims presentation,neuroid --coords presentation=trials.csv \\
         --coords neuroid=neurons.csv --identifier lab.Doe2026 --stimulus-set lab.Doe2026 --to files/ --catalog lab.csv
     """
-    tell_log()
+    show_log_warnings()
 
 
 _COMMON = (
@@ -82,10 +81,11 @@ def stimulus_set(
     as_json: bool,
     **entry: Any,
 ) -> None:
-    """Package stimuli: SOURCE is a folder of them, or a CSV or parquet table with a column stimulus_id.
+    """Package a folder or table of stimuli.
 
-    A column filename says which file each stimulus is; without one it is the file named as the stimulus_id. Without a
-    table every file of the folder is a stimulus.
+    SOURCE is a folder of stimuli, or a CSV or parquet table with a column stimulus_id. The column filename names the
+    file of each stimulus; without it, the file has the name of the stimulus_id. Without a table, every file is a
+    stimulus.
 
     \b
     Examples:
@@ -132,7 +132,9 @@ def assembly(
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Package a recording: SOURCE is a netCDF file, a NumPy file, or a table with a row for each presentation.
+    """Package a recording or a table of behaviour.
+
+    SOURCE is a netCDF file, a NumPy file, or a table with a row for each presentation.
 
     Cells of CSV tables keep their text, such as 007, unless a whole column consists of numbers. With --dry-run the type
     of every column is shown.
@@ -197,7 +199,7 @@ def _tell(done: Record, data: "StimulusSet | xr.DataArray", *, as_json: bool) ->
     if as_json:
         show_json(done)
     elif plan is not None:
-        tell("nothing was stored; this would happen:")
+        notify("nothing was stored; this would happen:")
         echo(plan)
         echo()
         show(done["columns"], ("column", "of", "type", "distinct", "missing", "examples"), as_json=False)

@@ -7,8 +7,7 @@ import click
 
 from brainio.catalogs import Entry
 from brainio.cli import options
-from brainio.cli.log import tell_log
-from brainio.cli.output import Record, fail, show, tell
+from brainio.cli.output import Record, fail, notify, show, show_log_warnings
 from brainio.cli.wanted import wanted
 from brainio.errors import BrainioError
 from brainio.progress import readable_size
@@ -18,9 +17,10 @@ _COLUMNS = ("identifier", "kind", "catalog", "profile", "size")
 
 @click.group()
 def profile() -> None:
-    """Profiles: what pages of the service show of entries, made from their files on this machine.
+    """Build and list the profiles that pages show.
 
-    The service makes them by itself, of whatever was fetched here.
+    A profile contains the plots and statistics of an entry, precomputed from its files on this machine. The service
+    builds profiles by itself for all entries that are fetched here.
 
     \b
     Examples:
@@ -47,9 +47,9 @@ def build(
     again: bool,
     as_json: bool,
 ) -> None:
-    """Make the profiles of entries whose files are on this machine: nothing is fetched.
+    """Build the profiles of entries in the cache.
 
-    When some cannot be made, all others are.
+    Nothing is fetched. If some profiles fail, all others are still built.
 
     \b
     Examples:
@@ -61,7 +61,7 @@ def build(
         raise click.UsageError("Name identifiers or say --all, not both.")
     if not every:
         options.require_names(identifiers, catalog, version, to="make all of its profiles", current_entries="get some")
-    tell_log()
+    show_log_warnings()
     found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
     from brainio.cards import build_profile
     from brainio.fetch.entry_files import has_local_files
@@ -69,7 +69,7 @@ def build(
     made = []
     wanted_entries = found if identifiers else list(filter(has_local_files, found))
     for entry in wanted_entries:
-        tell(f"making the profile of {entry.kind} {entry.identifier}")
+        notify(f"making the profile of {entry.kind} {entry.identifier}")
         try:
             build_profile(entry, rebuild=again)
             made.append(entry)
@@ -86,7 +86,9 @@ def build(
 @options.catalog
 @options.as_json
 def list_(kind: str | None, catalog: str | None, as_json: bool) -> None:
-    """List entries of active catalogs with files on this machine or a profile, and when that was made.
+    """List entries in the cache with their profiles.
+
+    Each line gives the time at which the profile was built.
 
     \b
     Examples:

@@ -3,8 +3,7 @@
 import click
 
 from brainio.cli import options
-from brainio.cli.log import tell_log
-from brainio.cli.output import echo, show_json, show_report, tell
+from brainio.cli.output import echo, notify, show_json, show_log_warnings, show_report
 from brainio.errors import ValidationError
 from brainio.text import quantity
 
@@ -17,13 +16,14 @@ from brainio.text import quantity
 @click.option("--fetch", is_flag=True, help="Fetch what is not in the cache: netCDF files and tables, no stimuli.")
 @options.as_json
 def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str | None) -> None:
-    """Check that the presentations of assemblies resolve in their stimulus sets, both ways.
+    """Check assemblies against their stimulus sets.
 
-    Looked at are files that are in the cache; of an IDENTIFIER of a stimulus set, those of all assemblies that used it.
-    Also, the stimulus set and successor that a catalog names must be listed, and its cards on this machine be there.
-    The exit code is 11 if there are errors; what is not in the cache is listed as not checked, which is none.
+    Every presentation of an assembly must have its stimulus in the stimulus set. The command reads files in the cache;
+    the IDENTIFIER of a stimulus set selects all assemblies that use it. It also checks that the catalog lists the named
+    stimulus sets and successors, and that local cards exist. The exit code is 11 if there are errors. Entries that are
+    not in the cache are listed as not checked, which is not an error.
 
-    What lies in stores is checked by `brainio catalog check`, one file by itself by `brainio validate`.
+    `brainio validate` checks one file or entry by itself; `brainio catalog check` checks the files in stores.
 
     \b
     Examples:
@@ -36,8 +36,8 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
     )
     from brainio.relations.integrity import check as checks_of
 
-    tell_log()
-    checks = checks_of(*identifiers, fetch=fetch, on_plan=lambda plan: tell(str(plan)), **which)
+    show_log_warnings()
+    checks = checks_of(*identifiers, fetch=fetch, on_plan=lambda plan: notify(str(plan)), **which)
     if as_json:
         show_json(checks.records())
     else:
@@ -52,11 +52,11 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
 @click.option("--forbid", is_flag=True, help="End with exit code 11 if they share content, or may: tests of leakage.")
 @options.as_json
 def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
-    """Find the stimuli that two sets share: by id, by bytes, and by what they show or sound like.
+    """Compare two stimulus sets and list the stimuli they share.
 
-    A and B are identifiers, which are fetched, CSV files with a folder or ZIP archive beside them, or folders with a
-    CSV file and stimuli. Equal are images of the same pixels, whatever their format, WAV sounds of the same samples,
-    and other files of the same bytes. The table shows the first of them, JSON has all.
+    A and B are identifiers, which are fetched, CSV files next to a folder or ZIP archive, or folders with a CSV file
+    and stimuli. Images are equal if they have the same pixels in any format, WAV sounds if they have the same samples,
+    and other files if they have the same bytes. The table shows the first shared stimuli, --json shows all.
 
     \b
     Examples:
@@ -66,7 +66,7 @@ def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
     """
     from brainio.relations.overlaps import overlap as overlap_of
 
-    tell_log()
+    show_log_warnings()
     found = overlap_of(a, b)
     if as_json:
         show_json(found.record())

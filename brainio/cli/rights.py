@@ -10,7 +10,7 @@ import click
 
 from brainio.catalogs import LOOKUP_TYPES, Listing, listing, sources
 from brainio.cli import options
-from brainio.cli.output import echo, show, show_json, tell
+from brainio.cli.output import echo, notify, show, show_json
 from brainio.cli.service import on_database
 from brainio.errors import CatalogError
 
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke tokens, which open private catalogs and files under embargo.
+    """Create, list and revoke access tokens.
+
+    A token gives access to private catalogs, or to files under embargo.
 
     \b
     Examples:
@@ -49,7 +51,9 @@ def token() -> None:
 def create(
     database: "Database", scopes: tuple[str, ...], note: str, days: int | None, never_expires: bool, as_json: bool
 ) -> None:
-    """Make a token and print it: this once, since only a hash of it is kept.
+    """Create a token and print it once.
+
+    Only its hash is stored, so it cannot be printed again.
 
     \b
     Examples:
@@ -65,14 +69,16 @@ def create(
         show_json(_record(made) | {"token": text})
         return
     echo(text)
-    tell(f"token {made.id} serves until {_moment(made.expires) or 'it is revoked'}; it is not shown again")
+    notify(f"token {made.id} serves until {_moment(made.expires) or 'it is revoked'}; it is not shown again")
 
 
 @token.command("list")
 @on_database
 @options.as_json
 def list_tokens(database: "Database", as_json: bool) -> None:
-    """List all tokens that were ever made, without their secrets.
+    """List all tokens, without their secrets.
+
+    Expired and revoked tokens are included.
 
     \b
     Examples:
@@ -88,7 +94,7 @@ def list_tokens(database: "Database", as_json: bool) -> None:
 @on_database
 @click.argument("token_id", metavar="ID")
 def revoke(database: "Database", token_id: str) -> None:
-    """Have a token serve no more, by the ID that `brainio token list` shows.
+    """Revoke a token by its ID from `brainio token list`.
 
     \b
     Examples:
@@ -97,7 +103,7 @@ def revoke(database: "Database", token_id: str) -> None:
     from brainio.service.tokens import revoke_token
 
     revoked = revoke_token(database, token_id)
-    tell(f"token {revoked.id} was revoked at {_moment(revoked.revoked)}")
+    notify(f"token {revoked.id} was revoked at {_moment(revoked.revoked)}")
 
 
 def _record(one: "Token") -> dict[str, Any]:
@@ -112,7 +118,9 @@ def _moment(seconds: int | None) -> str | None:
 
 @click.group()
 def embargo() -> None:
-    """Withhold the files of entries until a day is over; what is said of them stays public.
+    """Withhold the files of entries until a date.
+
+    Their descriptions stay public.
 
     \b
     Examples:
@@ -135,7 +143,9 @@ def embargo() -> None:
 )
 @click.option("--note", default="", metavar="TEXT", help="Why.")
 def set_(database: "Database", catalog: str, kind: str, identifier: str, until: datetime, note: str) -> None:
-    """Withhold the files of all versions of an entry, also of one that is not listed yet.
+    """Withhold the files of all versions of an entry.
+
+    The entry need not be listed yet.
 
     \b
     Examples:
@@ -148,14 +158,14 @@ def set_(database: "Database", catalog: str, kind: str, identifier: str, until: 
         raise click.UsageError(f"{day} has passed; name a day to come, or lift the embargo.")
     name = _listed(catalog, kind, identifier)
     set_embargo(database, (catalog, kind, name), day, note)
-    tell(f"the files of {kind} {name!r} of catalog {catalog!r} are withheld until the end of {day}, UTC")
+    notify(f"the files of {kind} {name!r} of catalog {catalog!r} are withheld until the end of {day}, UTC")
 
 
 @embargo.command("list")
 @on_database
 @options.as_json
 def list_embargoes(database: "Database", as_json: bool) -> None:
-    """List all embargoes, also those that are over.
+    """List all embargoes, including expired ones.
 
     \b
     Examples:
@@ -178,7 +188,9 @@ def list_embargoes(database: "Database", as_json: bool) -> None:
 @click.argument("kind", type=click.Choice(LOOKUP_TYPES))
 @click.argument("identifier")
 def lift(database: "Database", catalog: str, kind: str, identifier: str) -> None:
-    """End an embargo now, by any name of its entry.
+    """End the embargo on an entry now.
+
+    IDENTIFIER may be any alias of the entry.
 
     \b
     Examples:
@@ -190,7 +202,7 @@ def lift(database: "Database", catalog: str, kind: str, identifier: str) -> None
     names = [name for name in _names(catalog, kind, identifier) if name in kept]
     for name in names or [identifier]:
         embargoes.lift_embargo(database, (catalog, kind, name))
-        tell(f"the embargo of {kind} {name!r} of catalog {catalog!r} is lifted")
+        notify(f"the embargo of {kind} {name!r} of catalog {catalog!r} is lifted")
 
 
 def _known(catalog: str) -> Listing | None:
@@ -212,9 +224,9 @@ def _listed(catalog: str, kind: str, identifier: str) -> str:
     """Return what an entry is called where its catalog is in force here; say so where it is not known."""
     known = _known(catalog)
     if known is None:
-        tell(f"note: no catalog {catalog!r} can be read here, so that the identifier was not checked")
+        notify(f"note: no catalog {catalog!r} can be read here, so that the identifier was not checked")
         return identifier
     name = known.aliases.get((kind, identifier), identifier)
     if (kind, name) not in known.entries:
-        tell(f"note: catalog {catalog!r} lists no {kind} {identifier!r} yet; it is withheld once it does")
+        notify(f"note: catalog {catalog!r} lists no {kind} {identifier!r} yet; it is withheld once it does")
     return name

@@ -39,8 +39,9 @@ def search(
     facets: bool,
     as_json: bool,
 ) -> None:
-    """Find stimulus sets and assemblies by words and facets, the best first, with the line that loads each.
+    """Find stimulus sets and assemblies by words and facets.
 
+    The best matches come first, each with the line of Python that loads it.
     An entry must have all words. Words are those of identifiers, titles, authors, regions, species, coordinates and
     columns; nothing in them is an operator.
 

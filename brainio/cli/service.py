@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from brainio.cli.output import tell
+from brainio.cli.output import notify
 from brainio.errors import MissingExtraError
 from brainio.installation import install_command
 
@@ -59,9 +59,10 @@ def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
 @_database
 @_config
 def serve(host: str | None, port: int | None, workers: int | None, database: str | None, config: Path | None) -> None:
-    """Serve the active catalogs over HTTP, for programs and for people.
+    """Serve the active catalogs over HTTP.
 
-    What is set in the environment (BRAINIO_SERVE_PORT, ...) counts more than the file, options more than both.
+    The service has pages for people and an API for programs. Environment variables (such as BRAINIO_SERVE_PORT) take
+    precedence over the file, and options over both.
 
     \b
     Examples:
@@ -74,12 +75,12 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
         from brainio.service.server import run
         from brainio.service.settings import read_settings
     said: dict[str, object] = {"host": host, "port": port, "workers": workers, "database": database}
-    run(read_settings(config, **said), config, said, lambda url: tell(f"serving at {url} (stop with Ctrl-C)"))
+    run(read_settings(config, **said), config, said, lambda url: notify(f"serving at {url} (stop with Ctrl-C)"))
 
 
 @click.group()
 def service() -> None:
-    """Look after the database of the service.
+    """Maintain the database of the service.
 
     \b
     Examples:
@@ -90,11 +91,13 @@ def service() -> None:
 @service.command()
 @on_database
 def upgrade(database: "Database") -> None:
-    """Bring the tables of the service up to date; make a backup before. Where there are none, they are made.
+    """Upgrade the tables of the service.
+
+    Make a backup first. Missing tables are created.
 
     \b
     Examples:
       brainio service upgrade --database postgresql://me@db.lab.org/service
     """
     before, after = database.upgrade()
-    tell(f"the schema was {before or 'not there'} and is {after}")
+    notify(f"the schema was {before or 'not there'} and is {after}")

@@ -12,8 +12,7 @@ import click
 from brainio.catalogs import Entry, entries_of
 from brainio.cli import options
 from brainio.cli.items import records
-from brainio.cli.log import tell_log
-from brainio.cli.output import EXIT_CODES_TOLD, Record, exit_code, show, show_json, tell
+from brainio.cli.output import EXIT_CODE_HELP, Record, exit_code, notify, show, show_json, show_log_warnings
 from brainio.errors import EntryLookupError, IntegrityError
 from brainio.progress import TransferBar, readable_size
 
@@ -27,11 +26,11 @@ _READ = {"content", "unpacked"}  # kinds of items that are read as a whole
 _COLUMNS = ("entry", "kind", "size", "last_use", "sha1")
 
 
-@click.group(epilog=EXIT_CODES_TOLD)
+@click.group(epilog=EXIT_CODE_HELP)
 def cache() -> None:
-    """Look after the files that were fetched.
+    """List, verify and remove files in the cache.
 
-    All of it may run while other programs read and fetch: what goes is fetched again when it is next wanted.
+    These commands may run while other programs load data: removed files are fetched again when they are next needed.
 
     \b
     Examples:
@@ -41,15 +40,15 @@ def cache() -> None:
       brainio cache rm dicarlo.MajajHong2015 --dry-run
       brainio cache prune --older-than 30d --max-size 100GB
     """
-    tell_log()
+    show_log_warnings()
 
 
 @cache.command()
 @options.as_json
 def where(as_json: bool) -> None:
-    """Show the folder that is written to, the shared ones that are only read, their sizes and the free space.
+    """Show the folders of the cache, their sizes and the free space.
 
-    BRAINIO_HOME names the one (default ~/.brainio), BRAINIO_SHARED lists the others.
+    brainio writes to BRAINIO_HOME (default ~/.brainio) and only reads the folders listed in BRAINIO_SHARED.
 
     \b
     Examples:
@@ -69,11 +68,11 @@ def where(as_json: bool) -> None:
 @cache.command("ls")
 @options.as_json
 def ls(as_json: bool) -> None:
-    """List what is in the cache, the last used first: whose files they are, sizes, and when they were last used.
+    """List the files in the cache, the most recently used first.
 
-    Of a kind are `content` (a verified file), `unpacked` (what an archive holds), `profile` (what pages show of it),
-    `partial` (an unfinished download) and `quarantine` (a file whose bytes went bad). The last use is exact to the
-    hour. Shared caches are not listed.
+    Each line names the entry, kind, size and time of last use, which is exact to the hour. Kinds are `content` (a
+    verified file), `unpacked` (the members of an archive), `profile` (data for pages), `partial` (an unfinished
+    download) and `quarantine` (a damaged file). Shared caches are not listed.
 
     \b
     Examples:
@@ -88,7 +87,7 @@ def ls(as_json: bool) -> None:
     for item in items:
         sizes[item.kind] += item.size
     each = ", ".join(f"{kind} {readable_size(size)}" for kind, size in sizes.items())
-    tell(f"{_count(items)}, {readable_size(sum(sizes.values()))}{f': {each}' if len(sizes) > 1 else ''}")
+    notify(f"{_count(items)}, {readable_size(sum(sizes.values()))}{f': {each}' if len(sizes) > 1 else ''}")
 
 
 @cache.command()
@@ -96,12 +95,12 @@ def ls(as_json: bool) -> None:
 @click.option("--quick", is_flag=True, help="Read no file as a whole: compare sizes, times, modes and lists only.")
 @options.as_json
 def verify(deep: bool, quick: bool, as_json: bool) -> None:
-    """Read everything again and print every file that is damaged or missing.
+    """Verify all files in the cache and repair damaged ones.
 
-    A file with wrong bytes is moved away, so that it is fetched again when it is next wanted; files of an archive are
-    unpacked again. Files that changed since they were unpacked are read in any case, all others with --deep. With
-    --quick nothing is repaired. The exit code is 6 if anything was wrong. Notes on harmless findings follow,
-    and a list of everything that was not checked, with the reason.
+    Prints every damaged or missing file. A file with wrong bytes is moved to quarantine and fetched again when it is
+    next needed; members of an archive are unpacked again. Members that changed since they were unpacked are always
+    read, all others only with --deep. With --quick nothing is repaired. The exit code is 6 if any file was damaged.
+    Notes on harmless findings follow, and a list of everything that was not checked, with the reason.
 
     \b
     Examples:
@@ -142,17 +141,17 @@ def _show_checked(
     elif faults:
         show(faults, ("entry", "kind", "fault"), as_json=False)
     state = f"{len(bad)} not sound" if bad else "all sound"
-    tell(f"{_count(counted)} checked, {readable_size(size)}: {state}")
+    notify(f"{_count(counted)} checked, {readable_size(size)}: {state}")
     if as_json:
         return
     if unread:
-        tell(
+        notify(
             f"not read: {unread} files whose sizes and times are those under which they were verified; --deep reads all"
         )
     for note in notes:
-        tell(f"note: {note['path']}: {note['note']}")
+        notify(f"note: {note['path']}: {note['note']}")
     for reason in omitted:
-        tell(f"not checked: {reason}")
+        notify(f"not checked: {reason}")
 
 
 @cache.command("rm")
@@ -161,10 +160,10 @@ def _show_checked(
 @options.dry_run
 @options.as_json
 def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None) -> None:
-    """Remove the files of identifiers, or those with a SHA-1, and print what went.
+    """Remove the files of identifiers, or files with a SHA-1.
 
-    A SHA-1 may be shortened to its first seven digits or more. An assembly goes without its stimulus set, which other
-    assemblies may use. Nothing is removed from shared caches.
+    A SHA-1 may be shortened to its first seven or more digits. The stimulus set of an assembly stays, since other
+    assemblies may use it. Nothing is removed from shared caches.
 
     \b
     Examples:
@@ -179,7 +178,7 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
     for name in names:
         wanted = _sha1s_of_name(name, items, **which)
         if not any(item.sha1 in wanted for item in items):
-            tell(f"nothing of {name} is in {_root()}")
+            notify(f"nothing of {name} is in {_root()}")
         sha1s |= wanted
     _show_removed(pruning.remove(_root(), sha1s, dry_run=dry_run), items, dry_run=dry_run, as_json=as_json)
 
@@ -190,10 +189,11 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
 @options.dry_run
 @options.as_json
 def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: bool) -> None:
-    """Remove what was not used for long, or as much as is too much, and print what went.
+    """Remove old files, or as many as a size limit requires.
 
-    Unfinished downloads and quarantine go first, and once they are a week old in any case, also with no option. The
-    temporary folders in TMPDIR of processes that were killed while they packaged or published go at once.
+    Unfinished downloads and quarantined files are removed first, and always once they are a week old, also without an
+    option. Temporary folders in TMPDIR from processes that were killed while packaging or publishing are removed at
+    once.
 
     \b
     Examples:
@@ -208,7 +208,7 @@ def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: 
     removed = pruning.prune(_root(), older_than, max_size, dry_run=dry_run)
     _show_removed(removed, items, dry_run=dry_run, as_json=as_json)
     for folder in [] if dry_run else remove_temporary_folders():
-        tell(f"{folder} removed, which a killed process left")
+        notify(f"{folder} removed, which a killed process left")
 
 
 def _root() -> Path:
@@ -267,7 +267,7 @@ def _show_removed(removed: "Removal", before: Iterable["Item"], *, dry_run: bool
     elif told:
         show(told, _COLUMNS, as_json=False)
     done, freed = "would be " if dry_run else "", readable_size(removed.freed)
-    tell(f"{_count(items)} {done}removed, {freed} {done}freed")
+    notify(f"{_count(items)} {done}removed, {freed} {done}freed")
 
 
 def _count(things: Collection[object]) -> str:

@@ -5,8 +5,7 @@ from typing import Any
 import click
 
 from brainio.cli import options
-from brainio.cli.log import tell_log
-from brainio.cli.output import echo, report_record, show_json, show_report
+from brainio.cli.output import echo, report_record, show_json, show_log_warnings, show_report
 from brainio.errors import ValidationError
 
 
@@ -19,11 +18,15 @@ from brainio.errors import ValidationError
 def validate(
     subjects: tuple[str, ...], stimuli: str | None, class_name: str | None, as_json: bool, **given: Any
 ) -> None:
-    """List everything that is wrong with stimulus sets and assemblies, where, and how to fix it.
+    """Validate your own files, or an entry, before you publish.
+
+    Lists every problem of stimulus sets and assemblies, with its position and the way to fix it. To check that
+    assemblies fit their stimulus sets, use `brainio check`; to check a whole catalog and its stored files, `brainio
+    catalog check`.
 
     PATH is what `brainio package` takes: a folder of stimuli, a CSV or parquet table of them, a netCDF file, a .npy
     file, or with --value a table of trials. It may also be a packaged CSV file with its ZIP archive beside it. The
-    files of an IDENTIFIER are fetched. The exit code is 11 if there are errors; warnings and notes are no errors.
+    files of an IDENTIFIER are fetched. The exit code is 11 if there are errors, but not for warnings and notes.
 
     \b
     Examples:
@@ -37,7 +40,7 @@ def validate(
     """
     from brainio.validation import validate as report_on
 
-    tell_log()
+    show_log_warnings()
     reports, how = [], options.recording_arguments(given)
     for number, subject in enumerate(subjects):
         reports.append(report_on(subject, stimuli, class_name=class_name, **how))

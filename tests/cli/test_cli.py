@@ -1,16 +1,26 @@
 """Promises of the command `brainio`, run as a person runs it."""
 
+import contextlib
 import json
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
+from brainio.cli.commands import main
 from brainio.cli.output import EXIT_CODES
-from tests.cli.command import brainio
+from tests.cli.command import PREFIX, brainio
 from tests.servers import S3Static
+
+if os.name == "posix":
+    import pty
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="other systems have no pseudo-terminals")
 
 
 def test_list_shows_a_table_with_a_line_for_each_entry() -> None:
@@ -106,6 +116,76 @@ def test_help_has_examples(command: list[str]) -> None:
 def test_help_tells_every_exit_code() -> None:
     told = " ".join(brainio("--help").stdout.partition("Exit codes: ")[2].split())
     assert {int(code) for code in re.findall(r"\b\d+\b", told)} == {0, 2, 130, *(code for _, code in EXIT_CODES)}
+
+
+def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        assert command is not None
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*path, name))
+
+
+def test_every_command_has_a_help_line_that_fits_80_columns() -> None:
+    for path, command in _commands(main):
+        line = command.get_short_help_str(limit=62)
+        assert not line.endswith("..."), path
+        assert line.endswith("."), path
+
+
+def test_the_help_lists_each_command_in_a_section_with_the_first_sentence_of_its_own_help() -> None:
+    text = brainio("--help", COLUMNS="80").stdout
+    for title in ("Find data:", "Load data:", "Contribute data:", "Operate a service:"):
+        assert f"\n{title}\n" in text
+    for path, command in _commands(main):
+        if len(path) == 1:
+            assert f"  {path[0]:9}  {command.get_short_help_str(limit=62)}\n" in text
+
+
+def _on_terminal(command: str, columns: int, **environment: str) -> str:
+    """Run a command in a pseudo-terminal, and return its output."""
+    variables = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    variables |= {"TERM": "xterm-256color", "COLUMNS": str(columns)} | environment
+    parent, child = pty.openpty()
+    process = subprocess.Popen([*PREFIX, *command.split()], env=variables, stdin=child, stdout=child, stderr=child)
+    os.close(child)
+    output = b""
+    with contextlib.suppress(OSError):  # EIO once the process has closed the terminal
+        while block := os.read(parent, 65536):
+            output += block
+    os.close(parent)
+    process.wait()
+    return output.decode().replace("\r\n", "\n")
+
+
+@posix_only
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_tables_fit_the_terminal(columns: int) -> None:
+    text = click.unstyle(_on_terminal("list assemblies --catalog brainscore", columns))
+    assert max(map(len, text.splitlines())) <= columns
+    assert ("…" in text) == (columns < 100)
+    assert "dicarlo.MajajHong2015 " in text
+
+
+@posix_only
+def test_a_terminal_gets_colours_unless_no_color_is_set() -> None:
+    assert "\x1b[" in _on_terminal("list catalogs", 80)
+    assert "\x1b[" not in _on_terminal("list catalogs", 80, NO_COLOR="1")
+    assert "\x1b[" not in _on_terminal("list catalogs", 80, TERM="dumb")
+    assert "\x1b[" not in brainio("list", "catalogs", TERM="xterm-256color").stdout
+
+
+@posix_only
+def test_an_error_on_a_terminal_has_a_line_for_failure_and_for_next_step() -> None:
+    lines = click.unstyle(_on_terminal("list --catalog nope", 80)).splitlines()
+    assert lines[0].startswith("error: no catalog 'nope' is active")
+    assert lines[1] == "  name its file in BRAINIO_CATALOGS or call brainio.add_catalog"
+
+
+def test_a_pipe_gets_whole_cells() -> None:
+    assert "…" not in brainio("list", "assemblies", COLUMNS="40").stdout
 
 
 def test_a_command_that_does_not_exist_is_wrong_usage() -> None:

@@ -270,7 +270,7 @@ def test_all_loggers_of_the_package_come_from_one_place() -> None:
     others = {
         "logs.py",
         "stores/http_sessions.py",
-        "cli/log.py",
+        "cli/output.py",
     }
     plain = {
         str(path.relative_to(folder))
