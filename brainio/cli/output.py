@@ -259,7 +259,8 @@ def _fit_columns(names: list[str], widths: list[int], total: int) -> list[int]:
     others = [number for number in range(1, len(names)) if names[number] not in _SHORTENED_LAST]
     last = [number for number in range(1, len(names)) if names[number] in _SHORTENED_LAST]
     fitted, excess = list(widths), sum(widths) + 2 * (len(widths) - 1) - total
-    for candidates, minimum in ((others, _MIN_COLUMN), ([0], _MIN_FIRST_COLUMN), (last, _MIN_COLUMN)):
+    rounds = ((others, _MIN_COLUMN), ([0], _MIN_FIRST_COLUMN), (last, _MIN_COLUMN), (range(len(names)), 3))
+    for candidates, minimum in rounds:
         while excess > 0 and any(fitted[number] > minimum for number in candidates):
             fitted[max(candidates, key=fitted.__getitem__)] -= 1
             excess -= 1
