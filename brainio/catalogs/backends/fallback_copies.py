@@ -9,7 +9,6 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -70,6 +69,8 @@ def read_or_fall_back(url: str, name: str, read: Callable[[], str], *, is_patien
 
 def _run_with_timeout(read: Callable[[], str], name: str) -> str:
     """Return the result of `read` if it arrives in time; a later result is stored for the next process."""
+    from concurrent.futures import Future  # it imports logging, which a listing does not need
+
     result: Future[str] = Future()
 
     def run() -> None:
