@@ -161,12 +161,12 @@ def _on_terminal(command: str, columns: int, **environment: str) -> str:
 
 
 @posix_only
-@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("columns", [40, 80, 120])
 def test_tables_fit_the_terminal(columns: int) -> None:
     text = click.unstyle(_on_terminal("list assemblies --catalog brainscore", columns))
     assert max(map(len, text.splitlines())) <= columns
     assert ("…" in text) == (columns < 100)
-    assert "dicarlo.MajajHong2015 " in text
+    assert columns < 80 or "dicarlo.MajajHong2015 " in text
 
 
 @posix_only
