@@ -8,7 +8,7 @@ import brainio
 from brainio.errors import BrainioError, TransferError, UnsafeFileError
 from brainio.stores import parse_location, read_whole
 from brainio.text import some
-from brainio.validation.problems import unreadable_assembly
+from brainio.validation.report import unreadable_assembly
 from tests.service.proxied import free_ports
 
 OF_LIBRARIES = ("object at 0x", "Max retries", "HTTPConnectionPool", "HTTPConnection(", "PosixPath")

@@ -17,7 +17,7 @@ import numpy as np
 from brainio.errors import PackagingError, PackagingWarning
 from brainio.local_files import open_regular
 from brainio.text import some
-from brainio.validation import Problem, Report, listed
+from brainio.validation import Problem, Report, format_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,9 +32,9 @@ def refuse(what: str, problems: Iterable[Problem]) -> None:
     """Raise one PackagingError that lists all errors; without any, warn of what is probably not meant so."""
     report = Report.of(what, problems)
     if report.errors:
-        raise PackagingError(f"{what} cannot be packaged; nothing was written:{listed(report.errors)}")
+        raise PackagingError(f"{what} cannot be packaged; nothing was written:{format_problems(report.errors)}")
     if report.warnings:
-        tell(f"{what} can be packaged, but look at:{listed(report.warnings)}")
+        tell(f"{what} can be packaged, but look at:{format_problems(report.warnings)}")
 
 
 def tell(message: str) -> None:

@@ -17,8 +17,7 @@ from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import some
 from brainio.validation import problem
 from brainio.validation.cells import CellRules
-from brainio.validation.sources import RecordingFiles, read_recording_files
-from brainio.validation.stimulus_files import read_stimulus_files
+from brainio.validation.sources import RecordingFiles, read_recording_files, read_stimulus_files
 from brainio.validation.values import is_missing
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainio.errors import ValidationError
 from brainio.text import printable
-from brainio.validation import listed
+from brainio.validation import format_problems
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ class Checks:
             There are; the message lists them.
         """
         if self.errors:
-            raise ValidationError(f"there are errors:{listed(self.errors)}")
+            raise ValidationError(f"there are errors:{format_problems(self.errors)}")
 
     def _reports(self) -> list[Report]:
         return [self.references, *(one.report for one in self.assemblies if one.report is not None)]

@@ -31,7 +31,7 @@ from brainio.validation import (
     stimulus_id_problems,
 )
 from brainio.validation.netcdf import as_records, problems_in_worker
-from brainio.validation.reading import parse_table
+from brainio.validation.table_files import parse_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -1,25 +1,25 @@
-"""What is wrong with stimulus sets and assemblies, all of it at once, each with its place and its remedy.
+"""Validation of stimulus sets, assemblies and catalogs.
 
-Changes nothing and refuses nothing: packaging does that, by what is found here.
+A report lists all problems at once, each with its place and its fix. Validation changes no data; packaging refuses data
+with errors.
 
 ================ =================================================================
-`subjects`       `validate`: what somebody names -> report
-`reading`        files that may break the format
-`stimuli`        a stimulus set in memory
-`tables`         its columns, ids and names
-`files`          its files
-`assemblies`     an assembly by itself
-`pairs`          an assembly beside its stimulus set
+`subjects`       `validate`: path, object or identifier -> report
+`stimulus_sets`  the table of a stimulus set and the names of its files
+`stimulus_files` the content of stimulus files
+`assemblies`     an assembly on its own
+`pairs`          an assembly compared with its stimulus set
 `catalogs`       `check_catalog`: a whole catalog and its files
-`published_sets` the table of a published stimulus set beside its archive
-`identifiers`    the naming of both
-`values`         kinds of values
-`problems`       what is found; `layout` how it looks
+`published_sets` the table of a published stimulus set compared with its archive
+`sources`        readers of user files, shared with packaging
+`table_files`    CSV and parquet tables; `cells` decides the types of their columns
+`netcdf`         netCDF files, in a worker process
+`values`         kinds of values, ids and identifiers
+`report`         `Problem` and `Report`
 `rules`          all codes
 ================ =================================================================
 """
 
-from brainio.text import some
 from brainio.validation.assemblies import (
     ID_COLUMNS,
     assembly_problems,
@@ -28,13 +28,18 @@ from brainio.validation.assemblies import (
     stimulus_id_problems,
 )
 from brainio.validation.catalogs import card_problems, check_catalog, reference_problems, set_version_problems
-from brainio.validation.identifiers import identifier_problems
 from brainio.validation.pairs import collision_problems, pair_problems, unknown_stimuli
-from brainio.validation.problems import Problem, Report, listed, problem
+from brainio.validation.report import Problem, Report, format_problems, problem
 from brainio.validation.rules import RULES, SEVERITIES, Rule
-from brainio.validation.stimuli import stimulus_set_problems
+from brainio.validation.stimulus_sets import (
+    PATH_IN_STORE,
+    Table,
+    doubled_id_problems,
+    member_names,
+    stimulus_set_problems,
+)
 from brainio.validation.subjects import validate
-from brainio.validation.tables import PATH_IN_STORE, Table, doubled_id_problems, member_names
+from brainio.validation.values import identifier_problems
 
 __all__ = [
     "ID_COLUMNS",
@@ -51,14 +56,13 @@ __all__ = [
     "collision_problems",
     "doubled_id_problems",
     "extra_problems",
+    "format_problems",
     "identifier_problems",
-    "listed",
     "member_names",
     "pair_problems",
     "problem",
     "reference_problems",
     "set_version_problems",
-    "some",
     "stimulus_coordinate",
     "stimulus_id_problems",
     "stimulus_set_problems",

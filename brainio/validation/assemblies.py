@@ -19,9 +19,18 @@ from brainio.assemblies import (
 from brainio.assemblies.coordinates import is_redundant_coordinate
 from brainio.errors import FormatError
 from brainio.netcdf.chunks import iter_blocks
-from brainio.validation.identifiers import identifier_problems
-from brainio.validation.problems import Problem, problem
-from brainio.validation.values import NUMBER, TEXT, TRUTH, fault_of_texts, is_id, is_missing, kinds_of, repeats
+from brainio.validation.report import Problem, problem
+from brainio.validation.values import (
+    NUMBER,
+    TEXT,
+    TRUTH,
+    fault_of_texts,
+    identifier_problems,
+    is_id,
+    is_missing,
+    kinds_of,
+    repeats,
+)
 from brainio.views.attributes import milliseconds_per
 
 if TYPE_CHECKING:

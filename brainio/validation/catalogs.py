@@ -43,8 +43,8 @@ from brainio.licenses import is_license, license_ref, nearest_licenses, parse_li
 from brainio.progress import counted
 from brainio.stores import open_read, parse_location, stat
 from brainio.text import quantity
-from brainio.validation.problems import Problem, Report, problem
 from brainio.validation.published_sets import published_set_problems
+from brainio.validation.report import Problem, Report, problem
 
 if TYPE_CHECKING:
     import os

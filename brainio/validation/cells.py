@@ -16,7 +16,7 @@ import numpy as np
 
 from brainio.stimuli import FILENAME
 from brainio.text import shortened
-from brainio.validation.problems import Problem, problem
+from brainio.validation.report import Problem, problem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -1,4 +1,7 @@
-"""The problems of a netCDF file, found in a worker process: HDF5 cannot survive every file."""
+"""Validation of netCDF files in a worker process.
+
+A damaged or malicious file can crash HDF5, or make it hang; such a file becomes a problem of the report.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,15 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainio.assemblies import named_class
+from brainio.assemblies import AssemblyLoader, DataAssembly, named_class
 from brainio.errors import AssemblyFormatError, WorkerError
+from brainio.local_files import open_regular
 from brainio.validation.assemblies import assembly_problems, class_for, own_problems
 from brainio.validation.cells import CellRules
 from brainio.validation.pairs import collision_problems, pair_problems
-from brainio.validation.problems import Problem, problem, problems_from, unreadable_assembly
-from brainio.validation.reading import read_assembly, read_table
-from brainio.validation.sources import RecordingFiles, with_tables
-from brainio.validation.stimulus_files import table_of_set
+from brainio.validation.report import Problem, problem, problems_from, unreadable_assembly
+from brainio.validation.sources import RecordingFiles, table_of_set, with_tables
+from brainio.validation.table_files import read_table
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
@@ -23,6 +26,18 @@ if TYPE_CHECKING:
     import xarray as xr
 
 _MOST_PLACES = 10_000  # problems of one code: a file may have a billion presentations without a stimulus
+
+
+def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
+    """Open a netCDF file lazily, without stimulus metadata, and list the problems that prevent it."""
+    try:
+        open_regular(path).close()  # HDF5 would wait for the writer of a pipe
+    except OSError as error:
+        return None, [unreadable_assembly(path, error)]
+    try:
+        return AssemblyLoader(DataAssembly, path, in_blocks=True).load(), []
+    except AssemblyFormatError as error:
+        return None, [unreadable_assembly(path, error)]
 
 
 def netcdf_problems(

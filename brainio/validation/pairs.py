@@ -12,7 +12,7 @@ from brainio.assemblies.stimulus_metadata import colliding_columns
 from brainio.stimuli import STIMULUS_ID
 from brainio.text import some
 from brainio.validation.assemblies import ID_COLUMNS, stimulus_coordinate
-from brainio.validation.problems import Problem, problem
+from brainio.validation.report import Problem, problem
 from brainio.validation.values import NUMBER, TEXT, is_id, kinds_of
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-    from brainio.validation.tables import Table
+    from brainio.validation.stimulus_sets import Table
 
 
 def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:

@@ -15,7 +15,7 @@ from brainio.member_names import MemberNames
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
 from brainio.stores import Span, open_read, parse_location, stat
 from brainio.text import some
-from brainio.validation.problems import Problem, problem
+from brainio.validation.report import Problem, problem
 
 if TYPE_CHECKING:
     from brainio.catalogs import Entry, EntryFile

@@ -1,180 +1,207 @@
-"""Reads the files of a stimulus set before it is packaged: a table, or none, and the folder of the stimuli.
+"""The files of a stimulus set: that each is there and can be read, and that all are of one kind and mode.
 
-`packaging` and `validation` both read through this module, so that they accept the same input.
+Of images the header is read, by Pillow, and all of one only where its end is missing; of other files the first byte.
 """
 
 from __future__ import annotations
 
 import os
+import warnings
+import zipfile
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-import pandas as pd
+from PIL import Image, UnidentifiedImageError
 
-from brainio.home import require_possible_path
-from brainio.stimuli import FILENAME, STIMULUS_ID
-from brainio.text import fault_of_text, some
-from brainio.validation.problems import Problem, problem
-from brainio.validation.reading import packaged_problems, read_table, with_stimulus_id
-from brainio.validation.table_files import TABLES, read_table_file
-from brainio.validation.tables import Table
-from brainio.validation.values import is_missing
+from brainio.errors import BrainioError
+from brainio.local_files import irregular_kind
+from brainio.progress import counted
+from brainio.text import share
+from brainio.validation.report import Problem, problem
+from brainio.views.decoders import open_image
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from typing import BinaryIO
 
-    from brainio.validation.cells import CellRules
+_THREADS = 8  # files wait for the disk, most of all for one on the network
+_IMAGES = {
+    ".bmp": "BMP",
+    ".gif": "GIF",
+    ".jpeg": "JPEG",
+    ".jpg": "JPEG",
+    ".png": "PNG",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".webp": "WEBP",
+}
+_SAME = {"MPO": "JPEG"}  # what cameras write into .jpg
+_ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
+_TAIL = 64  # bytes
+_MOST_PIXELS = 2**26  # that are decoded by one thread: 256 MiB
+
+
+class StimulusFile(Protocol):
+    """Where the bytes of a stimulus are."""
+
+    @property
+    def name(self) -> str:
+        """How people know it, with its extension."""
+
+    def size(self) -> int | None:
+        """Return its bytes, None where there is no such file."""
+
+    def open(self) -> BinaryIO:
+        """Open it for reading."""
 
 
 @dataclass(frozen=True, slots=True)
-class StimulusFiles:
-    """The table of a stimulus set, the folder of its stimuli, and the name of each row's file below that folder."""
+class LocalFile:
+    """A file of its own."""
 
-    table: Table
-    folder: Path
-    names: Sequence[object]
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """Its path."""
+        return str(self.path)
+
+    def size(self) -> int | None:
+        """Return its bytes, None where there is no such file."""
+        return self.path.stat().st_size if self.path.is_file() else None
+
+    def open(self) -> BinaryIO:
+        """Open it for reading."""
+        return self.path.open("rb")
 
 
-def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> tuple[StimulusFiles, list[Problem]]:
-    """Read the table of a stimulus set and find its files; list everything that keeps either from being used.
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file in an archive, or one that should be there (`info` is None then)."""
 
-    Parameters
+    name: str
+    archive: zipfile.ZipFile
+    info: zipfile.ZipInfo | None
+
+    def size(self) -> int | None:
+        """Return its bytes, None where there is no such file."""
+        return None if self.info is None else self.info.file_size
+
+    def open(self) -> BinaryIO:
+        """Open it for reading."""
+        return cast("BinaryIO", self.archive.open(cast("zipfile.ZipInfo", self.info)))
+
+
+class Wanted(NamedTuple):
+    """A file that a stimulus needs.
+
+    Attributes
     ----------
-    source : Path
-        A CSV or parquet table, or a folder. Of a folder without a table, each file is a stimulus, and its path without
-        extension is the id.
-    files : Path or None
-        The folder of the stimuli. By default the folder of the table, or one beside it that has the table's name.
-    rules : CellRules
-        How the cells of a CSV table are read.
+    place : str
+        Of the first row that needs it.
+    file : function
+        Gives the file, or raises a BrainioError or OSError if it cannot be had.
     """
-    require_possible_path(source)
-    tables = _tables_in(source) if source.is_dir() else [source]
-    if len(tables) > 1:
-        found = f"several tables: {some([path.name for path in tables])}"
-        several = problem("table-missing", f"folder {source.name}", found, expected="one table", fix="name one of them")
-        return StimulusFiles(Table(pd.DataFrame(), []), source, []), [several]
-    if not tables:
-        return _files_without_table(source)
-    table, problems = read_table_file(tables[0], rules)
-    table, older = with_stimulus_id(table)
-    problems += older
-    ids, names = table.column(STIMULUS_ID), table.column(FILENAME)
-    folder = files or _folder_beside(tables[0], names)
-    if names is not None or ids is None:
-        return StimulusFiles(table, folder, names or []), problems
-    found_names, unclear = names_by_id(ids, folder)
-    return StimulusFiles(table, folder, found_names), problems + unclear
+
+    place: str
+    file: Callable[[], StimulusFile]
 
 
-def _tables_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES and path.is_file())
+class _Look(NamedTuple):
+    """What is seen of one file: what is wrong with it, its kind, and its mode if it is an image."""
+
+    place: str
+    problems: list[Problem]
+    kind: str = ""
+    mode: str = ""
 
 
-def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
-    names = files_below(folder)
-    undecodable = [name for name in names if fault_of_text(name)]
-    problems = []
-    if undecodable:
-        found, fix = f"names that are not UTF-8: {some(undecodable)}", "rename the files"
-        problems.append(problem("source-unreadable", f"folder {folder.name}", found, expected="UTF-8", fix=fix))
-    if not names:
-        found = f"{folder} holds no files that could be stimuli"
-        problems.append(
-            problem("table-missing", f"folder {folder.name}", found, expected="stimuli, or a table of them")
+def file_problems(wanted: Sequence[Wanted]) -> list[Problem]:
+    """List what is wrong with files, by themselves and beside each other."""
+    Image.preinit()  # not by several threads at once
+    with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
+        warnings.simplefilter("ignore")  # what Pillow says about metadata
+        looks = list(counted(pool.map(_look, wanted), "checking files", len(wanted)))
+    problems = [one for look in looks for one in look.problems]
+    problems += _odd_ones("file-kind-mixed", [(look.place, look.kind) for look in looks if look.kind])
+    return problems + _odd_ones("image-mode-mixed", [(look.place, look.mode) for look in looks if look.mode])
+
+
+def _look(wanted: Wanted) -> _Look:
+    place = wanted.place
+    try:
+        file = wanted.file()
+        size = file.size()
+        if size is None:
+            kind = irregular_kind(file.path) if isinstance(file, LocalFile) else None
+            found = f"no file {file.name}" if kind is None else f"{kind} at {file.name}, which is no regular file"
+            return _faulty("file-missing", place, found)
+        if size == 0:
+            return _faulty("file-empty", place, f"{file.name} has 0 bytes")
+        suffix = PurePosixPath(file.name).suffix.lower()
+        if suffix in _IMAGES:
+            return _look_at_image(place, file, suffix)
+        with file.open() as data:
+            data.read(1)
+    except FileNotFoundError as error:
+        return _faulty("file-missing", place, str(error))
+    except (OSError, BrainioError, zipfile.BadZipFile, zlib.error) as error:
+        return _faulty("file-unreadable", place, str(error))
+    return _Look(place, [], suffix or "without extension")
+
+
+def _faulty(code: str, place: str, found: str) -> _Look:
+    return _Look(place, [problem(code, place, found)])
+
+
+def _look_at_image(place: str, file: StimulusFile, suffix: str) -> _Look:
+    try:
+        with file.open() as data, open_image(data) as image:
+            kind, mode = _SAME.get(image.format or "", image.format or ""), image.mode
+            _require_end(image, data, kind)
+    except UnidentifiedImageError:
+        return _faulty("file-unreadable", place, f"{file.name} is no image that Pillow knows")
+    except Exception as error:  # decoders stumble over damage in ways of their own
+        return _faulty("file-unreadable", place, f"{file.name}: {error}")
+    if kind == _IMAGES[suffix]:
+        return _Look(place, [], kind, mode)
+    found = f"{kind} in {PurePosixPath(file.name).name}"
+    wrong = problem("file-misnamed", place, found, expected=f"{_IMAGES[suffix]}, as its extension says")
+    return _Look(place, [wrong], kind, mode)
+
+
+def _require_end(image: Image.Image, data: BinaryIO, kind: str) -> None:
+    """Read all of an image whose last bytes are not there: it is cut short, or carries something behind its end."""
+    if kind not in _ENDS:
+        return
+    position = data.tell()
+    data.seek(0, os.SEEK_END)
+    data.seek(max(0, data.tell() - _TAIL))
+    has_end = _ENDS[kind] in data.read(_TAIL)
+    data.seek(position)
+    if has_end:
+        return
+    if kind == "PNG":
+        image.verify()  # decoding one would be content with its pixels
+    elif image.width * image.height > _MOST_PIXELS:
+        raise ValueError(
+            f"its end is missing, and {image.width:,} x {image.height:,} pixels are too many to decode in order to "
+            f"check them (at most {_MOST_PIXELS:,})"
         )
-    ids = [Path(name).with_suffix("").as_posix() for name in names]
-    frame = pd.DataFrame({STIMULUS_ID: ids, FILENAME: names}, dtype=object)  # names may be no valid Unicode
-    return StimulusFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
+    else:
+        image.load()
 
 
-def files_below(folder: Path) -> list[str]:
-    """Name the files of a folder that are not hidden, and the links that lead nowhere."""
-    found = (path for path in folder.rglob("*") if not os.path.isdir(path))  # noqa: PTH112
-    paths = (path.relative_to(folder) for path in found)
-    return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
-
-
-def _folder_beside(table: Path, names: Iterable[object] | None) -> Path:
-    """Return the folder of the stimuli of a table: its own, or one of its name beside it if the files are there."""
-    named = table.with_suffix("")
-    if not named.is_dir():
-        return table.parent
-    if names is None:
-        return named
-    known = [str(name) for name in names if not is_missing(name)]
-    return table.parent if any((table.parent / name).exists() for name in known) else named
-
-
-def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Problem]]:
-    """Find for each id the file of that name, whatever its extension; the id itself where there is no file."""
-    by_stem: dict[str, list[str]] = {}
-    for name in files_below(folder):
-        by_stem.setdefault(Path(name).with_suffix("").as_posix(), []).append(name)
-    found = [by_stem.get(str(one), [str(one)]) for one in ids]
-    several = dict.fromkeys(tuple(names) for names in found if len(names) > 1)
-    fix = "name the file of each stimulus in a column 'filename', or move the other files away"
-    problems = [
-        problem("member-clash", f"folder {folder.name}", f"several files for one stimulus_id: {some(names)}", fix=fix)
-        for names in several
-    ]
-    return [names[0] for names in found], problems
-
-
-def read_set(source: Path, place: Path | None, rules: CellRules) -> tuple[Table, list[Problem]]:
-    """Read a stimulus set that a user names, and list what is wrong with its table and its files.
-
-    Parameters
-    ----------
-    source : Path
-        As in `read_stimulus_files`; or a ZIP archive with the CSV file of its name beside it, as packaging writes them.
-    place : Path or None
-        The folder or ZIP archive of the stimuli. By default the archive beside the table, or what `read_stimulus_files`
-        finds.
-    rules : CellRules
-        How the cells of a CSV table are read. Those of a packaged set are read as loading does.
-    """
-    packaged = _packaged_pair(source, place)
-    if isinstance(packaged, Problem):
-        return Table(pd.DataFrame(), []), [packaged]
-    if packaged is not None:
-        return read_packaged_set(*packaged)
-    found, problems = read_stimulus_files(source, place, rules)
-    codes = {one.code for one in problems}
-    if codes & {"table-unreadable", "table-missing"}:
-        return found.table, problems
-    names = found.names if STIMULUS_ID in found.table.frame.columns else None
-    further = packaged_problems(found.table, found.folder, names)
-    is_known = "column-doubled" in codes
-    return found.table, problems + [one for one in further if not (is_known and one.code == "column-doubled")]
-
-
-def table_of_set(source: Path, rules: CellRules) -> Table:
-    """Read the table of a stimulus set that a user names, as far as it can be read."""
-    packaged = _packaged_pair(source, None)
-    if isinstance(packaged, Problem):
-        return Table(pd.DataFrame(), [])
-    return read_stimulus_files(source, None, rules)[0].table if packaged is None else read_table(packaged[0])[0]
-
-
-def read_packaged_set(table_path: Path, place: Path) -> tuple[Table, list[Problem]]:
-    """Read a packaged stimulus set from its CSV file and its ZIP archive, and list what is wrong with both."""
-    table, problems = read_table(table_path)
-    if any(one.code == "table-unreadable" for one in problems):
-        return table, problems
-    return table, problems + packaged_problems(table, place)
-
-
-def _packaged_pair(source: Path, place: Path | None) -> tuple[Path, Path] | Problem | None:
-    """Return the CSV file and the ZIP archive of a packaged set; None of a set that is not packaged."""
-    if source.suffix.lower() == ".zip" and source.is_file():
-        table = source.with_suffix(".csv")
-        found = f"no {table.name} beside it"
-        return (table, source) if table.is_file() else problem("table-missing", f"file {source.name}", found)
-    if place is not None:
-        return None if place.is_dir() else (source, place)
-    if source.suffix.lower() != ".csv":
-        return None
-    archive = source.with_suffix(".zip")
-    return (source, archive) if archive.is_file() else None
+def _odd_ones(code: str, seen: Sequence[tuple[str, str]]) -> list[Problem]:
+    """List what is unlike the most."""
+    counts = Counter(what for _, what in seen)
+    if len(counts) < 2:
+        return []
+    usual, count = counts.most_common(1)[0]
+    expected = f"{usual}, as {share(count, len(seen), 'file')}"
+    return [problem(code, place, what, expected=expected) for place, what in seen if what != usual]

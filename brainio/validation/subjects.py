@@ -25,16 +25,21 @@ from brainio.local_files import open_regular
 from brainio.text import some
 from brainio.validation.assemblies import class_for, own_problems
 from brainio.validation.cells import CellRules
-from brainio.validation.identifiers import identifier_problems
-from brainio.validation.netcdf import netcdf_problems
+from brainio.validation.netcdf import netcdf_problems, read_assembly
 from brainio.validation.pairs import collision_problems, pair_problems
-from brainio.validation.problems import Problem, Report, problem
-from brainio.validation.reading import read_assembly
-from brainio.validation.sources import NUMPY, RecordingFiles, option_problems, read_recording_files, with_tables
-from brainio.validation.stimuli import stimulus_set_problems
-from brainio.validation.stimulus_files import read_packaged_set, read_set
+from brainio.validation.report import Problem, Report, problem
+from brainio.validation.sources import (
+    NUMPY,
+    RecordingFiles,
+    option_problems,
+    read_packaged_set,
+    read_recording_files,
+    read_set,
+    with_tables,
+)
+from brainio.validation.stimulus_sets import Table, column_types, stimulus_set_problems
 from brainio.validation.table_files import TABLES
-from brainio.validation.tables import Table, column_types
+from brainio.validation.values import identifier_problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -1,23 +1,28 @@
-"""Reads the tables that users give to packaging and validation.
+"""Readers of table files: CSV, typed CSV and parquet.
 
-CSV has the types that `cells` decides; typed CSV, as packaging writes it, and parquet have their own.
+Reading continues after a fault, so that one run lists all of them. `cells` decides the types of CSV columns in user
+tables; published tables have the types that loading gives them.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from brainio.errors import StimulusSetFormatError
 from brainio.installation import install_command
 from brainio.local_files import read_regular
-from brainio.stimuli.typed_csv import is_typed
+from brainio.stimuli import IMAGE_ID, STIMULUS_ID
+from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed
+from brainio.text import some
 from brainio.validation.cells import CellRules, Cells, typed
-from brainio.validation.problems import Problem, problem
-from brainio.validation.reading import NAMELESS, parse_texts, parse_typed
-from brainio.validation.tables import Table
+from brainio.validation.report import Problem, problem
+from brainio.validation.stimulus_sets import Table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +30,133 @@ if TYPE_CHECKING:
 
     import pyarrow  # type: ignore[import-untyped]
 
+
 TABLES = (".csv", ".parquet")
 _EXACT = 2**53  # whole numbers up to this one are exact in float64
+_TRUTHS = {"True": True, "False": False}
+NAMELESS = "Unnamed: "
+_OTHER_SEPARATORS = (";", "\t", "|")
+_FAULTS = {  # of the csv module
+    "unexpected end of data": "a quotation mark without its other half",
+    "',' expected after '\"'": "text after a closing quotation mark",
+}
+
+
+def read_table(path: Path) -> tuple[Table, list[Problem]]:
+    """Read a CSV file, and list what keeps its rows from being read."""
+    try:
+        return parse_table(read_regular(path), path.name)
+    except FileNotFoundError:
+        return _unreadable(str(path), "no such file", fix="correct the path")
+    except OSError as error:
+        return _unreadable(path.name, str(error), fix="correct access")
+
+
+def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    """Read the bytes of a CSV file of that name as loading does, and list what keeps its rows from being read."""
+    if is_typed(content):
+        table, problems = parse_typed(content, name)
+    else:
+        table, problems = parse_texts(content, name)
+        table = Table(_typed(table.frame), table.row_names)
+    table, older = with_stimulus_id(table)
+    return table, problems + older
+
+
+def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    """Read the bytes of a CSV file of that name as text, and list what keeps its rows from being read.
+
+    An empty cell is the text `''`.
+    """
+    if b"\0" in content:
+        number = content.count(b"\n", 0, content.index(b"\0")) + 1
+        return _unreadable(name, f"a NUL character in line {number}")
+    try:
+        rows, lines, empty = _read_rows(content)
+    except UnicodeDecodeError as error:
+        number = content.count(b"\n", 0, error.start) + 1
+        return _unreadable(name, f"line {number} is not UTF-8 ({error})")
+    except csv.Error as error:
+        expected = "texts in quotes that end with their cell, and quotation marks inside them doubled"
+        return _unreadable(name, str(error), expected=expected, fix="correct the quotation marks of this row")
+    if not rows:
+        return _unreadable(name, "no header")
+    if len(rows[0]) > MOST_COLUMNS:
+        columns = f"{len(rows[0]):,} columns"
+        return _unreadable(name, columns, expected=f"at most {MOST_COLUMNS:,}", fix="package others as an assembly")
+    separator = next((sign for sign in _OTHER_SEPARATORS if sign in rows[0][0]), None) if len(rows[0]) == 1 else None
+    if separator is not None:
+        fix = f"save the table again with commas instead of {separator!r}"
+        return _unreadable(name, f"one column, {rows[0][0]!r}", expected="columns separated by commas", fix=fix)
+    header = [column or f"{NAMELESS}{number}" for number, column in enumerate(rows[0])]
+    problems, kept = [], []
+    if empty:
+        problems.append(problem("row-empty", name, f"rows of empty cells, which are left out, in lines {some(empty)}"))
+    for row, line in zip(rows[1:], lines[1:], strict=True):
+        if len(row) == len(header):
+            kept.append((row, line))
+        else:
+            fields = f"{len(row)} {'field' if len(row) == 1 else 'fields'}; the header has {len(header)}"
+            problems.append(problem("row-ragged", f"file {name}, {line}", fields))
+    frame = pd.DataFrame([row for row, _ in kept], columns=pd.Index(header, dtype=object), dtype=object)
+    return Table(frame, [line for _, line in kept]), problems
+
+
+def parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+    """Read the bytes of a typed CSV file of that name, or say why it cannot be read."""
+    try:
+        cells = TypedCsv(content, "it")
+        return Table(cells.table(), [f"line {line}" for line in cells.lines]), []
+    except StimulusSetFormatError as error:
+        return _unreadable(name, str(error), fix="correct it, or package the stimulus set again")
+
+
+def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:
+    return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {name}", found, **told)]
+
+
+def _read_rows(content: bytes) -> tuple[list[list[str]], list[str], list[int]]:
+    """Return the rows of a CSV file, the line on which each begins, and the lines of rows whose cells are all empty."""
+    reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
+    rows, lines, empty, line = [], [], [], 1
+    try:
+        for row in reader:
+            if "".join(row).strip():
+                rows.append(row)
+                lines.append(f"line {line}")
+            elif len(row) > 1:
+                empty.append(line)
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise csv.Error(f"the row that begins in line {line} has {_FAULTS.get(str(error), error)}") from error
+    return rows, lines, empty
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take numbers and truths for what they are, as loading does; an empty field is a missing value."""
+    columns = []
+    for number, name in enumerate(frame.columns):
+        texts = frame.iloc[:, number].replace("", np.nan)
+        if name not in TEXT_COLUMNS and texts.notna().any():
+            present = texts.dropna()
+            if present.isin(list(_TRUTHS)).all():
+                texts = texts.map(_TRUTHS)
+            else:
+                numbers = pd.to_numeric(texts, errors="coerce")
+                texts = numbers if numbers.notna().sum() == len(present) else texts
+        columns.append(texts)
+    typed = pd.concat(columns, axis=1) if columns else frame
+    typed.columns = frame.columns
+    return typed
+
+
+def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
+    """Add the column `stimulus_id` to a table that names it `image_id`, as tables did until 2021."""
+    if IMAGE_ID in table.frame.columns and STIMULUS_ID not in table.frame.columns:
+        older = problem("id-column-older", f"column {IMAGE_ID!r}", "the name that it had until 2021")
+        ids = pd.Series(table.column(IMAGE_ID), index=table.frame.index, dtype=object)
+        return Table(table.frame.assign(**{STIMULUS_ID: ids}), table.row_names), [older]
+    return table, []
 
 
 def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> tuple[Table, list[Problem]]:
@@ -62,10 +192,6 @@ def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> t
     problems += _header_problems(list(table.frame.columns), place)
     columns, of_cells = _typed_columns(table, place, rules, value)
     return Table(_framed(table.frame, columns), table.row_names), problems + of_cells
-
-
-def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:
-    return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {name}", found, **told)]
 
 
 def _header_problems(names: Sequence[str], place: str) -> list[Problem]:

@@ -1,16 +1,19 @@
-"""What kinds of values a column or coordinate holds, and which of them can be ids."""
+"""Checks of individual values: kinds, ids and identifiers."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from brainio.text import fault_of_text
+from brainio.validation.report import Problem, problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
 
 TEXT, NUMBER, TRUTH = "text", "numbers", "True and False"
 _KINDS = {"i": NUMBER, "u": NUMBER, "f": NUMBER, "c": NUMBER, "U": TEXT, "S": TEXT, "T": TEXT, "b": TRUTH}
@@ -69,3 +72,22 @@ def repeats(values: Iterable[object], key: Callable[[object], object] = str) -> 
     first: dict[object, int] = {}
     found = [(place, first.setdefault(key(value), place)) for place, value in enumerate(values)]
     return [(place, earlier) for place, earlier in found if place != earlier]
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_CONVENTION = re.compile(r"[a-z][a-z0-9_]*\.[A-Z][A-Za-z]*[0-9]{4}(?![0-9])")
+_LONGEST = 220  # characters of a message
+
+
+def identifier_problems(identifier: object, place: str = "the identifier") -> list[Problem]:
+    """List what is wrong with an identifier, calling it what `place` says.
+
+    Examples
+    --------
+    >>> [one.code for name in ("dicarlo.MajajHong2015.public", "hvm", "lab/Doe") for one in identifier_problems(name)]
+    ['identifier-unconventional', 'identifier-malformed']
+    """
+    found = repr(identifier)[:_LONGEST]
+    if not (isinstance(identifier, str) and _IDENTIFIER.fullmatch(identifier)) or ".." in identifier:
+        return [problem("identifier-malformed", place, found)]
+    return [] if _CONVENTION.match(identifier) else [problem("identifier-unconventional", place, found)]

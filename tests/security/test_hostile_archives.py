@@ -11,7 +11,7 @@ import pytest
 
 from brainio.cache import Cache
 from brainio.errors import ArchiveError
-from brainio.validation.tables import fault_of_member
+from brainio.validation.stimulus_sets import fault_of_member
 
 
 def archive(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:

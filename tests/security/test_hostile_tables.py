@@ -24,7 +24,7 @@ from brainio.exchange.records import _ids
 from brainio.packaging import package_stimulus_set
 from brainio.packaging.raw import read_stimuli
 from brainio.stimuli import StimulusSet, StimulusSetLoader
-from brainio.validation.reading import parse_table
+from brainio.validation.table_files import parse_table
 from tests.security.fuzz_csv import HEADER
 from tests.servers import HttpFolder
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from brainio.validation import Problem
 from brainio.validation.cells import CellRules, Cells, is_id_column, typed
-from brainio.validation.reading import parse_table
+from brainio.validation.table_files import parse_table
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tables.md"
 

@@ -1,29 +1,40 @@
-"""The table of a stimulus set: its columns, its ids, and the names that its files have in the archive.
+"""Checks of a stimulus set: its table, the names of its files, and the files themselves.
 
-Looks at no file (see `files`).
+The stimulus set is in memory, or a table with a folder or archive. `stimulus_files` checks the content of files.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from brainio.member_names import fault_of_name, normalized_name
+from brainio.cache.archive import open_archive, safe_members
+from brainio.errors import ArchiveError, BrainioError
+from brainio.member_names import MemberNames, fault_of_name, normalized_name, path_below
 from brainio.stimuli import FILENAME, STIMULUS_ID
 from brainio.stimuli.columns import MIXED, UNENCODABLE, ColumnFault, column_values
 from brainio.text import some
-from brainio.validation.problems import Problem, problem
+from brainio.validation.report import Problem, problem
+from brainio.validation.stimulus_files import LocalFile, Member, Wanted, file_problems
 from brainio.validation.values import is_id, is_integer, is_missing, is_text, repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     import pandas as pd
 
+    from brainio.stimuli import StimulusSet
+    from brainio.validation.stimulus_files import StimulusFile
+
+
 PATH_IN_STORE = "stimulus_path_within_store"
+_PACKAGED = (".csv", ".parquet", ".zip", ".nc")
 _OF_OTHER_RULES = (STIMULUS_ID, FILENAME)
 _COLUMN = re.compile(r"[a-z0-9_]+")
 
@@ -215,4 +226,111 @@ def filename_problems(table: Table) -> list[Problem]:
         problem("filename-missing", table.row_names[row], "no filename")
         for row, name in enumerate(table.column(FILENAME) or [])
         if is_missing(name)
+    ]
+
+
+def stimulus_set_problems(stimulus_set: StimulusSet) -> list[Problem]:
+    """List what is wrong with a stimulus set, with its `stimulus_id` and `stimulus_paths`."""
+    table = Table.in_memory(stimulus_set)
+    problems = table_problems(table) + filename_problems(table)
+    paths = getattr(stimulus_set, "stimulus_paths", None)
+    if not isinstance(paths, Mapping):
+        found = "nothing" if paths is None else f"a {type(paths).__name__}"
+        return [*problems, problem("paths-missing", "stimulus_paths", found)]
+    located, lost = _located(table, paths)
+    wanted: dict[Path, Wanted] = {}
+    for row, path in located.items():
+        place = f"{table.row_names[row]}, file {path.name}"
+        wanted.setdefault(path, Wanted(place, partial(LocalFile, path)))
+    return [*problems, *lost, *_name_problems(table, located), *file_problems(list(wanted.values()))]
+
+
+def _located(table: Table, paths: Mapping[Any, str | Path]) -> tuple[dict[int, Path], list[Problem]]:
+    """Return the path of each row that has an id and a path, by its position, and what is wrong with the others."""
+    located, problems = {}, []
+    filenames = table.column(FILENAME) or []
+    for row, value in table.sound_ids().items():
+        place = table.row_names[row]
+        try:
+            located[row] = Path(paths[value])
+        except KeyError:
+            if not (filenames and is_missing(filenames[row])):  # of which `filename_problems` told
+                problems.append(problem("path-missing", place, f"no path for {value!r}"))
+        except TypeError:
+            problems.append(problem("path-missing", place, f"for {value!r} {paths[value]!r}, which is no path"))
+        except (BrainioError, OSError) as error:  # the files of a published set come from its archive
+            problems.append(problem("file-missing", f"{place}, stimulus {value!r}", str(error)))
+    return located, problems
+
+
+def _name_problems(table: Table, located: Mapping[int, Path]) -> list[Problem]:
+    """List what is wrong with the names that files would have in the archive."""
+    filenames, stems = table.column(FILENAME), table.column(PATH_IN_STORE) or table.ids()
+    names = {
+        row: f"{stems[row]}{path.suffix}" if filenames is None else str(filenames[row])
+        for row, path in located.items()
+        if filenames is None or not is_missing(filenames[row])
+    }
+    rows = [table.row_names[row] for row in names]
+    return member_problems(rows, list(names.values()), [located[row] for row in names])
+
+
+def packaged_problems(table: Table, place: Path, names: Sequence[object] | None = None) -> list[Problem]:
+    """List what is wrong with a table that was read, and with its files in a folder or a ZIP archive.
+
+    Parameters
+    ----------
+    table : Table
+        Of a stimulus set.
+    place : Path
+        The folder or archive.
+    names : sequence, optional
+        The file of each row; by default the column `filename` names it.
+    """
+    problems = table_problems(table) + filename_problems(table)
+    named = table.column(FILENAME) if names is None else names
+    if named is None:
+        found = f"no column 'filename'; there are {some(list(table.frame.columns)) or 'none'}"
+        fix = "add it; `brainio package stimulus-set` goes without where each file is named as its stimulus_id"
+        return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'", fix=fix)]
+    kept = [(row, str(name)) for row, name in zip(table.row_names, named, strict=True) if not is_missing(name)]
+    members = [name for _, name in kept]
+    problems += member_problems([row for row, _ in kept], members, members)
+    safe = [(row, name) for row, name in kept if fault_of_member(name) is None]
+    if place.is_dir():
+        return problems + _content_problems(safe, lambda name: LocalFile(path_below(place, name)), _files_below(place))
+    try:
+        with open_archive(place) as archive:
+            infos = safe_members(place, archive)
+            members_by_name = MemberNames(infos)
+
+            def member(name: str) -> Member:
+                return Member(name, archive, infos.get(members_by_name.find(name) or name))
+
+            return problems + _content_problems(safe, member, list(infos))
+    except ArchiveError as error:
+        return [*problems, problem("archive-unreadable", f"file {place.name}", str(error))]
+
+
+def _content_problems(
+    named: Sequence[tuple[str, str]], file: Callable[[str], StimulusFile], there: Sequence[str]
+) -> list[Problem]:
+    wanted: dict[str, Wanted] = {}
+    for row, name in named:
+        wanted.setdefault(name, Wanted(f"{row}, file {name}", partial(file, name)))
+    problems = file_problems(list(wanted.values()))
+    names = MemberNames(there)
+    unlisted = sorted(set(there) - {names.find(name) for name in wanted})
+    if unlisted:
+        problems.append(problem("file-unlisted", "files", f"{len(unlisted)} files that no row names: {some(unlisted)}"))
+    return problems
+
+
+def _files_below(folder: Path) -> list[str]:
+    """Name the files of a folder that could be stimuli: not hidden ones, nor those of packages."""
+    names = [path.relative_to(folder) for path in folder.rglob("*") if os.path.isfile(path)]  # noqa: PTH113 - a Path raises where it may not look
+    return [
+        name.as_posix()
+        for name in names
+        if name.suffix not in _PACKAGED and not any(part.startswith(".") for part in name.parts)
     ]
