@@ -19,7 +19,7 @@ from benchmarks.measure import measure, measure_scaling
 from benchmarks.places import SIZES
 from benchmarks.report import as_record, scaling_table, table
 from benchmarks.rows import FACTORS, ROWS, Row
-from benchmarks.sides import PEER, Place, Side, SideError, install_peer
+from benchmarks.sides import PEER, Position, Side, SideError, install_peer
 
 _REPEATS = {"full": 5, "quick": 3, "tiny": 1}
 
@@ -80,7 +80,7 @@ def main() -> None:
     """Make the data, start the sides, measure, print and write."""
     options = arguments()
     cache = options.cache.absolute()
-    place = Place(cache / f"{options.mode}-{options.seed}", options.mode)
+    place = Position(cache / f"{options.mode}-{options.seed}", options.mode)
     repeats = options.repeats or _REPEATS[options.mode]
     result: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -105,7 +105,7 @@ def main() -> None:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def run_rows(rows: list[Row], place: Place, repeats: int, peer: str | None) -> dict[str, Any]:
+def run_rows(rows: list[Row], place: Position, repeats: int, peer: str | None) -> dict[str, Any]:
     """Measure and print the table."""
     missing = "" if peer else "absent: name its interpreter by --peer, or have it made by --install-peer"
     with ExitStack() as running:
@@ -128,7 +128,7 @@ def run_rows(rows: list[Row], place: Place, repeats: int, peer: str | None) -> d
     return {"versions": versions, "rows": records}
 
 
-def run_scaling(place: Place, repeats: int) -> dict[str, Any]:
+def run_scaling(place: Position, repeats: int) -> dict[str, Any]:
     """Measure and print how time and memory grow."""
     with ExitStack() as running:
         ours = Side(place, sys.executable, "ours")

@@ -99,16 +99,16 @@ def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
     from brainio.catalogs import listing, resolve
     from brainio.catalogs.publications import publications_of
     from brainio.index import search_among
-    from brainio.index.index_store import Indexes
-    from brainio.index.postgresql_index import Server
-    from brainio.index.sqlite_index import Files
+    from brainio.index.index_store import OpenIndexes
+    from brainio.index.postgresql_index import PostgresIndexStore
+    from brainio.index.sqlite_index import SqliteIndexStore
 
     reading, _ = _timed(lambda: publications_of(next(iter(listing("generated").entries.values()))))
     identifiers = [name_of(number) for number in random.Random(1).sample(range(entries), 1000)]
     resolving = median(_timed(lambda: [resolve("assembly", one) for one in identifiers])[0] for _ in range(_REPEATS))
-    shelf = Server(database) if database else Files()
+    shelf = PostgresIndexStore(database) if database else SqliteIndexStore()
     before = _memory(reset=True)
-    indexing, _ = _timed(lambda: search_among(None, "", {}, limit=0, indexes=Indexes(shelf)))
+    indexing, _ = _timed(lambda: search_among(None, "", {}, limit=0, indexes=OpenIndexes(shelf)))
     grown = _memory() - before
     return {
         "entries": entries,
@@ -118,7 +118,7 @@ def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
         "entries_per_s": entries / indexing,
         "memory_grown_mb": grown / 1e6,
         "index_mb": _size(folder, database) / 1e6,
-        "searches": dict(_searches(entries, lambda: Indexes(shelf, checked_for=60))),
+        "searches": dict(_searches(entries, lambda: OpenIndexes(shelf, fresh_seconds=60))),
     }
 
 

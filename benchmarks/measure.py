@@ -8,7 +8,7 @@ from typing import Any
 
 from benchmarks.places import SIZES, Places
 from benchmarks.rows import FACTORS, STEPS, Row
-from benchmarks.sides import Place, Side, SideError
+from benchmarks.sides import Position, Side, SideError
 
 FLOOR = "floor"
 _PEAK_REPEATS = {"full": 3, "quick": 1, "tiny": 1}  # a peak hardly varies, and each takes a process
@@ -39,7 +39,7 @@ class Measured:
         )
 
 
-def measure(row: Row, sides: dict[str, Side], place: Place, repeats: int) -> Measured:
+def measure(row: Row, sides: dict[str, Side], place: Position, repeats: int) -> Measured:
     """Measure one row on all sides that are there."""
     measured = Measured(row)
     if row.kind == "size":
@@ -134,7 +134,7 @@ class Scaled:
     peak_bytes: float
 
 
-def measure_scaling(ours: Side, place: Place, repeats: int) -> list[Scaled]:
+def measure_scaling(ours: Side, place: Position, repeats: int) -> list[Scaled]:
     """Measure reading, loading, merging and grouping at 1, 4 and 16 times the presentations, the factors in turn."""
     sizes = SIZES[place.mode]
     scaled = []

@@ -19,7 +19,7 @@ class SideError(Exception):
     """A side could not do what it was asked for; the message is what it said."""
 
 
-class Place:
+class Position:
     """Where the workers of one run start: in a folder from which each finds `benchmarks` and the brainio of its own."""
 
     def __init__(self, folder: Path, mode: str) -> None:
@@ -45,7 +45,7 @@ class Place:
 class Side:
     """A running worker: of this project (`'ours'`), of the peer (`'peer'`) or of the floors (`'floor'`)."""
 
-    def __init__(self, place: Place, python: str, name: str) -> None:
+    def __init__(self, place: Position, python: str, name: str) -> None:
         self.name = name
         self.python = python
         self.place = place

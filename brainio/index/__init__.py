@@ -1,6 +1,6 @@
-"""Search over the catalogs in force, and the index that it asks: a database that is made of catalogs and cards.
+"""Search in the active catalogs, by an index built from catalogs, publications and cards.
 
-Resolving an identifier needs none of this.
+Resolving an identifier needs no index.
 """
 
 from brainio.index.entry_search import search, search_among

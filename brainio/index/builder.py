@@ -1,4 +1,7 @@
-"""Filling an empty database with the entries of catalogs, as they come: no list of documents is ever in memory."""
+"""The index builder: writes the entries of catalogs into an empty database.
+
+Entries are written in batches, so that memory does not grow with their number.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from brainio.catalogs.cards import prefetch_cards
-from brainio.index.documents import SHARED, Document, Facets, Maker, facets_of, values_of
-from brainio.index.schema import GROUPS, document, label, metadata, write_packed
-from brainio.index.words import name_folded, words_of_name
+from brainio.index.documents import SHARED, Document, DocumentBuilder, Facets, facets_of, values_of
+from brainio.index.schema import FIELD_WEIGHTS, document, label, metadata, write_packed
+from brainio.index.words import fold_name, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from brainio.index.schema import FullText
 
 _BATCH = 2000  # rows
-_MOST_COMBINATIONS = 20_000  # of labels that are remembered
+_MAX_COMBINATIONS = 20_000  # of facet values that are cached
 _GROUP_OF = {"title": "titles", "author": "people", "lab": "people"}
 
 
@@ -36,23 +39,23 @@ def build(connection: Connection, text: FullText, listings: Sequence[Listing], p
     Parameters
     ----------
     connection : Connection
-        In a transaction, which the caller ends.
+        In a transaction, which the caller commits.
     text : FullText
-        That of its database.
+        The full text of its database.
     listings : sequence of Listing
-        The catalogs in force, in their order.
+        The active catalogs, in their order.
     progress : callable
         Called after each entry.
     """
     metadata.create_all(connection)
-    with _nothing_collected():
+    with _garbage_collection_disabled():
         _write(connection, text, listings, progress)
     text.finish(connection)
 
 
 def _write(connection: Connection, text: FullText, listings: Sequence[Listing], progress: Callable[[], None]) -> None:
     words_table = text.create(connection)
-    labels, lengths, maker, grouper = Labeller(), array("i"), Maker(), Grouper()
+    encoder, lengths, document_builder, grouper = FacetEncoder(), array("i"), DocumentBuilder(), WordGrouper()
     entries = versions_of(listings)
     while batch := list(islice(entries, _BATCH)):
         documents, words = [], []
@@ -61,40 +64,40 @@ def _write(connection: Connection, text: FullText, listings: Sequence[Listing], 
             entry = listed.entry
             card = cards.get((entry.base, entry.card))
             flags = {"is_current": listed.is_current, "is_ambiguous": listed.is_ambiguous}
-            made = maker.document(entry, card, **flags)
-            groups = grouper.words(made)
-            labels.add(facets_of(made, listed.catalogs))
+            content = document_builder.build(entry, card, **flags)
+            groups = grouper.words(content)
+            encoder.add(facets_of(content, listed.catalogs))
             lengths.append(sum(len(group.split()) for group in groups))
-            documents.append((number, *made))
-            words.append(text.row(number, groups, list(map(name_folded, (entry.identifier, *entry.aliases)))))
+            documents.append((number, *content))
+            words.append(text.row(number, groups, list(map(fold_name, (entry.identifier, *entry.aliases)))))
             progress()
         for table, rows in ((document, documents), (words_table, words)):
             text.insert(connection, table, rows)
-    text.insert(connection, label, [(number, *facet) for facet, number in labels.known.items()])
-    write_packed(connection, {"length": lengths, **labels.packed()})
+    text.insert(connection, label, [(number, *facet) for facet, number in encoder.numbers.items()])
+    write_packed(connection, {"length": lengths, **encoder.packed()})
 
 
 @contextmanager
-def _nothing_collected() -> Iterator[None]:
-    """Keep the collector of cycles away: none are made here, and it would walk through all entries again and again."""
-    was_on = gc.isenabled()
+def _garbage_collection_disabled() -> Iterator[None]:
+    """Disable the garbage collector: building creates no cycles, and each collection would visit all entries."""
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        if was_on:
+        if was_enabled:
             gc.enable()
 
 
-class Listed(NamedTuple):
-    """A version of an entry as the catalogs in force have it.
+class ListedVersion(NamedTuple):
+    """A version of an entry in the active catalogs.
 
     Attributes
     ----------
     catalogs : tuple of str
-        All that list it with the same bytes, the first one its own.
+        The catalogs that list it with the same bytes, its own first.
     is_ambiguous : bool
-        Whether another one lists other bytes under its identifier.
+        Whether another catalog lists other bytes under its identifier.
     """
 
     entry: Entry
@@ -103,39 +106,39 @@ class Listed(NamedTuple):
     is_ambiguous: bool
 
 
-def versions_of(listings: Sequence[Listing]) -> Iterator[Listed]:
-    """Yield all versions of all entries; what several catalogs list with the same bytes comes once."""
+def versions_of(listings: Sequence[Listing]) -> Iterator[ListedVersion]:
+    """Yield all versions of all entries, each once, even if several catalogs list the same bytes."""
     for number, listing in enumerate(listings):
         others = [
             (other.identifier, other, before < number) for before, other in enumerate(listings) if before != number
         ]
-        alone = (listing.identifier,)
+        own_catalog = (listing.identifier,)
         for key, current in listing.entries.items():
-            doubles = [(name, other, is_before) for name, other, is_before in others if key in other.entries]
-            if not doubles and key not in listing.versions:  # nearly all
-                yield Listed(current, True, alone, False)
+            same_key = [(name, other, is_before) for name, other, is_before in others if key in other.entries]
+            if not same_key and key not in listing.versions:  # most entries
+                yield ListedVersion(current, True, own_catalog, False)
                 continue
             for entry in listing.all_versions(current):
-                if (listed := _listed(entry, entry is current, doubles)) is not None:
+                if (listed := _listed(entry, entry is current, same_key)) is not None:
                     yield listed
 
 
-def _listed(entry: Entry, is_current: bool, doubles: Sequence[tuple[str, Listing, bool]]) -> Listed | None:
-    """Compare a version with those of other catalogs under its key; None where one before lists the same bytes."""
-    same, differs = [entry.catalog], False
-    for name, other, is_before in doubles:
-        there = other.find(entry.lookup_type, entry.identifier, None if is_current else entry.version)
-        if there is None or there.content != entry.content:
-            differs |= there is not None
+def _listed(entry: Entry, is_current: bool, same_key: Sequence[tuple[str, Listing, bool]]) -> ListedVersion | None:
+    """Compare a version with those of other catalogs; return None if an earlier catalog lists the same bytes."""
+    catalogs, differs = [entry.catalog], False
+    for name, other, is_before in same_key:
+        match = other.find(entry.lookup_type, entry.identifier, None if is_current else entry.version)
+        if match is None or match.content != entry.content:
+            differs |= match is not None
         elif is_before:
             return None
         else:
-            same.append(name)
-    return Listed(entry, is_current, tuple(same), differs)
+            catalogs.append(name)
+    return ListedVersion(entry, is_current, tuple(catalogs), differs)
 
 
-class Grouper:
-    """Gives the words of documents for each column of the full text; remembers what many have together."""
+class WordGrouper:
+    """Groups the words of documents by column of the full text; caches the words that many documents share."""
 
     def __init__(self) -> None:
         self._shared = [
@@ -143,49 +146,51 @@ class Grouper:
             for words, fields_of in SHARED.items()
         ]
 
-    def words(self, made: Document) -> tuple[str, str, str, str]:
-        """Return the words of a document, one text a column, each word once: to say it often tells nothing."""
-        names = f"{made.identifier} {made.aliases}" if made.aliases else made.identifier
-        others = f"{made.stimulus_set_identifier} {made.columns} {made.animals}"
-        (_, titles, people, paper), (_, _, _, kind) = [grouped(*fields_of(made)) for fields_of, grouped in self._shared]
-        about = [*paper.split(), *kind.split(), *words_of_name(others)]
-        return " ".join(words_of_name(names)), titles, people, " ".join(dict.fromkeys(about))
+    def words(self, content: Document) -> tuple[str, str, str, str]:
+        """Return the words of a document, one text per column, each word once: repetition has no meaning here."""
+        names = f"{content.identifier} {content.aliases}" if content.aliases else content.identifier
+        others = f"{content.stimulus_set_identifier} {content.columns} {content.animals}"
+        (_, titles, people, paper), (_, _, _, kind) = [
+            grouped(*fields_of(content)) for fields_of, grouped in self._shared
+        ]
+        about = [*paper.split(), *kind.split(), *split_name(others)]
+        return " ".join(split_name(names)), titles, people, " ".join(dict.fromkeys(about))
 
 
 def _grouped(by_field: Mapping[str, str]) -> tuple[str, ...]:
-    groups: dict[str, list[str]] = {group: [] for group in GROUPS}
+    groups: dict[str, list[str]] = {group: [] for group in FIELD_WEIGHTS}
     for field, words in by_field.items():
         groups[_GROUP_OF.get(field, "about")] += words.split()
     return tuple(" ".join(dict.fromkeys(words)) for words in groups.values())
 
 
-class Labeller:
-    """Numbers for the values of facets, and for the combinations of them that documents have, as they come.
+class FacetEncoder:
+    """Assigns numbers to the facet values, and the combinations of them, of a sequence of documents.
 
     Attributes
     ----------
-    known : dict
-        Facet and value -> number.
+    numbers : dict
+        (facet, value) -> number.
     """
 
     def __init__(self) -> None:
-        self.known: dict[tuple[str, str], int] = {}
+        self.numbers: dict[tuple[str, str], int] = {}
         self._combination, self._labels, self._ends = array("i"), array("i"), array("i")
         self._combinations: dict[Facets, int] = {}
 
     def add(self, facets: Facets) -> None:
-        """Note the facets of the next document."""
+        """Add the facets of the next document."""
         combination = self._combinations.get(facets)
         if combination is None:
-            if len(self._combinations) >= _MOST_COMBINATIONS:
+            if len(self._combinations) >= _MAX_COMBINATIONS:
                 self._combinations.clear()
-            self._labels.extend([self.known.setdefault(one, len(self.known)) for one in values_of(facets)])
+            self._labels.extend([self.numbers.setdefault(item, len(self.numbers)) for item in values_of(facets)])
             combination = self._combinations[facets] = len(self._ends)
             self._ends.append(len(self._labels))
         self._combination.append(combination)
 
     def packed(self) -> dict[str, npt.ArrayLike]:
-        """Return numbers by name, as `Labels` reads them."""
+        """Return numbers by name, as `FacetIndex` reads them."""
         labels = np.asarray(self._labels, np.int32)
         combinations = np.repeat(np.arange(len(self._ends)), np.diff(self._ends, prepend=0))
         return {
@@ -193,5 +198,5 @@ class Labeller:
             "label": labels,
             "end": self._ends,
             "having": combinations[np.argsort(labels, kind="stable")],
-            "having_end": np.cumsum(np.bincount(labels, minlength=len(self.known))),
+            "having_end": np.cumsum(np.bincount(labels, minlength=len(self.numbers))),
         }

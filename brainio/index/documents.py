@@ -1,7 +1,7 @@
-"""What is known of an entry without its data, as one document that can be searched.
+"""Search documents: the facts about an entry that need no download.
 
-Taken from its rows, its publication and, where it has one, its card. What no card says is read from names and titles,
-and marked so. Knows no database.
+The facts come from the rows, the publication and the card of the entry. Without a card, regions and species are read
+from identifiers and titles, with this source stated. Accesses no database.
 """
 
 import json
@@ -16,25 +16,25 @@ from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_U
 from brainio.catalogs.publications import Publication, publications_of
 from brainio.dois import stored_doi
 from brainio.index import vocabulary
-from brainio.index.words import words_of, words_of_name
+from brainio.index.words import split_name, split_words
 
 LISTED = (STATUS_CURRENT, STATUS_UNAVAILABLE)
-"""Statuses of what is found unless more is asked for."""
+"""The statuses of entries that searches include by default."""
 
 UNKNOWN = "unknown"
 _YES_NO = {True: "yes", False: "no", None: UNKNOWN}
-_MOST_TEXT = 20_000  # characters of one field: a card may hold a megabyte
+_MAX_TEXT = 20_000  # characters of one field: a card may hold a megabyte
 _ANIMALS = ("animal", "subject")
-_OF_DATA = {"values", "coordinates", "columns"}  # what cards of facts alone lack
+_COMPUTED_FIELDS = {"values", "coordinates", "columns"}  # cards with stated facts only lack them
 _LAB = re.compile(r"([a-z]+)\.(?=[A-Z])")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 
 Sourced = tuple[tuple[str, str], ...]
-"""Values, each with where it was found: `'card'`, `'title'` or `'name'`."""
+"""Values with their sources: `'card'`, `'title'` or `'name'`."""
 
 
 class Document(NamedTuple):
-    """One version of one entry; several aliases, columns and animals are separated by spaces, titles by line breaks."""
+    """One version of an entry; spaces separate aliases, columns and animals, line breaks separate titles."""
 
     catalog: str
     lookup_type: str
@@ -60,8 +60,8 @@ class Document(NamedTuple):
     has_reliability: bool | None
 
 
-class Paper(NamedTuple):
-    """What publications say."""
+class PublicationFacts(NamedTuple):
+    """The facts from the publications of an entry."""
 
     title: str = ""
     authors: str = ""
@@ -73,29 +73,29 @@ class Paper(NamedTuple):
     species: str = ""
 
 
-class Maker:
-    """Makes documents, and remembers the last publications, since entries share them."""
+class DocumentBuilder:
+    """Builds documents, and caches publications, which entries share."""
 
     def __init__(self) -> None:
         self._papers = lru_cache(maxsize=4096)(self._paper)
 
-    def document(
+    def build(
         self, entry: Entry, card: Card | None = None, *, is_current: bool = True, is_ambiguous: bool = False
     ) -> Document:
-        """Return what is known of an entry.
+        """Return the document of an entry.
 
         Parameters
         ----------
         entry : Entry
             From a catalog.
         card : dict, optional
-            Its card; by default it is read, if it lies on this machine.
+            Its card; by default the card is read if it is on this machine.
         is_current : bool, default True
-            Whether it is the version that its identifier leads to.
+            Whether its identifier resolves to this version.
         is_ambiguous : bool, default False
-            Whether another catalog in force lists other bytes under its identifier.
+            Whether another active catalog lists other bytes under its identifier.
         """
-        paper = self._papers(entry.base, entry.publication) if entry.publication and entry.base else Paper()
+        paper = self._papers(entry.base, entry.publication) if entry.publication and entry.base else PublicationFacts()
         card = _card(entry) if card is None else card
         aliases = " ".join(entry.aliases)
         names = f"{entry.identifier} {aliases}" if aliases else entry.identifier
@@ -111,7 +111,7 @@ class Maker:
             is_ambiguous=is_ambiguous,
             aliases=aliases,
             stimulus_set_identifier=entry.stimulus_set_identifier,
-            title=paper.title or str(card.get("citation", ""))[:_MOST_TEXT],
+            title=paper.title or str(card.get("citation", ""))[:_MAX_TEXT],
             authors=paper.authors or _authors(card),
             year=paper.year if paper.year is not None else _year(names),
             journal=paper.journal,
@@ -120,19 +120,19 @@ class Maker:
             regions=_regions(card, paper, names),
             species=_species(card, paper),
             columns=_columns(card) if card else "",
-            animals=" ".join(_held(card, _ANIMALS, "animals"))[:_MOST_TEXT] if card else "",
+            animals=" ".join(_data_values(card, _ANIMALS, "animals"))[:_MAX_TEXT] if card else "",
             has_repetitions=_has_repetitions(card) if card else None,
             has_reliability=_has_reliability(card) if card else None,
         )
 
     @staticmethod
-    def _paper(base: str, publication: str) -> Paper:
+    def _paper(base: str, publication: str) -> PublicationFacts:
         probe = Entry("", "", "", (), publication=publication, base=base)
-        return paper_of(publications_of(probe))
+        return summarize_publications(publications_of(probe))
 
 
-def paper_of(papers: Iterable[Publication]) -> Paper:
-    """Sum up the publications of an entry: the first that says a thing says it, but all titles and authors count.
+def summarize_publications(papers: Iterable[Publication]) -> PublicationFacts:
+    """Combine the publications of an entry: all titles and authors, otherwise the first stated value.
 
     Examples
     --------
@@ -142,7 +142,7 @@ def paper_of(papers: Iterable[Publication]) -> Paper:
     rows = list(papers)
     titles, journals, dois = (_each(rows, name) for name in ("title", "journal", "doi"))
     authors = " and ".join(_each(rows, "authors"))
-    return Paper(
+    return PublicationFacts(
         title="\n".join(titles),
         authors=authors,
         year=next((int(year) for row in rows if _YEAR.fullmatch(year := row.get("year", ""))), None),
@@ -155,13 +155,13 @@ def paper_of(papers: Iterable[Publication]) -> Paper:
 
 
 def words_by_field(document: Document) -> dict[str, str]:
-    """Return the words under which a document is found, separated by spaces, field by field.
+    """Return the words that match a document, separated by spaces, by field.
 
     Examples
     --------
     >>> from brainio.catalogs import resolve
     >>> found = words_by_field(Maker().document(resolve('assembly', 'modelfest.Carney1999')))
-    >>> found['identifier'], found['species']
+    >>> words['identifier'], words['species']
     ('modelfest carney1999 carney 1999', 'human homo sapien')
     """
     paper, kind = (shared(*fields_of(document)) for shared, fields_of in SHARED.items())
@@ -179,29 +179,29 @@ def _paper_words(
     regions: str,
     species: str,
 ) -> dict[str, str]:
-    """Return the words of what entries of one publication have together, field by field."""
+    """Return the words that the entries of one publication share, by field."""
     regions_called = vocabulary.spellings(dict(read_sourced(regions)), ())
-    species_called = vocabulary.spellings((), dict(read_sourced(species)))
+    canonical_species = vocabulary.spellings((), dict(read_sourced(species)))
     return {
-        "title": " ".join(words_of(title)),
-        "author": " ".join(words_of(authors)),
-        "lab": " ".join(words_of(lab)),
+        "title": " ".join(split_words(title)),
+        "author": " ".join(split_words(authors)),
+        "lab": " ".join(split_words(lab)),
         "year": "" if year is None else str(year),
-        "journal": " ".join(words_of(journal)),
-        "doi": " ".join(words_of(doi)),
-        "region": " ".join(dict.fromkeys(words_of(regions_called))),
-        "species": " ".join(dict.fromkeys(words_of(species_called))),
+        "journal": " ".join(split_words(journal)),
+        "doi": " ".join(split_words(doi)),
+        "region": " ".join(dict.fromkeys(split_words(regions_called))),
+        "species": " ".join(dict.fromkeys(split_words(canonical_species))),
     }
 
 
 @lru_cache(maxsize=1024)
 def _kind_words(lookup_type: str, class_name: str, catalog: str) -> dict[str, str]:
-    """Return the words of what entries of one class in one catalog have together, field by field."""
-    class_words = [*words_of_name(class_name), *words_of(vocabulary.CLASSES.get(class_name, ""))]
+    """Return the words that the entries of one class in one catalog share, by field."""
+    class_words = [*split_name(class_name), *split_words(vocabulary.CLASSES.get(class_name, ""))]
     return {
-        "kind": " ".join(words_of(lookup_type)),
+        "kind": " ".join(split_words(lookup_type)),
         "class": " ".join(dict.fromkeys(class_words)),
-        "catalog": " ".join(words_of(catalog)),
+        "catalog": " ".join(split_words(catalog)),
     }
 
 
@@ -209,18 +209,18 @@ SHARED: Mapping[Callable[..., dict[str, str]], Callable[[Document], tuple[Any, .
     _paper_words: attrgetter("title", "authors", "lab", "year", "journal", "doi", "regions", "species"),
     _kind_words: attrgetter("lookup_type", "class_name", "catalog"),
 }
-"""Words that many documents have together, and the fields that they come from: worth remembering."""
+"""Functions whose words many documents share, with the fields that they depend on, for caching."""
 
 
 def own_words(document: Document) -> dict[str, str]:
-    """Return the words of what an entry has for itself, field by field."""
-    told = {"identifier": document.identifier, "alias": document.aliases}
-    told |= {"stimulus set": document.stimulus_set_identifier, "column": document.columns, "animal": document.animals}
-    return {name: " ".join(words_of_name(names)) for name, names in told.items() if names}
+    """Return the words of an entry that others do not share, by field."""
+    fields = {"identifier": document.identifier, "alias": document.aliases}
+    fields |= {"stimulus set": document.stimulus_set_identifier, "column": document.columns, "animal": document.animals}
+    return {name: " ".join(split_name(names)) for name, names in fields.items() if names}
 
 
 class Facets(NamedTuple):
-    """What a document is filtered and counted by."""
+    """The facets of a document, for filters and counts."""
 
     catalogs: tuple[str, ...]
     lookup_type: str
@@ -238,18 +238,18 @@ _own_facets = attrgetter(*Facets._fields[1:])
 
 
 def facets_of(document: Document, catalogs: tuple[str, ...]) -> Facets:
-    """Return what a document is filtered and counted by.
+    """Return the facets of a document.
 
     Parameters
     ----------
     catalogs : tuple of str
-        Identifiers of all catalogs that list the same entry.
+        Identifiers of all catalogs that list the entry.
     """
     return Facets(catalogs, *_own_facets(document))
 
 
 def values_of(facets: Facets) -> list[tuple[str, str]]:
-    """Return facets and their values; what is not known has none.
+    """Return facets with their values; unknown facts have none.
 
     Examples
     --------
@@ -257,10 +257,10 @@ def values_of(facets: Facets) -> list[tuple[str, str]]:
     >>> values_of(facets)[:5]
     [('catalog', 'lab'), ('region', 'V4'), ('kind', 'assembly'), ('status', 'current'), ('lab', 'doe')]
     """
-    found = [("catalog", catalog) for catalog in facets.catalogs]
-    found += [("region", region) for region, _ in read_sourced(facets.regions)]
-    found += [("species", species) for species, _ in read_sourced(facets.species)]
-    told = (
+    values = [("catalog", catalog) for catalog in facets.catalogs]
+    values += [("region", region) for region, _ in read_sourced(facets.regions)]
+    values += [("species", species) for species, _ in read_sourced(facets.species)]
+    single = (
         ("kind", facets.lookup_type),
         ("class", facets.class_name),
         ("status", facets.status),
@@ -269,17 +269,17 @@ def values_of(facets: Facets) -> list[tuple[str, str]]:
         ("has_repetitions", _YES_NO[facets.has_repetitions]),
         ("has_reliability", _YES_NO[facets.has_reliability]),
     )
-    return found + [one for one in told if one[1]]
+    return values + [item for item in single if item[1]]
 
 
 @lru_cache(maxsize=1024)
 def read_sourced(text: str) -> Sourced:
-    """Read the regions or species of a document: pairs of value and where it was found."""
-    return tuple((value, origin) for value, origin in json.loads(text)) if text else ()
+    """Parse the regions or species of a document: pairs of a value and its source."""
+    return tuple((value, dependency) for value, dependency in json.loads(text)) if text else ()
 
 
 def _card(entry: Entry) -> Card:
-    """Read the card of an entry where it lies on this machine: an index may not cost a request an entry."""
+    """Read the card of an entry if it is on this machine: building an index must not take a request per entry."""
     return {} if not entry.card or "://" in entry.card or "://" in entry.base else read_card(entry)
 
 
@@ -288,8 +288,8 @@ def _each(rows: Iterable[Publication], name: str) -> list[str]:
 
 
 def _lab(entry: Entry) -> str:
-    found = _LAB.match(entry.identifier) or next(filter(None, map(_LAB.match, entry.aliases)), None)
-    return found[1] if found else ""
+    match = _LAB.match(entry.identifier) or next(filter(None, map(_LAB.match, entry.aliases)), None)
+    return match[1] if match else ""
 
 
 def _family_name(authors: str) -> str:
@@ -299,67 +299,67 @@ def _family_name(authors: str) -> str:
 
 
 def _year(names: str) -> int | None:
-    found = _YEAR.search(names)
-    return int(found[0]) if found else None
+    match = _YEAR.search(names)
+    return int(match[0]) if match else None
 
 
-def _sourced(values: Iterable[str], origin: str, others: str = "") -> str:
-    """Write values and where they were found, behind others that were found elsewhere."""
-    found = dict(read_sourced(others)) | dict.fromkeys(values, origin)
-    return json.dumps(list(found.items()), ensure_ascii=False) if found else ""
+def _sourced(values: Iterable[str], dependency: str, others: str = "") -> str:
+    """Format values with their source, after values from another source."""
+    sources = dict(read_sourced(others)) | dict.fromkeys(values, dependency)
+    return json.dumps(list(sources.items()), ensure_ascii=False) if sources else ""
 
 
-def _regions(card: Card, paper: Paper, names: str) -> str:
-    if card and (told := [vocabulary.region_called(one) for one in _held(card, ("region",), "regions")]):
-        return _sourced(told, "card")
-    named = vocabulary.regions_named(names)
+def _regions(card: Card, paper: PublicationFacts, names: str) -> str:
+    if card and (regions := [vocabulary.canonical_region(name) for name in _data_values(card, ("region",), "regions")]):
+        return _sourced(regions, "card")
+    named = vocabulary.regions_in_name(names)
     return _sourced(named, "name", paper.regions) if named else paper.regions
 
 
-def _species(card: Card, paper: Paper) -> str:
-    told = _texts(card.get("species"))
-    return _sourced(map(vocabulary.species_called, told), "card") if told else paper.species
+def _species(card: Card, paper: PublicationFacts) -> str:
+    stated = _texts(card.get("species"))
+    return _sourced(map(vocabulary.canonical_species, stated), "card") if stated else paper.species
 
 
 def _records(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Yield the records of a list; cards may come from anybody, and hold anything."""
-    yield from (one for one in value if isinstance(one, dict)) if isinstance(value, list) else ()
+    """Yield the records of a list; a card from elsewhere may contain anything."""
+    yield from (item for item in value if isinstance(item, dict)) if isinstance(value, list) else ()
 
 
 def _texts(value: Any) -> list[str]:
     return list(map(str, value)) if isinstance(value, list) else []
 
 
-def _held(card: Card, coordinates: Iterable[str], fact: str) -> list[str]:
-    """Return what the data were found to hold, or else what people say they do."""
-    counted = [
-        str(one.get("value", ""))
+def _data_values(card: Card, coordinates: Iterable[str], fact: str) -> list[str]:
+    """Return the values counted in the data, or else those stated by people."""
+    values = [
+        str(item.get("value", ""))
         for counted in _records(card.get("counts"))
         if str(counted.get("coordinate")) in coordinates
-        for one in _records(counted.get("counts"))
+        for item in _records(counted.get("counts"))
     ]
-    return counted or _texts(card.get(fact))
+    return values or _texts(card.get(fact))
 
 
 def _columns(card: Card) -> str:
-    """Return the names of coordinates and columns; data with repetitions are found by that word as well."""
-    told = [str(one.get("name", "")) for name in ("coordinates", "columns") for one in _records(card.get(name))]
-    told += ["repetitions"] if _has_repetitions(card) else []
-    return " ".join(dict.fromkeys([*told, *_texts(card.get("stimulus_columns"))]))[:_MOST_TEXT]
+    """Return the names of coordinates and columns, and the word "repetitions" for data with repetitions."""
+    names = [str(item.get("name", "")) for name in ("coordinates", "columns") for item in _records(card.get(name))]
+    names += ["repetitions"] if _has_repetitions(card) else []
+    return " ".join(dict.fromkeys([*names, *_texts(card.get("stimulus_columns"))]))[:_MAX_TEXT]
 
 
 def _authors(card: Card) -> str:
-    return " and ".join(str(one.get("name", "")) for one in _records(card.get("authors")))[:_MOST_TEXT]
+    return " and ".join(str(item.get("name", "")) for item in _records(card.get("authors")))[:_MAX_TEXT]
 
 
 def _has_repetitions(card: Card) -> bool | None:
     places = (("repetitions", "maximum"), ("stated", "repetitions"))
-    told = [found.get(name) for place, name in places if isinstance(found := card.get(place), dict)]
-    return told[0] > 1 if told and isinstance(told[0], int) else None
+    counts = [record.get(name) for field, name in places if isinstance(record := card.get(field), dict)]
+    return counts[0] > 1 if counts and isinstance(counts[0], int) else None
 
 
 def _has_reliability(card: Card) -> bool | None:
-    told = card.get("reliability")
-    if isinstance(told, dict) and told.get("median") is not None:
+    reliability = card.get("reliability")
+    if isinstance(reliability, dict) and reliability.get("median") is not None:
         return True
-    return False if card.keys() & _OF_DATA else None
+    return False if card.keys() & _COMPUTED_FIELDS else None

@@ -1,4 +1,7 @@
-"""Searching the catalogs in force: what people and programs call, and what they may ask for."""
+"""Search for entries in the active catalogs.
+
+`search` and `search_among` check their arguments, read a page of ranked matches from the index, and explain each hit.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,13 @@ from brainio.errors import SearchError, UnknownCatalogError
 from brainio.forks import renew_in_child
 from brainio.index import vocabulary
 from brainio.index.documents import Document, read_sourced, words_by_field
-from brainio.index.index_store import Indexes
-from brainio.index.query import Question, labels_asked
-from brainio.index.ranking import Page, best, cursor_behind, matches, place_in
+from brainio.index.index_store import OpenIndexes
+from brainio.index.query import Query, resolve_filters
+from brainio.index.ranking import Page, cursor_after, find_matches, parse_position, rank_page
 from brainio.index.results import Hit, SearchResults
-from brainio.index.schema import document
-from brainio.index.sqlite_index import Files
-from brainio.index.words import finds
+from brainio.index.schema import document as document_table
+from brainio.index.sqlite_index import SqliteIndexStore
+from brainio.index.words import has_prefix_match
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
@@ -31,9 +34,10 @@ if TYPE_CHECKING:
 
 
 Values = str | SupportsIndex | Iterable[str | SupportsIndex] | None
-_OWN = Indexes(Files())
-_MOST_RETURNED = 10_000  # hits
-renew_in_child(_OWN.forget)
+_PROCESS_INDEXES = OpenIndexes(SqliteIndexStore())
+_MAX_HITS = 10_000
+_MAX_COMPARED = 10_000  # identifiers
+renew_in_child(_PROCESS_INDEXES.forget)
 
 
 def search(
@@ -53,51 +57,52 @@ def search(
     offset: int = 0,
     after: str | None = None,
 ) -> SearchResults:
-    """Find stimulus sets and assemblies in the catalogs in force.
+    """Find stimulus sets and assemblies in the active catalogs.
 
-    Searched are identifiers, aliases, titles, authors, journals and years, names of coordinates, columns, regions,
-    species and animals. An entry must have all words; a word of four letters or more also finds longer ones that begin
-    so. Case, accents, punctuation and plurals do not matter. If nothing has all words, what has most is shown, and
-    said to be that.
+    The search covers identifiers, aliases, titles, authors, journals, years, regions, species, animals, and the names
+    of coordinates and columns. A hit contains all words of the query; a word of four letters or more also matches
+    longer words with this prefix. Case, accents, punctuation and plurals do not matter. If no entry contains all
+    words, the search returns the entries with the most words, and `note` says so.
 
-    What is known of an entry comes from its catalog, its publication and its card. An entry without a card is found by
-    the regions and species that its names and titles mention, and nothing is known about its repetitions.
+    The facts come from the catalog, the publication and the card of an entry. If an entry has no card, its regions and
+    species are those that identifiers and titles mention, and its repetitions are unknown.
 
     Parameters
     ----------
     text : str
-        Words, in any order. Nothing in it is an operator.
+        Words, in any order. There are no operators.
     kind : str, optional
         `'assembly'` or `'stimulus_set'`.
     catalog, region, species, lab, cls : str or sequence of str, optional
-        Only entries with that value, or one of those; `cls` is the name of a class. Case does not matter.
+        Filters: only entries with this value, or with one of these values; `cls` is the name of a class. Case does not
+        matter.
     year : int, str or sequence of int, optional
-        Of the publication: `2018`, `'2015-2020'`, or several.
+        Year of the publication: `2018`, `'2015-2020'`, or a sequence.
     has_repetitions, has_reliability : bool, optional
-        Only entries whose card says that stimuli were repeated, or states a reliability; with False, that say the
-        contrary.
+        True: only entries whose card states repeated stimuli, or a reliability. False: only entries whose card states
+        the contrary.
     include_superseded : bool, default False
-        Also superseded and deprecated entries, and earlier versions. What is called by its whole name is always found.
+        Include superseded and deprecated entries, and earlier versions. A full identifier always matches.
     limit, offset : int
-        How many hits are returned (20 unless said, 10,000 at most), and how many better ones are passed over.
+        The number of hits to return (default 20, maximum 10,000), and the number of better hits to skip.
     after : str, optional
-        The `next` of another answer to this question: hits behind those are returned. What is added to catalogs
-        meanwhile neither moves a hit to another page nor hides one, but for hits of nearly one score, which may change
-        places. Where the last hit of that page is gone, its score decides.
+        The `next` of an earlier result of this query, to return the hits after it. Entries that are added to catalogs
+        in the meantime neither move a hit to another page nor hide one; only hits with nearly equal scores may swap.
+        If the last hit of the earlier page was removed, its score determines where the page begins.
 
     Returns
     -------
     SearchResults
-        A sequence of hits with counts by facet.
+        The hits, with counts by facet.
 
     Raises
     ------
     SearchError
-        No entry has a value that was asked for; the message names those that exist.
+        No entry has a filter value; the message lists the existing values.
     CursorError
-        `after` is no cursor, or one of another question.
+        `after` is not a cursor, or belongs to another query.
     UnknownCatalogError
-        No catalog in force has that identifier.
+        No active catalog has this identifier.
 
     Examples
     --------
@@ -135,41 +140,40 @@ def search_among(
     limit: int = 20,
     offset: int = 0,
     after: str | None = None,
-    indexes: Indexes = _OWN,
+    indexes: OpenIndexes = _PROCESS_INDEXES,
 ) -> SearchResults:
-    """Find stimulus sets and assemblies in some of the catalogs in force, as if there were no others.
+    """Find stimulus sets and assemblies in some of the active catalogs, as if no others existed.
 
-    Nothing of the answer depends on a catalog that is not among them: no hit, count, order, suggestion or error. Each
-    set of catalogs has an index of its own for that.
+    Other catalogs influence no hit, count, order, suggestion or error, because each set of catalogs has its own index.
 
     Parameters
     ----------
     names : collection of str or None
-        Identifiers of catalogs in force; None for all.
+        Identifiers of active catalogs; None for all.
     text : str
         Words, in any order.
     facets : mapping
         Facet (`kind`, `class`, `region`, ... as in `SearchResults.facets`) -> value or values; None for any.
     include_superseded, limit, offset, after
         As of `search`.
-    indexes : Indexes, optional
-        Those that are asked; by default those of this process in files below `BRAINIO_HOME`.
+    indexes : OpenIndexes, optional
+        By default the indexes of this process, in files below `BRAINIO_HOME`.
 
     Raises
     ------
     SearchError, CursorError, UnknownCatalogError
         As of `search`.
     IndexUnavailableError
-        The index lies in a database that does not answer.
+        The database of the index does not respond.
 
     Examples
     --------
     >>> search_among(["brainio_demo"], "auditory", {}).facets["catalog"]
     {'brainio_demo': 2}
     """
-    if not 0 <= limit <= _MOST_RETURNED or offset < 0:
+    if not 0 <= limit <= _MAX_HITS or offset < 0:
         raise SearchError(
-            f"limit is {limit} and offset {offset}; expected a limit of 0 to {_MOST_RETURNED:,} and an offset from 0 on"
+            f"limit is {limit} and offset {offset}; expected a limit of 0 to {_MAX_HITS:,} and an offset from 0 on"
         )
     if not isinstance(text, str):
         raise SearchError(f"the text is {text!r}; expected words in one str")
@@ -177,126 +181,126 @@ def search_among(
     among = None if names is None else frozenset(names)
     for name in filters.get("catalog", ()):
         _require(name, among)
-    question = Question(text, filters, include_superseded)
-    page = Page(limit, offset, None if after is None else place_in(after, question))
-    return indexes.ask(among, lambda connection, index: find(connection, index, question, page))
+    query = Query(text, filters, include_superseded)
+    page = Page(limit, offset, None if after is None else parse_position(after, query))
+    return indexes.query(among, lambda connection, index: find(connection, index, query, page))
 
 
 def _require(catalog: str, among: frozenset[str] | None) -> None:
     if among is None:
         catalog_source(catalog)
     elif catalog not in among:
-        raise UnknownCatalogError(f"no catalog {catalog!r} is searched (but {', '.join(sorted(among)) or 'none'})")
+        searched = ", ".join(sorted(among)) or "no catalogs"
+        raise UnknownCatalogError(f"this search covers {searched}, but not the catalog {catalog!r}")
 
 
 def _values(facet: str, values: Values) -> list[str]:
     several = list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
     if not several:
-        raise SearchError(f"{facet} is an empty list; leave it out where any value will do")
+        raise SearchError(f"{facet} is an empty list; omit it to accept any value")
     if facet.startswith("has_"):
-        if wrong := [one for one in several if one not in (True, False)]:
-            raise SearchError(f"{facet} is {wrong[0]!r}; expected True or False")
-        return ["yes" if one else "no" for one in several]
-    called = {"region": vocabulary.region_called, "species": vocabulary.species_called}.get(facet, str)
-    return [called(str(one).strip()) for one in several]
+        if invalid := [value for value in several if value not in (True, False)]:
+            raise SearchError(f"{facet} is {invalid[0]!r}; expected True or False")
+        return ["yes" if value else "no" for value in several]
+    canonical = {"region": vocabulary.canonical_region, "species": vocabulary.canonical_species}.get(facet, str)
+    return [canonical(str(value).strip()) for value in several]
 
 
-_MOST_COMPARED = 10_000  # identifiers
-
-
-def find(connection: Connection, index: Index, question: Question, page: Page) -> SearchResults:
-    """Answer a question; where nothing is right, with what is near.
+def find(connection: Connection, index: Index, query: Query, page: Page) -> SearchResults:
+    """Answer a query from an index; without matches, suggest similar identifiers.
 
     Raises
     ------
     SearchError
-        No entry has a value that was asked for.
+        No entry has a filter value.
     """
-    labels = index.labels(connection)
-    asked = labels_asked(labels, question)
-    lacking = [facet for facet, numbers in asked.items() if not numbers]
-    if lacking:
-        named = ", ".join(f"{facet} {' or '.join(question.filters[facet])}" for facet in lacking)
-        return _answer(question, f"No entry has {named}.")
-    found = matches(connection, index, question, asked.values())
-    if not len(found.numbers):
-        return _answer(question, _meant(connection, question))
-    hits, following = _hits(connection, index, question, found, page)
-    has_all_words = found.words == len(question.words)
-    note = "" if has_all_words else f"Nothing has all words; these have {found.words} of {len(question.words)}."
+    facets = index.facets(connection)
+    filters = resolve_filters(facets, query)
+    unmatched = [facet for facet, numbers in filters.items() if not numbers]
+    if unmatched:
+        values = ", ".join(f"{facet} {' or '.join(query.filters[facet])}" for facet in unmatched)
+        return _empty_results(query, f"No entry has {values}.")
+    matches = find_matches(connection, index, query, filters.values())
+    if not len(matches.numbers):
+        return _empty_results(query, _suggest(connection, query))
+    hits, next_cursor = _hits(connection, index, query, matches, page)
+    has_all_words = matches.words == len(query.words)
+    note = "" if has_all_words else f"No entry has all words; these have {matches.words} of {len(query.words)}."
     return replace(
-        _answer(question, note),
+        _empty_results(query, note),
         hits=tuple(hits),
-        total=len(found.numbers),
-        facets=labels.all_counted() if question.is_open else labels.counted(found.numbers),
+        total=len(matches.numbers),
+        facets=facets.count_default() if query.is_unrestricted else facets.count(matches.numbers),
         has_all_words=has_all_words,
-        next=following,
+        next=next_cursor,
     )
 
 
-def _answer(question: Question, note: str) -> SearchResults:
-    """Return an answer without hits."""
-    left_out = f"The last {question.left_out:,} words were not looked for." if question.left_out else ""
-    if question.text.strip() and not question.words:
-        left_out = "The text has no words; shown is what there is without it."
-    told = " ".join(filter(None, [note, left_out]))
-    return SearchResults(text=question.text, filters=question.filters, hits=(), total=0, note=told)
+def _empty_results(query: Query, note: str) -> SearchResults:
+    limits = f"The last {query.dropped_words:,} words were ignored." if query.dropped_words else ""
+    if query.text.strip() and not query.words:
+        limits = "The text has no words and was ignored."
+    notes = " ".join(filter(None, [note, limits]))
+    return SearchResults(text=query.text, filters=query.filters, hits=(), total=0, note=notes)
 
 
-def _meant(connection: Connection, question: Question) -> str:
-    if len(question.words) != 1:
+def _suggest(connection: Connection, query: Query) -> str:
+    if len(query.words) != 1:
         return ""
-    rows = connection.execute(select(document.c.identifier, document.c.aliases).limit(_MOST_COMPARED))
-    near = nearest(question.text, {name for identifier, aliases in rows for name in (identifier, *aliases.split())})
+    rows = connection.execute(select(document_table.c.identifier, document_table.c.aliases).limit(_MAX_COMPARED))
+    near = nearest(query.text, {name for identifier, aliases in rows for name in (identifier, *aliases.split())})
     return f"Did you mean {', '.join(map(repr, near))}?" if near else ""
 
 
 def _hits(
-    connection: Connection, index: Index, question: Question, matches: Matches, page: Page
+    connection: Connection, index: Index, query: Query, matches: Matches, page: Page
 ) -> tuple[list[Hit], str | None]:
-    """Return the hits of a page, and the cursor of the next one."""
+    """Return the hits of a page, and the cursor of the next page."""
     if not page.limit:
         return [], None
-    ranked = best(connection, index, matches, page)
-    shown = ranked[: page.limit]
-    columns = [document.c[name] for name in Document._fields]
-    rows = connection.execute(select(document.c.id, *columns).where(document.c.id.in_([hit.number for hit in shown])))
-    found = {number: Document(*values) for number, *values in rows}
-    following = cursor_behind(question, shown[-1], found[shown[-1].number]) if len(ranked) > len(shown) else None
-    return [_hit(question, found[number], score) for number, score in shown], following
+    ranked = rank_page(connection, index, matches, page)
+    on_page = ranked[: page.limit]
+    columns = [document_table.c[name] for name in Document._fields]
+    rows = connection.execute(
+        select(document_table.c.id, *columns).where(document_table.c.id.in_([hit.number for hit in on_page]))
+    )
+    documents = {number: Document(*values) for number, *values in rows}
+    has_next = len(ranked) > len(on_page)
+    next_cursor = cursor_after(query, on_page[-1], documents[on_page[-1].number]) if has_next else None
+    return [_hit(query, documents[number], score) for number, score in on_page], next_cursor
 
 
-def _hit(question: Question, found: Document, score: float) -> Hit:
-    by_field = words_by_field(found)
+def _hit(query: Query, document: Document, score: float) -> Hit:
+    by_field = words_by_field(document)
     matched = {
         written: fields
-        for word, written in question.words.items()
-        if (fields := [name for name, words in by_field.items() if finds(word, words)])
+        for word, written in query.words.items()
+        if (fields := [name for name, words in by_field.items() if has_prefix_match(word, words)])
     }
     return Hit(
-        identifier=found.identifier,
-        kind=found.lookup_type,
-        class_name=found.class_name,
-        catalog=found.catalog,
-        version=found.version,
-        status=found.status,
-        title=found.title.partition("\n")[0],
-        lab=found.lab,
-        year=found.year,
-        regions=dict(read_sourced(found.regions)),
-        species=dict(read_sourced(found.species)),
-        has_repetitions=found.has_repetitions,
-        has_reliability=found.has_reliability,
+        identifier=document.identifier,
+        kind=document.lookup_type,
+        class_name=document.class_name,
+        catalog=document.catalog,
+        version=document.version,
+        status=document.status,
+        title=document.title.partition("\n")[0],
+        lab=document.lab,
+        year=document.year,
+        regions=dict(read_sourced(document.regions)),
+        species=dict(read_sourced(document.species)),
+        has_repetitions=document.has_repetitions,
+        has_reliability=document.has_reliability,
         matched=matched,
-        missing=tuple(written for written in question.words.values() if written not in matched),
+        missing=tuple(written for written in query.words.values() if written not in matched),
         score=score,
-        load=load_line(found),
+        load=load_line(document),
     )
 
 
-def load_line(found: Document) -> str:
-    """Return the line of Python that loads an entry, as exactly as it has to be."""
-    getter = "get_assembly" if found.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
-    catalog = f", catalog={found.catalog!r}" if found.is_ambiguous else ""
-    version = "" if found.is_current else f", version={found.version!r}"
-    return f"brainio.{getter}({found.identifier!r}{catalog}{version})"
+def load_line(document: Document) -> str:
+    """Return the shortest unambiguous line of Python that loads an entry."""
+    getter = "get_assembly" if document.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
+    catalog = f", catalog={document.catalog!r}" if document.is_ambiguous else ""
+    version = "" if document.is_current else f", version={document.version!r}"
+    return f"brainio.{getter}({document.identifier!r}{catalog}{version})"

@@ -1,4 +1,8 @@
-"""The values of facets in an index, and which documents have which: counts and filters of any number of documents."""
+"""Facets: their values, and the documents that have each value, to count and filter any number of documents.
+
+Documents share few combinations of facet values, so the index stores the combination of each document, and the values
+of each combination.
+"""
 
 from __future__ import annotations
 
@@ -23,85 +27,87 @@ FACETS = (
     *("kind", "class", "region", "species", "lab", "year", "catalog"),
     *("has_repetitions", "has_reliability", "status"),
 )
-_MOST_VALUES = 100  # of a facet
+_MAX_VALUES = 100  # of a facet
 
-Counted = dict[str, dict[str, int]]
-"""Facet -> value -> how many, the most frequent first."""
+FacetCounts = dict[str, dict[str, int]]
+"""Facet -> value -> number of documents, the most frequent value first."""
 Mask = npt.NDArray[np.bool_]
-"""Whether each document is meant, shape (documents,)."""
+"""Whether each document is selected, shape (documents,)."""
 
 
-class Label(NamedTuple):
-    """A value of a facet."""
+class FacetValue(NamedTuple):
+    """A value of a facet, and its number in the index."""
 
     number: int
     facet: str
     value: str
 
 
-class Labels:
-    """All labels of an index. Documents have few combinations of them, by which they are counted."""
+class FacetIndex:
+    """All facet values of an index, with the documents that have them."""
 
     def __init__(self, connection: Connection) -> None:
-        # Which combination each document has; the labels of all combinations in a row, and where those of each end.
+        # The combination of each document; the values of all combinations in a row, and the end of each combination.
         self._combination, self._labels, ends = read_packed(connection, "combination", "label", "end")
         self._sizes = np.diff(ends, prepend=0)
         self._starts = ends - self._sizes
-        # The combinations that have each label, and where those of each end.
+        # The combinations that have each value in a row, and the end of each value.
         self._having, self._having_ends = read_packed(connection, "having", "having_end")
         rows = connection.execute(select(label.c.id, label.c.facet, label.c.value))
-        every = sorted((Label(*row) for row in rows), key=lambda one: (FACETS.index(one.facet), one.value))
-        self._count = len(every)
-        self._facets = {facet: _Facet(list(several)) for facet, several in groupby(every, lambda one: one.facet)}
+        values = sorted((FacetValue(*row) for row in rows), key=lambda item: (FACETS.index(item.facet), item.value))
+        self._count = len(values)
+        self._facets = {facet: _Facet(list(items)) for facet, items in groupby(values, lambda item: item.facet)}
 
-    def of(self, facet: str) -> Mapping[str, list[Label]]:
-        """Return the labels of a facet by their values in lower case."""
-        return self._facets[facet].by_value if facet in self._facets else {}
+    def values_of(self, facet: str) -> Mapping[str, list[FacetValue]]:
+        """Return the values of a facet by their text in lower case."""
+        return self._facets[facet].by_text if facet in self._facets else {}
 
     @cached_property
-    def listed(self) -> Mask:
+    def default_documents(self) -> Mask:
         """The documents that are listed by default."""
-        return self.having([one.number for status in LISTED for one in self.of("status").get(status, ())])
+        return self.documents_with(
+            [item.number for status in LISTED for item in self.values_of("status").get(status, ())]
+        )
 
-    def having(self, numbers: Sequence[int]) -> Mask:
-        """Return which documents have one of some labels."""
+    def documents_with(self, numbers: Sequence[int]) -> Mask:
+        """Return which documents have one of some facet values."""
         combinations = np.zeros(len(self._sizes), bool)
         for number in numbers:
             begin = self._having_ends[number - 1] if number else 0
             combinations[self._having[begin : self._having_ends[number]]] = True
         return combinations[self._combination]
 
-    def counted(self, documents: npt.NDArray[np.intp]) -> Counted:
-        """Return how many of some documents have each label, by facet."""
-        having = np.bincount(self._combination[documents], minlength=len(self._sizes))
-        seen = np.flatnonzero(having)
-        sizes = self._sizes[seen]
+    def count(self, documents: npt.NDArray[np.intp]) -> FacetCounts:
+        """Return the number of some documents that have each value, by facet."""
+        by_combination = np.bincount(self._combination[documents], minlength=len(self._sizes))
+        present = np.flatnonzero(by_combination)
+        sizes = self._sizes[present]
         before = np.cumsum(sizes) - sizes
-        labels = self._labels[np.arange(sizes.sum()) + np.repeat(self._starts[seen] - before, sizes)]
-        counts = np.bincount(labels, np.repeat(having[seen], sizes), self._count).astype(int)
-        return {name: told for name, facet in self._facets.items() if (told := facet.most(counts))}
+        labels = self._labels[np.arange(sizes.sum()) + np.repeat(self._starts[present] - before, sizes)]
+        counts = np.bincount(labels, np.repeat(by_combination[present], sizes), self._count).astype(int)
+        return {name: frequent for name, facet in self._facets.items() if (frequent := facet.most_frequent(counts))}
 
-    def all_counted(self) -> Counted:
-        """Return how many of the documents that are listed by default have each label; they are counted once."""
-        return {facet: dict(counts) for facet, counts in self._listed_counted.items()}
+    def count_default(self) -> FacetCounts:
+        """Return the counts of the documents that are listed by default, which are computed once."""
+        return {facet: dict(counts) for facet, counts in self._default_counts.items()}
 
     @cached_property
-    def _listed_counted(self) -> Counted:
-        return self.counted(np.flatnonzero(self.listed))
+    def _default_counts(self) -> FacetCounts:
+        return self.count(np.flatnonzero(self.default_documents))
 
 
 class _Facet:
-    """The labels of a facet, in the order of their values."""
+    """The values of a facet, in alphabetical order."""
 
-    def __init__(self, labels: Sequence[Label]) -> None:
-        self.by_value: dict[str, list[Label]] = {}
-        for one in labels:
-            self.by_value.setdefault(one.value.lower(), []).append(one)
-        self._numbers = np.array([one.number for one in labels])
-        self._values = [one.value for one in labels]
+    def __init__(self, values: Sequence[FacetValue]) -> None:
+        self.by_text: dict[str, list[FacetValue]] = {}
+        for item in values:
+            self.by_text.setdefault(item.value.lower(), []).append(item)
+        self._numbers = np.array([item.number for item in values])
+        self._texts = [item.value for item in values]
 
-    def most(self, counts: npt.NDArray[np.int_]) -> dict[str, int]:
-        """Return the most frequent values by how often each label of the index was counted."""
+    def most_frequent(self, counts: npt.NDArray[np.int_]) -> dict[str, int]:
+        """Return the most frequent values with their counts, from the counts of all values of the index."""
         own = counts[self._numbers]
-        order = np.argsort(-own, kind="stable")[:_MOST_VALUES]
-        return {self._values[place]: int(own[place]) for place in order.tolist() if own[place]}
+        order = np.argsort(-own, kind="stable")[:_MAX_VALUES]
+        return {self._texts[position]: int(own[position]) for position in order.tolist() if own[position]}

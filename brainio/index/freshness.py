@@ -33,7 +33,7 @@ _known: dict[str, _Told] = {}
 _contents: dict[str, tuple[str, str]] = {}  # path -> what the disk says of it, and the digest of its content
 
 
-class Origin(NamedTuple):
+class Dependency(NamedTuple):
     """One thing that an index was made of, its state then, and why it was left out (empty: it was not)."""
 
     kind: str
@@ -50,48 +50,51 @@ class _Told(NamedTuple):
     beside: list[str]
 
 
-def key_in_force(names: Names) -> str:
+def catalogs_key(names: Names) -> str:
     """Return what names the index of catalogs: other catalogs, or another make, have another."""
     places = [(name, getattr(source, "location", "")) for name, source in _sources(names).items()]
     return _hash((VERSION, places))
 
 
-def content_in_force(names: Names) -> str:
+def content_key(names: Names) -> str:
     """Return what names the content of catalogs, the same on every machine."""
     return _hash([(name, _content(name, source)) for name, source in _sources(names).items()])
 
 
-def is_any_away(names: Names) -> bool:
+def is_any_unreachable(names: Names) -> bool:
     """Whether the database of a catalog did not answer within the last minute."""
-    return any(map(_is_away, _sources(names).values()))
+    return any(map(_is_unreachable, _sources(names).values()))
 
 
-def read_origins(names: Names) -> tuple[list[Listing], list[Origin]]:
+def read_dependencies(names: Names) -> tuple[list[Listing], list[Dependency]]:
     """Read catalogs for an index; states are those before, so that what changes meanwhile is found."""
-    listings, origins = [], []
+    listings, dependencies = [], []
     for name, source in _sources(names).items():
         state = _state(name, source)
         try:
             one = listing(name)
         except CatalogError as error:
-            origins.append(Origin(CATALOG, name, state, str(error)))
+            dependencies.append(Dependency(CATALOG, name, state, str(error)))
             continue
         beside = _told(name, one).beside
-        origins += [Origin(CATALOG, name, state), *(Origin(PATH, path, _state_of(path)) for path in beside)]
+        dependencies += [
+            Dependency(CATALOG, name, state),
+            *(Dependency(PATH, path, _state_of(path)) for path in beside),
+        ]
         listings.append(one)
-    return listings, list({(origin.kind, origin.name): origin for origin in origins}.values())
+    return listings, list({(dependency.kind, dependency.name): dependency for dependency in dependencies}.values())
 
 
-def are_as_they_were(origins: Collection[Origin], names: Names) -> bool:
+def are_current(dependencies: Collection[Dependency], names: Names) -> bool:
     """Tell whether an index that was made of these is one of the catalogs as they are now."""
-    then = {origin.name: origin.state for origin in origins if origin.kind == CATALOG}
+    then = {dependency.name: dependency.state for dependency in dependencies if dependency.kind == CATALOG}
     now = _sources(names)
     if then.keys() != now.keys() or not all(_is_as(then[name], name, source) for name, source in now.items()):
         return False
-    return all(_state_of(origin.name) == origin.state for origin in origins if origin.kind == PATH)
+    return all(_state_of(dependency.name) == dependency.state for dependency in dependencies if dependency.kind == PATH)
 
 
-def state_beside(one: Listing) -> list[str]:
+def sidecar_states(one: Listing) -> list[str]:
     """Return what changes when publications or cards beside a catalog on this machine do."""
     return [_state_of(path) for path in _told(one.identifier, one).beside]
 
@@ -103,10 +106,10 @@ def _sources(names: Names) -> dict[str, CatalogSource]:
 def _is_as(then: str, name: str, source: CatalogSource) -> bool:
     """Whether a catalog is as it was; of one whose database is away the entries decide, which are all that is known."""
     now = _state(name, source)
-    return then == now or (_is_away(source) and then.rpartition(" ")[2] == now.rpartition(" ")[2])
+    return then == now or (_is_unreachable(source) and then.rpartition(" ")[2] == now.rpartition(" ")[2])
 
 
-def _is_away(source: CatalogSource) -> bool:
+def _is_unreachable(source: CatalogSource) -> bool:
     return source.backend.is_away
 
 

@@ -1,7 +1,7 @@
-"""Open indexes: found or made when they are asked, held while they are used, and looked after.
+"""Open indexes: opened or built on demand, checked for freshness, and closed when unused.
 
-Catalogs stay the truth, and an index may be deleted at any time. Where indexes lie is the business of `files` and
-`server`.
+The catalogs remain the source of truth, and an index may be deleted at any time. `sqlite_index` and `postgresql_index`
+store indexes.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from sqlalchemy.exc import DatabaseError
 
 from brainio.errors import CatalogWarning, IndexUnavailableError
 from brainio.forks import guard
-from brainio.index.facets import Labels
-from brainio.index.freshness import Origin
-from brainio.index.ranking import scored
+from brainio.index.facets import FacetIndex
+from brainio.index.freshness import Dependency
+from brainio.index.ranking import score_postings
 from brainio.index.schema import read_packed, source
 from brainio.logs import get_logger
 
@@ -33,129 +33,131 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.freshness import Names
-    from brainio.index.ranking import Having
-    from brainio.index.schema import FullText, Numbers
+    from brainio.index.ranking import Postings
+    from brainio.index.schema import FullText, IntArray
 
-PATIENCE = 2.0  # seconds that an index in the making is waited for by whoever has the one before
-MADE = "made"
-"""The kind of origin that says when an index was finished."""
-_MOST_OPEN = 16  # indexes
-_MOST_HELD = 4_000_000  # documents of words that were asked, of 8 bytes each
-_LONGEST_WAIT = 30.0  # seconds that an index is waited for which another thread makes, where checks are not waited for
-_REST = 5  # times as long as a check took no other is made
+MAX_WAIT_SECONDS = 2.0  # to wait for a new index while a previous one is open
+FINISHED = "made"
+"""The kind of the dependency that states when an index was finished."""
+_MAX_OPEN = 16  # indexes
+_MAX_CACHED = 4_000_000  # documents in cached postings, of 8 bytes each
+_BUILD_TIMEOUT = 30.0  # seconds to wait for an index that another thread builds, if checks run in the background
+_CHECK_PAUSE = 5  # multiples of the duration of a check until the next one
 
 _log = get_logger("brainio.index")
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Index(ABC):
-    """An open index; many threads may ask it.
+    """An open index, which many threads may query.
 
     Attributes
     ----------
     name : str
-        What it is opened by; empty where it is in memory.
+        The name by which its store opens it; empty if it is in memory.
     text : FullText
-        How it is asked.
-    origins : list of Origin
-        What it was made of.
+        The full text of its database.
+    dependencies : list of Dependency
+        The catalogs and sidecars from which it was built.
     """
 
     name: str
     text: FullText
-    origins: list[Origin]
+    dependencies: list[Dependency]
 
     def __init__(self) -> None:
-        self._labels: Labels | None = None
-        self._lengths: Numbers | None = None
-        self._having: LRUCache[str, Having] = LRUCache(_MOST_HELD, getsizeof=lambda having: len(having.numbers) + 1)
-        self._having_lock = guard(threading.RLock(), "remembered search results")
+        self._facets: FacetIndex | None = None
+        self._lengths: IntArray | None = None
+        self._postings: LRUCache[str, Postings] = LRUCache(
+            _MAX_CACHED, getsizeof=lambda postings: len(postings.numbers) + 1
+        )
+        self._postings_lock = guard(threading.RLock(), "cached postings")
 
-    def labels(self, connection: Connection) -> Labels:
-        """Return the labels, which are read once."""
-        if self._labels is None:
-            self._labels = Labels(connection)
-        return self._labels
+    def facets(self, connection: Connection) -> FacetIndex:
+        """Return the facet values, which are read once."""
+        if self._facets is None:
+            self._facets = FacetIndex(connection)
+        return self._facets
 
-    def having(self, connection: Connection, word: str) -> Having:
-        """Return the documents that have a word of a question, and what it counts there."""
-        with self._having_lock:
-            if (known := self._having.get(word)) is not None:
-                return known
-        having = scored(self.text.having(connection, word), self._read_lengths(connection))
-        with self._having_lock, suppress(ValueError):  # of a value that alone is larger than the cache
-            self._having[word] = having
-        return having
+    def postings(self, connection: Connection, word: str) -> Postings:
+        """Return the documents that contain a word of a query, and its score in each."""
+        with self._postings_lock:
+            if (cached := self._postings.get(word)) is not None:
+                return cached
+        postings = score_postings(self.text.postings(connection, word), self._read_lengths(connection))
+        with self._postings_lock, suppress(ValueError):  # postings that exceed the whole cache
+            self._postings[word] = postings
+        return postings
 
-    def _read_lengths(self, connection: Connection) -> Numbers:
+    def _read_lengths(self, connection: Connection) -> IntArray:
         if self._lengths is None:
             (self._lengths,) = read_packed(connection, "length")
         return self._lengths
 
     @abstractmethod
-    def run(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Return what some work on a connection gives; raises DatabaseError where the index is damaged."""
+    def run(self, function: Callable[[Connection], Result]) -> Result:
+        """Call a function with a connection and return its result; raise DatabaseError if the index is damaged."""
 
     @abstractmethod
     def close(self) -> None:
-        """Close what it holds open."""
+        """Close its connections."""
 
     @abstractmethod
     def discard(self) -> None:
-        """Close it and remove it, since it is damaged."""
+        """Close and remove the damaged index."""
 
 
-class Shelf(Protocol):
-    """Where indexes lie."""
+class IndexStore(Protocol):
+    """A place that stores indexes."""
 
     def is_current(self, index: Index, names: Names) -> bool:
-        """Whether an index of this shelf is that of catalogs as they are now."""
+        """Return whether an index of this store has the present state of some catalogs."""
 
-    def found_or_made(self, names: Names, before: Index | None) -> Index:
-        """Return the index of catalogs as they are now, or else one before while somebody else makes it.
+    def open_or_build(self, names: Names, previous: Index | None) -> Index:
+        """Return the index of the present state of catalogs, or the previous one while another process builds it.
 
         Parameters
         ----------
         names : frozenset of str or None
-            The catalogs; None for all in force.
-        before : Index or None
-            What was used so far, which may be returned.
+            The catalogs; None for all active ones.
+        previous : Index or None
+            The index that was used so far.
         """
 
 
 @dataclass
 class _Slot:
-    """The index of some catalogs in this process; who holds the lock may replace it."""
+    """The index of some catalogs in this process; only the thread that holds the lock replaces it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     index: Index | None = None
     next_check: float = 0.0
 
 
-class Indexes:
-    """The indexes that a process has open, one for each set of catalogs that is asked; the least used are closed.
+class OpenIndexes:
+    """The open indexes of a process, one for each set of catalogs; the least recently used are closed.
 
     Parameters
     ----------
-    shelf : Shelf
-        Where they lie.
-    checked_for : float, default 0
-        Seconds for which an index that was up to date is taken to be. With 0 each question looks, and waits for what
-        has changed. Else nobody who has an index waits: another thread looks, and makes the new one.
+    store : IndexStore
+        The store of the indexes.
+    fresh_seconds : float, default 0
+        How long an index counts as fresh after a check. With 0, each query checks the catalogs and waits for a new
+        index after a change. Otherwise queries use the open index while another thread checks and builds.
     """
 
-    def __init__(self, shelf: Shelf, checked_for: float = 0.0) -> None:
-        self._shelf, self._checked_for = shelf, checked_for
+    def __init__(self, store: IndexStore, fresh_seconds: float = 0.0) -> None:
+        self._store, self._fresh_seconds = store, fresh_seconds
         self.forget()
 
     def forget(self) -> None:
-        """Open all indexes anew, as a forked process has to: connections stay with the one that made them."""
+        """Forget all open indexes, as a forked process must: its connections belong to the parent."""
         self._lock = threading.Lock()
         self._slots: OrderedDict[Names, _Slot] = OrderedDict()
         self._preparing: threading.Thread | None = None
 
     def close(self) -> None:
-        """Close all indexes; they are opened again when they are needed."""
+        """Close all indexes; the next query opens them again."""
         with self._lock:
             slots = list(self._slots.values())
             self._slots.clear()
@@ -163,93 +165,98 @@ class Indexes:
             if slot.index is not None:
                 slot.index.close()
 
-    def ask(self, names: Names, work: Callable[[Connection, Index], Answer]) -> Answer:
-        """Return what some work gives on the index of catalogs, which is made if need be.
+    def query(self, names: Names, function: Callable[[Connection, Index], Result]) -> Result:
+        """Call a function with the index of some catalogs, which is built if necessary, and return its result.
 
-        A catalog that cannot be read is left out with a `CatalogWarning`.
+        Warns
+        -----
+        CatalogWarning
+            A catalog cannot be read and is left out.
 
         Parameters
         ----------
         names : frozenset of str or None
-            Identifiers of catalogs in force; None for all. What other catalogs list has no part in the answer.
-        work : callable
-            Is given a connection, and the index.
+            Identifiers of active catalogs; None for all. Other catalogs do not influence the result.
+        function : callable
+            Called with a connection and the index.
 
         Raises
         ------
         IndexUnavailableError
-            The database of the index is away, or another thread takes too long to make it.
+            The database of the index is unreachable, or another thread takes too long to build the index.
         """
         index = self._current(names)
-        for origin in index.origins:
-            if origin.problem:
-                warnings.warn(f"{origin.problem}; this catalog is left out", CatalogWarning, stacklevel=5)
+        for dependency in index.dependencies:
+            if dependency.problem:
+                warnings.warn(f"{dependency.problem}; this catalog is left out", CatalogWarning, stacklevel=5)
         try:
-            return index.run(lambda connection: work(connection, index))
+            return index.run(lambda connection: function(connection, index))
         except DatabaseError:
             self._discard(names, index)
-        again = self._current(names)
-        return again.run(lambda connection: work(connection, again))
+        rebuilt = self._current(names)
+        return rebuilt.run(lambda connection: function(connection, rebuilt))
 
     def prepare(self, names: Names) -> None:
-        """Have an index opened, or made, by another thread before anybody asks it."""
+        """Open or build an index in another thread before the first query."""
         slot = self._slot(names)
         if slot.index is None and slot.lock.acquire(blocking=False):
-            self._preparing = self._looking(slot, names)
+            self._preparing = self._start_check(slot, names)
 
     @property
     def is_preparing(self) -> bool:
-        """Whether what is prepared is not ready yet."""
+        """Whether that thread is still running."""
         return self._preparing is not None and self._preparing.is_alive()
 
     def _current(self, names: Names) -> Index:
         slot = self._slot(names)
         index = slot.index
-        if index is not None and self._checked_for:
+        if index is not None and self._fresh_seconds:
             if time.monotonic() >= slot.next_check and slot.lock.acquire(blocking=False):
-                self._looking(slot, names)
+                self._start_check(slot, names)
             return index
-        if not slot.lock.acquire(timeout=_LONGEST_WAIT if self._checked_for else -1):
-            raise IndexUnavailableError("the index of the catalogs is still being made; try again in a minute")
+        if not slot.lock.acquire(timeout=_BUILD_TIMEOUT if self._fresh_seconds else -1):
+            raise IndexUnavailableError("the index of the catalogs is still being built; try again in a minute")
         try:
-            return self._checked(slot, names)
+            return self._refresh(slot, names)
         finally:
             slot.lock.release()
 
-    def _looking(self, slot: _Slot, names: Names) -> threading.Thread:
-        thread = threading.Thread(target=self._look, args=(slot, names), name="brainio-index", daemon=True)
+    def _start_check(self, slot: _Slot, names: Names) -> threading.Thread:
+        thread = threading.Thread(
+            target=self._check_in_background, args=(slot, names), name="brainio-index", daemon=True
+        )
         thread.start()
         return thread
 
-    def _look(self, slot: _Slot, names: Names) -> None:
-        """Check an index while others use it; the lock is held, and let go at the end."""
+    def _check_in_background(self, slot: _Slot, names: Names) -> None:
+        """Check an index while others use it, and release the lock, which the caller acquired."""
         try:
-            self._checked(slot, names)
-        except Exception as error:  # whatever it is, who asks next is told
-            _log.warning("the index was not made again: %s", error)
+            self._refresh(slot, names)
+        except Exception as error:  # the next query without an index raises it
+            _log.warning("The index could not be rebuilt: %s", error)
         finally:
             slot.lock.release()
 
-    def _checked(self, slot: _Slot, names: Names) -> Index:
-        begin, known = time.monotonic(), slot.index
+    def _refresh(self, slot: _Slot, names: Names) -> Index:
+        begin, previous = time.monotonic(), slot.index
         try:
-            if known is not None and self._shelf.is_current(known, names):
-                return known
-            slot.index = made = self._shelf.found_or_made(names, known)
+            if previous is not None and self._store.is_current(previous, names):
+                return previous
+            slot.index = current = self._store.open_or_build(names, previous)
         finally:
             end = time.monotonic()
-            slot.next_check = end + max(self._checked_for, _REST * (end - begin))
-        if known is not None and known is not made:
-            known.close()
-        return made
+            slot.next_check = end + max(self._fresh_seconds, _CHECK_PAUSE * (end - begin))
+        if previous is not None and previous is not current:
+            previous.close()
+        return current
 
     def _slot(self, names: Names) -> _Slot:
         with self._lock:
             slot = self._slots.setdefault(names, _Slot())
             self._slots.move_to_end(names)
-            old = self._slots.popitem(last=False)[1] if len(self._slots) > _MOST_OPEN else None
-        if old is not None and old.index is not None:
-            old.index.close()
+            evicted = self._slots.popitem(last=False)[1] if len(self._slots) > _MAX_OPEN else None
+        if evicted is not None and evicted.index is not None:
+            evicted.index.close()
         return slot
 
     def _discard(self, names: Names, index: Index) -> None:
@@ -258,17 +265,17 @@ class Indexes:
             if slot.index is index:
                 slot.index = None
                 index.discard()
-            else:  # another thread was first
+            else:  # another thread discarded it before
                 index.close()
 
 
-def write_origins(connection: Connection, origins: Sequence[Origin]) -> None:
-    """Note in an index what it was made of."""
-    connection.execute(insert(source), [origin._asdict() for origin in origins])
+def write_dependencies(connection: Connection, dependencies: Sequence[Dependency]) -> None:
+    """Store the dependencies of an index in it."""
+    connection.execute(insert(source), [dependency._asdict() for dependency in dependencies])
 
 
-def origins_in(connection: Connection) -> tuple[list[Origin], str]:
-    """Return what an index was made of, and what it says of when it was finished; empty where it does not."""
-    rows = [Origin(*row) for row in connection.execute(select(source))]
-    made = next((origin.state for origin in rows if origin.kind == MADE), "")
-    return [origin for origin in rows if origin.kind != MADE], made
+def read_stored_dependencies(connection: Connection) -> tuple[list[Dependency], str]:
+    """Return the dependencies of an index, and its stored time of completion (empty if there is none)."""
+    rows = [Dependency(*row) for row in connection.execute(select(source))]
+    finished = next((dependency.state for dependency in rows if dependency.kind == FINISHED), "")
+    return [dependency for dependency in rows if dependency.kind != FINISHED], finished

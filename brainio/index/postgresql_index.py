@@ -1,7 +1,14 @@
-"""Full text in PostgreSQL: a column of words and names with a GIN index, and what is asked of it.
+"""Indexes in a PostgreSQL database, with full text by tsvector.
 
-A word is written with the letter of its group before it, rather than with one of PostgreSQL's weights: these are not in
-the index, so that each row would be read again to see them.
+Any number of processes and machines may use them.
+
+Each index is a schema `brainio_index_WHICH_STATE`: a key of its catalogs, and a key of their content. One process
+builds it in one transaction, so that others see all of it or nothing, and it never changes; meanwhile they use the
+previous index. Building an index removes earlier states of the same catalogs that were not used for some minutes, and
+indexes of other catalogs that were not used for a month.
+
+The words are in a tsvector column with a GIN index. Each word begins with the letter of its field group. The weights of
+PostgreSQL are not part of the index, so that each row would be read to see them.
 """
 
 from __future__ import annotations
@@ -24,9 +31,9 @@ from brainio.catalogs.backends.sql.connections import is_gone, server_engine
 from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import IndexUnavailableError, LockHeldError, ServiceError
 from brainio.index.builder import build
-from brainio.index.freshness import Origin, content_in_force, is_any_away, key_in_force, read_origins
-from brainio.index.index_store import MADE, PATIENCE, Index, origins_in, write_origins
-from brainio.index.schema import GROUPS, numbers_in, source
+from brainio.index.freshness import Dependency, catalogs_key, content_key, is_any_unreachable, read_dependencies
+from brainio.index.index_store import FINISHED, MAX_WAIT_SECONDS, Index, read_stored_dependencies, write_dependencies
+from brainio.index.schema import FIELD_WEIGHTS, numbers_in, source
 from brainio.index.words import PREFIX_FROM
 from brainio.logs import get_logger
 from brainio.stores.redaction import redacted
@@ -38,14 +45,14 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.freshness import Names
-    from brainio.index.index_store import Answer
-    from brainio.index.schema import Numbers
+    from brainio.index.index_store import Result
+    from brainio.index.schema import IntArray
 
 
-_LONGEST = 400  # characters of a word; PostgreSQL takes 2046 bytes
-_MOST = 500_000  # bytes of the words of a document; PostgreSQL takes 1 MB
-_LETTERS = dict(zip(GROUPS, "ABCD", strict=True))  # words are in lower case
-_CALLED = "="  # no word has it
+_MAX_WORD = 400  # characters; PostgreSQL accepts 2046 bytes
+_MAX_WORDS = 500_000  # bytes of the words of a document; PostgreSQL accepts 1 MB
+_LETTERS = dict(zip(FIELD_WEIGHTS, "ABCD", strict=True))  # words are in lower case, so the letters are unambiguous
+_NAME_MARK = "="  # no word contains it
 
 _metadata = MetaData()
 _words = Table(
@@ -62,28 +69,28 @@ def _matches(name: str) -> ColumnElement[bool]:
     return _words.c.words.op("@@")(cast(bindparam(name, type_=Text), TSQUERY))
 
 
-_every = func.string_agg(cast(_rowid, Text), ",")
-_having = select(*[select(_every).where(_matches(group)).scalar_subquery() for group in GROUPS])
-_called = select(_rowid).where(_matches("called")).order_by(_rowid).limit(bindparam("most"))
+_all_numbers = func.string_agg(cast(_rowid, Text), ",")
+_postings = select(*[select(_all_numbers).where(_matches(group)).scalar_subquery() for group in FIELD_WEIGHTS])
+_named = select(_rowid).where(_matches("called")).order_by(_rowid).limit(bindparam("most"))
 
 
 class TsVector:
     """The full text of an index in PostgreSQL; see `FullText`."""
 
     def create(self, connection: Connection) -> Table:
-        """Make the empty table; indexing it row by row would take longer."""
+        """Create the empty table, without the GIN index: indexing row by row would take longer."""
         _words.create(connection)
         _found_by_words.drop(connection)
         return _words
 
     def finish(self, connection: Connection) -> None:
-        """Index the words, and have the planner know the tables."""
+        """Create the GIN index, and update the statistics of the planner."""
         connection.execute(text("SET LOCAL maintenance_work_mem = '128MB'"))
         _found_by_words.create(connection)
         connection.execute(text("ANALYZE"))
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-        """Copy rows; what PostgreSQL takes as no text is left out of texts."""
+        """Insert rows by COPY, without the characters that PostgreSQL rejects."""
         if not rows:
             return
         schema = connection.get_execution_options()["schema_translate_map"][None]
@@ -92,41 +99,41 @@ class TsVector:
             for row in rows:
                 copy.write_row([_plain(value) if isinstance(value, str) else value for value in row])
 
-    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
-        """Return the row of a document."""
-        names = [_quoted(f"{_CALLED}{name}") for name in called]
-        return number, _no_more(" ".join([*names, *map(_lexemes, groups, _LETTERS.values())]))
+    def row(self, number: int, groups: Sequence[str], names: Sequence[str]) -> tuple[object, ...]:
+        """Return the row of a document in the table of words."""
+        marked = [_quoted(f"{_NAME_MARK}{name}") for name in names]
+        return number, _truncate(" ".join([*marked, *map(_lexemes, groups, _LETTERS.values())]))
 
-    def having(self, connection: Connection, word: str) -> list[Numbers]:
-        """Return the documents that have a word, group by group."""
+    def postings(self, connection: Connection, word: str) -> list[IntArray]:
+        """Return the documents that contain a word, for each group."""
         end = ":*" if len(word) >= PREFIX_FROM else ""
-        asked = {group: f"{_quoted(letter + word)}{end}" for group, letter in _LETTERS.items()}
-        return list(map(numbers_in, connection.execute(_having, asked).one()))
+        parameters = {group: f"{_quoted(letter + word)}{end}" for group, letter in _LETTERS.items()}
+        return list(map(numbers_in, connection.execute(_postings, parameters).one()))
 
-    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
-        """Return the documents that are called so."""
-        asked = {"called": _quoted(f"{_CALLED}{folded}"), "most": most}
-        return np.fromiter(connection.scalars(_called, asked), np.int32)
+    def named(self, connection: Connection, name: str, limit: int) -> IntArray:
+        """Return the documents with an identifier or alias."""
+        parameters = {"called": _quoted(f"{_NAME_MARK}{name}"), "most": limit}
+        return np.fromiter(connection.scalars(_named, parameters), np.int32)
 
 
 @lru_cache(maxsize=8192)  # documents share most of them
 def _lexemes(words: str, letter: str) -> str:
-    """Return words as a document has them."""
+    """Return the lexemes of the words of a field group."""
     return " ".join([_quoted(letter + word) for word in words.split()])
 
 
 def _quoted(word: str) -> str:
-    """Return a word as PostgreSQL reads it; of one that is longer than it takes the beginning, and what names it."""
-    if len(word) > _LONGEST:
-        word = f"{word[:_LONGEST]}{hashlib.sha256(word.encode()).hexdigest()}"
+    """Quote a word for PostgreSQL; replace the end of a word that is too long by its hash."""
+    if len(word) > _MAX_WORD:
+        word = f"{word[:_MAX_WORD]}{hashlib.sha256(word.encode()).hexdigest()}"
     return f"'{word}'"
 
 
-def _no_more(lexemes: str) -> str:
-    """Return so many words as a document may have: nobody means to find more."""
-    if len(lexemes) * 4 <= _MOST or len(lexemes.encode()) <= _MOST:
+def _truncate(lexemes: str) -> str:
+    """Return as many lexemes as PostgreSQL accepts for a document."""
+    if len(lexemes) * 4 <= _MAX_WORDS or len(lexemes.encode()) <= _MAX_WORDS:
         return lexemes
-    return lexemes.encode()[:_MOST].decode(errors="ignore").rpartition(" ")[0]
+    return lexemes.encode()[:_MAX_WORDS].decode(errors="ignore").rpartition(" ")[0]
 
 
 def _plain(value: str) -> str:
@@ -137,21 +144,21 @@ def _plain(value: str) -> str:
 
 PREFIX = "brainio_index_"
 _DIGITS = 16  # of each part of a name: PostgreSQL's names have 63 characters
-_USED = "used"  # kind of the origin that says when an index was last used
-_USED_EVERY = 60.0  # seconds: last use is noted this exactly
-_UNUSED_STATE = 300.0  # seconds after which an index of another state of the same catalogs goes
-_UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
-_ATTEMPTS = 3  # at an index of catalogs that change all the while
+_USED = "used"  # kind of the dependency that states the last use of an index
+_USED_EVERY = 60.0  # seconds between updates of the last use
+_UNUSED_STATE = 300.0  # seconds after which an index of another state of the same catalogs is removed
+_UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs is removed
+_ATTEMPTS = 3  # to build an index of catalogs that keep changing
 _BEAT_EVERY = 1.0  # seconds
 _POLL = 0.1  # seconds
-# Beginnings of SQLSTATE: no such table, column, schema; the server found its files broken.
+# Prefixes of SQLSTATE: unknown table, column or schema; corrupt files of the server.
 _DAMAGE = ("42P01", "42703", "3F", "XX")
 
 _log = get_logger("brainio.index")
 
 
-class Server:
-    """The indexes in one database; see `Shelf`.
+class PostgresIndexStore:
+    """An index store in a PostgreSQL database; see `IndexStore`.
 
     Parameters
     ----------
@@ -161,107 +168,111 @@ class Server:
     Raises
     ------
     ServiceError
-        It is no URL of such a database.
+        The text is not a URL of a PostgreSQL database.
     """
 
     def __init__(self, url: str) -> None:
         self._shown, self._url = redacted(url), url
         try:
             server_engine(url)
-        except (ArgumentError, ValueError):  # whose texts may have what the URL holds
-            raise ServiceError(f"{self._shown} is no URL of a PostgreSQL database: postgresql://HOST/NAME") from None
+        except (ArgumentError, ValueError):  # their texts may contain the password
+            raise ServiceError(
+                f"{self._shown} is not a URL of a PostgreSQL database; expected postgresql://HOST/NAME"
+            ) from None
 
     @property
     def _engine(self) -> Engine:
         return server_engine(self._url)
 
     def is_current(self, index: Index, names: Names) -> bool:
-        """Whether an index is that of catalogs as they are now, and still there."""
-        assert isinstance(index, ServerIndex)  # noqa: S101 - so it was given
-        return index.schema == self._schema(names) and index.is_there()
+        """Return whether an index has the present state of some catalogs and still exists."""
+        assert isinstance(index, PostgresIndex)  # noqa: S101 - for the type checker
+        return index.schema == self._schema(names) and index.exists()
 
-    def found(self, names: Names) -> Index | None:
-        """Open the index of catalogs as they are now, if it is there."""
-        return self.opened(self._schema(names))
+    def find(self, names: Names) -> Index | None:
+        """Open the index of the present state of catalogs, or return None."""
+        return self.open(self._schema(names))
 
-    def opened(self, name: str) -> Index | None:
-        """Open the index in a schema."""
-        with translated(self._shown):
+    def open(self, name: str) -> Index | None:
+        """Open the index in a schema, or return None."""
+        with translate_errors(self._shown):
             return self._open(name)
 
-    def found_or_made(self, names: Names, before: Index | None) -> Index:
-        """Open an index if it is there; else make it, unless another process is about to."""
-        return self.found(names) or self._made(names, before)
+    def open_or_build(self, names: Names, previous: Index | None) -> Index:
+        """Open the current index, or build it unless another process is building it."""
+        return self.find(names) or self._build(names, previous)
 
     def _schema(self, names: Names) -> str:
-        return f"{PREFIX}{key_in_force(names)[:_DIGITS]}_{content_in_force(names)[:_DIGITS]}"
+        return f"{PREFIX}{catalogs_key(names)[:_DIGITS]}_{content_key(names)[:_DIGITS]}"
 
-    def _open(self, schema: str) -> ServerIndex | None:
+    def _open(self, schema: str) -> PostgresIndex | None:
         with self._engine.begin() as connection:
-            there = connection.scalar(text("SELECT count(*) FROM pg_namespace WHERE nspname = :name"), {"name": schema})
-        if not there:
+            exists = connection.scalar(
+                text("SELECT count(*) FROM pg_namespace WHERE nspname = :name"), {"name": schema}
+            )
+        if not exists:
             return None
-        index = ServerIndex(self._engine, schema, self._shown)
-        if index.is_whole():
+        index = PostgresIndex(self._engine, schema, self._shown)
+        if index.read_dependencies():
             return index
         index.discard()
         return None
 
-    def _made(self, names: Names, before: Index | None) -> Index:
-        with translated(self._shown):
-            return self._made_under_lock(names, before)
+    def _build(self, names: Names, previous: Index | None) -> Index:
+        with translate_errors(self._shown):
+            return self._build_under_lock(names, previous)
 
-    def _made_under_lock(self, names: Names, before: Index | None) -> Index:
+    def _build_under_lock(self, names: Names, previous: Index | None) -> Index:
         for attempt in range(_ATTEMPTS):
             with self._engine.connect() as connection, connection.begin() as transaction:
-                if not _acquire(connection, key_in_force(names), self._shown, wait=before is None):
-                    _log.info("another process makes the index; the one before is used meanwhile")
-                    assert before is not None  # noqa: S101 - else it is waited for
-                    return before
+                if not _acquire(connection, catalogs_key(names), self._shown, wait=previous is None):
+                    _log.info("Another process is building the index; the previous one is used")
+                    assert previous is not None  # noqa: S101 - otherwise `_acquire` waits
+                    return previous
                 schema = self._schema(names)
-                if (other := self._open(schema)) is not None:
-                    return other
-                if attempt == _ATTEMPTS - 1:  # of a name that no state has, so that it is soon made again
+                if (existing := self._open(schema)) is not None:
+                    return existing
+                if attempt == _ATTEMPTS - 1:  # a name that no state has, so that it is soon rebuilt
                     schema = f"{schema[:-_DIGITS]}{secrets.token_hex(_DIGITS // 2)}"
                 self._write(connection, schema, names)
-                if attempt < _ATTEMPTS - 1 and (is_any_away(names) or self._schema(names) != schema):
+                if attempt < _ATTEMPTS - 1 and (is_any_unreachable(names) or self._schema(names) != schema):
                     transaction.rollback()
                     continue
             break
-        self._clear_up(schema)
-        made = self._open(schema)
-        if made is None:
-            raise IndexUnavailableError(f"the search index in {self._shown} was made, and is gone; try again")
-        return made
+        self._remove_unused(schema)
+        index = self._open(schema)
+        if index is None:
+            raise IndexUnavailableError(f"the search index in {self._shown} was removed after its build; try again")
+        return index
 
     def _write(self, connection: Connection, schema: str, names: Names) -> None:
         begin = time.monotonic()
         connection.execute(text(f'CREATE SCHEMA "{schema}"'))
-        listings, origins = read_origins(names)
+        listings, dependencies = read_dependencies(names)
         inside = connection.execution_options(schema_translate_map={None: schema})
         build(inside, TsVector(), listings, partial(_beat, connection, [begin]))
         now = str(int(time.time()))
-        write_origins(inside, [*origins, Origin(MADE, "", now), Origin(_USED, "", now)])
-        _log.info("the index %s was made in %.1f s", schema, time.monotonic() - begin)
+        write_dependencies(inside, [*dependencies, Dependency(FINISHED, "", now), Dependency(_USED, "", now)])
+        _log.info("Built the index %s in %.1f s", schema, time.monotonic() - begin)
 
-    def _clear_up(self, kept: str) -> None:
-        """Remove indexes that nobody uses any more."""
-        found = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix) AND nspname <> :kept")
+    def _remove_unused(self, kept: str) -> None:
+        """Remove indexes that were not used for some time."""
+        others = text("SELECT nspname FROM pg_namespace WHERE starts_with(nspname, :prefix) AND nspname <> :kept")
         with self._engine.begin() as connection:
-            schemas = connection.scalars(found, {"prefix": PREFIX, "kept": kept}).all()
+            schemas = connection.scalars(others, {"prefix": PREFIX, "kept": kept}).all()
         for schema in schemas:
-            most = _UNUSED_STATE if schema[:-_DIGITS] == kept[:-_DIGITS] else _UNUSED
-            with suppress(SQLAlchemyError):  # somebody else removes it, or uses it at this moment
-                if time.time() - ServerIndex(self._engine, schema, self._shown).last_used() > most:
+            limit = _UNUSED_STATE if schema[:-_DIGITS] == kept[:-_DIGITS] else _UNUSED
+            with suppress(SQLAlchemyError):  # another process removes or uses it
+                if time.time() - PostgresIndex(self._engine, schema, self._shown).last_used() > limit:
                     _drop(self._engine, schema)
 
 
-class ServerIndex(Index):
-    """An index in a schema of a server."""
+class PostgresIndex(Index):
+    """An index in a schema of a PostgreSQL database."""
 
     def __init__(self, engine: Engine, schema: str, shown: str) -> None:
         super().__init__()
-        # It never changes, so that no question needs a transaction, which would cost two more.
+        # The index never changes, so queries need no transaction, which would cost two more round trips.
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.name = self.schema = schema
         self._shown = shown
@@ -269,41 +280,41 @@ class ServerIndex(Index):
         self._noted = 0.0
         self.text = TsVector()
 
-    def is_whole(self) -> bool:
-        """Read what it was made of; False where it is no index."""
+    def read_dependencies(self) -> bool:
+        """Read the dependencies of the index; return False if the schema is not a complete index."""
         try:
             with self._connection() as connection:
-                origins, made = origins_in(connection)
+                dependencies, finished = read_stored_dependencies(connection)
             self._note_use()
         except DBAPIError as error:
             if not _is_damage(error):
                 raise
             return False
-        self.origins = [origin for origin in origins if origin.kind != _USED]
-        return bool(made)
+        self.dependencies = [dependency for dependency in dependencies if dependency.kind != _USED]
+        return bool(finished)
 
-    def run(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Return what some work on a connection gives."""
-        with translated(self._shown), self._connection() as connection:
-            return work(connection)
+    def run(self, function: Callable[[Connection], Result]) -> Result:
+        """Call a function with a connection and return its result."""
+        with translate_errors(self._shown), self._connection() as connection:
+            return function(connection)
 
-    def is_there(self) -> bool:
-        """Whether it was not removed; raises where the database is away."""
-        with translated(self._shown):
-            return self.is_whole()
+    def exists(self) -> bool:
+        """Return whether it was not removed; raise IndexUnavailableError if the database is unreachable."""
+        with translate_errors(self._shown):
+            return self.read_dependencies()
 
     def last_used(self) -> float:
-        """Return when it was last used, in seconds since 1970."""
+        """Return the time of its last use, in seconds since 1970."""
         with self._connection() as connection:
-            used = select(source.c.state).where(source.c.kind == _USED)
-            return float(connection.execute(used).scalar_one())
+            last_use = select(source.c.state).where(source.c.kind == _USED)
+            return float(connection.execute(last_use).scalar_one())
 
     def close(self) -> None:
-        """Do nothing: connections are those of the process."""
+        """Do nothing: the connections belong to the process."""
 
     def discard(self) -> None:
-        """Remove it, since it is damaged."""
-        _log.warning("the index %s is damaged; it is made again", self.schema)
+        """Remove the damaged index."""
+        _log.warning("The index %s is damaged and will be rebuilt", self.schema)
         with suppress(SQLAlchemyError):
             _drop(self._engine, self.schema)
 
@@ -321,24 +332,24 @@ class ServerIndex(Index):
 
 
 @contextmanager
-def translated(shown: str) -> Iterator[None]:
-    """Say of a server that does not answer, or cannot do what is asked now, which one it is; damage passes through.
+def translate_errors(shown: str) -> Iterator[None]:
+    """Replace errors of an unreachable or failing server by errors that name it; damage of an index passes through.
 
     Raises
     ------
     IndexUnavailableError
-        In place of what SQLAlchemy raises.
+        Instead of the errors of SQLAlchemy.
     """
     try:
         yield
     except (DBAPIError, PoolTimeoutError) as error:
         if isinstance(error, DBAPIError) and _is_damage(error):
             raise
-        reason = "it does not answer" if is_gone(error) else " ".join(str(getattr(error, "orig", error)).split())
-        # Not chained: the text of a driver may have what the URL holds.
+        reason = "it does not respond" if is_gone(error) else " ".join(str(getattr(error, "orig", error)).split())
+        # Not chained: the text of a driver error may contain the password.
         raise IndexUnavailableError(
-            f"the search index in {shown} cannot be asked: {redacted(reason)}. Check that the database is there and "
-            f"that you may make schemas in it, and try again."
+            f"the search index in {shown} cannot be queried: {redacted(reason)}. Check that the database runs and that "
+            f"you may create schemas in it, then try again"
         ) from None
 
 
@@ -348,23 +359,23 @@ def _is_damage(error: DBAPIError) -> bool:
 
 
 def _acquire(connection: Connection, key: str, shown: str, *, wait: bool) -> bool:
-    """Acquire the lock on an index, which ends with the transaction; False if another process keeps it.
+    """Acquire the lock on an index until the end of the transaction; return False if another process holds it.
 
     Raises
     ------
     IndexUnavailableError
-        This waited, and the process that makes the index makes no progress.
+        `wait` is True, and the process that builds the index makes no progress.
     """
     number = int(key[:15], 16)  # of 64 bits, with a sign
     if wait:
-        failure = f"the search index in {shown} was not made"
+        failure = f"the search index in {shown} was not built"
         try:
             with watch_locks(connection, shown, failure, limit_waits(connection)):
                 connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
         except LockHeldError as error:
             raise IndexUnavailableError(str(error)) from error
         return True
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + MAX_WAIT_SECONDS
     while not connection.scalar(text("SELECT pg_try_advisory_xact_lock(:number)"), {"number": number}):
         if time.monotonic() > end:
             return False
@@ -373,7 +384,7 @@ def _acquire(connection: Connection, key: str, shown: str, *, wait: bool) -> boo
 
 
 def _beat(connection: Connection, last: list[float]) -> None:
-    """Execute a statement at most once a second, so that the server shows the progress of a long transaction."""
+    """Execute a statement at most once a second, which shows the progress of a long transaction."""
     if time.monotonic() - last[0] > _BEAT_EVERY:
         last[0] = time.monotonic()
         connection.execute(text("SELECT 1"))

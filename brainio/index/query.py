@@ -1,4 +1,7 @@
-"""What is asked: words, and values of facets, for which the index has numbers. Fetches no document."""
+"""Queries: the words and facet filters of a search.
+
+Fetches no document.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,19 @@ from typing import TYPE_CHECKING
 from brainio.catalogs.entries import LOOKUP_TYPES
 from brainio.errors import SearchError
 from brainio.index import vocabulary
-from brainio.index.words import words_asked
+from brainio.index.words import query_words
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from brainio.index.facets import Labels
+    from brainio.index.facets import FacetIndex
 
-_MOST_WORDS = 40
-_MOST_VALUES_NAMED = 20  # values in a message
-# Values that are no mistake where no entry has them.
-_ANY = ("status", "catalog")  # a catalog in force may be empty
-_POSSIBLE: dict[str, Iterable[str]] = {
+_MAX_WORDS = 40
+_MAX_LISTED_VALUES = 20  # values in a message
+# Facets whose values need no matching entry: a value without entries is not a mistake.
+_OPEN_FACETS = ("status", "catalog")  # an active catalog may be empty
+_KNOWN_VALUES: dict[str, Iterable[str]] = {
     "kind": LOOKUP_TYPES,
     "region": vocabulary.REGIONS,
     "species": vocabulary.SPECIES,
@@ -31,70 +34,75 @@ _POSSIBLE: dict[str, Iterable[str]] = {
 
 
 @dataclass(frozen=True)
-class Question:
-    """What is searched: text, values of facets, and whether old entries count.
+class Query:
+    """A query: text, facet filters, and whether superseded entries are included.
 
-    Its words are given as they are compared, each with how it was written; `left_out` are too many.
+    Attributes
+    ----------
+    words : dict
+        Each word as the index compares it -> its original spelling.
+    dropped_words : int
+        The number of words beyond the limit, which are ignored.
     """
 
     text: str
     filters: dict[str, list[str]]
     include_superseded: bool
     words: dict[str, str] = field(init=False)
-    left_out: int = field(init=False)
+    dropped_words: int = field(init=False)
 
     def __post_init__(self) -> None:
-        words = words_asked(self.text)
-        object.__setattr__(self, "words", dict(islice(words.items(), _MOST_WORDS)))
-        object.__setattr__(self, "left_out", max(0, len(words) - _MOST_WORDS))
+        words = query_words(self.text)
+        object.__setattr__(self, "words", dict(islice(words.items(), _MAX_WORDS)))
+        object.__setattr__(self, "left_out", max(0, len(words) - _MAX_WORDS))
 
     @property
-    def asked(self) -> dict[str, object]:
-        """What tells it from other questions."""
+    def identity(self) -> dict[str, object]:
+        """The fields that distinguish this query from others, for cursors."""
         return {"text": self.text, "filters": self.filters, "old": self.include_superseded}
 
     @property
-    def is_open(self) -> bool:
-        """Whether it asks for everything that is listed."""
+    def is_unrestricted(self) -> bool:
+        """Whether every entry that is listed by default matches."""
         return not (self.words or self.filters or self.include_superseded)
 
 
-def labels_asked(labels: Labels, question: Question) -> dict[str, list[int]]:
-    """Return for each facet that is asked for the labels that count; none where no entry has such a value.
+def resolve_filters(facets: FacetIndex, query: Query) -> dict[str, list[int]]:
+    """Return the numbers of the facet values that each filter accepts; an empty list if no entry has such a value.
 
     Raises
     ------
     SearchError
-        A value is nowhere, and not known for such a thing.
+        No entry has a value, and it is not a known value of the facet.
     """
-    return {facet: _numbers(labels, facet, values) for facet, values in question.filters.items()}
+    return {facet: _numbers(facets, facet, values) for facet, values in query.filters.items()}
 
 
-def _numbers(labels: Labels, facet: str, values: Iterable[str]) -> list[int]:
-    known = labels.of(facet)
-    found = []
+def _numbers(facets: FacetIndex, facet: str, values: Iterable[str]) -> list[int]:
+    known = facets.values_of(facet)
+    numbers = []
     for value in values:
         if facet == "year":
-            found += [one.number for year in known if _is_in(year, value) for one in known[year]]
+            numbers += [item.number for year in known if _is_in(year, value) for item in known[year]]
         elif value.lower() in known:
-            found += [one.number for one in known[value.lower()]]
-        elif facet not in _ANY and value not in _POSSIBLE.get(facet, ()):
-            raise _unknown(facet, value, sorted(one.value for several in known.values() for one in several))
-    return found
+            numbers += [item.number for item in known[value.lower()]]
+        elif facet not in _OPEN_FACETS and value not in _KNOWN_VALUES.get(facet, ()):
+            raise _unknown_value(facet, value, sorted(item.value for items in known.values() for item in items))
+    return numbers
 
 
-def _is_in(year: str, asked: str) -> bool:
-    first, dash, last = asked.replace("–", "-").partition("-")  # noqa: RUF001 - as people write a range
+def _is_in(year: str, years: str) -> bool:
+    first, dash, last = years.replace("–", "-").partition("-")  # noqa: RUF001 - as people write a range
     try:
         return int(first) <= int(year) <= int(last if dash else first)
     except ValueError:
-        raise SearchError(f"year is {asked!r}; expected a year, such as 2018, or several, such as 2015-2020") from None
+        raise SearchError(f"year is {years!r}; expected a year, such as 2018, or a range, such as 2015-2020") from None
 
 
-def _unknown(facet: str, value: str, known: list[str]) -> SearchError:
+def _unknown_value(facet: str, value: str, known: list[str]) -> SearchError:
     near = nearest(value, known)
-    meant = f"; did you mean {', '.join(map(repr, near))}?" if near else "."
-    more = f" and {len(known) - _MOST_VALUES_NAMED:,} more" if len(known) > _MOST_VALUES_NAMED else ""
+    suggestion = f"; did you mean {', '.join(map(repr, near))}?" if near else "."
+    more = f" and {len(known) - _MAX_LISTED_VALUES:,} more" if len(known) > _MAX_LISTED_VALUES else ""
     return SearchError(
-        f"no entry has the {facet} {value!r}{meant} Known: {', '.join(known[:_MOST_VALUES_NAMED]) or 'none'}{more}"
+        f"no entry has the {facet} {value!r}{suggestion} Known: {', '.join(known[:_MAX_LISTED_VALUES]) or 'none'}{more}"
     )

@@ -1,4 +1,13 @@
-"""From a question to the documents that answer it, and how well each does."""
+"""Ranking: the documents that match a query, their scores, and pages of ranked documents.
+
+The score is BM25F: Robertson, Zaragoza and Taylor 2004, Simple BM25 extension to multiple weighted fields,
+doi:10.1145/1031171.1031181. The weights of a word in all field groups of a document are added before they saturate. As
+in Lucene, the logarithm of the inverse document frequency has a 1 added, so that a word of most documents still counts.
+
+A page begins after the last hit of the page before, wherever this hit is now. So entries that are added in the
+meantime shift nothing, as they would with an offset. Scores depend slightly on all documents: two hits with nearly
+equal scores may swap between two pages when the index changes.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +19,8 @@ import numpy.typing as npt
 from sqlalchemy import select
 
 from brainio.cursors import bad_cursor, read_cursor, write_cursor
-from brainio.index.schema import GROUPS, document
-from brainio.index.words import name_folded
+from brainio.index.schema import FIELD_WEIGHTS, document
+from brainio.index.words import fold_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,24 +29,25 @@ if TYPE_CHECKING:
 
     from brainio.index.documents import Document
     from brainio.index.index_store import Index
-    from brainio.index.query import Question
-    from brainio.index.schema import Numbers
+    from brainio.index.query import Query
+    from brainio.index.schema import IntArray
 
-
-_MOST_NAMED = 1_000  # documents that are called by their name
+_MAX_NAMED = 1_000  # documents with one identifier or alias
+_MAX_NUMBER = 2**31 - 1  # of a document
+_SATURATION, _LENGTH_NORMALIZATION = 1.2, 0.75  # k1 and b of BM25
 
 
 class Matches(NamedTuple):
-    """What answers a question best.
+    """The documents that match a query best.
 
     Attributes
     ----------
     numbers : array, shape (n,)
-        Of the documents, in their order.
+        The numbers of the documents, in ascending order.
     scores : array, shape (n,)
-        How well each answers, the higher the better; infinite where it is called by its name.
+        Their scores, higher is better; infinite if the query is the identifier or an alias.
     words : int
-        How many words of the question they have.
+        The number of words of the query that they contain.
     """
 
     numbers: npt.NDArray[np.intp]
@@ -45,96 +55,22 @@ class Matches(NamedTuple):
     words: int
 
 
-def matches(connection: Connection, index: Index, question: Question, labels: Iterable[Sequence[int]]) -> Matches:
-    """Return the documents that have most words of a question, and what is called like it.
+class Postings(NamedTuple):
+    """The documents that contain a word, shape (n,) in ascending order, and the score of the word in each."""
 
-    Parameters
-    ----------
-    labels : iterable of sequence of int
-        A document has to have one of each.
-    """
-    known = index.labels(connection)
-    allowed = np.ones_like(known.listed)
-    for numbers in labels:
-        allowed &= known.having(numbers)
-    listed = allowed if question.include_superseded else allowed & known.listed
-    if not question.words:
-        found = np.flatnonzero(listed)
-        return Matches(found, np.zeros(len(found)), 0)
-    scores, words = np.zeros(len(listed)), np.zeros(len(listed), np.uint8)
-    for word in question.words:
-        having = index.having(connection, word)
-        scores[having.numbers] += having.scores
-        words[having.numbers] += 1
-    words *= listed
-    named = called(connection, index, question.text)
-    named = named[allowed[named]]
-    scores[named], words[named] = np.inf, len(question.words)
-    most = int(words.max(initial=0))
-    found = np.flatnonzero((words == most) & (words > 0))
-    return Matches(found, scores[found], most)
-
-
-def called(connection: Connection, index: Index, name: str) -> Numbers:
-    """Return the documents whose identifier or alias that is, as far as letters and digits tell."""
-    return index.text.called(connection, name_folded(name), _MOST_NAMED)
-
-
-_SATURATION, _BY_LENGTH = 1.2, 0.75  # k1 and b of the formula
-
-
-class Having(NamedTuple):
-    """The documents that have a word, shape (n,) in their order, and what it counts in each."""
-
-    numbers: Numbers
+    numbers: IntArray
     scores: npt.NDArray[np.float32]
 
 
-def scored(groups: Sequence[Numbers], lengths: Numbers) -> Having:
-    """Return what a word counts in the documents that have it.
-
-    Parameters
-    ----------
-    groups : sequence of array
-        The documents that have it in each of `GROUPS`.
-    lengths : array, shape (documents,)
-        How many words each document has.
-
-    Examples
-    --------
-    >>> none = np.array([], np.int32)
-    >>> in_name, in_title = np.array([2], np.int32), np.array([0, 2], np.int32)
-    >>> scored([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
-    Having(numbers=array([0, 2], dtype=int32), scores=array([1.1730183, 1.4045352], dtype=float32))
-    """
-    is_there = np.zeros(len(lengths), bool)
-    for numbers in groups:
-        is_there[numbers] = True
-    having = np.flatnonzero(is_there).astype(np.int32)
-    of_all = np.empty(len(lengths), np.float32)  # most of which is never touched
-    of_all[having] = 0
-    for weight, numbers in zip(GROUPS.values(), groups, strict=True):
-        of_all[numbers] += weight
-    weights = of_all[having]
-    if not len(having):
-        return Having(having, weights)
-    rarity = math.log1p((len(lengths) - len(having) + 0.5) / (len(having) + 0.5))
-    by_length = _SATURATION * (1 - _BY_LENGTH + _BY_LENGTH * lengths[having] / lengths.mean())
-    return Having(having, (rarity * weights * (_SATURATION + 1) / (weights + by_length)).astype(np.float32))
-
-
-_MOST_NUMBER = 2**31 - 1  # of a document
-
-
-class Ranked(NamedTuple):
-    """The number of a document, and how well it answers a question (the higher the better)."""
+class RankedDocument(NamedTuple):
+    """The number of a document, and its score (higher is better)."""
 
     number: int
     score: float
 
 
-class Place(NamedTuple):
-    """A hit as it was when its page was made; its score is None where it was called by its name."""
+class Position(NamedTuple):
+    """The hit after which a page begins; its score is None if the query was its identifier or an alias."""
 
     number: int
     score: float | None
@@ -145,68 +81,137 @@ class Place(NamedTuple):
 
 
 class Page(NamedTuple):
-    """How many hits are wanted, how many better ones are passed over, and behind which place that begins."""
+    """A page of hits: their number, the number of better hits to skip, and the position after which it begins."""
 
     limit: int
     offset: int = 0
-    after: Place | None = None
+    after: Position | None = None
 
 
-def cursor_behind(question: Question, hit: Ranked, found: Document) -> str:
-    """Return the cursor of what comes behind a hit."""
+def find_matches(connection: Connection, index: Index, query: Query, filters: Iterable[Sequence[int]]) -> Matches:
+    """Return the documents with the most words of a query, and the documents that the query names.
+
+    Parameters
+    ----------
+    filters : iterable of sequence of int
+        A document must have one facet value of each sequence.
+    """
+    facets = index.facets(connection)
+    allowed = np.ones_like(facets.default_documents)
+    for numbers in filters:
+        allowed &= facets.documents_with(numbers)
+    included = allowed if query.include_superseded else allowed & facets.default_documents
+    if not query.words:
+        all_numbers = np.flatnonzero(included)
+        return Matches(all_numbers, np.zeros(len(all_numbers)), 0)
+    scores, words = np.zeros(len(included)), np.zeros(len(included), np.uint8)
+    for word in query.words:
+        postings = index.postings(connection, word)
+        scores[postings.numbers] += postings.scores
+        words[postings.numbers] += 1
+    words *= included
+    named = find_named(connection, index, query.text)
+    named = named[allowed[named]]
+    scores[named], words[named] = np.inf, len(query.words)
+    maximum = int(words.max(initial=0))
+    matching = np.flatnonzero((words == maximum) & (words > 0))
+    return Matches(matching, scores[matching], maximum)
+
+
+def find_named(connection: Connection, index: Index, name: str) -> IntArray:
+    """Return the documents with this identifier or alias, ignoring case, accents and punctuation."""
+    return index.text.named(connection, fold_name(name), _MAX_NAMED)
+
+
+def score_postings(groups: Sequence[IntArray], lengths: IntArray) -> Postings:
+    """Return the BM25F scores of a word in the documents that contain it.
+
+    Parameters
+    ----------
+    groups : sequence of array
+        For each group of `FIELD_WEIGHTS`, the documents that contain the word in this group.
+    lengths : array, shape (documents,)
+        The number of words of each document.
+
+    Examples
+    --------
+    >>> none = np.array([], np.int32)
+    >>> in_name, in_title = np.array([2], np.int32), np.array([0, 2], np.int32)
+    >>> score_postings([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
+    Postings(numbers=array([0, 2], dtype=int32), scores=array([1.1730183, 1.4045352], dtype=float32))
+    """
+    contains = np.zeros(len(lengths), bool)
+    for numbers in groups:
+        contains[numbers] = True
+    documents = np.flatnonzero(contains).astype(np.int32)
+    all_weights = np.empty(len(lengths), np.float32)  # most of it is never touched
+    all_weights[documents] = 0
+    for weight, numbers in zip(FIELD_WEIGHTS.values(), groups, strict=True):
+        all_weights[numbers] += weight
+    weights = all_weights[documents]
+    if not len(documents):
+        return Postings(documents, weights)
+    rarity = math.log1p((len(lengths) - len(documents) + 0.5) / (len(documents) + 0.5))
+    relative_lengths = lengths[documents] / lengths.mean()
+    norms = _SATURATION * (1 - _LENGTH_NORMALIZATION + _LENGTH_NORMALIZATION * relative_lengths)
+    return Postings(documents, (rarity * weights * (_SATURATION + 1) / (weights + norms)).astype(np.float32))
+
+
+def rank_page(connection: Connection, index: Index, matches: Matches, page: Page) -> list[RankedDocument]:
+    """Return the documents of a page and the next one, if any: best first, equal scores by ascending number."""
+    numbers, scores = matches.numbers, matches.scores
+    if page.after is not None:
+        last = _current_rank(connection, index, matches, page.after)
+        is_after = (scores < last.score) | ((scores == last.score) & (numbers > last.number))
+        numbers, scores = numbers[is_after], scores[is_after]
+    end = page.offset + page.limit + 1
+    if end < len(scores):  # sorting few scores is faster
+        is_candidate = scores >= np.partition(scores, -end)[-end]
+        numbers, scores = numbers[is_candidate], scores[is_candidate]
+    order = np.argsort(-scores, kind="stable")[page.offset : end]
+    return list(map(RankedDocument, numbers[order].tolist(), scores[order].tolist()))
+
+
+def cursor_after(query: Query, hit: RankedDocument, content: Document) -> str:
+    """Return the cursor of the page that begins after a hit."""
     score = None if hit.score == math.inf else hit.score
-    place = Place(hit.number, score, found.catalog, found.lookup_type, found.identifier, found.version)
-    return write_cursor(question.asked, place)
+    position = Position(hit.number, score, content.catalog, content.lookup_type, content.identifier, content.version)
+    return write_cursor(query.identity, position)
 
 
-def place_in(cursor: str, question: Question) -> Place:
-    """Return the place that a cursor holds.
+def parse_position(cursor: str, query: Query) -> Position:
+    """Return the position that a cursor encodes.
 
     Raises
     ------
     CursorError
-        It is none, or one of another question.
+        The text is not a cursor, or belongs to another query.
     """
-    held = read_cursor(cursor, question.asked)
-    if not isinstance(held, list) or len(held) != len(Place._fields):
-        raise bad_cursor("holds no place")
-    place = Place(*held)
-    is_number = type(place.number) is int and 0 <= place.number <= _MOST_NUMBER
-    is_score = place.score is None or (type(place.score) is float and math.isfinite(place.score))
-    if not is_number or not is_score or not all(map(_is_name, place[2:])):
-        raise bad_cursor("holds no place")
-    return place
+    fields = read_cursor(cursor, query.identity)
+    if not isinstance(fields, list) or len(fields) != len(Position._fields):
+        raise bad_cursor("has no position")
+    position = Position(*fields)
+    is_number = type(position.number) is int and 0 <= position.number <= _MAX_NUMBER
+    is_score = position.score is None or (type(position.score) is float and math.isfinite(position.score))
+    if not is_number or not is_score or not all(map(_is_storable_text, position[2:])):
+        raise bad_cursor("has no position")
+    return position
 
 
-def best(connection: Connection, index: Index, matches: Matches, page: Page) -> list[Ranked]:
-    """Return the hits of a page and the one behind it, if there is one: the best first, of equals the lower number."""
-    numbers, scores = matches.numbers, matches.scores
-    if page.after is not None:
-        behind = _now(connection, index, matches, page.after)
-        is_behind = (scores < behind.score) | ((scores == behind.score) & (numbers > behind.number))
-        numbers, scores = numbers[is_behind], scores[is_behind]
-    end = page.offset + page.limit + 1
-    if end < len(scores):  # sorting few takes less
-        enough = scores >= np.partition(scores, -end)[-end]
-        numbers, scores = numbers[enough], scores[enough]
-    order = np.argsort(-scores, kind="stable")[page.offset : end]
-    return list(map(Ranked, numbers[order].tolist(), scores[order].tolist()))
-
-
-def _now(connection: Connection, index: Index, matches: Matches, place: Place) -> Ranked:
-    """Return where a hit stands now; where it stood, if it is none any more."""
-    is_it = [document.c[name] == value for name, value in zip(Place._fields[2:], place[2:], strict=True)]
-    candidates = called(connection, index, place.identifier).tolist()
-    number = connection.scalar(select(document.c.id).where(document.c.id.in_(candidates), *is_it))
-    score = math.inf if place.score is None else place.score
+def _current_rank(connection: Connection, index: Index, matches: Matches, position: Position) -> RankedDocument:
+    """Return the present rank of a hit, or its former rank if it no longer matches."""
+    is_same = [document.c[name] == value for name, value in zip(Position._fields[2:], position[2:], strict=True)]
+    candidates = find_named(connection, index, position.identifier).tolist()
+    number = connection.scalar(select(document.c.id).where(document.c.id.in_(candidates), *is_same))
+    score = math.inf if position.score is None else position.score
     if number is None:
-        return Ranked(place.number, score)
-    at = np.flatnonzero(matches.numbers == number)
-    return Ranked(number, float(matches.scores[at[0]]) if len(at) else score)
+        return RankedDocument(position.number, score)
+    places = np.flatnonzero(matches.numbers == number)
+    return RankedDocument(number, float(matches.scores[places[0]]) if len(places) else score)
 
 
-def _is_name(value: object) -> bool:
-    """Whether it is a text that a database takes."""
+def _is_storable_text(value: object) -> bool:
+    """Return whether a value is text that every database accepts."""
     if not isinstance(value, str) or "\0" in value:
         return False
     try:

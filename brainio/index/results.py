@@ -1,4 +1,7 @@
-"""What a search found: hits, counts by facet, and how sure these are. Shows itself; asks no database and no catalog."""
+"""Search results: hits, counts by facet, and their display as text, HTML and tables.
+
+Accesses no database and no catalog.
+"""
 
 from __future__ import annotations
 
@@ -11,33 +14,33 @@ from brainio.text import printable, printable_line
 if TYPE_CHECKING:
     import pandas as pd
 
-_WIDEST = {"title": 60, "why": 50}  # characters of a column of the table
-_LONGEST = 200  # characters of the text that was searched
+_MAX_WIDTHS = {"title": 60, "why": 50}  # characters of a column of the table
+_MAX_TEXT = 200  # characters of the query
 _SHOWN_VALUES = 8  # of a facet
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An entry that a search found.
+    """An entry that matches a query.
 
     Attributes
     ----------
     identifier, kind, class_name, catalog, version, status : str
         As its catalog has them; `kind` is `'assembly'` or `'stimulus_set'`.
     title, lab : str
-        Title of its (first) publication, and whose it is; empty where nothing says so.
+        Title of its (first) publication, and its lab; empty if unknown.
     year : int or None
-        Of its publication.
+        Year of its publication.
     regions, species : dict
-        Value -> where that was found: `'card'` (computed from the data), `'title'` or `'name'` (only mentioned there).
+        Value -> source: `'card'` (computed from the data), `'title'` or `'name'` (only mentioned there).
     has_repetitions, has_reliability : bool or None
-        What its card says; None where it has none.
+        The statement of its card; None without a card.
     matched : dict
-        Word of the question -> fields of the entry that have it.
+        Word of the query -> fields of the entry that contain it.
     missing : tuple of str
-        Words of the question that it does not have.
+        Words of the query that it does not contain.
     score : float
-        How well it fits, to compare hits of one search; infinite where it was called by its name.
+        Comparable among the hits of one query; infinite if the query is the identifier or an alias.
     load : str
         The line of Python that loads it.
     """
@@ -62,29 +65,29 @@ class Hit:
 
     @property
     def why(self) -> str:
-        """Why it was found, in words."""
+        """The fields that contain the words of the query, for people."""
         if self.score == float("inf"):
-            return "its name"
+            return "identifier"
         reasons: dict[str, list[str]] = {}
         for word, fields in self.matched.items():
             reasons.setdefault(fields[0], []).append(word)
-        told = [f"{name}: {' '.join(words)}" for name, words in reasons.items()]
-        return ", ".join([*told, *([f"not: {' '.join(self.missing)}"] if self.missing else [])])
+        matches = [f"{name}: {' '.join(words)}" for name, words in reasons.items()]
+        return ", ".join([*matches, *([f"not: {' '.join(self.missing)}"] if self.missing else [])])
 
     @property
     def sort(self) -> str:
-        """What it is, in words."""
+        """Its kind and class, for people."""
         return ", ".join(filter(None, [self.kind.replace("_", " "), self.class_name]))
 
     @property
     def details(self) -> list[str]:
-        """What else is known of it, each in words."""
+        """Further facts, for people."""
         known = [str(self.year or ""), self.lab, ", ".join(self.regions), ", ".join(self.species), self.catalog]
         status = "" if self.status == "current" else self.status
         return [words for words in (*known, status, f"found by {self.why}" if self.why else "") if words]
 
     def record(self) -> dict[str, Any]:
-        """Return it as JSON can write it."""
+        """Return all fields, for JSON."""
         return {
             **{name: getattr(self, name) for name in self.__slots__ if name != "class_name"},
             "class": self.class_name,
@@ -101,22 +104,21 @@ class SearchResults(Sequence[Hit]):
     Attributes
     ----------
     text : str
-        What was searched.
+        The text of the query.
     filters : dict
-        Facet -> values that were asked for.
+        Facet -> accepted values.
     hits : tuple of Hit
-        As many as were asked for.
+        The hits of this page.
     total : int
-        How many entries match.
+        The number of matching entries.
     facets : dict
-        Facet -> value -> how many of them have it, the most frequent first.
+        Facet -> value -> number of matching entries, the most frequent first.
     has_all_words : bool
-        Whether the hits have all words of the question. If nothing has, these are the nearest: all words but one,
-        or some.
+        Whether the hits contain all words of the query. If no entry does, the hits are those with the most words.
     note : str
-        What to know about that, in words; empty where there is nothing.
+        A remark about the result for people; may be empty.
     next : str or None
-        The cursor of what comes behind: `after=found.next`. None where nothing does, or no hits were asked for.
+        The cursor of the next page, for `after`. None on the last page, or if `limit` is 0.
     """
 
     text: str
@@ -141,12 +143,12 @@ class SearchResults(Sequence[Hit]):
 
     @property
     def summary(self) -> str:
-        """How many there are and are shown, in words."""
-        shown = f", the best {len(self)} of them here" if len(self) < self.total and self.hits else ""
-        return f"{self.total:,} {'entry' if self.total == 1 else 'entries'}{shown}"
+        """The number of entries and hits, for people."""
+        page = f", the best {len(self)} of them here" if len(self) < self.total and self.hits else ""
+        return f"{self.total:,} {'entry' if self.total == 1 else 'entries'}{page}"
 
     def record(self) -> dict[str, Any]:
-        """Return everything as JSON can write it.
+        """Return all fields, for JSON.
 
         Examples
         --------
@@ -154,8 +156,8 @@ class SearchResults(Sequence[Hit]):
         >>> sorted(brainio.search("modelfest").record())
         ['facets', 'filters', 'has_all_words', 'hits', 'next', 'note', 'text', 'total']
         """
-        told = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return told | {"hits": [hit.record() for hit in self.hits]}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return fields | {"hits": [hit.record() for hit in self.hits]}
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return the hits as a table, one row each.
@@ -184,30 +186,30 @@ class SearchResults(Sequence[Hit]):
         return results_html(query, hits, self.summary, facets, note=self.note)
 
     def table(self, *, loads: bool = False) -> str:
-        """Return everything as people read it: how many, the note, a line for each hit, a line for each facet.
+        """Return a table for people: the counts, the note, a line for each hit, a line for each facet.
 
         Parameters
         ----------
         loads : bool, default False
-            Whether each hit comes with the line that loads it.
+            Whether to add the line of code that loads each hit.
         """
         from tabulate import tabulate
 
-        asked = f" for {_cut(self.text, _LONGEST)!r}" if self.text else ""
-        lines = [f"{self.summary}{asked}", *filter(None, [self.note])]
+        query = f" for {_cut(self.text, _MAX_TEXT)!r}" if self.text else ""
+        lines = [f"{self.summary}{query}", *filter(None, [self.note])]
         if self.hits:
             rows = [_row(hit) | ({"load": hit.load} if loads else {}) for hit in self.hits]
             lines.append(tabulate(rows, headers="keys", tablefmt="simple", disable_numparse=True))
         return printable("\n".join([*lines, *self.facet_lines()]))
 
     def facet_lines(self) -> list[str]:
-        """Return a line for each facet whose values tell hits apart."""
+        """Return a line for each facet in which the hits differ."""
         lines = []
         for facet, counts in self.facets.items():
             if len(counts) > 1 or self.total != next(iter(counts.values()), self.total):
-                told = [f"{value} ({count:,})" for value, count in list(counts.items())[:_SHOWN_VALUES]]
+                values = [f"{value} ({count:,})" for value, count in list(counts.items())[:_SHOWN_VALUES]]
                 more = [f"{len(counts) - _SHOWN_VALUES} more"] if len(counts) > _SHOWN_VALUES else []
-                lines.append(f"{facet}: {', '.join([*told, *more])}")
+                lines.append(f"{facet}: {', '.join([*values, *more])}")
         return lines
 
 
@@ -221,7 +223,7 @@ def _row(hit: Hit) -> dict[str, str]:
     }
     if hit.status != "current":
         row["identifier"] += f" ({hit.status})"
-    return {name: _cut(printable_line(text), _WIDEST.get(name)) for name, text in row.items()}
+    return {name: _cut(printable_line(text), _MAX_WIDTHS.get(name)) for name, text in row.items()}
 
 
 def _cut(text: str, width: int | None) -> str:

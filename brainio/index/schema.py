@@ -1,6 +1,8 @@
-"""The tables of the index, for any database that SQLAlchemy knows; how text is searched there is told by `fulltext`.
+"""The schema of an index: its tables, packed arrays of numbers, and the interface to full text.
 
-Whatever changes here needs another `VERSION`: an index of another version is not opened, and never migrated.
+The tables work in every database that SQLAlchemy supports; the full text is FTS5 in SQLite and tsvector in PostgreSQL.
+Words come normalized from `brainio.index.words`, and `brainio.index.ranking` scores them, so that a query has the same
+results in every database. A change of the schema needs a new `VERSION`: an index of another version is rebuilt.
 """
 
 from __future__ import annotations
@@ -23,14 +25,14 @@ VERSION = 3
 
 metadata = MetaData()
 
-# What the index was made of: catalogs, and files and folders beside them, each in the state that it had.
+# The dependencies of the index: catalogs, and the files and folders next to them, each with its state.
 source = Table(
     "source",
     metadata,
     Column("kind", Text, primary_key=True),
     Column("name", Text, primary_key=True),
     Column("state", Text, nullable=False),
-    Column("problem", Text, nullable=False),  # why a catalog was left out; else empty
+    Column("problem", Text, nullable=False),  # why a catalog was left out, or empty
 )
 
 _NOT_TEXT: dict[str, Column[Any]] = {
@@ -57,7 +59,7 @@ label = Table(
     Index("label_of_facet", "facet", "value", unique=True),
 )
 
-# Numbers of all documents, such as how many words each has; see `packed`.
+# Arrays of numbers of all documents, such as the number of words of each.
 packed = Table(
     "packed",
     metadata,
@@ -70,58 +72,58 @@ _STORED = np.dtype("<i4")
 
 
 def write_packed(connection: Connection, named: Mapping[str, npt.ArrayLike]) -> None:
-    """Write numbers by name."""
+    """Write arrays of numbers under their names."""
     rows = [{"name": name, "numbers": np.asarray(numbers, _STORED).tobytes()} for name, numbers in named.items()]
     connection.execute(insert(packed), rows)
 
 
-def read_packed(connection: Connection, *names: str) -> list[Numbers]:
-    """Return the numbers of some names."""
+def read_packed(connection: Connection, *names: str) -> list[IntArray]:
+    """Return the arrays with these names."""
     rows = connection.execute(select(packed.c.name, packed.c.numbers).where(packed.c.name.in_(names)))
-    found = {name: np.frombuffer(numbers, _STORED).astype(np.int32) for name, numbers in rows}
-    return [found[name] for name in names]
+    arrays = {name: np.frombuffer(numbers, _STORED).astype(np.int32) for name, numbers in rows}
+    return [arrays[name] for name in names]
 
 
-Numbers = npt.NDArray[np.int32]
-"""Numbers of documents or labels, shape (n,)."""
-GROUPS = {"names": 10.0, "titles": 4.0, "people": 3.0, "about": 2.0}
-"""The groups of words that questions go to, with how much a word in each counts."""
+IntArray = npt.NDArray[np.int32]
+"""Numbers of documents or facet values, shape (n,)."""
+FIELD_WEIGHTS = {"names": 10.0, "titles": 4.0, "people": 3.0, "about": 2.0}
+"""The groups of fields that a query searches, with the weight of a word in each."""
 
 
 class FullText(Protocol):
-    """The words and names of documents in one database: how they are written, and how they are asked for."""
+    """The words and identifiers of documents in one kind of database: how to write and query them."""
 
     def create(self, connection: Connection) -> Table:
-        """Make the empty table of words."""
+        """Create the empty table of words."""
 
     def finish(self, connection: Connection) -> None:
-        """Do what is best done once all rows are there."""
+        """Finish the table after all rows were inserted."""
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert rows, as fast as the database can take them."""
+        """Insert rows with the fastest method of the database."""
 
-    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
+    def row(self, number: int, groups: Sequence[str], names: Sequence[str]) -> tuple[object, ...]:
         """Return the row of a document in the table of words.
 
         Parameters
         ----------
         number : int
-            Of the document.
+            The number of the document.
         groups : sequence of str
-            Its words, separated by spaces, one text for each of `GROUPS`.
-        called : sequence of str
-            Its identifier and aliases, each folded to one word.
+            Its words, separated by spaces, one text for each group of `FIELD_WEIGHTS`.
+        names : sequence of str
+            Its identifier and aliases, each normalized to one word.
         """
 
-    def having(self, connection: Connection, word: str) -> list[Numbers]:
-        """Return the documents that have a word of a question, which also begins longer words, for each of `GROUPS`."""
+    def postings(self, connection: Connection, word: str) -> list[IntArray]:
+        """Return the documents that contain a word, or a longer word with this prefix, for each group."""
 
-    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
-        """Return the documents that are called so, in their order, no more than so many."""
+    def named(self, connection: Connection, name: str, limit: int) -> IntArray:
+        """Return the first `limit` documents with a normalized identifier or alias, in ascending order."""
 
 
-def numbers_in(text: str | None) -> Numbers:
-    """Read numbers with commas between them, as databases give thousands in one value.
+def numbers_in(text: str | None) -> IntArray:
+    """Parse numbers separated by commas, which databases return as one value.
 
     Examples
     --------

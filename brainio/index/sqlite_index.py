@@ -1,6 +1,9 @@
-"""Full text in SQLite: the virtual table FTS5 of words and names, and what is asked of it.
+"""Indexes in SQLite files below `BRAINIO_HOME`, with full text by FTS5.
 
-All words come folded from `brainio.index.words`, so its tokenizer has nothing to decide.
+One process builds a file under a temporary name, as far as locks work, and renames it when it is finished. Nothing
+writes to it afterwards, so readers of the previous file can continue. A file that is damaged or has another version is
+rebuilt. If the folder is not writable, the index is in memory. All words come normalized from `brainio.index.words`, so
+the tokenizer of FTS5 has nothing to decide.
 """
 
 from __future__ import annotations
@@ -46,9 +49,9 @@ from brainio.cache.sqlite_files import (
 )
 from brainio.home import home_folder
 from brainio.index.builder import build
-from brainio.index.freshness import Origin, are_as_they_were, key_in_force, read_origins
-from brainio.index.index_store import MADE, PATIENCE, Index, origins_in, write_origins
-from brainio.index.schema import GROUPS, numbers_in
+from brainio.index.freshness import Dependency, are_current, catalogs_key, read_dependencies
+from brainio.index.index_store import FINISHED, MAX_WAIT_SECONDS, Index, read_stored_dependencies, write_dependencies
+from brainio.index.schema import FIELD_WEIGHTS, numbers_in
 from brainio.index.words import PREFIX_FROM
 from brainio.local_files import Fingerprint, atomic_path
 from brainio.locks import Heartbeat, acquire, try_acquire
@@ -61,159 +64,159 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.freshness import Names
-    from brainio.index.index_store import Answer
-    from brainio.index.schema import Numbers
+    from brainio.index.index_store import Result
+    from brainio.index.schema import IntArray
     from brainio.locks import Lock
 
 
-_COLUMNS = (*GROUPS, "called")
-# A virtual table is no part of the other tables: it is not created from a description, but inserted into like one.
+_COLUMNS = (*FIELD_WEIGHTS, "called")
+# A virtual table is not created from a description like the other tables, but rows are inserted in the same way.
 _words = Table("words", MetaData(), Column("rowid", Integer), *(Column(name, Text) for name in _COLUMNS))
 _rowid = _words.c.rowid
 _matches = literal_column("words").op("MATCH")
-# Of each group in one value: after each row a thread may have to wait for others that run Python.
-_having = select(
-    *[select(func.group_concat(_rowid)).where(_matches(bindparam(group))).scalar_subquery() for group in GROUPS]
+# One value per group: after each row, a thread might have to wait for the interpreter lock.
+_postings = select(
+    *[select(func.group_concat(_rowid)).where(_matches(bindparam(group))).scalar_subquery() for group in FIELD_WEIGHTS]
 )
-_called: Select[int] = select(_rowid).where(_matches(bindparam("called"))).limit(bindparam("most"))
+_named: Select[int] = select(_rowid).where(_matches(bindparam("called"))).limit(bindparam("most"))
 
 
 class Fts5:
     """The full text of an index in SQLite; see `FullText`."""
 
     def create(self, connection: Connection) -> Table:
-        """Make the empty table, which keeps neither the text nor where in a column a word is."""
+        """Create the empty table, which stores neither the text nor the positions of words."""
         options = "content='', columnsize=0, detail=column, tokenize='ascii'"
         connection.execute(text(f"CREATE VIRTUAL TABLE words USING fts5({', '.join(_COLUMNS)}, {options})"))
         return _words
 
     def finish(self, connection: Connection) -> None:
-        """Do nothing: rows are indexed as they come."""
+        """Do nothing: inserting a row also indexes it."""
 
     def insert(self, connection: Connection, table: Table, rows: Sequence[tuple[object, ...]]) -> None:
-        """Insert tuples: five times as fast as mappings, each of which SQLAlchemy would look through."""
+        """Insert tuples: five times as fast as mappings, each of which SQLAlchemy would process."""
         if rows:
             connection.exec_driver_sql(str(insert(table).compile(dialect=connection.dialect)), list(rows))
 
-    def row(self, number: int, groups: Sequence[str], called: Sequence[str]) -> tuple[object, ...]:
-        """Return the row of a document."""
-        return (number, *groups, " ".join(called))
+    def row(self, number: int, groups: Sequence[str], names: Sequence[str]) -> tuple[object, ...]:
+        """Return the row of a document in the table of words."""
+        return (number, *groups, " ".join(names))
 
-    def having(self, connection: Connection, word: str) -> list[Numbers]:
-        """Return the documents that have a word, group by group."""
+    def postings(self, connection: Connection, word: str) -> list[IntArray]:
+        """Return the documents that contain a word, for each group."""
         end = " *" if len(word) >= PREFIX_FROM else ""
-        asked = {group: f'{group} : "{word}"{end}' for group in GROUPS}
-        return list(map(numbers_in, connection.execute(_having, asked).one()))
+        parameters = {group: f'{group} : "{word}"{end}' for group in FIELD_WEIGHTS}
+        return list(map(numbers_in, connection.execute(_postings, parameters).one()))
 
-    def called(self, connection: Connection, folded: str, most: int) -> Numbers:
-        """Return the documents that are called so."""
-        asked = {"called": f'called : "{folded}"', "most": most}
-        return np.fromiter(connection.scalars(_called, asked), np.int32)
+    def named(self, connection: Connection, name: str, limit: int) -> IntArray:
+        """Return the documents with an identifier or alias."""
+        parameters = {"called": f'called : "{name}"', "most": limit}
+        return np.fromiter(connection.scalars(_named, parameters), np.int32)
 
 
 FOLDER = "index"
-_AT_ONCE = 8  # threads that ask one index; others wait
-_LONGEST_WAIT = 3600.0  # seconds, for one of those
+_CONNECTIONS = 8  # threads that query one index at the same time; others wait
+_CONNECTION_TIMEOUT = 3600.0  # seconds to wait for a connection
 _POLL = 0.05  # seconds
-_UNUSED = 30 * 86_400.0  # seconds after which an index of other catalogs goes
-_LEFT = 3600.0  # seconds after which a file in the making was left by a process that died
+_UNUSED_SECONDS = 30 * 86_400.0  # after which an index of other catalogs is removed
+_ABANDONED_SECONDS = 3600.0  # after which a temporary file was left behind by a killed process
 
 _log = get_logger("brainio.index")
 
 
-class Files:
-    """The indexes below `BRAINIO_HOME`; see `Shelf`."""
+class SqliteIndexStore:
+    """The indexes below `BRAINIO_HOME`; see `IndexStore`."""
 
     def is_current(self, index: Index, names: Names) -> bool:
-        """Whether an index is that of catalogs as they are now."""
-        assert isinstance(index, FileIndex)  # noqa: S101 - so it was given
-        return index.place == _place(names) and index.is_there() and are_as_they_were(index.origins, names)
+        """Return whether an index has the present state of some catalogs."""
+        assert isinstance(index, SqliteIndex)  # noqa: S101 - for the type checker
+        return index.place == _place(names) and index.is_there() and are_current(index.dependencies, names)
 
-    def found(self, names: Names) -> Index | None:
-        """Open the index of catalogs as they are now, if it is there."""
-        return _current(_place(names), names)
+    def find(self, names: Names) -> Index | None:
+        """Open the index of the present state of catalogs, or return None."""
+        return _open_current(_place(names), names)
 
-    def opened(self, name: str) -> Index | None:
-        """Open a file."""
+    def open(self, name: str) -> Index | None:
+        """Open the index in a file, or return None."""
         return _open(Path(name))
 
-    def found_or_made(self, names: Names, before: Index | None) -> Index:  # noqa: ARG002 - the file tells that
-        """Open an index if it is there and up to date; else make it, unless another process is about to."""
+    def open_or_build(self, names: Names, previous: Index | None) -> Index:  # noqa: ARG002 - the file shows it
+        """Open the current index, or build it unless another process is building it."""
         place = _place(names)
-        found = _open(place)
-        if found is not None and are_as_they_were(found.origins, names):
-            return found
+        existing = _open(place)
+        if existing is not None and are_current(existing.dependencies, names):
+            return existing
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            lock = _acquire(place.parent, place.stem, wait=found is None)
+            lock = _acquire(place.parent, place.stem, wait=existing is None)
         except BlockingIOError:
-            _log.info("another process makes the index %s; the one before is used meanwhile", place)
-            assert found is not None  # noqa: S101 - else it is waited for
-            return found
+            _log.info("Another process is building the index %s; the previous one is used", place)
+            assert existing is not None  # noqa: S101 - otherwise `_acquire` waits
+            return existing
         except OSError as error:
-            made = _in_memory(place, names, error)
+            index = _build_in_memory(place, names, error)
         else:
-            made = _made_under_lock(place, names, lock)
-        if found is not None:
-            found.close()
-        return made
+            index = _build_under_lock(place, names, lock)
+        if existing is not None:
+            existing.close()
+        return index
 
 
-class FileIndex(Index):
-    """An open file, or an index in memory; many threads may ask it."""
+class SqliteIndex(Index):
+    """An index in a file or in memory, which many threads may query."""
 
-    def __init__(self, engine: Engine, place: Path, print_: Fingerprint | None = None) -> None:
+    def __init__(self, engine: Engine, place: Path, fingerprint: Fingerprint | None = None) -> None:
         super().__init__()
         self.place = place
-        self._file = SQLiteFile(engine, None if print_ is None else place, print_)
+        self._file = SQLiteFile(engine, None if fingerprint is None else place, fingerprint)
         self.name = "" if self.path is None else str(self.path)
         self.text = Fts5()
-        self.origins, self.made = self.run(origins_in)
+        self.dependencies, self.finished = self.run(read_stored_dependencies)
 
     @property
     def path(self) -> Path | None:
-        """The file; None where it is in memory."""
+        """The file; None if the index is in memory."""
         return self._file.path
 
-    def run(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Return what some work on a connection gives."""
-        return self._file.run(work)
+    def run(self, function: Callable[[Connection], Result]) -> Result:
+        """Call a function with a connection and return its result."""
+        return self._file.run(function)
 
     def is_there(self) -> bool:
-        """Whether its file still has its name: another one may have been published, or it was deleted."""
+        """Return whether its file still has its name, and was not replaced or deleted."""
         return self._file.is_there()
 
     def close(self) -> None:
-        """Close its connections, those in use when they are given back."""
+        """Close its connections, those in use when they are returned."""
         self._file.close()
 
     def discard(self) -> None:
-        """Close it and remove the file, since it is damaged; unless another one has its name by now."""
+        """Close the damaged index and remove its file, unless the file was replaced."""
         self.close()
         if self.path is not None and self.is_there():
-            _log.warning("the index %s is damaged; it is made again", self.path)
+            _log.warning("The index %s is damaged and will be rebuilt", self.path)
             with suppress(OSError):
                 self.path.unlink()
 
 
 def _place(names: Names) -> Path:
-    return home_folder() / FOLDER / f"{key_in_force(names)}{SUFFIX}"
+    return home_folder() / FOLDER / f"{catalogs_key(names)}{SUFFIX}"
 
 
-def _made_under_lock(path: Path, names: Names, lock: Lock | None) -> FileIndex:
-    """Make the index, unless another process made it just before."""
+def _build_under_lock(path: Path, names: Names, lock: Lock | None) -> SqliteIndex:
+    """Build the index, unless another process has just built it."""
     try:
-        return _current(path, names) or _made(path, names)
+        return _open_current(path, names) or _build(path, names)
     finally:
         if lock is not None:
             lock.release()
 
 
 def _acquire(folder: Path, key: str, *, wait: bool) -> Lock | None:
-    """Acquire the lock on an index; raises BlockingIOError if another process keeps it and this does not wait."""
+    """Acquire the lock on an index; raise BlockingIOError if another process holds it and `wait` is False."""
     if wait:
         return acquire(folder, key)
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + MAX_WAIT_SECONDS
     while True:
         try:
             return try_acquire(folder, key)
@@ -223,67 +226,67 @@ def _acquire(folder: Path, key: str, *, wait: bool) -> Lock | None:
         time.sleep(_POLL)
 
 
-def _current(path: Path, names: Names) -> FileIndex | None:
-    """Open the index of catalogs as they are now; None where there is none, or one of how they were."""
-    found = _open(path)
-    if found is None or are_as_they_were(found.origins, names):
-        return found
-    found.close()
+def _open_current(path: Path, names: Names) -> SqliteIndex | None:
+    """Open the index of the present state of catalogs; return None if it is missing or outdated."""
+    index = _open(path)
+    if index is None or are_current(index.dependencies, names):
+        return index
+    index.close()
     return None
 
 
-def _open(path: Path) -> FileIndex | None:
-    """Open an index; None where there is none, or not one that was finished and is as it was then."""
+def _open(path: Path) -> SqliteIndex | None:
+    """Open an index; return None if it is missing, unfinished, or was changed afterwards."""
     try:
-        print_ = Fingerprint.of(path)
-        # Not the pool that is made for databases in memory: it closes connections that other threads use.
+        fingerprint = Fingerprint.of(path)
+        # The default pool, for databases in memory, closes connections that other threads use.
         pool = {"poolclass": QueuePool, "pool_reset_on_return": None, "pool_use_lifo": True}
-        sizes = {"pool_size": _AT_ONCE, "max_overflow": 0, "pool_timeout": _LONGEST_WAIT}
-        engine = create_engine("sqlite://", creator=partial(_as_it_was, path, print_), **pool, **sizes)
+        sizes = {"pool_size": _CONNECTIONS, "max_overflow": 0, "pool_timeout": _CONNECTION_TIMEOUT}
+        engine = create_engine("sqlite://", creator=partial(_open_unchanged, path, fingerprint), **pool, **sizes)
     except OSError:
         return None
     try:
-        # All at once: when another file has the name, nobody could open this one any more.
+        # All connections at once: after a replacement nobody could open this file any more.
         with IN_SQLITE:
-            for connection in [engine.connect() for _ in range(_AT_ONCE)]:
+            for connection in [engine.connect() for _ in range(_CONNECTIONS)]:
                 connection.close()
-        index = FileIndex(engine, path, print_)
+        index = SqliteIndex(engine, path, fingerprint)
     except (DatabaseError, ValueError):
         with IN_SQLITE:
             engine.dispose()
         return None
-    if index.made != str(print_.mtime_ns):
-        _log.warning("the index %s was changed since it was made; it is made again", path)
+    if index.finished != str(fingerprint.mtime_ns):
+        _log.warning("The index %s was modified and will be rebuilt", path)
         index.close()
         return None
     record_access(path)
     return index
 
 
-def _as_it_was(path: Path, print_: Fingerprint) -> sqlite3.Connection:
+def _open_unchanged(path: Path, fingerprint: Fingerprint) -> sqlite3.Connection:
     opened = open_read_only(path)
-    if not is_same_file(path, print_):  # what is remembered of the one before, such as its labels, is wrong of this one
+    if not is_same_file(path, fingerprint):  # cached data of the previous file, such as facet values, would be wrong
         opened.close()
-        raise sqlite3.DatabaseError(f"{path} is another file than before")
+        raise sqlite3.DatabaseError(f"{path} was replaced")
     return opened
 
 
-def _made(path: Path, names: Names) -> FileIndex:
+def _build(path: Path, names: Names) -> SqliteIndex:
     unfinished = path.with_name(f"{path.stem}.{secrets.token_hex(8)}")
     try:
-        remove_stale(path.parent, _UNUSED, _LEFT)
+        remove_stale(path.parent, _UNUSED_SECONDS, _ABANDONED_SECONDS)
         with atomic_path(path, temporary=unfinished):
             stamp = _write(unfinished, names)
             os.utime(unfinished, ns=(time.time_ns(), stamp))
     except (OSError, DatabaseError) as error:
-        return _in_memory(path, names, error)
-    return _open(path) or _in_memory(path, names, f"{path} cannot be read")
+        return _build_in_memory(path, names, error)
+    return _open(path) or _build_in_memory(path, names, f"{path} cannot be read")
 
 
 def _write(path: Path, names: Names) -> int:
-    """Write an index to a new file, and return the modification time that it must get.
+    """Write an index to a new file, and return the modification time that the caller must set.
 
-    That time is in the file, so that whatever writes to it later is noticed.
+    The file stores this time, so that later modifications are detected.
     """
     stamp = new_mtime_ns()
     engine = create_engine("sqlite://", creator=partial(create_database, path), poolclass=StaticPool)
@@ -296,14 +299,14 @@ def _write(path: Path, names: Names) -> int:
 
 
 def _fill(engine: Engine, names: Names, progress: Callable[[], None], stamp: int = 0) -> None:
-    listings, origins = read_origins(names)
+    listings, dependencies = read_dependencies(names)
     with IN_SQLITE, engine.begin() as connection:
         build(connection, Fts5(), listings, progress)
-        write_origins(connection, [*origins, Origin(MADE, "", str(stamp))])
+        write_dependencies(connection, [*dependencies, Dependency(FINISHED, "", str(stamp))])
 
 
-def _in_memory(place: Path, names: Names, reason: object) -> FileIndex:
-    _log.warning("the index is made in memory, and again by every process: %s", reason)
+def _build_in_memory(place: Path, names: Names, reason: object) -> SqliteIndex:
+    _log.warning("Every process builds its index in memory: %s", reason)
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     _fill(engine, names, lambda: None)
-    return FileIndex(engine, place)
+    return SqliteIndex(engine, place)

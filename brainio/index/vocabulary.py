@@ -1,13 +1,13 @@
-"""Words of the field: regions and species as names and titles write them, and what a class of assembly holds.
+"""The vocabulary of the field: names of regions, species and classes of data in identifiers and titles.
 
-One table each. Says what a text mentions, not whether the data are of it: a title that names humans may go with
-recordings of macaques. A card knows better, and wins.
+Finds the names that a text mentions. The data need not be of them: a title that mentions humans may belong to
+recordings of macaques. Facts of a card take precedence.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 
-# Region -> how names and titles write it: capitals are found as they are, everything else in any case.
+# Region -> spellings in identifiers and titles: acronyms match in capitals only, everything else in any case.
 REGIONS: Mapping[str, tuple[str, ...]] = {
     "V1": ("V1", "primary visual cortex", "striate cortex"),
     "V2": ("V2", "second visual area", "secondary visual cortex"),
@@ -39,7 +39,7 @@ REGIONS: Mapping[str, tuple[str, ...]] = {
     "language network": ("language network", "language areas", "language system"),
     "multiple-demand network": ("multiple-demand", "multiple demand"),
 }
-# Only names use these single words for regions; in titles they mean many things.
+# Single words that mean regions in identifiers only; in titles they have many meanings.
 _IN_NAMES = {"language": "language network"}
 
 SPECIES: Mapping[str, tuple[str, ...]] = {
@@ -57,7 +57,7 @@ SPECIES: Mapping[str, tuple[str, ...]] = {
     "locust": ("locust", "locusts", "Locusta migratoria"),
 }
 
-# What is looked for under other words than the name of the class says.
+# Further search words of a class.
 CLASSES: Mapping[str, str] = {
     "BehavioralAssembly": "behavior choices",
     "NeuroidAssembly": "neural recordings responses",
@@ -69,15 +69,15 @@ CLASSES: Mapping[str, str] = {
 
 
 def _finder(table: Mapping[str, tuple[str, ...]], *, capitals: bool) -> tuple[re.Pattern[str], dict[str, str]]:
-    """Compile one pattern for all spellings of a kind, the longest first, and say what each means."""
-    means = {
+    """Compile a pattern for all spellings, the longest first; return it with the value of each spelling."""
+    values = {
         spelling if capitals else spelling.lower(): value
         for value, spellings in table.items()
         for spelling in spellings
         if spelling.isupper() == capitals
     }
-    either = "|".join(re.escape(one) for one in sorted(means, key=len, reverse=True))
-    return re.compile(rf"(?<![A-Za-z0-9])(?:{either})(?![A-Za-z0-9])", 0 if capitals else re.IGNORECASE), means
+    either = "|".join(re.escape(spelling) for spelling in sorted(values, key=len, reverse=True))
+    return re.compile(rf"(?<![A-Za-z0-9])(?:{either})(?![A-Za-z0-9])", 0 if capitals else re.IGNORECASE), values
 
 
 _CAPITALS = _finder(REGIONS, capitals=True)
@@ -95,11 +95,11 @@ def regions_in(text: str) -> list[str]:
     >>> regions_in('Macaque V1 and inferior temporal responses; it is 2026')
     ['V1', 'IT']
     """
-    found = [_CAPITALS[1][one] for one in _CAPITALS[0].findall(text)]
-    return list(dict.fromkeys([*found, *(_PHRASES[1][one.lower()] for one in _PHRASES[0].findall(text))]))
+    acronyms = [_CAPITALS[1][word] for word in _CAPITALS[0].findall(text)]
+    return list(dict.fromkeys([*acronyms, *(_PHRASES[1][phrase.lower()] for phrase in _PHRASES[0].findall(text))]))
 
 
-def regions_named(names: str) -> list[str]:
+def regions_in_name(names: str) -> list[str]:
     """Return the regions that identifiers and aliases mention.
 
     Examples
@@ -107,23 +107,23 @@ def regions_named(names: str) -> list[str]:
     >>> regions_named('Pereira2018.language dicarlo.Rajalingham2020orthographic_IT')
     ['language network', 'IT']
     """
-    found = [_CAPITALS[1].get(one) or _IN_NAMES[one.lower()] for one in _IN_NAME.findall(names)]
-    return list(dict.fromkeys(found))
+    regions = [_CAPITALS[1].get(word) or _IN_NAMES[word.lower()] for word in _IN_NAME.findall(names)]
+    return list(dict.fromkeys(regions))
 
 
 def species_in(text: str) -> list[str]:
-    """Return the species that a text mentions, by their everyday names.
+    """Return the species that a text mentions, by their common names.
 
     Examples
     --------
     >>> species_in('of humans, monkeys and networks'), species_in('Macaca mulatta')
     (['human', 'macaque'], ['macaque'])
     """
-    return list(dict.fromkeys(_ANIMALS[1][one.lower()] for one in _ANIMALS[0].findall(text)))
+    return list(dict.fromkeys(_ANIMALS[1][name.lower()] for name in _ANIMALS[0].findall(text)))
 
 
-def region_called(value: str) -> str:
-    """Return a region by its usual name, what is not known as it is.
+def canonical_region(value: str) -> str:
+    """Return a region by its usual name; return unknown names unchanged.
 
     Examples
     --------
@@ -133,8 +133,8 @@ def region_called(value: str) -> str:
     return _KNOWN_REGIONS.get(value.lower(), value)
 
 
-def species_called(value: str) -> str:
-    """Return a species by its everyday name, what is not known as it is.
+def canonical_species(value: str) -> str:
+    """Return a species by its common name; return unknown names unchanged.
 
     Examples
     --------
@@ -145,12 +145,13 @@ def species_called(value: str) -> str:
 
 
 def spellings(regions: Iterable[str], species: Iterable[str]) -> str:
-    """Return all words under which regions and species are looked for.
+    """Return all spellings of regions and species.
 
     Examples
     --------
     >>> spellings(['IT'], ['marmoset', 'nonhuman primate'])
     'IT inferior temporal inferotemporal marmoset marmosets Callithrix jacchus nonhuman primate nonhuman primates'
     """
-    found = [REGIONS.get(one, (one,)) for one in regions] + [SPECIES.get(one, (one,)) for one in species]
-    return " ".join(spelling for one in found for spelling in one if "-" not in spelling)  # "non-human" is not human
+    names = [REGIONS.get(name, (name,)) for name in regions] + [SPECIES.get(name, (name,)) for name in species]
+    # "non-human" would match queries for "human".
+    return " ".join(spelling for group in names for spelling in group if "-" not in spelling)

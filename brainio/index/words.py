@@ -1,4 +1,4 @@
-"""From text to the words that search compares: folded, without accents, singular, for entries and questions alike."""
+"""Text normalization: the words of entries and queries, in lower case, without accents, in the singular."""
 
 import re
 import unicodedata
@@ -6,11 +6,11 @@ from functools import lru_cache
 
 from brainio.dois import stored_doi
 
-PREFIX_FROM = 4  # letters of a word of a question, from which on it also finds longer words
+PREFIX_FROM = 4  # letters from which a word of a query also matches longer words
 _CHUNK = re.compile(r"[^\W_]+")
 _BETWEEN = re.compile(r"[\W_]+")
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_A-Za-z]+")
-_ALIKE = {
+_SYNONYMS = {
     "stimuli": "stimulus",
     "mice": "mouse",
     "cortices": "cortex",
@@ -23,7 +23,7 @@ _ALIKE = {
     "photo": "image",
     "movie": "video",
 }
-_LITTLE = frozenset(
+_STOP_WORDS = frozenset(
     {
         *("a", "about", "all", "an", "and", "any", "are", "as", "at", "by", "did", "do", "does", "for", "from", "had"),
         *("has", "have", "how", "in", "into", "is", "me", "of", "on", "or", "show", "that", "the", "their", "to"),
@@ -32,7 +32,7 @@ _LITTLE = frozenset(
 )
 
 
-def words_of(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of a text in their order.
 
     Examples
@@ -43,8 +43,8 @@ def words_of(text: str) -> list[str]:
     return [_plain(chunk) for chunk in _CHUNK.findall(_folded(text))]
 
 
-def words_of_name(name: str) -> list[str]:
-    """Return the words of an identifier or alias: what stands between dots, and the words that this is written of.
+def split_name(name: str) -> list[str]:
+    """Return the words of an identifier or alias: the parts between dots, and the words within each part.
 
     Examples
     --------
@@ -53,16 +53,16 @@ def words_of_name(name: str) -> list[str]:
     >>> words_of_name('THINGS_fMRI_V4')
     ['thing', 'fmri', 'mri', 'v4']
     """
-    found: list[str] = []
+    words: list[str] = []
     for chunk in _CHUNK.findall(name if name.isascii() else _without_accents(name)):
-        found += _words_of_chunk(chunk)
-    return list(dict.fromkeys(found))
+        words += _words_of_chunk(chunk)
+    return list(dict.fromkeys(words))
 
 
-def words_asked(text: str) -> dict[str, str]:
-    """Return the words that a question is about, without those that say little, each with how it was written.
+def query_words(text: str) -> dict[str, str]:
+    """Return the words of a query without stop words; normalized word -> original spelling.
 
-    A DOI may have any form, such as that of a URL: documents hold its stored form.
+    A DOI may have any form, such as a URL; documents contain its stored form.
 
     Examples
     --------
@@ -71,23 +71,23 @@ def words_asked(text: str) -> dict[str, str]:
     >>> words_asked('V4 recordings to "natural" images')
     {'v4': 'v4', 'recording': 'recordings', 'natural': 'natural', 'image': 'images'}
     """
-    every = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(stored_doi(text)))}
-    return {word: chunk for word, chunk in every.items() if word not in _LITTLE} or every
+    words = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(stored_doi(text)))}
+    return {word: chunk for word, chunk in words.items() if word not in _STOP_WORDS} or words
 
 
-def finds(asked: str, words: str) -> bool:
-    """Tell whether a word of a question is among some words with spaces between them, or begins one of them.
+def has_prefix_match(word: str, words: str) -> bool:
+    """Return whether a word of a query is one of some words separated by spaces, or a prefix of one.
 
     Examples
     --------
     >>> finds('natural', 'a naturalistic'), finds('v4', 'v4d'), finds('v4', 'v4')
     (True, False, True)
     """
-    return (f" {asked}" if len(asked) >= PREFIX_FROM else f" {asked} ") in f" {words} "
+    return (f" {word}" if len(word) >= PREFIX_FROM else f" {word} ") in f" {words} "
 
 
-def name_folded(name: str) -> str:
-    """Return a name without case, accents and punctuation, as one word.
+def fold_name(name: str) -> str:
+    """Normalize a name to one word without case, accents and punctuation.
 
     Examples
     --------
@@ -99,7 +99,7 @@ def name_folded(name: str) -> str:
 
 @lru_cache(maxsize=16384)
 def _words_of_chunk(chunk: str) -> tuple[str, ...]:
-    """Return the words of a part of a name without punctuation; parts of one letter say nothing."""
+    """Return the words of a part of a name without punctuation; single letters have no meaning."""
     folded = chunk.casefold()
     if chunk == folded and chunk.isalpha():
         return (_plain(folded),)
@@ -108,7 +108,7 @@ def _words_of_chunk(chunk: str) -> tuple[str, ...]:
 
 
 def _plain(word: str) -> str:
-    """Return the singular of a folded word, roughly, in one spelling."""
+    """Return the approximate singular of a normalized word, in one spelling."""
     return _singular(word) if word.isalpha() else word
 
 
@@ -116,7 +116,7 @@ def _plain(word: str) -> str:
 def _singular(word: str) -> str:
     if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
         word = f"{word[:-3]}y" if word.endswith("ies") and len(word) > 4 else word[:-1]
-    return _ALIKE.get(word, word)
+    return _SYNONYMS.get(word, word)
 
 
 def _folded(text: str) -> str:
@@ -124,4 +124,4 @@ def _folded(text: str) -> str:
 
 
 def _without_accents(text: str) -> str:
-    return "".join(one for one in unicodedata.normalize("NFKD", text) if not unicodedata.combining(one))
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))

@@ -1,6 +1,6 @@
-"""Have a worker process make the indexes of many entries.
+"""Build large indexes in a worker process.
 
-So that making one neither slows those down who ask meanwhile nor leaves memory behind.
+This neither slows down concurrent queries nor leaves memory behind.
 """
 
 from __future__ import annotations
@@ -10,50 +10,50 @@ from typing import TYPE_CHECKING
 
 from brainio.catalogs import listing, sources
 from brainio.errors import BrainioError, CatalogError
-from brainio.index.index_store import Indexes
-from brainio.index.postgresql_index import Server
-from brainio.index.sqlite_index import Files
+from brainio.index.index_store import OpenIndexes
+from brainio.index.postgresql_index import PostgresIndexStore
+from brainio.index.sqlite_index import SqliteIndexStore
 from brainio.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from brainio.index.freshness import Names
     from brainio.index.index_store import Index
 
-_FEW = 5_000  # entries, of which an index is made in less time than a process takes to start
-_NICE = 10  # a tenth of the share of those who answer, on a machine that is busy; where nobody waits for the index
+_FEW_ENTRIES = 5_000  # building their index takes less time than starting a process
+_NICENESS = 10  # a tenth of the CPU share of the queries on a busy machine, if no query waits for the index
 
 
-class Apart:
-    """The indexes in files or in a database, made apart; see `Shelf`.
+class WorkerIndexStore:
+    """An index store that builds large indexes in a worker process; see `IndexStore`.
 
     Parameters
     ----------
     database : str
-        `postgresql://...`; empty: files below `BRAINIO_HOME`.
+        `postgresql://...`; empty for files below `BRAINIO_HOME`.
     """
 
     def __init__(self, database: str) -> None:
         self._database = database
-        self._shelf = shelf_in(database)
+        self._store = index_store(database)
 
     def is_current(self, index: Index, names: Names) -> bool:
-        """Whether an index is that of catalogs as they are now."""
-        return self._shelf.is_current(index, names)
+        """Return whether an index has the present state of some catalogs."""
+        return self._store.is_current(index, names)
 
-    def found_or_made(self, names: Names, before: Index | None) -> Index:
-        """Open an index if it is there; else have it made, apart if that takes long and can be done."""
+    def open_or_build(self, names: Names, previous: Index | None) -> Index:
+        """Open an index, or build it, in a worker process if it is large."""
         if not _are_few(names):
-            if (found := self._shelf.found(names)) is not None:
-                return found
-            name = _made(names, self._database, is_waited_for=before is None)
-            if name and (made := self._shelf.opened(name)) is not None:
-                return made
-        return self._shelf.found_or_made(names, before)
+            if (existing := self._store.find(names)) is not None:
+                return existing
+            name = _build_in_worker(names, self._database, is_waited_for=previous is None)
+            if name and (built := self._store.open(name)) is not None:
+                return built
+        return self._store.open_or_build(names, previous)
 
 
-def shelf_in(database: str) -> Files | Server:
-    """Return the indexes in a database; without one, those in files."""
-    return Server(database) if database else Files()
+def index_store(database: str) -> SqliteIndexStore | PostgresIndexStore:
+    """Return the store of a database, or of files if `database` is empty."""
+    return PostgresIndexStore(database) if database else SqliteIndexStore()
 
 
 def _are_few(names: Names) -> bool:
@@ -61,30 +61,30 @@ def _are_few(names: Names) -> bool:
     for name in sources() if names is None else names:
         with suppress(CatalogError):
             entries += len(listing(name).entries)
-    return entries < _FEW
+    return entries < _FEW_ENTRIES
 
 
-def _made(names: Names, database: str, *, is_waited_for: bool) -> str:
-    """Have a worker process make an index, and return its name; empty where it could not."""
-    worker = WorkerProcess("index", niceness=0 if is_waited_for else _NICE)
+def _build_in_worker(names: Names, database: str, *, is_waited_for: bool) -> str:
+    """Build an index in a worker process and return its name, or an empty text if that failed."""
+    worker = WorkerProcess("index", niceness=0 if is_waited_for else _NICENESS)
     arguments = [None if names is None else sorted(names), database]
     try:
-        return str(worker.call("brainio.index.worker:make_index", arguments, subject="the search index"))
+        return str(worker.call("brainio.index.worker:build_index", arguments, subject="the search index"))
     except BrainioError:
         return ""
     finally:
         worker.stop()
 
 
-def make_index(names: list[str] | None, database: str) -> str:
-    """Make an index and return its name; runs in a worker process.
+def build_index(names: list[str] | None, database: str) -> str:
+    """Build an index and return its name; called in a worker process.
 
     Parameters
     ----------
     names : list of str or None
         Catalogs; None: the active ones.
     database : str
-        See `Apart`.
+        See `WorkerIndexStore`.
     """
     catalogs = None if names is None else frozenset(names)
-    return Indexes(shelf_in(database)).ask(catalogs, lambda _, index: index.name)
+    return OpenIndexes(index_store(database)).query(catalogs, lambda _, index: index.name)

@@ -12,8 +12,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Scope
 
-from brainio.index.index_store import Indexes
-from brainio.index.worker import Apart
+from brainio.index.index_store import OpenIndexes
+from brainio.index.worker import WorkerIndexStore
 from brainio.service import schemas
 from brainio.service.access import SECURITY_SCHEMES, Access, AccessControl
 from brainio.service.change_log import ChangeLog
@@ -57,7 +57,9 @@ def create_app(settings: Settings) -> ASGIApp:
     """
     database = Database(settings.database)
     change_log, access_control = ChangeLog(database), AccessControl(settings, database)
-    indexes = Indexes(Apart(settings.database if database.is_on_server else ""), settings.refresh_seconds)
+    indexes = OpenIndexes(
+        WorkerIndexStore(settings.database if database.is_on_server else ""), settings.refresh_seconds
+    )
     watcher = CatalogWatcher(settings, change_log, access_control)
     service = Service(settings, watcher, change_log, access_control, indexes)
     app = FastAPI(

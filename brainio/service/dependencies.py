@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 
 from brainio.cursors import LONGEST
 from brainio.index import SearchResults, search_among
-from brainio.index.index_store import Indexes
+from brainio.index.index_store import OpenIndexes
 from brainio.nearest import nearest
 from brainio.service.access import Access, AccessControl
 from brainio.service.change_log import ChangeLog
@@ -32,7 +32,7 @@ class Service:
     catalogs: CatalogWatcher
     change_log: ChangeLog
     access_control: AccessControl
-    indexes: Indexes
+    indexes: OpenIndexes
 
     def origin(self, request: Request) -> str:
         """Return the scheme and host by which a client reaches the service: `https://lab.example`."""

@@ -20,7 +20,7 @@ from brainio.catalogs import CatalogSource, Entry, Listing, listing, sources
 from brainio.catalogs.csv_format import Row, read_rows
 from brainio.catalogs.entries import cells_of
 from brainio.errors import BrainioError, CatalogError
-from brainio.index.freshness import state_beside
+from brainio.index.freshness import sidecar_states
 from brainio.service import telemetry
 from brainio.service.access import Access, AccessControl
 from brainio.service.change_log import ChangeLog
@@ -245,7 +245,7 @@ class CatalogWatcher:
         """Read a catalog; return the known one if it did not change."""
         self._expire_remote(source)
         current, active = listing(name), embargoes.active_in(name)
-        sidecars = state_beside(current)
+        sidecars = sidecar_states(current)
         if known is not None and known.listing is current and (known.sidecars, known.embargoes) == (sidecars, active):
             return known
         rows = (row for _, row in read_rows(source.backend.read(), current.identifier))

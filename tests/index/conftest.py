@@ -10,8 +10,8 @@ import pytest
 import brainio
 from brainio.home import home_folder
 from brainio.index import SearchResults, entry_search, search_among, sqlite_index
-from brainio.index.index_store import Indexes
-from brainio.index.postgresql_index import Server
+from brainio.index.index_store import OpenIndexes
+from brainio.index.postgresql_index import PostgresIndexStore
 from tests.index.lab import Lab
 from tests.once import folder_of_run
 from tests.postgres import Postgres
@@ -31,7 +31,7 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 @pytest.fixture(autouse=True)
 def nothing_open() -> None:
     """Have every test open indexes anew."""
-    entry_search._OWN.forget()
+    entry_search._PROCESS_INDEXES.forget()
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +48,7 @@ def installed_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("BRAINIO_HOME", str(home))
             brainio.search()
-            entry_search._OWN.forget()
+            entry_search._PROCESS_INDEXES.forget()
 
     return folder_of_run(tmp_path_factory, "installed_index", build) / sqlite_index.FOLDER
 
@@ -61,21 +61,21 @@ def search(request: pytest.FixtureRequest, installed_index: Path) -> Iterator[Se
             shutil.copytree(installed_index, home_folder() / sqlite_index.FOLDER)
         yield brainio.search
         return
-    yield search_in(Indexes(Server(request.getfixturevalue("index_database"))))
+    yield search_in(OpenIndexes(PostgresIndexStore(request.getfixturevalue("index_database"))))
     request.getfixturevalue("postgres").hang_up()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def indexes(request: pytest.FixtureRequest) -> Iterator[Indexes]:
-    """Indexes in SQLite and in PostgreSQL."""
+def indexes(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
+    """OpenIndexes in SQLite and in PostgreSQL."""
     if request.param == "sqlite":
-        yield entry_search._OWN
+        yield entry_search._PROCESS_INDEXES
         return
-    yield Indexes(Server(request.getfixturevalue("index_database")))
+    yield OpenIndexes(PostgresIndexStore(request.getfixturevalue("index_database")))
     request.getfixturevalue("postgres").hang_up()
 
 
-def search_in(indexes: Indexes, names: set[str] | None = None) -> Search:
+def search_in(indexes: OpenIndexes, names: set[str] | None = None) -> Search:
     """Return the search that asks some indexes, of some catalogs."""
 
     def search(text: str = "", **asked: Any) -> SearchResults:

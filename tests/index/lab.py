@@ -7,8 +7,8 @@ from pathlib import Path
 from brainio.catalogs import Listing
 from brainio.catalogs.cards import Card, card_bytes, card_location
 from brainio.index.builder import versions_of
-from brainio.index.documents import LISTED, Document, Maker, words_by_field
-from brainio.index.words import finds, name_folded, words_asked
+from brainio.index.documents import LISTED, Document, DocumentBuilder, words_by_field
+from brainio.index.words import fold_name, has_prefix_match, query_words
 
 COLUMNS = (
     *("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier"),
@@ -68,21 +68,21 @@ def _write(path: Path, columns: tuple[str, ...], rows: list[dict[str, str]]) -> 
 
 
 def documents(listings: list[Listing]) -> list[Document]:
-    maker = Maker()
+    maker = DocumentBuilder()
     return [
-        maker.document(one.entry, is_current=one.is_current, is_ambiguous=one.is_ambiguous)
+        maker.build(one.entry, is_current=one.is_current, is_ambiguous=one.is_ambiguous)
         for one in versions_of(listings)
     ]
 
 
 def scan(every: Iterable[Document], text: str, *, old: bool = False) -> list[tuple[str, str, str]]:
     """Return kind, identifier and version of what has all words of a text: by looking at each document in turn."""
-    asked, named = words_asked(text), name_folded(text)
+    asked, named = query_words(text), fold_name(text)
     found = []
     for document in every:
         words = " ".join(words_by_field(document).values())
-        names = [name_folded(name) for name in (document.identifier, *document.aliases.split())]
+        names = [fold_name(name) for name in (document.identifier, *document.aliases.split())]
         is_listed = old or document.status in LISTED
-        if (is_listed and all(finds(word, words) for word in asked)) or (named and named in names):
+        if (is_listed and all(has_prefix_match(word, words) for word in asked)) or (named and named in names):
             found.append((document.lookup_type, document.identifier, document.version))
     return sorted(found)

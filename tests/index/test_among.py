@@ -8,7 +8,7 @@ import pytest
 import brainio
 from brainio.errors import SearchError, UnknownCatalogError
 from brainio.index import index_store, search_among
-from brainio.index.index_store import Indexes
+from brainio.index.index_store import OpenIndexes
 from tests.index.conftest import search_in
 from tests.index.lab import Lab
 
@@ -49,7 +49,7 @@ def hidden(tmp_path: Path, lab: Lab) -> Lab:
     return hidden
 
 
-def answers(indexes: Indexes) -> list[object]:
+def answers(indexes: OpenIndexes) -> list[object]:
     """Return what is said to each question: an answer, or an error."""
     search, told = search_in(indexes, {"lab"}), list[object]()
     for text, asked in QUESTIONS:
@@ -64,7 +64,7 @@ def answers(indexes: Indexes) -> list[object]:
 
 
 def test_answers_are_as_if_the_other_catalogs_were_not_there(
-    lab: Lab, hidden: Lab, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, hidden: Lab, indexes: OpenIndexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = answers(indexes)
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{hidden.catalog},{lab.catalog}")
@@ -74,7 +74,7 @@ def test_answers_are_as_if_the_other_catalogs_were_not_there(
     assert answers(indexes) == before
 
 
-def test_a_catalog_that_is_not_searched_is_as_unknown_as_one_that_is_nowhere(lab: Lab, indexes: Indexes) -> None:
+def test_a_catalog_that_is_not_searched_is_as_unknown_as_one_that_is_nowhere(lab: Lab, indexes: OpenIndexes) -> None:
     messages = []
     for name in ("brainscore", "nowhere"):
         with pytest.raises(UnknownCatalogError, match=r"is searched \(but lab\)") as refused:
@@ -83,13 +83,13 @@ def test_a_catalog_that_is_not_searched_is_as_unknown_as_one_that_is_nowhere(lab
     assert messages[0] == messages[1]
 
 
-def test_among_no_catalogs_nothing_is_found(indexes: Indexes) -> None:
+def test_among_no_catalogs_nothing_is_found(indexes: OpenIndexes) -> None:
     found = search_among(set(), "macaque", {}, indexes=indexes)
     assert (found.total, found.facets, found.note) == (0, {}, "")
 
 
 def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
-    lab: Lab, indexes: Indexes, recwarn: pytest.WarningsRecorder
+    lab: Lab, indexes: OpenIndexes, recwarn: pytest.WarningsRecorder
 ) -> None:
     lab.catalog.write_text("no,catalog\n")
     assert search_among({"brainio_demo"}, "", {}, indexes=indexes).total > 0
@@ -99,7 +99,7 @@ def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
 
 
 def test_open_indexes_are_bounded_and_the_least_used_is_closed(
-    lab: Lab, indexes: Indexes, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, indexes: OpenIndexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_store, "_MOST_OPEN", 2)
     lab.add("lab.Doe2026")

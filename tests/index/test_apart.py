@@ -15,10 +15,10 @@ import pytest
 import brainio
 from brainio.home import home_folder
 from brainio.index import search_among
-from brainio.index.freshness import key_in_force
-from brainio.index.index_store import Indexes
+from brainio.index.freshness import catalogs_key
+from brainio.index.index_store import OpenIndexes
 from brainio.index.sqlite_index import FOLDER
-from brainio.index.worker import Apart
+from brainio.index.worker import WorkerIndexStore
 from brainio.locks import acquire
 from tests.index.lab import Lab
 
@@ -39,12 +39,12 @@ def large_lab(lab: Lab) -> Lab:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def apart(request: pytest.FixtureRequest) -> Iterator[Indexes]:
+def apart(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
     """Indexes in files and in PostgreSQL, made apart."""
     if request.param == "sqlite":
-        yield Indexes(Apart(""))
+        yield OpenIndexes(WorkerIndexStore(""))
         return
-    yield Indexes(Apart(request.getfixturevalue("index_database")))
+    yield OpenIndexes(WorkerIndexStore(request.getfixturevalue("index_database")))
     request.getfixturevalue("postgres").hang_up()
 
 
@@ -60,7 +60,7 @@ def nobody_else_makes_it() -> Iterator[None]:
     """Have whoever wants to make the index in a file wait."""
     folder = home_folder() / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    lock = acquire(folder, key_in_force(NAMES))
+    lock = acquire(folder, catalogs_key(NAMES))
     assert lock is not None
     try:
         yield
@@ -77,7 +77,7 @@ def the_maker(parent: int | None = None) -> int:
     return found[0]
 
 
-def test_what_is_made_apart_is_what_is_made_here(large_lab: Lab, apart: Indexes) -> None:
+def test_what_is_made_apart_is_what_is_made_here(large_lab: Lab, apart: OpenIndexes) -> None:
     seen: list[int] = []
     watching = threading.Thread(target=lambda: seen.append(the_maker()))
     watching.start()
@@ -90,7 +90,7 @@ def test_what_is_made_apart_is_what_is_made_here(large_lab: Lab, apart: Indexes)
     assert [hit.identifier for hit in search_among(NAMES, "new", {}, indexes=apart)] == ["lab.New"]
 
 
-def test_few_entries_start_no_process(lab: Lab, apart: Indexes) -> None:
+def test_few_entries_start_no_process(lab: Lab, apart: OpenIndexes) -> None:
     lab.add("lab.One")
     stop = threading.Event()
     seen: list[int] = []
@@ -109,7 +109,7 @@ def test_few_entries_start_no_process(lab: Lab, apart: Indexes) -> None:
 
 def test_where_the_process_is_killed_the_index_is_made_all_the_same(large_lab: Lab) -> None:
     answers: list[int] = []
-    indexes = Indexes(Apart(""))
+    indexes = OpenIndexes(WorkerIndexStore(""))
     asking = threading.Thread(target=lambda: answers.append(search_among(NAMES, "", {}, indexes=indexes).total))
     with nobody_else_makes_it():
         asking.start()
@@ -120,9 +120,9 @@ def test_where_the_process_is_killed_the_index_is_made_all_the_same(large_lab: L
 
 ASKING = """
 from brainio.index import search_among
-from brainio.index.worker import Apart
-from brainio.index.index_store import Indexes
-search_among(frozenset({"lab"}), "", {}, indexes=Indexes(Apart("")))
+from brainio.index.worker import WorkerIndexStore
+from brainio.index.index_store import OpenIndexes
+search_among(frozenset({"lab"}), "", {}, indexes=OpenIndexes(WorkerIndexStore("")))
 """
 
 
@@ -141,4 +141,4 @@ def test_where_nothing_can_be_written_it_is_made_in_memory(large_lab: Lab, tmp_p
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
     (home / FOLDER).write_text("in the way")
-    assert search_among(NAMES, "", {}, indexes=Indexes(Apart(""))).total == MANY
+    assert search_among(NAMES, "", {}, indexes=OpenIndexes(WorkerIndexStore(""))).total == MANY

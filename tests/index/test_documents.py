@@ -15,8 +15,8 @@ from brainio.catalogs.copying import copy_catalog
 from brainio.catalogs.sources import source_from
 from brainio.errors import CatalogWarning
 from brainio.index import Hit, entry_search, vocabulary
-from brainio.index.builder import Grouper, versions_of
-from brainio.index.documents import Maker, words_by_field
+from brainio.index.builder import WordGrouper, versions_of
+from brainio.index.documents import DocumentBuilder, words_by_field
 from tests.index.lab import Lab
 from tests.postgres import Postgres
 
@@ -41,9 +41,9 @@ def only(**filters: Any) -> Hit:
 
 
 def test_the_full_text_has_the_words_of_all_fields_and_no_others() -> None:
-    maker, grouper = Maker(), Grouper()
+    maker, grouper = DocumentBuilder(), WordGrouper()
     for one in versions_of(listings()):
-        document = maker.document(one.entry)
+        document = maker.build(one.entry)
         by_field = {word for words in words_by_field(document).values() for word in words.split()}
         assert by_field == {word for words in grouper.words(document) for word in words.split()}
 
@@ -201,5 +201,5 @@ def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
     own_server.stop()
     with pytest.warns(CatalogWarning, match="could not be read"):
         assert only(region="V4").regions == {"V4": "card", "area X": "card"}
-    entry_search._OWN.forget()
+    entry_search._PROCESS_INDEXES.forget()
     assert only(region="V4").regions == {"V4": "card", "area X": "card"}

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import brainio
 from brainio.cursors import read_cursor, write_cursor
 from brainio.errors import CursorError, SearchError
-from brainio.index.query import Question
-from brainio.index.ranking import place_in
+from brainio.index.query import Query
+from brainio.index.ranking import parse_position
 from tests.index.conftest import Search
 from tests.index.lab import Lab
 
@@ -75,13 +75,13 @@ def test_counts_without_hits_have_no_cursor(search: Search) -> None:
     assert search("macaque", limit=0).next is None
 
 
-QUESTION = Question("macaque", {}, False)
+QUESTION = Query("macaque", {}, False)
 
 
 @given(st.text() | st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_whatever_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorError, match="the cursor is not valid"):
-        place_in(text, QUESTION)
+        parse_position(text, QUESTION)
 
 
 _JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -97,17 +97,17 @@ _JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 @example([1, 1.0, "a", "b", "c\0", "d"])
 @example([1, 1.0, "a", "b", "\ud800", "d"])
 def test_a_forged_place_is_refused_or_harmless(held: object) -> None:
-    digest = json.loads(base64.urlsafe_b64decode(write_cursor(QUESTION.asked, 0) + "=="))[0]
+    digest = json.loads(base64.urlsafe_b64decode(write_cursor(QUESTION.identity, 0) + "=="))[0]
     forged = base64.urlsafe_b64encode(json.dumps([digest, held]).encode()).decode().rstrip("=")
     with suppress(CursorError):
-        place = place_in(forged, QUESTION)
+        place = parse_position(forged, QUESTION)
         assert list(place) == held
         assert 0 <= place.number < 2**31
 
 
 def test_a_forged_place_finds_only_what_the_question_finds(search: Search, tmp_path: Path) -> None:
     every = {hit.identifier for hit in search("macaque", limit=1000)}
-    question = Question("macaque", {}, False).asked
+    question = Query("macaque", {}, False).identity
     for place in ([0, 1e300, "", "", "", ""], [7, None, "x", "y", "...", ""], [2**31 - 1, -1e300, "a", "b", "c", "d"]):
         found = search("macaque", limit=1000, after=write_cursor(question, place))
         assert {hit.identifier for hit in found} <= every

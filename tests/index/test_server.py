@@ -18,8 +18,8 @@ from brainio import locks
 from brainio.catalogs.backends.sql.connections import server_engine
 from brainio.errors import IndexUnavailableError, ServiceError
 from brainio.index import freshness, postgresql_index, schema, search_among
-from brainio.index.index_store import Indexes
-from brainio.index.postgresql_index import PREFIX, Server
+from brainio.index.index_store import OpenIndexes
+from brainio.index.postgresql_index import PREFIX, PostgresIndexStore
 from tests.index.lab import Lab
 from tests.postgres import PASSWORD, Postgres
 from tests.reliability.crowd import join, start
@@ -34,7 +34,7 @@ def url(postgres: Postgres) -> Iterator[str]:
     postgres.hang_up()
 
 
-def found(indexes: Indexes, words: str = "") -> list[str]:
+def found(indexes: OpenIndexes, words: str = "") -> list[str]:
     return sorted(hit.identifier for hit in search_among(NAMES, words, {}, limit=1000, indexes=indexes))
 
 
@@ -55,15 +55,15 @@ def schemas(url: str) -> list[str]:
 
 def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026")
-    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
+    assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
     before = execute(url, "SELECT oid FROM pg_class WHERE relname = 'words'")
-    assert found(Indexes(Server(url)), "doe2026") == ["lab.Doe2026"]
+    assert found(OpenIndexes(PostgresIndexStore(url)), "doe2026") == ["lab.Doe2026"]
     assert execute(url, "SELECT oid FROM pg_class WHERE relname = 'words'") == before
 
 
 def test_a_machine_whose_files_have_other_times_uses_the_same_index(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026", card=lab.card({"lookup_type": "assembly", "identifier": "lab.Doe2026", "regions": ["V4"]}))
-    indexes = Indexes(Server(url))
+    indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes, "V4") == ["lab.Doe2026"]
     lab.write()
     lab.card({"lookup_type": "assembly", "identifier": "lab.Doe2026", "regions": ["V4"]})
@@ -72,7 +72,7 @@ def test_a_machine_whose_files_have_other_times_uses_the_same_index(lab: Lab, ur
 
 
 def test_what_changes_is_seen_at_the_next_search(lab: Lab, url: str) -> None:
-    indexes, other = Indexes(Server(url)), Indexes(Server(url))
+    indexes, other = OpenIndexes(PostgresIndexStore(url)), OpenIndexes(PostgresIndexStore(url))
     card = {"lookup_type": "assembly", "identifier": "lab.Doe0", "regions": ["V4"]}
     lab.add("lab.Doe0", publication="doe", card=lab.card(card))
     for number in range(1, 4):
@@ -111,29 +111,29 @@ def test_a_damaged_index_is_made_again_and_never_an_error(
     damage: Callable[[str, str], None], is_open: bool, lab: Lab, url: str
 ) -> None:
     lab.add("lab.Doe2026")
-    indexes = Indexes(Server(url))
+    indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes) == ["lab.Doe2026"]
     (name,) = schemas(url)
     damage(url, name)
-    assert found(indexes if is_open else Indexes(Server(url)), "doe2026") == ["lab.Doe2026"]
+    assert found(indexes if is_open else OpenIndexes(PostgresIndexStore(url)), "doe2026") == ["lab.Doe2026"]
     assert schemas(url) == [name]
 
 
 def test_an_index_of_another_version_is_not_opened(lab: Lab, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.add("lab.Doe2026")
-    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
+    assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
     monkeypatch.setattr(freshness, "VERSION", schema.VERSION + 1)
-    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
+    assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
     assert len(schemas(url)) == 2
 
 
 def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab: Lab, own_server: Postgres) -> None:
     lab.add("lab.Doe2026")
     url = own_server.database()
-    indexes = Indexes(Server(url))
+    indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes) == ["lab.Doe2026"]
     own_server.stop()
-    for one in (indexes, Indexes(Server(url))):
+    for one in (indexes, OpenIndexes(PostgresIndexStore(url))):
         with pytest.raises(IndexUnavailableError, match=r"does not answer.*try again") as away:
             found(one)
         assert f"127.0.0.1:{own_server.port}/lab_" in str(away.value)
@@ -141,7 +141,7 @@ def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab:
         assert "se%20cret" not in str(away.value)
         assert away.value.__cause__ is None
     own_server.start()
-    assert found(indexes) == found(Indexes(Server(url))) == ["lab.Doe2026"]
+    assert found(indexes) == found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
 def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url: str) -> None:
@@ -150,7 +150,7 @@ def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url
     try:
         weak = make_url(url).set(username=reader, password="x").render_as_string(hide_password=False)
         with pytest.raises(IndexUnavailableError, match=r"permission denied.*that you may make schemas in it"):
-            found(Indexes(Server(weak)))
+            found(OpenIndexes(PostgresIndexStore(weak)))
     finally:
         postgres.hang_up()
         execute(url, f"DROP ROLE {reader}")
@@ -158,16 +158,16 @@ def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url
 
 def test_what_is_no_url_of_a_database_is_told_without_secrets() -> None:
     with pytest.raises(ServiceError, match=r"is no URL of a PostgreSQL database") as refused:
-        Server("postgresql://me:hunter2@db:five/neuro")
+        PostgresIndexStore("postgresql://me:hunter2@db:five/neuro")
     assert "hunter2" not in str(refused.value)
 
 
 def test_whoever_has_the_one_before_goes_on_with_it_while_another_process_makes_it(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026")
-    indexes = Indexes(Server(url))
+    indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes) == ["lab.Doe2026"]
     lab.add("lab.Roe2026")
-    number = int(freshness.key_in_force(NAMES)[:15], 16)
+    number = int(freshness.catalogs_key(NAMES)[:15], 16)
     with server_engine(url).begin() as connection:
         connection.execute(text(f"SELECT pg_advisory_xact_lock({number})"))
         assert found(indexes) == ["lab.Doe2026"]
@@ -177,7 +177,7 @@ def test_whoever_has_the_one_before_goes_on_with_it_while_another_process_makes_
 
 def test_checks_that_nobody_waits_for_give_what_was_until_the_new_one_is_there(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026")
-    indexes = Indexes(Server(url), checked_for=0.05)
+    indexes = OpenIndexes(PostgresIndexStore(url), fresh_seconds=0.05)
     assert found(indexes) == ["lab.Doe2026"]
     lab.add("lab.Roe2026")
     end = time.monotonic() + 60
@@ -187,14 +187,14 @@ def test_checks_that_nobody_waits_for_give_what_was_until_the_new_one_is_there(l
 
 
 def _search_in_vain(url: str, notes: Path) -> None:
-    made = Server._write
+    made = PostgresIndexStore._write
 
     def noted(*given: Any) -> None:
         (notes / f"{os.getpid()}").touch()
         made(*given)
 
-    setattr(Server, "_write", noted)  # noqa: B010
-    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
+    setattr(PostgresIndexStore, "_write", noted)  # noqa: B010
+    assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
 def test_of_4_processes_that_need_an_index_one_makes_it(lab: Lab, url: str, tmp_path: Path) -> None:
@@ -210,8 +210,8 @@ def _make_slowly(url: str, ready: Path) -> None:
         ready.touch()
         time.sleep(600)
 
-    setattr(postgresql_index, "write_origins", never)  # noqa: B010
-    found(Indexes(Server(url)))
+    setattr(postgresql_index, "write_dependencies", never)  # noqa: B010
+    found(OpenIndexes(PostgresIndexStore(url)))
 
 
 def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, url: str, tmp_path: Path) -> None:
@@ -225,7 +225,7 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, url: str, tmp_pa
     assert killed.pid is not None
     os.kill(killed.pid, signal.SIGKILL)
     killed.join()
-    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
+    assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
     assert len(schemas(url)) == 1
 
 
@@ -239,14 +239,14 @@ def test_a_stopped_maker_of_an_index_is_an_error_that_names_it(
     while not ready.exists():
         time.sleep(0.05)
     with pytest.raises(IndexUnavailableError, match=f"brainio pid {maker.pid} on .*made no progress for 1 s"):
-        found(Indexes(Server(url)))
+        found(OpenIndexes(PostgresIndexStore(url)))
     maker.kill()
     maker.join()
-    assert found(Indexes(Server(url))) == ["lab.Doe2026"]
+    assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
 def test_indexes_that_nobody_uses_any_more_are_removed_when_another_is_made(lab: Lab, url: str) -> None:
-    indexes = Indexes(Server(url))
+    indexes = OpenIndexes(PostgresIndexStore(url))
     lab.add("lab.Doe2026")
     assert len(found(indexes)) == 1
     (old,) = schemas(url)
@@ -264,7 +264,7 @@ def test_indexes_that_nobody_uses_any_more_are_removed_when_another_is_made(lab:
 
 
 def test_threads_search_one_index_while_the_catalog_changes(lab: Lab, url: str) -> None:
-    indexes = Indexes(Server(url), checked_for=0.05)
+    indexes = OpenIndexes(PostgresIndexStore(url), fresh_seconds=0.05)
     lab.add("lab.Doe2026")
     failures: list[BaseException] = []
 
@@ -303,7 +303,7 @@ def test_threads_search_one_index_while_the_catalog_changes(lab: Lab, url: str) 
 )
 def test_both_databases_give_one_order_and_scores(question: str, url: str) -> None:
     here = brainio.search(question, limit=1000)
-    there = search_among(None, question, {}, limit=1000, indexes=Indexes(Server(url)))
+    there = search_among(None, question, {}, limit=1000, indexes=OpenIndexes(PostgresIndexStore(url)))
     assert [hit.load for hit in there] == [hit.load for hit in here]
     if here.has_all_words:
         assert [hit.score for hit in there] == pytest.approx([hit.score for hit in here])

@@ -21,7 +21,7 @@ from brainio.errors import CatalogWarning
 from brainio.home import home_folder
 from brainio.index import entry_search, freshness, schema, search_among, sqlite_index
 from brainio.index.freshness import Names
-from brainio.index.index_store import Index, Indexes
+from brainio.index.index_store import Index, OpenIndexes
 from tests.index.lab import Lab
 from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder
@@ -51,7 +51,7 @@ def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
     assert found() == ["lab.Doe2026"]
     (path,) = index_files()
     before = state_of(path)
-    entry_search._OWN.forget()
+    entry_search._PROCESS_INDEXES.forget()
     assert found("doe2026") == ["lab.Doe2026"]
     assert index_files() == [path]
     assert state_of(path) == before
@@ -97,7 +97,7 @@ def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) 
 
 def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab: Lab) -> None:
     lab.add("lab.Doe2026")
-    indexes = Indexes(sqlite_index.Files(), checked_for=1000)
+    indexes = OpenIndexes(sqlite_index.SqliteIndexStore(), fresh_seconds=1000)
     assert search_among({"lab"}, "", {}, indexes=indexes).total == 1
     index = indexes._slots[frozenset({"lab"})].index
     lab.add("lab.Roe2026")
@@ -109,7 +109,7 @@ def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab
         return int(connection.execute(text("SELECT count(*) FROM document")).scalar_one())
 
     with ThreadPoolExecutor(6) as threads:
-        answers = list(threads.map(lambda _: indexes.ask(frozenset({"lab"}), work), range(6)))
+        answers = list(threads.map(lambda _: indexes.query(frozenset({"lab"}), work), range(6)))
     assert answers == [1] * 6
     assert indexes._slots[frozenset({"lab"})].index is index
 
@@ -117,7 +117,7 @@ def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab
 def test_an_open_index_never_answers_from_the_file_that_took_its_place(lab: Lab) -> None:
     lab.publish("old", title="Macaque V4", authors="Doe, J.", year="2020")
     lab.add("lab.Doe2026", publication="old")
-    indexes = Indexes(sqlite_index.Files(), checked_for=1000)
+    indexes = OpenIndexes(sqlite_index.SqliteIndexStore(), fresh_seconds=1000)
     before = search_among(None, "macaque", {"catalog": "lab"}, indexes=indexes)
     lab.publish("new", title="Human V1", authors="Roe, R.", year="2001")
     lab.rows[0]["publication"] = "new"
@@ -207,12 +207,12 @@ def test_a_damaged_index_is_made_again_and_never_an_error(
     assert len(found()) == 3
     (path,) = index_files()
     if not is_open:
-        entry_search._OWN.forget()
+        entry_search._PROCESS_INDEXES.forget()
     damage(path)
     assert found() == ["lab.Doe0", "lab.Doe1", "lab.Doe2"]
     assert found("doe1") == ["lab.Doe1"]
     assert brainio.search("macaque V1 natural images").total == 2
-    entry_search._OWN.forget()
+    entry_search._PROCESS_INDEXES.forget()
     assert len(found()) == 3
 
 
@@ -363,13 +363,13 @@ def test_8_processes_search_while_the_catalog_changes(lab: Lab) -> None:
 
 
 def _note_what_is_made(folder: Path) -> None:
-    made = sqlite_index._made
+    made = sqlite_index._build
 
-    def noted(path: Path, names: Names) -> sqlite_index.FileIndex:
+    def noted(path: Path, names: Names) -> sqlite_index.SqliteIndex:
         (folder / f"{os.getpid()}").touch()
         return made(path, names)
 
-    sqlite_index._made = noted
+    sqlite_index._build = noted
     assert brainio.search("lab.Doe2026").total == 1
 
 
@@ -409,7 +409,7 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
     assert brainio.search("", catalog="lab", limit=0).total == 3005
     for path in home_folder().joinpath(sqlite_index.FOLDER).iterdir():
         os.utime(
-            path, (time.time(), time.time() - 2 * sqlite_index._LEFT)
+            path, (time.time(), time.time() - 2 * sqlite_index._ABANDONED_SECONDS)
         ) if path.suffix != sqlite_index.SUFFIX else None
     lab.add("lab.Last2026")
     assert found("Last2026") == ["lab.Last2026"]

@@ -17,8 +17,8 @@ from starlette.responses import Response
 import brainio
 from brainio.catalogs import registry
 from brainio.errors import CatalogError, ServiceError
-from brainio.index.index_store import Indexes
-from brainio.index.sqlite_index import Files
+from brainio.index.index_store import OpenIndexes
+from brainio.index.sqlite_index import SqliteIndexStore
 from brainio.service.access import MAX_WRONG_TOKENS, AccessControl, Credential, read_credential
 from brainio.service.change_log import ChangeLog
 from brainio.service.database import Database
@@ -423,6 +423,6 @@ def test_a_service_that_never_read_its_embargoes_says_so(tmp_path: Path, monkeyp
     holdings.refresh()
     now = holdings.snapshot
     entry = now.entry("lab", "assembly", NAME, rights.public)
-    serves = Service(settings, holdings, seen, rights, Indexes(Files(), 1))
+    serves = Service(settings, holdings, seen, rights, OpenIndexes(SqliteIndexStore(), 1))
     told = EntryView(Request({"type": "http"}), now, serves, rights.public, entry).notice
     assert told == "The data are hidden: the service temporarily cannot check whether they are under embargo."
