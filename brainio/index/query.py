@@ -54,7 +54,7 @@ class Query:
     def __post_init__(self) -> None:
         words = query_words(self.text)
         object.__setattr__(self, "words", dict(islice(words.items(), _MAX_WORDS)))
-        object.__setattr__(self, "left_out", max(0, len(words) - _MAX_WORDS))
+        object.__setattr__(self, "dropped_words", max(0, len(words) - _MAX_WORDS))
 
     @property
     def identity(self) -> dict[str, object]:

@@ -189,12 +189,12 @@ def parse_position(cursor: str, query: Query) -> Position:
     """
     fields = read_cursor(cursor, query.identity)
     if not isinstance(fields, list) or len(fields) != len(Position._fields):
-        raise bad_cursor("has no position")
+        raise bad_cursor("holds no position")
     position = Position(*fields)
     is_number = type(position.number) is int and 0 <= position.number <= _MAX_NUMBER
     is_score = position.score is None or (type(position.score) is float and math.isfinite(position.score))
     if not is_number or not is_score or not all(map(_is_storable_text, position[2:])):
-        raise bad_cursor("has no position")
+        raise bad_cursor("holds no position")
     return position
 
 

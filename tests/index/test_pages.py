@@ -64,7 +64,7 @@ def test_a_cursor_serves_one_question_with_any_limit(search: Search) -> None:
     assert [hit.identifier for hit in search("macaque", limit=5, after=first.next)] == [
         hit.identifier for hit in search("macaque", limit=5, offset=3)
     ]
-    for asked in ({"kind": "assembly"}, {"old": True}):
+    for asked in ({"kind": "assembly"}, {"include_superseded": True}):
         with pytest.raises(CursorError, match="belongs to another query; start without one"):
             search("macaque", after=first.next, **asked)
     with pytest.raises(CursorError, match="belongs to another query"):

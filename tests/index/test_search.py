@@ -182,7 +182,7 @@ def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names(search
         ({"cls": "Neuroid"}, "did you mean 'NeuroidAssembly'"),
         ({"year": "last"}, "year is 'last'; expected a year, such as 2018"),
         ({"year": "2015-"}, "year is '2015-'; expected a year"),
-        ({"region": []}, "region is an empty list; leave it out"),
+        ({"region": []}, "region is an empty list; omit it"),
         ({"has_repetitions": "no"}, "has_repetitions is 'no'; expected True or False"),
         ({"text": None}, "the text is None; expected words"),
         ({"text": ["a", "b"]}, r"the text is \['a', 'b'\]"),
@@ -214,7 +214,7 @@ def test_a_value_that_could_be_and_that_nothing_has_finds_nothing_and_says_so(se
 def test_a_text_without_words_is_said_to_be_that(search: Search) -> None:
     found = search("* ? --")
     assert found.total == search().total
-    assert found.note == "The text has no words; shown is what there is without it."
+    assert found.note == "The text has no words and was ignored."
     assert search("  ").note == ""
 
 
@@ -225,7 +225,7 @@ def test_a_long_text_does_not_fill_the_screen(search: Search) -> None:
 def test_what_has_most_words_is_shown_where_nothing_has_all(search: Search) -> None:
     found = search("macaque V1 natural images unicorns", catalog="brainscore")
     assert not found.has_all_words
-    assert found.note == "Nothing has all words; these have 4 of 5."
+    assert found.note == "No entry has all words; these have 4 of 5."
     assert {hit.identifier for hit in found} == {"Cadena2017", "tolias.Cadena2017"}
     assert {hit.missing for hit in found} == {("unicorns",)}
 
@@ -237,7 +237,7 @@ def test_a_mistyped_name_is_told_what_was_probably_meant(search: Search) -> None
 
 def test_words_that_are_too_many_are_left_out_and_that_is_said(search: Search) -> None:
     found = search(" ".join(["image", *(f"w{number}" for number in range(60))]))
-    assert "The last 21 words were not looked for." in found.note
+    assert "The last 21 words were ignored." in found.note
 
 
 def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by_name(lab: Lab, search: Search) -> None:

@@ -134,7 +134,7 @@ def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab:
     assert found(indexes) == ["lab.Doe2026"]
     own_server.stop()
     for one in (indexes, OpenIndexes(PostgresIndexStore(url))):
-        with pytest.raises(IndexUnavailableError, match=r"does not answer.*try again") as away:
+        with pytest.raises(IndexUnavailableError, match=r"does not respond.*try again") as away:
             found(one)
         assert f"127.0.0.1:{own_server.port}/lab_" in str(away.value)
         assert PASSWORD not in str(away.value)
@@ -149,7 +149,7 @@ def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url
     execute(url, f"CREATE ROLE {reader} LOGIN PASSWORD 'x'")
     try:
         weak = make_url(url).set(username=reader, password="x").render_as_string(hide_password=False)
-        with pytest.raises(IndexUnavailableError, match=r"permission denied.*that you may make schemas in it"):
+        with pytest.raises(IndexUnavailableError, match=r"permission denied.*you may create schemas in it"):
             found(OpenIndexes(PostgresIndexStore(weak)))
     finally:
         postgres.hang_up()
@@ -157,7 +157,7 @@ def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url
 
 
 def test_what_is_no_url_of_a_database_is_told_without_secrets() -> None:
-    with pytest.raises(ServiceError, match=r"is no URL of a PostgreSQL database") as refused:
+    with pytest.raises(ServiceError, match=r"is not a URL of a PostgreSQL database") as refused:
         PostgresIndexStore("postgresql://me:hunter2@db:five/neuro")
     assert "hunter2" not in str(refused.value)
 
