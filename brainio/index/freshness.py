@@ -1,9 +1,9 @@
-"""What an index is made of, and whether that is still as it was: catalogs, and the files and folders beside them.
+"""Freshness of an index: the catalogs and sidecars from which it was built, and whether they have changed since.
 
-A catalog on this machine, its publications table and the folders of its cards are told by what the disk says of them,
-one in a database by the token that every change of it renews. A catalog from elsewhere, or made by a function, is told
-by its entries. A card that is written anew changes its folder; one whose bytes are changed in place does not.
-Where several machines share an index, what the disk says is no help: then all is told by content.
+The state of a local catalog, of its publications table and of the folders of its cards is their fingerprint, and that
+of a catalog in a database its version token. The state of a remote catalog, or of one that a function returns, is the
+digest of its entries. Replacing a card changes its folder; changing its bytes in place does not. If several machines
+share an index, fingerprints do not help, and all states are digests of contents.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 CATALOG, PATH = "catalog", "path"
 UNREADABLE = "not readable"
 Names = frozenset[str] | None
-"""Identifiers of the catalogs that an index is of; None: of all in force."""
-_known: dict[str, _Told] = {}
-_contents: dict[str, tuple[str, str]] = {}  # path -> what the disk says of it, and the digest of its content
+"""Identifiers of the catalogs of an index; None for all active ones."""
+_digests: dict[str, _ListingDigest] = {}
+_contents: dict[str, tuple[str, str]] = {}  # path -> its fingerprint, and the digest of its content
 
 
 class Dependency(NamedTuple):
-    """One thing that an index was made of, its state then, and why it was left out (empty: it was not)."""
+    """A catalog, file or folder from which an index was built, its state, and why it was left out (may be empty)."""
 
     kind: str
     name: str
@@ -42,71 +42,75 @@ class Dependency(NamedTuple):
     problem: str = ""
 
 
-class _Told(NamedTuple):
-    """What a listing tells, which is worth remembering: the digest of its entries, and the paths beside it."""
+class _ListingDigest(NamedTuple):
+    """The digest of the entries of a listing, and the paths of its sidecars."""
 
     listing: Listing
     digest: str
-    beside: list[str]
+    sidecars: list[str]
 
 
 def catalogs_key(names: Names) -> str:
-    """Return what names the index of catalogs: other catalogs, or another make, have another."""
-    places = [(name, getattr(source, "location", "")) for name, source in _sources(names).items()]
-    return _hash((VERSION, places))
+    """Return the key of the index of some catalogs, which depends on their locations and on the schema."""
+    locations = [(name, getattr(source, "location", "")) for name, source in _sources(names).items()]
+    return _hash((VERSION, locations))
 
 
 def content_key(names: Names) -> str:
-    """Return what names the content of catalogs, the same on every machine."""
+    """Return a key of the content of catalogs, the same on every machine."""
     return _hash([(name, _content(name, source)) for name, source in _sources(names).items()])
 
 
 def is_any_unreachable(names: Names) -> bool:
-    """Whether the database of a catalog did not answer within the last minute."""
+    """Return whether the storage of a catalog did not respond within the last minute."""
     return any(map(_is_unreachable, _sources(names).values()))
 
 
 def read_dependencies(names: Names) -> tuple[list[Listing], list[Dependency]]:
-    """Read catalogs for an index; states are those before, so that what changes meanwhile is found."""
+    """Read catalogs for an index, with their states before reading, so that later changes are detected."""
     listings, dependencies = [], []
     for name, source in _sources(names).items():
         state = _state(name, source)
         try:
-            one = listing(name)
+            catalog = listing(name)
         except CatalogError as error:
             dependencies.append(Dependency(CATALOG, name, state, str(error)))
             continue
-        beside = _told(name, one).beside
+        sidecars = _digest_listing(name, catalog).sidecars
         dependencies += [
             Dependency(CATALOG, name, state),
-            *(Dependency(PATH, path, _state_of(path)) for path in beside),
+            *(Dependency(PATH, path, _path_state(path)) for path in sidecars),
         ]
-        listings.append(one)
+        listings.append(catalog)
     return listings, list({(dependency.kind, dependency.name): dependency for dependency in dependencies}.values())
 
 
 def are_current(dependencies: Collection[Dependency], names: Names) -> bool:
-    """Tell whether an index that was made of these is one of the catalogs as they are now."""
-    then = {dependency.name: dependency.state for dependency in dependencies if dependency.kind == CATALOG}
-    now = _sources(names)
-    if then.keys() != now.keys() or not all(_is_as(then[name], name, source) for name, source in now.items()):
+    """Return whether the dependencies of an index have the present state of some catalogs."""
+    stored = {dependency.name: dependency.state for dependency in dependencies if dependency.kind == CATALOG}
+    current = _sources(names)
+    if stored.keys() != current.keys():
         return False
-    return all(_state_of(dependency.name) == dependency.state for dependency in dependencies if dependency.kind == PATH)
+    if not all(_has_state(stored[name], name, source) for name, source in current.items()):
+        return False
+    return all(
+        _path_state(dependency.name) == dependency.state for dependency in dependencies if dependency.kind == PATH
+    )
 
 
-def sidecar_states(one: Listing) -> list[str]:
-    """Return what changes when publications or cards beside a catalog on this machine do."""
-    return [_state_of(path) for path in _told(one.identifier, one).beside]
+def sidecar_states(listing: Listing) -> list[str]:
+    """Return the states of the publications table and the folders of cards of a local catalog."""
+    return [_path_state(path) for path in _digest_listing(listing.identifier, listing).sidecars]
 
 
 def _sources(names: Names) -> dict[str, CatalogSource]:
     return {name: source for name, source in sources().items() if names is None or name in names}
 
 
-def _is_as(then: str, name: str, source: CatalogSource) -> bool:
-    """Whether a catalog is as it was; of one whose database is away the entries decide, which are all that is known."""
-    now = _state(name, source)
-    return then == now or (_is_unreachable(source) and then.rpartition(" ")[2] == now.rpartition(" ")[2])
+def _has_state(stored: str, name: str, source: CatalogSource) -> bool:
+    """Return whether a catalog has a stored state; if its storage is unreachable, compare the digests of entries."""
+    current = _state(name, source)
+    return stored == current or (_is_unreachable(source) and stored.rpartition(" ")[2] == current.rpartition(" ")[2])
 
 
 def _is_unreachable(source: CatalogSource) -> bool:
@@ -119,7 +123,7 @@ def _state(name: str, source: CatalogSource) -> str:
     if token is not None and backend.folder is not None:  # the storage always responds
         return token
     try:
-        digest = _told(name, listing(name)).digest
+        digest = _digest_listing(name, listing(name)).digest
     except CatalogError:
         return UNREADABLE
     return digest if token is None else f"{'' if backend.is_away else token} {digest}"
@@ -129,62 +133,62 @@ def _content(name: str, source: CatalogSource) -> str:
     if source.backend.has_shared_token:
         return str(source.backend.persistent_token())
     try:
-        told = _told(name, listing(name))
+        content = _digest_listing(name, listing(name))
     except CatalogError:
         return UNREADABLE
-    return repr([told.digest, *map(_content_of, told.beside)])
+    return repr([content.digest, *map(_path_digest, content.sidecars)])
 
 
-def _told(name: str, one: Listing) -> _Told:
-    known = _known.get(name)
-    if known is None or known.listing is not one:
-        known = _known[name] = _Told(one, _digest(one), list(_beside(one)))
-    return known
+def _digest_listing(name: str, listing: Listing) -> _ListingDigest:
+    cached = _digests.get(name)
+    if cached is None or cached.listing is not listing:
+        cached = _digests[name] = _ListingDigest(listing, _digest_entries(listing), list(_sidecar_paths(listing)))
+    return cached
 
 
-def _beside(one: Listing) -> Iterator[str]:
-    """Yield the paths beside a catalog on this machine that an index depends on."""
-    if not one.source or backend_of(one.source).sidecars.folder is None:
+def _sidecar_paths(listing: Listing) -> Iterator[str]:
+    """Yield the paths of the publications table and the folders of cards of a local catalog."""
+    if not listing.source or backend_of(listing.source).sidecars.folder is None:
         return
-    beside = {(entry.base, PUBLICATIONS_FILE) for entry in one.entries.values()}
-    beside |= {
+    paths = {(entry.base, PUBLICATIONS_FILE) for entry in listing.entries.values()}
+    paths |= {
         (entry.base, entry.card.rpartition("/")[0])
-        for entry in one.entries.values()
+        for entry in listing.entries.values()
         if entry.card and "://" not in entry.card
     }
-    for base, name in sorted(beside):
+    for base, name in sorted(paths):
         yield os.path.join(base, name)  # noqa: PTH118 - as many as a catalog has folders of cards
 
 
-def _digest(one: Listing) -> str:
+def _digest_entries(listing: Listing) -> str:
     digest = hashlib.sha256()
-    for current in one.entries.values():
-        for entry in one.all_versions(current):
+    for current in listing.entries.values():
+        for entry in listing.all_versions(current):
             digest.update(repr(entry).encode("utf-8", "backslashreplace"))
     return digest.hexdigest()
 
 
-def _state_of(path: str) -> str:
+def _path_state(path: str) -> str:
     file = Fingerprint.find(path)
     return "" if file is None else repr(file.portable)
 
 
-def _content_of(path: str) -> str:
-    """Return the digest of a file, or of the files in a folder; read again when the disk says that it changed."""
-    state = _state_of(path)
-    known = _contents.get(path)
-    if known is None or known[0] != state:
-        known = _contents[path] = state, _hash(list(_bytes_in(Path(path)))) if state else ""
-    return known[1]
+def _path_digest(path: str) -> str:
+    """Return the digest of a file, or of the files in a folder, cached by fingerprint."""
+    state = _path_state(path)
+    cached = _contents.get(path)
+    if cached is None or cached[0] != state:
+        cached = _contents[path] = state, _hash(list(_file_digests(Path(path)))) if state else ""
+    return cached[1]
 
 
-def _bytes_in(path: Path) -> Iterator[tuple[str, str]]:
-    for one in sorted(path.iterdir()) if path.is_dir() else [path]:
+def _file_digests(path: Path) -> Iterator[tuple[str, str]]:
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
         try:
-            yield one.name, hashlib.sha256(one.read_bytes()).hexdigest()
-        except OSError:  # a folder, or gone meanwhile
+            yield file.name, hashlib.sha256(file.read_bytes()).hexdigest()
+        except OSError:  # a folder, or a file that was just removed
             continue
 
 
-def _hash(told: object) -> str:
-    return hashlib.sha256(repr(told).encode("utf-8", "backslashreplace")).hexdigest()[:32]
+def _hash(value: object) -> str:
+    return hashlib.sha256(repr(value).encode("utf-8", "backslashreplace")).hexdigest()[:32]

@@ -239,7 +239,8 @@ def test_a_home_that_cannot_be_written_has_its_index_in_memory(
 
 def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
     script = (
-        "import brainio, brainio.index.entry_search as a; brainio.search(''); print(a._PROCESS_INDEXES._slots[None].index.path)"
+        "import brainio; from brainio.index.entry_search import _PROCESS_INDEXES as indexes; "
+        "brainio.search(''); print(indexes._slots[None].index.path)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == str(index_files()[0])
