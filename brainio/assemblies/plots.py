@@ -209,7 +209,7 @@ class AssemblyPlots(PlotAccessor):
         chart = Chart(
             title="Spikes",
             finding=f"{quantity(len(times), 'spike')} in {quantity(len(groups.labels), 'row')}.",
-            x=Axis(label),
+            x=Axis(label, *((float(times.min()), float(times.max())) if len(times) else ())),
             y=Axis(_joined_names(rows)),
             series=tuple(EventRow(name, own) for name, own in zip(groups.labels, events, strict=True)),
         )

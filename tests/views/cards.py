@@ -1,4 +1,4 @@
-"""Cards with everything that is drawn, and what was drawn of them."""
+"""Cards with the data of every chart, and helpers to inspect their SVG."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from brainio.views.charts import Drawing
 
 NAMES = [draw.__name__ for draw in charts.ASSEMBLY_CHARTS]
-LARGEST = 40_000  # bytes of a picture
+LARGEST = 40_000  # bytes of an SVG
 
 
 def assembly_card(regions: int = 2, animals: int = 2, bins: int = 24, rows: int = 6) -> dict[str, Any]:
-    """A card with every picture that an assembly may have."""
+    """Return a card with the data of every chart of an assembly."""
     edges = [number / 10 for number in range(-5, 26)]
     centers = [number * 10 - 95.5 for number in range(bins)]
-    of = [{"value": f"area {r}", "count": 40 + r, "median": 0.5 + r / 10} for r in range(regions)]
+    groups = [{"value": f"area {r}", "count": 40 + r, "median": 0.5 + r / 10} for r in range(regions)]
     counts = [[(7 * place + 11 * r) % 23 for place in range(30)] for r in range(regions)]
     mean = [[(place * (r + 3)) % 17 / 8 for place in range(bins)] for r in range(regions)]
     pairs = [(f"area {r}", f"monkey {a}", 30 * r + a + 1) for r in range(regions) for a in range(animals)]
-    grouped = [group | {"counts": counts[r]} for r, group in enumerate(of)]
+    grouped = [group | {"counts": counts[r]} for r, group in enumerate(groups)]
     return {
         "dims": ["presentation", "neuroid", "time_bin"],
         "shape": [148480, 168, bins],
@@ -40,7 +40,7 @@ def assembly_card(regions: int = 2, animals: int = 2, bins: int = 24, rows: int 
             "time_course": {
                 "by": "region",
                 "centers_ms": centers,
-                "groups": [group | {"mean": mean[r], "error": [0.1] * bins} for r, group in enumerate(of)],
+                "groups": [group | {"mean": mean[r], "error": [0.1] * bins} for r, group in enumerate(groups)],
             },
             "raster": {
                 "rows": [
@@ -68,14 +68,14 @@ def draw(name: str, card: dict[str, Any]) -> Drawing | None:
     return function(card, f"p-{name}")
 
 
-def drawn(name: str, card: dict[str, Any]) -> Drawing:
-    found = draw(name, card)
-    assert found is not None
-    return found
+def draw_existing(name: str, card: dict[str, Any]) -> Drawing:
+    drawing = draw(name, card)
+    assert drawing is not None
+    return drawing
 
 
 def every_drawing(card: dict[str, Any]) -> list[Drawing]:
-    return [found for name in NAMES if (found := draw(name, card))]
+    return [drawing for name in NAMES if (drawing := draw(name, card))]
 
 
 def element(drawing: Drawing) -> ET.Element:
@@ -83,18 +83,18 @@ def element(drawing: Drawing) -> ET.Element:
     return ET.fromstring(drawing.svg)
 
 
-def written(drawing: Drawing) -> list[str]:
+def texts_of(drawing: Drawing) -> list[str]:
     return [text.text or "" for text in element(drawing).iter("text")]
 
 
 def classes_of(drawing: Drawing) -> set[str]:
-    return {name for one in element(drawing).iter() for name in one.get("class", "").split()}
+    return {name for node in element(drawing).iter() for name in node.get("class", "").split()}
 
 
 def examples() -> list[Drawing]:
-    """Pictures of every form: few and many groups, short and long, both kinds of columns."""
+    """Return drawings of every layout: few and many groups, short and long, both kinds of columns."""
     cards = [assembly_card(), assembly_card(1, 1), assembly_card(5, 8, rows=40), assembly_card(8, 3, bins=200)]
     cards[1]["pictures"]["repetitions"] = [{"repetitions": n, "stimuli": 70 - n} for n in range(1, 61)]
     records = [histogram_record(), common_record(), common_record(distinct=900)]
     of_columns = [charts.column(record, f"c{number}", str) for number, record in enumerate(records)]
-    return [*(one for card in cards for one in every_drawing(card)), *(one for one in of_columns if one)]
+    return [*(drawing for card in cards for drawing in every_drawing(card)), *filter(None, of_columns)]

@@ -1,4 +1,4 @@
-"""Reading the HTML of views as a browser would, and stimulus files of every kind."""
+"""Helpers to parse the HTML of views as a browser does, and to create stimulus files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMES = "\N{MULTIPLICATION SIGN}\xa0"
-# Without surrogates, which pandas keeps only in some kinds of columns
+# Without surrogates, which pandas supports only in some column types
 TEXTS = st.text(alphabet=st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 
@@ -29,7 +29,7 @@ def parsed(html: str | None) -> ET.Element:
 
 
 def texts(page: ET.Element) -> list[str]:
-    """The text of every element, as one reads it."""
+    """Return the text of every element."""
     return ["".join(element.itertext()) for element in page.iter() if isinstance(element.tag, str)]
 
 
@@ -38,13 +38,13 @@ def pictures(page: ET.Element) -> list[str]:
 
 
 def runs_nothing(page: ET.Element) -> bool:
-    """Whether there is no script, no event handler, and nothing from elsewhere."""
+    """Return whether a page has no script, no event handler and no external resource."""
     elements = [element for element in page.iter() if isinstance(element.tag, str)]
     no_script = not any(element.tag in ("script", "iframe", "object", "embed", "link", "a") for element in elements)
     attributes = [(name, value) for element in elements for name, value in element.attrib.items()]
     no_handler = not any(name.startswith("on") for name, _ in attributes)
-    at_home = all(value.startswith("data:image/") for name, value in attributes if name in ("src", "href"))
-    return no_script and no_handler and at_home
+    is_self_contained = all(value.startswith("data:image/") for name, value in attributes if name in ("src", "href"))
+    return no_script and no_handler and is_self_contained
 
 
 def image(path: Path, size: tuple[int, int] = (40, 30), seed: int = 0) -> Path:
@@ -54,7 +54,7 @@ def image(path: Path, size: tuple[int, int] = (40, 30), seed: int = 0) -> Path:
 
 
 def stimulus_set(folder: Path, count: int = 3, **columns: object) -> StimulusSet:
-    """A set of small images `s0`, `s1`, ..., with further columns."""
+    """Create a set of small images `s0`, `s1`, ..., with further columns."""
     table = StimulusSet({"stimulus_id": [f"s{number}" for number in range(count)], **columns})
     table.identifier = "lab.Doe2026"
     table.stimulus_paths = {name: image(folder / f"{name}.png") for name in table["stimulus_id"]}

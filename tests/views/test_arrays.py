@@ -1,4 +1,4 @@
-"""Promises of what notebooks show of assemblies: what they are, without reading what is large or lies elsewhere."""
+"""Guarantees of the HTML view of assemblies: a complete summary, without reading large or remote values."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lines(page: Any) -> list[list[str]]:
     return [["".join(cell.itertext()).strip() for cell in row] for row in page.iter("tr")]
 
 
-def test_the_card_tells_what_was_recorded() -> None:
+def test_the_view_shows_dimensions_and_counts() -> None:
     page = parsed_card(recording())
     found = texts(page)
     assert {"NeuroidAssembly", "lab.Doe2026", "in Hz", "presentation 6", "neuroid 4", "time_bin 2", "0 to 47"} <= set(
@@ -73,7 +73,7 @@ def brainio_html(assembly: xr.DataArray) -> str:
     return array_html(assembly, find=getattr(table, "present_path", None))
 
 
-def test_coordinates_are_told_by_dimension_with_what_they_hold() -> None:
+def test_coordinates_are_summarized_by_dimension() -> None:
     page = lines(parsed_card(recording()))
     assert ["repetition", "integer", "2", f"0 to 1; 0 {TIMES}3, 1 {TIMES}3"] in page
     assert ["region", "text", "2", f"IT {TIMES}3, V4 {TIMES}1"] in page
@@ -85,7 +85,7 @@ def test_counts_are_those_of_a_selection() -> None:
     assert ["neuroid_id", "text", "3", f"b {TIMES}1, c {TIMES}1, d {TIMES}1"] in lines(parsed_card(it))
 
 
-def test_the_share_of_missing_values_is_told_where_they_are_few() -> None:
+def test_the_share_of_missing_values_is_shown() -> None:
     values = np.zeros((6, 4, 2))
     values[:3] = np.nan
     assert "0 to 0, 50 % missing" in texts(parsed_card(recording(values)))
@@ -106,7 +106,7 @@ def test_an_array_of_10_gigabytes_is_shown() -> None:
     assert "float32 10.0 GB in memory" in texts(parsed(brainio_html(assembly)))
 
 
-def test_equal_counts_are_said_in_words() -> None:
+def test_equal_counts_are_a_sentence() -> None:
     subjects = np.repeat(list("abcdefgh"), 5)
     assembly = DataAssembly(np.zeros(40), dims=["presentation"], coords={"subject": ("presentation", subjects)})
     assert "8, each with 5 presentations" in texts(parsed(brainio_html(assembly)))
@@ -134,7 +134,7 @@ def test_any_text_in_any_coordinate_or_attribute_comes_back_as_text(text: str) -
     assert any(found.startswith(f"{expected} {TIMES}") for found in texts(page))
 
 
-def test_script_is_text_in_the_whole_view_with_that_of_xarray() -> None:
+def test_script_is_text_in_the_view_of_xarray_too() -> None:
     assembly = recording(identifier=SCRIPT).assign_coords({SCRIPT: ("neuroid", [SCRIPT] * 4)})
     assembly.attrs[SCRIPT] = SCRIPT
     assembly.name = SCRIPT
@@ -161,7 +161,7 @@ def test_assemblies_of_every_kind_are_shown(assembly: DataAssembly) -> None:
     assert type(assembly).__name__ in texts(page)
 
 
-def test_the_assemblies_that_ship_are_shown() -> None:
+def test_demo_assemblies_are_shown() -> None:
     spikes = brainio.get_assembly("herz.Rokem2006")
     page = parsed_card(spikes)
     assert "stimulus_onsets (presentation 2)" in texts(page)

@@ -1,4 +1,4 @@
-"""Promises of what notebooks show of catalogs and of search results."""
+"""Guarantees of HTML views of catalogs and search results."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_catalog_is_counted_by_entries() -> None:
     ]
 
 
-def test_the_published_catalog_shows_both_kinds_and_what_is_more() -> None:
+def test_the_demo_catalog_shows_both_kinds_of_entries() -> None:
     table = brainio.get_catalog("brainscore")
     found = texts(parsed(table._repr_html_()))
     entries = table.drop_duplicates(["identifier", "lookup_type", "version"])
@@ -50,7 +50,7 @@ def test_the_published_catalog_shows_both_kinds_and_what_is_more() -> None:
     assert f"and {len(entries) - 20} more entries" in found
 
 
-def test_a_part_of_a_catalog_without_its_columns_is_shown_as_pandas_does() -> None:
+def test_a_selection_without_catalog_columns_is_shown_by_pandas() -> None:
     part = catalog([{"identifier": "lab.A"}])[["class"]]
     assert part._repr_html_() == pd.DataFrame(part)._repr_html_()  # type: ignore[operator]  # not in the stubs
 
@@ -81,7 +81,7 @@ def test_search_results_show_hits_counts_and_the_line_that_loads() -> None:
     assert found.count("brainio.get_assembly('lab.A')") == 40  # <div> and <code> of each of 20
 
 
-def test_what_search_answers_is_shown() -> None:
+def test_results_of_a_search_are_shown() -> None:
     results = brainio.search("modelfest", kind="assembly")
     found = texts(parsed(results._repr_html_()))
     assert {"modelfest, kind: assembly", "modelfest.Carney1999", "assembly, BehavioralAssembly"} <= set(found)

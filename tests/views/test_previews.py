@@ -1,4 +1,4 @@
-"""Promises of pictures of files: whatever a file holds, there is a picture or a word, soon and without side effects."""
+"""Guarantees of previews: any file gives a picture or a note, quickly and without side effects."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ def test_large_images_are_not_decoded(tmp_path: Path) -> None:
     assert (bomb.picture, bomb.note) == (None, "20000 x 20000 pixels: too large to preview")
 
 
-def test_all_pictures_together_decode_so_many_pixels(tmp_path: Path) -> None:
+def test_the_thumbnails_of_a_view_share_a_budget_of_pixels(tmp_path: Path) -> None:
     Image.new("L", (5000, 5000)).save(tmp_path / "a.png")
-    assert [bool(one.uri) for one in build_thumbnails([tmp_path / "a.png"] * 5)] == [True] * 4 + [False]
+    assert [bool(thumbnail.uri) for thumbnail in build_thumbnails([tmp_path / "a.png"] * 5)] == [True] * 4 + [False]
 
 
-def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
+def test_only_regular_files_are_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo.png")
     (tmp_path / "folder.png").mkdir()
     for name in ("fifo.png", "folder.png"):
@@ -63,7 +63,7 @@ def test_what_is_no_regular_file_is_not_opened(tmp_path: Path) -> None:
     assert build_preview(Path("nul\0.png")).picture is None
 
 
-def test_programs_are_not_run_to_draw_postscript(tmp_path: Path) -> None:
+def test_no_program_is_started_for_postscript(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\n")
     assert build_preview(tmp_path / "a.png").note == "not an image of a known format"
 
@@ -74,7 +74,7 @@ def test_programs_are_not_run_to_draw_postscript(tmp_path: Path) -> None:
     start=st.sampled_from([b"", b"RIFF\0\0\0\0WAVEfmt ", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"II*\0"]),
     suffix=st.sampled_from([".png", ".wav", ".mp4", ".txt", ".mp3", "", ".jpg"]),
 )
-def test_any_bytes_give_a_picture_or_a_word(content: bytes, start: bytes, suffix: str, tmp_path: Path) -> None:
+def test_any_bytes_give_a_preview(content: bytes, start: bytes, suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"a{suffix}"
     path.write_bytes(start + content)
     preview = build_preview(path)
@@ -82,7 +82,7 @@ def test_any_bytes_give_a_picture_or_a_word(content: bytes, start: bytes, suffix
 
 
 @pytest.mark.parametrize("keep", [0.1, 0.5, 0.9])
-def test_images_that_are_cut_are_told(keep: float, tmp_path: Path) -> None:
+def test_truncated_images_have_a_note(keep: float, tmp_path: Path) -> None:
     content = image(tmp_path / "a.png", (200, 200)).read_bytes()
     (tmp_path / "a.png").write_bytes(content[: int(len(content) * keep)])
     assert build_preview(tmp_path / "a.png").note.startswith("cannot be read")
@@ -130,7 +130,7 @@ def test_sounds_of_many_channels_are_averaged(tmp_path: Path) -> None:
     assert build_preview(tone(tmp_path / "a.wav", 2, channels=2)).picture is not None
 
 
-def test_a_sound_that_says_it_is_endless_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+def test_a_sound_with_a_wrong_length_is_read_to_its_end(tmp_path: Path) -> None:
     path = tone(tmp_path / "a.wav", 2)
     content = path.read_bytes()
     path.write_bytes(content[:40] + struct.pack("<I", 2**32 - 1) + content[44:])
@@ -153,12 +153,12 @@ def test_videos_are_shown_by_their_first_frame(tmp_path: Path) -> None:
     assert np.asarray(preview.picture).min() > 230
 
 
-def test_a_video_that_is_a_playlist_opens_nothing_else(tmp_path: Path) -> None:
+def test_a_playlist_posing_as_a_video_opens_no_other_file(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://127.0.0.1:9/secret.ts\n")
     assert build_preview(tmp_path / "a.mp4").note.startswith("cannot be read")
 
 
-def test_a_video_without_a_library_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_pyav_a_video_has_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.mp4").write_bytes(b"0" * 2000)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     assert build_preview(tmp_path / "a.mp4").note == "mp4, 2.0 kB"

@@ -1,4 +1,4 @@
-"""Promises of what notebooks show of stimulus sets: a contact sheet, bounded, of what is on this machine."""
+"""Guarantees of views of stimulus sets: bounded HTML and contact sheets of local files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_first_stimuli_are_shown_with_their_ids_and_columns(tmp_path: Path) 
     assert "s12" not in found
 
 
-def test_the_set_that_ships_is_shown_from_the_cache() -> None:
+def test_the_demo_set_is_shown_from_the_cache() -> None:
     page = parsed(html_of(brainio.get_stimulus_set("modelfest.Carney1999")))
     assert len(pictures(page)) == 12
     assert "kind: GaborPatch" in texts(page)
@@ -76,7 +76,7 @@ def test_the_text_of_a_stimulus_is_shown_as_text(tmp_path: Path) -> None:
     assert SCRIPT in texts(page)
 
 
-def test_pictures_are_bounded_in_bytes_whatever_they_show(tmp_path: Path) -> None:
+def test_pictures_are_bounded_in_bytes(tmp_path: Path) -> None:
     stimuli = stimulus_set(tmp_path, 30)
     stimuli.stimulus_paths = {f"s{i}": image(tmp_path / f"{i}.png", (400, 400), seed=i) for i in range(30)}
     html = html_of(stimuli)
@@ -106,7 +106,7 @@ def test_no_more_files_are_opened_than_are_shown(tmp_path: Path, monkeypatch: py
     assert len(opened) == 12
 
 
-def test_files_that_are_elsewhere_are_not_fetched() -> None:
+def test_remote_files_are_not_fetched() -> None:
     def fetch(name: str) -> Path:
         raise AssertionError(f"{name} was fetched")
 
@@ -127,19 +127,19 @@ def test_the_stimuli_of_a_streamed_assembly_are_shown_once_they_were_fetched(tmp
     assert len(pictures(parsed(html_of(stimuli)))) == 12
 
 
-def test_a_set_of_the_cache_whose_files_were_lost_is_not_unpacked_to_be_shown() -> None:
+def test_a_view_does_not_unpack_lost_files_again() -> None:
     stimuli = brainio.get_stimulus_set("modelfest.Carney1999")
     path = Path(stimuli.get_stimulus("GaborPatch1"))
-    kept = path.rename(path.with_suffix(".kept"))
+    backup = path.rename(path.with_suffix(".backup"))
     try:
         assert "file: the file is missing" in texts(parsed(html_of(stimuli)))
         assert not path.exists()
     finally:
-        kept.rename(path)
+        backup.rename(path)
 
 
 @pytest.mark.parametrize("columns", [["stimulus_id", "stimulus_id"], ["object"]])
-def test_a_table_that_is_no_set_any_more_is_shown_as_pandas_does(columns: list[str]) -> None:
+def test_a_table_without_unique_stimulus_ids_is_shown_by_pandas(columns: list[str]) -> None:
     table = StimulusSet([["a", "b"][: len(columns)]], columns=columns)
     assert html_of(table) == pd.DataFrame(table)._repr_html_()  # type: ignore[operator]  # not in the stubs
 
@@ -153,14 +153,14 @@ def test_a_set_without_paths_rows_or_numpy_columns_is_shown() -> None:
     assert "2 stimuli" in " ".join(texts(parsed(html_of(odd))))
 
 
-def test_columns_are_described_by_what_they_hold(tmp_path: Path) -> None:
+def test_columns_are_summarized(tmp_path: Path) -> None:
     stimuli = stimulus_set(tmp_path, 4, object_name=["car", "car", "car", "dog"], size=[1.0, 2.5, None, 2.5])
     rows = ["".join(row.itertext()) for row in parsed(html_of(stimuli)).iter("tr")]
     assert any("object_name" in row and "text" in row and f"car {TIMES}3, dog {TIMES}1" in row for row in rows)
     assert any("size" in row and "1 to 2.5" in row and "(1 missing)" in row for row in rows)
 
 
-def test_numbers_and_texts_are_written_short() -> None:
+def test_numbers_and_texts_are_abbreviated() -> None:
     assert format_value(1 / 3) == "0.333333"
     assert format_value("x" * 100, 10) == "x" * 9 + "…"
     assert format_value(np.float32(0.1)) == "0.1"
@@ -180,13 +180,13 @@ def test_a_contact_sheet_has_the_stimuli_in_rows(tmp_path: Path) -> None:
     assert sheet.getpixel((8 + 72 + 32, 8 + step + 32)) == (255, 255, 255)  # no fifth
 
 
-def test_a_contact_sheet_follows_the_rows_of_a_part(tmp_path: Path) -> None:
+def test_a_contact_sheet_follows_the_rows_of_a_selection(tmp_path: Path) -> None:
     stimuli = stimulus_set(tmp_path, 3)
     part = stimuli[stimuli["stimulus_id"] == "s2"]
     assert part.contact_sheet(labels=[]).size == (144, 152)
 
 
-def test_a_contact_sheet_says_what_is_wrong_with_its_arguments(tmp_path: Path) -> None:
+def test_invalid_arguments_of_a_contact_sheet_are_explained(tmp_path: Path) -> None:
     stimuli = stimulus_set(tmp_path)
     with pytest.raises(KeyError, match=r"no column 'colour'.*stimulus_id"):
         stimuli.contact_sheet(labels="colour")

@@ -331,8 +331,8 @@ def column(record: Mapping[str, Any], prefix: str, link: _Link | None = None) ->
     prefix : str
         Prefix of every id in the SVG; must be unique in the page.
     link : callable, optional
-        Given a value of `most_common`, or a range of a histogram as `low..<high`, returns where its bar leads to; by
-        default, and where it returns None, bars are no links.
+        Returns the URL of a bar for a value of `most_common`, or for a range of a histogram as `low..<high`; None for a
+        bar without a link. By default bars have no links.
 
     Returns
     -------

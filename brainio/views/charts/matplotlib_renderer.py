@@ -61,21 +61,30 @@ def draw_chart(chart: Chart, ax: Axes | None = None) -> Axes:
     """
     ax = get_axes(ax)
     ax.set(xlabel=chart.x.label, ylabel=_break_before_units(chart.y.label))
-    if lines := chart.series_of(Line):
-        for number, line in enumerate(lines):
-            _draw_line(ax, line, number)
-    elif samples := chart.series_of(Sample):
+    if samples := chart.series_of(Sample):
         _draw_samples(ax, samples)
-    elif histograms := chart.series_of(Histogram):
-        (_draw_stack if chart.is_stacked else _draw_steps)(ax, histograms)
-    elif rows := chart.series_of(EventRow):
+    if rows := chart.series_of(EventRow):
         _draw_raster(ax, rows)
-    if chart.marker is not None:
-        ax.axvline(chart.marker, color="black", linestyle="--", linewidth=1.2, label=f"median {chart.marker:.2f}")
-    if ax.get_legend_handles_labels()[1]:
-        ax.legend(title=chart.legend_title or None, frameon=False)
+    lines, histograms = chart.series_of(Line), chart.series_of(Histogram)
+    for number, line in enumerate(lines):
+        _draw_line(ax, line, number)
+    if histograms:
+        (_draw_stack if chart.is_stacked else _draw_steps)(ax, histograms)
+    if lines or histograms:
+        _add_legend(ax, chart)
     ax.spines[["top", "right"]].set_visible(False)
     return ax
+
+
+def _add_legend(ax: Axes, chart: Chart) -> None:
+    """Add a legend of the series, and last the marker, if any."""
+    marker = None
+    if chart.marker is not None:
+        label = f"median {chart.marker:.2f}"
+        marker = ax.axvline(chart.marker, color="black", linestyle="--", linewidth=1.2, label=label)
+    handles, _ = ax.get_legend_handles_labels()
+    handles.sort(key=lambda handle: handle is marker)
+    ax.legend(handles=handles, title=chart.legend_title or None, frameon=False)
 
 
 def _draw_line(ax: Axes, line: Line, number: int) -> None:

@@ -1,4 +1,4 @@
-"""Promises of pictures drawn from cards: they say what the numbers say."""
+"""Guarantees of SVG charts of cards: the chart, its text and its table agree with the numbers."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from tests.views.cards import (
     classes_of,
     common_record,
     draw,
-    drawn,
+    draw_existing,
     element,
     every_drawing,
     histogram_record,
-    written,
+    texts_of,
 )
 
 CARDS = Path(brainio.__file__).parents[1] / "catalogs" / "brainio_demo" / "cards"
+LINE = "dr-line dr-s0"
 
 
-def test_populations_are_told_by_region_and_animal() -> None:
+def test_populations_are_counted_by_region_and_animal() -> None:
     card = {
         "pictures": {
             "populations": [
@@ -41,46 +42,46 @@ def test_populations_are_told_by_region_and_animal() -> None:
             ]
         }
     }
-    drawing = drawn("populations", card)
+    drawing = draw_existing("populations", card)
     assert drawing.title == "Neuroids by region and animal"
     assert drawing.finding == "1,058 neuroids in IT, 70 in V4; animals: Chabo 1,000, Tito 128."
     assert drawing.headings == ("region", "animal", "neuroids")
     assert drawing.rows == [("IT", "Chabo", 1000), ("V4", "Tito", 70), ("IT", "Tito", 58)]
-    assert {"Chabo", "Tito", "IT", "1,058", "V4", "70"} <= set(written(drawing))
+    assert {"Chabo", "Tito", "IT", "1,058", "V4", "70"} <= set(texts_of(drawing))
 
 
 def test_the_length_of_a_bar_is_its_count() -> None:
     populations = [{"region": "IT", "animal": None, "count": 300}, {"region": "V4", "animal": None, "count": 100}]
-    bars = [*element(drawn("populations", {"pictures": {"populations": populations}})).iter("rect")]
+    bars = [*element(draw_existing("populations", {"pictures": {"populations": populations}})).iter("rect")]
     assert float(bars[0].attrib["width"]) == pytest.approx(3 * float(bars[1].attrib["width"]), abs=0.3)
 
 
-def test_a_card_without_pictures_still_shows_what_it_counts() -> None:
+def test_counts_replace_missing_populations() -> None:
     card = json.loads((CARDS / "assembly" / "modelfest.Carney1999.json").read_text())
     card.pop("pictures", None)
-    drawing = drawn("populations", card)
+    drawing = draw_existing("populations", card)
     assert drawing.title == "Presentations by subject"
     assert drawing.finding == "172 presentations of abw, 172 of acm, 172 of amn, 172 of bam and 12 more."
 
 
-def test_rows_that_are_too_many_are_counted_not_drawn() -> None:
+def test_further_rows_are_summed_up() -> None:
     populations = [{"region": f"r{number}", "animal": None, "count": 5} for number in range(40)]
-    drawing = drawn("populations", {"pictures": {"populations": populations}})
-    assert "and 24 more regions, 120 together" in written(drawing)
+    drawing = draw_existing("populations", {"pictures": {"populations": populations}})
+    assert "and 24 more regions, 120 together" in texts_of(drawing)
     assert len(drawing.rows) == 40
 
 
 def test_animals_beyond_the_palette_share_one_part_of_each_bar() -> None:
-    root = element(drawn("populations", assembly_card(2, 9)))
-    told = [title.text for bar in root.iter("rect") for title in bar.iter("title")]
-    assert sum("others" in (text or "") for text in told) == 2
+    root = element(draw_existing("populations", assembly_card(2, 9)))
+    tooltips = [title.text for bar in root.iter("rect") for title in bar.iter("title")]
+    assert sum("others" in (text or "") for text in tooltips) == 2
     assert "4 others" in [text.text for text in root.iter("text")]
 
 
 def test_responses_name_the_median_of_each_region() -> None:
-    drawing = drawn("responses", assembly_card())
+    drawing = draw_existing("responses", assembly_card())
     assert drawing.finding == "Median of mean firing rate: area 0 0.5 (40 neuroids), area 1 0.6 (41 neuroids)."
-    assert {"firing rate (spikes/s)", "area 0 (40)", "area 1 (41)", "neuroids"} <= set(written(drawing))
+    assert {"firing rate (spikes/s)", "area 0 (40)", "area 1 (41)", "neuroids"} <= set(texts_of(drawing))
     assert drawing.headings == ("from", "to", "area 0", "area 1")
     assert drawing.rows[1] == (-0.4, -0.3, 7, 18)
 
@@ -88,67 +89,67 @@ def test_responses_name_the_median_of_each_region() -> None:
 def test_the_outline_of_a_histogram_is_as_tall_as_its_counts() -> None:
     group = {"value": None, "count": 40, "median": 0.5, "counts": [10, 20]}
     card = {"pictures": {"responses": {"of": "neuroid", "edges": [0, 1, 2], "groups": [group]}}}
-    path = next(one for one in element(drawn("responses", card)).iter("path") if one.get("class") == "dr-line dr-s0")
+    path = next(path for path in element(draw_existing("responses", card)).iter("path") if path.get("class") == LINE)
     first, second, axis = map(float, re.findall(r"V([\d.]+)", path.attrib["d"]))
     assert axis - second == pytest.approx(2 * (axis - first), abs=0.2)
 
 
-def test_groups_that_were_left_out_are_said() -> None:
+def test_the_number_of_omitted_groups_is_stated() -> None:
     card = assembly_card()
     card["pictures"]["responses"]["more"] = 3
-    assert drawn("responses", card).finding.endswith("3 more groups not drawn.")
+    assert draw_existing("responses", card).finding.endswith("3 more groups not drawn.")
 
 
 def test_reliability_has_a_line_at_its_median() -> None:
-    drawing = drawn("reliability", assembly_card())
-    assert "median 0.71" in written(drawing)
+    drawing = draw_existing("reliability", assembly_card())
+    assert "median 0.71" in texts_of(drawing)
     assert "dr-median" in classes_of(drawing)
     assert drawing.finding.startswith("Median split-half reliability 0.71 over 81 values")
 
 
-def test_repetitions_are_told_one_by_one_where_they_are_few() -> None:
-    drawing = drawn("repetitions", assembly_card())
+def test_few_numbers_of_repetitions_have_a_row_each() -> None:
+    drawing = draw_existing("repetitions", assembly_card())
     assert drawing.finding == "640 stimuli were presented 28 times, 2,560 stimuli 50 times."
     assert drawing.rows == [("28", 640), ("50", 2560)]
 
 
-def test_repetitions_in_ranges_are_told_as_ranges() -> None:
+def test_ranges_of_repetitions_are_stated_as_ranges() -> None:
     rows = [{"repetitions": 1, "stimuli": 1}, {"repetitions": 2, "to": 9, "stimuli": 30}]
-    drawing = drawn("repetitions", {"pictures": {"repetitions": rows}})
+    drawing = draw_existing("repetitions", {"pictures": {"repetitions": rows}})
     assert drawing.finding == "1 stimulus was presented once, 30 stimuli 2 to 9 times."
 
 
-def test_a_time_course_says_when_responses_are_highest() -> None:
+def test_a_time_course_states_the_time_of_the_highest_response() -> None:
     course = {"by": "region", "centers_ms": [-50, 50, 150], "groups": []}
     course["groups"] = [{"value": "IT", "count": 9, "mean": [0.1, None, 0.9], "error": [0.1, None, 0.2]}]
-    drawing = drawn("time_course", {"pictures": {"time_course": course}})
+    drawing = draw_existing("time_course", {"pictures": {"time_course": course}})
     assert drawing.finding == "Highest mean: IT 0.9 at 150 ms."
     assert drawing.rows == [(-50, 0.1), (50, None), (150, 0.9)]
-    assert {"time (ms)", "mean response"} <= set(written(drawing))
+    assert {"time (ms)", "mean response"} <= set(texts_of(drawing))
 
 
-def test_what_is_not_defined_is_a_gap_in_the_line() -> None:
+def test_undefined_means_are_gaps_in_the_line() -> None:
     means = [1.0, 2.0, None, 3.0, 4.0]
     course = {"centers_ms": [1, 2, 3, 4, 5], "groups": [{"value": None, "count": 1, "mean": means, "error": means}]}
-    drawing = drawn("time_course", {"pictures": {"time_course": course}})
-    line = next(one for one in element(drawing).iter("path") if one.get("class") == "dr-line dr-s0")
+    drawing = draw_existing("time_course", {"pictures": {"time_course": course}})
+    line = next(path for path in element(drawing).iter("path") if path.get("class") == LINE)
     assert line.attrib["d"].count("M") == 2
 
 
 def test_every_spike_of_a_short_raster_is_a_mark() -> None:
     card = {"units": "ms", "pictures": {"raster": {"rows": [{"label": "a", "times": [1, 20, 300]}], "rows_of": "cell"}}}
-    drawing = drawn("raster", card)
-    marks = next(one for one in element(drawing).iter("path") if one.get("class") == "dr-spikes")
+    drawing = draw_existing("raster", card)
+    marks = next(path for path in element(drawing).iter("path") if path.get("class") == "dr-spikes")
     assert marks.attrib["d"].count("v") == 3
     assert drawing.rows == [("a", 3)]
-    assert "time (ms)" in written(drawing)
+    assert "time (ms)" in texts_of(drawing)
 
 
-def test_a_raster_with_more_spikes_than_one_sees_ends_early_and_says_so() -> None:
+def test_a_raster_with_too_many_spikes_ends_early_and_states_it() -> None:
     card = {"units": "ms", "pictures": {"raster": {"rows": [{"label": "a", "times": [*range(0, 20000, 10)]}]}}}
-    drawing = drawn("raster", card)
+    drawing = draw_existing("raster", card)
     assert drawing.finding == "2,000 spikes in 1 row, from 0 to 19,990 ms; drawn up to 1,500 ms."
-    assert "1,500" in written(drawing)
+    assert "1,500" in texts_of(drawing)
 
 
 def test_a_column_is_drawn_by_its_histogram_or_its_most_common_values() -> None:
@@ -160,22 +161,22 @@ def test_a_column_is_drawn_by_its_histogram_or_its_most_common_values() -> None:
     assert common.rows == [("face", 640), ("hand", 64)]
 
 
-def test_bars_lead_where_they_are_told_to() -> None:
+def test_bars_link_to_the_given_urls() -> None:
     record = common_record(most_common=[{"value": 'a"&<', "count": 3}, {"value": 4.0, "count": 2}])
     drawing = charts.column(record, "c", {'a"&<': '?kind=a"&<'}.get)
     assert drawing is not None
     assert [link.attrib["href"] for link in element(drawing).iter("a")] == ['?kind=a"&<']
-    assert element(drawing).attrib["role"] == "group"  # links in what has role "img" do not exist for screen readers
+    assert element(drawing).attrib["role"] == "group"  # screen readers skip links in role "img"
 
 
-def test_bars_of_a_histogram_lead_to_the_range_that_they_count() -> None:
+def test_bars_of_a_histogram_link_to_their_range() -> None:
     drawing = charts.column(histogram_record(), "c", lambda value: f"?{value}")
     assert drawing is not None
     links = [link.attrib["href"] for link in element(drawing).iter("a")]
     assert links == ["?-180..<-90", "?-90..<0", "?90..180"]  # a bin has its lower edge, the last one both; 0 has no bar
 
 
-def test_what_is_said_faster_is_not_drawn() -> None:
+def test_a_single_number_is_not_drawn() -> None:
     assert charts.dimensions({"dims": ["event"], "shape": [1797]}, "d") is None
     group = {"value": "all", "count": 1, "counts": [0, 1]}
     assert charts.reliability({"pictures": {"reliability": {"edges": [0, 0.5, 1], "groups": [group]}}}, "r") is None
@@ -187,14 +188,14 @@ def test_a_card_without_the_numbers_draws_nothing(name: str) -> None:
     assert draw(name, {"pictures": {}}) is None
 
 
-def test_real_cards_are_drawn() -> None:
+def test_cards_of_the_demo_catalog_are_drawn() -> None:
     for path in CARDS.rglob("*.json"):
         card = json.loads(path.read_text())
         columns = [charts.column(column, "c") for column in card.get("columns", [])]
         assert every_drawing(card) or any(columns), path.name
 
 
-def test_drawing_imports_nothing_heavy() -> None:
+def test_svg_charts_import_no_heavy_libraries() -> None:
     heavy = ["numpy", "pandas", "xarray", "PIL", "matplotlib"]
     program = f"import sys, brainio.views.charts\nprint([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -215,29 +216,29 @@ def test_drawing_imports_nothing_heavy() -> None:
         ({"long_name": "rt", "dims": ["presentation"]}, "Rt", "rt"),
     ],
 )
-def test_pictures_name_the_values_that_they_show(card: dict[str, object], title: str, label: str) -> None:
+def test_charts_name_their_values(card: dict[str, object], title: str, label: str) -> None:
     groups = [{"value": None, "count": 3, "median": 0.5, "counts": [1, 2]}]
     picture = {"by": None, "of": "presentation", "edges": [0, 0.5, 1], "groups": groups}
-    drawing = drawn("responses", {**card, "pictures": {"responses": picture}})
+    drawing = draw_existing("responses", {**card, "pictures": {"responses": picture}})
     assert drawing.title == title
     assert drawing.finding.startswith(f"Median of {title[0].lower()}{title[1:]}: ")
-    assert {label, "presentations"} <= set(written(drawing))
+    assert {label, "presentations"} <= set(texts_of(drawing))
 
 
-def test_a_picture_of_spikes_by_region_counts_neuroids() -> None:
+def test_a_chart_of_spikes_by_region_counts_neuroids() -> None:
     regions = ["IT", "IT", "IT", "V4"]
     spikes = SpikeTimesAssembly(
         [1.0, 2.0, 3.0, 4.0],
         dims=["event"],
         coords={"neuroid_id": ("event", ["a", "a", "b", "c"]), "region": ("event", regions)},
     )
-    drawing = drawn("populations", compute_card(spikes))
+    drawing = draw_existing("populations", compute_card(spikes))
     assert (drawing.title, drawing.finding) == ("Neuroids by region", "2 neuroids in IT, 1 in V4.")
     without_ids = spikes.drop_vars("neuroid_id")
-    assert drawn("populations", compute_card(without_ids)).finding == "3 events in IT, 1 in V4."
+    assert draw_existing("populations", compute_card(without_ids)).finding == "3 events in IT, 1 in V4."
 
 
-def test_a_picture_of_trials_by_subject_counts_presentations_beside_regions_of_neuroids() -> None:
+def test_a_chart_of_subjects_counts_presentations_if_regions_belong_to_neuroids() -> None:
     recording = NeuroidAssembly(
         np.zeros((3, 2)),
         dims=["presentation", "neuroid"],
@@ -248,19 +249,19 @@ def test_a_picture_of_trials_by_subject_counts_presentations_beside_regions_of_n
             "region": ("neuroid", ["IT", "V4"]),
         },
     )
-    assert drawn("populations", compute_card(recording)).finding == "1 neuroid in IT, 1 in V4."
+    assert draw_existing("populations", compute_card(recording)).finding == "1 neuroid in IT, 1 in V4."
     trials = recording.drop_vars("region")
-    assert drawn("populations", compute_card(trials)).finding == "2 presentations of s1, 1 of s2."
+    assert draw_existing("populations", compute_card(trials)).finding == "2 presentations of s1, 1 of s2."
 
 
-def test_a_raster_of_the_first_spikes_states_how_many_there_are() -> None:
+def test_a_raster_of_the_first_spikes_states_their_total() -> None:
     times = np.arange(5000.0)
     spikes = SpikeTimesAssembly(times, dims=["event"], coords={"neuroid_id": ("event", ["a", "b"] * 2500)})
-    drawing = drawn("raster", compute_card(spikes))
+    drawing = draw_existing("raster", compute_card(spikes))
     assert drawing.finding.startswith("3,000 of the 5,000 spikes in 2 rows, from 0 to 2,999")
     assert drawing.headings == ("neuroid_id", "spikes drawn")
 
 
 def test_dimensions_have_their_plural() -> None:
     dims = {"dims": ["neuroid", "neuroid_property"], "shape": [5, 2]}
-    assert drawn("dimensions", dims).finding == "5 neuroids by 2 neuroid_properties."
+    assert draw_existing("dimensions", dims).finding == "5 neuroids by 2 neuroid_properties."
