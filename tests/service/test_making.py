@@ -75,7 +75,7 @@ def test_profiles_of_what_lies_here_are_made_after_the_start(tmp_path: Path) -> 
         # The catalog that ships lists the same bytes: each profile is made once.
         service.eventually(lambda: len(profiles(home)) == 4, LONG)
         assert service.get("/healthz/ready").status_code == 200
-        service.eventually(lambda: len(told(service, "profile made")) == 4, LONG)
+        service.eventually(lambda: len(told(service, "profile built")) == 4, LONG)
         assert told(service, "no profile") == []
     assert not (home / "content").exists()
 
@@ -91,14 +91,14 @@ def test_what_is_published_later_gets_its_profile_and_what_is_bad_is_told_once(t
         append_rows(lab, rows)
         found = service.eventually(lambda: told(service, "no profile"), LONG)
         assert "IntegrityError" in found[0]["error"]
-        reason = "Pictures of its data could not be made: the files on this server are not those that its catalog"
+        reason = "could not be created: the files on this server do not have the hashes in the catalog"
         page = f"/stimulus_set/lab/{entry.identifier}"
         service.eventually(lambda: reason in service.get(page).text, LONG)
         for name in ("set.csv", "set.zip"):
             (tmp_path / "lab" / f"b{name}").write_bytes((tmp_path / "other" / entry.identifier / name).read_bytes())
         good = [row | {"identifier": "lab.Good2026", "location": f"b{Path(row['location']).name}"} for row in rows]
         append_rows(lab, good)
-        service.eventually(lambda: len(told(service, "profile made")) == 1, LONG)
+        service.eventually(lambda: len(told(service, "profile built")) == 1, LONG)
         assert [one["identifier"] for one in told(service, "no profile")] == [entry.identifier]
     assert len(profiles(home)) == 5
 
@@ -126,9 +126,9 @@ def test_a_maker_that_dies_is_replaced_and_the_service_goes_on(tmp_path: Path) -
 def test_of_many_workers_one_makes(tmp_path: Path) -> None:
     lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
     with Running(home, "--workers", "3", BRAINIO_CATALOGS=str(lab), **ON) as service:
-        service.eventually(lambda: len(told(service, "profile made")) == 4, LONG)
+        service.eventually(lambda: len(told(service, "profile built")) == 4, LONG)
         assert service.stop() == 0
-    assert len(told(service, "profile made")) == 4
+    assert len(told(service, "profile built")) == 4
     assert len(profiles(home)) == 4
 
 
@@ -157,8 +157,8 @@ def test_a_waiting_profile_is_labelled_as_waiting_and_nothing_of_it_is_missing(t
 
 def test_without_the_setting_none_are_made(service: Running) -> None:
     assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").status_code == 200
-    assert told(service, "profile made") == []
-    assert "No pictures of its data were made." in service.get(f"/assembly/lab/{NAME}").text
+    assert told(service, "profile built") == []
+    assert "This server creates no thumbnails and charts." in service.get(f"/assembly/lab/{NAME}").text
 
 
 def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, home: Path) -> None:
@@ -173,7 +173,7 @@ def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, 
         every = {"lookup_type": "stimulus_set", "identifier": "lab.V", "version": version, "location_type": "file"}
         append_rows(folder / "lab.csv", [{"stimulus_set_identifier": ""} | every | row for row in rows])
     with Running(home, BRAINIO_CATALOGS=str(folder / "lab.csv"), **ON) as service:
-        service.eventually(lambda: len(told(service, "profile made")) == 3, LONG)
+        service.eventually(lambda: len(told(service, "profile built")) == 3, LONG)
         assert "<img" in service.get("/stimulus_set/lab/lab.V?version=2").text
         assert told(service, "no profile") == []
     assert len(profiles(home)) == 4 + 3
