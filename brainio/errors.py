@@ -1,73 +1,72 @@
-"""Every error that brainio raises, in one tree.
+"""The exception hierarchy: every error and warning of this package, in one tree.
 
 ::
 
     BrainioError
-    ├── CatalogError                a catalog cannot be read, written or told from another
-    │   ├── UnknownCatalogError       no catalog in force has that identifier          (also KeyError)
-    │   ├── ReadOnlyCatalogError      its backend cannot write it; change a copy of it
-    │   ├── CatalogRowError           one row is malformed: file and line are named    (also ValueError)
+    ├── CatalogError                a catalog cannot be read, written or distinguished from another
+    │   ├── UnknownCatalogError       no active catalog has this identifier            (also KeyError)
+    │   ├── ReadOnlyCatalogError      its storage can only be read
+    │   ├── CatalogRowError           one row is malformed                             (also ValueError)
     │   ├── MissingDriverError        its database needs an extra of this package      (also MissingExtraError)
-    │   ├── OfflineCatalogError       it lies elsewhere, and there is no copy of it    (also OfflineError)
+    │   ├── OfflineCatalogError       it is remote, and there is no fallback copy      (also OfflineError)
     │   └── LockHeldError             another process holds its lock and makes no progress (also TimeoutError)
-    ├── EntryLookupError            an identifier does not lead to one entry           (also KeyError)
+    ├── EntryLookupError            an identifier does not resolve to one entry        (also KeyError)
     │   ├── AssemblyLookupError
     │   ├── StimulusSetLookupError
     │   ├── AmbiguousEntryError       two catalogs list different bytes under one key
     │   └── OfflineLookupError        a catalog that may list it cannot be read        (also OfflineError)
-    ├── EntryUnavailableError       the entry is known, its bytes cannot be had
+    ├── EntryUnavailableError       the entry is known, but its files are not available
     ├── LocationError               a location that is malformed, unknown or forbidden (also ValueError)
-    ├── TransferError               a store did not give or take the bytes             (also OSError)
-    │   ├── InterruptedTransferError  a transfer broke in the middle and can be continued
-    │   ├── AccessRefusedError        the store wants other credentials, or some
+    ├── TransferError               a store did not return or accept a file            (also OSError)
+    │   ├── InterruptedTransferError  a transfer broke off and can be continued
+    │   ├── AccessRefusedError        the store refuses the credentials, or requires some
     │   ├── MissingFileError          the store has no file at the location
-    │   ├── ChangedFileError          what lies there is not what was read there, or was expected
-    │   ├── ShorterFileError          what lies there ends before the bytes that were asked for
+    │   ├── ChangedFileError          the file at a location changed, or exists unexpectedly
+    │   ├── ShorterFileError          the file ends before the requested bytes
     │   ├── RangeResponseError        the response to a range request is not the requested range
-    │   ├── OfflineError              the network would be needed, and may not be used
-    │   └── FetchManyError            some of many could not be fetched, all else was
+    │   ├── OfflineError              the network is needed, but BRAINIO_OFFLINE is set
+    │   └── FetchManyError            some of many entries could not be fetched
     ├── CacheError                  the local cache cannot be read or written          (also OSError)
-    ├── IntegrityError              bytes that are not the bytes that were promised    (also OSError)
-    │   └── UnexpectedContentError    a location holds a page or a pointer in place of the file
+    ├── IntegrityError              bytes that differ from the expected hash or size   (also OSError)
+    │   └── UnexpectedContentError    a location has a web page or a pointer instead of the file
     ├── FormatError                 a file or object that breaks the published format  (also ValueError)
     │   ├── StimulusSetFormatError
     │   ├── StimulusFileError         the file of a stimulus cannot be decoded
     │   ├── AssemblyFormatError
-    │   │   ├── UnsafeFileError         a netCDF file that leads out of itself, or exceeds a limit
+    │   │   ├── UnsafeFileError         a netCDF file that refers to other files, or exceeds a limit
     │   │   └── InsufficientMemoryError values that do not fit into free memory      (also MemoryError)
     │   ├── ArchiveError
-    │   └── UnknownClassError         a class name that is no assembly class
-    ├── ValidationError             data that were validated have errors               (also ValueError)
-    ├── PackagingError              a package that may not be published as it is       (also ValueError, AssertionError)
-    ├── GroupbyError                levels that cannot be grouped by                   (also ValueError)
-    ├── SearchError                 a search for what cannot be, or nothing has       (also ValueError)
-    │   └── CursorError               where a list goes on, as no list of that question says
-    ├── IndexUnavailableError       the database of the search index does not answer
-    ├── SubsetError                 an assembly does not hold what it is to be cut to  (also AssertionError)
-    ├── ForkError                   a forked process lacks what its parent had         (also RuntimeError)
-    ├── ExchangeError               what cannot be written in the format asked for     (also ValueError)
-    ├── ServiceError                what a service cannot be started with, or told      (also ValueError)
-    ├── DatabaseAwayError           what a service keeps cannot be read or changed     (also OSError)
+    │   └── UnknownClassError         an unknown assembly class
+    ├── ValidationError             validated data have errors                         (also ValueError)
+    ├── PackagingError              a package that cannot be published                 (also ValueError, AssertionError)
+    ├── GroupbyError                levels by which values cannot be grouped           (also ValueError)
+    ├── SearchError                 an invalid query, or a filter without entries      (also ValueError)
+    │   └── CursorError               an invalid cursor, or one of another query
+    ├── IndexUnavailableError       the database of the search index does not respond
+    ├── SubsetError                 an assembly lacks the requested coordinates        (also AssertionError)
+    ├── ForkError                   a forked process lacks resources of its parent     (also RuntimeError)
+    ├── ExchangeError               an entry that a format cannot express              (also ValueError)
+    ├── ServiceError                an invalid setting or argument of the service      (also ValueError)
+    ├── DatabaseAwayError           the database of the service does not respond       (also OSError)
     ├── LockfileError               a lock file that cannot be read or written
-    │   ├── NotLockedError            what is loaded does not stand in the lock file in force
-    │   └── LockDriftError            what was recorded is not what catalogs list now
-    ├── MissingExtraError           what was asked for needs an extra of this package  (also ImportError)
+    │   ├── NotLockedError            the lock file in use lacks a loaded entry
+    │   └── LockDriftError            catalogs no longer list a recorded entry
+    ├── MissingExtraError           a feature needs an extra of this package           (also ImportError)
     └── WorkerError                 a worker process crashed, or could not be used
         └── ResourceLimitError        an operation needs more time or memory than its limit
 
     BrainioWarning
-    ├── CatalogWarning              a part of a catalog was left out, or promises too little
-    ├── FormatWarning               a file that does not fit its class or stimulus set was loaded
-    ├── PackagingWarning            what is packaged all the same is probably not meant so
-    ├── EntryStatusWarning          an entry that is superseded or deprecated was loaded
+    ├── CatalogWarning              a part of a catalog is left out, or has no hash
+    ├── FormatWarning               a loaded file does not fit its class or stimulus set
+    ├── PackagingWarning            packaged data have a probable mistake
+    ├── EntryStatusWarning          a loaded entry is superseded or deprecated
     ├── InstallationWarning         another distribution overwrites files of this package
-    ├── LockfileWarning             what a lock file says does not tell all of what is or was loaded
-    └── StreamWarning               bytes are read where they lie, unverified
+    ├── LockfileWarning             a lock file does not match the software, or an entry changed
+    └── StreamWarning               values are streamed without verification by a hash
 
-Messages name the identifier, file, row or coordinate at fault, what was expected and found, and the next step.
-The second parent keeps code working that was written against the built-in exceptions.
-Messages may quote catalogs and servers: shown as text, they control no terminal and forge no log (`brainio.text`).
-Every room may import this module.
+Messages name the identifier, file, row or coordinate, the expected and actual values, and the next step. The second
+parent supports code that catches built-in exceptions. Messages may quote catalogs and servers: control characters are
+escaped, so that they control no terminal and forge no log (`brainio.text`).
 """
 
 from brainio.text import printable
@@ -82,11 +81,11 @@ class BrainioError(Exception):
 
 
 class CatalogError(BrainioError):
-    """A catalog cannot be read, written or told from another."""
+    """A catalog cannot be read, written or distinguished from another."""
 
 
 class UnknownCatalogError(CatalogError, KeyError):
-    """No catalog in force has that identifier."""
+    """No active catalog has this identifier."""
 
 
 class ReadOnlyCatalogError(CatalogError):
@@ -102,23 +101,23 @@ class LockHeldError(CatalogError, TimeoutError):
 
 
 class EntryLookupError(BrainioError, KeyError):
-    """An identifier does not lead to one entry."""
+    """An identifier does not resolve to one entry."""
 
 
 class AssemblyLookupError(EntryLookupError):
-    """No catalog in force lists an assembly under that identifier or alias."""
+    """No active catalog lists an assembly under this identifier or alias."""
 
 
 class StimulusSetLookupError(EntryLookupError):
-    """No catalog in force lists a stimulus set under that identifier or alias."""
+    """No active catalog lists a stimulus set under this identifier or alias."""
 
 
 class AmbiguousEntryError(EntryLookupError):
-    """Two catalogs in force list different bytes under the same key."""
+    """Two active catalogs list different bytes under the same key."""
 
 
 class EntryUnavailableError(BrainioError):
-    """The entry is known, but its bytes cannot be had."""
+    """The entry is known, but its files are not available."""
 
 
 class LocationError(BrainioError, ValueError):
@@ -126,15 +125,15 @@ class LocationError(BrainioError, ValueError):
 
 
 class TransferError(BrainioError, OSError):
-    """A store did not give or did not take the bytes."""
+    """A store did not return or accept a file."""
 
 
 class InterruptedTransferError(TransferError):
-    """A transfer broke in the middle; the rest can be asked for."""
+    """A transfer broke off; the rest can be requested."""
 
 
 class AccessRefusedError(TransferError):
-    """A store does not let these credentials, or somebody without any, read or write what was asked for."""
+    """A store refuses to read or write with these credentials, or without any."""
 
 
 class MissingFileError(TransferError):
@@ -142,11 +141,11 @@ class MissingFileError(TransferError):
 
 
 class ChangedFileError(TransferError):
-    """What lies at a location is no longer what was read there, or something lies where nothing was expected."""
+    """The file at a location changed since it was read, or a file exists where none was expected."""
 
 
 class ShorterFileError(TransferError):
-    """What lies at a location ends before the bytes that were asked for."""
+    """The file at a location ends before the requested bytes."""
 
 
 class RangeResponseError(TransferError):
@@ -154,19 +153,19 @@ class RangeResponseError(TransferError):
 
 
 class OfflineError(TransferError):
-    """The network would be needed, and `BRAINIO_OFFLINE` forbids it."""
+    """The network is needed, but `BRAINIO_OFFLINE` forbids its use."""
 
 
 class OfflineCatalogError(CatalogError, OfflineError):
-    """A catalog lies elsewhere, no copy of it is kept, and `BRAINIO_OFFLINE` forbids to ask for it."""
+    """A remote catalog has no fallback copy, and `BRAINIO_OFFLINE` forbids reading it."""
 
 
 class OfflineLookupError(AssemblyLookupError, StimulusSetLookupError, OfflineError):
-    """An identifier leads nowhere while `BRAINIO_OFFLINE` forbids to ask for a catalog that may list it."""
+    """An identifier is unknown, and `BRAINIO_OFFLINE` forbids reading a catalog that may list it."""
 
 
 class FetchManyError(TransferError):
-    """Some of many entries could not be fetched; `failures` says which and why, `fetched` has those that were.
+    """Some of many entries could not be fetched.
 
     Parameters
     ----------
@@ -175,7 +174,7 @@ class FetchManyError(TransferError):
     fetched : dict
         Entry -> part -> path.
     failures : dict
-        What could not be fetched, in words -> why.
+        Description of an entry that could not be fetched -> its error.
     """
 
     def __init__(self, message: str, fetched: object = None, failures: "dict[str, BrainioError] | None" = None) -> None:
@@ -189,11 +188,11 @@ class CacheError(BrainioError, OSError):
 
 
 class IntegrityError(BrainioError, OSError):
-    """Bytes are not the bytes that were promised: wrong hash, wrong size, or cut short."""
+    """Bytes differ from the expected hash or size, or are truncated."""
 
 
 class UnexpectedContentError(IntegrityError):
-    """A location holds something that cannot be the file, such as a sign-in page or a Git LFS pointer."""
+    """A location has content that cannot be the file, such as a sign-in page or a Git LFS pointer."""
 
 
 class FormatError(BrainioError, ValueError):
@@ -201,11 +200,11 @@ class FormatError(BrainioError, ValueError):
 
 
 class StimulusSetFormatError(FormatError):
-    """The table of a stimulus set, or the files it names, break the format."""
+    """The table or the files of a stimulus set break the format."""
 
 
 class StimulusFileError(FormatError):
-    """The file of a stimulus cannot be decoded, or would become larger than is safe."""
+    """The file of a stimulus cannot be decoded, or would exceed a size limit."""
 
 
 class AssemblyFormatError(FormatError):
@@ -213,7 +212,7 @@ class AssemblyFormatError(FormatError):
 
 
 class UnsafeFileError(AssemblyFormatError):
-    """A netCDF file leads out of itself or in a circle, has a type or filter of another format, or exceeds a limit."""
+    """A netCDF file has external or circular references or unsupported types or filters, or exceeds a limit."""
 
 
 class InsufficientMemoryError(AssemblyFormatError, MemoryError):
@@ -221,74 +220,74 @@ class InsufficientMemoryError(AssemblyFormatError, MemoryError):
 
 
 class ArchiveError(FormatError):
-    """An archive is damaged or holds a member that may not be unpacked."""
+    """An archive is damaged or has a member that must not be unpacked."""
 
 
 class UnknownClassError(FormatError):
-    """A catalog or caller names a class that is no assembly class."""
+    """A catalog or caller names an unknown assembly class."""
 
 
 class ValidationError(BrainioError, ValueError):
-    """Data that were validated have errors; the report names each."""
+    """Validated data have errors; the report lists them."""
 
 
 class PackagingError(BrainioError, ValueError, AssertionError):
-    """A package may not be published as it is; the message lists every problem.
+    """A package cannot be published; the message lists every problem.
 
-    Also an AssertionError, since the checks were bare assertions once.
+    Also an AssertionError, because the checks were assertions in earlier libraries.
     """
 
 
 class GroupbyError(BrainioError, ValueError):
-    """The named levels cannot be grouped by."""
+    """Values cannot be grouped by these levels."""
 
 
 class SearchError(BrainioError, ValueError):
-    """A search asks for a value that no entry has, or that cannot be; the message names those that exist."""
+    """A query is invalid, or no entry has a filter value; the message lists the existing values."""
 
 
 class CursorError(SearchError):
-    """What was given as the place where a list goes on is none, or one of another question."""
+    """A cursor is invalid, or belongs to another query."""
 
 
 class IndexUnavailableError(BrainioError):
-    """The search index cannot be asked at the moment: its database is away, or it is being made."""
+    """The search index cannot be queried now: its database does not respond, or it is being built."""
 
 
 class SubsetError(BrainioError, AssertionError):
-    """An assembly does not hold the coordinates that it is to be cut to."""
+    """An assembly lacks the coordinates of the requested subset."""
 
 
 class ForkError(BrainioError, RuntimeError):
-    """A forked process cannot do this: it would need threads or connections that only its parent has."""
+    """A forked process would need threads or connections that only its parent has."""
 
 
 class ExchangeError(BrainioError, ValueError):
-    """An entry cannot be written in the format that was asked for."""
+    """An entry cannot be expressed in the requested format."""
 
 
 class ServiceError(BrainioError, ValueError):
-    """The service cannot be started with, or told, what was said: a setting, scope or token is wrong."""
+    """A setting, scope or token of the service is invalid."""
 
 
 class DatabaseAwayError(BrainioError, OSError):
-    """What a service keeps in its database cannot be read or changed at the moment."""
+    """The database of the service cannot be read or changed now."""
 
 
 class LockfileError(BrainioError):
-    """A lock file cannot be read or written, or what it holds cannot be had as it was recorded."""
+    """A lock file cannot be read or written, or its entries cannot be loaded as recorded."""
 
 
 class NotLockedError(LockfileError):
-    """Something is loaded that does not stand in the lock file in force."""
+    """A loaded entry is not in the lock file in use."""
 
 
 class LockDriftError(LockfileError):
-    """What a lock file recorded is no longer what the catalogs in force list."""
+    """The active catalogs no longer list an entry as the lock file recorded it."""
 
 
 class MissingExtraError(BrainioError, ImportError):
-    """What was asked for needs packages that come with an extra; the message names the command that installs it."""
+    """A feature needs packages of an extra; the message states the command that installs it."""
 
 
 class WorkerError(BrainioError):
@@ -300,7 +299,7 @@ class ResourceLimitError(WorkerError):
 
 
 class MissingDriverError(CatalogError, MissingExtraError):
-    """The catalog lives in a database, and what connects to it or makes its tables is not installed."""
+    """The packages that connect to the database of a catalog, or create its tables, are not installed."""
 
 
 class BrainioWarning(UserWarning):
@@ -311,19 +310,19 @@ class BrainioWarning(UserWarning):
 
 
 class CatalogWarning(BrainioWarning):
-    """A part of a catalog was left out, or promises too little to check what it names."""
+    """A part of a catalog is left out, or its files cannot be verified for lack of a hash."""
 
 
 class FormatWarning(BrainioWarning):
-    """A file was loaded that does not fit the class that its catalog names, or its stimulus set."""
+    """A loaded file does not fit the class in its catalog, or its stimulus set."""
 
 
 class PackagingWarning(BrainioWarning):
-    """Something was packaged that is probably not meant so; the message lists it."""
+    """Packaged data have probable mistakes; the message lists them."""
 
 
 class EntryStatusWarning(BrainioWarning):
-    """An entry was loaded that is superseded or deprecated."""
+    """A loaded entry is superseded or deprecated."""
 
 
 class InstallationWarning(BrainioWarning):
@@ -335,4 +334,4 @@ class LockfileWarning(BrainioWarning):
 
 
 class StreamWarning(BrainioWarning):
-    """Bytes are read where they lie, pinned by version or tag but not verified by a hash."""
+    """Values are streamed from a version or ETag of a file, and not verified by a hash."""
