@@ -374,6 +374,6 @@ def test_an_embargo_is_told_beside_what_a_card_says_of_the_status(shown: Embargo
 
 def test_whoever_signed_in_is_told_what_is_open_on_every_page(shown: Embargoed) -> None:
     page = shown.ask("/signin").text
-    assert "opens lab, and data under embargo of lab." in page
+    assert "a token for lab, including data under embargo of lab." in page
     missing = shown.service.get("/assembly/lab/x", Accept="text/html", Authorization=f"Bearer {shown.token}")
     assert (missing.status_code, "Signed in" in missing.text) == (404, True)
