@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Modules whose memory belongs to the imports.
-MODULES = ("brainio.cards.computation", "brainio.validation.netcdf", "brainio.packaging", "brainio.packaging.raw")
+MODULES = ("brainio.cards.computation", "brainio.validation.netcdf", "brainio.packaging", "brainio.packaging.lab_files")
 
 
 def compute_card(path: Path) -> None:
@@ -36,7 +36,7 @@ def validate(path: Path) -> None:
 
 def package(path: Path) -> None:
     """Package the recording from its file, without publishing it."""
-    from brainio.packaging.raw import read_recording
+    from brainio.packaging.lab_files import read_recording
 
     write_package(read_recording(path))
 

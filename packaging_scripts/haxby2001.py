@@ -33,7 +33,7 @@ import numpy as np
 from brainio.assemblies import NeuroidAssembly
 from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
-from brainio.packaging.targets import target_source
+from brainio.packaging.targets import resolve_source
 from brainio.stimuli import StimulusSet
 
 SOURCE = "pymvpa2-2.6.5.tar.gz"
@@ -207,7 +207,7 @@ def main() -> None:
         if assembly.shape != KNOWN_SHAPE or abs(accuracy - KNOWN_ACCURACY) > 0.02:
             raise SystemExit("These are not the data of Haxby et al. (2001) as in pymvpa2; nothing was packaged.")
         bucket = arguments.bucket
-        add_publication(target_source(catalog), PUBLICATION)  # entries may only name a publication that is listed
+        add_publication(resolve_source(catalog), PUBLICATION)  # entries may only name a publication that is listed
         print(package_stimulus_set(catalog, described, IDENTIFIER, bucket, entry_facts=FACTS, card_facts=CITED))
         cited = CITED | {"species": "Homo sapiens"}
         names = (IDENTIFIER, IDENTIFIER, "NeuroidAssembly")

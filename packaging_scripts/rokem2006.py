@@ -31,7 +31,7 @@ from scipy.io import wavfile  # type: ignore[import-untyped, unused-ignore]
 from brainio.assemblies import SpikeTimesAssembly, spikes_to_rates
 from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
-from brainio.packaging.targets import target_source
+from brainio.packaging.targets import resolve_source
 from brainio.stimuli import StimulusSet
 
 # One file for every machine: of the compiled package, only the data are used.
@@ -189,7 +189,7 @@ def main() -> None:
         assembly = spike_times(recordings, described)
         check(recordings, assembly)
         bucket = arguments.bucket
-        add_publication(target_source(catalog), PUBLICATION)  # entries may only name a publication that is listed
+        add_publication(resolve_source(catalog), PUBLICATION)  # entries may only name a publication that is listed
         print(package_stimulus_set(catalog, described, IDENTIFIER, bucket, entry_facts=FACTS, card_facts=CITED))
         cited = CITED | {"species": "Locusta migratoria"}
         names = (IDENTIFIER, IDENTIFIER, "SpikeTimesAssembly")

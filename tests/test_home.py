@@ -10,7 +10,7 @@ import pytest
 
 from brainio.errors import CacheError, LocationError, PackagingError
 from brainio.home import absolute_path, home_folder
-from brainio.packaging.files import temporary_folder, writing_in
+from brainio.packaging.output_files import explain_os_errors, temporary_folder
 
 UNKNOWN = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]
 UNKNOWN += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]  # to read this Python, wherever it is
@@ -89,14 +89,14 @@ def test_no_folder_for_temporary_files_is_an_error_that_names_tmpdir(
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with (
-        pytest.raises(PackagingError, match=r"could not be read or written .*set TMPDIR to it"),
+        pytest.raises(PackagingError, match=r"could not be read or written .*set TMPDIR to another folder"),
         temporary_folder(),
     ):
         pass
 
 
 def test_a_file_that_cannot_be_written_while_packaging_is_an_error_of_packaging(tmp_path: Path) -> None:
-    with pytest.raises(PackagingError, match="Input/output error"), writing_in(tmp_path):
+    with pytest.raises(PackagingError, match="Input/output error"), explain_os_errors(tmp_path):
         raise OSError(5, "Input/output error")
-    with pytest.raises(CacheError, match="as it is"), writing_in(tmp_path):
+    with pytest.raises(CacheError, match="as it is"), explain_os_errors(tmp_path):
         raise CacheError("as it is")

@@ -94,7 +94,7 @@ def stimulus_set(
         --catalog lab.csv --license CC-BY-4.0 --author 'Josiah Carberry <0000-0002-1825-0097>' --author 'Richard Roe'
     """
     from brainio.packaging import package_stimulus_set
-    from brainio.packaging.raw import read_stimuli
+    from brainio.packaging.lab_files import read_stimuli
 
     columns, told = _facts(entry)
     stimuli = read_stimuli(source, files, text=text, missing=missing)
@@ -150,7 +150,7 @@ def assembly(
         --doi 10.1152/jn.00891.2005 --citation 'Doe, J., & Roe, R. (2026). On choices. Journal of Examples, 1, 1-9.'
     """
     from brainio.packaging import package_data_assembly
-    from brainio.packaging.raw import read_recording
+    from brainio.packaging.lab_files import read_recording
 
     columns, told = _facts(given)
     recording = read_recording(source, units=units, long_name=long_name, **options.recording_arguments(given))
@@ -172,15 +172,15 @@ def assembly(
 def _place(named: str) -> str | Path:
     if "://" in named:
         return named
-    from brainio.packaging.targets import require_store
+    from brainio.packaging.targets import check_store
 
-    require_store(named)  # a DOI, which absolute_path would take for a folder
+    check_store(named)  # a DOI, which absolute_path would take for a folder
     return absolute_path(named)
 
 
 def _facts(entry: Record) -> tuple[dict[str, str], Record]:
     """Return the columns of the entry's rows, and what its card says; the licence stands in both."""
-    from brainio.packaging.publish import canonical_facts
+    from brainio.packaging.packages import canonical_facts
 
     columns, told = canonical_facts(dict(entry["facts"])), told_facts(entry)
     for name, value in (("license", told.get("license")), ("version", entry["version"])):
@@ -193,7 +193,7 @@ def _tell(done: Record, data: "StimulusSet | xr.DataArray", *, as_json: bool) ->
     """Show what was published; of a dry run, what would be, and the type of every column."""
     plan = done.get("plan")
     if plan is not None:
-        from brainio.packaging.columns import describe_columns
+        from brainio.packaging.column_types import describe_columns
 
         done["columns"] = describe_columns(data)
     if as_json:

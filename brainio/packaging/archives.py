@@ -1,7 +1,7 @@
-"""Writes the two files of a stimulus set: its table as CSV and its stimuli as a ZIP archive.
+"""Archives: the ZIP files with the stimuli of a stimulus set, hashed while they are written.
 
-The same stimulus set gives the same bytes, whatever the clock, the umask or the order of a set says (the deflated
-members also depend on the version of zlib). Checks nothing: that is the business of `checks`.
+The same stimulus set gives the same bytes, independent of the clock, the umask and the order of Python sets (deflated
+members also depend on the version of zlib). Does not check stimulus sets.
 """
 
 from __future__ import annotations
@@ -10,93 +10,28 @@ import os
 import zipfile
 from contextlib import closing
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, BinaryIO, cast
 
-import pandas as pd
-
-from brainio.cache import hash_file
+from brainio.cache.incoming_files import Hasher
 from brainio.errors import PackagingError
 from brainio.local_files import open_regular
-from brainio.packaging.files import HashedWriter, in_one_step
-from brainio.packaging.tables import typed_csv
-from brainio.validation import PATH_IN_STORE, member_names
+from brainio.packaging.output_files import write_atomically
+from brainio.validation import member_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from brainio.stimuli import StimulusSet
 
-_FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
+_EARLIEST_DATE = (1980, 1, 1, 0, 0, 0)
 _REGULAR_FILE_0644 = 0o100644 << 16
 _BLOCK = 1 << 20
 _COMPRESSED_IMAGES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _COMPRESSED_MOVIES = (".mp4", ".m4v", ".mov", ".avi", ".mkv", ".webm")
 _COMPRESSED_OTHERS = (".mp3", ".m4a", ".ogg", ".flac", ".zip", ".gz", ".bz2", ".xz", ".npz")
 _COMPRESSED_ALREADY = (*_COMPRESSED_IMAGES, *_COMPRESSED_MOVIES, *_COMPRESSED_OTHERS)
-
-
-def extract_specific(proto_stimulus_set: StimulusSet) -> list[str]:
-    """Return the columns that a stimulus set's CSV file holds, in the order of the table.
-
-    Parameters
-    ----------
-    proto_stimulus_set : StimulusSet
-        Its columns are read, no rows.
-
-    Returns
-    -------
-    list of str
-        All columns but `stimulus_path_within_store`.
-
-    Examples
-    --------
-    >>> from brainio.stimuli import StimulusSet
-    >>> extract_specific(StimulusSet({"stimulus_id": ["a"], "stimulus_path_within_store": ["x"], "hue": [1]}))
-    ['stimulus_id', 'hue']
-    """
-    return [str(column) for column in proto_stimulus_set.columns if column != PATH_IN_STORE]
-
-
-def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.PathLike[str]) -> str:
-    """Write the table of a stimulus set as a typed CSV file, and verify that it is read with the same values and types.
-
-    Text is quoted, numbers are not, and missing values are empty, see `docs/stimulus-csv.md`.
-
-    Parameters
-    ----------
-    proto_stimulus_set : StimulusSet
-        All columns but `stimulus_path_within_store` are written.
-    target_path : path
-        Replaced in one step when all is written.
-
-    Returns
-    -------
-    str
-        The SHA-1 of the file.
-
-    Raises
-    ------
-    PackagingError
-        The table cannot be stored without a change: two columns have one name, a column has values of several types or
-        of a type that a CSV file cannot hold, or a text is not valid Unicode. The message lists columns and rows.
-        Nothing was written.
-
-    Examples
-    --------
-    >>> from brainio.stimuli import StimulusSet
-    >>> stimuli = StimulusSet({"stimulus_id": ["a", "b"], "filename": ["a.png", "b.png"], "code": ["007", None]})
-    >>> sha1 = create_stimulus_csv(stimuli, "stimuli.csv")
-    >>> print(Path("stimuli.csv").read_text())
-    stimulus_id,"filename","code"
-    "a","a.png","007"
-    "b","b.png",
-    <BLANKLINE>
-    """
-    table = pd.DataFrame(proto_stimulus_set)
-    content = typed_csv(table.loc[:, table.columns != PATH_IN_STORE])
-    with in_one_step(Path(target_path)) as written:
-        written.write_bytes(content)
-        return hash_file(written)
+_MIN_WRITE = 1 << 20  # bytes for which a system call is worthwhile
+_MAX_PENDING = 1 << 26  # bytes that are buffered before their member is complete
 
 
 def create_stimulus_zip(
@@ -104,22 +39,22 @@ def create_stimulus_zip(
 ) -> tuple[str, list[str]]:
     """Write the files of a stimulus set into a ZIP archive.
 
-    Members stand in the order of the table, dated 1980-01-01, mode 0644. Files whose format is compressed already
-    (PNG, JPEG, MP4, ...) are stored, others deflated. A file that several rows share is written once.
+    Members have the order of the table, the date 1980-01-01 and the mode 0644. Files in a compressed format (PNG, JPEG,
+    MP4, ...) are stored, others are deflated. A file that several rows share is written once.
 
     Parameters
     ----------
     proto_stimulus_set : StimulusSet
-        With `stimulus_paths` from `stimulus_id` to local file.
+        Its `stimulus_paths` maps each `stimulus_id` to a local file.
     target_zip_path : path
-        Replaced in one step when all is written.
+        Replaced atomically after everything is written.
 
     Returns
     -------
     str
         The SHA-1 of the archive.
     list of str
-        For each row the name of its file in the archive.
+        The name of each row's file in the archive.
 
     Raises
     ------
@@ -128,34 +63,34 @@ def create_stimulus_zip(
     """
     paths = proto_stimulus_set.stimulus_paths
     ids = proto_stimulus_set["stimulus_id"].tolist()
-    without = next((stimulus_id for stimulus_id in ids if stimulus_id not in paths), None)
-    if without is not None:
-        raise PackagingError(f"stimulus_paths has no path for the stimulus {without!r}; add it")
+    missing = next((stimulus_id for stimulus_id in ids if stimulus_id not in paths), None)
+    if missing is not None:
+        raise PackagingError(f"stimulus_paths has no path for the stimulus {missing!r}; add it")
     names = member_names(proto_stimulus_set, paths)
     with (
-        in_one_step(Path(target_zip_path)) as written,
-        written.open("w+b") as file,
+        write_atomically(Path(target_zip_path)) as temporary,
+        temporary.open("w+b") as file,
         closing(HashedWriter(file)) as hashed,
     ):
         with zipfile.ZipFile(cast("IO[bytes]", hashed), "w") as archive:
             for name, stimulus_id in dict(zip(names, ids, strict=True)).items():
-                _add(archive, name, Path(paths[stimulus_id]), stimulus_id)
+                _add_member(archive, name, Path(paths[stimulus_id]), stimulus_id)
                 hashed.settle()
         return hashed.hexdigest(), names
 
 
-def _add(archive: zipfile.ZipFile, name: str, source: Path, stimulus_id: object) -> None:
-    member = zipfile.ZipInfo(name, _FIRST_MOMENT)
-    member.create_system = 3  # Unix, on every system
+def _add_member(archive: zipfile.ZipFile, name: str, source: Path, stimulus_id: object) -> None:
+    member = zipfile.ZipInfo(name, _EARLIEST_DATE)
+    member.create_system = 3  # Unix, so that archives are the same on all systems
     member.external_attr = _REGULAR_FILE_0644
-    is_small_already = name.lower().endswith(_COMPRESSED_ALREADY)
-    member.compress_type = zipfile.ZIP_STORED if is_small_already else zipfile.ZIP_DEFLATED
+    is_compressed = name.lower().endswith(_COMPRESSED_ALREADY)
+    member.compress_type = zipfile.ZIP_STORED if is_compressed else zipfile.ZIP_DEFLATED
     try:
         data = open_regular(source)
     except OSError as error:
         raise _unreadable(stimulus_id, error) from error
     with data:
-        # The size decides before the first byte whether the member needs the large form of its header.
+        # zipfile writes the ZIP64 header only if it knows the size before the first byte.
         member.file_size = os.fstat(data.fileno()).st_size
         with archive.open(member, "w") as out:
             for block in _blocks(data, min(member.file_size + 1, _BLOCK), stimulus_id):
@@ -174,3 +109,76 @@ def _unreadable(stimulus_id: object, error: OSError) -> PackagingError:
     return PackagingError(
         f"the file of the stimulus {stimulus_id!r} cannot be read: {error}; correct its entry in stimulus_paths"
     )
+
+
+class HashedWriter:
+    """A file that is hashed while it is written, although its writer seeks back.
+
+    `zipfile` rewrites the header of a member after it knows the size of the member. The writer therefore buffers a
+    member until `settle`, then hashes and writes it. A member that is too large for the buffer, or is changed in
+    another way, is written immediately, and read again to be hashed.
+
+    Parameters
+    ----------
+    file : binary file
+        Empty, open for writing and reading.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hasher = Hasher(["sha1"])
+        self._pieces: dict[int, bytes] = {}  # buffered bytes by position
+        self._hashed = self._end = self._position = 0
+        self._is_direct = False
+
+    def write(self, data: bytes) -> int:
+        """Write at the current position."""
+        is_new = self._position == self._end or len(self._pieces.get(self._position, b"")) == len(data)
+        if not self._is_direct and (not is_new or self._end - self._hashed > _MAX_PENDING):
+            self._file.write(b"".join(self._pieces.values()))
+            self._pieces, self._is_direct = {}, True
+        if self._is_direct:
+            self._file.seek(self._position)
+            self._file.write(data)
+        else:
+            self._pieces[self._position] = data
+        self._position += len(data)
+        self._end = max(self._end, self._position)
+        return len(data)
+
+    def tell(self) -> int:
+        """Return the position: bytes from the start."""
+        return self._position
+
+    def seek(self, position: int) -> None:
+        """Set the position; it may not be before the settled bytes."""
+        self._position = position
+
+    def flush(self) -> None:
+        """Do nothing: buffered bytes may still change."""
+
+    def settle(self) -> None:
+        """Declare that the bytes written so far will not change."""
+        if self._end - self._hashed >= _MIN_WRITE:
+            self._hash_rest()
+
+    def hexdigest(self) -> str:
+        """Settle everything and return the SHA-1 of the file."""
+        self._hash_rest()
+        self._file.flush()
+        return self._hasher.hexdigests()["sha1"]
+
+    def close(self) -> None:
+        """Stop the hashing thread; the file stays open."""
+        self._hasher.close()
+
+    def _hash_rest(self) -> None:
+        if self._is_direct:
+            self._file.seek(self._hashed)
+            while chunk := self._file.read(_MIN_WRITE):
+                self._hasher.update(chunk)
+        else:
+            joined = b"".join(self._pieces.values())
+            self._hasher.update(joined)
+            self._file.write(joined)
+        self._pieces, self._hashed, self._is_direct = {}, self._end, False

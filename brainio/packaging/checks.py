@@ -1,7 +1,7 @@
-"""What packaging refuses, and the naming rules that a lab may ask for beyond that.
+"""Checks before packaging: raise the problems that `brainio.validation` finds, and check optional naming conventions.
 
-What can be wrong is known to `brainio.validation`: `refuse` raises all errors that it found at once, and tells its
-warnings. The `check_*` functions stop at the first problem.
+`raise_for_problems` reports all errors at once. The `check_*` functions, for the conventions of a lab, stop at the
+first problem.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _CONVENTION = re.compile(r"[a-z]+\.[A-Z][A-Za-z0-9]+")
 _STIMULUS_CONVENTION = re.compile(r"(?:[A-Za-z0-9]+_[0-9]+|[A-Za-z0-9]*[0-9])\.(?:png|jpg|mp4)")
 
 
-def refuse(what: str, problems: Iterable[Problem]) -> None:
-    """Raise one PackagingError that lists all errors; without any, warn of what is probably not meant so."""
-    report = Report.of(what, problems)
+def raise_for_problems(subject: str, problems: Iterable[Problem]) -> None:
+    """Raise one PackagingError that lists all errors; if there are none, warn of probable mistakes."""
+    report = Report.of(subject, problems)
     if report.errors:
-        raise PackagingError(f"{what} cannot be packaged; nothing was written:{format_problems(report.errors)}")
+        raise PackagingError(f"{subject} cannot be packaged; nothing was written:{format_problems(report.errors)}")
     if report.warnings:
-        tell(f"{what} can be packaged, but look at:{format_problems(report.warnings)}")
+        warn(f"{subject} can be packaged, but check:{format_problems(report.warnings)}")
 
 
-def tell(message: str) -> None:
-    """Give a PackagingWarning that names the line of whoever called packaging."""
-    warnings.warn(message, PackagingWarning, stacklevel=_frames_of_packaging() + 1)
+def warn(message: str) -> None:
+    """Issue a PackagingWarning that names the line that called brainio."""
+    warnings.warn(message, PackagingWarning, stacklevel=_count_brainio_frames() + 1)
 
 
-def _frames_of_packaging() -> int:
-    """Count the frames of this package from `tell` upwards: a warning names the line that called these."""
+def _count_brainio_frames() -> int:
+    """Count the frames of brainio above this function."""
     count, frame = 0, inspect.currentframe()
     frame = None if frame is None else frame.f_back
     while frame is not None and frame.f_globals.get("__name__", "").startswith("brainio."):
@@ -52,12 +52,12 @@ def _frames_of_packaging() -> int:
 
 
 def check_naming_convention(name: str) -> None:
-    """Check that an identifier starts as `<lab>.<FirstAuthor><Year>` does.
+    """Check that an identifier starts with `<lab>.<FirstAuthor><Year>`.
 
     Raises
     ------
     PackagingError
-        It does not.
+        It starts with other text.
 
     Examples
     --------
@@ -68,12 +68,12 @@ def check_naming_convention(name: str) -> None:
 
 
 def check_stimulus_naming_convention(name: str) -> None:
-    """Check that a stimulus file is named by a word and a number, such as `hvm_12.png`.
+    """Check that the name of a stimulus file is a word with a number, such as `hvm_12.png`.
 
     Raises
     ------
     PackagingError
-        It is not.
+        It has another form.
     """
     if not _STIMULUS_CONVENTION.match(name):
         raise PackagingError(f"the stimulus file {name!r} is not named <letters or digits>_<number>.png, .jpg or .mp4")
@@ -95,25 +95,25 @@ def check_image_format(image: object, identifier: str) -> None:
 
 
 def check_stimulus_numbers(stimulus_set: StimulusSet) -> None:
-    """Check that the numbers at the end of the stimulus file names, sorted, follow one another.
+    """Check that the numbers at the end of the stimulus file names are consecutive.
 
     Raises
     ------
     PackagingError
-        A file name has no number, or a number is missing or doubled.
+        A file name has no number, or a number is missing or occurs twice.
     """
     numbers = _file_numbers(stimulus_set)
     if sorted(numbers) != list(range(min(numbers), min(numbers) + len(numbers))):
-        raise PackagingError(f"the stimulus files are not numbered one after the other: {some(sorted(numbers))}")
+        raise PackagingError(f"the stimulus files are not numbered consecutively: {some(sorted(numbers))}")
 
 
 def check_experiment_stimulus_set(stimulus_set: StimulusSet) -> None:
-    """Check the stimuli of an experiment: files numbered from 1, named by the convention, images with colour channels.
+    """Check that the stimuli of an experiment have files numbered from 1, conventional names, and colour images.
 
     Raises
     ------
     PackagingError
-        One of these does not hold.
+        A file violates one of these rules.
     """
     check_stimulus_numbers(stimulus_set)
     if min(_file_numbers(stimulus_set)) != 1:
@@ -132,14 +132,16 @@ def _check_image_file(path: Path, identifier: str) -> None:
             check_image_format(image, identifier)
     except PackagingError:
         raise
-    except Exception as error:  # decoders stumble over damage in ways of their own
+    except Exception as error:  # decoders raise various errors for damaged files
         raise PackagingError(f"the image {path} of the stimulus {identifier!r} cannot be read: {error}") from error
 
 
 def _file_numbers(stimulus_set: StimulusSet) -> list[int]:
     stems = [Path(path).stem for path in stimulus_set.stimulus_paths.values()]
-    found = [re.search(r"[0-9]+$", stem) for stem in stems]
-    without = [stem for stem, number in zip(stems, found, strict=True) if number is None]
-    if without or not stems:
-        raise PackagingError(f"these stimulus files have no number at the end of their name: {some(without) or 'none'}")
-    return [int(number.group()) for number in found if number is not None]
+    numbers = [re.search(r"[0-9]+$", stem) for stem in stems]
+    unnumbered = [stem for stem, number in zip(stems, numbers, strict=True) if number is None]
+    if unnumbered:
+        raise PackagingError(f"these stimulus files have no number at the end of their name: {some(unnumbered)}")
+    if not stems:
+        raise PackagingError("the stimulus set has no stimulus files; set stimulus_paths")
+    return [int(number.group()) for number in numbers if number is not None]

@@ -1,6 +1,6 @@
-"""Writes assemblies as netCDF-4 files in the published format, so that the same assembly gives the same bytes.
+"""NetCDF files of assemblies: written atomically in the published format, and read back.
 
-`brainio.netcdf` encodes and writes; this module takes assemblies apart, replaces files atomically and reads them back.
+The same assembly gives the same bytes. `brainio.netcdf` encodes and writes the arrays.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from brainio.errors import PackagingError
 from brainio.netcdf.encoding import EncodedGroup, encode_group
 from brainio.netcdf.inspection import inspect
 from brainio.netcdf.writing import write_groups_to
-from brainio.packaging.checks import tell
-from brainio.packaging.files import in_one_step
+from brainio.packaging.checks import warn
+from brainio.packaging.output_files import write_atomically
 from brainio.packaging.readback import check_arrays
 from brainio.text import some
 
@@ -36,26 +36,26 @@ def write_netcdf(
 ) -> str:
     """Write an assembly with all its coordinates as a netCDF-4 file.
 
-    The values become the variable `data`, every coordinate and every index level a variable of its own. Text is stored
-    in UTF-8, at the width of the longest entry; missing text as an empty text that is marked. Booleans, dates and
-    durations are stored as xarray stores them. The attribute `stimulus_set` is not stored, nor are those that are None
-    or extras (attributes that are arrays; a PackagingWarning names them); all others are, without effect on values.
-    Values are stored in chunks from which a few neuroids, or a few hundred presentations, can be read without the rest;
-    coordinates lie before them.
+    The values become the variable `data`, every coordinate and every index level becomes a variable. Text is stored in
+    UTF-8, at the width of the longest entry; missing text is stored as a marked empty text. Booleans, dates and
+    durations are stored in the conventions of xarray. All attributes are stored without effect on values, except
+    `stimulus_set`, None, and extras (attributes that are arrays; a PackagingWarning names them). The chunks of values
+    are small enough to read a few neuroids, or a few hundred presentations, without the rest; coordinates are stored
+    before the values.
 
     Parameters
     ----------
     assembly : xarray.DataArray
-        Numbers (not complex), booleans, dates or text, no dimension empty. Lazy numbers of more than 128 MiB are read
-        and written in blocks of about 16 MiB.
+        Numbers (not complex), booleans, dates or text, without empty dimensions. Lazy numbers of more than 128 MiB
+        are read and written in blocks of about 16 MiB.
     target_netcdf_file : path
-        Replaced in one step when all is written.
+        Replaced atomically after everything is written.
     append : bool, default False
-        Keep what an existing file holds, and add to a copy of it that then replaces it.
+        Keep the content of an existing file: the group is added to a copy that replaces the file.
     group : str, optional
         The netCDF group to write to; by default the root.
     compress : bool, default True
-        Deflate level 4 behind a byte shuffle.
+        Use deflate at level 4 after a byte shuffle.
 
     Returns
     -------
@@ -65,8 +65,8 @@ def write_netcdf(
     Raises
     ------
     PackagingError
-        Something has no place in the format: the message names the coordinate or attribute. Or the file to append to
-        has the group already, or the disk is full. Nothing was written.
+        The format cannot represent a coordinate or attribute, which the message names; the file to append to has the
+        group already; or the disk is full. Nothing was written.
 
     Examples
     --------
@@ -81,7 +81,7 @@ def write_netcdf(
     sha1 = write_groups({group or "": assembly}, target_netcdf_file, append=append, compress=compress)
     extras = [name for name, value in assembly.attrs.items() if isinstance(value, xr.DataArray)]
     if extras:
-        tell(
+        warn(
             f"the file lacks the arrays in the attributes {some(extras)}. Add each with write_netcdf(array, path, "
             f"append=True, group=NAME), or package the assembly with package_data_assembly, which stores them."
         )
@@ -97,18 +97,18 @@ def write_groups(
     file_attributes: Mapping[str, str] | None = None,
     check: Callable[[Path, Mapping[str, xr.DataArray]], None] = check_arrays,
 ) -> str:
-    """Write arrays to the groups of one netCDF-4 file, all in one step; see `write_netcdf`.
+    """Write arrays to the groups of one netCDF-4 file, atomically; see `write_netcdf`.
 
     Parameters
     ----------
     arrays : mapping
-        Name of the group (`''`: the root) -> what is written to it.
+        Name of the group (`''`: the root) -> its array.
     target_netcdf_file, append, compress
-        As for `write_netcdf`.
+        See `write_netcdf`.
     file_attributes : mapping of str to str, optional
-        Further global attributes, which no array has.
+        Additional global attributes that belong to none of the arrays.
     check : callable
-        Reads back the written file before it gets its name; called with its path and `arrays`.
+        Called with the path of the temporary file and `arrays` before the target is replaced; reads the file back.
 
     Returns
     -------
@@ -118,22 +118,22 @@ def write_groups(
     Raises
     ------
     PackagingError
-        As for `write_netcdf`.
+        See `write_netcdf`.
     AssemblyFormatError
         The file to append to is damaged, or unsafe to open.
     """
     target = Path(target_netcdf_file)
-    is_there = append and target.exists()
-    if is_there:
+    keeps_content = append and target.exists()
+    if keeps_content:
         inspect(target)
     encoded = {group: _encode_group(group, array) for group, array in arrays.items()}
-    with in_one_step(target) as written:
-        if is_there:
-            shutil.copyfile(target, written)
-        write_groups_to(written, encoded, file_attributes or {}, target=target, compress=compress)
-        encoded.clear()  # reading back takes memory as well
-        check(written, arrays)
-        return hash_file(written)
+    with write_atomically(target) as temporary:
+        if keeps_content:
+            shutil.copyfile(target, temporary)
+        write_groups_to(temporary, encoded, file_attributes or {}, target=target, compress=compress)
+        encoded.clear()  # reading back needs the memory
+        check(temporary, arrays)
+        return hash_file(temporary)
 
 
 def _encode_group(group: str, array: xr.DataArray) -> EncodedGroup:

@@ -1,4 +1,4 @@
-"""Makes the project of a new catalog: a distribution that offers it, a packaging script to start from, tests, CI."""
+"""New catalogs: create the project of a catalog with its distribution, an example packaging script, tests and CI."""
 
 import keyword
 from importlib.resources import files
@@ -11,24 +11,24 @@ from brainio.home import absolute_path
 
 
 def new_catalog(name: str, parent: Path | None = None) -> Path:
-    """Make a folder with a new catalog's project, which can be installed, extended and checked at once.
+    """Create the folder of a new catalog's project, ready to be installed, extended and checked.
 
     Parameters
     ----------
     name : str
-        Identifier of the catalog: a Python name in lower case, such as `'my_lab'`.
+        Identifier of the catalog: a lower-case Python identifier, such as `'my_lab'`.
     parent : Path, optional
-        Where the folder is made; default: the working folder.
+        The folder to create it in; by default the working folder.
 
     Returns
     -------
     Path
-        The folder, which is named as the catalog.
+        The new folder, named after the catalog.
 
     Raises
     ------
     CatalogError
-        The name cannot be that of a package, or the folder is there already. Nothing was written.
+        The name is not a valid package name, or the folder exists already. Nothing was written.
 
     Examples
     --------
@@ -44,7 +44,7 @@ def new_catalog(name: str, parent: Path | None = None) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError:
-        raise CatalogError(f"{folder} is there already; nothing was written. Choose another name or folder") from None
+        raise CatalogError(f"{folder} exists already; nothing was written. Choose another name or folder") from None
     package = f"{name}_catalog"
     fields = {"name": name, "package": package, "distribution": package.replace("_", "-")}
     for source, target in _FILES.items():

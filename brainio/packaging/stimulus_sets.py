@@ -1,4 +1,4 @@
-"""Packages stimulus sets: checked, written as CSV and ZIP, stored, listed."""
+"""Packaging of stimulus sets: check them, write their CSV and ZIP files, and publish these."""
 
 from __future__ import annotations
 
@@ -9,21 +9,14 @@ import pandas as pd
 from brainio.cards import compute_card
 from brainio.catalogs import TYPE_STIMULUS_SET
 from brainio.catalogs.entries import file_name
-from brainio.home import absolute_path
-from brainio.packaging.archives import create_stimulus_csv, create_stimulus_zip
-from brainio.packaging.checks import refuse
-from brainio.packaging.files import temporary_folder, writing_in
-from brainio.packaging.publish import (
-    DEFAULT_BUCKET,
-    CatalogName,
-    Package,
-    PackagedFile,
-    canonical_facts,
-    publish,
-    work_folder,
-)
+from brainio.packaging.archives import create_stimulus_zip
+from brainio.packaging.checks import raise_for_problems
+from brainio.packaging.older_calls import accepts_older_calls
+from brainio.packaging.output_files import output_folder, temporary_folder
+from brainio.packaging.packages import Package, PackagedFile, canonical_facts, combine_card_facts
+from brainio.packaging.publishing import DEFAULT_BUCKET, publish
 from brainio.packaging.readback import check_stimulus_set
-from brainio.packaging.renamed import accepts_older_calls
+from brainio.packaging.typed_csv import write_stimulus_csv
 from brainio.validation import identifier_problems, stimulus_set_problems
 
 if TYPE_CHECKING:
@@ -31,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from brainio.packaging.targets import CatalogName
     from brainio.stimuli import StimulusSet
 
 
@@ -55,43 +49,43 @@ def package_stimulus_set(
     Parameters
     ----------
     catalog_name : str, path or None
-        Identifier of a catalog in force, the `Path` of a catalog's CSV file, or its location on S3, such as
-        `'s3://bucket/lab.csv'`; None: no catalog. A catalog that does not exist is made.
+        Identifier of an active catalog, or the `Path` or URL of a catalog, such as `'s3://bucket/lab.csv'`; None: no
+        catalog. A missing catalog is created.
     proto_stimulus_set : StimulusSet
-        A row a stimulus with a unique `stimulus_id`, and `stimulus_paths` from `stimulus_id` to local file. All columns
-        are published. A column `filename` says how the files are named in the archive; without one they are named by
-        `stimulus_id`. It is not changed.
+        One row for each stimulus with a unique `stimulus_id`; `stimulus_paths` maps each `stimulus_id` to a local file.
+        All columns are published. The column `filename` names the files in the archive; by default `stimulus_id` does.
+        The stimulus set is not changed.
     stimulus_set_identifier : str
-        Under which it is published, by convention `<lab>.<FirstAuthor><Year>`.
+        The identifier to publish, by convention `<lab>.<FirstAuthor><Year>`.
     bucket_name : str or path
-        Where the files go: `'bucket'` or `'bucket/folder'` on S3, the path of a local folder (absolute, or a `Path`),
-        or a URL such as `'file:///lab/store'`.
+        The store of the files: `'bucket'` or `'bucket/folder'` on S3, a local folder (absolute, or a `Path`), or
+        a URL such as `'file:///lab/store'`.
     entry_facts : mapping, optional
-        Further columns of the entry's rows, e.g. `{'license': 'CC-BY-4.0', 'publication': 'doe2026'}`. `version` makes
-        a version of its own, whose files go below a folder of that name; what was current becomes superseded and stays
-        loadable by `version=`.
+        Further columns of the entry's rows, e.g. `{'license': 'CC-BY-4.0', 'publication': 'doe2026'}`. `version`
+        creates a version of its own, whose files get a folder of that name; the current version becomes superseded and
+        remains loadable with `version=`.
     card_facts : mapping, optional
-        What no data can tell, for the entry's card: `citation`, `doi`, `authors` (names, or mappings with `name` and
-        `orcid`), `species`; see `brainio.cards.normalize_facts`. The licence is taken from `entry_facts`.
+        Facts for the entry's card that the data do not contain: `citation`, `doi`, `authors` (names, or mappings with
+        `name` and `orcid`), `species`; see `brainio.cards.normalize_facts`. The licence is taken from `entry_facts`.
     dry_run : bool, default False
-        Check everything and store nothing; the answer has a further text `plan`, which says what would happen.
+        Check everything and store nothing; the additional value `plan` of the result describes the changes.
 
     Returns
     -------
     dict
         `identifier`, `bucket`, `csv_sha1`, `zip_sha1`, and the version ids `csv_version_id`, `zip_version_id` that the
-        store gave (None: it has no versions, or the file lay there already). `bucket` is `bucket_name`, or where the
-        files lie if the catalog lists the same bytes elsewhere.
+        store assigned (None: it has no versions, or the file was stored already). `bucket` is `bucket_name`, or the
+        folder of the listed files if the catalog lists the same bytes elsewhere.
 
     Raises
     ------
     PackagingError
-        The stimulus set or its rows break the format (all problems are listed), the catalog lists the identifier and
-        version with other bytes, or other bytes lie where a file would go. Nothing was overwritten.
+        The stimulus set or its rows violate the format (all problems are listed), the catalog lists the identifier and
+        version with other bytes, or the location of a file contains other bytes. Nothing was overwritten.
     CatalogError
-        The catalog cannot be read or written. It is as it was.
+        The catalog cannot be read or written. It is unchanged.
     TransferError
-        A file could not be stored. The catalog is as it was. What was sent is used when the same is run again.
+        A file could not be stored. The catalog is unchanged. Running the same again uses the files that were sent.
 
     Examples
     --------
@@ -102,31 +96,31 @@ def package_stimulus_set(
     >>> _ = (folder / "a.txt").write_text("The horse raced past the barn fell.")
     >>> sentences = StimulusSet({"stimulus_id": ["garden1"], "n_words": [7]})
     >>> sentences.stimulus_paths = {"garden1": folder / "a.txt"}
-    >>> made = package_stimulus_set(folder / "lab.csv", sentences, "lab.Doe2026", bucket_name=folder / "files")
+    >>> result = package_stimulus_set(folder / "lab.csv", sentences, "lab.Doe2026", bucket_name=folder / "files")
     >>> sorted(path.name for path in (folder / "files").iterdir())
     ['stimulus_lab_Doe2026.csv', 'stimulus_lab_Doe2026.zip']
     """
     _check(proto_stimulus_set, stimulus_set_identifier)
-    told = canonical_facts(entry_facts)
+    facts = canonical_facts(entry_facts)
     card = compute_card(
         proto_stimulus_set,
         identifier=stimulus_set_identifier,
         class_name="StimulusSet",
-        version=told.get("version", ""),
-        facts=facts_of_card(told, card_facts),
+        version=facts.get("version", ""),
+        facts=combine_card_facts(facts, card_facts),
     )
-    with work_folder() as folder:
+    with temporary_folder() as folder:
         files = _write(proto_stimulus_set, stimulus_set_identifier, folder)
-        package = Package(TYPE_STIMULUS_SET, stimulus_set_identifier, files, card, entry_facts=told)
-        published = publish(package, bucket_name, catalog_name, dry_run=dry_run)
+        package = Package(TYPE_STIMULUS_SET, stimulus_set_identifier, files, card, entry_facts=facts)
+        result = publish(package, bucket_name, catalog_name, dry_run=dry_run)
     return {
         "identifier": stimulus_set_identifier,
-        "bucket": published.bucket,
+        "bucket": result.bucket,
         "csv_sha1": files[0].sha1,
         "zip_sha1": files[1].sha1,
-        "csv_version_id": published.version_ids[0],
-        "zip_version_id": published.version_ids[1],
-    } | ({"plan": published.plan} if dry_run else {})
+        "csv_version_id": result.version_ids[0],
+        "zip_version_id": result.version_ids[1],
+    } | ({"plan": result.plan} if dry_run else {})
 
 
 def package_stimulus_set_locally(
@@ -137,11 +131,11 @@ def package_stimulus_set_locally(
     Parameters
     ----------
     proto_stimulus_set : StimulusSet
-        As for `package_stimulus_set`.
+        See `package_stimulus_set`.
     stimulus_set_identifier : str
-        Under which it will be published.
+        The identifier to publish.
     downloads_path : path, optional
-        The folder, made where it does not exist; by default `~/Downloads`.
+        The folder, created if needed; by default `~/Downloads`.
 
     Returns
     -------
@@ -151,11 +145,11 @@ def package_stimulus_set_locally(
     Raises
     ------
     PackagingError
-        The stimulus set breaks the format; all problems are listed.
+        The stimulus set violates the format; all problems are listed.
     """
     _check(proto_stimulus_set, stimulus_set_identifier)
-    folder = local_folder(downloads_path)
-    # No file gets its name before both are made.
+    folder = output_folder(downloads_path)
+    # Neither file gets its final name before both are complete.
     with temporary_folder(folder) as work:
         table, archive = _write(proto_stimulus_set, stimulus_set_identifier, work)
         paths = [file.path.replace(folder / file.path.name) for file in (table, archive)]
@@ -168,39 +162,15 @@ def package_stimulus_set_locally(
     }
 
 
-def facts_of_card(entry_facts: Mapping[str, str], card_facts: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return what the card of an entry says beside what its data tell; the licence is that of its rows."""
-    return {"license": entry_facts.get("license"), **(card_facts or {})}
-
-
-def local_folder(downloads_path: str | os.PathLike[str] | None) -> Path:
-    """Return the folder for packages that are uploaded by hand, and make it.
-
-    Parameters
-    ----------
-    downloads_path : path, optional
-        The folder; by default `~/Downloads`.
-
-    Raises
-    ------
-    PackagingError
-        It cannot be made.
-    """
-    folder = absolute_path("~/Downloads" if downloads_path is None else downloads_path)
-    with writing_in(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
 def _check(proto_stimulus_set: StimulusSet, identifier: str) -> None:
     problems = identifier_problems(identifier) + stimulus_set_problems(proto_stimulus_set)
-    refuse(f"the stimulus set {identifier!r}", problems)
+    raise_for_problems(f"the stimulus set {identifier!r}", problems)
 
 
 def _write(proto_stimulus_set: StimulusSet, identifier: str, folder: Path) -> list[PackagedFile]:
     csv_path, zip_path = (folder / file_name(identifier, part) for part in ("csv", "zip"))
     zip_sha1, members = create_stimulus_zip(proto_stimulus_set, zip_path)
     published = proto_stimulus_set.assign(filename=members)
-    csv_sha1 = create_stimulus_csv(published, csv_path)
+    csv_sha1 = write_stimulus_csv(published, csv_path)
     check_stimulus_set(csv_path, zip_path, published, zip_sha1)
     return [PackagedFile(csv_path, "StimulusSet", csv_sha1), PackagedFile(zip_path, "", zip_sha1)]

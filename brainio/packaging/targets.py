@@ -1,11 +1,12 @@
-"""Where a package goes: the catalog it is added to, and the locations of its files, as people and catalogs write them.
+"""Targets of publishing: the catalog that gets an entry, and the locations that its files get.
 
-Reads catalogs; stores and changes nothing.
+Reads catalogs; changes neither catalogs nor stores.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from brainio.catalogs import CatalogSource, Listing, catalog_source
 from brainio.catalogs.listing import read_listing
@@ -15,24 +16,43 @@ from brainio.stores import Location, parse_location
 from brainio.stores.location import is_opaque
 
 CatalogName = str | os.PathLike[str] | None
-"""A catalog in force by its identifier, the `Path` or S3 location of a catalog's CSV file, or no catalog."""
+"""Identifier of an active catalog, `Path` or URL of a catalog, or None: no catalog."""
 
 
-def target_source(catalog: str | os.PathLike[str]) -> CatalogSource:
-    """Return the catalog to which entries are added.
+@dataclass(frozen=True)
+class Target:
+    """A catalog that gets an entry, with the entries that it lists at this moment; none if it does not exist yet."""
+
+    source: CatalogSource
+    listing: Listing
+
+    def read_again(self) -> Target:
+        """Return the same catalog with the entries that it lists now."""
+        return read_target(self.source)
+
+
+def resolve_target(catalog: CatalogName) -> Target | None:
+    """Return the catalog that gets an entry, with its current entries; None without a catalog.
 
     Parameters
     ----------
-    catalog : str or path
-        A catalog in force by its identifier, or any by the `Path` or the URL of its CSV file.
+    catalog : str, path or None
+        Identifier of an active catalog, or the `Path` or URL of any catalog.
 
     Raises
     ------
     UnknownCatalogError
-        No catalog in force has that identifier.
+        No active catalog has that identifier.
     ReadOnlyCatalogError
-        The catalog can only be read.
+        The active catalog can only be read.
+    CatalogError
+        The catalog cannot be read.
     """
+    return None if catalog is None else read_target(resolve_source(catalog))
+
+
+def resolve_source(catalog: str | os.PathLike[str]) -> CatalogSource:
+    """Return the source of the catalog that gets an entry; see `resolve_target`."""
     if isinstance(catalog, os.PathLike) or "://" in catalog:
         return source_from(os.fspath(catalog))
     source = catalog_source(catalog)
@@ -41,46 +61,37 @@ def target_source(catalog: str | os.PathLike[str]) -> CatalogSource:
     return source
 
 
-def target_listing(catalog: str | os.PathLike[str]) -> Listing:
-    """Return what the catalog to which entries are added lists at this moment; see `target_source`, `read_target`."""
-    return read_target(target_source(catalog))
-
-
-def read_target(source: CatalogSource) -> Listing:
-    """Return what a catalog lists at this moment: nothing, where it does not exist yet.
-
-    Raises
-    ------
-    CatalogError
-        It cannot be read.
-    """
+def read_target(source: CatalogSource) -> Target:
+    """Read the entries that a catalog lists at this moment; see `resolve_target`."""
     text = source.backend.read_current()
-    return Listing(source.identifier) if text is None else read_listing(source.identifier, text, source.location)
+    if text is None:
+        return Target(source, Listing(source.identifier))
+    return Target(source, read_listing(source.identifier, text, source.location))
 
 
-def location_in(bucket_name: str | os.PathLike[str], version: str, file_name: str) -> Location:
-    """Tell where a file goes: below a bucket, 'bucket/folder', a local folder, or any location that a store knows.
+def file_location(bucket_name: str | os.PathLike[str], version: str, file_name: str) -> Location:
+    """Return the location of a file in a bucket, a `bucket/folder`, a local folder, or below any URL of a store.
 
-    Files of a version go below a folder of that name, unless `bucket_name` ends with it.
+    Files of a version get a folder named after it, unless `bucket_name` ends with the version.
 
     Raises
     ------
     LocationError
-        The name is a DOI or the like, to which nothing can be uploaded, or a location of an unknown kind.
+        `bucket_name` is an identifier such as a DOI, to which nothing can be uploaded, or a malformed location.
 
-    >>> location_in("lab-bucket/set", "", "a.csv").url, location_in("lab-bucket/set", "2", "a.csv").url
+    >>> file_location("lab-bucket/set", "", "a.csv").url, file_location("lab-bucket/set", "2", "a.csv").url
     ('s3://lab-bucket/set/a.csv', 's3://lab-bucket/set/2/a.csv')
     """
     folder = os.fspath(bucket_name).rstrip("/")
     if isinstance(bucket_name, str):
-        require_store(folder)
+        check_store(folder)
     is_bucket = isinstance(bucket_name, str) and "://" not in folder and not folder.startswith(("/", "~"))
-    below = f"{version}/" if version and folder.rpartition("/")[2] != version else ""
-    return parse_location(f"{'s3://' if is_bucket else ''}{folder}/{below}{file_name}")
+    subfolder = f"{version}/" if version and folder.rpartition("/")[2] != version else ""
+    return parse_location(f"{'s3://' if is_bucket else ''}{folder}/{subfolder}{file_name}")
 
 
-def require_store(bucket_name: str) -> None:
-    """Refuse a DOI or the like, which names a record and no store.
+def check_store(bucket_name: str) -> None:
+    """Raise an error if a name identifies a record, such as a DOI, instead of a store.
 
     Raises
     ------
@@ -88,7 +99,7 @@ def require_store(bucket_name: str) -> None:
 
     Examples
     --------
-    >>> require_store("lab-bucket/set")
+    >>> check_store("lab-bucket/set")
     """
     if "://" not in bucket_name and is_opaque(bucket_name):
         scheme = bucket_name.partition(":")[0]
@@ -100,10 +111,10 @@ def require_store(bucket_name: str) -> None:
         )
 
 
-def folder_name(location: Location) -> str:
-    """Name the place of a file as `bucket_name` names it.
+def format_bucket(location: Location) -> str:
+    """Return the folder of a file in the form of `bucket_name`.
 
-    >>> folder_name(parse_location("s3://lab-bucket/set/a.csv"))
+    >>> format_bucket(parse_location("s3://lab-bucket/set/a.csv"))
     'lab-bucket/set'
     """
     if location.local_path is not None:
@@ -111,10 +122,10 @@ def folder_name(location: Location) -> str:
     return location.url.rpartition("/")[0].removeprefix("s3://")
 
 
-def as_catalogs_write(location: Location, source: CatalogSource | None) -> str:
-    """Write a location as catalogs have it: S3 as an https URL, local files beside the catalog by relative path."""
+def format_location_cell(location: Location, target: Target | None) -> str:
+    """Return a location as catalogs store it: S3 as an https URL, local files next to the catalog as relative path."""
     local_path = location.local_path
-    folder = None if source is None else source.backend.folder
+    folder = None if target is None else target.source.backend.folder
     if folder is not None and local_path is not None and local_path.is_relative_to(folder):
         path = local_path.relative_to(folder).as_posix()
         return f"./{path}" if is_opaque(path) else path

@@ -79,8 +79,8 @@ def validate(
         The class that an assembly is meant to be of, e.g. `'NeuroidAssembly'`; by default the one that it has, that its
         catalog names, or that its dimensions suggest. With it, a table is one of trials.
     dims, coords, value, text, missing
-        How the files of a recording are read; see `brainio.packaging.raw.read_recording`. `text` and `missing` are for
-        tables of stimuli, too.
+        How the files of a recording are read; see `brainio.packaging.lab_files.read_recording`. `text` and `missing`
+        also apply to tables of stimuli.
 
     Returns
     -------

@@ -61,8 +61,8 @@ def test_compressed_files_are_stored_and_others_deflated(stimuli: StimulusSet, t
 def test_the_archive_is_what_zipfile_writes_and_its_hash_that_of_its_bytes(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, enough: int, most: int
 ) -> None:
-    monkeypatch.setattr("brainio.packaging.files._ENOUGH", enough)
-    monkeypatch.setattr("brainio.packaging.files._MOST", most)
+    monkeypatch.setattr("brainio.packaging.archives._MIN_WRITE", enough)
+    monkeypatch.setattr("brainio.packaging.archives._MAX_PENDING", most)
     sources = {"s0": tmp_path / "words.txt", "s1": tmp_path / "empty.wav", "s2": tmp_path / "noise.png"}
     sources["s0"].write_text("word " * 1000)
     sources["s1"].touch()

@@ -17,8 +17,8 @@ from brainio.assemblies import NeuroidAssembly
 from brainio.catalogs import add_publication
 from brainio.errors import CatalogError, PackagingError, PackagingWarning
 from brainio.packaging import package_data_assembly, package_stimulus_set
+from brainio.packaging.lab_files import read_recording, read_stimuli
 from brainio.packaging.new_catalog import new_catalog
-from brainio.packaging.raw import read_recording, read_stimuli
 from brainio.stimuli import StimulusSet
 from brainio.validation import check_catalog, identifier_problems
 from tests.servers import MotoS3
@@ -214,7 +214,7 @@ def test_who_publishes_an_identifier_first_keeps_entry_and_card(
 
 def test_all_facts_that_no_entry_can_have_are_told_at_once(stimuli: StimulusSet, tmp_path: Path) -> None:
     facts = {"version": "a b", "sha1": "3"}
-    with pytest.raises(PackagingError, match=r"(?s)may not say 'sha1'.*'version' is 'a b'"):
+    with pytest.raises(PackagingError, match=r"(?s)may not set 'sha1'.*\['version'\] is 'a b'"):
         package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "store", entry_facts=facts)
 
 
@@ -292,7 +292,7 @@ def test_a_publication_key_that_no_table_has_is_refused(stimuli: StimulusSet, tm
 
 @pytest.mark.parametrize(
     ("successor", "message"),
-    [(NAME, f"lead in a circle: {NAME} -> {NAME}"), ("lab.Nowhere", "'lab.Nowhere', which no catalog lists")],
+    [(NAME, f"form a circle: {NAME} -> {NAME}"), ("lab.Nowhere", "'lab.Nowhere', which no catalog lists")],
 )
 def test_a_successor_is_another_entry_that_is_listed(
     stimuli: StimulusSet, tmp_path: Path, successor: str, message: str

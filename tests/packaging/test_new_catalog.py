@@ -54,6 +54,6 @@ def test_a_name_that_no_package_can_have_is_refused(tmp_path: Path, name: str) -
 
 def test_a_folder_that_is_there_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "my_lab").mkdir()
-    with pytest.raises(CatalogError, match="is there already"):
+    with pytest.raises(CatalogError, match="exists already"):
         new_catalog("my_lab", tmp_path)
     assert list((tmp_path / "my_lab").iterdir()) == []

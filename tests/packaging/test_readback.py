@@ -23,9 +23,8 @@ from brainio.packaging import (
     stimulus_sets,
     write_netcdf,
 )
-from brainio.packaging.comparison import value_difference
-from brainio.packaging.raw import read_recording
-from brainio.packaging.readback import check_arrays
+from brainio.packaging.lab_files import read_recording
+from brainio.packaging.readback import check_arrays, value_difference
 from brainio.packaging.stimulus_sets import package_stimulus_set_locally
 from brainio.stimuli import StimulusSet
 from brainio.validation import assembly_problems
@@ -309,9 +308,9 @@ def rewrite_archive(path: Path, change: Callable[[str, bytes], dict[str, bytes]]
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        (lambda name, content: {name: content[:-1] + b"x"}, "the archive has other bytes than were written"),
-        (lambda name, content: {name: content + b"x"}, "the archive has other bytes than were written"),
-        (lambda name, content: {name: content[:-1]}, "the archive has other bytes than were written"),
+        (lambda name, content: {name: content[:-1] + b"x"}, "the archive has other bytes than those written"),
+        (lambda name, content: {name: content + b"x"}, "the archive has other bytes than those written"),
+        (lambda name, content: {name: content[:-1]}, "the archive has other bytes than those written"),
         (lambda name, content: {f"other/{name}": content}, "lacks the file s0.png of the stimulus 's0'"),
         (lambda name, content: {f"../{name}": content}, "cannot be loaded.*may not be unpacked"),
     ],
@@ -357,7 +356,7 @@ def test_a_table_that_differs_from_the_stimulus_set_is_never_published(
     found: str,
 ) -> None:
     monkeypatch.setattr(
-        stimulus_sets, "create_stimulus_csv", lambda table, path: create_stimulus_csv(change(table), path)
+        stimulus_sets, "write_stimulus_csv", lambda table, path: create_stimulus_csv(change(table), path)
     )
     with pytest.raises(PackagingError, match=f"(?s){found}"):
         package_stimulus_set(None, stimuli, "lab.Doe2026", bucket_name=tmp_path / "f")

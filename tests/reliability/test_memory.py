@@ -17,7 +17,7 @@ from brainio.catalogs import resolve
 from brainio.errors import AssemblyFormatError, InsufficientMemoryError, ResourceLimitError
 from brainio.netcdf import encoding, writing
 from brainio.packaging import write_netcdf
-from brainio.packaging.raw import read_recording
+from brainio.packaging.lab_files import read_recording
 
 BOUND_MB = 300
 TOP = Path(__file__).parents[2]

@@ -20,7 +20,7 @@ from brainio.catalogs import add_catalog, resolve
 from brainio.errors import AssemblyFormatError, BrainioError, InsufficientMemoryError, UnsafeFileError
 from brainio.netcdf.inspection import inspect
 from brainio.packaging import write_netcdf
-from brainio.packaging.raw import read_recording
+from brainio.packaging.lab_files import read_recording
 from brainio.relations.coordinates import CoordinatesLoader
 from tests.security import hostile_hdf5
 from tests.security.hostile_hdf5 import FILES, FOUND, SECRET

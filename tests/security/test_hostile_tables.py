@@ -22,7 +22,7 @@ from brainio.catalogs.publications import MOST_OF_KEY, publications_of
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning, PackagingError, StimulusSetFormatError
 from brainio.exchange.records import _ids
 from brainio.packaging import package_stimulus_set
-from brainio.packaging.raw import read_stimuli
+from brainio.packaging.lab_files import read_stimuli
 from brainio.stimuli import StimulusSet, StimulusSetLoader
 from brainio.validation.table_files import parse_table
 from tests.security.fuzz_csv import HEADER

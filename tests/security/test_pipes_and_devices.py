@@ -22,7 +22,7 @@ from brainio.errors import (
 )
 from brainio.local_files import open_regular, read_regular
 from brainio.packaging import create_stimulus_zip
-from brainio.packaging.raw import read_recording, read_stimuli
+from brainio.packaging.lab_files import read_recording, read_stimuli
 from brainio.stimuli import StimulusSet
 from brainio.stores import parse_location, read_whole
 

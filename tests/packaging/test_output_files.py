@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from brainio.assemblies import DataAssembly
 from brainio.errors import PackagingError
 from brainio.packaging import create_stimulus_csv, create_stimulus_zip, package_stimulus_set, write_netcdf
-from brainio.packaging.files import HashedWriter
+from brainio.packaging.archives import HashedWriter
 from brainio.stimuli import StimulusSet
 from tests.cache.helpers import mounted
 
@@ -30,8 +30,8 @@ def test_whatever_is_written_over_before_it_is_settled_the_file_and_its_hash_are
     script: list[tuple[str, bytes, float]], enough: int, most: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("brainio.packaging.files._ENOUGH", enough)
-        patch.setattr("brainio.packaging.files._MOST", most)
+        patch.setattr("brainio.packaging.archives._MIN_WRITE", enough)
+        patch.setattr("brainio.packaging.archives._MAX_PENDING", most)
         file, plain = io.BytesIO(), io.BytesIO()
         writer = HashedWriter(file)
         settled = last = 0

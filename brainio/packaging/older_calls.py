@@ -1,7 +1,4 @@
-"""Keeps calls working that were written against older signatures of the packaging functions.
-
-Knows names only: what the functions do is not its business.
-"""
+"""Older calls: accept the earlier signatures of the packaging functions, with a DeprecationWarning."""
 
 import functools
 import warnings
@@ -14,18 +11,18 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def accepts_older_calls(
     data_type: type, catalog_keyword: str, same: str, renamed: Mapping[str, str]
 ) -> Callable[[Function], Function]:
-    """Decorate a packaging function so that calls in its older forms arrive in today's.
+    """Decorate a packaging function so that it accepts its older signatures.
 
     Parameters
     ----------
     data_type : type
-        Of the object that is packaged. Scripts from before there were catalogs pass it first.
+        Type of the packaged object. Scripts that are older than catalogs pass it first.
     catalog_keyword : str
-        Name of the first parameter, the catalog.
+        The name of the first parameter, the catalog.
     same : str
-        The other name of that parameter, equally good.
+        The other valid name of that parameter.
     renamed : mapping
-        Old keyword -> new keyword; using an old one gives a DeprecationWarning.
+        Old keyword -> new keyword; an old keyword causes a DeprecationWarning.
     """
 
     def decorate(function: Function) -> Function:

@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from brainio.errors import PackagingError
-from brainio.packaging.raw import read_recording, read_stimuli
+from brainio.packaging.lab_files import read_recording, read_stimuli
 
 IDS = ["007", "8", "nine"]
 

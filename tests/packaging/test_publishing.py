@@ -180,7 +180,7 @@ def test_the_answer_names_the_place_where_the_catalog_lists_the_same_bytes(
 
 @pytest.mark.parametrize(
     ("facts", "said"),
-    [({"status": "foo"}, "status is 'foo'"), ({"sha1": "0" * 40}, "'sha1'"), ({"version": 2}, "'version' is 2")],
+    [({"status": "foo"}, "status is 'foo'"), ({"sha1": "0" * 40}, "'sha1'"), ({"version": 2}, r"\['version'\] is 2")],
 )
 def test_a_row_that_the_catalog_would_not_take_is_refused_before_the_upload(
     stimuli: StimulusSet, tmp_path: Path, facts: dict[str, str], said: str

@@ -8,7 +8,7 @@ import xarray as xr
 from click.testing import CliRunner
 
 from brainio.cli.commands import main
-from brainio.packaging.columns import describe_columns
+from brainio.packaging.column_types import describe_columns
 from brainio.stimuli import StimulusSet
 
 

@@ -1,7 +1,7 @@
-"""Reads the files of a lab - folders of stimuli, tables, NumPy and netCDF files - for packaging.
+"""Lab files: read folders of stimuli, tables, NumPy and netCDF files as objects to package.
 
-Raises one error that lists everything that is missing or does not fit together. Whether the result can be published is
-checked later, by `package_stimulus_set` and `package_data_assembly`.
+One error lists everything that is missing or inconsistent. `package_stimulus_set` and `package_data_assembly` check
+later whether the result can be published.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from brainio.errors import PackagingError
 from brainio.home import require_possible_path
 from brainio.local_files import irregular_kind
 from brainio.member_names import path_below
-from brainio.packaging.checks import refuse
+from brainio.packaging.checks import raise_for_problems
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import some
 from brainio.validation import problem
@@ -35,26 +35,26 @@ def read_stimuli(
     Parameters
     ----------
     source : Path
-        A CSV or parquet file with a column `stimulus_id`, or a folder. A folder that holds one such table beside the
-        stimuli is read by it; in one without, each file is a stimulus, and its path without extension is the id.
+        A CSV or parquet file with a column `stimulus_id`, or a folder. If the folder contains such a table, the table
+        lists the stimuli; otherwise each file is a stimulus, and its path without extension is the id.
     files : Path, optional
-        The folder of the stimuli; default: the folder of the table, or the one beside it that has the table's name. A
-        column `filename` names the file of each stimulus; without one it is the file that is named as the stimulus_id.
+        The folder of the stimuli; by default the folder of the table, or the folder next to it with the table's name.
+        The column `filename` names the file of each stimulus; by default the stimulus_id does.
     text : collection of str, optional
-        Columns of a CSV file that are text, although their cells look like numbers.
+        Columns of a CSV file to read as text although their cells look like numbers.
     missing : collection of str, optional
-        Cells of a CSV file that stand for a missing value, beside empty ones, such as `'NA'`.
+        Cells of a CSV file that mean a missing value in addition to empty ones, such as `'NA'`.
 
     Returns
     -------
     StimulusSet
-        With `stimulus_paths`, also to files that do not exist: packaging lists these.
+        Its `stimulus_paths` may name missing files: packaging lists these.
 
     Raises
     ------
     PackagingError
-        The table cannot be read; a column mixes text and numbers; a folder holds no files, or several tables; or
-        several files are named as one id. All problems are listed.
+        The table cannot be read; a column mixes text and numbers; a folder contains no files, or several tables; or
+        several files have the same id. All problems are listed.
 
     Examples
     --------
@@ -66,17 +66,17 @@ def read_stimuli(
     ['garden1']
     """
     _require_regular(source)
-    found, problems = read_stimulus_files(source, files, CellRules(text, missing))
-    refuse(f"{source}", [one for one in problems if one.severity == "error"])
-    frame = found.table.frame
+    stimulus_files, problems = read_stimulus_files(source, files, CellRules(text, missing))
+    raise_for_problems(f"{source}", [finding for finding in problems if finding.severity == "error"])
+    frame = stimulus_files.table.frame
     if STIMULUS_ID not in frame.columns:
         raise PackagingError(
             f"{source} has no column 'stimulus_id'; it has {some(list(frame.columns))}. Add one, or rename the column "
             f"that names the stimuli"
         )
     stimuli = StimulusSet(frame)
-    pairs = zip(frame[STIMULUS_ID], found.names, strict=True)
-    paths = {one: path_below(found.folder, str(name)) for one, name in pairs if not is_missing(name)}
+    pairs = zip(frame[STIMULUS_ID], stimulus_files.names, strict=True)
+    paths = {key: path_below(stimulus_files.folder, str(name)) for key, name in pairs if not is_missing(name)}
     object.__setattr__(stimuli, "stimulus_paths", paths)
     return stimuli
 
@@ -94,33 +94,33 @@ def read_recording(
 ) -> xr.DataArray:
     r"""Read a recording from a netCDF file, a NumPy file with a table for each dimension, or one table.
 
-    Numbers of netCDF and NumPy files stay there: packaging reads them block by block, with and without dask.
+    Numbers of netCDF and NumPy files are read lazily: packaging reads them block by block, with and without dask.
 
     Parameters
     ----------
     source : Path
         A netCDF file with one data variable; a `.npy` file; or a CSV or parquet file with a row for each presentation.
     dims : sequence of str
-        Of a `.npy` file: the names of its dimensions, in order, such as `('presentation', 'neuroid')`. Of a table: the
-        name of the dimension of its rows, by default `('presentation',)`.
+        For a `.npy` file: the names of its dimensions, in order, such as `('presentation', 'neuroid')`. For a table:
+        the name of the dimension of its rows, by default `('presentation',)`.
     coords : mapping, optional
         Dimension -> CSV or parquet file with a row for each of its positions; every column becomes a coordinate.
     value : str, optional
-        Of a table: the column with the values. All others become coordinates of its rows.
+        For a table: the column with the values. All other columns become coordinates of its rows.
     text : collection of str, optional
-        Columns of CSV files that are text, although their cells look like numbers.
+        Columns of CSV files to read as text although their cells look like numbers.
     missing : collection of str, optional
-        Cells of CSV files that stand for a missing value, beside empty ones, such as `'NA'`.
+        Cells of CSV files that mean a missing value in addition to empty ones, such as `'NA'`.
     units : str, optional
         Units of the values, such as `'ms'`; stored as the attribute `units`.
     long_name : str, optional
         The name of the values for labels, such as `'reaction time'`; stored as the attribute `long_name`. Without it,
-        labels show the name of the array: that of the column of values.
+        labels show the name of the array, which is the column of values.
 
     Raises
     ------
     PackagingError
-        Something cannot be read, a column mixes text and numbers, sizes do not fit, or values with `units` are not
+        Something cannot be read, a column mixes text and numbers, sizes differ, or values with `units` are not
         numbers; all problems are listed.
     AssemblyFormatError
         A netCDF file cannot be read, or is unsafe to read.
@@ -139,14 +139,13 @@ def read_recording(
     _require_regular(source)
     files = RecordingFiles(source, dims, coords or {}, value, CellRules(text, missing))
     recording, problems = read_recording_files(files)
-    refuse(f"{source}", problems)
+    raise_for_problems(f"{source}", problems)
     if recording is None:
         raise PackagingError(f"{source} cannot be read")
     if units and recording.dtype.kind in "OUSb":
-        found = f"values that are not numbers, with --units {units}"
-        refuse(
-            f"{source}", [problem("value-column", f"file {source.name}", found, fix="write numbers, or omit --units")]
-        )
+        fault = f"values that are not numbers, with --units {units}"
+        fix = "write numbers, or omit --units"
+        raise_for_problems(f"{source}", [problem("value-column", f"file {source.name}", fault, fix=fix)])
     labels = {"units": units, "long_name": long_name}
     return recording.assign_attrs({name: label for name, label in labels.items() if label})
 
