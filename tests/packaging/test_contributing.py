@@ -179,7 +179,7 @@ def test_a_version_of_an_object_that_is_gone_is_an_error(stimuli: StimulusSet, t
     made = package_stimulus_set(catalog, stimuli, NAME, "lab")
     version = str(made["zip_version_id"])
     moto_s3.client().delete_object(Bucket="lab", Key="stimulus_lab_Doe2026.zip", VersionId=version)
-    with pytest.raises(PackagingError, match=f"(?s)lists version {version} of .*which is gone.*--version 2"):
+    with pytest.raises(PackagingError, match=f"(?s)lists version {version} of .*which no longer exists.*--version 2"):
         package_stimulus_set(catalog, stimuli, NAME, "lab")
 
 
@@ -283,7 +283,7 @@ def test_a_lab_may_be_named_as_its_catalog() -> None:
 def test_a_publication_key_that_no_table_has_is_refused(stimuli: StimulusSet, tmp_path: Path, dry_run: bool) -> None:
     catalog, store = tmp_path / "lab.csv", tmp_path / "store"
     add_publication(catalog, {"publication": "doe2026"})
-    message = r"'publication' is 'doe2025', a key that .*publications\.csv lacks; it has 'doe2026'.*add_publication"
+    message = r"\['publication'\] is 'doe2025', a key that .*publications\.csv lacks; it has 'doe2026'.*add_publication"
     with pytest.raises(PackagingError, match=message):
         package_stimulus_set(catalog, stimuli, NAME, store, entry_facts={"publication": "doe2025"}, dry_run=dry_run)
     assert not catalog.exists()

@@ -20,7 +20,7 @@ from brainio.errors import (
     UnknownClassError,
 )
 from brainio.fetch import fetch_entry
-from brainio.packaging import references
+from brainio.packaging import assemblies
 from brainio.stores import parse_location
 from tests.security.conftest import RemoteCatalog
 from tests.servers import S3Static
@@ -160,7 +160,7 @@ def test_a_card_that_is_none_is_no_reason_to_fail(remote: RemoteCatalog, body: b
 def test_checks_before_packaging_obey_the_same_rule(remote: RemoteCatalog, tmp_path: Path) -> None:
     (tmp_path / "secret.csv").write_text("stimulus_id,filename\nSECRET,a.png\n")
     remote.name(f"file://{tmp_path}/secret.csv", lookup_type="stimulus_set", **{"class": "StimulusSet"})
-    assert references._listed_stimuli(resolve("stimulus_set", "x.Doe2026")) is None
+    assert assemblies._load_listed_table(resolve("stimulus_set", "x.Doe2026")) is None
 
 
 def test_publications_are_those_beside_the_catalog(remote: RemoteCatalog) -> None:
