@@ -1,7 +1,4 @@
-"""Face over `brainio.catalogs` for code that works with rows and tables of catalogs.
-
-Every look-up here is one of `brainio.catalogs`; rows are pandas Series, tables are `Catalog`.
-"""
+"""Lookups that return pandas objects: rows as Series, catalogs as `Catalog`; `brainio.catalogs` does the work."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -47,17 +44,17 @@ __all__ = [
 
 
 def get_catalogs() -> dict[str, Catalog]:
-    """Return the catalogs in force as tables: catalog identifier -> `Catalog`."""
+    """Return the active catalogs as tables: catalog identifier -> `Catalog`."""
     return {identifier: get_catalog(identifier) for identifier in sources()}
 
 
 def get_catalog(identifier: str) -> Catalog:
-    """Return one catalog in force as a table.
+    """Return one active catalog as a table.
 
     Raises
     ------
     UnknownCatalogError
-        No catalog in force has that identifier.
+        No active catalog has that identifier.
 
     Examples
     --------
@@ -68,7 +65,7 @@ def get_catalog(identifier: str) -> Catalog:
 
 
 def combined_catalog() -> Catalog:
-    """Return all rows of all catalogs in force; column `source_catalog` names the catalog of each row."""
+    """Return all rows of all active catalogs; column `source_catalog` names the catalog of each row."""
     parts = [catalog.assign(**{SOURCE_CATALOG: identifier}) for identifier, catalog in get_catalogs().items()]
     return Catalog(pd.concat(parts, ignore_index=True)) if parts else Catalog()
 
@@ -79,7 +76,7 @@ def lookup_assembly(identifier: str) -> "Row":
     Raises
     ------
     AssemblyLookupError
-        No catalog in force has it.
+        No active catalog has it.
 
     Examples
     --------
@@ -96,7 +93,7 @@ def lookup_stimulus_set(identifier: str) -> tuple["Row", "Row"]:
     Raises
     ------
     StimulusSetLookupError
-        No catalog in force has it, or its catalog does not list both files.
+        No active catalog has it, or its catalog does not list both files.
 
     Examples
     --------
@@ -124,7 +121,7 @@ def append(
     s3_key: str,
     stimulus_set_identifier: str | None = None,
 ) -> Catalog:
-    """Add the row of a file on S3 to the CSV file of a catalog in force and return the catalog.
+    """Add the row of a file on S3 to the CSV file of an active catalog, and return the catalog.
 
     Parameters
     ----------
@@ -136,9 +133,9 @@ def append(
     Raises
     ------
     UnknownCatalogError
-        No catalog in force has that identifier.
+        No active catalog has that identifier.
     CatalogError
-        The catalog has no file that can be written, or lists the same key with other bytes.
+        The catalog cannot be written, or lists the same key with another hash.
     """
     row = {
         "identifier": object_identifier,

@@ -1,6 +1,6 @@
-"""What exists: entries and their files, the catalogs that list them, and which catalogs are in force.
+"""Catalogs: entries and their files, the active catalogs, and the resolution of identifiers.
 
-This package imports no pandas; `Catalog`, the DataFrame, loads when it is first named.
+Importing this package imports no pandas; `Catalog`, the DataFrame, is imported when it is first used.
 """
 
 from typing import TYPE_CHECKING, Any

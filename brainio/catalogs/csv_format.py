@@ -1,6 +1,6 @@
-"""The CSV form of a catalog: text to rows, and rows and cells into text.
+"""The CSV format of catalogs: parsing rows from text, and adding rows and cells to text.
 
-Knows columns and rows, and what is wrong with them; not what entries they make, and no file.
+This module reads and writes no files. `listing` builds entries from the rows.
 """
 
 import csv
@@ -25,7 +25,7 @@ _SHOWN_COLUMNS = 20  # in a message
 
 
 class _Record(NamedTuple):
-    """One record of the text: the number of its first line, its lines as they are, its fields, or what is wrong."""
+    """One record of the text: the number of its first line, its lines as they are, its fields, or the problem."""
 
     line: int
     text: str
@@ -140,10 +140,10 @@ def _checked_header(records: Iterator[_Record], source: str) -> list[str]:
     missing = [column for column in REQUIRED_COLUMNS if column not in counts]
     if missing or header.problem:
         problem = header.problem or f"its header lacks {', '.join(missing)} (found: {_listed(counts) or 'nothing'})"
-        raise CatalogError(f"{source} is no catalog: {problem}")
+        raise CatalogError(f"{source} is not a catalog: {problem}")
     doubled = sorted(column for column, count in counts.items() if count > 1)
     if doubled:
-        raise CatalogError(f"{source} is no catalog: its header has {_listed(doubled)} more than once")
+        raise CatalogError(f"{source} is not a catalog: its header has {_listed(doubled)} more than once")
     return header.fields
 
 
@@ -216,12 +216,12 @@ def with_rows_added(text: str, rows: Iterable[Mapping[str, str]], source: str) -
     Raises
     ------
     CatalogError
-        A key is there already with another hash, or the text is no catalog.
+        A key is there already with another hash, or the text is not a catalog.
     CatalogRowError
         A row breaks the format.
     """
-    wanted = rows_to_add((row for _, row in read_rows(text, source)), rows, source)
-    return with_rows_behind(text, wanted) if wanted else text
+    missing = rows_to_add((row for _, row in read_rows(text, source)), rows, source)
+    return with_rows_behind(text, missing) if missing else text
 
 
 def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], source: str) -> str:
@@ -241,7 +241,7 @@ def with_cells_set(text: str, cells_of: Callable[[Row], Mapping[str, str]], sour
     Raises
     ------
     CatalogError
-        The text is no catalog.
+        The text is not a catalog.
     """
     records = _records(text)
     header = _checked_header(records, source)
@@ -288,20 +288,20 @@ def rows_to_add(
 ) -> list[Mapping[str, str]]:
     """Return the rows that are not listed yet; raises as `with_rows_added`."""
     known: dict[tuple[str, ...], Mapping[str, str]] = {_row_key(row): row for row in listed}
-    wanted: list[Mapping[str, str]] = []
+    missing: list[Mapping[str, str]] = []
     for row in rows:
         problems = row_problems(row)
         if problems:
             raise CatalogRowError(f"this row may not be added to {source}: {'; '.join(problems)}")
         same = known.setdefault(_row_key(row), row)
         if same is row:
-            wanted.append(row)
+            missing.append(row)
         elif same["sha1"].lower() != row["sha1"].lower():
             raise CatalogError(
                 f"{source} lists the {in_words(row['lookup_type'])} {row['identifier']!r} already, with other "
                 f"bytes (sha1 {same['sha1']}, now {row['sha1']}); published identifiers do not change: choose another"
             )
-    return wanted
+    return missing
 
 
 def _row_key(row: Mapping[str, str]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""What a catalog lists: entries and their files, as plain frozen records.
+"""Entries and their files: what the rows of a catalog describe, as frozen dataclasses.
 
-Reads and writes nothing; knows neither pandas nor any store.
+This module reads and writes no files, and imports neither pandas nor stores.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""`Catalog`: the pandas face of a catalog, for code that works with the table itself.
-
-Look-ups do not pass through here; `in_force` reads the same files without pandas.
-"""
+"""Catalogs as pandas DataFrames, for code that works with the table itself; lookups do not use this module."""
 
 import io
 import os
@@ -23,14 +20,14 @@ _MAX_COLUMNS = 10_000  # pandas takes seconds for more
 
 
 class Catalog(pd.DataFrame):
-    """A catalog as a table: one row a file, columns as in the CSV form, all of them text (dtype object, NaN if empty).
+    """A catalog as a table: one row per file; columns as in the CSV file, with text (dtype object) or NaN if empty.
 
     Attributes
     ----------
     identifier : str
-        Of the catalog.
+        Identifier of the catalog.
     url : str or None
-        Where the catalog is published, if that was said.
+        URL at which the catalog is published, if known.
     attrs : dict
         `'source_path'` is the CSV file that the catalog was read from.
     """
@@ -61,7 +58,7 @@ class Catalog(pd.DataFrame):
 
     @classmethod
     def get_loader_class(cls) -> type["CatalogLoader"]:
-        """Return the class that reads this one from a file."""
+        """Return the class that reads a catalog of this class."""
         return CatalogLoader
 
     @classmethod
@@ -71,11 +68,11 @@ class Catalog(pd.DataFrame):
         Parameters
         ----------
         identifier : str
-            Of the catalog.
+            Identifier of the catalog.
         csv_path : str or path
-            Its CSV file; kept in `attrs['source_path']`.
+            Path or URL of its CSV file; stored in `attrs['source_path']`.
         url : str, optional
-            Where the catalog is published.
+            URL at which the catalog is published.
 
         Raises
         ------
@@ -126,9 +123,9 @@ class CatalogLoader:
 
 
 def row_of(entry: Entry, file: EntryFile) -> "pd.Series[Any]":
-    """Return the row of a file as pandas shows it: the columns of the format, then `source_catalog`, then ours.
+    """Return the row of a file as a Series: the required columns, then `source_catalog`, then the optional columns.
 
-    Values are text, NaN where the catalog is silent; the name of the series is the position of the row.
+    Values are text, or NaN for empty cells; the name of the series is the position of the row.
     """
     values = {**dict.fromkeys(REQUIRED_COLUMNS, ""), SOURCE_CATALOG: entry.catalog, **cells_of(entry, file)}
     cells = [value or float("nan") for value in values.values()]
@@ -139,5 +136,5 @@ _indexes: dict[tuple[str, ...], "pd.Index[str]"] = {}
 
 
 def _index(names: tuple[str, ...]) -> "pd.Index[str]":
-    """Return the one index of all rows: building it costs more than the row."""
+    """Return the index that all rows share: building it takes longer than building the row."""
     return _indexes.setdefault(names, pd.Index(names, dtype=object)) if names not in _indexes else _indexes[names]

@@ -1,7 +1,4 @@
-"""What becomes of an entry after it was published: its versions, and its deprecation.
-
-Entries are found as `resolving` finds them; catalogs are written by `writing`.
-"""
+"""The lifecycle of published entries: their versions and their deprecation."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +15,7 @@ from brainio.errors import CatalogError, EntryLookupError
 
 
 def history(identifier: str, *, catalog: str | None = None, kind: str | None = None) -> list[Entry]:
-    """Return all versions of the entries that an identifier names, in the order of their catalog: the oldest first.
+    """Return all versions of the entries that an identifier names, in the order of their catalog (oldest first).
 
     Parameters
     ----------
@@ -37,7 +34,7 @@ def history(identifier: str, *, catalog: str | None = None, kind: str | None = N
     Raises
     ------
     EntryLookupError
-        Nothing has that name, or it is ambiguous (`AmbiguousEntryError`).
+        No entry has that identifier, or it is ambiguous (`AmbiguousEntryError`).
 
     Examples
     --------
@@ -58,18 +55,18 @@ def deprecate(
     version: str | None = None,
     dry_run: bool = False,
 ) -> list[Entry]:
-    """Say that an entry should not be used any more, why, and what to use instead. It stays loadable, with a warning.
+    """Deprecate an entry: loading it warns with the reason and the successor.
 
-    Its rows get the status `deprecated`, and its card the reason (`status_reason`); both lie with its catalog.
+    Its rows get the status `deprecated`, and its card the reason (`status_reason`). The card is written first.
 
     Parameters
     ----------
     identifier : str
-        Identifier or alias of the entry; of both, where it names a stimulus set and an assembly.
+        Identifier or alias; if it names a stimulus set and an assembly, both are deprecated.
     reason : str
-        For people, in a sentence.
+        The reason, as a sentence for users.
     successor : str, optional
-        Identifier of the entry to use instead. A catalog in force lists it, and its own successors do not lead back.
+        Identifier of the entry to use instead. An active catalog must list it, and its successors must not lead back.
     catalog, kind, version : str, optional
         As for `history` and `resolve`; by default the current version.
     dry_run : bool, default False
@@ -78,14 +75,14 @@ def deprecate(
     Returns
     -------
     list of Entry
-        As they are then.
+        The entries after the change.
 
     Raises
     ------
     EntryLookupError
-        Nothing has that name, or that of the successor; or the successors lead back.
-    CatalogError
-        The reason is empty, or the catalog or its card cannot be written. The catalog is as it was.
+        No entry has that identifier or that of the successor, or the successors form a circle.
+    CatalogError, TransferError
+        The reason is empty, or the catalog or its card cannot be written. The catalog is unchanged.
     """
     if not reason.strip():
         raise CatalogError(f"{identifier!r} is not deprecated without a reason; say in a sentence why")
@@ -100,7 +97,7 @@ def deprecate(
     sources = [_source_of(entry) for entry in found]
     cards = [_card_of(entry) | {"status_reason": reason.strip()} for entry in found]
     after = [
-        replace(entry, status=STATUS_DEPRECATED, successor=successor, card=entry.card or _place_of_card(entry))
+        replace(entry, status=STATUS_DEPRECATED, successor=successor, card=entry.card or _default_card(entry))
         for entry in found
     ]
     if not dry_run:
@@ -120,7 +117,7 @@ def circle_of_successors(lookup_type: str, identifier: str, successor: str, list
     lookup_type : str
         `'stimulus_set'` or `'assembly'`.
     identifier, successor : str
-        Of the entry.
+        Identifiers of the entry and of its successor.
     listing : Listing, optional
         A catalog to look in first; then all active catalogs.
 
@@ -159,12 +156,12 @@ def _source_of(entry: Entry) -> CatalogSource:
 
 def _mark(source: CatalogSource, entries: list[Entry]) -> None:
     marks = {
-        (one.lookup_type, one.identifier, one.version): {
-            "status": one.status,
-            "successor": one.successor,
-            "card": one.card,
+        (entry.lookup_type, entry.identifier, entry.version): {
+            "status": entry.status,
+            "successor": entry.successor,
+            "card": entry.card,
         }
-        for one in entries
+        for entry in entries
     }
 
     def cells_of(row: Row) -> Mapping[str, str]:
@@ -173,12 +170,12 @@ def _mark(source: CatalogSource, entries: list[Entry]) -> None:
     amend_rows(source, cells_of)
 
 
-def _place_of_card(entry: Entry) -> str:
+def _default_card(entry: Entry) -> str:
     return card_location(entry.lookup_type, entry.identifier, entry.version)
 
 
 def _card_of(entry: Entry) -> Card:
-    """Read the card as it is now, whose other facts are kept; a new one has what it is the card of."""
+    """Return the current card, whose other facts stay; a new card contains the key of its entry."""
     if not entry.card:
         version = {"version": entry.version} if entry.version else {}
         return {"identifier": entry.identifier, "lookup_type": entry.lookup_type, **version}
@@ -186,6 +183,6 @@ def _card_of(entry: Entry) -> Card:
         return read_current_card(entry)
     except UNREADABLE as error:
         raise CatalogError(
-            f"the card {entry.card} of {entry.kind} {entry.identifier!r} cannot be read, so that it would be lost: "
+            f"the card {entry.card} of {entry.kind} {entry.identifier!r} cannot be read and would be overwritten: "
             f"{error}. Correct it, or the column card of its rows"
         ) from error

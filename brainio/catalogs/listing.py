@@ -1,7 +1,6 @@
-"""The entries of one catalog, made of the rows that it lists.
+"""Listings: the entries of one catalog, parsed from its rows.
 
-Knows one catalog at a time and no pandas. Text and files are the business of `csv_form`, which catalogs are in force
-that of `in_force`.
+`csv_format` parses the text of a catalog into rows, and `registry` selects the active catalogs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -34,9 +33,9 @@ class Listing:
     Attributes
     ----------
     identifier : str
-        Of the catalog.
+        Identifier of the catalog.
     source : str
-        Path or URL that it was read from; empty for a catalog that exists in memory only.
+        Path or URL of the catalog; empty if its rows come from memory.
     entries : dict
         (lookup_type, identifier) -> the current version of that entry.
     versions : dict
@@ -52,14 +51,14 @@ class Listing:
     aliases: dict[Key, str] = field(default_factory=dict)
 
     def find(self, lookup_type: str, identifier: str, version: str | None = None) -> Entry | None:
-        """Return the entry of that exact identifier, its current version unless another is named."""
+        """Return the entry with exactly this identifier, by default its current version; None if there is none."""
         entry = self.entries.get((lookup_type, identifier))
         if entry is None or version is None:
             return entry
-        return next((one for one in self.all_versions(entry) if one.version == version), None)
+        return next((known for known in self.all_versions(entry) if known.version == version), None)
 
     def find_by_name(self, lookup_type: str, name: str, version: str | None = None) -> Entry | None:
-        """Return the entry of an identifier or, where there is none, of an alias; see `find`."""
+        """Return the entry with this identifier, otherwise the entry with this alias; see `find`."""
         identifier = self.aliases.get((lookup_type, name), name)
         return self.find(lookup_type, name, version) or self.find(lookup_type, identifier, version)
 
@@ -69,10 +68,7 @@ class Listing:
 
     @cached_property
     def users(self) -> dict[str, list[Entry]]:
-        """Stimulus set, by the name that assemblies have for it -> all versions of these assemblies.
-
-        Made when it is first asked for: a listing does not change after it was read.
-        """
+        """Identifier of a stimulus set, as assemblies name it -> all versions of these assemblies."""
         users: dict[str, list[Entry]] = {}
         for entry in self.entries.values():
             if entry.lookup_type == TYPE_ASSEMBLY:
@@ -83,23 +79,21 @@ class Listing:
 
 
 def read_listing(identifier: str, text: str, source: str = "") -> Listing:
-    """Read the CSV form of a catalog.
-
-    A malformed row is left out with a `CatalogWarning` that names file and line; the others still serve.
+    """Parse the CSV text of a catalog; a malformed row is left out with a CatalogWarning that names file and line.
 
     Parameters
     ----------
     identifier : str
-        Of the catalog.
+        Identifier of the catalog.
     text : str
-        The whole file, with any line ending, with or without a byte order mark.
+        The complete text, with any line ending, with or without a byte order mark.
     source : str
-        Path or URL it came from, for messages and for relative locations.
+        Path or URL of the catalog, for messages and for relative locations.
 
     Raises
     ------
     CatalogError
-        There is no header, or it lacks columns of the format.
+        The header is missing, or lacks columns of the format.
 
     Examples
     --------
@@ -119,7 +113,7 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
     left_out = LeftOutRows(format_location(source) or identifier)
     for number, (line, row) in enumerate(rows):
         try:
-            _take_row(row, number, files, facts)
+            _add_row(row, number, files, facts)
         except CatalogRowError as error:
             left_out.warn(line, str(error))
     left_out.summarize()
@@ -139,12 +133,12 @@ def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, st
             **{column: fact[column] for column in _ENTRY_COLUMNS},
         )
         versions.setdefault((lookup_type, name), []).append(entry)
-        _list_entry(listing, entry)
+        _add_entry(listing, entry)
     listing.versions = {key: tuple(several) for key, several in versions.items() if len(several) > 1}
     return listing
 
 
-def _take_row(
+def _add_row(
     row: Mapping[str, str],
     number: int,
     files: dict[tuple[str, str, str], dict[str, EntryFile]],
@@ -159,8 +153,8 @@ def _take_row(
     known = parts.setdefault(file.part, file)
     if known is not file and (known.sha1, known.location) != (file.sha1, file.location):
         raise CatalogRowError(
-            f"{key[0]} {key[1]!r} has a second {file.part} file ({_place(file)}; the first: {_place(known)}); "
-            f"give the newer one a version of its own"
+            f"{key[0]} {key[1]!r} has a second {file.part} file ({_describe_file(file)}; the first: "
+            f"{_describe_file(known)}); give the newer one a version of its own"
         )
     fact = facts.setdefault(key, dict.fromkeys((*_ENTRY_COLUMNS, "aliases"), ""))
     for column in fact:
@@ -168,7 +162,7 @@ def _take_row(
     fact["status"] = fact["status"] or STATUS_CURRENT
 
 
-def _place(file: EntryFile) -> str:
+def _describe_file(file: EntryFile) -> str:
     return f"{format_location(file.location)}, sha1 {file.sha1 or 'not stated'}"
 
 
@@ -177,7 +171,7 @@ def _rank(entry: Entry) -> int:
     return {STATUS_CURRENT: 2, STATUS_SUPERSEDED: 0}.get(entry.status, 1)
 
 
-def _list_entry(listing: Listing, entry: Entry) -> None:
+def _add_entry(listing: Listing, entry: Entry) -> None:
     key = (entry.lookup_type, entry.identifier)
     known = listing.entries.get(key)
     if known is not None and _rank(known) > _rank(entry):

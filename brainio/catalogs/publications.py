@@ -104,7 +104,7 @@ def read_publications(base: str) -> PublicationTable:
     Parameters
     ----------
     base : str
-        Folder of the catalog, or the database that it lives in.
+        `Entry.base` of the entries: the folder of the catalog, or the URL of its database.
 
     Raises
     ------
@@ -121,10 +121,10 @@ def read_publications(base: str) -> PublicationTable:
         if paper["doi"] and not _is_doi(paper["doi"]):
             table.faults.append(TableFault(key, line, paper["doi"]))
             paper["doi"] = ""
-        twins = [lines[key, one] for one in _identities(paper) if (key, one) in lines]
-        if twins:
-            table.faults.append(TableFault(key, line, f"lines {min(twins)} and {line}", is_duplicate=True))
-        lines |= {(key, one): line for one in _identities(paper) if (key, one) not in lines}
+        duplicates = [lines[key, text] for text in _identities(paper) if (key, text) in lines]
+        if duplicates:
+            table.faults.append(TableFault(key, line, f"lines {min(duplicates)} and {line}", is_duplicate=True))
+        lines |= {(key, text): line for text in _identities(paper) if (key, text) not in lines}
         papers = table.papers.setdefault(key, [])
         if len(papers) < MOST_OF_KEY:  # each entry that names the key has all of them in search, pages and citations
             papers.append(paper)
@@ -132,14 +132,14 @@ def read_publications(base: str) -> PublicationTable:
 
 
 def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None:
-    """Add a row to `publications.csv` beside a catalog, while others do the same; the table is made if there is none.
+    """Add a row to the publications table of a catalog; create the table if there is none.
 
-    A row that is there already is not added again. Existing rows and columns stay as they are.
+    A row that is listed already is not added again. Existing rows and columns stay as they are.
 
     Parameters
     ----------
     catalog : CatalogSource, path or str
-        Where the catalog lies: on this machine, or on S3 as `s3://BUCKET/KEY` or an S3 URL.
+        As for `append_rows`.
     publication : mapping
         Column -> text: its key in `publication`, and `title`, `authors`, `year`, `journal`, `doi` (in any form; stored
         bare, in lower case), `url`, `volume`, `number`, `pages`, `publisher`, as far as they are known. Several rows
@@ -148,7 +148,7 @@ def add_publication(catalog: AnyCatalog, publication: Mapping[str, str]) -> None
     Raises
     ------
     CatalogError
-        It has no key, its DOI is not valid, the file is no table of publications, or it cannot be written. Nothing is
+        The publication has no key or an invalid DOI, or the table is malformed or cannot be written. Nothing is
         changed.
 
     Examples

@@ -27,7 +27,7 @@ _RETRY_SECONDS = 60.0  # after which a catalog that could not be read is tried a
 
 _lock = guard(threading.RLock(), "the active catalogs")
 _added: dict[str, CatalogSource] = {}
-_reads: dict[str, "_Read"] = {}
+_reads: dict[str, "_CachedRead"] = {}
 _sources_for: tuple[str, dict[str, CatalogSource], dict[str, CatalogSource]] | None = None
 
 
@@ -163,13 +163,13 @@ def _listing_of(source: CatalogSource) -> Listing:
         with _lock:
             last = _reads.get(source.identifier)
             if last is None or not last.is_fresh(source):
-                last = _reads[source.identifier] = _Read.of(source)
+                last = _reads[source.identifier] = _CachedRead.of(source)
     if isinstance(last.result, CatalogError):
         raise last.result
     return last.result
 
 
-class _Read(NamedTuple):
+class _CachedRead(NamedTuple):
     """The result of reading a catalog, with its version token and the time (of the monotonic clock, in seconds)."""
 
     source: CatalogSource
@@ -179,7 +179,7 @@ class _Read(NamedTuple):
     result: Listing | CatalogError
 
     @classmethod
-    def of(cls, source: CatalogSource) -> "_Read":
+    def of(cls, source: CatalogSource) -> "_CachedRead":
         backend = source.backend
         token = backend.version_token()  # before reading, so that a write in between is noticed
         try:

@@ -1,4 +1,4 @@
-"""What an identifier leads to over the catalogs in force, or over those that are given; and which entries there are."""
+"""Resolving identifiers to entries in the active catalogs, or in given listings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -41,18 +41,18 @@ def resolve(
     version : str, optional
         Version of the entry; by default the current one.
     among : sequence of Listing, optional
-        The catalogs to look in, by default those in force: others change no answer, and no error names them.
+        The catalogs to search; by default the active ones. No other catalog affects the result or the errors.
 
     Raises
     ------
     AssemblyLookupError, StimulusSetLookupError
-        Nothing has that name; the message says what was probably meant.
+        No entry has that identifier; the message suggests similar ones.
     OfflineLookupError
-        The same, while `BRAINIO_OFFLINE` is set and a catalog of which no copy is kept may have it.
+        The same while `BRAINIO_OFFLINE` is set: a catalog without a fallback copy may list the entry.
     AmbiguousEntryError
-        Two catalogs list different bytes under that name.
+        Two catalogs list different files under that identifier.
     UnknownCatalogError
-        `catalog` is not in force.
+        `catalog` is not active.
 
     Examples
     --------
@@ -61,31 +61,33 @@ def resolve(
     """
     if not isinstance(identifier, str):
         raise TypeError(f"an identifier is text such as 'dicarlo.MajajHong2015', not {identifier!r}")
-    found = _looked_in(catalog, among)
-    hits = list(_hits(found, lookup_type, identifier, version))
+    searched = _searched(catalog, among)
+    hits = list(_hits(searched, lookup_type, identifier, version))
     if not hits:
-        names = list(sources()) if among is None else [one.identifier for one in among]
+        names = list(sources()) if among is None else [listing.identifier for listing in among]
         prefix, colon, rest = identifier.partition(":")
         if catalog is None and colon and prefix in names:
             return resolve(lookup_type, rest, catalog=prefix, version=version, among=among)
-        left_out = [name for name in names if catalog is None and name not in {one.identifier for one in found}]
+        left_out = [
+            name for name in names if catalog is None and name not in {listing.identifier for listing in searched}
+        ]
         forbidden = [name for name in left_out if is_offline_without_copy(name)]
-        raise _not_found(found, lookup_type, identifier, version, left_out, forbidden)
+        raise _not_found(searched, lookup_type, identifier, version, left_out, forbidden)
     if len(hits) > 1 and len({entry.content for entry in hits}) > 1:
         raise _ambiguous(identifier, hits)
     return hits[0]
 
 
-def _looked_in(catalog: str | None, among: Sequence[Listing] | None) -> list[Listing]:
+def _searched(catalog: str | None, among: Sequence[Listing] | None) -> list[Listing]:
     if among is not None:
-        return [one for one in among if catalog in (None, one.identifier)]
+        return [listing for listing in among if catalog in (None, listing.identifier)]
     return listings() if catalog is None else [listing(catalog)]
 
 
 def stimulus_set_of(
     entry: Entry, among: Sequence[Listing] | None = None, hashes: Mapping[str, str] | None = None
 ) -> Entry | None:
-    """Return the entry of the stimulus set that an assembly belongs to, None if it names none.
+    """Return the entry of an assembly's stimulus set; None if the assembly names none.
 
     Parameters
     ----------
@@ -95,13 +97,13 @@ def stimulus_set_of(
         The catalogs to search; by default the active ones.
     hashes : mapping of str to str, optional
         Hashes of the set's files (see `set_hashes`), from the assembly's file: the version that has them is returned.
-        Empty: the file holds none, and the current version is returned. By default the hashes are read from the
-        assembly's card where catalogs list several versions of the set.
+        Empty: the file contains none, and the current version is returned. By default the hashes are read from the
+        assembly's card if catalogs list several versions of the set.
 
     Raises
     ------
     StimulusSetLookupError, AmbiguousEntryError
-        Its identifier does not lead to one stimulus set, or no version of it has these hashes.
+        Its identifier does not resolve to one stimulus set, or no version of the set has these hashes.
     """
     if not entry.stimulus_set_identifier:
         return None
@@ -109,21 +111,21 @@ def stimulus_set_of(
         hashes = _hashes_on_card(entry, among)
     if hashes:
         return _version_with(entry, hashes, among)
-    own = _hits(_looked_in(entry.catalog, among), TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
+    own = _hits(_searched(entry.catalog, among), TYPE_STIMULUS_SET, entry.stimulus_set_identifier, None)
     return next(own, None) or resolve(TYPE_STIMULUS_SET, entry.stimulus_set_identifier, among=among)
 
 
 def _hashes_on_card(entry: Entry, among: Sequence[Listing] | None) -> Mapping[str, str]:
-    """Return the hashes on the card of an assembly; reads no card where only one version could be meant."""
-    own = _set_versions(entry, _looked_in(entry.catalog, among))
-    candidates = own or _set_versions(entry, _looked_in(None, among))
+    """Return the hashes on the card of an assembly; empty, without reading the card, if the set has one version."""
+    own = _set_versions(entry, _searched(entry.catalog, among))
+    candidates = own or _set_versions(entry, _searched(None, among))
     if len({candidate.content for candidate in candidates}) < 2:
         return {}
     return hashes_on_card(read_card(entry))
 
 
 def _version_with(entry: Entry, hashes: Mapping[str, str], among: Sequence[Listing] | None) -> Entry:
-    catalogs = _looked_in(None, among)
+    catalogs = _searched(None, among)
     own_first = sorted(catalogs, key=lambda listing: listing.identifier != entry.catalog)
     listed = _set_versions(entry, own_first)
     for candidate in listed:
@@ -158,12 +160,12 @@ def _set_versions(entry: Entry, among: Sequence[Listing]) -> list[Entry]:
 def entries_of(
     identifier: str, *, catalog: str | None = None, kind: str | None = None, version: str | None = None
 ) -> list[Entry]:
-    """Return the entries of both kinds that an identifier names, or of the one kind that is asked for.
+    """Return the entries that an identifier names: of both kinds, or of the given kind.
 
     Raises
     ------
     EntryLookupError
-        There is none, or not only one of a kind (`AmbiguousEntryError`).
+        No entry has that identifier, or several of one kind have it (`AmbiguousEntryError`).
 
     Examples
     --------
@@ -186,13 +188,13 @@ def entries_of(
 
 
 def entries(lookup_type: str | None = None, catalog: str | None = None) -> Iterator[Entry]:
-    """Yield the current version of every entry of the catalogs in force, in their order.
+    """Yield the current version of every entry of the active catalogs, in their order.
 
-    An entry that several catalogs list with the same bytes is yielded once.
+    An entry that several catalogs list with the same files is yielded once.
     """
     seen: dict[tuple[str, str], set[frozenset[tuple[str, ...]]]] = {}
-    for one in listings() if catalog is None else [listing(catalog)]:
-        for key, entry in one.entries.items():
+    for active in listings() if catalog is None else [listing(catalog)]:
+        for key, entry in active.entries.items():
             if key[0] != (lookup_type or key[0]):
                 continue
             contents = seen.setdefault(key, set())
@@ -202,28 +204,28 @@ def entries(lookup_type: str | None = None, catalog: str | None = None) -> Itera
 
 
 def list_stimulus_sets() -> list[str]:
-    """Return the sorted identifiers of all stimulus sets in the catalogs in force."""
+    """Return the sorted identifiers of all stimulus sets in the active catalogs."""
     return sorted({entry.identifier for entry in entries(TYPE_STIMULUS_SET)})
 
 
 def list_assemblies() -> list[str]:
-    """Return the sorted identifiers of all assemblies in the catalogs in force."""
+    """Return the sorted identifiers of all assemblies in the active catalogs."""
     return sorted({entry.identifier for entry in entries(TYPE_ASSEMBLY)})
 
 
-def _hits(found: list[Listing], lookup_type: str, identifier: str, version: str | None) -> Iterator[Entry]:
-    """Yield entries of that exact identifier; where there is none, entries of that alias."""
-    hit = False
-    for one in found:
-        entry = one.find(lookup_type, identifier, version)
+def _hits(searched: list[Listing], lookup_type: str, identifier: str, version: str | None) -> Iterator[Entry]:
+    """Yield the entries with exactly this identifier; if there are none, the entries with this alias."""
+    is_identifier = False
+    for catalog in searched:
+        entry = catalog.find(lookup_type, identifier, version)
         if entry is not None:
-            hit = True
+            is_identifier = True
             yield entry
-    if hit:
+    if is_identifier:
         return
-    for one in found:
-        name = one.aliases.get((lookup_type, identifier))
-        entry = None if name is None else one.find(lookup_type, name, version)
+    for catalog in searched:
+        name = catalog.aliases.get((lookup_type, identifier))
+        entry = None if name is None else catalog.find(lookup_type, name, version)
         if entry is not None:
             yield entry
 
@@ -233,7 +235,7 @@ def _ambiguous(identifier: str, hits: list[Entry]) -> EntryLookupError:
     choices = " or ".join(repr(f"{entry.catalog}:{entry.identifier}") for entry in hits)
     return AmbiguousEntryError(
         f"{identifier!r} names different {hits[0].kind} files in {places}; "
-        f"say which one you mean: {choices}, or the keyword catalog={hits[0].catalog!r}"
+        f"choose one: {choices}, or the keyword catalog={hits[0].catalog!r}"
     )
 
 
@@ -245,24 +247,24 @@ def _not_found(
     left_out: Sequence[str],
     forbidden: Sequence[str],
 ) -> EntryLookupError:
-    """Make the error for an identifier that no listing has: what there is instead, and what to do.
+    """Return the error for an identifier that no listing contains, with suggestions and the next step.
 
     Parameters
     ----------
     left_out : sequence of str
-        Catalogs in force that could not be read.
+        Active catalogs that could not be read.
     forbidden : sequence of str
-        Those of them that `BRAINIO_OFFLINE` forbids to ask for; with any, the error is an OfflineLookupError.
+        Those that were not read because of `BRAINIO_OFFLINE`; if there are any, the error is an OfflineLookupError.
     """
     kind = in_words(lookup_type)
     error = OfflineLookupError if forbidden else _ERRORS[lookup_type]
     versions = [] if version is None else _versions(listings, lookup_type, identifier)
     if versions:
         return error(f"{kind} {identifier!r} has no version {version!r}; it has {', '.join(versions)}")
-    searched = ", ".join(one.identifier for one in listings) or "(none)"
+    searched = ", ".join(listing.identifier for listing in listings) or "(none)"
     message = f"no {kind} {identifier!r} in the catalogs {searched}{_not_searched(left_out, forbidden)}"
     other = TYPE_STIMULUS_SET if lookup_type == TYPE_ASSEMBLY else TYPE_ASSEMBLY
-    if any((other, identifier) in one.entries or (other, identifier) in one.aliases for one in listings):
+    if any((other, identifier) in listing.entries or (other, identifier) in listing.aliases for listing in listings):
         article = "a" if other == TYPE_STIMULUS_SET else "an"
         return error(f"{message}; {identifier!r} is {article} {in_words(other)}: use {_GETTERS[other]}")
     near = nearest(identifier, _names(listings, lookup_type))
@@ -274,24 +276,28 @@ def _not_found(
 def _versions(listings: Sequence[Listing], lookup_type: str, identifier: str) -> list[str]:
     return sorted(
         entry.version or "(unnamed)"
-        for one in listings
-        if (current := one.find(lookup_type, identifier)) is not None
-        for entry in one.all_versions(current)
+        for listing in listings
+        if (current := listing.find(lookup_type, identifier)) is not None
+        for entry in listing.all_versions(current)
     )
 
 
 def _not_searched(left_out: Sequence[str], forbidden: Sequence[str]) -> str:
-    told = f" (not readable: {', '.join(left_out)})" if left_out else ""
+    note = f" (not readable: {', '.join(left_out)})" if left_out else ""
     if forbidden:
-        told += (
+        note += (
             f" while BRAINIO_OFFLINE is set; no copy is kept of {', '.join(forbidden)}: where there is a network, "
             f"brainio list --catalog {forbidden[0]} makes one"
         )
-    return told
+    return note
 
 
 def _names(listings: Sequence[Listing], lookup_type: str) -> list[str]:
     """Return all identifiers and aliases of a kind."""
     return [
-        name for one in listings for table in (one.entries, one.aliases) for kind, name in table if kind == lookup_type
+        name
+        for listing in listings
+        for table in (listing.entries, listing.aliases)
+        for kind, name in table
+        if kind == lookup_type
     ]

@@ -30,6 +30,7 @@ def append_rows(catalog: AnyCatalog, rows: Sequence[Mapping[str, str]]) -> None:
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> row = {"identifier": "lab.Doe2026", "lookup_type": "assembly", "class": "NeuroidAssembly"}
     >>> row |= {"location_type": "S3", "location": "s3://lab/a.nc", "sha1": "", "stimulus_set_identifier": "lab.D"}
     >>> append_rows(Path("appended.csv"), [row])
@@ -85,6 +86,7 @@ def amend_rows(catalog: AnyCatalog, cells_of: Callable[[Row], Mapping[str, str]]
 
     Examples
     --------
+    >>> from pathlib import Path
     >>> columns = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     >>> row = "lab.Doe2026,assembly,NeuroidAssembly,S3,s3://lab/a.nc,,lab.Doe2026"
     >>> _ = Path("amended.csv").write_text(chr(10).join([columns, row, ""]))

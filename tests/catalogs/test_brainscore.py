@@ -132,9 +132,9 @@ def test_a_card_that_was_made_from_data_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("region", ["V4", "IT"])
 def test_the_recordings_of_both_regions_are_found_by_either(region: str) -> None:
     questions: list[dict[str, Any]] = [{"text": region}, {"region": region}]
-    for asked in questions:
-        found = brainio.search(kind="assembly", catalog="brainscore", limit=200, **asked)
-        (hit,) = [one for one in found if one.identifier == "dicarlo.MajajHong2015"]
+    for question in questions:
+        found = brainio.search(kind="assembly", catalog="brainscore", limit=200, **question)
+        (hit,) = [entry for entry in found if entry.identifier == "dicarlo.MajajHong2015"]
         assert (hit.regions, hit.species) == ({"V4": "card", "IT": "card"}, {"macaque": "card"})
     assert "dicarlo.Rajalingham2020" not in {hit.identifier for hit in brainio.search("V4", limit=200)}
 
@@ -168,7 +168,7 @@ def test_the_version_that_was_not_superseded_is_found_although_it_is_deprecated(
 
 def test_every_entry_cites_the_one_publication_of_its_study() -> None:
     for (_, identifier), entry in listing("brainscore").entries.items():
-        (study,) = [one for one in STUDIES if re.search(one["identifiers"], identifier)]
+        (study,) = [listed for listed in STUDIES if re.search(listed["identifiers"], identifier)]
         papers = publications_of(entry)
         is_doubtful = {"title", "authors"} <= {*study["doubtful"].split()}
         assert [paper["title"] for paper in papers] == ([study["title"]] if study["title"] and not is_doubtful else [])
@@ -184,7 +184,9 @@ def test_every_entry_cites_the_one_publication_of_its_study() -> None:
     ],
 )
 def test_wrong_publications_are_corrected(identifier: str, cited: str) -> None:
-    (line,) = [one for one in brainio.cite(identifier, kind="assembly").splitlines() if cited in one]
+    (line,) = [
+        cited_line for cited_line in brainio.cite(identifier, kind="assembly").splitlines() if cited in cited_line
+    ]
     assert "neural mass model" not in line
 
 
@@ -199,7 +201,7 @@ def test_the_shipped_catalogs_pass_both_checks_without_an_error(catalog: str) ->
     assert checks.ok
     report = check_catalog(catalog, files="none")
     assert report.errors == []
-    assert {one.code for one in report.problems} <= {"set-unstated", "file-without-hash"}
+    assert {problem.code for problem in report.problems} <= {"set-unstated", "file-without-hash"}
 
 
 def test_the_script_makes_the_same_catalog_again(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Promises of reading cards: what is there is read, what is not is no obstacle, and nobody waits for it for long."""
+"""Reading cards: a missing, malformed or slow card is a warning and delays nothing for long."""
 
 import json
 import socket
@@ -22,19 +22,19 @@ ENTRY = Entry("lab", "assembly", "lab.Doe2026", (), card="cards/a.json")
 def silent_server() -> Iterator[str]:
     """A server that accepts and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        held = []
+        connections = []
 
         def accept() -> None:
             try:
                 while True:
-                    held.append(server.accept()[0])
+                    connections.append(server.accept()[0])
             except OSError:
                 return
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        for connection in held:
+        for connection in connections:
             connection.close()
 
 
@@ -67,7 +67,7 @@ def test_a_card_on_this_machine_is_read_as_it_is_now(tmp_path: Path) -> None:
 
 DEEP = b'{"a": ' + b"[" * 60 + b"]" * 60 + b"}"
 NO_CARDS = [None, b"", b"[1]", b"\xff", b"[" * 100_000, b'"' + b"x" * 2**21 + b'"']
-# What JSON readers take, and cannot write again, or what whoever goes through a card gets lost in.
+# Values that JSON parsers accept but cannot write again, and deep nesting.
 NO_CARDS += [b'{"mean": 1e999}', b'{"mean": [-1e999]}', b'{"mean": NaN}', b'{"a": "\\ud800"}', b'{"\\udfff": 1}', DEEP]
 
 

@@ -1,4 +1,4 @@
-"""A catalog goes into a database and comes out again as it was, with its publications and cards."""
+"""Copying a catalog into a database and back returns the same catalog, publications and cards."""
 
 import csv
 import io
@@ -70,7 +70,7 @@ def test_of_any_other_file_the_rows_come_back(
     path.write_bytes(b"\xef\xbb\xbf" * data.draw(st.booleans()) + out.getvalue().encode())
     copy_catalog(path, f"{database}#{number}")
     copy_catalog(f"{database}#{number}", back)
-    rows = [[found for _, found in read_rows(one.read_bytes().decode(), "x")] for one in (path, back)]
+    rows = [[found for _, found in read_rows(file.read_bytes().decode(), "x")] for file in (path, back)]
     assert rows[0] == rows[1]
     assert len(rows[0]) == len(cells)
 
@@ -124,7 +124,7 @@ def test_publications_join_those_of_another_catalog_in_the_folder(database: str,
     add_publication(tmp_path / "other.csv", {"publication": "moe2024"})
     copy_catalog(f"{database}#lab", tmp_path / "lab.csv")
     with (tmp_path / "publications.csv").open(newline="") as file:
-        assert [one["publication"] for one in csv.DictReader(file)] == ["roe2025", "moe2024", "doe2026"]
+        assert [paper["publication"] for paper in csv.DictReader(file)] == ["roe2025", "moe2024", "doe2026"]
 
 
 def test_a_line_that_would_be_lost_is_an_error(database: str, tmp_path: Path) -> None:
@@ -157,15 +157,15 @@ def test_the_command_copies_both_ways_and_shows_no_password(database: str, tmp_p
     append_rows(tmp_path / "lab.csv", [row("lab.A")])
     there = brainio("catalog", "copy", str(tmp_path / "lab.csv"), f"{database}#lab", "--json")
     assert there.returncode == 0, there.stderr
-    (told,) = json.loads(there.stdout)
-    assert (told["files"], told["publications"]) == (1, False)
-    assert told["catalog"].endswith("#lab")
+    (copied,) = json.loads(there.stdout)
+    assert (copied["files"], copied["publications"]) == (1, False)
+    assert copied["catalog"].endswith("#lab")
     back = brainio("catalog", "copy", f"{database}#lab", str(tmp_path / "back" / "lab.csv"))
     assert (tmp_path / "back" / "lab.csv").read_bytes() == (tmp_path / "lab.csv").read_bytes()
     again = brainio("catalog", "copy", "brainscore", f"{database}#lab")
     assert (again.returncode, "lists 1 files already" in again.stderr) == (7, True)
-    for said in (there, back, again):
-        assert "cret" not in said.stdout + said.stderr
+    for done in (there, back, again):
+        assert "cret" not in done.stdout + done.stderr
 
 
 def test_a_catalog_that_is_not_there_is_named_in_the_error() -> None:

@@ -132,7 +132,7 @@ def test_the_current_version_is_found_unless_another_is_named() -> None:
 def test_a_file_without_the_columns_of_the_format_is_no_catalog(text: str) -> None:
     with pytest.raises(
         CatalogError,
-        match=r"/data/lab\.csv is no catalog: (its header lacks .*sha1|not readable as CSV|it holds)",
+        match=r"/data/lab\.csv is not a catalog: (its header lacks .*sha1|not readable as CSV|it holds)",
     ):
         read_listing("lab", text, "/data/lab.csv")
 
@@ -152,7 +152,7 @@ def test_append_makes_the_file_and_keeps_columns_it_does_not_know(tmp_path: Path
     path.write_text(text)
     append_rows(path, [row("b", sha256="d" * 64)])
     rows = list(csv.DictReader(io.StringIO(path.read_text())))
-    assert [(one["identifier"], one["remark"], one["sha256"]) for one in rows] == [
+    assert [(row["identifier"], row["remark"], row["sha256"]) for row in rows] == [
         ("a", "keep me", ""),
         ("b", "", "d" * 64),
     ]

@@ -1,4 +1,4 @@
-"""Promises of `brainio.catalogs.publications`: the table beside a catalog gets what is missing, and keeps the rest."""
+"""The publications table: adding rows keeps all others, and each row is added once."""
 
 import threading
 from dataclasses import replace

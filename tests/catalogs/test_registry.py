@@ -1,4 +1,4 @@
-"""Promises of `brainio.catalogs.registry` and `resolving`: which catalogs serve, and what an identifier leads to."""
+"""The active catalogs, and the resolution of identifiers in them."""
 
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -71,7 +71,7 @@ def test_a_catalog_of_an_impossible_place_is_refused(place: str) -> None:
 
 def test_a_catalog_of_an_unknown_kind_of_place_leaves_the_others_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_CATALOGS", "foo://host/lab.csv")
-    with pytest.warns(CatalogWarning, match="unknown kind 'foo'"):
+    with pytest.warns(CatalogWarning, match="unknown protocol 'foo'"):
         assert resolve("assembly", "dicarlo.MajajHong2015").catalog == "brainscore"
 
 

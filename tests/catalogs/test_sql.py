@@ -1,4 +1,4 @@
-"""A catalog that lives in a database is one of the catalogs in force, also while its server is away."""
+"""A catalog in a database is an active catalog like any other, also while its server does not respond."""
 
 import multiprocessing
 import subprocess
@@ -87,7 +87,7 @@ def test_a_database_holds_several_catalogs(database: str, monkeypatch: pytest.Mo
 
 def test_a_catalog_is_called_as_its_database_unless_it_is_named() -> None:
     found = named_sources("sqlite:////data/lab.db,postgresql://me@db.lab.org/neuro?sslmode=require,sqlite:///a.db#b")
-    assert [one.identifier for one in found] == ["lab", "neuro", "b"]
+    assert [source.identifier for source in found] == ["lab", "neuro", "b"]
     assert source_from("sqlite:////data/lab.db", "mine").identifier == "mine"
 
 
@@ -160,7 +160,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     append_rows(url, [row("lab.A")])
     add_catalog(url)
     own_server.stop()
-    assert told_while_resolving("lab.A") == ["uses the rows of the last read"]
+    assert warnings_while_resolving("lab.A") == ["uses the rows of the last read"]
     monkeypatch.setattr(connections, "_away", {})
     own_server.start()
     append_rows(url, [row("lab.B")])
@@ -168,7 +168,7 @@ def test_an_away_server_leaves_what_was_read_and_one_warning(
     forget(monkeypatch)
     own_server.hang_up()
     own_server.stop()
-    assert told_while_resolving("lab.B") == ["uses the copy of 20"]
+    assert warnings_while_resolving("lab.B") == ["uses the copy of 20"]
     with pytest.raises(CatalogError) as refused:
         append_rows(url, [row("lab.C")])
     assert not any(secret in str(refused.value) for secret in SECRETS)
@@ -203,14 +203,16 @@ def test_a_file_whose_json_is_damaged_is_an_error_of_ours(tmp_path: Path) -> Non
         add_catalog(url)
 
 
-def told_while_resolving(identifier: str) -> list[str]:
-    """Look an entry up three times and return the warnings, each cut to what is said of it."""
+def warnings_while_resolving(identifier: str) -> list[str]:
+    """Look an entry up three times and return the warnings, each reduced to its expected part."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(3):
             assert resolve("assembly", identifier).catalog == "lab"
-    said = ("uses the rows of the last read", "uses the copy of 20")
-    return [next((known for known in said if known in str(one.message)), str(one.message)) for one in caught]
+    expected = ("uses the rows of the last read", "uses the copy of 20")
+    return [
+        next((known for known in expected if known in str(warning.message)), str(warning.message)) for warning in caught
+    ]
 
 
 def test_a_server_that_comes_back_is_asked_again_after_a_minute(
@@ -287,7 +289,7 @@ def test_catalogs_from_the_network_may_name_no_database() -> None:
         for base in ("https://lab.org/catalogs", "s3://lab/catalogs", "postgresql://lab.org/lab#lab"):
             with pytest.raises(LocationError):
                 parse_location(named, base=base)
-        with pytest.raises(LocationError, match="unknown kind"):
+        with pytest.raises(LocationError, match="unknown protocol"):
             parse_location(named)
 
 
@@ -334,8 +336,8 @@ def stimulus_set(folder: Path) -> StimulusSet:
 
 def test_a_card_that_is_gone_is_found_by_the_check(location: str) -> None:
     append_rows(location, [row("lab.B", card="cards/assembly/lab.B.json")])
-    assert "card-gone" not in [one.code for one in check_catalog("lab", files="none").problems]
-    assert "card-gone" in [one.code for one in check_catalog("lab", files="sizes").problems]
+    assert "card-gone" not in [problem.code for problem in check_catalog("lab", files="none").problems]
+    assert "card-gone" in [problem.code for problem in check_catalog("lab", files="sizes").problems]
 
 
 def _look_up(location: str) -> None:

@@ -1,4 +1,4 @@
-"""Each command of docs/operating.md does what is said there, in the order of the page."""
+"""The commands of docs/operating.md have the documented effects, in the order of the page."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Catalogs are changed in one step, on this machine and on S3, and nothing but what was meant to change does."""
+"""Catalogs on this machine and on S3: a change is atomic and leaves all other rows as they are."""
 
 import csv
 import json
@@ -70,7 +70,7 @@ def test_a_catalog_that_does_not_exist_is_made_and_rows_are_added_behind_it(cata
     first = text_of(catalog)
     append_rows(catalog.location, [row("lab.B", license="CC0-1.0"), row("lab.A")])
     assert text_of(catalog).splitlines()[1] == first.splitlines()[1] + ","
-    assert [one["identifier"] for one in rows_of(catalog)] == ["lab.A", "lab.B"]
+    assert [listed["identifier"] for listed in rows_of(catalog)] == ["lab.A", "lab.B"]
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_rows_that_cannot_be_added_change_nothing(
 
 def test_a_text_that_is_no_catalog_is_left_as_it_is(catalog: CatalogSource, moto_s3: MotoS3) -> None:
     catalog.backend.check_writable()
-    for body, said in ((b"a,b\n1,2\n", "is no catalog"), (b"\xff\xfe", "is not UTF-8")):
+    for body, message in ((b"a,b\n1,2\n", "is not a catalog"), (b"\xff\xfe", "is not UTF-8")):
         if catalog.location == ON_S3:
             moto_s3.put("lab-bucket", "catalogs/lab.csv", body)
         else:
             Path(catalog.location).write_bytes(body)
-        with pytest.raises(CatalogError, match=said):
+        with pytest.raises(CatalogError, match=message):
             append_rows(catalog, [row("lab.A")])
         if catalog.location == ON_S3:
             now = moto_s3.client().get_object(Bucket="lab-bucket", Key="catalogs/lab.csv")["Body"].read()
@@ -120,7 +120,12 @@ def test_a_catalog_on_s3_that_changed_meanwhile_is_read_again_and_nobodys_rows_a
     moto_s3.create_bucket("lab-bucket")
     source = CatalogSource("lab", ON_S3)
     csv_backend(source).rewrite(meddling(moto_s3, 3))
-    assert [one["identifier"] for one in rows_of(source)] == ["lab.Other1", "lab.Other2", "lab.Other3", "lab.Mine"]
+    assert [listed["identifier"] for listed in rows_of(source)] == [
+        "lab.Other1",
+        "lab.Other2",
+        "lab.Other3",
+        "lab.Mine",
+    ]
 
 
 def test_a_catalog_on_s3_that_always_changes_is_given_up_and_says_how_to_go_on(
@@ -142,7 +147,7 @@ def test_an_entry_that_was_added_on_s3_is_found_by_the_same_process(in_use: Cata
 def test_a_catalog_behind_an_s3_url_is_the_same_as_by_bucket_and_key(moto_s3: MotoS3) -> None:
     moto_s3.create_bucket("lab-bucket")
     append_rows("https://lab-bucket.s3.amazonaws.com/catalogs/lab.csv", [row("lab.A")])
-    assert [one["identifier"] for one in rows_of(CatalogSource("lab", ON_S3))] == ["lab.A"]
+    assert [listed["identifier"] for listed in rows_of(CatalogSource("lab", ON_S3))] == ["lab.A"]
 
 
 def test_a_catalog_over_http_is_not_written(http_folder: HttpFolder) -> None:
@@ -164,19 +169,23 @@ def test_setting_cells_changes_these_and_no_other_row(
     column = data.draw(st.sampled_from(["note", "card", "license"]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        before = {one["identifier"]: one for _, one in read_rows(text, "lab")}
-        after_text = with_cells_set(text, lambda one: {column: value} if one["identifier"] in chosen else {}, "lab")
-        after = {one["identifier"]: one for _, one in read_rows(after_text, "lab")}
+        before = {listed["identifier"]: listed for _, listed in read_rows(text, "lab")}
+        after_text = with_cells_set(
+            text, lambda listed: {column: value} if listed["identifier"] in chosen else {}, "lab"
+        )
+        after = {listed["identifier"]: listed for _, listed in read_rows(after_text, "lab")}
     assert list(after) == list(before)
-    for name, one in after.items():
+    for name, cells in after.items():
         expected = before[name] | ({column: value} if name in chosen else {})
-        assert {key: cell for key, cell in one.items() if cell} == {key: cell for key, cell in expected.items() if cell}
+        assert {key: cell for key, cell in cells.items() if cell} == {
+            key: cell for key, cell in expected.items() if cell
+        }
     if not chosen:
         assert after_text == text
 
 
 def test_rows_of_a_catalog_that_does_not_exist_are_not_amended(catalog: CatalogSource) -> None:
-    with pytest.raises(CatalogError, match="there is no catalog"):
+    with pytest.raises(CatalogError, match="there is not a catalog"):
         amend_rows(catalog, lambda _: {"card": "c.json"})
     assert catalog.backend.read_current() is None
 
@@ -186,7 +195,7 @@ def test_malformed_rows_blank_lines_and_unknown_columns_survive_a_change_of_othe
         EMPTY.strip()
         + ',curator\nlab.A,assembly,X,S3,s3://b/a,,,"Doe, J."\nlab.B,too,short\n\nlab.C,assembly,X,S3,s3://b/c,,,Q'
     )
-    after = with_cells_set(text, lambda one: {"card": "c.json"} if one["identifier"] == "lab.C" else {}, "lab")
+    after = with_cells_set(text, lambda listed: {"card": "c.json"} if listed["identifier"] == "lab.C" else {}, "lab")
     assert after.splitlines() == [
         EMPTY.strip() + ",curator,card",
         'lab.A,assembly,X,S3,s3://b/a,,,"Doe, J.",',
@@ -198,9 +207,9 @@ def test_malformed_rows_blank_lines_and_unknown_columns_survive_a_change_of_othe
 
 def test_a_new_version_supersedes_the_current_one_in_the_same_step_and_only_once(in_use: CatalogSource) -> None:
     statuses = [("lab.A", "", "superseded"), ("lab.A", "2", ""), ("lab.B", "", "")]
-    assert [(one["identifier"], one["version"], one["status"]) for one in rows_of(in_use)] == statuses
+    assert [(listed["identifier"], listed["version"], listed["status"]) for listed in rows_of(in_use)] == statuses
     writing.add_entry(in_use, [row("lab.A")])  # what is there already makes nothing else superseded
-    assert [(one["identifier"], one["version"], one["status"]) for one in rows_of(in_use)] == statuses
+    assert [(listed["identifier"], listed["version"], listed["status"]) for listed in rows_of(in_use)] == statuses
 
 
 def test_the_history_of_an_identifier_is_all_its_versions(in_use: CatalogSource) -> None:
@@ -212,7 +221,7 @@ def test_the_history_of_an_identifier_is_all_its_versions(in_use: CatalogSource)
 
 def test_a_deprecated_entry_has_a_reason_and_a_successor_and_stays(in_use: CatalogSource) -> None:
     amended = deprecate("lab.A", "Two neuroids are swapped.", successor="lab.B")
-    assert [(one.version, one.status, one.successor) for one in amended] == [("2", "deprecated", "lab.B")]
+    assert [(entry.version, entry.status, entry.successor) for entry in amended] == [("2", "deprecated", "lab.B")]
     entry = resolve("assembly", "lab.A")
     assert entry == amended[0]
     assert entry.card == "cards/assembly/lab.A@2.json"
@@ -222,7 +231,7 @@ def test_a_deprecated_entry_has_a_reason_and_a_successor_and_stays(in_use: Catal
         "version": "2",
         "status_reason": "Two neuroids are swapped.",
     }
-    assert [one["status"] for one in rows_of(in_use)] == ["superseded", "deprecated", ""]
+    assert [listed["status"] for listed in rows_of(in_use)] == ["superseded", "deprecated", ""]
 
 
 def card_of(catalog: CatalogSource, place: str) -> object:
@@ -233,14 +242,14 @@ def card_of(catalog: CatalogSource, place: str) -> object:
 
 def test_the_other_facts_of_a_card_are_kept_when_a_reason_is_written(in_use: CatalogSource) -> None:
     in_use.backend.sidecars.write_card("cards/mine.json", b'{"identifier": "lab.B", "shape": [3]}')
-    amend_rows(in_use, lambda one: {"card": "cards/mine.json"} if one["identifier"] == "lab.B" else {})
+    amend_rows(in_use, lambda listed: {"card": "cards/mine.json"} if listed["identifier"] == "lab.B" else {})
     deprecate("lab.B", "Old.")
     assert card_of(in_use, "cards/mine.json") == {"identifier": "lab.B", "shape": [3], "status_reason": "Old."}
 
 
 def test_a_card_that_cannot_be_read_is_not_overwritten(in_use: CatalogSource) -> None:
     in_use.backend.sidecars.write_card("cards/mine.json", b"[")
-    amend_rows(in_use, lambda one: {"card": "cards/mine.json"} if one["identifier"] == "lab.B" else {})
+    amend_rows(in_use, lambda listed: {"card": "cards/mine.json"} if listed["identifier"] == "lab.B" else {})
     before = text_of(in_use)
     with pytest.raises(CatalogError, match=r"cards/mine\.json.*cannot be read"):
         deprecate("lab.B", "Old.")

@@ -95,7 +95,7 @@ def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
     assert search_among({"brainio_demo"}, "", {}, indexes=indexes).total > 0
     assert not recwarn.list
     search_among({"brainio_demo", "lab"}, "", {}, indexes=indexes)
-    assert "lab.csv is no catalog" in str(recwarn.list[0].message)
+    assert "lab.csv is not a catalog" in str(recwarn.list[0].message)
 
 
 def test_open_indexes_are_bounded_and_the_least_used_is_closed(

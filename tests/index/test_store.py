@@ -283,7 +283,7 @@ def test_no_space_is_no_error(lab: Lab, tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_catalog_that_cannot_be_read_is_left_out_and_said_at_every_search(lab: Lab) -> None:
     lab.catalog.write_text("no,catalog\n")
     for _ in range(2):
-        with pytest.warns(CatalogWarning, match=r"lab\.csv is no catalog.*this catalog is left out"):
+        with pytest.warns(CatalogWarning, match=r"lab\.csv is not a catalog.*this catalog is left out"):
             assert brainio.search("macaque V1 natural images").total == 2
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]

@@ -112,7 +112,7 @@ def test_a_nul_in_a_cell_of_a_catalog_leaves_out_its_row() -> None:
 
 
 def test_a_nul_in_the_header_of_a_catalog_is_an_error() -> None:
-    with pytest.raises(CatalogError, match=r"^lab is no catalog: it holds a NUL character"):
+    with pytest.raises(CatalogError, match=r"^lab is not a catalog: it holds a NUL character"):
         read_listing("lab", f"{HEADER},x\0\n{ROW},\n")
 
 

@@ -128,7 +128,7 @@ class Sidecars(ABC):
 
         Raises
         ------
-        CatalogError
+        CatalogError, TransferError
             The path leads out of the catalog, or the card cannot be written.
         """
 

@@ -70,7 +70,7 @@ class CsvBackend(CatalogBackend):
         if self.is_read_only:
             raise self.read_only_error()
         if self.read_current() is None:
-            raise CatalogError(f"there is no catalog {self}; nothing was changed. Check the location")
+            raise CatalogError(f"there is not a catalog {self}; nothing was changed. Check the location")
         self.rewrite(lambda text: with_cells_set(text, cells_of, str(self)))
 
     def write_contents(self, contents: CatalogContents) -> None:
@@ -169,7 +169,7 @@ class FolderSidecars(Sidecars):
                 written = folder / "card.json"
                 written.write_bytes(data)
                 upload(written, location)
-        except (OSError, LocationError) as error:
+        except LocationError as error:
             raise CatalogError(f"the card {place} was not written to {self}: {error}") from error
 
     def _location(self, place: str) -> "Location":

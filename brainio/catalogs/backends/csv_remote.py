@@ -143,7 +143,7 @@ class CsvOnS3(RemoteCsv):
         self._s3_location()
 
     def rewrite(self, change: ChangeText, empty: str = EMPTY) -> None:
-        """Replace the object if its ETag is still the one that was read; otherwise read again, for five minutes."""
+        """Replace the object if its ETag is still the same; otherwise read it again, for up to five minutes."""
         from tenacity import RetryError, Retrying, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
         pause = wait_random_exponential(multiplier=0.05, max=_LONGEST_PAUSE)

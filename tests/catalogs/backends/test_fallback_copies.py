@@ -61,7 +61,7 @@ def forget(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """A port whose host drops what comes, since nobody accepts its connections and no more may wait."""
+    """A port that drops connections: nobody accepts them, and the queue is full."""
     with ExitStack() as opened:
         server = opened.enter_context(socket.socket())
         server.bind((HOST, 0))
@@ -76,12 +76,12 @@ def silent() -> Iterator[int]:
 def test_offline_the_copy_serves_with_a_warning_and_nothing_is_asked(
     read: str, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = len(http_folder.requests)
+    count = len(http_folder.requests)
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.warns(CatalogWarning, match=r"cannot be read: .*BRAINIO_OFFLINE.*; brainio uses the copy of 20"):
         entry = resolve("assembly", "x.Doe2026")
     assert (entry.catalog, entry.base) == ("lab", http_folder.url)
-    assert len(http_folder.requests) == asked
+    assert len(http_folder.requests) == count
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert resolve("assembly", "x.Doe2026") == entry
@@ -165,7 +165,7 @@ def test_the_day_of_a_copy_is_when_the_catalog_was_last_read(read: str, monkeypa
 
 def test_what_is_no_catalog_is_never_kept(url: str, http_folder: HttpFolder) -> None:
     (http_folder.folder / "lab.csv").write_text("<html>please log in</html>\n")
-    with pytest.raises(CatalogError, match="is no catalog"):
+    with pytest.raises(CatalogError, match="is not a catalog"):
         add_catalog(url)
     assert not copy_path(url).exists()
 

@@ -78,7 +78,10 @@ def read_without_end(path: Path, folder: Path, statement: str) -> None:
 @contextmanager
 def process_that_holds(work: Callable[..., object], *arguments: Any) -> Iterator[BaseProcess]:
     """Start a process and wait until it holds a lock; end it at last."""
-    process, folder = start(work, *arguments), next(one for one in arguments if isinstance(one, Path) and one.is_dir())
+    process, folder = (
+        start(work, *arguments),
+        next(argument for argument in arguments if isinstance(argument, Path) and argument.is_dir()),
+    )
     try:
         wait_for(folder / "holding")
         yield process
@@ -192,14 +195,14 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the system does not tell who holds locks")
-@pytest.mark.parametrize("what", ["written", "read"])
-def test_another_program_that_has_an_sqlite_file_locked_is_named(file: Path, tmp_path: Path, what: str) -> None:
-    lock = "BEGIN IMMEDIATE" if what == "written" else "BEGIN EXCLUSIVE"
+@pytest.mark.parametrize("action", ["written", "read"])
+def test_another_program_that_has_an_sqlite_file_locked_is_named(file: Path, tmp_path: Path, action: str) -> None:
+    lock = "BEGIN IMMEDIATE" if action == "written" else "BEGIN EXCLUSIVE"
     with process_that_holds(read_without_end, file, tmp_path, lock) as process, stopped(process):
         with pytest.raises(LockHeldError) as caught:
-            append(f"sqlite:///{file}") if what == "written" else identifiers(f"sqlite:///{file}")
+            append(f"sqlite:///{file}") if action == "written" else identifiers(f"sqlite:///{file}")
         message = str(caught.value)
-        assert f"was not {what}: pid {process.pid} (" in message
+        assert f"was not {action}: pid {process.pid} (" in message
         assert f"holds the lock of SQLite on {file}" in message
         assert f"is stopped, and may continue later. Continue it (kill -CONT {process.pid})" in message
 
@@ -225,11 +228,11 @@ def test_a_table_that_another_client_of_a_server_has_locked_is_an_error_that_nam
     append_rows(f"{url}#lab", [row("lab.A")])
     with psycopg.connect(url, application_name="a migration") as other:
         other.execute("LOCK TABLE brainio_rows")
-        for what, work in (("written", append), ("read", identifiers)):
+        for action, work in (("written", append), ("read", identifiers)):
             with pytest.raises(LockHeldError) as caught:
                 work(url)
             message = str(caught.value)
-            assert f"was not {what}: server process {other.info.backend_pid} (a migration, user lab" in message
+            assert f"was not {action}: server process {other.info.backend_pid} (a migration, user lab" in message
             assert f"SELECT pg_terminate_backend({other.info.backend_pid})" in message
     append(url)
     assert identifiers(url) == ["lab.A", "lab.B"]

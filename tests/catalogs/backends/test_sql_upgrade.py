@@ -51,7 +51,7 @@ def test_migrations_make_the_tables_that_the_program_knows(database: str) -> Non
 
 def test_every_revision_of_the_program_has_a_migration() -> None:
     scripts = ScriptDirectory(str(schema.MIGRATIONS))
-    assert tuple(one.revision for one in scripts.walk_revisions())[::-1] == REVISIONS
+    assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == REVISIONS
 
 
 def test_other_tables_of_the_database_stay(database: str) -> None:
@@ -66,13 +66,13 @@ def test_other_tables_of_the_database_stay(database: str) -> None:
 def test_a_database_of_a_newer_schema_is_refused_and_stays_as_it_is(database: str) -> None:
     append_rows(database, [row("lab.A")])
     stamp(database, "9999")
-    said = r"has the newer schema 9999.*Install a newer release of brainio-data"
+    message = r"has the newer schema 9999.*Install a newer release of brainio-data"
     for act in (
         add_catalog,
         lambda url: append_rows(url, [row("lab.B")]),
         lambda url: schema.upgrade(parse_database_location(url)),
     ):
-        with pytest.raises(CatalogError, match=said):
+        with pytest.raises(CatalogError, match=message):
             act(database)
     done = brainio("catalog", "upgrade", database)
     assert (done.returncode, "newer schema 9999" in done.stderr) == (7, True)
@@ -122,7 +122,7 @@ def test_a_migration_that_fails_leaves_the_database_as_it_was(
         schema.upgrade(parse_database_location(database))
     monkeypatch.setattr(schema, "CATALOGS", release("0001"))
     with reading(parse_database_location(database)) as connection:
-        assert "added" not in {one["name"] for one in inspect(connection).get_columns("brainio_rows")}
+        assert "added" not in {column["name"] for column in inspect(connection).get_columns("brainio_rows")}
     assert rows_of(source_from(database)) == ["lab.A"]
 
 

@@ -1,4 +1,4 @@
-"""A catalog in a database is written as its CSV form is, by many at once, and only what was meant to change does."""
+"""SQL catalogs: concurrent writers, and the same results as in a CSV file."""
 
 import multiprocessing
 import os
@@ -96,7 +96,7 @@ def test_rows_that_cannot_be_added_change_nothing(
 
 
 def test_a_new_version_makes_the_one_that_was_current_superseded(in_use: CatalogSource) -> None:
-    assert [(one.version, one.status) for one in history("lab.A")] == [("", "superseded"), ("2", "current")]
+    assert [(entry.version, entry.status) for entry in history("lab.A")] == [("", "superseded"), ("2", "current")]
     assert resolve("assembly", "lab.A").version == "2"
 
 
@@ -111,7 +111,7 @@ def test_an_entry_that_was_added_is_found_and_one_that_is_there_is_not_added_aga
 
 def test_a_deprecated_entry_says_why_in_its_card(in_use: CatalogSource) -> None:
     deprecate("lab.A", "Neuroids were mixed up.", successor="lab.B")
-    (entry,) = [one for one in history("lab.A") if one.version == "2"]
+    (entry,) = [version for version in history("lab.A") if version.version == "2"]
     assert (entry.status, entry.successor) == ("deprecated", "lab.B")
     assert read_card(entry)["status_reason"] == "Neuroids were mixed up."
     deprecate("lab.A", "All were.", version="2")
@@ -158,10 +158,10 @@ def cells_of(new: dict[str, str], row: dict[str, str]) -> dict[str, str]:
 
 def changed(catalog: CatalogSource, changes: list[tuple[str, dict[str, str]]]) -> str:
     append_rows(catalog, [])
-    for what, new in changes:
-        if what == "append":
+    for action, new in changes:
+        if action == "append":
             append_rows(catalog, [new])
-        elif what == "entry":
+        elif action == "entry":
             writing.add_entry(catalog, [new])
         else:
             amend_rows(catalog, partial(cells_of, new))

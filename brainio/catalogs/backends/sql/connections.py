@@ -1,7 +1,4 @@
-"""Transactions on the databases that catalogs live in, and what their failures are called.
-
-Knows drivers, time-outs and locks; `tables` reads and writes the tables.
-"""
+"""Transactions on databases, with time-outs, locks and errors of the project's hierarchy."""
 
 import sqlite3
 import time
@@ -26,39 +23,39 @@ from brainio.processes import this_process
 from brainio.stores import BRAINIO_OFFLINE, is_offline
 from brainio.stores.redaction import redacted
 
-# A server that does not answer: libpq's words, in seconds and milliseconds. What the URL says of them wins.
-_SERVER_PATIENCE = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
+# libpq's options for servers that do not respond, in seconds and milliseconds; the URL can override them.
+_SERVER_TIMEOUTS = {"connect_timeout": 5, "tcp_user_timeout": 10_000}
 _LONGEST_NAME = 63  # bytes that PostgreSQL keeps of a name
-_SECONDS_BEFORE_ASKING_AGAIN = 60.0
+_RETRY_SECONDS = 60.0
 
 _servers: dict[str, Engine] = {}
-_away: dict[str, tuple[float, str]] = {}  # URL of a server -> until when it is not asked, and why
+_away: dict[str, tuple[float, str]] = {}  # URL of a server -> end of the pause before the next attempt, and the reason
 
 
 def why_away(place: DatabaseLocation) -> str:
-    """Return why the server of a catalog did not answer within the last minute; empty where it is worth asking."""
+    """Return why the server of a catalog did not respond within the last minute; empty if it may respond now."""
     until, reason = _away.get(place.url, (0.0, ""))
     return reason if time.monotonic() < until else ""
 
 
 @contextmanager
 def reading(place: DatabaseLocation) -> Iterator[Connection]:
-    """Give a connection on which a database stays as it is at the first question.
+    """Yield a connection that sees one snapshot of a database, taken at the first query.
 
     Raises
     ------
     CatalogError
-        There is no such database, or it does not answer.
+        The database does not exist, or does not respond.
     MissingDriverError
-        What connects to it is not installed.
+        The driver is not installed.
     OfflineCatalogError
-        `BRAINIO_OFFLINE` is set, and it is a server.
+        `BRAINIO_OFFLINE` is set, and the database is on a server.
     LockHeldError
         A process that writes the database makes no progress.
     """
     if place.path is not None and not place.path.is_file():
         raise CatalogError(
-            f"there is no database {place.path}. Check the location, or make it: brainio catalog copy FROM {place}"
+            f"there is no database {place.path}. Check the location, or create it: brainio catalog copy FROM {place}"
         )
     with _translated(place, "read"), _transaction(place, writes=False) as connection:
         yield connection
@@ -66,10 +63,10 @@ def reading(place: DatabaseLocation) -> Iterator[Connection]:
 
 @contextmanager
 def changing(place: DatabaseLocation) -> Iterator[Connection]:
-    """Give a connection whose changes are kept all together at the end, or not at all after an exception.
+    """Yield a connection in a transaction that commits at the end of the block, or rolls back after an exception.
 
-    An SQLite file that does not exist is made. Only one process at a time changes such a file; on a server it takes
-    the lock on the row of a catalog, which `sql_writing` does.
+    A missing SQLite file is created. Only one process at a time changes such a file; on a server, `tables.lock_catalog`
+    locks the row of a catalog.
 
     Raises
     ------
@@ -111,25 +108,25 @@ def _server_transaction(place: DatabaseLocation, engine: Engine, *, writes: bool
 
 
 @contextmanager
-def _translated(place: DatabaseLocation, what: str) -> Iterator[None]:
+def _translated(place: DatabaseLocation, action: str) -> Iterator[None]:
     try:
         yield
     except BrainioError:
         raise
-    except (DBAPIError, PoolTimeoutError, ValueError) as error:  # a value that is none: of JSON that somebody wrote
+    except (DBAPIError, PoolTimeoutError, ValueError) as error:  # of malformed JSON
         reason = _reason(place, error)
         if place.path is None and is_gone(error):
-            _away[place.url] = time.monotonic() + _SECONDS_BEFORE_ASKING_AGAIN, reason
-        # Not chained: the text of a driver may have what the URL holds.
+            _away[place.url] = time.monotonic() + _RETRY_SECONDS, reason
+        # Not chained: the driver's message may contain the password of the URL.
         raise CatalogError(
-            f"the database {place} could not be {what}: {reason}. Check that the database is there and that you may "
+            f"the database {place} could not be {action}: {reason}. Check that the database is there and that you may "
             f"use it, and try again."
         ) from None
     _away.pop(place.url, None)
 
 
 def is_gone(error: Exception) -> bool:
-    """Whether a server cannot be reached, or ends connections, unlike one that answers with an error."""
+    """Whether a server cannot be reached or closes connections, as opposed to responding with an error."""
     state = getattr(getattr(error, "orig", None), "sqlstate", None)
     return isinstance(error, OperationalError) and (state is None or state.startswith(("08", "57P")))
 
@@ -145,18 +142,18 @@ def _engine_of(place: DatabaseLocation) -> Engine:
         return _sqlite_engine(place.path)
     if is_offline():
         raise OfflineCatalogError(
-            f"{place} was not asked, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
+            f"{place} was not contacted, since {BRAINIO_OFFLINE} is set. Unset it to use the network."
         )
     try:
         return server_engine(place.url)
     except ImportError:
         raise MissingDriverError(f"the database {place} needs the driver psycopg: {install_command('sql')}") from None
     except (ArgumentError, ValueError) as error:
-        raise CatalogError(f"{place} is no URL of a database: {redacted(str(error))}") from None
+        raise CatalogError(f"{place} is not the URL of a database: {redacted(str(error))}") from None
 
 
 def _leave_connections() -> None:
-    """Let a forked process connect by itself: two processes cannot talk on one connection."""
+    """Let a forked process open its own connections: two processes cannot share one."""
     for engine in _servers.values():
         engine.dispose(close=False)
     _servers.clear()
@@ -167,21 +164,21 @@ renew_in_child(_leave_connections)
 
 
 def server_engine(url: str) -> Engine:
-    """Return what connects this process to a server, made once; raises ImportError, ArgumentError or ValueError."""
+    """Return the engine of this process for a server; raises ImportError, ArgumentError or ValueError."""
     known = _servers.get(url)
     if known is not None:
         return known
     server = make_url(url).set(drivername="postgresql+psycopg")
-    wanted: dict[str, int | str | None] = {
-        name: value for name, value in _SERVER_PATIENCE.items() if name not in server.query
+    options: dict[str, int | str | None] = {
+        name: value for name, value in _SERVER_TIMEOUTS.items() if name not in server.query
     }
-    # Each statement is planned with its values: of a word that nearly all rows have, and of one that nearly none has,
-    # the best plans differ. Compiling plans takes longer than any of them.
-    wanted["prepare_threshold"] = None
-    if "application_name" not in server.query:  # so that those who wait for this process can name it
+    # Plan each statement with its values: the best plan for a frequent word differs from that for a rare word. JIT
+    # compilation takes longer than any of these statements.
+    options["prepare_threshold"] = None
+    if "application_name" not in server.query:  # waiting processes show this name
         here = this_process()
-        wanted["application_name"] = f"brainio pid {here.pid} on {here.host}"[:_LONGEST_NAME]
-    made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=wanted)
+        options["application_name"] = f"brainio pid {here.pid} on {here.host}"[:_LONGEST_NAME]
+    made = create_engine(server, pool_pre_ping=True, max_overflow=20, connect_args=options)
     event.listen(made, "connect", lambda connection, _: connection.execute("SET jit = off") and connection.commit())
     return _servers.setdefault(url, made)
 
@@ -189,7 +186,7 @@ def server_engine(url: str) -> Engine:
 @cache
 def _sqlite_engine(path: Path) -> Engine:
     def connect() -> sqlite3.Connection:
-        # Without "create" in the mode of an existing file, one that was moved away meanwhile is not made anew, empty.
+        # The mode of an existing file excludes "create": a file that was moved meanwhile is not recreated empty.
         mode = "rw" if path.exists() else "rwc"
         return sqlite3.connect(
             f"file:{quote(str(path))}?mode={mode}",
@@ -199,7 +196,7 @@ def _sqlite_engine(path: Path) -> Engine:
             check_same_thread=False,
         )
 
-    # No connection outlives its transaction, so that a file that was put in the place of another one is seen.
+    # No connection outlives its transaction, so that the next one opens a file that replaced the old one.
     engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)
 
     listen(engine)

@@ -1,7 +1,7 @@
-"""Locks on SQLite files: one writer at a time, and waits that name the process that has the file locked.
+"""Locks on SQLite files: one writer at a time, and waits that name the process that holds the lock.
 
-Writers of this package also hold the lock of the package next to the file (`brainio.locks`), which names them and tells
-whether they still run. Other programs only have SQLite's own lock, whose process Linux lists in /proc/locks.
+Writers of this package also hold a lock file next to the database (`brainio.locks`), which names their process and
+shows whether it still runs. Other programs only hold SQLite's own lock, whose process Linux lists in /proc/locks.
 """
 
 import os
@@ -29,7 +29,7 @@ _PROC_LOCKS = Path("/proc/locks")
 
 
 class FileAccess:
-    """A transaction on an SQLite file, which waits for other processes as long as they make progress.
+    """A transaction on an SQLite file that waits for other processes as long as they make progress.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ class FileAccess:
 
     @contextmanager
     def exclude_writers(self) -> Iterator[None]:
-        """Keep other writers of this package out if this writes, where a lock file can be created next to the database.
+        """If this transaction writes, hold the lock file, unless the folder cannot contain one.
 
         Raises
         ------
@@ -66,27 +66,27 @@ class FileAccess:
             self._heartbeat = Heartbeat(stack.enter_context(lock).path)
         except LockHeldError:
             raise
-        except OSError:  # SQLite's own lock remains, and so does its error if the folder is the problem
+        except OSError:  # SQLite's own lock remains, and reports the problem
             _log.debug("no lock next to %s", self._path)
 
     def attach(self, connection: Connection) -> None:
-        """Let a connection begin and commit by this object."""
+        """Let this object begin and commit the transactions of a connection."""
         connection.execution_options(**{_ACCESS: self})
         raw = connection.connection.dbapi_connection
         if self._writes and isinstance(raw, sqlite3.Connection):
             raw.set_progress_handler(self.beat, _STEPS)
 
     def begin(self, connection: Connection) -> None:
-        """Begin a transaction, and acquire SQLite's lock for it."""
+        """Begin the transaction, and acquire SQLite's lock."""
         self._run(connection, "BEGIN IMMEDIATE" if self._writes else "BEGIN", "SELECT 1 FROM sqlite_master LIMIT 1")
 
     def commit(self, connection: Connection) -> None:
-        """Commit a transaction that wrote, once no other process reads the file."""
+        """Commit after writing, as soon as no other process reads the file."""
         if self._writes:
             self._run(connection, "COMMIT")
 
     def beat(self) -> None:
-        """Show those who wait that the transaction goes on."""
+        """Update the heartbeat, so that waiting processes see progress."""
         if self._heartbeat is not None:
             self._heartbeat.beat()
 
@@ -112,7 +112,7 @@ class FileAccess:
 
 
 def listen(engine: Engine) -> None:
-    """Begin and commit the transactions of an engine by the object that is attached to their connection."""
+    """Let the `FileAccess` that is attached to a connection begin and commit its transactions."""
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -176,7 +176,11 @@ def _process_inside(path: Path) -> ProcessIdentity | None:
         records = [line.split() for line in _PROC_LOCKS.read_text().splitlines()]
     except OSError:  # not Linux
         return None
-    locks = [one for one in records if len(one) == 8 and one[1] == "POSIX" and one[4].isdecimal() and one[5] in files]
+    locks = [
+        fields
+        for fields in records
+        if len(fields) == 8 and fields[1] == "POSIX" and fields[4].isdecimal() and fields[5] in files
+    ]
     if not locks:
         return None
     first = min(locks, key=lambda lock: (int(lock[4]) == os.getpid(), lock[3] != "WRITE"))

@@ -35,12 +35,12 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 REVISIONS = ("0001",)
-"""The schemas that there have been, the oldest first."""
+"""All revisions of the schema, the oldest first."""
 VERSION_TABLE = "brainio_version"
 
 metadata = MetaData()
 
-# `form` is the header and the line ending of the CSV form; `state` is another text after every change.
+# `form` is the header and line ending of the CSV form; `state` is the version token.
 catalogs = Table(
     "brainio_catalogs",
     metadata,
@@ -48,7 +48,7 @@ catalogs = Table(
     Column("name", String(100), nullable=False, unique=True),
     Column("state", String(32), nullable=False),
     Column("form", JSON, nullable=False),
-    Column("publications_form", JSON),  # NULL: no table of publications
+    Column("publications_form", JSON),  # NULL: no publications table
 )
 
 FORMAT_COLUMNS = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS)
@@ -62,7 +62,7 @@ def _position() -> Column[int]:
     return Column("position", Integer, primary_key=True, autoincrement=False)
 
 
-# One row a file of an entry, as in the CSV form; cells of columns that the format does not know stand in `further`.
+# One row per file of an entry, as in the CSV form; `further` contains the cells of unknown columns.
 rows = Table(
     "brainio_rows",
     metadata,
@@ -85,7 +85,7 @@ cards = Table(
     "brainio_cards",
     metadata,
     _belongs(),
-    Column("place", String(500), primary_key=True),  # what the column `card` of the rows says
+    Column("place", String(500), primary_key=True),  # as in the column `card` of the rows
     Column("body", Text, nullable=False),
 )
 
@@ -95,20 +95,20 @@ _LOCK = 0x627261696E696F  # of PostgreSQL's locks with numbers: "brainio"
 
 @dataclass(frozen=True)
 class Schema:
-    """Tables that belong together, of which a database may have several such groups, and the steps that make them.
+    """A group of tables, of which a database may contain several, with the migrations that create it.
 
     Attributes
     ----------
     revisions : tuple of str
-        The schemas that there have been, the oldest first.
+        All revisions of the schema, the oldest first.
     version_table : str
-        Where a database says which of them it has.
+        The table in which a database stores its revision.
     metadata : MetaData
-        The tables of the newest.
+        The tables of the newest revision.
     versions : Path
-        The folder of the migrations, a module each.
+        The folder of the migrations, one module each.
     command : str
-        What brings a database up to date.
+        The command that upgrades a database, for messages.
     """
 
     revisions: tuple[str, ...]
@@ -118,20 +118,20 @@ class Schema:
     command: str
 
     def revision_of(self, connection: Connection) -> str | None:
-        """Return the revision that a database has; None where it has no such tables yet."""
+        """Return the revision of a database; None if it has no such tables yet."""
         if not inspect(connection).has_table(self.version_table):
             return None
         revision: str | None = connection.scalar(select(column("version_num")).select_from(table(self.version_table)))
         return revision
 
     def problem(self, revision: str | None, place: DatabaseLocation) -> str:
-        """Say why this release cannot use tables of a revision, and what to do; empty where it can, or makes them."""
+        """Return why this release cannot use a revision, and the next step; empty if it can."""
         if revision in (None, self.revisions[-1]):
             return ""
         if revision in self.revisions:
             return (
                 f"the database of {place} has the older schema {revision}; this release of brainio uses "
-                f"{self.revisions[-1]}. Make a backup, and then: {self.command}"
+                f"{self.revisions[-1]}. Make a backup, and then run: {self.command}"
             )
         return (
             f"the database of {place} has the newer schema {revision}; this release of brainio knows "
@@ -139,17 +139,17 @@ class Schema:
         )
 
     def upgrade(self, place: DatabaseLocation) -> tuple[str | None, str]:
-        """Bring a database up to date, in one transaction; one process at a time does.
+        """Upgrade a database to the newest revision in one transaction, one process at a time.
 
         Returns
         -------
         tuple of str
-            The revisions before (None: there was none) and now.
+            The revisions before (None: there were no tables) and after.
 
         Raises
         ------
         CatalogError
-            The schema is newer than this release, or the database cannot be changed. It is as it was.
+            The schema is newer than this release, or the database cannot be changed. It is unchanged.
         MissingDriverError
             Alembic is not installed.
         """
@@ -164,7 +164,7 @@ class Schema:
         return before, self.revisions[-1]
 
     def config(self, connection: Connection, empty: "Config") -> "Config":
-        """Return what Alembic has to know to work on a connection."""
+        """Return the Alembic configuration for a connection."""
         for name, folder in (("script_location", MIGRATIONS), ("version_locations", self.versions)):
             empty.set_main_option(name, str(folder).replace("%", "%%"))
         empty.set_main_option("path_separator", "newline")
@@ -177,7 +177,7 @@ class Schema:
             from alembic.config import Config
         except ImportError:
             raise MissingDriverError(
-                f"the tables of {place} have to be made or changed, which needs Alembic: {install_command('sql')}"
+                f"the tables of {place} must be created or changed, which requires Alembic: {install_command('sql')}"
             ) from None
         command.upgrade(self.config(connection, Config()), self.revisions[-1])
 
@@ -186,12 +186,12 @@ CATALOGS = Schema(REVISIONS, VERSION_TABLE, metadata, MIGRATIONS / "versions", "
 
 
 def require_schema(connection: Connection, place: DatabaseLocation) -> bool:
-    """Refuse a database whose catalogs have another schema than this release reads; False where it has none yet.
+    """Check that this release can read the tables of a database; return False if there are none yet.
 
     Raises
     ------
     CatalogError
-        The schema is older or newer; the message says what to do.
+        The schema is older or newer; the message names the next step.
     """
     found = CATALOGS.revision_of(connection)
     if problem := CATALOGS.problem(found, place):
@@ -200,5 +200,5 @@ def require_schema(connection: Connection, place: DatabaseLocation) -> bool:
 
 
 def upgrade(place: DatabaseLocation) -> tuple[str | None, str]:
-    """Bring the tables of catalogs up to date; see `Schema.upgrade`."""
+    """Upgrade the tables of catalogs; see `Schema.upgrade`."""
     return CATALOGS.upgrade(place)

@@ -1,8 +1,8 @@
-"""Waits for locks on PostgreSQL servers: who holds one is logged, and waiting without progress is an error.
+"""Waits for locks on PostgreSQL servers: the holder is logged, and a holder that makes no progress is an error.
 
-One thread of a process looks after all of its transactions that take longer than a second. The server tells which
-processes block them, and what these do. A holder makes progress while it executes statements; one that is idle in a
-transaction, or waits for its client, does not.
+One thread per process watches all transactions that take longer than a second, and queries the server for the
+processes that block them. A holder makes progress while it executes statements, but not while it is idle in a
+transaction or waits for its client.
 """
 
 import threading
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _LOOK_AFTER = 1.0  # seconds
 _LOOK_EVERY = 0.5  # seconds
 _IDLE = 10.0  # seconds
-_LONGEST_WAIT = "3600s"  # for a lock, if the server cannot be asked who holds it
-_CANCELED = "57014"  # SQLSTATE: a statement was ended on request
+_LONGEST_WAIT = "3600s"  # for a lock, if the server does not return its holder
+_CANCELED = "57014"  # SQLSTATE: a statement was canceled
 
 _LIMIT = text("SELECT pg_backend_pid() FROM set_config('lock_timeout', :limit, true)")
-# All processes that block one, directly or not; first those that wait for nobody, since only they can make progress.
+# All processes that block a process, directly or not. Those that wait for no other come first: only they progress.
 _BLOCKERS = text("""
 WITH RECURSIVE chain(pid) AS (
     SELECT unnest(pg_blocking_pids(:pid)) UNION SELECT unnest(pg_blocking_pids(chain.pid)) FROM chain
@@ -43,30 +43,30 @@ ORDER BY coalesce(wait_event_type, '') = 'Lock', xact_start, chain.pid
 
 
 def limit_waits(connection: Connection) -> int:
-    """Limit the waits of a transaction for the case that the watch cannot connect, and return its server process."""
+    """Limit the lock waits of a transaction, in case the watch cannot connect; return the id of its server process."""
     pid: int = connection.execute(_LIMIT, {"limit": _LONGEST_WAIT}).scalar_one()
     return pid
 
 
 @contextmanager
 def watch_locks(connection: Connection, lock: str, failure: str, pid: int | None = None) -> Iterator[None]:
-    """End a statement that waits for a lock whose holder makes no progress.
+    """Cancel statements of the block that wait for a lock whose holder makes no progress.
 
     Parameters
     ----------
     connection : Connection
-        In a transaction on a PostgreSQL server.
+        A connection to a PostgreSQL server, in a transaction.
     lock : str
-        What is locked, for messages.
+        The locked object, for messages.
     failure : str
         The start of the error: "the database postgresql://lab/neuro was not written".
     pid : int, optional
-        The server process, as of `limit_waits`; default: the one that the driver knows, which is wrong behind a proxy.
+        The server process, from `limit_waits`; by default the id that the driver knows, which is wrong behind a proxy.
 
     Raises
     ------
     LockHeldError
-        Nothing changed for `brainio.locks.STALLED` seconds.
+        The holder made no progress for `brainio.locks.STALLED` seconds.
     """
     transaction = _Transaction(connection, lock, failure, pid)
     watch = _watch
@@ -83,7 +83,7 @@ def watch_locks(connection: Connection, lock: str, failure: str, pid: int | None
 
 
 class _Transaction:
-    """A transaction that may wait for others."""
+    """A transaction that may wait for locks of others."""
 
     def __init__(self, connection: Connection, lock: str, failure: str, pid: int | None) -> None:
         raw: Any = connection.connection.dbapi_connection
@@ -98,17 +98,17 @@ class _Transaction:
         self.error: LockHeldError | None = None
 
     def look(self) -> None:
-        """Ask the server for those who block the transaction, and end its statement if they make no progress."""
+        """Query the processes that block the transaction, and cancel its statement if they make no progress."""
         engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        with suppress(SQLAlchemyError):  # the transaction itself reports a server that is away
+        with suppress(SQLAlchemyError):  # the transaction itself reports an unreachable server
             with engine.connect() as connection:
                 blockers = list(connection.execute(_BLOCKERS, {"pid": self._pid}))
-            with self._ending:  # afterwards, the connection may be that of another transaction
+            with self._ending:  # afterwards, another transaction may use the connection
                 if not self._is_over:
                     self._judge(blockers)
 
     def end(self) -> None:
-        """Never end a statement from now on."""
+        """Cancel no statement from now on."""
         with self._ending:
             self._is_over = True
 
@@ -148,17 +148,17 @@ class _Transaction:
     def _remedy(self) -> str:
         pid = self._blockers[0].pid
         if not pid:
-            return "Commit or roll back what is in pg_prepared_xacts"
+            return "Commit or roll back the transactions in pg_prepared_xacts"
         return f"Continue or end its client, or run on the server: SELECT pg_terminate_backend({pid})"
 
 
 def _is_working(holder: Any) -> bool:
-    """Whether a server process executes a statement, rather than waits for its client, a lock or a time."""
+    """Whether a server process executes a statement instead of waiting for its client, a lock or a timeout."""
     return holder.state == "active" and holder.waits_for not in ("Client", "Lock", "Timeout")
 
 
 class _Watch:
-    """The thread that looks after transactions, which ends when there are none for a while."""
+    """The thread that watches transactions; it ends after ten seconds without any."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -166,7 +166,7 @@ class _Watch:
         self._thread: threading.Thread | None = None
 
     def add(self, transaction: _Transaction) -> None:
-        """Look after a transaction from now on."""
+        """Start to watch a transaction."""
         with self._lock:
             self._transactions.add(transaction)
             if self._thread is None:
@@ -174,7 +174,7 @@ class _Watch:
                 self._thread.start()
 
     def remove(self, transaction: _Transaction) -> None:
-        """Forget a transaction that ended."""
+        """Stop to watch a transaction."""
         with self._lock:
             self._transactions.discard(transaction)
 
@@ -188,7 +188,7 @@ class _Watch:
                 if now - last > _IDLE:
                     self._thread = None
                     return
-                long = [one for one in self._transactions if now - one.began > _LOOK_AFTER]
+                long = [transaction for transaction in self._transactions if now - transaction.began > _LOOK_AFTER]
             for transaction in long:
                 transaction.look()
 
@@ -196,9 +196,9 @@ class _Watch:
 _watch = _Watch()
 
 
-def _watch_anew() -> None:
+def _reset_watch() -> None:
     global _watch
     _watch = _Watch()
 
 
-renew_in_child(_watch_anew)
+renew_in_child(_reset_watch)

@@ -7,7 +7,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=schema.metadata,
     version_table=schema.version_table,
-    transactional_ddl=True,  # SQLite has it too, where it is told to begin
+    transactional_ddl=True,  # SQLite as well, after an explicit BEGIN
 )
 with context.begin_transaction():
     context.run_migrations()
