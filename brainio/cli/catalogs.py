@@ -116,10 +116,9 @@ def upgrade(target: str) -> None:
     Examples:
       brainio catalog upgrade postgresql://me@db.lab.org/lab
     """
-    from brainio.catalogs.backends.sql.location import parse_database_location
-    from brainio.catalogs.backends.sql.schema import upgrade as upgrade_schema
+    from brainio.catalogs.backends import backend_of
 
-    before, after = upgrade_schema(parse_database_location(target))
+    before, after = backend_of(target).upgrade()
     notify(f"the schema was {before or 'not there'} and is {after}")
 
 

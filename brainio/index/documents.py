@@ -11,6 +11,7 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from brainio.catalogs.backends import sidecars_at
 from brainio.catalogs.cards import Card, read_card
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_UNAVAILABLE, Entry
 from brainio.catalogs.publications import Publication, publications_of
@@ -280,7 +281,8 @@ def read_sourced(text: str) -> Sourced:
 
 def _card(entry: Entry) -> Card:
     """Read the card of an entry if it is on this machine: building an index must not take a request per entry."""
-    return {} if not entry.card or "://" in entry.card or "://" in entry.base else read_card(entry)
+    is_local = entry.card and "://" not in entry.card and sidecars_at(entry.base).folder is not None
+    return read_card(entry) if is_local else {}
 
 
 def _each(rows: Iterable[Publication], name: str) -> list[str]:

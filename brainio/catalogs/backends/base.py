@@ -307,6 +307,16 @@ class CatalogBackend(ABC):
             The catalog lists something else, or cannot be written.
         """
 
+    def upgrade(self) -> tuple[str | None, str]:
+        """Upgrade the schema of the storage; return the revisions before (None: there was none) and after.
+
+        Raises
+        ------
+        CatalogError
+            The storage has no schema, or cannot be changed.
+        """
+        raise CatalogError(f"{self} has no schema to upgrade; pass the URL of a database")
+
     def check_listed(self, listed: Sequence[Row], contents: CatalogContents) -> None:
         """Raise CatalogError if this catalog lists rows, unless they are those of the contents to be written."""
         if listed and tuple(listed) != contents.rows:

@@ -253,6 +253,16 @@ def test_a_copy_into_a_catalog_replaces_no_other_rows(
     assert filled.read_current() == before
 
 
+def test_an_upgrade_changes_no_row_and_is_refused_without_a_schema(filled: CatalogBackend) -> None:
+    before = filled.read_current()
+    if filled.has_shared_token:
+        assert filled.upgrade()[0] == filled.upgrade()[1]
+    else:
+        with pytest.raises(CatalogError, match="has no schema to upgrade"):
+            filled.upgrade()
+    assert filled.read_current() == before
+
+
 def test_messages_show_no_secret(backend: CatalogBackend) -> None:
     assert "se%20cret" not in str(backend)
     assert "se%20cret" not in str(backend.sidecars)

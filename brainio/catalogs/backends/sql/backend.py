@@ -20,7 +20,7 @@ from brainio.catalogs.backends.base import (
 from brainio.catalogs.backends.fallback_copies import read_or_fall_back
 from brainio.catalogs.backends.sql.connections import reading, why_away
 from brainio.catalogs.backends.sql.location import DatabaseLocation, parse_database_location
-from brainio.catalogs.backends.sql.schema import cards, catalogs, require_schema
+from brainio.catalogs.backends.sql.schema import cards, catalogs, require_schema, upgrade
 from brainio.catalogs.backends.sql.tables import (
     CsvLayout,
     lock_catalog,
@@ -220,6 +220,10 @@ class SqlBackend(CatalogBackend):
             if contents.publications is not None:
                 catalog.put_publications(contents.publications)
             catalog.record_change(form=layout.to_json())
+
+    def upgrade(self) -> tuple[str | None, str]:
+        """Create or upgrade the tables in one transaction."""
+        return upgrade(self._database)
 
     def _read(self) -> str:
         if reason := why_away(self._database):
