@@ -271,7 +271,7 @@ def _written(row: Row, columns: Sequence[str], record: _Record) -> str:
 
 
 def line_of(cells: Sequence[str], newline: str) -> str:
-    r"""Write a row. Cells with line breaks of any kind are quoted, which `csv` does only for those of its own ending.
+    r"""Return a row as CSV. Cells with line breaks of any kind are quoted; `csv` quotes only its own line ending.
 
     Examples
     --------

@@ -57,17 +57,17 @@ class EntryFile:
     class_name : str
         Name of the class that loads it; empty for a ZIP archive.
     location_type, location : str
-        As the catalog writes them; `brainio.stores.parse_location` reads them.
+        As in the catalog; `brainio.stores.parse_location` parses them.
     sha1, sha256 : str
-        Lower-case hexadecimal; empty where the catalog promises none.
+        Lower-case hexadecimal digits; empty if the catalog gives no such hash.
     size : int or None
-        Bytes; None where the catalog does not say.
+        Bytes; None if the catalog does not state the size.
     version_id : str
-        S3's. `'null'` is the version of an object without versioning; empty: none stated.
+        Version id of S3. `'null'` is the version of an object without versioning; empty: not stated.
     mirrors : tuple of str
         Further locations of the same bytes.
     row : int
-        Position in the catalog, counted from 0 behind the header.
+        Position in the catalog; 0 is the first row after the header.
     """
 
     part: str
@@ -86,7 +86,7 @@ class EntryFile:
 class Entry:
     """One stimulus set or assembly in a catalog.
 
-    `base` is the folder (or the URL of the folder) of the catalog: relative locations start there.
+    `base` is the folder of the catalog, its URL, or the URL of its database: relative locations start there.
     """
 
     catalog: str
@@ -119,24 +119,24 @@ class Entry:
 
     @property
     def content(self) -> frozenset[tuple[str, ...]]:
-        """What makes two entries the same: for each part its hash, or its location where no hash is promised."""
+        """The hash of each part, or its location if there is no hash; equal for entries with the same files."""
         return frozenset((file.part, file.sha1 or file.sha256 or file.location) for file in self.files)
 
 
 def in_words(lookup_type: str) -> str:
-    """Say a lookup type as people do: `'stimulus set'` for `'stimulus_set'`."""
+    """Return a lookup type for messages: `'stimulus set'` for `'stimulus_set'`."""
     return lookup_type.replace("_", " ")
 
 
 def part_of(lookup_type: str, class_name: str) -> str:
-    """Tell which part of an entry a row is; a stimulus set's row without a class is its archive."""
+    """Return the part of an entry that a row lists; a row of a stimulus set without a class lists its archive."""
     if lookup_type == TYPE_ASSEMBLY:
         return "nc"
     return "csv" if class_name else "zip"
 
 
 def row_problems(row: Mapping[str, str]) -> list[str]:
-    """List everything that is wrong with one row of a catalog, in words.
+    """Return all problems of one row of a catalog, as texts for messages.
 
     Examples
     --------
@@ -168,7 +168,7 @@ def row_problems(row: Mapping[str, str]) -> list[str]:
 
 
 def file_of(row: Mapping[str, str], number: int) -> EntryFile:
-    """Read the file that a row without problems lists."""
+    """Return the file that a row without problems lists."""
     size = row.get("size", "")
     return EntryFile(
         part=part_of(row["lookup_type"], row["class"]),
@@ -185,7 +185,7 @@ def file_of(row: Mapping[str, str], number: int) -> EntryFile:
 
 
 def cells_of(entry: Entry, file: EntryFile) -> dict[str, str]:
-    """Write a file of an entry as a row of a catalog: all columns of the format, in their order."""
+    """Return the row of a file of an entry: all columns of the format, in their order."""
     return {
         "identifier": entry.identifier,
         "lookup_type": entry.lookup_type,
@@ -204,16 +204,16 @@ def cells_of(entry: Entry, file: EntryFile) -> dict[str, str]:
 
 
 def file_name(identifier: str, part: str, prefix: str | None = None) -> str:
-    """Return the published name of a file.
+    """Return the file name under which a file is published.
 
     Parameters
     ----------
     identifier : str
-        Of the entry. Its dots become underscores.
+        Identifier of the entry; its dots become underscores.
     part : str
         `'csv'` or `'zip'` of a stimulus set, `'nc'` of an assembly.
     prefix : str, optional
-        Another start than `stimulus_` and `assy_`, for example `image_`, as in 2021 and before.
+        Prefix instead of `stimulus_` or `assy_`; files from 2021 and before have `image_`.
 
     Examples
     --------

@@ -140,19 +140,19 @@ class _FileWait(Wait):
         super().__init__(f"of SQLite on {path}", self._find_holder, self._find_progress)
 
     def error_for(self, failure: str) -> LockHeldError:
-        process = _process_inside(self._path)
+        process = _lock_holder(self._path)
         if process is not None and process.is_stopped:
             return self.error(failure, continue_or_end(process), " and is stopped")
         return self.error(failure, "Wait for it or end it")
 
     def _find_holder(self) -> object:
-        process, writer = _process_inside(self._path), find_owner(*_lock_of(self._path))
+        process, writer = _lock_holder(self._path), find_owner(*_lock_of(self._path))
         if writer is None or writer.process is None or writer.process == this_process():
             return process or "another program"
         return writer if process is None or process.pid == writer.process.pid else process
 
     def _find_progress(self) -> object:
-        process = _process_inside(self._path)
+        process = _lock_holder(self._path)
         states: list[object] = [process and process.pid]
         return states + [Fingerprint.find(f"{self._path}{ending}") for ending in ("", "-journal", "-wal")]
 
@@ -162,8 +162,8 @@ def _lock_of(path: Path) -> tuple[Path, str]:
     return path.parent, f".{path.name}"
 
 
-def _process_inside(path: Path) -> ProcessIdentity | None:
-    """Return the process that has an SQLite file locked; None where the system does not tell.
+def _lock_holder(path: Path) -> ProcessIdentity | None:
+    """Return the process that holds SQLite's lock on a file; None if the system does not report it.
 
     The file must not be opened for this: closing it would release all locks of this process on it.
     """
