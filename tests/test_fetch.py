@@ -188,7 +188,7 @@ def test_an_archive_without_a_file_that_a_row_names_is_an_error(lab: Lab) -> Non
 @pytest.mark.parametrize("name", ["Unknown", "StimulusSet", "walk_coords", "os.system", "__class__", ""])
 def test_only_assembly_classes_may_be_named(lab: Lab, tmp_path: Path, name: str) -> None:
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), name)
-    with pytest.raises(UnknownClassError, match="unknown assembly class .*; expected one of DataAssembly"):
+    with pytest.raises(UnknownClassError, match=r"unknown assembly class .*; expected one of DataAssembly"):
         brainio.get_assembly("lab.Doe2026")
     assert lab.server.requests == []
 

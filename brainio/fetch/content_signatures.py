@@ -1,7 +1,7 @@
-"""Whether bytes can be a file of the expected kind, judged by the bytes and never by what a server calls them.
+"""Detection of content that is not the expected file, from the first bytes and never from the media type.
 
-Servers answer with other things than the file, and with status 200: a page to sign in, the pointer of Git LFS or of
-git-annex, an error document. A file of an unknown kind is never judged, since any of these may be the wanted file.
+Servers return other content with status 200: a sign-in page, a pointer of Git LFS or git-annex, an error document.
+Files without an expected type are never refused, because any of these may be the right file.
 """
 
 import json
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 EXPECTED_CONTENT = {"nc": "a netCDF file", "csv": "a CSV table", "zip": "a ZIP archive"}
-HEAD_SIZE = 4096  # bytes that tell what a file is
+HEAD_SIZE = 4096  # bytes that identify a type
 _LONGEST_JSON = 1 << 20
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _MAGIC = {
@@ -37,9 +37,9 @@ _TEXTS = (
 )
 _ADVICE = {
     "a Git LFS pointer": (
-        "Run `git lfs pull` in the folder that holds the file; for a server, use the location of the file itself"
+        "Run `git lfs pull` in the folder of the file; for a server, use the location of the file itself"
     ),
-    "a git-annex pointer": "Run `git annex get` in the folder that holds the file",
+    "a git-annex pointer": "Run `git annex get` in the folder of the file",
     "an HTML page": (
         "Open the location in a browser: the page may ask you to sign in, or explain the failure. Use a location "
         "that needs no sign-in, or put the credentials into ~/.netrc"
@@ -52,16 +52,16 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Mismatch:
-    """What bytes are that cannot be the expected file.
+    """The type of content that is not the expected file.
 
     Attributes
     ----------
-    kind
-        In words, such as ``'an HTML page'``.
-    expected
-        In words, such as ``'a netCDF file'``; empty where nobody knows.
-    size
-        Bytes.
+    kind : str
+        The detected type, such as ``'an HTML page'``.
+    expected : str
+        The expected type, such as ``'a netCDF file'``; empty if unknown.
+    size : int
+        Size in bytes.
     """
 
     kind: str
@@ -69,30 +69,30 @@ class Mismatch:
     size: int
 
     def message(self, origin: str, media_type: str = "") -> str:
-        """Describe it for an error, with the next step.
+        """Return an error message with the next step.
 
         Parameters
         ----------
-        origin
+        origin : str
             The location or path.
-        media_type
-            What the server called the content; empty if it sent no media type.
+        media_type : str
+            The media type in the response of the server; empty if it sent none.
         """
-        called = f"{media_type}, " if media_type else ""
-        where = f", where {self.expected} was expected" if self.expected else ""
+        label = f"{media_type}, " if media_type else ""
+        expectation = f", where {self.expected} was expected" if self.expected else ""
         advice = _ADVICE.get(self.kind, "Check that the location is that of the file itself")
-        return f"{origin} holds {called}{self.size:,} bytes{where}: {self.kind}. {advice}"
+        return f"{origin} holds {label}{self.size:,} bytes{expectation}: {self.kind}. {advice}"
 
 
 def find_mismatch(file: BinaryIO, part: str) -> Mismatch | None:
-    """Return what a file is if it cannot be of the expected kind; None where it can.
+    """Return the mismatch if the content of a file cannot have the expected type; None if it can.
 
     Parameters
     ----------
-    file
+    file : binary file
         Open for reading, and seekable.
-    part
-        ``'nc'``, ``'csv'`` or ``'zip'``; a file of any other kind is never judged.
+    part : str
+        ``'nc'``, ``'csv'`` or ``'zip'``; with any other part, every content matches.
 
     Examples
     --------
@@ -109,19 +109,19 @@ def find_mismatch(file: BinaryIO, part: str) -> Mismatch | None:
     head = file.read(HEAD_SIZE)
     if part == "nc" and _is_netcdf(file, head, size):
         return None
-    if part == "zip" and (_magic_of(head) == EXPECTED_CONTENT["zip"] or zipfile.is_zipfile(file)):
+    if part == "zip" and (_find_magic(head) == EXPECTED_CONTENT["zip"] or zipfile.is_zipfile(file)):
         return None
     if _may_be_json(head) and size <= _LONGEST_JSON:
         file.seek(0)
         head = file.read()
-    kind = detect_substitute(head, size) or _magic_of(head)
+    kind = detect_substitute(head, size) or _find_magic(head)
     if kind is None and part == "csv":
         return None
     return Mismatch(kind or f"content that begins with {head[:16]!r}", EXPECTED_CONTENT[part], size)
 
 
 def detect_substitute(head: bytes, size: int) -> str | None:
-    r"""Name the substitute for a file that the first bytes show, such as a sign-in page; None if they show none.
+    r"""Return the type of content that servers send instead of a file, such as a sign-in page; None if not detected.
 
     Examples
     --------
@@ -138,10 +138,10 @@ def detect_substitute(head: bytes, size: int) -> str | None:
 
 
 def _is_netcdf(file: BinaryIO, head: bytes, size: int) -> bool:
-    """Whether the file has the signature of netCDF-3, or that of HDF5 at one of the offsets that HDF5 allows."""
-    if (_magic_of(head) or "") in {"a netCDF file", "an HDF5 file"}:
+    """Return whether the file has the signature of netCDF-3, or of HDF5 at one of the offsets that HDF5 allows."""
+    if (_find_magic(head) or "") in {"a netCDF file", "an HDF5 file"}:
         return True
-    offset = 512  # before HDF5 there may be a block of the user
+    offset = 512  # a user block may precede HDF5
     while offset + len(_HDF5) <= size:
         file.seek(offset)
         if file.read(len(_HDF5)) == _HDF5:
@@ -150,7 +150,7 @@ def _is_netcdf(file: BinaryIO, head: bytes, size: int) -> bool:
     return False
 
 
-def _magic_of(head: bytes) -> str | None:
+def _find_magic(head: bytes) -> str | None:
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
 
 

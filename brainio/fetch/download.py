@@ -1,9 +1,9 @@
-"""The bytes of one place, from any byte on: continued where the connection breaks, in parallel where that pays.
+"""Download of one file from one location into the cache: resumed after interruptions, parallel for large files.
 
-Bytes come in order, and all of them from one state of the file. If a hash is promised, the hash decides that. If not, a
-transfer continues only with a strong validator (`Facts.validator`, or a version of S3) that the response confirms;
-without one, or when the file was replaced, the transfer begins again with the first byte. Large files are asked for in
-parts over several connections. How many there are, and how many parts wait in memory, is bounded for the whole process.
+The bytes arrive in order and belong to one state of the file. A hash, if the catalog gives one, verifies that.
+Otherwise a transfer resumes only with a strong validator (`Facts.validator`, or an S3 version) that the response
+confirms; without one, or if the file was replaced, it restarts at the first byte. Large files are requested in parts
+over several connections. The numbers of connections and of parts in memory are bounded for the whole process.
 """
 
 import threading
@@ -47,11 +47,11 @@ _PARTS_AT_ONCE = 8  # of one file
 _IN_PARTS_FROM = 8 * _PART
 _ATTEMPTS = 5
 _RESTARTS = 4
-_PROGRESS = 64 << 10  # what an attempt must bring to count as progress
+_PROGRESS = 64 << 10  # bytes that make an attempt count as progress
 
 
-class _Bounds:
-    """What all downloads of this process share."""
+class _Limits:
+    """The limits that all downloads of this process share."""
 
     def __init__(self) -> None:
         self.renew()
@@ -61,77 +61,76 @@ class _Bounds:
         self.parts = threading.BoundedSemaphore(PARTS_IN_MEMORY)
 
 
-_bounds = _Bounds()
-# A forked process has none of the threads that would give back what they hold.
-renew_in_child(_bounds.renew)
+_limits = _Limits()
+# A forked process lacks the threads that would release the semaphores.
+renew_in_child(_limits.renew)
 
 
 class Download:
-    """The bytes of a place from one byte on; to be iterated once.
+    """An iterator over the bytes of a file from a position on; single use.
 
     Parameters
     ----------
-    place, version_id
-        As `brainio.stores.open_read` takes them.
+    location, version_id
+        See `brainio.stores.open_read`.
     start : int
-        The first byte that is wanted.
+        Position of the first byte.
     progress : FileProgress
-        Told the size of the whole file as soon as the place tells it; its `stop` ends the download.
-    came : function
-        Called often while bytes come, or a server asks to wait; from several threads.
-    restart : function
-        Called before the first byte comes again: all bytes so far are void.
+        Receives the size of the whole file once the store reports it; its `stop` cancels the download.
+    on_activity : function
+        Called often while bytes arrive or a server asks to wait; from several threads.
+    on_restart : function
+        Called before the download restarts at the first byte: all earlier bytes are invalid.
     verified : bool
-        Whether a hash will tell if these are the right bytes. If not, only a strong validator continues a transfer.
+        Whether the caller verifies the bytes by a hash. If not, only a strong validator lets a transfer resume.
 
     Attributes
     ----------
     facts : Facts or None
-        What the place states of the file; None before the first response.
-    was_continued : bool
-        Whether bytes of several responses were put together without a validator, so that only a hash can tell if they
-        belong together.
+        The size, validator and media type that the store reports; None before the first response.
+    was_joined : bool
+        Whether bytes of several responses were joined without a validator, so that only a hash can verify them.
 
     Raises
     ------
     TransferError
-        While iterating: the place does not give the bytes, also not after some attempts.
+        While iterating: the location did not return the bytes after several attempts.
     CancelledError
-        While iterating: it was told to stop.
+        While iterating: the download was cancelled.
     """
 
     def __init__(
         self,
-        place: Location,
+        location: Location,
         version_id: str,
         start: int,
         progress: FileProgress,
-        came: Callable[[], object],
-        restart: Callable[[], object],
+        on_activity: Callable[[], object],
+        on_restart: Callable[[], object],
         *,
         verified: bool,
     ) -> None:
-        self._place, self._version_id = place, version_id or None
+        self._location, self._version_id = location, version_id or None
         self._position = start
-        self._progress, self._came, self._restart = progress, came, restart
+        self._progress, self._on_activity, self._on_restart = progress, on_activity, on_restart
         self._verified = verified
         self._stop = Stop()
         self.facts: Facts | None = None
-        self.was_continued = start > 0
-        self._gives_parts = True
-        self._restarts = 0
+        self.was_joined = start > 0
+        self._supports_parts = True
+        self._restart_count = 0
         self._block = CHUNK
 
     def __iter__(self) -> Iterator[bytes]:
         with self._progress.stop.reaching(self._stop.set):
             try:
-                for attempt in self._retrying():
+                for attempt in self._make_retrying():
                     with attempt:
-                        yield from self._rest(attempt)
+                        yield from self._read_rest(attempt)
             finally:
                 self._stop.set()
 
-    def _retrying(self) -> Retrying:
+    def _make_retrying(self) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(InterruptedTransferError),
             stop=stop_after_attempt(_ATTEMPTS),
@@ -140,67 +139,67 @@ class Download:
             reraise=True,
         )
 
-    def _rest(self, attempt: AttemptManager) -> Iterator[bytes]:
+    def _read_rest(self, attempt: AttemptManager) -> Iterator[bytes]:
         yield from self._stream(attempt)
         size = self._size
         if size and self._is_large():
-            yield from self._parts(size)
+            yield from self._read_parts(size)
         if size and self._position < size:
-            self._gives_parts = False
+            self._supports_parts = False
             yield from self._stream(attempt)
             size = self._size
-        require_whole(self._place, size, self._position)
+        require_whole(self._location, size, self._position)
         if size is not None and self._position > size:
-            raise TransferError(f"{self._place} announced {size} bytes and gave {self._position}. Try again.")
+            raise TransferError(f"{self._location} announced {size} bytes and sent {self._position}. Try again.")
 
     def _stream(self, attempt: AttemptManager) -> Iterator[bytes]:
-        """Read on over one connection, of a large file no more than one part."""
+        """Yield the next bytes over one connection; for a large file, at most one part."""
         with ExitStack() as stack:
             reading = self._open_rest(stack)
-            began, at = self._position, time.monotonic()
-            for block in _from(began, reading, self._place):
-                self._sign()
+            start, start_time = self._position, time.monotonic()
+            for block in _skip_to(start, reading, self._location):
+                self._report_activity()
                 self._position += len(block)
-                if self._position - began > _PROGRESS:
+                if self._position - start > _PROGRESS:
                     attempt.retry_state.attempt_number = 1
                 yield block
-                if self._position - began >= _PART and self._is_large():
-                    self._block = _block_for((self._position - began) / (time.monotonic() - at))
+                if self._position - start >= _PART and self._is_large():
+                    self._block = _block_size((self._position - start) / (time.monotonic() - start_time))
                     return
 
     def _open_rest(self, stack: ExitStack) -> Reading:
-        """Open the file at the current position, or at its first byte if the rest may belong to another state of it."""
-        if self._position and self._may_continue:
+        """Open the file at the current position, or at its first byte if the file may have changed."""
+        if self._position and self._may_resume:
             try:
-                # One byte early: servers refuse to begin at the end of a file, where a finished transfer would.
-                reading = stack.enter_context(self._opened(Span(self._position - 1)))
+                # One byte earlier, because servers refuse a range that starts at the end of a file.
+                reading = stack.enter_context(self._open(Span(self._position - 1)))
             except (ChangedFileError, RangeResponseError, ShorterFileError) as error:
                 _log.info("%s", error)
             else:
-                if self._continues(reading.facts):
-                    self.was_continued |= not self._confirms(reading.facts)
-                    return self._noted(reading)
+                if self._is_same_file(reading.facts):
+                    self.was_joined |= not self._confirms(reading.facts)
+                    return self._record_facts(reading)
                 if reading.facts.start == 0:  # the server returned the new file as a whole
-                    self._begin_again()
-                    return self._noted(reading)
+                    self._start_over()
+                    return self._record_facts(reading)
                 stack.pop_all().close()
         if self._position:
-            self._begin_again()
-        return self._noted(stack.enter_context(self._opened(WHOLE)))
+            self._start_over()
+        return self._record_facts(stack.enter_context(self._open(WHOLE)))
 
-    def _begin_again(self) -> None:
-        self._restarts += 1
-        if self._restarts > _RESTARTS:
+    def _start_over(self) -> None:
+        self._restart_count += 1
+        if self._restart_count > _RESTARTS:
             raise TransferError(
-                f"{self._place} broke or changed {self._restarts} times, the last time after {self._position} bytes, "
-                f"and the transfer could not continue: no hash is promised, and the server confirmed no strong ETag. "
-                f"Try again when the network is better, or state the sha1 of the file in its catalog."
+                f"{self._location} was interrupted or replaced {self._restart_count} times, the last time after "
+                f"{self._position} bytes, and the transfer cannot resume: the catalog gives no hash, and the server confirmed no strong ETag. "
+                f"Try again on a better network, or add the sha1 of the file to its catalog."
             )
-        _log.info("%s is transferred again from its first byte", self._place)
-        self._restart()
-        self._position, self.facts, self._gives_parts, self.was_continued = 0, None, False, False
+        _log.info("%s is downloaded again from its first byte", self._location)
+        self._on_restart()
+        self._position, self.facts, self._supports_parts, self.was_joined = 0, None, False, False
 
-    def _noted(self, reading: Reading) -> Reading:
+    def _record_facts(self, reading: Reading) -> Reading:
         self.facts = reading.facts
         if self.facts.size is not None:
             self._progress.announce(self.facts.size)
@@ -216,16 +215,16 @@ class Download:
 
     @property
     def _is_pinned(self) -> bool:
-        """Whether a version of S3 is read, which never changes; 'null' is that of an object without versions."""
+        """Whether a version id pins the bytes; the S3 version 'null' can be overwritten."""
         return self._version_id not in {None, "null"}
 
     @property
-    def _may_continue(self) -> bool:
-        """Whether the rest of the file may be asked for."""
+    def _may_resume(self) -> bool:
+        """Whether the rest of the file may be requested alone."""
         return self._verified or self._is_pinned or self._validator is not None
 
-    def _continues(self, facts: Facts) -> bool:
-        """Whether a response is of the same bytes as those before, as far as the place can tell."""
+    def _is_same_file(self, facts: Facts) -> bool:
+        """Return whether a response belongs to the same state of the file, according to the store."""
         if self._size is not None and facts.size not in (None, self._size):
             return False
         return self._verified or self._confirms(facts)
@@ -234,40 +233,40 @@ class Download:
         return self._is_pinned or (facts.validator is not None and facts.validator == self._validator)
 
     @contextmanager
-    def _opened(self, span: Span) -> Iterator[Reading]:
-        with _bounds.connections, ExitStack() as stack:
-            self._sign()
-            token = pausing.set(self._sign)
+    def _open(self, span: Span) -> Iterator[Reading]:
+        with _limits.connections, ExitStack() as stack:
+            self._report_activity()
+            token = pausing.set(self._report_activity)
             try:
                 validator = None if span.is_whole or self._verified else self._validator
-                reading = stack.enter_context(open_read(self._place, self._version_id, span, validator))
+                reading = stack.enter_context(open_read(self._location, self._version_id, span, validator))
             finally:
                 pausing.reset(token)
             stack.enter_context(self._stop.reaching(reading.interrupt))
             size = reading.facts.size
             if size is not None and span.start and size <= span.start:
-                raise ShorterFileError(f"{self._place} ends after {size} bytes; expected more than {span.start}.")
+                raise ShorterFileError(f"{self._location} ends after {size} bytes; expected more than {span.start}.")
             yield reading
 
-    def _sign(self) -> None:
+    def _report_activity(self) -> None:
         self._stop.check()
-        self._came()
+        self._on_activity()
 
     def _is_large(self) -> bool:
         facts = self.facts
-        in_parts = facts is not None and facts.in_parts and self._gives_parts and self._may_continue
+        in_parts = facts is not None and facts.in_parts and self._supports_parts and self._may_resume
         return bool(in_parts and facts and facts.size and facts.size - self._position >= _IN_PARTS_FROM)
 
-    def _parts(self, size: int) -> Iterator[bytes]:
-        """Read on over several connections, in order, to the end or to where the place gives something else."""
+    def _read_parts(self, size: int) -> Iterator[bytes]:
+        """Yield the rest in order over several connections, up to the end or a response that does not match its part."""
         starts = deque(range(self._position, size, _PART))
         waiting: deque[Future[list[bytes] | None]] = deque()
-        bound = _bounds.parts
+        slots = _limits.parts
         try:
             while starts or waiting:
-                while starts and len(waiting) < _PARTS_AT_ONCE and self._may_ask(bound, waits=not waiting):
+                while starts and len(waiting) < _PARTS_AT_ONCE and self._acquire_slot(slots, wait=not waiting):
                     start = starts.popleft()
-                    part = partial(self._retrying(), self._read_part, start, min(start + _PART, size))
+                    part = partial(self._make_retrying(), self._read_part, start, min(start + _PART, size))
                     waiting += in_background([part], 1, "brainio-part")
                 blocks = waiting[0].result()
                 if blocks is None:
@@ -276,69 +275,71 @@ class Download:
                     self._position += len(block)
                     yield block
                 waiting.popleft()
-                bound.release()
+                slots.release()
         finally:
             for _ in waiting:
-                bound.release()
+                slots.release()
 
-    def _may_ask(self, bound: threading.Semaphore, *, waits: bool) -> bool:
-        """Whether one more part may be in memory; may wait until that is so."""
-        while not bound.acquire(timeout=0.5 if waits else 0):
-            if not waits:
+    def _acquire_slot(self, slots: threading.Semaphore, *, wait: bool) -> bool:
+        """Acquire memory for one more part, waiting if necessary; return whether that succeeded."""
+        while not slots.acquire(timeout=0.5 if wait else 0):
+            if not wait:
                 return False
-            self._sign()
+            self._report_activity()
         return True
 
     def _read_part(self, start: int, stop: int) -> list[bytes] | None:
-        """Return the blocks of a part; None where the place gives something else, such as all of the file."""
+        """Return the blocks of a part; None if the response does not match, e.g. has the whole file."""
         try:
-            return self._part(Span(start, stop), stop - start)
+            return self._read_span(Span(start, stop), stop - start)
         except (ChangedFileError, RangeResponseError, ShorterFileError) as error:
             _log.info("%s", error)
             return None
 
-    def _part(self, span: Span, count: int) -> list[bytes] | None:
+    def _read_span(self, span: Span, count: int) -> list[bytes] | None:
         blocks = []
-        with self._opened(span) as reading:
-            fits = reading.facts.start == span.start and reading.facts.length in (None, count)
-            if not fits or not self._continues(reading.facts):
+        with self._open(span) as reading:
+            is_requested_span = reading.facts.start == span.start and reading.facts.length in (None, count)
+            if not is_requested_span or not self._is_same_file(reading.facts):
                 return None
             for block in first(reading.chunks(self._block), count):
-                self._sign()
+                self._report_activity()
                 blocks.append(block)
-        self.was_continued |= not self._confirms(reading.facts)
-        require_whole(self._place, count, sum(map(len, blocks)))
+        self.was_joined |= not self._confirms(reading.facts)
+        require_whole(self._location, count, sum(map(len, blocks)))
         return blocks
 
 
-def _block_for(speed: float) -> int:
-    """Return how much to read at once of each part, so that something comes about every second of all of them."""
+def _block_size(speed: float) -> int:
+    """Return the block size at which the parallel parts together deliver about one block per second."""
     return max(CHUNK, min(_PART, int(speed) // _PARTS_AT_ONCE))
 
 
-def _from(position: int, reading: Reading, place: Location) -> Iterator[bytes]:
-    """Yield a body from a byte of the file on; a server may have begun earlier."""
+def _skip_to(position: int, reading: Reading, location: Location) -> Iterator[bytes]:
+    """Yield a response body from a position in the file on; the response may start earlier."""
     surplus = position - reading.facts.start
     if surplus < 0:
-        raise TransferError(f"{place} was asked for the bytes from {position} on, and began later. Try again.")
+        raise TransferError(
+            f"{location} was requested from byte {position} on, but the response starts later. Try again."
+        )
     yield from after(reading.chunks(), surplus)
 
 
 class FileReceiver:
-    """Receives a file from one location.
+    """Download a file from one location into the cache.
 
     Parameters
     ----------
     incoming : IncomingFile
-        Where the bytes go. What an earlier attempt left there is continued.
+        The cache file to write. A partial file of an earlier attempt is resumed.
     location, version_id
-        As `brainio.stores.open_read` takes them.
+        See `brainio.stores.open_read`.
     progress : FileProgress
         Counts the bytes.
     part : str
-        `'csv'`, `'zip'` or `'nc'`: what the file has to be, if no hash is promised. Empty: anything.
+        `'csv'`, `'zip'` or `'nc'`: the type that content without a hash must have. Empty: any type.
     is_size_known : bool
-        Whether a size is promised, which tells a whole body from one that was cut short.
+        Whether the catalog gives a size, which reveals truncated content.
     """
 
     def __init__(
@@ -358,38 +359,45 @@ class FileReceiver:
         self._media_type = ""
 
     def receive(self) -> Path:
-        """Receive the file and return where it is in the cache.
+        """Download the file and return its path in the cache.
 
-        A hash that fails may be that of two states of the file, put together; then the file is transferred once more,
-        from its first byte, and continued with a strong validator only.
+        If the hash is wrong because two states of the file may have been joined, the file is downloaded once more from
+        its first byte, and resumed only with a strong validator.
 
         Raises
         ------
         UnexpectedContentError
-            The location holds something else than the file, such as a sign-in page. Nothing was stored.
+            The location returned other content, such as a sign-in page. Nothing was stored.
         IntegrityError
-            The bytes are not the promised ones. Nothing was stored.
+            The bytes do not have the expected hash. Nothing was stored.
         TransferError
-            The location did not give the bytes.
+            The location did not return the bytes.
         """
-        download = self._download(verified=self._incoming.is_promised)
+        download = self._new_download(verified=self._incoming.is_promised)
         try:
-            return self._take(download)
+            return self._store(download)
         except IntegrityError as error:
-            if isinstance(error, UnexpectedContentError) or not download.was_continued:
+            if isinstance(error, UnexpectedContentError) or not download.was_joined:
                 raise
-        return self._take(self._download(verified=False))
+        return self._store(self._new_download(verified=False))
 
-    def _download(self, *, verified: bool) -> Download:
-        place, began = (self._location, self._version_id), self._incoming.offset
-        return Download(*place, began, self._progress, self._incoming.show, self._restart, verified=verified)
+    def _new_download(self, *, verified: bool) -> Download:
+        return Download(
+            self._location,
+            self._version_id,
+            self._incoming.offset,
+            self._progress,
+            self._incoming.show,
+            self._restart,
+            verified=verified,
+        )
 
     def _restart(self) -> None:
         self._head.clear()
         self._progress.reach(0)
         self._incoming.restart()
 
-    def _take(self, download: Download) -> Path:
+    def _store(self, download: Download) -> Path:
         incoming = self._incoming
         self._progress.reach(incoming.offset)
         try:
@@ -399,34 +407,34 @@ class FileReceiver:
                 incoming.write(block)
                 self._progress.reach(incoming.offset)
             self._media_type = download.facts.media_type if download.facts else ""
-            self._require_end(download)
-            return incoming.finish(self._judge)
+            self._check_end(download)
+            return incoming.finish(self._check_content)
         except IntegrityError as error:
             self._media_type = download.facts.media_type if download.facts else ""
             substitute, size = detect_substitute(bytes(self._head), incoming.offset), incoming.offset
             self._restart()
             if isinstance(error, UnexpectedContentError):
                 raise
-            if substitute is not None and not download.was_continued:
-                raise self._refusal(Mismatch(substitute, EXPECTED_CONTENT.get(self._part, ""), size)) from error
+            if substitute is not None and not download.was_joined:
+                raise self._content_error(Mismatch(substitute, EXPECTED_CONTENT.get(self._part, ""), size)) from error
             raise IntegrityError(f"{self._location}: {error}") from error
 
-    def _judge(self, path: Path) -> None:
+    def _check_content(self, path: Path) -> None:
         with path.open("rb") as file:
             mismatch = find_mismatch(file, self._part)
         if mismatch is not None:
-            raise self._refusal(mismatch)
+            raise self._content_error(mismatch)
 
-    def _refusal(self, mismatch: Mismatch) -> UnexpectedContentError:
+    def _content_error(self, mismatch: Mismatch) -> UnexpectedContentError:
         message = mismatch.message(str(self._location), self._media_type)
         return UnexpectedContentError(f"{message}. Nothing was stored: the next call fetches the file again.")
 
-    def _require_end(self, download: Download) -> None:
-        """Refuse a body of which nobody can tell whether it came to its end."""
+    def _check_end(self, download: Download) -> None:
+        """Raise TransferError if truncated content would go unnoticed."""
         is_delimited = download.facts is None or download.facts.is_delimited
         if not is_delimited and not self._is_size_known and not self._incoming.is_promised:
             raise TransferError(
                 f"{self._location} was sent without its length, so that a broken connection looks like the end of the "
-                f"file, and no hash is promised. State the sha1 or the size of the file in its catalog, or use another "
-                f"location."
+                f"file, and the catalog gives no hash. Add the sha1 or the size of the file to the catalog, or use "
+                f"another location."
             )

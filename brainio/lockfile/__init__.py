@@ -1,13 +1,12 @@
-"""Lock files: what a script or a block loaded, written down, and loading exactly that again.
+"""Lock files: record the entries that a script or a block loads, and load exactly these again.
 
-=========== ====================================================================
-`recording` `brainio.record_lock`: what is loaded is written down
-`locking`   `brainio.use_lock`: what is loaded is what was written down
-`records`   entries as records, and which entry of the catalogs in force is the recorded one
-`form`      records as a file that people read
-=========== ====================================================================
+============== ====================================================================
+`sessions`     `brainio.record_lock` and `brainio.use_lock`
+`lock_records` entries as records, and the search for recorded entries in the active catalogs
+`lock_format`  lock files in TOML
+============== ====================================================================
 
-What is loaded is told by `brainio.fetch.hooks`. docs/citing.md describes the file.
+Sessions are hooks of `brainio.fetch.hooks`. docs/citing.md describes the file.
 """
 
 import lazy_loader

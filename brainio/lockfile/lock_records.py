@@ -1,4 +1,4 @@
-"""What a lock file says of an entry, and which entry of the catalogs in force that is."""
+"""Records of entries in a lock file, and the search for the recorded entries in the active catalogs."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +18,7 @@ _FIELDS = ("kind", "identifier", "catalog", "version", "status", "class", "alias
 
 @dataclass(frozen=True)
 class FileRecord:
-    """A file as it was when it was recorded. `location` is as the catalog writes it, without secrets."""
+    """A file as recorded. `location` is the one in the catalog, without secrets."""
 
     part: str
     location: str
@@ -27,22 +27,22 @@ class FileRecord:
     size: int = 0
     version_id: str = ""
 
-    def fits(self, file: EntryFile) -> bool:
-        """Whether a catalog does not promise other bytes than were recorded."""
+    def is_consistent_with(self, file: EntryFile) -> bool:
+        """Return whether the hashes in a catalog do not contradict the recorded ones."""
         pairs = ((self.sha1, file.sha1), (self.sha256, file.sha256))
         return not any(own and other and own != other.lower() for own, other in pairs)
 
 
 @dataclass(frozen=True)
 class Record:
-    """An entry as it was when it was recorded.
+    """An entry as recorded.
 
     Attributes
     ----------
     kind, identifier, catalog, version, status, class_name, aliases
         As in `Entry`.
     stimulus_set : str
-        Of an assembly: the `name` of the stimulus set that it came with.
+        For an assembly: the `name` of the stimulus set that was joined to it.
     files : tuple of FileRecord
     """
 
@@ -58,39 +58,39 @@ class Record:
 
     @property
     def name(self) -> str:
-        """Which entry of its kind it is: `catalog:identifier`, and `@version` where it has one."""
+        """A name that is unique among records of a kind: `catalog:identifier`, and `@version` if it has one."""
         return f"{self.catalog}:{self.identifier}{f'@{self.version}' if self.version else ''}"
 
     @property
-    def order(self) -> tuple[str, ...]:
-        """By which records are sorted; no two of a file have the same."""
+    def sort_key(self) -> tuple[str, ...]:
+        """The key by which records are sorted, unique within a file."""
         return self.kind, self.identifier, self.catalog, self.version
 
     def __str__(self) -> str:
         version = f" (version {self.version})" if self.version else ""
         return f"{in_words(self.kind)} {self.identifier!r}{version} of catalog {self.catalog!r}"
 
-    def answers(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> bool:
-        """Whether it is what somebody asks for."""
+    def matches(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> bool:
+        """Return whether a lookup with these arguments means this entry."""
         if kind != self.kind or version not in (None, self.version) or catalog not in (None, self.catalog):
             return False
         names = {self.identifier, *self.aliases}
         return identifier in names or (catalog is None and identifier in {f"{self.catalog}:{name}" for name in names})
 
-    @cached_property  # a file that grows is written again and again
+    @cached_property  # the file is rewritten for each new record
     def toml(self) -> str:
-        """How a lock file writes it, what says nothing left out."""
+        """The record as TOML, without empty fields."""
         import tomli_w
 
         facts = asdict(self) | {"class": self.class_name, "aliases": list(self.aliases)}
         facts["status"] = "" if self.status == STATUS_CURRENT else self.status
-        files = [tomli_w.dumps(_said(asdict(file))) for file in self.files]
-        own = tomli_w.dumps(_said({name: facts[name] for name in _FIELDS if name != "files"}))
+        files = [tomli_w.dumps(_without_empty(asdict(file))) for file in self.files]
+        own = tomli_w.dumps(_without_empty({name: facts[name] for name in _FIELDS if name != "files"}))
         return f"\n[[entry]]\n{own}" + "".join(f"\n[[entry.files]]\n{file}" for file in files)
 
 
-def record_of(entry: Entry, stimuli: Entry | None = None) -> Record:
-    """Record an entry that was just loaded or fetched, and the stimulus set that an assembly came with."""
+def record_of(entry: Entry, stimulus_set: Entry | None = None) -> Record:
+    """Return the record of an entry that was just loaded or fetched; for an assembly, name its stimulus set."""
     files = tuple(_file_record(entry, file) for file in entry.files)
     return Record(
         kind=entry.lookup_type,
@@ -101,17 +101,17 @@ def record_of(entry: Entry, stimuli: Entry | None = None) -> Record:
         status=entry.status,
         class_name=entry.class_name,
         aliases=entry.aliases,
-        stimulus_set="" if stimuli is None else record_name(stimuli),
+        stimulus_set="" if stimulus_set is None else record_name(stimulus_set),
     )
 
 
 def record_name(entry: Entry) -> str:
-    """Return the name that the record of an entry has."""
+    """Return the name of the record of an entry."""
     return Record(entry.lookup_type, entry.identifier, entry.catalog, (), entry.version).name
 
 
 def _file_record(entry: Entry, file: EntryFile) -> FileRecord:
-    """Record a file; one whose catalog promises no hash gets that of the bytes that came."""
+    """Return the record of a file; if its catalog gives no hash, with the hash of the fetched bytes."""
     sha1, size = file.sha1, file.size
     cached = None if (sha1 or file.sha256) and size is not None else ExpectedFile.from_entry(entry, file).find_cached()
     if cached is not None:
@@ -120,21 +120,21 @@ def _file_record(entry: Entry, file: EntryFile) -> FileRecord:
     return FileRecord(file.part, format_location(file.location), sha1, file.sha256, size or 0, file.version_id)
 
 
-def record_from(table: Any, where: str) -> Record:
-    """Read a record of a lock file; what is malformed is a ValueError that says where."""
+def parse_record(table: Any, where: str) -> Record:
+    """Parse a record of a lock file; raise ValueError with its position if it is malformed."""
     if not isinstance(table, dict):
-        raise ValueError(f"{where} is no table")  # noqa: TRY004 - one kind for the reader
+        raise ValueError(f"{where} is not a table")  # noqa: TRY004 - read_lockfile handles one type
     texts = {name: _text(table, name, where) for name in ("kind", "identifier", "catalog")}
     if texts["kind"] not in LOOKUP_TYPES:
-        raise ValueError(f"{where} is of the kind {texts['kind']!r}; expected one of {', '.join(LOOKUP_TYPES)}")
+        raise ValueError(f"{where} has the kind {texts['kind']!r}; expected one of {', '.join(LOOKUP_TYPES)}")
     where = f"{where} ({texts['identifier']})"
-    require_known(table, _FIELDS, where)
+    check_fields(table, _FIELDS, where)
     aliases, files = table.get("aliases", []), table.get("files", [])
-    if not (isinstance(aliases, list) and isinstance(files, list) and all(isinstance(one, str) for one in aliases)):
-        raise ValueError(f"{where} has aliases that are no list of texts, or files that are no list of tables")
+    if not (isinstance(aliases, list) and isinstance(files, list) and all(isinstance(alias, str) for alias in aliases)):
+        raise ValueError(f"'aliases' of {where} is not a list of strings, or 'files' is not a list of tables")
     return Record(
         **texts,
-        files=tuple(_file_from(file, where) for file in files),
+        files=tuple(_parse_file(file, where) for file in files),
         version=_text(table, "version", where, ""),
         status=_text(table, "status", where, STATUS_CURRENT),
         class_name=_text(table, "class", where, ""),
@@ -143,13 +143,13 @@ def record_from(table: Any, where: str) -> Record:
     )
 
 
-def _file_from(table: Any, where: str) -> FileRecord:
+def _parse_file(table: Any, where: str) -> FileRecord:
     if not isinstance(table, dict):
-        raise ValueError(f"{where} has a file that is no table")  # noqa: TRY004 - one kind for the reader
-    require_known(table, FileRecord.__dataclass_fields__, f"a file of {where}")
+        raise ValueError(f"a file of {where} is not a table")  # noqa: TRY004 - read_lockfile handles one type
+    check_fields(table, FileRecord.__dataclass_fields__, f"a file of {where}")
     size = table.get("size", 0)
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
-        raise ValueError(f"{where} has a file of the size {size!r}; expected a number of bytes")
+        raise ValueError(f"{where} has a file with the size {size!r}; expected a number of bytes")
     texts = {name: _text(table, name, where, "").lower() for name in ("sha1", "sha256")}
     for name, digits in (("sha1", 40), ("sha256", 64)):
         if texts[name] and (len(texts[name]) != digits or not set(texts[name]) <= set("0123456789abcdef")):
@@ -160,72 +160,72 @@ def _file_from(table: Any, where: str) -> FileRecord:
     return FileRecord(part, location, size=size, version_id=_text(table, "version_id", where, ""), **texts)
 
 
-def require_known(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
-    """Raise ValueError where a table has a field that there is none: a hash that is misspelt would not be verified."""
-    strange = [name for name in table if name not in known]
-    if strange:
-        raise ValueError(f"{where} has the unknown field {strange[0]!r}; expected some of {', '.join(known)}")
+def check_fields(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
+    """Raise ValueError if a table has an unknown field: a misspelt hash would not be verified."""
+    unknown = [name for name in table if name not in known]
+    if unknown:
+        raise ValueError(f"{where} has the unknown field {unknown[0]!r}; expected some of {', '.join(known)}")
 
 
 def _text(table: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:
     value = table.get(name, default)
     if value is None:
-        raise ValueError(f"{where} has no {name}")
+        raise ValueError(f"{where} has no field {name!r}")
     if not isinstance(value, str):
-        raise ValueError(f"{where} has the {name} {value!r}, no text")  # noqa: TRY004 - one kind for the reader
+        raise ValueError(f"{where} has the {name} {value!r}; expected a string")  # noqa: TRY004 - read_lockfile handles one type
     return value
 
 
-def _said(facts: dict[str, Any]) -> dict[str, Any]:
+def _without_empty(facts: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value not in ("", 0, [], ())}
 
 
-def entry_of(record: Record) -> Entry:
-    """Return the entry of the catalogs in force that is the recorded one, its files with the recorded hashes.
+def find_recorded(record: Record) -> Entry:
+    """Find a recorded entry in the active catalogs, and return it with the recorded hashes, which fetching verifies.
 
-    Fetching it verifies these. Its catalog goes first; then any that lists the same bytes under that identifier, also
-    as an older version.
+    An entry with hashes in its catalog comes first, then the recorded catalog, then the recorded version. The same
+    bytes in another catalog or version count as well.
 
     Raises
     ------
     LockDriftError
-        No catalog in force lists it any more.
+        No active catalog lists the recorded hashes any more.
     """
     candidates = list(_versions(record))
-    fitting = [entry for entry in candidates if _fits(record, entry)]
-    if not fitting:
-        raise LockDriftError(_drift(record, candidates))
-    entry = min(fitting, key=partial(_distance, record))
+    matches = [entry for entry in candidates if _may_match(record, entry)]
+    if not matches:
+        raise LockDriftError(_explain_drift(record, candidates))
+    entry = min(matches, key=partial(_distance, record))
     recorded = {file.part: file for file in record.files}
-    files = tuple(_pinned(file, recorded[file.part], record.class_name) for file in entry.files)
+    files = tuple(_with_recorded_hashes(file, recorded[file.part], record.class_name) for file in entry.files)
     return replace(entry, files=files)
 
 
 def _versions(record: Record) -> Iterator[Entry]:
-    """Yield every version of what has the identifier of a record, maybe as an alias, in any catalog in force."""
-    for one in listings():
-        found = one.find_by_name(record.kind, record.identifier)
-        if found is not None:
-            yield from one.all_versions(found)
+    """Yield every version of the entries with a recorded identifier or alias in the active catalogs."""
+    for listing in listings():
+        entry = listing.find_by_name(record.kind, record.identifier)
+        if entry is not None:
+            yield from listing.all_versions(entry)
 
 
-def _fits(record: Record, entry: Entry) -> bool:
-    """Whether an entry may be the recorded one: no hash speaks against it, and something speaks for it."""
+def _may_match(record: Record, entry: Entry) -> bool:
+    """Return whether no hash contradicts a record, and hashes or the catalog and version confirm it."""
     recorded = {file.part: file for file in record.files}
     if recorded.keys() != {file.part for file in entry.files}:
         return False
-    if not all(recorded[file.part].fits(file) for file in entry.files):
+    if not all(recorded[file.part].is_consistent_with(file) for file in entry.files):
         return False
-    return _promises(record, entry) or (entry.catalog, entry.version) == (record.catalog, record.version)
+    return _has_recorded_hashes(record, entry) or (entry.catalog, entry.version) == (record.catalog, record.version)
 
 
 def _distance(record: Record, entry: Entry) -> tuple[bool, bool, bool]:
-    """Say how far an entry is from a recorded one; the nearest of several is taken."""
-    return not _promises(record, entry), entry.catalog != record.catalog, entry.version != record.version
+    """Return a sort key: the closest match to a record is smallest."""
+    return not _has_recorded_hashes(record, entry), entry.catalog != record.catalog, entry.version != record.version
 
 
-def _promises(record: Record, entry: Entry) -> bool:
-    """Whether a catalog promises a recorded hash for each file."""
+def _has_recorded_hashes(record: Record, entry: Entry) -> bool:
+    """Return whether the catalog gives a recorded hash for each file."""
     recorded = {file.part: file for file in record.files}
     return all(
         (file.sha1 and file.sha1.lower() == recorded[file.part].sha1)
@@ -234,7 +234,7 @@ def _promises(record: Record, entry: Entry) -> bool:
     )
 
 
-def _pinned(file: EntryFile, recorded: FileRecord, class_name: str) -> EntryFile:
+def _with_recorded_hashes(file: EntryFile, recorded: FileRecord, class_name: str) -> EntryFile:
     return replace(
         file,
         class_name=(class_name or file.class_name) if file.class_name else "",
@@ -244,24 +244,25 @@ def _pinned(file: EntryFile, recorded: FileRecord, class_name: str) -> EntryFile
     )
 
 
-def _drift(record: Record, candidates: list[Entry]) -> str:
-    """Say what was recorded, and what there is instead."""
+def _explain_drift(record: Record, candidates: list[Entry]) -> str:
+    """Return a message with the recorded hashes and those that the active catalogs list."""
     hashes = ", ".join(f"{file.part} {_hash(file)}" for file in record.files)
-    said = f"{record} was recorded with {hashes or 'no files'}, and no active catalog lists that now"
+    recorded = f"{record} was recorded with {hashes or 'no files'}, but no active catalog lists that now"
     if candidates:
-        there = "\n".join(
-            f"- catalog {one.catalog!r}{f', version {one.version}' if one.version else ''} ({one.status}): "
-            + ", ".join(f"{file.part} {_hash(file)}" for file in one.files)
-            for one in candidates
+        listed = "\n".join(
+            f"- catalog {entry.catalog!r}{f', version {entry.version}' if entry.version else ''} ({entry.status}): "
+            + ", ".join(f"{file.part} {_hash(file)}" for file in entry.files)
+            for entry in candidates
         )
         return (
-            f"{said}. Under that identifier there is:\n{there}\nRecord again with one of these, or ask for the old one"
+            f"{recorded}. Under that identifier they list:\n{listed}\nRecord the lock file again with one of these, or "
+            f"ask the owner of the catalog for the recorded one"
         )
-    names = {name for one in listings() for kind, name in one.entries if kind == record.kind}
+    names = {name for listing in listings() for kind, name in listing.entries if kind == record.kind}
     near = ", ".join(map(repr, nearest(record.identifier, sorted(names))))
-    active = ", ".join(one.identifier for one in listings()) or "none"
-    near = f"; near it are {near}" if near else ""
-    return f"{said} (active catalogs: {active}){near}. Add its catalog with brainio.add_catalog, or record again"
+    active = ", ".join(listing.identifier for listing in listings()) or "none"
+    similar = f"; similar identifiers: {near}" if near else ""
+    return f"{recorded} (active catalogs: {active}){similar}. Add its catalog with brainio.add_catalog, or record again"
 
 
 def _hash(file: EntryFile | FileRecord) -> str:

@@ -1,4 +1,4 @@
-"""`brainio.record_lock`: what a block or a script loads is written into a lock file, as it is loaded."""
+"""Lock file sessions: `record_lock` writes what is loaded into a lock file, `use_lock` loads exactly that again."""
 
 import os
 import threading
@@ -15,8 +15,8 @@ from brainio.errors import BrainioError, LockfileError, LockfileWarning, NotLock
 from brainio.fetch.hooks import LoadEvent, listen, override_resolution
 from brainio.forks import guard
 from brainio.home import absolute_path
-from brainio.lockfile.lock_format import Lockfile, read_lockfile, require_writable, software_here, write_lockfile
-from brainio.lockfile.lock_records import Record, entry_of, record_name, record_of
+from brainio.lockfile.lock_format import Lockfile, check_writable, installed_software, read_lockfile, write_lockfile
+from brainio.lockfile.lock_records import Record, find_recorded, record_name, record_of
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 
 
 class Recording:
-    """Writes down what is loaded; see `lock`.
+    """A recording of loaded entries in a lock file; see `record_lock`.
 
     Attributes
     ----------
     path : Path
-        Of the lock file.
+        The lock file.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -43,77 +43,77 @@ class Recording:
         return f"<{len(self._records)} entries {state} {self.path}>"
 
     def __enter__(self) -> Self:
-        """Record what the block loads."""
+        """Start recording."""
         return self.start()
 
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
-        """End the recording; what was loaded is written already, whatever ends the block."""
+        """Stop recording; an error in the block loses nothing, because records are written as entries are loaded."""
         self.stop()
         if kind is None and not self._records:
             write_lockfile(self.path, [])
 
     def start(self) -> Self:
-        """Record what is loaded until `stop` or the end of the process."""
+        """Record loaded entries until `stop` or the end of the process."""
         if self._listening is not None:
             raise LockfileError(
                 f"this object is recording {self.path} already. Call brainio.record_lock again for another recording"
             )
-        require_writable(self.path)
+        check_writable(self.path)
         self._records = {}
         self._listening = ExitStack()
-        self._listening.enter_context(listen(self._take))
+        self._listening.enter_context(listen(self._record))
         return self
 
     def stop(self) -> None:
-        """End what `start` began."""
-        block, self._listening = self._listening, None
-        if block is not None:
-            block.close()
+        """Stop recording."""
+        listening, self._listening = self._listening, None
+        if listening is not None:
+            listening.close()
 
     @property
     def records(self) -> tuple[Record, ...]:
-        """What was recorded so far, in the order of the file."""
+        """The records so far, in the order of the file."""
         with self._lock:
-            return tuple(sorted(self._records.values(), key=lambda record: record.order))
+            return tuple(sorted(self._records.values(), key=lambda record: record.sort_key))
 
-    def _take(self, event: LoadEvent) -> None:
-        found = [
-            record_of(event.entry, event.stimulus_set),
-            *([record_of(event.stimulus_set)] if event.stimulus_set else []),
-        ]
+    def _record(self, event: LoadEvent) -> None:
+        records = [record_of(event.entry, event.stimulus_set)]
+        records += [record_of(event.stimulus_set)] if event.stimulus_set else []
         with self._lock:
             before = dict(self._records)
-            for record in found:
-                self._records[record.order] = self._joined(record)
+            for record in records:
+                self._records[record.sort_key] = self._merge(record)
             if self._records != before:
                 write_lockfile(self.path, self._records.values())
 
-    def _joined(self, record: Record) -> Record:
-        """Return a record with what one of the same name, from earlier in the block, knows beyond it."""
-        known = self._records.get(record.order)
-        if known is not None and known.files != record.files:
+    def _merge(self, record: Record) -> Record:
+        """Return a record, with the stimulus set of an earlier record of the same entry if it names none."""
+        earlier = self._records.get(record.sort_key)
+        if earlier is not None and earlier.files != record.files:
             warnings.warn(
                 f"{record} was loaded twice, and its catalog listed other files in between; {self.path} has the later",
                 LockfileWarning,
                 stacklevel=5,
             )
-        return record if known is None or record.stimulus_set else replace(record, stimulus_set=known.stimulus_set)
+        if earlier is None or record.stimulus_set:
+            return record
+        return replace(record, stimulus_set=earlier.stimulus_set)
 
 
 def record_lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
-    """Record what is loaded in a lock file: which entries, the hashes of their files, the versions of the software.
+    """Record loaded entries in a lock file, with the hashes of their files and the versions of the software.
 
-    The file is written anew, in one step, whenever something is loaded for the first time, so that it is whole also
-    when an error ends the block, or somebody the process. The first such writing replaces what it held before.
+    The file is written atomically whenever an entry is loaded for the first time, so that it is complete even if the
+    block or the process ends with an error. The first write replaces an existing file.
 
-    Recorded is what `get_assembly`, `get_stimulus_set`, `fetch_many` and `prefetch` load, and the stimulus sets of
-    assemblies, by all threads of the process; other processes write lock files of their own. Blocks can be nested: each
-    records all that is loaded in it.
+    The lock file lists the entries that `get_assembly`, `get_stimulus_set`, `fetch_many` and `prefetch` load in any
+    thread of the process, and the stimulus sets of assemblies. Other processes write their own lock files. Blocks can
+    be nested; each records everything that is loaded in it.
 
     Parameters
     ----------
     path : str or path, default 'brainio.lock'
-        Of the lock file, in a folder that exists.
+        The lock file, in an existing folder.
 
     Returns
     -------
@@ -124,7 +124,7 @@ def record_lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
     Raises
     ------
     LockfileError
-        When recording begins, or something is loaded: the file cannot be written.
+        The file is not writable, at the start or when an entry is loaded.
 
     Examples
     --------
@@ -137,101 +137,34 @@ def record_lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
     return Recording(path)
 
 
-class _Pins:
-    """Decides what identifiers mean by a lock file."""
-
-    def __init__(self, path: Path, lockfile: Lockfile) -> None:
-        self._path, self._records = path, lockfile.records
-
-    def resolve(self, lookup_type: str, identifier: str, catalog: str | None, version: str | None) -> Entry:
-        return entry_of(self._record(lookup_type, identifier, catalog, version))
-
-    def stimulus_set_of(self, entry: Entry) -> Entry | None:
-        same = [one for one in self._records if one.kind == entry.lookup_type and _has_bytes_of(one, entry)]
-        if not same:
-            raise NotLockedError(self._lacks(entry.lookup_type, entry.identifier))
-        own = next((one for one in same if one.name == record_name(entry)), same[0])
-        if not own.stimulus_set:
-            return None
-        stimuli = [one for one in self._records if (one.kind, one.name) == (TYPE_STIMULUS_SET, own.stimulus_set)]
-        if not stimuli:
-            raise LockfileError(
-                f"{self._path} says that {own} came with the stimulus set {own.stimulus_set!r}, which it lacks. "
-                f"Record it again with brainio.record_lock"
-            )
-        return entry_of(stimuli[0])
-
-    def _record(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> Record:
-        found = [one for one in self._records if one.answers(kind, identifier, catalog, version)]
-        found = found or self._by_new_name(kind, identifier, catalog, version)
-        if not found:
-            raise NotLockedError(self._lacks(kind, identifier, catalog, version))
-        current = [one for one in found if one.status == STATUS_CURRENT]
-        found = current if len(current) == 1 else found
-        if len(found) > 1:
-            choices = " or ".join(repr(one.name) for one in found)
-            raise NotLockedError(
-                f"{self._path} holds several {in_words(kind)}s that {identifier!r} may mean: {choices}. "
-                f"Say which with catalog= and version="
-            )
-        return found[0]
-
-    def _by_new_name(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> list[Record]:
-        """Find what an identifier is the name or an alias of since it was recorded."""
-        try:
-            entry = resolve(kind, identifier, catalog=catalog)
-        except BrainioError:
-            return []
-        names = (entry.identifier, *entry.aliases)
-        return [one for one in self._records if any(one.answers(kind, name, None, version) for name in names)]
-
-    def _lacks(self, kind: str, identifier: str, catalog: str | None = None, version: str | None = None) -> str:
-        held = [one.identifier for one in self._records if one.kind == kind]
-        near = ", ".join(map(repr, nearest(identifier, held)))
-        asked = "".join(f" ({what} {value})" for what, value in (("catalog", catalog), ("version", version)) if value)
-        return (
-            f"{in_words(kind)} {identifier!r}{asked} is not in the lock file {self._path}"
-            f"{f'; near it are {near}' if near else ''}. To add it, load it too in a block of "
-            f"`with brainio.record_lock({self._path.name!r}):`, or load it outside of the block of brainio.use_lock"
-        )
-
-
-def _has_bytes_of(record: Record, entry: Entry) -> bool:
-    """Whether an entry that `entry_of` gave is that of a record, wherever it is listed now."""
-    own = {file.part: file for file in entry.files}
-    return own.keys() == {file.part for file in record.files} and all(
-        file.fits(own[file.part]) for file in record.files
-    )
-
-
 @contextmanager
 def use_lock(path: str | os.PathLike[str] = "brainio.lock") -> Iterator[None]:
-    """Load in a block exactly what a lock file recorded.
+    """Load exactly the entries of a lock file in a block.
 
-    Each identifier means the recorded entry: `get_assembly`, `get_stimulus_set`, `fetch_many` and `prefetch` load the
-    recorded version, also where it is not the current one any more, and verify the recorded hashes. The block holds for
-    all threads of the process. Of blocks in blocks the innermost decides.
+    Each identifier means its recorded entry: `get_assembly`, `get_stimulus_set`, `fetch_many` and `prefetch` load the
+    recorded version, even if it is no longer current, and verify the recorded hashes. The block applies to all threads
+    of the process. Of nested blocks, the innermost applies.
 
     Parameters
     ----------
     path : str or path, default 'brainio.lock'
-        Of the lock file.
+        The lock file.
 
     Warns
     -----
     LockfileWarning
-        Python or a package that reads data has another version than was recorded.
+        The version of Python or of a package that reads data differs from the recorded one.
 
     Raises
     ------
     LockfileError
-        The file cannot be read, or is of a version that is unknown here. Another thread or task has such a block open.
+        The file cannot be read, its version is not supported, or another thread or task is inside such a block.
     NotLockedError
-        In the block: something is loaded that was not recorded.
+        In the block: an entry is loaded that is not in the lock file.
     LockDriftError
-        In the block: no catalog in force lists the recorded bytes any more.
+        In the block: no active catalog lists the recorded hashes any more.
     IntegrityError
-        In the block: what came are not the recorded bytes.
+        In the block: the fetched bytes do not have the recorded hashes.
 
     Examples
     --------
@@ -242,42 +175,118 @@ def use_lock(path: str | os.PathLike[str] = "brainio.lock") -> Iterator[None]:
     ...     len(brainio.get_stimulus_set("modelfest.Carney1999"))
     43
     """
-    where = absolute_path(path)
-    lockfile = read_lockfile(where)
-    _warn_of_software(where, lockfile.software)
-    with override_resolution(_Pins(where, lockfile)):
+    lock_path = absolute_path(path)
+    lockfile = read_lockfile(lock_path)
+    _warn_of_software(lock_path, lockfile.software)
+    with override_resolution(_LockfileResolver(lock_path, lockfile)):
         yield
 
 
 def plan_locked(path: str | os.PathLike[str]) -> "FetchPlan":
-    """Find out what fetching all that a lock file recorded will take; `brainio.fetch.run_plan` fetches it.
+    """Plan the fetch of all entries of a lock file; `brainio.fetch.run_plan` fetches them.
 
     Raises
     ------
     LockfileError
-        The file cannot be read. What cannot be had as recorded is in the `failures` of the plan.
+        The file cannot be read. Entries that are no longer available as recorded are in the `failures` of the plan.
     """
     from brainio.fetch.bulk_fetch import plan_entries
 
-    where = absolute_path(path)
-    lockfile = read_lockfile(where)
-    _warn_of_software(where, lockfile.software)
-    found: list[Entry] = []
+    lock_path = absolute_path(path)
+    lockfile = read_lockfile(lock_path)
+    _warn_of_software(lock_path, lockfile.software)
+    entries: list[Entry] = []
     failures: dict[str, BrainioError] = {}
     for record in lockfile.records:
         try:
-            found.append(entry_of(record))
+            entries.append(find_recorded(record))
         except LockfileError as failure:
             failures[str(record)] = failure
-    return plan_entries(found, failures)
+    return plan_entries(entries, failures)
 
 
 def _warn_of_software(path: Path, recorded: dict[str, str]) -> None:
-    here = software_here()
-    differing = [
-        f"{name} {version} (here {here.get(name, 'not installed')})"
+    installed = installed_software()
+    differences = [
+        f"{name} {version} (here {installed.get(name, 'not installed')})"
         for name, version in recorded.items()
-        if here.get(name) != version
+        if installed.get(name) != version
     ]
-    if differing:
-        warnings.warn(f"{path} was recorded with other software: {', '.join(differing)}", LockfileWarning, stacklevel=4)
+    if differences:
+        warnings.warn(
+            f"{path} was recorded with other software: {', '.join(differences)}", LockfileWarning, stacklevel=4
+        )
+
+
+class _LockfileResolver:
+    """Resolves identifiers to the entries of a lock file; a `brainio.fetch.hooks.Resolver`."""
+
+    def __init__(self, path: Path, lockfile: Lockfile) -> None:
+        self._path, self._records = path, lockfile.records
+
+    def resolve(self, lookup_type: str, identifier: str, catalog: str | None, version: str | None) -> Entry:
+        return find_recorded(self._get_record(lookup_type, identifier, catalog, version))
+
+    def stimulus_set_of(self, entry: Entry) -> Entry | None:
+        candidates = [
+            record for record in self._records if record.kind == entry.lookup_type and _has_files_of(record, entry)
+        ]
+        if not candidates:
+            raise NotLockedError(self._explain_missing(entry.lookup_type, entry.identifier))
+        name = record_name(entry)
+        assembly = next((record for record in candidates if record.name == name), candidates[0])
+        if not assembly.stimulus_set:
+            return None
+        key = TYPE_STIMULUS_SET, assembly.stimulus_set
+        stimulus_set = next((record for record in self._records if (record.kind, record.name) == key), None)
+        if stimulus_set is None:
+            raise LockfileError(
+                f"{self._path} names the stimulus set {assembly.stimulus_set!r} for {assembly}, but has no entry for "
+                f"it. Record the lock file again with brainio.record_lock"
+            )
+        return find_recorded(stimulus_set)
+
+    def _get_record(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> Record:
+        matches = [record for record in self._records if record.matches(kind, identifier, catalog, version)]
+        matches = matches or self._find_renamed(kind, identifier, catalog, version)
+        if not matches:
+            raise NotLockedError(self._explain_missing(kind, identifier, catalog, version))
+        current = [record for record in matches if record.status == STATUS_CURRENT]
+        matches = current if len(current) == 1 else matches
+        if len(matches) > 1:
+            choices = " or ".join(repr(record.name) for record in matches)
+            raise NotLockedError(
+                f"{identifier!r} matches several {in_words(kind)}s in {self._path}: {choices}. "
+                f"Select one with catalog= and version="
+            )
+        return matches[0]
+
+    def _find_renamed(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> list[Record]:
+        """Find the records of an entry that was renamed, or got an alias, after it was recorded."""
+        try:
+            entry = resolve(kind, identifier, catalog=catalog)
+        except BrainioError:
+            return []
+        names = (entry.identifier, *entry.aliases)
+        return [record for record in self._records if any(record.matches(kind, name, None, version) for name in names)]
+
+    def _explain_missing(
+        self, kind: str, identifier: str, catalog: str | None = None, version: str | None = None
+    ) -> str:
+        recorded = [record.identifier for record in self._records if record.kind == kind]
+        similar = ", ".join(map(repr, nearest(identifier, recorded)))
+        options = (("catalog", catalog), ("version", version))
+        restriction = "".join(f" ({name} {value})" for name, value in options if value)
+        return (
+            f"{in_words(kind)} {identifier!r}{restriction} is not in the lock file {self._path}"
+            f"{f'; similar identifiers: {similar}' if similar else ''}. To add it, load it too in a block of "
+            f"`with brainio.record_lock({self._path.name!r}):`, or load it outside the block of brainio.use_lock"
+        )
+
+
+def _has_files_of(record: Record, entry: Entry) -> bool:
+    """Return whether an entry from `find_recorded` belongs to a record, in whichever catalog it is listed now."""
+    files = {file.part: file for file in entry.files}
+    return files.keys() == {file.part for file in record.files} and all(
+        file.is_consistent_with(files[file.part]) for file in record.files
+    )

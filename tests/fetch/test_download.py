@@ -295,7 +295,7 @@ def test_what_was_left_of_a_longer_file_is_given_up(http_folder: HttpFolder, s3_
 def test_the_parts_that_wait_in_memory_are_bounded(
     s3_static: S3Static, small_parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloading._bounds, "parts", threading.BoundedSemaphore(3))
+    monkeypatch.setattr(downloading._limits, "parts", threading.BoundedSemaphore(3))
     s3_static.objects["lab", "a.bin"] = BODY
     blocks = iter(download("s3://lab/a.bin"))
     came = 0
@@ -304,7 +304,7 @@ def test_the_parts_that_wait_in_memory_are_bounded(
     threading.Event().wait(0.3)
     assert len(ranges(s3_static)) <= 1 + 3
     assert came + sum(map(len, blocks)) == len(BODY)
-    assert downloading._bounds.parts._value == 3
+    assert downloading._limits.parts._value == 3
 
 
 def test_a_file_without_a_hash_is_not_read_again(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Promises of `brainio get --locked`, run as a person runs it."""
+"""`brainio get --locked` fetches the entries of a lock file, run as a command."""
 
 import json
 from pathlib import Path
@@ -20,10 +20,10 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def test_all_that_was_recorded_is_fetched(file: Path, tmp_path: Path) -> None:
+def test_every_recorded_entry_is_fetched(file: Path, tmp_path: Path) -> None:
     done = command("get", "--locked", str(file), "--json", BRAINIO_HOME=str(tmp_path / "empty"))
     assert done.returncode == 0, done.stderr
-    assert [(one["kind"], one["part"]) for one in json.loads(done.stdout)] == [
+    assert [(record["kind"], record["part"]) for record in json.loads(done.stdout)] == [
         ("assembly", "nc"),
         ("stimulus_set", "csv"),
         ("stimulus_set", "zip"),
@@ -31,14 +31,14 @@ def test_all_that_was_recorded_is_fetched(file: Path, tmp_path: Path) -> None:
     ]
 
 
-def test_identifiers_are_fetched_as_recorded_or_not_at_all(file: Path) -> None:
+def test_identifiers_are_fetched_as_recorded_or_refused(file: Path) -> None:
     assert command("get", SET, "--kind", "stimulus_set", "--locked", str(file)).returncode == 0
     done = command("get", "herz.Rokem2006", "--locked", str(file))
     assert done.returncode == 1
     assert "is not in the lock file" in done.stderr
 
 
-def test_what_cannot_be_had_is_named_and_all_else_is_fetched(
+def test_unavailable_entries_are_reported_and_the_others_fetched(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.publish_stimuli()
@@ -51,10 +51,10 @@ def test_what_cannot_be_had_is_named_and_all_else_is_fetched(
     done = command("get", "--locked", str(tmp_path / "lab.lock"), "--json")
     assert done.returncode == 9
     assert "assembly 'lab.Doe2026' of catalog 'lab' was recorded with nc sha1" in done.stderr
-    assert {one["kind"] for one in json.loads(done.stdout)} == {"stimulus_set"}
+    assert {record["kind"] for record in json.loads(done.stdout)} == {"stimulus_set"}
 
 
-def test_wrong_usage_and_missing_files_are_told(file: Path) -> None:
+def test_wrong_usage_and_missing_files_are_errors(file: Path) -> None:
     assert command("get", "--locked", str(file), "--catalog", "brainscore").returncode == 2
     done = command("get", "--locked", "no.lock")
     assert done.returncode == 1

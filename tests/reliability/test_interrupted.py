@@ -158,8 +158,8 @@ def fetch(number):
 
 for number in range(download.CONNECTIONS):
     threading.Thread(target=fetch, args=(number,), daemon=True).start()
-while download._bounds.connections.acquire(blocking=False):
-    download._bounds.connections.release()
+while download._limits.connections.acquire(blocking=False):
+    download._limits.connections.release()
     time.sleep(0.02)
 
 def hold():

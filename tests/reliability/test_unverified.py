@@ -171,7 +171,7 @@ def test_a_response_that_holds_no_whole_file_is_an_error(faulty: FaultyServer, k
 def test_a_server_that_breaks_every_time_and_cannot_continue_is_given_up(faulty: FaultyServer, kind: str) -> None:
     serve(faulty)
     faulty.faults["a.bin"] = itertools.repeat(in_order(altered(headers=NO_ETAG), cut(HALF)))
-    with pytest.raises(TransferError, match=r"broke or changed 5 times.*confirmed no strong ETag.*sha1"):
+    with pytest.raises(TransferError, match=r"was interrupted or replaced 5 times.*confirmed no strong ETag.*sha1"):
         fetch(faulty, kind)
     assert ranges(faulty) == [""] * 5
 
