@@ -11,8 +11,8 @@ from brainio import s3
 from brainio.assemblies import BehavioralAssembly
 from brainio.errors import AssemblyFormatError, IntegrityError, TransferError
 from brainio.packaging import write_netcdf
+from tests.lab import sha1, stimulus_files
 from tests.servers import S3Static
-from tests.test_fetch import sha1, stimulus_files
 
 TABLE, ARCHIVE = stimulus_files()
 

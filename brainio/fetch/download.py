@@ -192,8 +192,9 @@ class Download:
         if self._restart_count > _RESTARTS:
             raise TransferError(
                 f"{self._location} was interrupted or replaced {self._restart_count} times, the last time after "
-                f"{self._position} bytes, and the transfer cannot resume: the catalog gives no hash, and the server confirmed no strong ETag. "
-                f"Try again on a better network, or add the sha1 of the file to its catalog."
+                f"{self._position} bytes, and the transfer cannot resume: the catalog gives no hash, and "
+                f"the server confirmed no strong ETag. Try again on a better network, or add the sha1 of the file to "
+                f"its catalog."
             )
         _log.info("%s is downloaded again from its first byte", self._location)
         self._on_restart()
@@ -258,7 +259,7 @@ class Download:
         return bool(in_parts and facts and facts.size and facts.size - self._position >= _IN_PARTS_FROM)
 
     def _read_parts(self, size: int) -> Iterator[bytes]:
-        """Yield the rest in order over several connections, up to the end or a response that does not match its part."""
+        """Yield the rest in order over several connections, until the end or a response that does not match."""
         starts = deque(range(self._position, size, _PART))
         waiting: deque[Future[list[bytes] | None]] = deque()
         slots = _limits.parts

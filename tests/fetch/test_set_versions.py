@@ -1,4 +1,4 @@
-"""An assembly belongs to the version of the stimulus set that it was packaged with."""
+"""An assembly loads with the version of the stimulus set that it was packaged with."""
 
 import csv
 import json
@@ -72,15 +72,20 @@ def test_an_assembly_can_be_packaged_with_a_version_that_is_not_current(lab: Pat
 
 
 def test_an_assembly_that_names_no_version_loads_with_the_current_one(lab: Path) -> None:
-    made = package_data_assembly_locally(answers(), "lab.Roe2026", SET, "BehavioralAssembly", downloads_path=lab)
-    row = {"identifier": "lab.Roe2026", "lookup_type": "assembly", "class": "BehavioralAssembly", "sha1": made["sha1"]}
-    append_rows(lab / "lab.csv", [row | {"location": made["path"], "stimulus_set_identifier": SET}])
+    packaged = package_data_assembly_locally(answers(), "lab.Roe2026", SET, "BehavioralAssembly", downloads_path=lab)
+    row = {
+        "identifier": "lab.Roe2026",
+        "lookup_type": "assembly",
+        "class": "BehavioralAssembly",
+        "sha1": packaged["sha1"],
+    }
+    append_rows(lab / "lab.csv", [row | {"location": packaged["path"], "stimulus_set_identifier": SET}])
     assert hues(brainio.get_assembly("lab.Roe2026")) == ["old a", "old b"]
     second_version(lab)
     assert hues(brainio.get_assembly("lab.Roe2026")) == ["new a", "new b"]
 
 
-def test_another_version_is_loaded_only_where_it_is_passed(lab: Path) -> None:
+def test_another_version_is_joined_only_if_passed(lab: Path) -> None:
     second_version(lab)
     newest = brainio.get_stimulus_set(SET)
     assert hues(brainio.get_assembly(NAME, stimulus_set=newest)) == ["new a", "new b"]
@@ -100,7 +105,7 @@ def test_the_hashes_are_a_global_attribute_only_and_do_not_reach_attrs(lab: Path
     assert build_card(resolve("assembly", NAME))["stimulus_set_hashes"] == expected
 
 
-def test_a_version_that_is_no_longer_listed_is_an_error_that_names_hashes_and_remedy(lab: Path) -> None:
+def test_an_unlisted_version_is_an_error_that_names_hashes_and_remedy(lab: Path) -> None:
     second_version(lab)
     csv_hash = read_set_hashes(lab / "store" / "assy_lab_Doe2026.nc")["csv"]
     remove_superseded(lab)
@@ -109,9 +114,9 @@ def test_a_version_that_is_no_longer_listed_is_an_error_that_names_hashes_and_re
     assert csv_hash in str(caught.value)
     assert "stimulus_set=get_stimulus_set('lab.Doe2026.texts')" in str(caught.value)
     report = check_catalog(lab / "lab.csv")
-    assert [(one.code, one.severity) for one in report.problems] == [("set-version-unlisted", "error")]
+    assert [(problem.code, problem.severity) for problem in report.problems] == [("set-version-unlisted", "error")]
     assert csv_hash in str(report)
-    assert [one.code for one in brainio.check(NAME).references.problems] == ["set-version-unlisted"]
+    assert [problem.code for problem in brainio.check(NAME).references.problems] == ["set-version-unlisted"]
 
 
 def test_the_version_is_found_in_another_catalog(lab: Path, tmp_path: Path) -> None:
@@ -123,7 +128,7 @@ def test_the_version_is_found_in_another_catalog(lab: Path, tmp_path: Path) -> N
     assert hues(brainio.get_assembly("lab:lab.Doe2026")) == ["old a", "old b"]
 
 
-def test_an_attribute_of_another_form_is_an_error(tmp_path: Path) -> None:
+def test_a_malformed_hash_attribute_is_an_error(tmp_path: Path) -> None:
     publish_set(tmp_path, "old")
     path = publish_assembly(tmp_path)
     with netCDF4.Dataset(path, "a") as dataset:
@@ -143,7 +148,7 @@ def test_publishing_a_new_version_names_the_assemblies_that_use_the_set(lab: Pat
     path.write_text(json.dumps({name: value for name, value in card.items() if name != "stimulus_set_hashes"}))
     with pytest.warns(PackagingWarning) as caught:
         publish_set(lab, "new", version="2")
-    [message] = [str(one.message) for one in caught if "new version" in str(one.message)]
+    [message] = [str(warning.message) for warning in caught if "new version" in str(warning.message)]
     assert "packaged with: lab.Doe2026." in message
     assert "will load with version '2': lab.Roe2026." in message
 
@@ -164,7 +169,9 @@ def test_history_shows_versions_of_sets_and_the_assemblies_that_load_with_them(l
     assert [user.identifier for user in brainio.assemblies_of(SET)] == ["lab.Doe2026", "lab.Roe2026"]
 
 
-def test_fetching_brings_the_version_that_the_assembly_loads_with(lab: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fetch_many_fetches_the_version_that_the_assembly_loads_with(
+    lab: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     second_version(lab)
     brainio.fetch_many([NAME])
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")

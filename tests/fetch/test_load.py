@@ -1,4 +1,4 @@
-"""Promises of `brainio.fetch`: the right bytes are asked for, checked, kept and joined."""
+"""Loading requests the right files, verifies and caches them, and joins metadata."""
 
 import csv
 import hashlib
@@ -36,7 +36,7 @@ PUBLISHED = list(
 )
 
 
-def test_an_identifier_goes_in_and_an_assembly_with_its_stimuli_comes_out(lab: Lab, tmp_path: Path) -> None:
+def test_an_assembly_loads_with_its_stimuli(lab: Lab, tmp_path: Path) -> None:
     lab.publish_stimuli()
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
     assembly = brainio.get_assembly("lab.Doe2026")
@@ -50,16 +50,16 @@ def test_an_identifier_goes_in_and_an_assembly_with_its_stimuli_comes_out(lab: L
     assert stimulus_set.get_stimulus("2").read_text() == "picture two.png"
 
 
-def test_what_is_in_the_cache_is_not_asked_for_again(lab: Lab) -> None:
+def test_cached_files_are_not_requested_again(lab: Lab) -> None:
     lab.publish_stimuli()
     brainio.get_stimulus_set("lab.Doe2026")
-    asked = len(lab.server.requests)
+    requests = len(lab.server.requests)
     brainio.get_stimulus_set("lab.Doe2026")
-    assert asked == len(lab.server.requests) == 2
+    assert requests == len(lab.server.requests) == 2
 
 
 @pytest.mark.parametrize("chunks", [None, {}], ids=["loaded", "lazy"])
-def test_values_that_were_changed_in_the_cache_are_never_returned(
+def test_values_changed_in_the_cache_are_never_returned(
     lab: Lab, tmp_path: Path, chunks: dict[str, int] | None
 ) -> None:
     lab.publish_stimuli()
@@ -74,7 +74,7 @@ def test_values_that_were_changed_in_the_cache_are_never_returned(
     assert path.read_bytes() == body
 
 
-def test_of_one_identifier_in_two_catalogs_the_assembly_comes_with_the_stimuli_of_its_own(
+def test_an_assembly_prefers_the_stimulus_set_of_its_own_catalog(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.publish_stimuli()
@@ -86,14 +86,14 @@ def test_of_one_identifier_in_two_catalogs_the_assembly_comes_with_the_stimuli_o
     assert list(assembly["object_name"].values) == ["car", "face", "car", "face"]
 
 
-def test_bytes_without_any_promised_hash_load_with_a_warning(lab: Lab, tmp_path: Path) -> None:
+def test_bytes_without_a_hash_load_with_a_warning(lab: Lab, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     lab.publish("assy_lab_Doe2026.nc", body, "NeuroidAssembly", stimulus_set_identifier="", sha1="")
     with pytest.warns(CatalogWarning, match="gives no hash for the nc file of assembly 'lab.Doe2026'"):
         brainio.get_assembly("lab.Doe2026")
 
 
-def test_a_newly_promised_sha256_is_not_answered_with_old_bytes(lab: Lab) -> None:
+def test_a_new_sha256_is_not_satisfied_by_old_bytes(lab: Lab) -> None:
     location = parse_location("s3://lab-bucket/k.bin")
     sha256 = [hashlib.sha256(body).hexdigest() for body in (b"old", b"new")]
     lab.server.objects["lab-bucket", "k.bin"] = b"old"
@@ -102,9 +102,7 @@ def test_a_newly_promised_sha256_is_not_answered_with_old_bytes(lab: Lab) -> Non
     assert fetch.ensure_cached(ExpectedFile([(location, "")], sha256=sha256[1])).read_bytes() == b"new"
 
 
-def test_stimuli_that_the_set_lacks_are_an_error_unless_they_are_allowed_to_be_missing(
-    lab: Lab, tmp_path: Path
-) -> None:
+def test_missing_stimuli_are_an_error_unless_allowed(lab: Lab, tmp_path: Path) -> None:
     table, archive = stimulus_files()
     lab.publish("stimulus_lab_Doe2026.csv", table.replace(b"1,one.png,car\n", b""), "StimulusSet")
     lab.publish("stimulus_lab_Doe2026.zip", archive)
@@ -115,13 +113,13 @@ def test_stimuli_that_the_set_lacks_are_an_error_unless_they_are_allowed_to_be_m
     assert assembly["object_name"].isnull().values.tolist() == [True, False, True, False]
 
 
-def test_messages_about_bytes_begin_with_the_identifier(lab: Lab, tmp_path: Path) -> None:
+def test_errors_about_bytes_begin_with_the_identifier(lab: Lab, tmp_path: Path) -> None:
     lab.publish("assy_lab_Doe2026.nc", b"this is no netCDF", "NeuroidAssembly", stimulus_set_identifier="")
     with pytest.raises(AssemblyFormatError, match=r"^assembly 'lab\.Doe2026' of catalog 'lab': "):
         brainio.get_assembly("lab.Doe2026")
 
 
-def test_many_threads_may_ask_at_once(lab: Lab, tmp_path: Path) -> None:
+def test_many_threads_can_load_at_the_same_time(lab: Lab, tmp_path: Path) -> None:
     lab.publish_stimuli()
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
     with ThreadPoolExecutor(8) as pool:
@@ -129,7 +127,7 @@ def test_many_threads_may_ask_at_once(lab: Lab, tmp_path: Path) -> None:
     assert all(assembly.identical(assemblies[0]) for assembly in assemblies)
 
 
-def test_the_cache_is_where_the_environment_says_unless_a_test_redirects_it(
+def test_the_cache_folder_follows_the_environment_or_the_redirect_attribute(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert fetch.get_local_data_path() == str(tmp_path / "home")
@@ -139,7 +137,7 @@ def test_the_cache_is_where_the_environment_says_unless_a_test_redirects_it(
     assert path.is_relative_to(tmp_path / "elsewhere")
 
 
-def test_wrong_bytes_are_an_error_and_leave_nothing(lab: Lab, tmp_path: Path) -> None:
+def test_wrong_bytes_are_an_error_and_leave_no_file(lab: Lab, tmp_path: Path) -> None:
     lab.publish_stimuli()
     lab.server.objects["lab-bucket", "stimulus_lab_Doe2026.zip"] = b"other bytes"
     with pytest.raises(IntegrityError, match=r"s3://lab-bucket/stimulus_lab_Doe2026\.zip.*" + sha1(b"other bytes")):
@@ -147,7 +145,7 @@ def test_wrong_bytes_are_an_error_and_leave_nothing(lab: Lab, tmp_path: Path) ->
     assert [path for path in (tmp_path / "home").rglob("*.zip*") if path.is_file()] == []
 
 
-def test_mirrors_are_tried_in_turn(lab: Lab, http_folder: HttpFolder) -> None:
+def test_mirrors_are_tried_in_order(lab: Lab, http_folder: HttpFolder) -> None:
     table, archive = stimulus_files()
     (http_folder.folder / "copy.csv").write_bytes(table)
     mirrors = f"s3://lab-bucket/broken.csv {http_folder.url}/copy.csv"
@@ -158,7 +156,7 @@ def test_mirrors_are_tried_in_turn(lab: Lab, http_folder: HttpFolder) -> None:
     assert len(brainio.get_stimulus_set("lab.Doe2026")) == 2
 
 
-def test_when_all_locations_fail_the_reason_of_each_is_told(lab: Lab) -> None:
+def test_if_all_locations_fail_the_error_gives_each_reason(lab: Lab) -> None:
     table, archive = stimulus_files()
     lab.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet", mirrors="s3://lab-bucket/broken.csv")
     lab.publish("stimulus_lab_Doe2026.zip", archive)
@@ -171,7 +169,7 @@ def test_when_all_locations_fail_the_reason_of_each_is_told(lab: Lab) -> None:
     assert sha1(b"broken") in message
 
 
-def test_a_file_without_a_promised_hash_is_fetched_once_for_each_version(lab: Lab) -> None:
+def test_a_file_without_a_hash_is_fetched_once_per_version(lab: Lab) -> None:
     lab.server.versions = {("bkt", "k.bin", "1"): b"first", ("bkt", "k.bin", "2"): b"second"}
     lab.server.objects["bkt", "k.bin"] = b"now"
     for version, body in (("1", b"first"), ("2", b"second"), (None, b"now"), ("1", b"first")):
@@ -186,16 +184,14 @@ def test_an_archive_without_a_file_that_a_row_names_is_an_error(lab: Lab) -> Non
 
 
 @pytest.mark.parametrize("name", ["Unknown", "StimulusSet", "walk_coords", "os.system", "__class__", ""])
-def test_only_assembly_classes_may_be_named(lab: Lab, tmp_path: Path, name: str) -> None:
+def test_an_entry_can_name_only_assembly_classes(lab: Lab, tmp_path: Path, name: str) -> None:
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), name)
     with pytest.raises(UnknownClassError, match=r"unknown assembly class .*; expected one of DataAssembly"):
         brainio.get_assembly("lab.Doe2026")
     assert lab.server.requests == []
 
 
-def test_a_catalog_from_the_network_may_not_name_local_files(
-    http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_remote_catalog_cannot_name_local_files(http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     row = f"x.Doe2026,assembly,DataAssembly,{{}},{{}},{'a' * 40},"
     header = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier"
     for number, (kind, place) in enumerate((("file", "file:///etc/passwd"), ("", "/etc/passwd"))):
@@ -205,7 +201,7 @@ def test_a_catalog_from_the_network_may_not_name_local_files(
             brainio.get_assembly("x.Doe2026")
 
 
-def test_a_catalog_from_the_network_may_not_show_local_files_as_its_cards(
+def test_a_remote_catalog_cannot_use_local_files_as_cards(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "secret.json").write_text('{"status_reason": "SECRET"}')
@@ -219,7 +215,7 @@ def test_a_catalog_from_the_network_may_not_show_local_files_as_its_cards(
     assert "SECRET" not in str(caught.value)
 
 
-def test_locations_relative_to_the_catalog_are_found_beside_it(
+def test_relative_locations_are_resolved_against_the_catalog(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table, archive = stimulus_files()
@@ -235,7 +231,7 @@ def test_locations_relative_to_the_catalog_are_found_beside_it(
     assert len(brainio.get_stimulus_set("x.Doe2026")) == 2
 
 
-def test_an_assembly_whose_stimulus_set_cannot_be_had_comes_without_its_metadata(lab: Lab, tmp_path: Path) -> None:
+def test_an_assembly_loads_without_the_metadata_of_an_unavailable_stimulus_set(lab: Lab, tmp_path: Path) -> None:
     table, _ = stimulus_files()
     lab.publish("stimulus_lab_Doe2026.csv", table, "StimulusSet", status="unavailable")
     lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
@@ -264,7 +260,7 @@ def test_a_superseded_entry_loads_with_a_warning_at_the_caller_that_names_its_su
     assert warned[0].filename == __file__
 
 
-def test_an_unavailable_entry_says_why() -> None:
+def test_loading_an_unavailable_entry_explains_why() -> None:
     with pytest.raises(EntryUnavailableError, match="there is no CSV file that would name the stimuli"):
         brainio.get_stimulus_set("Zerbe2026_fmri_stim_full")
 
@@ -276,14 +272,14 @@ def test_an_assembly_without_stimulus_set_loads(lab: Lab, tmp_path: Path) -> Non
     assert assembly.shape == (4, 2)
 
 
-def refused(identifier: str, lookup_type: str) -> None:
-    """Ask for an entry that the server does not have."""
+def assert_load_fails(identifier: str, lookup_type: str) -> None:
+    """Load an entry that the server does not have."""
     getter = brainio.get_assembly if lookup_type == "assembly" else brainio.get_stimulus_set
     with pytest.raises(TransferError, match="there is no such object"):
         getter(identifier)
 
 
-def test_the_published_data_sets_are_asked_for_at_the_right_bucket_key_and_version(s3_static: S3Static) -> None:
+def test_published_data_sets_are_requested_with_the_right_bucket_key_and_version(s3_static: S3Static) -> None:
     for fact in PUBLISHED:
         if not fact["sha1"]:
             continue
@@ -307,10 +303,10 @@ def test_the_published_data_sets_are_asked_for_at_the_right_bucket_key_and_versi
         ("hvm", "stimulus_set", "stimulus_hvm.csv"),
     ],
 )
-def test_get_asks_for_the_right_bucket_key_and_version_without_credentials(
+def test_published_entries_are_requested_without_credentials(
     s3_static: S3Static, identifier: str, lookup_type: str, expected: str
 ) -> None:
-    refused(identifier, lookup_type)
+    assert_load_fails(identifier, lookup_type)
     assert s3_static.asked()[0] == ("brainscore-storage", f"brainio-brainscore/{expected}", "null")
     assert not any(request.signed for request in s3_static.requests)
 

@@ -1,4 +1,4 @@
-"""Promises about entries while `BRAINIO_OFFLINE` is set: what lies on this machine serves, and no more is asked for."""
+"""With `BRAINIO_OFFLINE` set, entries load from files on this machine, without any request."""
 
 import logging
 import os
@@ -13,7 +13,7 @@ from tests.lab import Lab, assembly_file
 
 @pytest.fixture
 def mirrored(lab: Lab, tmp_path: Path) -> Path:
-    """The mirror, on this machine, of an assembly whose stimulus set is in the cache."""
+    """A local mirror of an assembly whose stimulus set is in the cache."""
     mirror = tmp_path / "mirror.nc"
     mirror.write_bytes(assembly_file(tmp_path))
     lab.publish_stimuli()
@@ -25,7 +25,7 @@ def mirrored(lab: Lab, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.filterwarnings("ignore::brainio.errors.StreamWarning")
-def test_offline_a_mirror_on_this_machine_serves(
+def test_offline_a_local_mirror_is_used(
     lab: Lab, mirrored: Path, monkeypatch: pytest.MonkeyPatch, stream: bool
 ) -> None:
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
@@ -33,7 +33,7 @@ def test_offline_a_mirror_on_this_machine_serves(
     assert lab.server.requests == []
 
 
-def test_offline_a_stream_needs_no_archive_of_its_stimulus_set(
+def test_offline_streaming_does_not_need_the_stimulus_archive(
     lab: Lab, mirrored: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     brainio.get_assembly("lab.Doe2026")
@@ -48,9 +48,7 @@ def test_offline_a_stream_needs_no_archive_of_its_stimulus_set(
 
 @pytest.mark.parametrize("version", ["1", "2"])
 @pytest.mark.filterwarnings("ignore::brainio.errors.EntryStatusWarning")
-def test_offline_what_to_fetch_is_named_with_the_version_that_is_meant(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch, version: str
-) -> None:
+def test_offline_errors_name_the_version_to_fetch(lab: Lab, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     for number, status in (("1", "superseded"), ("2", "current")):
         lab.publish(f"assy_{number}.nc", number.encode(), "NeuroidAssembly", version=number, status=status)
     lab.publish_stimuli()
@@ -61,15 +59,15 @@ def test_offline_what_to_fetch_is_named_with_the_version_that_is_meant(
     assert str(caught.value).endswith(command)
 
 
-def test_a_shared_cache_that_is_not_there_is_said_once(
+def test_a_missing_shared_cache_is_logged_once(
     lab: Lab, mirrored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shared = tmp_path / "is here"
+    shared = tmp_path / "shared"
     shared.mkdir()
     monkeypatch.setenv("BRAINIO_SHARED", f"{shared}{os.pathsep}{tmp_path / 'mis-spelt'}")
     with caplog.at_level(logging.WARNING):
         brainio.get_assembly("lab.Doe2026")
         brainio.get_stimulus_set("lab.Doe2026")
-    (told,) = (record.getMessage() for record in caplog.records)
-    assert "mis-spelt" in told
-    assert "BRAINIO_SHARED" in told
+    (message,) = (record.getMessage() for record in caplog.records)
+    assert "mis-spelt" in message
+    assert "BRAINIO_SHARED" in message

@@ -1,4 +1,4 @@
-"""Promises of fetching many entries: it is said what it takes, it is bounded, and what can be finished is finished."""
+"""Fetching many entries is planned first, limits its connections, and finishes all files that it can."""
 
 import io
 import threading
@@ -16,36 +16,36 @@ from tests.lab import Lab, assembly_file, stimulus_files
 
 @pytest.fixture
 def large_lab(lab: Lab, tmp_path: Path) -> Lab:
-    """A lab with one stimulus set and twelve assemblies of it."""
+    """A lab with one stimulus set and twelve assemblies."""
     lab.publish_stimuli()
     body = assembly_file(tmp_path)
     for number in range(12):
-        # bytes after the end of an HDF5 file do no harm, and make each file another
+        # HDF5 ignores bytes after its end; here they make each file unique
         lab.publish(f"assy_{number}.nc", body + bytes([number]), "NeuroidAssembly", f"lab.Doe{number}")
     lab.server.requests.clear()
     return lab
 
 
-def gets(lab: Lab) -> list[str]:
+def requested_keys(lab: Lab) -> list[str]:
     return [request.key for request in lab.server.requests if request.method == "GET"]
 
 
-def test_a_plan_says_how_many_files_and_bytes_before_anything_is_fetched(large_lab: Lab) -> None:
+def test_a_plan_counts_files_and_bytes_without_fetching(large_lab: Lab) -> None:
     plan = plan_fetch(["lab.Doe0", "lab.Doe1"])
     table, archive = stimulus_files()
     bodies = [large_lab.server.objects["lab-bucket", f"assy_{number}.nc"] for number in (0, 1)]
     assert plan.size == sum(map(len, [table, archive, *bodies]))
     assert str(plan).startswith("4 of the 4 files of 3 entries to fetch (")
-    assert gets(large_lab) == []
+    assert requested_keys(large_lab) == []
     get_stimulus_set("lab.Doe2026")
     assert str(plan_fetch(["lab.Doe0"])).startswith("1 of the 3 files of 2 entries to fetch (")
 
 
-def test_many_entries_are_fetched_each_file_once(large_lab: Lab) -> None:
+def test_each_file_of_many_entries_is_fetched_once(large_lab: Lab) -> None:
     fetched = fetch_many([f"lab.Doe{number}" for number in range(12)])
     assert {entry.identifier for entry in fetched} == {"lab.Doe2026", *(f"lab.Doe{number}" for number in range(12))}
-    assert sorted(gets(large_lab)) == sorted({*gets(large_lab)})
-    assert len(gets(large_lab)) == 14
+    assert sorted(requested_keys(large_lab)) == sorted({*requested_keys(large_lab)})
+    assert len(requested_keys(large_lab)) == 14
     large_lab.server.requests.clear()
     brainio.get_assembly("lab.Doe7")
     assert large_lab.server.requests == []
@@ -61,11 +61,11 @@ def test_files_with_the_same_content_are_counted_and_fetched_once(large_lab: Lab
     assert str(plan).startswith("4 of the 4 files of 5 entries to fetch (")
     fetched = fetch_many(["lab.Doe0", "lab.Same"])
     assert [paths["nc"].read_bytes() == body for paths in fetched.values() if "nc" in paths] == [True, True]
-    assert len([name for name in gets(large_lab) if name in ("assy_0.nc", "assy_same.nc")]) == 1
+    assert len([name for name in requested_keys(large_lab) if name in ("assy_0.nc", "assy_same.nc")]) == 1
     assert str(plan_fetch(["lab.Doe0", "lab.Same"])).startswith("0 of the 3 files of 3 entries to fetch (0 B), 3 in")
 
 
-def test_a_whole_catalog_is_fetched_by_its_name(large_lab: Lab) -> None:
+def test_a_whole_catalog_is_fetched_by_its_identifier(large_lab: Lab) -> None:
     assert len(brainio.prefetch(catalog="lab")) == 13
     assert str(plan_fetch(catalog="lab")).startswith("0 of the 14 files of 13 entries to fetch (0 B), 14 in the cache")
 
@@ -91,7 +91,7 @@ def test_connections_are_bounded(large_lab: Lab, monkeypatch: pytest.MonkeyPatch
     assert 1 < most <= 8
 
 
-def test_what_can_be_finished_is_finished_when_some_fail(large_lab: Lab) -> None:
+def test_failures_do_not_stop_the_other_files(large_lab: Lab) -> None:
     del large_lab.server.objects["lab-bucket", "assy_3.nc"]
     large_lab.server.objects["lab-bucket", "assy_5.nc"] = b"wrong bytes"
     with pytest.raises(FetchManyError) as caught:
@@ -100,17 +100,15 @@ def test_what_can_be_finished_is_finished_when_some_fail(large_lab: Lab) -> None
     for failed in ("lab.Doe3", "lab.Doe5", "lab.Nobody"):
         assert failed in message
     assert message.startswith("3 could not be fetched")
-    done = caught.value.fetched
-    assert isinstance(done, dict)
-    assert resolve("assembly", "lab.Doe4") in done
+    fetched = caught.value.fetched
+    assert isinstance(fetched, dict)
+    assert resolve("assembly", "lab.Doe4") in fetched
     large_lab.server.requests.clear()
     brainio.get_assembly("lab.Doe4")
     assert large_lab.server.requests == []
 
 
-def test_offline_everything_in_the_cache_works_and_nothing_is_asked_for(
-    large_lab: Lab, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_offline_cached_entries_load_without_a_request(large_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch_many(["lab.Doe0"])
     large_lab.server.requests.clear()
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
@@ -125,7 +123,7 @@ def test_offline_everything_in_the_cache_works_and_nothing_is_asked_for(
     assert large_lab.server.requests == []
 
 
-def test_offline_all_that_would_be_needed_is_listed(large_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_errors_list_every_missing_file(large_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.raises(OfflineError) as caught:
         brainio.get_assembly("lab.Doe1")
@@ -133,7 +131,7 @@ def test_offline_all_that_would_be_needed_is_listed(large_lab: Lab, monkeypatch:
         assert needed in str(caught.value)
 
 
-def test_a_stimulus_that_was_lost_is_there_again_when_it_is_asked_for(large_lab: Lab) -> None:
+def test_a_lost_stimulus_file_is_restored_at_the_next_access(large_lab: Lab) -> None:
     stimulus_set = get_stimulus_set("lab.Doe2026")
     stimulus_set.get_stimulus("1").unlink()
     stimulus_set.stimulus_paths["2"].write_bytes(b"cut")
