@@ -1,4 +1,4 @@
-"""Fetching of many entries: plan what is missing, then fetch it over a bounded number of connections.
+"""Fetching of many entries: plan the missing files, then fetch them over a bounded number of connections.
 
 A failure does not stop the other files; all failures are reported together at the end.
 """

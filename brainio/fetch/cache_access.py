@@ -45,7 +45,7 @@ def shared_caches() -> list[Path]:
     folders = [absolute_path(folder) for folder in names if folder]
     for folder in folders:
         if not os.path.isdir(folder):  # noqa: PTH112 - a Path raises without permission to look
-            log_once(folder, f"is no folder that can be reached, but {BRAINIO_SHARED} names it")
+            log_once(folder, f"is not a reachable folder, but {BRAINIO_SHARED} names it")
     return folders
 
 

@@ -367,9 +367,9 @@ def _get_local_file(entry: Entry, expected: ExpectedFile) -> Path:
         for location, _ in locations:
             _check_content(location.path, expected.part)
         raise IntegrityError(
-            f"the size or hash of {' and '.join(str(location) for location, _ in locations)} differs from the one that "
-            f"catalog {entry.catalog!r} gives for {entry.kind} {entry.identifier!r}. Publish the entry again, or "
-            f"correct the catalog."
+            f"{' and '.join(str(location) for location, _ in locations)}: the size or hash differs from the entry of "
+            f"{entry.kind} {entry.identifier!r} in catalog {entry.catalog!r}. Publish the entry again, or correct the "
+            f"catalog."
         )
     return path
 

@@ -1,4 +1,4 @@
-"""Lock file sessions: `record_lock` writes what is loaded into a lock file, `use_lock` loads exactly that again."""
+"""Lock file sessions: `record_lock` records loaded entries in a lock file, and `use_lock` loads exactly these."""
 
 import os
 import threading
