@@ -23,7 +23,7 @@ from brainio.service.pages.snippets import netrc_line, stimulus_snippet
 from brainio.service.responses import RenderedBody, render, respond
 from brainio.service.visibility import get_stimulus_profile, is_not_ready, visible_profile
 from brainio.views.charts import column as draw_column
-from brainio.views.charts.card_values import name_of_values, text_of
+from brainio.views.charts.card_values import name_of_values, valid_text
 
 router = APIRouter(include_in_schema=False)
 _STIMULI_PER_PAGE = 48
@@ -369,7 +369,7 @@ def _response_values(assembly: Entry, view: EntryView, stimulus_id: str) -> dict
     response = profile.response(stimulus_id)
     if response is None or response.mean is None or response.rank is None:
         return values | {"note": "no response to this stimulus"}
-    units = text_of(profile.card.get("units"), 32) or ""
+    units = valid_text(profile.card.get("units"), 32) or ""
     return values | {
         "response": f"{response.mean:.4g} {units}".rstrip(),
         "quantity": name_of_values(profile.card),

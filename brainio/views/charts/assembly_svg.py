@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from brainio.text import quantity
 from brainio.views.charts.bars import populations, repetitions
 from brainio.views.charts.card_charts import raster_of_card, reliability_of_card, responses_of_card, time_course_of_card
-from brainio.views.charts.card_values import count_of, text_of
+from brainio.views.charts.card_values import valid_count, valid_text
 from brainio.views.charts.svg_renderer import render_svg
 from brainio.views.charts.svg_shapes import LINE_HEIGHT, WIDTH, Figure, to_svg, truncate
 
@@ -46,7 +46,7 @@ def dimensions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     dims, shape = card.get("dims"), card.get("shape")
     if not isinstance(dims, list) or not isinstance(shape, list) or not 2 <= len(dims) == len(shape) <= 3:
         return None
-    sizes = [(text_of(dim), count_of(size)) for dim, size in zip(dims, shape, strict=True)]
+    sizes = [(valid_text(dim), valid_count(size)) for dim, size in zip(dims, shape, strict=True)]
     labelled = [(dim, size) for dim, size in sizes if dim is not None and size is not None]
     if len(labelled) < len(dims):
         return None

@@ -10,11 +10,29 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from brainio.text import plural_of, quantity
-from brainio.views.charts.card_values import count_of, histogram_of, is_range, number, record_of, records_of, text_of
+from brainio.views.charts.card_values import (
+    is_range,
+    nested_record,
+    valid_bins,
+    valid_count,
+    valid_number,
+    valid_records,
+    valid_text,
+)
 from brainio.views.charts.description import join_first
 from brainio.views.charts.scales import Scale, format_number
-from brainio.views.charts.svg_axes import count_scale, draw_x_axis, draw_y_axis, width_of_labels
-from brainio.views.charts.svg_shapes import COLOURS, OTHERS, WIDTH, Figure, text_width, truncate
+from brainio.views.charts.svg_shapes import (
+    COLOURS,
+    OTHERS,
+    WIDTH,
+    Figure,
+    count_scale,
+    draw_x_axis,
+    draw_y_axis,
+    text_width,
+    truncate,
+    width_of_labels,
+)
 from brainio.views.rendering import format_value
 
 if TYPE_CHECKING:
@@ -136,7 +154,7 @@ def populations(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     populations = _populations(card)
     if not any(count for _, _, count in populations):
         return None
-    tallies = records_of(card.get("counts"), 10)
+    tallies = valid_records(card.get("counts"), 10)
     counted = _counted_dim(card, tallies)
     names = [record.get("coordinate") for record in tallies]
     animal_name = "subject" if "subject" in names and "animal" not in names else "animal"
@@ -152,31 +170,31 @@ def populations(card: Mapping[str, Any], prefix: str) -> Drawing | None:
 
 def _counted_dim(card: Mapping[str, Any], tallies: Sequence[Mapping[str, Any]]) -> str:
     """Return the dimension of regions or animals, whose positions are counted; for spikes, neuroids."""
-    dims = {text_of(record.get("coordinate")): text_of(record.get("dim")) for record in tallies}
+    dims = {valid_text(record.get("coordinate")): valid_text(record.get("dim")) for record in tallies}
     dim = next((dim for name in ("region", "animal", "subject") if (dim := dims.get(name))), "neuroid")
-    return "neuroid" if dim == _EVENT and "populations" in record_of(card, "pictures") else dim
+    return "neuroid" if dim == _EVENT and "populations" in nested_record(card, "pictures") else dim
 
 
 def _populations(card: Mapping[str, Any]) -> list[tuple[str, str, int]]:
     """Return region, animal and count; region or animal is unknown if the card counts only the other."""
-    pictures = record_of(card, "pictures")
+    pictures = nested_record(card, "pictures")
     if "populations" in pictures:
-        records = records_of(pictures["populations"], _MAX_RECORDS)
+        records = valid_records(pictures["populations"], _MAX_RECORDS)
         rows = [(record.get("region"), record.get("animal"), record.get("count")) for record in records]
     else:
-        by_name = {text_of(record.get("coordinate")): record for record in records_of(card.get("counts"), 10)}
+        by_name = {valid_text(record.get("coordinate")): record for record in valid_records(card.get("counts"), 10)}
         name = next((name for name in ("region", "animal", "subject") if name in by_name), None)
-        records = records_of(record_of(by_name, name).get("counts"), _MAX_RECORDS) if name else []
+        records = valid_records(nested_record(by_name, name).get("counts"), _MAX_RECORDS) if name else []
         pairs = [(record.get("value"), record.get("count")) for record in records]
         rows = [(value, None, count) if name == "region" else (None, value, count) for value, count in pairs]
-    checked = [(_label(region), _label(animal), count_of(count)) for region, animal, count in rows]
+    checked = [(_label(region), _label(animal), valid_count(count)) for region, animal, count in rows]
     if any(None in row for row in checked):
         return []
     return [(region, animal, count) for region, animal, count in checked if region and animal and count is not None]
 
 
 def _label(value: Any) -> str | None:
-    return _UNKNOWN if value is None or value == "" else text_of(value)
+    return _UNKNOWN if value is None or value == "" else valid_text(value)
 
 
 def _totals(populations: Sequence[tuple[str, str, int]], column: int) -> Counter[str]:
@@ -278,9 +296,9 @@ def repetitions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     '12 stimuli were presented 28 times, 3,200 stimuli 50 times.'
     """
     rows: list[tuple[int, int, int]] = []
-    for record in records_of(record_of(card, "pictures").get("repetitions"), 60):
-        low, stimuli = count_of(record.get("repetitions")), count_of(record.get("stimuli"))
-        high = count_of(record.get("to")) if "to" in record else low
+    for record in valid_records(nested_record(card, "pictures").get("repetitions"), 60):
+        low, stimuli = valid_count(record.get("repetitions")), valid_count(record.get("stimuli"))
+        high = valid_count(record.get("to")) if "to" in record else low
         if low is None or high is None or stimuli is None or high < low or (rows and low <= rows[-1][1]):
             return None
         rows.append((low, high, stimuli))
@@ -346,19 +364,19 @@ def column(record: Mapping[str, Any], prefix: str, link: _Link | None = None) ->
     >>> drawing.finding, 'href="?kind=face"' in drawing.svg
     ('Most common of 3 values: face (640).', True)
     """
-    name = text_of(record.get("name")) or "value"
-    histogram = record_of(record, "histogram")
+    name = valid_text(record.get("name")) or "value"
+    histogram = nested_record(record, "histogram")
     if histogram:
         return _distribution(record, name, prefix, link)
-    commons = records_of(record.get("most_common"), _MAX_VALUES)
-    values = [(item.get("value"), text_of(item.get("value")), count_of(item.get("count"))) for item in commons]
+    commons = valid_records(record.get("most_common"), _MAX_VALUES)
+    values = [(item.get("value"), valid_text(item.get("value")), valid_count(item.get("count"))) for item in commons]
     checked = [(value, text, count) for value, text, count in values if text is not None and count is not None]
     if len(checked) < len(values) or not any(count for _, _, count in checked):
         return None
-    distinct = count_of(record.get("distinct"))
+    distinct = valid_count(record.get("distinct"))
     is_part = distinct is not None and distinct > len(checked)
-    if not is_part and all(number(value) is not None for value, _, _ in checked):
-        checked.sort(key=lambda item: number(item[0]) or 0.0)
+    if not is_part and all(valid_number(value) is not None for value, _, _ in checked):
+        checked.sort(key=lambda item: valid_number(item[0]) or 0.0)
     bars = [
         Bar(text, [Part(count, 0, f"{text}: {count:,}")], link(value) if link else None)
         for value, text, count in checked
@@ -375,7 +393,9 @@ def column(record: Mapping[str, Any], prefix: str, link: _Link | None = None) ->
 
 
 def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link | None) -> Drawing | None:
-    histogram = histogram_of(record_of(record, "histogram").get("edges"), record_of(record, "histogram").get("counts"))
+    histogram = valid_bins(
+        nested_record(record, "histogram").get("edges"), nested_record(record, "histogram").get("counts")
+    )
     if histogram is None:
         return None
     rows = [(*edges, n) for edges, n in zip(pairwise(histogram.edges), histogram.counts, strict=True)]
@@ -385,7 +405,7 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link
             high,
             n,
             f"{format_number(low)} to {format_number(high)}: {n:,}",
-            link(_range(low, high, histogram)) if link else None,
+            link(_format_bin_range(low, high, histogram)) if link else None,
         )
         for low, high, n in rows
     ]
@@ -399,12 +419,12 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link
     return figure.to_drawing(bottom, f"Distribution of {name}", finding, ("from", "to", "rows"), [*rows])
 
 
-def _range(low: float, high: float, histogram: Bins) -> str:
+def _format_bin_range(low: float, high: float, histogram: Bins) -> str:
     """Format the range of a bin as a filter: it includes its lower edge, the last bin both edges."""
     first, last = (repr(edge).removesuffix(".0") for edge in (low, high))
     return f"{first}..{'' if high == histogram.edges[-1] else '<'}{last}"
 
 
 def _missing(record: Mapping[str, Any]) -> str:
-    missing = count_of(record.get("missing"))
+    missing = valid_count(record.get("missing"))
     return f" Missing in {quantity(missing, 'row')}." if missing else ""

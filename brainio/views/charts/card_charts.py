@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from brainio.text import plural_of, quantity, share
 from brainio.views.charts.card_values import (
-    count_of,
-    groups_of,
-    histogram_of,
     is_range,
     mean_of_values,
-    measured,
-    number,
-    numbers,
-    record_of,
-    records_of,
-    text_of,
+    nested_record,
+    valid_bins,
+    valid_count,
+    valid_groups,
+    valid_number,
+    valid_numbers,
+    valid_records,
+    valid_text,
+    values_label,
 )
 from brainio.views.charts.description import (
     Axis,
@@ -56,11 +56,11 @@ def responses_of_card(card: Mapping[str, Any]) -> Chart | None:
     >>> responses_of_card(card).finding
     'Median of mean responses: IT 0.5 (3 neuroids).'
     """
-    record = record_of(card, "pictures", "responses")
+    record = nested_record(card, "pictures", "responses")
     histograms = _histograms(record)
     if not histograms:
         return None
-    counted = text_of(record.get("of")) or "neuroid"
+    counted = valid_text(record.get("of")) or "neuroid"
     values = mean_of_values(card, plural=True)
     medians = [
         f"{group.name} {format_number(group.median)} ({quantity(group.size, counted)})"
@@ -69,14 +69,14 @@ def responses_of_card(card: Mapping[str, Any]) -> Chart | None:
     ]
     finding = f"Median of {values}: {join_first(medians, _MAX_LISTED)}." if medians else ""
     finding = finding or f"{quantity(len(histograms), 'group')}."
-    omitted = count_of(record.get("more"))
+    omitted = valid_count(record.get("more"))
     finding += f" {quantity(omitted, 'more group')} not drawn." if omitted else ""
     edges = histograms[0].edges
     headings, rows = histogram_table(histograms)
     return Chart(
-        title=title_by(f"{values[:1].upper()}{values[1:]}", text_of(record.get("by"))),
+        title=title_by(f"{values[:1].upper()}{values[1:]}", valid_text(record.get("by"))),
         finding=finding,
-        x=Axis(measured(card), edges[0], edges[-1]),
+        x=Axis(values_label(card), edges[0], edges[-1]),
         y=Axis(plural_of(counted), 0, max(max(histogram.counts) for histogram in histograms)),
         series=tuple(histograms),
         headings=headings,
@@ -94,22 +94,22 @@ def reliability_of_card(card: Mapping[str, Any]) -> Chart | None:
     >>> reliability_of_card({"pictures": {"reliability": record}, "reliability": {"median": 0.7}}).finding
     'Median split-half reliability 0.7 over 3 values; IT 3.'
     """
-    record = record_of(card, "pictures", "reliability")
+    record = nested_record(card, "pictures", "reliability")
     histograms = _histograms(record)
     if sum(histogram.size for histogram in histograms) < 2:
         return None
-    median = number(record_of(card, "reliability").get("median"))
-    return reliability_chart(histograms, median, text_of(record.get("by")), "split-half reliability", "values")
+    median = valid_number(nested_record(card, "reliability").get("median"))
+    return reliability_chart(histograms, median, valid_text(record.get("by")), "split-half reliability", "values")
 
 
 def _histograms(record: Mapping[str, Any]) -> list[Histogram]:
     """Return the histogram of each group; an empty list if one is malformed."""
     histograms = []
-    for group in groups_of(record):
-        bins = histogram_of(record.get("edges"), group.record.get("counts"))
+    for group in valid_groups(record):
+        bins = valid_bins(record.get("edges"), group.record.get("counts"))
         if bins is None:
             return []
-        median = number(group.record.get("median"))
+        median = valid_number(group.record.get("median"))
         is_inside = median is not None and bins.edges[0] <= median <= bins.edges[-1]
         name = group.value or "all"
         histograms.append(Histogram(name, group.size, bins.edges, bins.counts, median if is_inside else None))
@@ -126,12 +126,12 @@ def time_course_of_card(card: Mapping[str, Any]) -> Chart | None:
     >>> time_course_of_card({"pictures": {"time_course": record}}).finding
     'Highest mean: IT 0.9 at 100 ms.'
     """
-    record = record_of(card, "pictures", "time_course")
-    centers = numbers(record.get("centers_ms"), _MAX_BINS)
+    record = nested_record(card, "pictures", "time_course")
+    centers = valid_numbers(record.get("centers_ms"), _MAX_BINS)
     if not centers or not is_range(centers[0], centers[-1]) or any(b <= a for a, b in pairwise(centers)):
         return None
     lines = []
-    for group in groups_of(record):
+    for group in valid_groups(record):
         line = _line(group.value or "all", group.size, group.record, centers)
         if line is None:
             return None
@@ -139,7 +139,7 @@ def time_course_of_card(card: Mapping[str, Any]) -> Chart | None:
             lines.append(line)
     if not lines:
         return None
-    chart = time_course_chart(lines, measured(card), text_of(record.get("by")))
+    chart = time_course_chart(lines, values_label(card), valid_text(record.get("by")))
     has_range = chart.y.low is not None and chart.y.high is not None and is_range(chart.y.low, chart.y.high)
     return chart if has_range else None
 
@@ -148,7 +148,7 @@ def _line(name: str, size: int, record: Mapping[str, Any], centers: Sequence[flo
     means, errors = record.get("mean"), record.get("error")
     if not isinstance(means, list) or not isinstance(errors, list) or not len(means) == len(errors) == len(centers):
         return None
-    checked_means, checked_errors = [number(mean) for mean in means], [number(error) for error in errors]
+    checked_means, checked_errors = [valid_number(mean) for mean in means], [valid_number(error) for error in errors]
     for checked, values in ((checked_means, means), (checked_errors, errors)):
         if any(new is None and old is not None for new, old in zip(checked, values, strict=True)):
             return None
@@ -168,16 +168,16 @@ def raster_of_card(card: Mapping[str, Any]) -> Chart | None:
     >>> raster_of_card({"pictures": {"raster": record}, "units": "ms"}).finding
     '3 spikes in 1 row, from 3.5 to 12 ms; 7 rows in all.'
     """
-    record = record_of(card, "pictures", "raster")
-    records = records_of(record.get("rows"), _MAX_ROWS)
-    labels_and_times = [(text_of(row.get("label")), numbers(row.get("times"), _MAX_SPIKES)) for row in records]
+    record = nested_record(card, "pictures", "raster")
+    records = valid_records(record.get("rows"), _MAX_ROWS)
+    labels_and_times = [(valid_text(row.get("label")), valid_numbers(row.get("times"), _MAX_SPIKES)) for row in records]
     rows = [
         EventRow(label, sorted(times)) for label, times in labels_and_times if label is not None and times is not None
     ]
     spikes = [time for row in rows for time in row.times]
     if len(rows) < len(records) or not spikes or len(spikes) > _MAX_SPIKES or not is_range(min(spikes), max(spikes)):
         return None
-    units = text_of(card.get("units"), 40) or ""
+    units = valid_text(card.get("units"), 40) or ""
     low, high = min(spikes), max(spikes)
     end = _last_drawn_time(rows, low, high)
     total_spikes = _count_spikes(card)
@@ -190,7 +190,7 @@ def raster_of_card(card: Mapping[str, Any]) -> Chart | None:
         finding += f"; {quantity(total_rows, 'row')} in all"
     if end < high:
         finding += f"; drawn up to {format_number(end)} {units}".rstrip()
-    rows_of = text_of(record.get("rows_of")) or "row"
+    rows_of = valid_text(record.get("rows_of")) or "row"
     return Chart(
         title="Spikes",
         finding=f"{finding}.",
@@ -205,7 +205,7 @@ def raster_of_card(card: Mapping[str, Any]) -> Chart | None:
 def _count_spikes(card: Mapping[str, Any]) -> int | None:
     """Return the number of spikes of the assembly, of which a raster shows the first; None if unknown."""
     shape = card.get("shape")
-    return count_of(shape[0]) if isinstance(shape, list) and len(shape) == 1 else None
+    return valid_count(shape[0]) if isinstance(shape, list) and len(shape) == 1 else None
 
 
 def _last_drawn_time(rows: Sequence[EventRow], low: float, high: float) -> float:

@@ -31,10 +31,10 @@ class Group(NamedTuple):
     record: Mapping[str, Any]
 
 
-def number(value: Any) -> float | None:
-    """Return a finite number that can be drawn.
+def valid_number(value: Any) -> float | None:
+    """Return a number if it is finite and can be drawn, else None.
 
-    >>> number(1), number(True), number("1"), number(float("nan")), number(10**400)
+    >>> valid_number(1), valid_number(True), valid_number("1"), valid_number(float("nan")), valid_number(10**400)
     (1.0, None, None, None, None)
     """
     if type(value) not in (int, float) or not abs(value) <= _MAX_NUMBER:
@@ -42,42 +42,42 @@ def number(value: Any) -> float | None:
     return float(value) if abs(value) >= 1 / _MAX_NUMBER else 0.0
 
 
-def numbers(value: Any, max_length: int) -> list[float] | None:
-    """Return a list of at most `max_length` numbers."""
+def valid_numbers(value: Any, max_length: int) -> list[float] | None:
+    """Return a list of at most `max_length` valid numbers, else None."""
     if not isinstance(value, list) or len(value) > max_length:
         return None
-    checked = [number(item) for item in value]
+    checked = [valid_number(item) for item in value]
     return None if None in checked else [item for item in checked if item is not None]
 
 
-def count_of(value: Any) -> int | None:
-    """Return a count.
+def valid_count(value: Any) -> int | None:
+    """Return a value if it is a count, else None.
 
-    >>> count_of(3), count_of(-1), count_of(2.5)
+    >>> valid_count(3), valid_count(-1), valid_count(2.5)
     (3, None, None)
     """
     return value if type(value) is int and 0 <= value <= _MAX_COUNT else None
 
 
-def text_of(value: Any, max_length: int = _MAX_LABEL) -> str | None:
-    r"""Return a label as text on one line.
+def valid_text(value: Any, max_length: int = _MAX_LABEL) -> str | None:
+    r"""Return a label as text on one line, or None if it is neither text nor a number.
 
-    >>> text_of("V4\n"), text_of(4.0), text_of([])
+    >>> valid_text("V4\n"), valid_text(4.0), valid_text([])
     ('V4', '4', None)
     """
     if isinstance(value, str):
         return format_value(printable(" ".join(value[: 4 * max_length].split())), max_length) or None
-    return format_value(value, max_length) if type(value) is bool or number(value) is not None else None
+    return format_value(value, max_length) if type(value) is bool or valid_number(value) is not None else None
 
 
-def record_of(value: Any, *names: str) -> Mapping[str, Any]:
+def nested_record(value: Any, *names: str) -> Mapping[str, Any]:
     """Return the nested record at a path of names; empty if it does not exist."""
     for name in names:
         value = value.get(name) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 
 
-def records_of(value: Any, limit: int) -> list[Mapping[str, Any]]:
+def valid_records(value: Any, limit: int) -> list[Mapping[str, Any]]:
     """Return the first records of a list; empty if an item is not a record."""
     if not isinstance(value, list):
         return []
@@ -93,10 +93,10 @@ def is_range(low: float, high: float) -> bool:
     return high - low > max(_MIN_RELATIVE_RANGE * max(abs(low), abs(high)), 1 / _MAX_NUMBER)
 
 
-def histogram_of(edges: Any, counts: Any) -> Bins | None:
-    """Return the bins of a histogram with at least one count."""
-    checked_edges = numbers(edges, MAX_BINS + 1)
-    checked_counts = counts_of(counts)
+def valid_bins(edges: Any, counts: Any) -> Bins | None:
+    """Return the bins of a histogram with at least one count, else None."""
+    checked_edges = valid_numbers(edges, MAX_BINS + 1)
+    checked_counts = valid_counts(counts)
     if checked_edges is None or checked_counts is None or not any(checked_counts):
         return None
     if len(checked_edges) != len(checked_counts) + 1:
@@ -106,33 +106,33 @@ def histogram_of(edges: Any, counts: Any) -> Bins | None:
     return Bins(checked_edges, checked_counts) if is_valid else None
 
 
-def counts_of(value: Any) -> list[int] | None:
-    """Return a list of counts, one per bin."""
+def valid_counts(value: Any) -> list[int] | None:
+    """Return a list of counts, one per bin, else None."""
     if not isinstance(value, list) or len(value) > MAX_BINS:
         return None
-    checked = [count_of(item) for item in value]
+    checked = [valid_count(item) for item in value]
     return None if None in checked else [item for item in checked if item is not None]
 
 
-def groups_of(chart: Mapping[str, Any], limit: int = 8) -> list[Group]:
+def valid_groups(chart: Mapping[str, Any], limit: int = 8) -> list[Group]:
     """Return the groups of a chart in a card; empty if one is malformed."""
     groups = []
-    for record in records_of(chart.get("groups"), limit):
-        size, value = count_of(record.get("count")), record.get("value")
-        name = text_of(value)
+    for record in valid_records(chart.get("groups"), limit):
+        size, value = valid_count(record.get("count")), record.get("value")
+        name = valid_text(value)
         if size is None or (name is None and value not in (None, "")):
             return []
         groups.append(Group(name, size, record))
     return groups
 
 
-def measured(card: Mapping[str, Any]) -> str:
+def values_label(card: Mapping[str, Any]) -> str:
     """Return the label of an axis of values or their means, with units.
 
-    >>> measured({"long_name": "firing rate", "units": "Hz"}), measured({"class": "PropertyAssembly"})
+    >>> values_label({"long_name": "firing rate", "units": "Hz"}), values_label({"class": "PropertyAssembly"})
     ('firing rate (Hz)', 'mean value')
     """
-    name, units = text_of(card.get("long_name"), 52) or mean_of_values(card), text_of(card.get("units"), 32)
+    name, units = valid_text(card.get("long_name"), 52) or mean_of_values(card), valid_text(card.get("units"), 32)
     return f"{name} ({units})" if units else name
 
 
@@ -153,7 +153,7 @@ def name_of_values(card: Mapping[str, Any], *, plural: bool = False) -> str:
     >>> name_of_values({"long_name": "reaction time"}), name_of_values({"class": "PropertyAssembly"}, plural=True)
     ('reaction time', 'values')
     """
-    name = text_of(card.get("long_name"), 52)
+    name = valid_text(card.get("long_name"), 52)
     if name is not None:
         return name
     kind = card.get("class")

@@ -1,7 +1,7 @@
 """SVG renderer of chart descriptions: lines with bands, histograms and rasters, sized for a phone.
 
-Chooses the layout by the number of groups: a few share one plot, more have a row each. `svg_shapes` writes the shapes,
-`svg_axes` the axes.
+Chooses the layout by the number of groups: a few share one plot, more have a row each. `svg_shapes` writes the
+shapes and axes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 from brainio.text import quantity
 from brainio.views.charts.description import Chart, EventRow, Histogram, Line, Sample
 from brainio.views.charts.scales import Scale, format_number, step_between
-from brainio.views.charts.svg_axes import count_scale, draw_x_axis, draw_y_axis, width_of_labels
 from brainio.views.charts.svg_shapes import (
     LINE_HEIGHT,
     WIDTH,
     Drawing,
     Figure,
+    count_scale,
+    draw_x_axis,
+    draw_y_axis,
     format_tenths,
     path_through,
     text_width,
     to_svg,
     truncate,
+    width_of_labels,
     wrap,
 )
 

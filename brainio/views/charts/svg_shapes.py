@@ -1,4 +1,4 @@
-"""SVG shapes: paths, text, links and legends of a figure, and the measuring of text.
+"""SVG shapes of a figure: paths, text, links, legends and axes.
 
 The SVG contains no colour, font or script, so that pages with a strict content security policy can include it: classes
 name the role of a shape, and the stylesheet `service/assets/drawings.css` defines its look in light and dark mode.
@@ -6,6 +6,7 @@ name the role of a shape, and the stylesheet `service/assets/drawings.css` defin
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from functools import lru_cache
 from itertools import pairwise
@@ -14,12 +15,18 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup, escape
 
 from brainio.text import printable
+from brainio.views.charts.scales import Scale, step_between, tick_labels, ticks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import TypeAlias
+
+    _Swatch: TypeAlias = Callable[[float, float, int], None]
 
 WIDTH = 360.0  # of every figure, so that text is legible on a phone
 LINE_HEIGHT = 12.0
+_TICK = 4.0
+_SMALL = 11.0  # height of tick labels
 COLOURS = 6  # in the stylesheet, each with a texture
 OTHERS = COLOURS  # grey
 
@@ -127,7 +134,7 @@ class Figure:
         self._textures.add(colour)
         return f'class="dr-area" fill="url(#{escape(self._prefix)}-f{colour})"'
 
-    def _definitions(self) -> str:
+    def _texture_definitions(self) -> str:
         patterns = [
             f'<pattern id="{escape(self._prefix)}-f{colour}" width="6" height="6" patternUnits="userSpaceOnUse"'
             f' patternTransform="{_TEXTURE_TRANSFORMS[colour]}"><path class="dr-f{colour}" d="M0 0h6v6h-6z"/>'
@@ -152,16 +159,9 @@ class Figure:
             f'<svg class="dr" role="{role}" viewBox="0 0 {to_svg(WIDTH)} {to_svg(height)}"'
             f' aria-labelledby="{name}-title {name}-finding">'
             f'<title id="{name}-title">{_escape(title)}</title><desc id="{name}-finding">{_escape(finding)}</desc>'
-            f"{self._definitions()}{''.join(self._parts)}</svg>"
+            f"{self._texture_definitions()}{''.join(self._parts)}</svg>"
         )
         return Drawing(title, finding, Markup(svg), headings, rows)  # noqa: S704 - every text in it is escaped
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeAlias
-
-    _Swatch: TypeAlias = Callable[[float, float, int], None]
 
 
 def to_svg(value: float) -> str:
@@ -250,3 +250,47 @@ def wrap(text: str, width: float, max_lines: int = 2) -> list[str]:
 
 def _escape(text: str) -> str:
     return str(escape(printable(text)))
+
+
+def draw_x_axis(figure: Figure, scale: Scale, y: float, label: str) -> float:
+    """Draw the axis below a plot and return its lower end."""
+    for count in (6, 4, 3, 2):
+        step = step_between(scale.low, scale.high, count)
+        values = ticks(scale.low, scale.high, step)
+        names = tick_labels(values, step)
+        if sum(text_width(name, _SMALL) + 8 for name in names) <= scale.end - scale.start:
+            break
+    marks = "".join(f"M{to_svg(scale(value))} {to_svg(y)}v{to_svg(_TICK)}" for value in values)
+    figure.path(f"M{to_svg(scale.start)} {to_svg(y)}H{to_svg(scale.end)}{marks}", "axis")
+    for value, name in zip(values, names, strict=True):
+        half = text_width(name, _SMALL) / 2
+        figure.text(min(max(scale(value), half), WIDTH - half), y + _TICK + _SMALL, name, "small", "middle")
+    below = y + _TICK + _SMALL
+    for line in wrap(label, WIDTH - 20):
+        below += LINE_HEIGHT + 4
+        half = text_width(line) / 2
+        middle = min(max((scale.start + scale.end) / 2, half), WIDTH - half)
+        figure.text(middle, below, line, "", "middle")
+    return below + 5
+
+
+def count_scale(tallest: float, bottom: float, top: float) -> tuple[Scale, float]:
+    """Return the vertical scale of counts, which ends at a round number, and its step."""
+    step = step_between(0, tallest, 3, integers=True)
+    return Scale(0, step * math.ceil(tallest / step - 1e-9), bottom, top), step
+
+
+def draw_y_axis(figure: Figure, scale: Scale, step: float, left: float, right: float, label: str = "") -> None:
+    """Draw grid lines with their numbers at the left, and the label of the axis above them in up to two lines."""
+    values = ticks(scale.low, scale.high, step)
+    for value, name in zip(values, tick_labels(values, step), strict=True):
+        figure.path(f"M{to_svg(left)} {to_svg(scale(value))}H{to_svg(right)}", "grid")
+        figure.text(left - 5, scale(value) + 4, name, "small", "end")
+    for row, line in enumerate(reversed(wrap(label, WIDTH))):
+        figure.text(0, scale.end - 11 - row * _SMALL, line, "small")
+
+
+def width_of_labels(low: float, high: float, step: float) -> float:
+    """Return the width of the tick labels of a vertical axis."""
+    names = tick_labels(ticks(low, high, step), step)
+    return 6 + max(text_width(name, _SMALL) for name in names)
