@@ -1,4 +1,4 @@
-"""What is wrong with an assembly by itself: dimensions, ids, time bins, values, kinds of coordinates, extras."""
+"""Checks of an assembly on its own: dimensions, ids, time bins, values, coordinates, extras."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from brainio.views.attributes import milliseconds_per
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Loading puts extras into the attrs, beside these, and the file has the values under 'data'.
+# Loading adds extras to the attrs, next to these names; the file stores the values as 'data'.
 _RESERVED = ("identifier", "stimulus_set", "stimulus_set_identifier", "data")
-ID_COLUMNS = ("stimulus_id", "image_id")  # files from before 2021 have the latter, and loading gives them the former
-_MOST_NEUROIDS = 1 << 22  # whose missing values are counted one by one
+ID_COLUMNS = ("stimulus_id", "image_id")  # files from before 2021 use image_id, which loading renames
+_MOST_NEUROIDS = 1 << 22  # above this, missing values are not counted by neuroid
 _NOT_IN_NAMES = set(" /\0\n\t")
 _STORABLE_KINDS = (TEXT, NUMBER, TRUTH, "datetime", "Timestamp", "datetime64", "date")
 _USUAL_DIMS = {
@@ -53,17 +53,17 @@ _USUAL_DIMS = {
 
 
 def class_for(assembly: xr.DataArray) -> type[DataAssembly]:
-    """Return the class of an assembly, or for an array that is of none, the one that its dimensions suggest."""
+    """Return the class of an assembly; for other arrays, infer it from the dimensions."""
     if isinstance(assembly, DataAssembly) and type(assembly) is not DataAssembly:
         return type(assembly)
     return _USUAL_DIMS.get(frozenset(map(str, assembly.dims)), DataAssembly)
 
 
 def assembly_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
-    """List what is wrong with an assembly that is meant to be of a class."""
-    if len(set(assembly.dims)) < assembly.ndim:  # nothing else can be asked of it
+    """List the problems of an assembly as an instance of the given class."""
+    if len(set(assembly.dims)) < assembly.ndim:  # xarray fails in most operations
         found, fix = f"{tuple(assembly.dims)}", "rename one of them"
-        return [problem("dims-wrong", "dimensions", found, expected="a name of its own for each dimension", fix=fix)]
+        return [problem("dims-wrong", "dimensions", found, expected="a unique name for each dimension", fix=fix)]
     return [
         *_dim_problems(assembly, assembly_class),
         *stimulus_id_problems(assembly, assembly_class),
@@ -76,7 +76,7 @@ def assembly_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]
 
 
 def own_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
-    """List what is wrong with an assembly, its name and its extras."""
+    """List the problems of an assembly, its identifier and its extras."""
     extras = {str(name): value for name, value in assembly.attrs.items() if isinstance(value, xr.DataArray)}
     identifier = assembly.attrs.get("identifier")
     problems = [] if identifier is None else identifier_problems(identifier, "the identifier of the assembly")
@@ -88,7 +88,7 @@ def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) ->
         problem("dim-empty", f"dimension {dim!r}", "no elements") for dim, size in assembly.sizes.items() if size == 0
     ]
     try:
-        # Plain coordinates, so that nothing but the class decides what the assembly must look like.
+        # Only the class decides which dimensions are valid, so coordinates are passed unchanged.
         assembly_class(assembly).validate()
     except (AssertionError, FormatError) as error:
         found = f"{tuple(assembly.dims)}, which do not fit the class {assembly_class.__name__}"
@@ -98,13 +98,13 @@ def _dim_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) ->
 
 
 def stimulus_coordinate(assembly: xr.DataArray) -> str | None:
-    """Return the name of the coordinate that says which stimulus was shown, None where there is none along one dim."""
+    """Return the name of the coordinate with the presented stimuli; None without one along a single dimension."""
     name = next((name for name in ID_COLUMNS if name in assembly.coords), None)
     return None if name is None or assembly[name].ndim != 1 or name in assembly.dims else name
 
 
 def stimulus_id_problems(assembly: xr.DataArray, assembly_class: type[DataAssembly]) -> list[Problem]:
-    """List what keeps the stimuli of an assembly from being known, where its class wants their metadata joined in."""
+    """List the missing stimulus ids of an assembly whose class joins the metadata of stimuli."""
     if not issubclass(assembly_class.get_loader_class(), StimulusMergeAssemblyLoader):
         return []
     name = stimulus_coordinate(assembly)
@@ -191,19 +191,19 @@ def _value_problems(assembly: xr.DataArray) -> list[Problem]:
     total = int(counts.sum())
     if total == variable.size:
         return [problem("values-all-missing", "values", "no value, all of them are missing")]
-    found = []
+    problems = []
     if total:
         share = f"{total:,} of {variable.size:,} values are missing ({total / variable.size:.2%})"
-        found.append(problem("values-missing", "values", share))
+        problems.append(problem("values-missing", "values", share))
     silent = np.flatnonzero(np.atleast_1d(counts) == variable.size // max(1, np.size(counts)))
-    found += [problem("neuroid-all-missing", f"neuroid {row}", "no value") for row in silent.tolist()]
+    problems += [problem("neuroid-all-missing", f"neuroid {row}", "no value") for row in silent.tolist()]
     if infinite:
-        found.append(problem("values-infinite", "values", f"{infinite:,} infinite values"))
-    return found
+        problems.append(problem("values-infinite", "values", f"{infinite:,} infinite values"))
+    return problems
 
 
 def _count_missing(variable: xr.Variable) -> tuple[np.ndarray, int]:
-    """Count missing values, of each neuroid where there are some (and not too many), and infinite ones."""
+    """Count infinite and missing values, the latter by neuroid if there are neuroids, and not too many."""
     is_counted = variable.sizes.get("neuroid", _MOST_NEUROIDS + 1) <= _MOST_NEUROIDS
     axis = variable.dims.index("neuroid") if is_counted else None
     counts = np.zeros(() if axis is None else variable.shape[axis], dtype=np.int64)
@@ -217,7 +217,7 @@ def _count_missing(variable: xr.Variable) -> tuple[np.ndarray, int]:
 
 
 def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
-    """List the coordinates that have no place in a file; those that loading joins in from the set need none."""
+    """List the coordinates that a file cannot store, except those that loading joins from the stimulus set."""
     stimuli = assembly.attrs.get("stimulus_set")
     joined_in = list(stimuli.columns) if isinstance(stimuli, pd.DataFrame) else []
     problems = []
@@ -235,7 +235,7 @@ def _coordinate_problems(assembly: xr.DataArray) -> list[Problem]:
 
 
 def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
-    """List what keeps values from being stored: netCDF knows text, truths, dates, and numbers of 1 to 8 bytes."""
+    """List values that netCDF cannot store: it supports text, booleans, dates, and numbers of 1 to 8 bytes."""
     dtype = variable.dtype
     fault = fault_of_texts(variable.values) if dtype.kind in "OUT" else None
     if fault is not None:
@@ -252,21 +252,21 @@ def _storage_problems(place: str, variable: xr.Variable) -> list[Problem]:
         return [problem(code, place, " and ".join(kinds))]
     if kinds == [TRUTH] and any(np.any(pd.isna(block)) for _, block in iter_blocks(variable)):
         return [problem("type-unstorable", place, "True and False, some of them missing")]
-    return [problem("type-unstorable", place, one) for one in kinds if one not in _STORABLE_KINDS]
+    return [problem("type-unstorable", place, kind) for kind in kinds if kind not in _STORABLE_KINDS]
 
 
 def extra_problems(extras: Mapping[str, object], assembly: xr.DataArray) -> list[Problem]:
-    """List what keeps arrays from being stored as groups beside an assembly, and loaded into its attrs."""
+    """List the extras that cannot be stored as groups of the file, or loaded into the attrs of the assembly."""
     problems = []
     for name, extra in extras.items():
         place = f"the extra {name!r}"
         if not (isinstance(name, str) and name.isidentifier()) or name in _RESERVED:
-            found = f"{name!r}, which may not be its name; reserved are {', '.join(_RESERVED)}"
+            found = f"{name!r}, an invalid name; reserved names are {', '.join(_RESERVED)}"
             problems.append(problem("extra-name", place, found))
         elif name in assembly.coords or name in assembly.dims:
             problems.append(problem("extra-name", place, "a coordinate or dimension of the same name"))
         if not isinstance(extra, xr.DataArray):
-            problems.append(problem("extra-kind", place, f"no xarray.DataArray but {type(extra).__name__}"))
+            problems.append(problem("extra-kind", place, f"a {type(extra).__name__} instead of an xarray.DataArray"))
             continue
         nested = [key for key, value in extra.attrs.items() if isinstance(value, xr.DataArray)]
         problems += [problem("extra-nested", place, f"an array in its attribute {key!r}") for key in nested]

@@ -1,6 +1,6 @@
-"""What is wrong with a whole catalog: rows that do not serve; stimulus sets, successors, cards, files that are gone.
+"""Checks of a whole catalog: its rows, references, cards and files.
 
-Files are asked for where they lie, and read without being kept. What fetched data say is the business of others.
+The checks read files at their locations, without storing them in the cache. `subjects` validates the data in the files.
 """
 
 from __future__ import annotations
@@ -55,21 +55,25 @@ if TYPE_CHECKING:
 
 Files = Literal["none", "sizes", "sample", "all"]
 _SAMPLE = 20  # files whose bytes are read
-_AT_ONCE = 8
-_IN_WORDS = {"set-unstated": "", "set-unlisted": "in no catalog", "set-ambiguous": "of other bytes in other catalogs"}
+_THREADS = 8
+_DESCRIPTIONS = {
+    "set-unstated": "",
+    "set-unlisted": "in no catalog",
+    "set-ambiguous": "of other bytes in other catalogs",
+}
 
 
 def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -> Report:
-    """Check that a catalog keeps what it promises.
+    """Check the rows, references, cards and files of a catalog.
 
     Parameters
     ----------
     catalog : str or path
-        A catalog in force by its identifier, or any by the path or the URL of its CSV file.
+        The identifier of an active catalog, or the path or URL of a CSV file.
     files : str, default 'sample'
-        How closely files are looked at where they lie. `'none'`: not at all. `'sizes'`: each must be there, with its
-        size, and at each of its mirrors; so must cards. `'sample'`: also, 20 that are drawn by chance are read and
-        hashed. `'all'`: all are, and the archive of each stimulus set must hold the files that its table names.
+        How files are checked. `'none'`: not at all. `'sizes'`: each file exists with its size at its location and its
+        mirrors, and each card exists. `'sample'`: also verify the hashes of 20 random files. `'all'`: verify all
+        hashes, and check that the archive of each stimulus set contains the files that its table names.
 
     Returns
     -------
@@ -78,7 +82,7 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
     Raises
     ------
     UnknownCatalogError, CatalogError
-        There is no such catalog, or it cannot be read at all.
+        The catalog does not exist, or cannot be read.
 
     Examples
     --------
@@ -89,9 +93,9 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", CatalogWarning)
         listing = source.read()
-        problems = [problem("catalog-row", "catalog", str(one.message)) for one in caught]
+        problems = [problem("catalog-row", "catalog", str(warning.message)) for warning in caught]
         entries = [version for entry in listing.entries.values() for version in listing.all_versions(entry)]
-        problems += [one for entry in entries for one in _entry_problems(entry)]
+        problems += [item for entry in entries for item in _entry_problems(entry)]
         problems += reference_problems(entries, listing, all_publications=True)
     if files != "none":
         problems += card_problems(entries)
@@ -99,8 +103,8 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
         of_files = _file_problems([(entry, file) for entry in entries for file in entry.files], files)
         problems += of_files
     if files == "all":
-        faulty = {one.place.rpartition(",")[0] for one in of_files}
-        problems += _set_problems([entry for entry in entries if _named(entry) not in faulty])
+        faulty = {item.place.rpartition(",")[0] for item in of_files}
+        problems += _set_problems([entry for entry in entries if _describe(entry) not in faulty])
     return Report.of(f"the catalog {listing.identifier!r} ({quantity(len(entries), 'entry', 'entries')})", problems)
 
 
@@ -113,7 +117,7 @@ def _source(catalog: str | os.PathLike[str]) -> CatalogSource:
 
 
 def _entry_problems(entry: Entry) -> list[Problem]:
-    place = _named(entry)
+    place = _describe(entry)
     problems = []
     if entry.lookup_type == TYPE_STIMULUS_SET:
         lacking = [part for part in ("csv", "zip") if entry.file(part) is None]
@@ -130,12 +134,12 @@ def _entry_problems(entry: Entry) -> list[Problem]:
 
 
 def reference_problems(entries: Iterable[Entry], listing: Listing, *, all_publications: bool = False) -> list[Problem]:
-    """List what entries of a catalog refer to and nothing lists: sets, successors, publications; fetches nothing.
+    """List the references of entries to unlisted stimulus sets, successors and publications; fetch nothing.
 
     Parameters
     ----------
     entries : iterable of Entry
-        Of that catalog.
+        Entries of the catalog.
     listing : Listing
         The catalog.
     all_publications : bool, default False
@@ -145,11 +149,11 @@ def reference_problems(entries: Iterable[Entry], listing: Listing, *, all_public
     fault_of = cache(partial(_fault_of_reference, listing=listing))
     problems = []
     for entry in entries:
-        place, named = _named(entry), entry.stimulus_set_identifier
+        place, named = _describe(entry), entry.stimulus_set_identifier
         if entry.lookup_type == TYPE_ASSEMBLY:
             fault = fault_of(TYPE_STIMULUS_SET, named) if named else "set-unstated"
             if fault:
-                problems.append(problem(fault, place, f"stimulus set {named!r} {_IN_WORDS[fault]}".rstrip()))
+                problems.append(problem(fault, place, f"stimulus set {named!r} {_DESCRIPTIONS[fault]}".rstrip()))
         if entry.successor and fault_of(entry.lookup_type, entry.successor) == "set-unlisted":
             problems.append(problem("successor-unlisted", place, f"{entry.kind} {entry.successor!r} in no catalog"))
         elif circle := circle_of_successors(entry.lookup_type, entry.identifier, entry.successor, listing):
@@ -171,7 +175,9 @@ def _publication_problems(entries: list[Entry], base: str, all_rows: bool) -> li
     except BrainioError as error:
         return [problem("publications-unreadable", "publications", str(error))]
     problems = [
-        problem("publication-unlisted", _named(entry), f"publication {entry.publication!r}, which {table.name} lacks")
+        problem(
+            "publication-unlisted", _describe(entry), f"publication {entry.publication!r}, which {table.name} lacks"
+        )
         for entry in named
         if entry.publication not in table.papers
     ]
@@ -188,12 +194,12 @@ def _publication_problems(entries: list[Entry], base: str, all_rows: bool) -> li
 
 
 def set_version_problems(entries: Iterable[Entry], listing: Listing, *, only_here: bool = False) -> list[Problem]:
-    """List the assemblies whose card names a version of their stimulus set that is listed nowhere; reads cards.
+    """List the assemblies whose card names an unlisted version of their stimulus set; read cards.
 
     Parameters
     ----------
     entries : iterable of Entry
-        Of one catalog.
+        Entries of one catalog.
     listing : Listing
         That catalog, which need not be active.
     only_here : bool, default False
@@ -213,12 +219,12 @@ def set_version_problems(entries: Iterable[Entry], listing: Listing, *, only_her
             stimulus_set_of(entry, [listing, *others], hashes)
         except EntryLookupError:
             found = f"stimulus set {entry.stimulus_set_identifier!r}: {describe_hashes(hashes)}"
-            problems.append(problem("set-version-unlisted", _named(entry), found))
+            problems.append(problem("set-version-unlisted", _describe(entry), found))
     return problems
 
 
 def _fault_of_reference(lookup_type: str, identifier: str, *, listing: Listing) -> str:
-    """Return the code of what keeps a name in a catalog from leading to one entry; empty where it does."""
+    """Return the code of the problem with a reference; empty if it resolves to one entry."""
     if (lookup_type, identifier) in listing.entries or (lookup_type, identifier) in listing.aliases:
         return ""
     try:
@@ -231,23 +237,23 @@ def _fault_of_reference(lookup_type: str, identifier: str, *, listing: Listing) 
 
 
 def card_problems(entries: Iterable[Entry], *, only_here: bool = False) -> list[Problem]:
-    """List the entries whose card does not lie where their catalog says; reads no card.
+    """List the entries whose card is not at the location in the catalog; read no card.
 
     Parameters
     ----------
     entries : iterable of Entry
-        Which.
+        Entries to check.
     only_here : bool, default False
-        Pass over cards that do not lie on this machine.
+        Skip cards that are not on this machine.
     """
     named = [entry for entry in entries if entry.card]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(partial(_look_for_card, only_here=only_here), named)
-        return [one for look in counted(found, "looking for cards", len(named)) for one in look]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = pool.map(partial(_find_card_problems, only_here=only_here), named)
+        return [item for problems in counted(results, "looking for cards", len(named)) for item in problems]
 
 
-def _look_for_card(entry: Entry, *, only_here: bool) -> list[Problem]:
-    place = f"{_named(entry)}, card"
+def _find_card_problems(entry: Entry, *, only_here: bool) -> list[Problem]:
+    place = f"{_describe(entry)}, card"
     try:
         if (only_here and is_card_slow(entry)) or has_card(entry):
             return []
@@ -265,31 +271,31 @@ def _is_card_here(entry: Entry) -> bool:
 
 
 def _file_problems(listed: list[tuple[Entry, EntryFile]], files: Files) -> list[Problem]:
-    """Look at files several at a time; of `'sample'` the draw is another at each call, so that all are met in time."""
-    wanted = [one for one in listed if one[0].status != STATUS_UNAVAILABLE]
-    read = {"all": len(wanted), "sample": min(_SAMPLE, len(wanted))}.get(files, 0)
-    drawn = set(random.sample(range(len(wanted)), read))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda one: _look(*wanted[one], is_read=one in drawn), range(len(wanted)))
-        return [one for look in counted(found, "checking files", len(wanted)) for one in look]
+    """Check files concurrently; `'sample'` draws other files at each call, so that repeated checks cover all."""
+    available = [(entry, file) for entry, file in listed if entry.status != STATUS_UNAVAILABLE]
+    total = len(available)
+    sample = set(random.sample(range(total), {"all": total, "sample": min(_SAMPLE, total)}.get(files, 0)))
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = pool.map(lambda number: _copy_problems(*available[number], is_read=number in sample), range(total))
+        return [item for problems in counted(results, "checking files", total) for item in problems]
 
 
 def _set_problems(entries: Iterable[Entry]) -> list[Problem]:
-    sets = [one for one in entries if one.lookup_type == TYPE_STIMULUS_SET and one.status != STATUS_UNAVAILABLE]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda entry: published_set_problems(entry, _named(entry)), sets)
-        return [one for problems in counted(found, "comparing tables with archives", len(sets)) for one in problems]
+    sets = [entry for entry in entries if entry.lookup_type == TYPE_STIMULUS_SET and entry.status != STATUS_UNAVAILABLE]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = pool.map(lambda entry: published_set_problems(entry, _describe(entry)), sets)
+        return [item for problems in counted(results, "comparing tables with archives", len(sets)) for item in problems]
 
 
-def _look(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:
+def _copy_problems(entry: Entry, file: EntryFile, *, is_read: bool) -> list[Problem]:
     copies = [(file.location, file.location_type, file.version_id)] + [(mirror, "", "") for mirror in file.mirrors]
-    return [one for copy in copies for one in _look_at(entry, file, copy, is_read=is_read)]
+    return [item for copy in copies for item in _check_copy(entry, file, copy, is_read=is_read)]
 
 
-def _look_at(entry: Entry, file: EntryFile, copy: tuple[str, str, str], *, is_read: bool) -> list[Problem]:
+def _check_copy(entry: Entry, file: EntryFile, copy: tuple[str, str, str], *, is_read: bool) -> list[Problem]:
     """List how a copy of a file, at its location or at a mirror, differs from the catalog."""
     text, location_type, version_id = copy
-    place = f"{_named(entry)}, {file.part} file"
+    place = f"{_describe(entry)}, {file.part} file"
     try:
         location = parse_location(text, location_type, entry.base)
         size = stat(location, version_id or None)
@@ -307,9 +313,9 @@ def _look_at(entry: Entry, file: EntryFile, copy: tuple[str, str, str], *, is_re
 
 
 def _differences(file: EntryFile, location: Location, version_id: str) -> list[tuple[str, str]]:
-    """Read a file where it lies, and return how it differs from its catalog: expected, found."""
-    promised = {"sha1": file.sha1, "sha256": file.sha256}
-    digests = {kind: hashlib.new(kind) for kind, value in promised.items() if value}
+    """Read a file at its location, and return its differences from the catalog as (expected, found)."""
+    expected_hashes = {"sha1": file.sha1, "sha256": file.sha256}
+    digests = {kind: hashlib.new(kind) for kind, value in expected_hashes.items() if value}
     head, size = b"", 0
     with open_read(location, version_id or None) as reading:
         for block in reading.chunks():
@@ -319,11 +325,13 @@ def _differences(file: EntryFile, location: Location, version_id: str) -> list[t
                 digest.update(block)
     found = {kind: digest.hexdigest() for kind, digest in digests.items()}
     wrong = [
-        (f"the {kind} {promised[kind]}", f"{kind} {found[kind]}") for kind in found if found[kind] != promised[kind]
+        (f"the {kind} {expected_hashes[kind]}", f"{kind} {found[kind]}")
+        for kind in found
+        if found[kind] != expected_hashes[kind]
     ]
     substitute = detect_substitute(head, size) if wrong or not digests else None
     return [(EXPECTED_CONTENT[file.part], f"{substitute} of {size:,} bytes")] if substitute else wrong
 
 
-def _named(entry: Entry) -> str:
+def _describe(entry: Entry) -> str:
     return f"{entry.kind} {entry.identifier}" + (f", version {entry.version}" if entry.version else "")

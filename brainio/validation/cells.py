@@ -1,7 +1,7 @@
-"""Types of columns whose cells were written as text: CSV tables of stimuli, presentations, neuroids, trials or events.
+"""Inference of column types from the text cells of user tables.
 
-A cell keeps its text unless the whole column consists of numbers in a form that programs write. `docs/tables.md` shows
-the same rules to users. Published stimulus sets have types of their own, see `reading`.
+A column is text unless all cells are numbers as programs write them. `docs/tables.md` documents the rules for users.
+The types of published stimulus sets follow other rules, see `table_files`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HEXADECIMAL = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
 _INFINITE = frozenset({"inf", "-inf"})
 _TRUTHS = {"True": True, "False": False}
 _EXACT = 2**53  # whole numbers up to this one are exact in float64
-_NAMED = 3  # cells in a message
+_MOST_CELLS = 3  # in a message
 _KINDS = ("number", "comma", "padded", "code", "word")
 _FORMS = {"comma": "a decimal comma", "padded": "white space around numbers", "code": "another form of numbers"}
 _FORM_FIX = "write 0.45 or 12; to keep the column as text, pass --text {column}"
@@ -42,14 +42,14 @@ _KIND_FIX = (
 
 @dataclass(frozen=True, slots=True)
 class CellRules:
-    """What the user declares about the cells of tables.
+    """Declarations of the user about the cells of tables.
 
     Attributes
     ----------
     text : collection of str
-        Columns that are text, whatever their cells look like.
+        Columns that are text even if their cells are numbers.
     missing : collection of str
-        Cells that stand for a missing value, beside empty ones.
+        Cells that mean a missing value, in addition to empty cells.
     """
 
     text: Collection[str] = field(default_factory=frozenset)
@@ -63,13 +63,13 @@ class Cells:
     Attributes
     ----------
     name : str
-        Of the column.
+        Name of the column.
     texts : pandas.Series
-        Of object dtype.
+        The cells, of object dtype.
     rows : sequence of str
-        What messages call the rows, such as `'line 3'`.
+        Names of the rows in messages, such as `'line 3'`.
     file : str
-        What messages call the table.
+        Name of the table in messages.
     """
 
     name: str
@@ -79,7 +79,7 @@ class Cells:
 
     @property
     def place(self) -> str:
-        """Where a problem of the column is."""
+        """Place of the column in problems."""
         return f"{self.file}, column {self.name!r}"
 
 
@@ -95,16 +95,16 @@ def is_id_column(name: object) -> bool:
 
 
 def typed(cells: Cells, rules: CellRules, *, is_value: bool = False) -> tuple[np.ndarray, list[Problem]]:
-    """Return the values of a column, and the problems that keep them from having one type.
+    """Infer the type of a column; return its values, and the problems of a mixed column.
 
     Parameters
     ----------
     cells : Cells
         The column.
     rules : CellRules
-        What the user declares.
+        Declarations of the user.
     is_value : bool, default False
-        Whether the column holds the values of a recording: then a single cell that differs in kind is a problem.
+        Whether the column holds the values of a recording, in which a single cell of another kind is a problem.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def typed(cells: Cells, rules: CellRules, *, is_value: bool = False) -> tuple[np
 
 
 def _kinds(distinct: Iterable[str]) -> dict[str, str]:
-    """Return the kind of each distinct cell, see `_kind`."""
+    """Return the kind of each distinct cell; infinities are numbers in a column of numbers."""
     kinds = {text: _kind(text) for text in distinct}
     words = {text for text, kind in kinds.items() if kind == "word"}
     is_finite_or_not = words <= _INFINITE and set(kinds.values()) == {"number", "word"}
@@ -148,7 +148,7 @@ def _kinds(distinct: Iterable[str]) -> dict[str, str]:
 
 
 def _kind(text: str) -> str:
-    """Return 'number', 'comma', 'padded', 'code' (a number in a form that only people write), or 'word'."""
+    """Return 'number', 'comma', 'padded', 'code' (a number that no program writes so), or 'word'."""
     if _NUMBER.fullmatch(text):
         return "number" if math.isfinite(float(text)) else "code"
     bare = text.strip()
@@ -163,13 +163,15 @@ def _kind(text: str) -> str:
 
 
 def _mixture_problems(cells: Cells, kinds: pd.Series, counts: Mapping[str, int], *, is_value: bool) -> list[Problem]:
-    """List the cells that keep a column of numbers from being one."""
+    """List the cells that are not plain numbers in a column of numbers."""
     number, comma, padded, code, word = (counts.get(kind, 0) for kind in _KINDS)
     numeric = number + comma + (padded if is_value else 0)
     if not numeric or (not is_value and (code or numeric < word + padded)):
         return []
     problems = [
-        problem("number-form", cells.place, f"{form} in {_named(cells, kinds == kind)}", fix=_fix(_FORM_FIX, cells))
+        problem(
+            "number-form", cells.place, f"{form} in {_format_cells(cells, kinds == kind)}", fix=_fix(_FORM_FIX, cells)
+        )
         for kind, form in _FORMS.items()
         if counts.get(kind)
     ]
@@ -177,12 +179,13 @@ def _mixture_problems(cells: Cells, kinds: pd.Series, counts: Mapping[str, int],
 
 
 def _mixed(cells: Cells, is_word: pd.Series, numeric: int) -> Problem:
-    """Name the cells of the kind that is rarer in a column of numbers and words."""
+    """Report the cells of the rarer kind in a column of numbers and words."""
     words = int(is_word.sum())
     is_rare, count, usual = (is_word, words, "text among numbers")
     if numeric < words:
         is_rare, count, usual = (~is_word & cells.texts.notna(), numeric, "numbers among text")
-    found = f"{count:,} of {numeric + words:,} cells {'is' if count == 1 else 'are'} {usual}: {_named(cells, is_rare)}"
+    verb = "is" if count == 1 else "are"
+    found = f"{count:,} of {numeric + words:,} cells {verb} {usual}: {_format_cells(cells, is_rare)}"
     example = shlex.quote(shortened(str(cells.texts[is_word].iloc[0]), 40))
     return problem("cell-kind-differs", cells.place, found, fix=_fix(_KIND_FIX, cells).replace("{missing}", example))
 
@@ -191,17 +194,17 @@ def _fix(fix: str, cells: Cells) -> str:
     return fix.replace("{column}", shlex.quote(cells.name))
 
 
-def _named(cells: Cells, chosen: pd.Series) -> str:
-    """Name the first chosen cells by row and content, and how many more there are."""
+def _format_cells(cells: Cells, chosen: pd.Series) -> str:
+    """Format the first chosen cells with row and content, and the number of further ones."""
     places = np.flatnonzero(chosen.to_numpy())
     named = ", ".join(
-        f"{cells.rows[at]} {shortened(repr(cells.texts.iloc[at]), 40)}" for at in places[:_NAMED].tolist()
+        f"{cells.rows[at]} {shortened(repr(cells.texts.iloc[at]), 40)}" for at in places[:_MOST_CELLS].tolist()
     )
-    return named if len(places) <= _NAMED else f"{named} and {len(places) - _NAMED:,} more"
+    return named if len(places) <= _MOST_CELLS else f"{named} and {len(places) - _MOST_CELLS:,} more"
 
 
 def _numbers(texts: pd.Series, distinct: Sequence[str], *, any_form: bool) -> np.ndarray | None:
-    """Convert a column of numbers; None where numbers would lose digits that distinguish texts."""
+    """Convert a column to numbers; None if the conversion would lose digits that distinguish texts."""
     if all(map(_INTEGER.fullmatch, distinct)):
         integers = [int(text) for text in distinct]
         low, high = min(integers), max(integers)
@@ -217,6 +220,6 @@ def _numbers(texts: pd.Series, distinct: Sequence[str], *, any_form: bool) -> np
 
 
 def _is_form_of_programs(distinct: Iterable[str]) -> bool:
-    """Whether decimals are as few as possible (`0.5`, `2.0`), or equally many in each cell (`0.50`, `2.00`)."""
+    """Whether cells have as few decimals as possible (`0.5`, `2.0`), or equally many (`0.50`, `2.00`)."""
     decimals = [text.partition(".")[2] for text in distinct if "." in text and "e" not in text.lower()]
     return len(set(map(len, decimals))) <= 1 or all(text == "0" or not text.endswith("0") for text in decimals)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import xarray as xr
 
-_MOST_PLACES = 10_000  # problems of one code: a file may have a billion presentations without a stimulus
+_MOST_PLACES = 10_000  # of one code: a file may have a billion presentations without a stimulus
 
 
 def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
@@ -43,48 +43,48 @@ def read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
 def netcdf_problems(
     files: RecordingFiles, class_name: str | None, stimuli: Path | None, *, is_published: bool = False
 ) -> tuple[list[Problem], list[Problem]]:
-    """List what is wrong with a netCDF file by itself, and between it and the table of its stimulus set.
+    """List the problems of a netCDF file, and its differences from the table of its stimulus set.
 
     Parameters
     ----------
     files : RecordingFiles
         The netCDF file, and tables of further coordinates.
     class_name : str or None
-        The class that it is meant to be of; None: the one that its dimensions suggest.
+        The class of the assembly; None infers it from the dimensions.
     stimuli : Path or None
-        Its stimulus set, see `read_stimulus_files`; of a published one the CSV file.
+        The stimulus set, see `read_stimulus_files`; of a published set, the CSV file.
     is_published : bool, default False
-        Its names are those of a catalog, and not checked.
+        Skip the checks of names, which come from a catalog.
     """
     path = files.source
     coords = {dim: str(table.absolute()) for dim, table in files.coords.items()}
     rules = [sorted(files.rules.text), sorted(files.rules.missing)]
-    shown = None if stimuli is None else str(stimuli.absolute())
-    arguments = [str(path.absolute()), class_name, shown, is_published, coords, rules]
+    stimuli_path = None if stimuli is None else str(stimuli.absolute())
+    arguments = [str(path.absolute()), class_name, stimuli_path, is_published, coords, rules]
     own, of_pair = problems_in_worker("brainio.validation.netcdf:find_problems", arguments, path, 2)
     return own, of_pair
 
 
 def problems_in_worker(function: str, arguments: list[Any], path: Path, lists: int) -> list[list[Problem]]:
-    """Run a function that lists problems in the worker process; a file that ends it is a problem, too.
+    """Run a function that lists problems in a worker process; report a file that crashes it as a problem.
 
     Parameters
     ----------
     function : str
-        `module:function`; returns lists of what `as_records` gives.
+        `module:function`; returns lists of records, see `as_records`.
     arguments : list
         See `brainio.worker_process.WorkerProcess.call`.
     path : Path
-        The file that is read.
+        The file that the function reads.
     lists : int
-        How many lists the function returns.
+        Number of lists that the function returns.
     """
     try:
-        found = call_in_worker(function, arguments, subject=str(path), paths=[path])
-        listed = [problems_from(records) for records in found]
-    except (WorkerError, AssemblyFormatError) as error:  # the latter where a block of values is damaged
-        listed = [[unreadable_assembly(path, error)]]
-    return [*listed, *([] for _ in range(lists - len(listed)))]
+        answer = call_in_worker(function, arguments, subject=str(path), paths=[path])
+        problems = [problems_from(records) for records in answer]
+    except (WorkerError, AssemblyFormatError) as error:  # the latter if a block of values is damaged
+        problems = [[unreadable_assembly(path, error)]]
+    return [*problems, *([] for _ in range(lists - len(problems)))]
 
 
 def find_problems(
@@ -95,7 +95,7 @@ def find_problems(
     coords: Mapping[str, str] | None = None,
     rules: Sequence[Sequence[str]] = (),
 ) -> list[list[dict[str, str]]]:
-    """Do the work of `netcdf_problems`; runs in a worker process."""
+    """Run `netcdf_problems` in a worker process."""
     cells = CellRules(*rules)
     assembly: xr.DataArray | None
     assembly, problems = read_assembly(Path(path))
@@ -114,13 +114,13 @@ def find_problems(
 
 
 def as_records(problems: Iterable[Problem]) -> list[dict[str, str]]:
-    """Return problems as dicts; of more than 10,000 of one code, the first and how many more there are."""
+    """Convert problems to dicts: the first 10,000 of each code, and the number of further ones."""
     counts: Counter[str] = Counter()
     records = []
-    for one in problems:
-        counts[one.code] += 1
-        if counts[one.code] <= _MOST_PLACES:
-            records += [one.record()]
+    for item in problems:
+        counts[item.code] += 1
+        if counts[item.code] <= _MOST_PLACES:
+            records += [item.record()]
     for code, count in counts.items():
         if count > _MOST_PLACES:
             records.append(problem(code, f"{count - _MOST_PLACES:,} further places", "the same").record())

@@ -1,4 +1,4 @@
-"""What is wrong between an assembly and its stimulus set: stimuli that are in one only, metadata that differ."""
+"""Checks of an assembly against its stimulus set: unknown and unused stimuli, differing metadata."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
-    """List what is wrong between an assembly and the table of its stimulus set."""
+    """List the differences between an assembly and the table of its stimulus set."""
     name = stimulus_coordinate(assembly)
     known = table.column(STIMULUS_ID)
     if name is None or known is None:
@@ -42,24 +42,25 @@ def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
 
 
 def collision_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
-    """List the columns of a stimulus set that loading could not join, since the assembly uses their names otherwise."""
+    """List the columns of a stimulus set that loading cannot join because the assembly uses their names differently."""
     name = stimulus_coordinate(assembly)
     if name is None:
         return []
     columns = list(table.frame.columns)
     problems = []
-    for column, what in colliding_columns(assembly, columns, assembly[name].dims).items():
-        free = next(one for one in (f"stimulus_{column}", f"{column}_of_stimulus") if one not in columns)
+    for column, user in colliding_columns(assembly, columns, assembly[name].dims).items():
+        candidates = f"stimulus_{column}", f"{column}_of_stimulus"
+        free = next(candidate for candidate in candidates if candidate not in columns)
         fix = f"rename the column, for example to {free!r}, or the coordinate of the assembly"
-        problems.append(problem("stimulus-column-collides", f"column {column!r}", f"{what} of that name", fix=fix))
+        problems.append(problem("stimulus-column-collides", f"column {column!r}", f"{user} of that name", fix=fix))
     return problems
 
 
 def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Problem]:
-    """List the stimuli that were shown and that the set does not have, or spells in another way.
+    """List the presented stimuli that the set lacks, or spells differently.
 
-    Loading finds a number such as `7`, which older files have as stimulus_id, as the '007' of the set. It would change
-    a text '7' to '007', so that is a problem.
+    Older files store a stimulus_id as a number: loading resolves 7 to the '007' of the set. The text '7' is a problem,
+    because loading would change it to '007'.
     """
     name = stimulus_coordinate(assembly)
     if name is None:
@@ -94,7 +95,7 @@ def _loose(value: object) -> str | int:
 
 
 def _coordinate_problems(assembly: xr.DataArray, id_name: str, table: Table) -> list[Problem]:
-    """Compare what both say of the stimuli, for the presentations whose stimulus is found by its id as it is."""
+    """Compare the metadata in both, for presentations whose stimulus_id is in the set."""
     first: dict[str, int] = {}
     for row, value in table.sound_ids().items():
         first.setdefault(str(value), row)
@@ -134,5 +135,7 @@ def _differ(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     if kinds_of(first) == kinds_of(second) == [NUMBER]:
         equal = np.where(missing[0], np.nan, first) == np.where(missing[1], np.nan, second)
     else:
-        equal = np.array([one == other for one, other in zip(first.tolist(), second.tolist(), strict=True)], dtype=bool)
+        equal = np.array(
+            [left == right for left, right in zip(first.tolist(), second.tolist(), strict=True)], dtype=bool
+        )
     return ~(equal | (missing[0] & missing[1]))

@@ -1,6 +1,6 @@
-"""Whether the table and the archive of a published stimulus set fit together, as loading would find out.
+"""Check of the table of a published stimulus set against its archive.
 
-Of an archive only the list of its members is read, from the end of the file.
+Of an archive, only the list of members at the end of the file is read.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
     from brainio.catalogs import Entry, EntryFile
     from brainio.stores import Location
 
-_LIST_BYTES = 1 << 16, 1 << 27  # the list of members lies within these at the end; the second for many members
+_LIST_BYTES = 1 << 16, 1 << 27  # at the end of an archive; the second for many members
 
 
 def published_set_problems(entry: Entry, place: str) -> list[Problem]:
-    """List what keeps a stimulus set from being loaded although each of its files is sound.
+    """List the files that the table of a stimulus set names and its archive lacks.
 
     Parameters
     ----------
     entry : Entry
-        Of a stimulus set.
+        The entry of a stimulus set.
     place : str
-        What problems call it.
+        Name of the entry for messages.
 
     Returns
     -------
     list of Problem
-        None if a file cannot be reached.
+        Empty if a file is unreachable.
     """
     table, archive = entry.file("csv"), entry.file("zip")
     if table is None or archive is None:
@@ -55,10 +55,10 @@ def published_set_problems(entry: Entry, place: str) -> list[Problem]:
         except BrainioError:
             return []
     pairs = zip(stimuli[STIMULUS_ID].tolist(), stimuli[FILENAME].tolist(), strict=True)
-    lacking = [f"{name} (stimulus_id {one})" for one, name in pairs if members.find(name) is None]
-    if not lacking:
+    missing = [f"{name} (stimulus_id {stimulus_id})" for stimulus_id, name in pairs if members.find(name) is None]
+    if not missing:
         return []
-    found = f"{len(lacking):,} of {len(stimuli):,} files that the table names are not in the archive: {some(lacking)}"
+    found = f"{len(missing):,} of {len(stimuli):,} files that the table names are not in the archive: {some(missing)}"
     fix = "publish a new version whose archive holds the files"
     return [problem("file-missing", f"{place}, zip file", found, fix=fix)]
 
@@ -74,7 +74,7 @@ def _read(location: Location, version_id: str, span: Span) -> bytes:
 
 
 def _members(location: Location, version_id: str, path: Path) -> MemberNames:
-    """Judge the members of an archive by the end of its file, in a sparse copy that holds nothing else."""
+    """Read the members of an archive from the end of its file, copied to a sparse file."""
     size = stat(location, version_id or None)
     if size is None:
         raise TransferError(f"there is nothing at {location}")

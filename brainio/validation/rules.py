@@ -1,6 +1,6 @@
-"""The table of codes: how grave each is, what was expected, and how to fix it.
+"""Rules of validation: the severity, expectation and fix of each code.
 
-`docs/validation.md` shows the same table to people. Which data break which rule is found out elsewhere in this room.
+`docs/validation.md` contains the same table. The modules of checks decide which data violate a rule.
 """
 
 from typing import Literal, NamedTuple, TypeAlias
@@ -12,16 +12,17 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 
 class Rule(NamedTuple):
-    """What a code stands for.
+    """Describe the problems of one code.
 
     Attributes
     ----------
     severity : str
-        `'error'`: packaging refuses it. `'warning'`: packaging says so and goes on. `'note'`: worth knowing.
+        `'error'`: packaging refuses the data. `'warning'`: packaging warns and continues. `'note'`: only validation
+        reports it.
     expected : str
-        What holds for sound data.
+        The property of valid data.
     fix : str
-        What to do.
+        Next step for the user.
     """
 
     severity: Severity
@@ -38,25 +39,23 @@ RULES: dict[str, Rule] = {
     ),
     "identifier-unconventional": Rule(
         "warning",
-        "an identifier that starts as <lab>.<FirstAuthor><Year> does, such as 'dicarlo.MajajHong2015'",
-        "rename it while nobody uses it yet; a published identifier keeps its name",
+        "an identifier that starts with <lab>.<FirstAuthor><Year>, such as 'dicarlo.MajajHong2015'",
+        "rename it before publication; published identifiers do not change",
     ),
     # ------------------------------------------------------------------ the table of a stimulus set
     "table-missing": Rule(
         "error",
         "one CSV file with a row for each stimulus",
-        "put a CSV file with the columns stimulus_id and filename into the folder, or name the one that is meant",
+        "put a CSV file with the columns stimulus_id and filename into the folder, or name the table",
     ),
     "table-unreadable": Rule(
         "error", "a CSV file in UTF-8 whose first row names the columns", "save the table again as CSV in UTF-8"
     ),
     "table-empty": Rule("error", "one row for each stimulus", "add rows"),
-    "row-ragged": Rule("error", "as many fields in each row as in the header", "put texts that hold commas in quotes"),
+    "row-ragged": Rule("error", "as many fields in each row as in the header", "quote texts that contain commas"),
     "row-empty": Rule("warning", "a value in each row", "remove the rows, or fill in their cells"),
-    "column-name": Rule(
-        "error", "columns are named with lower-case letters, digits and underscores", "rename the column"
-    ),
-    "column-doubled": Rule("error", "each column has a name of its own", "rename or drop one of them"),
+    "column-name": Rule("error", "column names of lower-case letters, digits and underscores", "rename the column"),
+    "column-doubled": Rule("error", "a unique name for each column", "rename or drop one of them"),
     "column-mixed-type": Rule(
         "error",
         "values of one type in each column",
@@ -68,28 +67,28 @@ RULES: dict[str, Rule] = {
     "column-not-plain": Rule(
         "error",
         "columns of a type that a CSV file can hold: text, numbers, True and False, or dates",
-        "convert the column, or make a column of each part: any other type would be read as text",
+        "convert the column, or split it into several: loading reads other types as text",
     ),
     "id-column-missing": Rule(
         "error",
         "a column 'stimulus_id' with a unique text in each row",
-        "add it, or rename the column that has it",
+        "add it, or rename the column that holds the ids",
     ),
     "id-column-older": Rule("note", "a column 'stimulus_id'", "in a new package, rename 'image_id' to 'stimulus_id'"),
-    "id-missing": Rule("error", "stimulus_id is a text that is not empty", "give the row an id, or drop it"),
-    "id-not-text": Rule("error", "stimulus_id is a text that is not empty", "convert the column with .astype(str)"),
+    "id-missing": Rule("error", "a non-empty text as stimulus_id", "give the row an id, or drop it"),
+    "id-not-text": Rule("error", "a non-empty text as stimulus_id", "convert the column with .astype(str)"),
     "id-numeric": Rule("note", "stimulus_id is text", "convert the column with .astype(str); '7' and '007' differ"),
-    "id-doubled": Rule("error", "each stimulus_id stands in one row", "keep one of the rows, or give them other ids"),
+    "id-doubled": Rule("error", "a unique stimulus_id in each row", "keep one of the rows, or give them other ids"),
     "id-case": Rule(
         "warning",
         "stimulus_ids that differ in more than upper and lower case",
-        "rename one; files that are named by such ids overwrite each other on macOS",
+        "rename one: files named after such ids overwrite each other on macOS",
     ),
     "id-padded": Rule("warning", "no white space around a stimulus_id", "strip it with .str.strip()"),
     # ------------------------------------------------------------------ any table, and the files of a recording
     "number-form": Rule(
         "error",
-        "numbers with a decimal point, without white space or separators of thousands",
+        "numbers with a decimal point, without white space or thousands separators",
         "write 0.45 or 12; to keep the column as text, pass --text with its name",
     ),
     "cell-kind-differs": Rule(
@@ -104,16 +103,16 @@ RULES: dict[str, Rule] = {
     ),
     "dims-unnamed": Rule(
         "error",
-        "a name of its own for each dimension of the array, in order",
+        "a unique name for each dimension of the array, in order",
         "name them with --dims, such as --dims presentation,neuroid,time_bin",
     ),
     "value-column": Rule(
         "error", "the name of the one column that holds the values", "name it with --value, such as --value choice"
     ),
     "coords-mismatch": Rule(
-        "error", "a row for each position of a dimension", "correct the table, or name it for another dimension"
+        "error", "a row for each position of a dimension", "correct the table, or pass it for another dimension"
     ),
-    "coordinate-doubled": Rule("error", "one column or coordinate of each name", "rename or drop one of them"),
+    "coordinate-doubled": Rule("error", "unique names of columns and coordinates", "rename or drop one of them"),
     # ------------------------------------------------------------------ the files of a stimulus set
     "paths-missing": Rule(
         "error",
@@ -125,21 +124,23 @@ RULES: dict[str, Rule] = {
     "member-unsafe": Rule(
         "error",
         "a relative path with '/' between folders, without '..', line breaks or parts longer than 255 bytes",
-        "rename it in the column 'filename', or rename the stimulus_id that it comes from",
+        "change it in the column 'filename', or change the stimulus_id from which it is derived",
     ),
     "member-clash": Rule(
         "error",
-        "names in the archive that lead to one file each, also where case does not count, as on macOS",
+        "distinct names in the archive, also on file systems that ignore case, such as on macOS",
         "rename one of the files",
     ),
     "archive-unreadable": Rule(
-        "error", "a sound ZIP archive that is safe to unpack", "make it again with package_stimulus_set"
+        "error", "an intact ZIP archive that is safe to unpack", "create it again with package_stimulus_set"
     ),
     "file-missing": Rule("error", "a file for each stimulus", "put the file there, or correct the row"),
-    "file-empty": Rule("error", "a file with content", "make the file again, or drop the row"),
-    "file-unreadable": Rule("error", "a file that can be opened and decoded", "make the file again, or correct access"),
+    "file-empty": Rule("error", "a file with content", "create the file again, or drop the row"),
+    "file-unreadable": Rule(
+        "error", "a file that can be opened and decoded", "create the file again, or correct access"
+    ),
     "file-misnamed": Rule(
-        "warning", "an extension that says what the file holds", "rename the file, or convert it to what it is called"
+        "warning", "an extension that matches the content", "rename the file, or convert its content"
     ),
     "file-kind-mixed": Rule("warning", "files of one kind", "convert the file, or make two stimulus sets"),
     "image-mode-mixed": Rule("warning", "images of one mode", "convert the image with Pillow's Image.convert"),
@@ -148,41 +149,49 @@ RULES: dict[str, Rule] = {
     "assembly-unreadable": Rule(
         "error", "a netCDF-4 file with exactly one data variable", "write it again with brainio.packaging.write_netcdf"
     ),
-    "dims-wrong": Rule("error", "the dimensions of its class", "rename, add or squeeze dimensions; or another class"),
-    "dim-empty": Rule("error", "at least one element in each dimension", "look for what selected all of them away"),
+    "dims-wrong": Rule(
+        "error", "the dimensions of its class", "rename, add or squeeze dimensions, or use another class"
+    ),
+    "dim-empty": Rule(
+        "error", "at least one element in each dimension", "check the selection that removed all elements"
+    ),
     "stimulus-id-missing": Rule(
         "error",
         "a coordinate 'stimulus_id' along one dimension (such as 'presentation', not 'stimulus_id' itself)",
-        "add it: loading joins in the metadata of the stimuli by it",
+        "add it: loading uses it to join the metadata of the stimuli",
     ),
     "presentation-without-stimulus": Rule(
         "error",
-        "the stimulus_id of each presentation is a text that is not empty",
+        "a non-empty text as stimulus_id of each presentation",
         "fill it in",
     ),
     "neuroid-id-missing": Rule(
         "warning",
         "a coordinate 'neuroid_id' along 'neuroid', with a value for each",
-        "add it, to name neuroids by",
+        "add it to identify the neuroids",
     ),
     "neuroid-id-doubled": Rule(
-        "warning", "each neuroid_id stands once", "make them unique, e.g. with the animal's name"
+        "warning", "a unique neuroid_id for each neuroid", "make them unique, e.g. with the animal's name"
     ),
     "time-bin-incomplete": Rule(
-        "warning", "the coordinates time_bin_start and time_bin_end along 'time_bin', in ms", "add what is missing"
+        "warning",
+        "the coordinates time_bin_start and time_bin_end along 'time_bin', in ms",
+        "add the missing coordinates",
     ),
     "time-bin-not-number": Rule("error", "numbers in ms as start and end of each time bin", "convert them to numbers"),
     "time-bin-reversed": Rule("error", "time_bin_end is not before time_bin_start", "swap the two"),
-    "time-bin-empty": Rule("warning", "time_bin_end is after time_bin_start", "say from when to when was counted"),
+    "time-bin-empty": Rule(
+        "warning", "time_bin_end is after time_bin_start", "give the start and end of the counting window"
+    ),
     "time-bin-overlap": Rule(
         "warning", "time bins that do not overlap", "correct start and end, unless the window was sliding"
     ),
     "values-all-missing": Rule("warning", "values", "look for a join or a selection that matched nothing"),
     "values-missing": Rule("note", "a value in each place", "nothing, if there was no measurement"),
     "neuroid-all-missing": Rule("warning", "a value for each neuroid", "drop the neuroid"),
-    "values-infinite": Rule("warning", "finite values", "look for a division by zero; use NaN for what is missing"),
+    "values-infinite": Rule("warning", "finite values", "look for a division by zero; use NaN for missing values"),
     "coordinate-name": Rule(
-        "error", "names of coordinates without blanks and '/', other than 'data'", "rename the coordinate"
+        "error", "coordinate names without spaces and '/', other than 'data'", "rename the coordinate"
     ),
     "coordinate-mixed-type": Rule(
         "error", "values of one kind in each coordinate", "convert the coordinate, for text with .astype(str)"
@@ -190,20 +199,20 @@ RULES: dict[str, Rule] = {
     "values-mixed-type": Rule("error", "values of one kind", "convert the values, for text with .astype(str)"),
     "type-unstorable": Rule(
         "error",
-        "text, dates, True and False, or numbers that netCDF knows: integers, float32, float64",
+        "text, dates, True and False, or numbers that netCDF supports: integers, float32, float64",
         "convert the values, such as with .astype('float32') or .astype(str)",
     ),
     "extra-name": Rule(
         "error",
-        "names of letters, digits and underscores, unlike coordinates, dimensions and attributes of assemblies",
+        "names of letters, digits and underscores, distinct from coordinates, dimensions and attributes of assemblies",
         "rename the extra",
     ),
     "extra-nested": Rule(
         "error",
         "no arrays in the attributes of an extra",
-        "pass the array as an extra of its own, or delete the attribute",
+        "pass the array as a separate extra, or delete the attribute",
     ),
-    "extra-kind": Rule("error", "each extra is an xarray.DataArray", "make it one"),
+    "extra-kind": Rule("error", "each extra is an xarray.DataArray", "convert it to an xarray.DataArray"),
     # ------------------------------------------------------------------ an assembly and its stimulus set
     "set-unnamed": Rule("error", "the identifier of the stimulus set", "name the stimulus set of the recording"),
     "set-unlisted": Rule("error", "a catalog that lists the stimulus set", "Package the stimulus set first"),
@@ -212,7 +221,7 @@ RULES: dict[str, Rule] = {
         "a listed version of the stimulus set with the hashes that the assembly was packaged with",
         "list that version of the set again, or package the assembly with a listed version",
     ),
-    "set-ambiguous": Rule("error", "one stimulus set of that identifier", "name the catalog that is meant"),
+    "set-ambiguous": Rule("error", "one stimulus set of that identifier", "name the catalog"),
     "stimulus-id-spelling": Rule(
         "error",
         "each stimulus_id as the stimulus set spells it",
@@ -221,7 +230,7 @@ RULES: dict[str, Rule] = {
     "set-identifier-differs": Rule(
         "warning",
         "attrs['stimulus_set_identifier'] names the stimulus set",
-        "correct it, or take the stimulus set that it names",
+        "correct it, or use the stimulus set that it names",
     ),
     "stimulus-unknown": Rule(
         "error",
@@ -231,24 +240,24 @@ RULES: dict[str, Rule] = {
     "stimulus-id-number": Rule(
         "note",
         "text as stimulus_id, as in the stimulus set",
-        "nothing, loading makes text of it; in a new package, convert it with .astype(str)",
+        "nothing: loading converts it to text; in a new package, convert it with .astype(str)",
     ),
     "stimulus-unused": Rule("note", "presentations of each stimulus", "nothing, if they were not shown"),
     "stimulus-column-collides": Rule(
         "error",
-        "columns of the stimulus set whose names no dimension and no coordinate of another dimension has",
-        "rename the column, or the coordinate of the assembly: loading would not join the column",
+        "column names of the stimulus set that differ from dimensions and from coordinates of other dimensions",
+        "rename the column or the coordinate of the assembly: otherwise loading does not join the column",
     ),
     "coordinate-differs": Rule(
         "warning",
         "the values that the stimulus set has for the stimulus shown",
-        "correct one of both, or drop the coordinate: loading joins it in from the set",
+        "correct one of the two, or drop the coordinate: loading joins the column of the set",
     ),
     "coordinate-type-differs": Rule(
-        "warning", "the kind of values that the stimulus set has", "convert one of both, or drop the coordinate"
+        "warning", "values of the same kind as in the stimulus set", "convert one of the two, or drop the coordinate"
     ),
     # ------------------------------------------------------------------ a catalog
-    "catalog-row": Rule("error", "rows that can be used, with one file for each part of an entry", "correct the row"),
+    "catalog-row": Rule("error", "valid rows, with one file for each part of an entry", "correct the row"),
     "entry-incomplete": Rule("error", "a row for the CSV file and one for the ZIP archive", "add the row"),
     "set-unstated": Rule(
         "warning",
@@ -274,14 +283,14 @@ RULES: dict[str, Rule] = {
         "an SPDX expression in canonical case, such as CC-BY-4.0, or LicenseRef- and a name",
         "correct the licence; https://spdx.org/licenses lists all",
     ),
-    "card-gone": Rule("warning", "a card at the place that the catalog names", "make it again with brainio card build"),
-    "card-unreachable": Rule("warning", "a card at a place that answers", "try again, or correct the column card"),
+    "card-gone": Rule("warning", "a card at the location in the catalog", "build it again with brainio card build"),
+    "card-unreachable": Rule("warning", "a card at a reachable location", "try again, or correct the column card"),
     "file-without-hash": Rule(
-        "warning", "a sha1 or sha256 for each file, without which wrong bytes go unseen", "add the hash to the row"
+        "warning", "a sha1 or sha256 for each file, which reveals wrong bytes", "add the hash to the row"
     ),
     "file-gone": Rule("error", "a file at its location", "publish it again, or correct the location"),
     "file-changed": Rule(
-        "error", "the bytes that the catalog promises", "restore the file; new bytes are a new version"
+        "error", "the bytes whose hash the catalog lists", "restore the file; new bytes are a new version"
     ),
-    "file-unreachable": Rule("error", "a location that answers", "try again, or ask its owner for access"),
+    "file-unreachable": Rule("error", "a reachable location", "try again, or ask its owner for access"),
 }

@@ -42,7 +42,7 @@ _LOADED_BYTES = 16 << 20  # of a NumPy file
 
 @dataclass(frozen=True, slots=True)
 class RecordingFiles:
-    """The files of a recording, and how to read them.
+    """The files of a recording and the options for reading them.
 
     Attributes
     ----------
@@ -56,7 +56,7 @@ class RecordingFiles:
     value : str, optional
         The column of the source table that holds the values. All others become coordinates.
     rules : CellRules
-        How the cells of CSV tables are read.
+        Declarations about the cells of CSV tables.
     """
 
     source: Path
@@ -67,14 +67,14 @@ class RecordingFiles:
 
 
 def read_recording_files(files: RecordingFiles) -> tuple[xr.DataArray | None, list[Problem]]:
-    """Read a recording, and list everything that keeps it from being read; it is None if there is such a problem.
+    """Read a recording and list its problems; return None instead of the recording if there are any.
 
-    The numbers of netCDF and NumPy files stay there: they are read block by block, with and without dask.
+    The numbers of netCDF and NumPy files are loaded lazily, block by block, with and without dask.
 
     Raises
     ------
     AssemblyFormatError
-        The netCDF file cannot be read, or is unsafe to read.
+        The netCDF file is unreadable or unsafe.
     """
     require_possible_path(files.source)
     return with_tables(files, *_read_source(files))
@@ -88,49 +88,49 @@ def with_tables(
     Parameters
     ----------
     files : RecordingFiles
-        Of which `source` was read.
+        The files of the recording.
     array : DataArray or None
-        Its values; None: they could not be read, and only problems of the tables are added to `problems`.
+        The values; None if they are unreadable: then only problems of the tables are added to `problems`.
     columns : mapping
-        Name -> dimension and values, from the source.
+        Name -> dimension and values, from the source file.
     problems : list of Problem
-        Of the source.
+        Problems of the source file, extended in place.
     """
     added: dict[str, tuple[str, np.ndarray]] = dict(columns)
     for dim, path in files.coords.items():
-        table, of_table = read_table_file(path, files.rules)
-        problems += of_table or _fit_problems(table, dim, path, array, files.source)
+        table, table_problems = read_table_file(path, files.rules)
+        problems += table_problems or _fit_problems(table, dim, path, array, files.source)
         columns_of_table, inexact = array_columns(table, f"file {path.name}")
         problems += inexact
         earlier = dict(added)
         for name, values in zip(map(str, table.frame.columns), columns_of_table, strict=True):
             if name in earlier or (array is not None and name in array.coords):
-                problems.append(_doubled(name, path, earlier, files.source))
+                problems.append(_duplicate_coordinate(name, path, earlier, files.source))
             added.setdefault(name, (dim, values))
     if files.rules.text:
-        problems += _undeclared(files, added)
+        problems += _unknown_text_columns(files, added)
     if array is None or problems:
         return None, problems
     return array.assign_coords(added) if added else array, []
 
 
-def _doubled(name: str, path: Path, added: Columns, source: Path) -> Problem:
+def _duplicate_coordinate(name: str, path: Path, added: Columns, source: Path) -> Problem:
     other = f"the table of {added[name][0]!r}" if name in added else source.name
     return problem("coordinate-doubled", f"file {path.name}, column {name!r}", f"{other} has {name!r} as well")
 
 
-def _undeclared(files: RecordingFiles, columns: Columns) -> list[Problem]:
+def _unknown_text_columns(files: RecordingFiles, columns: Columns) -> list[Problem]:
     unknown = sorted({*files.rules.text} - {*columns, files.value})
     return [
-        problem("value-column", f"--text {name}", f"no table has a column {name!r}", **_CORRECT) for name in unknown
+        problem("value-column", f"--text {name}", f"no table has a column {name!r}", **_COLUMN_NAME) for name in unknown
     ]
 
 
-_CORRECT = {"expected": "the name of a column", "fix": "correct the name"}
+_COLUMN_NAME = {"expected": "the name of a column", "fix": "correct the name"}
 
 
 def _read_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
-    """Read the values, and the columns that a table has beside them."""
+    """Read the values, and the other columns of a table."""
     source = files.source
     suffix = source.suffix.lower()
     if not source.is_file():
@@ -140,9 +140,9 @@ def _read_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, l
     if misplaced:
         return None, {}, misplaced
     if suffix in TABLES:
-        return _of_table(files)
+        return _read_table_source(files)
     if suffix == NUMPY:
-        return _of_numpy(source, files.dims)
+        return _read_numpy_source(source, files.dims)
     try:
         return AssemblyLoader(DataAssembly, source, in_blocks=True).load(), {}, []
     except AssemblyFormatError as error:
@@ -152,7 +152,7 @@ def _read_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, l
 
 
 def option_problems(files: RecordingFiles) -> list[Problem]:
-    """List the settings that do not apply to the kind of the source."""
+    """List the options that do not apply to the type of the source file."""
     name, suffix = files.source.name, files.source.suffix.lower()
     problems = []
     if files.dims and suffix not in (*TABLES, NUMPY):
@@ -165,7 +165,7 @@ def option_problems(files: RecordingFiles) -> list[Problem]:
 
 
 def _fit_problems(table: Table, dim: str, path: Path, array: xr.DataArray | None, source: Path) -> list[Problem]:
-    """List what keeps the rows of a table from being the positions of a dimension."""
+    """List the mismatches between the rows of a table and the positions of a dimension."""
     if array is None:
         return []
     if dim not in array.dims:
@@ -177,7 +177,7 @@ def _fit_problems(table: Table, dim: str, path: Path, array: xr.DataArray | None
     return [problem("coords-mismatch", f"file {path.name}", f"{rows:,} rows; {source.name} has {size:,} along {dim!r}")]
 
 
-def _of_table(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
+def _read_table_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
     source, value = files.source, files.value
     dims = list(files.dims) or [_PRESENTATION]
     table, problems = read_table_file(source, files.rules, value)
@@ -207,7 +207,7 @@ def _value_problems(names: Sequence[str], value: str | None, source: Path) -> li
     return []
 
 
-def _of_numpy(source: Path, dims: Sequence[str]) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
+def _read_numpy_source(source: Path, dims: Sequence[str]) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
     place = f"file {source.name}"
     try:
         values = _numpy_values(source)
@@ -224,7 +224,7 @@ def _of_numpy(source: Path, dims: Sequence[str]) -> tuple[xr.DataArray | None, C
 
 
 def _numpy_values(source: Path) -> Any:
-    """Open a NumPy file; numbers are left there and read block by block, in the byte order of this machine."""
+    """Open a NumPy file lazily; blocks are read in the byte order of this machine."""
     mapped = np.load(source, mmap_mode="r", allow_pickle=False)
     dtype = mapped.dtype.newbyteorder("=")
     is_small = source.stat().st_size <= _LOADED_BYTES
@@ -234,7 +234,7 @@ def _numpy_values(source: Path) -> Any:
 
 
 class _NumpyFile(BackendArray):
-    """The values of a NumPy file. It is mapped anew for each block: a mapping counts as memory while it is open."""
+    """Lazy values of a NumPy file, mapped again for each block: an open mapping counts as memory."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: np.dtype) -> None:
         self._path, self.shape, self.dtype = path, shape, dtype
@@ -248,7 +248,7 @@ class _NumpyFile(BackendArray):
 
 @dataclass(frozen=True, slots=True)
 class StimulusFiles:
-    """The table of a stimulus set, the folder of its stimuli, and the name of each row's file below that folder."""
+    """The table of a stimulus set, the folder of its stimuli, and each row's file name in the folder."""
 
     table: Table
     folder: Path
@@ -256,17 +256,17 @@ class StimulusFiles:
 
 
 def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> tuple[StimulusFiles, list[Problem]]:
-    """Read the table of a stimulus set and find its files; list everything that keeps either from being used.
+    """Read the table of a stimulus set, find its files, and list problems of both.
 
     Parameters
     ----------
     source : Path
-        A CSV or parquet table, or a folder. Of a folder without a table, each file is a stimulus, and its path without
-        extension is the id.
+        A CSV or parquet table, or a folder. In a folder without a table, each file is a stimulus, and its path
+        without extension is the id.
     files : Path or None
-        The folder of the stimuli. By default the folder of the table, or one beside it that has the table's name.
+        The folder of the stimuli. By default the folder of the table, or one next to the table with its name.
     rules : CellRules
-        How the cells of a CSV table are read.
+        Declarations about the cells of a CSV table.
     """
     require_possible_path(source)
     tables = _tables_in(source) if source.is_dir() else [source]
@@ -304,19 +304,19 @@ def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
             problem("table-missing", f"folder {folder.name}", found, expected="stimuli, or a table of them")
         )
     ids = [Path(name).with_suffix("").as_posix() for name in names]
-    frame = pd.DataFrame({STIMULUS_ID: ids, FILENAME: names}, dtype=object)  # names may be no valid Unicode
+    frame = pd.DataFrame({STIMULUS_ID: ids, FILENAME: names}, dtype=object)  # names may be invalid Unicode
     return StimulusFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
 
 
 def files_below(folder: Path) -> list[str]:
-    """Name the files of a folder that are not hidden, and the links that lead nowhere."""
+    """Return the names of files and broken links below a folder, except hidden ones."""
     found = (path for path in folder.rglob("*") if not os.path.isdir(path))  # noqa: PTH112
     paths = (path.relative_to(folder) for path in found)
     return sorted(path.as_posix() for path in paths if not any(part.startswith(".") for part in path.parts))
 
 
 def _folder_beside(table: Path, names: Iterable[object] | None) -> Path:
-    """Return the folder of the stimuli of a table: its own, or one of its name beside it if the files are there."""
+    """Return the folder with the name of the table if it holds the files, else the folder of the table."""
     named = table.with_suffix("")
     if not named.is_dir():
         return table.parent
@@ -327,11 +327,11 @@ def _folder_beside(table: Path, names: Iterable[object] | None) -> Path:
 
 
 def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Problem]]:
-    """Find for each id the file of that name, whatever its extension; the id itself where there is no file."""
+    """Find the file named after each id, with any extension; return the id itself if there is no file."""
     by_stem: dict[str, list[str]] = {}
     for name in files_below(folder):
         by_stem.setdefault(Path(name).with_suffix("").as_posix(), []).append(name)
-    found = [by_stem.get(str(one), [str(one)]) for one in ids]
+    found = [by_stem.get(str(value), [str(value)]) for value in ids]
     several = dict.fromkeys(tuple(names) for names in found if len(names) > 1)
     fix = "name the file of each stimulus in a column 'filename', or move the other files away"
     problems = [
@@ -342,17 +342,17 @@ def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Pr
 
 
 def read_set(source: Path, place: Path | None, rules: CellRules) -> tuple[Table, list[Problem]]:
-    """Read a stimulus set that a user names, and list what is wrong with its table and its files.
+    """Read a stimulus set and list the problems of its table and files.
 
     Parameters
     ----------
     source : Path
-        As in `read_stimulus_files`; or a ZIP archive with the CSV file of its name beside it, as packaging writes them.
+        As in `read_stimulus_files`; or a ZIP archive next to the CSV file of the same name, as packaging writes them.
     place : Path or None
-        The folder or ZIP archive of the stimuli. By default the archive beside the table, or what `read_stimulus_files`
-        finds.
+        The folder or ZIP archive of the stimuli. By default the archive next to the table, or the folder that
+        `read_stimulus_files` finds.
     rules : CellRules
-        How the cells of a CSV table are read. Those of a packaged set are read as loading does.
+        Declarations about the cells of a CSV table. A packaged set is read as loading does.
     """
     packaged = _packaged_pair(source, place)
     if isinstance(packaged, Problem):
@@ -360,17 +360,17 @@ def read_set(source: Path, place: Path | None, rules: CellRules) -> tuple[Table,
     if packaged is not None:
         return read_packaged_set(*packaged)
     found, problems = read_stimulus_files(source, place, rules)
-    codes = {one.code for one in problems}
+    codes = {item.code for item in problems}
     if codes & {"table-unreadable", "table-missing"}:
         return found.table, problems
     names = found.names if STIMULUS_ID in found.table.frame.columns else None
     further = packaged_problems(found.table, found.folder, names)
     is_known = "column-doubled" in codes
-    return found.table, problems + [one for one in further if not (is_known and one.code == "column-doubled")]
+    return found.table, problems + [item for item in further if not (is_known and item.code == "column-doubled")]
 
 
 def table_of_set(source: Path, rules: CellRules) -> Table:
-    """Read the table of a stimulus set that a user names, as far as it can be read."""
+    """Read the valid rows of the table of a stimulus set."""
     packaged = _packaged_pair(source, None)
     if isinstance(packaged, Problem):
         return Table(pd.DataFrame(), [])
@@ -378,15 +378,15 @@ def table_of_set(source: Path, rules: CellRules) -> Table:
 
 
 def read_packaged_set(table_path: Path, place: Path) -> tuple[Table, list[Problem]]:
-    """Read a packaged stimulus set from its CSV file and its ZIP archive, and list what is wrong with both."""
+    """Read a packaged stimulus set from its CSV file and ZIP archive, and list the problems of both."""
     table, problems = read_table(table_path)
-    if any(one.code == "table-unreadable" for one in problems):
+    if any(item.code == "table-unreadable" for item in problems):
         return table, problems
     return table, problems + packaged_problems(table, place)
 
 
 def _packaged_pair(source: Path, place: Path | None) -> tuple[Path, Path] | Problem | None:
-    """Return the CSV file and the ZIP archive of a packaged set; None of a set that is not packaged."""
+    """Return the CSV file and ZIP archive of a packaged set, None for a set that is not packaged."""
     if source.suffix.lower() == ".zip" and source.is_file():
         table = source.with_suffix(".csv")
         found = f"no {table.name} beside it"

@@ -1,6 +1,6 @@
-"""The files of a stimulus set: that each is there and can be read, and that all are of one kind and mode.
+"""Checks of stimulus files: existence, readability, and a common kind and image mode.
 
-Of images the header is read, by Pillow, and all of one only where its end is missing; of other files the first byte.
+Pillow reads the header of an image, and decodes all of it only if its end is missing. Of other files, one byte is read.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-_THREADS = 8  # files wait for the disk, most of all for one on the network
+_THREADS = 8  # reading files mostly waits for the disk or network
 _IMAGES = {
     ".bmp": "BMP",
     ".gif": "GIF",
@@ -43,77 +43,77 @@ _IMAGES = {
 _SAME = {"MPO": "JPEG"}  # what cameras write into .jpg
 _ENDS = {"PNG": b"IEND", "JPEG": b"\xff\xd9"}
 _TAIL = 64  # bytes
-_MOST_PIXELS = 2**26  # that are decoded by one thread: 256 MiB
+_MOST_PIXELS = 2**26  # 256 MiB for each decoding thread
 
 
 class StimulusFile(Protocol):
-    """Where the bytes of a stimulus are."""
+    """Access to the bytes of a stimulus."""
 
     @property
     def name(self) -> str:
-        """How people know it, with its extension."""
+        """Name for messages, with its extension."""
 
     def size(self) -> int | None:
-        """Return its bytes, None where there is no such file."""
+        """Return the size in bytes, None if the file is missing."""
 
     def open(self) -> BinaryIO:
-        """Open it for reading."""
+        """Open the file for reading."""
 
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A file of its own."""
+    """A file on disk."""
 
     path: Path
 
     @property
     def name(self) -> str:
-        """Its path."""
+        """Path of the file."""
         return str(self.path)
 
     def size(self) -> int | None:
-        """Return its bytes, None where there is no such file."""
+        """Return the size in bytes, None if the file is missing."""
         return self.path.stat().st_size if self.path.is_file() else None
 
     def open(self) -> BinaryIO:
-        """Open it for reading."""
+        """Open the file for reading."""
         return self.path.open("rb")
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file in an archive, or one that should be there (`info` is None then)."""
+    """A member of an archive; `info` is None if the archive lacks it."""
 
     name: str
     archive: zipfile.ZipFile
     info: zipfile.ZipInfo | None
 
     def size(self) -> int | None:
-        """Return its bytes, None where there is no such file."""
+        """Return the size in bytes, None if the file is missing."""
         return None if self.info is None else self.info.file_size
 
     def open(self) -> BinaryIO:
-        """Open it for reading."""
+        """Open the file for reading."""
         return cast("BinaryIO", self.archive.open(cast("zipfile.ZipInfo", self.info)))
 
 
-class Wanted(NamedTuple):
+class RequiredFile(NamedTuple):
     """A file that a stimulus needs.
 
     Attributes
     ----------
     place : str
-        Of the first row that needs it.
-    file : function
-        Gives the file, or raises a BrainioError or OSError if it cannot be had.
+        The first row that names the file.
+    locate : function
+        Returns the file; raises BrainioError or OSError if it is unavailable.
     """
 
     place: str
-    file: Callable[[], StimulusFile]
+    locate: Callable[[], StimulusFile]
 
 
-class _Look(NamedTuple):
-    """What is seen of one file: what is wrong with it, its kind, and its mode if it is an image."""
+class _Inspection(NamedTuple):
+    """Problems of one file, its kind, and the mode of an image."""
 
     place: str
     problems: list[Problem]
@@ -121,62 +121,66 @@ class _Look(NamedTuple):
     mode: str = ""
 
 
-def file_problems(wanted: Sequence[Wanted]) -> list[Problem]:
-    """List what is wrong with files, by themselves and beside each other."""
-    Image.preinit()  # not by several threads at once
+def file_problems(required: Sequence[RequiredFile]) -> list[Problem]:
+    """List the problems of each file, and differences of kind and mode between files."""
+    Image.preinit()  # it is not safe in several threads at once
     with warnings.catch_warnings(), ThreadPoolExecutor(_THREADS) as pool:
-        warnings.simplefilter("ignore")  # what Pillow says about metadata
-        looks = list(counted(pool.map(_look, wanted), "checking files", len(wanted)))
-    problems = [one for look in looks for one in look.problems]
-    problems += _odd_ones("file-kind-mixed", [(look.place, look.kind) for look in looks if look.kind])
-    return problems + _odd_ones("image-mode-mixed", [(look.place, look.mode) for look in looks if look.mode])
+        warnings.simplefilter("ignore")  # Pillow warns about metadata
+        results = list(counted(pool.map(_inspect, required), "checking files", len(required)))
+    problems = [item for result in results for item in result.problems]
+    problems += _minority_problems(
+        "file-kind-mixed", [(result.place, result.kind) for result in results if result.kind]
+    )
+    return problems + _minority_problems(
+        "image-mode-mixed", [(result.place, result.mode) for result in results if result.mode]
+    )
 
 
-def _look(wanted: Wanted) -> _Look:
-    place = wanted.place
+def _inspect(required: RequiredFile) -> _Inspection:
+    place = required.place
     try:
-        file = wanted.file()
+        file = required.locate()
         size = file.size()
         if size is None:
             kind = irregular_kind(file.path) if isinstance(file, LocalFile) else None
-            found = f"no file {file.name}" if kind is None else f"{kind} at {file.name}, which is no regular file"
-            return _faulty("file-missing", place, found)
+            found = f"no file {file.name}" if kind is None else f"{kind} at {file.name}, which is not a regular file"
+            return _rejected("file-missing", place, found)
         if size == 0:
-            return _faulty("file-empty", place, f"{file.name} has 0 bytes")
+            return _rejected("file-empty", place, f"{file.name} has 0 bytes")
         suffix = PurePosixPath(file.name).suffix.lower()
         if suffix in _IMAGES:
-            return _look_at_image(place, file, suffix)
+            return _inspect_image(place, file, suffix)
         with file.open() as data:
             data.read(1)
     except FileNotFoundError as error:
-        return _faulty("file-missing", place, str(error))
+        return _rejected("file-missing", place, str(error))
     except (OSError, BrainioError, zipfile.BadZipFile, zlib.error) as error:
-        return _faulty("file-unreadable", place, str(error))
-    return _Look(place, [], suffix or "without extension")
+        return _rejected("file-unreadable", place, str(error))
+    return _Inspection(place, [], suffix or "without extension")
 
 
-def _faulty(code: str, place: str, found: str) -> _Look:
-    return _Look(place, [problem(code, place, found)])
+def _rejected(code: str, place: str, found: str) -> _Inspection:
+    return _Inspection(place, [problem(code, place, found)])
 
 
-def _look_at_image(place: str, file: StimulusFile, suffix: str) -> _Look:
+def _inspect_image(place: str, file: StimulusFile, suffix: str) -> _Inspection:
     try:
         with file.open() as data, open_image(data) as image:
             kind, mode = _SAME.get(image.format or "", image.format or ""), image.mode
             _require_end(image, data, kind)
     except UnidentifiedImageError:
-        return _faulty("file-unreadable", place, f"{file.name} is no image that Pillow knows")
-    except Exception as error:  # decoders stumble over damage in ways of their own
-        return _faulty("file-unreadable", place, f"{file.name}: {error}")
+        return _rejected("file-unreadable", place, f"{file.name} is not an image that Pillow can read")
+    except Exception as error:  # decoders raise exceptions of many types for damaged files
+        return _rejected("file-unreadable", place, f"{file.name}: {error}")
     if kind == _IMAGES[suffix]:
-        return _Look(place, [], kind, mode)
+        return _Inspection(place, [], kind, mode)
     found = f"{kind} in {PurePosixPath(file.name).name}"
     wrong = problem("file-misnamed", place, found, expected=f"{_IMAGES[suffix]}, as its extension says")
-    return _Look(place, [wrong], kind, mode)
+    return _Inspection(place, [wrong], kind, mode)
 
 
 def _require_end(image: Image.Image, data: BinaryIO, kind: str) -> None:
-    """Read all of an image whose last bytes are not there: it is cut short, or carries something behind its end."""
+    """Decode all of an image without the usual last bytes: it is truncated, or has trailing bytes."""
     if kind not in _ENDS:
         return
     position = data.tell()
@@ -187,7 +191,7 @@ def _require_end(image: Image.Image, data: BinaryIO, kind: str) -> None:
     if has_end:
         return
     if kind == "PNG":
-        image.verify()  # decoding one would be content with its pixels
+        image.verify()  # decoding a PNG succeeds without its end
     elif image.width * image.height > _MOST_PIXELS:
         raise ValueError(
             f"its end is missing, and {image.width:,} x {image.height:,} pixels are too many to decode in order to "
@@ -197,11 +201,11 @@ def _require_end(image: Image.Image, data: BinaryIO, kind: str) -> None:
         image.load()
 
 
-def _odd_ones(code: str, seen: Sequence[tuple[str, str]]) -> list[Problem]:
-    """List what is unlike the most."""
-    counts = Counter(what for _, what in seen)
+def _minority_problems(code: str, properties: Sequence[tuple[str, str]]) -> list[Problem]:
+    """List the files, given as (place, property), whose property differs from that of most files."""
+    counts = Counter(name for _, name in properties)
     if len(counts) < 2:
         return []
     usual, count = counts.most_common(1)[0]
-    expected = f"{usual}, as {share(count, len(seen), 'file')}"
-    return [problem(code, place, what, expected=expected) for place, what in seen if what != usual]
+    expected = f"{usual}, as {share(count, len(properties), 'file')}"
+    return [problem(code, place, name, expected=expected) for place, name in properties if name != usual]

@@ -21,7 +21,7 @@ from brainio.stimuli import FILENAME, STIMULUS_ID
 from brainio.stimuli.columns import MIXED, UNENCODABLE, ColumnFault, column_values
 from brainio.text import some
 from brainio.validation.report import Problem, problem
-from brainio.validation.stimulus_files import LocalFile, Member, Wanted, file_problems
+from brainio.validation.stimulus_files import LocalFile, Member, RequiredFile, file_problems
 from brainio.validation.values import is_id, is_integer, is_missing, is_text, repeats
 
 if TYPE_CHECKING:
@@ -35,18 +35,18 @@ if TYPE_CHECKING:
 
 PATH_IN_STORE = "stimulus_path_within_store"
 _PACKAGED = (".csv", ".parquet", ".zip", ".nc")
-_OF_OTHER_RULES = (STIMULUS_ID, FILENAME)
+_CHECKED_BY_OTHER_RULES = (STIMULUS_ID, FILENAME)
 _COLUMN = re.compile(r"[a-z0-9_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as somebody made it, and how its rows are called in front of people.
+    """A table, valid or not, with names of its rows for messages.
 
     Attributes
     ----------
     frame : pandas.DataFrame
-        It may break every rule.
+        The table; it may violate every rule.
     row_names : sequence of str
         Such as `'row 3'`, or `'line 5'` of a file.
     """
@@ -56,27 +56,27 @@ class Table:
 
     @classmethod
     def in_memory(cls, frame: pd.DataFrame) -> Table:
-        """Call rows by their position, from 0."""
+        """Create a table whose rows are named by position, from 0."""
         return cls(frame, [f"row {number}" for number in range(len(frame))])
 
     def column(self, name: str) -> list[object] | None:
-        """Return the first column of that name, None if there is none."""
+        """Return the first column of that name, None if it is missing."""
         names = list(self.frame.columns)
         return self.frame.iloc[:, names.index(name)].tolist() if name in names else None
 
     def ids(self) -> list[object]:
-        """Return what stands in the column `stimulus_id`, nothing where there is none."""
+        """Return the column `stimulus_id`, empty if it is missing."""
         return self.column(STIMULUS_ID) or []
 
     def sound_ids(self) -> dict[int, object]:
-        """Return the ids that can be looked up, by the position of their row: texts, or numbers if all are."""
+        """Return the valid ids by row position: texts, or numbers if all ids are numbers."""
         ids = self.ids()
-        can_be = is_integer if ids and all(map(is_integer, ids)) else is_text
-        return {row: value for row, value in enumerate(ids) if can_be(value)}
+        is_sound = is_integer if ids and all(map(is_integer, ids)) else is_text
+        return {row: value for row, value in enumerate(ids) if is_sound(value)}
 
 
 def table_problems(table: Table) -> list[Problem]:
-    """List what is wrong with the columns and ids of a table."""
+    """List the problems of the columns and ids of a table."""
     problems = _column_problems(table)
     if table.column(STIMULUS_ID) is None:
         columns = some(list(table.frame.columns)) or "no columns"
@@ -103,7 +103,7 @@ def _column_problems(table: Table) -> list[Problem]:
         problems.append(problem("table-empty", "table", "no rows"))
     for number, name in enumerate(names):
         fault = column_values(str(name), frame.iloc[:, number])
-        if isinstance(fault, ColumnFault) and (name not in _OF_OTHER_RULES or fault.kind == UNENCODABLE):
+        if isinstance(fault, ColumnFault) and (name not in _CHECKED_BY_OTHER_RULES or fault.kind == UNENCODABLE):
             problems.append(_column_problem(name, fault, table.row_names))
     return problems
 
@@ -139,7 +139,7 @@ def _id_problems(table: Table) -> list[Problem]:
 
 
 def doubled_id_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
-    """List the ids that stand in more than one row."""
+    """List the ids that occur in more than one row."""
     kept = [(row, str(value)) for row, value in zip(rows, ids, strict=True) if is_id(value)]
     return [
         problem("id-doubled", kept[place][0], f"{kept[place][1]!r}, as in {kept[earlier][0]}")
@@ -160,15 +160,15 @@ def _case_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
 
 
 def member_names(frame: pd.DataFrame, paths: Mapping[object, str | Path]) -> list[str]:
-    """Return the normalized name that each stimulus has in the archive, in the order of the table.
+    """Return the normalized name of each stimulus in the archive, in the order of the table.
 
-    A column `filename` decides where there is one; else it is the `stimulus_id` (or `stimulus_path_within_store`) with
-    the extension of the file.
+    The column `filename` gives the names. Without it, a name is the `stimulus_id` (or `stimulus_path_within_store`)
+    with the extension of the file.
 
     Raises
     ------
     KeyError
-        There is no column `filename`, and no path for an id.
+        The table has no column `filename`, and an id has no path.
     """
     if FILENAME in frame.columns:
         return [normalized_name(str(name)) for name in frame[FILENAME]]
@@ -180,22 +180,22 @@ def member_names(frame: pd.DataFrame, paths: Mapping[object, str | Path]) -> lis
 
 
 def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence[object]) -> list[Problem]:
-    """List the names that would not unpack to a place of their own below the folder, on every file system.
+    """List the names that are unsafe to unpack, or that clash on some file system.
 
     Parameters
     ----------
     rows : sequence of str
-        How the rows are called.
+        Names of the rows for messages.
     names : sequence of str
         The name of each row's file in the archive.
     sources : sequence
-        What tells the files of two rows apart.
+        Identity of each row's file: rows with equal sources share a file.
     """
     problems = []
     for row, name in zip(rows, names, strict=True):
         fault = fault_of_member(name)
         if fault is not None:
-            problems.append(problem("member-unsafe", row, f"{name!r} may not stand in an archive: {fault}"))
+            problems.append(problem("member-unsafe", row, f"{name!r} is not allowed in an archive: {fault}"))
     first: dict[str, int] = {}
     given = names
     names = [normalized_name(name) for name in names]
@@ -212,16 +212,16 @@ def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence
 
 
 def fault_of_member(name: str) -> str | None:
-    """Say why a file of that name may not stand in an archive; None where it may."""
+    """Describe why a name is not allowed in an archive; None if it is allowed."""
     try:
         name.encode("utf-8")
     except UnicodeEncodeError:
-        return "its name is no valid Unicode"
-    return fault_of_name(name) or ("its name holds a line break" if set(name) & set("\n\r") else None)
+        return "its name is not valid Unicode"
+    return fault_of_name(name) or ("its name contains a line break" if set(name) & set("\n\r") else None)
 
 
 def filename_problems(table: Table) -> list[Problem]:
-    """List the rows of a table with the column `filename` that do not say how their file is called."""
+    """List the rows whose cell in the column `filename` is empty."""
     return [
         problem("filename-missing", table.row_names[row], "no filename")
         for row, name in enumerate(table.column(FILENAME) or [])
@@ -230,23 +230,23 @@ def filename_problems(table: Table) -> list[Problem]:
 
 
 def stimulus_set_problems(stimulus_set: StimulusSet) -> list[Problem]:
-    """List what is wrong with a stimulus set, with its `stimulus_id` and `stimulus_paths`."""
+    """List the problems of a stimulus set in memory: its table, its `stimulus_paths` and its files."""
     table = Table.in_memory(stimulus_set)
     problems = table_problems(table) + filename_problems(table)
     paths = getattr(stimulus_set, "stimulus_paths", None)
     if not isinstance(paths, Mapping):
         found = "nothing" if paths is None else f"a {type(paths).__name__}"
         return [*problems, problem("paths-missing", "stimulus_paths", found)]
-    located, lost = _located(table, paths)
-    wanted: dict[Path, Wanted] = {}
+    located, lost = _paths_by_row(table, paths)
+    required: dict[Path, RequiredFile] = {}
     for row, path in located.items():
         place = f"{table.row_names[row]}, file {path.name}"
-        wanted.setdefault(path, Wanted(place, partial(LocalFile, path)))
-    return [*problems, *lost, *_name_problems(table, located), *file_problems(list(wanted.values()))]
+        required.setdefault(path, RequiredFile(place, partial(LocalFile, path)))
+    return [*problems, *lost, *_name_problems(table, located), *file_problems(list(required.values()))]
 
 
-def _located(table: Table, paths: Mapping[Any, str | Path]) -> tuple[dict[int, Path], list[Problem]]:
-    """Return the path of each row that has an id and a path, by its position, and what is wrong with the others."""
+def _paths_by_row(table: Table, paths: Mapping[Any, str | Path]) -> tuple[dict[int, Path], list[Problem]]:
+    """Return the path of each row that has an id and a path, by row position, and the problems of other rows."""
     located, problems = {}, []
     filenames = table.column(FILENAME) or []
     for row, value in table.sound_ids().items():
@@ -254,17 +254,17 @@ def _located(table: Table, paths: Mapping[Any, str | Path]) -> tuple[dict[int, P
         try:
             located[row] = Path(paths[value])
         except KeyError:
-            if not (filenames and is_missing(filenames[row])):  # of which `filename_problems` told
+            if not (filenames and is_missing(filenames[row])):  # `filename_problems` reports these
                 problems.append(problem("path-missing", place, f"no path for {value!r}"))
         except TypeError:
-            problems.append(problem("path-missing", place, f"for {value!r} {paths[value]!r}, which is no path"))
-        except (BrainioError, OSError) as error:  # the files of a published set come from its archive
+            problems.append(problem("path-missing", place, f"for {value!r} {paths[value]!r}, which is not a path"))
+        except (BrainioError, OSError) as error:  # a published set takes the files from its archive
             problems.append(problem("file-missing", f"{place}, stimulus {value!r}", str(error)))
     return located, problems
 
 
 def _name_problems(table: Table, located: Mapping[int, Path]) -> list[Problem]:
-    """List what is wrong with the names that files would have in the archive."""
+    """List the problems of the names of files in the archive."""
     filenames, stems = table.column(FILENAME), table.column(PATH_IN_STORE) or table.ids()
     names = {
         row: f"{stems[row]}{path.suffix}" if filenames is None else str(filenames[row])
@@ -276,12 +276,12 @@ def _name_problems(table: Table, located: Mapping[int, Path]) -> list[Problem]:
 
 
 def packaged_problems(table: Table, place: Path, names: Sequence[object] | None = None) -> list[Problem]:
-    """List what is wrong with a table that was read, and with its files in a folder or a ZIP archive.
+    """List the problems of a table, and of its files in a folder or a ZIP archive.
 
     Parameters
     ----------
     table : Table
-        Of a stimulus set.
+        The table of a stimulus set.
     place : Path
         The folder or archive.
     names : sequence, optional
@@ -291,7 +291,7 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
     named = table.column(FILENAME) if names is None else names
     if named is None:
         found = f"no column 'filename'; there are {some(list(table.frame.columns)) or 'none'}"
-        fix = "add it; `brainio package stimulus-set` goes without where each file is named as its stimulus_id"
+        fix = "add it; `brainio package stimulus-set` does not need it if each file is named after its stimulus_id"
         return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'", fix=fix)]
     kept = [(row, str(name)) for row, name in zip(table.row_names, named, strict=True) if not is_missing(name)]
     members = [name for _, name in kept]
@@ -315,20 +315,20 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
 def _content_problems(
     named: Sequence[tuple[str, str]], file: Callable[[str], StimulusFile], there: Sequence[str]
 ) -> list[Problem]:
-    wanted: dict[str, Wanted] = {}
+    required: dict[str, RequiredFile] = {}
     for row, name in named:
-        wanted.setdefault(name, Wanted(f"{row}, file {name}", partial(file, name)))
-    problems = file_problems(list(wanted.values()))
+        required.setdefault(name, RequiredFile(f"{row}, file {name}", partial(file, name)))
+    problems = file_problems(list(required.values()))
     names = MemberNames(there)
-    unlisted = sorted(set(there) - {names.find(name) for name in wanted})
+    unlisted = sorted(set(there) - {names.find(name) for name in required})
     if unlisted:
         problems.append(problem("file-unlisted", "files", f"{len(unlisted)} files that no row names: {some(unlisted)}"))
     return problems
 
 
 def _files_below(folder: Path) -> list[str]:
-    """Name the files of a folder that could be stimuli: not hidden ones, nor those of packages."""
-    names = [path.relative_to(folder) for path in folder.rglob("*") if os.path.isfile(path)]  # noqa: PTH113 - a Path raises where it may not look
+    """Return the names of files below a folder that could be stimuli: neither hidden nor part of a package."""
+    names = [path.relative_to(folder) for path in folder.rglob("*") if os.path.isfile(path)]  # noqa: PTH113 - Path.is_file raises without permission
     return [
         name.as_posix()
         for name in names

@@ -1,6 +1,6 @@
-"""`validate`: from what somebody names to the reports of all that belongs to it.
+"""`validate`: report the problems of an object, a path or a published identifier.
 
-Reads only. A published identifier is fetched; nothing else leaves the machine.
+Validation only reads. It fetches the files of a published identifier; other subjects need no network.
 """
 
 from __future__ import annotations
@@ -62,72 +62,72 @@ def validate(
     text: Collection[str] = (),
     missing: Collection[str] = (),
 ) -> Report:
-    """List everything that is wrong, or may be, with a stimulus set, an assembly, or both, in one pass.
+    """Report all errors and possible mistakes of a stimulus set, an assembly, or both.
 
     Parameters
     ----------
     subject : StimulusSet, xarray.DataArray, path or str
         A stimulus set or an assembly in memory; a folder of stimuli, with or without a table; the CSV or parquet table
         of a stimulus set, or its ZIP archive; a netCDF file; a `.npy` file with `dims` and `coords`; a table of trials
-        with `value`; or a published identifier, whose files are fetched. A text is a path if there is such a file or
-        folder, or if it looks like one.
+        with `value`; or a published identifier, whose files are fetched. A text is a path if it exists, contains a path
+        separator, or has the extension of one of these files.
     stimuli : StimulusSet or path, optional
-        Of an assembly: its stimulus set, in memory or as a path, to which it is compared. By default what
-        `attrs['stimulus_set']` holds, or for an identifier, what the catalog lists. Of a table: the folder or ZIP
-        archive with its stimuli; by default that of the same name beside it, else its own folder.
+        For an assembly: the stimulus set to compare it with, in memory or as a path; by default
+        `attrs['stimulus_set']`, or for an identifier, the set that the catalog lists. For a table: the folder or ZIP
+        archive with its stimuli; by default the one next to the table with its name, else the folder of the table.
     class_name : str, optional
-        The class that an assembly is meant to be of, e.g. `'NeuroidAssembly'`; by default the one that it has, that its
-        catalog names, or that its dimensions suggest. With it, a table is one of trials.
+        Class of the assembly, e.g. `'NeuroidAssembly'`; by default the class of the object or in the catalog, or
+        inferred from the dimensions. A table with this option is a table of trials.
     dims, coords, value, text, missing
-        How the files of a recording are read; see `brainio.packaging.lab_files.read_recording`. `text` and `missing`
-        also apply to tables of stimuli.
+        Options for reading the files of a recording; see `brainio.packaging.lab_files.read_recording`. `text` and
+        `missing` also apply to tables of stimuli.
 
     Returns
     -------
     Report
-        Its `problems` have severity, code, place, expected, found and fix each. It prints as a table.
+        A list of `problems`, each with severity, code, place, expected, found and fix. It prints as a table.
 
     Raises
     ------
     LocationError
-        There is no such file or folder, or it is neither a table, an archive nor a netCDF file.
+        The path does not exist, or is neither a folder nor a file of a supported type.
     EntryLookupError
-        No catalog in force lists that identifier.
+        No active catalog lists the identifier.
     UnknownClassError
-        There is no such class.
+        The class does not exist.
     TransferError, IntegrityError, EntryUnavailableError
-        The files of an identifier cannot be had.
+        The files of the identifier are unavailable.
 
     Examples
     --------
     >>> import brainio
     >>> stimuli = brainio.stimuli.StimulusSet({"stimulus_id": ["a", "a"], "Hue": [1, 2]})
     >>> report = brainio.validate(stimuli)
-    >>> [(one.code, one.place) for one in report.errors]
+    >>> [(error.code, error.place) for error in report.errors]
     [('column-name', "column 'Hue'"), ('id-doubled', 'row 1'), ('paths-missing', 'stimulus_paths')]
     """
     cls = None if class_name is None else named_class(class_name)
     if isinstance(subject, pd.DataFrame):
         identifier = subject.__dict__.get("identifier")
-        what = "stimulus set" if identifier is None else f"stimulus set {identifier!r}"
-        table, problems = _stimuli(subject, CellRules())
-        return Report.of(what, problems, column_types(table))
+        name = "stimulus set" if identifier is None else f"stimulus set {identifier!r}"
+        table, problems = _read_stimuli(subject, CellRules())
+        return Report.of(name, problems, column_types(table))
     if isinstance(subject, xr.DataArray):
         identifier = subject.attrs.get("identifier")
-        what = "assembly" if identifier is None else f"assembly {identifier!r}"
-        return Report.of(what, _with_stimuli(subject, cls or class_for(subject), stimuli, CellRules(text, missing)))
+        name = "assembly" if identifier is None else f"assembly {identifier!r}"
+        return Report.of(name, _with_stimuli(subject, cls or class_for(subject), stimuli, CellRules(text, missing)))
     path = path_of(subject)
     if path is None:
         return Report.of(str(subject), _identifier_problems(str(subject), cls))
     files = RecordingFiles(path, tuple(dims), dict(coords or {}), value, CellRules(tuple(text), tuple(missing)))
     if not _is_recording(files, class_name):
-        table, problems = _stimuli(path, files.rules, stimuli)
+        table, problems = _read_stimuli(path, files.rules, stimuli)
         return Report.of(f"stimulus set {path}", problems, column_types(table))
     return Report.of(f"assembly {path}", _recording_problems(files, class_name, stimuli))
 
 
 def _is_recording(files: RecordingFiles, class_name: str | None) -> bool:
-    """Whether files are those of a recording; a table alone is one of stimuli."""
+    """Whether the files hold a recording; a table without options is a table of stimuli."""
     suffix = files.source.suffix.lower()
     if not files.source.is_dir() and suffix not in _PATH_SUFFIXES and not _is_netcdf(files.source):
         raise LocationError(
@@ -140,7 +140,7 @@ def _is_recording(files: RecordingFiles, class_name: str | None) -> bool:
 
 
 def _is_netcdf(path: Path) -> bool:
-    """Whether a file begins as netCDF files do, whatever its name."""
+    """Whether a file begins with the signature of netCDF, independent of its name."""
     try:
         with open_regular(path) as file:
             return file.read(4).startswith(_NETCDF)
@@ -151,7 +151,7 @@ def _is_netcdf(path: Path) -> bool:
 def _recording_problems(
     files: RecordingFiles, class_name: str | None, stimuli: StimulusSet | Place | None
 ) -> list[Problem]:
-    """List what is wrong with the files of a recording, with the stimulus set that is named, and between the two."""
+    """List the problems of the files of a recording and of its stimulus set, and their differences."""
     is_netcdf = files.source.suffix.lower() not in (*TABLES, NUMPY)
     misplaced = option_problems(files)
     if misplaced:
@@ -162,28 +162,28 @@ def _recording_problems(
     if is_netcdf and files.coords:
         assembly, problems = with_tables(files, assembly, {}, problems)
     if assembly is None:
-        return problems + ([] if stimuli is None else _stimuli(stimuli, files.rules)[1])
+        return problems + ([] if stimuli is None else _read_stimuli(stimuli, files.rules)[1])
     cls = named_class(class_name) if class_name else class_for(assembly)
     return problems + _with_stimuli(assembly, cls, stimuli, files.rules)
 
 
 def _netcdf_problems(files: RecordingFiles, class_name: str | None, stimuli: Place | None) -> list[Problem]:
-    """Do the same for a netCDF file, which a worker process reads."""
+    """List the same problems for a netCDF file, which a worker process reads."""
     path = None if stimuli is None else required_path(stimuli)
-    own, of_pair = netcdf_problems(files, class_name, path)
-    if path is None or any(one.code == "assembly-unreadable" for one in own):
+    own, pair_differences = netcdf_problems(files, class_name, path)
+    if path is None or any(item.code == "assembly-unreadable" for item in own):
         return own
-    return [*own, *_stimuli(path, files.rules)[1], *of_pair]
+    return [*own, *_read_stimuli(path, files.rules)[1], *pair_differences]
 
 
 def _with_stimuli(
     assembly: xr.DataArray, cls: type[DataAssembly], stimuli: StimulusSet | Place | None, rules: CellRules
 ) -> list[Problem]:
-    """List what is wrong with an assembly, with the stimulus set that is named, and between the two."""
+    """List the problems of an assembly and of its stimulus set, and their differences."""
     problems = own_problems(assembly, cls)
     if stimuli is not None:
-        table, of_stimuli = _stimuli(stimuli, rules)
-        problems += of_stimuli + _reference_problems(assembly, stimuli)
+        table, stimulus_problems = _read_stimuli(stimuli, rules)
+        problems += stimulus_problems + _reference_problems(assembly, stimuli)
         return problems + pair_problems(assembly, table) + collision_problems(assembly, table)
     own = assembly.attrs.get("stimulus_set")
     if isinstance(own, pd.DataFrame):
@@ -193,8 +193,8 @@ def _with_stimuli(
     return problems
 
 
-def _name_problems(identifier: object, what: str) -> list[Problem]:
-    return [] if identifier is None else identifier_problems(identifier, f"the identifier of the {what}")
+def _name_problems(identifier: object, kind: str) -> list[Problem]:
+    return [] if identifier is None else identifier_problems(identifier, f"the identifier of the {kind}")
 
 
 def _reference_problems(assembly: xr.DataArray, stimuli: object) -> list[Problem]:
@@ -206,8 +206,8 @@ def _reference_problems(assembly: xr.DataArray, stimuli: object) -> list[Problem
     return [problem("set-identifier-differs", "attrs['stimulus_set_identifier']", found)]
 
 
-def _stimuli(stimuli: StimulusSet | Place, rules: CellRules, place: object = None) -> tuple[Table, list[Problem]]:
-    """Return the table of a stimulus set, and what is wrong with it and its files."""
+def _read_stimuli(stimuli: StimulusSet | Place, rules: CellRules, place: object = None) -> tuple[Table, list[Problem]]:
+    """Return the table of a stimulus set, and the problems of the table and its files."""
     if isinstance(stimuli, pd.DataFrame):
         named = _name_problems(stimuli.__dict__.get("identifier"), "stimulus set")
         return Table.in_memory(stimuli), named + stimulus_set_problems(stimuli)
@@ -218,7 +218,7 @@ def _stimuli(stimuli: StimulusSet | Place, rules: CellRules, place: object = Non
 
 
 def path_of(subject: Place) -> Path | None:
-    """Return the path that somebody means, None for an identifier."""
+    """Return the path that a text means, None for an identifier."""
     require_possible_path(subject)
     path = Path(subject)
     if path.exists():
@@ -236,27 +236,27 @@ def required_path(place: Place) -> Path:
 
 
 def table_of(path: Path) -> Path | Problem:
-    """Return the CSV file of a stimulus set of which a folder, the CSV or the ZIP file is named."""
+    """Return the CSV file of a stimulus set, given its folder, CSV file or ZIP archive."""
     if path.is_dir():
-        tables = sorted(one for one in path.iterdir() if one.suffix.lower() == ".csv")
-        found = f"{len(tables)} CSV files: {some([one.name for one in tables])}" if tables else "no CSV file"
+        tables = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv")
+        found = f"{len(tables)} CSV files: {some([table.name for table in tables])}" if tables else "no CSV file"
         return tables[0] if len(tables) == 1 else problem("table-missing", f"folder {path.name}", found)
     if path.suffix.lower() == ".zip":
         table = path.with_suffix(".csv")
         return table if table.is_file() else problem("table-missing", f"file {path.name}", f"no {table.name} beside it")
     if path.suffix.lower() == ".csv":
         return path
-    raise LocationError(f"{path} is no stimulus set; expected a folder, or a file that ends with .csv or .zip")
+    raise LocationError(f"{path} is not a stimulus set; expected a folder, or a file that ends with .csv or .zip")
 
 
 def files_beside(table: Path) -> Path:
-    """Return where the stimuli of a table are: in an archive or folder of the same name, else beside it."""
+    """Return the archive or folder with the name of a table, else the folder of the table."""
     archive, folder = table.with_suffix(".zip"), table.with_suffix("")
     return archive if archive.is_file() else folder if folder.is_dir() else table.parent
 
 
 def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> list[Problem]:
-    """List what is wrong with the entries that an identifier names."""
+    """List the problems of the entries of an identifier."""
     problems = []
     for entry in entries_of(identifier):
         problems += identifier_problems(entry.identifier)
@@ -278,8 +278,8 @@ def _problems_of_assembly(entry: Entry, cls: type[DataAssembly]) -> list[Problem
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
         table = _fetched(stimuli, "csv", "zip")["csv"]
-    own, of_pair = netcdf_problems(RecordingFiles(path), cls.__name__, table, is_published=True)
-    return own + of_pair
+    own, pair_differences = netcdf_problems(RecordingFiles(path), cls.__name__, table, is_published=True)
+    return own + pair_differences
 
 
 def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:

@@ -33,17 +33,17 @@ if TYPE_CHECKING:
 
 TABLES = (".csv", ".parquet")
 _EXACT = 2**53  # whole numbers up to this one are exact in float64
-_TRUTHS = {"True": True, "False": False}
+_BOOLEANS = {"True": True, "False": False}
 NAMELESS = "Unnamed: "
 _OTHER_SEPARATORS = (";", "\t", "|")
-_FAULTS = {  # of the csv module
+_CSV_ERRORS = {  # of the csv module
     "unexpected end of data": "a quotation mark without its other half",
     "',' expected after '\"'": "text after a closing quotation mark",
 }
 
 
 def read_table(path: Path) -> tuple[Table, list[Problem]]:
-    """Read a CSV file, and list what keeps its rows from being read."""
+    """Read a CSV file as loading does, and list the problems of its rows."""
     try:
         return parse_table(read_regular(path), path.name)
     except FileNotFoundError:
@@ -53,20 +53,20 @@ def read_table(path: Path) -> tuple[Table, list[Problem]]:
 
 
 def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
-    """Read the bytes of a CSV file of that name as loading does, and list what keeps its rows from being read."""
+    """Parse the content of a CSV file as loading does, and list the problems of its rows."""
     if is_typed(content):
         table, problems = parse_typed(content, name)
     else:
         table, problems = parse_texts(content, name)
-        table = Table(_typed(table.frame), table.row_names)
-    table, older = with_stimulus_id(table)
-    return table, problems + older
+        table = Table(_infer_types(table.frame), table.row_names)
+    table, renamed = with_stimulus_id(table)
+    return table, problems + renamed
 
 
 def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
-    """Read the bytes of a CSV file of that name as text, and list what keeps its rows from being read.
+    """Parse the content of a CSV file without types, and list the problems of its rows.
 
-    An empty cell is the text `''`.
+    An empty cell becomes the text `''`.
     """
     if b"\0" in content:
         number = content.count(b"\n", 0, content.index(b"\0")) + 1
@@ -77,7 +77,7 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         number = content.count(b"\n", 0, error.start) + 1
         return _unreadable(name, f"line {number} is not UTF-8 ({error})")
     except csv.Error as error:
-        expected = "texts in quotes that end with their cell, and quotation marks inside them doubled"
+        expected = "quoted cells with a closing quotation mark at their end, and doubled quotation marks inside"
         return _unreadable(name, str(error), expected=expected, fix="correct the quotation marks of this row")
     if not rows:
         return _unreadable(name, "no header")
@@ -103,7 +103,7 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
 
 
 def parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
-    """Read the bytes of a typed CSV file of that name, or say why it cannot be read."""
+    """Parse the content of a typed CSV file, or report why it is invalid."""
     try:
         cells = TypedCsv(content, "it")
         return Table(cells.table(), [f"line {line}" for line in cells.lines]), []
@@ -111,12 +111,12 @@ def parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
         return _unreadable(name, str(error), fix="correct it, or package the stimulus set again")
 
 
-def _unreadable(name: str, found: str, **told: str) -> tuple[Table, list[Problem]]:
-    return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {name}", found, **told)]
+def _unreadable(name: str, found: str, **texts: str) -> tuple[Table, list[Problem]]:
+    return Table(pd.DataFrame(), []), [problem("table-unreadable", f"file {name}", found, **texts)]
 
 
 def _read_rows(content: bytes) -> tuple[list[list[str]], list[str], list[int]]:
-    """Return the rows of a CSV file, the line on which each begins, and the lines of rows whose cells are all empty."""
+    """Return the rows of a CSV file, the line on which each begins, and the lines of empty rows."""
     reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
     rows, lines, empty, line = [], [], [], 1
     try:
@@ -128,19 +128,19 @@ def _read_rows(content: bytes) -> tuple[list[list[str]], list[str], list[int]]:
                 empty.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise csv.Error(f"the row that begins in line {line} has {_FAULTS.get(str(error), error)}") from error
+        raise csv.Error(f"the row that begins in line {line} has {_CSV_ERRORS.get(str(error), error)}") from error
     return rows, lines, empty
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """Take numbers and truths for what they are, as loading does; an empty field is a missing value."""
+def _infer_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """Convert numbers and booleans as loading does; an empty cell is a missing value."""
     columns = []
     for number, name in enumerate(frame.columns):
         texts = frame.iloc[:, number].replace("", np.nan)
         if name not in TEXT_COLUMNS and texts.notna().any():
             present = texts.dropna()
-            if present.isin(list(_TRUTHS)).all():
-                texts = texts.map(_TRUTHS)
+            if present.isin(list(_BOOLEANS)).all():
+                texts = texts.map(_BOOLEANS)
             else:
                 numbers = pd.to_numeric(texts, errors="coerce")
                 texts = numbers if numbers.notna().sum() == len(present) else texts
@@ -151,7 +151,7 @@ def _typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
-    """Add the column `stimulus_id` to a table that names it `image_id`, as tables did until 2021."""
+    """Add the column `stimulus_id` to a table that calls it `image_id`, as tables did until 2021."""
     if IMAGE_ID in table.frame.columns and STIMULUS_ID not in table.frame.columns:
         older = problem("id-column-older", f"column {IMAGE_ID!r}", "the name that it had until 2021")
         ids = pd.Series(table.column(IMAGE_ID), index=table.frame.index, dtype=object)
@@ -160,21 +160,21 @@ def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
 
 
 def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> tuple[Table, list[Problem]]:
-    """Read a CSV or parquet table, and list what keeps its columns from being used.
+    """Read a CSV or parquet table of a user, and list the problems of its columns.
 
     Parameters
     ----------
     path : Path
         A file that ends with `.parquet`, or a CSV file.
     rules : CellRules
-        How the cells of a CSV table are read.
+        Declarations about the cells of a CSV table.
     value : str, optional
         The column that holds the values of a recording.
 
     Returns
     -------
     Table, list of Problem
-        Columns hold numbers, booleans, dates or text (object dtype); NaN where a value is missing. In parquet and
+        Columns hold numbers, booleans, dates or text (object dtype), with NaN for missing values. In parquet and
         typed CSV, integers with missing values are `Int64` or `UInt64` of pandas.
     """
     if path.suffix.lower() == ".parquet":
@@ -190,8 +190,8 @@ def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> t
         return parse_typed(content, path.name)
     table, problems = parse_texts(content, path.name)
     problems += _header_problems(list(table.frame.columns), place)
-    columns, of_cells = _typed_columns(table, place, rules, value)
-    return Table(_framed(table.frame, columns), table.row_names), problems + of_cells
+    columns, cell_problems = _typed_columns(table, place, rules, value)
+    return Table(_frame_of(table.frame, columns), table.row_names), problems + cell_problems
 
 
 def _header_problems(names: Sequence[str], place: str) -> list[Problem]:
@@ -219,9 +219,9 @@ def _typed_columns(
         column = frame.iloc[:, number]
         texts = column.mask(column.isin(missing))
         cells = Cells(name, texts, table.row_names, place)
-        values, of_column = typed(cells, rules, is_value=name == value)
+        values, column_problems = typed(cells, rules, is_value=name == value)
         columns.append(values)
-        problems += of_column
+        problems += column_problems
     return columns, problems
 
 
@@ -230,7 +230,7 @@ def _read_parquet(path: Path) -> tuple[Table, list[Problem]]:
         import pyarrow.parquet  # type: ignore[import-untyped]
 
         schema = pyarrow.parquet.read_schema(path)
-        if len({*schema.names}) < len(schema.names):  # pyarrow reads no such table
+        if len({*schema.names}) < len(schema.names):  # pyarrow refuses such a table
             return Table(pd.DataFrame(), []), _header_problems(schema.names, f"file {path.name}")
         frame = _parquet_frame(path, schema)
     except ImportError:
@@ -238,14 +238,14 @@ def _read_parquet(path: Path) -> tuple[Table, list[Problem]]:
     except FileNotFoundError:
         return _unreadable(str(path), "no such file", fix="correct the path")
     except (OSError, ValueError) as error:
-        return _unreadable(path.name, f"no parquet: {error}", expected="a parquet file", fix="save the table again")
+        return _unreadable(path.name, f"not parquet: {error}", expected="a parquet file", fix="save the table again")
     columns = [_plain(frame.iloc[:, number]) for number in range(frame.shape[1])]
     rows = [f"row {number}" for number in range(len(frame))]
-    return Table(_framed(frame, columns), rows), _header_problems(list(map(str, frame.columns)), f"file {path.name}")
+    return Table(_frame_of(frame, columns), rows), _header_problems(list(map(str, frame.columns)), f"file {path.name}")
 
 
 def _parquet_frame(path: Path, schema: pyarrow.Schema) -> pd.DataFrame:
-    """Read a parquet file; pandas makes floats of integers with missing values, which rounds large ones."""
+    """Read a parquet file without rounding: pandas converts integers with missing values to floats."""
     import pyarrow.types  # type: ignore[import-untyped]
 
     frame = pd.read_parquet(path)
@@ -258,7 +258,7 @@ def _parquet_frame(path: Path, schema: pyarrow.Schema) -> pd.DataFrame:
 
 
 def array_columns(table: Table, place: str) -> tuple[list[np.ndarray], list[Problem]]:
-    """Return the columns of a table as numpy arrays, and list those of integers that a float does not hold.
+    """Convert the columns of a table to numpy arrays, and list columns of integers that float64 would round.
 
     Parameters
     ----------
@@ -280,16 +280,16 @@ def array_columns(table: Table, place: str) -> tuple[list[np.ndarray], list[Prob
 
 
 def _is_inexact(column: pd.Series[Any]) -> bool:
-    """Whether a column of integers has missing values, and numbers that float64 does not have."""
+    """Whether a column of integers has missing values, and numbers that float64 cannot represent."""
     if not pd.api.types.is_extension_array_dtype(column.dtype) or not pd.api.types.is_integer_dtype(column.dtype):
         return False
     return bool(column.isna().any() and not column.dropna().between(-_EXACT, _EXACT).all())
 
 
 def _plain(column: pd.Series[Any]) -> np.ndarray | pd.api.extensions.ExtensionArray:
-    """Return the values of a column in numpy's types, except integers with missing values.
+    """Convert a column to numpy types, except integers with missing values.
 
-    Text is an object array with NaN where it is missing.
+    Text becomes an object array with NaN for missing values.
     """
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.dtype.categories.dtype)
@@ -308,8 +308,8 @@ def _plain(column: pd.Series[Any]) -> np.ndarray | pd.api.extensions.ExtensionAr
     return column.astype(object).where(column.notna(), np.nan).to_numpy()
 
 
-def _framed(frame: pd.DataFrame, columns: Sequence[np.ndarray | pd.api.extensions.ExtensionArray]) -> pd.DataFrame:
-    """Return a table of columns, whose names may repeat."""
+def _frame_of(frame: pd.DataFrame, columns: Sequence[np.ndarray | pd.api.extensions.ExtensionArray]) -> pd.DataFrame:
+    """Create a table from columns whose names may repeat."""
     series = [pd.Series(values, dtype=values.dtype) for values in columns]
     framed = pd.concat(series, axis=1) if series else pd.DataFrame()
     framed.columns = frame.columns

@@ -63,7 +63,7 @@ def test_names_that_would_overwrite_each_other_are_refused(
 
 @pytest.mark.parametrize("name", ["../a.png", "/a.png", "b/../../a.png", "a\0.png", "a\\b.png", ""])
 def test_names_that_lead_out_of_the_folder_are_refused(stimuli: StimulusSet, tmp_path: Path, name: str) -> None:
-    assert "may not stand in an archive" in refusal(stimuli.assign(filename=[name, "b.png", "c.png"]), tmp_path)
+    assert "is not allowed in an archive" in refusal(stimuli.assign(filename=[name, "b.png", "c.png"]), tmp_path)
 
 
 def test_a_class_that_is_no_assembly_class_is_refused(assembly: NeuroidAssembly, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_column_that_a_table_repeats_is_one_problem(tmp_path: Path) -> None:
         ({"a.csv": "stimulus_id\n1\n", "b.csv": "stimulus_id\n1\n"}, "several tables: 'a.csv', 'b.csv'"),
         ({"a.csv": "name\n1\n"}, "no column 'stimulus_id'; it has 'name'"),
         ({"a.csv": "stimulus_id,hue\n1\n2,3,4\n"}, "line 2.*\n.*line 3"),
-        ({"a.parquet": "no parquet"}, "no parquet: "),
+        ({"a.parquet": "no parquet"}, "not parquet: "),
     ],
 )
 def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, files: dict[str, str], told: str) -> None:

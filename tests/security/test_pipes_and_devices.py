@@ -104,7 +104,7 @@ def test_a_stimulus_is_a_file(place: Callable[[str], Path], tmp_path: Path) -> N
     stimuli.stimulus_paths = {"a": place("a.png")}
     (problem,) = brainio.validate(stimuli).errors
     assert problem.code == "file-missing"
-    assert stimuli.stimulus_paths["a"].is_dir() or "which is no regular file" in str(problem)
+    assert stimuli.stimulus_paths["a"].is_dir() or "which is not a regular file" in str(problem)
     with pytest.raises(BrainioError, match=r"expected a regular file|Is a directory"):
         create_stimulus_zip(stimuli, tmp_path / "x.zip")
     assert stimuli.contact_sheet().size
