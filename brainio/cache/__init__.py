@@ -1,4 +1,7 @@
-"""The local cache, addressed by content: verified bytes, unpacked archives. Knows no store, no catalog and no entry."""
+"""The local cache, addressed by content: verified files and unpacked archives.
+
+It knows no store, catalog or entry.
+"""
 
 from brainio.cache.content import Cache
 from brainio.cache.files import hash_file

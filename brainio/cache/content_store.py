@@ -1,7 +1,11 @@
-"""The verified files of one root, by content: found, hashed where that is needed, taken away when bad, published.
+"""The content store of one root: verified files, stored by their sha1.
 
-A shelf is the own one, or a read-only one of somebody else; nothing is ever written to the latter, and what was found
-out about its files is noted below the own root. Which shelf is asked when is the business of `brainio.cache.content`.
+A store belongs either to the own cache or to a shared, read-only one. Nothing is written to a shared cache: records
+about its files go to ``notes/`` below the own root. `brainio.cache.content` decides the order in which stores are
+searched.
+
+Each content has a record: the fingerprints under which its files were verified, and the time of its last use. A record
+may be lost, damaged or overwritten by another process at any time: the cost is one more hash, never a wrong answer.
 """
 
 import json
@@ -28,22 +32,22 @@ from brainio.local_files import Fingerprint, sync_folder
 from brainio.logs import get_logger
 
 _log = get_logger("brainio.cache")
-_said: set[tuple[Path, Fingerprint]] = set()  # what this process said, and tried, of files of read-only shelves
+_known_bad: set[tuple[Path, Fingerprint]] = set()  # damaged files of shared caches, already reported
 
-_SETTLING = 0.01  # seconds that another process may need to record a link or rename; hashing takes longer
-_RENEWALS = 9  # times that a record is renewed while other processes link the same file
+_SETTLING = 0.01  # seconds: another process records its link or rename within this time; hashing takes longer
+_ATTEMPTS = 9  # attempts to update a record while other processes link the same file
 
 
 @dataclass(frozen=True, slots=True)
 class ContentStore:
-    """The files below ``root/content``.
+    """The files in ``root/content``.
 
     Attributes
     ----------
     root
-        Whose files these are.
+        The cache of these files.
     home
-        The own root: where notes are written, and everything else if it is ``root``.
+        The own root, for notes on files of shared caches; the same as ``root`` if the store is writable.
     """
 
     root: Path
@@ -51,107 +55,108 @@ class ContentStore:
 
     @property
     def is_own(self) -> bool:
-        """Whether it may be written."""
+        """Whether this store is writable."""
         return self.root == self.home
 
     def folder(self, sha1: str) -> Path:
-        """Return where the files of one content lie."""
+        """Return the folder of a content."""
         return self.root / "content" / sha1[:2] / sha1
 
-    def trusted(self, sha1: str, name: str, sha256: str | None) -> Path | None:
-        """Return a file that was verified and has not changed since; reads none of its bytes."""
-        with self._reading(sha1):
+    def find_trusted(self, sha1: str, name: str, sha256: str | None) -> Path | None:
+        """Return a file whose fingerprint matches its record; reads none of its bytes."""
+        with self._handling_errors(sha1):
             target, known = self.folder(sha1) / safe_name(name), None
             for source in self._candidates(target):
-                known = self._known(sha1) if known is None else known
-                print_ = Fingerprint.of(source)
-                if print_ in known and (sha256 is None or known[print_] == sha256):
-                    return self._serve(source, target, print_)
+                known = self._read_records(sha1) if known is None else known
+                fingerprint = Fingerprint.of(source)
+                if fingerprint in known and (sha256 is None or known[fingerprint] == sha256):
+                    return self._under_name(source, target, fingerprint)
         return None
 
-    def checked(self, sha1: str, name: str, sha256: str | None) -> Path | None:
-        """Return a file that holds the promised bytes, hashing what is not trusted and taking away what is bad."""
-        with self._reading(sha1):
+    def find_verified(self, sha1: str, name: str, sha256: str | None) -> Path | None:
+        """Return a file with the expected bytes; hash the untrusted ones and quarantine the wrong ones."""
+        with self._handling_errors(sha1):
             target = self.folder(sha1) / safe_name(name)
             for source in self._candidates(target):
-                with suppress(FileNotFoundError):  # another process took it away meanwhile
-                    if (print_ := self._verified_as(source, sha1, sha256)) is not None:
-                        return self._serve(source, target, print_)
+                with suppress(FileNotFoundError):  # removed by another process
+                    if (fingerprint := self._verify_if_untrusted(source, sha1, sha256)) is not None:
+                        return self._under_name(source, target, fingerprint)
         return None
 
-    def verified(self, path: Path, sha1: str) -> bool:
-        """Hash a file whatever is known of it; note that it is good, or take it away."""
+    def verify(self, path: Path, sha1: str) -> bool:
+        """Hash a file regardless of its record; record a match, quarantine a mismatch."""
         self._protect(path, sha1)
-        print_ = Fingerprint.of(path)
+        fingerprint = Fingerprint.of(path)
         if hash_file(path) != sha1:
-            self._condemn(path, sha1, print_)
+            self._quarantine(path, sha1, fingerprint)
             return False
-        known = self._known(sha1)
-        if print_ not in known:
-            self._note(sha1, print_, None)
+        known = self._read_records(sha1)
+        if fingerprint not in known:
+            self._record(sha1, fingerprint, None)
         return True
 
     def names(self, sha1: str) -> list[Path]:
-        """Return the files of one content in a fixed order."""
+        """Return the files of a content in a fixed order."""
         folder = self.folder(sha1)
         if not folder.is_dir():
             return []
         return sorted(path for path in folder.iterdir() if path.name != RECORD and path.is_file())
 
     def has(self, sha1: str) -> bool:
-        """Whether there is a file of that content, whatever its bytes are now; what cannot be read is not there."""
+        """Return whether a content has a file, without verifying its bytes; an unreadable folder counts as empty."""
         try:
             return bool(self.names(sha1))
         except OSError:
             return False
 
     def publish(self, partial: Path, verified_as: Fingerprint, name: str, sha1: str, sha256: str | None) -> Path:
-        """Give a file its name; its bytes were hashed and synced when it had that fingerprint.
+        """Move a file to its final name; its bytes were hashed and synced under the given fingerprint.
 
         Raises
         ------
         FileNotFoundError
-            Somebody took the file away before it had its name.
+            Another process removed the file before it got its name.
         """
-        known = self.trusted(sha1, name, sha256) or self.checked(sha1, name, sha256)
+        known = self.find_trusted(sha1, name, sha256) or self.find_verified(sha1, name, sha256)
         if known is not None:
             partial.unlink(missing_ok=True)
             return known
         folder = self.folder(sha1)
         target = folder / safe_name(name)
         folder.mkdir(parents=True, exist_ok=True)
-        self._note(sha1, verified_as, sha256)
+        self._record(sha1, verified_as, sha256)
         partial.replace(target)
-        self._renew(target, verified_as)
+        self._record_new_ctime(target, verified_as)
         sync_folder(folder)
         return target
 
     def link(self, source: Path, verified_as: Fingerprint, name: str, sha1: str) -> Path | None:
-        """Give a file outside the cache a name in it; its bytes were hashed when it had that fingerprint.
+        """Link a file from outside the cache into it; its bytes were hashed under the given fingerprint.
 
-        Its mode stays, since the file belongs to somebody else as well. None: it was replaced meanwhile.
+        The mode stays, since the file also belongs to its owner outside. Return None if the file was replaced
+        meanwhile.
 
         Raises
         ------
         OSError
-            The file system supports no links here, or the cache cannot be written.
+            The file system does not support links, or the cache is not writable.
         """
         target = self.folder(sha1) / safe_name(name)
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(source, target)
         except FileExistsError:  # another process was first
-            return self.trusted(sha1, name, None) or self.checked(sha1, name, None)
-        self._note(sha1, verified_as, None)
-        if not self._renew(target, verified_as):
+            return self.find_trusted(sha1, name, None) or self.find_verified(sha1, name, None)
+        self._record(sha1, verified_as, None)
+        if not self._record_new_ctime(target, verified_as):
             target.unlink(missing_ok=True)
             return None
         sync_folder(target.parent)
         return target
 
     @contextmanager
-    def _reading(self, sha1: str) -> Iterator[None]:
-        """Pass over what another process took away; say what cannot be read, of a read-only shelf only once."""
+    def _handling_errors(self, sha1: str) -> Iterator[None]:
+        """Ignore missing files; raise CacheError if the own store is unreadable, log it once for a shared one."""
         try:
             yield
         except FileNotFoundError:
@@ -159,51 +164,53 @@ class ContentStore:
         except OSError as error:
             if self.is_own:
                 folder = self.folder(sha1)
-                raise CacheError(f"{folder} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
-            log_once(self.root, "cannot be read as a whole", f" ({error})")
+                raise CacheError(
+                    f"{folder} is not readable: {error}. Make it readable, or set BRAINIO_HOME to another folder."
+                ) from error
+            log_once(self.root, "is not completely readable", f" ({error})")
 
     def _candidates(self, target: Path) -> Iterator[Path]:
-        """Yield the file of that name, then others with the same content."""
+        """Yield the file of that name, then the other files of the same content."""
         if target.is_file():
             yield target
         yield from (path for path in self.names(target.parent.name) if path != target)
 
-    def _verified_as(self, path: Path, sha1: str, sha256: str | None) -> Fingerprint | None:
-        """Return the fingerprint under which a file has the promised bytes, hashed if needed; None: it has others."""
-        print_, known = self._settled(path, sha1)
-        if (path, print_) in _said:
+    def _verify_if_untrusted(self, path: Path, sha1: str, sha256: str | None) -> Fingerprint | None:
+        """Return the fingerprint under which a file has the expected bytes, hash it if needed; None if it differs."""
+        fingerprint, known = self._read_settled(path, sha1)
+        if (path, fingerprint) in _known_bad:
             return None
-        if print_ not in known:
+        if fingerprint not in known:
             self._protect(path, sha1)
-            print_ = Fingerprint.of(path)
+            fingerprint = Fingerprint.of(path)
             if hash_file(path) != sha1:
-                self._condemn(path, sha1, print_)
+                self._quarantine(path, sha1, fingerprint)
                 return None
-        found = known.get(print_)
+        found = known.get(fingerprint)
         if sha256 is not None and found is None:
             found = hash_file(path, "sha256")
-        if print_ not in known or found != known[print_]:
-            self._note(sha1, print_, found)
+        if fingerprint not in known or found != known[fingerprint]:
+            self._record(sha1, fingerprint, found)
         if sha256 is not None and found != sha256:
-            _log.warning("%s has the promised sha1, but the sha256 %s instead of %s", path, found, sha256)
+            _log.warning("%s has the expected sha1, but the sha256 %s instead of %s", path, found, sha256)
             return None
-        return print_
+        return fingerprint
 
-    def _settled(self, path: Path, sha1: str) -> tuple[Fingerprint, dict[Fingerprint, str | None]]:
-        """Return a file's fingerprint and its record, when no other process is about to record a link or rename."""
-        before, now = None, (Fingerprint.of(path), self._known(sha1))
-        for _ in range(_RENEWALS):
-            print_, known = now
-            if print_ in known or now == before or not any(map(print_.differs_in_ctime_only, known)):
+    def _read_settled(self, path: Path, sha1: str) -> tuple[Fingerprint, dict[Fingerprint, str | None]]:
+        """Return the fingerprint and record of a file once no other process is about to record a link or rename."""
+        before, now = None, (Fingerprint.of(path), self._read_records(sha1))
+        for _ in range(_ATTEMPTS):
+            fingerprint, known = now
+            if fingerprint in known or now == before or not any(map(fingerprint.differs_in_ctime_only, known)):
                 break
             time.sleep(_SETTLING)
-            before, now = now, (Fingerprint.of(path), self._known(sha1))
+            before, now = now, (Fingerprint.of(path), self._read_records(sha1))
         return now
 
     def _protect(self, path: Path, sha1: str) -> None:
-        """Make a file of ours read-only that an earlier version of this package, or somebody, left writable.
+        """Remove the write permission of a file of the own cache.
 
-        A file with a name outside the cache keeps its mode: it belongs to somebody else as well.
+        A file with a name outside the cache keeps its mode, since it also belongs to its owner there.
         """
         status = path.stat()
         if self.is_own and status.st_mode & WRITE_BITS:
@@ -211,8 +218,8 @@ class ContentStore:
             if status.st_nlink <= names:
                 make_read_only(path)
 
-    def _serve(self, source: Path, target: Path, verified_as: Fingerprint) -> Path:
-        """Return a good file under the name that is wanted, as far as it can have that."""
+    def _under_name(self, source: Path, target: Path, verified_as: Fingerprint) -> Path:
+        """Return a verified file, under the requested name if possible."""
         if not self.is_own:
             return source
         record_use(target.parent / RECORD)
@@ -224,54 +231,54 @@ class ContentStore:
             return target
         except OSError:
             return source
-        self._renew(target, verified_as)
+        self._record_new_ctime(target, verified_as)
         return target
 
-    def _known(self, sha1: str) -> dict[Fingerprint, str | None]:
+    def _read_records(self, sha1: str) -> dict[Fingerprint, str | None]:
         known = read_record(self.folder(sha1) / RECORD)
-        return known if self.is_own else known | read_record(self._notes(sha1))
+        return known if self.is_own else known | read_record(self._notes_path(sha1))
 
-    def _notes(self, sha1: str) -> Path:
+    def _notes_path(self, sha1: str) -> Path:
         return self.home / "notes" / sha1[:2] / f"{sha1}.json"
 
-    def _note(self, sha1: str, print_: Fingerprint, sha256: str | None) -> None:
-        """Remember what was verified, where that can be written; what is not remembered is hashed again."""
-        path = self.folder(sha1) / RECORD if self.is_own else self._notes(sha1)
-        # The same file on a machine that gives its disk another number is still verified there.
+    def _record(self, sha1: str, fingerprint: Fingerprint, sha256: str | None) -> None:
+        """Record a verified fingerprint if the record is writable; otherwise the file is hashed again next time."""
+        path = self.folder(sha1) / RECORD if self.is_own else self._notes_path(sha1)
+        # Keep fingerprints from machines that use another device number for the same disk.
         known = {
             other: digest
             for other, digest in read_record(path).items()
-            if other != print_ and not other.differs_in_ctime_only(print_)
+            if other != fingerprint and not other.differs_in_ctime_only(fingerprint)
         }
         with suppress(OSError):
             if not self.is_own:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            write_record(self.home, path, {**known, print_: sha256})
+            write_record(self.home, path, {**known, fingerprint: sha256})
 
-    def _renew(self, path: Path, verified_as: Fingerprint) -> bool:
-        """Record the ctime that a file has after this process renamed or linked it; False: it is another file now.
+    def _record_new_ctime(self, path: Path, verified_as: Fingerprint) -> bool:
+        """Record the ctime of a file after this process renamed or linked it; return False if the file was replaced.
 
         Processes that link the same file at the same time may overwrite each other's record, hence the loop.
         """
         sha1 = path.parent.name
-        with suppress(FileNotFoundError):  # pruned, or never recorded because the cache cannot be written
-            for _ in range(_RENEWALS):
-                print_, known = Fingerprint.of(path), self._known(sha1)
-                if print_._replace(ctime_ns=verified_as.ctime_ns) != verified_as:
+        with suppress(FileNotFoundError):  # pruned, or never recorded because the cache is not writable
+            for _ in range(_ATTEMPTS):
+                fingerprint, known = Fingerprint.of(path), self._read_records(sha1)
+                if fingerprint._replace(ctime_ns=verified_as.ctime_ns) != verified_as:
                     return False
-                if print_ in known:
+                if fingerprint in known:
                     break
-                sha256 = next((known[other] for other in known if other.differs_in_ctime_only(print_)), None)
-                self._note(sha1, print_, sha256)
+                sha256 = next((known[other] for other in known if other.differs_in_ctime_only(fingerprint)), None)
+                self._record(sha1, fingerprint, sha256)
         return True
 
-    def _condemn(self, path: Path, sha1: str, print_: Fingerprint) -> None:
-        """Take a bad file, under all of its names, out of the readers' way."""
-        if Fingerprint.of(path) != print_:  # replaced by a good one while this one was hashed
+    def _quarantine(self, path: Path, sha1: str, fingerprint: Fingerprint) -> None:
+        """Move a damaged file to quarantine, and remove all its names."""
+        if Fingerprint.of(path) != fingerprint:  # replaced by a good one while this was hashed
             return
         if not self.is_own:
-            _log.warning("%s no longer holds the bytes with sha1 %s; they are had from elsewhere", path, sha1)
-            _said.add((path, print_))
+            _log.warning("%s no longer has the sha1 %s; the bytes are taken from another cache or fetched", path, sha1)
+            _known_bad.add((path, fingerprint))
             return
         place = self.root / "quarantine" / f"{sha1}-{secrets.token_hex(4)}"
         try:
@@ -281,21 +288,21 @@ class ContentStore:
                 if os.path.samestat(other.stat(), place.stat()):
                     other.unlink()
         except FileNotFoundError:
-            return  # another process was first, and said so
+            return  # another process was first, and logged it
         except OSError as error:
-            _log.warning("%s no longer holds the bytes with sha1 %s, and cannot be moved away: %s", path, sha1, error)
+            _log.warning("%s no longer has the sha1 %s, and could not be moved to quarantine: %s", path, sha1, error)
             return
-        _log.warning("%s no longer holds the bytes with sha1 %s; it was moved to %s", path, sha1, place)
+        _log.warning("%s no longer has the sha1 %s; it was moved to %s", path, sha1, place)
 
 
 RECORD = ".verified.json"
-_MOST = 16  # fingerprints in one record
+_MAX_FINGERPRINTS = 16  # fingerprints in one record
 
 
 def read_record(path: Path) -> dict[Fingerprint, str | None]:
-    """Read which fingerprints were verified, each with its sha256 if that was ever computed.
+    """Read the verified fingerprints, each with its sha256 if that was computed.
 
-    Entries without a ctime, which earlier versions wrote, are skipped: their files are hashed once more.
+    Records of previous versions lack the ctime. They are skipped, so their files are hashed once more.
     """
     files = read_json(path).get("files")
     known = {}
@@ -306,10 +313,10 @@ def read_record(path: Path) -> dict[Fingerprint, str | None]:
 
 
 def write_record(root: Path, path: Path, known: Mapping[Fingerprint, str | None]) -> None:
-    """Write which fingerprints were verified, the newest last.
+    """Write the verified fingerprints, the newest last.
 
-    There are several where one file has another device number on every machine that mounts it, and where one content
-    was brought twice at the same time under two names.
+    A record has several if machines mount the disk under different device numbers, or if two processes stored the same
+    content under two names at the same time.
     """
-    files = [{**print_._asdict(), "sha256": sha256} for print_, sha256 in known.items()]
-    write_atomically(root, path, json.dumps({"files": files[-_MOST:]}))
+    files = [{**fingerprint._asdict(), "sha256": sha256} for fingerprint, sha256 in known.items()]
+    write_atomically(root, path, json.dumps({"files": files[-_MAX_FINGERPRINTS:]}))

@@ -1,4 +1,4 @@
-"""The small pieces of the cache that touch files: hashing, safe names, writing a file in one step."""
+"""File operations of the cache: digests, safe names, atomic writes, and errors that name the remedy."""
 
 import hashlib
 import json
@@ -18,9 +18,9 @@ from brainio.logs import get_logger
 from brainio.processes import this_process
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
-_LONGEST_NAME = 255  # bytes, on every file system that is promised
+_LONGEST_NAME = 255  # bytes, on every supported file system
 _LONGEST_SUFFIX = 32
-LAST_USE_EVERY = 3600.0  # seconds: the last use of a file is noted this exactly, and as seldom
+LAST_USE_EVERY = 3600.0  # seconds: precision and minimum interval of recorded uses
 _UNSAFE = re.compile(r"[\x00-\x1f\x7f/\\]")
 _DIGEST_LENGTHS = {"sha1": 40, "sha256": 64}
 
@@ -33,7 +33,7 @@ def hash_file(path: str | os.PathLike[str], algorithm: str = "sha1") -> str:
     path
         The file.
     algorithm
-        'sha1' (the published format's), 'sha256', or another name that hashlib knows.
+        'sha1' (used by the catalog format), 'sha256', or another name known to hashlib.
 
     Examples
     --------
@@ -48,18 +48,18 @@ def hash_file(path: str | os.PathLike[str], algorithm: str = "sha1") -> str:
 
 
 def normalize_digest(digest: str, algorithm: str = "sha1") -> str:
-    """Return a promised digest in lower case; digests become paths, so nothing else may pass."""
+    """Return a digest in lower case; raise IntegrityError if it is malformed, since digests become paths."""
     lowered = digest.strip().lower()
     if re.fullmatch(rf"[0-9a-f]{{{_DIGEST_LENGTHS[algorithm]}}}", lowered) is None:
         raise IntegrityError(
-            f"{digest!r} is no {algorithm}: expected {_DIGEST_LENGTHS[algorithm]} hexadecimal digits. "
+            f"{digest!r} is not a {algorithm}: expected {_DIGEST_LENGTHS[algorithm]} hexadecimal digits. "
             f"Correct the catalog."
         )
     return lowered
 
 
 def safe_name(name: str) -> str:
-    """Return a name that can be a file's in one folder, as like the given one as can be.
+    """Return a name that is valid for a file in one folder, as similar to the given one as possible.
 
     Examples
     --------
@@ -77,42 +77,42 @@ def safe_name(name: str) -> str:
 
 
 @contextmanager
-def translate_write_errors(root: Path, what: str) -> Iterator[None]:
-    """Turn a failure to write below ``root`` into a CacheError; other errors of this package pass."""
+def translate_write_errors(root: Path, subject: str) -> Iterator[None]:
+    """Raise CacheError for an OSError while writing below ``root``; errors of this package pass unchanged."""
     try:
         yield
     except BrainioError:
         raise
     except OSError as error:
         raise CacheError(
-            f"{what} could not be written below {root}: {error}. Free space there, make it writable, or set "
-            f"BRAINIO_HOME to a folder that is."
+            f"{subject} could not be written below {root}: {error}. Free space there, make it writable, or set "
+            f"BRAINIO_HOME to a writable folder."
         ) from error
 
 
 @contextmanager
-def translate_read_errors(what: str) -> Iterator[None]:
-    """Turn a failure of the operating system to read a file into a CacheError; a file that is missing passes."""
+def translate_read_errors(subject: str) -> Iterator[None]:
+    """Raise CacheError for an OSError while reading; FileNotFoundError passes unchanged."""
     try:
         yield
     except (BrainioError, FileNotFoundError):
         raise
     except OSError as error:
-        if error.errno is None or error.errno < 0:  # of a library, about the bytes
+        if error.errno is None or error.errno < 0:  # a library's error about the bytes, not one of the system
             raise
         place = f" ({error.filename})" if error.filename else ""
         raise CacheError(
-            f"{what} cannot be read: {error.strerror or error}{place}. Check its permissions and its disk; brainio "
-            f"cache verify lists everything that cannot be read."
+            f"{subject} cannot be read: {error.strerror or error}{place}. Check its permissions and its disk; brainio "
+            f"cache verify lists all unreadable files."
         ) from error
 
 
 def partial_folder(root: Path) -> Path:
-    """Return ``partial/`` below a root, made where it is missing."""
+    """Return ``partial/`` below a root; create it if it is missing."""
     folder = root / "partial"
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        tag = root / "CACHEDIR.TAG"  # tells back-up programs that everything here can be had again
+        tag = root / "CACHEDIR.TAG"  # tells backup programs to skip this folder
         if not tag.exists():
             tag.write_text(
                 "Signature: 8a477f597d28d172789f06886806bc55\n# Made by brainio. See https://bford.info/cachedir/\n"
@@ -121,21 +121,21 @@ def partial_folder(root: Path) -> Path:
 
 
 def new_partial(root: Path, key: str = "") -> Path:
-    """Return a path below ``partial/`` that nobody else uses; nothing is made there yet.
+    """Return an unused path in ``partial/``; creates nothing there.
 
-    With a key the name is ``KEY.RANDOM``, by which others see who works on what; else it is ``TAG-RANDOM``, by which
-    they see whether the process is gone.
+    With a key, the name is ``KEY.RANDOM``, which shows other processes which file is in progress. Without one, it is
+    ``TAG-RANDOM``, which shows whether the process that created it is still running.
     """
     return partial_folder(root) / f"{key or this_process().tag}{'.' if key else '-'}{secrets.token_hex(8)}"
 
 
 def write_atomically(root: Path, path: Path, content: str | bytes) -> None:
-    """Write a small file of the cache atomically; if a loss of power damages it, it is built again."""
+    """Write a small file of the cache atomically; it is rebuilt if a power failure damages it."""
     write_file(path, content, temporary=new_partial(root), durable=False)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read an object from a small file; what is missing or damaged is an empty one, and costs work but no data."""
+    """Read a JSON object from a small file; return an empty one if the file is missing or damaged."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -144,36 +144,40 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def make_read_only(path: Path) -> None:
-    """Remove the write permission of a file for everybody, where the file system supports that."""
+    """Remove all write permissions of a file, if the file system supports that."""
     with suppress(OSError):
         path.chmod(stat.S_IMODE(path.stat().st_mode) & ~WRITE_BITS)
 
 
 def record_use(path: Path) -> None:
-    """Note in the times of a record or manifest that its content is used now, where that can be written."""
+    """Record in the mtime of a record or manifest that its content is in use, if that is writable."""
     with suppress(OSError):
-        # A clock that was set back must not make anything look older than it is: the time only ever goes forward.
+        # If the clock was set back, nothing may look older than it is: times only move forward.
         if time.time() - path.stat().st_mtime > LAST_USE_EVERY:
             os.utime(path)
 
 
 _log = get_logger("brainio.cache")
-_said: set[tuple[Path, str]] = set()
+_logged: set[tuple[Path, str]] = set()
 
 
 def log_once(folder: Path, problem: str, detail: object = "") -> None:
-    """Warn that something below a folder is had from elsewhere, unless the same problem of it was told before.
+    """Warn that part of a shared cache is unusable, once per folder and problem in each process.
+
+    The user cannot repair a shared cache, and every file in it would repeat the warning.
 
     Parameters
     ----------
     folder : Path
-        The shared cache, or what is damaged in it.
+        The shared cache, or its damaged folder.
     problem : str
-        What is wrong, as it follows the name of the folder.
+        The problem, phrased to follow the name of the folder.
     detail : str
-        What may differ from time to time, such as the text of an error.
+        Details that vary, such as the text of an error.
     """
-    if (folder, problem) in _said:
+    if (folder, problem) in _logged:
         return
-    _said.add((folder, problem))
-    _log.warning("%s %s%s; it is passed over, and files are had from elsewhere", folder, problem, detail)
+    _logged.add((folder, problem))
+    _log.warning(
+        "%s %s%s; brainio skips it and takes the files from another cache or fetches them", folder, problem, detail
+    )

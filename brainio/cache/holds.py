@@ -1,7 +1,7 @@
-"""Holds: a process that must not lose cached files for a while keeps others from removing any.
+"""Holds: time-limited leases that keep other processes from removing cached files.
 
-Loading takes a hold only after it lost a file to pruning, so that it normally costs nothing. Operations that read many
-files, and would report a missing one as a finding, hold the cache from the start.
+A load takes a hold only after it lost a file to pruning, so it normally costs nothing. Operations that read many files,
+and would report a missing one as a problem, hold the cache from the start.
 """
 
 import time
@@ -13,15 +13,15 @@ from brainio.cache.files import new_partial
 from brainio.processes import owner_of
 
 HOLD = ".hold"
-LONGEST = 3600.0  # seconds after which a hold no longer counts: its process may be stopped, or on another machine
-PATIENCE = 30.0  # seconds that the removal of named contents waits for holds
+MAX_AGE = 3600.0  # seconds after which a hold expires: its process may be stopped, or on another machine
+PATIENCE = 30.0  # seconds for which `remove` waits for holds
 _POLL = 0.02  # seconds
-_SETTLING = 0.01  # seconds in which a removal ends that began before the hold
+_SETTLING = 0.01  # seconds: a removal that began before the hold ends within this time
 
 
 @contextmanager
 def hold(root: Path) -> Iterator[None]:
-    """Keep other processes from removing contents of a cache, as far as this process can write there.
+    """Prevent other processes from removing content of a cache, if this process can write there.
 
     Parameters
     ----------
@@ -53,12 +53,12 @@ def hold(root: Path) -> Iterator[None]:
 
 
 def is_held(root: Path) -> bool:
-    """Return whether a living process holds the contents of a cache."""
-    return any(_counts(path) for path in root.glob(f"partial/*{HOLD}"))
+    """Return whether a running process holds the content of a cache."""
+    return any(_is_valid(path) for path in root.glob(f"partial/*{HOLD}"))
 
 
 def wait_for_holds(root: Path, seconds: float) -> bool:
-    """Wait until no process holds the contents of a cache; return False if one still does after so many seconds."""
+    """Wait until no process holds the content of a cache; return False if one still does at the timeout."""
     end = time.monotonic() + seconds
     while is_held(root):
         if time.monotonic() >= end:
@@ -68,17 +68,17 @@ def wait_for_holds(root: Path, seconds: float) -> bool:
 
 
 def remove_dead_holds(root: Path) -> None:
-    """Remove the holds that no longer count, such as those of processes that were killed."""
+    """Remove expired holds and those of processes that ended."""
     for path in root.glob(f"partial/*{HOLD}"):
-        if not _counts(path):
+        if not _is_valid(path):
             with suppress(OSError):
                 path.unlink(missing_ok=True)
 
 
-def _counts(path: Path) -> bool:
+def _is_valid(path: Path) -> bool:
     owner = owner_of(path)
     try:
         age = time.time() - path.stat().st_mtime
     except OSError:  # released, or removed as a leftover
         return False
-    return age < LONGEST and not (owner is not None and owner.is_gone)
+    return age < MAX_AGE and not (owner is not None and owner.is_gone)

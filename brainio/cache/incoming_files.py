@@ -1,8 +1,8 @@
-"""Bytes on their way into the cache: written and hashed as they come, continued where an earlier try stopped.
+"""Files being received into the cache: written and hashed as bytes arrive, resumed after an interruption.
 
-A file below ``partial/`` is written by the one process that has it under a name of its own, so what was hashed on its
-way in is what is there, whatever locks are worth. A file that was given up is taken over by renaming it, which only
-one of several can do; a file whose process died is copied, since that process may not be as dead as it looks from here.
+Each file in ``partial/`` is written by a single process under a unique name, so its bytes are those that were hashed,
+even where locks do not work. An abandoned file is taken over by an atomic rename, which succeeds for one process only.
+The file of a killed process is copied instead, since that process may still be running on another machine.
 """
 
 import hashlib
@@ -22,17 +22,17 @@ from brainio.errors import CacheError, IntegrityError
 from brainio.local_files import Fingerprint
 from brainio.locks import LOCK, Heartbeat
 
-LEFT = ".part"  # ends the name of a file that was given up
+ABANDONED = ".part"  # suffix of an abandoned file
 _TRIES = 9
 Publish = Callable[[Path, Fingerprint, dict[str, str]], Path]
-BLOCK = 1024 * 1024  # bytes: smaller blocks are not worth handing to another thread
-_AHEAD = 8  # blocks that may wait for each digest: bounds the memory
-EVERY = 64 * 1024 * 1024  # bytes: at most twice as many are not on the disk yet
+BLOCK = 1024 * 1024  # bytes: smaller blocks are hashed in the calling thread
+_MAX_QUEUED = 8  # blocks that may wait for each digest; limits memory
+SYNC_INTERVAL = 64 * 1024 * 1024  # bytes between syncs: at most twice as many are unsynced
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
-    """A name, and as much of digests and size as somebody promised."""
+class ExpectedContent:
+    """The expected name, digests and size of a file, as far as they are known."""
 
     name: str
     sha1: str | None
@@ -40,29 +40,29 @@ class Expected:
     size: int | None
 
     @classmethod
-    def of(cls, name: str, sha1: str | None, sha256: str | None, size: int | None) -> "Expected":
-        """Make one; a digest that is none is an IntegrityError."""
+    def of(cls, name: str, sha1: str | None, sha256: str | None, size: int | None) -> "ExpectedContent":
+        """Create one; raise IntegrityError if a digest is malformed."""
         return cls(name, sha1 and normalize_digest(sha1), sha256 and normalize_digest(sha256, "sha256"), size)
 
     @property
     def digests(self) -> dict[str, str]:
-        """The promised digests by their kind."""
+        """The expected digests by kind."""
         return {kind: digest for kind, digest in (("sha1", self.sha1), ("sha256", self.sha256)) if digest}
 
     @property
     def key(self) -> str:
-        """What others who want the same bytes call them; empty where no digest is promised."""
+        """The lock key, shared by all processes that fetch the same bytes; empty without a digest."""
         return next((f"{kind}-{digest}" for kind, digest in self.digests.items()), "")
 
-    def faults(self, found: dict[str, str], count: int) -> list[str]:
-        """Say what is not as promised; a wrong size says enough."""
+    def differences(self, found: dict[str, str], count: int) -> list[str]:
+        """List the differences from the expected values; a wrong size is reported alone."""
         if self.size is not None and self.size != count:
             return [f"{self.size} bytes, found {'more' if count > self.size else count}"]
         return [f"{kind} {want}, found {found[kind]}" for kind, want in self.digests.items() if want != found[kind]]
 
 
 class Hasher:
-    """Several digests of the same bytes, one thread each.
+    """Compute several digests of the same bytes, each in its own thread.
 
     Parameters
     ----------
@@ -84,7 +84,7 @@ class Hasher:
         self._waiting: deque[Future[None]] = deque()
 
     def update(self, block: bytes) -> None:
-        """Take the next bytes, which must not change any more; may wait for the digests to come near."""
+        """Hash the next bytes, which must not change any more; wait if the threads fall behind."""
         if len(block) < BLOCK:
             self._wait(0)
             for digest in self._digests.values():
@@ -94,7 +94,7 @@ class Hasher:
             self._threads = [ThreadPoolExecutor(1, "brainio-hash") for _ in self._digests]
         for thread, digest in zip(self._threads, self._digests.values(), strict=True):
             self._waiting.append(thread.submit(digest.update, block))
-        self._wait(_AHEAD * len(self._digests))
+        self._wait(_MAX_QUEUED * len(self._digests))
 
     def hexdigests(self) -> dict[str, str]:
         """Return the digests of all bytes so far; more may follow."""
@@ -102,7 +102,7 @@ class Hasher:
         return {kind: digest.hexdigest() for kind, digest in self._digests.items()}
 
     def close(self) -> None:
-        """Let the threads go."""
+        """Stop the threads."""
         for thread in self._threads:
             thread.shutdown(cancel_futures=True)
         self._threads = []
@@ -113,12 +113,12 @@ class Hasher:
 
 
 class Syncer:
-    """Syncs a file from a thread of its own.
+    """Sync a growing file in a background thread, so that the last sync is short and overlaps with the transfer.
 
     Parameters
     ----------
     descriptor : int
-        Of the open file; it may be closed after `close`.
+        Descriptor of the open file; may be closed after `close`.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -127,16 +127,16 @@ class Syncer:
         self._running: Future[None] | None = None
         self._written = 0
 
-    def wrote(self, count: int) -> None:
-        """Take note of more bytes; may wait for those before the last.
+    def note_written(self, count: int) -> None:
+        """Count written bytes; may wait for the previous sync.
 
         Raises
         ------
         OSError
-            Earlier bytes could not be brought to the disk.
+            Earlier bytes could not be synced.
         """
         self._written += count
-        if self._written < EVERY:
+        if self._written < SYNC_INTERVAL:
             return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "brainio-sync")
@@ -145,36 +145,36 @@ class Syncer:
         self._running, self._written = self._thread.submit(os.fsync, self._descriptor), 0
 
     def finish(self) -> None:
-        """Bring everything to the disk.
+        """Verify size and digests, then move the file to its final name atomically.
 
         Raises
         ------
         OSError
-            That failed.
+            The sync failed.
         """
         if self._running is not None:
             self._running.result()
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Let the thread go."""
+        """Stop the thread."""
         if self._thread is not None:
             self._thread.shutdown()
 
 
 class IncomingFile:
-    """A file that is being received; made by `brainio.cache.Cache.receiving`.
+    """A file being received; created by `brainio.cache.Cache.receive`.
 
     Attributes
     ----------
     found : Path or None
-        The verified file, if it turned out to be here after all: another process brought it meanwhile, or an earlier
-        one stopped after its last byte. Then nothing is left to do, and nothing can be written.
+        The verified file, if the cache already has it: another process received it meanwhile, or a previous one
+        stopped after the last byte. There is nothing to write then.
     """
 
-    def __init__(self, root: Path, promise: Expected, key: str, publish: Publish) -> None:
+    def __init__(self, root: Path, expected: ExpectedContent, key: str, publish: Publish) -> None:
         self.found: Path | None = None
-        self._root, self._promise, self._key, self._publish = root, promise, key, publish
+        self._root, self._expected, self._key, self._publish = root, expected, key, publish
         self._path = Path()
         self._file: io.FileIO | None = None
         self._heartbeat = Heartbeat(self._path)
@@ -183,18 +183,18 @@ class IncomingFile:
         self._blocks: list[bytes] = []
 
     @property
-    def is_promised(self) -> bool:
-        """Whether a digest will tell if the bytes are the right ones."""
+    def is_verifiable(self) -> bool:
+        """Whether an expected digest can verify the bytes."""
         return bool(self._key)
 
     @property
     def offset(self) -> int:
-        """How many bytes came, from the first on: where to go on. Above 0 at the start: from an earlier try."""
+        """The number of bytes received, including those of a previous attempt; the transfer resumes here."""
         return self._count + self._buffered
 
     def begin(self, *, alone: bool) -> None:
-        """Open a file to write to and take over what was received before; alone: only what was given up."""
-        with translate_write_errors(self._root, self._promise.name):
+        """Open a file to write to and take over previous bytes; without ``alone``, only abandoned files."""
+        with translate_write_errors(self._root, self._expected.name):
             self._open()
             if self._key:
                 self._resume(leftovers(self._path.parent, self._key, dead=not alone, but=self._path))
@@ -202,76 +202,76 @@ class IncomingFile:
             self._require_space()
 
     def write(self, block: bytes) -> None:
-        """Take the next bytes. They must not change any more: another thread hashes them.
+        """Write the next bytes, which must not change any more: another thread hashes them.
 
         Raises
         ------
         IntegrityError
-            There are more than were promised. Nothing of them is left.
+            There are more bytes than expected. All of them are deleted.
         CacheError
-            They cannot be written. Nothing of them is left, so that a full disk is not full of them.
+            The cache is not writable. All bytes are deleted, which frees space on a full disk.
         """
-        self._opened()
+        self._require_open()
         self._blocks.append(block)
         self._buffered += len(block)
-        if self._promise.size is not None and self.offset > self._promise.size:
-            self._refuse(self._promise.faults({}, self.offset))
+        if self._expected.size is not None and self.offset > self._expected.size:
+            self._refuse(self._expected.differences({}, self.offset))
         if self._buffered >= BLOCK:
             self._flush()
 
-    def show(self) -> None:
-        """Show those who wait that bytes come, which may be long before they can be written; from any thread."""
+    def signal_progress(self) -> None:
+        """Signal progress to waiting processes, from any thread, before bytes can be written."""
         self._heartbeat.beat()
 
     def restart(self) -> None:
-        """Forget what is here: the first byte comes next. Also after an IntegrityError, to try another place."""
-        with translate_write_errors(self._root, self._promise.name):
-            self._drop()
+        """Discard all received bytes; also after an IntegrityError, to try another location."""
+        with translate_write_errors(self._root, self._expected.name):
+            self._discard()
             self._open()
 
-    def finish(self, judge: Callable[[Path], None] = lambda _: None) -> Path:
+    def finish(self, check: Callable[[Path], None] = lambda _: None) -> Path:
         """Check size and digests, and give the file its name in one step.
 
         Parameters
         ----------
-        judge : function, optional
-            Called with the file, where no digest is promised, before it gets its name; raises IntegrityError where the
-            file cannot be the wanted one.
+        check : function, optional
+            Called with the file before it gets its name, if no digest is expected; raises IntegrityError if the content
+            is implausible.
 
         Raises
         ------
         IntegrityError
-            The bytes are not the promised ones. Nothing of them is left: whoever went on from an `offset` above 0 does
-            well to try once more from the first byte.
+            The bytes differ from the expected ones; they are deleted. After resuming from an `offset` above 0, retry
+            from the first byte.
         CacheError
-            The cache cannot be written.
+            The cache is not writable.
         """
-        file = self._opened()
+        file = self._require_open()
         self._flush()
         digests = self._hasher.hexdigests()
-        if faults := self._promise.faults(digests, self._count):
-            self._refuse(faults)
+        if differences := self._expected.differences(digests, self._count):
+            self._refuse(differences)
         try:
-            if not self.is_promised:
-                judge(self._path)
-            with translate_write_errors(self._root, self._promise.name):
+            if not self.is_verifiable:
+                check(self._path)
+            with translate_write_errors(self._root, self._expected.name):
                 self._syncer.finish()
-                path = self._published(file, digests)
+                path = self._publish_file(file, digests)
         except (CacheError, IntegrityError):
-            self._drop()
+            self._discard()
             raise
-        self._drop()
+        self._discard()
         return path
 
     def leave(self) -> None:
-        """Stop; what was received is kept for the next try where a digest says what it is."""
+        """Stop; keep the received bytes for the next attempt if a digest is expected."""
         if self._file is not None and self._key and self.offset:
             with suppress(OSError):
                 self._flush()
                 self._syncer.close()
-                self._opened().close()
-                self._path.replace(self._path.with_name(self._key + LEFT))
-        self._drop()
+                self._require_open().close()
+                self._path.replace(self._path.with_name(self._key + ABANDONED))
+        self._discard()
 
     def _open(self) -> None:
         self._path = new_partial(self._root, self._key)
@@ -279,13 +279,13 @@ class IncomingFile:
         self._use(io.FileIO(self._path, "x+"))
 
     def _use(self, file: io.FileIO) -> None:
-        """Write to a file from now on, of which nothing is hashed yet."""
+        """Write to a new file from now on; nothing of it is hashed yet."""
         self._file, self._count = file, 0
-        self._hasher, self._syncer = Hasher({"sha1", *self._promise.digests}), Syncer(file.fileno())
+        self._hasher, self._syncer = Hasher({"sha1", *self._expected.digests}), Syncer(file.fileno())
 
-    def _opened(self) -> io.FileIO:
+    def _require_open(self) -> io.FileIO:
         if self._file is None:
-            raise ValueError(f"{self._promise.name} is not being received any more")
+            raise ValueError(f"{self._expected.name} is not being received; call restart first")
         return self._file
 
     def _resume(self, others: list[Path]) -> None:
@@ -293,37 +293,37 @@ class IncomingFile:
             return
         try:
             self._take_over(others[0])
-        except OSError:  # what cannot be read or copied is as good as nothing
+        except OSError:  # an unreadable leftover is useless
             self.restart()
         for other in others:
             other.unlink(missing_ok=True)
         if self._count == 0:
             return
-        if not self._promise.faults(self._hasher.hexdigests(), self._count):
+        if not self._expected.differences(self._hasher.hexdigests(), self._count):
             self.found = self.finish()
-        elif self._promise.size is not None and self._count >= self._promise.size:
+        elif self._expected.size is not None and self._count >= self._expected.size:
             self.restart()
 
     def _take_over(self, other: Path) -> None:
-        if other.name.endswith(LEFT):
+        if other.name.endswith(ABANDONED):
             other.replace(self._path)
-            self._opened().close()
+            self._require_open().close()
             file = io.FileIO(self._path, "r+")
             self._use(file)
             for block in _blocks(file):
-                self._note(block)
-                self.show()
+                self._count_and_hash(block)
+                self.signal_progress()
         else:
             with io.FileIO(other) as source:
                 for block in _blocks(source):
                     self._append(block)
 
     def _require_space(self) -> None:
-        lacking = (self._promise.size or 0) - self._count
+        lacking = (self._expected.size or 0) - self._count
         space = shutil.disk_usage(self._path.parent)
-        if space.total and space.free < lacking:  # some file systems do not say
+        if space.total and space.free < lacking:  # some file systems report 0
             raise CacheError(
-                f"{self._promise.name} needs {lacking:,} more bytes, and {self._root} has room for {space.free:,}. "
+                f"{self._expected.name} needs {lacking:,} more bytes, and {self._root} has {space.free:,} bytes free. "
                 f"Free space there, or set BRAINIO_HOME to a folder with more."
             )
 
@@ -331,36 +331,36 @@ class IncomingFile:
         block = self._blocks[0] if len(self._blocks) == 1 else b"".join(self._blocks)
         self._blocks, self._buffered = [], 0
         try:
-            with translate_write_errors(self._root, self._promise.name):
+            with translate_write_errors(self._root, self._expected.name):
                 self._append(block)
         except CacheError:
-            self._drop()
+            self._discard()
             raise
 
     def _append(self, block: bytes) -> None:
-        file, rest = self._opened(), memoryview(block)
+        file, rest = self._require_open(), memoryview(block)
         while rest:
             rest = rest[file.write(rest) :]
-        self._syncer.wrote(len(block))
-        self._note(block)
+        self._syncer.note_written(len(block))
+        self._count_and_hash(block)
 
-    def _note(self, block: bytes) -> None:
+    def _count_and_hash(self, block: bytes) -> None:
         self._hasher.update(block)
         self._count += len(block)
 
-    def _published(self, file: io.FileIO, digests: dict[str, str]) -> Path:
+    def _publish_file(self, file: io.FileIO, digests: dict[str, str]) -> Path:
         for _ in range(_TRIES):
-            with suppress(FileNotFoundError):  # somebody cleared up, or took this process for dead
+            with suppress(FileNotFoundError):  # removed as a leftover by another process
                 make_read_only(self._path)
                 path = self._publish(self._path, Fingerprint.of(self._path), digests)
-                self._path.with_name(self._key + LEFT).unlink(missing_ok=True)
+                self._path.with_name(self._key + ABANDONED).unlink(missing_ok=True)
                 return path
             if not self._path.exists():
-                self._save_again(file)
-        raise CacheError(f"{self._promise.name} is removed from {self._root} whenever it is written. Try again.")
+                self._rewrite(file)
+        raise CacheError(f"Another process keeps removing {self._expected.name} from {self._root}. Try again.")
 
-    def _save_again(self, file: io.FileIO) -> None:
-        """Write the bytes to a new file: the old one has no name any more, but is still open."""
+    def _rewrite(self, file: io.FileIO) -> None:
+        """Write the bytes to a new file, since the open one has lost its name."""
         self._path = new_partial(self._root, self._key)
         file.seek(0)
         with self._path.open("xb") as sink:
@@ -368,15 +368,15 @@ class IncomingFile:
             sink.flush()
             os.fsync(sink.fileno())
 
-    def _refuse(self, faults: list[str]) -> NoReturn:
-        self._drop()
+    def _refuse(self, differences: list[str]) -> NoReturn:
+        self._discard()
         raise IntegrityError(
-            f"{self._promise.name} is not what was promised: expected {'; '.join(faults)}. Nothing of it was kept. Try "
-            f"again; if it stays so, the location holds other bytes than the catalog says."
+            f"{self._expected.name} has unexpected bytes: expected {'; '.join(differences)}. The bytes were deleted. "
+            f"Try again; if the error persists, the location has other bytes than the catalog states."
         )
 
-    def _drop(self) -> None:
-        """Let go of the file, and of its bytes where they have no other name."""
+    def _discard(self) -> None:
+        """Close the file, and delete it unless it has its final name."""
         self._hasher.close()
         self._syncer.close()
         self._blocks, self._buffered, self._count = [], 0, self.offset
@@ -388,12 +388,12 @@ class IncomingFile:
 
 
 def leftovers(folder: Path, key: str, *, dead: bool = True, but: Path | None = None) -> list[Path]:
-    """Return what is there of a wanted file, the longest first; without the dead: only what was given up."""
+    """Return the partial files for a key, the longest first; with ``dead=False``, only abandoned ones."""
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
             ours = entry.name.startswith(f"{key}.") and not entry.name.endswith(LOCK) and entry.path != str(but)
-            if ours and (dead or entry.name.endswith(LEFT)):
+            if ours and (dead or entry.name.endswith(ABANDONED)):
                 with suppress(FileNotFoundError):
                     found.append((entry.stat().st_size, Path(entry.path)))
     return [path for _, path in sorted(found, reverse=True)]

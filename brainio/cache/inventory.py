@@ -1,4 +1,4 @@
-"""What lies in a cache: one record an item, from names, sizes and small files. Removes nothing, knows no catalog."""
+"""The inventory of a cache: a list of items, built from names, sizes and small records."""
 
 import os
 import stat
@@ -17,29 +17,29 @@ from brainio.cache.sqlite_files import SUFFIX
 from brainio.errors import CacheError
 from brainio.locks import LOCK
 
-PROFILE_FAILURE = ".failed.json"  # ends the name of a record of why a profile could not be made
+PROFILE_FAILURE = ".failed.json"  # suffix of a record of the reason why a profile could not be built
 Kind = Literal["content", "unpacked", "profile", "partial", "quarantine", "ref", "stray"]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something that lies in a cache.
+    """One item of a cache.
 
     Attributes
     ----------
     kind : str
-        ``'content'`` (a verified file), ``'unpacked'`` (an archive's members), ``'profile'`` (what pages show of an
-        entry, or why it could not be made), ``'partial'`` (unfinished), ``'quarantine'`` (bytes that went bad),
-        ``'ref'`` (what a location gave) or ``'stray'`` (a file or folder that has no use there; reported by
-        verification alone).
+        ``'content'`` (a verified file), ``'unpacked'`` (the members of an archive), ``'profile'`` (data for pages, or
+        the reason why they could not be built), ``'partial'`` (unfinished work), ``'quarantine'`` (damaged bytes),
+        ``'ref'`` (the recorded content of a location) or ``'stray'`` (an unexpected file or folder, reported by
+        verification only).
     sha1 : str
-        Of the content, or of the archive or main file that it comes from; empty where that is not known.
+        Digest of the content, or of its archive or main file; empty if unknown.
     names : tuple of str
-        The names of the content; for an unpacked archive none.
+        The names of the content; empty for an unpacked archive.
     size : int
-        Bytes; one file under several names counts once.
+        Size in bytes; a file with several names counts once.
     last_use : float
-        Seconds since 1970, exact to the hour.
+        Time in seconds since 1970, with a precision of one hour.
     path : Path
         The file or folder.
     """
@@ -52,20 +52,20 @@ class Item:
     path: Path
 
 
-def list_items(root: Path, failed: Callable[[Path, OSError], object] | None = None) -> list[Item]:
-    """Return everything that lies in a cache, also a read-only one; reads no content.
+def list_items(root: Path, on_error: Callable[[Path, OSError], object] | None = None) -> list[Item]:
+    """List all items of a cache, also of a read-only one; reads no content.
 
     Parameters
     ----------
     root : Path
         The cache.
-    failed : function, optional
-        Called with each item that cannot be read, which is left out; default: that is an error.
+    on_error : function, optional
+        Called with the path and error of each unreadable item, which is then omitted. By default, it is an error.
 
     Raises
     ------
     CacheError
-        An item cannot be read.
+        An item is unreadable.
 
     Examples
     --------
@@ -82,20 +82,20 @@ def list_items(root: Path, failed: Callable[[Path, OSError], object] | None = No
             try:
                 if (item := read(kind, path)) is not None:
                     items.append(item)
-            except FileNotFoundError:  # another process took it away
+            except FileNotFoundError:  # removed by another process
                 continue
             except OSError as error:
-                if failed is None:
+                if on_error is None:
                     raise CacheError(
-                        f"{path} cannot be read: {error.strerror or error}. brainio cache verify lists everything that "
-                        f"cannot be read; make it readable, or set BRAINIO_HOME to another folder."
+                        f"{path} cannot be read: {error.strerror or error}. Run brainio cache verify to list all "
+                        f"unreadable items; make them readable, or set BRAINIO_HOME to another folder."
                     ) from error
-                failed(path, error)
+                on_error(path, error)
     return items
 
 
 def refresh_item(item: Item) -> Item | None:
-    """Return an item as it is now; None where it is gone."""
+    """Return the current state of an item, None if it was removed."""
     try:
         return _READERS[item.kind][1](item.kind, item.path)
     except FileNotFoundError:
@@ -103,7 +103,7 @@ def refresh_item(item: Item) -> Item | None:
 
 
 def lock_key(path: Path) -> str:
-    """Return what the processes that work on a temporary file lock; empty where they lock nothing."""
+    """Return the lock key of a temporary file, empty if it has no lock."""
     key = path.name.partition(".")[0]
     return key if key.startswith(("sha1-", "sha256-", "unpack-", "profile-")) else ""
 
@@ -162,7 +162,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _files(path: Path) -> Iterator[os.stat_result]:
-    """Yield what the disk says of a file, or of all files below a folder."""
+    """Yield the status of a file, or of all files in a folder."""
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode):
         yield status
@@ -177,7 +177,7 @@ def _tree_size(path: Path) -> int:
 
 
 def bytes_freed(path: Path) -> int:
-    """Return how many bytes of the disk go with a file or folder: those that have no name elsewhere."""
+    """Return the disk space that deleting a file or folder frees: bytes that have no other name."""
     names: Counter[tuple[int, int]] = Counter()
     files = {}
     for status in _files(path):

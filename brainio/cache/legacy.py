@@ -1,7 +1,7 @@
-"""Where the earlier public implementation, `brainscore-brainio` 1.1.0, leaves what it fetched below BRAINIO_HOME.
+"""Files of `brainscore-brainio` 1.1.0, the previous implementation, below BRAINIO_HOME.
 
-A file NAME lies in a folder of its own that is named like it without its last extension:
-``assy_lab_A/assy_lab_A.nc``, ``stimulus_lab_A/stimulus_lab_A.csv``. Its files are read here, never written or moved.
+It stored the file NAME in a folder named like the file without its last extension: ``assy_lab_A/assy_lab_A.nc``,
+``stimulus_lab_A/stimulus_lab_A.csv``. This package only reads these files.
 """
 
 from pathlib import Path
@@ -11,9 +11,9 @@ from brainio.local_files import Fingerprint
 
 
 def find_legacy_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprint] | None:
-    """Return the file that the earlier implementation keeps under that name, and the fingerprint it was hashed under.
+    """Return the file that the previous implementation stored under a name, and the fingerprint it was hashed under.
 
-    None where there is none, where it has other bytes, and where it cannot be read or goes away meanwhile.
+    Return None if there is no such file, if it has other bytes, or if it is unreadable or removed meanwhile.
 
     Examples
     --------
@@ -27,7 +27,7 @@ def find_legacy_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprin
         path = root / stem / name
         if not path.is_file():
             return None
-        path = path.resolve()  # a link to a link would not hold the bytes
+        path = path.resolve()  # a hard link to a symbolic link would not refer to the bytes
         hashed_as = Fingerprint.of(path)
         return (path, hashed_as) if hash_file(path) == sha1 else None
     except OSError:

@@ -1,8 +1,11 @@
-"""When the members of an unpacked archive last changed: a record by which a changed member is noticed without reading.
+"""Records of the members of unpacked archives: their manifest, times and digests.
 
-The manifest holds the size of a member. This record adds modification time and ctime, as they were when the member
-was unpacked, or was last compared with its checksum. It may be lost, damaged or overwritten by another process at any
-time: that costs reading the members once, never a wrong answer.
+The manifest states the size and CRC-32 of each member. The times are its modification time and ctime when it was
+unpacked or last compared with its checksum; they reveal a changed member without reading it. The digests are computed
+from the members by callers.
+
+Times and digests may be lost, damaged or overwritten by another process at any time: the cost is reading the members
+once more, never a wrong answer.
 """
 
 import json
@@ -24,37 +27,37 @@ from brainio.errors import CacheError
 Manifest: TypeAlias = Mapping[str, tuple[int, int]]
 Times: TypeAlias = tuple[int, int]  # modification time and ctime, in ns
 
-_READ_AT_ONCE = 64 * 1024 * 1024  # bytes of members that are compared before the record is written once
+_BATCH_SIZE = 64 * 1024 * 1024  # bytes of members that are compared per write of the record
 _BLOCK = 1024 * 1024
 
 
 def unpacked_folder(root: Path, sha1: str) -> Path:
-    """Return where the members of an archive lie."""
+    """Return the folder of the members of an archive."""
     return root / "unpacked" / sha1[:2] / sha1
 
 
 def manifest_path(root: Path, sha1: str) -> Path:
-    """Return where it is written which members there are."""
+    """Return the path of the manifest."""
     return root / "unpacked" / sha1[:2] / f"{sha1}.json"
 
 
 def times_path(root: Path, sha1: str, is_shared: bool = False) -> Path:
-    """Return where it is written when the members last changed; of members in a shared cache, in the own root."""
+    """Return the path of the times record; for members in a shared cache, it is in ``notes/`` of the own root."""
     return root / ("notes" if is_shared else "unpacked") / sha1[:2] / f"{sha1}.times"
 
 
 def digests_path(root: Path, sha1: str) -> Path:
-    """Return where it is written what was computed of the members; it goes when they go."""
+    """Return the path of the digests, which are removed together with the members."""
     return root / "unpacked" / sha1[:2] / f"{sha1}.findings.json"
 
 
 def find_archive(root: Path, sha1: str) -> Path | None:
-    """Return the archive, if the cache has it."""
+    """Return the archive if the cache has it."""
     return next((path for path in (root / "content" / sha1[:2] / sha1).glob("[!.]*") if path.is_file()), None)
 
 
 def read_manifest(root: Path, sha1: str) -> Manifest | None:
-    """Return the members of an unpacked archive by name; None where it is not unpacked, or that is not known."""
+    """Return the size and CRC-32 of each member by name, None if the archive is not unpacked or its manifest lost."""
     if not unpacked_folder(root, sha1).is_dir():
         return None
     try:
@@ -71,54 +74,54 @@ def find_incomplete_members(folder: Path, manifest: Manifest) -> list[str]:
 
 
 class MemberTimes:
-    """The record of one unpacked archive, read when the first member is checked.
+    """The times record of one unpacked archive, read when the first member is checked.
 
     Parameters
     ----------
     folder : Path
-        Holds the members.
+        The folder of the members.
     manifest : mapping
         Name -> (size, CRC-32) of each member.
     home : Path
-        The own root, below which the record is written.
+        The own root, for temporary files.
     record : Path
-        The record that is written.
+        The path of the record to write.
     shared : Path, optional
-        The record of a shared cache in which the members lie; only read.
+        The path of the record in the shared cache of the members; only read.
     """
 
     def __init__(self, folder: Path, manifest: Manifest, home: Path, record: Path, shared: Path | None = None) -> None:
         self._folder, self._manifest, self._home, self._record, self._shared = folder, manifest, home, record, shared
         self._times: dict[str, Times] | None = None
-        self._pending: list[str] = []  # members that did not fit when others were compared
+        self._pending: list[str] = []  # mismatches not compared yet
 
     def __reduce__(self) -> tuple[type["MemberTimes"], tuple[object, ...]]:
         return MemberTimes, (self._folder, self._manifest, self._home, self._record, self._shared)
 
     def find(self, name: str) -> Path | None:
-        """Return the path of a member that has the bytes of the archive, None if it has not.
+        """Return the path of a member if it has the bytes of the archive, None otherwise.
 
-        A member that fits the record is not read. Another is compared by its checksum, along with others that do not
-        fit, so that the record is written once for many.
+        A member whose size and times match the record is not read. Any other is compared with its checksum, together
+        with further mismatches, so that the record is written once for many members.
         """
         path = self._folder / name
-        # This is done for each path that is handed out, so calls of functions count.
+        # This runs for every returned path, so each function call matters.
         try:
             status = os.stat(path)  # noqa: PTH116
         except OSError:
             return path if name in self._compare(name) else None
-        known = (self._times or self._known()).get(name)
+        known = (self._times or self._load()).get(name)
         if (status.st_mtime_ns, status.st_ctime_ns) == known and status.st_size == self._manifest[name][0]:
             return path
-        self._times = self._read()  # another process may have compared it
-        return path if self._fits(name, path) or name in self._compare(name) else None
+        self._times = self._read()  # another process may have compared this member
+        return path if self._matches(name, path) or name in self._compare(name) else None
 
     def changed(self) -> list[str]:
-        """Return the members that do not fit the record, in the order of the manifest; reads none of their bytes."""
-        return [name for name in self._manifest if not self._fits(name, self._folder / name)]
+        """Return the members whose size or times do not match the record, without reading them."""
+        return [name for name in self._manifest if not self._matches(name, self._folder / name)]
 
     def compare(self, names: Iterable[str]) -> list[str]:
-        """Compare members with their checksums, record the times of those that are sound, and return the others."""
+        """Compare members with their checksums, record the times of good ones, and return the bad ones."""
         sound, bad = {}, []
         for name in names:
             member, path = self._manifest[name], self._folder / name
@@ -127,30 +130,30 @@ class MemberTimes:
                 sound[name] = times
             else:
                 bad.append(name)
-        if any(self._known().get(name) != times for name, times in sound.items()):
+        if any(self._load().get(name) != times for name, times in sound.items()):
             self._write(sound)
         return bad
 
     def renew(self, names: Iterable[str]) -> None:
-        """Record the times that members have now, which were just unpacked."""
+        """Record the current times of members that were just unpacked."""
         times = {name: read_times_if_complete(self._folder / name, self._manifest[name]) for name in names}
         self._write({name: known for name, known in times.items() if known is not None})
 
-    def _fits(self, name: str, path: Path) -> bool:
+    def _matches(self, name: str, path: Path) -> bool:
         times = read_times_if_complete(path, self._manifest[name])
-        return times is not None and times == self._known().get(name)
+        return times is not None and times == self._load().get(name)
 
     def _compare(self, first: str) -> set[str]:
-        """Compare one member, and as many others that do not fit as are worth writing the record for."""
+        """Compare one member, and a batch of other mismatches; return the good ones."""
         pending = [name for name in self._pending or self.changed() if name != first]
         batch, size = {first}, self._manifest[first][0]
-        while pending and size < _READ_AT_ONCE:
+        while pending and size < _BATCH_SIZE:
             batch.add(name := pending.pop())
             size += self._manifest[name][0]
         self._pending = pending
         return batch.difference(self.compare(batch))
 
-    def _known(self) -> Mapping[str, Times]:
+    def _load(self) -> Mapping[str, Times]:
         if self._times is None:
             self._times = self._read()
         return self._times
@@ -160,20 +163,22 @@ class MemberTimes:
         return times if self._shared is None else read_times(self._shared, self._manifest) | times
 
     def _write(self, times: Mapping[str, Times]) -> None:
-        self._times = {**self._known(), **self._read(), **times}
+        self._times = {**self._load(), **self._read(), **times}
         with suppress(OSError):
             self._record.parent.mkdir(parents=True, exist_ok=True)
             write_times(self._home, self._record, self._manifest, self._times)
 
 
-def times_record(place: Path, sha1: str, manifest: Manifest, root: Path) -> MemberTimes:
-    """Return the record of an archive that is unpacked in a cache; of a shared one, it is written in the own root."""
-    shared = None if place == root else times_path(place, sha1)
-    return MemberTimes(unpacked_folder(place, sha1), manifest, root, times_path(root, sha1, shared is not None), shared)
+def times_record(cache_root: Path, sha1: str, manifest: Manifest, root: Path) -> MemberTimes:
+    """Return the times record of an archive unpacked in a cache; for a shared cache, it is written to the own root."""
+    shared = None if cache_root == root else times_path(cache_root, sha1)
+    return MemberTimes(
+        unpacked_folder(cache_root, sha1), manifest, root, times_path(root, sha1, shared is not None), shared
+    )
 
 
 def read_times(path: Path, manifest: Manifest) -> dict[str, Times]:
-    """Read a record; empty where there is none, or one that does not fit the manifest."""
+    """Read a times record; return an empty one if it is missing or does not match the manifest."""
     times = array("q")
     try:
         times.frombytes(path.read_bytes())
@@ -183,16 +188,16 @@ def read_times(path: Path, manifest: Manifest) -> dict[str, Times]:
 
 
 def write_times(root: Path, path: Path, manifest: Manifest, times: Mapping[str, Times]) -> None:
-    """Write a record: both times as 64-bit integers, in the order of the manifest, 0 for members that are not known.
+    """Write a times record: 64-bit integers in the order of the manifest, 0 for unknown members.
 
-    As JSON, it takes as long to read as a tenth of a stimulus set.
+    JSON would take as long to parse as a tenth of loading a stimulus set.
     """
     pairs = (times.get(name, (0, 0)) for name in manifest)
     write_atomically(root, path, array("q", chain.from_iterable(pairs)).tobytes())
 
 
 def read_times_if_complete(path: Path, member: tuple[int, int]) -> Times | None:
-    """Return the times of a member; None where it is missing, has another size, or is no file."""
+    """Return the times of a member; None if it is missing, has another size, or is not a file."""
     try:
         status = path.stat()
     except OSError:
@@ -202,7 +207,7 @@ def read_times_if_complete(path: Path, member: tuple[int, int]) -> Times | None:
 
 
 def compute_crc32(path: Path) -> int | None:
-    """Return the CRC-32 of a file, None where it cannot be read."""
+    """Return the CRC-32 of a file, None if it is unreadable."""
     crc = 0
     try:
         with path.open("rb") as file:
@@ -215,43 +220,43 @@ def compute_crc32(path: Path) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class MemberDigests:
-    """The members of one unpacked archive, here or in a shared cache.
+    """Digests of the members of one unpacked archive, in the own or a shared cache.
 
     Attributes
     ----------
     folder : Path
-        Where they lie.
+        The folder of the members.
     manifest : mapping
         Name -> (size in bytes, CRC-32).
     """
 
     folder: Path
     manifest: Manifest
-    _place: Path
+    _path: Path
     _home: Path
 
-    def findings(self) -> dict[str, Any]:
-        """Return what was kept of these members, here or by the shared cache that they lie in; empty: nothing."""
-        return read_json(self._place) or read_json(self.folder.with_name(self._place.name))
+    def read(self) -> dict[str, Any]:
+        """Return the stored digests, from the own cache or else from the shared one; empty if there are none."""
+        return read_json(self._path) or read_json(self.folder.with_name(self._path.name))
 
-    def keep(self, findings: Mapping[str, Any]) -> None:
-        """Keep what was computed of these members in place of what was kept before, where that can be written."""
+    def write(self, digests: Mapping[str, Any]) -> None:
+        """Replace the stored digests, if the cache is writable."""
         with suppress(OSError, CacheError):
-            self._place.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(self._home, self._place, json.dumps(findings))
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(self._home, self._path, json.dumps(digests))
             if not self.folder.is_dir():  # pruned meanwhile
-                self._place.unlink(missing_ok=True)
+                self._path.unlink(missing_ok=True)
 
 
 def find_member_digests(folder: Path, home: Path) -> MemberDigests | None:
-    """Return the members of the archive that a folder was unpacked from; None where it is no such folder.
+    """Return the digests of the archive that a folder was unpacked from, None for any other folder.
 
     Parameters
     ----------
     folder : Path
-        As `Unpacked.folder`.
+        The folder of an unpacked archive (`UnpackedArchive.folder`).
     home : Path
-        The own root: of members in a shared cache, findings are kept in its ``notes/``.
+        The own root; its ``notes/`` stores the digests of members in shared caches.
 
     Examples
     --------
@@ -261,8 +266,8 @@ def find_member_digests(folder: Path, home: Path) -> MemberDigests | None:
     >>> with zipfile.ZipFile(root / "a.zip", "w") as archive:
     ...     archive.writestr("a.txt", "abc")
     >>> members = find_member_digests(Cache(root).unpack(root / "a.zip").folder, root)
-    >>> members.keep({"letters": 3})
-    >>> list(members.manifest), members.findings()
+    >>> members.write({"letters": 3})
+    >>> list(members.manifest), members.read()
     (['a.txt'], {'letters': 3})
     """
     if len(folder.parents) < 3:
@@ -273,6 +278,6 @@ def find_member_digests(folder: Path, home: Path) -> MemberDigests | None:
     manifest = read_manifest(root, sha1)
     if manifest is None:
         return None
-    own = root == home
-    place = digests_path(home, sha1) if own else home / "notes" / sha1[:2] / digests_path(home, sha1).name
-    return MemberDigests(folder, manifest, place, home)
+    is_own = root == home
+    path = digests_path(home, sha1) if is_own else home / "notes" / sha1[:2] / digests_path(home, sha1).name
+    return MemberDigests(folder, manifest, path, home)

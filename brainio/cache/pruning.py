@@ -1,9 +1,8 @@
-"""Upkeep of a cache: what is in it, and what may go. Knows no catalog; `brainio.cache.verification` finds damage.
+"""Pruning of a cache: removes unused or requested items, safely alongside other processes.
 
-All of it may run while other processes read and fetch. What goes is renamed out of the readers' way in one step before
-it is deleted: a file that is open stays readable, and an unpacked folder goes as a whole. A process that has only just
-found a file can lose it. It then fetches the file again under a hold (`brainio.cache.holds`), during which `prune`
-removes no content, and `remove` waits.
+An item is renamed before it is deleted: an open file stays readable, and an unpacked folder disappears at once. A
+process that has just found a file may lose it. It then fetches the file again under a hold (`brainio.cache.holds`);
+meanwhile `prune` removes no content, and `remove` waits.
 """
 
 import shutil
@@ -21,49 +20,49 @@ from brainio.locks import LOCK, try_acquire
 from brainio.processes import owner_of
 
 LEFTOVER_LIFETIME = 7 * 24 * 3600.0  # seconds for which `prune` keeps unfinished downloads and quarantined files
-ORPHAN_AGE = 3600.0  # seconds after which a temporary file of an unknown process that has no lock belongs to nobody
+ORPHAN_AGE = 3600.0  # seconds after which an unlocked temporary file of an unknown process is abandoned
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """What was, or would be, removed, and how many bytes of the disk that frees."""
+    """The removed items, or those of a dry run, and the disk space that this frees, in bytes."""
 
     items: tuple[Item, ...]
     freed: int
 
 
 def remove(root: Path, sha1s: Collection[str], *, dry_run: bool = False) -> Removal:
-    """Remove contents under all their names, what was made of them (unpacked files, profiles), and what remembers them.
+    """Remove contents with all their names, unpacked members, profiles and references.
 
-    A file that `brainscore-brainio` left in the same folder stays, and is adopted again when it is asked for.
-    While another process holds the cache (`brainio.cache.holds`), this waits, up to 30 seconds in all.
+    Files that `brainscore-brainio` left in the same folder stay, and are adopted again at the next lookup. While
+    another process holds the cache (`brainio.cache.holds`), this waits, up to 30 seconds in total.
 
     Parameters
     ----------
     root : Path
         The cache.
     sha1s : collection of str
-        Which contents, in lower case; those that are not there are passed over.
+        Digests in lower case; unknown ones are ignored.
     dry_run : bool
-        Only say what would go.
+        Report the items without removing them.
 
     Raises
     ------
     CacheError
-        The cache cannot be written.
+        The cache is not writable.
     """
-    removed = _Removing(root, dry_run=dry_run, patience=PATIENCE)
+    remover = _Remover(root, dry_run=dry_run, patience=PATIENCE)
     for item in list_items(root):
         if item.sha1 in sha1s and item.kind in {"content", "unpacked", "profile", "ref"}:
-            removed.take(item)
-    return removed.report()
+            remover.remove(item)
+    return remover.report()
 
 
 def prune(
     root: Path, older_than: float | None = None, max_size: int | None = None, *, dry_run: bool = False
 ) -> Removal:
-    """Remove what was not used for long, or as much as is too much, the least recently used first.
+    """Remove items that were unused for long or exceed a total size, the least recently used first.
 
     Unfinished downloads and quarantined files go first, and after a week (`LEFTOVER_LIFETIME`) in any case. Temporary
     files of processes that ended go at once. Files in use by a running process stay, and so does all content while a
@@ -74,16 +73,16 @@ def prune(
     root : Path
         The cache.
     older_than : float, optional
-        Seconds: what was last used longer ago goes. The last use is noted once an hour.
+        Maximum time since the last use in seconds; uses are recorded once an hour.
     max_size : int, optional
-        Bytes that may stay.
+        Maximum total size in bytes.
     dry_run : bool
-        Only say what would go.
+        Report the items without removing them.
 
     Raises
     ------
     CacheError
-        The cache cannot be written.
+        The cache is not writable.
 
     Examples
     --------
@@ -96,22 +95,22 @@ def prune(
     """
     items = list_items(root)
     last_use = _last_uses(items)
-    left = [item for item in items if item.kind != "ref"]
-    left.sort(key=lambda item: (not _is_junk(item), last_use[item.path], item.kind == "content"))
-    total, now, removed = sum(item.size for item in left), time.time(), _Removing(root, dry_run=dry_run)
-    for item in left:
-        is_left = item.kind == "partial" and _is_owner_gone(item)
+    candidates = [item for item in items if item.kind != "ref"]
+    candidates.sort(key=lambda item: (not _is_junk(item), last_use[item.path], item.kind == "content"))
+    total, now, remover = sum(item.size for item in candidates), time.time(), _Remover(root, dry_run=dry_run)
+    for item in candidates:
+        is_leftover = item.kind == "partial" and _is_owner_gone(item)
         limits = [limit for limit in (older_than, LEFTOVER_LIFETIME if _is_junk(item) else None) if limit is not None]
-        too_old = any(now - last_use[item.path] > limit for limit in limits)
-        too_much = max_size is not None and total > max_size
-        if (is_left or too_old or too_much) and not _was_used(item) and removed.take(item):
+        is_too_old = any(now - last_use[item.path] > limit for limit in limits)
+        is_too_large = max_size is not None and total > max_size
+        if (is_leftover or is_too_old or is_too_large) and not _was_used(item) and remover.remove(item):
             total -= item.size
-    removed.take_references(items)
-    return removed.report()
+    remover.remove_references(items)
+    return remover.report()
 
 
-class _Removing:
-    """Takes things away one by one, and counts them."""
+class _Remover:
+    """Removes items one by one, and counts them."""
 
     def __init__(self, root: Path, *, dry_run: bool, patience: float = 0) -> None:
         self._root, self._dry_run = root, dry_run
@@ -120,9 +119,9 @@ class _Removing:
         self._items: list[Item] = []
         self._freed = 0
 
-    def take(self, item: Item) -> bool:
-        """Take something away unless a process is at work on it or was first to."""
-        if item.kind in {"content", "unpacked"} and self._is_held():
+    def remove(self, item: Item) -> bool:
+        """Remove an item unless a process is using it or removed it before."""
+        if item.kind in {"content", "unpacked"} and self._is_blocked():
             return False
         key = lock_key(item.path) if item.kind == "partial" else ""
         try:
@@ -133,16 +132,16 @@ class _Removing:
             if item.kind == "partial" and lock is None and not _is_abandoned(item):
                 return False
             with translate_write_errors(self._root, f"The removal of {item.path}"):
-                return self._take(item)
+                return self._remove_item(item)
         finally:
             if lock is not None:
                 lock.release()
 
-    def _is_held(self) -> bool:
+    def _is_blocked(self) -> bool:
         is_free = self._dry_run or wait_for_holds(self._root, self._deadline - time.monotonic())
         return not is_free and self._respects_holds
 
-    def _take(self, item: Item) -> bool:
+    def _remove_item(self, item: Item) -> bool:
         try:
             freed = bytes_freed(item.path)
             if not self._dry_run:
@@ -153,20 +152,20 @@ class _Removing:
         self._freed += freed
         return True
 
-    def take_references(self, items: Iterable[Item]) -> None:
-        """Take away what remembers the contents that are gone."""
+    def remove_references(self, items: Iterable[Item]) -> None:
+        """Remove the references to removed contents."""
         gone = {item.sha1 for item in self._items if item.kind == "content"}
         for item in items:
             if item.kind == "ref" and item.sha1 in gone:
-                self.take(item)
+                self.remove(item)
 
     def report(self) -> Removal:
-        """Return what was removed, and remove the locks and holds that dead processes left."""
+        """Return the result, and remove locks and holds of processes that ended."""
         if not self._dry_run:
-            self._remove_marks()
+            self._remove_dead_locks()
         return Removal(tuple(self._items), self._freed)
 
-    def _remove_marks(self) -> None:
+    def _remove_dead_locks(self) -> None:
         remove_dead_holds(self._root)
         for path in self._root.glob(f"partial/*{LOCK}"):
             with suppress(BlockingIOError):
@@ -175,7 +174,7 @@ class _Removing:
 
 
 def _delete(root: Path, item: Item) -> None:
-    """Rename out of the readers' way, then delete; what a crash leaves in between has no name that anyone reads."""
+    """Rename an item, then delete it; after a crash in between, no reader knows its new name."""
     trash = new_partial(root)
     item.path.rename(trash)
     if item.kind == "unpacked":
@@ -186,11 +185,11 @@ def _delete(root: Path, item: Item) -> None:
         trash.unlink(missing_ok=True)
     for _ in range(_TRIES):
         if trash.is_dir():
-            shutil.rmtree(trash, ignore_errors=True)  # another process may finish writing a record into it
+            shutil.rmtree(trash, ignore_errors=True)  # another process may still write a record into it
 
 
 def _last_uses(items: Iterable[Item]) -> dict[Path, float]:
-    """Return when each was last used; an archive is in use while its members are."""
+    """Return the last use of each item; an archive is in use while its members are."""
     items = list(items)
     latest: dict[str, float] = {}
     for item in items:
@@ -200,7 +199,7 @@ def _last_uses(items: Iterable[Item]) -> dict[Path, float]:
 
 
 def _was_used(item: Item) -> bool:
-    """Whether something was used since it was listed, or is gone."""
+    """Return whether an item was used or removed since it was listed."""
     now = refresh_item(item)
     return now is None or now.last_use != item.last_use
 
@@ -211,7 +210,7 @@ def _is_owner_gone(item: Item) -> bool:
 
 
 def _is_abandoned(item: Item) -> bool:
-    """Whether nobody works on a temporary file: its process is gone, or unknown and the file was idle for long."""
+    """Return whether a temporary file is abandoned: its process ended, or is unknown and the file was idle for long."""
     owner = owner_of(item.path)
     if owner is None or not owner.is_on_this_kernel:
         return time.time() - item.last_use > ORPHAN_AGE

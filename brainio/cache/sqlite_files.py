@@ -1,7 +1,7 @@
-"""SQLite files that are made once under a name of their own, get their final name, and are only read from then on.
+"""SQLite files that are written once, renamed to their final name, and only read afterwards.
 
-Whoever reads needs no locks, since a published file never changes. The time of change that a file is to have is written
-into it, so that whatever writes to it later is noticed.
+Readers need no locks, since a published file never changes. The intended modification time is stored in the file, so a
+later write by any program is detected.
 """
 
 from __future__ import annotations
@@ -29,61 +29,61 @@ if TYPE_CHECKING:
 
 SUFFIX = ".sqlite"
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
-Answer = TypeVar("Answer")
-# SQLite has locks around its memory and its files, which a forked process would find as its parent's threads had them.
+Result = TypeVar("Result")
+# SQLite has internal locks, which a forked process would inherit in the state of its parent's threads.
 IN_SQLITE = guard(Activity(), "SQLite")
-_engines: WeakSet[Engine] = WeakSet()  # of the files that are open
+_engines: WeakSet[Engine] = WeakSet()  # of open files
 
 
 class SQLiteFile:
-    """An open file; many threads may ask it. Without a path it is in memory."""
+    """An open file that threads may query at the same time; without a path, it is in memory."""
 
-    def __init__(self, engine: Engine, path: Path | None = None, print_: Fingerprint | None = None) -> None:
+    def __init__(self, engine: Engine, path: Path | None = None, fingerprint: Fingerprint | None = None) -> None:
         self._engine = engine
-        # One connection has the data that are in memory.
-        self._alone = guard(threading.RLock(), "an index in memory") if path is None else nullcontext()
-        self.path, self._print = path, print_
+        # Data in memory belong to a single connection.
+        self._exclusive = guard(threading.RLock(), "an index in memory") if path is None else nullcontext()
+        self.path, self._fingerprint = path, fingerprint
         if path is not None:
             _engines.add(engine)
 
-    def run(self, work: Callable[[Connection], Answer]) -> Answer:
-        """Return what some work on a connection gives."""
+    def run(self, query: Callable[[Connection], Result]) -> Result:
+        """Call a function with a connection, and return its result."""
         pool = self._engine.pool
         with IN_SQLITE:
             try:
-                with self._alone, self._engine.connect() as connection:
-                    return work(connection)
+                with self._exclusive, self._engine.connect() as connection:
+                    return query(connection)
             finally:
                 if pool is not self._engine.pool:  # closed meanwhile
                     pool.dispose()
 
-    def is_there(self) -> bool:
-        """Whether its file still has its name: another one may have been published, or it was deleted."""
+    def is_current(self) -> bool:
+        """Return whether the file still has its name, and was not replaced or deleted."""
         try:
-            return self.path is None or is_same_file(self.path, self._print)
+            return self.path is None or is_same_file(self.path, self._fingerprint)
         except OSError:
             return False
 
     def close(self) -> None:
-        """Close its connections, those in use when they are given back."""
-        with IN_SQLITE, self._alone:
+        """Close all connections; those in use close when they are returned."""
+        with IN_SQLITE, self._exclusive:
             self._engine.dispose()
 
 
-def is_same_file(path: Path, print_: Fingerprint | None) -> bool:
-    """Whether a file is the one that had that fingerprint; its ctime is ignored, since noting a use changes it.
+def is_same_file(path: Path, fingerprint: Fingerprint | None) -> bool:
+    """Return whether a file has a given fingerprint; its ctime is ignored, since recording a use changes it.
 
     Raises
     ------
     OSError
-        There is no such file.
+        The file does not exist.
     """
     now = Fingerprint.of(path)
-    return print_ is not None and (now == print_ or now.differs_in_ctime_only(print_))
+    return fingerprint is not None and (now == fingerprint or now.differs_in_ctime_only(fingerprint))
 
 
 def _leave_connections() -> None:
-    """Let a forked process open its own connections; those of its parent stay open there."""
+    """Make a forked process open its own connections; its parent's stay open there."""
     for engine in list(_engines):
         engine.dispose(close=False)
 
@@ -92,34 +92,35 @@ renew_in_child(_leave_connections)
 
 
 def open_read_only(path: Path) -> sqlite3.Connection:
-    """Open a published file, which never changes, so that there is nothing to lock."""
+    """Open a published file; it never changes, so no locks are needed."""
     return sqlite3.connect(f"file:{quote(str(path))}?mode=ro&immutable=1", uri=True, check_same_thread=False)
 
 
 def create_database(path: Path) -> sqlite3.Connection:
-    """Open a new file that nobody else knows: if this process dies, it is as good as none."""
+    """Open a new file that has no final name yet; if this process dies, the file is discarded."""
     connection = sqlite3.connect(path)
     connection.executescript(_PRAGMAS)
     return connection
 
 
 def new_mtime_ns() -> int:
-    """Return the time of change that a new file is to have, in ns: whole, even seconds, as all file systems keep."""
+    """Return a modification time for a new file, in ns: even seconds, which all file systems can represent."""
     return int(time.time()) // 2 * 2_000_000_000
 
 
-def remove_stale(folder: Path, unused: float, left: float) -> None:
-    """Remove files that were not used for so many seconds, and what killed processes left for so many."""
+def remove_stale(folder: Path, max_unused: float, max_leftover_age: float) -> None:
+    """Remove files that were unused for a number of seconds, and those of killed processes."""
     for path in folder.iterdir():
         with suppress(OSError):
             status = path.stat()
-            used, most = (status.st_atime, unused) if path.suffix == SUFFIX else (status.st_mtime, left)
-            if time.time() - used > most:
+            is_published = path.suffix == SUFFIX
+            last_use, max_age = (status.st_atime, max_unused) if is_published else (status.st_mtime, max_leftover_age)
+            if time.time() - last_use > max_age:
                 path.unlink()
 
 
 def record_access(path: Path) -> None:
-    """Note in its time of access that a file is used; not every file system does that by itself."""
+    """Record in its access time that a file is in use; some file systems do not do so by themselves."""
     with suppress(OSError), path.open("rb") as file:
         status = os.fstat(file.fileno())
         if time.time() - status.st_atime > LAST_USE_EVERY:

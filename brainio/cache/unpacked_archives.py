@@ -1,8 +1,8 @@
-"""Unpacked archives: a folder that appears complete or not at all, and a manifest by which its members are checked.
+"""Unpacked archives: complete folders of members, verified against a manifest.
 
-The folder appears by one rename. Its members are not synced one by one, which would take several times as long as
-unpacking them; what a loss of power, a bad disk or a person took from it, or changed in it, shows when a member is
-asked for (`brainio.cache.member_records`), and is unpacked again.
+A folder appears by one atomic rename. Its members are not synced one by one, which would take several times as long as
+unpacking. Damage by a power failure, a bad disk or a person is detected when a member is requested
+(`brainio.cache.member_records`); the member is then unpacked again.
 """
 
 import json
@@ -52,9 +52,9 @@ class UnpackedArchive:
     Attributes
     ----------
     folder : Path
-        Holds the files under the names that they have in the archive.
+        The folder of the members, under their names in the archive.
     members : frozenset of str
-        The names of all files, relative to ``folder``, with '/' between folders.
+        The names of all files relative to ``folder``, with '/' as separator.
     """
 
     folder: Path
@@ -65,21 +65,21 @@ class UnpackedArchive:
     _times: MemberTimes = field(repr=False, compare=False)
 
     def path(self, name: str) -> Path:
-        """Return the path of a member; one that is missing or was changed is unpacked again.
+        """Return the path of a member; unpack it again if it is missing or changed.
 
-        A member that has its size and the recorded times costs one `stat`. Another is compared by its checksum.
+        If size and times match the record, this costs one `stat`. Otherwise the checksum is compared.
 
         Parameters
         ----------
         name : str
-            As in `members`, or in another spelling.
+            A name from `members`, or another spelling of it.
 
         Raises
         ------
         ArchiveError
-            The archive has no such member, or is gone or damaged when it is needed again.
+            The archive has no such member, or it is needed again but missing or damaged.
         CacheError
-            The cache cannot be written when it has to be.
+            The member must be unpacked again, but the cache is not writable.
 
         Examples
         --------
@@ -95,32 +95,32 @@ class UnpackedArchive:
         """
         member = self.find(name)
         if member is None:
-            raise ArchiveError(f"{self._zip_path} has no member {name!r}. It has {len(self.members)} others.")
-        return self._times.find(member) or self._unpacked_again(member)
+            raise ArchiveError(f"{self._zip_path} has no member {name!r} among its {len(self.members)} members.")
+        return self._times.find(member) or self._restore(member)
 
     def find(self, name: str) -> str | None:
-        """Return the member that a name means, in whatever spelling (see `brainio.member_names`); None without one."""
+        """Return the member for a name in any spelling (see `brainio.member_names`), None if there is none."""
         return name if name in self._manifest else _names_of(self.members).find(name)
 
-    def present(self, name: str) -> Path | None:
-        """Return the path of a member, also of one that is missing; None if it was changed. Unpacks nothing."""
+    def path_unless_changed(self, name: str) -> Path | None:
+        """Return the path of a member, even if it is missing; None if it was changed. Unpacks nothing."""
         member = self.find(name)
         if member is None:
             return None
         path = self._times.find(member)
         return self.folder / member if path is None and not (self.folder / member).exists() else path
 
-    def _unpacked_again(self, name: str) -> Path:
-        """Unpack whatever is missing, changed or cut, and return the member that was asked for."""
+    def _restore(self, name: str) -> Path:
+        """Unpack all missing, changed or cut members again, and return the requested one."""
         sha1 = self.folder.name
         own = unpacked_folder(self._root, sha1)
         zip_path = find_archive(self._root, sha1) or self._zip_path
         if self.folder != own:
-            log_once(self.folder, "cannot be read, or lacks files of its archive")
-            return _unpacked_here(zip_path, sha1, self._root).path(name)
-        _log.warning("%s in %s is missing, changed or not whole; it is unpacked again", name, own)
+            log_once(self.folder, "is unreadable or incomplete")
+            return _own_copy(zip_path, sha1, self._root).path(name)
+        _log.warning("%s in %s is missing, changed or incomplete; brainio unpacks it again", name, own)
         names = dict.fromkeys([name, *find_incomplete_members(own, self._manifest)])
-        if mend(zip_path, self._root, sha1, names):
+        if restore_members(zip_path, self._root, sha1, names):
             self._times.renew(names)
             return own / name
         return _unpack(zip_path, sha1, self._root).path(name)
@@ -132,49 +132,51 @@ def _names_of(members: frozenset[str]) -> MemberNames:
 
 
 @lru_cache(16)
-def _unpacked_here(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
-    """Return the own copy of an archive whose members in a shared cache are damaged; it is asked for each of them."""
+def _own_copy(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
+    """Return the own copy of an archive whose members in a shared cache are damaged; called for each of them."""
     manifest = read_manifest(root, sha1)
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     record_use(manifest_path(root, sha1))
-    return _unpacked(root, sha1, manifest, zip_path, root)
+    return _load(root, sha1, manifest, zip_path, root)
 
 
-def _unpacked(place: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> UnpackedArchive:
-    times = times_record(place, sha1, manifest, root)
-    return UnpackedArchive(unpacked_folder(place, sha1), frozenset(manifest), manifest, zip_path, root, times)
+def _load(cache_root: Path, sha1: str, manifest: Manifest, zip_path: Path, root: Path) -> UnpackedArchive:
+    times = times_record(cache_root, sha1, manifest, root)
+    return UnpackedArchive(unpacked_folder(cache_root, sha1), frozenset(manifest), manifest, zip_path, root, times)
 
 
 def unpack(zip_path: Path, sha1: str, root: Path, shared: Sequence[Path]) -> UnpackedArchive:
-    """Unpack below ``root/unpacked``, or take what is unpacked there or elsewhere; see `brainio.cache.Cache.unpack`."""
-    for place in shared:
+    """Unpack below ``root/unpacked``, or return an existing unpacked copy; see `brainio.cache.Cache.unpack`."""
+    for cache_root in shared:
         try:
-            manifest = read_manifest(place, sha1)
+            manifest = read_manifest(cache_root, sha1)
         except OSError as error:
-            log_once(place, "cannot be read as a whole", f" ({error})")
+            log_once(cache_root, "is not completely readable", f" ({error})")
             continue
         if manifest is not None:
-            return _unpacked(place, sha1, manifest, zip_path, root)
+            return _load(cache_root, sha1, manifest, zip_path, root)
     try:
         manifest = read_manifest(root, sha1)
     except OSError as error:
-        raise CacheError(f"{root} cannot be read: {error}. Make it readable, or set BRAINIO_HOME.") from error
+        raise CacheError(
+            f"{root} is not readable: {error}. Make it readable, or set BRAINIO_HOME to another folder."
+        ) from error
     if manifest is None:
         return _unpack(zip_path, sha1, root)
     record_use(manifest_path(root, sha1))
-    return _unpacked(root, sha1, manifest, zip_path, root)
+    return _load(root, sha1, manifest, zip_path, root)
 
 
-def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
-    """Unpack single members again, each in one step; False where the folder is gone as a whole.
+def restore_members(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
+    """Unpack single members again, each atomically; return False if the whole folder is missing.
 
     Raises
     ------
     ArchiveError
-        The archive is gone, damaged, or another one.
+        The archive is missing, damaged, or was replaced.
     CacheError
-        The cache cannot be written.
+        The cache is not writable.
     """
     folder, manifest = unpacked_folder(root, sha1), read_manifest(root, sha1)
     if manifest is None:
@@ -185,8 +187,8 @@ def mend(zip_path: Path, root: Path, sha1: str, names: Iterable[str]) -> bool:
             info = files.get(name)
             if info is None or (info.file_size, info.CRC) != manifest[name]:
                 raise ArchiveError(
-                    f"{name!r} in {folder} is damaged, and {zip_path} is no longer the archive that it came from. "
-                    f"Fetch that again."
+                    f"{name!r} in {folder} is damaged, and {zip_path} is not its original archive. "
+                    f"Fetch the archive again."
                 )
             try:
                 _replace(zip_path, archive, info, folder / name, root)
@@ -205,7 +207,7 @@ def _replace(zip_path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo, ta
 
 
 def _make_subfolders(target: Path, name: PurePosixPath) -> None:
-    """Make the folders between the unpacked folder and a member, but never that: it would be there without the rest."""
+    """Create the folders above a member, but not the unpacked folder: it would be incomplete."""
     for above in reversed(range(len(name.parts) - 1)):
         target.parents[above].mkdir(exist_ok=True)
 
@@ -218,15 +220,15 @@ def _unpack(zip_path: Path, sha1: str, root: Path) -> UnpackedArchive:
             lock = acquire(partial_folder(root), f"unpack-{sha1}")
             try:
                 if read_manifest(root, sha1) is None:
-                    _make(zip_path, archive, files, manifest, root, sha1)
+                    _create(zip_path, archive, files, manifest, root, sha1)
             finally:
                 if lock is not None:
                     lock.release()
     _log.debug("unpacked %s to %s", zip_path, unpacked_folder(root, sha1))
-    return _unpacked(root, sha1, manifest, zip_path, root)
+    return _load(root, sha1, manifest, zip_path, root)
 
 
-def _make(
+def _create(
     zip_path: Path,
     archive: zipfile.ZipFile,
     files: Mapping[str, zipfile.ZipInfo],
@@ -236,7 +238,7 @@ def _make(
 ) -> None:
     folder, partial = unpacked_folder(root, sha1), new_partial(root, f"unpack-{sha1}")
     try:
-        if not folder.is_dir():  # else only the manifest was lost
+        if not folder.is_dir():  # otherwise only the manifest was lost
             times = _extract(zip_path, archive, files, partial)
             folder.parent.mkdir(parents=True, exist_ok=True)
             write_times(root, times_path(root, sha1), manifest, times)
@@ -248,7 +250,7 @@ def _make(
 
 
 def _as_json(manifest: Manifest) -> str:
-    """Write a manifest as columns, which are read several times faster than a pair for each member."""
+    """Format a manifest as columns, which parse several times faster than a pair for each member."""
     sizes, checksums = [size for size, _ in manifest.values()], [crc for _, crc in manifest.values()]
     return json.dumps({"names": list(manifest), "sizes": sizes, "checksums": checksums})
 
@@ -256,15 +258,15 @@ def _as_json(manifest: Manifest) -> str:
 def _extract(
     zip_path: Path, archive: zipfile.ZipFile, files: Mapping[str, zipfile.ZipInfo], folder: Path
 ) -> dict[str, Times]:
-    """Write all members below a new folder, and return when each of them was changed last."""
+    """Write all members to a new folder, and return the times of each."""
     folder.mkdir()
-    made, heartbeat, times = {folder}, Heartbeat(folder), {}
+    created, heartbeat, times = {folder}, Heartbeat(folder), {}
     for name, info in files.items():
         target = folder / name
-        if target.parent not in made:
+        if target.parent not in created:
             target.parent.mkdir(parents=True, exist_ok=True)
-            made.add(target.parent)
-        with _created(zip_path, info, target) as sink:
+            created.add(target.parent)
+        with _create_file(zip_path, info, target) as sink:
             for block in iter_member_blocks(zip_path, archive, info):
                 sink.write(block)
                 heartbeat.beat()
@@ -273,18 +275,18 @@ def _extract(
     return times
 
 
-def _created(zip_path: Path, info: zipfile.ZipInfo, target: Path) -> BinaryIO:
+def _create_file(zip_path: Path, info: zipfile.ZipInfo, target: Path) -> BinaryIO:
     try:
         return target.open("xb")
     except FileExistsError as error:
         raise ArchiveError(
-            f"{zip_path} is refused: the member {info.filename!r} has the name of another on this file system, "
-            f"which does not tell upper from lower case. Set BRAINIO_HOME to one that does."
+            f"{zip_path} is refused: the member {info.filename!r} has the same name as another member, since this "
+            f"file system ignores case. Set BRAINIO_HOME to a folder on a case-sensitive file system."
         ) from error
 
 
 def _publish(partial: Path, folder: Path) -> None:
-    """Give the finished folder its name; that another process was first is as good."""
+    """Rename the finished folder to its final name, unless another process was first."""
     try:
         partial.rename(folder)
     except OSError:

@@ -151,7 +151,7 @@ def delete_damaged(file: ProfileFile) -> None:
             del _open_files[file.path]
     file.close()
     _log.warning("the profile %s is damaged and will be deleted", file.path)
-    if file.path is not None and file.is_there():
+    if file.path is not None and file.is_current():
         with suppress(OSError):
             file.path.unlink()
 
@@ -160,14 +160,14 @@ def open_profile_file(path: Path) -> ProfileFile | None:
     """Return an open profile file, shared by all threads; None if there is none, or if it is damaged or modified."""
     with _lock:
         known = _open_files.get(path)
-        if known is not None and known.is_there():
+        if known is not None and known.is_current():
             _open_files.move_to_end(path)
             return known
     opened = _open(path)
     to_close = []
     with _lock:
         other = _open_files.pop(path, None)
-        if other is not None and other is not known and other.is_there():  # another thread has opened it meanwhile
+        if other is not None and other is not known and other.is_current():  # another thread has opened it meanwhile
             opened, other = other, opened
         if other is not None:
             to_close.append(other)

@@ -374,7 +374,7 @@ class FileReceiver:
         TransferError
             The location did not return the bytes.
         """
-        download = self._new_download(verified=self._incoming.is_promised)
+        download = self._new_download(verified=self._incoming.is_verifiable)
         try:
             return self._store(download)
         except IntegrityError as error:
@@ -388,7 +388,7 @@ class FileReceiver:
             self._version_id,
             self._incoming.offset,
             self._progress,
-            self._incoming.show,
+            self._incoming.signal_progress,
             self._restart,
             verified=verified,
         )
@@ -433,7 +433,7 @@ class FileReceiver:
     def _check_end(self, download: Download) -> None:
         """Raise TransferError if truncated content would go unnoticed."""
         is_delimited = download.facts is None or download.facts.is_delimited
-        if not is_delimited and not self._is_size_known and not self._incoming.is_promised:
+        if not is_delimited and not self._is_size_known and not self._incoming.is_verifiable:
             raise TransferError(
                 f"{self._location} was sent without its length, so that a broken connection looks like the end of the "
                 f"file, and the catalog gives no hash. Add the sha1 or the size of the file to the catalog, or use "

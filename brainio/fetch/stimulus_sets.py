@@ -84,7 +84,7 @@ class _Archive:
 
     def present(self, name: str) -> Path | None:
         """Return the path if no unpacking is needed."""
-        return self.unpacked.present(name)
+        return self.unpacked.path_unless_changed(name)
 
 
 @dataclass(frozen=True)

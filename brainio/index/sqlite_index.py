@@ -184,7 +184,7 @@ class SqliteIndex(Index):
 
     def is_there(self) -> bool:
         """Return whether its file still has its name, and was not replaced or deleted."""
-        return self._file.is_there()
+        return self._file.is_current()
 
     def close(self) -> None:
         """Close its connections, those in use when they are returned."""

@@ -174,7 +174,7 @@ class _Archive:
     def __init__(self, members: MemberDigests) -> None:
         self._members = members
         self._learnt = False
-        self.contents = _contents_in(members.findings())
+        self.contents = _contents_in(members.read())
 
     def name_of(self, path: Path) -> str:
         return path.relative_to(self._members.folder).as_posix()
@@ -193,7 +193,7 @@ class _Archive:
     def keep(self) -> None:
         if self._learnt:
             columns = dict(zip(_FIELDS, map(list, zip(*self.contents.values(), strict=True)), strict=True))
-            self._members.keep({"form": _FORM, "names": list(self.contents), **columns})
+            self._members.write({"form": _FORM, "names": list(self.contents), **columns})
 
 
 def _contents_in(findings: Mapping[str, Any]) -> dict[str, Content]:

@@ -101,7 +101,7 @@ def test_members_that_share_their_bytes_are_refused(cache: Cache, tmp_path: Path
     second = body.find(LISTED, body.find(LISTED) + 1)
     body[second + 42 : second + 46] = struct.pack("<L", 0)  # its bytes are those of the first
     path.write_bytes(body)
-    is_refused(cache, path, "lie over one another")
+    is_refused(cache, path, "share bytes")
 
 
 def test_members_that_quote_one_another_are_refused(cache: Cache, tmp_path: Path) -> None:
@@ -115,7 +115,7 @@ def test_members_that_quote_one_another_are_refused(cache: Cache, tmp_path: Path
         listed += LISTED + struct.pack("<6H3L5H2L", *fields) + name
     data = outer + inner
     path.write_bytes(data + listed + END + struct.pack("<4H2LH", 0, 0, 2, 2, len(listed), len(data), 0))
-    is_refused(cache, path, "lie over one another")
+    is_refused(cache, path, "share bytes")
 
 
 def test_an_archive_of_more_than_a_million_members_is_refused_before_it_is_listed(cache: Cache, tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def test_a_file_that_was_changed_in_place_is_never_served_although_its_time_was_
     overwrite(path, CHANGED)
     with caplog.at_level(logging.WARNING):
         assert cache.find(SHA1, "a.nc") is None
-    assert "no longer holds the bytes" in caplog.text
+    assert "no longer has the sha1" in caplog.text
     assert add(cache).read_bytes() == BODY
 
 

@@ -214,7 +214,7 @@ def test_a_long_name_keeps_its_extension_and_stays_itself(cache: Cache) -> None:
 
 @pytest.mark.parametrize("sha1", ["", "../../etc", "0" * 39, "g" * 40, SHA256])
 def test_a_hash_that_is_none_is_refused(cache: Cache, sha1: str) -> None:
-    with pytest.raises(IntegrityError, match="no sha1"):
+    with pytest.raises(IntegrityError, match="not a sha1"):
         cache.find(sha1, "a.nc")
 
 

@@ -235,7 +235,7 @@ def test_a_large_file_goes_to_the_disk_while_it_grows_so_that_nobody_waits_long_
         synced.append(os.fstat(descriptor).st_size)
         fsync(descriptor)
 
-    monkeypatch.setattr("brainio.cache.incoming_files.EVERY", MIB)
+    monkeypatch.setattr("brainio.cache.incoming_files.SYNC_INTERVAL", MIB)
     monkeypatch.setattr(os, "fsync", record)
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         for start in range(0, len(BODY), MIB):
@@ -252,7 +252,7 @@ def test_a_disk_that_fails_when_it_is_synced_is_an_error_and_nothing_is_left(
     def fail(_: int) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr("brainio.cache.incoming_files.EVERY", every)
+    monkeypatch.setattr("brainio.cache.incoming_files.SYNC_INTERVAL", every)
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(CacheError, match=r"Input/output error.*BRAINIO_HOME"):
         feed(cache, BODY, sha1=SHA1)

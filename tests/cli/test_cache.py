@@ -169,7 +169,7 @@ def test_verify_tells_what_is_bad_with_an_exit_code_and_the_next_fetch_heals_it(
     assert done.returncode == 6
     header, _, line = done.stdout.splitlines()
     assert header.split() == ["entry", "kind", "fault"]
-    assert line.startswith("lab.Doe2026 (nc)  content  assy_lab_Doe2026.nc no longer has the bytes")
+    assert line.startswith("lab.Doe2026 (nc)  content  assy_lab_Doe2026.nc no longer has that sha1")
     assert "1 not sound" in done.stderr
     assert f"it was moved to {home / 'quarantine'}" in done.stderr
     assert any(one.startswith("quarantine") for one in left(home))

@@ -75,7 +75,7 @@ def test_a_cached_file_that_was_changed_by_a_write_is_fetched_again_and_that_is_
         load()
     assert path.read_bytes() == body
     assert len(lab.gets(name)) == 2
-    assert [record.getMessage() for record in caplog.records if "no longer holds the bytes" in record.getMessage()]
+    assert [record.getMessage() for record in caplog.records if "no longer has the sha1" in record.getMessage()]
     assert len(lab.files("quarantine")) == 1
 
 
