@@ -101,7 +101,7 @@ def test_an_archive_that_would_grow_beyond_reason_is_refused_before_it_is_unpack
 @pytest.mark.parametrize("end", [0, 10, len(ARCHIVE) // 2, len(ARCHIVE) - 10])
 def test_a_published_archive_that_is_cut_short_is_an_error_that_names_it(s3_lab: FaultyLab, end: int) -> None:
     publish(s3_lab, archive=ARCHIVE[:end])
-    with pytest.raises(ArchiveError, match=rf"^stimulus set 'lab\.Doe2026'.*{ZIP} is no sound ZIP archive"):
+    with pytest.raises(ArchiveError, match=rf"^stimulus set 'lab\.Doe2026'.*{ZIP} is not a valid ZIP archive"):
         brainio.get_stimulus_set(NAME)
     assert s3_lab.files("unpacked") == s3_lab.files("partial") == []
 
