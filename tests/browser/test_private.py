@@ -39,7 +39,7 @@ def test_a_private_catalog_is_seen_from_signing_in_to_signing_out(visit: Visit, 
         expect(page.get_by_role("heading", level=1)).to_have_text(SECRET)
         expect(page.locator("#sheet .tile")).to_contain_text("a face")
         page.get_by_role("link", name="Signed in").click()
-        expect(page.get_by_role("main")).to_contain_text("opens secret")
+        expect(page.get_by_role("main")).to_contain_text("a token for secret")
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
         expect(page).to_have_url(f"{visitor.url}{PAGE}")  # where signing out leads back to, and nothing is left
@@ -97,7 +97,7 @@ def test_nothing_of_a_private_page_is_left_in_the_browser(visitor: Visitor, toke
 def test_a_wrong_token_is_said_to_be_wrong(visitor: Visitor) -> None:
     visitor.expects_errors = True
     sign_in(visitor, "brainio_0000")
-    expect(visitor.page.get_by_role("alert")).to_contain_text("no token of this service")
+    expect(visitor.page.get_by_role("alert")).to_contain_text("not valid for this service")
     expect(visitor.page.get_by_label("Token")).to_be_visible()
     assert visitor.context.cookies() == []
 
