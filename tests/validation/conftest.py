@@ -1,4 +1,4 @@
-"""A sound stimulus set and a sound assembly, in memory and as files, for tests to plant faults in."""
+"""A valid stimulus set and assembly, in memory and as files, in which tests plant faults."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ COUNT = 12
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Twelve pictures, and the table that names them."""
+    """A folder with twelve pictures and their table."""
     folder = tmp_path / "stimuli"
     folder.mkdir()
     lines = ["stimulus_id,filename,object_name,size_px"]
@@ -27,10 +27,10 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def stimuli(folder: Path) -> StimulusSet:
-    """Twelve pictures that lie on the disk."""
-    made = StimulusSet.from_files(folder / "table.csv", folder)
-    made.identifier = "lab.Doe2026.stimuli"
-    return made
+    """A stimulus set of twelve pictures on disk."""
+    stimuli = StimulusSet.from_files(folder / "table.csv", folder)
+    stimuli.identifier = "lab.Doe2026.stimuli"
+    return stimuli
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What is found in an assembly, by itself and beside its stimulus set."""
+"""Checks of assemblies, alone and against their stimulus set."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from brainio.validation import Report, validate
 
 
 def found(report: Report) -> list[tuple[str, str]]:
-    return [(one.code, one.place) for one in report.problems]
+    return [(item.code, item.place) for item in report.problems]
 
 
 def test_dimensions_must_be_those_of_the_class(assembly: NeuroidAssembly) -> None:
@@ -51,7 +51,7 @@ def test_a_presentation_without_a_stimulus_is_named() -> None:
         (np.array(["a", None, "b", "c"], dtype=object), ("neuroid-id-missing", "neuroid 1")),
     ],
 )
-def test_each_neuroid_has_an_id_of_its_own(assembly: NeuroidAssembly, ids: object, problem: tuple[str, str]) -> None:
+def test_each_neuroid_needs_a_unique_id(assembly: NeuroidAssembly, ids: object, problem: tuple[str, str]) -> None:
     assert problem in found(validate(assembly.assign_coords(neuroid_id=("neuroid", ids))))
 
 
@@ -75,7 +75,7 @@ def test_time_bins_follow_one_another(
     assert found(validate(bins)) == [problem]
 
 
-def test_the_share_of_missing_values_is_told(assembly: NeuroidAssembly) -> None:
+def test_the_share_of_missing_values_is_reported(assembly: NeuroidAssembly) -> None:
     assembly[:, 2, :] = np.nan
     report = validate(assembly)
     assert found(report) == [("neuroid-all-missing", "neuroid 2"), ("values-missing", "values")]
@@ -84,12 +84,12 @@ def test_the_share_of_missing_values_is_told(assembly: NeuroidAssembly) -> None:
     assert found(validate(assembly)) == [("values-all-missing", "values")]
 
 
-def test_infinite_values_are_told(assembly: NeuroidAssembly) -> None:
+def test_infinite_values_are_reported(assembly: NeuroidAssembly) -> None:
     assembly[0, 0, 0] = np.inf
     assert found(validate(assembly)) == [("values-infinite", "values")]
 
 
-def test_values_that_stay_in_chunks_are_looked_at_as_well(assembly: NeuroidAssembly) -> None:
+def test_values_in_chunks_are_checked(assembly: NeuroidAssembly) -> None:
     assembly[0, 0, 0] = np.nan
     assert found(validate(assembly.chunk({"presentation": 5}))) == [("values-missing", "values")]
 
@@ -105,7 +105,7 @@ def test_a_coordinate_of_mixed_types_is_found(assembly: NeuroidAssembly) -> None
     assert found(validate(mixed)) == [("coordinate-mixed-type", "coordinate 'depth'")]
 
 
-def test_extras_are_looked_at_by_name(assembly: NeuroidAssembly) -> None:
+def test_names_of_extras_are_checked(assembly: NeuroidAssembly) -> None:
     assembly.attrs["region"] = DataAssembly([1.0], dims=["bin"])
     assert found(validate(assembly)) == [("extra-name", "the extra 'region'")]
 
@@ -125,7 +125,7 @@ def test_stimuli_that_were_not_shown_are_a_note(assembly: NeuroidAssembly, stimu
     assert "'s0'" in report.notes[0].found
 
 
-def test_a_set_of_another_identifier_is_told(assembly: NeuroidAssembly, stimuli: StimulusSet) -> None:
+def test_a_set_with_another_identifier_is_reported(assembly: NeuroidAssembly, stimuli: StimulusSet) -> None:
     assembly.attrs["stimulus_set_identifier"] = "lab.Roe2026"
     assert found(validate(assembly, stimuli)) == [("set-identifier-differs", "attrs['stimulus_set_identifier']")]
 
@@ -136,9 +136,7 @@ def test_equal_numbers_and_missing_values_do_not_differ(assembly: NeuroidAssembl
     assert found(validate(assembly.assign_coords(hue=("presentation", hues)), stimuli)) == []
 
 
-def test_a_loaded_assembly_is_compared_with_the_set_that_it_carries(
-    assembly: NeuroidAssembly, stimuli: StimulusSet
-) -> None:
+def test_a_loaded_assembly_is_compared_with_its_own_set(assembly: NeuroidAssembly, stimuli: StimulusSet) -> None:
     assembly.attrs["stimulus_set"] = stimuli.iloc[1:]
     assert found(validate(assembly)) == [("stimulus-unknown", "presentation 0")]
 
@@ -156,7 +154,7 @@ def test_a_netcdf_file_is_validated_with_its_stimuli(assembly: NeuroidAssembly, 
     ]
 
 
-def test_a_file_that_is_no_netcdf_is_one_problem(tmp_path: Path) -> None:
+def test_a_file_of_another_format_is_one_problem(tmp_path: Path) -> None:
     (tmp_path / "recording.nc").write_bytes(b"no netCDF")
     assert found(validate(tmp_path / "recording.nc")) == [("assembly-unreadable", "file recording.nc")]
 
@@ -164,7 +162,7 @@ def test_a_file_that_is_no_netcdf_is_one_problem(tmp_path: Path) -> None:
 def test_a_coordinate_with_the_name_of_its_dimension_is_checked_like_any_other() -> None:
     names = np.array([1, "x"], dtype=object)
     areas = NeuroidAssembly(np.zeros((1, 2)), dims=["presentation", "neuroid"], coords={"neuroid": names})
-    assert "coordinate-mixed-type" in [one.code for one in validate(areas).errors]
+    assert "coordinate-mixed-type" in [item.code for item in validate(areas).errors]
     crossed = xr.DataArray(np.zeros((2, 2)), dims=["presentation", "neuroid"])
     crossed = crossed.assign_coords(neuroid=("presentation", [1, 2]))
     assert ("coordinate-name", "coordinate 'neuroid'") in found(validate(crossed))

@@ -1,4 +1,4 @@
-"""Promises of checking a whole catalog."""
+"""Guarantees of `check_catalog`."""
 
 from pathlib import Path
 
@@ -13,14 +13,14 @@ from tests.lab import Lab, assembly_file
 
 @pytest.fixture
 def sound(lab: Lab, tmp_path: Path) -> Lab:
-    """A lab whose catalog lists a stimulus set and an assembly that are there."""
+    """A lab whose catalog lists an existing stimulus set and assembly."""
     lab.publish_stimuli()
     lab.publish("assy.nc", assembly_file(tmp_path), "NeuroidAssembly")
     return lab
 
 
 def codes(lab: Lab, files: Files = "all") -> list[str]:
-    return [one.code for one in check_catalog(lab.catalog, files=files).problems]
+    return [item.code for item in check_catalog(lab.catalog, files=files).problems]
 
 
 @pytest.mark.parametrize("files", ["none", "sizes", "sample", "all"])
@@ -28,7 +28,7 @@ def test_a_sound_catalog_has_no_problems(sound: Lab, files: Files) -> None:
     assert codes(sound, files) == []
 
 
-def test_a_changed_file_is_found_where_bytes_are_read(sound: Lab) -> None:
+def test_a_changed_file_is_found_when_files_are_read(sound: Lab) -> None:
     key = next(key for key in sound.server.objects if key[1].endswith(".nc"))
     content = sound.server.objects[key]
     sound.server.objects[key] = content[:-1] + bytes([content[-1] ^ 1])
@@ -37,16 +37,16 @@ def test_a_changed_file_is_found_where_bytes_are_read(sound: Lab) -> None:
     assert codes(sound, "sample") == ["file-changed"]
 
 
-def test_a_page_in_place_of_a_file_is_named_with_and_without_a_promised_hash(sound: Lab) -> None:
+def test_an_html_page_instead_of_a_file_is_reported_with_and_without_a_hash(sound: Lab) -> None:
     page = b"<!DOCTYPE html><title>Sign in</title>"
     sound.publish("assy_2.nc", page, "NeuroidAssembly", "lab.Open", sha1="")
     sound.server.objects["lab-bucket", "stimulus_lab_Doe2026.zip"] = page
-    problems = [one for one in check_catalog(sound.catalog, files="all").problems if one.code == "file-changed"]
-    assert {one.expected for one in problems} == {"a netCDF file", "a ZIP archive"}
-    assert all(f"an HTML page of {len(page)} bytes" in one.found for one in problems)
+    problems = [item for item in check_catalog(sound.catalog, files="all").problems if item.code == "file-changed"]
+    assert {item.expected for item in problems} == {"a netCDF file", "a ZIP archive"}
+    assert all(f"an HTML page of {len(page)} bytes" in item.found for item in problems)
 
 
-def test_a_file_that_is_gone_is_found_without_reading(sound: Lab) -> None:
+def test_a_missing_file_is_found_without_reading(sound: Lab) -> None:
     del sound.server.objects[next(key for key in sound.server.objects if key[1].endswith(".nc"))]
     assert codes(sound, "sizes") == ["file-gone"]
 
@@ -59,7 +59,7 @@ def test_mirrors_are_checked_like_the_location_of_a_file(lab: Lab, tmp_path: Pat
     lab.server.objects["lab-bucket", "same.nc"] = body
     mirrors = [f"s3://lab-bucket/{name}" for name in ("same.nc", "gone.nc", "other.nc", key[1])]
     lab.publish("assy.nc", body, "NeuroidAssembly", mirrors=" ".join([*mirrors, "doi:10.5281/z"]))
-    problems = {one.found: one.code for one in check_catalog(lab.catalog, files="all").problems}
+    problems = {item.found: item.code for item in check_catalog(lab.catalog, files="all").problems}
     for name, code in {
         "gone.nc": "file-gone",
         "other.nc": "file-changed",
@@ -70,14 +70,14 @@ def test_mirrors_are_checked_like_the_location_of_a_file(lab: Lab, tmp_path: Pat
     assert not problems
 
 
-def test_every_unsound_row_is_named_at_once(sound: Lab) -> None:
+def test_all_invalid_rows_are_reported_at_once(sound: Lab) -> None:
     with sound.catalog.open("a") as file:
         file.write("lab.A,movie,,S3,s3://lab/a,,\n")
         file.write("lab.B,assembly,NeuroidAssembly,S3,s3://lab/b.nc,,lab.Nowhere\n")
         file.write("lab.C,stimulus_set,StimulusSet,S3,s3://lab/c.csv,,\n")
         file.write("too,short\n")
     report = check_catalog(sound.catalog, files="none")
-    found = {(one.code, one.place) for one in report.problems}
+    found = {(item.code, item.place) for item in report.problems}
     assert found == {
         ("catalog-row", "catalog"),
         ("set-unlisted", "assembly lab.B"),
@@ -85,34 +85,34 @@ def test_every_unsound_row_is_named_at_once(sound: Lab) -> None:
         ("entry-incomplete", "stimulus set lab.C"),
         ("file-without-hash", "stimulus set lab.C"),
     }
-    assert sum(one.code == "catalog-row" for one in report.problems) == 2
+    assert sum(item.code == "catalog-row" for item in report.problems) == 2
 
 
-def test_a_catalog_that_is_not_in_force_is_an_error_that_names_it() -> None:
+def test_an_inactive_catalog_is_an_error_that_names_it() -> None:
     with pytest.raises(UnknownCatalogError, match="no_lab"):
         check_catalog("no_lab")
 
 
-def test_a_successor_that_is_listed_nowhere_is_an_error(sound: Lab, tmp_path: Path) -> None:
+def test_an_unlisted_successor_is_an_error(sound: Lab, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     sound.publish("b.nc", body, "NeuroidAssembly", "lab.B2026", status="superseded", successor="lab.Doe2026")
     sound.publish("c.nc", body, "NeuroidAssembly", "lab.C2026", status="superseded", successor="lab.Nowhere")
     report = check_catalog(sound.catalog, files="none")
-    assert [(one.code, one.place) for one in report.problems] == [("successor-unlisted", "assembly lab.C2026")]
+    assert [(item.code, item.place) for item in report.problems] == [("successor-unlisted", "assembly lab.C2026")]
 
 
-def test_cards_must_be_where_the_catalog_says_unless_no_files_are_looked_at(sound: Lab, tmp_path: Path) -> None:
+def test_cards_are_checked_at_their_location_unless_files_are_skipped(sound: Lab, tmp_path: Path) -> None:
     body = assembly_file(tmp_path)
     sound.publish("b.nc", body, "NeuroidAssembly", "lab.B2026", card="cards/b.json")
     sound.publish("c.nc", body, "NeuroidAssembly", "lab.C2026", card="cards/c.json")
     (tmp_path / "cards").mkdir()
     (tmp_path / "cards" / "b.json").write_text("{}")
     report = check_catalog(sound.catalog, files="sizes")
-    assert [(one.code, one.place) for one in report.problems] == [("card-gone", "assembly lab.C2026, card")]
+    assert [(item.code, item.place) for item in report.problems] == [("card-gone", "assembly lab.C2026, card")]
     assert check_catalog(sound.catalog, files="none").problems == ()
 
 
-def test_a_card_elsewhere_is_asked_for(sound: Lab, tmp_path: Path) -> None:
+def test_a_card_at_a_remote_location_is_checked(sound: Lab, tmp_path: Path) -> None:
     sound.publish("b.nc", assembly_file(tmp_path), "NeuroidAssembly", "lab.B2026", card="s3://lab-bucket/b.json")
     assert codes(sound, "sizes") == ["card-gone"]
     sound.server.objects["lab-bucket", "b.json"] = b"{}"
@@ -122,7 +122,7 @@ def test_a_card_elsewhere_is_asked_for(sound: Lab, tmp_path: Path) -> None:
 def test_an_assembly_without_a_stimulus_set_is_a_warning(sound: Lab, tmp_path: Path) -> None:
     sound.publish("b.nc", assembly_file(tmp_path), "NeuroidAssembly", "lab.B2026", stimulus_set_identifier="")
     report = check_catalog(sound.catalog, files="none")
-    assert [one.code for one in report.warnings] == ["set-unstated"]
+    assert [item.code for item in report.warnings] == ["set-unstated"]
     assert report.ok
 
 
@@ -132,7 +132,7 @@ def test_a_successor_that_leads_back_is_an_error(sound: Lab, tmp_path: Path) -> 
         identifier = f"lab.{name}2026"
         sound.publish(f"{name}.nc", body, "NeuroidAssembly", identifier, status="superseded", successor=successor)
     report = check_catalog(sound.catalog, files="none")
-    assert {(one.code, one.place, one.found) for one in report.errors} == {
+    assert {(item.code, item.place, item.found) for item in report.errors} == {
         ("successor-circular", "assembly lab.A2026", "lab.A2026 -> lab.B2026 -> lab.A2026"),
         ("successor-circular", "assembly lab.B2026", "lab.B2026 -> lab.A2026 -> lab.B2026"),
         ("successor-circular", "assembly lab.C2026", "lab.C2026 -> lab.C2026"),
@@ -153,7 +153,7 @@ def test_every_row_of_the_publications_table_is_checked(sound: Lab, tmp_path: Pa
     table = tmp_path / "publications.csv"
     table.write_text("\n".join(["publication,title,year,doi", *rows, "c,On cells,2026,10.1234/5"]))
     report = check_catalog(sound.catalog, files="none")
-    assert [(one.code, one.place, one.found) for one in report.problems] == [
+    assert [(item.code, item.place, item.found) for item in report.problems] == [
         ("publication-doi", f"{table}, line 5, publication 'b'", "the DOI 'unknown'"),
         ("publication-duplicate", f"{table}, line 3, publication 'a'", "one publication in lines 2 and 3"),
         ("publication-duplicate", f"{table}, line 4, publication 'a'", "one publication in lines 2 and 4"),
@@ -168,7 +168,7 @@ def test_a_published_licence_that_spdx_does_not_list_loads_and_is_reported(sound
     sound.publish("c.nc", body, "NeuroidAssembly", "lab.C2026", license="cc-by-4.0")
     sound.publish("d.nc", body, "NeuroidAssembly", "lab.D2026", license="LicenseRef-lab")
     report = check_catalog(sound.catalog, files="none")
-    assert [(one.code, one.place, one.found) for one in report.warnings] == [
+    assert [(item.code, item.place, item.found) for item in report.warnings] == [
         ("license-unknown", "assembly lab.B2026", "the licence 'CC BY 4.0'"),
         ("license-unknown", "assembly lab.C2026", "the licence 'cc-by-4.0'"),
     ]

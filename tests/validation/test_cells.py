@@ -112,7 +112,7 @@ def test_a_decimal_comma_in_a_column_of_numbers_is_an_error(is_value: bool) -> N
 
 def test_all_problems_of_a_column_are_listed_at_once() -> None:
     _, problems = read("0,45", "0.5", " 0.6", "+0.7", "timeout", is_value=True)
-    assert [one.found for one in problems] == [
+    assert [item.found for item in problems] == [
         "a decimal comma in line 2 '0,45'",
         "white space around numbers in line 4 ' 0.6'",
         "another form of numbers in line 5 '+0.7'",

@@ -1,4 +1,4 @@
-"""The documentation has every code, and every code is one that some check gives."""
+"""The documentation describes all codes of rules, and checks use each code."""
 
 import re
 from pathlib import Path
@@ -6,21 +6,21 @@ from pathlib import Path
 import brainio.validation
 from brainio.validation import RULES, SEVERITIES
 
-ROOM = Path(brainio.validation.__file__).parent
+PACKAGE = Path(brainio.validation.__file__).parent
 DOCUMENT = Path(__file__).parents[2] / "docs" / "validation.md"
 
 
 def test_the_documentation_has_the_table_of_codes_word_for_word() -> None:
     rows = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.*) \| (.*) \|$", DOCUMENT.read_text(), re.MULTILINE)
-    told = {code: (severity, expected.replace("&lt;", "<"), fix) for code, severity, expected, fix in rows}
-    assert told == {code: tuple(rule) for code, rule in RULES.items()}
+    documented = {code: (severity, expected.replace("&lt;", "<"), fix) for code, severity, expected, fix in rows}
+    assert documented == {code: tuple(rule) for code, rule in RULES.items()}
 
 
-def test_every_code_is_given_by_a_check() -> None:
-    modules = [*ROOM.glob("*.py"), *(ROOM.parent / "packaging").glob("*.py")]
+def test_every_code_is_used_by_a_check() -> None:
+    modules = [*PACKAGE.glob("*.py"), *(PACKAGE.parent / "packaging").glob("*.py")]
     text = "".join(path.read_text() for path in modules if path.name != "rules.py")
     assert [code for code in RULES if f'"{code}"' not in text] == []
 
 
-def test_every_rule_says_how_grave_it_is_and_what_to_do() -> None:
+def test_every_rule_has_a_severity_an_expectation_and_a_fix() -> None:
     assert all(rule.severity in SEVERITIES and rule.expected and rule.fix for rule in RULES.values())

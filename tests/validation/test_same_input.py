@@ -1,4 +1,4 @@
-"""`brainio validate` and `brainio package` accept the same input and name the same problems in its files."""
+"""`brainio validate` and `brainio package` accept the same input and report the same problems."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -57,7 +57,7 @@ def parquet(**columns: object) -> None:
         (lambda: (Path("texts") / "001.wav").touch(), ("stimuli.csv",), "member-clash"),
     ],
 )
-def test_both_commands_judge_stimuli_alike(
+def test_both_commands_report_the_same_problems_of_stimuli(
     lab: Path, write: Callable[[], None], source: tuple[str, ...], code: str
 ) -> None:
     if code == "member-clash":
@@ -113,7 +113,9 @@ def parquet_times() -> tuple[str, ...]:
         (lambda: (*netcdf(), "--value", "rt"), "value-column"),
     ],
 )
-def test_both_commands_judge_recordings_alike(lab: Path, source: Callable[[], tuple[str, ...]], code: str) -> None:
+def test_both_commands_report_the_same_problems_of_recordings(
+    lab: Path, source: Callable[[], tuple[str, ...]], code: str
+) -> None:
     assert run("package", "stimulus-set", "texts", *PUBLISH).exit_code == 0
     table("stimulus_id,repetition\n001,0\n002,0\n", "trials.csv")
     table("neuroid_id,region\n007,V4\n008,IT\n", "neurons.csv")

@@ -1,4 +1,4 @@
-"""What is found in a stimulus set, whether it is in memory, in a folder or packaged."""
+"""Checks of stimulus sets in memory, in folders and in packages."""
 
 import zipfile
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from brainio.validation import Report, validate
 
 
 def found(report: Report) -> list[tuple[str, str]]:
-    return [(one.code, one.place) for one in report.problems]
+    return [(item.code, item.place) for item in report.problems]
 
 
 def write(folder: Path, text: str) -> Path:
@@ -22,21 +22,21 @@ def write(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_a_sound_folder_has_no_problems_however_it_is_named(folder: Path) -> None:
+def test_a_valid_folder_has_no_problems_given_as_path_text_or_table(folder: Path) -> None:
     for subject in (folder, str(folder), folder / "table.csv"):
         assert found(validate(subject)) == []
 
 
-def test_a_package_has_no_problems_whichever_of_its_files_is_named(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_package_has_no_problems_given_as_csv_or_zip_file(stimuli: StimulusSet, tmp_path: Path) -> None:
     create_stimulus_csv(stimuli, tmp_path / "stimulus_lab.csv")
     create_stimulus_zip(stimuli, tmp_path / "stimulus_lab.zip")
     for name in ("stimulus_lab.csv", "stimulus_lab.zip"):
         assert found(validate(tmp_path / name)) == []
 
 
-def test_stimuli_may_lie_elsewhere_than_beside_their_table(folder: Path, tmp_path: Path) -> None:
+def test_stimuli_may_be_in_another_folder_than_their_table(folder: Path, tmp_path: Path) -> None:
     table = (folder / "table.csv").rename(tmp_path / "elsewhere.csv")
-    assert {one.code for one in validate(table).errors} == {"file-missing"}
+    assert {item.code for item in validate(table).errors} == {"file-missing"}
     assert found(validate(table, folder)) == []
 
 
@@ -55,7 +55,7 @@ def test_stimuli_may_lie_elsewhere_than_beside_their_table(folder: Path, tmp_pat
         ("s12,im12.png,object,4", ("file-missing", "line 14, file im12.png")),
     ],
 )
-def test_a_row_of_a_file_is_named_by_its_line(folder: Path, line: str, problem: tuple[str, str]) -> None:
+def test_a_row_of_a_file_is_reported_by_its_line(folder: Path, line: str, problem: tuple[str, str]) -> None:
     table = folder / "table.csv"
     assert problem in found(validate(write(folder, f"{table.read_text()}{line}\n")))
 
@@ -75,9 +75,9 @@ def test_lines_are_counted_past_texts_that_hold_line_breaks(folder: Path) -> Non
         ("image_id,filename", "id-column-older"),
     ],
 )
-def test_columns_are_looked_at(folder: Path, header: str, code: str) -> None:
+def test_columns_are_checked(folder: Path, header: str, code: str) -> None:
     fields = ["s0", "im0.png", "1", "2"][: header.count(",") + 1]
-    assert code in [one.code for one in validate(write(folder, f"{header}\n{','.join(fields)}\n")).problems]
+    assert code in [item.code for item in validate(write(folder, f"{header}\n{','.join(fields)}\n")).problems]
 
 
 @pytest.mark.parametrize("content", [b"", b"stimulus_id\n\xff\xfe\n", b'stimulus_id\n"\0' + b"a" * 200_000])
@@ -114,7 +114,7 @@ def test_files_that_no_row_names_are_a_note(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("data", [b"no archive", b"PK\x05\x06" + b"\0" * 10])
-def test_an_archive_that_is_none_is_one_problem(folder: Path, data: bytes) -> None:
+def test_an_invalid_archive_is_one_problem(folder: Path, data: bytes) -> None:
     (folder / "table.zip").write_bytes(data)
     assert found(validate(folder / "table.csv")) == [("archive-unreadable", "file table.zip")]
 
@@ -153,20 +153,20 @@ def test_an_image_is_read_as_far_as_needed(folder: Path, fault: Callable[[Path],
     assert (code, "line 4, file im2.png") in found(validate(folder))
 
 
-def test_what_stands_behind_the_end_of_an_image_does_no_harm(folder: Path) -> None:
+def test_bytes_after_the_end_of_an_image_are_accepted(folder: Path) -> None:
     with (folder / "im2.png").open("ab") as file:
         file.write(b"\0" * 1000)
     assert found(validate(folder)) == []
 
 
-def test_the_chunks_of_an_image_do_not_confuse_the_look_at_its_end(folder: Path) -> None:
+def test_chunks_of_an_image_do_not_confuse_the_check_of_its_end(folder: Path) -> None:
     info = PngImagePlugin.PngInfo()
     info.add_text("comment", "IEND" * 100)
     Image.new("RGB", (4, 4)).save(folder / "im2.png", pnginfo=info)
     assert found(validate(folder)) == []
 
 
-def test_a_stimulus_that_is_no_image_is_taken_as_it_is(tmp_path: Path) -> None:
+def test_files_other_than_images_are_accepted_unchanged(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("The horse raced past the barn fell.")
     (tmp_path / "stimuli.csv").write_text("stimulus_id,filename\na,a.txt\n")
     assert found(validate(tmp_path)) == []
@@ -182,7 +182,7 @@ def test_numbers_as_ids_are_a_note_and_mixed_with_text_an_error(folder: Path) ->
     assert found(validate(mixed)) == [("id-not-text", "row 1")]
 
 
-def test_a_set_without_paths_and_one_with_paths_that_are_none_say_so(folder: Path) -> None:
+def test_missing_and_invalid_paths_are_reported(folder: Path) -> None:
     without = StimulusSet({"stimulus_id": ["a"]})
     assert found(validate(without)) == [("paths-missing", "stimulus_paths")]
     without.stimulus_paths = {"a": None}  # type: ignore[dict-item]

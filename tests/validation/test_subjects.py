@@ -1,4 +1,4 @@
-"""What can be named to `validate`, and what a report is good for."""
+"""Subjects that `validate` accepts, and properties of reports."""
 
 import json
 from pathlib import Path
@@ -28,13 +28,13 @@ def test_a_published_identifier_is_fetched_and_validated(name: str, published: N
     assert brainio.validate(name).errors == []
 
 
-def test_an_identifier_that_nobody_lists_is_a_failed_lookup() -> None:
+def test_an_unlisted_identifier_is_a_failed_lookup() -> None:
     with pytest.raises(EntryLookupError, match=r"modelfest\.Carny1999"):
         brainio.validate("modelfest.Carny1999")
 
 
 @pytest.mark.parametrize("name", ["nowhere.csv", "nowhere/", "a/b", "recording.nc"])
-def test_a_path_that_leads_nowhere_is_said_to_be_one(name: str) -> None:
+def test_a_missing_path_is_an_error_about_files(name: str) -> None:
     with pytest.raises(LocationError, match="no file or folder"):
         brainio.validate(name)
 
@@ -45,10 +45,10 @@ def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
         brainio.validate(tmp_path / "notes.txt")
 
 
-def test_a_warning_does_not_stop_packaging_and_is_told(stimuli: StimulusSet, tmp_path: Path) -> None:
-    with pytest.warns(PackagingWarning, match="identifier-unconventional") as told:
+def test_packaging_continues_after_a_warning(stimuli: StimulusSet, tmp_path: Path) -> None:
+    with pytest.warns(PackagingWarning, match="identifier-unconventional") as caught:
         package_stimulus_set(tmp_path / "lab.csv", stimuli, "pictures", bucket_name=tmp_path / "store")
-    assert told[0].filename == __file__
+    assert caught[0].filename == __file__
     assert (tmp_path / "lab.csv").exists()
 
 
@@ -69,10 +69,10 @@ def test_a_table_keeps_within_its_width(width: int) -> None:
     assert max(map(len, Report.of("set", [*many(2), wide]).table(width).splitlines())) <= width
 
 
-def test_the_gravest_comes_first_and_nothing_twice() -> None:
+def test_reports_sort_by_severity_and_drop_duplicates() -> None:
     note, error = problem("values-missing", "values", "1"), problem("table-empty", "table", "no rows")
     report = Report.of("set", [note, error, error])
-    assert [one.severity for one in report.problems] == ["error", "note"]
+    assert [item.severity for item in report.problems] == ["error", "note"]
     assert report.summary == "set: 1 error, 1 note"
 
 
@@ -81,7 +81,7 @@ def test_records_are_json_with_all_fields() -> None:
     assert set(record) == {"severity", "code", "place", "expected", "found", "fix"}
 
 
-def test_errors_can_be_required_to_be_none() -> None:
+def test_require_ok_raises_for_errors_only() -> None:
     Report.of("set", [problem("values-missing", "values", "1")]).require_ok()
     with pytest.raises(ValidationError, match=r"\[id-doubled\] row 1: "):
         Report.of("set", many(1)).require_ok()

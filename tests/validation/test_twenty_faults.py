@@ -1,4 +1,4 @@
-"""Twenty faults are planted in one stimulus set and its assembly; one pass names all twenty, each with its place."""
+"""A single report lists twenty faults of a stimulus set and its assembly, each with its place."""
 
 from pathlib import Path
 
@@ -77,7 +77,7 @@ def faulty_assembly(assembly: NeuroidAssembly) -> NeuroidAssembly:
 
 
 def found(report: Report) -> set[tuple[str, str]]:
-    return {(one.code, one.place) for one in report.problems}
+    return {(item.code, item.place) for item in report.problems}
 
 
 def test_all_twenty_faults_are_named_with_their_places(
@@ -93,7 +93,7 @@ def test_packaging_refuses_all_errors_at_once(faulty_stimuli: StimulusSet, tmp_p
         package_stimulus_set(tmp_path / "lab.csv", faulty_stimuli, "stimuli", bucket_name=tmp_path / "store")
     errors = validate(faulty_stimuli).errors
     assert len(errors) == 10
-    assert [one for one in errors if f"[{one.code}] {one.place}: " not in str(caught.value)] == []
+    assert [item for item in errors if f"[{item.code}] {item.place}: " not in str(caught.value)] == []
     assert not (tmp_path / "store").exists()
 
 

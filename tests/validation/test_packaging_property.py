@@ -1,4 +1,4 @@
-"""For every stimulus set: validation answers, and what it finds no errors in is packaged and loads again."""
+"""Property of all stimulus sets: packaging accepts exactly the sets without errors, and they load again."""
 
 import tempfile
 import warnings
@@ -35,12 +35,12 @@ def tables(draw: st.DrawFn) -> pd.DataFrame:
 
 @given(table=tables(), contents=st.lists(st.sampled_from([b"text", b"", None]), min_size=4, max_size=4))
 @settings(max_examples=scaled_examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_what_has_no_errors_is_packaged_and_loads_again(table: pd.DataFrame, contents: list[bytes | None]) -> None:
+def test_a_set_without_errors_is_packaged_and_loads_again(table: pd.DataFrame, contents: list[bytes | None]) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stimuli = StimulusSet(table)
         ids = table.iloc[:, 0].tolist()
-        stimuli.stimulus_paths = {one: folder / f"{place}.txt" for place, one in enumerate(ids)}
+        stimuli.stimulus_paths = {item: folder / f"{place}.txt" for place, item in enumerate(ids)}
         for place, content in enumerate(contents[: len(ids)]):
             if content is not None:
                 (folder / f"{place}.txt").write_bytes(content)
@@ -49,7 +49,7 @@ def test_what_has_no_errors_is_packaged_and_loads_again(table: pd.DataFrame, con
                 warnings.simplefilter("ignore", PackagingWarning)
                 made = package_stimulus_set_locally(stimuli, "lab.Doe2026", folder / "made")
             loaded = load_stimulus_files(Path(made["csv_path"]), Path(made["zip_path"]), "lab.Doe2026")
-            assert loaded["stimulus_id"].tolist() == [str(one) for one in ids]
+            assert loaded["stimulus_id"].tolist() == [str(item) for item in ids]
             assert all(path.is_file() for path in loaded.stimulus_paths.values())
             assert validate(made["csv_path"]).ok
         else:
