@@ -1,7 +1,7 @@
-"""Packages one stimulus set and one assembly of every kind of value into a folder: `python same_bytes.py FOLDER`.
+"""Package a stimulus set and an assembly with every kind of value into a folder: `python same_bytes.py FOLDER`.
 
-Run with any Python that has brainio, it leaves a catalog, its cards and its files, and prints as JSON what it was made
-with and on which day. `test_same_bytes.py` compares what different machines, so to speak, have made.
+Runs with any Python that has brainio. Writes a catalog, its cards and its files, and prints the date and the versions
+of the libraries as JSON. `test_same_bytes.py` compares the files of different environments.
 """
 
 import datetime
@@ -30,10 +30,13 @@ PNG = bytes.fromhex(
 
 
 def stimuli(folder: Path) -> StimulusSet:
-    """Make images and texts, and a table of text, integers, floats, booleans, and some of them missing."""
+    """Create images and texts, and a table of text, integers, floats and booleans with missing values."""
     folder.mkdir(parents=True)
     ids = [f"stimulus{number:02}" for number in range(STIMULI)]
-    paths = {one: folder / f"{one}.{'png' if number % 2 else 'txt'}" for number, one in enumerate(ids)}
+    paths = {
+        stimulus_id: folder / f"{stimulus_id}.{'png' if number % 2 else 'txt'}"
+        for number, stimulus_id in enumerate(ids)
+    }
     for number, path in enumerate(paths.values()):
         path.write_bytes(PNG if path.suffix == ".png" else f"naïve {number} ".encode() * 500)
     numbers = np.arange(STIMULI)
@@ -77,7 +80,7 @@ def recording(shown: StimulusSet) -> NeuronRecordingAssembly:
 
 
 def main(folder: Path) -> None:
-    """Package both, and say what it was done with."""
+    """Package both, and print the versions of the libraries."""
     warnings.simplefilter("ignore", PackagingWarning)
     shown = stimuli(folder / "raw")
     catalog, files = folder / "made" / "lab.csv", folder / "made" / "files"

@@ -1,4 +1,4 @@
-"""The two files of a stimulus set."""
+"""The CSV and ZIP files of a stimulus set."""
 
 import os
 import zipfile

@@ -1,4 +1,4 @@
-"""What may not be published is refused before anything is written."""
+"""Invalid data are refused before anything is written."""
 
 from pathlib import Path
 

@@ -49,7 +49,7 @@ def test_packaging_refuses_a_column_with_the_name_of_a_coordinate_and_proposes_a
     with pytest.raises(PackagingError, match=r"column 'region': found a coordinate along neuroid.*'stimulus_region'"):
         package_data_assembly(tmp_path / "lab.csv", described, NAME, NAME, bucket_name=tmp_path / "store")
     renamed = colliding.rename(columns={"region": "stimulus_region"})
-    assert "stimulus-column-collides" in [one.code for one in validate(assembly, colliding).errors]
+    assert "stimulus-column-collides" in [item.code for item in validate(assembly, colliding).errors]
     assert validate(assembly, renamed).ok
 
 
@@ -58,7 +58,7 @@ def test_packaging_refuses_a_column_with_the_name_of_a_dimension(
     stimuli: StimulusSet, assembly: NeuroidAssembly, name: str
 ) -> None:
     errors = validate(assembly, stimuli.assign(**{name: 1})).errors
-    assert [(one.code, one.found) for one in errors] == [("stimulus-column-collides", "a dimension of that name")]
+    assert [(item.code, item.found) for item in errors] == [("stimulus-column-collides", "a dimension of that name")]
 
 
 def loaded_with(stimuli: StimulusSet, assembly: NeuroidAssembly, folder: Path) -> NeuroidAssembly:
@@ -108,7 +108,7 @@ def test_animals_in_pictures_are_no_recorded_animals(
         assert "populations" not in card.get("pictures", {})
     with_animal = loaded.assign_coords(animal=("neuroid", ["m1", "m1", "m2", "m2"]))
     counts = compute_card(with_animal)["counts"]
-    assert [(one["coordinate"], one["dim"], one["distinct"]) for one in counts] == [("animal", "neuroid", 2)]
+    assert [(item["coordinate"], item["dim"], item["distinct"]) for item in counts] == [("animal", "neuroid", 2)]
 
 
 def test_the_subject_of_a_trial_is_recorded_although_the_stimuli_have_a_column_subject(
@@ -121,8 +121,8 @@ def test_the_subject_of_a_trial_is_recorded_although_the_stimuli_have_a_column_s
         loaded = packaged(tmp_path, shown, answers, "BehavioralAssembly")
     assert loaded["subject"].values.tolist() == ["p1", "p2", "p1"]
     card = compute_card(loaded)
-    assert [one["value"] for one in card["counts"][0]["counts"]] == ["p1", "p2"]
-    assert "subject" in [one["name"] for one in card["coordinates"]]
+    assert [item["value"] for item in card["counts"][0]["counts"]] == ["p1", "p2"]
+    assert "subject" in [item["name"] for item in card["coordinates"]]
 
 
 def test_missing_values_agree_with_missing_values(stimuli: StimulusSet, assembly: NeuroidAssembly) -> None:

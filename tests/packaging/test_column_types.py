@@ -1,4 +1,4 @@
-"""What a dry run shows of columns and values before anything is published."""
+"""The column types that a dry run shows before anything is published."""
 
 from pathlib import Path
 
@@ -20,7 +20,10 @@ def test_types_missing_values_and_examples_of_every_column_are_described() -> No
         "is_old": [True, False, True],
     }
     described = describe_columns(StimulusSet({**table, "kind": pd.Series([np.nan, "7", "b"], dtype=object)}))
-    assert [(one["column"], one["type"], one["distinct"], one["missing"], one["examples"]) for one in described] == [
+    assert [
+        (column["column"], column["type"], column["distinct"], column["missing"], column["examples"])
+        for column in described
+    ] == [
         ("stimulus_id", "text", 3, 0, ["'007'", "'008'", "'009'"]),
         ("n", "int64", 2, 0, ["1", "2"]),
         ("hue", "float64", 1, 1, ["0.5"]),

@@ -1,4 +1,4 @@
-"""What a lab's own files do when they are packaged: faults are told before anything is stored, none passes silently."""
+"""Packaging the files of a lab: every fault is reported before anything is stored."""
 
 import csv
 import json
@@ -75,15 +75,15 @@ def test_lists_in_a_column_are_refused(images: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"stimulus_id;filename\na;a.png\n", "columns separated by commas.*instead of ';'"),
         ("stimulus_id,filename\na,a.png\nb,Mühle.png\n".encode("latin-1"), "line 3 is not UTF-8"),
     ],
 )
-def test_a_table_from_a_spreadsheet_says_what_to_change(images: Path, content: bytes, told: str) -> None:
+def test_a_table_from_a_spreadsheet_says_what_to_change(images: Path, content: bytes, message: str) -> None:
     (images / "table.csv").write_bytes(content)
-    with pytest.raises(PackagingError, match=told):
+    with pytest.raises(PackagingError, match=message):
         read_stimuli(images)
 
 
@@ -100,10 +100,10 @@ def test_all_faults_of_the_tables_of_coordinates_are_told_at_once(tmp_path: Path
     tables = {"presentation": trials, "neuroid": neurons, "time_bin": tmp_path / "nothere.csv"}
     with pytest.raises(PackagingError) as caught:
         read_recording(tmp_path / "rates.npy", dims=[*DIMS, "time_bin"], coords=tables)
-    told = str(caught.value)
-    assert "file neurons.csv, column 'depth': found the table of 'presentation' has 'depth' as well" in told
-    assert "nothere.csv: found no such file" in told
-    assert "Fix: correct the path" in told
+    message = str(caught.value)
+    assert "file neurons.csv, column 'depth': found the table of 'presentation' has 'depth' as well" in message
+    assert "nothere.csv: found no such file" in message
+    assert "Fix: correct the path" in message
 
 
 def test_a_file_of_another_kind_is_told_which_kinds_there_are(tmp_path: Path) -> None:
@@ -125,12 +125,12 @@ def test_what_no_file_can_hold_is_told_with_all_other_problems(tmp_path: Path) -
     rates = NeuroidAssembly(np.ones((2, 1), dtype="float16"), coords=shown, dims=DIMS)
     with pytest.raises(PackagingError) as caught:
         package_data_assembly(None, rates, NAME, NAME, bucket_name=tmp_path / "store")
-    told = str(caught.value)
-    assert "[presentation-without-stimulus] presentation 1" in told
-    assert "[coordinate-name] coordinate 'bad name'" in told
-    assert "[coordinate-mixed-type] coordinate 'mixed'" in told
-    assert "[type-unstorable] coordinate 'seen'" in told
-    assert "[type-unstorable] values: found float16" in told
+    message = str(caught.value)
+    assert "[presentation-without-stimulus] presentation 1" in message
+    assert "[coordinate-name] coordinate 'bad name'" in message
+    assert "[coordinate-mixed-type] coordinate 'mixed'" in message
+    assert "[type-unstorable] coordinate 'seen'" in message
+    assert "[type-unstorable] values: found float16" in message
 
 
 def test_a_mixed_column_that_loading_joins_in_again_needs_no_place_in_the_file(
@@ -138,7 +138,7 @@ def test_a_mixed_column_that_loading_joins_in_again_needs_no_place_in_the_file(
 ) -> None:
     mixed = stimuli.assign(note=pd.Series([1, "x", 2.5], dtype=object))
     shown = dict(zip(mixed["stimulus_id"], mixed["note"], strict=True))
-    notes = np.array([shown[one] for one in assembly["stimulus_id"].values], dtype=object)
+    notes = np.array([shown[stimulus_id] for stimulus_id in assembly["stimulus_id"].values], dtype=object)
     described = assembly.assign_coords(note=("presentation", notes)).assign_attrs(stimulus_set=mixed)
     made = package_data_assembly(None, described, NAME, "lab.Doe2026.stimuli", bucket_name=tmp_path / "store")
     assert made["cls"] == "NeuronRecordingAssembly"
@@ -243,7 +243,7 @@ def test_a_catalog_on_s3_is_checked_by_its_url(stimuli: StimulusSet, moto_s3: Mo
     package_stimulus_set("s3://lab/lab.csv", stimuli, NAME, "lab/sets")
     assert check_catalog("s3://lab/lab.csv", files="all").ok
     moto_s3.client().delete_object(Bucket="lab", Key="sets/stimulus_lab_Doe2026.zip")
-    assert [one.code for one in check_catalog("s3://lab/lab.csv").errors] == ["file-gone"]
+    assert [problem.code for problem in check_catalog("s3://lab/lab.csv").errors] == ["file-gone"]
 
 
 # --------------------------------------------------------------------------- a new catalog
@@ -276,7 +276,7 @@ def test_the_lock_of_a_new_catalog_is_not_committed(stimuli: StimulusSet, tmp_pa
 
 def test_a_lab_may_be_named_as_its_catalog() -> None:
     assert identifier_problems("my_lab2.Doe2026") == []
-    assert [one.code for one in identifier_problems("My_lab.Doe2026")] == ["identifier-unconventional"]
+    assert [problem.code for problem in identifier_problems("My_lab.Doe2026")] == ["identifier-unconventional"]
 
 
 @pytest.mark.parametrize("dry_run", [True, False])

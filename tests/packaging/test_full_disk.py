@@ -1,4 +1,4 @@
-"""A disk that gets full while a netCDF file is written: an error that says how to go on, and nothing half-made."""
+"""A disk that gets full while a netCDF file is written: an error that names the next step, and no partial file."""
 
 import resource
 import shutil

@@ -1,4 +1,4 @@
-"""Promises of reading what a lab has."""
+"""Guarantees of reading the files of a lab."""
 
 from pathlib import Path
 
@@ -47,10 +47,10 @@ def test_every_file_of_a_folder_without_a_table_is_a_stimulus(images: Path) -> N
 
 def test_a_table_finds_files_by_their_column_or_by_the_ids(images: Path, tmp_path: Path, suffix: str) -> None:
     names = ["007.png", "8.png", "deep/nine.png"]
-    told = write(pd.DataFrame({"stimulus_id": IDS, "filename": names}), tmp_path / f"told{suffix}")
-    assert read_stimuli(told, images).get_stimulus("nine") == images / "deep/nine.png"
-    untold = write(pd.DataFrame({"stimulus_id": IDS[:2], "hue": [1.5, np.nan]}), tmp_path / f"untold{suffix}")
-    stimuli = read_stimuli(untold, images)
+    table = write(pd.DataFrame({"stimulus_id": IDS, "filename": names}), tmp_path / f"table{suffix}")
+    assert read_stimuli(table, images).get_stimulus("nine") == images / "deep/nine.png"
+    unnamed = write(pd.DataFrame({"stimulus_id": IDS[:2], "hue": [1.5, np.nan]}), tmp_path / f"unnamed{suffix}")
+    stimuli = read_stimuli(unnamed, images)
     assert stimuli.get_stimulus("007") == images / "007.png"
     assert stimuli["hue"].isna().tolist() == [False, True]
 
@@ -116,7 +116,7 @@ def test_a_column_that_a_table_repeats_is_one_problem(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("files", "told"),
+    ("files", "message"),
     [
         ({}, "holds no files"),
         ({"a.csv": "stimulus_id\n1\n", "b.csv": "stimulus_id\n1\n"}, "several tables: 'a.csv', 'b.csv'"),
@@ -125,10 +125,10 @@ def test_a_column_that_a_table_repeats_is_one_problem(tmp_path: Path) -> None:
         ({"a.parquet": "no parquet"}, "not parquet: "),
     ],
 )
-def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, files: dict[str, str], told: str) -> None:
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path, files: dict[str, str], message: str) -> None:
     for name, text in files.items():
         (tmp_path / name).write_text(text)
-    with pytest.raises(PackagingError, match=told):
+    with pytest.raises(PackagingError, match=message):
         read_stimuli(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Packaging, checking and loading agree on the names of files, whatever their spelling."""
+"""Packaging, checking and loading agree on the names of files in every spelling."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ NAME = "lab.Doe2026"
 def set_of(folder: Path, *names: str) -> StimulusSet:
     ids = [f"s{number}" for number in range(len(names))]
     stimuli = StimulusSet({"stimulus_id": ids, "filename": list(names)})
-    stimuli.stimulus_paths = {one: folder / f"{one}.txt" for one in ids}
-    for one in ids:
-        (folder / f"{one}.txt").write_text(one)
+    stimuli.stimulus_paths = {key: folder / f"{key}.txt" for key in ids}
+    for key in ids:
+        (folder / f"{key}.txt").write_text(key)
     return stimuli
 
 
@@ -62,10 +62,10 @@ def test_a_packaged_set_passes_the_check_and_loads_whatever_the_spelling_of_its_
     brainio.add_catalog(tmp_path / "lab.csv")
     loaded = brainio.get_stimulus_set(NAME)
     assert loaded["filename"].tolist() == [normalized_name(name), "other.txt"]
-    assert [loaded.get_stimulus(one).read_text() for one in ("s0", "s1")] == ["s0", "s1"]
+    assert [loaded.get_stimulus(key).read_text() for key in ("s0", "s1")] == ["s0", "s1"]
     assert validate(loaded).ok
     report = validate(tmp_path / "store" / "stimulus_lab_Doe2026.csv")
-    assert [one.code for one in report.problems if one.code != "file-kind-mixed"] == []
+    assert [problem.code for problem in report.problems if problem.code != "file-kind-mixed"] == []
 
 
 def member(name: str) -> zipfile.ZipInfo:
@@ -104,10 +104,10 @@ def test_published_archives_with_other_spellings_load_and_pass_the_check(tmp_pat
     name, info = PUBLISHED[case]
     catalog = publish(tmp_path, [name, "other.txt"], [info, member("other.txt")])
     assert check_catalog(catalog, files="all").problems == ()
-    assert [one.code for one in validate(NAME).problems] == []
+    assert [problem.code for problem in validate(NAME).problems] == []
     loaded = brainio.get_stimulus_set(NAME)
     assert loaded["filename"].tolist() == [name, "other.txt"]  # the table stays as it is published
-    assert [loaded.get_stimulus(one).read_text() for one in ("s0", "s1")] == ["s0", "s1"]
+    assert [loaded.get_stimulus(key).read_text() for key in ("s0", "s1")] == ["s0", "s1"]
     assert loaded.present_path("s0") == loaded.get_stimulus("s0")
     loaded.get_stimulus("s0").unlink()
     assert loaded.get_stimulus("s0").read_text() == "s0"
@@ -126,7 +126,7 @@ def test_a_published_set_that_cannot_be_loaded_does_not_pass_the_check(
     tmp_path: Path, name: str, info: zipfile.ZipInfo, code: str
 ) -> None:
     catalog = publish(tmp_path, [name], [info])
-    assert [one.code for one in check_catalog(catalog, files="all").errors] == [code]
+    assert [problem.code for problem in check_catalog(catalog, files="all").errors] == [code]
     with pytest.raises((ArchiveError, StimulusSetFormatError)):
         brainio.get_stimulus_set(NAME)
 

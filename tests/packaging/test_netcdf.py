@@ -1,4 +1,4 @@
-"""Assemblies on disk."""
+"""NetCDF files of assemblies."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -128,14 +128,14 @@ def test_a_group_is_appended_to_the_same_file(assembly: NeuroidAssembly, tmp_pat
         np.testing.assert_array_equal(read.values, assembly.values)
 
 
-@pytest.mark.parametrize(("group", "said"), [(None, "root"), ("extra", "'extra'"), ("region", "'region'")])
+@pytest.mark.parametrize(("group", "message"), [(None, "root"), ("extra", "'extra'"), ("region", "'region'")])
 def test_what_is_there_already_is_refused_by_name_and_the_file_stays(
-    assembly: NeuroidAssembly, tmp_path: Path, group: str | None, said: str
+    assembly: NeuroidAssembly, tmp_path: Path, group: str | None, message: str
 ) -> None:
     write_netcdf(assembly, tmp_path / "a.nc")
     write_netcdf(assembly, tmp_path / "a.nc", append=True, group="extra")
     before = (tmp_path / "a.nc").read_bytes()
-    with pytest.raises(PackagingError, match=said):
+    with pytest.raises(PackagingError, match=message):
         write_netcdf(assembly, tmp_path / "a.nc", append=True, group=group)
     assert (tmp_path / "a.nc").read_bytes() == before
     assert [path.name for path in tmp_path.iterdir() if ".nc" in path.name] == ["a.nc"]
@@ -188,5 +188,5 @@ def test_an_assembly_without_compression_has_the_same_values(assembly: NeuroidAs
     write_netcdf(large, tmp_path / "small.nc")
     write_netcdf(large, tmp_path / "large.nc", compress=False)
     assert (tmp_path / "small.nc").stat().st_size < (tmp_path / "large.nc").stat().st_size
-    with xr.open_dataarray(tmp_path / "small.nc") as one, xr.open_dataarray(tmp_path / "large.nc") as other:
-        assert one.load().identical(other.load())
+    with xr.open_dataarray(tmp_path / "small.nc") as small, xr.open_dataarray(tmp_path / "large.nc") as large:
+        assert small.load().identical(large.load())

@@ -1,4 +1,4 @@
-"""Promises of a new catalog's project: it can be installed, extended and checked as it is."""
+"""A new catalog's project can be installed, extended and checked without changes."""
 
 import os
 import subprocess

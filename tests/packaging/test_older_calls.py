@@ -16,7 +16,7 @@ NAME = "lab.Doe2026"
 def test_the_oldest_calls_work_and_the_warning_names_what_is_new(
     stimuli: StimulusSet, assembly: NeuroidAssembly, tmp_path: Path
 ) -> None:
-    with warnings.catch_warnings(record=True) as said:
+    with warnings.catch_warnings(record=True) as recorded:
         warnings.simplefilter("always", DeprecationWarning)
         package_stimulus_set(stimuli, stimulus_set_name=NAME, bucket_name=tmp_path)  # type: ignore[call-arg]
         package_data_assembly(  # type: ignore[call-arg]
@@ -26,7 +26,7 @@ def test_the_oldest_calls_work_and_the_warning_names_what_is_new(
             assembly_class="NeuroidAssembly",
             bucket_name=tmp_path,
         )
-    messages = [str(warning.message) for warning in said if warning.filename == __file__]
+    messages = [str(warning.message) for warning in recorded if warning.filename == __file__]
     for new in ("catalog_name=", "stimulus_set_identifier=", "assembly_identifier=", "assembly_class_name="):
         assert any(new in message for message in messages)
     assert len(list(tmp_path.glob("*lab_Doe2026*"))) == 3

@@ -1,4 +1,4 @@
-"""Writing a file and hashing it at once."""
+"""Files are hashed while they are written, and errors of the system name the next step."""
 
 import hashlib
 import io

@@ -1,4 +1,4 @@
-"""Files lie in the store before a catalog says so."""
+"""Publishing stores the files before the catalog lists them, and never overwrites published bytes."""
 
 import csv
 import zipfile
@@ -147,7 +147,7 @@ def test_no_catalog_and_no_other_catalog_lets_published_bytes_be_overwritten(
     assert not (tmp_path / "two.csv").exists()
 
 
-def test_one_place_that_is_taken_keeps_all_files_from_being_stored(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_conflict_at_one_location_prevents_all_uploads(stimuli: StimulusSet, tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "stimulus_lab_Doe2026.zip").write_bytes(b"other")
     before = everything(tmp_path / "files")
@@ -167,7 +167,7 @@ def test_the_same_bytes_are_not_uploaded_again(stimuli: StimulusSet, tmp_path: P
     assert [row["version_id"] for row in rows(tmp_path / "lab.csv")] == ["", ""]
 
 
-def test_the_answer_names_the_place_where_the_catalog_lists_the_same_bytes(
+def test_the_result_names_the_bucket_where_the_catalog_lists_the_same_bytes(
     stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3
 ) -> None:
     boto3.client("s3").create_bucket(Bucket="lab-bucket")
@@ -179,13 +179,13 @@ def test_the_answer_names_the_place_where_the_catalog_lists_the_same_bytes(
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "message"),
     [({"status": "foo"}, "status is 'foo'"), ({"sha1": "0" * 40}, "'sha1'"), ({"version": 2}, r"\['version'\] is 2")],
 )
 def test_a_row_that_the_catalog_would_not_take_is_refused_before_the_upload(
-    stimuli: StimulusSet, tmp_path: Path, facts: dict[str, str], said: str
+    stimuli: StimulusSet, tmp_path: Path, facts: dict[str, str], message: str
 ) -> None:
-    with pytest.raises(PackagingError, match=said):
+    with pytest.raises(PackagingError, match=message):
         package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "files", entry_facts=facts)
     assert not (tmp_path / "files").exists()
     assert not (tmp_path / "lab.csv").exists()
@@ -205,7 +205,7 @@ def test_a_catalog_whose_folder_cannot_be_made_is_refused_before_the_upload(
     assert not (tmp_path / "files").exists()
 
 
-def test_a_new_version_stands_beside_the_old_one_and_is_loaded(
+def test_a_new_version_is_loaded_and_the_old_one_remains_loadable(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     catalog, store, newer = tmp_path / "lab.csv", tmp_path / "files", stimuli.assign(hue=1)
@@ -238,7 +238,7 @@ def test_a_bucket_that_ends_with_the_version_gets_no_second_folder_of_that_name(
     assert (tmp_path / "files" / "2" / "stimulus_lab_Doe2026.csv").is_file()
 
 
-def test_a_version_that_is_not_current_supersedes_none(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_version_that_is_not_current_supersedes_no_other(stimuli: StimulusSet, tmp_path: Path) -> None:
     catalog, facts = tmp_path / "lab.csv", {"version": "0.9", "status": "deprecated"}
     package_stimulus_set(catalog, stimuli, NAME, tmp_path / "files")
     package_stimulus_set(catalog, stimuli.assign(hue=1), NAME, tmp_path / "files", entry_facts=facts)
@@ -246,7 +246,7 @@ def test_a_version_that_is_not_current_supersedes_none(stimuli: StimulusSet, tmp
 
 
 @pytest.mark.parametrize("catalog", ["lab.csv", "s3://lab-bucket/lab.csv"])
-def test_a_dry_run_tells_everything_that_publishing_then_does_and_does_nothing(
+def test_a_dry_run_lists_all_changes_of_publishing_and_makes_none(
     stimuli: StimulusSet, tmp_path: Path, moto_s3: MotoS3, catalog: str
 ) -> None:
     moto_s3.create_bucket("lab-bucket")
@@ -262,7 +262,7 @@ def test_a_dry_run_tells_everything_that_publishing_then_does_and_does_nothing(
     dry = publish(dry_run=True)
     assert (everything(tmp_path), moto_s3.keys("lab-bucket")) == before
     plan = str(dry.pop("plan"))
-    for said in (
+    for line in (
         "send stimulus_lab_Doe2026.csv",
         "to s3://lab-bucket/2/stimulus_lab_Doe2026.zip and read it back",
         f"add the stimulus set {NAME}, version 2 to",
@@ -271,14 +271,14 @@ def test_a_dry_run_tells_everything_that_publishing_then_does_and_does_nothing(
         "license=CC0-1.0",
         f"mark the stimulus set {NAME} as superseded",
     ):
-        assert said in plan
+        assert line in plan
     assert publish() == dry
     assert publish(dry_run=True)["plan"] == (
         f"nothing to do: the catalog 'lab' lists the stimulus set {NAME}, version 2 already, with the same bytes"
     )
 
 
-def test_a_dry_run_says_which_files_lie_there_already(stimuli: StimulusSet, tmp_path: Path) -> None:
+def test_a_dry_run_lists_the_files_that_are_stored_already(stimuli: StimulusSet, tmp_path: Path) -> None:
     package_stimulus_set(None, stimuli, NAME, tmp_path / "files")
     (tmp_path / "files" / "stimulus_lab_Doe2026.zip").unlink()
     plan = package_stimulus_set(tmp_path / "lab.csv", stimuli, NAME, tmp_path / "files", dry_run=True)["plan"]
@@ -416,17 +416,17 @@ def test_the_user_is_named_by_account_and_name(moto_s3: MotoS3) -> None:
 
 
 class LosingFileSystem(MemoryFileSystem):
-    """A store that says it took every byte, and keeps none of a ZIP archive."""
+    """A store that reports success but loses the bytes of ZIP archives."""
 
     protocol = "losing"
     store: ClassVar[dict[str, object]] = {}
 
     def info(self, path: str, **keywords: object) -> dict[str, object]:
-        told: dict[str, object] = super().info(path, **keywords)
-        return told | {"size": 0} if path.endswith(".zip") else told
+        details: dict[str, object] = super().info(path, **keywords)
+        return details | {"size": 0} if path.endswith(".zip") else details
 
 
-def test_bytes_that_do_not_lie_in_the_store_get_no_entry(
+def test_an_upload_that_lost_bytes_gets_no_entry(
     stimuli: StimulusSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(known_implementations, "losing", {"class": f"{__name__}.LosingFileSystem"})

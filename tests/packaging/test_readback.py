@@ -1,4 +1,4 @@
-"""Before anything is published, packaging loads what it wrote, and refuses what would come back otherwise."""
+"""Packaging loads the written files before publishing, and refuses data that would change."""
 
 import gc
 import zipfile

@@ -1,4 +1,4 @@
-"""What is packaged comes back as it was, or is refused before anything is stored: for arrays of every kind."""
+"""Packaged arrays of every kind load unchanged, or are refused before anything is stored."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -113,7 +113,7 @@ def as_bits(values: np.ndarray) -> list[Any]:
 
 
 def require_same(before: xr.DataArray, after: xr.DataArray) -> None:
-    """Compare by a way of its own, that shares no code with packaging."""
+    """Compare with code that is independent of packaging."""
     assert after.dims == before.dims
     assert after.name == ("data" if before.name is None else before.name)
     same_values(before.values, after.values, is_text_id=False)

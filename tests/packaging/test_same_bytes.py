@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).with_name("same_bytes.py")
-OTHERS = [one for one in os.environ.get("BRAINIO_SECOND_PYTHON", "").split(os.pathsep) if one]
+OTHERS = list(filter(None, os.environ.get("BRAINIO_SECOND_PYTHON", "").split(os.pathsep)))
 NETCDF, ARCHIVE, CATALOG = "files/assy_lab_Doe2026.nc", "files/stimulus_lab_Doe2026.zip", "lab.csv"
 EVERY = {
     *(NETCDF, ARCHIVE, CATALOG, "files/stimulus_lab_Doe2026.csv"),
     *("cards/assembly/lab.Doe2026.json", "cards/stimulus_set/lab.Doe2026.json"),
 }
-# 500 days later, for whatever the process and its libraries ask the system.
+# Moves the clock of a process and its libraries 500 days ahead.
 LATER = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -137,15 +137,15 @@ def test_another_python_gives_the_same_bytes(
         require_alike(here / "made" / NETCDF, tmp_path / "there" / "made" / NETCDF)
 
 
-def require_alike(one: Path, other: Path) -> None:
+def require_alike(first: Path, second: Path) -> None:
     """Two netCDF files differ in nothing but what the library says of itself, its length, and checksums over it."""
-    with netCDF4.Dataset(one) as ours, netCDF4.Dataset(other) as theirs:
+    with netCDF4.Dataset(first) as ours, netCDF4.Dataset(second) as theirs:
         assert described(ours) == described(theirs)
         for name in ours.variables:
             ours[name].set_auto_maskandscale(False)
             theirs[name].set_auto_maskandscale(False)
             assert ours[name][...].tobytes() == theirs[name][...].tobytes()
-    ours_bytes, theirs_bytes = one.read_bytes(), other.read_bytes()
+    ours_bytes, theirs_bytes = first.read_bytes(), second.read_bytes()
     assert len(ours_bytes) == len(theirs_bytes)
     assert sum(a != b for a, b in zip(ours_bytes, theirs_bytes, strict=True)) < 128
 
@@ -154,7 +154,14 @@ def described(dataset: netCDF4.Dataset) -> dict[str, object]:
     """Return all attributes, and of each variable how it is stored."""
     attributes = {name: dataset.getncattr(name) for name in dataset.ncattrs()}
     variables = {
-        name: (one.dimensions, one.shape, str(one.dtype), one.chunking(), one.filters(), str(one.__dict__))
-        for name, one in dataset.variables.items()
+        name: (
+            variable.dimensions,
+            variable.shape,
+            str(variable.dtype),
+            variable.chunking(),
+            variable.filters(),
+            str(variable.__dict__),
+        )
+        for name, variable in dataset.variables.items()
     }
     return {"attributes": attributes, "variables": variables}

@@ -1,4 +1,4 @@
-"""What loading could not join with its stimulus set is not published."""
+"""An assembly that loading could not join with its stimulus set is not published."""
 
 from pathlib import Path
 
@@ -56,7 +56,9 @@ def test_presentations_must_show_stimuli_of_the_listed_set(
 
 
 @pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_text("stimulus_id\nx\n")])
-def test_a_listed_table_that_cannot_be_had_is_not_asked(stimuli: StimulusSet, tmp_path: Path, damage: object) -> None:
+def test_a_listed_table_that_cannot_be_loaded_is_not_compared(
+    stimuli: StimulusSet, tmp_path: Path, damage: object
+) -> None:
     catalog = tmp_path / "lab.csv"
     package_stimulus_set(catalog, stimuli, NAME, bucket_name=tmp_path / "store")
     assert callable(damage)
@@ -68,12 +70,14 @@ def test_ids_must_be_spelled_as_in_the_listed_set(stimuli: StimulusSet, tmp_path
     named = stimuli.iloc[:2].assign(stimulus_id=["007", "NA"])
     named.stimulus_paths = dict(zip(["007", "NA"], stimuli.stimulus_paths.values(), strict=False))
     package_stimulus_set(tmp_path / "lab.csv", named, NAME, bucket_name=tmp_path / "store")
-    told = refusal(answers(["7", "NA"]), tmp_path, catalog=tmp_path / "lab.csv")
-    assert "[stimulus-id-spelling] presentation 0: found stimulus_id '7', which its stimulus set spells '007'" in told
+    message = refusal(answers(["7", "NA"]), tmp_path, catalog=tmp_path / "lab.csv")
+    assert (
+        "[stimulus-id-spelling] presentation 0: found stimulus_id '7', which its stimulus set spells '007'" in message
+    )
     package(answers(["007", "NA"]), tmp_path, catalog=tmp_path / "lab.csv")
 
 
-def test_without_a_catalog_no_catalog_is_asked(tmp_path: Path) -> None:
+def test_without_a_catalog_no_catalog_is_searched(tmp_path: Path) -> None:
     package(answers(["s7"]), tmp_path, stimulus_set="lab.Unheard2026")
 
 

@@ -44,7 +44,7 @@ BREAKS = ["a\rb", "a\nb", "a\r\nb", "\r", "\n", "a\u2028b", "a\x85b", 'a"b', '"'
 def table(**columns: Any) -> StimulusSet:
     count = len(next(iter(columns.values())))
     ids = [f"s{number}" for number in range(count)]
-    return StimulusSet({"stimulus_id": ids, "filename": [f"{one}.png" for one in ids], **columns})
+    return StimulusSet({"stimulus_id": ids, "filename": [f"{key}.png" for key in ids], **columns})
 
 
 def round_trip(stimuli: StimulusSet, folder: Path) -> StimulusSet:
