@@ -188,5 +188,5 @@ def test_an_assembly_without_compression_has_the_same_values(assembly: NeuroidAs
     write_netcdf(large, tmp_path / "small.nc")
     write_netcdf(large, tmp_path / "large.nc", compress=False)
     assert (tmp_path / "small.nc").stat().st_size < (tmp_path / "large.nc").stat().st_size
-    with xr.open_dataarray(tmp_path / "small.nc") as small, xr.open_dataarray(tmp_path / "large.nc") as large:
-        assert small.load().identical(large.load())
+    with xr.open_dataarray(tmp_path / "small.nc") as first, xr.open_dataarray(tmp_path / "large.nc") as second:
+        assert first.load().identical(second.load())
