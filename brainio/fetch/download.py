@@ -124,13 +124,13 @@ class Download:
     def __iter__(self) -> Iterator[bytes]:
         with self._progress.stop.reaching(self._stop.set):
             try:
-                for attempt in self._make_retrying():
+                for attempt in self._retry_interruptions():
                     with attempt:
                         yield from self._read_rest(attempt)
             finally:
                 self._stop.set()
 
-    def _make_retrying(self) -> Retrying:
+    def _retry_interruptions(self) -> Retrying:
         return Retrying(
             retry=retry_if_exception_type(InterruptedTransferError),
             stop=stop_after_attempt(_ATTEMPTS),
@@ -267,7 +267,7 @@ class Download:
             while starts or waiting:
                 while starts and len(waiting) < _PARTS_AT_ONCE and self._acquire_slot(slots, wait=not waiting):
                     start = starts.popleft()
-                    part = partial(self._make_retrying(), self._read_part, start, min(start + _PART, size))
+                    part = partial(self._retry_interruptions(), self._read_part, start, min(start + _PART, size))
                     waiting += in_background([part], 1, "brainio-part")
                 blocks = waiting[0].result()
                 if blocks is None:

@@ -70,7 +70,7 @@ class ExpectedFile:
     def from_entry(cls, entry: Entry, file: EntryFile) -> Self:
         """Describe a file of an entry, with its mirrors."""
         locations = [(parse_entry_location(entry, file.location, file.location_type), file.version_id)]
-        locations += [(mirror, "") for mirror in _mirrors(entry, file)]
+        locations += [(mirror, "") for mirror in _parse_mirrors(entry, file)]
         return cls(locations, file.sha1, file.sha256, file.size, file.part)
 
     @property
@@ -148,7 +148,7 @@ def parse_entry_location(entry: Entry, location: str, location_type: str = "") -
         raise LocationError(f"{entry.kind} {entry.identifier!r} of catalog {entry.catalog!r}: {error}") from error
 
 
-def _mirrors(entry: Entry, file: EntryFile) -> Iterator[Location]:
+def _parse_mirrors(entry: Entry, file: EntryFile) -> Iterator[Location]:
     for mirror in file.mirrors:
         try:
             yield parse_entry_location(entry, mirror)

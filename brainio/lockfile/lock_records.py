@@ -124,7 +124,7 @@ def parse_record(table: Any, where: str) -> Record:
     """Parse a record of a lock file; raise ValueError with its position if it is malformed."""
     if not isinstance(table, dict):
         raise ValueError(f"{where} is not a table")  # noqa: TRY004 - read_lockfile handles one type
-    texts = {name: _text(table, name, where) for name in ("kind", "identifier", "catalog")}
+    texts = {name: _get_string(table, name, where) for name in ("kind", "identifier", "catalog")}
     if texts["kind"] not in LOOKUP_TYPES:
         raise ValueError(f"{where} has the kind {texts['kind']!r}; expected one of {', '.join(LOOKUP_TYPES)}")
     where = f"{where} ({texts['identifier']})"
@@ -135,11 +135,11 @@ def parse_record(table: Any, where: str) -> Record:
     return Record(
         **texts,
         files=tuple(_parse_file(file, where) for file in files),
-        version=_text(table, "version", where, ""),
-        status=_text(table, "status", where, STATUS_CURRENT),
-        class_name=_text(table, "class", where, ""),
+        version=_get_string(table, "version", where, ""),
+        status=_get_string(table, "status", where, STATUS_CURRENT),
+        class_name=_get_string(table, "class", where, ""),
         aliases=tuple(aliases),
-        stimulus_set=_text(table, "stimulus_set", where, ""),
+        stimulus_set=_get_string(table, "stimulus_set", where, ""),
     )
 
 
@@ -150,14 +150,14 @@ def _parse_file(table: Any, where: str) -> FileRecord:
     size = table.get("size", 0)
     if not isinstance(size, int) or isinstance(size, bool) or size < 0:
         raise ValueError(f"{where} has a file with the size {size!r}; expected a number of bytes")
-    texts = {name: _text(table, name, where, "").lower() for name in ("sha1", "sha256")}
+    texts = {name: _get_string(table, name, where, "").lower() for name in ("sha1", "sha256")}
     for name, digits in (("sha1", 40), ("sha256", 64)):
         if texts[name] and (len(texts[name]) != digits or not set(texts[name]) <= set("0123456789abcdef")):
             raise ValueError(
                 f"{where} has a file with the {name} {texts[name]!r}; expected {digits} hexadecimal digits"
             )
-    part, location = _text(table, "part", where), _text(table, "location", where, "")
-    return FileRecord(part, location, size=size, version_id=_text(table, "version_id", where, ""), **texts)
+    part, location = _get_string(table, "part", where), _get_string(table, "location", where, "")
+    return FileRecord(part, location, size=size, version_id=_get_string(table, "version_id", where, ""), **texts)
 
 
 def check_fields(table: Mapping[str, Any], known: Collection[str], where: str) -> None:
@@ -167,7 +167,7 @@ def check_fields(table: Mapping[str, Any], known: Collection[str], where: str) -
         raise ValueError(f"{where} has the unknown field {unknown[0]!r}; expected some of {', '.join(known)}")
 
 
-def _text(table: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:
+def _get_string(table: Mapping[str, Any], name: str, where: str, default: str | None = None) -> str:
     value = table.get(name, default)
     if value is None:
         raise ValueError(f"{where} has no field {name!r}")

@@ -25,6 +25,7 @@ from brainio.errors import (
     UnknownClassError,
 )
 from brainio.fetch import ExpectedFile
+from brainio.fetch.cache_access import local_cache
 from brainio.fetch.entry_files import fetch_entry_file
 from brainio.stores import parse_location
 from tests.cache.helpers import overwrite
@@ -135,6 +136,20 @@ def test_the_cache_folder_follows_the_environment_or_the_redirect_attribute(
     lab.publish_stimuli()
     path = brainio.get_stimulus_set("lab.Doe2026").get_stimulus("1")
     assert path.is_relative_to(tmp_path / "elsewhere")
+
+
+def test_the_cache_object_is_created_once_per_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache = local_cache()
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.submit(local_cache).result() is cache for _ in range(8))
+    monkeypatch.setenv("BRAINIO_SHARED", str(tmp_path))
+    shared = local_cache()
+    assert shared.shared == (tmp_path,)
+    monkeypatch.setattr(fetch, "_local_data_path", tmp_path / "elsewhere")
+    assert local_cache().root == tmp_path / "elsewhere"
+    monkeypatch.setattr(fetch, "_local_data_path", None)
+    monkeypatch.delenv("BRAINIO_SHARED")
+    assert local_cache() is cache
 
 
 def test_wrong_bytes_are_an_error_and_leave_no_file(lab: Lab, tmp_path: Path) -> None:
