@@ -29,7 +29,7 @@ from brainio.validation import (
     Table,
     assembly_problems,
     collision_problems,
-    doubled_id_problems,
+    duplicate_id_problems,
     extra_problems,
     identifier_problems,
     pair_problems,
@@ -338,7 +338,7 @@ def _find_set(
         stimuli = attached if isinstance(attached, pd.DataFrame) and "stimulus_id" in attached.columns else None
     if stimuli is not None:
         table = Table.in_memory(stimuli)
-        problems += doubled_id_problems(table.ids(), [f"the stimulus set, {row}" for row in table.row_names])
+        problems += duplicate_id_problems(table.ids(), [f"the stimulus set, {row}" for row in table.row_names])
         problems += pair_problems(assembly, table) + collision_problems(assembly, table)
     return _SetReference(problems, entry, stimuli)
 

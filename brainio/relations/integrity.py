@@ -23,15 +23,15 @@ from brainio.validation import (
     Problem,
     Report,
     card_problems,
-    doubled_id_problems,
+    duplicate_id_problems,
     pair_problems,
     problem,
     reference_problems,
     set_version_problems,
     stimulus_id_problems,
 )
-from brainio.validation.netcdf import as_records, problems_in_worker
-from brainio.validation.table_files import parse_table
+from brainio.validation.netcdf import problems_in_worker, to_records
+from brainio.validation.table_files import parse_packaged_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -174,13 +174,13 @@ def problems_between(assembly_path: Path, table_path: Path, class_name: str) -> 
 
 def find_problems_between(assembly: str, table: str, class_name: str) -> list[list[dict[str, str]]]:
     """Do the work of `problems_between`; runs in a worker process."""
-    return [as_records(_problems_between(Path(assembly), Path(table), class_name))]
+    return [to_records(_problems_between(Path(assembly), Path(table), class_name))]
 
 
 def _problems_between(assembly_path: Path, table_path: Path, class_name: str) -> list[Problem]:
-    table, problems = parse_table(table_path.read_bytes(), table_path.name)
+    table, problems = parse_packaged_table(table_path.read_bytes(), table_path.name)
     problems = [one for one in problems if one.severity == "error"]
-    problems += doubled_id_problems(table.ids(), table.row_names)
+    problems += duplicate_id_problems(table.ids(), table.row_names)
     try:
         assembly = CoordinatesLoader(assembly_path).load()
     except AssemblyFormatError as error:

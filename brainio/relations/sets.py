@@ -11,7 +11,7 @@ from brainio.errors import LocationError, StimulusSetFormatError
 from brainio.fetch import get_stimulus_set, load_stimulus_files
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.validation import Problem
-from brainio.validation.subjects import files_beside, path_of, required_path, table_of
+from brainio.validation.subjects import existing_path, find_path, find_stimuli, find_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,22 +41,22 @@ def stimuli_of(subject: Subject) -> Stimuli:
     if isinstance(subject, pd.DataFrame):
         return _named(subject, str(subject.__dict__.get("identifier") or "stimulus set"))
     if isinstance(subject, tuple):
-        table, files = map(required_path, subject)
+        table, files = map(existing_path, subject)
         return _named(_of_files(table, files), str(table))
     if not isinstance(subject, str | os.PathLike):
         raise StimulusSetFormatError(
             f"{type(subject).__name__} is no stimulus set; expected one, an identifier, or a path"
             + ("; that of an assembly is attrs['stimulus_set']" if hasattr(subject, "attrs") else "")
         )
-    path = path_of(subject)
+    path = find_path(subject)
     if path is None:
         return _named(get_stimulus_set(str(subject)), str(subject))
     table = _table(path)
-    return _named(_of_files(table, files_beside(table)), str(path))
+    return _named(_of_files(table, find_stimuli(table)), str(path))
 
 
 def _table(path: Path) -> Path:
-    table = table_of(path)
+    table = find_table(path)
     if isinstance(table, Problem):
         raise LocationError(str(table))
     return table

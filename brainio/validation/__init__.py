@@ -28,13 +28,13 @@ from brainio.validation.assemblies import (
     stimulus_id_problems,
 )
 from brainio.validation.catalogs import card_problems, check_catalog, reference_problems, set_version_problems
-from brainio.validation.pairs import collision_problems, pair_problems, unknown_stimuli
+from brainio.validation.pairs import collision_problems, pair_problems
 from brainio.validation.report import Problem, Report, format_problems, problem
 from brainio.validation.rules import RULES, SEVERITIES, Rule
 from brainio.validation.stimulus_sets import (
     PATH_IN_STORE,
     Table,
-    doubled_id_problems,
+    duplicate_id_problems,
     member_names,
     stimulus_set_problems,
 )
@@ -54,7 +54,7 @@ __all__ = [
     "card_problems",
     "check_catalog",
     "collision_problems",
-    "doubled_id_problems",
+    "duplicate_id_problems",
     "extra_problems",
     "format_problems",
     "identifier_problems",
@@ -66,6 +66,5 @@ __all__ = [
     "stimulus_coordinate",
     "stimulus_id_problems",
     "stimulus_set_problems",
-    "unknown_stimuli",
     "validate",
 ]

@@ -94,7 +94,7 @@ def is_id_column(name: object) -> bool:
     return isinstance(name, str) and (name in ("id", FILENAME) or name.endswith("_id"))
 
 
-def typed(cells: Cells, rules: CellRules, *, is_value: bool = False) -> tuple[np.ndarray, list[Problem]]:
+def infer_column(cells: Cells, rules: CellRules, *, is_value: bool = False) -> tuple[np.ndarray, list[Problem]]:
     """Infer the type of a column; return its values, and the problems of a mixed column.
 
     Parameters
@@ -131,7 +131,7 @@ def typed(cells: Cells, rules: CellRules, *, is_value: bool = False) -> tuple[np
     counts = {kind: int((counted == kind).sum()) for kind in dict.fromkeys(kinds.values())}
     problems = _mixture_problems(cells, counted, counts, is_value=is_value)
     if not problems and distinct and counts.keys() == {"number"}:
-        numbers = _numbers(texts, distinct, any_form=is_value)
+        numbers = _to_numbers(texts, distinct, any_form=is_value)
         if numbers is not None:
             return numbers, []
     if distinct and texts.notna().all() and set(distinct) <= _TRUTHS.keys():
@@ -175,10 +175,10 @@ def _mixture_problems(cells: Cells, kinds: pd.Series, counts: Mapping[str, int],
         for kind, form in _FORMS.items()
         if counts.get(kind)
     ]
-    return problems + ([_mixed(cells, kinds == "word", numeric + code)] if word else [])
+    return problems + ([_mixed_kinds_problem(cells, kinds == "word", numeric + code)] if word else [])
 
 
-def _mixed(cells: Cells, is_word: pd.Series, numeric: int) -> Problem:
+def _mixed_kinds_problem(cells: Cells, is_word: pd.Series, numeric: int) -> Problem:
     """Report the cells of the rarer kind in a column of numbers and words."""
     words = int(is_word.sum())
     is_rare, count, usual = (is_word, words, "text among numbers")
@@ -203,7 +203,7 @@ def _format_cells(cells: Cells, chosen: pd.Series) -> str:
     return named if len(places) <= _MOST_CELLS else f"{named} and {len(places) - _MOST_CELLS:,} more"
 
 
-def _numbers(texts: pd.Series, distinct: Sequence[str], *, any_form: bool) -> np.ndarray | None:
+def _to_numbers(texts: pd.Series, distinct: Sequence[str], *, any_form: bool) -> np.ndarray | None:
     """Convert a column to numbers; None if the conversion would lose digits that distinguish texts."""
     if all(map(_INTEGER.fullmatch, distinct)):
         integers = [int(text) for text in distinct]

@@ -16,8 +16,8 @@ from brainio.validation.assemblies import assembly_problems, class_for, own_prob
 from brainio.validation.cells import CellRules
 from brainio.validation.pairs import collision_problems, pair_problems
 from brainio.validation.report import Problem, problem, problems_from, unreadable_assembly
-from brainio.validation.sources import RecordingFiles, table_of_set, with_tables
-from brainio.validation.table_files import read_table
+from brainio.validation.sources import RecordingFiles, add_table_coordinates, read_table_of_set
+from brainio.validation.table_files import read_packaged_table
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def problems_in_worker(function: str, arguments: list[Any], path: Path, lists: i
     Parameters
     ----------
     function : str
-        `module:function`; returns lists of records, see `as_records`.
+        `module:function`; returns lists of records, see `to_records`.
     arguments : list
         See `brainio.worker_process.WorkerProcess.call`.
     path : Path
@@ -101,19 +101,21 @@ def find_problems(
     assembly, problems = read_assembly(Path(path))
     if coords:
         tables = {dim: Path(table) for dim, table in coords.items()}
-        assembly, problems = with_tables(RecordingFiles(Path(path), (), tables, None, cells), assembly, {}, problems)
+        assembly, problems = add_table_coordinates(
+            RecordingFiles(Path(path), (), tables, None, cells), assembly, {}, problems
+        )
     if assembly is None:
-        return [as_records(problems)]
+        return [to_records(problems)]
     cls = class_for(assembly) if class_name is None else named_class(class_name)
     problems += assembly_problems(assembly, cls) if is_published else own_problems(assembly, cls)
     if stimuli is None:
-        return [as_records(problems), []]
-    table = read_table(Path(stimuli))[0] if is_published else table_of_set(Path(stimuli), cells)
+        return [to_records(problems), []]
+    table = read_packaged_table(Path(stimuli))[0] if is_published else read_table_of_set(Path(stimuli), cells)
     collisions = [] if is_published else collision_problems(assembly, table)
-    return [as_records(problems), as_records(pair_problems(assembly, table) + collisions)]
+    return [to_records(problems), to_records(pair_problems(assembly, table) + collisions)]
 
 
-def as_records(problems: Iterable[Problem]) -> list[dict[str, str]]:
+def to_records(problems: Iterable[Problem]) -> list[dict[str, str]]:
     """Convert problems to dicts: the first 10,000 of each code, and the number of further ones."""
     counts: Counter[str] = Counter()
     records = []

@@ -29,12 +29,12 @@ def pair_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
     known = table.column(STIMULUS_ID)
     if name is None or known is None:
         return []
-    problems = unknown_stimuli(assembly, known)
+    problems = unknown_stimulus_problems(assembly, known)
     if kinds_of(assembly[name].values) == [NUMBER] and TEXT in kinds_of(np.array(known, dtype=object)):
         number = f"numbers, such as {assembly[name].values.tolist()[0]!r}; text in the stimulus set"
         problems.append(problem("stimulus-id-number", f"coordinate {name!r}", number))
-    shown = set(map(_loose, assembly[name].values.tolist()))
-    unused = [value for value in table.sound_ids().values() if _loose(value) not in shown]
+    shown = set(map(_normalized_id, assembly[name].values.tolist()))
+    unused = [value for value in table.sound_ids().values() if _normalized_id(value) not in shown]
     if unused:
         found = f"{len(unused)} of {len(known)} stimuli are in no presentation: {some(unused)}"
         problems.append(problem("stimulus-unused", f"column {STIMULUS_ID!r}", found))
@@ -56,7 +56,7 @@ def collision_problems(assembly: xr.DataArray, table: Table) -> list[Problem]:
     return problems
 
 
-def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Problem]:
+def unknown_stimulus_problems(assembly: xr.DataArray, known: Iterable[object]) -> list[Problem]:
     """List the presented stimuli that the set lacks, or spells differently.
 
     Older files store a stimulus_id as a number: loading resolves 7 to the '007' of the set. The text '7' is a problem,
@@ -66,7 +66,7 @@ def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Pro
     if name is None:
         return []
     texts = set(map(str, known))
-    spelled = {_loose(text): text for text in texts}
+    spelled = {_normalized_id(text): text for text in texts}
     counts: Counter[object] = Counter()
     first: dict[object, int] = {}
     for place, value in enumerate(assembly[name].values.tolist()):
@@ -76,7 +76,7 @@ def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Pro
     dim = assembly[name].dims[0]
     problems = []
     for value, count in counts.items():
-        other = spelled.get(_loose(value)) if len(spelled) == len(texts) else None
+        other = spelled.get(_normalized_id(value)) if len(spelled) == len(texts) else None
         if other is not None and isinstance(value, int):
             continue
         where, times = f"{dim} {first[value]}", f"at {count:,} of {assembly.sizes[dim]:,}"
@@ -89,7 +89,7 @@ def unknown_stimuli(assembly: xr.DataArray, known: Iterable[object]) -> list[Pro
     return problems
 
 
-def _loose(value: object) -> str | int:
+def _normalized_id(value: object) -> str | int:
     text = str(value)
     return int(text) if text.isdecimal() else text
 

@@ -25,7 +25,13 @@ from brainio.text import fault_of_text, some
 from brainio.validation.cells import CellRules, is_id_column
 from brainio.validation.report import Problem, problem
 from brainio.validation.stimulus_sets import Table, packaged_problems
-from brainio.validation.table_files import TABLES, array_columns, read_table, read_table_file, with_stimulus_id
+from brainio.validation.table_files import (
+    TABLES,
+    array_columns,
+    ensure_stimulus_id,
+    read_packaged_table,
+    read_user_table,
+)
 from brainio.validation.values import is_missing
 from brainio.xarray_compat import ExplicitIndexer, LazilyIndexedArray, select_lazily, variable_of_values
 
@@ -77,10 +83,10 @@ def read_recording_files(files: RecordingFiles) -> tuple[xr.DataArray | None, li
         The netCDF file is unreadable or unsafe.
     """
     require_possible_path(files.source)
-    return with_tables(files, *_read_source(files))
+    return add_table_coordinates(files, *_read_source(files))
 
 
-def with_tables(
+def add_table_coordinates(
     files: RecordingFiles, array: xr.DataArray | None, columns: Columns, problems: list[Problem]
 ) -> tuple[xr.DataArray | None, list[Problem]]:
     """Add the columns of the tables in `files.coords`, and those in `columns`, to an array as coordinates.
@@ -98,7 +104,7 @@ def with_tables(
     """
     added: dict[str, tuple[str, np.ndarray]] = dict(columns)
     for dim, path in files.coords.items():
-        table, table_problems = read_table_file(path, files.rules)
+        table, table_problems = read_user_table(path, files.rules)
         problems += table_problems or _fit_problems(table, dim, path, array, files.source)
         columns_of_table, inexact = array_columns(table, f"file {path.name}")
         problems += inexact
@@ -180,7 +186,7 @@ def _fit_problems(table: Table, dim: str, path: Path, array: xr.DataArray | None
 def _read_table_source(files: RecordingFiles) -> tuple[xr.DataArray | None, Columns, list[Problem]]:
     source, value = files.source, files.value
     dims = list(files.dims) or [_PRESENTATION]
-    table, problems = read_table_file(source, files.rules, value)
+    table, problems = read_user_table(source, files.rules, value)
     names = list(map(str, table.frame.columns))
     if len(dims) > 1:
         found = f"{len(dims)} names for the rows of {source.name}: {some(dims)}"
@@ -247,7 +253,7 @@ class _NumpyFile(BackendArray):
 
 
 @dataclass(frozen=True, slots=True)
-class StimulusFiles:
+class StimulusSetFiles:
     """The table of a stimulus set, the folder of its stimuli, and each row's file name in the folder."""
 
     table: Table
@@ -255,7 +261,7 @@ class StimulusFiles:
     names: Sequence[object]
 
 
-def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> tuple[StimulusFiles, list[Problem]]:
+def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> tuple[StimulusSetFiles, list[Problem]]:
     """Read the table of a stimulus set, find its files, and list problems of both.
 
     Parameters
@@ -273,25 +279,25 @@ def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> t
     if len(tables) > 1:
         found = f"several tables: {some([path.name for path in tables])}"
         several = problem("table-missing", f"folder {source.name}", found, expected="one table", fix="name one of them")
-        return StimulusFiles(Table(pd.DataFrame(), []), source, []), [several]
+        return StimulusSetFiles(Table(pd.DataFrame(), []), source, []), [several]
     if not tables:
         return _files_without_table(source)
-    table, problems = read_table_file(tables[0], rules)
-    table, older = with_stimulus_id(table)
+    table, problems = read_user_table(tables[0], rules)
+    table, older = ensure_stimulus_id(table)
     problems += older
     ids, names = table.column(STIMULUS_ID), table.column(FILENAME)
     folder = files or _folder_beside(tables[0], names)
     if names is not None or ids is None:
-        return StimulusFiles(table, folder, names or []), problems
+        return StimulusSetFiles(table, folder, names or []), problems
     found_names, unclear = names_by_id(ids, folder)
-    return StimulusFiles(table, folder, found_names), problems + unclear
+    return StimulusSetFiles(table, folder, found_names), problems + unclear
 
 
 def _tables_in(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in TABLES and path.is_file())
 
 
-def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
+def _files_without_table(folder: Path) -> tuple[StimulusSetFiles, list[Problem]]:
     names = files_below(folder)
     undecodable = [name for name in names if fault_of_text(name)]
     problems = []
@@ -305,7 +311,7 @@ def _files_without_table(folder: Path) -> tuple[StimulusFiles, list[Problem]]:
         )
     ids = [Path(name).with_suffix("").as_posix() for name in names]
     frame = pd.DataFrame({STIMULUS_ID: ids, FILENAME: names}, dtype=object)  # names may be invalid Unicode
-    return StimulusFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
+    return StimulusSetFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
 
 
 def files_below(folder: Path) -> list[str]:
@@ -341,7 +347,7 @@ def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Pr
     return [names[0] for names in found], problems
 
 
-def read_set(source: Path, place: Path | None, rules: CellRules) -> tuple[Table, list[Problem]]:
+def read_stimulus_set(source: Path, place: Path | None, rules: CellRules) -> tuple[Table, list[Problem]]:
     """Read a stimulus set and list the problems of its table and files.
 
     Parameters
@@ -369,17 +375,19 @@ def read_set(source: Path, place: Path | None, rules: CellRules) -> tuple[Table,
     return found.table, problems + [item for item in further if not (is_known and item.code == "column-doubled")]
 
 
-def table_of_set(source: Path, rules: CellRules) -> Table:
+def read_table_of_set(source: Path, rules: CellRules) -> Table:
     """Read the valid rows of the table of a stimulus set."""
     packaged = _packaged_pair(source, None)
     if isinstance(packaged, Problem):
         return Table(pd.DataFrame(), [])
-    return read_stimulus_files(source, None, rules)[0].table if packaged is None else read_table(packaged[0])[0]
+    return (
+        read_stimulus_files(source, None, rules)[0].table if packaged is None else read_packaged_table(packaged[0])[0]
+    )
 
 
 def read_packaged_set(table_path: Path, place: Path) -> tuple[Table, list[Problem]]:
     """Read a packaged stimulus set from its CSV file and ZIP archive, and list the problems of both."""
-    table, problems = read_table(table_path)
+    table, problems = read_packaged_table(table_path)
     if any(item.code == "table-unreadable" for item in problems):
         return table, problems
     return table, problems + packaged_problems(table, place)

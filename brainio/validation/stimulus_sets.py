@@ -126,7 +126,7 @@ def _id_problems(table: Table) -> list[Problem]:
     ids, rows = table.ids(), table.row_names
     if ids and all(map(is_integer, ids)):
         number = problem("id-numeric", f"column {STIMULUS_ID!r}", f"numbers, such as {ids[0]!r}")
-        return [number, *doubled_id_problems(ids, rows)]
+        return [number, *duplicate_id_problems(ids, rows)]
     problems = []
     for row, value in zip(rows, ids, strict=True):
         if is_missing(value) or (isinstance(value, str) and not value.strip()):
@@ -135,10 +135,10 @@ def _id_problems(table: Table) -> list[Problem]:
             problems.append(problem("id-not-text", row, f"{value!r} ({type(value).__name__})"))
         elif str(value) != str(value).strip():
             problems.append(problem("id-padded", row, repr(value)))
-    return problems + doubled_id_problems(ids, rows) + _case_problems(ids, rows)
+    return problems + duplicate_id_problems(ids, rows) + _case_problems(ids, rows)
 
 
-def doubled_id_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
+def duplicate_id_problems(ids: Sequence[object], rows: Sequence[str]) -> list[Problem]:
     """List the ids that occur in more than one row."""
     kept = [(row, str(value)) for row, value in zip(rows, ids, strict=True) if is_id(value)]
     return [
@@ -193,7 +193,7 @@ def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence
     """
     problems = []
     for row, name in zip(rows, names, strict=True):
-        fault = fault_of_member(name)
+        fault = member_fault(name)
         if fault is not None:
             problems.append(problem("member-unsafe", row, f"{name!r} is not allowed in an archive: {fault}"))
     first: dict[str, int] = {}
@@ -211,7 +211,7 @@ def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence
     return problems
 
 
-def fault_of_member(name: str) -> str | None:
+def member_fault(name: str) -> str | None:
     """Describe why a name is not allowed in an archive; None if it is allowed."""
     try:
         name.encode("utf-8")
@@ -296,7 +296,7 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
     kept = [(row, str(name)) for row, name in zip(table.row_names, named, strict=True) if not is_missing(name)]
     members = [name for _, name in kept]
     problems += member_problems([row for row, _ in kept], members, members)
-    safe = [(row, name) for row, name in kept if fault_of_member(name) is None]
+    safe = [(row, name) for row, name in kept if member_fault(name) is None]
     if place.is_dir():
         return problems + _content_problems(safe, lambda name: LocalFile(path_below(place, name)), _files_below(place))
     try:

@@ -31,11 +31,11 @@ from brainio.validation.report import Problem, Report, problem
 from brainio.validation.sources import (
     NUMPY,
     RecordingFiles,
+    add_table_coordinates,
     option_problems,
     read_packaged_set,
     read_recording_files,
-    read_set,
-    with_tables,
+    read_stimulus_set,
 )
 from brainio.validation.stimulus_sets import Table, column_types, stimulus_set_problems
 from brainio.validation.table_files import TABLES
@@ -116,7 +116,7 @@ def validate(
         identifier = subject.attrs.get("identifier")
         name = "assembly" if identifier is None else f"assembly {identifier!r}"
         return Report.of(name, _with_stimuli(subject, cls or class_for(subject), stimuli, CellRules(text, missing)))
-    path = path_of(subject)
+    path = find_path(subject)
     if path is None:
         return Report.of(str(subject), _identifier_problems(str(subject), cls))
     files = RecordingFiles(path, tuple(dims), dict(coords or {}), value, CellRules(tuple(text), tuple(missing)))
@@ -160,7 +160,7 @@ def _recording_problems(
         return _netcdf_problems(files, class_name, stimuli)
     assembly, problems = read_recording_files(files) if not is_netcdf else read_assembly(files.source)
     if is_netcdf and files.coords:
-        assembly, problems = with_tables(files, assembly, {}, problems)
+        assembly, problems = add_table_coordinates(files, assembly, {}, problems)
     if assembly is None:
         return problems + ([] if stimuli is None else _read_stimuli(stimuli, files.rules)[1])
     cls = named_class(class_name) if class_name else class_for(assembly)
@@ -169,7 +169,7 @@ def _recording_problems(
 
 def _netcdf_problems(files: RecordingFiles, class_name: str | None, stimuli: Place | None) -> list[Problem]:
     """List the same problems for a netCDF file, which a worker process reads."""
-    path = None if stimuli is None else required_path(stimuli)
+    path = None if stimuli is None else existing_path(stimuli)
     own, pair_differences = netcdf_problems(files, class_name, path)
     if path is None or any(item.code == "assembly-unreadable" for item in own):
         return own
@@ -211,23 +211,23 @@ def _read_stimuli(stimuli: StimulusSet | Place, rules: CellRules, place: object 
     if isinstance(stimuli, pd.DataFrame):
         named = _name_problems(stimuli.__dict__.get("identifier"), "stimulus set")
         return Table.in_memory(stimuli), named + stimulus_set_problems(stimuli)
-    path = required_path(stimuli)
+    path = existing_path(stimuli)
     if not path.is_dir() and path.suffix.lower() not in (*TABLES, ".zip"):
         raise LocationError(f"{path} is not a stimulus set; expected a folder, or a .csv, .parquet or .zip file")
-    return read_set(path, None if place is None else required_path(cast("Place", place)), rules)
+    return read_stimulus_set(path, None if place is None else existing_path(cast("Place", place)), rules)
 
 
-def path_of(subject: Place) -> Path | None:
+def find_path(subject: Place) -> Path | None:
     """Return the path that a text means, None for an identifier."""
     require_possible_path(subject)
     path = Path(subject)
     if path.exists():
         return path
     is_path = not isinstance(subject, str) or path.suffix.lower() in _PATH_SUFFIXES or os.sep in subject
-    return required_path(subject) if is_path else None
+    return existing_path(subject) if is_path else None
 
 
-def required_path(place: Place) -> Path:
+def existing_path(place: Place) -> Path:
     require_possible_path(place)
     path = Path(place)
     if not path.exists():
@@ -235,7 +235,7 @@ def required_path(place: Place) -> Path:
     return path
 
 
-def table_of(path: Path) -> Path | Problem:
+def find_table(path: Path) -> Path | Problem:
     """Return the CSV file of a stimulus set, given its folder, CSV file or ZIP archive."""
     if path.is_dir():
         tables = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv")
@@ -249,7 +249,7 @@ def table_of(path: Path) -> Path | Problem:
     raise LocationError(f"{path} is not a stimulus set; expected a folder, or a file that ends with .csv or .zip")
 
 
-def files_beside(table: Path) -> Path:
+def find_stimuli(table: Path) -> Path:
     """Return the archive or folder with the name of a table, else the folder of the table."""
     archive, folder = table.with_suffix(".zip"), table.with_suffix("")
     return archive if archive.is_file() else folder if folder.is_dir() else table.parent
@@ -263,35 +263,35 @@ def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> lis
         if entry.lookup_type == TYPE_ASSEMBLY:
             problems += _entry_problems(entry, cls or named_class(entry.class_name))
         else:
-            problems += _fetched_set(entry)[1]
+            problems += _read_fetched_set(entry)[1]
     return problems
 
 
 def _entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
     with prevent_pruning():
-        return retry_if_pruned(lambda: _problems_of_assembly(entry, cls))
+        return retry_if_pruned(lambda: _assembly_entry_problems(entry, cls))
 
 
-def _problems_of_assembly(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
-    path = _fetched(entry, "nc")["nc"]
+def _assembly_entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Problem]:
+    path = _fetch_files(entry, "nc")["nc"]
     stimuli = stimulus_set_of(entry, hashes=read_set_hashes(path))
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
-        table = _fetched(stimuli, "csv", "zip")["csv"]
+        table = _fetch_files(stimuli, "csv", "zip")["csv"]
     own, pair_differences = netcdf_problems(RecordingFiles(path), cls.__name__, table, is_published=True)
     return own + pair_differences
 
 
-def _fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:
+def _read_fetched_set(entry: Entry) -> tuple[Table, list[Problem]]:
     def read() -> tuple[Table, list[Problem]]:
-        paths = _fetched(entry, "csv", "zip")
+        paths = _fetch_files(entry, "csv", "zip")
         return read_packaged_set(paths["csv"], paths["zip"])
 
     with prevent_pruning():
         return retry_if_pruned(read)
 
 
-def _fetched(entry: Entry, *parts: str) -> dict[str, Path]:
+def _fetch_files(entry: Entry, *parts: str) -> dict[str, Path]:
     paths = fetch_entry(entry)
     if not paths.keys() >= set(parts):
         raise EntryUnavailableError(explain_unavailable(entry))

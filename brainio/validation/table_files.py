@@ -20,7 +20,7 @@ from brainio.local_files import read_regular
 from brainio.stimuli import IMAGE_ID, STIMULUS_ID
 from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed
 from brainio.text import some
-from brainio.validation.cells import CellRules, Cells, typed
+from brainio.validation.cells import CellRules, Cells, infer_column
 from brainio.validation.report import Problem, problem
 from brainio.validation.stimulus_sets import Table
 
@@ -42,24 +42,24 @@ _CSV_ERRORS = {  # of the csv module
 }
 
 
-def read_table(path: Path) -> tuple[Table, list[Problem]]:
+def read_packaged_table(path: Path) -> tuple[Table, list[Problem]]:
     """Read a CSV file as loading does, and list the problems of its rows."""
     try:
-        return parse_table(read_regular(path), path.name)
+        return parse_packaged_table(read_regular(path), path.name)
     except FileNotFoundError:
         return _unreadable(str(path), "no such file", fix="correct the path")
     except OSError as error:
         return _unreadable(path.name, str(error), fix="correct access")
 
 
-def parse_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+def parse_packaged_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     """Parse the content of a CSV file as loading does, and list the problems of its rows."""
     if is_typed(content):
         table, problems = parse_typed(content, name)
     else:
         table, problems = parse_texts(content, name)
         table = Table(_infer_types(table.frame), table.row_names)
-    table, renamed = with_stimulus_id(table)
+    table, renamed = ensure_stimulus_id(table)
     return table, problems + renamed
 
 
@@ -145,12 +145,12 @@ def _infer_types(frame: pd.DataFrame) -> pd.DataFrame:
                 numbers = pd.to_numeric(texts, errors="coerce")
                 texts = numbers if numbers.notna().sum() == len(present) else texts
         columns.append(texts)
-    typed = pd.concat(columns, axis=1) if columns else frame
-    typed.columns = frame.columns
-    return typed
+    inferred = pd.concat(columns, axis=1) if columns else frame
+    inferred.columns = frame.columns
+    return inferred
 
 
-def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
+def ensure_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
     """Add the column `stimulus_id` to a table that calls it `image_id`, as tables did until 2021."""
     if IMAGE_ID in table.frame.columns and STIMULUS_ID not in table.frame.columns:
         older = problem("id-column-older", f"column {IMAGE_ID!r}", "the name that it had until 2021")
@@ -159,7 +159,7 @@ def with_stimulus_id(table: Table) -> tuple[Table, list[Problem]]:
     return table, []
 
 
-def read_table_file(path: Path, rules: CellRules, value: str | None = None) -> tuple[Table, list[Problem]]:
+def read_user_table(path: Path, rules: CellRules, value: str | None = None) -> tuple[Table, list[Problem]]:
     """Read a CSV or parquet table of a user, and list the problems of its columns.
 
     Parameters
@@ -219,7 +219,7 @@ def _typed_columns(
         column = frame.iloc[:, number]
         texts = column.mask(column.isin(missing))
         cells = Cells(name, texts, table.row_names, place)
-        values, column_problems = typed(cells, rules, is_value=name == value)
+        values, column_problems = infer_column(cells, rules, is_value=name == value)
         columns.append(values)
         problems += column_problems
     return columns, problems
@@ -263,7 +263,7 @@ def array_columns(table: Table, place: str) -> tuple[list[np.ndarray], list[Prob
     Parameters
     ----------
     table : Table
-        As `read_table_file` returns it; integers with missing values become `float64`.
+        As `read_user_table` returns it; integers with missing values become `float64`.
     place : str
         The file, such as `'file neurons.parquet'`.
     """

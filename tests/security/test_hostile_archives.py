@@ -11,7 +11,7 @@ import pytest
 
 from brainio.cache import Cache
 from brainio.errors import ArchiveError
-from brainio.validation.stimulus_sets import fault_of_member
+from brainio.validation.stimulus_sets import member_fault
 
 
 def archive(*members: tuple[str, bytes], comment: bytes = b"") -> bytes:
@@ -33,7 +33,7 @@ def test_a_name_with_control_characters_is_refused(tmp_path: Path, name: str) ->
     with pytest.raises(ArchiveError, match="its name holds a control character") as caught:
         unpack(tmp_path, archive((name, b"x")))
     assert str(caught.value).isprintable()
-    assert fault_of_member(name) == "its name holds a control character"
+    assert member_fault(name) == "its name holds a control character"
 
 
 @pytest.mark.parametrize("name", ["a/" * 32_000 + "x", "a/" * 33 + "x", "/".join(["b" * 200] * 6)])

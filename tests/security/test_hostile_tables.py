@@ -24,7 +24,7 @@ from brainio.exchange.records import _ids
 from brainio.packaging import package_stimulus_set
 from brainio.packaging.lab_files import read_stimuli
 from brainio.stimuli import StimulusSet, StimulusSetLoader
-from brainio.validation.table_files import parse_table
+from brainio.validation.table_files import parse_packaged_table
 from tests.security.fuzz_csv import HEADER
 from tests.servers import HttpFolder
 
@@ -164,7 +164,7 @@ def test_a_nul_in_any_cell_of_a_stimulus_table_is_an_error_with_its_line(tmp_pat
     line = table.count(b"\n", 0, table.index(b"\0")) + 1
     with pytest.raises(StimulusSetFormatError, match=f"line {line} holds a NUL character"):
         stimulus_table(tmp_path, table).load()
-    _, problems = parse_table(table, "table.csv")
+    _, problems = parse_packaged_table(table, "table.csv")
     assert [(one.code, one.found) for one in problems] == [("table-unreadable", f"a NUL character in line {line}")]
 
 
@@ -174,7 +174,7 @@ def test_a_stimulus_table_of_very_many_columns_is_refused_at_once(tmp_path: Path
     with soon(), pytest.raises(StimulusSetFormatError, match=r"has 120,002 columns; .* at most 10,000"):
         stimulus_table(tmp_path, table).load()
     with soon():
-        _, problems = parse_table(table, "table.csv")
+        _, problems = parse_packaged_table(table, "table.csv")
     assert [(one.code, one.found) for one in problems] == [("table-unreadable", "120,002 columns")]
 
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.validation import Problem
-from brainio.validation.cells import CellRules, Cells, is_id_column, typed
-from brainio.validation.table_files import parse_table
+from brainio.validation.cells import CellRules, Cells, infer_column, is_id_column
+from brainio.validation.table_files import parse_packaged_table
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tables.md"
 
@@ -18,7 +18,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "tables.md"
 def read(*texts: str, name: str = "depth", is_value: bool = False, text: str = "") -> tuple[np.ndarray, list[Problem]]:
     column = pd.Series([np.nan if cell == "" else cell for cell in texts], dtype=object)
     cells = Cells(name, column, [f"line {number + 2}" for number in range(len(texts))], "file trials.csv")
-    return typed(cells, CellRules(text=[text]), is_value=is_value)
+    return infer_column(cells, CellRules(text=[text]), is_value=is_value)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_column_is_text_as_it_is_or_numbers_that_it_spells(texts: list[str], i
 
 
 def test_rows_of_empty_cells_are_left_out_with_a_warning_and_blank_lines_without() -> None:
-    table, problems = parse_table(b"stimulus_id,rt\na,1\n,\n\nb,2\n,\n", "trials.csv")
+    table, problems = parse_packaged_table(b"stimulus_id,rt\na,1\n,\n\nb,2\n,\n", "trials.csv")
     assert len(table.frame) == 2
     [found] = problems
     assert (found.code, found.severity, found.place) == ("row-empty", "warning", "trials.csv")
