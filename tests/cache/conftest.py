@@ -1,4 +1,4 @@
-"""An empty cache, and the files that it hashes."""
+"""Fixtures: an empty cache, and a record of the files that it hashes."""
 
 from pathlib import Path
 

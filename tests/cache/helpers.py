@@ -1,4 +1,4 @@
-"""What the tests of the cache share: bytes, crowds of real processes, file systems of their own."""
+"""Helpers for tests of the cache: bytes, groups of real processes, and separate file systems."""
 
 import hashlib
 import os

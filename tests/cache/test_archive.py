@@ -77,7 +77,7 @@ def test_an_empty_archive_is_a_folder_without_members(cache: Cache, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("bad", "said"),
+    ("bad", "message"),
     [
         (member("../evil.png"), "'..'"),
         (member("a/../../evil.png"), "'..'"),
@@ -97,14 +97,14 @@ def test_an_empty_archive_is_a_folder_without_members(cache: Cache, tmp_path: Pa
     ids=lambda value: value.filename[:20] if isinstance(value, zipfile.ZipInfo) else "",
 )
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_one_member_that_may_not_be_unpacked_refuses_the_whole_archive(
-    cache: Cache, tmp_path: Path, bad: zipfile.ZipInfo, said: str
+def test_an_unsafe_member_makes_the_whole_archive_refused(
+    cache: Cache, tmp_path: Path, bad: zipfile.ZipInfo, message: str
 ) -> None:
     path = write_zip(tmp_path / "a.zip", ("good.png", PNG), (bad, b"../../outside"))
     with pytest.raises(ArchiveError) as caught:
         cache.unpack(path)
     assert nothing_is_left(cache)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert bad.filename.rpartition("/")[0] in str(caught.value)
 
@@ -149,7 +149,7 @@ def test_a_member_with_a_wrong_checksum_refuses_the_archive_and_is_named(cache: 
 @pytest.mark.parametrize(
     "body", [b"", b"no archive at all", b"PK\x03\x04" + b"\0" * 100], ids=["empty", "text", "head"]
 )
-def test_what_is_no_archive_is_refused(cache: Cache, tmp_path: Path, body: bytes) -> None:
+def test_a_file_that_is_not_an_archive_is_refused(cache: Cache, tmp_path: Path, body: bytes) -> None:
     path = tmp_path / "a.zip"
     path.write_bytes(body)
     with pytest.raises(ArchiveError, match=r"a\.zip"):
@@ -177,7 +177,7 @@ NAMES = st.lists(st.text(st.sampled_from("ab./\\\0:é"), min_size=1, max_size=12
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(NAMES)
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_whatever_the_members_are_called_all_land_inside_or_none_anywhere(tmp_path: Path, names: list[str]) -> None:
+def test_members_of_any_name_are_all_unpacked_inside_the_folder_or_not_at_all(tmp_path: Path, names: list[str]) -> None:
     body = archive_bytes(names)
     root = tmp_path / str(abs(hash(body)))
     root.mkdir(exist_ok=True)

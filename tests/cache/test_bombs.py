@@ -1,4 +1,4 @@
-"""Archives that were made to do harm: refused before or while they are read, in bounded memory, with nothing left."""
+"""Malicious archives are refused before or during reading, in limited memory, and leave no files."""
 
 import os
 import struct
@@ -43,8 +43,8 @@ def declare_crc(path: Path, crc: int) -> None:
     overwrite(path, LISTED, 16, struct.pack("<L", crc))
 
 
-def is_refused(cache: Cache, path: Path, said: str) -> None:
-    with pytest.raises(ArchiveError, match=said) as caught:
+def is_refused(cache: Cache, path: Path, message: str) -> None:
+    with pytest.raises(ArchiveError, match=message) as caught:
         cache.unpack(path, "0" * 40)
     assert str(path) in str(caught.value)
     assert files_below(cache.root) == []

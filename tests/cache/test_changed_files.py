@@ -1,4 +1,4 @@
-"""Cached files that change: any change of bytes is noticed, and any other change costs one hash and no warning."""
+"""Changed cached files: a change of bytes is detected; any other change costs one hash and no warning."""
 
 import hashlib
 import json
@@ -79,7 +79,7 @@ def test_a_change_that_keeps_the_bytes_costs_one_hash_and_no_warning(
     assert caplog.records == []
 
 
-def test_a_new_file_is_not_hashed_again_whatever_names_it_gets(cache: Cache, hashed: list[Path]) -> None:
+def test_a_new_file_is_not_hashed_again_under_any_further_name(cache: Cache, hashed: list[Path]) -> None:
     names = [f"{letter}.nc" for letter in "abcd"]
     add(cache)
     for name in (*names, *names):

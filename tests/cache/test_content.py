@@ -1,4 +1,4 @@
-"""`brainio.cache`: files by content, what it takes over, what it remembers."""
+"""`Cache`: storage by content, adoption of existing files, recorded locations."""
 
 import hashlib
 import json
@@ -41,7 +41,7 @@ def test_added_bytes_are_found_by_hash_and_name(cache: Cache) -> None:
     assert cache.find(SHA1.upper(), "assy_a.nc") == path
 
 
-def test_what_was_never_added_is_not_found_and_asking_writes_nothing(cache: Cache) -> None:
+def test_unknown_content_is_not_found_and_the_lookup_writes_nothing(cache: Cache) -> None:
     assert cache.find(SHA1, "assy_a.nc") is None
     assert cache.find_by_location("s3://bucket/a", None) is None
     assert not cache.root.exists()
@@ -75,30 +75,30 @@ def test_an_interrupted_download_leaves_nothing_and_passes_the_error_on(
 
 
 def test_two_contents_under_one_name_do_not_collide(cache: Cache) -> None:
-    one = cache.add([b"one"], name="stimuli.csv")
-    two = cache.add([b"two"], name="stimuli.csv")
-    assert (one.read_bytes(), two.read_bytes()) == (b"one", b"two")
-    assert one.name == two.name == "stimuli.csv"
+    first = cache.add([b"one"], name="stimuli.csv")
+    second = cache.add([b"two"], name="stimuli.csv")
+    assert (first.read_bytes(), second.read_bytes()) == (b"one", b"two")
+    assert first.name == second.name == "stimuli.csv"
 
 
 @pytest.mark.parametrize("how", ["found", "added"])
 def test_one_content_under_two_names_is_stored_once(cache: Cache, how: str) -> None:
-    one = cache.add(pieces(), name="a.csv", sha1=SHA1)
-    two = cache.find(SHA1, "b.csv") if how == "found" else cache.add(pieces(), name="b.csv", sha1=SHA1)
-    assert two is not None
-    assert (two.name, two.stat().st_ino) == ("b.csv", one.stat().st_ino)
+    first = cache.add(pieces(), name="a.csv", sha1=SHA1)
+    second = cache.find(SHA1, "b.csv") if how == "found" else cache.add(pieces(), name="b.csv", sha1=SHA1)
+    assert second is not None
+    assert (second.name, second.stat().st_ino) == ("b.csv", first.stat().st_ino)
 
 
 def test_where_links_cannot_be_the_existing_path_serves_under_the_other_name(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one = cache.add(pieces(), name="a.csv", sha1=SHA1)
+    first = cache.add(pieces(), name="a.csv", sha1=SHA1)
 
     def no_links(*_: object) -> None:
         raise PermissionError("this file system has no links")
 
     monkeypatch.setattr(os, "link", no_links)
-    assert cache.find(SHA1, "b.csv") == one
+    assert cache.find(SHA1, "b.csv") == first
 
 
 def test_a_file_is_not_hashed_again_while_its_fingerprint_stays(cache: Cache, hashed: list[Path]) -> None:
@@ -206,14 +206,14 @@ def test_safe_names_are_short_single_components_and_stay_as_they_are(name: str) 
 
 
 def test_a_long_name_keeps_its_extension_and_stays_itself(cache: Cache) -> None:
-    one, two = (safe_name("x" * 400 + letter + ".nc") for letter in "ab")
-    assert one.endswith(".nc")
-    assert two.endswith(".nc")
-    assert one != two
+    first, second = (safe_name("x" * 400 + letter + ".nc") for letter in "ab")
+    assert first.endswith(".nc")
+    assert second.endswith(".nc")
+    assert first != second
 
 
 @pytest.mark.parametrize("sha1", ["", "../../etc", "0" * 39, "g" * 40, SHA256])
-def test_a_hash_that_is_none_is_refused(cache: Cache, sha1: str) -> None:
+def test_a_malformed_hash_is_refused(cache: Cache, sha1: str) -> None:
     with pytest.raises(IntegrityError, match="not a sha1"):
         cache.find(sha1, "a.nc")
 
@@ -287,7 +287,7 @@ def test_the_name_of_an_earlier_file_cannot_lead_out_of_the_cache(cache: Cache) 
     assert cache.find(SHA1, "../outside/a.nc") is None
 
 
-def test_what_a_location_gave_is_remembered_by_location_and_version(cache: Cache) -> None:
+def test_content_of_a_location_is_recorded_by_location_and_version(cache: Cache) -> None:
     path = cache.add(pieces(), name="a.nc")
     cache.record_location("s3://bucket/a.nc", "null", SHA1, "a.nc")
     assert cache.find_by_location("s3://bucket/a.nc", "null") == path
@@ -295,7 +295,7 @@ def test_what_a_location_gave_is_remembered_by_location_and_version(cache: Cache
     assert cache.find_by_location("s3://bucket/b.nc", "null") is None
 
 
-def test_a_reference_to_content_that_is_gone_or_to_nonsense_is_none(cache: Cache) -> None:
+def test_a_reference_to_missing_content_or_with_invalid_values_is_ignored(cache: Cache) -> None:
     cache.record_location("https://user:secret@host/a.nc", None, SHA1, "a.nc")
     assert cache.find_by_location("https://user:secret@host/a.nc", "") is None
     (reference,) = files_below(cache.root / "refs")
@@ -358,7 +358,7 @@ with tempfile.TemporaryDirectory() as folder:
 """
 
 
-def test_a_read_only_cache_serves_what_is_in_it() -> None:
+def test_a_read_only_cache_serves_its_content() -> None:
     done = run_code(READ_ONLY)
     assert done.returncode == 0, done.stderr
 

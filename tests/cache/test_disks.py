@@ -1,4 +1,4 @@
-"""The cache on real file systems: full, read-only, another than TMPDIR, shared by a group."""
+"""The cache on real file systems: full, read-only, separate from TMPDIR, shared by a group."""
 
 import os
 import shutil
@@ -55,7 +55,7 @@ def test_a_download_that_does_not_fit_is_refused_before_its_first_byte(disk: Pat
         pytest.fail("begun")
 
 
-def test_what_is_in_the_cache_is_served_from_a_full_disk(disk: Path) -> None:
+def test_cached_files_are_served_from_a_full_disk(disk: Path) -> None:
     cache = Cache(disk / "cache")
     path = receive(cache)
     os.utime(path, (1, 1))

@@ -1,4 +1,4 @@
-"""`Cache.receiving`: verified as it comes, continued after every kind of end, one step to its name."""
+"""Files being received: verified on arrival, resumed after any interruption, renamed atomically."""
 
 import hashlib
 import logging
@@ -49,7 +49,7 @@ def test_received_bytes_are_found_by_hash_and_name_and_nothing_else_is_left(cach
     ]
 
 
-def test_what_is_here_already_is_found_and_needs_no_bytes(cache: Cache) -> None:
+def test_a_file_in_the_cache_is_found_without_receiving_bytes(cache: Cache) -> None:
     path = receive(cache)
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.found == path
@@ -58,7 +58,7 @@ def test_what_is_here_already_is_found_and_needs_no_bytes(cache: Cache) -> None:
 
 
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt, SystemExit])
-def test_whatever_ends_a_download_the_next_one_goes_on_where_it_ended(cache: Cache, error: type[BaseException]) -> None:
+def test_a_download_resumes_after_any_kind_of_interruption(cache: Cache, error: type[BaseException]) -> None:
     interrupt(cache, error=error)
     assert files_below(cache.root) == [f"partial/sha1-{SHA1}.part"]
     with cache.receive(name="b.nc", sha1=SHA1) as incoming:
@@ -85,7 +85,7 @@ def test_of_several_that_were_killed_the_longest_goes_on(cache: Cache) -> None:
     longest.with_name("kept").rename(longest)
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         assert incoming.offset == FIRST
-        assert len(files_below(cache.root / "partial")) == 2  # the lock, and what is written now
+        assert len(files_below(cache.root / "partial")) == 2  # the lock and the new partial file
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -181,20 +181,20 @@ def test_content_promised_by_sha256_alone_is_found_the_second_time(cache: Cache)
         assert incoming.found == path
 
 
-def test_content_of_another_size_than_promised_is_not_what_was_asked_for(cache: Cache) -> None:
+def test_content_of_another_size_than_expected_is_not_found(cache: Cache) -> None:
     receive(cache)
     with cache.receive(name="a.nc", sha1=SHA1, size=len(BODY) + 1) as incoming:
         assert incoming.found is None
 
 
-@pytest.mark.parametrize("what", ["the partial file", "the whole folder", "the place where it goes"])
-def test_a_file_that_is_removed_while_it_is_written_is_written_again_from_what_is_open(cache: Cache, what: str) -> None:
+@pytest.mark.parametrize("removed", ["the partial file", "the whole folder", "the place where it goes"])
+def test_a_file_removed_while_it_is_written_is_rewritten_from_the_open_file(cache: Cache, removed: str) -> None:
     with cache.receive(name="a.nc", sha1=SHA1) as incoming:
         incoming.write(BODY)
-        if what == "the partial file":
+        if removed == "the partial file":
             for path in (cache.root / "partial").iterdir():
                 path.unlink()
-        elif what == "the whole folder":
+        elif removed == "the whole folder":
             shutil.rmtree(cache.root)
         else:
             shutil.rmtree(cache.root / "content", ignore_errors=True)
@@ -299,15 +299,15 @@ def test_where_two_hold_one_lock_the_bad_bytes_of_one_do_not_reach_the_file_of_t
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fcntl.flock", lambda *_: None)
-    with cache.receive(name="a.nc", sha1=SHA1) as one:
-        one.write(BODY[:FIRST])
+    with cache.receive(name="a.nc", sha1=SHA1) as incoming:
+        incoming.write(BODY[:FIRST])
         with cache.receive(name="a.nc", sha1=SHA1) as other:
             assert other.offset == FIRST
             other.write(BODY[FIRST:])
             path = other.finish()
-        one.write(b"\1" * (len(BODY) - FIRST))
+        incoming.write(b"\1" * (len(BODY) - FIRST))
         with pytest.raises(IntegrityError):
-            one.finish()
+            incoming.finish()
     assert path.read_bytes() == BODY
 
 

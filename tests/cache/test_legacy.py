@@ -1,4 +1,4 @@
-"""Files of the earlier implementation that cannot be read are none: what is wanted is fetched."""
+"""Unreadable files of the previous implementation are ignored, and the requested files are fetched."""
 
 import os
 from collections.abc import Callable
@@ -36,7 +36,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 @pytest.mark.parametrize("closed", ["file", "folder"])
-def test_an_earlier_file_that_may_not_be_read_is_none(closed: str) -> None:
+def test_an_unreadable_legacy_file_is_ignored(closed: str) -> None:
     done = run_code(UNREADABLE, closed, folder="/")
     assert done.returncode == 0, done.stderr
 
@@ -48,7 +48,7 @@ def find_legacy_file(cache: Cache) -> Path:
     return file
 
 
-def test_an_earlier_file_that_goes_before_it_is_hashed_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_legacy_file_removed_before_hashing_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path)
     file, real = find_legacy_file(cache), legacy.hash_file
 
@@ -63,7 +63,7 @@ def test_an_earlier_file_that_goes_before_it_is_hashed_is_none(tmp_path: Path, m
 
 
 @pytest.mark.parametrize("change", [Path.unlink, lambda path: path.write_bytes(b"other")], ids=["gone", "changed"])
-def test_an_earlier_file_that_goes_or_changes_before_it_is_copied_is_none(
+def test_a_legacy_file_removed_or_changed_before_copying_is_ignored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
 ) -> None:
     cache = Cache(tmp_path)

@@ -71,8 +71,8 @@ def test_the_contents_are_listed_with_names_sizes_and_last_use(cache: Cache) -> 
         ("partial", SHA1),
         ("ref", sha1),
     }
-    one = items["content", sha1]
-    assert (one.names, one.size) == (("a.nc", "another name.nc"), 1000)
+    item = items["content", sha1]
+    assert (item.names, item.size) == (("a.nc", "another name.nc"), 1000)
     assert items["unpacked", archive].size == 7000
     assert items["partial", SHA1].size == 5000
     assert items["ref", sha1].names == ("a.nc",)
@@ -113,7 +113,7 @@ def test_silent_rot_is_found_by_verify_moved_away_and_fetched_again(
     assert not any(checked.fault for checked in verify(cache.root))
 
 
-def test_verify_makes_known_what_was_not_known(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_verify_records_unknown_files(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     path = receive(cache)
     (path.parent / ".verified.json").unlink()
     assert [checked.fault for checked in verify(cache.root)] == [""]
@@ -135,7 +135,7 @@ def test_verify_hashes_a_file_once_however_many_names_it_has(cache: Cache, monke
     assert hashed == [path]
 
 
-def test_removing_content_removes_all_names_and_what_was_made_of_it(cache: Cache) -> None:
+def test_removing_content_removes_all_names_and_derived_files(cache: Cache) -> None:
     archive, kept = packed(cache), put(cache, "k")
     cache.find(archive, "other.zip")
     cache.record_location("s3://bucket/a", None, archive, "a.zip")
@@ -158,7 +158,7 @@ def test_bytes_that_have_a_name_elsewhere_do_not_count_as_freed(cache: Cache) ->
     assert earlier.read_bytes() == BODY
 
 
-def test_what_was_not_used_for_long_is_pruned(cache: Cache) -> None:
+def test_items_unused_for_long_are_pruned(cache: Cache) -> None:
     old, new = put(cache, "o", days=40), put(cache, "n", days=20)
     cache.record_location("s3://bucket/o", None, old, "o.nc")
     pruned = prune(cache.root, older_than=30 * DAY)
@@ -167,14 +167,14 @@ def test_what_was_not_used_for_long_is_pruned(cache: Cache) -> None:
     assert [item.sha1 for item in list_items(cache.root)] == [new]
 
 
-def test_what_is_too_much_is_pruned_the_least_recently_used_first(cache: Cache) -> None:
+def test_items_beyond_the_size_limit_are_pruned_the_least_recently_used_first(cache: Cache) -> None:
     digests = {letter: put(cache, letter, days) for letter, days in (("a", 2), ("b", 4), ("c", 1), ("d", 3))}
     pruned = prune(cache.root, max_size=2500)
     assert [item.sha1 for item in pruned.items] == [digests["b"], digests["d"]]
     assert prune(cache.root, max_size=2500).items == ()
 
 
-def test_what_is_junk_goes_before_anything_else(cache: Cache) -> None:
+def test_leftovers_are_pruned_first(cache: Cache) -> None:
     put(cache, "a", days=6)
     path = receive(cache)
     path.write_bytes(b"rot")
@@ -201,13 +201,13 @@ def test_an_archive_is_in_use_while_its_members_are(cache: Cache) -> None:
     assert kinds(prune(cache.root, older_than=30 * DAY).items) == ["unpacked", "content"]
 
 
-def test_members_go_before_the_archive_from_which_they_can_be_had_again(cache: Cache) -> None:
+def test_members_are_pruned_before_their_archive(cache: Cache) -> None:
     packed(cache)
     assert kinds(prune(cache.root, max_size=7500).items) == ["unpacked"]
     assert kinds(list_items(cache.root)) == ["content"]
 
 
-def test_a_dry_run_says_what_would_go_and_removes_nothing(cache: Cache) -> None:
+def test_a_dry_run_lists_items_and_removes_nothing(cache: Cache) -> None:
     put(cache, "a", days=5)
     archive = packed(cache, days=9)
     cache.record_location("s3://bucket/a", None, archive, "a.zip")
@@ -274,7 +274,7 @@ def test_locks_of_dead_processes_are_removed(cache: Cache) -> None:
     assert files_below(cache.root / "partial") == []
 
 
-def test_what_was_used_since_it_was_listed_stays(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_item_used_since_it_was_listed_stays(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
     sha1 = put(cache, "a", days=40)
 
     def listed_a_while_ago(root: Path) -> list[Item]:

@@ -52,7 +52,7 @@ def packed(folder: Path) -> Path:
     return folder / "a.zip"
 
 
-def test_what_the_lab_has_is_used_where_it_lies(cache: Cache, lab: Cache) -> None:
+def test_files_in_a_shared_cache_are_used_in_place(cache: Cache, lab: Cache) -> None:
     path = receive(lab)
     assert cache.find(SHA1, "a.nc") == path
     assert cache.find(SHA1, "another name.nc") == path
@@ -136,7 +136,7 @@ def test_a_shared_file_that_is_not_known_is_hashed_once_and_then_known_here(
     assert Cache(cache.root, cache.shared).find(SHA1, "a.nc") == path
 
 
-def test_what_is_known_to_be_good_is_taken_before_anything_is_hashed(
+def test_a_trusted_file_in_any_cache_is_preferred_to_hashing(
     cache: Cache, lab: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = receive(cache)
@@ -145,7 +145,7 @@ def test_what_is_known_to_be_good_is_taken_before_anything_is_hashed(
     assert cache.find(SHA1, "a.nc") == own
 
 
-def test_a_bad_shared_file_is_passed_over_said_once_and_had_from_elsewhere(
+def test_a_damaged_shared_file_is_logged_once_and_fetched_instead(
     cache: Cache, lab: Cache, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = receive(lab)
@@ -160,7 +160,7 @@ def test_a_bad_shared_file_is_passed_over_said_once_and_had_from_elsewhere(
     assert path.exists()
 
 
-def test_a_shared_cache_that_cannot_be_read_is_passed_over_and_said_once(
+def test_an_unreadable_shared_cache_is_skipped_and_logged_once(
     cache: Cache, lab: Cache, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receive(lab)
@@ -179,13 +179,13 @@ def test_a_shared_cache_that_cannot_be_read_is_passed_over_and_said_once(
 
 
 def test_the_first_shared_cache_that_has_a_file_serves_it(tmp_path: Path) -> None:
-    one, two = Cache(tmp_path / "one"), Cache(tmp_path / "two")
-    paths = [receive(one), receive(two)]
-    assert Cache(tmp_path / "own", [one.root, two.root]).find(SHA1, "a.nc") == paths[0]
-    assert Cache(tmp_path / "own", [two.root, one.root]).find(SHA1, "a.nc") == paths[1]
+    first, second = Cache(tmp_path / "first"), Cache(tmp_path / "second")
+    paths = [receive(first), receive(second)]
+    assert Cache(tmp_path / "own", [first.root, second.root]).find(SHA1, "a.nc") == paths[0]
+    assert Cache(tmp_path / "own", [second.root, first.root]).find(SHA1, "a.nc") == paths[1]
 
 
-def test_what_a_location_gave_the_lab_is_recalled_and_else_the_own_memory_is_asked(cache: Cache, lab: Cache) -> None:
+def test_recorded_locations_are_found_in_shared_caches_and_the_own_one(cache: Cache, lab: Cache) -> None:
     path = receive(lab)
     lab.record_location("s3://bucket/a", "v1", SHA1, "a.nc")
     assert cache.find_by_location("s3://bucket/a", "v1") == path
@@ -218,9 +218,9 @@ import encodings.cp437, filelock, hashlib, logging, os, sys, tempfile, zipfile
 from pathlib import Path
 from brainio.cache import Cache
 
-told = []
+messages = []
 handler = logging.Handler()
-handler.emit = lambda record: told.append(record.getMessage())
+handler.emit = lambda record: messages.append(record.getMessage())
 logging.getLogger("brainio").addHandler(handler)
 if os.geteuid() == 0:  # root may read anything
     os.seteuid(65534)
@@ -256,24 +256,24 @@ with tempfile.TemporaryDirectory() as folder:
                 assert unpacked.path(f"{number}.png").read_bytes() == body
     finally:
         closed.chmod(0o700)
-print(*told, sep="\\n")
+print(*messages, sep="\\n")
 """
 
 
 @pytest.mark.parametrize("closed", ["root", "content", "unpacked", "members", "manifest"])
-def test_what_may_not_be_read_of_a_shared_cache_is_passed_over_with_one_warning(closed: str) -> None:
+def test_unreadable_parts_of_a_shared_cache_are_skipped_with_one_warning(closed: str) -> None:
     done = run_code(UNREADABLE, closed, folder="/")
     assert done.returncode == 0, done.stderr
-    told = done.stdout.splitlines()
+    messages = done.stdout.splitlines()
     if closed == "manifest":
-        assert told == [""]
+        assert messages == [""]
     else:
-        assert len(told) == 1
-        assert "readable" in told[0]
-        assert "lab" in told[0]
+        assert len(messages) == 1
+        assert "readable" in messages[0]
+        assert "lab" in messages[0]
 
 
-def test_many_lost_members_of_the_lab_are_unpacked_here_once_and_said_once(
+def test_many_missing_members_of_a_shared_archive_are_unpacked_and_logged_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     archive, names = tmp_path / "a.zip", [f"{number}.png" for number in range(40)]

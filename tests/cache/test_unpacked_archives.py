@@ -60,7 +60,7 @@ def test_a_member_that_is_missing_or_not_whole_is_unpacked_again_when_asked_for(
     assert read(unpacked.folder) == BODIES
 
 
-def test_what_was_lost_together_is_unpacked_again_together(
+def test_members_lost_together_are_unpacked_again_together(
     unpacked: UnpackedArchive, caplog: pytest.LogCaptureFixture
 ) -> None:
     for name in BODIES:
@@ -73,16 +73,16 @@ def test_what_was_lost_together_is_unpacked_again_together(
 def test_a_whole_member_costs_one_question_to_the_disk(
     unpacked: UnpackedArchive, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, asked = os.stat, []
+    real, paths = os.stat, []
 
     def record(path: Path, **options: bool) -> os.stat_result:
-        asked.append(path)
+        paths.append(path)
         return real(path, **options)
 
     monkeypatch.setattr(os, "stat", record)
     monkeypatch.setattr(os, "open", None)
     unpacked.path("im1.png")
-    assert asked == [unpacked.folder / "im1.png"]
+    assert paths == [unpacked.folder / "im1.png"]
 
 
 @pytest.fixture
@@ -167,7 +167,7 @@ def test_of_large_archives_without_a_record_members_are_read_in_portions(
     assert sorted(read_again) == sorted(Path(name).name for name in BODIES)
 
 
-def test_what_was_compared_in_one_process_is_not_read_again_in_another(
+def test_members_compared_in_one_process_are_not_read_again_in_another(
     cache: Cache, unpacked: UnpackedArchive, tmp_path: Path, read_again: list[str]
 ) -> None:
     other = cache.unpack(tmp_path / "a.zip")
@@ -254,7 +254,7 @@ def test_a_lost_manifest_is_written_again_without_unpacking(
     assert marked.stat().st_ino == inode
 
 
-def test_deep_verification_finds_and_heals_what_sizes_and_times_do_not_show(
+def test_deep_verification_repairs_damage_with_unchanged_size_and_times(
     cache: Cache, unpacked: UnpackedArchive
 ) -> None:
     path = unpacked.folder / "im5.png"

@@ -169,7 +169,7 @@ def test_a_file_that_is_not_of_the_archive_is_noted(cache: Cache, folder: Path) 
     assert "'deep/mine.txt'" in notes(cache)
 
 
-def test_leftovers_quarantine_and_references_to_what_is_gone_are_noted(cache: Cache) -> None:
+def test_leftovers_quarantine_and_references_to_missing_content_are_noted(cache: Cache) -> None:
     rot(receive(cache), b"\1" + BODY[1:])
     assert len(faults(cache)) == 1
     cache.record_location("s3://bucket/a", None, SHA1, "a.nc")
@@ -193,7 +193,7 @@ def test_a_record_that_is_missing_is_noted_once_and_written(cache: Cache) -> Non
     assert notes(cache) == ""
 
 
-def test_what_is_not_checked_is_listed_with_the_reason(cache: Cache, tmp_path: Path) -> None:
+def test_unchecked_items_are_listed_with_the_reason(cache: Cache, tmp_path: Path) -> None:
     assert list_unverified(cache.root) == []
     receive(cache)
     for name in ("catalogs", "index", "refs", "assy_lab_A"):
@@ -237,6 +237,6 @@ with tempfile.TemporaryDirectory() as name:
 """
 
 
-def test_what_cannot_be_read_is_a_fault_and_the_rest_is_verified() -> None:
+def test_unreadable_items_are_faults_and_all_others_are_verified() -> None:
     done = run_code(UNREADABLE, folder="/")
     assert done.returncode == 0, done.stderr
