@@ -1,4 +1,4 @@
-"""Many real processes on one cache: one download for all of them, and right bytes whatever dies, hangs or is pruned."""
+"""Processes share one cache: each file is downloaded once, and stays correct despite kills, hangs and pruning."""
 
 from pathlib import Path
 
@@ -117,7 +117,7 @@ join([hanging])
 """
     run_processes(FETCH + script, tmp_path / "cache", tmp_path / "notes")
     offsets = lines(tmp_path / "notes" / "fetched")
-    assert offsets[0] == str(3 * MIB)  # the work of the one that hangs is not done twice
+    assert offsets[0] == str(3 * MIB)  # the bytes of the stalled process are reused
     assert len(offsets) < 4
     assert files_below(tmp_path / "cache" / "partial") == []
 

@@ -1,4 +1,4 @@
-"""`brainio.cache.pruning`: what is there, whether it is sound, and what goes first."""
+"""Inventory and pruning of a cache: its items, their state, and the order of removal."""
 
 import logging
 import os
@@ -76,7 +76,7 @@ def test_the_contents_are_listed_with_names_sizes_and_last_use(cache: Cache) -> 
     assert items["unpacked", archive].size == 7000
     assert items["partial", SHA1].size == 5000
     assert items["ref", sha1].names == ("a.nc",)
-    assert abs(time.time() - one.last_use) < HOUR  # it was found just now
+    assert abs(time.time() - item.last_use) < HOUR  # it was found just now
 
 
 def test_a_cache_that_is_not_there_is_empty_and_stays_so(cache: Cache) -> None:

@@ -1,4 +1,4 @@
-"""Shared caches: read first, never written, and no worse than absent when they are damaged."""
+"""Shared caches are read first and never written; damage to them costs only a fetch."""
 
 import logging
 import os

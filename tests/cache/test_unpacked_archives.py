@@ -1,4 +1,4 @@
-"""`UnpackedArchive`: a member that was lost is noticed when it is asked for, and unpacked again."""
+"""`UnpackedArchive`: a lost member is detected when it is requested, and unpacked again."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""`brainio.cache.verification`: every kind of damage is found, and omissions are reported with their reason."""
+"""`brainio.cache.verification`: all kinds of damage are found, and omissions are listed with their reasons."""
 
 import json
 import os
