@@ -1,19 +1,23 @@
 """The commands `brainio card`: building the cards of entries, and showing one."""
 
+import textwrap
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_card, format_column
 from brainio.catalogs import Entry, entries_of
 from brainio.catalogs.backends import format_location
-from brainio.catalogs.cards import card_location, read_card
+from brainio.catalogs.cards import Card, card_location, read_card
 from brainio.cli import options
-from brainio.cli.card_layout import card_facts, show_columns
-from brainio.cli.facts import tells_facts, told_facts
-from brainio.cli.output import Record, echo, fail, notify, show, show_facts, show_json, show_log_warnings
-from brainio.cli.wanted import wanted
+from brainio.cli.options import fact_options, parse_facts, select_entries
+from brainio.cli.output import Record, echo, fact_width, fail, notify, show, show_facts, show_json, show_log_warnings
 from brainio.errors import BrainioError, EntryUnavailableError
+from brainio.progress import readable_size
+from brainio.text import printable_line
 
 
 @click.group()
@@ -33,7 +37,7 @@ def card() -> None:
 @options.catalog
 @options.version
 @options.as_json
-def show_(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
+def show_cards(identifier: str, kind: str | None, catalog: str | None, version: str | None, as_json: bool) -> None:
     """Show the cards of an identifier.
 
     No data are downloaded.
@@ -56,11 +60,13 @@ def show_(identifier: str, kind: str | None, catalog: str | None, version: str |
     for number, one in enumerate(cards):
         if number:
             echo()
-        show_facts({name: str(one.get(name, "")) for name in ("identifier", "lookup_type", "class")} | card_facts(one))
+        show_facts(
+            {name: str(one.get(name, "")) for name in ("identifier", "lookup_type", "class")} | format_card_facts(one)
+        )
         show_columns(one)
 
 
-@card.command()
+@card.command("build")
 @click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
 @options.kind
 @click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all of it.")
@@ -71,10 +77,10 @@ def show_(identifier: str, kind: str | None, catalog: str | None, version: str |
     type=click.Path(file_okay=False, path_type=Path),
     help="Write the cards below this folder, and leave the catalog as it is.",
 )
-@tells_facts
+@fact_options
 @options.dry_run
 @options.as_json
-def build(
+def build_cards(
     identifiers: tuple[str, ...],
     kind: str | None,
     catalog: str | None,
@@ -100,12 +106,12 @@ def build(
     """
     options.require_names(identifiers, catalog, version, to="make all of its cards", current_entries="get cards")
     show_log_warnings()
-    told = told_facts(given)
-    found, failures = wanted(identifiers, kind=kind, catalog=catalog, version=version)
+    told = parse_facts(given)
+    found, failures = select_entries(identifiers, kind=kind, catalog=catalog, version=version)
     places: list[Record] = []
     for entry in found:
         try:
-            places.append(_place(entry, _made(entry, output, told, dry_run=dry_run), output))
+            places.append(_describe_card_location(entry, _build_card(entry, output, told, dry_run=dry_run), output))
         except BrainioError as error:
             failures[f"the card of {entry.kind} {entry.identifier}"] = error
     if places or not failures:
@@ -114,7 +120,7 @@ def build(
         fail(failures, of_many=len(identifiers or found) > 1)
 
 
-def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:
+def _build_card(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:
     """Make the card of an entry, or only find out whether it could be kept; return where it lies then."""
     from brainio.cards import add_card, build_card, get_writable_catalog, write_card
 
@@ -126,7 +132,7 @@ def _made(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> 
     return write_card(card, target) if isinstance(target, Path) else add_card(card, target)
 
 
-def _place(entry: Entry, card: str, output: Path | None) -> Record:
+def _describe_card_location(entry: Entry, card: str, output: Path | None) -> Record:
     folder = format_location(entry.base) if output is None else str(output.absolute())
     return {
         "identifier": entry.identifier,
@@ -134,3 +140,139 @@ def _place(entry: Entry, card: str, output: Path | None) -> Record:
         "catalog": entry.catalog,
         "card": f"{folder}/{card}",
     }
+
+
+_CARD_COLUMNS = ("name", "dim", "kind", "distinct", "missing", "range", "most_common")
+
+
+def format_card_facts(card: Card) -> Record:
+    """Return what a card says beside its columns, each fact in a line of words."""
+    return {printable_line(name): _wrap_fact(text) for name, text in format_card(card).items()}
+
+
+def show_columns(card: Card) -> None:
+    """Print a table with a line for each coordinate of an assembly, or each column of a stimulus set."""
+    try:
+        told = [format_column(column) for column in card.get("coordinates") or card.get("columns") or []]
+        columns = [{name: printable_line(text) for name, text in column.items()} for column in told]
+    except MALFORMED_CARD_ERRORS:
+        return
+    if columns:
+        echo()
+        show(columns, [name for name in _CARD_COLUMNS if any(column[name] for column in columns)], as_json=False)
+
+
+def _wrap_fact(text: str) -> str:
+    return "\n".join(line for part in text.split("\n") for line in textwrap.wrap(printable_line(part), fact_width()))
+
+
+_PROFILE_COLUMNS = ("identifier", "kind", "catalog", "profile", "size")
+
+
+@click.group()
+def profile() -> None:
+    """Build and list the profiles that pages show.
+
+    A profile contains the plots and statistics of an entry, precomputed from its files on this machine. The service
+    builds profiles by itself for all entries that are fetched here.
+
+    \b
+    Examples:
+      brainio profile build modelfest.Carney1999
+      brainio profile build --all
+      brainio profile list
+    """
+
+
+@profile.command("build")
+@click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
+@options.kind
+@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all that is here.")
+@options.version
+@click.option("--all", "every", is_flag=True, help="Of all entries of active catalogs whose files are on this machine.")
+@click.option("--again", is_flag=True, help="Make them also where there are some.")
+@options.as_json
+def build_profiles(
+    identifiers: tuple[str, ...],
+    kind: str | None,
+    catalog: str | None,
+    version: str | None,
+    every: bool,
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Build the profiles of entries in the cache.
+
+    Nothing is fetched. If some profiles fail, all others are still built.
+
+    \b
+    Examples:
+      brainio profile build modelfest.Carney1999
+      brainio profile build --catalog my_lab
+      brainio profile build --all --again
+    """
+    if every and identifiers:
+        raise click.UsageError("Name identifiers or say --all, not both.")
+    if not every:
+        options.require_names(identifiers, catalog, version, to="make all of its profiles", current_entries="get some")
+    show_log_warnings()
+    found, failures = select_entries(identifiers, kind=kind, catalog=catalog, version=version)
+    from brainio.cards import build_profile
+    from brainio.fetch.entry_files import has_local_files
+
+    made = []
+    wanted_entries = found if identifiers else list(filter(has_local_files, found))
+    for entry in wanted_entries:
+        notify(f"making the profile of {entry.kind} {entry.identifier}")
+        try:
+            build_profile(entry, rebuild=again)
+            made.append(entry)
+        except BrainioError as error:
+            failures[f"the profile of {entry.kind} {entry.identifier}"] = error
+    if made or not failures:
+        show(_profile_records(made, as_json=as_json), _PROFILE_COLUMNS, as_json=as_json)
+    if failures:
+        fail(failures, of_many=len(identifiers or wanted_entries) > 1)
+
+
+@profile.command("list")
+@options.kind
+@options.catalog
+@options.as_json
+def list_profiles(kind: str | None, catalog: str | None, as_json: bool) -> None:
+    """List entries in the cache with their profiles.
+
+    Each line gives the time at which the profile was built.
+
+    \b
+    Examples:
+      brainio profile list
+      brainio profile list --catalog my_lab --json
+    """
+    from brainio.cards import has_profile
+    from brainio.fetch.entry_files import has_local_files
+
+    found, _ = select_entries((), kind=kind, catalog=catalog, version=None)
+    here = [entry for entry in found if has_profile(entry) or has_local_files(entry)]
+    show(_profile_records(here, as_json=as_json), _PROFILE_COLUMNS, as_json=as_json)
+
+
+def _profile_records(found: Iterable[Entry], *, as_json: bool) -> list[Record]:
+    from brainio.cards.profile_files import find_profile_path
+
+    records = []
+    for entry in found:
+        record = {name: getattr(entry, name) for name in ("identifier", "catalog", "version")}
+        path = find_profile_path(entry)
+        status = path.stat() if path is not None else None
+        size, made = (status.st_size, status.st_mtime) if status is not None else (0, 0.0)
+        if as_json:
+            told = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made)) if path else None
+            records.append(
+                {**record, "kind": entry.lookup_type, "profile": told, "size": size, "path": str(path or "")}
+            )
+            continue
+        told = time.strftime("%Y-%m-%d %H:%M", time.localtime(made)) if path else "none"
+        shown = readable_size(size) if path else ""
+        records.append({**record, "kind": entry.lookup_type, "profile": told, "size": shown})
+    return records

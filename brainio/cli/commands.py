@@ -13,8 +13,8 @@ import click
 
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, entries, sources
 from brainio.cli import EXIT_INTERRUPTED, options
+from brainio.cli.entries import summary
 from brainio.cli.output import EXIT_CODE_HELP, echo, handle_errors, show
-from brainio.cli.records import summary
 from brainio.installation import warn_of_conflicts
 from brainio.version import __version__
 
@@ -25,32 +25,32 @@ _LOOKUP_TYPES = {
 # Section -> command -> module, which loads when the command runs, and the line in the help: it needs no import.
 _SECTIONS = {
     "Find data": {
-        "search": ("search", "Find stimulus sets and assemblies by words and facets."),
+        "search": ("entries", "Find stimulus sets and assemblies by words and facets."),
         "list": ("commands", "List the entries of the active catalogs, or the catalogs."),
-        "info": ("info", "Show all that is known about an identifier."),
-        "history": ("history", "Show all versions of an identifier."),
-        "overlap": ("relations", "Compare two stimulus sets and list the stimuli they share."),
-        "cite": ("exchange", "Print the publications to cite for identifiers."),
-        "export": ("exchange", "Describe an entry for other programs (Croissant)."),
+        "info": ("entries", "Show all that is known about an identifier."),
+        "history": ("entries", "Show all versions of an identifier."),
+        "overlap": ("checks", "Compare two stimulus sets and list the stimuli they share."),
+        "cite": ("entries", "Print the publications to cite for identifiers."),
+        "export": ("entries", "Describe an entry for other programs (Croissant)."),
     },
     "Load data": {
-        "get": ("fetching", "Fetch the files of identifiers into the cache."),
-        "cache": ("upkeep", "List, verify and remove files in the cache."),
+        "get": ("get", "Fetch the files of identifiers into the cache."),
+        "cache": ("cache", "List, verify and remove files in the cache."),
     },
     "Contribute data": {
-        "validate": ("validation", "Validate your own files, or an entry, before you publish."),
+        "validate": ("checks", "Validate your own files, or an entry, before you publish."),
         "package": ("packaging", "Validate and publish files, and add them to a catalog."),
-        "check": ("relations", "Check assemblies against their stimulus sets."),
+        "check": ("checks", "Check assemblies against their stimulus sets."),
         "card": ("cards", "Build and show cards (facts that need no download)."),
         "catalog": ("catalogs", "Create, check, copy and upgrade catalogs."),
-        "deprecate": ("history", "Mark an identifier as deprecated, with a reason."),
+        "deprecate": ("entries", "Mark an identifier as deprecated, with a reason."),
     },
     "Operate a service": {
         "serve": ("service", "Serve the active catalogs over HTTP."),
         "service": ("service", "Maintain the database of the service."),
-        "token": ("rights", "Create, list and revoke access tokens."),
-        "embargo": ("rights", "Withhold the files of entries until a date."),
-        "profile": ("profiles", "Build and list the profiles that pages show."),
+        "token": ("service", "Create, list and revoke access tokens."),
+        "embargo": ("service", "Withhold the files of entries until a date."),
+        "profile": ("cards", "Build and list the profiles that pages show."),
     },
 }
 _COMMANDS = {name: command for section in _SECTIONS.values() for name, command in section.items()}

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from brainio.catalogs import LOOKUP_TYPES
+from brainio.catalogs import LOOKUP_TYPES, Entry, entries, entries_of
+from brainio.errors import BrainioError
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 catalog = click.option("--catalog", metavar="CATALOG", help="Look in this catalog only.")
@@ -179,3 +180,67 @@ SIZE = Amount(
     "bytes, or a number and kB, MB, GB, TB (or KiB, MiB, GiB, TiB: powers of 1024), such as 500MB or 1.5TiB",
 )
 """In bytes."""
+
+
+_NAME_AND_ORCID = re.compile(r"(.*?)\s*<([^<>]*)>\s*")
+_FACTS = (
+    click.option("--license", metavar="SPDX", help="Licence, such as CC-BY-4.0 or CC0-1.0."),
+    click.option("--species", metavar="NAME", multiple=True, help="Latin name, 'Macaca mulatta'. Can be repeated."),
+    click.option(
+        "--author",
+        "authors",
+        metavar="'NAME <ORCID>'",
+        multiple=True,
+        help="'Josiah Carberry <0000-0002-1825-0097>', or a name alone. Can be repeated, in order.",
+    ),
+    click.option("--doi", metavar="DOI", help="Of the publication, such as 10.1152/jn.00891.2005, also as URL."),
+    click.option("--citation", metavar="TEXT", help="How to cite the data."),
+)
+
+
+def fact_options(command: Command) -> Command:
+    """Add the options; the values of all of them are what `parse_facts` takes."""
+    for option in reversed(_FACTS):
+        command = option(command)
+    return command
+
+
+def parse_facts(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the facts that these options give, checked.
+
+    Raises
+    ------
+    PackagingError
+        A DOI or an ORCID iD is mistyped, or a fact is empty; all problems are listed.
+    """
+    from brainio.cards import normalize_facts
+
+    given = {
+        "license": options["license"],
+        "species": list(options["species"]),
+        "authors": [_parse_author(one) for one in options["authors"]],
+        "doi": options["doi"],
+        "citation": options["citation"],
+    }
+    return normalize_facts(given)
+
+
+def _parse_author(text: str) -> str | dict[str, str]:
+    found = _NAME_AND_ORCID.fullmatch(text)
+    return text if found is None else {"name": found[1], "orcid": found[2]}
+
+
+def select_entries(
+    identifiers: tuple[str, ...], *, kind: str | None, catalog: str | None, version: str | None
+) -> tuple[list[Entry], dict[str, BrainioError]]:
+    """Return the entries that identifiers name, or without any all current ones, and why some name none."""
+    if not identifiers:
+        return list(entries(kind, catalog)), {}
+    found: list[Entry] = []
+    failures: dict[str, BrainioError] = {}
+    for identifier in identifiers:
+        try:
+            found += entries_of(identifier, kind=kind, catalog=catalog, version=version)
+        except BrainioError as error:
+            failures[identifier] = error
+    return list(dict.fromkeys(found)), failures

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from brainio.cli import options
-from brainio.cli.facts import tells_facts, told_facts
-from brainio.cli.options import Command
+from brainio.cli.options import Command, fact_options, parse_facts
 from brainio.cli.output import Record, echo, notify, show, show_facts, show_json, show_log_warnings
 from brainio.home import absolute_path
 
@@ -45,7 +44,7 @@ _COMMON = (
         required=True,
         help="Where the entry is listed: a CSV file (made if there is none), s3://..., or an active catalog.",
     ),
-    tells_facts,
+    fact_options,
     click.option(
         "--fact",
         "facts",
@@ -182,7 +181,7 @@ def _facts(entry: Record) -> tuple[dict[str, str], Record]:
     """Return the columns of the entry's rows, and what its card says; the licence stands in both."""
     from brainio.packaging.packages import canonical_facts
 
-    columns, told = canonical_facts(dict(entry["facts"])), told_facts(entry)
+    columns, told = canonical_facts(dict(entry["facts"])), parse_facts(entry)
     for name, value in (("license", told.get("license")), ("version", entry["version"])):
         if value and columns.setdefault(name, value) != value:
             raise click.UsageError(f"--{name} is {value!r}, but --fact says {name}={columns[name]}. Give it once.")

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -9,9 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from brainio.catalogs import Entry, entries_of
+from brainio.catalogs import Entry, entries_of, listings
 from brainio.cli import options
-from brainio.cli.items import records
 from brainio.cli.output import EXIT_CODE_HELP, Record, exit_code, notify, show, show_json, show_log_warnings
 from brainio.errors import EntryLookupError, IntegrityError
 from brainio.progress import TransferBar, readable_size
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
     from brainio.cache.pruning import Removal
     from brainio.cache.verification import VerificationResult
 
+
 _SHA1_START = re.compile(r"[0-9a-f]{7,40}")
-_READ = {"content", "unpacked"}  # kinds of items that are read as a whole
-_COLUMNS = ("entry", "kind", "size", "last_use", "sha1")
+_READ_KINDS = {"content", "unpacked"}  # kinds of items that are read as a whole
+_ITEM_COLUMNS = ("entry", "kind", "size", "last_use", "sha1")
 
 
 @click.group(epilog=EXIT_CODE_HELP)
@@ -58,7 +59,7 @@ def where(as_json: bool) -> None:
     from brainio.fetch.cache_access import local_cache
 
     ours = local_cache()
-    places = [_place("written", ours.root), *(_place("shared", folder) for folder in ours.shared)]
+    places = [_folder_record("written", ours.root), *(_folder_record("shared", folder) for folder in ours.shared)]
     for place in [] if as_json else places:
         place["size"] = readable_size(place["size"]) if place["exists"] else "no such folder"
         place["free"] = readable_size(place["free"])
@@ -82,7 +83,7 @@ def ls(as_json: bool) -> None:
     items = [item for item in _contents() if item.kind != "ref"]
     items.sort(key=lambda item: item.last_use, reverse=True)
     if items or as_json:
-        show(records(items, items, as_json=as_json), _COLUMNS, as_json=as_json)
+        show(item_records(items, items, as_json=as_json), _ITEM_COLUMNS, as_json=as_json)
     sizes: dict[str, int] = defaultdict(int)
     for item in items:
         sizes[item.kind] += item.size
@@ -114,10 +115,10 @@ def verify(deep: bool, quick: bool, as_json: bool) -> None:
     if deep and quick:
         raise click.UsageError("--deep and --quick exclude each other")
     items, checked = _contents(), []
-    with TransferBar("verify", sum(item.size for item in items if item.kind in _READ)) as bar:
+    with TransferBar("verify", sum(item.size for item in items if item.kind in _READ_KINDS)) as bar:
         for one in verification.verify(_root(), deep=deep, quick=quick):
             checked.append(one)
-            if one.item.kind in _READ:
+            if one.item.kind in _READ_KINDS:
                 bar.add(one.item.size)
     omitted = verification.list_unverified(_root(), local_cache().shared)
     _show_checked(checked, omitted, items, as_json=as_json)
@@ -130,9 +131,9 @@ def _show_checked(
 ) -> None:
     """Print faults to stdout, and to stderr a summary, notes and omissions; JSON has all of it."""
     bad = [one for one in checked if one.fault]
-    shown = records([one.item for one in bad], items, as_json=as_json)
+    shown = item_records([one.item for one in bad], items, as_json=as_json)
     faults = [{**record, "fault": one.fault} for record, one in zip(shown, bad, strict=True)]
-    counted = [one for one in checked if one.item.kind in {*_READ, "profile", "ref"}]
+    counted = [one for one in checked if one.item.kind in {*_READ_KINDS, "profile", "ref"}]
     size, unread = sum(one.item.size for one in counted), sum(one.unread for one in checked)
     notes = [{"path": str(one.item.path), "note": note} for one in checked for note in one.notes]
     if as_json:
@@ -223,7 +224,7 @@ def _contents() -> list["Item"]:
     return list_items(_root())
 
 
-def _place(use: str, folder: Path) -> Record:
+def _folder_record(use: str, folder: Path) -> Record:
     from brainio.cache.inventory import list_items
 
     there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())  # its disk, before it is made
@@ -261,14 +262,79 @@ def _sha1s_of(found: Iterable[Entry]) -> set[str]:
 def _show_removed(removed: "Removal", before: Iterable["Item"], *, dry_run: bool, as_json: bool) -> None:
     """Print what went, or would go; what remembers it goes unsaid."""
     items = [item for item in removed.items if item.kind != "ref"]
-    told = records(items, before, as_json=as_json)
+    told = item_records(items, before, as_json=as_json)
     if as_json:
         show_json({"dry_run": dry_run, "freed": removed.freed, "items": told})
     elif told:
-        show(told, _COLUMNS, as_json=False)
+        show(told, _ITEM_COLUMNS, as_json=False)
     done, freed = "would be " if dry_run else "", readable_size(removed.freed)
     notify(f"{_count(items)} {done}removed, {freed} {done}freed")
 
 
 def _count(things: Collection[object]) -> str:
     return f"{len(things)} item{'' if len(things) == 1 else 's'}"
+
+
+_SHA1_DIGITS = 10  # of a sha1 in a table
+_MAX_OWNERS = 2  # entries that one line of a table names
+
+
+def item_records(items: Iterable["Item"], everything: Iterable["Item"], *, as_json: bool) -> list[Record]:
+    """Describe items of a cache.
+
+    Parameters
+    ----------
+    items : iterable of Item
+        Which.
+    everything : iterable of Item
+        All that lies there, for the names of what has none of its own.
+    as_json : bool
+        Whether for a program: whole, in bytes and UTC; else in words and local time, as far as a line has room.
+    """
+    known = _owners_by_sha1()
+    names = {item.sha1: item.names for item in everything if item.kind == "content"}
+    describe = _json_record if as_json else _table_record
+    return [describe(item, known.get(item.sha1, []), list(item.names or names.get(item.sha1, ()))) for item in items]
+
+
+def _owners_by_sha1() -> dict[str, list[Record]]:
+    """Return for each promised sha1 whose it is, in the catalogs in force; a version is named if it is not current."""
+    known: dict[str, list[Record]] = defaultdict(list)
+    for one in listings():
+        for current in one.entries.values():
+            for entry in one.all_versions(current):
+                names = {"identifier": entry.identifier, "kind": entry.lookup_type, "catalog": entry.catalog}
+                version = {} if entry is current else {"version": entry.version}
+                for file in entry.files:
+                    known[file.sha1].append({**names, "part": file.part, **version})
+    known.pop("", None)
+    return known
+
+
+def _json_record(item: "Item", owners: list[Record], names: list[str]) -> Record:
+    return {
+        "kind": item.kind,
+        "entries": owners,
+        "names": names,
+        "size": item.size,
+        "last_use": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(item.last_use)),
+        "sha1": item.sha1,
+        "path": str(item.path),
+    }
+
+
+def _table_record(item: "Item", owners: list[Record], names: list[str]) -> Record:
+    whose = list(dict.fromkeys(map(_format_owner, owners))) or names
+    more = [f"{len(whose) - _MAX_OWNERS} more"] if len(whose) > _MAX_OWNERS else []
+    return {
+        "kind": item.kind,
+        "entry": [*whose[:_MAX_OWNERS], *more],
+        "size": readable_size(item.size),
+        "last_use": time.strftime("%Y-%m-%d %H:%M", time.localtime(item.last_use)),
+        "sha1": item.sha1[:_SHA1_DIGITS],
+    }
+
+
+def _format_owner(owner: Record) -> str:
+    version = f" version {owner['version']}" if "version" in owner else ""
+    return f"{owner['identifier']}{version} ({owner['part']})"
