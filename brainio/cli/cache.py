@@ -1,4 +1,7 @@
-"""The commands `brainio cache ...`: where the cache is, what is in it, is it sound, and what may go."""
+"""Commands that list, verify and remove files in the cache.
+
+The package `brainio.cache` does the work; this module names the entry to which each file belongs.
+"""
 
 import re
 import shutil
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 
 
 _SHA1_START = re.compile(r"[0-9a-f]{7,40}")
-_READ_KINDS = {"content", "unpacked"}  # kinds of items that are read as a whole
+_READ_KINDS = {"content", "unpacked"}  # kinds of items that are read completely
 _ITEM_COLUMNS = ("entry", "kind", "size", "last_use", "sha1")
 
 
@@ -92,8 +95,8 @@ def ls(as_json: bool) -> None:
 
 
 @cache.command()
-@click.option("--deep", is_flag=True, help="Also read every file of every unpacked archive.")
-@click.option("--quick", is_flag=True, help="Read no file as a whole: compare sizes, times, modes and lists only.")
+@click.option("--deep", is_flag=True, help="Also read every member of every unpacked archive.")
+@click.option("--quick", is_flag=True, help="Read no file completely: compare only sizes, times, modes and lists.")
 @options.as_json
 def verify(deep: bool, quick: bool, as_json: bool) -> None:
     """Verify all files in the cache and repair damaged ones.
@@ -113,29 +116,29 @@ def verify(deep: bool, quick: bool, as_json: bool) -> None:
     from brainio.fetch.cache_access import local_cache
 
     if deep and quick:
-        raise click.UsageError("--deep and --quick exclude each other")
+        raise click.UsageError("Use either --deep or --quick, not both.")
     items, checked = _contents(), []
     with TransferBar("verify", sum(item.size for item in items if item.kind in _READ_KINDS)) as bar:
-        for one in verification.verify(_root(), deep=deep, quick=quick):
-            checked.append(one)
-            if one.item.kind in _READ_KINDS:
-                bar.add(one.item.size)
+        for result in verification.verify(_root(), deep=deep, quick=quick):
+            checked.append(result)
+            if result.item.kind in _READ_KINDS:
+                bar.add(result.item.size)
     omitted = verification.list_unverified(_root(), local_cache().shared)
     _show_checked(checked, omitted, items, as_json=as_json)
-    if any(one.fault for one in checked):
+    if any(result.fault for result in checked):
         raise click.exceptions.Exit(exit_code(IntegrityError()))
 
 
 def _show_checked(
     checked: Collection["VerificationResult"], omitted: list[str], items: Iterable["Item"], *, as_json: bool
 ) -> None:
-    """Print faults to stdout, and to stderr a summary, notes and omissions; JSON has all of it."""
-    bad = [one for one in checked if one.fault]
-    shown = item_records([one.item for one in bad], items, as_json=as_json)
-    faults = [{**record, "fault": one.fault} for record, one in zip(shown, bad, strict=True)]
-    counted = [one for one in checked if one.item.kind in {*_READ_KINDS, "profile", "ref"}]
-    size, unread = sum(one.item.size for one in counted), sum(one.unread for one in checked)
-    notes = [{"path": str(one.item.path), "note": note} for one in checked for note in one.notes]
+    """Print faults on stdout, and a summary, notes and omissions on stderr; JSON contains all of them."""
+    bad = [result for result in checked if result.fault]
+    shown = item_records([result.item for result in bad], items, as_json=as_json)
+    faults = [{**record, "fault": result.fault} for record, result in zip(shown, bad, strict=True)]
+    counted = [result for result in checked if result.item.kind in {*_READ_KINDS, "profile", "ref"}]
+    size, unread = sum(result.item.size for result in counted), sum(result.unread for result in checked)
+    notes = [{"path": str(result.item.path), "note": note} for result in checked for note in result.notes]
     if as_json:
         totals = {"checked": len(counted), "size": size, "unread": unread}
         show_json({**totals, "faults": faults, "notes": notes, "not_checked": omitted})
@@ -147,7 +150,7 @@ def _show_checked(
         return
     if unread:
         notify(
-            f"not read: {unread} files whose sizes and times are those under which they were verified; --deep reads all"
+            f"not read: {unread} files whose size and time have not changed since they were verified; --deep reads all"
         )
     for note in notes:
         notify(f"note: {note['path']}: {note['note']}")
@@ -177,16 +180,18 @@ def rm(names: tuple[str, ...], dry_run: bool, as_json: bool, **which: str | None
     items = [item for item in _contents() if item.kind in {"content", "unpacked", "profile", "ref"}]
     sha1s: set[str] = set()
     for name in names:
-        wanted = _sha1s_of_name(name, items, **which)
-        if not any(item.sha1 in wanted for item in items):
-            notify(f"nothing of {name} is in {_root()}")
-        sha1s |= wanted
+        selected = _sha1s_of_name(name, items, **which)
+        if not any(item.sha1 in selected for item in items):
+            notify(f"{_root()} has no files of {name}")
+        sha1s |= selected
     _show_removed(pruning.remove(_root(), sha1s, dry_run=dry_run), items, dry_run=dry_run, as_json=as_json)
 
 
 @cache.command()
-@click.option("--older-than", type=options.DURATION, help="Remove what was last used longer ago, such as 30d.")
-@click.option("--max-size", type=options.SIZE, help="Remove the least recently used until this is left, such as 10GB.")
+@click.option("--older-than", type=options.DURATION, help="Remove files not used for this time, such as 30d.")
+@click.option(
+    "--max-size", type=options.SIZE, help="Remove the least recently used files until this size is left, such as 10GB."
+)
 @options.dry_run
 @options.as_json
 def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: bool) -> None:
@@ -209,7 +214,7 @@ def prune(older_than: int | None, max_size: int | None, dry_run: bool, as_json: 
     removed = pruning.prune(_root(), older_than, max_size, dry_run=dry_run)
     _show_removed(removed, items, dry_run=dry_run, as_json=as_json)
     for folder in [] if dry_run else remove_temporary_folders():
-        notify(f"{folder} removed, which a killed process left")
+        notify(f"removed {folder} of a killed process")
 
 
 def _root() -> Path:
@@ -227,28 +232,32 @@ def _contents() -> list["Item"]:
 def _folder_record(use: str, folder: Path) -> Record:
     from brainio.cache.inventory import list_items
 
-    there = next(parent for parent in (folder, *folder.parents) if parent.is_dir())  # its disk, before it is made
+    existing = next(
+        parent for parent in (folder, *folder.parents) if parent.is_dir()
+    )  # the disk of a folder that does not exist yet
     size = sum(item.size for item in list_items(folder))
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     return {"use": use, "folder": str(folder), "exists": folder.is_dir(), "size": size, "free": free}
 
 
 def _sha1s_of_name(name: str, items: Iterable["Item"], **which: str | None) -> set[str]:
-    """Return the contents that an identifier or the first digits of a sha1 name."""
+    """Return the SHA-1s of the files of an identifier, or those that start with the given digits."""
     start = name.lower()
     digits = _SHA1_START.fullmatch(start) is not None
     found = sorted({item.sha1 for item in items if item.sha1.startswith(start)}) if digits else []
     if len(found) > 1:
-        raise EntryLookupError(f"{start} begins {len(found)} sha1s in the cache: {', '.join(found)}; name more digits")
+        raise EntryLookupError(
+            f"{start} is the start of {len(found)} sha1s in the cache: {', '.join(found)}; give more digits"
+        )
     try:
-        return set(found) or _sha1s_of(entries_of(name, **which))
+        return set(found) or _sha1s_of_entries(entries_of(name, **which))
     except EntryLookupError as error:
         hint = f"\nno sha1 in {_root()} begins with {start}; brainio cache ls shows them" if digits else ""
         raise EntryLookupError(f"{error}{hint}") from error
 
 
-def _sha1s_of(found: Iterable[Entry]) -> set[str]:
-    """Return the contents of entries; of a file without a promised sha1, what its location gave."""
+def _sha1s_of_entries(found: Iterable[Entry]) -> set[str]:
+    """Return the SHA-1s of entries; a file without a listed one has that of its cached copy."""
     from brainio.fetch.entry_files import ExpectedFile
 
     sha1s = set()
@@ -260,13 +269,13 @@ def _sha1s_of(found: Iterable[Entry]) -> set[str]:
 
 
 def _show_removed(removed: "Removal", before: Iterable["Item"], *, dry_run: bool, as_json: bool) -> None:
-    """Print what went, or would go; what remembers it goes unsaid."""
+    """Print the removed files (in a dry run, those to remove), without internal references."""
     items = [item for item in removed.items if item.kind != "ref"]
-    told = item_records(items, before, as_json=as_json)
+    records = item_records(items, before, as_json=as_json)
     if as_json:
-        show_json({"dry_run": dry_run, "freed": removed.freed, "items": told})
-    elif told:
-        show(told, _ITEM_COLUMNS, as_json=False)
+        show_json({"dry_run": dry_run, "freed": removed.freed, "items": records})
+    elif records:
+        show(records, _ITEM_COLUMNS, as_json=False)
     done, freed = "would be " if dry_run else "", readable_size(removed.freed)
     notify(f"{_count(items)} {done}removed, {freed} {done}freed")
 
@@ -275,21 +284,21 @@ def _count(things: Collection[object]) -> str:
     return f"{len(things)} item{'' if len(things) == 1 else 's'}"
 
 
-_SHA1_DIGITS = 10  # of a sha1 in a table
-_MAX_OWNERS = 2  # entries that one line of a table names
+_SHA1_DIGITS = 10  # digits of a SHA-1 in a table
+_MAX_OWNERS = 2  # entries in one cell
 
 
 def item_records(items: Iterable["Item"], everything: Iterable["Item"], *, as_json: bool) -> list[Record]:
-    """Describe items of a cache.
+    """Describe items of the cache for a table or as JSON records.
 
     Parameters
     ----------
     items : iterable of Item
-        Which.
+        The items to describe.
     everything : iterable of Item
-        All that lies there, for the names of what has none of its own.
+        All items of the cache; an unpacked archive has the names of its content.
     as_json : bool
-        Whether for a program: whole, in bytes and UTC; else in words and local time, as far as a line has room.
+        Whether to return complete records, in bytes and UTC; otherwise texts for a table, in local time.
     """
     known = _owners_by_sha1()
     names = {item.sha1: item.names for item in everything if item.kind == "content"}
@@ -298,11 +307,11 @@ def item_records(items: Iterable["Item"], everything: Iterable["Item"], *, as_js
 
 
 def _owners_by_sha1() -> dict[str, list[Record]]:
-    """Return for each promised sha1 whose it is, in the catalogs in force; a version is named if it is not current."""
+    """Map each SHA-1 in the active catalogs to its entries, with the version of entries that are not current."""
     known: dict[str, list[Record]] = defaultdict(list)
-    for one in listings():
-        for current in one.entries.values():
-            for entry in one.all_versions(current):
+    for catalog_listing in listings():
+        for current in catalog_listing.entries.values():
+            for entry in catalog_listing.all_versions(current):
                 names = {"identifier": entry.identifier, "kind": entry.lookup_type, "catalog": entry.catalog}
                 version = {} if entry is current else {"version": entry.version}
                 for file in entry.files:
@@ -324,11 +333,11 @@ def _json_record(item: "Item", owners: list[Record], names: list[str]) -> Record
 
 
 def _table_record(item: "Item", owners: list[Record], names: list[str]) -> Record:
-    whose = list(dict.fromkeys(map(_format_owner, owners))) or names
-    more = [f"{len(whose) - _MAX_OWNERS} more"] if len(whose) > _MAX_OWNERS else []
+    owner_names = list(dict.fromkeys(map(_format_owner, owners))) or names
+    more = [f"{len(owner_names) - _MAX_OWNERS} more"] if len(owner_names) > _MAX_OWNERS else []
     return {
         "kind": item.kind,
-        "entry": [*whose[:_MAX_OWNERS], *more],
+        "entry": [*owner_names[:_MAX_OWNERS], *more],
         "size": readable_size(item.size),
         "last_use": time.strftime("%Y-%m-%d %H:%M", time.localtime(item.last_use)),
         "sha1": item.sha1[:_SHA1_DIGITS],

@@ -1,4 +1,7 @@
-"""The commands `brainio card`: building the cards of entries, and showing one."""
+"""Commands that build and show cards, including the profiles that pages show.
+
+`brainio.cards.card_text` formats the facts of a card; this module lays them out.
+"""
 
 import textwrap
 import time
@@ -14,7 +17,18 @@ from brainio.catalogs.backends import format_location
 from brainio.catalogs.cards import Card, card_location, read_card
 from brainio.cli import options
 from brainio.cli.options import fact_options, parse_facts, select_entries
-from brainio.cli.output import Record, echo, fact_width, fail, notify, show, show_facts, show_json, show_log_warnings
+from brainio.cli.output import (
+    Record,
+    echo,
+    fact_width,
+    fail,
+    notify,
+    show,
+    show_facts,
+    show_json,
+    show_log_warnings,
+    summarize,
+)
 from brainio.errors import BrainioError, EntryUnavailableError
 from brainio.progress import readable_size
 from brainio.text import printable_line
@@ -48,34 +62,35 @@ def show_cards(identifier: str, kind: str | None, catalog: str | None, version: 
       brainio card show modelfest.Carney1999 --kind assembly --json
     """
     found = entries_of(identifier, kind=kind, catalog=catalog, version=version)
-    cards = [one for one in map(read_card, found) if one]
+    cards = [card_ for card_ in map(read_card, found) if card_]
     if not cards:
         raise EntryUnavailableError(
-            f"{identifier!r} has no card in catalog {found[0].catalog!r}; make one of its files: "
+            f"{identifier!r} has no card in catalog {found[0].catalog!r}; build it from its files: "
             f"brainio card build {identifier}"
         )
     if as_json:
         show_json(cards)
         return
-    for number, one in enumerate(cards):
+    for number, record in enumerate(cards):
         if number:
             echo()
         show_facts(
-            {name: str(one.get(name, "")) for name in ("identifier", "lookup_type", "class")} | format_card_facts(one)
+            {name: str(record.get(name, "")) for name in ("identifier", "lookup_type", "class")}
+            | format_card_facts(record)
         )
-        show_columns(one)
+        show_columns(record)
 
 
 @card.command("build")
 @click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
 @options.kind
-@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all of it.")
+@click.option("--catalog", metavar="CATALOG", help="Use only this catalog; without identifiers, all of its entries.")
 @options.version
 @click.option(
     "--output",
     metavar="FOLDER",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Write the cards below this folder, and leave the catalog as it is.",
+    help="Write the cards to this folder, and do not change the catalog.",
 )
 @fact_options
 @options.dry_run
@@ -100,35 +115,37 @@ def build_cards(
     Examples:
       brainio card build lab.Doe2026
       brainio card build --catalog my_lab --dry-run
-      brainio card build modelfest.Carney1999 --output cards_of_mine
+      brainio card build modelfest.Carney1999 --output my_cards
       brainio card build lab.Doe2026 --species 'Macaca mulatta' --author 'Josiah Carberry <0000-0002-1825-0097>' \\
         --author 'Richard Roe' --license CC-BY-4.0 --doi 10.1152/jn.00891.2005
     """
-    options.require_names(identifiers, catalog, version, to="make all of its cards", current_entries="get cards")
+    options.require_names(identifiers, catalog, version, to="build all of its cards", current_entries="get cards")
     show_log_warnings()
-    told = parse_facts(given)
+    facts = parse_facts(given)
     found, failures = select_entries(identifiers, kind=kind, catalog=catalog, version=version)
-    places: list[Record] = []
+    records: list[Record] = []
     for entry in found:
         try:
-            places.append(_describe_card_location(entry, _build_card(entry, output, told, dry_run=dry_run), output))
+            records.append(_describe_card_location(entry, _build_card(entry, output, facts, dry_run=dry_run), output))
         except BrainioError as error:
             failures[f"the card of {entry.kind} {entry.identifier}"] = error
-    if places or not failures:
-        show(places, ("identifier", "kind", "catalog", "card"), as_json=as_json)
+    if records or not failures:
+        show(records, ("identifier", "kind", "catalog", "card"), as_json=as_json)
+    if not dry_run:
+        summarize(len(records), len(found), "have a new card")
     if failures:
         fail(failures, of_many=len(identifiers or found) > 1)
 
 
-def _build_card(entry: Entry, output: Path | None, told: Record, *, dry_run: bool) -> str:
-    """Make the card of an entry, or only find out whether it could be kept; return where it lies then."""
+def _build_card(entry: Entry, output: Path | None, facts: Record, *, dry_run: bool) -> str:
+    """Build and store the card of an entry; in a dry run, check only that the catalog is writable. Return its path."""
     from brainio.cards import add_card, build_card, get_writable_catalog, write_card
 
     target = output or get_writable_catalog(entry.catalog)
     if dry_run:
         return card_location(entry.lookup_type, entry.identifier, entry.version)
-    notify(f"making the card of {entry.kind} {entry.identifier}")
-    card = build_card(entry, told)
+    notify(f"building the card of {entry.kind} {entry.identifier}")
+    card = build_card(entry, facts)
     return write_card(card, target) if isinstance(target, Path) else add_card(card, target)
 
 
@@ -146,15 +163,15 @@ _CARD_COLUMNS = ("name", "dim", "kind", "distinct", "missing", "range", "most_co
 
 
 def format_card_facts(card: Card) -> Record:
-    """Return what a card says beside its columns, each fact in a line of words."""
+    """Return the facts of a card, formatted and wrapped, without its columns."""
     return {printable_line(name): _wrap_fact(text) for name, text in format_card(card).items()}
 
 
 def show_columns(card: Card) -> None:
-    """Print a table with a line for each coordinate of an assembly, or each column of a stimulus set."""
+    """Print a table of the coordinates of an assembly, or the columns of a stimulus set."""
     try:
-        told = [format_column(column) for column in card.get("coordinates") or card.get("columns") or []]
-        columns = [{name: printable_line(text) for name, text in column.items()} for column in told]
+        formatted = [format_column(column) for column in card.get("coordinates") or card.get("columns") or []]
+        columns = [{name: printable_line(text) for name, text in column.items()} for column in formatted]
     except MALFORMED_CARD_ERRORS:
         return
     if columns:
@@ -187,10 +204,12 @@ def profile() -> None:
 @profile.command("build")
 @click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
 @options.kind
-@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: all that is here.")
+@click.option(
+    "--catalog", metavar="CATALOG", help="Use only this catalog; without identifiers, all of its entries in the cache."
+)
 @options.version
-@click.option("--all", "every", is_flag=True, help="Of all entries of active catalogs whose files are on this machine.")
-@click.option("--again", is_flag=True, help="Make them also where there are some.")
+@click.option("--all", "every", is_flag=True, help="Use all entries of active catalogs whose files are in the cache.")
+@click.option("--again", is_flag=True, help="Rebuild existing profiles.")
 @options.as_json
 def build_profiles(
     identifiers: tuple[str, ...],
@@ -212,27 +231,30 @@ def build_profiles(
       brainio profile build --all --again
     """
     if every and identifiers:
-        raise click.UsageError("Name identifiers or say --all, not both.")
+        raise click.UsageError("Name identifiers or pass --all, not both.")
     if not every:
-        options.require_names(identifiers, catalog, version, to="make all of its profiles", current_entries="get some")
+        options.require_names(
+            identifiers, catalog, version, to="build all of its profiles", current_entries="get profiles"
+        )
     show_log_warnings()
     found, failures = select_entries(identifiers, kind=kind, catalog=catalog, version=version)
     from brainio.cards import build_profile
     from brainio.fetch.entry_files import has_local_files
 
-    made = []
-    wanted_entries = found if identifiers else list(filter(has_local_files, found))
-    for entry in wanted_entries:
-        notify(f"making the profile of {entry.kind} {entry.identifier}")
+    built = []
+    selected = found if identifiers else list(filter(has_local_files, found))
+    for entry in selected:
+        notify(f"building the profile of {entry.kind} {entry.identifier}")
         try:
             build_profile(entry, rebuild=again)
-            made.append(entry)
+            built.append(entry)
         except BrainioError as error:
             failures[f"the profile of {entry.kind} {entry.identifier}"] = error
-    if made or not failures:
-        show(_profile_records(made, as_json=as_json), _PROFILE_COLUMNS, as_json=as_json)
+    if built or not failures:
+        show(_profile_records(built, as_json=as_json), _PROFILE_COLUMNS, as_json=as_json)
+    summarize(len(built), len(selected), "have a profile")
     if failures:
-        fail(failures, of_many=len(identifiers or wanted_entries) > 1)
+        fail(failures, of_many=len(identifiers or selected) > 1)
 
 
 @profile.command("list")
@@ -267,12 +289,12 @@ def _profile_records(found: Iterable[Entry], *, as_json: bool) -> list[Record]:
         status = path.stat() if path is not None else None
         size, made = (status.st_size, status.st_mtime) if status is not None else (0, 0.0)
         if as_json:
-            told = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made)) if path else None
+            build_time = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(made)) if path else None
             records.append(
-                {**record, "kind": entry.lookup_type, "profile": told, "size": size, "path": str(path or "")}
+                {**record, "kind": entry.lookup_type, "profile": build_time, "size": size, "path": str(path or "")}
             )
             continue
-        told = time.strftime("%Y-%m-%d %H:%M", time.localtime(made)) if path else "none"
+        build_time = time.strftime("%Y-%m-%d %H:%M", time.localtime(made)) if path else "none"
         shown = readable_size(size) if path else ""
-        records.append({**record, "kind": entry.lookup_type, "profile": told, "size": shown})
+        records.append({**record, "kind": entry.lookup_type, "profile": build_time, "size": shown})
     return records

@@ -1,4 +1,4 @@
-"""The commands `brainio catalog ...`: start a catalog of one's own, check one, and move it into a database."""
+"""Commands that create, check, copy and upgrade catalogs."""
 
 import os
 from pathlib import Path
@@ -29,7 +29,13 @@ def catalog() -> None:
 
 @catalog.command()
 @click.argument("name")
-@click.option("--in", "parent", metavar="FOLDER", type=click.Path(path_type=Path), help="Default: the working folder.")
+@click.option(
+    "--in",
+    "parent",
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="Parent folder. By default the current one.",
+)
 def init(name: str, parent: Path | None) -> None:
     """Create a project for a new catalog in the folder NAME.
 
@@ -54,7 +60,7 @@ def init(name: str, parent: Path | None) -> None:
     type=click.Choice(["none", "sizes", "sample", "all"]),
     default="sample",
     show_default=True,
-    help="How closely files are looked at where they lie: sizes only, a sample read and hashed, or all.",
+    help="Check of stored files: their sizes only, or also the hashes of a sample, or of all.",
 )
 @options.as_json
 def check(name: str, files: str, as_json: bool) -> None:
@@ -99,10 +105,10 @@ def copy(source: str, target: str, as_json: bool) -> None:
     """
     from brainio.catalogs.copying import copy_catalog
 
-    goal = source_from(target)
-    copied = copy_catalog(_named(source), goal)
+    destination = source_from(target)
+    copied = copy_catalog(_parse_source(source), destination)
     counts = {"files": len(copied.rows), "cards": len(copied.cards), "publications": copied.publications is not None}
-    show([{"catalog": format_location(goal.location), **counts}], ("catalog", *counts), as_json=as_json)
+    show([{"catalog": format_location(destination.location), **counts}], ("catalog", *counts), as_json=as_json)
 
 
 @catalog.command()
@@ -119,10 +125,10 @@ def upgrade(target: str) -> None:
     from brainio.catalogs.backends import backend_of
 
     before, after = backend_of(target).upgrade()
-    notify(f"the schema was {before or 'not there'} and is {after}")
+    notify(f"the schema was {before or 'missing'} and is now {after}")
 
 
-def _named(name: str) -> CatalogSource:
+def _parse_source(name: str) -> CatalogSource:
     if name.endswith(".csv") or "/" in name:
         return source_from(name)
     return catalog_source(name)

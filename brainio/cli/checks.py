@@ -1,4 +1,7 @@
-"""The commands `brainio check` and `brainio overlap`: what fits together, and what two stimulus sets share."""
+"""Commands that validate data and compare entries with each other.
+
+`brainio catalog check`, for the stored files of a whole catalog, is in `brainio.cli.catalogs`.
+"""
 
 from typing import Any
 
@@ -13,9 +16,11 @@ from brainio.text import quantity
 @click.command()
 @click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
 @options.kind
-@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: check all of it.")
+@click.option(
+    "--catalog", metavar="CATALOG", help="Use only this catalog; without identifiers, check all of its entries."
+)
 @options.version
-@click.option("--fetch", is_flag=True, help="Fetch what is not in the cache: netCDF files and tables, no stimuli.")
+@click.option("--fetch", is_flag=True, help="Fetch missing netCDF files and tables, but no stimuli.")
 @options.as_json
 def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str | None) -> None:
     """Check assemblies against their stimulus sets.
@@ -51,7 +56,7 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
 @click.command()
 @click.argument("a", metavar="A")
 @click.argument("b", metavar="B")
-@click.option("--forbid", is_flag=True, help="End with exit code 11 if they share content, or may: tests of leakage.")
+@click.option("--forbid", is_flag=True, help="Exit with code 11 if the sets share stimuli, or may: a test for leakage.")
 @options.as_json
 def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
     """Compare two stimulus sets and list the stimuli they share.
@@ -82,8 +87,10 @@ def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
 
 @click.command()
 @click.argument("subjects", metavar="PATH|IDENTIFIER...", nargs=-1, required=True)
-@click.option("--stimuli", metavar="PATH", help="Stimulus set of an assembly, or where the stimuli of a CSV file are.")
-@click.option("--class", "class_name", metavar="NAME", help="The class that an assembly is meant to be of.")
+@click.option(
+    "--stimuli", metavar="PATH", help="Stimulus set of an assembly, or folder with the stimuli of a CSV file."
+)
+@click.option("--class", "class_name", metavar="NAME", help="Intended class of an assembly.")
 @options.recording
 @options.as_json
 def validate(
@@ -95,8 +102,8 @@ def validate(
     assemblies fit their stimulus sets, use `brainio check`; to check a whole catalog and its stored files, `brainio
     catalog check`.
 
-    PATH is what `brainio package` takes: a folder of stimuli, a CSV or parquet table of them, a netCDF file, a .npy
-    file, or with --value a table of trials. It may also be a packaged CSV file with its ZIP archive beside it. The
+    PATH is a source for `brainio package`: a folder of stimuli, a CSV or parquet table of them, a netCDF file, a .npy
+    file, or with --value a table of trials. It may also be a packaged CSV file next to its ZIP archive. The
     files of an IDENTIFIER are fetched. The exit code is 11 if there are errors, but not for warnings and notes.
 
     \b
@@ -120,7 +127,7 @@ def validate(
                 echo()
             show_report(reports[-1])
     if as_json:
-        show_json([report_record(one) for one in reports])
-    bad = [one.subject for one in reports if not one.ok]
+        show_json([report_record(report) for report in reports])
+    bad = [report.subject for report in reports if not report.ok]
     if bad:
         raise ValidationError(f"there are errors in {', '.join(bad)}")

@@ -1,4 +1,7 @@
-"""The command `brainio search`: what there is, by words and by facets."""
+"""Commands that find and describe entries.
+
+The library searches, cites and exports; this module selects the fields that people and programs get.
+"""
 
 from pathlib import Path
 
@@ -18,19 +21,19 @@ from brainio.relations.users import assemblies_of, users_of
 
 @click.command()
 @click.argument("text", nargs=-1)
-@click.option("--kind", help="assembly or stimulus_set.")
+@click.option("--kind", help="Kind of entry: assembly or stimulus_set.")
 @options.catalog
-@click.option("--region", multiple=True, help="Such as V4; several times: one of them.")
-@click.option("--species", multiple=True, help="Such as macaque; several times: one of them.")
-@click.option("--year", multiple=True, help="Of the publication: 2018, or 2015-2020.")
-@click.option("--lab", multiple=True, help="Such as dicarlo.")
-@click.option("--class", "cls", multiple=True, help="Such as NeuroidAssembly.")
-@click.option("--has-repetitions/--no-repetitions", default=None, help="What the card of an entry says.")
-@click.option("--has-reliability/--no-reliability", default=None, help="What the card of an entry says.")
-@click.option("--include-superseded", is_flag=True, help="Also superseded and deprecated entries.")
-@click.option("--limit", default=20, show_default=True, help="How many are shown.")
-@click.option("--offset", default=0, help="How many better ones are passed over.")
-@click.option("--facets", is_flag=True, help="Only the counts by facet.")
+@click.option("--region", multiple=True, help="Brain region, such as V4. Can be repeated: any of them matches.")
+@click.option("--species", multiple=True, help="Species, such as macaque. Can be repeated: any of them matches.")
+@click.option("--year", multiple=True, help="Year of the publication: 2018, or 2015-2020.")
+@click.option("--lab", multiple=True, help="Lab, such as dicarlo.")
+@click.option("--class", "cls", multiple=True, help="Class, such as NeuroidAssembly.")
+@click.option("--has-repetitions/--no-repetitions", default=None, help="Entries with or without repetitions.")
+@click.option("--has-reliability/--no-reliability", default=None, help="Entries with or without a reliability.")
+@click.option("--include-superseded", is_flag=True, help="Include superseded and deprecated entries.")
+@click.option("--limit", default=20, show_default=True, help="Maximum number of results.")
+@click.option("--offset", default=0, help="Number of results to skip.")
+@click.option("--facets", is_flag=True, help="Show only the counts by facet.")
 @options.as_json
 def search(
     text: tuple[str, ...],
@@ -52,8 +55,8 @@ def search(
     """Find stimulus sets and assemblies by words and facets.
 
     The best matches come first, each with the line of Python that loads it.
-    An entry must have all words. Words are those of identifiers, titles, authors, regions, species, coordinates and
-    columns; nothing in them is an operator.
+    An entry must contain all words, in its identifier, title, authors, regions, species, coordinates or columns. There
+    are no operators.
 
     \b
     Examples:
@@ -63,7 +66,7 @@ def search(
     """
     import brainio
 
-    found = brainio.search(
+    result = brainio.search(
         " ".join(text),
         kind=kind,
         catalog=catalog,
@@ -79,12 +82,12 @@ def search(
         offset=offset,
     )
     if as_json:
-        show_json(found.record())
+        show_json(result.record())
         return
-    echo(found.table(loads=True))
+    echo(result.table(loads=True))
 
 
-_MAX_USERS = 12  # assemblies that are named to people
+_MAX_USERS = 12  # assemblies that `info` names
 
 
 @click.command()
@@ -119,11 +122,11 @@ def _show_details(record: Record) -> None:
     files, papers, card = (record.pop(name) for name in ("files", "publications", "card"))
     users = record["used_by"] or []
     more = [f"{len(users) - _MAX_USERS} more"] if len(users) > _MAX_USERS else []
-    told = record | {
+    facts = record | {
         "publication": "\n".join(map(_format_publication, papers)) or record["publication"],
         "used_by": "\n".join([*users[:_MAX_USERS], *more]),
     }
-    show_facts(told | (_further_facts(told, card) if card else {}))
+    show_facts(facts | (_further_facts(facts, card) if card else {}))
     echo()
     show(files, ("part", "location", "sha1", "version_id", "size", "mirrors"), as_json=False)
     if card:
@@ -132,13 +135,13 @@ def _show_details(record: Record) -> None:
         show_columns(card)
 
 
-def _further_facts(told: Record, card: Card) -> Record:
-    """Return what a card says beyond what is told already; a publication tells citation and DOI."""
+def _further_facts(facts: Record, card: Card) -> Record:
+    """Return the facts of a card that are not shown yet; a publication includes citation and DOI."""
     from brainio.cli.cards import format_card_facts
 
-    known = {"citation", "doi"} if told["publication"] else set()
+    known = {"citation", "doi"} if facts["publication"] else set()
     return {
-        name: value for name, value in format_card_facts(card).items() if name not in known and value != told.get(name)
+        name: value for name, value in format_card_facts(card).items() if name not in known and value != facts.get(name)
     }
 
 
@@ -147,7 +150,7 @@ def _format_publication(paper: Publication) -> str:
 
 
 def summary(entry: Entry) -> Record:
-    """Return the fields by which entries are listed."""
+    """Return the fields of an entry that listings show."""
     return {
         "identifier": entry.identifier,
         "kind": entry.lookup_type,
@@ -161,7 +164,7 @@ def summary(entry: Entry) -> Record:
 
 
 def details(entry: Entry) -> Record:
-    """Return all that is known of an entry; `card` is None where there is none, `used_by` that of an assembly."""
+    """Return all fields of an entry; `card` is None without a card, and `used_by` is None for an assembly."""
     files = [
         {
             "part": file.part,
@@ -205,8 +208,8 @@ def history(identifier: str, kind: str | None, catalog: str | None, as_json: boo
 
 @click.command()
 @click.argument("identifier")
-@click.option("--reason", required=True, metavar="TEXT", help="Why it should not be used any more, in a sentence.")
-@click.option("--successor", default="", metavar="IDENTIFIER", help="What to use instead.")
+@click.option("--reason", required=True, metavar="TEXT", help="The reason, in one sentence.")
+@click.option("--successor", default="", metavar="IDENTIFIER", help="Identifier of the replacement.")
 @options.which
 @options.dry_run
 @options.as_json
@@ -268,7 +271,7 @@ def _history_record(entry: Entry) -> Record:
     type=click.Choice(["text", "bibtex"]),
     default="text",
     show_default=True,
-    help="A line for each publication, or BibTeX.",
+    help="Output format: one line for each publication, or BibTeX.",
 )
 @options.which
 @options.as_json
@@ -286,7 +289,7 @@ def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | 
       brainio cite modelfest.Carney1999 --json
     """
     if not identifiers and which["catalog"] is None:
-        raise click.UsageError("Name an identifier, or with --catalog a catalog to cite all of it.")
+        raise click.UsageError("Name an identifier, or a whole catalog with --catalog.")
     from brainio.exchange.citing import named, records, written
     from brainio.exchange.works import works_of
 
@@ -303,7 +306,7 @@ def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | 
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="File to write; default: standard output."
 )
-@click.option("--with-files", is_flag=True, help="Fetch the files and put copies beside the output.")
+@click.option("--with-files", is_flag=True, help="Fetch the files and copy them next to the output.")
 @options.which
 def export(identifier: str, form: str, output: Path | None, with_files: bool, **which: str | None) -> None:
     """Describe an entry for other programs (Croissant).
@@ -317,7 +320,7 @@ def export(identifier: str, form: str, output: Path | None, with_files: bool, **
       brainio export modelfest.Carney1999 -o folder/modelfest.json --with-files
     """
     if with_files and output is None:
-        raise click.UsageError("--with-files puts the files beside the output; name that with --output.")
+        raise click.UsageError("--with-files copies files next to the output: add --output FILE.")
     from brainio.exchange import export as described
 
     document = described(identifier, output, format=form, with_files=with_files, **which)

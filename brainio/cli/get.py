@@ -1,4 +1,4 @@
-"""The command `brainio get`: what fetching will take, fetching it, and where it is then."""
+"""The command that fetches entries into the cache: plan, transfer, paths and summary."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import click
 from brainio.catalogs import Entry
 from brainio.catalogs.backends import format_location
 from brainio.cli import options
-from brainio.cli.output import Record, fail, notify, show, show_log_warnings
+from brainio.cli.output import Record, fail, notify, show, show_log_warnings, summarize
 from brainio.errors import BrainioError, FetchManyError
 
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("identifiers", metavar="[IDENTIFIER]...", nargs=-1)
 @options.kind
-@click.option("--catalog", metavar="CATALOG", help="Look in this catalog only; without identifiers: fetch all of it.")
+@click.option(
+    "--catalog", metavar="CATALOG", help="Use only this catalog; without identifiers, fetch all of its entries."
+)
 @options.version
 @click.option(
     "--locked",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Fetch exactly what this lock file recorded: all of it, or the identifiers.",
+    help="Fetch exactly the files in this lock file: all of them, or those of the identifiers.",
 )
-@click.option(
-    "--refresh", is_flag=True, help="Fetch files again for which the catalog promises no hash; all others are verified."
-)
+@click.option("--refresh", is_flag=True, help="Fetch files again if the catalog has no hash for them.")
 @options.dry_run
 @options.as_json
 def get(
@@ -56,15 +56,17 @@ def get(
       brainio get --refresh dicarlo.MajajHong2015
     """
     if not identifiers and locked is not None and any(which.values()):
-        raise click.UsageError("--locked without identifiers fetches all that was recorded, of all catalogs.")
+        raise click.UsageError(
+            "--locked without identifiers fetches every recorded entry; omit --kind, --catalog and --version."
+        )
     if locked is not None and refresh:
-        raise click.UsageError("--refresh goes without --locked: a lock file has the hash of every file.")
+        raise click.UsageError("Omit --refresh with --locked: a lock file has the hash of every file.")
     if locked is None:
         options.require_names(
             identifiers, which["catalog"], which["version"], to="fetch all of it", current_entries="are fetched"
         )
     show_log_warnings()
-    plan = _planned(identifiers, locked, which, refresh=refresh)
+    plan = _plan_fetch(identifiers, locked, which, refresh=refresh)
     entries = {*plan.entries, *plan.failures}
     if plan.entries:
         notify(str(plan))
@@ -72,15 +74,16 @@ def get(
         failures = plan.failures
         _show_plan(plan, as_json=as_json)
     else:
-        fetched, failures = _fetched(plan)
-        places = [place for entry, paths in fetched.items() for place in _places(entry, paths, failures)]
-        if places or not failures:
-            show(places, ("identifier", "kind", "part", "path"), as_json=as_json)
+        fetched, failures = _fetch(plan)
+        records = [record for entry, paths in fetched.items() for record in _list_paths(entry, paths, failures)]
+        if records or not failures:
+            show(records, ("identifier", "kind", "part", "path"), as_json=as_json)
+        summarize(len(fetched), len(entries), "in the cache")
     if failures:
         fail(failures, of_many=(len(identifiers) or len(entries)) > 1)
 
 
-def _planned(
+def _plan_fetch(
     identifiers: tuple[str, ...], lockfile: Path | None, which: Mapping[str, str | None], *, refresh: bool
 ) -> "FetchPlan":
     from brainio.fetch import plan_fetch
@@ -95,7 +98,7 @@ def _planned(
         return plan_fetch(identifiers, **which, refresh=refresh)
 
 
-def _fetched(plan: "FetchPlan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:
+def _fetch(plan: "FetchPlan") -> tuple[dict[Entry, dict[str, Path]], dict[str, BrainioError]]:
     from brainio.fetch import run_plan
 
     try:
@@ -104,19 +107,19 @@ def _fetched(plan: "FetchPlan") -> tuple[dict[Entry, dict[str, Path]], dict[str,
         return cast("dict[Entry, dict[str, Path]]", error.fetched), error.failures
 
 
-def _places(entry: Entry, paths: Mapping[str, Path], failures: dict[str, BrainioError]) -> list[Record]:
-    """Return where the parts of an entry are; its archive is unpacked."""
+def _list_paths(entry: Entry, paths: Mapping[str, Path], failures: dict[str, BrainioError]) -> list[Record]:
+    """Return the paths of the parts of an entry, and unpack its archive."""
     from brainio.fetch.cache_access import local_cache
 
-    places: dict[str, Path] = dict(paths)
+    records: dict[str, Path] = dict(paths)
     archive = entry.file("zip")
     if archive is not None and "zip" in paths:
         try:
-            places["folder"] = local_cache().unpack(paths["zip"], archive.sha1 or None).folder
+            records["folder"] = local_cache().unpack(paths["zip"], archive.sha1 or None).folder
         except BrainioError as failure:
             failures[f"the archive of {entry.kind} {entry.identifier}"] = failure
     names = {"identifier": entry.identifier, "kind": entry.lookup_type}
-    return [{**names, "part": part, "path": str(path)} for part, path in places.items()]
+    return [{**names, "part": part, "path": str(path)} for part, path in records.items()]
 
 
 def _show_plan(plan: "FetchPlan", *, as_json: bool) -> None:
@@ -124,13 +127,13 @@ def _show_plan(plan: "FetchPlan", *, as_json: bool) -> None:
 
     missing = [
         {
-            "identifier": one.entry.identifier,
-            "kind": one.entry.lookup_type,
-            "part": one.file.part,
-            "size": one.size if as_json or one.size is None else readable_size(one.size),
-            "location": format_location(one.file.location),
+            "identifier": file.entry.identifier,
+            "kind": file.entry.lookup_type,
+            "part": file.file.part,
+            "size": file.size if as_json or file.size is None else readable_size(file.size),
+            "location": format_location(file.file.location),
         }
-        for one in plan.missing
+        for file in plan.missing
     ]
     if missing or as_json:
         show(missing, ("identifier", "kind", "part", "size", "location"), as_json=as_json)

@@ -1,4 +1,4 @@
-"""Options and values that several commands take."""
+"""Options that several commands share, with their types."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -15,10 +15,10 @@ catalog = click.option("--catalog", metavar="CATALOG", help="Look in this catalo
 kind = click.option(
     "--kind",
     type=click.Choice(LOOKUP_TYPES),
-    help="Which one is meant where an identifier names both.",
+    help="Kind of entry, if the identifier names both.",
 )
-version = click.option("--version", metavar="VERSION", help="This version of the entry, not the current one.")
-dry_run = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+version = click.option("--version", metavar="VERSION", help="Version of the entry. By default the current one.")
+dry_run = click.option("--dry-run", is_flag=True, help="Show what would be done, and change nothing.")
 
 Command = Callable[..., Any]
 
@@ -53,12 +53,14 @@ def distinct_names(
 
 
 _CELLS = (
-    click.option("--text", metavar="COLUMN", multiple=True, help="A column of a CSV file that is text (repeatable)."),
+    click.option(
+        "--text", metavar="COLUMN", multiple=True, help="Column of a CSV file to read as text. Can be repeated."
+    ),
     click.option(
         "--missing",
         metavar="CELL",
         multiple=True,
-        help="A cell of a CSV file that stands for a missing value, such as NA (repeatable).",
+        help="Cell of a CSV file that means a missing value, such as NA. Can be repeated.",
     ),
 )
 _RECORDING = (
@@ -66,7 +68,7 @@ _RECORDING = (
         "--dims",
         metavar="DIM,DIM",
         default="",
-        help="Dimensions of a .npy file, in order; or that of a table's rows.",
+        help="Dimensions of a .npy file in order, or the dimension of a table's rows.",
     ),
     click.option(
         "--coords",
@@ -74,29 +76,29 @@ _RECORDING = (
         type=Pair(),
         multiple=True,
         callback=distinct_names,
-        help="A table with a row a position.",
+        help="Table of coordinates, with a row for each position of the dimension.",
     ),
-    click.option("--value", metavar="COLUMN", help="Of a table: the column with the values."),
+    click.option("--value", metavar="COLUMN", help="Column of a table that contains the values."),
     *_CELLS,
 )
 
 
 def cells(command: Command) -> Command:
-    """Add the options that say how cells of CSV tables are read: `text` and `missing`."""
+    """Add the options for reading cells of CSV tables: `text` and `missing`."""
     for option in reversed(_CELLS):
         command = option(command)
     return command
 
 
 def recording(command: Command) -> Command:
-    """Add the options that say how a recording is read: `dims`, `coords`, `value`, `text` and `missing`."""
+    """Add the options for reading a recording: `dims`, `coords`, `value`, `text` and `missing`."""
     for option in reversed(_RECORDING):
         command = option(command)
     return command
 
 
 def recording_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Take the options of `recording` as arguments of `read_recording` and `validate`."""
+    """Convert the options of `recording` to arguments of `read_recording` and `validate`."""
     return {
         "dims": [dim.strip() for dim in given["dims"].split(",") if dim.strip()],
         "coords": {dim: Path(path) for dim, path in given["coords"]},
@@ -105,7 +107,7 @@ def recording_arguments(given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def which(command: Command) -> Command:
-    """Add the options that say which entry is meant: `kind`, `catalog` and `version`, as `entries_of` takes them."""
+    """Add the options that select an entry: `kind`, `catalog` and `version`, as `entries_of` accepts them."""
     return kind(catalog(version(command)))
 
 
@@ -114,15 +116,15 @@ def require_names(
 ) -> None:
     """Refuse a command that names neither entries nor a catalog, or a version of a whole catalog."""
     if not identifiers and catalog_ is None:
-        raise click.UsageError(f"Name an identifier, or with --catalog a catalog to {to}.")
+        raise click.UsageError(f"Name an identifier, or a catalog with --catalog to {to}.")
     if not identifiers and version_ is not None:
         raise click.UsageError(
-            f"--version goes with an identifier; of a catalog the current entries {current_entries}."
+            f"--version needs an identifier; for a whole catalog, the current entries {current_entries}."
         )
 
 
 def catalog_named(text: str) -> str | Path:
-    """Return the path that a catalog is named by; its identifier or URL stays as it is."""
+    """Convert the name of a catalog to a path, unless it is an identifier or URL."""
     is_path = "://" not in text and ("/" in text or text.endswith(".csv"))
     return Path(text) if is_path else text
 
@@ -131,16 +133,16 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 
 
 class Amount(click.ParamType):
-    """A number with a unit, such as ``30d`` or ``1.5 GB``; upper and lower case mean the same.
+    """A number with a unit, such as ``30d`` or ``1.5 GB``, in upper or lower case.
 
     Parameters
     ----------
     name : str
-        Of what is measured, as messages and help call it.
+        The quantity, for messages and help.
     units : mapping
-        Unit in lower case -> how much of the smallest it is. The unit ``''`` makes one dispensable.
+        Unit in lower case -> its multiple of the smallest unit. With the unit ``''``, a plain number is accepted.
     accepted : str
-        What messages name as accepted.
+        The accepted values, for messages.
     """
 
     def __init__(self, name: str, units: Mapping[str, int], accepted: str) -> None:
@@ -152,12 +154,12 @@ class Amount(click.ParamType):
         """Return the amount in the smallest unit; click calls this, also for values that it converted before."""
         if isinstance(value, int):
             return value
-        found = _AMOUNT.fullmatch(value.strip().lower())
-        if found is None or found[2] not in self._units:
-            self.fail(f"{value!r} is no {self.name}; expected {self._accepted}", param, ctx)
+        match = _AMOUNT.fullmatch(value.strip().lower())
+        if match is None or match[2] not in self._units:
+            self.fail(f"{value!r} is not a {self.name}; expected {self._accepted}", param, ctx)
         from decimal import Decimal
 
-        return int(Decimal(found[1]) * self._units[found[2]])
+        return int(Decimal(match[1]) * self._units[match[2]])
 
 
 _TIMES = {"min": 60, "hour": 3600, "day": 86_400, "week": 604_800, "year": 31_536_000}
@@ -185,40 +187,42 @@ SIZE = Amount(
 _NAME_AND_ORCID = re.compile(r"(.*?)\s*<([^<>]*)>\s*")
 _FACTS = (
     click.option("--license", metavar="SPDX", help="Licence, such as CC-BY-4.0 or CC0-1.0."),
-    click.option("--species", metavar="NAME", multiple=True, help="Latin name, 'Macaca mulatta'. Can be repeated."),
+    click.option(
+        "--species", metavar="NAME", multiple=True, help="Latin name, such as 'Macaca mulatta'. Can be repeated."
+    ),
     click.option(
         "--author",
         "authors",
         metavar="'NAME <ORCID>'",
         multiple=True,
-        help="'Josiah Carberry <0000-0002-1825-0097>', or a name alone. Can be repeated, in order.",
+        help="'Josiah Carberry <0000-0002-1825-0097>', or only a name. Can be repeated, in order.",
     ),
-    click.option("--doi", metavar="DOI", help="Of the publication, such as 10.1152/jn.00891.2005, also as URL."),
-    click.option("--citation", metavar="TEXT", help="How to cite the data."),
+    click.option("--doi", metavar="DOI", help="DOI of the publication, such as 10.1152/jn.00891.2005, or its URL."),
+    click.option("--citation", metavar="TEXT", help="Citation of the data."),
 )
 
 
 def fact_options(command: Command) -> Command:
-    """Add the options; the values of all of them are what `parse_facts` takes."""
+    """Add the options for facts of a card: licence, species, authors, DOI and citation."""
     for option in reversed(_FACTS):
         command = option(command)
     return command
 
 
 def parse_facts(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the facts that these options give, checked.
+    """Return the validated facts from the values of `fact_options`.
 
     Raises
     ------
     PackagingError
-        A DOI or an ORCID iD is mistyped, or a fact is empty; all problems are listed.
+        A DOI or ORCID iD is malformed, or a fact is empty; the message lists all problems.
     """
     from brainio.cards import normalize_facts
 
     given = {
         "license": options["license"],
         "species": list(options["species"]),
-        "authors": [_parse_author(one) for one in options["authors"]],
+        "authors": [_parse_author(author) for author in options["authors"]],
         "doi": options["doi"],
         "citation": options["citation"],
     }
@@ -226,14 +230,14 @@ def parse_facts(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _parse_author(text: str) -> str | dict[str, str]:
-    found = _NAME_AND_ORCID.fullmatch(text)
-    return text if found is None else {"name": found[1], "orcid": found[2]}
+    match = _NAME_AND_ORCID.fullmatch(text)
+    return text if match is None else {"name": match[1], "orcid": match[2]}
 
 
 def select_entries(
     identifiers: tuple[str, ...], *, kind: str | None, catalog: str | None, version: str | None
 ) -> tuple[list[Entry], dict[str, BrainioError]]:
-    """Return the entries that identifiers name, or without any all current ones, and why some name none."""
+    """Return the entries of the identifiers (without any, all current entries), and the error of each failed lookup."""
     if not identifiers:
         return list(entries(kind, catalog)), {}
     found: list[Entry] = []

@@ -147,10 +147,16 @@ def notify(text: str) -> None:
     echo(text, err=True)
 
 
+def summarize(count: int, total: int, action: str) -> None:
+    """Print how many of several entries a command has processed."""
+    if total > 1:
+        notify(f"{count} of {total} entries {action}")
+
+
 def fail(failures: Mapping[str, BrainioError], *, of_many: bool) -> NoReturn:
     """Print each failure with its reason, and exit.
 
-    The exit code is the one that all failures share if the command concerned a single identifier, or a catalog or lock
+    If all failures share an exit code, it is used if the command concerned a single identifier, or a catalog or lock
     file with a single entry; otherwise it is the code of `FetchManyError`.
     """
     for subject, failure in failures.items():
@@ -211,7 +217,7 @@ def terminal_width(stream: TextIO | None = None) -> int | None:
 
 
 def fact_width() -> int:
-    """Return the number of columns to which long facts are wrapped."""
+    """Return the number of columns for wrapped facts."""
     width = terminal_width()
     return _FACT_WIDTH if width is None else max(width - _FACT_NAME_WIDTH, _MIN_FIRST_COLUMN)
 

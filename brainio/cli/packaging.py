@@ -1,4 +1,4 @@
-"""The commands `brainio package ...`: from the files of a lab to a published entry."""
+"""Commands that package the files of a lab and publish them as entries."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,19 +30,21 @@ def package() -> None:
 
 
 _COMMON = (
-    click.option("--identifier", metavar="ID", required=True, help="Published under this: <lab>.<Author><Year>."),
+    click.option(
+        "--identifier", metavar="ID", required=True, help="Identifier of the new entry: <lab>.<Author><Year>."
+    ),
     click.option(
         "--to",
         "bucket",
         metavar="PLACE",
         required=True,
-        help="Where the files go: a folder, s3://BUCKET/FOLDER, or another URL.",
+        help="Store for the files: a folder, s3://BUCKET/FOLDER, or another URL.",
     ),
     click.option(
         "--catalog",
         metavar="CATALOG",
         required=True,
-        help="Where the entry is listed: a CSV file (made if there is none), s3://..., or an active catalog.",
+        help="Catalog for the entry: a CSV file (created if missing), s3://..., or an active catalog.",
     ),
     fact_options,
     click.option(
@@ -52,9 +54,9 @@ _COMMON = (
         type=options.Pair(),
         multiple=True,
         callback=options.distinct_names,
-        help="A further column of the entry, such as publication=doe2026. Can be repeated.",
+        help="Another column of the entry, such as publication=doe2026. Can be repeated.",
     ),
-    click.option("--version", metavar="VERSION", help="Publish this beside the versions that are listed."),
+    click.option("--version", metavar="VERSION", help="Version to publish, in addition to the listed versions."),
     options.dry_run,
     options.as_json,
 )
@@ -68,7 +70,7 @@ def _publishing(command: Command) -> Command:
 
 @package.command("stimulus-set")
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--files", metavar="FOLDER", type=click.Path(path_type=Path), help="Where the stimuli of a table are.")
+@click.option("--files", metavar="FOLDER", type=click.Path(path_type=Path), help="Folder with the stimuli of a table.")
 @options.cells
 @_publishing
 def stimulus_set(
@@ -95,30 +97,30 @@ def stimulus_set(
     from brainio.packaging import package_stimulus_set
     from brainio.packaging.lab_files import read_stimuli
 
-    columns, told = _facts(entry)
+    columns, facts = _facts(entry)
     stimuli = read_stimuli(source, files, text=text, missing=missing)
-    done = package_stimulus_set(
+    result = package_stimulus_set(
         options.catalog_named(entry["catalog"]),
         stimuli,
         entry["identifier"],
-        _place(entry["bucket"]),
+        _parse_store(entry["bucket"]),
         entry_facts=columns,
-        card_facts=told,
+        card_facts=facts,
         dry_run=dry_run,
     )
-    _tell(done, stimuli, as_json=as_json)
+    _show_result(result, stimuli, as_json=as_json)
 
 
 @package.command()
 @click.argument("source", type=click.Path(path_type=Path))
-@click.option("--stimulus-set", "stimuli", metavar="ID", required=True, help="The stimulus set that was shown.")
+@click.option("--stimulus-set", "stimuli", metavar="ID", required=True, help="Stimulus set of the recording.")
 @click.option(
     "--stimulus-set-version", metavar="VERSION", help="Version of the stimulus set; default: the current one."
 )
 @click.option("--class", "class_name", metavar="NAME", default="NeuronRecordingAssembly", show_default=True)
 @options.recording
 @click.option("--units", metavar="UNITS", help="Units of the values, such as ms or Hz.")
-@click.option("--long-name", metavar="TEXT", help="What the values are, for labels, such as 'reaction time'.")
+@click.option("--long-name", metavar="TEXT", help="Description of the values for labels, such as 'reaction time'.")
 @_publishing
 def assembly(
     source: Path,
@@ -151,56 +153,56 @@ def assembly(
     from brainio.packaging import package_data_assembly
     from brainio.packaging.lab_files import read_recording
 
-    columns, told = _facts(given)
+    columns, facts = _facts(given)
     recording = read_recording(source, units=units, long_name=long_name, **options.recording_arguments(given))
-    done = package_data_assembly(
+    result = package_data_assembly(
         options.catalog_named(given["catalog"]),
         recording,
         given["identifier"],
         stimuli,
         assembly_class_name=class_name,
-        bucket_name=_place(given["bucket"]),
+        bucket_name=_parse_store(given["bucket"]),
         entry_facts=columns,
-        card_facts=told,
+        card_facts=facts,
         stimulus_set_version=stimulus_set_version,
         dry_run=dry_run,
     )
-    _tell(done, recording, as_json=as_json)
+    _show_result(result, recording, as_json=as_json)
 
 
-def _place(named: str) -> str | Path:
-    if "://" in named:
-        return named
+def _parse_store(name: str) -> str | Path:
+    if "://" in name:
+        return name
     from brainio.packaging.targets import check_store
 
-    check_store(named)  # a DOI, which absolute_path would take for a folder
-    return absolute_path(named)
+    check_store(name)  # absolute_path would mistake a DOI for a folder
+    return absolute_path(name)
 
 
 def _facts(entry: Record) -> tuple[dict[str, str], Record]:
-    """Return the columns of the entry's rows, and what its card says; the licence stands in both."""
+    """Return the columns of the entry's rows, and the facts of its card; both include the licence."""
     from brainio.packaging.packages import canonical_facts
 
-    columns, told = canonical_facts(dict(entry["facts"])), parse_facts(entry)
-    for name, value in (("license", told.get("license")), ("version", entry["version"])):
+    columns, facts = canonical_facts(dict(entry["facts"])), parse_facts(entry)
+    for name, value in (("license", facts.get("license")), ("version", entry["version"])):
         if value and columns.setdefault(name, value) != value:
-            raise click.UsageError(f"--{name} is {value!r}, but --fact says {name}={columns[name]}. Give it once.")
-    return columns, told
+            raise click.UsageError(f"--{name} is {value!r}, but --fact gives {name}={columns[name]}. Give it once.")
+    return columns, facts
 
 
-def _tell(done: Record, data: "StimulusSet | xr.DataArray", *, as_json: bool) -> None:
-    """Show what was published; of a dry run, what would be, and the type of every column."""
-    plan = done.get("plan")
+def _show_result(result: Record, data: "StimulusSet | xr.DataArray", *, as_json: bool) -> None:
+    """Show the published entry; for a dry run, show the plan and the type of every column."""
+    plan = result.get("plan")
     if plan is not None:
         from brainio.packaging.column_types import describe_columns
 
-        done["columns"] = describe_columns(data)
+        result["columns"] = describe_columns(data)
     if as_json:
-        show_json(done)
+        show_json(result)
     elif plan is not None:
-        notify("nothing was stored; this would happen:")
+        notify("nothing was stored; the plan is:")
         echo(plan)
         echo()
-        show(done["columns"], ("column", "of", "type", "distinct", "missing", "examples"), as_json=False)
+        show(result["columns"], ("column", "of", "type", "distinct", "missing", "examples"), as_json=False)
     else:
-        show_facts(done)
+        show_facts(result)

@@ -1,4 +1,7 @@
-"""The commands `brainio serve` and `brainio service ...`: the catalogs in force over HTTP, and what that keeps."""
+"""Commands that run the service and control access to its data.
+
+A running service applies changes of tokens and embargoes within about a second.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,15 +26,15 @@ if TYPE_CHECKING:
 _database = click.option(
     "--database",
     metavar="URL",
-    help="Where the service keeps tokens, embargoes and changes: postgresql://USER@HOST/NAME or sqlite:////PATH. "
-    "By default an SQLite file below BRAINIO_HOME. Keep its password in ~/.pgpass: others may see a command line.",
+    help="Database for tokens, embargoes and changes: postgresql://USER@HOST/NAME or sqlite:////PATH. By default "
+    "an SQLite file in BRAINIO_HOME. Put its password into ~/.pgpass: other users can see the command line.",
 )
 _config = click.option("--config", type=click.Path(path_type=Path), help="TOML file with settings.")
 
 
 @contextmanager
-def extra_needed() -> Iterator[None]:
-    """Say which extra brings what the service needs, where that is not installed."""
+def require_service_extra() -> Iterator[None]:
+    """Name the missing extra if a library of the service is not installed."""
     try:
         yield
     except ImportError as error:
@@ -42,25 +45,25 @@ def extra_needed() -> Iterator[None]:
         ) from error
 
 
-def on_database(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the database of the service that its options, the environment or the file say."""
+def with_service_database(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Pass the service database to a command, from its options, the environment or the settings file."""
 
     @_database
     @_config
     @wraps(command)
-    def with_database(*args: Any, database: str | None, config: Path | None, **said: Any) -> Any:
-        with extra_needed():
+    def with_database(*args: Any, database: str | None, config: Path | None, **settings: Any) -> Any:
+        with require_service_extra():
             from brainio.service.database import Database
             from brainio.service.settings import read_settings
-        return command(Database(read_settings(config, database=database).database), *args, **said)
+        return command(Database(read_settings(config, database=database).database), *args, **settings)
 
     return with_database
 
 
 @click.command()
-@click.option("--host", help="Address to listen at. By default 127.0.0.1: this machine only.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen at; 0 is any free one. By default 8000.")
-@click.option("--workers", type=click.IntRange(1, 256), help="Processes that answer. By default one.")
+@click.option("--host", help="Address to listen on. By default 127.0.0.1: this machine only.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on; 0 selects a free one. By default 8000.")
+@click.option("--workers", type=click.IntRange(1, 256), help="Number of worker processes. By default 1.")
 @_database
 @_config
 def serve(host: str | None, port: int | None, workers: int | None, database: str | None, config: Path | None) -> None:
@@ -76,11 +79,11 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
       brainio serve --database postgresql://me@db.lab.org/service
       BRAINIO_CATALOGS=lab.csv brainio serve --config service.toml
     """
-    with extra_needed():
+    with require_service_extra():
         from brainio.service.server import run
         from brainio.service.settings import read_settings
-    said: dict[str, object] = {"host": host, "port": port, "workers": workers, "database": database}
-    run(read_settings(config, **said), config, said, lambda url: notify(f"serving at {url} (stop with Ctrl-C)"))
+    settings: dict[str, object] = {"host": host, "port": port, "workers": workers, "database": database}
+    run(read_settings(config, **settings), config, settings, lambda url: notify(f"serving at {url} (stop with Ctrl-C)"))
 
 
 @click.group()
@@ -94,7 +97,7 @@ def service() -> None:
 
 
 @service.command()
-@on_database
+@with_service_database
 def upgrade(database: "Database") -> None:
     """Upgrade the tables of the service.
 
@@ -105,7 +108,7 @@ def upgrade(database: "Database") -> None:
       brainio service upgrade --database postgresql://me@db.lab.org/service
     """
     before, after = database.upgrade()
-    notify(f"the schema was {before or 'not there'} and is {after}")
+    notify(f"the schema was {before or 'missing'} and is now {after}")
 
 
 @click.group()
@@ -123,19 +126,19 @@ def token() -> None:
 
 
 @token.command()
-@on_database
+@with_service_database
 @click.option(
     "--scope",
     "scopes",
     multiple=True,
     required=True,
     metavar="CATALOG:RIGHT",
-    help="The right is read (see the catalog, have its files) or embargoed (also files under embargo). The catalog * "
-    "is all. May be said several times.",
+    help="The right is read (see the catalog, fetch its files) or embargoed (also files under embargo). The catalog * "
+    "means all catalogs. Can be repeated.",
 )
-@click.option("--note", default="", metavar="TEXT", help="Whose it is, and what for.")
-@click.option("--days", type=click.IntRange(1, 3650), help="How long it serves. By default 90 days.")
-@click.option("--never-expires", is_flag=True, help="It serves until it is revoked.")
+@click.option("--note", default="", metavar="TEXT", help="Owner and purpose.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days until it expires. By default 90.")
+@click.option("--never-expires", is_flag=True, help="The token is valid until it is revoked.")
 @options.as_json
 def create(
     database: "Database", scopes: tuple[str, ...], note: str, days: int | None, never_expires: bool, as_json: bool
@@ -152,17 +155,17 @@ def create(
     from brainio.service.tokens import DEFAULT_DAYS, create_token
 
     if days is not None and never_expires:
-        raise click.UsageError("--days and --never-expires cannot both be said.")
+        raise click.UsageError("Use either --days or --never-expires, not both.")
     made, text = create_token(database, scopes, note, None if never_expires else days or DEFAULT_DAYS)
     if as_json:
         show_json(_record(made) | {"token": text})
         return
     echo(text)
-    notify(f"token {made.id} serves until {_moment(made.expires) or 'it is revoked'}; it is not shown again")
+    notify(f"token {made.id} is valid until {_format_time(made.expires) or 'it is revoked'}; it is not shown again")
 
 
 @token.command("list")
-@on_database
+@with_service_database
 @options.as_json
 def list_tokens(database: "Database", as_json: bool) -> None:
     """List all tokens, without their secrets.
@@ -175,12 +178,12 @@ def list_tokens(database: "Database", as_json: bool) -> None:
     """
     from brainio.service import tokens
 
-    records = [_record(one) for one in tokens.list_tokens(database)]
+    records = [_record(token_) for token_ in tokens.list_tokens(database)]
     show(records, ("id", "state", "scopes", "note", "made", "expires", "last_used"), as_json=as_json)
 
 
 @token.command()
-@on_database
+@with_service_database
 @click.argument("token_id", metavar="ID")
 def revoke(database: "Database", token_id: str) -> None:
     """Revoke a token by its ID from `brainio token list`.
@@ -192,16 +195,16 @@ def revoke(database: "Database", token_id: str) -> None:
     from brainio.service.tokens import revoke_token
 
     revoked = revoke_token(database, token_id)
-    notify(f"token {revoked.id} was revoked at {_moment(revoked.revoked)}")
+    notify(f"token {revoked.id} was revoked at {_format_time(revoked.revoked)}")
 
 
-def _record(one: "Token") -> dict[str, Any]:
-    moments = {name: _moment(getattr(one, name)) for name in ("made", "expires", "last_used", "revoked")}
-    state = one.state(datetime.now(UTC).timestamp())
-    return {"id": one.id, "state": state, "scopes": list(one.scopes), "note": one.note, **moments}
+def _record(token_: "Token") -> dict[str, Any]:
+    times = {name: _format_time(getattr(token_, name)) for name in ("made", "expires", "last_used", "revoked")}
+    state = token_.state(datetime.now(UTC).timestamp())
+    return {"id": token_.id, "state": state, "scopes": list(token_.scopes), "note": token_.note, **times}
 
 
-def _moment(seconds: int | None) -> str | None:
+def _format_time(seconds: int | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -220,7 +223,7 @@ def embargo() -> None:
 
 
 @embargo.command("set")
-@on_database
+@with_service_database
 @click.argument("catalog")
 @click.argument("kind", type=click.Choice(LOOKUP_TYPES))
 @click.argument("identifier")
@@ -228,9 +231,9 @@ def embargo() -> None:
     "--until",
     type=click.DateTime(["%Y-%m-%d"]),
     required=True,
-    help="The last day; the embargo ends with it, in UTC.",
+    help="Last day of the embargo, in UTC.",
 )
-@click.option("--note", default="", metavar="TEXT", help="Why.")
+@click.option("--note", default="", metavar="TEXT", help="Reason.")
 def set_(database: "Database", catalog: str, kind: str, identifier: str, until: datetime, note: str) -> None:
     """Withhold the files of all versions of an entry.
 
@@ -244,14 +247,14 @@ def set_(database: "Database", catalog: str, kind: str, identifier: str, until: 
 
     day = until.date()
     if day < today():
-        raise click.UsageError(f"{day} has passed; name a day to come, or lift the embargo.")
-    name = _listed(catalog, kind, identifier)
+        raise click.UsageError(f"{day} has passed; name a future day, or lift the embargo.")
+    name = _current_identifier(catalog, kind, identifier)
     set_embargo(database, (catalog, kind, name), day, note)
     notify(f"the files of {kind} {name!r} of catalog {catalog!r} are withheld until the end of {day}, UTC")
 
 
 @embargo.command("list")
-@on_database
+@with_service_database
 @options.as_json
 def list_embargoes(database: "Database", as_json: bool) -> None:
     """List all embargoes, including expired ones.
@@ -264,15 +267,19 @@ def list_embargoes(database: "Database", as_json: bool) -> None:
 
     found = embargoes.list_embargoes(database)
     records = [
-        one._asdict()
-        | {"until": one.until.isoformat(), "made": _moment(one.made), "state": "over" if one.is_over else "holds"}
-        for one in found
+        item._asdict()
+        | {
+            "until": item.until.isoformat(),
+            "made": _format_time(item.made),
+            "state": "over" if item.is_over else "holds",
+        }
+        for item in found
     ]
     show(records, ("catalog", "kind", "identifier", "until", "state", "note"), as_json=as_json)
 
 
 @embargo.command()
-@on_database
+@with_service_database
 @click.argument("catalog")
 @click.argument("kind", type=click.Choice(LOOKUP_TYPES))
 @click.argument("identifier")
@@ -287,33 +294,35 @@ def lift(database: "Database", catalog: str, kind: str, identifier: str) -> None
     """
     from brainio.service import embargoes
 
-    kept = {one.identifier for one in embargoes.list_embargoes(database) if (one.catalog, one.kind) == (catalog, kind)}
-    names = [name for name in _names(catalog, kind, identifier) if name in kept]
+    embargoed = {
+        item.identifier for item in embargoes.list_embargoes(database) if (item.catalog, item.kind) == (catalog, kind)
+    }
+    names = [name for name in _entry_names(catalog, kind, identifier) if name in embargoed]
     for name in names or [identifier]:
         embargoes.lift_embargo(database, (catalog, kind, name))
         notify(f"the embargo of {kind} {name!r} of catalog {catalog!r} is lifted")
 
 
-def _known(catalog: str) -> Listing | None:
-    """Return what a catalog lists where it is in force here and can be read."""
+def _find_listing(catalog: str) -> Listing | None:
+    """Return the listing of a catalog; None if it is not active here or not readable."""
     try:
         return listing(catalog) if catalog in sources() else None
     except CatalogError:
         return None
 
 
-def _names(catalog: str, kind: str, identifier: str) -> list[str]:
-    """Return all names of an entry, by any of which it may be under embargo."""
-    known = _known(catalog)
+def _entry_names(catalog: str, kind: str, identifier: str) -> list[str]:
+    """Return all names of an entry; an embargo may use any of them."""
+    known = _find_listing(catalog)
     entry = known.entries.get((kind, known.aliases.get((kind, identifier), identifier))) if known else None
     return [identifier] if entry is None else [entry.identifier, *entry.aliases]
 
 
-def _listed(catalog: str, kind: str, identifier: str) -> str:
-    """Return what an entry is called where its catalog is in force here; say so where it is not known."""
-    known = _known(catalog)
+def _current_identifier(catalog: str, kind: str, identifier: str) -> str:
+    """Return the current identifier of an entry, and print a note if its catalog does not list it."""
+    known = _find_listing(catalog)
     if known is None:
-        notify(f"note: no catalog {catalog!r} can be read here, so that the identifier was not checked")
+        notify(f"note: no catalog {catalog!r} can be read here, so the identifier was not checked")
         return identifier
     name = known.aliases.get((kind, identifier), identifier)
     if (kind, name) not in known.entries:

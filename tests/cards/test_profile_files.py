@@ -29,7 +29,7 @@ def list_profiles() -> list[dict[str, object]]:
 def test_profiles_are_built_by_name_and_listed() -> None:
     assert {record["profile"] for record in list_profiles()} == {None}
     done = brainio("profile", "build", DEMO, "--kind", "assembly")
-    assert (done.returncode, done.stderr) == (0, f"making the profile of assembly {DEMO}\n")
+    assert (done.returncode, done.stderr) == (0, f"building the profile of assembly {DEMO}\n")
     assert has_profile(demo("assembly"))
     (record,) = [record for record in list_profiles() if record["profile"]]
     assert (record["identifier"], record["kind"]) == (DEMO, "assembly")

@@ -81,7 +81,7 @@ def test_a_mistyped_fact_ends_it_before_anything_is_written(lab: Path, facts: tu
 def test_two_licences_are_wrong_usage_and_one_that_is_named_twice_is_not(lab: Path) -> None:
     done = run("package", "stimulus-set", "images", *PUBLISH, "--license", "CC0-1.0", "--fact", "license=MIT")
     assert done.returncode == 2
-    assert "--license is 'CC0-1.0', but --fact says license=MIT" in done.stderr
+    assert "--license is 'CC0-1.0', but --fact gives license=MIT" in done.stderr
     done = run("package", "stimulus-set", "images", *PUBLISH, "--license", "mit", "--fact", "license=MIT")
     assert done.returncode == 0, done.stderr
     assert ",MIT," in (lab / "lab.csv").read_text()

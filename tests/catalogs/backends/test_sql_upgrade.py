@@ -148,5 +148,5 @@ def test_processes_that_upgrade_at_once_do_it_once(database: str) -> None:
 def test_the_command_says_what_it_did(database: str) -> None:
     first, second = (brainio("catalog", "upgrade", database) for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0)
-    assert f"the schema was not there and is {REVISIONS[-1]}" in first.stderr
-    assert f"the schema was {REVISIONS[-1]} and is {REVISIONS[-1]}" in second.stderr
+    assert f"the schema was missing and is now {REVISIONS[-1]}" in first.stderr
+    assert f"the schema was {REVISIONS[-1]} and is now {REVISIONS[-1]}" in second.stderr
