@@ -64,7 +64,7 @@ _HINTS: tuple[tuple[type[BrainioError], str], ...] = (
 _REPORT_WIDTHS = (80, 120)  # columns
 _FACT_WIDTH, _FACT_NAME_WIDTH = 96, 25  # columns of a wrapped fact in a pipe; of the longest name of a field
 _MIN_FIRST_COLUMN, _MIN_COLUMN = 24, 8
-_CUT_IN_THE_MIDDLE = {"identifier", "entry", "path", "location", "folder", "card", "sha1", "file"}
+_CUT_IN_THE_MIDDLE = {"identifier", "entry", "path", "location", "folder", "card", "file"}
 _SHORTENED_LAST = {"kind", "size", "last use", "version", "year"}  # worthless in part
 _CELL_COLORS = {
     "deprecated": "yellow",

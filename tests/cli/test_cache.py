@@ -51,7 +51,7 @@ def file_of(home: Path, name: str) -> Path:
 
 
 def used_long_ago(home: Path, name: str, seconds: float) -> None:
-    """Set back the last use of a file, and of what was unpacked of it."""
+    """Set back the time of last use of a file and its unpacked members."""
     folder = file_of(home, name).parent
     then = time.time() - seconds
     for path in (folder / ".verified.json", home / "unpacked" / folder.name[:2] / f"{folder.name}.json"):
@@ -97,7 +97,7 @@ def test_a_cache_that_was_never_used_is_empty_and_sound(tmp_path: Path) -> None:
     assert not (tmp_path / "home").exists()
 
 
-def test_ls_names_whose_the_files_are_the_last_used_first_with_totals(home: Path) -> None:
+def test_ls_lists_files_with_their_entries_the_most_recently_used_first(home: Path) -> None:
     used_long_ago(home, "*.csv", 3 * DAY)
     used_long_ago(home, "*.nc", 5 * DAY)
     done = brainio("cache", "ls")
@@ -112,7 +112,7 @@ def test_ls_names_whose_the_files_are_the_last_used_first_with_totals(home: Path
 
 def test_ls_speaks_json_to_programs(home: Path) -> None:
     records = json.loads(brainio("cache", "ls", "--json").stdout)
-    (record,) = (one for one in records if one["names"] == ["assy_lab_Doe2026.nc"])
+    (record,) = (record for record in records if record["names"] == ["assy_lab_Doe2026.nc"])
     path = file_of(home, "*.nc")
     assert record["entries"] == [
         {"identifier": "lab.Doe2026", "kind": "assembly", "catalog": "lab", "part": "nc"},
@@ -122,10 +122,10 @@ def test_ls_speaks_json_to_programs(home: Path) -> None:
     assert time.strptime(record["last_use"], "%Y-%m-%dT%H:%M:%SZ") <= time.gmtime()
 
 
-def test_what_no_catalog_in_force_lists_goes_by_its_file_names(home: Path) -> None:
+def test_ls_shows_file_names_if_no_active_catalog_lists_the_file(home: Path) -> None:
     shown = brainio("cache", "ls", BRAINIO_CATALOGS="").stdout
     assert "assy_lab_Doe2026.nc  " in shown
-    assert shown.count("stimulus_lab_Doe2026.zip  ") == 2  # the archive, and what it was unpacked to
+    assert shown.count("stimulus_lab_Doe2026.zip  ") == 2  # the archive and its unpacked members
 
 
 def test_a_file_of_an_earlier_version_is_listed_with_it(lab: Lab, home: Path, tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_verify_lists_notes_and_what_it_did_not_check(
     assert brainio("cache", "verify", "--quick", "--deep").returncode == 2
 
 
-def test_verify_tells_what_is_bad_with_an_exit_code_and_the_next_fetch_heals_it(home: Path) -> None:
+def test_verify_reports_damaged_files_and_the_next_fetch_replaces_them(home: Path) -> None:
     path = file_of(home, "*.nc")
     good = path.read_bytes()
     path.write_bytes(good[:-1] + b"?")
@@ -172,13 +172,13 @@ def test_verify_tells_what_is_bad_with_an_exit_code_and_the_next_fetch_heals_it(
     assert line.startswith("lab.Doe2026 (nc)  content  assy_lab_Doe2026.nc no longer has that sha1")
     assert "1 not sound" in done.stderr
     assert f"it was moved to {home / 'quarantine'}" in done.stderr
-    assert any(one.startswith("quarantine") for one in left(home))
+    assert any(path_.startswith("quarantine") for path_ in left(home))
     assert brainio("get", "lab.Doe2026").returncode == 0
     assert path.read_bytes() == good
     assert brainio("cache", "verify").returncode == 0
 
 
-def test_only_a_deep_verify_reads_what_was_unpacked(home: Path) -> None:
+def test_only_a_deep_verify_reads_unpacked_members(home: Path) -> None:
     member = next((home / "unpacked").rglob("one.png"))
     rot_member(member.parent, "one.png", b"X" * member.stat().st_size)
     assert brainio("cache", "verify").returncode == 0
@@ -214,18 +214,18 @@ def test_rm_takes_the_first_digits_of_a_sha1_that_is_in_the_cache(home: Path) ->
     assert f"no sha1 in {home} begins with {digest}" in done.stderr
 
 
-def test_rm_of_digits_that_begin_two_sha1s_removes_nothing(home: Path) -> None:
+def test_rm_of_an_ambiguous_sha1_prefix_removes_nothing(home: Path) -> None:
     for number in (1, 2):
         folder = home / "content" / "ab" / f"{'ab' * 19}0{number}"
         folder.mkdir(parents=True)
-        (folder / "a.txt").write_text("what lies there does not matter")
+        (folder / "a.txt").write_text("any content")
     done = brainio("cache", "rm", "abababab")
     assert done.returncode == 3
     assert "is the start of 2 sha1s" in done.stderr
     assert len(list((home / "content" / "ab").iterdir())) == 2
 
 
-def test_rm_finds_a_file_for_which_no_hash_is_promised(lab: Lab, home: Path) -> None:
+def test_rm_finds_a_file_without_a_listed_hash(lab: Lab, home: Path) -> None:
     lab.publish("assy_open.nc", b"CDF\x01anything", "NeuroidAssembly", "lab.Open", sha1="", stimulus_set_identifier="")
     with pytest.warns(CatalogWarning, match="gives no hash"):
         fill("lab.Open")
@@ -234,7 +234,7 @@ def test_rm_finds_a_file_for_which_no_hash_is_promised(lab: Lab, home: Path) -> 
     assert not list((home / "content").rglob("assy_open.nc"))
 
 
-def test_rm_of_what_is_not_there_says_so(home: Path) -> None:
+def test_rm_reports_an_identifier_without_files(home: Path) -> None:
     done = brainio("cache", "rm", "modelfest.Carney1999", BRAINIO_CATALOGS="")
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr == f"{home} has no files of modelfest.Carney1999\n0 items removed, 0 B freed\n"
@@ -269,7 +269,7 @@ def test_the_copies_of_catalogs_are_neither_listed_nor_removed(
     assert copy.read_bytes() == lab.catalog.read_bytes()
 
 
-def test_prune_removes_what_was_not_used_for_long(home: Path) -> None:
+def test_prune_removes_files_not_used_for_the_given_time(home: Path) -> None:
     used_long_ago(home, "*.nc", 40 * DAY)
     done = brainio("cache", "prune", "--older-than", "30d", "--json")
     assert [item["names"] for item in json.loads(done.stdout)["items"]] == [["assy_lab_Doe2026.nc"]]
@@ -284,7 +284,7 @@ def test_prune_removes_the_least_recently_used_until_the_rest_is_small_enough(ho
     assert left(home) == ["content .zip", "unpacked"]
 
 
-def test_prune_without_a_limit_removes_only_what_is_of_no_use(home: Path) -> None:
+def test_prune_without_a_limit_removes_only_leftovers(home: Path) -> None:
     file_of(home, "*.nc").write_bytes(b"bad")
     assert [checked.item.names for checked in verify(home) if checked.fault] == [("assy_lab_Doe2026.nc",)]
     assert brainio("cache", "prune").stderr == "0 items removed, 0 B freed\n"
@@ -328,9 +328,7 @@ def test_prune_removes_temporary_folders_of_killed_processes_and_no_others(
         ("--max-size", "-5GB", "500MB or 1.5TiB"),
     ],
 )
-def test_an_amount_that_cannot_be_read_is_wrong_usage_that_names_what_can(
-    option: str, value: str, accepted: str
-) -> None:
+def test_a_malformed_amount_is_wrong_usage_and_names_the_accepted_forms(option: str, value: str, accepted: str) -> None:
     done = brainio("cache", "prune", f"{option}={value}")
     assert (done.returncode, done.stdout) == (2, "")
     assert repr(value) in done.stderr
@@ -352,7 +350,7 @@ def test_an_amount_that_cannot_be_read_is_wrong_usage_that_names_what_can(
         (SIZE, "500M", 5 * 10**8),
     ],
 )
-def test_amounts_mean_what_people_write(kind: click.ParamType, text: str, amount: int) -> None:
+def test_amounts_are_parsed_with_their_units(kind: click.ParamType, text: str, amount: int) -> None:
     assert kind.convert(text, None, None) == amount
 
 

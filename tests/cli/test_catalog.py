@@ -9,7 +9,7 @@ from tests.cli.command import brainio
 from tests.servers import HttpFolder
 
 
-def test_init_names_what_it_made_and_what_comes_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_lists_its_files_and_the_next_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = brainio("catalog", "init", "my_lab")
     assert done.returncode == 0
@@ -49,4 +49,4 @@ def test_check_lists_problems_and_has_an_exit_code_of_its_own(tmp_path: Path) ->
     assert done.returncode == 11
     report = json.loads(done.stdout)
     assert not report["ok"]
-    assert {one["code"] for one in report["problems"]} == {"set-unlisted", "file-gone"}
+    assert {problem["code"] for problem in report["problems"]} == {"set-unlisted", "file-gone"}

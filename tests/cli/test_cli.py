@@ -30,13 +30,13 @@ def test_list_shows_a_table_with_a_line_for_each_entry() -> None:
     assert any(line.startswith("dicarlo.MajajHong2015 ") for line in lines)
 
 
-def test_list_speaks_json_to_programs() -> None:
+def test_list_prints_json_for_programs() -> None:
     records = json.loads(brainio("list", "stimulus-sets", "--json").stdout)
     hvm = next(record for record in records if record["identifier"] == "hvm")
     assert (hvm["kind"], hvm["catalog"], hvm["aliases"]) == ("stimulus_set", "brainscore", ["dicarlo.hvm"])
 
 
-def test_list_names_the_catalogs_and_their_places() -> None:
+def test_list_names_the_catalogs_and_their_locations() -> None:
     records = json.loads(brainio("list", "catalogs", "--json").stdout)
     assert [record["catalog"] for record in records] == ["brainio_demo", "brainscore"]
     assert all(Path(record["location"]).is_file() for record in records)
@@ -50,7 +50,7 @@ def test_info_shows_both_entries_of_an_identifier_that_names_both() -> None:
     assert "StimulusSet" not in brainio("info", "FreemanZiemba2013", "--kind", "assembly").stdout
 
 
-def test_info_speaks_json_to_programs_and_downloads_nothing(s3_static: S3Static) -> None:
+def test_info_prints_json_and_downloads_nothing(s3_static: S3Static) -> None:
     (record,) = json.loads(brainio("info", "dicarlo.MajajHong2015", "--json").stdout)
     assert record["files"][0]["sha1"] == "bf8f8d01010d727e3db3f85a9bd5f95f9456b7ec"
     assert s3_static.requests == []
@@ -64,7 +64,7 @@ def test_info_speaks_json_to_programs_and_downloads_nothing(s3_static: S3Static)
         (["list", "movies"], 2, "Invalid value"),
     ],
 )
-def test_failures_are_told_on_stderr_with_an_exit_code_of_their_kind(
+def test_failures_are_printed_on_stderr_with_the_exit_code_of_their_class(
     arguments: list[str], code: int, message: str
 ) -> None:
     done = brainio(*arguments)
@@ -113,9 +113,9 @@ def test_help_has_examples(command: list[str]) -> None:
     assert f"  Examples:\n    {' '.join(['brainio', *command])}" in done.stdout
 
 
-def test_help_tells_every_exit_code() -> None:
-    told = " ".join(brainio("--help").stdout.partition("Exit codes: ")[2].split())
-    assert {int(code) for code in re.findall(r"\b\d+\b", told)} == {0, 2, 130, *(code for _, code in EXIT_CODES)}
+def test_help_lists_every_exit_code() -> None:
+    text = " ".join(brainio("--help").stdout.partition("Exit codes: ")[2].split())
+    assert {int(code) for code in re.findall(r"\b\d+\b", text)} == {0, 2, 130, *(code for _, code in EXIT_CODES)}
 
 
 def _commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -195,7 +195,7 @@ def test_a_command_that_does_not_exist_is_wrong_usage() -> None:
 
 
 @pytest.mark.parametrize("command", [["list"], ["info", "hvm"]])
-def test_what_fetches_nothing_loads_nothing_that_fetches(command: list[str]) -> None:
+def test_commands_without_transfers_import_no_heavy_library(command: list[str]) -> None:
     program = (
         "import sys; from brainio.cli.commands import main\n"
         f"main({command!r}, standalone_mode=False)\n"

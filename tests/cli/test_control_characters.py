@@ -116,9 +116,9 @@ COMMANDS = [
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: printable_line(" ".join(command))[:30])
 def test_no_command_lets_a_catalog_control_the_terminal(lab: Path, command: tuple[str, ...]) -> None:
-    _, told = run(*command)
-    assert told
-    assert HIDDEN.findall(told) == []
+    _, output = run(*command)
+    assert output
+    assert HIDDEN.findall(output) == []
 
 
 @pytest.mark.parametrize("command", ["list", "info", "history", "cite", "search"])
@@ -132,8 +132,8 @@ def test_json_has_the_exact_texts_in_escapes(lab: Path, command: str) -> None:
 
 def records(value: object) -> list[dict[str, object]]:
     if isinstance(value, dict):
-        return [value, *(one for part in value.values() for one in records(part))]
-    return [one for part in value for one in records(part)] if isinstance(value, list) else []
+        return [value, *(record for part in value.values() for record in records(part))]
+    return [record for part in value for record in records(part)] if isinstance(value, list) else []
 
 
 def test_names_in_the_cache_do_not_control_the_terminal(lab: Path) -> None:
@@ -167,11 +167,11 @@ def test_members_and_rows_that_are_validated_do_not_control_the_terminal(lab: Pa
 def test_names_of_files_that_are_no_text_are_shown_in_escapes(lab: Path) -> None:
     (lab / "folder").mkdir()
     Path(os.fsdecode(b"folder/a\xff\x1b.txt")).write_text("stimulus")
-    code, told = run(
+    code, output = run(
         "package", "stimulus-set", "folder", "--identifier", "lab.New", "--to", "store", "--catalog", "x.csv"
     )
-    assert (code, HIDDEN.findall(told)) == (1, [])
-    assert r"\udcff" in told
+    assert (code, HIDDEN.findall(output)) == (1, [])
+    assert r"\udcff" in output
 
 
 @pytest.mark.parametrize("kind", [BrainioError, CatalogError, TransferError])
@@ -211,7 +211,7 @@ def test_objects_in_a_session_show_no_character_that_controls_the_terminal(lab: 
     stimuli = StimulusSet({"stimulus_id": ["1"], "text": [f"a{EVIL}"], EVIL: [1]})
     catalog = Catalog.from_files("lab", lab / "lab.csv")
     found = brainio.search("lab")
-    for one in (
+    for shown in (
         assembly,
         assembly["stimulus_id"],
         stimuli,
@@ -220,8 +220,8 @@ def test_objects_in_a_session_show_no_character_that_controls_the_terminal(lab: 
         found.hits,
         brainio.validate(assembly, stimuli),
     ):
-        assert HIDDEN.findall(repr(one)) == []
-        assert HIDDEN.findall(str(one)) == []
+        assert HIDDEN.findall(repr(shown)) == []
+        assert HIDDEN.findall(str(shown)) == []
     assert np.array_equal(assembly["stimulus_id"].values, ["a", EVIL])
 
 
@@ -253,7 +253,7 @@ def test_json_with_escapes_is_the_same_document(text: str) -> None:
     assert HIDDEN.findall(document) == []
 
 
-def test_all_that_commands_print_goes_through_the_sink() -> None:
+def test_commands_print_only_through_the_output_module() -> None:
     folder = Path(brainio.cli.__file__).parent
     printing = {
         f"{path.name}: {ast.unparse(node.func)}"

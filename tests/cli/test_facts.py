@@ -1,4 +1,4 @@
-"""Promises of the options that say what no data can tell: they are checked first, and stand in the card."""
+"""Options for facts of a card are validated before anything is written, and appear in the card."""
 
 import json
 from pathlib import Path
@@ -42,11 +42,11 @@ def card(lab: Path, kind: str) -> dict[str, object]:
     return json.loads((lab / "cards" / kind / f"{NAME}.json").read_text())
 
 
-def facts_in(one: dict[str, object]) -> dict[str, object]:
-    return {name: one[name] for name in IN_CARD if name in one}
+def facts_in(card: dict[str, object]) -> dict[str, object]:
+    return {name: card[name] for name in IN_CARD if name in card}
 
 
-def test_facts_stand_in_the_cards_of_what_is_packaged_and_the_licence_in_the_rows(lab: Path) -> None:
+def test_facts_appear_in_the_card_and_the_licence_also_in_the_rows(lab: Path) -> None:
     assert run("package", "stimulus-set", "images", *PUBLISH, *FACTS).returncode == 0
     assert run("package", "assembly", *ANSWERS, *PUBLISH, *FACTS).returncode == 0
     assert facts_in(card(lab, "stimulus_set")) == facts_in(card(lab, "assembly")) == IN_CARD
@@ -56,7 +56,7 @@ def test_facts_stand_in_the_cards_of_what_is_packaged_and_the_licence_in_the_row
 
 
 @pytest.mark.parametrize(
-    ("facts", "said"),
+    ("facts", "message"),
     [
         (("--author", "Josiah Carberry <0000-0002-1825-0098>"), "0000-0002-1825-0098 is mistyped"),
         (("--author", "<0000-0002-1825-0097>"), "a text that is not empty"),
@@ -70,10 +70,10 @@ def test_facts_stand_in_the_cards_of_what_is_packaged_and_the_licence_in_the_row
         (("--fact", f"successor={NAME}"), f"lead in a circle: {NAME} -> {NAME}"),
     ],
 )
-def test_a_mistyped_fact_ends_it_before_anything_is_written(lab: Path, facts: tuple[str, ...], said: str) -> None:
+def test_a_malformed_fact_fails_before_anything_is_written(lab: Path, facts: tuple[str, ...], message: str) -> None:
     done = run("package", "stimulus-set", "images", *PUBLISH, *facts)
     assert done.returncode == 1
-    assert said in done.stderr
+    assert message in done.stderr
     assert not (lab / "lab.csv").exists()
     assert not (lab / "files").exists()
 

@@ -67,7 +67,7 @@ def test_of_a_catalog_one_kind_can_be_fetched(three: Lab) -> None:
     assert parts(brainio("get", "--catalog", "lab", "--kind", "stimulus_set", "--json").stdout) == STIMULI
 
 
-def test_it_is_said_before_how_many_files_and_bytes_are_to_come(three: Lab) -> None:
+def test_get_prints_the_number_of_files_and_bytes_and_a_summary(three: Lab) -> None:
     size = sum(map(len, three.server.objects.values())) / 1000
     ready = "4 of 4 entries in the cache\n"
     first = brainio("get", "--catalog", "lab")
@@ -76,7 +76,7 @@ def test_it_is_said_before_how_many_files_and_bytes_are_to_come(three: Lab) -> N
     assert second.stderr == f"0 of the 5 files of 4 entries to fetch (0 B), 5 in the cache\n{ready}"
 
 
-def test_a_dry_run_shows_what_would_be_fetched_and_fetches_nothing(three: Lab, tmp_path: Path) -> None:
+def test_a_dry_run_lists_missing_files_and_fetches_nothing(three: Lab, tmp_path: Path) -> None:
     fetch_many(["lab.Doe2026"])
     three.server.requests.clear()
     done = brainio("get", "lab.Doe1", "--dry-run")
@@ -104,12 +104,12 @@ def test_when_some_fail_all_others_are_fetched_and_printed(three: Lab) -> None:
     done = brainio("get", "lab.Doe0", "lab.Doe1", "lab.Doe2", "lab.Nobody", "--json")
     assert done.returncode == 9
     assert parts(done.stdout) == {("lab.Doe2", "nc")} | STIMULI
-    for told in ("lab.Doe0: ", "lab.Doe1: ", "lab.Nobody: "):
-        assert sum(told in line for line in done.stderr.splitlines() if line.startswith("error: ")) == 1
+    for subject in ("lab.Doe0: ", "lab.Doe1: ", "lab.Nobody: "):
+        assert sum(subject in line for line in done.stderr.splitlines() if line.startswith("error: ")) == 1
     assert "Traceback" not in done.stderr
 
 
-def test_a_dry_run_tells_what_cannot_be_fetched(three: Lab) -> None:
+def test_a_dry_run_reports_unavailable_files(three: Lab) -> None:
     done = brainio("get", "lab.Doe0", "lab.Nobody", "--dry-run", "--json")
     assert done.returncode == 9
     assert len(json.loads(done.stdout)) == 3
@@ -124,7 +124,7 @@ def test_a_dry_run_tells_what_cannot_be_fetched(three: Lab) -> None:
         ("hvm", 5, "s3://brainscore-storage/brainio-brainscore/stimulus_hvm.csv"),
     ],
 )
-def test_what_cannot_be_had_has_an_exit_code_of_its_kind(identifier: str, code: int, message: str) -> None:
+def test_an_unavailable_entry_has_the_exit_code_of_its_error(identifier: str, code: int, message: str) -> None:
     done = brainio("get", identifier)
     assert (done.returncode, done.stdout) == (code, "")
     assert message in done.stderr
@@ -163,7 +163,7 @@ def test_a_missing_file_of_a_single_entry_has_the_exit_code_of_transfers_however
     assert brainio("get", "--catalog", "lab").returncode == 9
 
 
-def test_what_is_missing_offline_has_an_exit_code_of_its_own_and_nothing_is_asked_for(three: Lab) -> None:
+def test_files_missing_offline_have_their_own_exit_code_and_are_not_requested(three: Lab) -> None:
     fetch_many(["lab.Doe0"])
     three.server.requests.clear()
     assert brainio("get", "lab.Doe0", BRAINIO_OFFLINE="1").returncode == 0
@@ -189,7 +189,7 @@ def test_an_archive_that_may_not_be_unpacked_leaves_all_else_as_it_is(three: Lab
     assert "error: the archive of stimulus set lab.Bad: " in done.stderr
 
 
-def test_a_file_that_went_bad_is_told_of_and_fetched_again(three: Lab) -> None:
+def test_a_damaged_file_causes_a_warning_and_is_fetched_again(three: Lab) -> None:
     path = fetch_many(["lab.Doe0"])[resolve("assembly", "lab.Doe0")]["nc"]
     path.write_bytes(b"something else")
     done = brainio("get", "lab.Doe0", "--json")

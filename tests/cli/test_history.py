@@ -52,7 +52,7 @@ def test_history_lists_all_versions(catalog: Path) -> None:
     assert second.split() == ["assembly", "2", "current", "lab"]
 
 
-def test_history_of_an_unknown_identifier_is_an_error_with_what_was_probably_meant(catalog: Path) -> None:
+def test_history_of_an_unknown_identifier_suggests_similar_ones(catalog: Path) -> None:
     done = brainio("history", "lab.Doe2062")
     assert (done.returncode, done.stdout) == (3, "")
     assert "lab.Doe2026" in done.stderr
@@ -63,13 +63,13 @@ def test_deprecate_marks_the_current_version_with_reason_and_successor(catalog: 
     assert done.returncode == 0, done.stderr
     assert "marked in" in done.stderr
     records = json.loads(brainio("history", "lab.Doe2026", "--json").stdout)
-    assert [(one["status"], one["successor"], one["reason"]) for one in records] == [
+    assert [(record["status"], record["successor"], record["reason"]) for record in records] == [
         ("superseded", "", ""),
         ("deprecated", "lab.Doe2027", "Two neuroids are swapped."),
     ]
 
 
-def test_a_dry_run_of_deprecate_only_says_what_would_be_marked(catalog: Path) -> None:
+def test_a_dry_run_of_deprecate_lists_the_entries_and_changes_nothing(catalog: Path) -> None:
     before = catalog.read_bytes()
     done = brainio("deprecate", "lab.Doe2026", "--reason", "Old.", "--dry-run")
     assert done.returncode == 0

@@ -64,14 +64,14 @@ def test_no_argument_makes_a_command_end_with_a_traceback(
 
 
 @pytest.mark.parametrize("text", ["a\0b", "x" * 256, "a/" * 3000])
-def test_what_can_be_no_path_is_refused_before_the_system_is_asked(text: str) -> None:
+def test_an_impossible_path_is_refused_without_a_system_call(text: str) -> None:
     with pytest.raises(LocationError, match=r"can be no path: it (holds a NUL|has [0-9,]+ characters)") as caught:
         require_possible_path(text)
     assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize("url", ["http://[::1", "https://lab.org/\udcff.csv", "https://"])
-def test_what_is_no_url_of_a_catalog_is_a_catalog_error(url: str) -> None:
+def test_a_malformed_catalog_url_is_a_catalog_error(url: str) -> None:
     with pytest.raises(CatalogError, match="does not name a catalog file"):
         source_from(url)
 

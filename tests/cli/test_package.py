@@ -43,7 +43,7 @@ def test_a_folder_and_an_array_become_entries_that_load(lab: Path) -> None:
     assert brainio.catalogs.resolve("stimulus_set", "lab.Doe2026").license == "CC0-1.0"
 
 
-def test_a_dry_run_says_what_would_happen_and_writes_nothing(lab: Path) -> None:
+def test_a_dry_run_shows_the_plan_and_writes_nothing(lab: Path) -> None:
     done = run("package", "stimulus-set", "images", *PUBLISH, "--dry-run")
     assert "files/stimulus_lab_Doe2026.zip" in done.stdout
     assert "lab.csv (a new catalog)" in done.stdout
@@ -51,7 +51,7 @@ def test_a_dry_run_says_what_would_happen_and_writes_nothing(lab: Path) -> None:
     assert not (lab / "lab.csv").exists()
 
 
-def test_what_cannot_be_packaged_ends_with_all_problems(lab: Path) -> None:
+def test_invalid_files_are_refused_with_all_problems(lab: Path) -> None:
     (lab / "stimuli.csv").write_text("stimulus_id,Hue\nim0,1\nim7,2\n")
     done = run("package", "stimulus-set", "stimuli.csv", "--files", "images", *PUBLISH)
     assert done.returncode == 1
@@ -66,7 +66,7 @@ def test_a_pair_without_its_sign_is_wrong_usage(lab: Path) -> None:
     assert "'license' is not of the form NAME=VALUE" in done.stderr
 
 
-def test_a_doi_is_no_place_for_files(lab: Path) -> None:
+def test_a_doi_is_refused_as_a_store(lab: Path) -> None:
     refused = run("package", "stimulus-set", "images", *PUBLISH[:2], "--to", "doi:10.5281/zenodo.1", *PUBLISH[4:])
     assert refused.returncode == 1
     assert "is a DOI, not a store to which files can be uploaded" in refused.stderr

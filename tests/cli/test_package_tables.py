@@ -63,12 +63,12 @@ def test_ids_and_missing_regions_of_a_table_load_as_they_are_written(lab: Path) 
     assert assembly["neuroid_id"].values.tolist() == ["007", "008"]
     assert assembly["stimulus_id"].values.tolist() == ["001", "002"]
     assert assembly["repetition"].values.tolist() == [0, 0]
-    region = next(one for one in card_in(lab)["coordinates"] if one["name"] == "region")
+    region = next(item for item in card_in(lab)["coordinates"] if item["name"] == "region")
     assert (region["missing"], region["distinct"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
-    ("neurons", "told"),
+    ("neurons", "message"),
     [
         ("neuroid_id,area,area\na,1,2\nb,3,4\n", "column 'area': found columns 2, 3 of that name"),
         ("neuroid_id,\na,1\nb,2\n", "column 2 has no name"),
@@ -82,15 +82,15 @@ def test_ids_and_missing_regions_of_a_table_load_as_they_are_written(lab: Path) 
         ("neuroid_id,presentation\na,1\nb,2\n", "a coordinate of neuroid with the name of a dimension"),
     ],
 )
-def test_a_table_that_would_lose_a_value_is_refused(lab: Path, neurons: str, told: str) -> None:
+def test_a_table_that_would_lose_a_value_is_refused(lab: Path, neurons: str, message: str) -> None:
     code, stderr = package_rates(neurons)
     assert code == 1
-    assert told in stderr
+    assert message in stderr
     assert_nothing_was_published(lab)
 
 
 @pytest.mark.parametrize(
-    ("table", "options", "told"),
+    ("table", "options", "message"),
     [
         ("stimulus_id,rt,rt\n001,1,2\n002,3,4\n", ("--value", "rt"), "column 'rt': found columns 2, 3 of that name"),
         ("stimulus_id,rt\n001,1\n002,2\n", ("--value", "stimulus_id"), "'stimulus_id', which holds ids"),
@@ -107,11 +107,11 @@ def test_a_table_that_would_lose_a_value_is_refused(lab: Path, neurons: str, tol
     ],
 )
 def test_values_that_would_become_text_or_vanish_are_refused(
-    lab: Path, table: str, options: tuple[str, ...], told: str
+    lab: Path, table: str, options: tuple[str, ...], message: str
 ) -> None:
     code, stderr = package_times(table, *options)
     assert code == 1
-    assert told in stderr
+    assert message in stderr
     assert "Traceback" not in stderr
     assert "Fix: " in stderr
     assert_nothing_was_published(lab)

@@ -30,7 +30,7 @@ def test_checking_tells_the_plan_and_the_errors_and_ends_with_11(shelf: Shelf) -
     assert "stimulus-unknown" in done.stdout
 
 
-def test_what_is_not_fetched_is_listed_and_is_no_error(shelf: Shelf) -> None:
+def test_assemblies_outside_the_cache_are_listed_without_an_error(shelf: Shelf) -> None:
     done = brainio("check", "--catalog", "lab")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("not fetched") == 2

@@ -39,25 +39,34 @@ def test_search_with_facets_prints_counts_alone() -> None:
 
 
 def test_search_takes_all_filters_and_pages() -> None:
-    asked = ("--species", "monkey", "--lab", "dicarlo", "--class", "NeuronRecordingAssembly", "--catalog", "brainscore")
-    every = json.loads(brainio("search", *asked, "--json", "--limit", "5").stdout)["hits"]
+    filters = (
+        "--species",
+        "monkey",
+        "--lab",
+        "dicarlo",
+        "--class",
+        "NeuronRecordingAssembly",
+        "--catalog",
+        "brainscore",
+    )
+    every = json.loads(brainio("search", *filters, "--json", "--limit", "5").stdout)["hits"]
     assert len(every) > 1
     assert {(hit["lab"], hit["class"], hit["catalog"]) for hit in every} == {
         ("dicarlo", "NeuronRecordingAssembly", "brainscore")
     }
-    second = json.loads(brainio("search", *asked, "--json", "--limit", "1", "--offset", "1").stdout)["hits"]
+    second = json.loads(brainio("search", *filters, "--json", "--limit", "1", "--offset", "1").stdout)["hits"]
     assert second == every[1:2]
     repeated = json.loads(brainio("search", "--has-repetitions", "--has-reliability", "--json").stdout)["hits"]
     assert [hit["identifier"] for hit in repeated] == ["modelfest.Carney1999"]
 
 
-def test_search_that_finds_nothing_near_is_no_error() -> None:
+def test_an_empty_search_result_is_not_an_error() -> None:
     done = brainio("search", "MajajHnog2015")
     assert (done.returncode, done.stdout) == (0, "0 entries for 'MajajHnog2015'\nDid you mean 'MajajHong2015'?\n")
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "message"),
     [
         (["--region", "V11"], 1, "no entry has the region 'V11'; did you mean 'V1'? Known: IT, V1, V2, V3, V4"),
         (["--kind", "movie"], 1, "Known: assembly, stimulus_set"),
@@ -65,9 +74,9 @@ def test_search_that_finds_nothing_near_is_no_error() -> None:
         (["--limit", "many"], 2, "--limit"),
     ],
 )
-def test_search_for_what_does_not_exist_ends_with_a_code_and_what_there_is(
-    options: list[str], code: int, told: str
+def test_an_unknown_filter_value_is_an_error_that_lists_known_values(
+    options: list[str], code: int, message: str
 ) -> None:
     done = brainio("search", *options)
     assert (done.returncode, done.stdout) == (code, "")
-    assert told in done.stderr
+    assert message in done.stderr

@@ -17,7 +17,7 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_sound_stimuli_are_said_to_be_so(folder: Path) -> None:
+def test_valid_stimuli_have_no_problems(folder: Path) -> None:
     done = brainio("validate", str(folder))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"stimulus set {folder}: no problems\ncolumns: stimulus_id text; filename text\n"
@@ -56,7 +56,7 @@ def test_programs_get_json_of_every_subject(folder: Path, tmp_path: Path) -> Non
     sound, bad = json.loads(done.stdout)
     columns = ["stimulus_id text", "filename text"]
     assert sound == {"subject": f"stimulus set {folder}", "ok": True, "columns": columns, "problems": []}
-    assert [one["code"] for one in bad["problems"]] == ["assembly-unreadable"]
+    assert [problem["code"] for problem in bad["problems"]] == ["assembly-unreadable"]
 
 
 def test_options_name_the_stimuli_and_the_class(folder: Path, tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_published_identifier_is_validated() -> None:
     assert brainio("validate", "modelfest.Carney1999").returncode == 0
 
 
-def test_what_does_not_exist_has_the_exit_code_of_that() -> None:
+def test_a_missing_subject_has_the_exit_code_of_its_error() -> None:
     assert brainio("validate", "modelfest.Carny1999").returncode == 3
 
 
