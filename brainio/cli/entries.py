@@ -233,15 +233,15 @@ def _linked_entries(entry: Entry) -> Record:
     """Return the stimulus set that an assembly loads with, or the assemblies that load with a stimulus set."""
     if entry.lookup_type == TYPE_STIMULUS_SET:
         users = assemblies_of(entry.identifier, catalog=entry.catalog, version=entry.version)
-        return {"assemblies": list(dict.fromkeys(_format_version(user) for user in users))}
+        return {"assemblies": list(dict.fromkeys(_format_versioned(user) for user in users))}
     try:
         stimuli = stimulus_set_of(entry)
     except EntryLookupError:
         return {"stimulus_set": f"{entry.stimulus_set_identifier} (version not listed)"}
-    return {"stimulus_set": "" if stimuli is None else _format_version(stimuli)}
+    return {"stimulus_set": "" if stimuli is None else _format_versioned(stimuli)}
 
 
-def _format_version(entry: Entry) -> str:
+def _format_versioned(entry: Entry) -> str:
     return f"{entry.identifier} (version {entry.version})" if entry.version else entry.identifier
 
 
