@@ -64,10 +64,10 @@ def test_facts_appear_in_the_card_and_the_licence_also_in_the_rows(lab: Path) ->
         (("--species", " "), "'species' is [' ']: expected a text that is not empty"),
         (("--license", "do what you like"), "expected an SPDX expression such as 'CC0-1.0', 'CC-BY-4.0', 'MIT', or"),
         (("--fact", "license=CC BY 4.0"), "expected an SPDX expression such as 'CC-BY-4.0'"),
-        (("--fact", "publication=nowhere"), "'publication' is 'nowhere', a key that"),
+        (("--fact", "publication=nowhere"), "['publication'] is 'nowhere', a"),
         (("--fact", "doi=10.1152/jn.00891.2005"), "(on the command line: --doi)"),
         (("--fact", "species=Homo sapiens"), "(on the command line: --species)"),
-        (("--fact", f"successor={NAME}"), f"lead in a circle: {NAME} -> {NAME}"),
+        (("--fact", f"successor={NAME}"), f"successors form a circle: {NAME} -> {NAME}"),
     ],
 )
 def test_a_malformed_fact_fails_before_anything_is_written(lab: Path, facts: tuple[str, ...], message: str) -> None:
