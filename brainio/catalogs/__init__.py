@@ -3,7 +3,9 @@
 Importing this package imports no pandas; `Catalog`, the DataFrame, is imported when it is first used.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import lazy_loader
 
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.lifecycle import deprecate, history
@@ -56,10 +58,6 @@ __all__ = [
     "stimulus_set_of",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name in ("Catalog", "CatalogLoader", "SOURCE_CATALOG"):
-        from brainio.catalogs import frame
-
-        return getattr(frame, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, _, _ = lazy_loader.attach(
+    __name__, submod_attrs={"frame": ["Catalog", "CatalogLoader", "SOURCE_CATALOG"]}
+)
