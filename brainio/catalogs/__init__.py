@@ -58,6 +58,4 @@ __all__ = [
     "stimulus_set_of",
 ]
 
-__getattr__, _, _ = lazy_loader.attach(
-    __name__, submod_attrs={"frame": ["Catalog", "CatalogLoader", "SOURCE_CATALOG"]}
-)
+__getattr__, _, _ = lazy_loader.attach(__name__, submod_attrs={"frame": ["Catalog", "CatalogLoader", "SOURCE_CATALOG"]})
