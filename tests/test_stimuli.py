@@ -167,7 +167,7 @@ def test_the_disk_is_not_asked_for_a_path() -> None:
         ("stimulus_id,filename\na,a.png\n\nb,b.png,\n", "line 4 has 3 fields, expected 2"),
         ("stimulus_id,filename,n\na,a.png,1\nb,b.png\n", "line 3 has 2 fields, expected 3"),
         ('stimulus_id,filename,n\na,a.png,"1,2"\nb,"b,png"\n', "line 3 has 2 fields, expected 3"),
-        ("stimulus_id,filename,n,n\na,a.png,1,2\n", r"header has 'n' more than once"),
+        ("stimulus_id,filename,n,n\na,a.png,1,2\n", r"header repeats 'n'"),
         ("", "cannot be read"),
         ('stimulus_id,filename\n"a,a.png\n', "cannot be read"),
     ],

@@ -45,6 +45,8 @@ def average_repetition(assembly: DataAssembly, repetition: str | Sequence[str] =
     GroupbyError
         `presentation` has no coordinate to group by.
 
+    Examples
+    --------
     >>> a = DataAssembly([1.0, 3.0, 5.0], dims=["presentation"], coords={
     ...     "stimulus_id": ("presentation", ["s1", "s1", "s2"]), "object_name": ("presentation", ["car", "car", "dog"]),
     ...     "repetition": ("presentation", [0, 1, 0])})
@@ -108,6 +110,9 @@ def split_half_reliability(
         Both coordinates are not along the same dimension, there are fewer than two repetitions, or values of another
         dtype.
 
+    Examples
+    --------
+    >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> signal, noise = np.tile(rng.normal(size=100), 20), rng.normal(size=2000)
     >>> a = DataAssembly(np.stack([signal + noise, noise]), dims=["neuroid", "presentation"], coords={

@@ -21,9 +21,9 @@ from sqlalchemy.exc import DatabaseError
 
 from brainio.errors import CatalogWarning, IndexUnavailableError
 from brainio.forks import guard
+from brainio.index.bm25 import score_postings
 from brainio.index.facets import FacetIndex
 from brainio.index.freshness import Dependency
-from brainio.index.ranking import score_postings
 from brainio.index.schema import read_packed, source
 from brainio.logs import get_logger
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from brainio.index.bm25 import Postings
     from brainio.index.freshness import Names
-    from brainio.index.ranking import Postings
     from brainio.index.schema import FullText, IntArray
 
 MAX_WAIT_SECONDS = 2.0  # to wait for a new index while a previous one is open

@@ -1,9 +1,5 @@
 """Ranking: the documents that match a query, their scores, and pages of ranked documents.
 
-The score is BM25F: Robertson, Zaragoza and Taylor 2004, Simple BM25 extension to multiple weighted fields,
-doi:10.1145/1031171.1031181. The weights of a word in all field groups of a document are added before they saturate. As
-in Lucene, the logarithm of the inverse document frequency has a 1 added, so that a word of most documents still counts.
-
 A page begins after the last hit of the page before, wherever this hit is now. So entries that are added in the
 meantime shift nothing, as they would with an offset. Scores depend slightly on all documents: two hits with nearly
 equal scores may swap between two pages when the index changes.
@@ -19,7 +15,7 @@ import numpy.typing as npt
 from sqlalchemy import select
 
 from brainio.cursors import bad_cursor, read_cursor, write_cursor
-from brainio.index.schema import FIELD_WEIGHTS, document
+from brainio.index.schema import document
 from brainio.index.words import fold_name
 
 if TYPE_CHECKING:
@@ -34,7 +30,6 @@ if TYPE_CHECKING:
 
 _MAX_NAMED = 1_000  # documents with one identifier or alias
 _MAX_NUMBER = 2**31 - 1  # of a document
-_SATURATION, _LENGTH_NORMALIZATION = 1.2, 0.75  # k1 and b of BM25
 
 
 class Matches(NamedTuple):
@@ -53,13 +48,6 @@ class Matches(NamedTuple):
     numbers: npt.NDArray[np.intp]
     scores: npt.NDArray[np.float64]
     words: int
-
-
-class Postings(NamedTuple):
-    """The documents that contain a word, shape (n,) in ascending order, and the score of the word in each."""
-
-    numbers: IntArray
-    scores: npt.NDArray[np.float32]
 
 
 class RankedDocument(NamedTuple):
@@ -121,40 +109,6 @@ def find_matches(connection: Connection, index: Index, query: Query, filters: It
 def find_named(connection: Connection, index: Index, name: str) -> IntArray:
     """Return the documents with this identifier or alias, ignoring case, accents and punctuation."""
     return index.text.named(connection, fold_name(name), _MAX_NAMED)
-
-
-def score_postings(groups: Sequence[IntArray], lengths: IntArray) -> Postings:
-    """Return the BM25F scores of a word in the documents that contain it.
-
-    Parameters
-    ----------
-    groups : sequence of array
-        For each group of `FIELD_WEIGHTS`, the documents that contain the word in this group.
-    lengths : array, shape (documents,)
-        The number of words of each document.
-
-    Examples
-    --------
-    >>> none = np.array([], np.int32)
-    >>> in_name, in_title = np.array([2], np.int32), np.array([0, 2], np.int32)
-    >>> score_postings([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
-    Postings(numbers=array([0, 2], dtype=int32), scores=array([1.1730183, 1.4045352], dtype=float32))
-    """
-    contains = np.zeros(len(lengths), bool)
-    for numbers in groups:
-        contains[numbers] = True
-    documents = np.flatnonzero(contains).astype(np.int32)
-    all_weights = np.empty(len(lengths), np.float32)  # most of it is never touched
-    all_weights[documents] = 0
-    for weight, numbers in zip(FIELD_WEIGHTS.values(), groups, strict=True):
-        all_weights[numbers] += weight
-    weights = all_weights[documents]
-    if not len(documents):
-        return Postings(documents, weights)
-    rarity = math.log1p((len(lengths) - len(documents) + 0.5) / (len(documents) + 0.5))
-    relative_lengths = lengths[documents] / lengths.mean()
-    norms = _SATURATION * (1 - _LENGTH_NORMALIZATION + _LENGTH_NORMALIZATION * relative_lengths)
-    return Postings(documents, (rarity * weights * (_SATURATION + 1) / (weights + norms)).astype(np.float32))
 
 
 def rank_page(connection: Connection, index: Index, matches: Matches, page: Page) -> list[RankedDocument]:

@@ -115,9 +115,7 @@ class StimulusSetLoader:
             )
         duplicates = sorted(name for name, count in Counter(filter(None, header)).items() if count > 1)
         if duplicates:
-            raise StimulusSetFormatError(
-                f"{self.csv_path}: the header has {some(duplicates)} more than once; rename columns"
-            )
+            raise StimulusSetFormatError(f"{self.csv_path}: the header repeats {some(duplicates)}; rename columns")
         bare = _QUOTED.sub(b"", content) if b'"' in content else content
         if {line.count(b",") for line in bare.splitlines() if line} != {len(header) - 1}:
             rows = _rows_of(content)

@@ -250,7 +250,7 @@ class TypedCsv:
     def _check_names(self) -> None:
         duplicates = sorted(name for name, count in Counter(self.names).items() if count > 1)
         if duplicates:
-            raise self._error(f"has {some(duplicates)} more than once in its header; rename columns")
+            raise self._error(f"repeats {some(duplicates)} in its header; rename columns")
 
     def _check_quoting(self, is_quoted: np.ndarray, has_quotes: list[bool]) -> None:
         """Raise an error for columns with quoted and unquoted cells: a program added text without quotes."""

@@ -285,7 +285,7 @@ def test_only_the_first_stimuli_have_thumbnails(tmp_path: Path, monkeypatch: pyt
     assert found.thumbnail(1) is not None
     assert found.thumbnail(2) is None
     (row,), _ = found.rows({"stimulus_id": "2"})
-    assert stimulus_tile(found.entry, found, row).note == "pictures were made of the first 2 stimuli only"
+    assert stimulus_tile(found.entry, found, row).note == "only the first 2 stimuli have thumbnails"
 
 
 def test_ten_thousand_stimuli_are_found_by_any_of_their_columns(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_class_that_is_not_joined_needs_no_stimuli(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ids", [["s0", ""], [1.0, 2.0], np.array(["s0", None], dtype=object)])
 def test_a_presentation_without_a_stimulus_is_refused(tmp_path: Path, ids: object) -> None:
-    assert "a text that is not empty" in refusal(answers(ids), tmp_path)
+    assert "a non-empty text as stimulus_id" in refusal(answers(ids), tmp_path)
 
 
 def test_a_stimulus_set_at_hand_with_doubled_ids_is_refused(stimuli: StimulusSet, tmp_path: Path) -> None:

@@ -136,7 +136,7 @@ BAD_TABLES = {
     "missing key column": (b"filename,object_name\none.png,car\n", "has no column 'stimulus_id'"),
     "missing key": (TABLE.replace(b"\n2,", b"\n,"), "stimulus_id is missing in line"),
     "doubled key": (TABLE.replace(b"\n2,", b"\n1,"), r"stimulus_id is not unique: \['1'\]"),
-    "doubled column": (b"stimulus_id,filename,filename\n" + ROWS, "more than once"),
+    "doubled column": (b"stimulus_id,filename,filename\n" + ROWS, "repeats"),
     "NUL": (TABLE.replace(b"one.png", b"one\0.png"), "line 2 holds a NUL character"),
     "NUL in the key": (TABLE.replace(b"stimulus_id", b"stimulus\0_id"), "stimulus_id|NUL"),
     "not UTF-8": (TABLE.replace(b"car", b"\xff\xfe"), "cannot be read as a CSV table"),

@@ -140,7 +140,7 @@ def test_a_group_of_the_wrong_shape_is_an_error_that_names_file_and_group(
     lab: FaultyLab, tmp_path: Path, sizes: dict[str, int], variables: dict[str, tuple[str, ...]]
 ) -> None:
     publish(lab, _with_group(tmp_path, sizes, variables))
-    with pytest.raises(AssemblyFormatError, match=rf"^assembly 'lab\.Doe2026'.*'extra' of .*{NC} holds"):
+    with pytest.raises(AssemblyFormatError, match=rf"^assembly 'lab\.Doe2026'.*'extra' of .*{NC} has"):
         brainio.get_assembly(NAME)
 
 

@@ -180,7 +180,7 @@ def test_a_stimulus_table_of_very_many_columns_is_refused_at_once(tmp_path: Path
 
 def test_doubled_columns_are_named_in_part(tmp_path: Path) -> None:
     table = f"stimulus_id,filename,{columns(4000)},{columns(4000)}\n".encode()
-    with soon(), pytest.raises(StimulusSetFormatError, match=r"names 'c0'.* and 3,995 more more than once"):
+    with soon(), pytest.raises(StimulusSetFormatError, match=r"repeats 'c0'.* and 3,995 more; rename columns"):
         stimulus_table(tmp_path, table).load()
 
 
