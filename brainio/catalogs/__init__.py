@@ -5,7 +5,7 @@ Importing this package imports no pandas; `Catalog`, the DataFrame, is imported 
 
 from typing import TYPE_CHECKING
 
-import lazy_loader
+import lazy_loader  # type: ignore[import-untyped]
 
 from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile
 from brainio.catalogs.lifecycle import deprecate, history
