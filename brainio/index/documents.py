@@ -137,7 +137,7 @@ def summarize_publications(papers: Iterable[Publication]) -> PublicationFacts:
 
     Examples
     --------
-    >>> paper_of([{'title': 'Macaque V1', 'authors': 'Doe, Jane and Roe, R.', 'year': '2026'}])[:7]
+    >>> summarize_publications([{'title': 'Macaque V1', 'authors': 'Doe, Jane and Roe, R.', 'year': '2026'}])[:7]
     ('Macaque V1', 'Doe, Jane and Roe, R.', 2026, '', '', 'doe', '[["V1", "title"]]')
     """
     rows = list(papers)
@@ -161,7 +161,7 @@ def words_by_field(document: Document) -> dict[str, str]:
     Examples
     --------
     >>> from brainio.catalogs import resolve
-    >>> found = words_by_field(Maker().document(resolve('assembly', 'modelfest.Carney1999')))
+    >>> words = words_by_field(DocumentBuilder().build(resolve('assembly', 'modelfest.Carney1999')))
     >>> words['identifier'], words['species']
     ('modelfest carney1999 carney 1999', 'human homo sapien')
     """

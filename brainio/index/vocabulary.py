@@ -104,7 +104,7 @@ def regions_in_name(names: str) -> list[str]:
 
     Examples
     --------
-    >>> regions_named('Pereira2018.language dicarlo.Rajalingham2020orthographic_IT')
+    >>> regions_in_name('Pereira2018.language dicarlo.Rajalingham2020orthographic_IT')
     ['language network', 'IT']
     """
     regions = [_CAPITALS[1].get(word) or _IN_NAMES[word.lower()] for word in _IN_NAME.findall(names)]
@@ -127,7 +127,7 @@ def canonical_region(value: str) -> str:
 
     Examples
     --------
-    >>> region_called('inferotemporal'), region_called('v4'), region_called('area X')
+    >>> canonical_region('inferotemporal'), canonical_region('v4'), canonical_region('area X')
     ('IT', 'V4', 'area X')
     """
     return _KNOWN_REGIONS.get(value.lower(), value)
@@ -138,7 +138,7 @@ def canonical_species(value: str) -> str:
 
     Examples
     --------
-    >>> species_called('Locusta migratoria'), species_called('monkey'), species_called('Octopus vulgaris')
+    >>> canonical_species('Locusta migratoria'), canonical_species('monkey'), canonical_species('Octopus vulgaris')
     ('locust', 'macaque', 'Octopus vulgaris')
     """
     return _ANIMALS[1].get(value.lower(), value)

@@ -37,7 +37,7 @@ def split_words(text: str) -> list[str]:
 
     Examples
     --------
-    >>> words_of('Grouping of contextual elements: vernier stimuli, Über-Colours')
+    >>> split_words('Grouping of contextual elements: vernier stimuli, Über-Colours')
     ['grouping', 'of', 'contextual', 'element', 'vernier', 'stimulus', 'uber', 'color']
     """
     return [_plain(chunk) for chunk in _CHUNK.findall(_folded(text))]
@@ -48,9 +48,9 @@ def split_name(name: str) -> list[str]:
 
     Examples
     --------
-    >>> words_of_name('dicarlo.MajajHong2015.temporal-10ms')
+    >>> split_name('dicarlo.MajajHong2015.temporal-10ms')
     ['dicarlo', 'majajhong2015', 'majajhong', 'majaj', 'hong', '2015', 'temporal', '10ms', '10', 'ms']
-    >>> words_of_name('THINGS_fMRI_V4')
+    >>> split_name('THINGS_fMRI_V4')
     ['thing', 'fmri', 'mri', 'v4']
     """
     words: list[str] = []
@@ -66,9 +66,9 @@ def query_words(text: str) -> dict[str, str]:
 
     Examples
     --------
-    >>> words_asked('https://doi.org/10.1117/12.348473') == words_asked('10.1117/12.348473')
+    >>> query_words('https://doi.org/10.1117/12.348473') == query_words('10.1117/12.348473')
     True
-    >>> words_asked('V4 recordings to "natural" images')
+    >>> query_words('V4 recordings to "natural" images')
     {'v4': 'v4', 'recording': 'recordings', 'natural': 'natural', 'image': 'images'}
     """
     words = {_plain(chunk): chunk for chunk in _CHUNK.findall(_folded(stored_doi(text)))}
@@ -80,7 +80,7 @@ def has_prefix_match(word: str, words: str) -> bool:
 
     Examples
     --------
-    >>> finds('natural', 'a naturalistic'), finds('v4', 'v4d'), finds('v4', 'v4')
+    >>> has_prefix_match('natural', 'a naturalistic'), has_prefix_match('v4', 'v4d'), has_prefix_match('v4', 'v4')
     (True, False, True)
     """
     return (f" {word}" if len(word) >= PREFIX_FROM else f" {word} ") in f" {words} "
@@ -91,7 +91,7 @@ def fold_name(name: str) -> str:
 
     Examples
     --------
-    >>> name_folded('dicarlo.MajajHong2015')
+    >>> fold_name('dicarlo.MajajHong2015')
     'dicarlomajajhong2015'
     """
     return _BETWEEN.sub("", _folded(name))

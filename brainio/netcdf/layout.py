@@ -54,9 +54,9 @@ def data_chunk_sizes(dims: Sequence[str], shape: Sequence[int], itemsize: int) -
 
     Examples
     --------
-    >>> chunk_sizes(("neuroid", "presentation", "time_bin"), (256, 147200, 1), itemsize=4)
+    >>> data_chunk_sizes(("neuroid", "presentation", "time_bin"), (256, 147200, 1), itemsize=4)
     (8, 2045, 1)
-    >>> chunk_sizes(("presentation", "neuroid", "time_bin"), (147200, 256, 300), itemsize=4)
+    >>> data_chunk_sizes(("presentation", "neuroid", "time_bin"), (147200, 256, 300), itemsize=4)
     (109, 8, 300)
     """
     limits = {"presentation": _PRESENTATIONS, "neuroid": _NEUROIDS}
@@ -90,7 +90,7 @@ def coordinate_chunk_sizes(shape: Sequence[int], itemsize: int) -> tuple[int, ..
 
     Examples
     --------
-    >>> row_sizes((147200, 40), itemsize=1)  # texts of 40 bytes
+    >>> coordinate_chunk_sizes((147200, 40), itemsize=1)  # texts of 40 bytes
     (24534, 40)
     """
     sizes = list(shape)

@@ -116,7 +116,7 @@ def infer_column(cells: Cells, rules: CellRules, *, is_value: bool = False) -> t
     >>> import pandas as pd
     >>> def values(*texts):
     ...     rows = [f"line {number + 2}" for number in range(len(texts))]
-    ...     return typed(Cells("depth", pd.Series(texts, dtype=object), rows, "a.csv"), CellRules())
+    ...     return infer_column(Cells("depth", pd.Series(texts, dtype=object), rows, "a.csv"), CellRules())
     >>> values("1", "20")[0].dtype, values("007", "020")[0].tolist()
     (dtype('int64'), ['007', '020'])
     >>> print(values("0.5", "deep")[1][0].found)

@@ -221,7 +221,7 @@ def test_a_server_that_comes_back_is_asked_again_after_a_minute(
     url = f"{own_server.database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
-    monkeypatch.setattr(connections, "_SECONDS_BEFORE_ASKING_AGAIN", -1.0)
+    monkeypatch.setattr(connections, "_RETRY_SECONDS", -1.0)
     own_server.stop()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CatalogWarning)
@@ -280,7 +280,7 @@ def test_tables_are_not_made_without_alembic_and_the_extra_is_named(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "alembic", None)
-    with pytest.raises(MissingDriverError, match=r"needs Alembic: pip install .*\[sql\]"):
+    with pytest.raises(MissingDriverError, match=r"requires Alembic: pip install .*\[sql\]"):
         append_rows(f"{database}#lab", [row("lab.A")])
 
 

@@ -22,7 +22,7 @@ def test_init_leaves_a_folder_alone_that_is_there(tmp_path: Path) -> None:
     (tmp_path / "my_lab").mkdir()
     done = brainio("catalog", "init", "my_lab", "--in", str(tmp_path))
     assert done.returncode == 7
-    assert "is there already; nothing was written" in done.stderr
+    assert "exists already; nothing was written" in done.stderr
 
 
 def test_check_of_a_sound_catalog_ends_well() -> None:

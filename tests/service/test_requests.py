@@ -158,7 +158,7 @@ def test_a_cursor_is_read_as_it_was_written(position: list[object], question: di
 
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_whatever_is_no_cursor_is_refused_as_such(text: str) -> None:
-    with pytest.raises(CursorError, match="ask without one"):
+    with pytest.raises(CursorError, match="start without one"):
         read_cursor(text, {})
 
 
