@@ -35,7 +35,7 @@ def refused(lab: FaultyLab, error: type[Exception], match: str) -> str:
 
 def test_wrong_bytes_of_the_right_size_are_an_error_and_leave_nothing(faulty_lab: FaultyLab) -> None:
     faulty_lab.server.faults[ZIP] = always(wrong_bytes)
-    refused(faulty_lab, IntegrityError, "not what was promised: expected sha1 .* found")
+    refused(faulty_lab, IntegrityError, "unexpected bytes: expected sha1 .* found")
     assert faulty_lab.nothing_is_left()
     faulty_lab.server.faults.clear()
     load()
@@ -63,7 +63,7 @@ def test_a_transfer_that_never_ends_well_is_an_error_that_says_how_it_broke(
 
 def test_a_short_body_without_a_length_is_never_taken_for_the_file(faulty_lab: FaultyLab) -> None:
     faulty_lab.server.faults[ZIP] = always(closed_early(HALF))
-    refused(faulty_lab, IntegrityError, "not what was promised")
+    refused(faulty_lab, IntegrityError, "has unexpected bytes")
     assert faulty_lab.nothing_is_left()
     faulty_lab.server.faults.clear()
     load()
