@@ -58,7 +58,7 @@ def test_a_home_that_may_not_be_written_is_an_error_that_names_brainio_home() ->
     command = [*UNKNOWN, *COMMAND, "get", "modelfest.Carney1999"]
     done = subprocess.run(command, env=without_home(HOME="/"), cwd="/", capture_output=True, text=True, check=False)
     assert done.returncode == 10
-    assert "set BRAINIO_HOME to a folder that is" in done.stderr
+    assert "set BRAINIO_HOME to a writable folder" in done.stderr
 
 
 @pytest.mark.parametrize("path", ["~nobody_has_this_name/x", "~nobody_has_this_name"])
