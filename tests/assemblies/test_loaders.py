@@ -499,6 +499,8 @@ def test_files_are_kept_from_lazy_readers_of_xarray_and_the_access_can_be_nested
     assert is_free()
 
 
+# Each _RefCounter of xarray has a lock of its own, so that threads may lose a count, and `__del__` raises KeyError.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_lazy_values_are_read_while_other_threads_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("dask")
     path = write_file(tmp_path / "a.nc")
