@@ -28,7 +28,7 @@ from benchmarks.floors import FLOORS
 from benchmarks.scaling import SCALING
 from benchmarks.workloads import WORKLOADS, Timed
 
-_LIBRARIES = ("brainio", "brainscore-brainio", "numpy", "pandas", "xarray", "netCDF4", "dask")
+_LIBRARIES = ("brainio-data", "brainscore-brainio", "numpy", "pandas", "xarray", "netCDF4", "dask")
 _SAMPLE = 100_000  # values of a result that are compared
 
 

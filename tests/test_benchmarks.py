@@ -47,7 +47,7 @@ def test_every_row_is_measured_and_written_without_the_peer(tmp_path: Path) -> N
             assert record["ours_to_floor"] == pytest.approx(record["ours"] / record["floor"])
     assert "absent" in done.stdout
     assert {"cpu", "cores"} <= set(result["machine"])
-    assert {"python", "numpy", "pandas", "xarray", "brainio"} <= set(result["versions"]["ours"])
+    assert {"python", "numpy", "pandas", "xarray", "brainio-data"} <= set(result["versions"]["ours"])
     assert (result["mode"], result["seed"], result["sizes"]["neuroids"]) == ("tiny", 0, SIZES["tiny"].neuroids)
 
 
