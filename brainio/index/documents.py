@@ -276,7 +276,7 @@ def values_of(facets: Facets) -> list[tuple[str, str]]:
 @lru_cache(maxsize=1024)
 def read_sourced(text: str) -> Sourced:
     """Parse the regions or species of a document: pairs of a value and its source."""
-    return tuple((value, dependency) for value, dependency in json.loads(text)) if text else ()
+    return tuple((value, source) for value, source in json.loads(text)) if text else ()
 
 
 def _card(entry: Entry) -> Card:
@@ -305,9 +305,9 @@ def _year(names: str) -> int | None:
     return int(match[0]) if match else None
 
 
-def _sourced(values: Iterable[str], dependency: str, others: str = "") -> str:
+def _sourced(values: Iterable[str], source: str, others: str = "") -> str:
     """Format values with their source, after values from another source."""
-    sources = dict(read_sourced(others)) | dict.fromkeys(values, dependency)
+    sources = dict(read_sourced(others)) | dict.fromkeys(values, source)
     return json.dumps(list(sources.items()), ensure_ascii=False) if sources else ""
 
 
