@@ -325,6 +325,10 @@ class CatalogBackend(ABC):
                 f"catalog"
             )
 
+    def missing_error(self) -> CatalogError:
+        """Return the error for a change of a catalog that does not exist."""
+        return CatalogError(f"the catalog {self} does not exist; nothing was changed. Check the location")
+
     def read_only_error(self) -> ReadOnlyCatalogError:
         """Return the error of every method that writes a read-only backend."""
         return ReadOnlyCatalogError(

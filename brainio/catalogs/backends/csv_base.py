@@ -70,7 +70,7 @@ class CsvBackend(CatalogBackend):
         if self.is_read_only:
             raise self.read_only_error()
         if self.read_current() is None:
-            raise CatalogError(f"there is not a catalog {self}; nothing was changed. Check the location")
+            raise self.missing_error()
         self.rewrite(lambda text: with_cells_set(text, cells_of, str(self)))
 
     def write_contents(self, contents: CatalogContents) -> None:

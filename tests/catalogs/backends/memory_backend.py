@@ -77,7 +77,7 @@ class MemoryCatalog(CsvBackend):
 
     def read(self) -> str:
         if self._text is None:
-            raise CatalogError(f"there is not a catalog {self}. Check the location")
+            raise CatalogError(f"the catalog {self} does not exist. Check the location")
         return self._text
 
     def read_current(self) -> str | None:

@@ -204,7 +204,7 @@ class SqlBackend(CatalogBackend):
             pass  # raises an error if the file does not exist; locking would create it
         with lock_catalog(self._database) as catalog:
             if catalog.is_new:
-                raise CatalogError(f"there is not a catalog {self}; nothing was changed. Check the location")
+                raise self.missing_error()
             layout = catalog.set_cells(cells_of)
             if layout is not None:
                 catalog.record_change(form=layout.to_json())
