@@ -86,7 +86,7 @@ def join_stimuli(assembly: T, stimulus_set: pd.DataFrame, where: str, *, allow_m
     added: dict[Hashable, Level] = {
         name: _small(column_level(column)).at(rows)
         for name, column in stimulus_set.items()
-        if name not in assembly.coords and name != index.dim
+        if name not in coords_of(assembly) and name != index.dim
     }
     joined = AssemblyIndex.from_levels(index.dim, {**index.levels, STIMULUS_ID: ids, **added})
     variables = joined.create_variables(coords_of(assembly))
@@ -161,11 +161,12 @@ def colliding_columns(
         Column -> description of the dimension or coordinate with its name.
     """
     collisions: dict[Hashable, str] = {}
+    coords = coords_of(assembly)
     for name in columns:
         if name in assembly.dims and name not in _NAMES:
             collisions[name] = "a dimension"
-        elif name in assembly.coords and assembly.coords[name].dims != dims:
-            along = " x ".join(map(str, assembly.coords[name].dims))
+        elif name in coords and coords[name].dims != dims:
+            along = " x ".join(map(str, coords[name].dims))
             collisions[name] = f"a coordinate along {along}" if along else "a scalar coordinate"
     return collisions
 
@@ -201,20 +202,21 @@ def _report_collisions(
 
 
 def _index_of_ids(assembly: xr.DataArray, where: str) -> AssemblyIndex:
-    if STIMULUS_ID not in assembly.coords:
+    variable = coords_of(assembly).get(STIMULUS_ID)
+    if variable is None:
         raise AssemblyFormatError(
             f"{where} has no coordinate 'stimulus_id' (nor 'image_id') to join the stimulus set by; it has "
-            f"{list(assembly.coords)}"
+            f"{list(coords_of(assembly))}"
         )
-    if assembly[STIMULUS_ID].ndim != 1:
+    if variable.ndim != 1:
         raise AssemblyFormatError(
-            f"{where}: the coordinate 'stimulus_id' has the dimensions {assembly[STIMULUS_ID].dims}; expected "
+            f"{where}: the coordinate 'stimulus_id' has the dimensions {variable.dims}; expected "
             f"one dimension, along which the stimulus set can be joined. Load it without `stimulus_set`."
         )
-    index = assembly.xindexes[STIMULUS_ID]
+    index = indexes_of(assembly)[STIMULUS_ID]
     if isinstance(index, AssemblyIndex):
         return index
-    ids = factorize_level(np.asarray(assembly[STIMULUS_ID].values))  # a coordinate that is named as its dimension
+    ids = factorize_level(np.asarray(variable.values))  # a coordinate that is named as its dimension
     return AssemblyIndex.from_levels(STIMULUS_ID, {STIMULUS_ID: ids})
 
 
