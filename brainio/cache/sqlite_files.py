@@ -11,9 +11,11 @@ import sqlite3
 import threading
 import time
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 from urllib.parse import quote
 from weakref import WeakSet
+
+from cachetools import LRUCache
 
 from brainio.cache.files import LAST_USE_EVERY
 from brainio.forks import Activity, guard, renew_in_child
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 SUFFIX = ".sqlite"
 _PRAGMAS = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-32768"
 Result = TypeVar("Result")
+Key = TypeVar("Key")
 # SQLite has internal locks, which a forked process would inherit in the state of its parent's threads.
 IN_SQLITE = guard(Activity(), "SQLite")
 _engines: WeakSet[Engine] = WeakSet()  # of open files
@@ -68,6 +71,31 @@ class SQLiteFile:
         """Close all connections; those in use close when they are returned."""
         with IN_SQLITE, self._exclusive:
             self._engine.dispose()
+
+
+class Closable(Protocol):
+    """An object with resources to close."""
+
+    def close(self) -> None:
+        """Close the resources."""
+
+
+ClosableType = TypeVar("ClosableType", bound=Closable)
+
+
+class ClosingCache(LRUCache[Key, ClosableType]):
+    """A cache of open objects, which closes the least recently used one to make room for another."""
+
+    def popitem(self) -> tuple[Key, ClosableType]:
+        """Remove and close the least recently used object."""
+        key, least_used = super().popitem()
+        least_used.close()
+        return key, least_used
+
+    def close(self) -> None:
+        """Remove and close all objects."""
+        while self:
+            self.popitem()
 
 
 def is_same_file(path: Path, fingerprint: Fingerprint | None) -> bool:

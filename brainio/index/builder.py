@@ -17,7 +17,7 @@ import numpy as np
 from brainio.catalogs.cards import prefetch_cards
 from brainio.index.documents import SHARED, Document, DocumentBuilder, Facets, facets_of, values_of
 from brainio.index.schema import FIELD_WEIGHTS, document, label, metadata, write_packed
-from brainio.index.words import fold_name, split_name
+from brainio.index.vocabulary import fold_name, split_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

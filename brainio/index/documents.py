@@ -17,7 +17,7 @@ from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_U
 from brainio.catalogs.publications import Publication, publications_of
 from brainio.dois import stored_doi
 from brainio.index import vocabulary
-from brainio.index.words import split_name, split_words
+from brainio.index.vocabulary import split_name, split_words
 
 LISTED = (STATUS_CURRENT, STATUS_UNAVAILABLE)
 """The statuses of entries that searches include by default."""

@@ -17,19 +17,19 @@ from brainio.errors import SearchError, UnknownCatalogError
 from brainio.forks import renew_in_child
 from brainio.index import vocabulary
 from brainio.index.documents import Document, read_sourced, words_by_field
+from brainio.index.facets import resolve_filters
 from brainio.index.index_store import OpenIndexes
-from brainio.index.query import Query, resolve_filters
-from brainio.index.ranking import Page, cursor_after, find_matches, parse_position, rank_page
+from brainio.index.ranking import Page, Query, cursor_after, find_matches, parse_position, rank_page
 from brainio.index.results import Hit, SearchResults
 from brainio.index.schema import document as document_table
 from brainio.index.sqlite_index import SqliteIndexStore
-from brainio.index.words import has_prefix_match
+from brainio.index.vocabulary import has_prefix_match
 from brainio.nearest import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-    from brainio.index.index_store import Index
+    from brainio.index.open_index import Index
     from brainio.index.ranking import Matches
 
 
@@ -183,7 +183,7 @@ def search_among(
         _require(name, among)
     query = Query(text, filters, include_superseded)
     page = Page(limit, offset, None if after is None else parse_position(after, query))
-    return indexes.query(among, lambda connection, index: find(connection, index, query, page))
+    return indexes.query(among, lambda connection, index: _find(connection, index, query, page))
 
 
 def _require(catalog: str, among: frozenset[str] | None) -> None:
@@ -206,7 +206,7 @@ def _values(facet: str, values: Values) -> list[str]:
     return [canonical(str(value).strip()) for value in several]
 
 
-def find(connection: Connection, index: Index, query: Query, page: Page) -> SearchResults:
+def _find(connection: Connection, index: Index, query: Query, page: Page) -> SearchResults:
     """Answer a query from an index; without matches, suggest similar identifiers.
 
     Raises
@@ -215,7 +215,7 @@ def find(connection: Connection, index: Index, query: Query, page: Page) -> Sear
         No entry has a filter value.
     """
     facets = index.facets(connection)
-    filters = resolve_filters(facets, query)
+    filters = resolve_filters(facets, query.filters)
     unmatched = [facet for facet, numbers in filters.items() if not numbers]
     if unmatched:
         values = ", ".join(f"{facet} {' or '.join(query.filters[facet])}" for facet in unmatched)
@@ -294,11 +294,11 @@ def _hit(query: Query, document: Document, score: float) -> Hit:
         matched=matched,
         missing=tuple(written for written in query.words.values() if written not in matched),
         score=score,
-        load=load_line(document),
+        load=_load_line(document),
     )
 
 
-def load_line(document: Document) -> str:
+def _load_line(document: Document) -> str:
     """Return the shortest unambiguous line of Python that loads an entry."""
     getter = "get_assembly" if document.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
     catalog = f", catalog={document.catalog!r}" if document.is_ambiguous else ""

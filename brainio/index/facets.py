@@ -1,4 +1,4 @@
-"""Facets: their values, and the documents that have each value, to count and filter any number of documents.
+"""Facets: their values, and the documents that have each value, by which searches count and filter documents.
 
 Documents share few combinations of facet values, so the index stores the combination of each document, and the values
 of each combination.
@@ -14,11 +14,15 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import select
 
+from brainio.catalogs.entries import LOOKUP_TYPES
+from brainio.errors import SearchError
+from brainio.index import vocabulary
 from brainio.index.documents import LISTED
 from brainio.index.schema import label, read_packed
+from brainio.nearest import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -28,6 +32,16 @@ FACETS = (
     *("has_repetitions", "has_reliability", "status"),
 )
 _MAX_VALUES = 100  # of a facet
+_MAX_LISTED_VALUES = 20  # values in a message
+# Facets whose values need no matching entry: a value without entries is not a mistake.
+_OPEN_FACETS = ("status", "catalog")  # an active catalog may be empty
+_KNOWN_VALUES: dict[str, Iterable[str]] = {
+    "kind": LOOKUP_TYPES,
+    "region": vocabulary.REGIONS,
+    "species": vocabulary.SPECIES,
+    "has_repetitions": ("yes", "no"),
+    "has_reliability": ("yes", "no"),
+}
 
 FacetCounts = dict[str, dict[str, int]]
 """Facet -> value -> number of documents, the most frequent value first."""
@@ -111,3 +125,44 @@ class _Facet:
         own = counts[self._numbers]
         order = np.argsort(-own, kind="stable")[:_MAX_VALUES]
         return {self._texts[position]: int(own[position]) for position in order.tolist() if own[position]}
+
+
+def resolve_filters(facets: FacetIndex, filters: Mapping[str, Iterable[str]]) -> dict[str, list[int]]:
+    """Return the numbers of the facet values that each filter accepts; an empty list if no entry has such a value.
+
+    Raises
+    ------
+    SearchError
+        No entry has a value, and it is not a known value of the facet.
+    """
+    return {facet: _numbers(facets, facet, values) for facet, values in filters.items()}
+
+
+def _numbers(facets: FacetIndex, facet: str, values: Iterable[str]) -> list[int]:
+    known = facets.values_of(facet)
+    numbers = []
+    for value in values:
+        if facet == "year":
+            numbers += [item.number for year in known if _is_in(year, value) for item in known[year]]
+        elif value.lower() in known:
+            numbers += [item.number for item in known[value.lower()]]
+        elif facet not in _OPEN_FACETS and value not in _KNOWN_VALUES.get(facet, ()):
+            raise _unknown_value(facet, value, sorted(item.value for items in known.values() for item in items))
+    return numbers
+
+
+def _is_in(year: str, years: str) -> bool:
+    first, dash, last = years.replace("–", "-").partition("-")  # noqa: RUF001 - as people write a range
+    try:
+        return int(first) <= int(year) <= int(last if dash else first)
+    except ValueError:
+        raise SearchError(f"year is {years!r}; expected a year, such as 2018, or a range, such as 2015-2020") from None
+
+
+def _unknown_value(facet: str, value: str, known: list[str]) -> SearchError:
+    near = nearest(value, known)
+    suggestion = f"; did you mean {', '.join(map(repr, near))}?" if near else "."
+    more = f" and {len(known) - _MAX_LISTED_VALUES:,} more" if len(known) > _MAX_LISTED_VALUES else ""
+    return SearchError(
+        f"no entry has the {facet} {value!r}{suggestion} Known: {', '.join(known[:_MAX_LISTED_VALUES]) or 'none'}{more}"
+    )

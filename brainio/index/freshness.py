@@ -13,20 +13,27 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from sqlalchemy import insert, select
+
 from brainio.catalogs import CatalogSource, listing, sources
 from brainio.catalogs.backends import backend_of
 from brainio.catalogs.backends.csv_base import PUBLICATIONS_FILE
 from brainio.errors import CatalogError
 from brainio.index.schema import VERSION
+from brainio.index.schema import source as source_table
 from brainio.local_files import Fingerprint
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
+
+    from sqlalchemy.engine import Connection
 
     from brainio.catalogs import Listing
 
 CATALOG, PATH = "catalog", "path"
 UNREADABLE = "not readable"
+FINISHED = "made"
+"""The kind of the dependency that states when an index was finished."""
 Names = frozenset[str] | None
 """Identifiers of the catalogs of an index; None for all active ones."""
 _digests: dict[str, _ListingDigest] = {}
@@ -96,6 +103,18 @@ def are_current(dependencies: Collection[Dependency], names: Names) -> bool:
     return all(
         _path_state(dependency.name) == dependency.state for dependency in dependencies if dependency.kind == PATH
     )
+
+
+def write_dependencies(connection: Connection, dependencies: Sequence[Dependency]) -> None:
+    """Store the dependencies of an index in it."""
+    connection.execute(insert(source_table), [dependency._asdict() for dependency in dependencies])
+
+
+def read_stored_dependencies(connection: Connection) -> tuple[list[Dependency], str]:
+    """Return the dependencies of an index, and its stored time of completion (empty if there is none)."""
+    rows = [Dependency(*row) for row in connection.execute(select(source_table))]
+    finished = next((dependency.state for dependency in rows if dependency.kind == FINISHED), "")
+    return [dependency for dependency in rows if dependency.kind != FINISHED], finished
 
 
 def sidecar_states(listing: Listing) -> list[str]:

@@ -9,102 +9,29 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from abc import ABC, abstractmethod
-from collections import OrderedDict
-from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
-from cachetools import LRUCache
-from sqlalchemy import insert, select
 from sqlalchemy.exc import DatabaseError
 
+from brainio.cache.sqlite_files import ClosingCache
 from brainio.errors import CatalogWarning, IndexUnavailableError
-from brainio.forks import guard
-from brainio.index.bm25 import score_postings
-from brainio.index.facets import FacetIndex
-from brainio.index.freshness import Dependency
-from brainio.index.schema import read_packed, source
 from brainio.logs import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy.engine import Connection
 
-    from brainio.index.bm25 import Postings
     from brainio.index.freshness import Names
-    from brainio.index.schema import FullText, IntArray
+    from brainio.index.open_index import Index, Result
 
 MAX_WAIT_SECONDS = 2.0  # to wait for a new index while a previous one is open
-FINISHED = "made"
-"""The kind of the dependency that states when an index was finished."""
 _MAX_OPEN = 16  # indexes
-_MAX_CACHED = 4_000_000  # documents in cached postings, of 8 bytes each
 _BUILD_TIMEOUT = 30.0  # seconds to wait for an index that another thread builds, if checks run in the background
 _CHECK_PAUSE = 5  # multiples of the duration of a check until the next one
 
 _log = get_logger("brainio.index")
-Result = TypeVar("Result")
-
-
-class Index(ABC):
-    """An open index, which many threads may query.
-
-    Attributes
-    ----------
-    name : str
-        The name by which its store opens it; empty if it is in memory.
-    text : FullText
-        The full text of its database.
-    dependencies : list of Dependency
-        The catalogs and sidecars from which it was built.
-    """
-
-    name: str
-    text: FullText
-    dependencies: list[Dependency]
-
-    def __init__(self) -> None:
-        self._facets: FacetIndex | None = None
-        self._lengths: IntArray | None = None
-        self._postings: LRUCache[str, Postings] = LRUCache(
-            _MAX_CACHED, getsizeof=lambda postings: len(postings.numbers) + 1
-        )
-        self._postings_lock = guard(threading.RLock(), "cached postings")
-
-    def facets(self, connection: Connection) -> FacetIndex:
-        """Return the facet values, which are read once."""
-        if self._facets is None:
-            self._facets = FacetIndex(connection)
-        return self._facets
-
-    def postings(self, connection: Connection, word: str) -> Postings:
-        """Return the documents that contain a word of a query, and its score in each."""
-        with self._postings_lock:
-            if (cached := self._postings.get(word)) is not None:
-                return cached
-        postings = score_postings(self.text.postings(connection, word), self._read_lengths(connection))
-        with self._postings_lock, suppress(ValueError):  # postings that exceed the whole cache
-            self._postings[word] = postings
-        return postings
-
-    def _read_lengths(self, connection: Connection) -> IntArray:
-        if self._lengths is None:
-            (self._lengths,) = read_packed(connection, "length")
-        return self._lengths
-
-    @abstractmethod
-    def run(self, function: Callable[[Connection], Result]) -> Result:
-        """Call a function with a connection and return its result; raise DatabaseError if the index is damaged."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Close its connections."""
-
-    @abstractmethod
-    def discard(self) -> None:
-        """Close and remove the damaged index."""
 
 
 class IndexStore(Protocol):
@@ -133,6 +60,11 @@ class _Slot:
     index: Index | None = None
     next_check: float = 0.0
 
+    def close(self) -> None:
+        """Close the index, if there is one."""
+        if self.index is not None:
+            self.index.close()
+
 
 class OpenIndexes:
     """The open indexes of a process, one for each set of catalogs; the least recently used are closed.
@@ -153,17 +85,13 @@ class OpenIndexes:
     def forget(self) -> None:
         """Forget all open indexes, as a forked process must: its connections belong to the parent."""
         self._lock = threading.Lock()
-        self._slots: OrderedDict[Names, _Slot] = OrderedDict()
+        self._slots: ClosingCache[Names, _Slot] = ClosingCache(_MAX_OPEN)
         self._preparing: threading.Thread | None = None
 
     def close(self) -> None:
         """Close all indexes; the next query opens them again."""
         with self._lock:
-            slots = list(self._slots.values())
-            self._slots.clear()
-        for slot in slots:
-            if slot.index is not None:
-                slot.index.close()
+            self._slots.close()
 
     def query(self, names: Names, function: Callable[[Connection, Index], Result]) -> Result:
         """Call a function with the index of some catalogs, which is built if necessary, and return its result.
@@ -252,12 +180,7 @@ class OpenIndexes:
 
     def _slot(self, names: Names) -> _Slot:
         with self._lock:
-            slot = self._slots.setdefault(names, _Slot())
-            self._slots.move_to_end(names)
-            evicted = self._slots.popitem(last=False)[1] if len(self._slots) > _MAX_OPEN else None
-        if evicted is not None and evicted.index is not None:
-            evicted.index.close()
-        return slot
+            return self._slots.setdefault(names, _Slot())
 
     def _discard(self, names: Names, index: Index) -> None:
         slot = self._slot(names)
@@ -267,15 +190,3 @@ class OpenIndexes:
                 index.discard()
             else:  # another thread discarded it before
                 index.close()
-
-
-def write_dependencies(connection: Connection, dependencies: Sequence[Dependency]) -> None:
-    """Store the dependencies of an index in it."""
-    connection.execute(insert(source), [dependency._asdict() for dependency in dependencies])
-
-
-def read_stored_dependencies(connection: Connection) -> tuple[list[Dependency], str]:
-    """Return the dependencies of an index, and its stored time of completion (empty if there is none)."""
-    rows = [Dependency(*row) for row in connection.execute(select(source))]
-    finished = next((dependency.state for dependency in rows if dependency.kind == FINISHED), "")
-    return [dependency for dependency in rows if dependency.kind != FINISHED], finished

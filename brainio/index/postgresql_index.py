@@ -31,10 +31,20 @@ from brainio.catalogs.backends.sql.connections import is_gone, server_engine
 from brainio.catalogs.backends.sql.server_locks import limit_waits, watch_locks
 from brainio.errors import IndexUnavailableError, LockHeldError, ServiceError
 from brainio.index.builder import build
-from brainio.index.freshness import Dependency, catalogs_key, content_key, is_any_unreachable, read_dependencies
-from brainio.index.index_store import FINISHED, MAX_WAIT_SECONDS, Index, read_stored_dependencies, write_dependencies
+from brainio.index.freshness import (
+    FINISHED,
+    Dependency,
+    catalogs_key,
+    content_key,
+    is_any_unreachable,
+    read_dependencies,
+    read_stored_dependencies,
+    write_dependencies,
+)
+from brainio.index.index_store import MAX_WAIT_SECONDS
+from brainio.index.open_index import Index
 from brainio.index.schema import FIELD_WEIGHTS, numbers_in, source
-from brainio.index.words import PREFIX_FROM
+from brainio.index.vocabulary import PREFIX_FROM
 from brainio.logs import get_logger
 from brainio.stores.redaction import redacted
 
@@ -45,7 +55,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.freshness import Names
-    from brainio.index.index_store import Result
+    from brainio.index.open_index import Result
     from brainio.index.schema import IntArray
 
 

@@ -8,6 +8,8 @@ equal scores may swap between two pages when the index changes.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -16,7 +18,7 @@ from sqlalchemy import select
 
 from brainio.cursors import bad_cursor, read_cursor, write_cursor
 from brainio.index.schema import document
-from brainio.index.words import fold_name
+from brainio.index.vocabulary import fold_name, query_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,12 +26,47 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.documents import Document
-    from brainio.index.index_store import Index
-    from brainio.index.query import Query
+    from brainio.index.open_index import Index
     from brainio.index.schema import IntArray
 
+
+_MAX_WORDS = 40  # of a query
 _MAX_NAMED = 1_000  # documents with one identifier or alias
 _MAX_NUMBER = 2**31 - 1  # of a document
+
+
+@dataclass(frozen=True)
+class Query:
+    """A query: text, facet filters, and whether superseded entries are included.
+
+    Attributes
+    ----------
+    words : dict
+        Each word as the index compares it -> its original spelling.
+    dropped_words : int
+        The number of words beyond the limit, which are ignored.
+    """
+
+    text: str
+    filters: dict[str, list[str]]
+    include_superseded: bool
+    words: dict[str, str] = field(init=False)
+    dropped_words: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        words = query_words(self.text)
+        object.__setattr__(self, "words", dict(islice(words.items(), _MAX_WORDS)))
+        object.__setattr__(self, "dropped_words", max(0, len(words) - _MAX_WORDS))
+
+    @property
+    def identity(self) -> dict[str, object]:
+        """The fields that distinguish this query from others, for cursors."""
+        return {"text": self.text, "filters": self.filters, "old": self.include_superseded}
+
+    @property
+    def is_unrestricted(self) -> bool:
+        """Whether every entry that is listed by default matches."""
+        return not (self.words or self.filters or self.include_superseded)
 
 
 class Matches(NamedTuple):
@@ -98,7 +135,7 @@ def find_matches(connection: Connection, index: Index, query: Query, filters: It
         scores[postings.numbers] += postings.scores
         words[postings.numbers] += 1
     words *= included
-    named = find_named(connection, index, query.text)
+    named = _find_named(connection, index, query.text)
     named = named[allowed[named]]
     scores[named], words[named] = np.inf, len(query.words)
     maximum = int(words.max(initial=0))
@@ -106,7 +143,7 @@ def find_matches(connection: Connection, index: Index, query: Query, filters: It
     return Matches(matching, scores[matching], maximum)
 
 
-def find_named(connection: Connection, index: Index, name: str) -> IntArray:
+def _find_named(connection: Connection, index: Index, name: str) -> IntArray:
     """Return the documents with this identifier or alias, ignoring case, accents and punctuation."""
     return index.text.named(connection, fold_name(name), _MAX_NAMED)
 
@@ -155,7 +192,7 @@ def parse_position(cursor: str, query: Query) -> Position:
 def _current_rank(connection: Connection, index: Index, matches: Matches, position: Position) -> RankedDocument:
     """Return the present rank of a hit, or its former rank if it no longer matches."""
     is_same = [document.c[name] == value for name, value in zip(Position._fields[2:], position[2:], strict=True)]
-    candidates = find_named(connection, index, position.identifier).tolist()
+    candidates = _find_named(connection, index, position.identifier).tolist()
     number = connection.scalar(select(document.c.id).where(document.c.id.in_(candidates), *is_same))
     score = math.inf if position.score is None else position.score
     if number is None:

@@ -1,8 +1,8 @@
 """The schema of an index: its tables, packed arrays of numbers, and the interface to full text.
 
 The tables work in every database that SQLAlchemy supports; the full text is FTS5 in SQLite and tsvector in PostgreSQL.
-Words come normalized from `brainio.index.words`, and `brainio.index.ranking` scores them, so that a query has the same
-results in every database. A change of the schema needs a new `VERSION`: an index of another version is rebuilt.
+Words come normalized from `brainio.index.vocabulary`, and `brainio.index.ranking` scores them, so that a query has the
+same results in every database. A change of the schema needs a new `VERSION`: an index of another version is rebuilt.
 """
 
 from __future__ import annotations

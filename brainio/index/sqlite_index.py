@@ -2,8 +2,8 @@
 
 One process builds a file under a temporary name, as far as locks work, and renames it when it is finished. Nothing
 writes to it afterwards, so readers of the previous file can continue. A file that is damaged or has another version is
-rebuilt. If the folder is not writable, the index is in memory. All words come normalized from `brainio.index.words`, so
-the tokenizer of FTS5 has nothing to decide.
+rebuilt. If the folder is not writable, the index is in memory. All words come normalized from
+`brainio.index.vocabulary`, so the tokenizer of FTS5 has nothing to decide.
 """
 
 from __future__ import annotations
@@ -49,10 +49,19 @@ from brainio.cache.sqlite_files import (
 )
 from brainio.home import home_folder
 from brainio.index.builder import build
-from brainio.index.freshness import Dependency, are_current, catalogs_key, read_dependencies
-from brainio.index.index_store import FINISHED, MAX_WAIT_SECONDS, Index, read_stored_dependencies, write_dependencies
+from brainio.index.freshness import (
+    FINISHED,
+    Dependency,
+    are_current,
+    catalogs_key,
+    read_dependencies,
+    read_stored_dependencies,
+    write_dependencies,
+)
+from brainio.index.index_store import MAX_WAIT_SECONDS
+from brainio.index.open_index import Index
 from brainio.index.schema import FIELD_WEIGHTS, numbers_in
-from brainio.index.words import PREFIX_FROM
+from brainio.index.vocabulary import PREFIX_FROM
 from brainio.local_files import Fingerprint, atomic_path
 from brainio.locks import Heartbeat, acquire, try_acquire
 from brainio.logs import get_logger
@@ -64,7 +73,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from brainio.index.freshness import Names
-    from brainio.index.index_store import Result
+    from brainio.index.open_index import Result
     from brainio.index.schema import IntArray
     from brainio.locks import Lock
 

@@ -17,7 +17,7 @@ from brainio.worker_process import WorkerProcess
 
 if TYPE_CHECKING:
     from brainio.index.freshness import Names
-    from brainio.index.index_store import Index
+    from brainio.index.open_index import Index
 
 _FEW_ENTRIES = 5_000  # building their index takes less time than starting a process
 _NICENESS = 10  # a tenth of the CPU share of the queries on a busy machine, if no query waits for the index

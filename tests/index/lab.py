@@ -8,7 +8,7 @@ from brainio.catalogs import Listing
 from brainio.catalogs.cards import Card, card_bytes, card_location
 from brainio.index.builder import versions_of
 from brainio.index.documents import LISTED, Document, DocumentBuilder, words_by_field
-from brainio.index.words import fold_name, has_prefix_match, query_words
+from brainio.index.vocabulary import fold_name, has_prefix_match, query_words
 
 COLUMNS = (
     *("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier"),

@@ -102,6 +102,7 @@ def test_open_indexes_are_bounded_and_the_least_used_is_closed(
     lab: Lab, indexes: OpenIndexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_store, "_MAX_OPEN", 2)
+    indexes.forget()
     lab.add("lab.Doe2026")
     for names in ({"lab"}, {"brainio_demo"}, {"lab", "brainio_demo"}, {"lab"}):
         assert search_among(names, "", {}, indexes=indexes).total > 0

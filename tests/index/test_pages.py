@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 import brainio
 from brainio.cursors import read_cursor, write_cursor
 from brainio.errors import CursorError, SearchError
-from brainio.index.query import Query
-from brainio.index.ranking import parse_position
+from brainio.index.ranking import Query, parse_position
 from tests.index.conftest import Search
 from tests.index.lab import Lab
 
