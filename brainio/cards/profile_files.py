@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections import OrderedDict
 from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
@@ -19,7 +18,7 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import QueuePool
 
-from brainio.cache.sqlite_files import SUFFIX, SQLiteFile, open_read_only, record_access
+from brainio.cache.sqlite_files import SUFFIX, ClosingCache, SQLiteFile, open_read_only, record_access
 from brainio.cards.profile_schema import (
     COLUMNS,
     MTIME,
@@ -48,7 +47,7 @@ if TYPE_CHECKING:
 FOLDER = "profiles"
 _MAX_OPEN = 32  # files of a process
 _log = get_logger("brainio.cards")
-_open_files: OrderedDict[Path, ProfileFile] = OrderedDict()
+_open_files: ClosingCache[Path, ProfileFile] = ClosingCache(_MAX_OPEN)
 _lock = guard(threading.RLock(), "open profiles")
 Result = TypeVar("Result")
 
@@ -161,22 +160,16 @@ def open_profile_file(path: Path) -> ProfileFile | None:
     with _lock:
         known = _open_files.get(path)
         if known is not None and known.is_current():
-            _open_files.move_to_end(path)
             return known
     opened = _open(path)
-    to_close = []
     with _lock:
         other = _open_files.pop(path, None)
         if other is not None and other is not known and other.is_current():  # another thread has opened it meanwhile
             opened, other = other, opened
-        if other is not None:
-            to_close.append(other)
         if opened is not None:
             _open_files[path] = opened
-            while len(_open_files) > _MAX_OPEN:
-                to_close.append(_open_files.popitem(last=False)[1])
-    for file in to_close:
-        file.close()
+    if other is not None:
+        other.close()
     return opened
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from brainio import get_stimulus_set
 from brainio.cache import pruning
+from brainio.cache.sqlite_files import ClosingCache
 from brainio.cards import (
     StimulusProfile,
     build_profile,
@@ -271,7 +272,7 @@ def test_a_profile_of_another_version_is_not_found(tmp_path: Path, monkeypatch: 
 
 
 def test_the_number_of_open_files_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(profile_files, "_MAX_OPEN", 2)
+    monkeypatch.setattr(profile_files, "_open_files", ClosingCache(2))
     entries = [published(tmp_path, {"a.png": picture(1)}), demo(), demo("assembly")]
     for entry in entries:
         build_profile(entry)
