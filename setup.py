@@ -11,9 +11,9 @@ EXTRAS = {
     "plot": ["matplotlib"],  # `assembly.plot`
     "video": ["av"],  # first frames of videos in notebooks and contact sheets
     "parquet": ["pyarrow"],  # packaging from parquet tables
-    "stream": ["h5netcdf"],  # reading netCDF files where they lie
-    "sql": ["alembic", "psycopg[binary]"],  # catalogs that live in a database
-    # The catalogs in force over HTTP: `brainio serve`.
+    "stream": ["h5netcdf"],  # reading netCDF files at their location, without fetching them
+    "sql": ["alembic", "psycopg[binary]"],  # catalogs in a database
+    # `brainio serve`: the active catalogs over HTTP.
     "service": [
         "django-js-lib-htmx",
         "fastapi",
@@ -23,11 +23,11 @@ EXTRAS = {
         "structlog",
         "uvicorn[standard]>=0.54",
     ],
-    # What the packaging scripts read and write: the patterns and thresholds of the demo; fMRI; sounds.
+    # The packaging scripts: patterns and thresholds of the demo, fMRI, sounds.
     "package-demo": ["stimupy==1.2.0", "nibabel", "scipy"],
 }
 EXTRAS["service"] += EXTRAS["sql"]
-EXTRAS["demo"] = EXTRAS["plot"]  # the picture that the first example of the README writes
+EXTRAS["demo"] = EXTRAS["plot"]  # the plot in the first example of the README
 EXTRAS["test"] = [
     *EXTRAS["dask"],
     *EXTRAS["plot"],
@@ -35,12 +35,12 @@ EXTRAS["test"] = [
     *EXTRAS["service"],
     *EXTRAS["stream"],
     *EXTRAS["video"],
-    "axe-playwright-python",  # axe-core, which finds what keeps people out of pages
-    "filelock",  # what tests that run side by side share is made once
-    "bibtexparser>=2",  # judge what is exported, as pybtex and mlcroissant do
+    "axe-playwright-python",  # axe-core checks the accessibility of pages
+    "filelock",  # fixtures that parallel test processes share
+    "bibtexparser>=2",  # checks exports, as pybtex and mlcroissant do
     "boto3-stubs[s3]",
-    "build",  # the distributions
-    "html5lib",  # reads what notebooks are given
+    "build",  # builds the distributions
+    "html5lib",  # parses HTML for notebooks
     "httpx",
     "hypothesis",
     "mlcroissant",
@@ -54,9 +54,9 @@ EXTRAS["test"] = [
     "pytest",
     "pytest-xdist",
     "ruff",
-    "setuptools>=77",  # installs the project that `brainio catalog init` makes
-    "schemathesis",  # asks the service whatever its OpenAPI document allows
-    "scipy",  # what stimupy draws with, and sounds are written with
+    "setuptools>=77",  # installs the project that `brainio catalog init` creates
+    "schemathesis",  # sends requests that the OpenAPI document of the service allows
+    "scipy",  # used by stimupy, and to write sounds
     "twine",  # checks the metadata of the distributions
     "types-cachetools",
     "types-html5lib",
@@ -71,7 +71,7 @@ setup(
     description="Stimuli and neural recordings by identifier: fetched, verified, joined with their metadata",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
-    license="MIT AND GPL-2.0-only AND BSD-3-Clause",  # the code; the data of brainio_demo
+    license="MIT AND GPL-2.0-only AND BSD-3-Clause",  # of the code; of the data of brainio_demo
     license_files=["LICENSE", "catalogs/brainio_demo/LICENSE.md"],
     author="The brainio developers",
     python_requires=">=3.11",
@@ -92,12 +92,12 @@ setup(
     },
     install_requires=[
         "boto3",  # S3
-        "cachetools",  # caches of the least recently used values, limited by size
+        "cachetools",  # LRU caches of limited size
         "click",  # command line
-        "fsspec",  # every store that is neither S3 nor http
+        "fsspec",  # stores other than S3 and HTTP
         "h5py>=3.12",  # inspects netCDF files before netCDF4 opens them
-        "jinja2",  # what notebooks show of data
-        "lazy_loader",  # names of packages that load when they are first used
+        "jinja2",  # HTML views in notebooks
+        "lazy_loader",  # lazy imports
         "netCDF4",  # assemblies on disk
         "numpy",
         "packaging>=24.2",  # SPDX licences; xarray installs it as well
@@ -105,12 +105,12 @@ setup(
         "pillow",  # checks of image stimuli
         "pylatexenc",  # citations as LaTeX
         "requests",  # http
-        "sqlalchemy>=2",  # the index that search asks
-        "tabulate",  # tables on a terminal
-        "tenacity",  # what broke in the middle is tried again
+        "sqlalchemy>=2",  # the search index, and catalogs in databases
+        "tabulate",  # tables in a terminal
+        "tenacity",  # retries
         "tomli-w",  # lock files
         "tqdm",  # progress, also in notebooks
-        "xarray>=2026.9",  # the oldest that it was tried with: indexes and grouping build on its inner parts
+        "xarray>=2026.9",  # the oldest tested version: indexes and grouping use its private API
     ],
     extras_require=EXTRAS,
     entry_points={
