@@ -6,10 +6,10 @@ from .computation import compute_card as compute_card
 from .facts import FACTS as FACTS
 from .facts import collect_facts as collect_facts
 from .facts import normalize_facts as normalize_facts
+from .profile_builder import ProfileFailure as ProfileFailure
 from .profile_builder import build_profile as build_profile
-from .profile_failures import ProfileFailure as ProfileFailure
-from .profile_failures import find_failure as find_failure
-from .profile_failures import record_failure as record_failure
+from .profile_builder import find_failure as find_failure
+from .profile_builder import record_failure as record_failure
 from .profile_files import has_profile as has_profile
 from .profile_files import profile_folder_version as profile_folder_version
 from .profile_files import profile_key as profile_key

@@ -1,24 +1,29 @@
-"""Build the profile of an entry from its local files, atomically."""
+"""Building of profiles from the local files of entries, each profile written atomically and each failure recorded.
+
+Pages show the reason of a failure, and no attempt is repeated at once. The record is named after the hashes of the
+entry's files, like the profile, and contains their fingerprints: replacing a file invalidates it. Losing a record
+costs another attempt.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import create_engine
 from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from brainio.cache import Cache
-from brainio.cache.files import new_partial, partial_folder, translate_write_errors
+from brainio.cache.files import new_partial, partial_folder, read_json, translate_write_errors, write_atomically
+from brainio.cache.inventory import PROFILE_FAILURE
 from brainio.cache.sqlite_files import create_database, new_mtime_ns
-from brainio.cards.profile_failures import remove_failure
-from brainio.cards.profile_files import profile_folder, profile_key, profile_path
-from brainio.cards.profile_schema import (
+from brainio.cards.profile_files import (
     COLUMNS,
     MTIME,
     STATISTICS,
@@ -26,6 +31,9 @@ from brainio.cards.profile_schema import (
     THUMBNAIL_COUNT,
     insert_rows,
     metadata,
+    profile_folder,
+    profile_key,
+    profile_path,
     properties_table,
     response_table,
     to_stored_text,
@@ -33,10 +41,10 @@ from brainio.cards.profile_schema import (
 from brainio.cards.profiles import find_profile
 from brainio.catalogs import resolve
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
-from brainio.errors import CacheError, EntryUnavailableError
+from brainio.errors import BrainioError, CacheError, EntryUnavailableError
 from brainio.fetch.cache_access import local_cache, prevent_pruning, retry_if_pruned
-from brainio.fetch.entry_files import get_local_files, prefix_errors
-from brainio.local_files import atomic_path
+from brainio.fetch.entry_files import ExpectedFile, get_local_files, prefix_errors
+from brainio.local_files import Fingerprint, atomic_path
 from brainio.locks import Heartbeat, acquire
 from brainio.worker_process import call_in_worker
 
@@ -85,7 +93,7 @@ def build_profile(entry: Entry, *, rebuild: bool = False) -> None:
         try:
             if rebuild or find_profile(entry) is None:
                 _build(entry, paths, key, root)
-                remove_failure(entry)
+                _remove_failure(entry)
         finally:
             if lock is not None:
                 lock.release()
@@ -183,3 +191,77 @@ def _write_assembly(
     )
     insert_rows(connection, response_table, rows)
     return {STATISTICS: statistics, STIMULUS_COUNT: len(responses)}
+
+
+class ProfileFailure(NamedTuple):
+    """A failed attempt to build a profile.
+
+    Attributes
+    ----------
+    reason : str
+        A text that every visitor may read: without paths.
+    time : float
+        Seconds since 1970.
+    conditions : str
+        The limits under which the attempt failed; other limits justify another attempt.
+    """
+
+    reason: str
+    time: float
+    conditions: str
+
+
+def record_failure(entry: Entry, reason: str, conditions: str) -> None:
+    """Record that building the profile of an entry from its present files failed.
+
+    Parameters
+    ----------
+    entry : Entry
+        An entry of a catalog.
+    reason, conditions : str
+        See `ProfileFailure`.
+    """
+    path = _record_path(entry)
+    if path is None:
+        return
+    record = {"reason": reason, "time": time.time(), "conditions": conditions, "files": _fingerprints(entry)}
+    with suppress(OSError, BrainioError):  # without a record, the next attempt comes sooner
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(profile_folder().parent, path, json.dumps(record))
+
+
+def find_failure(entry: Entry) -> ProfileFailure | None:
+    """Return the failed attempt to build the profile of an entry from its present files; None if there was none."""
+    path = _record_path(entry)
+    record = {} if path is None else read_json(path)
+    if not record or record.get("files") != _fingerprints(entry):
+        return None
+    with suppress(KeyError, TypeError, ValueError):
+        return ProfileFailure(str(record["reason"]), float(record["time"]), str(record["conditions"]))
+    return None
+
+
+def _remove_failure(entry: Entry) -> None:
+    """Remove the record of a failed attempt after a successful one."""
+    path = _record_path(entry)
+    if path is not None:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+
+
+def _record_path(entry: Entry) -> Path | None:
+    key = profile_key(entry)
+    return None if key is None else profile_folder() / f"{key}{PROFILE_FAILURE}"
+
+
+def _fingerprints(entry: Entry) -> list[list[int]]:
+    """Return the fingerprints of an entry's local files outside of the cache.
+
+    The key of the record already identifies the content of files in the cache.
+    """
+    fingerprints: list[list[int]] = []
+    for file in entry.files:
+        for place, _ in ExpectedFile.from_entry(entry, file).local_locations():
+            with suppress(OSError):
+                fingerprints.append(list(Fingerprint.of(place.path)))
+    return fingerprints

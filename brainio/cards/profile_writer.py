@@ -11,8 +11,8 @@ import numpy as np
 from PIL import Image
 
 from brainio.cards.columns import Column, factorize_column
-from brainio.cards.profile_filters import INTEGER_LIMIT
-from brainio.cards.profile_schema import (
+from brainio.cards.profile_files import (
+    INTEGER_LIMIT,
     Kind,
     StimulusColumn,
     define_stimulus_table,

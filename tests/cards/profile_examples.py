@@ -12,12 +12,12 @@ from PIL import Image
 from sqlalchemy import create_engine
 from sqlalchemy.pool import StaticPool
 
-from brainio.cards.profile_files import ProfileFile
-from brainio.cards.profile_schema import (
+from brainio.cards.profile_files import (
     COLUMNS,
     STATISTICS,
     STIMULUS_COUNT,
     THUMBNAIL_COUNT,
+    ProfileFile,
     insert_rows,
     metadata,
     properties_table,

@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from brainio.cards import AssemblyProfile, Row, StimulusProfile, profile_key
 from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_column
-from brainio.cards.profile_filters import literal_filter
+from brainio.cards.profiles import literal_filter
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.progress import readable_size
