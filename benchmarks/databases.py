@@ -15,7 +15,7 @@ from tabulate import tabulate
 from brainio.catalogs import add_catalog, append_rows, resolve
 from brainio.catalogs.copying import copy_catalog
 from brainio.catalogs.sources import CatalogSource, source_from
-from tests.postgres import Postgres, programs
+from tests.postgres import Postgres, find_programs
 
 
 def row(number: int) -> dict[str, str]:
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
     entries = parser.parse_args().entries
-    folder = programs()
+    folder = find_programs()
     if folder is None:
         raise SystemExit("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with tempfile.TemporaryDirectory() as work, Postgres(folder) as server:
@@ -71,7 +71,7 @@ def main() -> None:
         csv = source_from(f"{work}/catalog.csv")
         append_rows(csv, [row(number) for number in range(entries)])
         print(f"{entries:,} entries, {Path(csv.location).stat().st_size / 1e6:.0f} MB as CSV")
-        places = {"SQLite": f"sqlite:///{work}/catalog.db", "PostgreSQL": server.database(), "CSV": csv.location}
+        places = {"SQLite": f"sqlite:///{work}/catalog.db", "PostgreSQL": server.create_database(), "CSV": csv.location}
         found = [measured(kind, csv if kind == "CSV" else source_from(at), csv, entries) for kind, at in places.items()]
     print(tabulate(found, ["", "read all, s", "add an entry, ms", "look up, µs", "copy from CSV, s"]))
 

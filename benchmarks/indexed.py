@@ -24,7 +24,7 @@ from typing import Any
 
 from tabulate import tabulate
 
-from tests.postgres import Postgres, programs
+from tests.postgres import Postgres, find_programs
 
 COLUMNS = (
     *("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier"),
@@ -193,10 +193,10 @@ def _in_own_process(entries: int, seed: int, *, postgresql: bool) -> dict[str, A
         write_catalog(Path(folder), entries, seed)
         command = [sys.executable, "-m", "benchmarks.indexed", "--sizes", str(entries), "--in", folder]
         if postgresql:
-            installed = programs()
+            installed = find_programs()
             if installed is None:
                 raise SystemExit("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-            command += ["--database", stack.enter_context(Postgres(installed)).database()]
+            command += ["--database", stack.enter_context(Postgres(installed)).create_database()]
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     measured: dict[str, Any] = json.loads(done.stdout)
     return measured

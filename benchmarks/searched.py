@@ -26,7 +26,7 @@ import httpx
 from tabulate import tabulate
 
 from benchmarks.indexed import _CLASSES, _VERBS, ANIMALS, PLACES, TOPICS, name_of, write_catalog
-from tests.postgres import Postgres, programs
+from tests.postgres import Postgres, find_programs
 
 _LONGEST_START = 300  # seconds
 
@@ -119,8 +119,8 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         write_catalog(folder, said.entries, said.seed)
         databases = {"SQLite": ""}
-        if (installed := programs()) is not None:
-            databases["PostgreSQL"] = stack.enter_context(Postgres(installed)).database()
+        if (installed := find_programs()) is not None:
+            databases["PostgreSQL"] = stack.enter_context(Postgres(installed)).create_database()
         for name, database in databases.items():
             with serving(folder, said.port, database, said.workers) as url:
                 found[name] = measured(url, said.entries, said.rate, said.seconds, said.seed)

@@ -15,9 +15,9 @@ from typing import Literal, TypeAlias
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.browser.lab import SCENES
-from tests.browser.visiting import NARROW, WIDE, start
-from tests.service.running import TOP, Running
+from tests.browser.lab_data import SCENES
+from tests.browser.visitor import NARROW, WIDE, start
+from tests.service.service_process import TOP, ServiceProcess
 
 LARGEST = 250_000  # bytes of a picture
 Scheme: TypeAlias = Literal["light", "dark"]
@@ -35,9 +35,9 @@ def main(folder: Path) -> None:
     with tempfile.TemporaryDirectory() as work:
         home, lab = Path(work, "home"), Path(work, "lab")
         environment = {**os.environ, "BRAINIO_HOME": str(home)}
-        make = [sys.executable, "-W", "ignore", "-m", "tests.browser.lab", str(lab)]
+        make = [sys.executable, "-W", "ignore", "-m", "tests.browser.lab_data", str(lab)]
         subprocess.run(make, cwd=TOP, env=environment, check=True)  # noqa: S603 - this project's own
-        with Running(home, BRAINIO_CATALOGS=str(lab / "lab.csv")) as service, sync_playwright() as playwright:
+        with ServiceProcess(home, BRAINIO_CATALOGS=str(lab / "lab.csv")) as service, sync_playwright() as playwright:
             browser = start(playwright)
             for name, (path, width, height, scheme) in SHOTS.items():
                 take(browser, f"{service.url}{path}", folder / f"{name}.png", (width, height), scheme)

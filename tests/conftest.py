@@ -15,9 +15,9 @@ from brainio.catalogs import append_rows, listing, registry
 from brainio.catalogs.cards import forget_cards
 from brainio.stimuli import StimulusSet
 from tests.lab import Lab
-from tests.once import folder_of_run
-from tests.postgres import Postgres, programs
+from tests.postgres import Postgres, find_programs
 from tests.servers import CREDENTIALS, HOST, HttpFolder, MotoS3, S3Static
+from tests.shared_folders import shared_folder
 
 # Port 9 (discard) is closed: a request that a test did not mean to make is refused at once.
 NOWHERE = f"http://{HOST}:9"
@@ -32,7 +32,7 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(autouse=True)
-def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def isolate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the test its own BRAINIO_HOME, HOME and catalogs, and take away credentials, proxies and the outside."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_", "BRAINIO_")) or name.upper() in _PROXIES:
@@ -91,7 +91,7 @@ def http_folder(tmp_path: Path) -> Iterator[HttpFolder]:
 
 @contextmanager
 def _server() -> Iterator[Postgres]:
-    folder = programs()
+    folder = find_programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with Postgres(folder) as server:
@@ -106,7 +106,7 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def own_server() -> Iterator[Postgres]:
+def own_postgres() -> Iterator[Postgres]:
     """A PostgreSQL server that only this test uses, since it stops it."""
     with _server() as server:
         yield server
@@ -118,8 +118,8 @@ def _empty_database(request: pytest.FixtureRequest, file: Path) -> Iterator[str]
         yield f"sqlite:///{file}"
         return
     server: Postgres = request.getfixturevalue("postgres")
-    yield server.database()
-    server.hang_up()
+    yield server.create_database()
+    server.close_connections()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -157,7 +157,7 @@ def demo_profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for entry in listing("brainio_demo").entries.values():
                 build_profile(entry)
 
-    return folder_of_run(tmp_path_factory, "demo", make) / "profiles"
+    return shared_folder(tmp_path_factory, "demo", make) / "profiles"
 
 
 @pytest.fixture

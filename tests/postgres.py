@@ -1,6 +1,6 @@
 """A PostgreSQL server of one's own on the loopback interface, in a temporary folder and as a user who is not root.
 
-`Postgres` is a context manager; `database()` makes a new empty database in it.
+`Postgres` is a context manager; `create_database()` creates a new empty database in it.
 """
 
 import os
@@ -21,7 +21,7 @@ PASSWORD = "se cret/@#1"  # all that has to be quoted in a URL
 _FOLDERS = Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt")
 
 
-def programs() -> Path | None:
+def find_programs() -> Path | None:
     """Return the folder of `initdb` and `pg_ctl`; None where PostgreSQL is not installed."""
     found = shutil.which("pg_ctl")
     candidates = [Path(found).resolve().parent] if found else []
@@ -59,7 +59,7 @@ class Postgres:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.hang_up()
+        self.close_connections()
         self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -72,13 +72,13 @@ class Postgres:
         """Stop the server; connections to it break."""
         self._run("pg_ctl", "--wait", "--mode=immediate", "stop", check=False)
 
-    def database(self) -> str:
+    def create_database(self) -> str:
         """Make an empty database and return its URL, with the password."""
         name = f"lab_{secrets.token_hex(6)}"
         self.run("createdb", name)
         return f"postgresql://lab:{quote(PASSWORD, safe='')}@{HOST}:{self.port}/{name}"
 
-    def hang_up(self) -> None:
+    def close_connections(self) -> None:
         """Close what connections this process has to the server, as its end would."""
         for url in list(connections._servers):
             if f":{self.port}/" in url:

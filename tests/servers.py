@@ -57,7 +57,7 @@ class _QuietServer(ThreadingHTTPServer):
             super().handle_error(request, client_address)  # type: ignore[arg-type]  # what it passes on unread
 
 
-class _Server:
+class HttpServer:
     """A threading HTTP server in a thread of its own, between ``with`` and the end of its block.
 
     Attributes
@@ -148,7 +148,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Stay silent."""
 
 
-class S3Static(_Server):
+class S3Static(HttpServer):
     """Answers GET and HEAD of objects as S3 does, in path style, for whatever bucket.
 
     Attributes
@@ -177,7 +177,7 @@ class S3Static(_Server):
         parts = ((path, path.relative_to(folder).parts) for path in files)
         return cls({(names[0], "/".join(names[1:])): path.read_bytes() for path, names in parts if len(names) > 1})
 
-    def asked(self) -> list[tuple[str, str, str | None]]:
+    def downloads(self) -> list[tuple[str, str, str | None]]:
         """Return (bucket, key, version id) of every GET so far."""
         return [(r.bucket, r.key, r.version_id) for r in self.requests if r.method == "GET"]
 
@@ -206,14 +206,14 @@ class S3Static(_Server):
         handler.reply(status, _error_body(code), {"Content-Type": "application/xml"})
 
 
-class ToTheEnd(S3Static):
+class OpenEndedRanges(S3Static):
     """A server that begins where it is asked to and goes on to the end, of parts from a byte of the file on."""
 
-    begins_to_ignore_at = 0
+    ignores_end_from = 0
 
     def send(self, handler: _Handler, body: bytes, headers: Mapping[str, str]) -> None:
         first = handler.headers.get("Range", "").partition("-")[0]
-        if first and int(first.removeprefix("bytes=")) >= self.begins_to_ignore_at:
+        if first and int(first.removeprefix("bytes=")) >= self.ignores_end_from:
             handler.headers.replace_header("Range", f"{first}-")
         super().send(handler, body, headers)
 
@@ -259,7 +259,7 @@ class FaultyServer(S3Static):
         super().answer(handler if fault is None else cast("_Handler", _Misbehaving(handler, fault)))
 
 
-class HttpFolder(_Server):
+class HttpFolder(HttpServer):
     """Serves the files of a folder over plain HTTP.
 
     Attributes
@@ -306,7 +306,7 @@ HeaderRefusal = Callable[[Mapping[str, str]], tuple[str, str, Mapping[str, str]]
 """The same, given the headers of a request by their names in lower case."""
 
 
-class _Gate:
+class _RequestGate:
     """What stands before moto: it refuses what it is told to, and lets requests that write in one at a time.
 
     Of two conditional writes at once moto, whose threads look first and write then, would let both happen.
@@ -357,7 +357,7 @@ class MotoS3:
 
     def __enter__(self) -> Self:
         self._server.start()
-        self._gate = _Gate(self._server._server.app)  # type: ignore[union-attr]  # it was made by starting
+        self._gate = _RequestGate(self._server._server.app)  # type: ignore[union-attr]  # it was made by starting
         self._server._server.app = self._gate  # type: ignore[union-attr]
         self.reset()
         return self

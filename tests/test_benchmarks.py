@@ -17,10 +17,10 @@ from benchmarks.measure import Measured
 from benchmarks.places import SIZES, Places
 from benchmarks.report import as_record, quantity
 from benchmarks.rows import FACTORS, ROWS, STEPS, Row, Wanted
-from tests.service.running import NAME, Running, make_lab
+from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
 TOP = Path(__file__).parents[1]
-ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
 slow = pytest.mark.slow(reason="runs benchmarks")
 needs_wrk = pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed (Debian: apt-get install wrk)")
 
@@ -202,12 +202,12 @@ def test_a_service_under_load_is_measured_in_all_parts_and_answers_nothing_wrong
 def test_answers_under_load_are_compared_with_what_is_expected(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     right, wrong = tmp_path / "right", tmp_path / "wrong"
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(lab)) as service:
         right.write_bytes(service.get(ENTRY, Accept_Encoding="identity").content)
         wrong.write_bytes(right.read_bytes()[:-1] + b"?")
         part = tmp_path / "part"
-        part.write_bytes(service.get(f"/api/v1/files/lab/assembly/nc/{NAME}", Range="bytes=5-99").content)
-        asked = Ask(f"/api/v1/files/lab/assembly/nc/{NAME}", 206, ("Range: bytes=5-99",), part)
+        part.write_bytes(service.get(f"/api/v1/files/lab/assembly/nc/{CARNEY}", Range="bytes=5-99").content)
+        asked = Ask(f"/api/v1/files/lab/assembly/nc/{CARNEY}", 206, ("Range: bytes=5-99",), part)
         good = ask(service.url, [Ask(ENTRY, body=right), asked], 1, connections=2, compare=True)
         bad = ask(service.url, [Ask(ENTRY, body=wrong)], 1, connections=1, compare=True)
         other = ask(service.url, [Ask(ENTRY + "x", body=right)], 1, connections=1, compare=True)
@@ -223,7 +223,7 @@ def test_answers_under_load_are_compared_with_what_is_expected(tmp_path: Path) -
 @needs_wrk
 def test_a_rate_is_not_passed(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(lab)) as service:
         run = ask(service.url, [Ask(ENTRY)], 2, rate=20, connections=4)
     assert 0 < run.requests <= 20 * 2 + 4
 

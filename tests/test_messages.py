@@ -9,7 +9,7 @@ from brainio.errors import BrainioError, TransferError, UnsafeFileError
 from brainio.stores import parse_location, read_whole
 from brainio.text import some
 from brainio.validation.report import unreadable_assembly
-from tests.service.proxied import free_ports
+from tests.service.nginx import free_ports
 
 OF_LIBRARIES = ("object at 0x", "Max retries", "HTTPConnectionPool", "HTTPConnection(", "PosixPath")
 

@@ -51,7 +51,7 @@ def test_a_stimulus_set_is_loaded_from_its_pinned_files(bucket: S3Static) -> Non
     stimulus_set = load_stimuli()
     assert stimulus_set.identifier == "lab.Doe2026"
     assert stimulus_set.get_stimulus("1").read_text() == "picture one.png"
-    assert bucket.asked() == [
+    assert bucket.downloads() == [
         ("bkt", "folder/stimulus_lab_Doe2026.csv", "v1"),
         ("bkt", "folder/stimulus_lab_Doe2026.zip", "null"),
     ]
@@ -59,7 +59,7 @@ def test_a_stimulus_set_is_loaded_from_its_pinned_files(bucket: S3Static) -> Non
 
 def test_files_of_2021_have_another_prefix(bucket: S3Static) -> None:
     s3.load_stimulus_set_from_s3("lab.Doe2026", "bkt/folder", sha1(TABLE), sha1(ARCHIVE), filename_prefix="image_")
-    assert bucket.asked()[0] == ("bkt", "folder/image_lab_Doe2026.csv", None)
+    assert bucket.downloads()[0] == ("bkt", "folder/image_lab_Doe2026.csv", None)
 
 
 @pytest.mark.parametrize("merge", [True, False])
@@ -101,7 +101,7 @@ def test_a_weight_file_keeps_its_name_and_lies_in_models_unless_a_folder_is_name
     assert (path.name, path.read_bytes()) == ("weights.pth", b"weights")
     path = s3.load_file(bucket="bkt", folder_name="own/", relative_path="net/model.py", version_id="v")
     assert (path.name, path.read_bytes()) == ("model.py", b"code")
-    assert bucket.asked() == [("bkt", "models/net/weights.pth", "null"), ("bkt", "own/net/model.py", "v")]
+    assert bucket.downloads() == [("bkt", "models/net/weights.pth", "null"), ("bkt", "own/net/model.py", "v")]
 
 
 def test_a_weight_file_of_wrong_bytes_is_refused(bucket: S3Static) -> None:

@@ -105,13 +105,13 @@ def _database(said: str | None) -> Iterator[tuple[str, ...]]:
     if said != TEMPORARY:
         yield ("--database", said) if said else ()
         return
-    from tests.postgres import Postgres, programs
+    from tests.postgres import Postgres, find_programs
 
-    folder = programs()
+    folder = find_programs()
     if folder is None:
         sys.exit("PostgreSQL is not installed (Debian: apt-get install postgresql)")
     with Postgres(folder) as server:
-        yield "--database", server.database()
+        yield "--database", server.create_database()
 
 
 if __name__ == "__main__":

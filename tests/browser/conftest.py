@@ -15,28 +15,28 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo
 from brainio.service.tokens import create_token
-from tests.browser.copying import Machine
-from tests.browser.lab import HELD
-from tests.browser.visiting import Visitor, start, window
-from tests.once import folder_of_run
-from tests.service.running import TOP, Running
+from tests.browser.lab_data import HELD
+from tests.browser.snippets import Machine
+from tests.browser.visitor import Visitor, start, window
+from tests.service.service_process import TOP, ServiceProcess
+from tests.shared_folders import shared_folder
 
 Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="session")
 def made_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `tests.browser.lab`: its data, and in `home` its profiles."""
-    return made_once(tmp_path_factory, "tests.browser.lab")
+    """The folder of `tests.browser.lab_data`: its data, and in `home` its profiles."""
+    return data_and_home(tmp_path_factory, "tests.browser.lab_data")
 
 
-def made_once(factory: pytest.TempPathFactory, module: str) -> Path:
+def data_and_home(factory: pytest.TempPathFactory, module: str) -> Path:
     """Return a folder with the `data` that a module writes and their `home`."""
 
     def fill(folder: Path) -> None:
         run_python("-m", module, str(folder / "data"), BRAINIO_HOME=str(folder / "home"))
 
-    return folder_of_run(factory, module, fill)
+    return shared_folder(factory, module, fill)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="module")
-def service(made_lab: Path, home: Path, kept: str) -> Iterator[Running]:
+def service(made_lab: Path, home: Path, kept: str) -> Iterator[ServiceProcess]:
     """A service of the lab, one of whose assemblies is under embargo, and whose catalog `secret` is private."""
     set_embargo(Database(kept), ("lab", "assembly", HELD), date(2999, 1, 1))
     settings = {
@@ -63,23 +63,23 @@ def service(made_lab: Path, home: Path, kept: str) -> Iterator[Running]:
         "BRAINIO_SERVE_PRIVATE": "secret",
         "BRAINIO_SERVE_DATABASE": kept,
     }
-    with Running(home, **settings) as running:
+    with ServiceProcess(home, **settings) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def hostile(kept: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A service of the catalog of `tests.browser.hostile`."""
-    folder = made_once(tmp_path_factory, "tests.browser.hostile")
+def hostile(kept: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+    """A service of the catalog of `tests.browser.hostile_catalog`."""
+    folder = data_and_home(tmp_path_factory, "tests.browser.hostile_catalog")
     home = tmp_path_factory.mktemp("hostile") / "home"
     shutil.copytree(folder / "home", home)
     catalog = str(folder / "data" / "evil.csv")
-    with Running(home, BRAINIO_CATALOGS=catalog, BRAINIO_SERVE_DATABASE=kept) as running:
+    with ServiceProcess(home, BRAINIO_CATALOGS=catalog, BRAINIO_SERVE_DATABASE=kept) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def token(service: Running, kept: str) -> str:
+def token(service: ServiceProcess, kept: str) -> str:
     """A token that opens the private catalog."""
     token = create_token(Database(kept), ["secret:read"], "")[1]
     own = {"Authorization": f"Bearer {token}"}
@@ -103,7 +103,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(browser: Browser, service: Running) -> Iterator[Visit]:
+def visit(browser: Browser, service: ServiceProcess) -> Iterator[Visit]:
     """Open windows; at the end none of them may have complained, or have asked another host."""
     visitors: list[Visitor] = []
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page
 
-from tests.browser.visiting import Visitor
+from tests.browser.visitor import Visitor
 
 _RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],

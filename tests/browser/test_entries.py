@@ -10,9 +10,9 @@ from playwright.sync_api import expect
 import brainio
 from brainio.cards import profile_key
 from brainio.catalogs import resolve
-from tests.browser.lab import REGIONS, SCENES, WORDS
-from tests.browser.visiting import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
-from tests.service.running import Running
+from tests.browser.lab_data import REGIONS, SCENES, WORDS
+from tests.browser.visitor import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
+from tests.service.service_process import ServiceProcess
 
 
 def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor) -> None:
@@ -80,7 +80,9 @@ def test_data_that_are_not_here_are_said_to_be_elsewhere_and_what_is_known_is_sh
     expect(page.locator("#data")).to_have_count(0)
 
 
-def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(service: Running, home: Path) -> None:
+def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(
+    service: ServiceProcess, home: Path
+) -> None:
     path = "/assembly/brainio_demo/herz.Rokem2006"
     entry = resolve("assembly", "herz.Rokem2006")
     profile = home / "profiles" / f"{profile_key(entry)}.sqlite"
@@ -121,7 +123,7 @@ def test_versions_lead_to_each_other(visitor: Visitor) -> None:
         (STIMULUS.replace("?", ".json?"), f"/api/v1/stimuli/lab/{SCENES}?where=stimulus_id%3Ascene003"),
     ],
 )
-def test_the_address_of_a_page_with_json_leads_to_its_json(service: Running, path: str, leads_to: str) -> None:
+def test_the_address_of_a_page_with_json_leads_to_its_json(service: ServiceProcess, path: str, leads_to: str) -> None:
     answer = service.get(path)
     assert (answer.status_code, answer.headers["location"]) == (307, leads_to)
     assert service.get(leads_to).status_code == 200

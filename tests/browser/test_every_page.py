@@ -7,8 +7,8 @@ from playwright.sync_api import Page
 
 from tests.browser.conftest import Visit
 from tests.browser.judging import found_by_axe, lacks, lets_run, loads, words_of
-from tests.browser.visiting import EVERY, NARROW, PAGES, WIDE, Visitor
-from tests.service.running import Running
+from tests.browser.visitor import EVERY, NARROW, PAGES, WIDE, Visitor
+from tests.service.service_process import ServiceProcess
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def kept(module_database: str) -> str:
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_is_small_safe_structured_and_accessible_and_says_the_same_without_script(
-    visit: Visit, service: Running, name: str
+    visit: Visit, service: ServiceProcess, name: str
 ) -> None:
     """One visit judges the page in a wide light window, and then in a narrow dark one."""
     visitor = visit(color_scheme="light")
@@ -48,7 +48,7 @@ def judged_in_window(visitor: Visitor, width: int) -> Iterator[str]:
         yield f"{width} pixels wide: {fault}"
 
 
-def own_json(service: Running, page: Page) -> Iterator[str]:
+def own_json(service: ServiceProcess, page: Page) -> Iterator[str]:
     """Yield what is wrong with the JSON that a page calls its own."""
     links = page.get_by_role("link", name="This page as JSON"), page.locator("link[rel=alternate]")
     found = [link.get_attribute("href") for each in links for link in each.all()]

@@ -9,12 +9,12 @@ from playwright.sync_api import Browser, Playwright, expect
 
 from brainio.service.database import Database
 from brainio.service.tokens import create_token
-from tests.browser.lab import SCENES, SECRET
-from tests.browser.visiting import ERRORS, EVERY, Visitor, start, window
-from tests.service.proxied import NGINX, Proxied, below_path, free_ports
-from tests.service.running import Running
+from tests.browser.lab_data import SCENES, SECRET
+from tests.browser.visitor import ERRORS, EVERY, Visitor, start, window
+from tests.service.nginx import NGINX_PROGRAM, Nginx, config_below_path, free_ports
+from tests.service.service_process import ServiceProcess
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
+pytestmark = pytest.mark.skipif(NGINX_PROGRAM is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
 # The addresses that every page names are tested behind both in tests/service/test_prefix.py.
 TAKES_IT_AWAY = pytest.param("takes it away", marks=pytest.mark.slow(reason="every page behind a second nginx"))
@@ -32,7 +32,7 @@ def below(
     folder.chmod(0o755)  # workers of nginx have another user
     shutil.copytree(home, folder / "home")
     (port,) = free_ports(1)
-    public_url, text = below_path(port, takes_away=request.param == "takes it away")
+    public_url, text = config_below_path(port, strips_path=request.param == "takes it away")
     database = f"sqlite:///{folder / 'service.sqlite'}"
     settings = {
         "BRAINIO_CATALOGS": ",".join(str(made_lab / "data" / f"{name}.csv") for name in ("lab", "secret")),
@@ -41,7 +41,7 @@ def below(
         "BRAINIO_SERVE_PUBLIC_URL": public_url,
     }
     token = create_token(Database(database), ["secret:read"], "")[1]
-    with Running(folder / "home", **settings) as service, Proxied(folder, service, port, text) as proxied:
+    with ServiceProcess(folder / "home", **settings) as service, Nginx(folder, service, port, text) as proxied:
         yield public_url, token, proxied.key_hash
 
 

@@ -3,9 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.copying import SIZE, Machine, code_of
-from tests.browser.lab import SCENES, WORDS
-from tests.browser.visiting import ASSEMBLY, SET, STIMULUS, Visitor
+from tests.browser.lab_data import SCENES, WORDS
+from tests.browser.snippets import SIZE, Machine, code_of
+from tests.browser.visitor import ASSEMBLY, SET, STIMULUS, Visitor
 
 SHAPE = "print(assembly.shape)"
 

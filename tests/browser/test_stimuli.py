@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.lab import HELD, IMAGES, OBJECTS, SCENES
-from tests.browser.visiting import SET, STIMULUS, Visitor
+from tests.browser.lab_data import HELD, IMAGES, OBJECTS, SCENES
+from tests.browser.visitor import SET, STIMULUS, Visitor
 
 ALL = IMAGES + 3
 

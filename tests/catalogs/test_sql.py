@@ -129,7 +129,7 @@ def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:
 
 def test_a_database_without_tables_of_ours_is_an_error_for_readers(postgres: Postgres) -> None:
     with pytest.raises(CatalogError, match=r"has no catalog of that name \(it has: none\)"):
-        add_catalog(f"{postgres.database()}#lab")
+        add_catalog(f"{postgres.create_database()}#lab")
 
 
 def test_a_database_that_was_put_in_the_place_of_another_is_seen(tmp_path: Path) -> None:
@@ -154,20 +154,20 @@ def test_a_malformed_row_is_left_out_with_a_warning(location: str) -> None:
 
 
 def test_an_away_server_leaves_what_was_read_and_one_warning(
-    own_server: Postgres, monkeypatch: pytest.MonkeyPatch
+    own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{own_server.database()}#lab"
+    url = f"{own_postgres.create_database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
-    own_server.stop()
+    own_postgres.stop()
     assert warnings_while_resolving("lab.A") == ["uses the rows of the last read"]
     monkeypatch.setattr(connections, "_away", {})
-    own_server.start()
+    own_postgres.start()
     append_rows(url, [row("lab.B")])
     assert resolve("assembly", "lab.B").catalog == "lab"
     forget(monkeypatch)
-    own_server.hang_up()
-    own_server.stop()
+    own_postgres.close_connections()
+    own_postgres.stop()
     assert warnings_while_resolving("lab.B") == ["uses the copy of 20"]
     with pytest.raises(CatalogError) as refused:
         append_rows(url, [row("lab.C")])
@@ -216,17 +216,17 @@ def warnings_while_resolving(identifier: str) -> list[str]:
 
 
 def test_a_server_that_comes_back_is_asked_again_after_a_minute(
-    own_server: Postgres, monkeypatch: pytest.MonkeyPatch
+    own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{own_server.database()}#lab"
+    url = f"{own_postgres.create_database()}#lab"
     append_rows(url, [row("lab.A")])
     add_catalog(url)
     monkeypatch.setattr(connections, "_RETRY_SECONDS", -1.0)
-    own_server.stop()
+    own_postgres.stop()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CatalogWarning)
         assert resolve("assembly", "lab.A")
-    own_server.start()
+    own_postgres.start()
     append_rows(url, [row("lab.B")])
     assert resolve("assembly", "lab.B").catalog == "lab"
 
@@ -234,7 +234,7 @@ def test_a_server_that_comes_back_is_asked_again_after_a_minute(
 def test_offline_no_server_is_asked_and_the_copy_serves(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    url = f"{postgres.database()}#lab"
+    url = f"{postgres.create_database()}#lab"
     append_rows(url, [row("lab.A")])
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
     with pytest.raises(OfflineCatalogError, match="There is no copy of it"):
@@ -261,7 +261,7 @@ def test_no_password_is_shown(location: str) -> None:
 
 
 def test_a_refused_password_is_not_in_the_error(postgres: Postgres) -> None:
-    url = postgres.database().replace("cret", "cret-but-wrong")
+    url = postgres.create_database().replace("cret", "cret-but-wrong")
     with pytest.raises(CatalogError, match="password authentication failed") as caught:
         add_catalog(f"{url}#lab")
     assert "wrong" not in str(caught.value)
@@ -273,7 +273,7 @@ def test_a_driver_that_is_not_installed_is_named_with_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingDriverError, match=r"pip install .*\[sql\]"):
-        add_catalog(f"{postgres.database()}#lab")
+        add_catalog(f"{postgres.create_database()}#lab")
 
 
 def test_tables_are_not_made_without_alembic_and_the_extra_is_named(

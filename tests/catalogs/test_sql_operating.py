@@ -18,7 +18,7 @@ BLOCKS = re.findall(r"^```bash\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re
 
 
 def test_the_page_shows_commands_that_run(postgres: Postgres, tmp_path: Path) -> None:
-    url = postgres.database()
+    url = postgres.create_database()
     append_rows(tmp_path / "my_lab.csv", [row("lab.A", own_column="x")])
     add_publication(tmp_path / "my_lab.csv", {"publication": "doe2026"})
     path = f"{Path(sys.executable).parent}:{postgres.programs}:{os.environ['PATH']}"
@@ -37,13 +37,13 @@ def test_the_page_shows_commands_that_run(postgres: Postgres, tmp_path: Path) ->
         assert (tmp_path / "backup" / name).read_bytes() == (tmp_path / name).read_bytes()
     for place in (f"{url}#my_lab", f"{url}#my_lab_restored", f"sqlite:///{tmp_path / 'lab.db'}#lab"):
         assert resolve("assembly", "lab.A", catalog=add_catalog(place)).identifier == "lab.A"
-    postgres.hang_up()
+    postgres.close_connections()
 
 
 @pytest.fixture
 def reader(postgres: Postgres) -> str:
     """The catalog `lab` with one entry, as somebody sees it who may only read."""
-    url = postgres.database()
+    url = postgres.create_database()
     append_rows(f"{url}#lab", [row("lab.A")])
     postgres.run("psql", url, "-c", "CREATE ROLE looker LOGIN PASSWORD 'x'")
     postgres.run("psql", url, "-c", "GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker")
@@ -55,4 +55,4 @@ def test_whoever_may_only_select_reads_and_does_not_write(postgres: Postgres, re
     assert resolve("assembly", "lab.A").catalog == "lab"
     with pytest.raises(CatalogError, match="permission denied"):
         append_rows(reader, [row("lab.B")])
-    postgres.hang_up()
+    postgres.close_connections()

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 
-from tests.preloaded import COMMAND_MODULES, fork
+from tests.fork_server import COMMAND_MODULES, fork
 
 PREFIX = [sys.executable, "-c", "from brainio.cli import main; main(prog_name='brainio')"]
 

@@ -54,7 +54,7 @@ def test_several_identifiers_come_with_their_stimuli_each_file_once(three: Lab) 
     done = brainio("get", "lab.Doe0", "lab.Doe2", "--json")
     assert done.returncode == 0, done.stderr
     assert parts(done.stdout) == {("lab.Doe0", "nc"), ("lab.Doe2", "nc")} | STIMULI
-    keys = [key for _, key, _ in three.server.asked()]
+    keys = [key for _, key, _ in three.server.downloads()]
     assert sorted(keys) == ["assy_0.nc", "assy_2.nc", "stimulus_lab_Doe2026.csv", "stimulus_lab_Doe2026.zip"]
 
 
@@ -88,7 +88,7 @@ def test_a_dry_run_lists_missing_files_and_fetches_nothing(three: Lab, tmp_path:
     (record,) = json.loads(brainio("get", "lab.Doe1", "--dry-run", "--json").stdout)
     assert record["size"] == len(three.server.objects["lab-bucket", "assy_1.nc"])
     assert record["location"] == "https://lab-bucket.s3.amazonaws.com/assy_1.nc"
-    assert three.server.asked() == []
+    assert three.server.downloads() == []
 
 
 @pytest.mark.parametrize("arguments", [[], ["--kind", "assembly"], ["--catalog", "lab", "--version", "1"]])

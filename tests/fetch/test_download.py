@@ -22,7 +22,7 @@ from brainio.fetch.download import Download
 from brainio.progress import TransferBar
 from brainio.stores import parse_location
 from brainio.threads import Stop
-from tests.servers import HttpFolder, S3Static, ToTheEnd
+from tests.servers import HttpFolder, OpenEndedRanges, S3Static
 
 KIB = 1024
 BODY = os.urandom(3 * 1024 * KIB + 17)
@@ -253,7 +253,7 @@ class WeakETagServer(S3Static):
 def test_a_server_that_ignores_the_end_of_a_range_gives_the_right_bytes(
     monkeypatch: pytest.MonkeyPatch, small_parts: int, sha1: str
 ) -> None:
-    with ToTheEnd({("lab", "a.bin"): BODY}) as server:
+    with OpenEndedRanges({("lab", "a.bin"): BODY}) as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         assert ensure_cached(expected_file("s3://lab/a.bin", sha1=sha1)).read_bytes() == BODY
         assert f"bytes={small_parts - 1}-" in ranges(server)

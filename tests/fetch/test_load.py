@@ -189,7 +189,7 @@ def test_a_file_without_a_hash_is_fetched_once_per_version(lab: Lab) -> None:
     lab.server.objects["bkt", "k.bin"] = b"now"
     for version, body in (("1", b"first"), ("2", b"second"), (None, b"now"), ("1", b"first")):
         assert Path(fetch.fetch_file("S3", "s3://bkt/k.bin", version_id=version)).read_bytes() == body
-    assert lab.server.asked() == [("bkt", "k.bin", "1"), ("bkt", "k.bin", "2"), ("bkt", "k.bin", None)]
+    assert lab.server.downloads() == [("bkt", "k.bin", "1"), ("bkt", "k.bin", "2"), ("bkt", "k.bin", None)]
 
 
 def test_an_archive_without_a_file_that_a_row_names_is_an_error(lab: Lab) -> None:
@@ -305,9 +305,9 @@ def test_published_data_sets_are_requested_with_the_right_bucket_key_and_version
         del s3_static.requests[:]
         with pytest.raises(TransferError):
             fetch_entry_file(entry, file)
-        assert s3_static.asked()[0] == (bucket, key, fact["version_id"] or None)
+        assert s3_static.downloads()[0] == (bucket, key, fact["version_id"] or None)
         mirrors = [tuple(mirror.removeprefix("s3://").partition("/")[::2]) for mirror in fact["mirrors"].split()]
-        assert [(bucket, key) for bucket, key, _ in s3_static.asked()[1:]] == mirrors
+        assert [(bucket, key) for bucket, key, _ in s3_static.downloads()[1:]] == mirrors
 
 
 @pytest.mark.parametrize(
@@ -322,7 +322,7 @@ def test_published_entries_are_requested_without_credentials(
     s3_static: S3Static, identifier: str, lookup_type: str, expected: str
 ) -> None:
     assert_load_fails(identifier, lookup_type)
-    assert s3_static.asked()[0] == ("brainscore-storage", f"brainio-brainscore/{expected}", "null")
+    assert s3_static.downloads()[0] == ("brainscore-storage", f"brainio-brainscore/{expected}", "null")
     assert not any(request.signed for request in s3_static.requests)
 
 

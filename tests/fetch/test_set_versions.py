@@ -25,7 +25,14 @@ from brainio.errors import (
 from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.packaging import package_data_assembly_locally
 from brainio.validation import check_catalog
-from tests.set_versions import NAME, SET, answers, publish_assembly, publish_set, second_version
+from tests.versioned_stimulus_set import (
+    ASSEMBLY,
+    SET,
+    publish_assembly,
+    publish_second_version,
+    publish_set,
+    recorded_answers,
+)
 
 
 @pytest.fixture
@@ -52,17 +59,17 @@ def remove_superseded(folder: Path) -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_later_version_of_the_set_changes_nothing_in_the_assembly(lab: Path, *, stream: bool) -> None:
-    second_version(lab)
+    publish_second_version(lab)
     with warnings.catch_warnings():
         warnings.simplefilter("error", EntryStatusWarning)
-        assembly = brainio.get_assembly(NAME, stream=stream)
+        assembly = brainio.get_assembly(ASSEMBLY, stream=stream)
     assert hues(assembly) == ["old a", "old b"]
     assert list(assembly.attrs["stimulus_set"]["hue"]) == ["old a", "old b"]
     assert list(brainio.get_stimulus_set(SET)["hue"]) == ["new a", "new b"]
 
 
 def test_an_assembly_can_be_packaged_with_a_version_that_is_not_current(lab: Path) -> None:
-    second_version(lab)
+    publish_second_version(lab)
     publish_assembly(lab, "lab.Roe2026", version="")
     publish_assembly(lab, "lab.Poe2026")
     assert hues(brainio.get_assembly("lab.Roe2026")) == ["old a", "old b"]
@@ -72,7 +79,9 @@ def test_an_assembly_can_be_packaged_with_a_version_that_is_not_current(lab: Pat
 
 
 def test_an_assembly_that_names_no_version_loads_with_the_current_one(lab: Path) -> None:
-    packaged = package_data_assembly_locally(answers(), "lab.Roe2026", SET, "BehavioralAssembly", downloads_path=lab)
+    packaged = package_data_assembly_locally(
+        recorded_answers(), "lab.Roe2026", SET, "BehavioralAssembly", downloads_path=lab
+    )
     row = {
         "identifier": "lab.Roe2026",
         "lookup_type": "assembly",
@@ -81,14 +90,14 @@ def test_an_assembly_that_names_no_version_loads_with_the_current_one(lab: Path)
     }
     append_rows(lab / "lab.csv", [row | {"location": packaged["path"], "stimulus_set_identifier": SET}])
     assert hues(brainio.get_assembly("lab.Roe2026")) == ["old a", "old b"]
-    second_version(lab)
+    publish_second_version(lab)
     assert hues(brainio.get_assembly("lab.Roe2026")) == ["new a", "new b"]
 
 
 def test_another_version_is_joined_only_if_passed(lab: Path) -> None:
-    second_version(lab)
+    publish_second_version(lab)
     newest = brainio.get_stimulus_set(SET)
-    assert hues(brainio.get_assembly(NAME, stimulus_set=newest)) == ["new a", "new b"]
+    assert hues(brainio.get_assembly(ASSEMBLY, stimulus_set=newest)) == ["new a", "new b"]
     path = lab / "store" / "assy_lab_Doe2026.nc"
     assert hues(BehavioralAssembly.from_files(path, stimulus_set=newest)) == ["new a", "new b"]
 
@@ -100,27 +109,27 @@ def test_the_hashes_are_a_global_attribute_only_and_do_not_reach_attrs(lab: Path
     with netCDF4.Dataset(path) as dataset:
         assert "brainio_set_hashes" in dataset.ncattrs()
         assert all("brainio_set_hashes" not in variable.ncattrs() for variable in dataset.variables.values())
-    assert not any("hashes" in name for name in brainio.get_assembly(NAME).attrs)
+    assert not any("hashes" in name for name in brainio.get_assembly(ASSEMBLY).attrs)
     assert json.loads((lab / "cards/assembly/lab.Doe2026.json").read_text())["stimulus_set_hashes"] == expected
-    assert build_card(resolve("assembly", NAME))["stimulus_set_hashes"] == expected
+    assert build_card(resolve("assembly", ASSEMBLY))["stimulus_set_hashes"] == expected
 
 
 def test_an_unlisted_version_is_an_error_that_names_hashes_and_remedy(lab: Path) -> None:
-    second_version(lab)
+    publish_second_version(lab)
     csv_hash = read_set_hashes(lab / "store" / "assy_lab_Doe2026.nc")["csv"]
     remove_superseded(lab)
     with pytest.raises(StimulusSetLookupError) as caught:
-        brainio.get_assembly(NAME)
+        brainio.get_assembly(ASSEMBLY)
     assert csv_hash in str(caught.value)
     assert "stimulus_set=get_stimulus_set('lab.Doe2026.texts')" in str(caught.value)
     report = check_catalog(lab / "lab.csv")
     assert [(problem.code, problem.severity) for problem in report.problems] == [("set-version-unlisted", "error")]
     assert csv_hash in str(report)
-    assert [problem.code for problem in brainio.check(NAME).references.problems] == ["set-version-unlisted"]
+    assert [problem.code for problem in brainio.check(ASSEMBLY).references.problems] == ["set-version-unlisted"]
 
 
 def test_the_version_is_found_in_another_catalog(lab: Path, tmp_path: Path) -> None:
-    second_version(lab)
+    publish_second_version(lab)
     archive = tmp_path / "archive.csv"
     archive.write_text((lab / "lab.csv").read_text())
     remove_superseded(lab)
@@ -154,7 +163,7 @@ def test_publishing_a_new_version_names_the_assemblies_that_use_the_set(lab: Pat
 
 
 def test_history_shows_versions_of_sets_and_the_assemblies_that_load_with_them(lab: Path) -> None:
-    second_version(lab)
+    publish_second_version(lab)
     publish_assembly(lab, "lab.Roe2026")
     command = [sys.executable, "-m", "brainio", "history", "--json"]
 
@@ -164,7 +173,7 @@ def test_history_shows_versions_of_sets_and_the_assemblies_that_load_with_them(l
 
     assert history(SET, "assemblies") == [["lab.Doe2026"], ["lab.Roe2026"]]
     assert history("lab.Roe2026", "stimulus_set") == [f"{SET} (version 2)"]
-    assert history(NAME, "stimulus_set") == [SET]
+    assert history(ASSEMBLY, "stimulus_set") == [SET]
     assert [user.identifier for user in brainio.assemblies_of(SET, version="2")] == ["lab.Roe2026"]
     assert [user.identifier for user in brainio.assemblies_of(SET)] == ["lab.Doe2026", "lab.Roe2026"]
 
@@ -172,7 +181,7 @@ def test_history_shows_versions_of_sets_and_the_assemblies_that_load_with_them(l
 def test_fetch_many_fetches_the_version_that_the_assembly_loads_with(
     lab: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    second_version(lab)
-    brainio.fetch_many([NAME])
+    publish_second_version(lab)
+    brainio.fetch_many([ASSEMBLY])
     monkeypatch.setenv("BRAINIO_OFFLINE", "1")
-    assert hues(brainio.get_assembly(NAME)) == ["old a", "old b"]
+    assert hues(brainio.get_assembly(ASSEMBLY)) == ["old a", "old b"]

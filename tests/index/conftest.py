@@ -13,8 +13,8 @@ from brainio.index import SearchResults, entry_search, search_among, sqlite_inde
 from brainio.index.index_store import OpenIndexes
 from brainio.index.postgresql_index import PostgresIndexStore
 from tests.index.lab import Lab
-from tests.once import folder_of_run
 from tests.postgres import Postgres
+from tests.shared_folders import shared_folder
 
 Search = Callable[..., SearchResults]
 """As `brainio.search`."""
@@ -37,7 +37,7 @@ def nothing_open() -> None:
 @pytest.fixture(scope="session")
 def index_database(postgres: Postgres) -> str:
     """The URL of a database on a server for the indexes of all tests: each has a schema of its own there."""
-    return postgres.database()
+    return postgres.create_database()
 
 
 @pytest.fixture(scope="session")
@@ -50,7 +50,7 @@ def installed_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
             brainio.search()
             entry_search._PROCESS_INDEXES.forget()
 
-    return folder_of_run(tmp_path_factory, "installed_index", build) / sqlite_index.FOLDER
+    return shared_folder(tmp_path_factory, "installed_index", build) / sqlite_index.FOLDER
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -62,7 +62,7 @@ def search(request: pytest.FixtureRequest, installed_index: Path) -> Iterator[Se
         yield brainio.search
         return
     yield search_in(OpenIndexes(PostgresIndexStore(request.getfixturevalue("index_database"))))
-    request.getfixturevalue("postgres").hang_up()
+    request.getfixturevalue("postgres").close_connections()
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -72,7 +72,7 @@ def indexes(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
         yield entry_search._PROCESS_INDEXES
         return
     yield OpenIndexes(PostgresIndexStore(request.getfixturevalue("index_database")))
-    request.getfixturevalue("postgres").hang_up()
+    request.getfixturevalue("postgres").close_connections()
 
 
 def search_in(indexes: OpenIndexes, names: set[str] | None = None) -> Search:

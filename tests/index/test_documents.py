@@ -192,13 +192,13 @@ def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> 
 
 
 def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
-    lab: Lab, own_server: Postgres, monkeypatch: pytest.MonkeyPatch
+    lab: Lab, own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "_away", {})
     lab.add("lab.Doe2026", card=lab.card(CARD))
-    monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, own_server.database()))
+    monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, own_postgres.create_database()))
     assert only(region="V4").regions == {"V4": "card", "area X": "card"}
-    own_server.stop()
+    own_postgres.stop()
     with pytest.warns(CatalogWarning, match="could not be read"):
         assert only(region="V4").regions == {"V4": "card", "area X": "card"}
     entry_search._PROCESS_INDEXES.forget()

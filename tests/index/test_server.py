@@ -30,8 +30,8 @@ NAMES = frozenset({"lab"})
 @pytest.fixture
 def url(postgres: Postgres) -> Iterator[str]:
     """The URL of an empty database."""
-    yield postgres.database()
-    postgres.hang_up()
+    yield postgres.create_database()
+    postgres.close_connections()
 
 
 def found(indexes: OpenIndexes, words: str = "") -> list[str]:
@@ -127,20 +127,20 @@ def test_an_index_of_another_version_is_not_opened(lab: Lab, url: str, monkeypat
     assert len(schemas(url)) == 2
 
 
-def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab: Lab, own_server: Postgres) -> None:
+def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab: Lab, own_postgres: Postgres) -> None:
     lab.add("lab.Doe2026")
-    url = own_server.database()
+    url = own_postgres.create_database()
     indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes) == ["lab.Doe2026"]
-    own_server.stop()
+    own_postgres.stop()
     for one in (indexes, OpenIndexes(PostgresIndexStore(url))):
         with pytest.raises(IndexUnavailableError, match=r"does not respond.*try again") as away:
             found(one)
-        assert f"127.0.0.1:{own_server.port}/lab_" in str(away.value)
+        assert f"127.0.0.1:{own_postgres.port}/lab_" in str(away.value)
         assert PASSWORD not in str(away.value)
         assert "se%20cret" not in str(away.value)
         assert away.value.__cause__ is None
-    own_server.start()
+    own_postgres.start()
     assert found(indexes) == found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
@@ -152,7 +152,7 @@ def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url
         with pytest.raises(IndexUnavailableError, match=r"permission denied.*you may create schemas in it"):
             found(OpenIndexes(PostgresIndexStore(weak)))
     finally:
-        postgres.hang_up()
+        postgres.close_connections()
         execute(url, f"DROP ROLE {reader}")
 
 

@@ -45,7 +45,7 @@ def apart(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
         yield OpenIndexes(WorkerIndexStore(""))
         return
     yield OpenIndexes(WorkerIndexStore(request.getfixturevalue("index_database")))
-    request.getfixturevalue("postgres").hang_up()
+    request.getfixturevalue("postgres").close_connections()
 
 
 def makers(parent: int | None) -> list[int]:

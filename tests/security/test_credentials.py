@@ -12,7 +12,7 @@ from brainio.catalogs import add_catalog, resolve
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, TransferError
 from brainio.fetch import fetch_entry
 from brainio.stores import open_read, parse_location, stat
-from tests.authority import Authority, https
+from tests.certificate_authority import CertificateAuthority, https_url
 from tests.security.conftest import RemoteCatalog, at
 from tests.servers import HOST, HttpFolder, S3Static, closed_port
 
@@ -32,7 +32,7 @@ def netrc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def https_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpFolder]:
     """A web server over TLS whose authority requests trusts."""
-    authority = Authority(tmp_path / "authority")
+    authority = CertificateAuthority(tmp_path / "authority")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(authority.bundle))
     folder = tmp_path / "tls"
     folder.mkdir()
@@ -92,7 +92,7 @@ def test_no_credentials_follow_a_redirect_from_https_to_http(
     https_folder: HttpFolder, other_server: HttpFolder
 ) -> None:
     https_folder.redirects["/moved"] = f"{other_server.url}/secret.nc"
-    assert stat(parse_location(f"{https(https_folder)}/moved")) == 10
+    assert stat(parse_location(f"{https_url(https_folder)}/moved")) == 10
     assert credentials(https_folder) == [f"me:{SECRET}"]
     assert credentials(other_server) == [""]
 
@@ -113,7 +113,7 @@ def test_a_remote_catalog_gets_no_credentials_sent_but_to_its_own_server(
 @pytest.mark.usefixtures("netrc")
 def test_a_catalog_from_https_gets_no_credentials_sent_over_http(other_server: HttpFolder) -> None:
     assert stat(parse_location(f"{other_server.url}/secret.nc")) == 10
-    assert stat(parse_location(f"{other_server.url}/secret.nc", base=https(other_server))) == 10
+    assert stat(parse_location(f"{other_server.url}/secret.nc", base=https_url(other_server))) == 10
     assert credentials(other_server) == [f"me:{SECRET}", ""]
 
 

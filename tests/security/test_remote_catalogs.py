@@ -129,7 +129,7 @@ def test_mirrors_obey_the_same_rule(remote: RemoteCatalog, s3_static: S3Static, 
     with pytest.warns(CatalogWarning, match="mirror of assembly 'x.Doe2026'") as caught, pytest.raises(BrainioError):
         fetch_entry(resolve("assembly", "x.Doe2026"))
     assert sum("mirror" in str(one.message) for one in caught) >= 2
-    assert [key for _, key, _ in s3_static.asked()] == ["a.nc"]
+    assert [key for _, key, _ in s3_static.downloads()] == ["a.nc"]
 
 
 @pytest.mark.parametrize("card", ["file://{0}/secret.json", "{0}/secret.json", "../../secret.json", "memory://s.json"])

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.running import Running, make_lab
-from tests.service.vault import Vault, running_vault
+from tests.service.private_service import PrivateService, serve_private_catalogs
+from tests.service.service_process import ServiceProcess, make_lab
 
 
 @pytest.fixture(scope="module")
@@ -17,23 +17,25 @@ def lab_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def service(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A running service of that lab."""
-    with Running(tmp_path_factory.mktemp("home"), BRAINIO_CATALOGS=str(lab_catalog)) as running:
+    with ServiceProcess(tmp_path_factory.mktemp("home"), BRAINIO_CATALOGS=str(lab_catalog)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def vault(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Vault]:
+def vault(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateService]:
     """A running service of public and private catalogs that keeps what it keeps in either database."""
-    with running_vault(tmp_path_factory.mktemp("vault"), module_database) as vault:
+    with serve_private_catalogs(tmp_path_factory.mktemp("vault"), module_database) as vault:
         yield vault
 
 
 @pytest.fixture(scope="module")
-def profiled(lab_catalog: Path, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def profiled(
+    lab_catalog: Path, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceProcess]:
     """A running service of that lab, all of whose profiles were made."""
     home = tmp_path_factory.mktemp("profiled")
     shutil.copytree(demo_profiles, home / "profiles")
-    with Running(home, BRAINIO_CATALOGS=str(lab_catalog), BRAINIO_SERVE_PROFILES="true") as running:
+    with ServiceProcess(home, BRAINIO_CATALOGS=str(lab_catalog), BRAINIO_SERVE_PROFILES="true") as running:
         yield running

@@ -17,31 +17,31 @@ import pytest
 
 import brainio
 from brainio.service.settings import read_settings
-from tests.service.proxied import NGINX, Proxied, documented
-from tests.service.running import NAME, Running, make_lab
+from tests.service.nginx import NGINX_PROGRAM, Nginx, documented_code
+from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
+pytestmark = pytest.mark.skipif(NGINX_PROGRAM is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
-ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
-ARCHIVE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
+ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
+ARCHIVE = f"/api/v1/files/lab/stimulus_set/zip/{CARNEY}"
 
 
 @pytest.fixture(scope="module")
-def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
+def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
     """A service of two workers with the documented settings, behind the documented nginx."""
     folder = tmp_path_factory.mktemp("nginx")
     folder.chmod(0o755)  # workers of nginx have another user
     catalog = make_lab(folder / "lab")
     config = folder / "service.toml"
-    config.write_text(documented("toml").replace('public_url = "https://data.lab.example"\n', ""))
+    config.write_text(documented_code("toml").replace('public_url = "https://data.lab.example"\n', ""))
     with (
-        Running(folder / "home", "--config", str(config), BRAINIO_CATALOGS=str(catalog)) as service,
-        Proxied(folder, service) as nginx,
+        ServiceProcess(folder / "home", "--config", str(config), BRAINIO_CATALOGS=str(catalog)) as service,
+        Nginx(folder, service) as nginx,
     ):
         yield nginx
 
 
-def test_answers_are_those_of_the_service(proxied: Proxied) -> None:
+def test_answers_are_those_of_the_service(proxied: Nginx) -> None:
     for path in (ENTRY, "/catalogs/lab", "/catalogs/lab/publications.csv", "/", "/catalog/lab"):
         direct = proxied.service.get(path, Accept_Encoding="identity", Host=urlsplit(proxied.url).netloc)
         answer = proxied.client.get(path, headers={"Accept-Encoding": "identity"})
@@ -51,14 +51,14 @@ def test_answers_are_those_of_the_service(proxied: Proxied) -> None:
         assert answer.headers["cache-control"] == direct.headers["cache-control"], path
 
 
-def test_a_page_that_was_asked_for_without_tls_is_not_given_to_those_who_have_it(proxied: Proxied) -> None:
+def test_a_page_that_was_asked_for_without_tls_is_not_given_to_those_who_have_it(proxied: Nginx) -> None:
     page = "/assembly/brainio_demo/modelfest.Carney1999"
     plain = proxied.service.get(page, Host=urlsplit(proxied.url).netloc)
     assert f"{proxied.url}/api".replace("https", "http") in plain.text
     assert f"{proxied.url}/api" in proxied.client.get(page).text
 
 
-def test_packed_answers_and_what_the_client_has_pass_as_they_are(proxied: Proxied) -> None:
+def test_packed_answers_and_what_the_client_has_pass_as_they_are(proxied: Nginx) -> None:
     answer = proxied.client.get(ENTRY, headers={"Accept-Encoding": "gzip"})
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["etag"].endswith('-gzip"')
@@ -66,7 +66,7 @@ def test_packed_answers_and_what_the_client_has_pass_as_they_are(proxied: Proxie
     assert (again.status_code, again.content, again.headers["etag"][:20]) == (304, b"", answer.headers["etag"][:20])
 
 
-def test_head_is_answered_without_a_body(proxied: Proxied) -> None:
+def test_head_is_answered_without_a_body(proxied: Nginx) -> None:
     for path in (ENTRY, ARCHIVE, "/"):
         known = proxied.client.get(path, headers={"Accept-Encoding": "identity"})
         head = proxied.client.head(path, headers={"Accept-Encoding": "identity"})
@@ -74,7 +74,7 @@ def test_head_is_answered_without_a_body(proxied: Proxied) -> None:
         assert head.headers["content-length"] == known.headers["content-length"]
 
 
-def test_parts_of_a_file_are_the_same_bytes(proxied: Proxied) -> None:
+def test_parts_of_a_file_are_the_same_bytes(proxied: Nginx) -> None:
     whole = (proxied.folder / "lab" / "files" / "stimulus_modelfest_Carney1999.zip").read_bytes()
     assert proxied.client.get(ARCHIVE).content == whole
     part = proxied.client.get(ARCHIVE, headers={"Range": "bytes=1000-200999"})
@@ -90,9 +90,9 @@ def test_a_large_file_comes_whole_and_nginx_keeps_nothing_of_it(tmp_path: Path) 
     (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
     catalog.write_text(catalog.read_text().replace("38295", str(len(large))))
     with (
-        Running(tmp_path / "home", BRAINIO_CATALOGS=str(catalog)) as service,
-        Proxied(tmp_path, service) as nginx,
-        nginx.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{NAME}") as answer,
+        ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(catalog)) as service,
+        Nginx(tmp_path, service) as nginx,
+        nginx.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{CARNEY}") as answer,
     ):
         blocks = answer.iter_raw(100_000)
         first = next(blocks)
@@ -101,17 +101,17 @@ def test_a_large_file_comes_whole_and_nginx_keeps_nothing_of_it(tmp_path: Path) 
 
 
 def test_an_assembly_is_had_through_it_from_an_empty_cache(
-    proxied: Proxied, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    proxied: Nginx, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(proxied.folder / "own.pem"))
     monkeypatch.setenv("BRAINIO_CATALOGS", f"{proxied.url}/catalogs/lab")
-    assembly = brainio.get_assembly(NAME)
-    assert assembly.attrs["stimulus_set"].identifier == NAME
+    assembly = brainio.get_assembly(CARNEY)
+    assert assembly.attrs["stimulus_set"].identifier == CARNEY
     assert len(assembly.attrs["stimulus_set"].stimulus_paths) == len(assembly.attrs["stimulus_set"])
 
 
-def test_every_address_that_answers_name_is_answered(proxied: Proxied) -> None:
+def test_every_address_that_answers_name_is_answered(proxied: Nginx) -> None:
     rows = list(csv.DictReader(io.StringIO(proxied.client.get("/catalogs/lab").text)))
     named = [f"/catalogs/lab/{row['location']}" for row in rows]
     following = proxied.client.get("/api/v1/entries?catalog=lab&limit=1").json()["next"]
@@ -131,18 +131,20 @@ def test_every_address_that_answers_name_is_answered(proxied: Proxied) -> None:
 def test_addresses_begin_with_the_public_one_where_that_is_said(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     config = tmp_path / "service.toml"
-    config.write_text(documented("toml"))
+    config.write_text(documented_code("toml"))
     said = read_settings(config)
     assert (said.workers, said.public_url, said.trusted_proxies) == (2, "https://data.lab.example", "127.0.0.1")
     catalog = make_lab(tmp_path / "lab")
     with (
-        Running(tmp_path / "home", BRAINIO_CATALOGS=str(catalog), BRAINIO_SERVE_PUBLIC_URL=said.public_url) as service,
-        Proxied(tmp_path, service) as nginx,
+        ServiceProcess(
+            tmp_path / "home", BRAINIO_CATALOGS=str(catalog), BRAINIO_SERVE_PUBLIC_URL=said.public_url
+        ) as service,
+        Nginx(tmp_path, service) as nginx,
     ):
         assert f"{said.public_url}/catalogs/lab" in nginx.client.get("/catalog/lab").text
 
 
-def test_the_log_has_the_address_of_the_client_whatever_it_says_of_itself(proxied: Proxied) -> None:
+def test_the_log_has_the_address_of_the_client_whatever_it_says_of_itself(proxied: Nginx) -> None:
     service = proxied.service
     with proxied.client_from("127.0.0.2") as client:
         answer = client.get(ENTRY + "?version=", headers={"X-Forwarded-For": "192.0.2.9", "X-Request-ID": "mine"})
@@ -151,7 +153,7 @@ def test_the_log_has_the_address_of_the_client_whatever_it_says_of_itself(proxie
     assert (line["client"], given == "mine") == ("127.0.0.2", False)
 
 
-def test_metrics_are_for_this_machine_alone(proxied: Proxied) -> None:
+def test_metrics_are_for_this_machine_alone(proxied: Nginx) -> None:
     for path in ("/metrics", "//metrics", "/./metrics", "/%6detrics", "/metrics?x=1", "/api/../metrics", "/metrics/"):
         answer = proxied.client.request("GET", httpx.URL(proxied.url + "/").copy_with(raw_path=path.encode()))
         assert answer.status_code in {400, 404}, path
@@ -159,18 +161,18 @@ def test_metrics_are_for_this_machine_alone(proxied: Proxied) -> None:
     assert "brainio_requests_total" in proxied.service.get("/metrics").text
 
 
-def test_whoever_comes_without_tls_is_led_to_it(proxied: Proxied) -> None:
+def test_whoever_comes_without_tls_is_led_to_it(proxied: Nginx) -> None:
     answer = httpx.get(f"http://127.0.0.1:{proxied.plain}{ENTRY}?version=1", trust_env=False)
     assert (answer.status_code, answer.headers["location"]) == (301, f"https://data.lab.example{ENTRY}?version=1")
 
 
-def test_errors_keep_their_shape(proxied: Proxied) -> None:
+def test_errors_keep_their_shape(proxied: Nginx) -> None:
     answer = proxied.client.get("/api/v1/entries?limt=1")
     assert (answer.status_code, answer.json()["error"]["hint"]) == (400, "Did you mean limit?")
     assert proxied.client.get("/api/v1/search?q=" + "x" * 9000).json()["error"]["code"] == "too_long"
 
 
-def said(service: Running, text: str) -> int:
+def said(service: ServiceProcess, text: str) -> int:
     """Return how often a service logged something."""
     return sum(text in line for line in service.lines)
 
@@ -178,13 +180,13 @@ def said(service: Running, text: str) -> int:
 def test_a_reload_replaces_all_processes_and_no_request_is_lost(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     catalog = make_lab(tmp_path / "lab")
-    unit = documented("ini")
+    unit = documented_code("ini")
     assert "ExecReload=/bin/kill -HUP $MAINPID\n" in unit
     with (
-        Running(
+        ServiceProcess(
             tmp_path / "home", "--workers", "2", BRAINIO_CATALOGS=str(catalog), BRAINIO_SERVE_ACCESS_LOG="false"
         ) as service,
-        Proxied(tmp_path, service) as nginx,
+        Nginx(tmp_path, service) as nginx,
     ):
         service.eventually(lambda: said(service, "Application startup complete") == 2)
         expected = nginx.client.get(ENTRY).content
@@ -218,7 +220,7 @@ def test_the_unit_is_one_that_systemd_reads_without_a_word(tmp_path: Path) -> No
     program.chmod(0o755)
     unit = tmp_path / "brainio.service"
     unit.write_text(
-        documented("ini").replace("/opt/brainio/bin/brainio", str(program)).replace("User=brainio", "User=root")
+        documented_code("ini").replace("/opt/brainio/bin/brainio", str(program)).replace("User=brainio", "User=root")
     )
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False)
     assert [line for line in done.stderr.splitlines() if "brainio.service" in line] == []

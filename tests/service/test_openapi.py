@@ -13,22 +13,24 @@ from schemathesis import Case, GenerationMode
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from tests.service.running import NAME, Running
+from tests.service.service_process import CARNEY, ServiceProcess
 
-KNOWN = {"catalog": "lab", "kind": "assembly", "part": "nc", "identifier": NAME}
+KNOWN = {"catalog": "lab", "kind": "assembly", "part": "nc", "identifier": CARNEY}
 # The document cannot say which cursors and values there are, nor that what is too long altogether is a 414.
 UNKNOWABLE = [positive_data_acceptance, negative_data_rejection]
 
 
 @pytest.fixture(scope="module")
-def service(module_database: str, lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def service(
+    module_database: str, lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServiceProcess]:
     """A running service of the lab on either database."""
     settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_DATABASE": module_database}
-    with Running(tmp_path_factory.mktemp("home"), **settings) as running:
+    with ServiceProcess(tmp_path_factory.mktemp("home"), **settings) as running:
         yield running
 
 
-def test_whatever_is_asked_is_answered_as_the_document_says(service: Running) -> None:
+def test_whatever_is_asked_is_answered_as_the_document_says(service: ServiceProcess) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/api/v1/openapi.json")
     found = list(schema.get_all_operations())
     operations = [one.ok() for one in found if isinstance(one, Ok)]
@@ -52,7 +54,7 @@ def ask(cases: st.SearchStrategy[Case]) -> None:
     asked()
 
 
-def test_every_resource_says_what_it_answers_and_which_errors(service: Running) -> None:
+def test_every_resource_says_what_it_answers_and_which_errors(service: ServiceProcess) -> None:
     paths = service.get("/api/v1/openapi.json").json()["paths"]
     for path, methods in paths.items():
         assert list(methods) == ["get"]

@@ -21,18 +21,18 @@ from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo, today
 from brainio.service.pages import browse as catalog_pages
 from brainio.service.settings import read_settings
-from tests import set_versions
+from tests import versioned_stimulus_set
 from tests.cards.profile_examples import picture, published
-from tests.service.running import NAME, OTHER, Running, make_lab
-from tests.set_versions import publish_assembly, publish_set, second_version
+from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
+from tests.versioned_stimulus_set import publish_assembly, publish_second_version, publish_set
 
 HTML = "text/html,application/xhtml+xml,*/*;q=0.8"
 SET, ASSEMBLY, STIMULUS = (
-    f"/stimulus_set/lab/{NAME}",
-    f"/assembly/lab/{OTHER}",
-    f"/stimulus/lab/{NAME}?id=GaborPatch1",
+    f"/stimulus_set/lab/{CARNEY}",
+    f"/assembly/lab/{ROKEM}",
+    f"/stimulus/lab/{CARNEY}?id=GaborPatch1",
 )
-PAGES = ["/", "/?q=vision&kind=assembly", "/catalog/lab", SET, f"/assembly/lab/{NAME}", ASSEMBLY, STIMULUS, "/signin"]
+PAGES = ["/", "/?q=vision&kind=assembly", "/catalog/lab", SET, f"/assembly/lab/{CARNEY}", ASSEMBLY, STIMULUS, "/signin"]
 
 
 def parsed(text: str) -> Any:
@@ -40,7 +40,7 @@ def parsed(text: str) -> Any:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: Running, path: str) -> None:
+def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: ServiceProcess, path: str) -> None:
     answer = profiled.get(path, Accept=HTML)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     policy = answer.headers["content-security-policy"]
@@ -59,7 +59,7 @@ def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: 
 
 
 @pytest.mark.parametrize("path", PAGES[:-1])
-def test_every_page_has_the_same_as_json(profiled: Running, path: str) -> None:
+def test_every_page_has_the_same_as_json(profiled: ServiceProcess, path: str) -> None:
     link = next(one for one in parsed(profiled.get(path).text).iter("link") if one.get("type") == "application/json")
     assert profiled.get(link.attrib["href"]).raise_for_status().json()
 
@@ -67,32 +67,32 @@ def test_every_page_has_the_same_as_json(profiled: Running, path: str) -> None:
 @pytest.mark.parametrize(
     ("path", "key"),
     [
-        (f"/stimulus_set/lab/{NAME}.json", "files"),
-        (f"/assembly/lab/{OTHER}.json", "files"),
-        (f"/stimulus_set/lab/{NAME}.json?where=kind:GaborPatch", "stimuli"),
-        (f"/stimulus/lab/{NAME}.json?id=GaborPatch1", "stimuli"),
+        (f"/stimulus_set/lab/{CARNEY}.json", "files"),
+        (f"/assembly/lab/{ROKEM}.json", "files"),
+        (f"/stimulus_set/lab/{CARNEY}.json?where=kind:GaborPatch", "stimuli"),
+        (f"/stimulus/lab/{CARNEY}.json?id=GaborPatch1", "stimuli"),
         ("/catalog/lab.json", "csv"),
         ("/index.json?q=vision", "hits"),
     ],
 )
-def test_json_behind_the_address_of_a_page_leads_to_it(profiled: Running, path: str, key: str) -> None:
+def test_json_behind_the_address_of_a_page_leads_to_it(profiled: ServiceProcess, path: str, key: str) -> None:
     led = profiled.get(path)
     assert led.status_code == 307
     assert key in profiled.get(led.headers["location"]).raise_for_status().json()
 
 
-def test_json_of_a_filtered_page_is_that_of_its_filters_whichever_page_it_is(profiled: Running) -> None:
-    expected = f"/api/v1/stimuli/lab/{NAME}?where=kind%3AGabor%2A"
-    led = profiled.get(f"/stimulus_set/lab/{NAME}.json?where=kind:Gabor*&page=1")
+def test_json_of_a_filtered_page_is_that_of_its_filters_whichever_page_it_is(profiled: ServiceProcess) -> None:
+    expected = f"/api/v1/stimuli/lab/{CARNEY}?where=kind%3AGabor%2A"
+    led = profiled.get(f"/stimulus_set/lab/{CARNEY}.json?where=kind:Gabor*&page=1")
     assert led.headers["location"] == expected
     page = parsed(profiled.get(f"{SET}?where=kind:Gabor*").text)
     links = [one.get("href") for one in page.iter() if one.get("type") == "application/json" or one.tag == "a"]
     assert links.count(expected) == 2
-    assert f"/api/v1/entries/lab/stimulus_set/{NAME}" in links
+    assert f"/api/v1/entries/lab/stimulus_set/{CARNEY}" in links
     assert profiled.get(expected).json()["total"] > 0
 
 
-def test_a_page_beyond_the_last_leads_to_the_last_with_the_same_filters(profiled: Running) -> None:
+def test_a_page_beyond_the_last_leads_to_the_last_with_the_same_filters(profiled: ServiceProcess) -> None:
     led = profiled.get(f"{SET}?where=kind:Gabor*&page=7")
     assert (led.status_code, led.headers["location"]) == (307, f"{SET}?where=kind%3AGabor%2A#stimuli")
     assert profiled.get(f"{SET}?page=1").status_code == 200
@@ -101,23 +101,23 @@ def test_a_page_beyond_the_last_leads_to_the_last_with_the_same_filters(profiled
 
 def test_stimuli_that_cannot_be_shown_are_named_with_the_reason_and_lead_nowhere(tmp_path: Path) -> None:
     lab, url = make_lab(tmp_path / "lab"), f"sqlite:///{tmp_path / 'service.db'}"
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(lab), BRAINIO_SERVE_DATABASE=url) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(lab), BRAINIO_SERVE_DATABASE=url) as service:
 
         def tiles() -> list[Any]:
             return [
                 one
-                for one in parsed(service.get(f"/assembly/lab/{NAME}").text).iter("figure")
+                for one in parsed(service.get(f"/assembly/lab/{CARNEY}").text).iter("figure")
                 if one.get("class") == "tile"
             ]
 
         assert tiles()
         assert not [one for tile in tiles() for one in tile.iter("a")]
         assert {tile.find(".//span[@class='note']").text for tile in tiles()} == {"not created"}
-        set_embargo(Database(url), ("lab", "stimulus_set", NAME), today() + timedelta(days=1))
+        set_embargo(Database(url), ("lab", "stimulus_set", CARNEY), today() + timedelta(days=1))
         service.eventually(lambda: {one.find(".//span[@class='note']").text for one in tiles()} == {"under embargo"})
 
 
-def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_content(profiled: Running) -> None:
+def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_content(profiled: ServiceProcess) -> None:
     page = parsed(profiled.get("/").text)
     addresses = [one.get("src") or one.attrib["href"] for one in [*page.iter("script"), *page.iter("link")]]
     assets = [one for one in addresses if one and one.startswith("/assets/")]
@@ -159,7 +159,7 @@ def test_the_entries_of_a_catalog_are_ordered_by_a_thread_and_not_where_requests
     assert threads[0] is not threading.main_thread()
 
 
-def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: Running) -> None:
+def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: ServiceProcess) -> None:
     path = "/assembly/lab/nothing"
     page, record = profiled.get(path, Accept=HTML), profiled.get(path)
     assert page.status_code == record.status_code == 404
@@ -168,23 +168,23 @@ def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: Running) 
     assert "Accept" in page.headers["vary"]
 
 
-def test_the_description_in_a_page_is_croissant(profiled: Running) -> None:
+def test_the_description_in_a_page_is_croissant(profiled: ServiceProcess) -> None:
     page = parsed(profiled.get(SET).text)
     text = next(one.text for one in page.iter("script") if one.get("type") == "application/ld+json")
     described = json.loads(text or "")
-    assert described == profiled.get(f"/api/v1/croissant/lab/stimulus_set/{NAME}").json()
+    assert described == profiled.get(f"/api/v1/croissant/lab/stimulus_set/{CARNEY}").json()
     assert described["url"].startswith("https://doi.org/") or described["url"]
     found = mlcroissant.Dataset(jsonld=described)
     assert not found.metadata.ctx.issues.errors
 
 
-def test_addresses_in_a_page_are_those_of_the_host_that_was_asked_and_of_no_other(profiled: Running) -> None:
+def test_addresses_in_a_page_are_those_of_the_host_that_was_asked_and_of_no_other(profiled: ServiceProcess) -> None:
     path = f"{SET}?version="
     assert "http://my.localhost/catalogs/lab" in profiled.get(path, Host="my.localhost").text
     assert "my.localhost" not in profiled.get(path).text
 
 
-def test_a_page_follows_the_card_beside_its_catalog(profiled: Running, lab_catalog: Path) -> None:
+def test_a_page_follows_the_card_beside_its_catalog(profiled: ServiceProcess, lab_catalog: Path) -> None:
     card = next(lab_catalog.parent.glob("cards/assembly/*Rokem2006.json"))
     text = card.read_text()
     before = profiled.get(ASSEMBLY).text
@@ -198,16 +198,19 @@ def test_a_page_follows_the_card_beside_its_catalog(profiled: Running, lab_catal
 def test_the_page_of_an_assembly_leads_to_the_version_of_the_set_that_it_was_packaged_with(tmp_path: Path) -> None:
     publish_set(tmp_path, "old")
     publish_assembly(tmp_path)
-    second_version(tmp_path)
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
-        page = service.get(f"/assembly/lab/{set_versions.NAME}").text
-        assert f'href="/stimulus_set/lab/{set_versions.SET}?version=">' in page
+    publish_second_version(tmp_path)
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+        page = service.get(f"/assembly/lab/{versioned_stimulus_set.ASSEMBLY}").text
+        assert f'href="/stimulus_set/lab/{versioned_stimulus_set.SET}?version=">' in page
         assert "first version" in page
-        record = service.get(f"/api/v1/entries/lab/assembly/{set_versions.NAME}").json()
-        assert (record["stimulus_set"]["identifier"], record["stimulus_set"]["version"]) == (set_versions.SET, "")
+        record = service.get(f"/api/v1/entries/lab/assembly/{versioned_stimulus_set.ASSEMBLY}").json()
+        assert (record["stimulus_set"]["identifier"], record["stimulus_set"]["version"]) == (
+            versioned_stimulus_set.SET,
+            "",
+        )
 
 
-def test_thumbnails_are_small_pictures(profiled: Running) -> None:
+def test_thumbnails_are_small_pictures(profiled: ServiceProcess) -> None:
     images = [one.attrib["src"] for one in parsed(profiled.get(SET).text).iter("img")]
     assert len(images) == 43
     picture = profiled.get(images[0]).raise_for_status()
@@ -216,7 +219,7 @@ def test_thumbnails_are_small_pictures(profiled: Running) -> None:
     assert profiled.get(images[0].replace("number=0", "number=99")).status_code == 404
 
 
-def test_only_browsers_keep_thumbnails_and_only_by_the_address_of_their_bytes(profiled: Running) -> None:
+def test_only_browsers_keep_thumbnails_and_only_by_the_address_of_their_bytes(profiled: ServiceProcess) -> None:
     address = next(one.attrib["src"] for one in parsed(profiled.get(SET).text).iter("img"))
     assert profiled.get(address).headers["cache-control"] == "private, max-age=86400, immutable"
     for other in (address.partition("&made=")[0], f"{address}0", re.sub("made=.*", "made=x", address)):
@@ -230,7 +233,7 @@ def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_oth
     used = [row | {"identifier": f"lab.A{number}", "stimulus_set_identifier": entry.identifier} for number in range(53)]
     append_rows(tmp_path / "lab" / "lab.csv", used)
     build_profile(entry)
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv")) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv")) as service:
         page = parsed(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
         section = page.find(".//section[@id='used']")
         assert len(list(section.iter("tr"))) == 1 + 50
@@ -239,14 +242,14 @@ def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_oth
         assert service.get(said.find("a").get("href")).text.count("lab.A") >= 53
 
 
-def test_a_form_of_another_site_signs_nobody_in(profiled: Running) -> None:
+def test_a_form_of_another_site_signs_nobody_in(profiled: ServiceProcess) -> None:
     answer = profiled.client.post("/signin", content="token=x", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
     assert profiled.client.post("/signin", content=b"token=" + b"x" * 9000).status_code == 413
 
 
 @pytest.mark.parametrize("origin", ["http://[", "null", "", "://", "https://", "http://evil.example:x", "file://"])
-def test_a_form_of_no_origin_of_this_service_is_refused(profiled: Running, origin: str) -> None:
+def test_a_form_of_no_origin_of_this_service_is_refused(profiled: ServiceProcess, origin: str) -> None:
     answer = profiled.client.post("/signout", headers={"Origin": origin})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
 
@@ -255,7 +258,7 @@ def test_a_form_comes_from_the_host_that_was_asked_or_from_the_public_address(
     lab_catalog: Path, tmp_path: Path
 ) -> None:
     settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PUBLIC_URL": "https://lab.example/brainio"}
-    with Running(tmp_path, **settings) as service:
+    with ServiceProcess(tmp_path, **settings) as service:
         host = service.url.removeprefix("http://")
         for origin in (f"http://{host}", f"https://{host}", "https://lab.example"):
             assert service.client.post("/signout", headers={"Origin": origin}).status_code == 303
@@ -310,7 +313,7 @@ def test_a_card_of_another_form_breaks_no_page_and_no_resource_of_its_entry(tmp_
         named = row | {"identifier": f"lab.N{number}", "card": f"{number}.json"}
         rows += [named | {"lookup_type": kind, "class": name} for kind, name in kinds.items()]
     append_rows(tmp_path / "lab.csv", rows)
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
         for one in rows:
             kind, name = one["lookup_type"], one["identifier"]
             assert (service.get(f"/{kind}/lab/{name}").status_code, one) == (200, one)
@@ -332,7 +335,7 @@ def test_a_fact_that_a_card_lacks_hides_no_other_that_stands_out(tmp_path: Path)
         (tmp_path / f"{kind}.json").write_text(json.dumps(card))
         row = {"identifier": "lab.A", "lookup_type": kind, "class": name, "location_type": "", "location": "a"}
         append_rows(tmp_path / "lab.csv", [row | {"sha1": "", "stimulus_set_identifier": "", "card": f"{kind}.json"}])
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
         for kind, said in (
             ("stimulus_set", ["43 stimuli", "1 columns", "256 x 128 pixels at most"]),
             ("assembly", ["7 neuroids", "0.50 split-half reliability"]),

@@ -14,24 +14,24 @@ import pytest
 import brainio
 from brainio.errors import ServiceError
 from brainio.service.settings import RESERVED, read_settings
-from tests.service.proxied import NGINX, Proxied, below_path, free_ports
-from tests.service.running import NAME, OTHER, Running, make_lab
+from tests.service.nginx import NGINX_PROGRAM, Nginx, config_below_path, free_ports
+from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
 from tests.service.test_pages import parsed
 
-pytestmark = pytest.mark.skipif(NGINX is None, reason="nginx is not installed (Debian: apt-get install nginx)")
+pytestmark = pytest.mark.skipif(NGINX_PROGRAM is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
 HTML = "text/html"
 PREFIX = "/brainio"
-ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
-SET, ASSEMBLY = f"/stimulus_set/lab/{NAME}", f"/assembly/lab/{OTHER}"
-STIMULUS = f"/stimulus/lab/{NAME}?id=GaborPatch1"
+ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
+SET, ASSEMBLY = f"/stimulus_set/lab/{CARNEY}", f"/assembly/lab/{ROKEM}"
+STIMULUS = f"/stimulus/lab/{CARNEY}?id=GaborPatch1"
 PAGES = ("/", "/?q=auditory", "/catalog/lab", SET, ASSEMBLY, STIMULUS, "/signin", "/nothing")
 
 
 class Below(NamedTuple):
     """A service below a path, and the nginx before it."""
 
-    nginx: Proxied
+    nginx: Nginx
     public_url: str
 
 
@@ -43,13 +43,13 @@ def below(
     folder = tmp_path_factory.mktemp("prefix")
     folder.chmod(0o755)  # workers of nginx have another user
     catalog, (port,) = make_lab(folder / "lab"), free_ports(1)
-    public_url, text = below_path(port, takes_away=request.param == "takes it away")
+    public_url, text = config_below_path(port, strips_path=request.param == "takes it away")
     (folder / "home").mkdir()
     (folder / "home" / "profiles").symlink_to(demo_profiles)
     settings = {"BRAINIO_CATALOGS": str(catalog), "BRAINIO_SERVE_PUBLIC_URL": public_url}
     with (
-        Running(folder / "home", **settings) as service,
-        Proxied(folder, service, port, text) as nginx,
+        ServiceProcess(folder / "home", **settings) as service,
+        Nginx(folder, service, port, text) as nginx,
     ):
         yield Below(nginx, public_url)
 
@@ -100,7 +100,7 @@ def test_addresses_in_json_begin_with_the_path_and_lead_on(below: Below) -> None
     named += [catalog[name] for name in ("csv", "entries", "changes", "url")]
     page = client.get(f"{PREFIX}/api/v1/entries?limit=1").json()
     hits = client.get(f"{PREFIX}/api/v1/search?limit=1").json()
-    stimuli = client.get(f"{PREFIX}/api/v1/stimuli/lab/{NAME}?limit=1").json()
+    stimuli = client.get(f"{PREFIX}/api/v1/stimuli/lab/{CARNEY}?limit=1").json()
     named += [page["next"], page["entries"][0]["url"], hits["next"], hits["hits"][0]["url"], stimuli["next"]]
     for address in named:
         assert address.startswith(f"{PREFIX}/")
@@ -113,13 +113,13 @@ def test_addresses_in_json_begin_with_the_path_and_lead_on(below: Below) -> None
 
 def test_croissant_and_code_name_the_public_address(below: Below) -> None:
     client = below.nginx.client
-    described = client.get(f"{PREFIX}/api/v1/croissant/lab/assembly/{NAME}").json()
+    described = client.get(f"{PREFIX}/api/v1/croissant/lab/assembly/{CARNEY}").json()
     for one in described["distribution"]:
         assert client.get(one["contentUrl"]).status_code in (200, 302)
     own = [one["contentUrl"] for one in described["distribution"] if "127.0.0.1" in one["contentUrl"]]
     assert own
     assert all(one.startswith(f"{below.public_url}/api/v1/files/") for one in own)
-    page = client.get(f"{PREFIX}/assembly/lab/{NAME}").text
+    page = client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text
     assert f"{below.public_url}/catalogs/lab" in page
     assert json.dumps(own[0]) in page
 
@@ -130,10 +130,10 @@ def test_redirects_stay_below_the_path(below: Below) -> None:
         assert urljoin(below.nginx.url, client.get(path).headers["location"]).startswith(f"{below.public_url}/")
     for path in (
         "/index.json?q=x",
-        f"/assembly/lab/{NAME}.json",
-        f"/stimulus_set/lab/{NAME}?column=kind&value=x",
+        f"/assembly/lab/{CARNEY}.json",
+        f"/stimulus_set/lab/{CARNEY}?column=kind&value=x",
         "/catalog/lab.json",
-        f"/stimulus_set/lab/{NAME}?page=1000",
+        f"/stimulus_set/lab/{CARNEY}?page=1000",
     ):
         answer = client.get(f"{PREFIX}{path}")
         assert answer.headers["location"].startswith(f"{PREFIX}/"), path
@@ -145,11 +145,11 @@ def test_an_assembly_is_loaded_through_it_with_the_code_of_its_page(
 ) -> None:
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(below.nginx.folder / "own.pem"))
-    page = parsed(below.nginx.client.get(f"{PREFIX}/assembly/lab/{NAME}").text)
+    page = parsed(below.nginx.client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text)
     code = page.find(".//code[@data-language='shell']").text
     monkeypatch.setenv("BRAINIO_CATALOGS", code.partition("BRAINIO_CATALOGS=")[2].split()[0])
-    assembly = brainio.get_assembly(NAME)
-    assert assembly.attrs["stimulus_set"].identifier == NAME
+    assembly = brainio.get_assembly(CARNEY)
+    assert assembly.attrs["stimulus_set"].identifier == CARNEY
     rows = csv.DictReader(io.StringIO(below.nginx.client.get(f"{PREFIX}/catalogs/lab").text))
     assert all(below.nginx.client.get(f"{PREFIX}/catalogs/lab/{row['location']}").status_code == 200 for row in rows)
 
@@ -189,6 +189,8 @@ def test_slashes_at_the_end_of_the_public_url_change_nothing() -> None:
     assert read_settings(None, public_url="https://lab.example/").prefix == ""
 
 
-def test_no_address_of_the_service_is_missing_among_those_that_a_path_may_not_begin_with(service: Running) -> None:
+def test_no_address_of_the_service_is_missing_among_those_that_a_path_may_not_begin_with(
+    service: ServiceProcess,
+) -> None:
     paths = service.get("/api/v1/openapi.json").json()["paths"]
     assert {path.split("/")[1] for path in paths} <= RESERVED

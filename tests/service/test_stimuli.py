@@ -5,12 +5,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.service.running import NAME, Running
+from tests.service.service_process import CARNEY, ServiceProcess
 
-STIMULI = f"/api/v1/stimuli/lab/{NAME}"
+STIMULI = f"/api/v1/stimuli/lab/{CARNEY}"
 
 
-def everything(profiled: Running, path: str) -> list[dict[str, Any]]:
+def everything(profiled: ServiceProcess, path: str) -> list[dict[str, Any]]:
     found, following = [], path
     while following:
         page = profiled.get(following).raise_for_status().json()
@@ -20,7 +20,7 @@ def everything(profiled: Running, path: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_pages_give_every_stimulus_once_in_the_order_of_the_table(profiled: Running) -> None:
+def test_pages_give_every_stimulus_once_in_the_order_of_the_table(profiled: ServiceProcess) -> None:
     whole = everything(profiled, f"{STIMULI}?limit=1000")
     assert len({one["stimulus_id"] for one in whole}) == len(whole) == 43
     assert everything(profiled, f"{STIMULI}?limit=7") == whole
@@ -39,7 +39,7 @@ def test_pages_give_every_stimulus_once_in_the_order_of_the_table(profiled: Runn
         (["kind:GaborPatch", "frequency:..4"], lambda one: one["kind"] == "GaborPatch" and one["frequency"] <= 4),
     ],
 )
-def test_filters_give_those_stimuli_and_all_of_them(profiled: Running, where: list[str], holds: Any) -> None:
+def test_filters_give_those_stimuli_and_all_of_them(profiled: ServiceProcess, where: list[str], holds: Any) -> None:
     query = "&".join(f"where={quote(one)}" for one in where)
     found = everything(profiled, f"{STIMULI}?{query}&limit=3")
     assert found
@@ -58,23 +58,23 @@ def test_filters_give_those_stimuli_and_all_of_them(profiled: Running, where: li
         ("wehre=kind:x", 400, "where"),
     ],
 )
-def test_what_is_malformed_is_said(profiled: Running, query: str, status: int, said: str) -> None:
+def test_what_is_malformed_is_said(profiled: ServiceProcess, query: str, status: int, said: str) -> None:
     answer = profiled.get(f"{STIMULI}?{query}")
     assert answer.status_code == status
     assert said in answer.text
 
 
-def test_a_cursor_of_another_question_is_refused(profiled: Running) -> None:
+def test_a_cursor_of_another_question_is_refused(profiled: ServiceProcess) -> None:
     following = profiled.get(f"{STIMULI}?where=kind:Gabor*&limit=2").json()["next"]
     cursor = following.partition("cursor=")[2]
     assert profiled.get(f"{STIMULI}?limit=2&cursor={cursor}").json()["error"]["code"] == "bad_cursor"
 
 
-def test_stimuli_that_are_not_here_are_said_to_be_not(profiled: Running) -> None:
+def test_stimuli_that_are_not_here_are_said_to_be_not(profiled: ServiceProcess) -> None:
     answer = profiled.get("/api/v1/stimuli/brainscore/dicarlo.hvm")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_here")
 
 
-def test_a_text_with_stars_is_asked_for_exactly(profiled: Running) -> None:
+def test_a_text_with_stars_is_asked_for_exactly(profiled: ServiceProcess) -> None:
     assert everything(profiled, f"{STIMULI}?where=kind:{quote('=Gabor*')}") == []
     assert len(everything(profiled, f"{STIMULI}?where=kind:{quote('=GaborPatch')}")) == 14

@@ -33,8 +33,8 @@ from brainio.stores.redaction import redacted
 from tests.cli.command import brainio as command
 from tests.postgres import Postgres
 from tests.servers import HttpFolder
-from tests.service.running import NAME, OTHER, Running, make_lab
-from tests.service.vault import HIDDEN, Vault, expired_token
+from tests.service.private_service import HIDDEN, PrivateService, expired_token
+from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
 
 WRONG = PREFIX + "0" * 64
 
@@ -94,7 +94,7 @@ def test_commands_make_list_and_revoke_tokens(flow_database: str) -> None:
     assert command("token", "revoke", "x", *here).returncode == 1
 
 
-def test_a_running_service_follows_what_commands_change(vault: Vault) -> None:
+def test_a_running_service_follows_what_commands_change(vault: PrivateService) -> None:
     made, token = create_token(vault.database, [f"{HIDDEN}:read"], "late")
     path = f"/catalogs/{HIDDEN}"
     vault.service.eventually(lambda: vault.ask(token, path).status_code == 200)
@@ -104,13 +104,13 @@ def test_a_running_service_follows_what_commands_change(vault: Vault) -> None:
     assert vault.ask(token, path).json()["error"]["message"] == f"the token {made.id} was revoked"
 
 
-def test_a_token_serves_until_its_last_second(vault: Vault) -> None:
+def test_a_token_serves_until_its_last_second(vault: PrivateService) -> None:
     token = expired_token(vault.database, f"{HIDDEN}:read")
     vault.service.eventually(lambda: "expired" in vault.ask(token).text)
     assert vault.ask(token).status_code == 401
 
 
-def test_a_token_comes_as_bearer_as_password_or_as_cookie(vault: Vault) -> None:
+def test_a_token_comes_as_bearer_as_password_or_as_cookie(vault: PrivateService) -> None:
     right = vault.tokens["right"]
     path = f"/catalogs/{HIDDEN}"
     ask = vault.service.client
@@ -123,13 +123,13 @@ def test_a_token_comes_as_bearer_as_password_or_as_cookie(vault: Vault) -> None:
 
 
 @pytest.mark.parametrize("value", ["Basic", "Basic ???", "Basic bWU=", "Digest x", "Bearer", "x" * 5000, "Bearer \xff"])
-def test_a_malformed_header_is_a_401(vault: Vault, value: str) -> None:
+def test_a_malformed_header_is_a_401(vault: PrivateService, value: str) -> None:
     answer = vault.service.client.get("/api/v1/catalogs", headers=[(b"Authorization", value.encode("latin-1"))])
     assert answer.status_code in {401, 429}
     assert list(answer.json()) == ["error"]
 
 
-def test_a_forged_cookie_is_a_401_that_makes_the_browser_forget_it(vault: Vault) -> None:
+def test_a_forged_cookie_is_a_401_that_makes_the_browser_forget_it(vault: PrivateService) -> None:
     cookies = [WRONG, vault.tokens["revoked"], "", '"' + "x" * 1000, vault.tokens["right"][:-1], "%00"]
     for cookie in cookies:
         answer = vault.service.client.get(f"/catalogs/{HIDDEN}", headers={"Cookie": f"brainio_token={cookie}"})
@@ -147,7 +147,7 @@ def test_whoever_guesses_has_to_wait_and_right_tokens_serve_on(tmp_path: Path) -
     url = f"sqlite:///{tmp_path / 'service.db'}"
     _, right = create_token(Database(url), ["lab:read"], "")
     environment = {"BRAINIO_CATALOGS": str(lab), "BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
-    with Running(tmp_path / "served", **environment) as service:
+    with ServiceProcess(tmp_path / "served", **environment) as service:
         guesses = [service.get("/catalogs/lab", Authorization=f"Bearer {WRONG}") for _ in range(MAX_WRONG_TOKENS + 2)]
         assert [one.status_code for one in guesses] == [401] * MAX_WRONG_TOKENS + [429] * 2
         assert 0 < int(guesses[-1].headers["retry-after"]) <= 60
@@ -165,7 +165,7 @@ def test_no_token_is_in_logs_errors_or_the_list_of_processes(tmp_path: Path) -> 
     lab = make_lab(tmp_path / "lab")
     url = f"sqlite:///{tmp_path / 'service.db'}"
     made, token = create_token(Database(url), ["lab:read"], "")
-    with Running(tmp_path / "served", "--database", url, BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", "--database", url, BRAINIO_CATALOGS=str(lab)) as service:
         service.get("/catalogs/lab", Authorization=f"Bearer {token}")
         service.client.get("/catalogs/lab", auth=("me", token))
         service.get("/catalogs/lab", Cookie=f"brainio_token={token}")
@@ -197,16 +197,16 @@ def test_no_header_makes_the_service_fail(headers: list[tuple[bytes, bytes]]) ->
 
 
 @pytest.fixture
-def private_lab(tmp_path: Path) -> tuple[Running, str]:
+def private_lab(tmp_path: Path) -> tuple[ServiceProcess, str]:
     """A service, not started yet, whose catalog `lab` is private; and a token for it."""
     lab = make_lab(tmp_path / "lab")
     url = f"sqlite:///{tmp_path / 'service.db'}"
     _, token = create_token(Database(url), ["lab:read"], "")
     environment = {"BRAINIO_SERVE_PRIVATE": "*", "BRAINIO_SERVE_DATABASE": url}
-    return Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment), token
+    return ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment), token
 
 
-def use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, running: Running, token: str, how: str) -> None:
+def use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, running: ServiceProcess, token: str, how: str) -> None:
     """Put the served catalog in force, with the token in the URL or in `.netrc`."""
     host = running.url.removeprefix("http://")
     if how == "url":
@@ -221,22 +221,22 @@ def use(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, running: Running, token
 
 @pytest.mark.parametrize("how", ["url", "netrc"])
 def test_an_assembly_is_had_through_a_private_catalog_and_again_when_the_service_is_gone(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_lab: tuple[Running, str], how: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_lab: tuple[ServiceProcess, str], how: str
 ) -> None:
     running, token = private_lab
     with running as service:
         use(monkeypatch, tmp_path, service, token, how)
-        assembly = brainio.get_assembly(NAME)
+        assembly = brainio.get_assembly(CARNEY)
         assert len(list(assembly.attrs["stimulus_set"].stimulus_paths.values())) > 10
-        assert brainio.search(NAME, catalog="lab")[0].year == 1999  # as the publications beside it say
-        assert command("card", "show", NAME, "--catalog", "lab").returncode == 0
+        assert brainio.search(CARNEY, catalog="lab")[0].year == 1999  # as the publications beside it say
+        assert command("card", "show", CARNEY, "--catalog", "lab").returncode == 0
         paths = {one["path"]: one["status"] for one in service.requests() if one.get("token")}
     assert paths["/catalogs/lab/publications.csv"] == 200
     assert set(paths.values()) <= {200, 206}
     source = registry.catalog_source("lab")
     source.backend.refresh()  # as a new process would, it reads the catalog again
     with pytest.warns(UserWarning, match="the copy of") as told:
-        assert brainio.get_assembly(NAME).identical(assembly)
+        assert brainio.get_assembly(CARNEY).identical(assembly)
     assert not any(token in str(one.message) for one in told)
 
 
@@ -251,19 +251,19 @@ def test_the_token_is_not_sent_on_to_where_files_are(
     url = f"sqlite:///{tmp_path / 'service.db'}"
     _, token = create_token(Database(url), ["lab:embargoed"], "")
     # So that the service is asked for where it lies.
-    set_embargo(Database(url), ("lab", "assembly", NAME), today() + timedelta(1))
+    set_embargo(Database(url), ("lab", "assembly", CARNEY), today() + timedelta(1))
     environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
     monkeypatch.setenv("BRAINIO_ALLOW_PRIVATE", "1")  # the other server is on this machine too
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
         use(monkeypatch, tmp_path, service, token, how)
-        brainio.get_assembly(NAME)
+        brainio.get_assembly(CARNEY)
         assert any(one["status"] == 302 for one in service.requests())
     assert http_folder.requests
     assert not any("Authorization" in one.headers for one in http_folder.requests)
 
 
 def test_a_wrong_token_is_told_without_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_lab: tuple[Running, str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, private_lab: tuple[ServiceProcess, str]
 ) -> None:
     running, _ = private_lab
     with running as service:
@@ -277,10 +277,10 @@ def test_while_the_database_is_away_tokens_that_were_read_serve_on(postgres: Pos
     """Public data are served as ever; a token that nobody read yet may be a right one, and is asked to wait."""
     lab = make_lab(tmp_path / "lab")
     with Postgres(postgres.programs) as server:
-        url = server.database()
+        url = server.create_database()
         _, token = create_token(Database(url), ["lab:read"], "")
         environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": url}
-        with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
+        with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
 
             def ask(path: str, with_token: str) -> httpx.Response:
                 return service.get(path, Authorization=f"Bearer {with_token}")
@@ -290,8 +290,8 @@ def test_while_the_database_is_away_tokens_that_were_read_serve_on(postgres: Pos
             server.stop()
             service.eventually(lambda: service.get("/healthz").json()["database"] == "away")
             assert ask("/catalogs/lab", token).status_code == 200
-            assert ask(f"/api/v1/files/lab/assembly/nc/{NAME}", token).status_code == 200
-            assert service.get(f"/api/v1/files/brainio_demo/assembly/nc/{NAME.replace('lab', 'modelfest')}").content
+            assert ask(f"/api/v1/files/lab/assembly/nc/{CARNEY}", token).status_code == 200
+            assert service.get(f"/api/v1/files/brainio_demo/assembly/nc/{CARNEY.replace('lab', 'modelfest')}").content
             changes = f"/api/v1/catalogs/lab/changes?since={cursor}"
             for answer in (ask("/catalogs/lab", WRONG), ask(changes, token)):
                 assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_away")
@@ -300,7 +300,7 @@ def test_while_the_database_is_away_tokens_that_were_read_serve_on(postgres: Pos
             service.eventually(lambda: service.get("/healthz").json()["database"] == "ok")
             assert ask("/catalogs/lab", WRONG).status_code == 401
             assert ask(changes, token).json()["changes"] == []
-        server.hang_up()
+        server.close_connections()
         assert not any("se cret" in line or "se%20cret" in line for line in service.lines)
 
 
@@ -329,7 +329,7 @@ def test_the_file_of_a_service_that_goes_away_is_not_made_anew_empty(tmp_path: P
     file = tmp_path / "service.db"
     _, token = create_token(Database(f"sqlite:///{file}"), ["lab:read"], "")
     environment = {"BRAINIO_SERVE_PRIVATE": "lab", "BRAINIO_SERVE_DATABASE": f"sqlite:///{file}"}
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab), **environment) as service:
         assert service.get("/catalogs/lab", Authorization=f"Bearer {token}").status_code == 200
         moved = file.rename(tmp_path / "away.db")
         service.eventually(lambda: service.get("/healthz").json()["database"] == "away")
@@ -390,25 +390,25 @@ def test_tokens_serve_between_two_readings_however_rare_these_are(
 
 
 def test_a_process_that_starts_while_the_database_is_away_gives_no_files_until_embargoes_were_read(
-    own_server: Postgres, tmp_path: Path
+    own_postgres: Postgres, tmp_path: Path
 ) -> None:
-    lab, url = make_lab(tmp_path / "lab"), own_server.database()
+    lab, url = make_lab(tmp_path / "lab"), own_postgres.create_database()
     for kind in ("stimulus_set", "assembly"):
-        set_embargo(Database(url), ("lab", kind, OTHER), today() + timedelta(days=1))
-    files = [f"/api/v1/files/lab/assembly/nc/{name}" for name in (NAME, OTHER)]
+        set_embargo(Database(url), ("lab", kind, ROKEM), today() + timedelta(days=1))
+    files = [f"/api/v1/files/lab/assembly/nc/{name}" for name in (CARNEY, ROKEM)]
     beside = "/catalogs/lab/files/assy_modelfest_Carney1999.nc"
-    data = [*files, beside, f"/api/v1/stimuli/lab/{NAME}", f"/thumbnail/lab/{NAME}?number=0"]
-    own_server.stop()
+    data = [*files, beside, f"/api/v1/stimuli/lab/{CARNEY}", f"/thumbnail/lab/{CARNEY}?number=0"]
+    own_postgres.stop()
     environment = {"BRAINIO_CATALOGS": str(lab), "BRAINIO_SERVE_DATABASE": url}
-    with Running(tmp_path / "served", "--workers", "2", **environment) as service:
+    with ServiceProcess(tmp_path / "served", "--workers", "2", **environment) as service:
         assert service.get("/healthz").json()["database"] == "away"
         for path in data:
             answer = service.get(path)
             assert (path, answer.status_code, answer.json()["error"]["code"]) == (path, 503, "database_away")
             assert int(answer.headers["retry-after"]) > 0
-        for path in ("/catalogs/lab", f"/api/v1/entries/lab/assembly/{NAME}", f"/assembly/lab/{NAME}"):
+        for path in ("/catalogs/lab", f"/api/v1/entries/lab/assembly/{CARNEY}", f"/assembly/lab/{CARNEY}"):
             assert service.get(path).status_code == 200
-        own_server.start()
+        own_postgres.start()
         service.eventually(lambda: all(service.get(files[0]).status_code == 200 for _ in range(5)))
         assert service.get(files[1]).status_code == 403
         assert service.get(beside).status_code == 200
@@ -422,7 +422,7 @@ def test_a_service_that_never_read_its_embargoes_says_so(tmp_path: Path, monkeyp
     holdings = CatalogWatcher(settings, seen, rights)
     holdings.refresh()
     now = holdings.snapshot
-    entry = now.entry("lab", "assembly", NAME, rights.public)
+    entry = now.entry("lab", "assembly", CARNEY, rights.public)
     serves = Service(settings, holdings, seen, rights, OpenIndexes(SqliteIndexStore(), 1))
     told = EntryView(Request({"type": "http"}), now, serves, rights.public, entry).notice
     assert told == "The data are hidden: the service temporarily cannot check whether they are under embargo."

@@ -10,7 +10,7 @@ import pytest
 from brainio.catalogs.sources import source_from
 from brainio.errors import BrainioError, LocationError, TransferError
 from brainio.stores import open_file, parse_location, read_whole, stat
-from tests.authority import Authority, https
+from tests.certificate_authority import CertificateAuthority, https_url
 from tests.servers import HttpFolder, S3Static
 
 BODY = b"stimulus_id\n1\n"
@@ -24,12 +24,12 @@ def no_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("tls") / "authority")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
+    return CertificateAuthority(tmp_path_factory.mktemp("tls") / "authority")
 
 
 @pytest.fixture
-def tls_folder(tmp_path: Path, authority: Authority) -> Iterator[HttpFolder]:
+def tls_folder(tmp_path: Path, authority: CertificateAuthority) -> Iterator[HttpFolder]:
     """A web server over TLS with one file."""
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls" / "a.csv").write_bytes(BODY)
@@ -40,12 +40,12 @@ def tls_folder(tmp_path: Path, authority: Authority) -> Iterator[HttpFolder]:
 
 
 @pytest.fixture
-def tls_s3(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Static]:
+def tls_s3(authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Static]:
     """An S3 over TLS with one object."""
     server = S3Static({("lab", "a.csv"): BODY})
     authority.certify(server)
     with server:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", https(server))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", https_url(server))
         yield server
 
 
@@ -55,7 +55,7 @@ def place(request: pytest.FixtureRequest) -> str:
     if request.param == "S3":
         request.getfixturevalue("tls_s3")
         return "s3://lab/a.csv"
-    return f"{https(request.getfixturevalue('tls_folder'))}/a.csv"
+    return f"{https_url(request.getfixturevalue('tls_folder'))}/a.csv"
 
 
 def read(place: str) -> bytes:
@@ -69,7 +69,7 @@ def test_a_server_of_an_unknown_authority_is_refused(place: str) -> None:
 
 @pytest.mark.parametrize("variable", VARIABLES)
 def test_the_authorities_of_the_environment_are_trusted(
-    place: str, authority: Authority, variable: str, monkeypatch: pytest.MonkeyPatch
+    place: str, authority: CertificateAuthority, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(authority.bundle))
     assert read(place) == BODY
@@ -78,7 +78,9 @@ def test_the_authorities_of_the_environment_are_trusted(
         assert file.read() == BODY
 
 
-def test_a_folder_of_authorities_is_trusted(place: str, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_authorities_is_trusted(
+    place: str, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not authority.folder.exists():
         authority.fill_folder()
     monkeypatch.setenv("SSL_CERT_DIR", str(authority.folder))
@@ -86,7 +88,7 @@ def test_a_folder_of_authorities_is_trusted(place: str, authority: Authority, mo
 
 
 def test_s3_trusts_the_authority_of_the_aws_tools(
-    tls_s3: S3Static, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tls_s3: S3Static, authority: CertificateAuthority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_CA_BUNDLE", str(authority.bundle))
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "absent.pem"))
@@ -103,13 +105,13 @@ def test_a_bundle_that_is_not_there_is_an_error_that_names_it(
 
 
 def test_catalogs_are_read_from_a_server_of_a_trusted_authority(
-    tls_folder: HttpFolder, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    tls_folder: HttpFolder, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tls_folder.folder / "lab.csv").write_text(
         "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_identifier\n"
     )
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
-    assert source_from(f"{https(tls_folder)}/lab.csv").backend.read().startswith("identifier,")
+    assert source_from(f"{https_url(tls_folder)}/lab.csv").backend.read().startswith("identifier,")
 
 
 class Proxy:
@@ -135,7 +137,7 @@ def proxy() -> Iterator[Proxy]:
 
 
 def test_requests_go_through_the_proxy_of_the_environment(
-    place: str, authority: Authority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+    place: str, authority: CertificateAuthority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
@@ -143,7 +145,9 @@ def test_requests_go_through_the_proxy_of_the_environment(
     assert [line.split()[0] for line in proxy.end()] == ["CONNECT"]
 
 
-def test_no_proxy_is_honored(place: str, authority: Authority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy_is_honored(
+    place: str, authority: CertificateAuthority, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     monkeypatch.setenv("HTTPS_PROXY", proxy.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -152,11 +156,11 @@ def test_no_proxy_is_honored(place: str, authority: Authority, proxy: Proxy, mon
 
 
 def test_a_catalog_from_the_network_still_reaches_no_private_address_over_tls(
-    tls_folder: HttpFolder, authority: Authority, monkeypatch: pytest.MonkeyPatch
+    tls_folder: HttpFolder, authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.bundle))
     with pytest.raises(LocationError, match="of a private network"):
-        stat(parse_location(f"{https(tls_folder)}/a.csv", base="https://lab.org/catalogs"))
+        stat(parse_location(f"{https_url(tls_folder)}/a.csv", base="https://lab.org/catalogs"))
 
 
 def test_a_malformed_certificate_file_is_an_error_of_this_package(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from brainio.errors import ChangedFileError, LocationError, TransferError
 from brainio.stores import open_file, parse_location
 from brainio.stores.range_reader import BLOCK
-from tests.servers import HttpFolder, MotoS3, S3Static, ToTheEnd
+from tests.servers import HttpFolder, MotoS3, OpenEndedRanges, S3Static
 
 BODY = os.urandom(5 * BLOCK + 17)
 PLACES = ("file", "http", "s3", "memory")
@@ -150,11 +150,11 @@ def test_a_missing_file_and_a_version_of_what_has_none_are_refused_at_once(http_
 
 def test_a_server_that_ignores_where_a_part_ends_gives_the_right_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     body = BODY[: 3 * BLOCK]
-    with ToTheEnd({("lab", "a.nc"): body}) as server, monkeypatch.context() as environment:
+    with OpenEndedRanges({("lab", "a.nc"): body}) as server, monkeypatch.context() as environment:
         environment.setenv("AWS_ENDPOINT_URL", server.url)
         with pytest.raises(TransferError, match="cannot be read in parts"):
             open_file(parse_location("s3://lab/a.nc"))
-        server.begins_to_ignore_at = BLOCK
+        server.ignores_end_from = BLOCK
         with open_file(parse_location("s3://lab/a.nc")) as file:
             assert file.read(10) == body[:10]
             file.seek(BLOCK)

@@ -31,7 +31,7 @@ def server(s3_static: S3Static) -> S3Static:
 
 def test_a_bucket_with_dots_is_asked_for_by_bucket_and_key(server: S3Static) -> None:
     assert read() == (len(BODY), BODY)
-    assert server.asked() == [(*OBJECT, None)]
+    assert server.downloads() == [(*OBJECT, None)]
 
 
 @pytest.mark.parametrize(

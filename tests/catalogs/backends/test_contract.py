@@ -32,7 +32,7 @@ def s3_location(fixture: Fixtures) -> str:
 
 
 def server_location(fixture: Fixtures) -> str:
-    return f"{fixture('postgres').database()}#lab"  # type: ignore[attr-defined]
+    return f"{fixture('postgres').create_database()}#lab"  # type: ignore[attr-defined]
 
 
 # Each returns the location of a catalog that does not exist yet.

@@ -224,7 +224,7 @@ def test_a_reader_without_end_is_an_error_for_a_writer_and_nothing_changes(file:
 
 
 def test_a_table_that_another_client_of_a_server_has_locked_is_an_error_that_names_the_client(postgres: Any) -> None:
-    url = postgres.database()
+    url = postgres.create_database()
     append_rows(f"{url}#lab", [row("lab.A")])
     with psycopg.connect(url, application_name="a migration") as other:
         other.execute("LOCK TABLE brainio_rows")
@@ -236,4 +236,4 @@ def test_a_table_that_another_client_of_a_server_has_locked_is_an_error_that_nam
             assert f"SELECT pg_terminate_backend({other.info.backend_pid})" in message
     append(url)
     assert identifiers(url) == ["lab.A", "lab.B"]
-    postgres.hang_up()
+    postgres.close_connections()

@@ -19,9 +19,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.service.running import TOP, Running
+from tests.service.service_process import TOP, ServiceProcess
 
-NGINX = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+NGINX_PROGRAM = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 AROUND = """
 daemon off;
 pid {folder}/nginx.pid;
@@ -39,7 +39,7 @@ http {{
 """
 
 
-def documented(language: str, heading: str = "Behind nginx") -> str:
+def documented_code(language: str, heading: str = "Behind nginx") -> str:
     """Return the block of a language in a section of docs/operating.md."""
     text = (TOP / "docs" / "operating.md").read_text(encoding="utf-8")
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
@@ -48,7 +48,7 @@ def documented(language: str, heading: str = "Behind nginx") -> str:
     return str(found[0])
 
 
-def below_path(port: int, *, takes_away: bool) -> tuple[str, str]:
+def config_below_path(port: int, *, strips_path: bool) -> tuple[str, str]:
     """Return the documented public address with a path, at a port of this machine, and the configuration for it.
 
     Parameters
@@ -59,9 +59,9 @@ def below_path(port: int, *, takes_away: bool) -> tuple[str, str]:
         Whether nginx takes the path away from the requests that it hands on.
     """
     section = "Below a path of a host"
-    public_url = re.findall('"(.*)"', documented("toml", section))[0]
-    around, locations = documented("nginx").partition("    location / {")[0], documented("nginx", section)
-    if takes_away:
+    public_url = re.findall('"(.*)"', documented_code("toml", section))[0]
+    around, locations = documented_code("nginx").partition("    location / {")[0], documented_code("nginx", section)
+    if strips_path:
         locations = locations.replace("http://brainio;", "http://brainio/;")
     return public_url.replace("https://data.lab.example", f"https://127.0.0.1:{port}"), f"{around}{locations}}}\n"
 
@@ -92,7 +92,7 @@ def write_certificate(folder: Path) -> str:
     return base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
-class Proxied:
+class Nginx:
     """The documented nginx before a running service, between ``with`` and the end of its block.
 
     Parameters
@@ -107,13 +107,13 @@ class Proxied:
         Its configuration, by default that of docs/operating.md.
     """
 
-    def __init__(self, folder: Path, service: Running, port: int | None = None, text: str | None = None) -> None:
+    def __init__(self, folder: Path, service: ServiceProcess, port: int | None = None, text: str | None = None) -> None:
         self.folder, self.service = folder, service
         self.plain, free = free_ports(2)
         port = port or free
         self.url = f"https://127.0.0.1:{port}"
         self.key_hash = write_certificate(folder)
-        text = documented("nginx") if text is None else text
+        text = documented_code("nginx") if text is None else text
         for said, here in {
             "server 127.0.0.1:8000 ": f"server {urlsplit(service.url).netloc} ",
             "listen 80;": f"listen 127.0.0.1:{self.plain};",
@@ -127,8 +127,16 @@ class Proxied:
         (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
 
     def __enter__(self) -> Self:
-        assert NGINX is not None
-        command = [NGINX, "-e", f"{self.folder}/nginx.log", "-p", str(self.folder), "-c", f"{self.folder}/nginx.conf"]
+        assert NGINX_PROGRAM is not None
+        command = [
+            NGINX_PROGRAM,
+            "-e",
+            f"{self.folder}/nginx.log",
+            "-p",
+            str(self.folder),
+            "-c",
+            f"{self.folder}/nginx.conf",
+        ]
         self.process = subprocess.Popen(command)
         self.client = self.client_from("127.0.0.1")
         self.service.eventually(self._answers)

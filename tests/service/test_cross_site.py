@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from brainio.errors import ServiceError
 from brainio.service.cross_site import AllowedHosts, CrossSitePolicy
 from brainio.service.settings import read_settings
-from tests.service.running import NAME, Running
-from tests.service.test_requests import sent
+from tests.service.service_process import CARNEY, ServiceProcess
+from tests.service.test_invalid_requests import sent
 
-ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
 EVERY_KIND = (
     "/",
     "/signin",
@@ -23,7 +23,7 @@ EVERY_KIND = (
     "/catalogs/lab",
     "/healthz",
     "/metrics",
-    f"/api/v1/files/lab/assembly/nc/{NAME}",
+    f"/api/v1/files/lab/assembly/nc/{CARNEY}",
     "/no",
 )
 EVIL = "https://evil.example"
@@ -32,14 +32,14 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 
 
 @pytest.fixture(scope="module")
-def public(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def public(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service that says under which public address it is reached."""
     settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PUBLIC_URL": "https://data.lab.example"}
-    with Running(tmp_path_factory.mktemp("public"), **settings) as running:
+    with ServiceProcess(tmp_path_factory.mktemp("public"), **settings) as running:
         yield running
 
 
-def test_a_rebound_host_name_gets_a_421_that_names_the_setting(service: Running) -> None:
+def test_a_rebound_host_name_gets_a_421_that_names_the_setting(service: ServiceProcess) -> None:
     for path in EVERY_KIND:
         for method in ("GET", "HEAD", "OPTIONS", "POST"):
             answer = service.client.request(method, path, headers={"Host": "evil.example:8000"})
@@ -51,12 +51,14 @@ def test_a_rebound_host_name_gets_a_421_that_names_the_setting(service: Running)
                 assert "allowed_hosts (BRAINIO_SERVE_ALLOWED_HOSTS)" in error["hint"]
 
 
-def test_names_and_addresses_of_this_machine_are_answered_in_any_case_and_with_any_port(service: Running) -> None:
+def test_names_and_addresses_of_this_machine_are_answered_in_any_case_and_with_any_port(
+    service: ServiceProcess,
+) -> None:
     for host in ("localhost", "LOCALHOST:1", "localhost.", "lab.localhost:8000", "127.0.0.1", "[::1]:8000", "10.1.2.3"):
         assert service.get("/healthz", Host=host).status_code == 200, host
 
 
-def test_names_that_only_look_like_an_allowed_one_are_refused(public: Running) -> None:
+def test_names_that_only_look_like_an_allowed_one_are_refused(public: ServiceProcess) -> None:
     assert public.get("/healthz", Host="Data.Lab.Example.:443").status_code == 200
     for host in (
         "data.lab.example.evil.example",
@@ -70,7 +72,7 @@ def test_names_that_only_look_like_an_allowed_one_are_refused(public: Running) -
         assert public.get("/healthz", Host=host).status_code == 421, host
 
 
-def test_forwarded_hosts_are_not_believed_even_from_a_trusted_proxy(service: Running) -> None:
+def test_forwarded_hosts_are_not_believed_even_from_a_trusted_proxy(service: ServiceProcess) -> None:
     for name in ("X-Forwarded-Host", "X-Host", "X-Original-Host", "Forwarded"):
         said = "host=evil.example" if name == "Forwarded" else "evil.example"
         headers = {name: said, "X-Forwarded-Prefix": "/evil"}
@@ -82,13 +84,13 @@ def test_forwarded_hosts_are_not_believed_even_from_a_trusted_proxy(service: Run
     "lines",
     [b"", b"Host:\r\n", b"Host: localhost\r\nHost: localhost\r\n", b"Host: a/b\r\n", b"Host: me@localhost\r\n"],
 )
-def test_a_malformed_host_gets_a_400(service: Running, lines: bytes) -> None:
+def test_a_malformed_host_gets_a_400(service: ServiceProcess, lines: bytes) -> None:
     head, _, body = sent(service, b"GET / HTTP/1.1\r\nConnection: close\r\n" + lines + b"\r\n").partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert json.loads(body)["error"]["code"] in {"bad_host", "bad_request"}
 
 
-def test_a_probe_of_a_load_balancer_is_answered_without_a_host(service: Running) -> None:
+def test_a_probe_of_a_load_balancer_is_answered_without_a_host(service: ServiceProcess) -> None:
     assert sent(service, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
@@ -128,7 +130,7 @@ def test_a_setting_that_could_match_nothing_is_refused_at_the_start(setting: str
 
 
 @pytest.mark.parametrize("path", EVERY_KIND)
-def test_no_page_of_another_site_reads_a_service_on_a_laptop(service: Running, path: str) -> None:
+def test_no_page_of_another_site_reads_a_service_on_a_laptop(service: ServiceProcess, path: str) -> None:
     for headers in ({"Origin": EVIL}, {"Origin": "null"}, {"Origin": "http://localhost:3000"}, CROSS):
         answer = service.client.get(path, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_page"), headers
@@ -137,19 +139,19 @@ def test_no_page_of_another_site_reads_a_service_on_a_laptop(service: Running, p
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_other_ports_of_this_machine_and_frames_are_other_sites(service: Running) -> None:
+def test_other_ports_of_this_machine_and_frames_are_other_sites(service: ServiceProcess) -> None:
     for headers in (CROSS | {"Sec-Fetch-Site": "same-site"}, LINK | {"Sec-Fetch-Dest": "iframe"}):
         assert service.client.get(ENTRY, headers=headers).status_code == 403, headers
 
 
-def test_programs_own_pages_and_links_from_elsewhere_are_answered(service: Running) -> None:
+def test_programs_own_pages_and_links_from_elsewhere_are_answered(service: ServiceProcess) -> None:
     own = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     typed = LINK | {"Sec-Fetch-Site": "none"}
     for headers in ({}, own, typed, LINK, {"Origin": service.url}):
         assert service.client.get("/", headers=headers).status_code == 200, headers
 
 
-def test_a_preflight_of_another_site_is_refused(service: Running) -> None:
+def test_a_preflight_of_another_site_is_refused(service: ServiceProcess) -> None:
     asked = {"Origin": EVIL, "Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
     answer = service.client.options(ENTRY, headers=asked)
     assert answer.status_code == 403
@@ -158,7 +160,7 @@ def test_a_preflight_of_another_site_is_refused(service: Running) -> None:
 
 def test_a_site_that_is_named_may_read_a_service_in_a_private_network(lab_catalog: Path, tmp_path: Path) -> None:
     hub = "https://hub.lab.example"
-    with Running(tmp_path, BRAINIO_CATALOGS=str(lab_catalog), BRAINIO_SERVE_ORIGINS=hub) as service:
+    with ServiceProcess(tmp_path, BRAINIO_CATALOGS=str(lab_catalog), BRAINIO_SERVE_ORIGINS=hub) as service:
         assert service.get(ENTRY, Origin=hub).headers["access-control-allow-origin"] == hub
         asked = {
             "Origin": hub,
@@ -170,7 +172,7 @@ def test_a_site_that_is_named_may_read_a_service_in_a_private_network(lab_catalo
         assert service.get(ENTRY, Origin=f"{hub}.evil.example").status_code == 403
 
 
-def test_every_site_may_read_a_service_with_a_public_address(public: Running) -> None:
+def test_every_site_may_read_a_service_with_a_public_address(public: ServiceProcess) -> None:
     answer = public.get(ENTRY, Origin=EVIL)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
     assert public.client.get(ENTRY, headers=CROSS).headers["cross-origin-resource-policy"] == "cross-origin"
@@ -203,7 +205,7 @@ def test_only_a_public_address_opens_a_service_by_default(public_url: str, is_op
 
 
 @pytest.mark.parametrize("path", ["/signin", "/signout"])
-def test_a_form_of_another_site_is_refused_by_either_header(public: Running, path: str) -> None:
+def test_a_form_of_another_site_is_refused_by_either_header(public: ServiceProcess, path: str) -> None:
     for headers in ({"Origin": EVIL}, {"Origin": "null"}, LINK, LINK | {"Sec-Fetch-Site": "same-site"}):
         answer = public.client.post(path, content="token=x", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form"), headers

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.lab import SCENES
-from tests.browser.visiting import NARROW, Visitor
+from tests.browser.lab_data import SCENES
+from tests.browser.visitor import NARROW, Visitor
 
 
 @pytest.fixture(scope="module")

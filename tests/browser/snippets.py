@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.visiting import Visitor
+from tests.browser.visitor import Visitor
 
 SIZE = "print(len(stimulus_set), [path.exists() for path in stimulus_set.stimulus_paths.values()].count(True))"
 

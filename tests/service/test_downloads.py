@@ -11,15 +11,15 @@ from brainio.catalogs import append_rows
 from brainio.service.resources.downloads import parse_range
 from tests.lab import sha1
 from tests.servers import HttpFolder, MotoS3
-from tests.service.running import NAME, TOP, Running
+from tests.service.service_process import CARNEY, TOP, ServiceProcess
 
-FILE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
+FILE = f"/api/v1/files/lab/stimulus_set/zip/{CARNEY}"
 BODY = (TOP / "catalogs/brainio_demo/files/stimulus_modelfest_Carney1999.zip").read_bytes()
 
 
 @given(first=st.integers(0, 400_000), count=st.integers(0, 300_000))
 @settings(deadline=None, max_examples=30)
-def test_a_part_is_that_part_of_the_file(service: Running, first: int, count: int) -> None:
+def test_a_part_is_that_part_of_the_file(service: ServiceProcess, first: int, count: int) -> None:
     answer = service.get(FILE, Range=f"bytes={first}-{first + count}")
     if first >= len(BODY):
         assert answer.status_code == 416
@@ -46,28 +46,28 @@ def test_a_span_is_what_python_would_cut(size: int, header: str) -> None:
 
 
 @pytest.mark.parametrize("asked", ["bytes=0-1,4-5", "lines=1-2", "bytes=x-", "bytes=-", "bytes=5-2", ""])
-def test_what_is_no_range_gives_the_whole_file(service: Running, asked: str) -> None:
+def test_what_is_no_range_gives_the_whole_file(service: ServiceProcess, asked: str) -> None:
     answer = service.get(FILE, Range=asked)
     assert (answer.status_code, answer.content) == (200, BODY)
 
 
-def test_the_last_bytes_are_given(service: Running) -> None:
+def test_the_last_bytes_are_given(service: ServiceProcess) -> None:
     assert service.get(FILE, Range="bytes=-5").content == BODY[-5:]
 
 
-def test_a_part_is_given_only_of_the_file_that_the_client_knows(service: Running) -> None:
+def test_a_part_is_given_only_of_the_file_that_the_client_knows(service: ServiceProcess) -> None:
     tag = service.get(FILE).headers["etag"]
     assert service.get(FILE, Range="bytes=0-9", If_Range=tag).status_code == 206
     assert service.get(FILE, Range="bytes=0-9", If_Range='"another"').content == BODY
     assert service.get(FILE, Range="bytes=0-9", If_Range=f"W/{tag}").status_code == 200
 
 
-def test_the_tag_of_a_file_is_its_hash(service: Running) -> None:
-    promised = service.get(f"/api/v1/entries/lab/stimulus_set/{NAME}").json()["files"][1]["sha256"]
+def test_the_tag_of_a_file_is_its_hash(service: ServiceProcess) -> None:
+    promised = service.get(f"/api/v1/entries/lab/stimulus_set/{CARNEY}").json()["files"][1]["sha256"]
     assert service.get(FILE).headers["etag"] == f'"{promised}"'
 
 
-def test_head_reads_no_file_and_says_its_size(service: Running) -> None:
+def test_head_reads_no_file_and_says_its_size(service: ServiceProcess) -> None:
     answer = service.client.head(FILE)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == str(len(BODY))
@@ -93,7 +93,7 @@ def nc(identifier: str) -> str:
 def test_a_public_file_elsewhere_is_redirected_to(tmp_path: Path, http_folder: HttpFolder) -> None:
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("a", "s3://public-bucket/a.nc"), row("b", f"{http_folder.url}/b.nc")])
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
         to_s3, to_http = service.get(nc("a")), service.get(nc("b"))
         assert (to_s3.status_code, to_http.status_code) == (302, 302)
         assert to_s3.headers["location"] == "https://public-bucket.s3.amazonaws.com/a.nc"
@@ -108,7 +108,7 @@ def test_of_a_location_with_a_secret_the_bytes_are_given_and_the_secret_is_not(
     secret = f"{http_folder.url.replace('http://', 'http://me:hunter2@')}/c.nc?token=hunter2"
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("c", secret, b"recorded", mirrors=secret)])
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
         assert service.get(nc("c")).content == b"recorded"
         told = [service.get(path) for path in (nc("c"), "/api/v1/entries/elsewhere/assembly/c", "/catalogs/elsewhere")]
         told += [service.get("/api/v1/search?q=c"), service.get("/metrics")]
@@ -130,7 +130,7 @@ def test_of_a_store_without_ranges_parts_are_right(tmp_path: Path, http_folder: 
     http_folder.ranges = False
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("c", secret_url(http_folder, "c.nc"), b"recorded")])
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
         part = service.get(nc("c"), Range="bytes=2-4")
         assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"cor", "bytes 2-4/8")
 
@@ -139,7 +139,7 @@ def test_of_a_file_without_hash_and_validator_only_the_whole_is_given(tmp_path: 
     (http_folder.folder / "c.nc").write_bytes(b"recorded")
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("c", secret_url(http_folder, "c.nc"))])
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
         pinned = service.get(nc("c"), Range="bytes=2-4")
         assert (pinned.status_code, pinned.content) == (206, b"cor")
         http_folder.headers = {"ETag": 'W/"1"'}
@@ -155,7 +155,7 @@ def test_of_a_private_bucket_links_are_signed_and_of_others_not(tmp_path: Path, 
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("d", "s3://lab-private/d.nc", b"private bytes"), row("e", "s3://lab-other/d.nc")])
     environment = moto_s3.environment | {"BRAINIO_SERVE_SIGNED_BUCKETS": "lab-private"}
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
         signed, unsigned = service.get(nc("d")), service.get(nc("e"))
         asked = service.client.head(nc("d"))
         csv = service.get("/catalogs/elsewhere").text
@@ -178,7 +178,7 @@ def test_a_file_that_is_not_there_or_not_as_listed_is_a_404_and_a_mirror_serves(
         row("unhashed", "there.nc"),
     ]
     append_rows(catalog, rows)
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
         assert [service.get(nc(name)).status_code for name in ("gone", "other")] == [404, 404]
         assert service.get(nc("gone")).json()["error"]["code"] == "no_bytes"
         assert service.get(nc("mirrored")).content == b"four"

@@ -23,12 +23,12 @@ from brainio.service.tokens import create_token
 from tests.cards.profile_examples import demo
 from tests.cli.command import brainio as command
 from tests.servers import HttpFolder, MotoS3
-from tests.service.running import NAME, OTHER, Running, make_lab
-from tests.service.test_changes import told
+from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
+from tests.service.test_change_log import told
 
-KEY = ("lab", "stimulus_set", NAME)
-ENTRY = f"/api/v1/entries/lab/stimulus_set/{NAME}"
-FILE = f"/api/v1/files/lab/stimulus_set/zip/{NAME}"
+KEY = ("lab", "stimulus_set", CARNEY)
+ENTRY = f"/api/v1/entries/lab/stimulus_set/{CARNEY}"
+FILE = f"/api/v1/files/lab/stimulus_set/zip/{CARNEY}"
 PATH = "/catalogs/lab/files/stimulus_modelfest_Carney1999.zip"
 DAY = timedelta(days=1)
 
@@ -36,7 +36,7 @@ DAY = timedelta(days=1)
 class Embargoed:
     """A service of a lab, its database, and how it is asked."""
 
-    def __init__(self, service: Running, database: Database) -> None:
+    def __init__(self, service: ServiceProcess, database: Database) -> None:
         self.service, self.database = service, database
         self.token = ""
 
@@ -61,7 +61,7 @@ class Embargoed:
     def row(self) -> dict[str, str]:
         """Return the row of the archive in the served form."""
         rows = csv.DictReader(io.StringIO(self.service.get("/catalogs/lab").text))
-        return next(row for row in rows if row["identifier"] == NAME and not row["class"])
+        return next(row for row in rows if row["identifier"] == CARNEY and not row["class"])
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def lab(tmp_path: Path, flow_database: str) -> Iterator[Embargoed]:
 @contextmanager
 def serving(folder: Path, catalog: Path | str, database: str, **environment: str) -> Iterator[Embargoed]:
     environment |= {"BRAINIO_CATALOGS": str(catalog), "BRAINIO_SERVE_DATABASE": database}
-    with Running(folder / "served", **environment) as service:
+    with ServiceProcess(folder / "served", **environment) as service:
         yield Embargoed(service, Database(database))
 
 
@@ -102,7 +102,7 @@ def test_no_way_leads_to_bytes_under_embargo_and_metadata_stay(lab: Embargoed) -
     assert lab.row()["location"].startswith("by-key/")
     assert lab.row()["sha1"]
     assert service.get("/catalogs/lab").headers["etag"] != csv_before.headers["etag"]
-    assert service.get(f"/api/v1/files/lab/assembly/nc/{NAME}").status_code == 200  # the data of others are free
+    assert service.get(f"/api/v1/files/lab/assembly/nc/{CARNEY}").status_code == 200  # the data of others are free
 
 
 def test_an_embargo_is_lifted_and_all_is_as_before(lab: Embargoed) -> None:
@@ -128,7 +128,7 @@ def test_an_embargo_that_is_over_withholds_nothing(lab: Embargoed) -> None:
 def test_changes_tell_when_an_embargo_begins_and_ends(lab: Embargoed) -> None:
     cursor = lab.service.get("/api/v1/catalogs/lab/changes").json()["cursor"]
     lab.begins()
-    expected = [("changed", "stimulus_set", NAME)]
+    expected = [("changed", "stimulus_set", CARNEY)]
     lab.service.eventually(lambda: told(lab.service, cursor)[0])
     changes, after = told(lab.service, cursor)
     assert changes == expected
@@ -181,16 +181,16 @@ def test_get_assembly_says_that_the_bytes_are_refused_and_has_them_with_the_righ
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"sqlite:///{tmp_path / 'service.db'}"
-    set_embargo(Database(url), ("lab", "assembly", NAME), today() + DAY)
+    set_embargo(Database(url), ("lab", "assembly", CARNEY), today() + DAY)
     _, right = create_token(Database(url), ["lab:embargoed"], "")
     with serving(tmp_path, make_lab(tmp_path / "lab"), url) as lab:
         monkeypatch.setenv("BRAINIO_CATALOGS", f"{lab.service.url}/catalogs/lab")
         with pytest.raises(TransferError, match="HTTP 403"):
-            brainio.get_assembly(NAME)
-        assert brainio.get_assembly(OTHER).attrs["identifier"]
+            brainio.get_assembly(CARNEY)
+        assert brainio.get_assembly(ROKEM).attrs["identifier"]
         host = lab.service.url.removeprefix("http://")
         monkeypatch.setenv("BRAINIO_CATALOGS", f"http://me:{right}@{host}/catalogs/lab")
-        assert brainio.get_assembly(NAME).shape
+        assert brainio.get_assembly(CARNEY).shape
 
 
 def test_commands_set_list_and_lift(flow_database: str, tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_commands_set_list_and_lift(flow_database: str, tmp_path: Path) -> None:
     assert (elsewhere.returncode, "was not checked" in elsewhere.stderr) == (0, True)
     records = json.loads(command("embargo", "list", "--json", **here).stdout)
     noted = [(one["identifier"], one["until"], one["state"]) for one in records if one["note"]]
-    assert noted == [(NAME, last, "holds")]
+    assert noted == [(CARNEY, last, "holds")]
     assert "review" in command("embargo", "list", **here).stdout
     assert command("embargo", "lift", *KEY, **here).returncode == 0
     assert command("embargo", "lift", *KEY, **here).returncode == 1
@@ -255,7 +255,7 @@ def test_an_entry_is_withheld_through_its_last_day(days: dict[str, int], name: s
 def test_an_embargo_begins_and_ends_while_its_catalog_cannot_be_read(tmp_path: Path) -> None:
     catalog = make_lab(tmp_path / "lab")
     with serving(tmp_path, catalog, f"sqlite:///{tmp_path / 'service.db'}") as lab:
-        stimuli = f"/api/v1/stimuli/lab/{NAME}"
+        stimuli = f"/api/v1/stimuli/lab/{CARNEY}"
         before = lab.row()
         assert lab.service.get(stimuli).status_code == 404  # of which no profile was made
         moved = catalog.rename(tmp_path / "away.csv")
@@ -282,27 +282,27 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embargoed]:
     catalog = make_lab(folder / "lab")
     card = next(catalog.parent.glob("cards/assembly/*Carney1999.json"))
     card.write_text(json.dumps(json.loads(card.read_text()) | {"status_reason": "Two channels are swapped."}))
-    rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == NAME]
+    rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == CARNEY]
     nowhere = [row | {"location": f"s3://nowhere/{row['lookup_type']}", "card": "", "mirrors": ""} for row in rows]
     append_rows(folder / "thief.csv", nowhere)
     url = f"sqlite:///{folder / 'service.db'}"
     for kind in ("stimulus_set", "assembly"):
-        set_embargo(Database(url), ("lab", kind, NAME), today() + DAY)
+        set_embargo(Database(url), ("lab", kind, CARNEY), today() + DAY)
     catalogs = f"{catalog},{folder / 'thief.csv'}"
     with serving(folder, catalogs, url, BRAINIO_SERVE_PROFILES="true") as lab:
         lab.service.eventually(lambda: len([*(folder / "served").glob("profiles/*.sqlite")]) == 4, 240)
         lab.token = create_token(lab.database, ["lab:embargoed"], "")[1]
-        lab.service.eventually(lambda: lab.ask(f"/api/v1/stimuli/lab/{NAME}").status_code == 200)
+        lab.service.eventually(lambda: lab.ask(f"/api/v1/stimuli/lab/{CARNEY}").status_code == 200)
         yield lab
 
 
 def test_whoever_lists_hashes_alone_is_shown_nothing_of_data_under_embargo(shown: Embargoed) -> None:
-    page = f"/stimulus_set/thief/{NAME}"
-    for path in (f"/api/v1/stimuli/thief/{NAME}", f"/thumbnail/thief/{NAME}?number=0"):
+    page = f"/stimulus_set/thief/{CARNEY}"
+    for path in (f"/api/v1/stimuli/thief/{CARNEY}", f"/thumbnail/thief/{CARNEY}?number=0"):
         assert shown.service.get(path).status_code == 404
     assert "GaborPatch" not in shown.service.get(page).text
     assert "not on this server" in shown.service.get(page).text
-    assert "<svg" not in shown.main(f"/assembly/thief/{NAME}")
+    assert "<svg" not in shown.main(f"/assembly/thief/{CARNEY}")
     assert "GaborPatch" in shown.ask(page).text  # who may have the bytes may see them anywhere
 
 
@@ -312,7 +312,7 @@ def test_whoever_lists_hashes_of_a_private_catalog_is_shown_nothing_of_its_data(
     """Also where the hashes come from the network, whatever place is named there: that of the files as well."""
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "served"))
     catalog = make_lab(tmp_path / "lab")
-    rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == NAME]
+    rows = [row for row in csv.DictReader(catalog.open(newline="")) if row["identifier"] == CARNEY]
     for folder, name, place in (
         (tmp_path, "thief", "s3://nowhere/{location}"),
         (tmp_path, "owner", f"{catalog.parent}/{{location}}"),
@@ -330,16 +330,16 @@ def test_whoever_lists_hashes_of_a_private_catalog_is_shown_nothing_of_its_data(
         lab.token = create_token(lab.database, ["lab:read"], "")[1]
         lab.service.eventually(lambda: lab.ask("/catalogs/lab").status_code == 200)
         for name in ("thief", "far", "farther"):
-            stimuli = f"/api/v1/stimuli/{name}/{NAME}"
-            for path in (stimuli, f"/thumbnail/{name}/{NAME}?number=0"):
+            stimuli = f"/api/v1/stimuli/{name}/{CARNEY}"
+            for path in (stimuli, f"/thumbnail/{name}/{CARNEY}?number=0"):
                 assert (path, lab.service.get(path).status_code) == (path, 404)
-            page = f"/stimulus_set/{name}/{NAME}"
+            page = f"/stimulus_set/{name}/{CARNEY}"
             assert "GaborPatch" not in lab.service.get(page).text
-            assert "<svg" not in lab.main(f"/assembly/{name}/{NAME}")
+            assert "<svg" not in lab.main(f"/assembly/{name}/{CARNEY}")
             assert "GaborPatch" in lab.ask(page).text  # who may see the private catalog may see them anywhere
             assert lab.ask(stimuli).json()["total"] == 43
         # Who wrote a catalog on this machine that names the files themselves can read them.
-        assert lab.service.get(f"/api/v1/stimuli/owner/{NAME}").json()["total"] == 43
+        assert lab.service.get(f"/api/v1/stimuli/owner/{CARNEY}").json()["total"] == 43
 
 
 def test_entries_whose_own_place_gives_the_bytes_are_shown_all_the_same(shown: Embargoed) -> None:
@@ -350,10 +350,10 @@ def test_entries_whose_own_place_gives_the_bytes_are_shown_all_the_same(shown: E
 
 def test_a_card_under_embargo_is_without_pictures(shown: Embargoed) -> None:
     for kind in ("stimulus_set", "assembly"):
-        address = f"/api/v1/cards/lab/{kind}/{NAME}"
+        address = f"/api/v1/cards/lab/{kind}/{CARNEY}"
         rows = csv.DictReader(io.StringIO(shown.service.get("/catalogs/lab").text))
         beside = next(
-            row["card"] for row in rows if (row["identifier"], row["lookup_type"]) == (NAME, kind) and row["card"]
+            row["card"] for row in rows if (row["identifier"], row["lookup_type"]) == (CARNEY, kind) and row["card"]
         )
         whole = shown.ask(address).json()
         assert "pictures" in whole or any("histogram" in one for one in whole["columns"])
@@ -362,12 +362,12 @@ def test_a_card_under_embargo_is_without_pictures(shown: Embargoed) -> None:
             assert told["identifier"] == whole["identifier"]
             assert "pictures" not in told
             assert not any("histogram" in one for one in told.get("columns", []))
-    page = f"/stimulus_set/lab/{NAME}"
+    page = f"/stimulus_set/lab/{CARNEY}"
     assert ("<svg" in shown.main(page), "<svg" in shown.ask(page).text.partition("<main")[2]) == (False, True)
 
 
 def test_an_embargo_is_told_beside_what_a_card_says_of_the_status(shown: Embargoed) -> None:
-    page = shown.main(f"/assembly/lab/{NAME}")
+    page = shown.main(f"/assembly/lab/{CARNEY}")
     assert "Two channels are swapped." in page
     assert f"under embargo until {today() + DAY}" in page
 

@@ -142,7 +142,7 @@ class _Template:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
         self.startup_variables = _startup_variables(environment)
         self._socket, other = socket.socketpair()
-        command = [sys.executable, "-m", "tests.preloaded", str(other.fileno())]
+        command = [sys.executable, "-m", "tests.fork_server", str(other.fileno())]
         self._process = subprocess.Popen(
             command,
             cwd=TOP,

@@ -10,12 +10,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.servers import HOST, _Server
+from tests.servers import HOST, HttpServer
 
 _PEM = serialization.Encoding.PEM
 
 
-class Authority:
+class CertificateAuthority:
     """An authority that nobody trusts unless told to, and one server certificate of it.
 
     Attributes
@@ -46,14 +46,14 @@ class Authority:
         name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         (self.folder / f"{name}.0").write_bytes(self.bundle.read_bytes())
 
-    def certify(self, server: _Server) -> None:
+    def certify(self, server: HttpServer) -> None:
         """Let a server, before it is started, speak TLS."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._server)
         server._httpd.socket = context.wrap_socket(server._httpd.socket, server_side=True)
 
 
-def https(server: _Server) -> str:
+def https_url(server: HttpServer) -> str:
     """Return the URL of a server that speaks TLS."""
     return server.url.replace("http://", "https://")
 

@@ -8,7 +8,7 @@ from brainio.errors import PackagingWarning
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
-SET, NAME = "lab.Doe2026.texts", "lab.Doe2026"
+SET, ASSEMBLY = "lab.Doe2026.texts", "lab.Doe2026"
 
 
 def publish_set(folder: Path, hue: str, **facts: str) -> None:
@@ -21,19 +21,19 @@ def publish_set(folder: Path, hue: str, **facts: str) -> None:
     package_stimulus_set(folder / "lab.csv", stimuli, SET, folder / "store", entry_facts=facts)
 
 
-def answers() -> BehavioralAssembly:
+def recorded_answers() -> BehavioralAssembly:
     return BehavioralAssembly([1, 0], coords={"stimulus_id": ("presentation", ["a", "b"])}, dims=["presentation"])
 
 
-def publish_assembly(folder: Path, name: str = NAME, version: str | None = None) -> Path:
+def publish_assembly(folder: Path, name: str = ASSEMBLY, version: str | None = None) -> Path:
     place = folder / "store"
     package_data_assembly(
-        folder / "lab.csv", answers(), name, SET, "BehavioralAssembly", place, stimulus_set_version=version
+        folder / "lab.csv", recorded_answers(), name, SET, "BehavioralAssembly", place, stimulus_set_version=version
     )
     return place / f"assy_{name.replace('.', '_')}.nc"
 
 
-def second_version(folder: Path) -> None:
+def publish_second_version(folder: Path) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PackagingWarning)
         publish_set(folder, "new", version="2")

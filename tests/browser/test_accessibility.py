@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.visiting import ASSEMBLY, SET, STIMULUS, WIDE, Visitor
+from tests.browser.visitor import ASSEMBLY, SET, STIMULUS, WIDE, Visitor
 
 
 def test_titles_tell_pages_apart(visitor: Visitor) -> None:

@@ -15,12 +15,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from brainio.errors import ServiceError
 from brainio.service.settings import read_settings
-from tests.service.running import NAME, NewInterpreter, Running, make_lab
+from tests.service.service_process import CARNEY, NewInterpreterProcess, ServiceProcess, make_lab
 
-ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
 
 
-def counted(service: Running) -> float:
+def counted(service: ServiceProcess) -> float:
     """Return how many requests of the entry the metrics count."""
     families = text_string_to_metric_families(service.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples if sample.name == "brainio_requests_total"]
@@ -38,7 +38,7 @@ def children(pid: int) -> set[int]:
 
 def test_logs_are_json_and_hold_no_secrets(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with NewInterpreter(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with NewInterpreterProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         service.get(ENTRY + "?token=hunter2", Authorization="Bearer hunter2", X_Request_ID="this-one")
         service.get("/nothing/%1b[31m", X_Request_ID="that-one")
     first, *lines = service.lines
@@ -56,8 +56,8 @@ def test_it_stops_when_it_is_told_to_and_ends_what_it_began(tmp_path: Path) -> N
     large = b"x" * 20_000_000
     (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
     lab.write_text(lab.read_text().replace("38295", str(len(large))))
-    with NewInterpreter(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
-        with service.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{NAME}") as answer:
+    with NewInterpreterProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+        with service.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{CARNEY}") as answer:
             blocks = answer.iter_raw(1000)
             found = len(next(blocks))
             service.process.send_signal(signal.SIGTERM)
@@ -90,7 +90,7 @@ def test_ctrl_c_while_workers_start_ends_all_processes_without_a_traceback(tmp_p
 
 def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_wrongly(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
         body = service.get(ENTRY).content
         before = service.eventually(lambda: found if len(found := children(service.process.pid)) == 2 else None)
         wrong: list[int] = []
@@ -126,7 +126,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_
 
 def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
         workers = service.eventually(lambda: found if len(found := children(service.process.pid)) == 2 else None)
         service.process.kill()
         service.process.wait()
@@ -139,25 +139,25 @@ def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: P
 
 def test_the_counts_of_a_service_that_was_killed_are_removed_by_the_next(tmp_path: Path) -> None:
     settings = {"BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab")), "TMPDIR": str(tmp_path)}
-    with Running(tmp_path / "served", "--workers", "2", **settings) as service:
+    with ServiceProcess(tmp_path / "served", "--workers", "2", **settings) as service:
         (left,) = tmp_path.glob("brainio-metrics.*")
         service.process.kill()
         service.process.wait()
-    with Running(tmp_path / "served", "--workers", "2", **settings) as service:
+    with ServiceProcess(tmp_path / "served", "--workers", "2", **settings) as service:
         assert not left.exists()
         assert service.stop() == 0
     assert not list(tmp_path.glob("brainio-metrics.*"))
 
 
-def test_metrics_count_requests_by_route_and_name_no_entry(service: Running) -> None:
+def test_metrics_count_requests_by_route_and_name_no_entry(service: ServiceProcess) -> None:
     before = counted(service)
     for _ in range(3):
         service.get(ENTRY)
     assert counted(service) == before + 3
-    assert NAME not in service.get("/metrics").text
+    assert CARNEY not in service.get("/metrics").text
 
 
-def test_a_port_that_is_taken_is_told(service: Running) -> None:
+def test_a_port_that_is_taken_is_told(service: ServiceProcess) -> None:
     port = service.url.rpartition(":")[2]
     command = [sys.executable, "-m", "brainio", "serve", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

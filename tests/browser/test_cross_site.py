@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Playwright
 
-from tests.browser.lab import SCENES
-from tests.browser.visiting import STIMULUS, start
-from tests.service.running import Running
+from tests.browser.lab_data import SCENES
+from tests.browser.visitor import STIMULUS, start
+from tests.service.service_process import ServiceProcess
 
 THUMBNAIL = f"/thumbnail/lab/{SCENES}?number=0"
 ATTACK = """
@@ -62,7 +62,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def another_site(service: Running) -> Iterator[int]:
+def another_site(service: ServiceProcess) -> Iterator[int]:
     """Yield the port of another web server."""
     with _Site(("127.0.0.1", 0), _Handler) as server:
         server.service = urlsplit(service.url).netloc
@@ -85,7 +85,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.mark.parametrize("host", ["www.evil.example", "localhost"])
 def test_a_page_of_another_site_gets_nothing_of_a_service_on_this_machine(
-    browser: Browser, service: Running, host: str
+    browser: Browser, service: ServiceProcess, host: str
 ) -> None:
     with another_site(service) as port, browser.new_page() as page:
         page.goto(f"http://{host}:{port}/")
@@ -96,7 +96,7 @@ def test_a_page_of_another_site_gets_nothing_of_a_service_on_this_machine(
         assert page.locator("h1").inner_text() == "scene003"
 
 
-def test_a_rebound_name_shows_nothing_of_the_service(browser: Browser, service: Running) -> None:
+def test_a_rebound_name_shows_nothing_of_the_service(browser: Browser, service: ServiceProcess) -> None:
     with another_site(service) as port, browser.new_page() as page:
         page.goto(f"http://www.evil.example:{port}/")
         found = page.evaluate("fetch('/api/v1/catalogs').then((answer) => answer.json())")

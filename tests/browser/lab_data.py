@@ -1,7 +1,7 @@
-"""A lab whose data have everything that pages draw: `python -m tests.browser.lab FOLDER` writes it, with its profiles.
+"""Write the data of a lab that covers everything pages draw: `python -m tests.browser.lab_data FOLDER`.
 
-Run in a process of its own, since profiles lie in `BRAINIO_HOME`. Catalogs: `lab` (in the open), `secret` (to be served
-privately).
+Runs in its own process because profiles are stored in `BRAINIO_HOME`. The catalog `lab` is public; the service hides
+the catalog `secret`.
 """
 
 import sys

@@ -9,7 +9,7 @@ import pytest
 from filelock import FileLock
 
 
-def folder_of_run(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
+def shared_folder(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
     """Return the folder of a name, which the first process that needs it fills.
 
     Parameters

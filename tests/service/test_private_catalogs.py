@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from brainio.catalogs import Entry
 from brainio.service.access import Access
 from brainio.service.embargoes import UNKNOWN, Embargoes
-from tests.service.running import NAME, OTHER
-from tests.service.vault import ELSE, HIDDEN, IDENTIFIER, WORD, Vault
+from tests.service.private_service import CONCEALED, HIDDEN, IDENTIFIER, WORD, PrivateService
+from tests.service.service_process import CARNEY, ROKEM
 
 UNKNOWN_NAME = "nobody"
 STRANGERS = [None, "other"]
@@ -28,12 +28,12 @@ LISTS = [
     "/api/v1/openapi.json",
     "/api/v1/catalogs",
     "/api/v1/entries?limit=1000",
-    f"/api/v1/entries?limit=1000&stimulus_set={NAME}",
+    f"/api/v1/entries?limit=1000&stimulus_set={CARNEY}",
     "/api/v1/entries?publication=carney1999&limit=1",
     "/api/v1/entries?prefix=qz",
-    f"/api/v1/entries/lab/stimulus_set/{NAME}",
-    f"/api/v1/history/lab/stimulus_set/{NAME}",
-    f"/api/v1/cards/lab/stimulus_set/{NAME}",
+    f"/api/v1/entries/lab/stimulus_set/{CARNEY}",
+    f"/api/v1/history/lab/stimulus_set/{CARNEY}",
+    f"/api/v1/cards/lab/stimulus_set/{CARNEY}",
     "/api/v1/entries/third/assembly/third.A",
     "/api/v1/catalogs/lab/changes",
     "/catalogs/lab",
@@ -69,7 +69,7 @@ def is_traced(answer: httpx.Response) -> bool:
     return WORD.lower() in text or re.search(rf"\b({HIDDEN}|nosuch)\b", text) is not None
 
 
-def addresses(vault: Vault, catalog: str) -> Iterator[str]:
+def addresses(vault: PrivateService, catalog: str) -> Iterator[str]:
     """Yield every path of the interface with the values of the private catalog, and all that its CSV form names."""
     for path in vault.get("/api/v1/openapi.json").json()["paths"]:
         if "{" in path:
@@ -86,18 +86,22 @@ def addresses(vault: Vault, catalog: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("who", STRANGERS)
 @pytest.mark.parametrize("path", LISTS)
-def test_lists_counts_and_errors_tell_nothing_of_a_private_catalog(vault: Vault, path: str, who: str | None) -> None:
+def test_lists_counts_and_errors_tell_nothing_of_a_private_catalog(
+    vault: PrivateService, path: str, who: str | None
+) -> None:
     assert not is_traced(vault.get(path, who))
 
 
 @pytest.mark.parametrize("who", STRANGERS)
 @pytest.mark.parametrize("path", SEARCHES)
-def test_searches_and_facets_tell_nothing_of_a_private_catalog(vault: Vault, path: str, who: str | None) -> None:
+def test_searches_and_facets_tell_nothing_of_a_private_catalog(
+    vault: PrivateService, path: str, who: str | None
+) -> None:
     assert not is_traced(vault.get(path, who))
 
 
 @pytest.mark.parametrize("who", STRANGERS)
-def test_a_private_catalog_is_answered_as_one_that_does_not_exist(vault: Vault, who: str | None) -> None:
+def test_a_private_catalog_is_answered_as_one_that_does_not_exist(vault: PrivateService, who: str | None) -> None:
     paths = zip(addresses(vault, HIDDEN), addresses(vault, UNKNOWN_NAME), strict=True)
     asked = [(path, vault.get(path, who), vault.get(unknown, who)) for path, unknown in paths]
     assert len(asked) > 15
@@ -109,10 +113,10 @@ def test_a_private_catalog_is_answered_as_one_that_does_not_exist(vault: Vault, 
         assert private.headers.keys() == unknown.headers.keys()
 
 
-def test_whoever_has_the_right_finds_all_of_it(vault: Vault) -> None:
+def test_whoever_has_the_right_finds_all_of_it(vault: PrivateService) -> None:
     assert {HIDDEN, "lab"} <= {one["catalog"] for one in vault.get("/api/v1/catalogs", "right").json()["catalogs"]}
-    assert ELSE not in vault.get("/api/v1/catalogs", "right").text
-    assert {HIDDEN, ELSE} <= {one["catalog"] for one in vault.get("/api/v1/catalogs", "every").json()["catalogs"]}
+    assert CONCEALED not in vault.get("/api/v1/catalogs", "right").text
+    assert {HIDDEN, CONCEALED} <= {one["catalog"] for one in vault.get("/api/v1/catalogs", "every").json()["catalogs"]}
     statuses = {path: vault.get(path, "right").status_code for path in addresses(vault, HIDDEN)}
     profile = f"/api/v1/stimuli/{HIDDEN}"  # none was made of it
     missing = {path for path, status in statuses.items() if status != 200 and not path.startswith(profile)}
@@ -120,24 +124,24 @@ def test_whoever_has_the_right_finds_all_of_it(vault: Vault) -> None:
         f"/catalogs/{HIDDEN}/",
         f"/catalogs/{HIDDEN}/other.csv",
     }
-    used = vault.get(f"/api/v1/entries/lab/stimulus_set/{NAME}", "right").json()["used_by"]
+    used = vault.get(f"/api/v1/entries/lab/stimulus_set/{CARNEY}", "right").json()["used_by"]
     assert f"{WORD.lower()}.User" in {one["identifier"] for one in used}
     assert any(is_traced(vault.get(path, "right")) for path in SEARCHES)
     health = [vault.get("/healthz", who).json()["catalogs"]["ok"] for who in (None, "right", "every")]
     assert health == [4, 5, 6]
 
 
-def test_an_answer_is_as_if_there_were_no_private_catalog(vault: Vault) -> None:
+def test_an_answer_is_as_if_there_were_no_private_catalog(vault: PrivateService) -> None:
     """The set of an assembly is found, though a private catalog lists another one under that name."""
     entry = "/api/v1/entries/third/assembly/third.A"
     for who in STRANGERS:
-        assert vault.get(entry, who).json()["stimulus_set"]["identifier"] == OTHER
+        assert vault.get(entry, who).json()["stimulus_set"]["identifier"] == ROKEM
     assert vault.get(entry, "right").json()["stimulus_set"] is None  # who sees both cannot tell which is meant
 
 
 @pytest.mark.parametrize("token", REFUSED)
-def test_a_token_that_does_not_serve_is_a_401_on_every_path(vault: Vault, token: str) -> None:
-    for path in [*addresses(vault, HIDDEN), "/api/v1/catalogs", f"/api/v1/entries/lab/assembly/{NAME}"]:
+def test_a_token_that_does_not_serve_is_a_401_on_every_path(vault: PrivateService, token: str) -> None:
+    for path in [*addresses(vault, HIDDEN), "/api/v1/catalogs", f"/api/v1/entries/lab/assembly/{CARNEY}"]:
         answer = vault.get(path, token)
         if token in {"wrong", "none"} and answer.status_code == 429:
             assert int(answer.headers["retry-after"]) > 0
@@ -149,7 +153,7 @@ def test_a_token_that_does_not_serve_is_a_401_on_every_path(vault: Vault, token:
         assert token == "none" or vault.tokens[token] not in told(answer)
 
 
-def test_answers_that_are_not_for_everybody_are_kept_from_caches(vault: Vault) -> None:
+def test_answers_that_are_not_for_everybody_are_kept_from_caches(vault: PrivateService) -> None:
     paths = ["/api/v1/catalogs", f"/catalogs/{HIDDEN}", f"/api/v1/entries/{HIDDEN}/assembly/{IDENTIFIER}"]
     paths += [f"/api/v1/files/{HIDDEN}/assembly/nc/{IDENTIFIER}", "/api/v1/catalogs/nobody"]
     for path in paths * 2:  # again, as they are kept
@@ -162,8 +166,8 @@ def test_answers_that_are_not_for_everybody_are_kept_from_caches(vault: Vault) -
     assert {"Authorization", "Cookie"} <= set(re.split(r",\s*", public.headers["vary"]))
 
 
-def test_kept_answers_go_to_nobody_else(vault: Vault) -> None:
-    entry = f"/api/v1/entries/lab/stimulus_set/{NAME}"
+def test_kept_answers_go_to_nobody_else(vault: PrivateService) -> None:
+    entry = f"/api/v1/entries/lab/stimulus_set/{CARNEY}"
     assert is_traced(vault.get(entry, "right"))
     assert is_traced(vault.get(entry, "right"))
     for who in (None, "other", "wrong"):
@@ -172,7 +176,7 @@ def test_kept_answers_go_to_nobody_else(vault: Vault) -> None:
     assert vault.get(f"/catalogs/{HIDDEN}").status_code == 404
 
 
-def test_pages_of_other_origins_get_no_answer_by_cookie(vault: Vault) -> None:
+def test_pages_of_other_origins_get_no_answer_by_cookie(vault: PrivateService) -> None:
     cookie = {"Cookie": f"brainio_token={vault.tokens['right']}", "Origin": "https://evil.example"}
     answer = vault.service.client.get("/api/v1/catalogs", headers=cookie)
     assert (answer.status_code, HIDDEN in answer.text) == (403, False)
@@ -195,6 +199,6 @@ def test_more_rights_never_show_less(
     assert not everybody.may_download(entry, UNKNOWN)
 
 
-def test_a_name_that_hides_no_catalog_is_said_in_the_log(vault: Vault) -> None:
+def test_a_name_that_hides_no_catalog_is_said_in_the_log(vault: PrivateService) -> None:
     lines = [json.loads(line) for line in vault.service.lines if line.startswith("{")]
     assert [one["names"] for one in lines if one["event"] == "private names no active catalog"] == [["nosuch"]]

@@ -6,13 +6,13 @@ from urllib.parse import quote, urlencode
 import pytest
 
 from tests.browser.conftest import Visit
-from tests.browser.hostile import EVIL, LONG, VALUES
-from tests.browser.visiting import NARROW, touch
-from tests.service.running import Running
+from tests.browser.hostile_catalog import EVIL, LONG, VALUES
+from tests.browser.visitor import NARROW, touch
+from tests.service.service_process import ServiceProcess
 
 
 @pytest.fixture(scope="module")
-def service(hostile: Running) -> Running:
+def service(hostile: ServiceProcess) -> ServiceProcess:
     """A service of the hostile catalog."""
     return hostile
 
@@ -72,7 +72,7 @@ def test_ten_thousand_columns_and_values_are_shown_as_far_as_one_reads(visit: Vi
     assert visitor.page.locator("#sheet .tile").count() == VALUES % 48
 
 
-def test_a_form_of_another_site_signs_nobody_in(service: Running) -> None:
+def test_a_form_of_another_site_signs_nobody_in(service: ServiceProcess) -> None:
     answer = service.client.post("/signin", data={"token": "brainio_00"}, headers={"origin": "https://evil.example"})
     assert answer.status_code == 403
     assert "set-cookie" not in answer.headers

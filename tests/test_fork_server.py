@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import PREFIX, brainio
-from tests.preloaded import COMMAND_MODULES, SERVICE_MODULES, fork
+from tests.fork_server import COMMAND_MODULES, SERVICE_MODULES, fork
 
 
 @pytest.mark.parametrize("name", sorted({*COMMAND_MODULES, *SERVICE_MODULES}))

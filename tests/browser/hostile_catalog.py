@@ -1,4 +1,4 @@
-"""A catalog of somebody who hopes that pages run what he writes: `python -m tests.browser.hostile FOLDER`."""
+"""A catalog of somebody who hopes that pages run what he writes: `python -m tests.browser.hostile_catalog FOLDER`."""
 
 import csv
 import hashlib
@@ -16,7 +16,7 @@ from brainio.catalogs import listing
 from brainio.catalogs.registry import add_catalog
 from brainio.packaging import write_netcdf
 
-NAME = "evil"
+CATALOG = "evil"
 SCRIPT = "<script>alert('script')</script>"
 IMAGE = '"><img src=x onerror="alert(\'image\')">'
 ATTRIBUTE = "' onmouseover='alert(1)' autofocus onfocus='alert(2)"
@@ -39,7 +39,7 @@ def make_catalog(folder: Path) -> Path:
         rows += _stimuli(folder, name, number, evil)
         rows += _assembly(folder, name, number, evil)
     rows += _wide(folder)
-    catalog = folder / f"{NAME}.csv"
+    catalog = folder / f"{CATALOG}.csv"
     with catalog.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()

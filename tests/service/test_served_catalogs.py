@@ -13,36 +13,36 @@ from brainio.catalogs import append_rows, registry, resolve
 from brainio.errors import TransferError
 from tests.lab import assembly_file, sha1, stimulus_files
 from tests.servers import MotoS3
-from tests.service.running import NAME, OTHER, Running, make_lab
+from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
 
 
 def test_an_assembly_is_had_through_a_served_catalog_and_again_when_the_service_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         monkeypatch.setenv("BRAINIO_CATALOGS", f"{service.url}/catalogs/lab")
-        assembly = brainio.get_assembly(NAME)
-        assert assembly.attrs["stimulus_set"].identifier == NAME
+        assembly = brainio.get_assembly(CARNEY)
+        assert assembly.attrs["stimulus_set"].identifier == CARNEY
         asked = {one["path"] for one in service.requests()}
         assert "/catalogs/lab/files/assy_modelfest_Carney1999.nc" in asked
-        assert brainio.search(NAME, catalog="lab")[0].year == 1999
-        entry = resolve("assembly", NAME)
+        assert brainio.search(CARNEY, catalog="lab")[0].year == 1999
+        entry = resolve("assembly", CARNEY)
         assert entry.base == f"{service.url}/catalogs/lab"
     source = registry.catalog_source("lab")
     source.backend.refresh()  # as a new process would, it reads the catalog again
     with pytest.warns(UserWarning, match="the copy of"):
-        again = brainio.get_assembly(NAME)
+        again = brainio.get_assembly(CARNEY)
     assert again.identical(assembly)
     assert again.attrs["stimulus_set"].equals(assembly.attrs["stimulus_set"])
-    with pytest.raises(TransferError, match=OTHER):
-        brainio.get_assembly(OTHER)
+    with pytest.raises(TransferError, match=ROKEM):
+        brainio.get_assembly(ROKEM)
 
 
 def test_another_process_has_it_too_with_the_service_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = make_lab(tmp_path / "lab")
-    command = [sys.executable, "-m", "brainio", "get", NAME, "--json"]
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    command = [sys.executable, "-m", "brainio", "get", CARNEY, "--json"]
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         monkeypatch.setenv("BRAINIO_CATALOGS", f"{service.url}/catalogs/lab")
         first = subprocess.run(command, capture_output=True, text=True, check=True)
     second = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -51,7 +51,7 @@ def test_another_process_has_it_too_with_the_service_stopped(tmp_path: Path, mon
     assert "the copy of" not in first.stderr
 
 
-def test_the_served_form_is_the_catalog_where_all_can_be_asked_for(service: Running, lab_catalog: Path) -> None:
+def test_the_served_form_is_the_catalog_where_all_can_be_asked_for(service: ServiceProcess, lab_catalog: Path) -> None:
     served = list(csv.DictReader(io.StringIO(service.get("/catalogs/lab").text)))
     assert served == list(csv.DictReader(lab_catalog.open(newline="")))
     assert service.get("/catalogs/lab/lab.csv").content == service.get("/catalogs/lab").content
@@ -59,7 +59,7 @@ def test_the_served_form_is_the_catalog_where_all_can_be_asked_for(service: Runn
     assert service.get("/catalogs/lab/publications.csv").content == beside
 
 
-def test_the_form_is_the_one_that_is_asked_for(service: Running) -> None:
+def test_the_form_is_the_one_that_is_asked_for(service: ServiceProcess) -> None:
     assert service.get("/catalogs/lab").headers["content-type"].startswith("text/csv")
     record = service.get("/catalogs/lab", Accept="application/json")
     assert record.json() == service.get("/api/v1/catalogs/lab").json()
@@ -91,7 +91,7 @@ def test_files_outside_the_folder_and_of_private_buckets_are_had_through_the_ser
     catalog = tmp_path / "dotted.lab.csv"
     append_rows(catalog, [one | {"stimulus_set_identifier": "lab.Doe2026"} for one in rows])
     environment = moto_s3.environment | {"BRAINIO_SERVE_SIGNED_BUCKETS": "lab-private"}
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
         record = service.get("/api/v1/catalogs/dotted.lab").json()
         text = service.get(record["csv"]).text
         for name in environment:
@@ -109,7 +109,7 @@ def test_rows_that_break_the_format_are_not_served(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     before = lab.read_text()
     lab.write_text(before + "secret,movie,,S3,s3://me/secret,,,,,,,,\nbroken,row\n")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         assert "secret" not in service.get("/catalogs/lab").text
         assert len(service.get("/catalogs/lab").text.splitlines()) == len(before.splitlines())
         assert service.get("/api/v1/catalogs/lab").json()["assemblies"] == 2

@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import httpx
 
-from tests.preloaded import SERVICE_MODULES, ForkedProcess, fork
+from tests.fork_server import SERVICE_MODULES, ForkedProcess, fork
 
 TOP = Path(__file__).parents[2]
-NAME, OTHER = "lab.Carney1999", "lab.Rokem2006"
+CARNEY, ROKEM = "lab.Carney1999", "lab.Rokem2006"
 
 # Most tests want no process beside the service that takes its time.
 _SETTINGS = {"BRAINIO_SERVE_REFRESH_SECONDS": "0.1", "BRAINIO_SERVE_PROFILES": "false"}
@@ -28,12 +28,12 @@ def make_lab(folder: Path) -> Path:
     shutil.copytree(TOP / "catalogs" / "brainio_demo", folder)
     catalog = folder / "lab.csv"
     text = (folder / "brainio_demo.csv").read_text()
-    catalog.write_text(text.replace("modelfest.Carney1999,", f"{NAME},").replace("herz.Rokem2006,", f"{OTHER},"))
+    catalog.write_text(text.replace("modelfest.Carney1999,", f"{CARNEY},").replace("herz.Rokem2006,", f"{ROKEM},"))
     (folder / "brainio_demo.csv").unlink()
     return catalog
 
 
-class Running:
+class ServiceProcess:
     """`brainio serve` on a free port, between ``with`` and the end of its block.
 
     Attributes
@@ -126,7 +126,7 @@ class Running:
         raise AssertionError("".join(self.lines))
 
 
-class NewInterpreter(Running):
+class NewInterpreterProcess(ServiceProcess):
     """`brainio serve` in a new interpreter instead of a forked one: for tests of the process itself."""
 
     def _run(self, arguments: list[str], stderr: int) -> subprocess.Popen[bytes] | ForkedProcess:

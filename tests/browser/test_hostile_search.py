@@ -5,9 +5,9 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.browser.conftest import Visit
-from tests.browser.hostile import EVIL, SCRIPT
-from tests.browser.visiting import NARROW, touch
-from tests.service.running import Running
+from tests.browser.hostile_catalog import EVIL, SCRIPT
+from tests.browser.visitor import NARROW, touch
+from tests.service.service_process import ServiceProcess
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def kept(module_database: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def service(hostile: Running) -> Running:
+def service(hostile: ServiceProcess) -> ServiceProcess:
     """A service of the hostile catalog."""
     return hostile
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.service import urls
-from tests.service.running import NAME, Running
+from tests.service.private_service import HIDDEN, IDENTIFIER, PrivateService
+from tests.service.service_process import CARNEY, ServiceProcess
 from tests.service.test_pages import HTML, parsed
-from tests.service.vault import HIDDEN, IDENTIFIER, Vault
 
 PAGE = f"/stimulus_set/{HIDDEN}/{IDENTIFIER}"
 QUERY = f"{PAGE}?where=kind:x&where=a%26b%3A1&page=2"
@@ -58,14 +58,14 @@ def offered(page: httpx.Response) -> list[str]:
 
 
 @pytest.fixture
-def visitor(vault: Vault) -> Iterator[httpx.Client]:
+def visitor(vault: PrivateService) -> Iterator[httpx.Client]:
     """Somebody with a browser, who keeps cookies."""
     with httpx.Client(base_url=vault.service.url, timeout=20, trust_env=False, headers={"Accept": HTML}) as client:
         yield client
 
 
 def test_signing_in_from_a_page_that_is_not_found_leads_back_to_it_and_so_does_signing_out(
-    vault: Vault, visitor: httpx.Client
+    vault: PrivateService, visitor: httpx.Client
 ) -> None:
     for path in (PAGE, QUERY, f"/assembly/{HIDDEN}/{IDENTIFIER}", f"/catalog/{HIDDEN}"):
         missing = visitor.get(path)
@@ -85,7 +85,7 @@ def test_signing_in_from_a_page_that_is_not_found_leads_back_to_it_and_so_does_s
         assert visitor.get(out.headers["location"]).status_code == 404
 
 
-def test_a_page_says_the_same_of_a_private_name_and_of_one_that_nobody_gave(vault: Vault) -> None:
+def test_a_page_says_the_same_of_a_private_name_and_of_one_that_nobody_gave(vault: PrivateService) -> None:
     def page(path: str) -> str:
         answer = vault.service.get(path, Accept=HTML)
         assert answer.status_code == 404
@@ -99,7 +99,7 @@ def test_a_page_says_the_same_of_a_private_name_and_of_one_that_nobody_gave(vaul
 
 
 @pytest.mark.parametrize("target", ELSEWHERE)
-def test_signing_in_leads_to_no_other_site(vault: Vault, visitor: httpx.Client, target: str) -> None:
+def test_signing_in_leads_to_no_other_site(vault: PrivateService, visitor: httpx.Client, target: str) -> None:
     assert "next" not in fields(visitor.get("/signin", params={"next": target}))
     for path, token in (("/signin", vault.tokens["right"]), ("/signout", "")):
         answer = visitor.post(path, data={"next": target, "token": token})
@@ -115,13 +115,13 @@ def test_whatever_address_is_given_signing_in_stays_below_the_path(text: str, pr
             assert not {".", ".."} & {*unquote(re.split("[?#]", target)[0]).split("/")}
 
 
-def test_every_page_leads_to_signing_in_and_back(vault: Vault) -> None:
-    for path in (f"/stimulus_set/lab/{NAME}?where=kind:x", "/catalog/lab", "/?q=vision"):
+def test_every_page_leads_to_signing_in_and_back(vault: PrivateService) -> None:
+    for path in (f"/stimulus_set/lab/{CARNEY}?where=kind:x", "/catalog/lab", "/?q=vision"):
         assert offered(vault.service.get(path, Accept=HTML)) == [f"/signin?next={quote(path, safe='')}"]
     assert offered(vault.service.get("/", Accept=HTML)) == ["/signin"]
 
 
-def test_an_expired_token_is_said_to_be_where_one_signs_in_and_does_not_keep_from_it(vault: Vault) -> None:
+def test_an_expired_token_is_said_to_be_where_one_signs_in_and_does_not_keep_from_it(vault: PrivateService) -> None:
     stale = {"Cookie": f"brainio_token={vault.tokens['expired']}"}
     page = vault.service.client.get(f"/signin?next={PAGE}", headers=stale)
     assert (page.status_code, fields(page)) == (200, {"next": PAGE})
@@ -136,25 +136,27 @@ def test_an_expired_token_is_said_to_be_where_one_signs_in_and_does_not_keep_fro
     vault.service.client.cookies.clear()
 
 
-def test_a_page_ignores_parameters_that_it_does_not_have_and_carries_none_on(profiled: Running) -> None:
+def test_a_page_ignores_parameters_that_it_does_not_have_and_carries_none_on(profiled: ServiceProcess) -> None:
     shared = "fbclid=Ab1&utm_source=mail&%75tm_medium=social&ref&="
-    for path in ("/", "/?q=vision&kind=assembly", "/catalog/lab", f"/stimulus_set/lab/{NAME}?page=1", "/signin"):
+    for path in ("/", "/?q=vision&kind=assembly", "/catalog/lab", f"/stimulus_set/lab/{CARNEY}?page=1", "/signin"):
         plain = profiled.get(path, Accept=HTML)
         answer = profiled.get(f"{path}{'&' if '?' in path else '?'}{shared}", Accept=HTML)
         assert (answer.status_code, answer.text) == (200, plain.text)
-    assert "fbclid" not in profiled.get(f"/assembly/lab/{NAME}.json?fbclid=x").headers["location"]
+    assert "fbclid" not in profiled.get(f"/assembly/lab/{CARNEY}.json?fbclid=x").headers["location"]
     assert "fbclid" not in profiled.get("/index.json?q=a&fbclid=x").headers["location"]
 
 
-def test_a_page_explains_a_known_parameter_with_a_wrong_value(profiled: Running) -> None:
+def test_a_page_explains_a_known_parameter_with_a_wrong_value(profiled: ServiceProcess) -> None:
     for path, status in (
-        (f"/stimulus_set/lab/{NAME}?page=0&fbclid=x", 422),
-        (f"/stimulus_set/lab/{NAME}?where=nothing:1", 400),
+        (f"/stimulus_set/lab/{CARNEY}?page=0&fbclid=x", 422),
+        (f"/stimulus_set/lab/{CARNEY}?where=nothing:1", 400),
         ("/?year=someday", 400),
     ):
         assert profiled.get(path, Accept=HTML).status_code == status, path
 
 
-def test_the_json_interface_and_catalogs_still_refuse_parameters_that_they_do_not_have(profiled: Running) -> None:
-    for path in ("/api/v1/entries", "/api/v1/search", "/catalogs/lab", f"/api/v1/files/lab/assembly/nc/{NAME}"):
+def test_the_json_interface_and_catalogs_still_refuse_parameters_that_they_do_not_have(
+    profiled: ServiceProcess,
+) -> None:
+    for path in ("/api/v1/entries", "/api/v1/search", "/catalogs/lab", f"/api/v1/files/lab/assembly/nc/{CARNEY}"):
         assert profiled.get(f"{path}?fbclid=x").json()["error"]["code"] == "unknown_parameter"

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from brainio.cursors import read_cursor, write_cursor
 from brainio.errors import CursorError
 from brainio.service.dependencies import negotiate
-from tests.service.running import NAME, Running
+from tests.service.service_process import CARNEY, ServiceProcess
 
-ENTRY = f"/api/v1/entries/lab/assembly/{NAME}"
+ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
 CURSOR = base64.urlsafe_b64encode(json.dumps(["0" * 16, ["a", "b", "c"]]).encode()).decode().rstrip("=")
 WRONG = [
     ("/nothing", 404, "not_found"),
@@ -42,8 +42,8 @@ WRONG = [
     ("/api/v1/search?q=" + "x" * 2001, 422, "bad_parameter"),
     ("/api/v1/search?q=" + "x" * 9000, 414, "too_long"),
     ("/" + "x" * 9000, 414, "too_long"),
-    (f"/api/v1/files/lab/assembly/zip/{NAME}", 404, "no_such_file"),
-    (f"/api/v1/files/lab/assembly/exe/{NAME}", 422, "bad_parameter"),
+    (f"/api/v1/files/lab/assembly/zip/{CARNEY}", 404, "no_such_file"),
+    (f"/api/v1/files/lab/assembly/exe/{CARNEY}", 422, "bad_parameter"),
     ("/catalogs/nolab", 404, "no_such_catalog"),
     ("/catalogs/lab/", 404, "no_such_file"),
     ("/catalogs/lab/lab.txt", 404, "no_such_file"),
@@ -82,13 +82,15 @@ def shape(answer: httpx.Response) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("path", "status", "code"), WRONG, ids=[path[:60] for path, _, _ in WRONG])
-def test_a_wrong_request_gets_a_4xx_of_the_one_shape(service: Running, path: str, status: int, code: str) -> None:
+def test_a_wrong_request_gets_a_4xx_of_the_one_shape(
+    service: ServiceProcess, path: str, status: int, code: str
+) -> None:
     answer = service.get(path)
     assert (answer.status_code, shape(answer)["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("path", ESCAPES)
-def test_no_path_leads_out_of_what_a_catalog_lists(service: Running, path: str) -> None:
+def test_no_path_leads_out_of_what_a_catalog_lists(service: ServiceProcess, path: str) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=20)
     connection.request("GET", f"/catalogs/lab/{path}")  # as it is: clients at large take dots away
@@ -101,7 +103,7 @@ def test_no_path_leads_out_of_what_a_catalog_lists(service: Running, path: str) 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
 @pytest.mark.parametrize("path", ["/api/v1/entries", ENTRY, "/catalogs/lab", "/healthz"])
-def test_nothing_can_be_written(service: Running, path: str, method: str) -> None:
+def test_nothing_can_be_written(service: ServiceProcess, path: str, method: str) -> None:
     answer = service.client.request(method, path)
     assert answer.status_code == 405
     assert "GET" in answer.headers["allow"]
@@ -120,32 +122,32 @@ def test_nothing_can_be_written(service: Running, path: str, method: str) -> Non
     ],
 )
 def test_a_wrong_header_gets_a_4xx_of_the_one_shape(
-    service: Running, headers: dict[str, str], status: int, code: str
+    service: ServiceProcess, headers: dict[str, str], status: int, code: str
 ) -> None:
     answer = service.client.get(ENTRY, headers=headers)
     assert (answer.status_code, shape(answer)["code"]) == (status, code)
 
 
-def test_a_mistyped_parameter_is_told_its_name(service: Running) -> None:
+def test_a_mistyped_parameter_is_told_its_name(service: ServiceProcess) -> None:
     assert "limit" in shape(service.get("/api/v1/entries?limt=2"))["hint"]
 
 
-def test_a_cursor_of_another_question_is_refused(service: Running) -> None:
+def test_a_cursor_of_another_question_is_refused(service: ServiceProcess) -> None:
     following = service.get("/api/v1/entries?limit=1&kind=assembly").json()["next"]
     assert service.get(following).status_code == 200
     answer = service.get(following.replace("kind=assembly", "kind=stimulus_set"))
     assert shape(answer)["code"] == "bad_cursor"
 
 
-def test_every_answer_has_the_id_of_its_request(service: Running) -> None:
+def test_every_answer_has_the_id_of_its_request(service: ServiceProcess) -> None:
     assert service.get("/healthz", X_Request_ID="mine-1").headers["x-request-id"] == "mine-1"
     assert service.get("/healthz", X_Request_ID="no good id").headers["x-request-id"] != "no good id"
     ids = {service.get(path).headers["x-request-id"] for path in (ENTRY, ENTRY, "/nothing")}
     assert len(ids) == 3
 
 
-def test_every_answer_has_the_headers_of_security(service: Running) -> None:
-    for path in (ENTRY, "/nothing", "/catalogs/lab", "/metrics", f"/api/v1/files/lab/assembly/nc/{NAME}"):
+def test_every_answer_has_the_headers_of_security(service: ServiceProcess) -> None:
+    for path in (ENTRY, "/nothing", "/catalogs/lab", "/metrics", f"/api/v1/files/lab/assembly/nc/{CARNEY}"):
         headers = service.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
@@ -172,7 +174,7 @@ def test_whatever_accept_says_a_form_is_chosen_or_refused(accept: str) -> None:
     assert (status, form) in {(200, "text/csv"), (200, "application/json"), (400, None), (406, None)}
 
 
-def sent(service: Running, *pieces: bytes) -> bytes:
+def sent(service: ServiceProcess, *pieces: bytes) -> bytes:
     """Return what is answered to bytes that are sent as they are."""
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
@@ -196,13 +198,13 @@ def sent(service: Running, *pieces: bytes) -> bytes:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
-def test_what_is_no_http_gets_a_400_of_the_one_shape(service: Running, raw: bytes) -> None:
+def test_what_is_no_http_gets_a_400_of_the_one_shape(service: ServiceProcess, raw: bytes) -> None:
     head, _, body = sent(service, raw).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert json.loads(body)["error"]["code"] == "bad_request"
 
 
-def test_headers_without_an_end_are_not_collected(service: Running) -> None:
+def test_headers_without_an_end_are_not_collected(service: ServiceProcess) -> None:
     line = b"X-A: " + b"a" * 10_000 + b"\r\n"
     answer = sent(service, b"GET / HTTP/1.1\r\nHost: localhost\r\n", *[line] * 3000)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")  # it may be lost with what was sent behind it
@@ -211,13 +213,13 @@ def test_headers_without_an_end_are_not_collected(service: Running) -> None:
     assert gentle.startswith(b"HTTP/1.1 431 ")
 
 
-def test_several_requests_on_one_connection_are_answered_in_order(service: Running) -> None:
+def test_several_requests_on_one_connection_are_answered_in_order(service: ServiceProcess) -> None:
     ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
     last = ask.replace(b"Host", b"Connection: close\r\nHost")
     assert sent(service, ask + ask + last).count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_a_form_that_does_not_come_is_not_waited_for(service: Running) -> None:
+def test_a_form_that_does_not_come_is_not_waited_for(service: ServiceProcess) -> None:
     head = b"POST /signin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
     answer = sent(service, head, b"token=brainio_")
     said, _, body = answer.partition(b"\r\n\r\n")

@@ -14,7 +14,7 @@ from brainio.errors import DatabaseAwayError
 from brainio.service.change_log import ChangeCursor, ChangeLog
 from brainio.service.database import Database
 from tests.servers import HttpFolder
-from tests.service.running import NAME, Running, make_lab
+from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
 CHANGES = "/api/v1/catalogs/lab/changes"
 
@@ -31,7 +31,7 @@ def new_row(identifier: str) -> dict[str, str]:
     }
 
 
-def told(service: Running, cursor: str, **query: int) -> tuple[list[tuple[str, str, str]], str]:
+def told(service: ServiceProcess, cursor: str, **query: int) -> tuple[list[tuple[str, str, str]], str]:
     """Return all changes since a cursor, by however many pages, and the cursor behind them."""
     found, more = [], True
     while more:
@@ -43,10 +43,10 @@ def told(service: Running, cursor: str, **query: int) -> tuple[list[tuple[str, s
 
 def test_what_is_added_changed_and_removed_is_told_once(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         cursor = service.get(CHANGES).json()["cursor"]
         assert told(service, cursor) == ([], cursor)
-        entry = f"/api/v1/entries/lab/assembly/{NAME}"
+        entry = f"/api/v1/entries/lab/assembly/{CARNEY}"
         tag = service.get(entry).headers["etag"]
         append_rows(lab, [new_row("lab.New1"), new_row("lab.New2")])
         service.eventually(lambda: service.get("/api/v1/entries/lab/assembly/lab.New2").status_code == 200)
@@ -55,47 +55,47 @@ def test_what_is_added_changed_and_removed_is_told_once(tmp_path: Path) -> None:
         lab.write_text("".join(line.replace("GPL-2.0-only", "MIT") for line in lines if "lab.New1" not in line))
         service.eventually(lambda: service.get(entry).headers["etag"] != tag)
         assert service.get(entry).json()["license"] == "MIT"
-        expected = [("added", "assembly", "lab.New2"), ("changed", "assembly", NAME)]
+        expected = [("added", "assembly", "lab.New2"), ("changed", "assembly", CARNEY)]
         changes, after = told(service, cursor)
         assert set(expected) <= set(changes)
         assert ("added", "assembly", "lab.New1") not in changes
         assert sorted(told(service, cursor, limit=1)[0]) == sorted(changes)
         assert told(service, after) == ([], after)
-        lab.write_text("".join(line for line in lines if not line.startswith(NAME)))
+        lab.write_text("".join(line for line in lines if not line.startswith(CARNEY)))
         service.eventually(lambda: service.get(entry).status_code == 404)
         changes, _ = told(service, after)
-        assert ("removed", "assembly", NAME) in changes
-        assert service.get("/catalogs/lab").text.count(NAME) == 0
+        assert ("removed", "assembly", CARNEY) in changes
+        assert service.get("/catalogs/lab").text.count(CARNEY) == 0
 
 
 def test_cursors_are_good_after_a_restart(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         cursor = service.get(CHANGES).json()["cursor"]
     append_rows(lab, [new_row("lab.New1")])
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         assert told(service, cursor)[0] == [("added", "assembly", "lab.New1")]
     shutil.rmtree(tmp_path / "served" / "service")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         answer = service.client.get(CHANGES, params={"since": cursor})
         assert (answer.status_code, answer.json()["error"]["code"]) == (410, "cursor_expired")
 
 
 def test_a_catalog_that_went_away_is_served_as_it_was(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         csv = service.get("/catalogs/lab").content
         lab.unlink()
         service.eventually(lambda: not service.get("/api/v1/catalogs/lab").json()["available"])
         assert service.get("/catalogs/lab").content == csv
-        assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").status_code == 200
+        assert service.get(f"/api/v1/entries/lab/assembly/{CARNEY}").status_code == 200
         assert service.get("/healthz/ready").json()["catalogs"] == {"ok": 2, "stale": 1, "away": 0}
         lab.write_bytes(csv)
         service.eventually(lambda: service.get("/api/v1/catalogs/lab").json()["available"])
 
 
 def test_a_catalog_that_was_never_read_is_a_503_and_others_are_served(tmp_path: Path) -> None:
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(tmp_path / "private" / "lab.csv")) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(tmp_path / "private" / "lab.csv")) as service:
         for path in ("/catalogs/lab", "/api/v1/entries/lab/assembly/x", "/api/v1/entries?catalog=lab", CHANGES):
             answer = service.get(path)
             assert (answer.status_code, answer.json()["error"]["code"]) == (503, "catalog_away")
@@ -109,8 +109,8 @@ def test_a_catalog_that_was_never_read_is_a_503_and_others_are_served(tmp_path: 
 def test_a_catalog_elsewhere_is_read_again_and_passed_on(tmp_path: Path, http_folder: HttpFolder) -> None:
     lab = make_lab(http_folder.folder / "data")
     settings = {"BRAINIO_SERVE_REMOTE_REFRESH_SECONDS": "0.2"}
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=f"{http_folder.url}/data/lab.csv", **settings) as service:
-        file = service.get(f"/api/v1/files/lab/assembly/nc/{NAME}")
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=f"{http_folder.url}/data/lab.csv", **settings) as service:
+        file = service.get(f"/api/v1/files/lab/assembly/nc/{CARNEY}")
         assert (file.status_code, file.headers["location"].startswith(http_folder.url)) == (302, True)
         append_rows(lab, [new_row("lab.New1")])
         service.eventually(lambda: service.get("/api/v1/entries/lab/assembly/lab.New1").status_code == 200)
@@ -158,25 +158,25 @@ def test_where_nothing_can_be_kept_all_else_is_served(tmp_path: Path) -> None:
     (tmp_path / "served").mkdir()
     (tmp_path / "served" / "service").write_text("in the way")
     lab = make_lab(tmp_path / "lab")
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         assert service.get("/catalogs/lab").status_code == 200
         answer = service.get(CHANGES)
         assert (answer.status_code, answer.json()["error"]["code"]) == (503, "database_away")
         assert str(tmp_path) not in answer.text
         assert service.get("/healthz").json()["database"] == "away"
-        file = service.get(f"/api/v1/files/lab/assembly/nc/{NAME}")  # it may be under embargo: nobody knows
+        file = service.get(f"/api/v1/files/lab/assembly/nc/{CARNEY}")  # it may be under embargo: nobody knows
         assert (file.status_code, file.json()["error"]["code"]) == (503, "database_away")
-        assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").json()["files"][0]["location"] is None
+        assert service.get(f"/api/v1/entries/lab/assembly/{CARNEY}").json()["files"][0]["location"] is None
         assert service.stop(signal.SIGINT) == 0
 
 
 def test_a_deprecated_entry_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab = make_lab(tmp_path / "lab")
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab))
-    with Running(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
-        entry = f"/api/v1/entries/lab/assembly/{NAME}"
+    with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
+        entry = f"/api/v1/entries/lab/assembly/{CARNEY}"
         assert service.get(entry).json()["status"] == "current"
         assert registry.listing("lab").entries
-        deprecate(NAME, "Two are swapped.", kind="assembly")
+        deprecate(CARNEY, "Two are swapped.", kind="assembly")
         service.eventually(lambda: service.get(entry).json()["status"] == "deprecated")
         assert service.get(service.get(entry).json()["card"]).json()["status_reason"] == "Two are swapped."

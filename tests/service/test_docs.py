@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainio.service.settings import Settings
-from tests.service.running import TOP, Running
+from tests.service.service_process import TOP, ServiceProcess
 
 TEXT = (TOP / "docs" / "service.md").read_text()
 ASKED = re.findall(r"^\$ (curl .*)\n(.*)\n", TEXT, re.MULTILINE)
@@ -16,7 +16,7 @@ ASKED = re.findall(r"^\$ (curl .*)\n(.*)\n", TEXT, re.MULTILINE)
 
 def test_every_request_is_answered_as_it_is_written(tmp_path: Path) -> None:
     assert len(ASKED) >= 6
-    with Running(tmp_path / "served") as service:
+    with ServiceProcess(tmp_path / "served") as service:
         for command, answer in ASKED:
             words = shlex.split(command.replace("localhost:8000", service.url))
             done = subprocess.run(words, capture_output=True, text=True, check=True)

@@ -32,13 +32,13 @@ from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
 from tests.cards.profile_examples import picture, published
 from tests.relations.made import listed, packed_set, set_rows
-from tests.service.running import NAME, Running, make_lab
+from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
 LONG = 240  # seconds: makers wait for all others on a machine that is busy
 ON = {"BRAINIO_SERVE_PROFILES": "true"}
 
 
-def told(service: Running, event: str) -> list[dict[str, Any]]:
+def told(service: ServiceProcess, event: str) -> list[dict[str, Any]]:
     """Return the lines of log of that event."""
     lines = [json.loads(line) for line in service.lines if line.startswith("{")]
     return [one for one in lines if one["event"] == event]
@@ -49,7 +49,7 @@ def profiles(home: Path) -> list[Path]:
     return sorted(folder.glob("*.sqlite"))
 
 
-def maker(service: Running) -> int | None:
+def maker(service: ServiceProcess) -> int | None:
     """Return the process that makes profiles for a service; None where there is none now."""
     command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(service.process.pid)]
     found = subprocess.run(command, capture_output=True, text=True)
@@ -71,7 +71,7 @@ def home(tmp_path: Path, demo_profiles: Path) -> Path:
 
 def test_profiles_of_what_lies_here_are_made_after_the_start(tmp_path: Path) -> None:
     lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
-    with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
+    with ServiceProcess(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
         # The catalog that ships lists the same bytes: each profile is made once.
         service.eventually(lambda: len(profiles(home)) == 4, LONG)
         assert service.get("/healthz/ready").status_code == 200
@@ -84,7 +84,7 @@ def test_what_is_published_later_gets_its_profile_and_what_is_bad_is_told_once(t
     lab = make_lab(tmp_path / "lab")
     entry = published(tmp_path / "other", {"a.png": picture(1)})
     rows = [cells_of(entry, file) for file in entry.files]
-    with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
+    with ServiceProcess(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
         (tmp_path / "lab" / entry.identifier).mkdir()
         (tmp_path / "lab" / entry.identifier / "set.csv").write_text("other bytes")
         (tmp_path / "lab" / entry.identifier / "set.zip").write_text("other bytes")
@@ -105,7 +105,7 @@ def test_what_is_published_later_gets_its_profile_and_what_is_bad_is_told_once(t
 
 def test_a_killed_service_leaves_no_maker_behind(tmp_path: Path) -> None:
     published(tmp_path / "lab", dict.fromkeys((f"{number}.png" for number in range(150)), picture(1, 1500)))
-    with Running(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
+    with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
         pid = service.eventually(lambda: maker(service), LONG)
         service.stop(signal.SIGKILL)
         service.eventually(lambda: not is_running(pid), LONG)
@@ -115,7 +115,7 @@ def test_a_killed_service_leaves_no_maker_behind(tmp_path: Path) -> None:
 def test_a_maker_that_dies_is_replaced_and_the_service_goes_on(tmp_path: Path) -> None:
     home = tmp_path / "home"
     published(tmp_path / "lab", {"a.png": picture(1)})
-    with Running(home, BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
+    with ServiceProcess(home, BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv"), **ON) as service:
         os.kill(service.eventually(lambda: maker(service), LONG), signal.SIGKILL)
         (failed,) = service.eventually(lambda: told(service, "no profile"), LONG)
         assert "was killed (SIGKILL)" in failed["error"]
@@ -125,7 +125,7 @@ def test_a_maker_that_dies_is_replaced_and_the_service_goes_on(tmp_path: Path) -
 
 def test_of_many_workers_one_makes(tmp_path: Path) -> None:
     lab, home = make_lab(tmp_path / "lab"), tmp_path / "home"
-    with Running(home, "--workers", "3", BRAINIO_CATALOGS=str(lab), **ON) as service:
+    with ServiceProcess(home, "--workers", "3", BRAINIO_CATALOGS=str(lab), **ON) as service:
         service.eventually(lambda: len(told(service, "profile built")) == 4, LONG)
         assert service.stop() == 0
     assert len(told(service, "profile built")) == 4
@@ -137,28 +137,28 @@ def test_a_waiting_profile_is_labelled_as_waiting_and_nothing_of_it_is_missing(t
     home.mkdir()
     turn = try_acquire(partial_folder(home), module_making._LOCK_KEY)  # as another service of this machine has it
     assert turn is not None
-    with Running(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
+    with ServiceProcess(home, BRAINIO_CATALOGS=str(lab), **ON) as service:
         for kind in ("stimulus_set", "assembly"):
-            page = service.get(f"/{kind}/lab/{NAME}").text
+            page = service.get(f"/{kind}/lab/{CARNEY}").text
             assert "Thumbnails and charts are being created: reload this page in a minute." in page
             assert "not on this server" not in page
-        assert '<span class="note">being created</span>' in service.get(f"/assembly/lab/{NAME}").text
-        for path in (f"/stimulus/lab/{NAME}?id=1", f"/api/v1/stimuli/lab/{NAME}"):
+        assert '<span class="note">being created</span>' in service.get(f"/assembly/lab/{CARNEY}").text
+        for path in (f"/stimulus/lab/{CARNEY}?id=1", f"/api/v1/stimuli/lab/{CARNEY}"):
             answer = service.get(path)
             assert (answer.status_code, "being created" in answer.text) == (503, True)
             assert int(answer.headers["Retry-After"]) > 0
-        thumbnail = service.get(f"/thumbnail/lab/{NAME}?number=0")
+        thumbnail = service.get(f"/thumbnail/lab/{CARNEY}?number=0")
         assert (thumbnail.status_code, thumbnail.headers["Cache-Control"]) == (200, "no-store")
         assert "being created" in thumbnail.text
         turn.release()
-        service.eventually(lambda: "being created" not in service.get(f"/stimulus_set/lab/{NAME}").text, LONG)
-        service.eventually(lambda: service.get(f"/api/v1/stimuli/lab/{NAME}").status_code == 200, LONG)
+        service.eventually(lambda: "being created" not in service.get(f"/stimulus_set/lab/{CARNEY}").text, LONG)
+        service.eventually(lambda: service.get(f"/api/v1/stimuli/lab/{CARNEY}").status_code == 200, LONG)
 
 
-def test_without_the_setting_none_are_made(service: Running) -> None:
-    assert service.get(f"/api/v1/entries/lab/assembly/{NAME}").status_code == 200
+def test_without_the_setting_none_are_made(service: ServiceProcess) -> None:
+    assert service.get(f"/api/v1/entries/lab/assembly/{CARNEY}").status_code == 200
     assert told(service, "profile built") == []
-    assert "This server creates no thumbnails and charts." in service.get(f"/assembly/lab/{NAME}").text
+    assert "This server creates no thumbnails and charts." in service.get(f"/assembly/lab/{CARNEY}").text
 
 
 def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, home: Path) -> None:
@@ -172,7 +172,7 @@ def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, 
         ]
         every = {"lookup_type": "stimulus_set", "identifier": "lab.V", "version": version, "location_type": "file"}
         append_rows(folder / "lab.csv", [{"stimulus_set_identifier": ""} | every | row for row in rows])
-    with Running(home, BRAINIO_CATALOGS=str(folder / "lab.csv"), **ON) as service:
+    with ServiceProcess(home, BRAINIO_CATALOGS=str(folder / "lab.csv"), **ON) as service:
         service.eventually(lambda: len(told(service, "profile built")) == 3, LONG)
         assert "<img" in service.get("/stimulus_set/lab/lab.V?version=2").text
         assert told(service, "no profile") == []

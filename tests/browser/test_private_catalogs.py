@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Visit
-from tests.browser.copying import SIZE, Machine, code_of
-from tests.browser.lab import SECRET
-from tests.browser.visiting import PAGES, SET, Visitor
+from tests.browser.lab_data import SECRET
+from tests.browser.snippets import SIZE, Machine, code_of
+from tests.browser.visitor import PAGES, SET, Visitor
 
 PAGE = f"/stimulus_set/secret/{SECRET}"
 

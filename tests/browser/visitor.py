@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Playwright, Request, Response
 
-from tests.browser.lab import HELD, SCENES, WORDS
+from tests.browser.lab_data import HELD, SCENES, WORDS
 
 _FLAGS = [
     "--no-sandbox",
