@@ -16,9 +16,8 @@ from brainio.packaging.checks import raise_for_problems
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import some
 from brainio.validation import problem
-from brainio.validation.cells import CellRules
 from brainio.validation.sources import RecordingFiles, read_recording_files, read_stimulus_files
-from brainio.validation.values import is_missing
+from brainio.validation.values import CellRules, is_missing
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -7,14 +7,12 @@ with errors.
 `subjects`       `validate`: path, object or identifier -> report
 `stimulus_sets`  the table of a stimulus set and the names of its files
 `stimulus_files` the content of stimulus files
-`assemblies`     an assembly on its own
-`pairs`          an assembly compared with its stimulus set
+`assemblies`     an assembly on its own, and compared with its stimulus set
 `catalogs`       `check_catalog`: a whole catalog and its files
-`published_sets` the table of a published stimulus set compared with its archive
 `sources`        readers of user files, shared with packaging
-`table_files`    CSV and parquet tables; `cells` decides the types of their columns
+`table_files`    CSV and parquet tables
 `netcdf`         netCDF files, in a worker process
-`values`         kinds of values, ids and identifiers
+`values`         kinds of values, ids and identifiers; types inferred from text cells
 `report`         `Problem` and `Report`
 `rules`          all codes
 ================ =================================================================
@@ -23,12 +21,13 @@ with errors.
 from brainio.validation.assemblies import (
     ID_COLUMNS,
     assembly_problems,
+    collision_problems,
     extra_problems,
+    pair_problems,
     stimulus_coordinate,
     stimulus_id_problems,
 )
 from brainio.validation.catalogs import card_problems, check_catalog, reference_problems, set_version_problems
-from brainio.validation.pairs import collision_problems, pair_problems
 from brainio.validation.report import Problem, Report, format_problems, problem
 from brainio.validation.rules import RULES, SEVERITIES, Rule
 from brainio.validation.stimulus_sets import (

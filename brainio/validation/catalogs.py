@@ -1,18 +1,21 @@
 """Checks of a whole catalog: its rows, references, cards and files.
 
-The checks read files at their locations, without storing them in the cache. `subjects` validates the data in the files.
+The checks read files at their locations, without storing them in the cache; of the archives of stimulus sets, only the
+lists of members. `subjects` validates the data in the files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import random
+import tempfile
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from brainio.cache.archive import open_archive, safe_members
 from brainio.catalogs import (
     TYPE_ASSEMBLY,
     TYPE_STIMULUS_SET,
@@ -31,19 +34,23 @@ from brainio.catalogs.set_hashes import describe_hashes, hashes_on_card
 from brainio.catalogs.sources import source_from
 from brainio.errors import (
     AmbiguousEntryError,
+    ArchiveError,
     BrainioError,
     CatalogWarning,
     EntryLookupError,
     LocationError,
     OfflineError,
+    StimulusSetFormatError,
+    TransferError,
 )
 from brainio.fetch.content_signatures import EXPECTED_CONTENT, HEAD_SIZE, detect_substitute
 from brainio.home import absolute_path
 from brainio.licenses import is_license, license_ref, nearest_licenses, parse_license
+from brainio.member_names import MemberNames
 from brainio.progress import counted
-from brainio.stores import open_read, parse_location, stat
-from brainio.text import quantity
-from brainio.validation.published_sets import published_set_problems
+from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
+from brainio.stores import Span, open_read, parse_location, stat
+from brainio.text import quantity, some
 from brainio.validation.report import Problem, Report, problem
 
 if TYPE_CHECKING:
@@ -56,6 +63,8 @@ if TYPE_CHECKING:
 Files = Literal["none", "sizes", "sample", "all"]
 _SAMPLE = 20  # files whose bytes are read
 _THREADS = 8
+_LIST_BYTES = 1 << 16, 1 << 27  # at the end of an archive; the second for many members
+
 _DESCRIPTIONS = {
     "set-unstated": "",
     "set-unlisted": "in no catalog",
@@ -283,7 +292,7 @@ def _file_problems(listed: list[tuple[Entry, EntryFile]], files: Files) -> list[
 def _set_problems(entries: Iterable[Entry]) -> list[Problem]:
     sets = [entry for entry in entries if entry.lookup_type == TYPE_STIMULUS_SET and entry.status != STATUS_UNAVAILABLE]
     with ThreadPoolExecutor(_THREADS) as pool:
-        results = pool.map(lambda entry: published_set_problems(entry, _describe(entry)), sets)
+        results = pool.map(_published_set_problems, sets)
         return [item for problems in counted(results, "comparing tables with archives", len(sets)) for item in problems]
 
 
@@ -335,3 +344,70 @@ def _differences(file: EntryFile, location: Location, version_id: str) -> list[t
 
 def _describe(entry: Entry) -> str:
     return f"{entry.kind} {entry.identifier}" + (f", version {entry.version}" if entry.version else "")
+
+
+def _published_set_problems(entry: Entry) -> list[Problem]:
+    """List the files that the table of a stimulus set names and its archive lacks.
+
+    Parameters
+    ----------
+    entry : Entry
+        The entry of a stimulus set.
+
+    Returns
+    -------
+    list of Problem
+        Empty if a file is unreachable.
+    """
+    place = _describe(entry)
+    table, archive = entry.file("csv"), entry.file("zip")
+    if table is None or archive is None:
+        return []
+    with tempfile.TemporaryDirectory(prefix="brainio-check-") as folder:
+        csv_path, zip_path = Path(folder) / "stimuli.csv", Path(folder) / "stimuli.zip"
+        try:
+            csv_path.write_bytes(_read(_location(table, entry), table.version_id, Span()))
+            stimuli = StimulusSet.from_files(csv_path, folder)
+            members = _members(_location(archive, entry), archive.version_id, zip_path)
+        except StimulusSetFormatError as error:
+            return [problem("table-unreadable", f"{place}, csv file", str(error).replace(str(csv_path), "it"))]
+        except ArchiveError as error:
+            return [problem("archive-unreadable", f"{place}, zip file", str(error).replace(str(zip_path), "it"))]
+        except BrainioError:
+            return []
+    pairs = zip(stimuli[STIMULUS_ID].tolist(), stimuli[FILENAME].tolist(), strict=True)
+    missing = [f"{name} (stimulus_id {stimulus_id})" for stimulus_id, name in pairs if members.find(name) is None]
+    if not missing:
+        return []
+    found = f"{len(missing):,} of {len(stimuli):,} files that the table names are not in the archive: {some(missing)}"
+    fix = "publish a new version whose archive holds the files"
+    return [problem("file-missing", f"{place}, zip file", found, fix=fix)]
+
+
+def _location(file: EntryFile, entry: Entry) -> Location:
+    return parse_location(file.location, file.location_type, entry.base)
+
+
+def _read(location: Location, version_id: str, span: Span) -> bytes:
+    with open_read(location, version_id or None, span) as reading:
+        content = b"".join(reading.chunks())
+        return content[max(0, span.start - reading.facts.start) :]
+
+
+def _members(location: Location, version_id: str, path: Path) -> MemberNames:
+    """Read the members of an archive from the end of its file, copied to a sparse file."""
+    size = stat(location, version_id or None)
+    if size is None:
+        raise TransferError(f"there is nothing at {location}")
+    for length in _LIST_BYTES:
+        start = max(0, size - length)
+        with path.open("wb") as copy:
+            copy.seek(start)
+            copy.write(_read(location, version_id, Span(start)))
+        try:
+            with open_archive(path) as archive:
+                return MemberNames(safe_members(path, archive))
+        except ArchiveError:
+            if start == 0 or length == _LIST_BYTES[-1]:
+                raise
+    raise AssertionError("unreachable")

@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 from brainio.assemblies import AssemblyLoader, DataAssembly, named_class
 from brainio.errors import AssemblyFormatError, WorkerError
 from brainio.local_files import open_regular
-from brainio.validation.assemblies import assembly_problems, class_for, own_problems
-from brainio.validation.cells import CellRules
-from brainio.validation.pairs import collision_problems, pair_problems
+from brainio.validation.assemblies import assembly_problems, class_for, collision_problems, own_problems, pair_problems
 from brainio.validation.report import Problem, problem, problems_from, unreadable_assembly
 from brainio.validation.sources import RecordingFiles, add_table_coordinates, read_table_of_set
 from brainio.validation.table_files import read_packaged_table
+from brainio.validation.values import CellRules
 from brainio.worker_process import call_in_worker
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from brainio.errors import AssemblyFormatError
 from brainio.home import require_possible_path
 from brainio.stimuli import FILENAME, STIMULUS_ID
 from brainio.text import fault_of_text, some
-from brainio.validation.cells import CellRules, is_id_column
 from brainio.validation.report import Problem, problem
 from brainio.validation.stimulus_sets import Table, packaged_problems
 from brainio.validation.table_files import (
@@ -32,7 +31,7 @@ from brainio.validation.table_files import (
     read_packaged_table,
     read_user_table,
 )
-from brainio.validation.values import is_missing
+from brainio.validation.values import CellRules, is_id_column, is_missing
 from brainio.xarray_compat import ExplicitIndexer, LazilyIndexedArray, select_lazily, variable_of_values
 
 if TYPE_CHECKING:

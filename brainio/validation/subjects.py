@@ -23,10 +23,8 @@ from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.home import require_possible_path
 from brainio.local_files import open_regular
 from brainio.text import some
-from brainio.validation.assemblies import class_for, own_problems
-from brainio.validation.cells import CellRules
+from brainio.validation.assemblies import class_for, collision_problems, own_problems, pair_problems
 from brainio.validation.netcdf import netcdf_problems, read_assembly
-from brainio.validation.pairs import collision_problems, pair_problems
 from brainio.validation.report import Problem, Report, problem
 from brainio.validation.sources import (
     NUMPY,
@@ -39,7 +37,7 @@ from brainio.validation.sources import (
 )
 from brainio.validation.stimulus_sets import Table, column_types, stimulus_set_problems
 from brainio.validation.table_files import TABLES
-from brainio.validation.values import identifier_problems
+from brainio.validation.values import CellRules, identifier_problems
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -1,6 +1,6 @@
 """Readers of table files: CSV, typed CSV and parquet.
 
-Reading continues after a fault, so that one run lists all of them. `cells` decides the types of CSV columns in user
+Reading continues after a fault, so that one run lists all of them. `values` infers the types of CSV columns in user
 tables; published tables have the types that loading gives them.
 """
 
@@ -20,9 +20,9 @@ from brainio.local_files import read_regular
 from brainio.stimuli import IMAGE_ID, STIMULUS_ID
 from brainio.stimuli.typed_csv import MOST_COLUMNS, TEXT_COLUMNS, TypedCsv, is_typed
 from brainio.text import some
-from brainio.validation.cells import CellRules, Cells, infer_column
 from brainio.validation.report import Problem, problem
 from brainio.validation.stimulus_sets import Table
+from brainio.validation.values import CellRules, Cells, infer_column
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

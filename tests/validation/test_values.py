@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.validation import Problem
-from brainio.validation.cells import CellRules, Cells, infer_column, is_id_column
 from brainio.validation.table_files import parse_packaged_table
+from brainio.validation.values import CellRules, Cells, infer_column, is_id_column
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "tables.md"
 
