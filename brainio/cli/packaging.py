@@ -194,7 +194,7 @@ def _show_result(result: Record, data: "StimulusSet | xr.DataArray", *, as_json:
     """Show the published entry; for a dry run, show the plan and the type of every column."""
     plan = result.get("plan")
     if plan is not None:
-        from brainio.packaging.column_types import describe_columns
+        from brainio.packaging.lab_files import describe_columns
 
         result["columns"] = describe_columns(data)
     if as_json:

@@ -10,7 +10,7 @@ unchanged.
 | `checks`, `readback` | checks before files are written, and of the written files |
 | `typed_csv`, `archives`, `netcdf`, `output_files` | the files: CSV, ZIP, netCDF; atomic writes |
 | `packages`, `targets`, `uploads`, `publishing` | the transaction: facts, rows, locations, uploads, plan |
-| `lab_files`, `column_types` | reading the files of a lab, and previewing column types |
+| `lab_files` | reading the files of a lab, and previewing the types of their columns |
 | `new_catalog` | the project of a new catalog |
 | `older_calls` | older signatures |
 """
