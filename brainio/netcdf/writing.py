@@ -89,8 +89,8 @@ def write_groups_to(
 @contextmanager
 def _open(path: Path, mode: Literal["a", "w"]) -> Iterator[netCDF4.Dataset]:
     """Open a file that nobody uses yet; truncate it if the library cannot write it, so that it takes no space."""
+    path.open("ab").close()  # fails in a read-only folder, which is reported before a lack of space
     _require_space(path.parent, _BUFFERED_BYTES)
-    path.open("ab").close()
     try:
         with hdf5_access():
             dataset = netCDF4.Dataset(path, mode, format="NETCDF4")

@@ -35,8 +35,6 @@ def write_atomically(target: Path) -> Iterator[Path]:
     """
     # Not durable: after a power failure the package can be created again.
     with explain_os_errors(target.parent), atomic_path(target, durable=False) as temporary:
-        temporary.touch()  # fails in a read-only folder, which is reported before a lack of space
-        temporary.unlink()
         yield temporary
 
 
