@@ -24,9 +24,9 @@ from .index import search as search
 from .lockfile import record_lock as record_lock
 from .lockfile import use_lock as use_lock
 from .lookup import get_catalog as get_catalog
-from .relations.integrity import check as check
+from .relations.checks import check as check
 from .relations.overlaps import overlap as overlap
-from .relations.users import assemblies_of as assemblies_of
-from .relations.users import stimulus_set_of as stimulus_set_of
+from .relations.stimulus_set_usage import assemblies_of as assemblies_of
+from .relations.stimulus_set_usage import stimulus_set_of as stimulus_set_of
 from .validation import validate as validate
 from .version import __version__ as __version__

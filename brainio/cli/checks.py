@@ -41,16 +41,16 @@ def check(identifiers: tuple[str, ...], fetch: bool, as_json: bool, **which: str
     options.require_names(
         identifiers, which["catalog"], which["version"], to="check all of it", current_entries="are checked"
     )
-    from brainio.relations.integrity import check as checks_of
+    from brainio.relations.checks import check as check_entries
 
     show_log_warnings()
-    checks = checks_of(*identifiers, fetch=fetch, on_plan=lambda plan: notify(str(plan)), **which)
+    results = check_entries(*identifiers, fetch=fetch, on_plan=lambda plan: notify(str(plan)), **which)
     if as_json:
-        show_json(checks.records())
+        show_json(results.record())
     else:
-        show_report(checks)
-    if not checks.ok:
-        raise ValidationError(f"{quantity(len(checks.errors), 'error')} found; {checks.summary}")
+        show_report(results)
+    if not results.ok:
+        raise ValidationError(f"{quantity(len(results.errors), 'error')} found; {results.summary}")
 
 
 @click.command()
@@ -71,18 +71,18 @@ def overlap(a: str, b: str, forbid: bool, as_json: bool) -> None:
       brainio overlap modelfest.Carney1999 my_stimuli/ --forbid
       brainio overlap train.csv test.csv --json
     """
-    from brainio.relations.overlaps import overlap as overlap_of
+    from brainio.relations.overlaps import overlap as compare_sets
 
     show_log_warnings()
-    found = overlap_of(a, b)
+    result = compare_sets(a, b)
     if as_json:
-        show_json(found.record())
+        show_json(result.record())
     else:
-        echo(str(found))
-    if forbid and not found.is_disjoint:
-        raise ValidationError(f"{a} and {b} share stimuli: {found.a.same['content']:,} of {a} are in {b}")
-    if forbid and found.unknown:
-        raise ValidationError(f"{found.unknown:,} files of {a} and {b} cannot be read, so they may be shared")
+        echo(str(result))
+    if forbid and not result.is_disjoint:
+        raise ValidationError(f"{a} and {b} share stimuli: {result.a.shared_counts['content']:,} of {a} are in {b}")
+    if forbid and result.unreadable_count:
+        raise ValidationError(f"{result.unreadable_count:,} files of {a} and {b} cannot be read, so they may be shared")
 
 
 @click.command()

@@ -16,7 +16,7 @@ from brainio.catalogs.publications import Publication, publications_of
 from brainio.cli import options
 from brainio.cli.output import Record, echo, notify, show, show_facts, show_json
 from brainio.errors import EntryLookupError
-from brainio.relations.users import assemblies_of, users_of
+from brainio.relations.stimulus_set_usage import assemblies_of, find_assemblies
 
 
 @click.command()
@@ -177,7 +177,7 @@ def details(entry: Entry) -> Record:
         }
         for file in entry.files
     ]
-    users = [user.identifier for user in users_of(entry)] if entry.lookup_type == TYPE_STIMULUS_SET else None
+    users = [user.identifier for user in find_assemblies(entry)] if entry.lookup_type == TYPE_STIMULUS_SET else None
     used_by = users and list(dict.fromkeys(users))
     extra = {"used_by": used_by, "version": entry.version, "successor": entry.successor, "license": entry.license}
     known = {"publications": publications_of(entry), "files": files, "card": read_card(entry) or None}

@@ -34,7 +34,7 @@ from brainio.errors import (
 from brainio.text import printable, printable_json, printable_line
 
 if TYPE_CHECKING:
-    from brainio.relations.checked import Checks
+    from brainio.relations.checks import CheckResults
     from brainio.validation import Report
 
 # Child classes before their parents; click itself exits with 2 for wrong usage.
@@ -130,7 +130,7 @@ def show_facts(facts: Record) -> None:
     _write(tabulate(list(texts.items()), tablefmt="plain", disable_numparse=True))
 
 
-def show_report(report: "Report | Checks") -> None:
+def show_report(report: "Report | CheckResults") -> None:
     """Print the findings of a validation or a check as a table."""
     low, high = _REPORT_WIDTHS
     echo(report.table(min(max(shutil.get_terminal_size().columns, low), high)))

@@ -1,19 +1,14 @@
-"""What belongs together: which assemblies used a stimulus set, whether both fit, what two sets share. Changes no data.
+"""Relations between entries: assemblies and the stimulus sets they used, and stimuli that two sets share.
 
-============= =================================================================
-`users`       from a stimulus set to the assemblies that used it, and back
-`integrity`   `check`: whether fetched assemblies and their sets fit each other
-`checked`     what that found
-`fetched`     the fetched files of an assembly and its set
-`coordinates` the coordinates of a netCDF file, without its values
-`overlaps`    `overlap`: which stimuli two sets have in common
-`shared`      what that found
-`sets`        what somebody names -> ids and the paths of their files
-`matching`    contents of two sets -> pairs
-`contents`    files -> their contents, in threads; those of archives are kept
-`pixels`      one image -> a digest of its pixels
-`samples`     one sound -> a digest of its samples
-============= =================================================================
+===================== ===================================================================================
+`stimulus_set_usage`  look up the assemblies that used a stimulus set, and the set an assembly used
+`checks`              `brainio.check`: check fetched assemblies against their stimulus sets
+`file_checks`         fetch and compare the netCDF file of an assembly and the table of its stimulus set
+`overlaps`            `brainio.overlap`: compare the stimuli of two sets
+`matching`            pair equal stimuli of two sets
+`file_contents`       hash and decode stimulus files in several threads
+`media_digests`       digest the pixels of an image and the samples of a sound
+===================== ===================================================================================
 
-No name is handed on from here, so that `users` loads without pandas.
+This package changes no data. It re-exports no names, so that importing `stimulus_set_usage` does not import pandas.
 """

@@ -1,4 +1,7 @@
-"""Contents of the stimuli of two sets -> which are equal, and in what. Reads nothing; time and rows grow linearly."""
+"""Matching of equal stimuli in two sets by the contents of their files.
+
+Reads no files. Time and the number of matches grow linearly with the size of the sets.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from brainio.relations.contents import Content
+    from brainio.relations.file_contents import Content
 
 Contents: TypeAlias = "Mapping[str, Content]"
-"""Stimulus id -> content."""
+"""Stimulus id -> content of its file."""
 
 BYTES = "bytes"
-DIFFERENT = "id only"
-UNKNOWN = "id, unread"
+ID_ONLY = "id only"
+ID_UNREAD = "id, unread"
 
 
 class Match(NamedTuple):
@@ -26,8 +29,8 @@ class Match(NamedTuple):
     a, b : str
         The ids.
     kind : str
-        What is equal: `'bytes'` (then all is), `'pixels'`, `'samples'`, `'id only'` (the contents differ), or
-        `'id, unread'` (a file cannot be read or decoded, and the bytes differ).
+        What both have in common: `'bytes'` (everything), `'pixels'`, `'samples'`, `'id only'` (different content), or
+        `'id, unread'` (the bytes differ, and a file cannot be read or decoded).
     """
 
     a: str
@@ -40,113 +43,114 @@ class Match(NamedTuple):
         return self.a == self.b
 
 
-def key_of(content: Content) -> tuple[str, str] | None:
-    """Return what the contents of two files have in common if and only if they are equal; None: it cannot be told."""
+def comparison_key(content: Content) -> tuple[str, str] | None:
+    """Return a key that is equal for equal contents and only for these; None if the file cannot be read."""
     if content.digest:
         return content.kind, content.digest
     return (BYTES, content.sha1) if content.sha1 else None
 
 
-def matches(a: Contents, b: Contents) -> list[Match]:
+def find_matches(a: Contents, b: Contents) -> list[Match]:
     """Match the stimuli of two sets.
 
-    Each stimulus that has an equal one in the other set is in one match at least, with one of them: that of the same id
-    if there is one, else one of the same bytes if there is one. Stimuli of the same id that are not equal follow.
+    Each stimulus that has equal stimuli in the other set is matched with one of them: preferably with the same id, then
+    with the same bytes. Matches of stimuli with the same id but different content follow.
 
     Examples
     --------
-    >>> from brainio.relations.contents import Content
-    >>> picture = [Content("png", "pixels", "x"), Content("bmp", "pixels", "x"), Content("gif", "pixels", "y")]
-    >>> found = matches({"1": picture[0], "2": picture[2]}, {"one": picture[1], "2": picture[0]})
-    >>> [tuple(match) for match in found]
-    [('1', '2', 'bytes'), ('1', 'one', 'pixels'), ('2', '2', 'id only')]
+    >>> from brainio.relations.file_contents import Content
+    >>> png, bmp, other = Content("1", "pixels", "x"), Content("2", "pixels", "x"), Content("3", "pixels", "y")
+    >>> [tuple(match) for match in find_matches({"u": png, "v": other}, {"w": bmp, "v": png})]
+    [('u', 'v', 'bytes'), ('u', 'w', 'pixels'), ('v', 'v', 'id only')]
     """
-    of_a, of_b = _by_key(a), _by_key(b)
-    found: list[Match] = []
-    for key, ids in of_a.items():
-        if key in of_b:
-            pairs = _pairs(ids, of_b[key], a, b)
-            found += [Match(one, other, BYTES if a[one].sha1 == b[other].sha1 else key[0]) for one, other in pairs]
-    return found + [_of_same_id(one, a[one], b[one]) for one in a if one in b and _differ(a[one], b[one])]
+    ids_by_key_a, ids_by_key_b = _group_by_key(a), _group_by_key(b)
+    matches: list[Match] = []
+    for key, ids in ids_by_key_a.items():
+        if key in ids_by_key_b:
+            for id_a, id_b in _pair_equal(ids, ids_by_key_b[key], a, b):
+                matches.append(Match(id_a, id_b, BYTES if a[id_a].sha1 == b[id_b].sha1 else key[0]))
+    contradictions = [id_ for id_ in a if id_ in b and _differ(a[id_], b[id_])]
+    return matches + [_match_of_same_id(id_, a[id_], b[id_]) for id_ in contradictions]
 
 
-def counts(a: Contents, b: Contents) -> dict[str, tuple[int, int]]:
-    """Count the stimuli of each set that have an equal in the other: of the same id, the same bytes, the same content.
+def count_shared(a: Contents, b: Contents) -> dict[str, tuple[int, int]]:
+    """Count the stimuli of each set that are in the other set too: by id, by bytes and by content.
 
     Examples
     --------
-    >>> from brainio.relations.contents import Content
-    >>> counts({"1": Content("a"), "2": Content("a")}, {"2": Content("a")})
+    >>> from brainio.relations.file_contents import Content
+    >>> count_shared({"1": Content("a"), "2": Content("a")}, {"2": Content("a")})
     {'id': (1, 1), 'bytes': (2, 1), 'content': (2, 1)}
     """
     return {
         "id": (len(a.keys() & b.keys()),) * 2,
-        BYTES: _counted(a, b, lambda one: one.sha1 or None),
-        "content": _counted(a, b, key_of),
+        BYTES: _count_by_key(a, b, lambda content: content.sha1 or None),
+        "content": _count_by_key(a, b, comparison_key),
     }
 
 
-def _counted(a: Contents, b: Contents, key: Callable[[Content], object]) -> tuple[int, int]:
-    keys_a, keys_b = [key(one) for one in a.values()], [key(one) for one in b.values()]
+def _count_by_key(a: Contents, b: Contents, key: Callable[[Content], object]) -> tuple[int, int]:
+    keys_a, keys_b = [key(content) for content in a.values()], [key(content) for content in b.values()]
     shared = (set(keys_a) & set(keys_b)) - {None}
-    return sum(one in shared for one in keys_a), sum(one in shared for one in keys_b)
+    return sum(key in shared for key in keys_a), sum(key in shared for key in keys_b)
 
 
-def duplicates(contents: Contents) -> list[tuple[tuple[str, ...], str]]:
-    """Return the stimuli of one set that are equal to others in it, each group with what is equal.
+def find_duplicates(contents: Contents) -> list[tuple[tuple[str, ...], str]]:
+    """Return the groups of equal stimuli in one set: their ids and the kind of equality, as in `Match`.
 
     Examples
     --------
-    >>> from brainio.relations.contents import Content
-    >>> duplicates({"1": Content("a"), "2": Content("a"), "3": Content("b")})
+    >>> from brainio.relations.file_contents import Content
+    >>> find_duplicates({"1": Content("a"), "2": Content("a"), "3": Content("b")})
     [(('1', '2'), 'bytes')]
     """
-    groups = [(key, ids) for key, ids in _by_key(contents).items() if len(ids) > 1]
-    return [(tuple(ids), BYTES if len({contents[one].sha1 for one in ids}) == 1 else key[0]) for key, ids in groups]
+    groups = [(key, ids) for key, ids in _group_by_key(contents).items() if len(ids) > 1]
+    return [(tuple(ids), BYTES if len({contents[id_].sha1 for id_ in ids}) == 1 else key[0]) for key, ids in groups]
 
 
-def _by_key(contents: Contents) -> dict[tuple[str, str], list[str]]:
+def _group_by_key(contents: Contents) -> dict[tuple[str, str], list[str]]:
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for stimulus_id, content in contents.items():
-        key = key_of(content)
+        key = comparison_key(content)
         if key is not None:
             groups[key].append(stimulus_id)
     return groups
 
 
-def _pairs(ids_a: Sequence[str], ids_b: Sequence[str], a: Contents, b: Contents) -> list[tuple[str, str]]:
-    """Pair stimuli that are all equal, so that each is in a pair, and in as few as that takes."""
-    pairs, rest_a, rest_b = _zipped(ids_a, ids_b, str, str)
-    same_bytes, rest_a, rest_b = _zipped(rest_a, rest_b, lambda one: a[one].sha1, lambda one: b[one].sha1)
-    others, rest_a, rest_b = _zipped(rest_a, rest_b, lambda _: "", lambda _: "")
-    first_a = {a[one].sha1: one for one in reversed(ids_a)}
-    first_b = {b[one].sha1: one for one in reversed(ids_b)}
-    left_over = [(one, first_b.get(a[one].sha1, ids_b[0])) for one in rest_a]
-    return [*pairs, *same_bytes, *others, *left_over, *((first_a.get(b[one].sha1, ids_a[0]), one) for one in rest_b)]
+def _pair_equal(ids_a: Sequence[str], ids_b: Sequence[str], a: Contents, b: Contents) -> list[tuple[str, str]]:
+    """Pair stimuli that all have equal content, with as few pairs as possible but each stimulus in one of them."""
+    same_id, rest_a, rest_b = _pair_by_key(ids_a, ids_b, str, str)
+    same_bytes, rest_a, rest_b = _pair_by_key(rest_a, rest_b, lambda id_: a[id_].sha1, lambda id_: b[id_].sha1)
+    in_order, rest_a, rest_b = _pair_by_key(rest_a, rest_b, lambda _: "", lambda _: "")
+    first_with_bytes_a = {a[id_].sha1: id_ for id_ in reversed(ids_a)}
+    first_with_bytes_b = {b[id_].sha1: id_ for id_ in reversed(ids_b)}
+    surplus_a = [(id_, first_with_bytes_b.get(a[id_].sha1, ids_b[0])) for id_ in rest_a]
+    surplus_b = [(first_with_bytes_a.get(b[id_].sha1, ids_a[0]), id_) for id_ in rest_b]
+    return [*same_id, *same_bytes, *in_order, *surplus_a, *surplus_b]
 
 
-def _zipped(
+def _pair_by_key(
     ids_a: Sequence[str], ids_b: Sequence[str], key_a: Callable[[str], str], key_b: Callable[[str], str]
 ) -> tuple[list[tuple[str, str]], list[str], list[str]]:
-    """Pair ids of equal keys in their order, and return what is left of both."""
-    waiting: dict[str, deque[str]] = defaultdict(deque)
-    for one in ids_b:
-        waiting[key_b(one)].append(one)
-    pairs, rest = [], []
-    for one in ids_a:
-        others = waiting[key_a(one)]
-        if others:
-            pairs.append((one, others.popleft()))
+    """Pair ids with equal keys in their order, and return the pairs and the unpaired ids of both."""
+    candidates: dict[str, deque[str]] = defaultdict(deque)
+    for id_b in ids_b:
+        candidates[key_b(id_b)].append(id_b)
+    pairs, rest_a = [], []
+    for id_a in ids_a:
+        partners = candidates[key_a(id_a)]
+        if partners:
+            pairs.append((id_a, partners.popleft()))
         else:
-            rest.append(one)
-    paired = {other for _, other in pairs}
-    return pairs, rest, [one for one in ids_b if one not in paired]
+            rest_a.append(id_a)
+    paired = {id_b for _, id_b in pairs}
+    return pairs, rest_a, [id_b for id_b in ids_b if id_b not in paired]
 
 
-def _differ(one: Content, other: Content) -> bool:
-    keys = key_of(one), key_of(other)
+def _differ(a: Content, b: Content) -> bool:
+    keys = comparison_key(a), comparison_key(b)
     return None in keys or keys[0] != keys[1]
 
 
-def _of_same_id(stimulus_id: str, one: Content, other: Content) -> Match:
-    return Match(stimulus_id, stimulus_id, UNKNOWN if one.fault or other.fault else DIFFERENT)
+def _match_of_same_id(stimulus_id: str, a: Content, b: Content) -> Match:
+    return Match(stimulus_id, stimulus_id, ID_UNREAD if a.fault or b.fault else ID_ONLY)

@@ -14,7 +14,7 @@ from brainio.catalogs.publications import publications_of
 from brainio.errors import CatalogError, EntryLookupError
 from brainio.exchange.croissant import croissant
 from brainio.exchange.distribution import listed
-from brainio.relations.users import users_of
+from brainio.relations.stimulus_set_usage import find_assemblies
 from brainio.service import urls
 from brainio.service.access import Access
 from brainio.service.embargoes import Embargoes
@@ -240,7 +240,7 @@ def version_record(entry: Entry, signed_buckets: list[str], embargoes: Embargoes
 def entry_details(snapshot: Snapshot, entry: Entry, access: Access, signed_buckets: list[str]) -> EntryDetails:
     """Return the full record of an entry, computed from the visible catalogs only."""
     listing, visible = snapshot.catalogs[entry.catalog].listing, snapshot.listings(access)
-    users = users_of(entry, visible) if entry.lookup_type == TYPE_STIMULUS_SET else []
+    users = find_assemblies(entry, visible) if entry.lookup_type == TYPE_STIMULUS_SET else []
     stimulus_set = _stimulus_set(entry, visible)
     getter = "get_assembly" if entry.lookup_type == TYPE_ASSEMBLY else "get_stimulus_set"
     is_current = listing.entries.get((entry.lookup_type, entry.identifier)) == entry

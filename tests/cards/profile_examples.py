@@ -26,7 +26,7 @@ from brainio.cards.profile_writer import write_stimuli
 from brainio.cards.profiles import StimulusProfile
 from brainio.catalogs import Entry, resolve
 from brainio.stimuli import StimulusSet
-from tests.relations.made import Shelf, packed_set
+from tests.relations.local_catalog import LocalCatalog, write_stimulus_set
 
 NAME = "lab.Doe2026"
 DEMO = "modelfest.Carney1999"
@@ -52,10 +52,10 @@ def published(
     identifier: str = NAME,
 ) -> Entry:
     """Publish a stimulus set in the catalog `lab` of a folder, and return its entry."""
-    shelf = Shelf(folder)
-    table = packed_set(folder / identifier, files, rows)
-    shelf.put(table, identifier, "StimulusSet")
-    shelf.put(table.with_suffix(".zip"), identifier)
+    catalog = LocalCatalog(folder)
+    table = write_stimulus_set(folder / identifier, files, rows)
+    catalog.add_file(table, identifier, "StimulusSet")
+    catalog.add_file(table.with_suffix(".zip"), identifier)
     return resolve("stimulus_set", identifier, catalog="lab")
 
 

@@ -10,7 +10,7 @@ from brainio.catalogs import Entry, add_catalog, resolve
 from brainio.packaging import write_netcdf
 from tests.cards.examples import choices, recording, spikes
 from tests.cards.profile_examples import DEMO, NAME, demo
-from tests.relations.made import Shelf
+from tests.relations.local_catalog import LocalCatalog
 
 
 def build(entry: Entry) -> AssemblyProfile:
@@ -21,9 +21,9 @@ def build(entry: Entry) -> AssemblyProfile:
 
 
 def publish(folder: Path, assembly: object, cls: str, **columns: str) -> Entry:
-    shelf = Shelf(folder)
+    catalog = LocalCatalog(folder)
     write_netcdf(assembly, folder / "a.nc")  # type: ignore[arg-type]  # any assembly
-    shelf.put(folder / "a.nc", NAME, cls, **columns)
+    catalog.add_file(folder / "a.nc", NAME, cls, **columns)
     return resolve("assembly", NAME, catalog="lab")
 
 

@@ -6,22 +6,22 @@ from pathlib import Path
 import pytest
 
 from tests.cli.command import brainio
-from tests.relations.made import Shelf
+from tests.relations.local_catalog import LocalCatalog
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:
+def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LocalCatalog:
     """A lab with two sets that share a stimulus, and a sound and an unsound assembly."""
-    shelf = Shelf(tmp_path)
-    shelf.put_set("x.Set", ["a", "b"])
-    shelf.put_set("x.Test", ["b", "c"])
-    shelf.put_assembly("x.A", "x.Set", ["a", "b"])
-    shelf.put_assembly("x.B", "x.Set", ["a", "z"])
-    monkeypatch.setenv("BRAINIO_CATALOGS", str(shelf.catalog))
-    return shelf
+    catalog = LocalCatalog(tmp_path)
+    catalog.add_stimulus_set("x.Set", ["a", "b"])
+    catalog.add_stimulus_set("x.Test", ["b", "c"])
+    catalog.add_assembly("x.A", "x.Set", ["a", "b"])
+    catalog.add_assembly("x.B", "x.Set", ["a", "z"])
+    monkeypatch.setenv("BRAINIO_CATALOGS", str(catalog.path))
+    return catalog
 
 
-def test_checking_tells_the_plan_and_the_errors_and_ends_with_11(shelf: Shelf) -> None:
+def test_checking_tells_the_plan_and_the_errors_and_ends_with_11(catalog: LocalCatalog) -> None:
     done = brainio("check", "x.Set", "--fetch", COLUMNS="100")
     assert done.returncode == 11
     assert done.stderr.startswith("3 of the 3 files of 3 entries to fetch")
@@ -30,14 +30,14 @@ def test_checking_tells_the_plan_and_the_errors_and_ends_with_11(shelf: Shelf) -
     assert "stimulus-unknown" in done.stdout
 
 
-def test_assemblies_outside_the_cache_are_listed_without_an_error(shelf: Shelf) -> None:
+def test_assemblies_outside_the_cache_are_listed_without_an_error(catalog: LocalCatalog) -> None:
     done = brainio("check", "--catalog", "lab")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.count("not fetched") == 2
     assert "0 of 2 assemblies checked" in done.stdout
 
 
-def test_programs_get_json_of_a_check(shelf: Shelf) -> None:
+def test_programs_get_json_of_a_check(catalog: LocalCatalog) -> None:
     done = brainio("check", "x.A", "--fetch", "--json")
     assert done.returncode == 0
     (assembly,) = json.loads(done.stdout)["assemblies"]
@@ -51,25 +51,25 @@ def test_checking_needs_a_name() -> None:
     assert brainio("check", "--catalog", "nothing").returncode == 7
 
 
-def test_overlap_is_a_table(shelf: Shelf) -> None:
+def test_overlap_is_a_table(catalog: LocalCatalog) -> None:
     done = brainio("overlap", "x.Set", "x.Test")
     assert done.returncode == 0
     assert "same content  1 (50.0%)   1 (50.0%)" in done.stdout
 
 
-def test_programs_get_json_of_an_overlap(shelf: Shelf) -> None:
-    found = json.loads(brainio("overlap", "x.Set", str(shelf.folder / "x.Test"), "--json").stdout)
+def test_programs_get_json_of_an_overlap(catalog: LocalCatalog) -> None:
+    found = json.loads(brainio("overlap", "x.Set", str(catalog.folder / "x.Test"), "--json").stdout)
     assert found["matches"] == [{"a": "b", "b": "b", "kind": "bytes", "same_id": True}]
-    assert found["b"]["name"] == str(shelf.folder / "x.Test")
+    assert found["b"]["name"] == str(catalog.folder / "x.Test")
 
 
-def test_forbidden_overlap_ends_with_11(shelf: Shelf) -> None:
+def test_forbidden_overlap_ends_with_11(catalog: LocalCatalog) -> None:
     assert brainio("overlap", "x.Set", "x.Test", "--forbid").returncode == 11
     assert brainio("overlap", "modelfest.Carney1999", "x.Test", "--forbid").returncode == 0
 
 
-def test_files_that_cannot_be_read_are_not_taken_for_others_where_overlap_is_forbidden(shelf: Shelf) -> None:
-    folder = shelf.folder / "x.Test"
+def test_files_that_cannot_be_read_are_not_taken_for_others_where_overlap_is_forbidden(catalog: LocalCatalog) -> None:
+    folder = catalog.folder / "x.Test"
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix != ".csv":
             path.unlink()
@@ -79,7 +79,7 @@ def test_files_that_cannot_be_read_are_not_taken_for_others_where_overlap_is_for
     assert f"2 files of modelfest.Carney1999 and {folder} cannot be read, so they may be shared" in done.stderr
 
 
-def test_info_says_who_used_a_set(shelf: Shelf) -> None:
+def test_info_says_who_used_a_set(catalog: LocalCatalog) -> None:
     done = brainio("info", "x.Set")
     assert done.returncode == 0
     assert "used by     x.A\n            x.B\n" in done.stdout

@@ -43,12 +43,12 @@ def main() -> None:
     for module in MODULES:
         importlib.import_module(module)
     from brainio.assemblies import NeuroidAssembly
-    from brainio.relations.integrity import find_problems_between
+    from brainio.relations.file_checks import find_file_problems
 
     table = Path(path).with_suffix(".csv")
     table.write_text("stimulus_id\n" + "".join(f"s{number}\n" for number in range(100)))
     known = OPERATIONS | {
-        "check": lambda path: find_problems_between(str(path), str(table), "NeuroidAssembly"),
+        "check": lambda path: find_file_problems(str(path), str(table), "NeuroidAssembly"),
         "package-lazy": lambda path: write_package(NeuroidAssembly.from_files(path, chunks="auto")),
     }
     before = peak_mb()

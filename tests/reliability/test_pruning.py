@@ -90,7 +90,7 @@ def validate() -> None:
 
 
 def check() -> None:
-    assert [one.report is None for one in brainio.check(NAME, fetch=True).assemblies] == [False]
+    assert [check.report is None for check in brainio.check(NAME, fetch=True).assemblies] == [False]
 
 
 def describe() -> None:
@@ -108,7 +108,7 @@ def profile() -> None:
 
 
 def compare() -> None:
-    assert brainio.overlap(NAME, NAME).a.same["content"] == 2
+    assert brainio.overlap(NAME, NAME).a.shared_counts["content"] == 2
 
 
 LOADS = [load_eager, load_lazy, load_paths, load_stream]

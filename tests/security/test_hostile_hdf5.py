@@ -21,7 +21,7 @@ from brainio.errors import AssemblyFormatError, BrainioError, InsufficientMemory
 from brainio.netcdf.inspection import inspect
 from brainio.packaging import write_netcdf
 from brainio.packaging.lab_files import read_recording
-from brainio.relations.coordinates import CoordinatesLoader
+from brainio.relations.file_checks import CoordinatesLoader
 from tests.security import hostile_hdf5
 from tests.security.hostile_hdf5 import FILES, FOUND, SECRET
 

@@ -13,7 +13,7 @@ import brainio
 from brainio.cards.stimulus_sets import read_image_header
 from brainio.errors import PackagingError, StimulusFileError
 from brainio.packaging import check_experiment_stimulus_set
-from brainio.relations.pixels import pixel_digest
+from brainio.relations.media_digests import pixel_digest
 from brainio.stimuli import StimulusSet
 from brainio.views.decoders import open_image
 from brainio.views.previews import build_preview

@@ -31,7 +31,7 @@ from brainio.service.profile_builder import MissingProfileFinder, ProfileBuilder
 from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
 from tests.cards.profile_examples import picture, published
-from tests.relations.made import listed, packed_set, set_rows
+from tests.relations.local_catalog import add_rows, write_stimulus_set, stimulus_set_rows
 from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
 LONG = 240  # seconds: makers wait for all others on a machine that is busy
@@ -164,7 +164,7 @@ def test_without_the_setting_none_are_made(service: ServiceProcess) -> None:
 def test_versions_that_were_replaced_get_their_profiles_as_well(tmp_path: Path, home: Path) -> None:
     folder = tmp_path / "lab"
     for version in ("", "2", "3"):
-        table = packed_set(folder / f"v{version}", {f"{version}.png": picture(1)})
+        table = write_stimulus_set(folder / f"v{version}", {f"{version}.png": picture(1)})
         files = [(table, "StimulusSet"), (table.with_suffix(".zip"), "")]
         rows = [
             {"class": name, "location": f"v{version}/{file.name}", "sha1": hashlib.sha1(file.read_bytes()).hexdigest()}
@@ -275,10 +275,10 @@ def test_entries_are_looked_at_again_only_when_something_changed(entry: Entry, t
 
 def test_what_comes_into_the_cache_is_found(tmp_path: Path) -> None:
     body = {"csv": b"stimulus_id,filename\n", "zip": b"PK"}
-    rows = set_rows("lab.Far", location="s3://lab-bucket/far")
+    rows = stimulus_set_rows("lab.Far", location="s3://lab-bucket/far")
     for row, content in zip(rows, body.values(), strict=True):
         row["sha1"] = hashlib.sha1(content).hexdigest()
-    listed(tmp_path / "far.csv", *rows)
+    add_rows(tmp_path / "far.csv", *rows)
     far = resolve("stimulus_set", "lab.Far", catalog="far")
     looking, catalogs = MissingProfileFinder(lambda _: False), object()
     assert looking.find(catalogs, [far]) == []

@@ -13,7 +13,7 @@ from brainio.cards.profiles import literal_filter
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.progress import readable_size
-from brainio.relations.users import users_of
+from brainio.relations.stimulus_set_usage import find_assemblies
 from brainio.service import urls
 from brainio.service.dependencies import AccessDep, FiltersQuery, NameQuery, ServiceDep, SnapshotDep, parse_filters
 from brainio.service.errors import http_error
@@ -328,7 +328,7 @@ def _render_stimulus(view: EntryView, profile: StimulusProfile, stimulus_id: str
         raise http_error(404, "no_such_stimulus", message, "Its page lists its stimuli.")
     row, before, after = neighbors
     origin = view.service.origin(view.request)
-    users = users_of(entry, view.snapshot.listings(view.access))
+    users = find_assemblies(entry, view.snapshot.listings(view.access))
     return render_page(
         "stimulus.html",
         url=urls.request_target(view.request.scope),
