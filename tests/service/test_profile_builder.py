@@ -31,7 +31,7 @@ from brainio.service.profile_builder import MissingProfileFinder, ProfileBuilder
 from brainio.service.settings import read_settings
 from brainio.service.snapshots import CatalogWatcher
 from tests.cards.profile_examples import picture, published
-from tests.relations.local_catalog import add_rows, write_stimulus_set, stimulus_set_rows
+from tests.relations.local_catalog import add_rows, stimulus_set_rows, write_stimulus_set
 from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
 LONG = 240  # seconds: makers wait for all others on a machine that is busy
