@@ -23,10 +23,12 @@ from brainio.netcdf.chunks import BRAINIO_CHUNKS, Chunks, chunk_array, resolve_c
 from brainio.netcdf.hdf5_lock import hdf5_access
 from brainio.netcdf.inspection import inspect
 from brainio.netcdf.memory import require_block_memory, require_memory
-from brainio.netcdf.opening import decode_store, open_store, open_stream
 from brainio.netcdf.reading import (
     check_decoding,
+    decode_store,
     mask_missing_text,
+    open_store,
+    open_stream,
     read_coordinates,
     read_lazily,
     read_lazily_by_blocks,

@@ -216,7 +216,7 @@ def _stimulus_set_of(entry: Entry, source: "Source") -> Entry | None:
 
 def _recoverable(entry: Entry) -> AbstractContextManager[None]:
     """Let lazy values that the block leaves in a cached file survive its pruning, if a hash identifies its bytes."""
-    from brainio.netcdf.opening import recover_files
+    from brainio.netcdf.reading import recover_files
 
     file = entry.file("nc")
     has_hash = file is not None and bool(file.sha1 or file.sha256)

@@ -88,13 +88,13 @@ def chunk_array(array: xr.DataArray, chunks: Chunks) -> xr.DataArray:
     if isinstance(chunks, Mapping):
         named = {dim: size for dim, size in chunks.items() if dim in array.dims and size != _AUTO}
         fixed = {dim: array.sizes[dim] if size in (-1, None) else size for dim, size in named.items()}
-        sizes = {**auto_chunk_sizes(array.variable, fixed), **fixed}
+        sizes = {**_auto_chunk_sizes(array.variable, fixed), **fixed}
     else:
-        sizes = dict(array.sizes) if chunks == -1 else auto_chunk_sizes(array.variable, {})
+        sizes = dict(array.sizes) if chunks == -1 else _auto_chunk_sizes(array.variable, {})
     return replace_parts(array, array.variable.chunk(sizes))
 
 
-def auto_chunk_sizes(
+def _auto_chunk_sizes(
     variable: xr.Variable, fixed: Mapping[Hashable, Any], target_bytes: int = _AUTO_BYTES
 ) -> dict[Hashable, int]:
     """Return chunk sizes of about `target_bytes`: multiples of the chunks of the file, grown along the last dimensions.
@@ -103,7 +103,7 @@ def auto_chunk_sizes(
 
     >>> import xarray as xr
     >>> variable = xr.Variable(("a", "b"), [[0]], encoding={"preferred_chunks": {"a": 1, "b": 1}})
-    >>> auto_chunk_sizes(variable, {})
+    >>> _auto_chunk_sizes(variable, {})
     {'a': 1, 'b': 1}
     """
     own = variable.encoding.get("preferred_chunks") or {}
@@ -158,17 +158,17 @@ def iter_blocks(variable: xr.Variable) -> Iterator[tuple[Slices, np.ndarray]]:
     if not variable.dims or variable.size == 0:
         yield (slice(None),) * variable.ndim, np.asarray(variable.values)
         return
-    for slices in block_slices(variable.shape, block_sizes(variable)):
+    for slices in block_slices(variable.shape, _block_sizes(variable)):
         yield slices, np.asarray(variable[slices].values)
 
 
-def block_sizes(variable: xr.Variable) -> tuple[int, ...]:
+def _block_sizes(variable: xr.Variable) -> tuple[int, ...]:
     """Return the size of a block along each dimension of a variable, in memory or in a file."""
     if is_in_memory(variable):  # cut along the longest dimension
         dim, length = max(variable.sizes.items(), key=lambda item: item[1])
         step = max(1, BLOCK_BYTES // max(1, variable.nbytes // length))
         return tuple(min(step, size) if name == dim else size for name, size in variable.sizes.items())
-    sizes = auto_chunk_sizes(variable, {}, BLOCK_BYTES)
+    sizes = _auto_chunk_sizes(variable, {}, BLOCK_BYTES)
     return tuple(sizes[dim] for dim in variable.dims)
 
 

@@ -35,13 +35,13 @@ from brainio.netcdf.structure import FileStructure, VariableStructure
 from brainio.netcdf.variable_length import ObjectHeader, TextLengths
 
 # Limits on one file. A recording has about 30 variables with 10 attributes each, in two levels of groups.
-MAX_OBJECTS = 4096  # groups, variables and named types
-MAX_ATTRIBUTES = 32_768  # of all objects
-MAX_DEPTH = 32  # groups within groups, and soft links to soft links
-MAX_MEMBERS = 65_536  # names of one enumeration
-MAX_VALUES_BYTES = 2**62  # in memory
-UNCOUNTED_CHUNKS = 1 << 20  # allowed for one variable of any file; a large file may have more
-MAX_STREAMED_HEAP_BYTES = 16 << 20  # pages of a stream stay in memory while it is open
+_MAX_OBJECTS = 4096  # groups, variables and named types
+_MAX_ATTRIBUTES = 32_768  # of all objects
+_MAX_DEPTH = 32  # groups within groups, and soft links to soft links
+_MAX_MEMBERS = 65_536  # names of one enumeration
+_MAX_VALUES_BYTES = 2**62  # in memory
+_UNCOUNTED_CHUNKS = 1 << 20  # allowed for one variable of any file; a large file may have more
+_MAX_STREAMED_HEAP_BYTES = 16 << 20  # pages of a stream stay in memory while it is open
 _MIN_INDEX_BYTES_PER_CHUNK = 16
 
 _MAX_HASHES_LENGTH = 1000  # characters of the attribute with the hashes of the stimulus set
@@ -135,20 +135,20 @@ class _StructureReader:
     def _read_group(self, group: Any, info: Any, path: str, depth: int) -> None:
         if info.addr in self._visited_groups:
             self._refuse(path, "is a second link to a group", "groups that form a tree, with one link to each group")
-        if depth > MAX_DEPTH:
-            self._refuse(path, f"is a group {depth} levels deep", f"at most {MAX_DEPTH}")
+        if depth > _MAX_DEPTH:
+            self._refuse(path, f"is a group {depth} levels deep", f"at most {_MAX_DEPTH}")
         self._visited_groups.add(info.addr)
         self._check_attributes(group, info, path or "/")
         links: list[tuple[bytes, int]] = []
 
         def collect(name: bytes, link: Any) -> bool | None:
             links.append((name, link.type))
-            return True if self._object_count + len(links) > MAX_OBJECTS else None  # True ends the iteration
+            return True if self._object_count + len(links) > _MAX_OBJECTS else None  # True ends the iteration
 
         group.links.iterate(collect, info=True)
         self._object_count += len(links)
-        if self._object_count > MAX_OBJECTS:
-            self._refuse(path or "/", "has too many links", f"at most {MAX_OBJECTS} objects in one file")
+        if self._object_count > _MAX_OBJECTS:
+            self._refuse(path or "/", "has too many links", f"at most {_MAX_OBJECTS} objects in one file")
         for name, kind in links:
             self._follow_link(group, name, kind, path, depth)
 
@@ -192,7 +192,7 @@ class _StructureReader:
                 group = h5g.open(group, part)
                 continue
             steps += 1
-            if kind != h5l.TYPE_SOFT or steps > MAX_DEPTH:
+            if kind != h5l.TYPE_SOFT or steps > _MAX_DEPTH:
                 end = "in a circle" if kind == h5l.TYPE_SOFT else "out of the file"
                 self._refuse(path, f"is a soft link that leads {end}", "links to objects of the same file")
             target = group.links.get_val(part)
@@ -245,12 +245,12 @@ class _StructureReader:
 
     def _check_sizes(self, variable: VariableStructure) -> None:
         itemsize = max(variable.itemsize, 1)
-        if math.prod(max(size, 1) for size in variable.shape) * itemsize > MAX_VALUES_BYTES:
+        if math.prod(max(size, 1) for size in variable.shape) * itemsize > _MAX_VALUES_BYTES:
             shape = " x ".join(map(str, variable.shape))
-            self._refuse(variable.path, f"has the shape {shape}", f"at most {MAX_VALUES_BYTES:,} bytes of one variable")
+            self._refuse(variable.path, f"has the shape {shape}", f"at most {_MAX_VALUES_BYTES:,} bytes a variable")
         if variable.chunks is not None and 0 in variable.chunks:
             self._refuse(variable.path, f"has chunks of the shape {variable.chunks}", "chunks with elements")
-        most = UNCOUNTED_CHUNKS + self._size // _MIN_INDEX_BYTES_PER_CHUNK
+        most = _UNCOUNTED_CHUNKS + self._size // _MIN_INDEX_BYTES_PER_CHUNK
         if variable.chunk_count > most:
             self._refuse(
                 variable.path,
@@ -287,7 +287,7 @@ class _StructureReader:
                     )
 
     def _check_heap(self, address: int) -> bool:
-        if not isinstance(self._file, Path) and self._checked_file.checked_bytes > MAX_STREAMED_HEAP_BYTES:
+        if not isinstance(self._file, Path) and self._checked_file.checked_bytes > _MAX_STREAMED_HEAP_BYTES:
             return True
         return self._checked_file.check_heap(self._base + address)
 
@@ -313,9 +313,9 @@ class _StructureReader:
         if kind == h5t.STRING:
             return np.dtype(object) if _is_text_of_variable_length(datatype) else np.dtype(f"S{size}")
         if kind == h5t.ENUM:
-            if datatype.get_nmembers() > MAX_MEMBERS:
+            if datatype.get_nmembers() > _MAX_MEMBERS:
                 self._refuse(
-                    path, f"is an enumeration of {datatype.get_nmembers():,}", f"at most {MAX_MEMBERS:,} names"
+                    path, f"is an enumeration of {datatype.get_nmembers():,}", f"at most {_MAX_MEMBERS:,} names"
                 )
             datatype = datatype.get_super()
             kind = datatype.get_class()
@@ -331,8 +331,8 @@ class _StructureReader:
         if info.addr in self._attribute_names:  # visited by another link
             return self._attribute_names[info.addr]
         self._attribute_count += info.num_attrs
-        if self._attribute_count > MAX_ATTRIBUTES:
-            self._refuse(path, "has too many attributes", f"at most {MAX_ATTRIBUTES:,} in one file")
+        if self._attribute_count > _MAX_ATTRIBUTES:
+            self._refuse(path, "has too many attributes", f"at most {_MAX_ATTRIBUTES:,} in one file")
         names: list[tuple[bytes, int]] = []
         with self._checked_file.record_reads() as reads:
             h5a.iterate(owner, lambda name, each: names.append((name, each.data_size)), info=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from brainio.netcdf.structure import FileStructure, VariableStructure
 
 # HDF5 takes up to three times the size of a chunk to decompress it, and statistics take about as much.
-MAX_CHUNK_BYTES = 64 << 20
+_MAX_CHUNK_BYTES = 64 << 20
 _CODE_BYTES = 8  # per row of a coordinate, in its index
 _FACTORIZE_BYTES_PER_ROW = 56  # of one coordinate at a time: distinct values and counts
 _BOOKKEEPING_BYTES_PER_CHUNK = 512  # in HDF5, for each chunk of one read
@@ -78,17 +78,17 @@ def require_memory(structure: FileStructure, where: str, group: str | None = Non
     if free is None or values + coordinates + largest_chunk <= free:
         return
     parts = [
-        f"{format_bytes(_read_bytes(data))} for the values of {data.path}" if eager else "",
-        f"{format_bytes(coordinates)} for coordinates",
-        f"{format_bytes(largest_chunk)} for the largest chunk" if largest_chunk else "",
+        f"{_format_bytes(_read_bytes(data))} for the values of {data.path}" if eager else "",
+        f"{_format_bytes(coordinates)} for coordinates",
+        f"{_format_bytes(largest_chunk)} for the largest chunk" if largest_chunk else "",
     ]
     if coordinates + largest_chunk > free:
         remedy = "Use a machine with more memory, or ask the author for a file with fewer coordinates or smaller chunks"
     else:
         remedy = "Read it by chunks (chunks='auto', or BRAINIO_CHUNKS=auto), or with stream=True, and select a part"
     raise InsufficientMemoryError(
-        f"{where} does not fit into memory: it has {format_bytes(structure.file_bytes)}, and decoded it needs "
-        f"{', '.join(part for part in parts if part)}; {format_bytes(free)} are free. {remedy}."
+        f"{where} does not fit into memory: it has {_format_bytes(structure.file_bytes)}, and decoded it needs "
+        f"{', '.join(part for part in parts if part)}; {_format_bytes(free)} are free. {remedy}."
     )
 
 
@@ -112,11 +112,11 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
     """
     variables = structure.variables_of(group)
     for variable in variables:
-        if variable.chunk_bytes > MAX_CHUNK_BYTES:
+        if variable.chunk_bytes > _MAX_CHUNK_BYTES:
             raise InsufficientMemoryError(
-                f"{where}: one chunk of {variable.path} has {format_bytes(variable.chunk_bytes)} "
+                f"{where}: one chunk of {variable.path} has {_format_bytes(variable.chunk_bytes)} "
                 f"({variable.chunk_bytes:,} bytes) when it is decompressed; to read a file block by block, chunks may "
-                f"have at most {format_bytes(MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
+                f"have at most {_format_bytes(_MAX_CHUNK_BYTES)}. Load the file on a machine with enough memory and "
                 f"write it again with brainio.packaging.write_netcdf, whose chunks have 1 MiB."
             )
     coordinates = _coordinate_bytes(structure, group)
@@ -125,7 +125,7 @@ def require_block_memory(structure: FileStructure, where: str, group: str | None
         return
     remedy = f"Set {worker.setting} to more MB" if worker is not None else "Use a machine with more memory"
     raise InsufficientMemoryError(
-        f"{where}: its coordinates need about {format_bytes(coordinates)} of memory; {format_bytes(free)} are free. "
+        f"{where}: its coordinates need about {_format_bytes(coordinates)} of memory; {_format_bytes(free)} are free. "
         f"{remedy}, or ask the author for a file with fewer coordinates."
     )
 
@@ -144,10 +144,10 @@ def _row_count(variable: VariableStructure) -> int:
     return math.prod(variable.shape[:-1] if is_characters else variable.shape)
 
 
-def format_bytes(count: int) -> str:
+def _format_bytes(count: int) -> str:
     """Format a number of bytes with its unit.
 
-    >>> format_bytes(55_000), format_bytes(160 * 10**9), format_bytes(0)
+    >>> _format_bytes(55_000), _format_bytes(160 * 10**9), _format_bytes(0)
     ('55 kB', '160 GB', '0 bytes')
     """
     value, unit = float(count), 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from brainio.local_files import Fingerprint
 
 DATA_NAME = "data"  # the data variable in files of this package; other files use any name
-TEXT_BYTES = 64  # of one text of variable length: a Python object with header and characters, and a pointer to it
+_TEXT_BYTES = 64  # of one text of variable length: a Python object with header and characters, and a pointer to it
 _PACKING = frozenset({"scale_factor", "add_offset", "_FillValue", "missing_value"})
 _FLOAT_BYTES = 8
 
@@ -65,7 +65,7 @@ class VariableStructure:
     def itemsize(self) -> int:
         """Bytes of one element in memory, after xarray has decoded it by the variable's attributes."""
         if self.dtype.kind == "O":
-            return TEXT_BYTES
+            return _TEXT_BYTES
         if self.dtype.kind in "iu" and not _PACKING.isdisjoint(self.attributes):
             return max(self.dtype.itemsize, _FLOAT_BYTES)
         return self.dtype.itemsize

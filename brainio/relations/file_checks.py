@@ -23,8 +23,7 @@ from brainio.fetch.bulk_fetch import FetchPlan, plan_entries
 from brainio.fetch.entry_files import ExpectedFile, explain_unavailable
 from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.netcdf.hdf5_lock import hdf5_access
-from brainio.netcdf.opening import decode_store, open_store
-from brainio.netcdf.reading import read_coordinates
+from brainio.netcdf.reading import decode_store, open_store, read_coordinates
 from brainio.validation import (
     Problem,
     duplicate_id_problems,

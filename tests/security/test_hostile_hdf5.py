@@ -175,7 +175,7 @@ def test_a_refusal_closes_the_file(folder: Path) -> None:
 
 def test_no_other_module_opens_netcdf_files() -> None:
     root = Path(package.__file__).parent
-    modules = ("opening", "hdf5_structure", "variable_length", "filters", "writing")
+    modules = ("reading", "hdf5_structure", "variable_length", "filters", "writing")
     opening = set()
     for path in root.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

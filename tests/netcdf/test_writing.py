@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainio.assemblies import DataAssembly, NeuroidAssembly
-from brainio.netcdf.layout import coordinate_chunk_sizes, data_chunk_sizes, slabs
+from brainio.netcdf.writing import coordinate_chunk_sizes, data_chunk_sizes, slabs
 from brainio.packaging import write_netcdf
 from brainio.packaging.netcdf import write_groups
 
