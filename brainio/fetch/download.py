@@ -32,7 +32,7 @@ from brainio.forks import renew_in_child
 from brainio.logs import get_logger
 from brainio.progress import FileProgress
 from brainio.stores import WHOLE, Facts, Location, Reading, Span, open_read
-from brainio.stores.transfer import CHUNK, after, first, pausing, require_whole
+from brainio.stores.store import CHUNK, after, first, pausing, require_whole
 from brainio.threads import Stop, in_background
 
 if TYPE_CHECKING:

@@ -11,8 +11,19 @@ from typing import TYPE_CHECKING
 
 from brainio.errors import InterruptedTransferError, MissingFileError, TransferError
 from brainio.stores.location import Location, parse_location
-from brainio.stores.selection import BRAINIO_OFFLINE, is_offline, require_online, store_for_request, store_of
-from brainio.stores.transfer import WHOLE, Facts, Progress, Reading, Span, UploadResult
+from brainio.stores.store import (
+    BRAINIO_OFFLINE,
+    WHOLE,
+    Facts,
+    Progress,
+    Reading,
+    Span,
+    UploadResult,
+    is_offline,
+    require_online,
+    store_for_request,
+    store_of,
+)
 
 if TYPE_CHECKING:
     from brainio.stores.range_reader import RangeReader

@@ -1,9 +1,9 @@
-"""Connections of urllib3 that S3 and HTTP share: they enforce a minimum speed and trust the configured certificates.
+"""HTTP connections of urllib3 that the stores of S3 and HTTP share: speed, certificates, partial responses.
 
 The read timeout ends only a response that sends no byte for a while; a server that sends a few bytes at a time would
-never meet it. The speed counts the time that a program waits for bytes, not the time in which it processes them, so a
-slow disk or a pause never ends a transfer. Only the read timeout bounds the wait for the first byte of a response:
-servers may need time to find a file.
+never meet it. So connections enforce a minimum speed. It counts the time that a program waits for bytes, not the time
+in which it processes them, so a slow disk or a pause never ends a transfer. Only the read timeout bounds the wait for
+the first byte of a response: servers may need time to find a file.
 """
 
 import io
@@ -12,14 +12,19 @@ import os
 import re
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from http.client import HTTPResponse
 from pathlib import Path
 from socket import socket
 from typing import Any
 
-from brainio.errors import TransferError
+from brainio.errors import RangeResponseError, TransferError
 from brainio.logs import get_logger
+from brainio.stores.location import Location
+from brainio.stores.store import Span
 
+CONNECT_TIMEOUT = 10  # seconds
+READ_TIMEOUT = 60  # seconds without a byte
 # In the order of precedence. The first two are those of requests and curl, the others those of OpenSSL.
 _VARIABLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE", "SSL_CERT_DIR")
 BRAINIO_MIN_SPEED = "BRAINIO_MIN_SPEED"
@@ -29,6 +34,8 @@ WINDOW = 60.0  # seconds of waiting over which the speed is averaged
 _DEFAULT = 1000.0
 _WARNING_PART = 1 / 6  # of the window, after which a warning reports a slow server
 _SILENT_WINDOWS = 10  # without another warning about the same server
+_CONTENT_RANGE = re.compile(r"bytes\s+(\d{1,18})-(\d{1,18})/(\d{1,18}|\*)", re.IGNORECASE)
+_RANGE_ADVICE = "Report this to the operator of the server, or use another location."
 _silent_until: dict[str, float] = {}  # server -> monotonic time
 
 _log = get_logger("brainio.stores")
@@ -188,3 +195,59 @@ def _metered(pool: Any) -> type:
         return pool
     metered = type(connection.__name__, (MeteredConnection, CertificateFolders, connection), {})
     return type(pool.__name__, (pool,), {"ConnectionCls": metered})
+
+
+def shut_down(body: object) -> None:
+    """Shut down the connection of a body of urllib3, for which other threads may be waiting."""
+    with suppress(AttributeError, OSError, RuntimeError, ValueError):  # it has ended, or has no connection
+        body.shutdown()  # type: ignore[attr-defined]  # urllib3 has it from 2.3 on
+
+
+def extent_of_part(
+    location: Location, span: Span, content_range: str | None, length: int | None
+) -> tuple[int, int | None, int]:
+    """Check a partial response (206) against the request, and return its first byte, the file's size and its length.
+
+    Parameters
+    ----------
+    location
+        The file, for messages.
+    span
+        The requested part.
+    content_range, length
+        The header ``Content-Range`` and the announced length of the body in bytes; None where the server sent none.
+
+    Raises
+    ------
+    RangeResponseError
+        The response does not match the request, or does not state which bytes of the file it contains.
+
+    Examples
+    --------
+    >>> location = Location("http", "http://lab.org/a.csv")
+    >>> extent_of_part(location, Span(5), "bytes 5-9/10", 5)
+    (5, 10, 5)
+    """
+    if span.is_whole:
+        raise RangeResponseError(f"{location} was requested as a whole and returned a part (206). {_RANGE_ADVICE}")
+    match = _CONTENT_RANGE.fullmatch((content_range or "").strip())
+    if match is None:
+        found = f"the Content-Range {content_range!r}" if content_range else "no Content-Range"
+        raise RangeResponseError(
+            f"{location} returned a part of the file with {found}; expected bytes {span.start}-END/SIZE. "
+            f"{_RANGE_ADVICE}"
+        )
+    start, last, size = int(match[1]), int(match[2]), count_of(match[3])
+    announced = last + 1 - start
+    matches = start == span.start and announced > 0 and (size is None or last < size) and length in (None, announced)
+    if not matches:
+        raise RangeResponseError(
+            f"{location} was requested with {span.header} and returned {content_range!r}"
+            f"{'' if length is None else f' in {length} bytes'}. {_RANGE_ADVICE}"
+        )
+    return start, size, announced
+
+
+def count_of(text: str) -> int | None:
+    """Parse a number of bytes from a header; return None for an invalid one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None

@@ -20,8 +20,7 @@ from brainio.errors import (
 from brainio.local_files import Fingerprint, atomic_path, open_regular
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
-from brainio.stores.store import Store
-from brainio.stores.transfer import CHUNK, Facts, Progress, Span, UploadResult, require_whole
+from brainio.stores.store import CHUNK, Facts, Progress, Span, Store, UploadResult, require_whole
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem  # type: ignore[import-untyped]

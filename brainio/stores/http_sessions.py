@@ -29,7 +29,7 @@ from brainio.errors import LocationError
 from brainio.stores.connections import CertificateFolders, MeteredConnection, metered_pools
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
-from brainio.stores.transfer import pausing
+from brainio.stores.store import pausing
 
 Credentials = tuple[str, str] | Callable[[requests.PreparedRequest], requests.PreparedRequest]
 BRAINIO_ALLOW_PRIVATE = "BRAINIO_ALLOW_PRIVATE"

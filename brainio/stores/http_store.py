@@ -22,22 +22,20 @@ from brainio.errors import (
     ShorterFileError,
     TransferError,
 )
-from brainio.stores.connections import ca_bundle, minimum_speed, reason_of
+from brainio.stores.connections import (
+    CONNECT_TIMEOUT,
+    READ_TIMEOUT,
+    ca_bundle,
+    count_of,
+    extent_of_part,
+    minimum_speed,
+    reason_of,
+    shut_down,
+)
 from brainio.stores.http_sessions import credentials_for, session_for
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
-from brainio.stores.store import Store
-from brainio.stores.transfer import (
-    CHUNK,
-    CONNECT_TIMEOUT,
-    READ_TIMEOUT,
-    Facts,
-    Span,
-    count_of,
-    extent_of_part,
-    require_whole,
-    shut_down,
-)
+from brainio.stores.store import CHUNK, Facts, Span, Store, require_whole
 
 _MISSING = frozenset({404, 410})
 # 203: a proxy may have changed the content; the expected hash shows whether it did.

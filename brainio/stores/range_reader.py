@@ -13,8 +13,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_ra
 from brainio.errors import ChangedFileError, InterruptedTransferError, TransferError
 from brainio.logs import get_logger
 from brainio.stores.location import Location
-from brainio.stores.selection import store_for_request
-from brainio.stores.transfer import Facts, Span, first
+from brainio.stores.store import Facts, Span, first, store_for_request
 
 _log = get_logger("brainio.stores")
 # An HDF5 file is read in small pieces near each other: a chunk of values, a node of the index of chunks.

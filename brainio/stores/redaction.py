@@ -52,10 +52,6 @@ def without_tokens(text: str) -> str:
     return _TOKEN.sub("brainio_...", text) if "brainio_" in text else text
 
 
-def _redact_values(query: re.Match[str]) -> str:
-    return query[1] + "&".join(map(_redact_value, query[2].split("&")))
-
-
 def _redact_value(part: str) -> str:
     name, _, value = part.partition("=")
     return f"{name}=..." if value.strip("=") and _NAME.fullmatch(name) else "..."

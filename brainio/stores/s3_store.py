@@ -1,10 +1,16 @@
 """The store of objects on S3 and S3-compatible servers.
 
+Large files are sent in parts. A new upload continues with the parts of an earlier unfinished one if they contain the
+same bytes. S3 keeps parts, and charges for them, until the upload is completed or aborted; after a successful upload
+none are left. boto3's transfer manager neither continues uploads nor returns the version id.
+
 The store verifies that all announced bytes arrive, but no hash. `brainio.stores.s3_requests` chooses between signed and
-unsigned requests, `brainio.stores.s3_uploads` sends large files.
+unsigned requests.
 """
 
+import hashlib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -16,27 +22,29 @@ from botocore.exceptions import BotoCoreError, ClientError
 from urllib3.exceptions import HTTPError
 
 from brainio.errors import InterruptedTransferError, MissingFileError, TransferError
-from brainio.stores.connections import reason_of
+from brainio.stores.connections import extent_of_part, reason_of, shut_down
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
-from brainio.stores.s3_clients import access_to, is_amazon_endpoint
-from brainio.stores.s3_requests import read_call, write_call
-from brainio.stores.s3_uploads import PartUpload, etag_of, is_sent_in_parts
-from brainio.stores.store import Store
-from brainio.stores.transfer import CHUNK, Facts, Progress, Span, UploadResult, extent_of_part, require_whole, shut_down
+from brainio.stores.s3_requests import access_to, is_amazon_endpoint, read_call, write_call
+from brainio.stores.store import CHUNK, Facts, Progress, Span, Store, UploadResult, require_whole
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import (
+        CompleteMultipartUploadRequestTypeDef,
         GetObjectOutputTypeDef,
         GetObjectRequestTypeDef,
         HeadObjectRequestTypeDef,
         PutObjectRequestTypeDef,
     )
 
+
 _BODY_ERRORS = (BotoCoreError, HTTPError, OSError)
 _ANY_SECONDS = 3600  # ignored in unsigned URLs
+PART = 16 << 20  # bytes of a part; smaller files are sent whole
+_MOST_PARTS = 10_000
+_CONNECTIONS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +116,8 @@ class S3Store(Store):
         """Send a file, in parts if it is large."""
         size = path.stat().st_size
         failure = f"{path.name} was not sent to {location}"
-        if is_sent_in_parts(size):
-            send = PartUpload(path, location, progress).send
+        if _is_sent_in_parts(size):
+            send = _PartUpload(path, location, progress).send
             return UploadResult(write_call(location, failure, partial(send, replace=replace)), size)
         version_id = write_call(location, failure, partial(_send_whole, path, location, replace=replace))
         if progress is not None:
@@ -128,16 +136,16 @@ class S3Store(Store):
     def abort_uploads(self, path: Path, location: Location) -> None:
         """Abort the unfinished uploads of a large file; S3 charges for their parts."""
         access = access_to(location)
-        if access.signed is not None and is_sent_in_parts(path.stat().st_size):
+        if access.signed is not None and _is_sent_in_parts(path.stat().st_size):
             with suppress(ClientError, BotoCoreError):
-                PartUpload(path, location).abort_uploads(access.signed)
+                _PartUpload(path, location).abort_uploads(access.signed)
 
     def is_copy(self, facts: Facts, path: Path) -> bool:
         """Whether the ETag equals the ETag that S3 computes of a file uploaded by this package.
 
         A different ETag proves nothing: the object may be encrypted, or have been sent in parts of another size.
         """
-        return facts.tag is not None and facts.tag.removeprefix("ETag ").strip('"') == etag_of(path)
+        return facts.tag is not None and facts.tag.removeprefix("ETag ").strip('"') == _etag_of(path)
 
     def public_url(self, location: Location, version_id: str) -> str:
         """Return the unsigned HTTPS URL at AWS, or at the endpoint that the environment configures."""
@@ -207,3 +215,130 @@ def _send_whole(path: Path, location: Location, client: "S3Client", *, replace: 
         if not replace:
             request["IfNoneMatch"] = "*"
         return client.put_object(**request).get("VersionId")
+
+
+def _is_sent_in_parts(size: int) -> bool:
+    """Whether a file of that size in bytes is sent in parts."""
+    return size > PART
+
+
+def _etag_of(path: Path) -> str:
+    """Return the ETag that S3 computes of a file uploaded by this package, without quotes."""
+    size = path.stat().st_size
+    if not _is_sent_in_parts(size):
+        return _md5(path.read_bytes()).hexdigest()
+    digests = [_md5(_block(path, number, _part_size_of(size))).digest() for number in range(1, _count_of(size) + 1)]
+    return f"{_md5(b''.join(digests)).hexdigest()}-{len(digests)}"
+
+
+def _part_size_of(size: int) -> int:
+    """Return the size in bytes of each part but the last of a file of that size."""
+    return max(PART, -(-size // _MOST_PARTS))
+
+
+def _count_of(size: int) -> int:
+    return -(-size // _part_size_of(size))
+
+
+class _PartUpload:
+    """The upload of one file in parts.
+
+    Parameters
+    ----------
+    path : Path
+        The local file.
+    location : Location
+        The object.
+    progress : function, optional
+        Called with the number of further bytes sent, possibly from other threads.
+    """
+
+    def __init__(self, path: Path, location: Location, progress: Progress | None = None) -> None:
+        self._path = path
+        self._bucket, self._key = location.bucket, location.key
+        self._progress = progress or (lambda _count: None)
+        self._size = path.stat().st_size
+
+    def send(self, client: "S3Client", *, replace: bool) -> str | None:
+        """Send the missing parts, complete the upload, and return the version id."""
+        upload_id, etags = self._resume(client)
+        missing = [number for number in range(1, _count_of(self._size) + 1) if number not in etags]
+        with ThreadPoolExecutor(min(_CONNECTIONS, len(missing) or 1)) as pool:
+            try:
+                sent = pool.map(partial(self._send_part, client, upload_id), missing)
+                etags |= dict(zip(missing, sent, strict=True))
+            except BaseException:  # the next call continues with the sent parts
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        request: CompleteMultipartUploadRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Key": self._key,
+            "UploadId": upload_id,
+            "MultipartUpload": {"Parts": [{"ETag": etags[number], "PartNumber": number} for number in sorted(etags)]},
+        }
+        if not replace:
+            request["IfNoneMatch"] = "*"
+        version_id = client.complete_multipart_upload(**request).get("VersionId")
+        if version_id == "null":  # from some servers, which then refuse requests for that version
+            version_id = client.head_object(Bucket=self._bucket, Key=self._key).get("VersionId")
+        self.abort_uploads(client)
+        return version_id
+
+    def abort_uploads(self, client: "S3Client") -> None:
+        """Abort the unfinished uploads of this object."""
+        for upload_id in self._open_uploads(client):
+            with suppress(ClientError):
+                client.abort_multipart_upload(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
+
+    def _resume(self, client: "S3Client") -> tuple[str, dict[int, str]]:
+        """Return the id of an upload to continue, or a new one, and its existing parts: number -> ETag."""
+        for upload_id in self._open_uploads(client):
+            etags = self._find_parts(client, upload_id)
+            if etags:
+                self._progress(sum(len(_block(self._path, number, _part_size_of(self._size))) for number in etags))
+                return upload_id, etags
+        return client.create_multipart_upload(Bucket=self._bucket, Key=self._key)["UploadId"], {}
+
+    def _open_uploads(self, client: "S3Client") -> list[str]:
+        """Return the ids of the unfinished uploads of this object; none if the credentials may not list them."""
+        try:
+            pages = list(client.get_paginator("list_multipart_uploads").paginate(Bucket=self._bucket, Prefix=self._key))
+        except ClientError:
+            return []
+        return [
+            upload["UploadId"] for page in pages for upload in page.get("Uploads", []) if upload["Key"] == self._key
+        ]
+
+    def _find_parts(self, client: "S3Client", upload_id: str) -> dict[int, str]:
+        """Return the parts of an upload; nothing unless all their bytes are those of this file."""
+        try:
+            pages = client.get_paginator("list_parts").paginate(Bucket=self._bucket, Key=self._key, UploadId=upload_id)
+            parts = [part for page in pages for part in page.get("Parts", [])]
+        except ClientError:  # completed or aborted meanwhile
+            return {}
+        etags = {}
+        for part in parts:
+            block = _block(self._path, part["PartNumber"], _part_size_of(self._size))
+            if len(block) != part["Size"] or _md5(block).hexdigest() != part["ETag"].strip('"'):
+                return {}
+            etags[part["PartNumber"]] = part["ETag"]
+        return etags
+
+    def _send_part(self, client: "S3Client", upload_id: str, number: int) -> str:
+        block = _block(self._path, number, _part_size_of(self._size))
+        etag = client.upload_part(
+            Bucket=self._bucket, Key=self._key, UploadId=upload_id, PartNumber=number, Body=block
+        )["ETag"]
+        self._progress(len(block))
+        return etag
+
+
+def _block(path: Path, number: int, part_size: int) -> bytes:
+    """Read one part of a file, counted from 1."""
+    with path.open("rb") as file:
+        file.seek((number - 1) * part_size)
+        return file.read(part_size)
+
+
+def _md5(data: bytes) -> "hashlib._Hash":
+    return hashlib.md5(data, usedforsecurity=False)

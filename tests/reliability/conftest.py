@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from brainio.catalogs import append_rows, registry
-from brainio.stores import http_store, s3_clients
+from brainio.stores import http_store, s3_requests
 from tests.reliability.faulty_lab import FaultyLab
 from tests.servers import FaultyServer
 
@@ -41,8 +41,8 @@ def faulty_lab(request: pytest.FixtureRequest) -> FaultyLab:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give up after a fifth of a second without a byte, where it is a minute otherwise."""
-    monkeypatch.setattr(s3_clients, "_accesses", {})  # clients that were made with the usual patience
-    for store in (s3_clients, http_store):
+    monkeypatch.setattr(s3_requests, "_accesses", {})  # clients that were made with the usual patience
+    for store in (s3_requests, http_store):
         monkeypatch.setattr(store, "CONNECT_TIMEOUT", 0.2)
         monkeypatch.setattr(store, "READ_TIMEOUT", 0.2)
 

@@ -151,7 +151,7 @@ FORKED = """
 import hashlib, os, signal, sys, threading, time
 from brainio.fetch import ExpectedFile, download, ensure_cached
 from brainio.stores import parse_location
-from brainio.stores import s3_clients
+from brainio.stores import s3_requests
 
 def fetch(number):
     ensure_cached(ExpectedFile([(parse_location(f"s3://lab-bucket/stalled{number}"), "")], f"{number:040}"))
@@ -163,7 +163,7 @@ while download._limits.connections.acquire(blocking=False):
     time.sleep(0.02)
 
 def hold():
-    with s3_clients._lock:
+    with s3_requests._lock:
         held.set()
         time.sleep(1)
 

@@ -22,7 +22,7 @@ from brainio.catalogs.listing import read_listing
 from brainio.errors import AccessRefusedError, BrainioError, CatalogError, PackagingError, TransferError
 from brainio.packaging import package_stimulus_set
 from brainio.stimuli import StimulusSet
-from brainio.stores import s3_uploads
+from brainio.stores import s3_store
 from tests.cache.helpers import mounted
 from tests.reliability.crowd import ended, join, start
 from tests.reliability.test_kills import duration, killed_at_random, with_kills
@@ -55,7 +55,7 @@ def publish(
 ) -> None:
     """Publish stimulus sets of the same stimulus; files of more than 5 MiB go in parts."""
     os.chdir(folder)
-    s3_uploads.PART = PART
+    s3_store.PART = PART
     for name in names:
         package_stimulus_set(catalog, stimuli_of(seed, size), name, to)
 
@@ -193,7 +193,7 @@ def test_those_who_publish_the_same_at_once_all_succeed_and_store_it_once(tmp_pa
 
 
 def _publish_file(folder: Path, name: str) -> None:
-    s3_uploads.PART = PART
+    s3_store.PART = PART
     made = StimulusSet([{"stimulus_id": "s"}])
     made.stimulus_paths = {"s": folder / name}
     package_stimulus_set(ON_S3, made, NAME, "lab-bucket/files")

@@ -26,7 +26,7 @@ from brainio.stores import (
     stat,
     upload,
 )
-from brainio.stores.selection import store_of
+from brainio.stores.store import store_of
 
 if TYPE_CHECKING:
     from tests.servers import HttpFolder, MotoS3

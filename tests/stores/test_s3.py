@@ -10,7 +10,7 @@ import pytest
 
 from brainio.errors import InterruptedTransferError, TransferError
 from brainio.stores import open_read, parse_location, read_whole, stat, upload
-from brainio.stores.s3_uploads import PART
+from brainio.stores.s3_store import PART
 from tests.servers import CREDENTIALS, HOST, MotoS3, S3Static, closed_port
 
 BODY = os.urandom(2 * 1024 * 1024 + 5)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from brainio.errors import AccessRefusedError, TransferError
-from brainio.stores import open_file, parse_location, public_url, read_whole, s3_uploads, stat, upload
-from brainio.stores.s3_clients import access_to
+from brainio.stores import open_file, parse_location, public_url, read_whole, s3_store, stat, upload
+from brainio.stores.s3_requests import access_to
 from tests.servers import MotoS3
 
 WHERE = parse_location("s3://lab-bucket/folder/a.bin")
@@ -53,7 +53,7 @@ def test_files_in_parts_are_written_to_a_bucket_whose_users_pay(
     requester_pays: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REQUEST_PAYER", "requester")
-    monkeypatch.setattr(s3_uploads, "PART", 5 << 20)
+    monkeypatch.setattr(s3_store, "PART", 5 << 20)
     (tmp_path / "large.bin").write_bytes(os.urandom((5 << 20) + 1))
     upload(tmp_path / "large.bin", parse_location("s3://lab-bucket/large.bin"))
     assert stat(parse_location("s3://lab-bucket/large.bin")) == (5 << 20) + 1
@@ -103,7 +103,7 @@ def test_an_endpoint_that_refuses_checksums_is_asked_without_them(older_endpoint
 def test_a_file_in_parts_goes_to_an_endpoint_that_refuses_checksums(
     older_endpoint: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(s3_uploads, "PART", 5 << 20)
+    monkeypatch.setattr(s3_store, "PART", 5 << 20)
     (tmp_path / "large.bin").write_bytes(os.urandom((5 << 20) + 1))
     upload(tmp_path / "large.bin", parse_location("s3://lab-bucket/large.bin"))
     assert stat(parse_location("s3://lab-bucket/large.bin")) == (5 << 20) + 1

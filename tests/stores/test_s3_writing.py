@@ -14,7 +14,7 @@ from brainio.stores import (
     parse_location,
     read_state,
     replace_if,
-    s3_uploads,
+    s3_store,
     stat,
     upload,
 )
@@ -28,7 +28,7 @@ WHERE = parse_location("s3://lab-bucket/folder/a.bin")
 @pytest.fixture
 def bucket(moto_s3: MotoS3, monkeypatch: pytest.MonkeyPatch) -> MotoS3:
     """A bucket, to which files of more than 5 MiB, the least that S3 takes, go in parts of 5 MiB."""
-    monkeypatch.setattr(s3_uploads, "PART", PART)
+    monkeypatch.setattr(s3_store, "PART", PART)
     moto_s3.create_bucket("lab-bucket")
     return moto_s3
 
@@ -203,7 +203,7 @@ def test_the_etag_proves_what_was_uploaded_without_reading_it(bucket: MotoS3, tm
     upload(tmp_path / "a.bin", WHERE)
     assert is_copy(WHERE, tmp_path / "a.bin") is True
     tag = bucket.client().head_object(Bucket="lab-bucket", Key=WHERE.key)["ETag"]
-    assert s3_uploads.etag_of(tmp_path / "a.bin") == tag.strip('"')
+    assert s3_store._etag_of(tmp_path / "a.bin") == tag.strip('"')
 
 
 def test_bytes_whose_etag_says_nothing_are_read_and_compared(bucket: MotoS3, tmp_path: Path) -> None:

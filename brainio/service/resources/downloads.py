@@ -22,7 +22,7 @@ from brainio.service.responses import matches_etag
 from brainio.service.settings import Settings
 from brainio.service.urls import API
 from brainio.stores import Location, Reading, Span, open_read, request_url, stat
-from brainio.stores.transfer import WHOLE, after, first
+from brainio.stores.store import WHOLE, after, first
 
 router = APIRouter(prefix=API, tags=["files"])
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "zip": "application/zip", "nc": "application/x-netcdf"}
