@@ -31,7 +31,7 @@ FLOORS = [
     {"cursors", "worker_process", "locks"},
     {"licenses"},
     {"version"},
-    {"installation", "progress", "nearest", "home", "dois", "levels", "xarray_compat"},
+    {"installation", "progress", "nearest", "home", "dois", "levels", "xarray_compat", "units"},
     {"threads", "forks", "local_files"},
     {"processes"},
     {"errors", "logs"},

@@ -3,16 +3,15 @@
 Knows no catalog, no network and no cache. From bottom to top:
 
 - `index`: the multi-index of a dimension; `gathering` builds it from coordinates. `coordinates` lists and flattens
-  these, `assignment` assigns and drops them, `alignment` matches arrays with other indexes.
-- `operations`: xarray's operations with assemblies as results.
+  these, `assignment` assigns and drops them.
+- `operations`: xarray's operations with assemblies as results, also on arrays with other indexes.
 - `reductions`, `group_functions`, `groupby`: grouping.
 - `stimulus_metadata`: the stimulus set of an assembly; `loaders`: files to assemblies.
 - `core`, `classes`: the assembly classes.
-- `reliability` (computed by `split_halves`), `spikes`, `times`: analyses.
+- `reliability` (computed by `split_halves`), `spikes`: analyses.
 - `summaries` computes the numbers of charts, `plots` draws them.
 """
 
-from brainio.assemblies.alignment import merge_data_arrays
 from brainio.assemblies.classes import (
     ASSEMBLY_CLASSES,
     BehavioralAssembly,
@@ -43,7 +42,7 @@ from brainio.assemblies.loaders import (
     StimulusMergeAssemblyLoader,
     StimulusReferenceAssemblyLoader,
 )
-from brainio.assemblies.operations import keep_class_of_first_assembly
+from brainio.assemblies.operations import keep_class_of_first_assembly, merge_data_arrays
 from brainio.assemblies.reliability import average_repetition, split_half_reliability
 from brainio.assemblies.spikes import spikes_to_rates
 from brainio.assemblies.split_halves import spearman_brown_correction

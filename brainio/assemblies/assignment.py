@@ -51,7 +51,7 @@ class AssemblyCoordinates(ArrayCoordinates):
             raise KeyError(f"there is no coordinate {key!r}; there are {list(coords_of(self._array))}")
         index = indexes_of(self._array).get(key)
         is_own_level = isinstance(index, AssemblyIndex) and index.has_dimension_level and index.dim == key
-        coords, indexes = without_levels(self._array, {key})
+        coords, indexes = _without_levels(self._array, {key})
         if not is_own_level:  # else a coordinate of that name remains: the tuples of the other levels
             coords.pop(key, None)
             indexes.pop(key, None)
@@ -104,7 +104,7 @@ def _without_assigned(data: xr.DataArray, assigned: Mapping[Any, Any]) -> tuple[
             if name in index.index.names and name not in assigned:
                 values = index.levels[name].to_numpy()
                 coords[name] = xr.Variable(index.dim, values, variable.attrs, variable.encoding)
-    return without_levels(replace_parts(data, coords=coords, indexes=indexes), set(assigned))
+    return _without_levels(replace_parts(data, coords=coords, indexes=indexes), set(assigned))
 
 
 def _is_multi_index(value: Any) -> bool:
@@ -124,11 +124,11 @@ def drop_levels(array: T, names: set[Hashable]) -> tuple[T, set[Hashable]]:
     levels = {name for name in names if isinstance(indexes_of(array).get(name), PandasMultiIndex)}
     if not levels:
         return array, names
-    coords, indexes = without_levels(array, levels)
+    coords, indexes = _without_levels(array, levels)
     return replace_parts(array, coords=coords, indexes=indexes), names - levels
 
 
-def without_levels(array: xr.DataArray, names: set[Hashable]) -> tuple[Coords, Indexes]:
+def _without_levels(array: xr.DataArray, names: set[Hashable]) -> tuple[Coords, Indexes]:
     """Return coordinates and indexes without the named levels; the name of a dimension means all its levels."""
     coords: Coords = dict(coords_of(array))
     indexes: Indexes = dict(indexes_of(array))

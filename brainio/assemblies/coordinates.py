@@ -62,7 +62,7 @@ def values_of(assembly: xr.DataArray, name: Hashable) -> np.ndarray:
 
 def is_whole_multi_index(assembly: xr.DataArray, name: Hashable) -> bool:
     """Return whether the coordinate represents a whole multi-index, with tuples as values."""
-    index = multi_index_of(assembly, name)
+    index = _multi_index_of(assembly, name)
     return index is not None and name not in index.names
 
 
@@ -114,20 +114,20 @@ def row_tuples_as_text(assembly: T, dtype: Any) -> T:
 
     Any other array is returned unchanged.
     """
-    if not is_row_coordinate(assembly) or np.dtype(dtype).kind != "U":
+    if not _is_row_coordinate(assembly) or np.dtype(dtype).kind != "U":
         return assembly
     texts = np.array([str(row) for row in assembly.values], dtype=object)
     return replace_parts(assembly, xr.Variable(assembly.dims, texts, assembly.attrs))
 
 
-def is_row_coordinate(array: xr.DataArray) -> bool:
+def _is_row_coordinate(array: xr.DataArray) -> bool:
     """Return whether the array is the coordinate of a whole multi-index, with tuples as values."""
     if array.ndim != 1 or array.name != array.dims[0] or not is_whole_multi_index(array, array.name):
         return False
     return array.dtype == object and all(isinstance(row, tuple) for row in array.values[:1])
 
 
-def multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | None:
+def _multi_index_of(assembly: xr.DataArray, name: Hashable) -> pd.MultiIndex | None:
     """Return the pandas multi-index of a coordinate, or None if its index is another one."""
     index = assembly.xindexes.get(name)
     return index.index if isinstance(index, PandasMultiIndex) else None
@@ -161,7 +161,7 @@ def _names_in_order(assembly: xr.DataArray) -> Iterator[Hashable]:
     for name, variable in coords_of(assembly).items():
         if name in listed:
             continue
-        index = multi_index_of(assembly, name)
+        index = _multi_index_of(assembly, name)
         names = [name] if index is None else list(dict.fromkeys([variable.dims[0], *index.names]))
         yield from (part for part in names if part in coords_of(assembly))
         listed.update(names)

@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING, Any, Self, cast
 import xarray as xr
 from xarray.indexes import PandasMultiIndex
 
-from brainio.assemblies.alignment import sort_orders
 from brainio.assemblies.assignment import AssemblyCoordinates, drop_levels, without_stale_levels
 from brainio.assemblies.coordinates import dimensions_of, unknown_name_message, values_of
 from brainio.assemblies.gathering import are_outdated, gather, gather_indexes, is_gathered, rebuild_outdated
@@ -27,7 +26,7 @@ from brainio.assemblies.groupby import (
 )
 from brainio.assemblies.index import AssemblyIndex, scalar_variable
 from brainio.assemblies.loaders import AssemblyLoader, StimulusMergeAssemblyLoader
-from brainio.assemblies.operations import AssemblyOperations
+from brainio.assemblies.operations import AssemblyOperations, sort_orders
 from brainio.assemblies.plots import AssemblyPlots
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, stimulus_coordinates
 from brainio.errors import AssemblyFormatError

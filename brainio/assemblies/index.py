@@ -206,7 +206,7 @@ class AssemblyIndex(PandasMultiIndex):
     def _require_match(self, name: Hashable, level: Level, mask: np.ndarray, label: Any) -> np.ndarray:
         if mask.any():
             return mask
-        near = near_values(level.used_values(), _unwrap(label))
+        near = _near_values(level.used_values(), _unwrap(label))
         raise KeyError(f"no {self.dim} has {_describe({name: label})}; near values of {name!r}: {near}")
 
     def sel(self, labels: dict[Any, Any], method: Any = None, tolerance: Any = None) -> xr.IndexSelResult:
@@ -357,7 +357,7 @@ def _describe(labels: Mapping[Any, Any]) -> str:
     return ", ".join(f"{name}={_unwrap(label)!r:.200}" for name, label in labels.items())
 
 
-def near_values(values: pd.Index, label: Any, count: int = 5) -> list[Any]:
+def _near_values(values: pd.Index, label: Any, count: int = 5) -> list[Any]:
     """Return the values of a level that are most similar to a label."""
     if isinstance(label, str):
         text = {str(value): value for value in values[:100_000]}

@@ -3,6 +3,9 @@
 Methods and functions of xarray lose the class, the single index of a dimension, `str` objects as text, or the stimulus
 set; those are restored here. Methods also accept the name of a level as a dimension: older selections renamed a
 dimension to its only remaining level, and scripts still pass such names.
+
+xarray aligns two indexes only if they are of the same class and list the same levels in the same order. Operators,
+sorting and merging therefore align arrays that have other indexes or none, or match positions themselves.
 """
 
 from __future__ import annotations
@@ -10,13 +13,13 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 import pandas as pd
 import xarray as xr
+from xarray.indexes import PandasIndex, PandasMultiIndex
 
-from brainio.assemblies.alignment import with_alignable_indexes, with_plain_dimension_indexes
 from brainio.assemblies.coordinates import (
     dimension_of,
     dimensions_of,
@@ -25,8 +28,14 @@ from brainio.assemblies.coordinates import (
     with_dimensions_as_keys,
 )
 from brainio.assemblies.gathering import gather_indexes, with_text_objects
+from brainio.assemblies.index import AssemblyIndex, as_assembly_index, dimension_index
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, combine_stimulus_set
-from brainio.xarray_compat import HookedArray, convert_function_results, coords_of, operate, replace_parts
+from brainio.errors import AssemblyFormatError
+from brainio.levels import Level, factorize_level, lexsort_codes
+from brainio.xarray_compat import HookedArray, convert_function_results, coords_of, indexes_of, operate, replace_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Method -> the parameter for dimensions, in which names of levels are replaced before xarray's method is called.
 _ONE_OR_SEVERAL = {
@@ -47,6 +56,7 @@ _ONE_OR_SEVERAL = {
     "squeeze": "dim",
     "unstack": "dim",
 }
+
 _KEYS = {
     "chunk": "chunks",
     "coarsen": "dim",
@@ -59,6 +69,10 @@ _KEYS = {
     "tail": "indexers",
     "thin": "indexers",
 }
+
+_KINDS: tuple[Any, ...] = (xr.DataArray, xr.Dataset, xr.Variable, pd.DataFrame, pd.Series, pd.Index, Mapping)
+T = TypeVar("T", bound=xr.DataArray)
+_DATA = "data"
 
 
 def _accepts_names(method: Callable[..., Any], parameter: str) -> Callable[..., Any]:
@@ -94,7 +108,7 @@ def _other_arguments(kwargs: Mapping[str, Any], names: set[str]) -> dict[str, An
     return {name: value for name, value in kwargs.items() if name not in names}
 
 
-class LevelDimensions(HookedArray):
+class _LevelDimensions(HookedArray):
     """An array whose methods accept the name of a level instead of the name of its dimension."""
 
     __slots__ = ()
@@ -105,12 +119,13 @@ class LevelDimensions(HookedArray):
 
 
 for _name, _parameter in _ONE_OR_SEVERAL.items():
-    setattr(LevelDimensions, _name, _accepts_names(getattr(xr.DataArray, _name), _parameter))
+    setattr(_LevelDimensions, _name, _accepts_names(getattr(xr.DataArray, _name), _parameter))
+
 for _name, _parameter in _KEYS.items():
-    setattr(LevelDimensions, _name, _accepts_keys(getattr(xr.DataArray, _name), _parameter))
+    setattr(_LevelDimensions, _name, _accepts_keys(getattr(xr.DataArray, _name), _parameter))
 
 
-class ReflectedArithmetic(LevelDimensions):
+class _ReflectedArithmetic(_LevelDimensions):
     """An array whose class is also that of the result of `plain + assembly`.
 
     Python tries the method of the right operand first only if its class overrides that method.
@@ -149,7 +164,7 @@ class ReflectedArithmetic(LevelDimensions):
         return super().__rxor__(other)
 
 
-class AssemblyOperations(ReflectedArithmetic):
+class AssemblyOperations(_ReflectedArithmetic):
     """An array whose operations return its own class, with indexes and attrs."""
 
     __slots__ = ()
@@ -164,8 +179,8 @@ class AssemblyOperations(ReflectedArithmetic):
         return with_text_objects(result)
 
     def _operate(self, other: Any, function: Callable[..., Any], reflexive: bool) -> Self:
-        mine, theirs = with_plain_dimension_indexes(self, other), with_plain_dimension_indexes(other, self)
-        result = operate(mine, with_alignable_indexes(mine, theirs), function, reflexive)
+        mine, theirs = _with_plain_dimension_indexes(self, other), _with_plain_dimension_indexes(other, self)
+        result = operate(mine, _with_alignable_indexes(mine, theirs), function, reflexive)
         return result if result is NotImplemented else self._as_assembly(result, other)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -214,7 +229,7 @@ class AssemblyOperations(ReflectedArithmetic):
 
     def identical(self, other: Any) -> bool:
         """Return whether name, values, coordinates and attrs are equal, including tables and arrays in attrs."""
-        if not isinstance(other, xr.DataArray) or not have_equal_attrs(self.attrs, other.attrs):
+        if not isinstance(other, xr.DataArray) or not _have_equal_attrs(self.attrs, other.attrs):
             return False
         levels = [
             {name: tuple(index.to_pandas_index().names) for name, index in a.xindexes.items()} for a in (self, other)
@@ -227,6 +242,60 @@ class AssemblyOperations(ReflectedArithmetic):
         return [] if stimulus_set is None else [stimulus_set]
 
 
+def _with_plain_dimension_indexes(array: Any, other: Any) -> Any:
+    """Return an array with plain indexes along dimensions where the other array has a plain index.
+
+    xarray then aligns by the coordinate that is named as the dimension; the other coordinates follow.
+    """
+    if not isinstance(array, xr.DataArray) or not isinstance(other, xr.DataArray):
+        return array
+    for dim in set(array.dims) & set(other.dims):
+        mine, theirs = indexes_of(array).get(dim), indexes_of(other).get(dim)
+        if type(theirs) is PandasIndex and isinstance(mine, AssemblyIndex) and mine.has_dimension_level:
+            array = array.reset_index([dim])
+            coords = coords_of(array)
+            index = dimension_index(dim, coords[dim].values)
+            coords = {**coords, **index.create_variables({dim: coords[dim]})}
+            array = replace_parts(array, coords=coords, indexes={**indexes_of(array), dim: index})
+    return array
+
+
+def _with_alignable_indexes(assembly: xr.DataArray, other: Any) -> Any:
+    """Return the other operand with indexes that xarray can align with those of the assembly."""
+    if not isinstance(other, xr.DataArray):
+        return other
+    changed = other
+    for dim in set(assembly.dims) & set(other.dims):
+        mine, theirs = indexes_of(assembly).get(dim), indexes_of(other).get(dim)
+        if mine is None or theirs is None or not isinstance(mine, AssemblyIndex):
+            continue
+        if isinstance(theirs, PandasMultiIndex) and set(theirs.index.names) == set(mine.index.names):
+            if not (isinstance(theirs, AssemblyIndex) and theirs.index.names == mine.index.names):
+                changed = _with_index(changed, as_assembly_index(theirs).reorder_levels(mine.levels))
+        elif other.sizes[dim] == assembly.sizes[dim] and _agree_on_common_levels(mine, theirs):
+            changed = xr.DataArray(changed).reset_index([dim])
+            changed = changed.drop_vars([name for name in (dim, *mine.index.names) if name in coords_of(changed)])
+    return changed
+
+
+def _agree_on_common_levels(mine: AssemblyIndex, theirs: Any) -> bool:
+    """Return whether the levels that both indexes have are equal position by position."""
+    if not isinstance(theirs, PandasMultiIndex):
+        return True
+    common = [name for name in mine.index.names if name in theirs.index.names]
+    if not common:
+        return True
+    other = as_assembly_index(theirs).reorder_levels(dict.fromkeys(common))
+    return mine.reorder_levels(dict.fromkeys(common)).equals(other)
+
+
+def _with_index(array: xr.DataArray, index: AssemblyIndex) -> xr.DataArray:
+    variables = index.create_variables(coords_of(array))
+    coords = {k: v for k, v in coords_of(array).items() if k not in variables}
+    indexes = {k: v for k, v in indexes_of(array).items() if k not in variables}  # xarray compares their order too
+    return replace_parts(array, coords={**coords, **variables}, indexes={**indexes, **dict.fromkeys(variables, index)})
+
+
 def _comparable_parts(array: xr.DataArray) -> xr.DataArray:
     """Return the array without attrs and tuples of levels: xarray cannot compare tables, nor NaN in tuples."""
     plain = xr.DataArray(array.variable, name=array.name, attrs={})
@@ -234,13 +303,10 @@ def _comparable_parts(array: xr.DataArray) -> xr.DataArray:
     return replace_parts(plain, coords=coords, indexes={})
 
 
-def have_equal_attrs(first: Mapping[Any, Any], second: Mapping[Any, Any]) -> bool:
+def _have_equal_attrs(first: Mapping[Any, Any], second: Mapping[Any, Any]) -> bool:
     """Return whether two attrs are equal; a missing stimulus set equals None."""
     mine, theirs = ({k: v for k, v in a.items() if v is not None or k != STIMULUS_SET} for a in (first, second))
     return _are_equal(mine, theirs)
-
-
-_KINDS: tuple[Any, ...] = (xr.DataArray, xr.Dataset, xr.Variable, pd.DataFrame, pd.Series, pd.Index, Mapping)
 
 
 def _are_equal(first: Any, second: Any) -> bool:
@@ -262,6 +328,80 @@ def _are_equal(first: Any, second: Any) -> bool:
         return xr.DataArray(first).equals(xr.DataArray(second))  # treats NaN as equal
     both_nan = first != first and second != second
     return bool(both_nan or first == second)
+
+
+def sort_orders(assembly: xr.DataArray, keys: Sequence[Any], ascending: bool) -> dict[Hashable, np.ndarray]:
+    """Return the sorting order of positions along each dimension of the keys; missing values come last."""
+    columns: dict[Hashable, list[Level]] = {}
+    for key in keys:
+        index = None if isinstance(key, xr.DataArray) else indexes_of(assembly).get(key)
+        if isinstance(index, AssemblyIndex) and index.dim == key and not index.has_dimension_level:
+            columns.setdefault(key, []).extend(index.levels.values())
+        else:
+            dim, values = _sort_values(assembly, key)
+            columns.setdefault(dim, []).append(factorize_level(values))
+    return {dim: lexsort_codes(levels, ascending) for dim, levels in columns.items()}
+
+
+def _sort_values(assembly: xr.DataArray, key: Any) -> tuple[Hashable, np.ndarray]:
+    """Return the dimension that a key sorts, with one value for each position.
+
+    The key is the name of a coordinate or dimension, or a one-dimensional DataArray. A DataArray of the same length is
+    used position by position, unless its index has the rows of the assembly in another order: then rows are matched.
+    A DataArray of another length must have an index; rows that it lacks come last, in their order.
+    """
+    if not isinstance(key, xr.DataArray):
+        key = assembly[key]
+    if key.ndim != 1 or key.dims[0] not in assembly.dims:
+        raise ValueError(f"can sort by one-dimensional coordinates only; {key.name!r} has dimensions {key.dims}")
+    dim = key.dims[0]
+    mine, theirs = indexes_of(assembly).get(dim), indexes_of(key).get(dim)
+    has_same_length = key.size == assembly.sizes[dim]
+    if not has_same_length and theirs is None:
+        raise ValueError(f"cannot sort {dim!r} of length {assembly.sizes[dim]} by an array of length {key.size}")
+    values = np.asarray(key.values)
+    positions = np.full(assembly.sizes[dim], -1)
+    if isinstance(mine, AssemblyIndex) and isinstance(theirs, PandasMultiIndex) and not mine.equals(theirs):
+        has_same_levels = set(mine.index.names) == set(theirs.index.names)
+        if has_same_levels and theirs.index.is_unique:
+            positions = as_assembly_index(theirs).reindex_like(mine)[dim]
+    if has_same_length:
+        return dim, values[positions] if (positions >= 0).all() else values
+    return dim, np.append(values.astype(object), np.nan)[positions]
+
+
+def merge_data_arrays(data_arrays: Sequence[T]) -> T:
+    """Merge assemblies into one with all their positions, sorted by their coordinates.
+
+    Positions are not sorted, but stay in the order of the assemblies, where all other assemblies are empty or have the
+    same positions, or where one of several coordinates mixes types that cannot be compared, such as numbers and text.
+
+    Values that no assembly has are NaN. Class, name and attrs are those of the first assembly; the stimulus set is kept
+    if all agree on its identifier.
+
+    Parameters
+    ----------
+    data_arrays : sequence of xarray.DataArray
+        One or more assemblies with the same dimensions and the same levels. A single one is returned unchanged.
+
+    Raises
+    ------
+    xarray.MergeError
+        Two assemblies have different values at the same position.
+    AssemblyFormatError
+        There is nothing to merge.
+    """
+    arrays = list(data_arrays)
+    if not arrays:
+        raise AssemblyFormatError("there is nothing to merge: the list of assemblies is empty")
+    first = arrays[0]
+    plain = [xr.DataArray(array.drop_attrs(deep=False).variable, name=_DATA, coords=array.coords) for array in arrays]
+    merged = xr.merge(plain, join="outer", compat="no_conflicts", combine_attrs="override")[_DATA]
+    attrs = dict(first.attrs)
+    combine_stimulus_set(attrs, [array.attrs for array in arrays])
+    merged = merged.transpose(*first.dims, ...)
+    merged.attrs = attrs
+    return gather_indexes(replace_parts(first, merged.variable, dict(coords_of(merged)), dict(indexes_of(merged))))
 
 
 def keep_class_of_first_assembly() -> None:

@@ -13,7 +13,7 @@ from brainio.assemblies.coordinates import flatten_index
 from brainio.assemblies.stimulus_metadata import stimulus_coordinates
 from brainio.assemblies.summaries import group_positions, mean_responses, reliabilities, spike_rows, time_courses
 from brainio.text import quantity
-from brainio.views.attributes import name_of_values
+from brainio.units import name_of_values
 from brainio.views.charts.description import (
     Axis,
     Chart,

@@ -13,8 +13,8 @@ import pandas as pd
 from brainio.assemblies.classes import NeuronRecordingAssembly
 from brainio.assemblies.coordinates import walk_coords
 from brainio.assemblies.stimulus_metadata import STIMULUS_SET, STIMULUS_SET_IDENTIFIER
-from brainio.assemblies.times import milliseconds
 from brainio.errors import AssemblyFormatError
+from brainio.units import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -14,8 +14,8 @@ import pandas as pd
 from brainio.assemblies.coordinates import unknown_name_message, values_of
 from brainio.assemblies.reductions import can_reduce
 from brainio.assemblies.split_halves import split_half_of_positions
-from brainio.assemblies.times import milliseconds
 from brainio.errors import AssemblyFormatError, GroupbyError
+from brainio.units import milliseconds
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence

@@ -27,7 +27,7 @@ from brainio.cards.columns import (
     to_json_value,
 )
 from brainio.netcdf.chunks import iter_blocks
-from brainio.views.attributes import milliseconds_per, name_of_values
+from brainio.units import milliseconds_per, name_of_values
 from brainio.xarray_compat import coords_of, indexes_of, is_in_memory
 
 if TYPE_CHECKING:

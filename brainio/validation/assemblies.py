@@ -27,6 +27,7 @@ from brainio.errors import FormatError
 from brainio.netcdf.chunks import iter_blocks
 from brainio.stimuli import STIMULUS_ID
 from brainio.text import some
+from brainio.units import milliseconds_per
 from brainio.validation.report import Problem, problem
 from brainio.validation.values import (
     NUMBER,
@@ -39,7 +40,6 @@ from brainio.validation.values import (
     kinds_of,
     repeats,
 )
-from brainio.views.attributes import milliseconds_per
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

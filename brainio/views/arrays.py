@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from brainio.text import plural_of, quantity
-from brainio.views.attributes import milliseconds_per, name_of_values
+from brainio.units import milliseconds_per, name_of_values
 from brainio.views.columns import CodedColumn, ColumnSummary, encode_coordinate, summarize_column
 from brainio.views.rendering import format_value, render, trusted_html
 from brainio.views.stimuli import Tile, spread_tiles

@@ -201,7 +201,7 @@ def test_xarray_is_told_how_to_combine_wherever_it_combines() -> None:
         and isinstance(call.func.value, ast.Name)
         and (call.func.value.id, call.func.attr) in {("xr", "merge"), ("xr", "concat"), ("xr", "align")}
     ]
-    assert ("alignment.py", "merge") in [call[:2] for call in calls]
+    assert ("operations.py", "merge") in [call[:2] for call in calls]
     for file, function, named in calls:
         assert {"join", *(() if function == "align" else ("compat",))} <= named, f"xr.{function} in {file}"
 

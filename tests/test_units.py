@@ -10,9 +10,9 @@ import xarray as xr
 
 from brainio.assemblies import DataAssembly, NeuronRecordingAssembly, SpikeTimesAssembly, spikes_to_rates
 from brainio.assemblies.summaries import spike_rows, time_courses
-from brainio.assemblies.times import milliseconds
 from brainio.cards import compute_card
 from brainio.errors import AssemblyFormatError
+from brainio.units import milliseconds
 from brainio.validation import assembly_problems
 from brainio.views import array_html
 
