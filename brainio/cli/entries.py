@@ -290,14 +290,14 @@ def cite(identifiers: tuple[str, ...], form: str, as_json: bool, **which: str | 
     """
     if not identifiers and which["catalog"] is None:
         raise click.UsageError("Name an identifier, or a whole catalog with --catalog.")
-    from brainio.exchange.citing import named, records, written
-    from brainio.exchange.works import works_of
+    from brainio.exchange.citations import citation_records, format_works, select_entries
+    from brainio.exchange.cited_works import collect_works
 
-    works = works_of(named(identifiers, **which))
+    works = collect_works(select_entries(identifiers, **which))
     if as_json:
-        show_json(records(works))
+        show_json(citation_records(works))
     else:
-        echo(written(works, form))
+        echo(format_works(works, form))
 
 
 @click.command()
@@ -321,9 +321,9 @@ def export(identifier: str, form: str, output: Path | None, with_files: bool, **
     """
     if with_files and output is None:
         raise click.UsageError("--with-files copies files next to the output: add --output FILE.")
-    from brainio.exchange import export as described
+    from brainio.exchange import export as export_entry
 
-    document = described(identifier, output, format=form, with_files=with_files, **which)
+    document = export_entry(identifier, output, format=form, with_files=with_files, **which)
     if output is None:
         show_json(document)
     else:

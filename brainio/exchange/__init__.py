@@ -1,15 +1,12 @@
-"""What other programs take of an entry: citations as text and BibTeX, and descriptions as Croissant.
+"""Exchange of entries with other programs: citations as text and BibTeX, and descriptions as Croissant.
 
-=============== ====================================================================
-`citing`        identifiers -> citations
-`works`         entries -> the works to cite, each once, with their keys
-`bibtex`        works -> BibTeX
-`latex`         text -> LaTeX
-`exporting`     identifier -> a description, in memory or as a file with its data beside it
-`croissant`     entries -> JSON-LD of Croissant 1.0
-`distribution`  files of an entry -> what Croissant says of them
-`records`       columns of a stimulus set -> fields of Croissant's records
-=============== ====================================================================
+============= ==========================================================================
+`citations`   `brainio.cite`: format the citations of entries
+`cited_works` collect the works to cite for entries, each once, with unique keys
+`bibtex`      write works as BibTeX, with text escaped for LaTeX
+`exports`     `brainio.export`: describe an entry, write the description and copy the files
+`croissant`   describe entries as JSON-LD of Croissant 1.0
+============= ==========================================================================
 """
 
 import lazy_loader

@@ -1,2 +1,2 @@
-from .citing import cite as cite
-from .exporting import export as export
+from .citations import cite as cite
+from .exports import export as export

@@ -95,6 +95,7 @@ def find_pair(assembly: Entry) -> EntryPair:
 
 
 def _read_cached_set_hashes(assembly: Entry) -> dict[str, str] | None:
+    """Return the hashes of the stimulus set from the assembly's file; None if it is not in the cache."""
     file = assembly.file("nc")
     with suppress(FileNotFoundError, LocationError):  # pruned meanwhile; or a bad location, which fetching reports
         path = None if file is None else ExpectedFile.from_entry(assembly, file).find_cached()
@@ -186,7 +187,7 @@ class CoordinatesLoader(AssemblyLoader):
         super().__init__(DataAssembly, file_path)
 
     def load(self) -> Any:
-        """Read the file.
+        """Read the coordinates of the file.
 
         Returns
         -------
@@ -207,6 +208,7 @@ class CoordinatesLoader(AssemblyLoader):
         return array.assign_coords({name: (array[name].dims, ids)})
 
     def _read_file(self, path: Path) -> tuple[xr.DataArray, list[str]]:
+        """Return the coordinates of the file, in an array of zeros that replaces its values."""
         structure = self._inspect(eager=False)
         with hdf5_access():
             store = open_store(path, None, structure)

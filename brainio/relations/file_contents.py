@@ -91,6 +91,7 @@ def read_contents(paths: Iterable[Path], home: Path) -> dict[Path, Content]:
 
 
 def _read_in_threads(paths: Sequence[Path]) -> Iterator[tuple[Content, int]]:
+    """Yield the result of `_read_content` for each path, in order."""
     Image.preinit()  # loading Pillow's plugins is not thread-safe
     Image.init()
     pool = ThreadPoolExecutor(min(8, (os.cpu_count() or 1) + 1), "brainio-contents")
@@ -118,6 +119,7 @@ def _read_content(path: Path) -> tuple[Content, int]:
 
 
 def _decode(suffix: str, file: BinaryIO, sha1: str) -> Content:
+    """Return the content of a file from the first decoder that recognizes its format."""
     for kind, compute_digest in _DECODERS:
         file.seek(0)
         try:
@@ -152,11 +154,13 @@ class _ArchiveContents:
         return content if members is None else members.add(members.name(path), content, crc)
 
     def save(self) -> None:
+        """Store the changed contents in the cache."""
         for members in self._by_folder.values():
             if members is not None:
                 members.save()
 
     def _find_archive(self, path: Path) -> _MemberContents | None:
+        """Return the stored contents of the archive that a file was unpacked from; None for any other file."""
         parent = path.parent
         if parent not in self._by_parent:
             candidates = (self._load(folder) for folder in (parent, *parent.parents))
@@ -164,6 +168,7 @@ class _ArchiveContents:
         return self._by_parent[parent]
 
     def _load(self, folder: Path) -> _MemberContents | None:
+        """Read the stored contents of the archive that was unpacked into a folder; None for any other folder."""
         if folder not in self._by_folder:
             digests = find_member_digests(folder, self._home)
             self._by_folder[folder] = None if digests is None else _MemberContents(digests)
@@ -179,6 +184,7 @@ class _MemberContents:
         self.contents = _parse_contents(digests.read())
 
     def name(self, path: Path) -> str:
+        """Return the name of a member from the path of its file."""
         return path.relative_to(self._digests.folder).as_posix()
 
     def add(self, name: str, content: Content, crc: int) -> Content:
@@ -193,6 +199,7 @@ class _MemberContents:
         return content
 
     def save(self) -> None:
+        """Store the contents in the cache, if they changed."""
         if self._has_changed:
             columns = dict(zip(_FIELDS, map(list, zip(*self.contents.values(), strict=True)), strict=True))
             self._digests.write({"form": _DECODER_VERSIONS, "names": list(self.contents), **columns})

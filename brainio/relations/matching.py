@@ -109,6 +109,7 @@ def find_duplicates(contents: Contents) -> list[tuple[tuple[str, ...], str]]:
 
 
 def _group_by_key(contents: Contents) -> dict[tuple[str, str], list[str]]:
+    """Group the ids of readable stimuli by `comparison_key`."""
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for stimulus_id, content in contents.items():
         key = comparison_key(content)
@@ -148,9 +149,11 @@ def _pair_by_key(
 
 
 def _differ(a: Content, b: Content) -> bool:
+    """Return whether two contents differ, or may differ because one is unreadable."""
     keys = comparison_key(a), comparison_key(b)
     return None in keys or keys[0] != keys[1]
 
 
 def _match_of_same_id(stimulus_id: str, a: Content, b: Content) -> Match:
+    """Return the match of two stimuli with the same id, but without equal content."""
     return Match(stimulus_id, stimulus_id, ID_UNREAD if a.fault or b.fault else ID_ONLY)

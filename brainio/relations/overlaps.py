@@ -226,10 +226,10 @@ def overlap(a: Subject, b: Subject) -> Overlap:
         set_a, set_b = _load_subject(a), _load_subject(b)
         contents = read_contents([*set_a.paths.values(), *set_b.paths.values()], Path(get_local_data_path()))
 
-    def contents_of(stimuli: _StimulusPaths) -> dict[str, Content]:
+    def contents_by_id(stimuli: _StimulusPaths) -> dict[str, Content]:
         return {stimulus_id: contents[path] for stimulus_id, path in stimuli.paths.items()}
 
-    return Overlap.from_contents(set_a.name, contents_of(set_a), set_b.name, contents_of(set_b))
+    return Overlap.from_contents(set_a.name, contents_by_id(set_a), set_b.name, contents_by_id(set_b))
 
 
 class _StimulusPaths(NamedTuple):
@@ -261,12 +261,14 @@ def _load_subject(subject: Subject) -> _StimulusPaths:
 
 
 def _load_files(table: Path, files: Path) -> StimulusSet:
+    """Load a stimulus set from a table, and a folder or ZIP archive of its files."""
     if files.is_dir():
         return StimulusSet.from_files(table, files)
     return load_stimulus_files(table, files, table.stem)
 
 
 def _stimulus_paths(stimulus_set: StimulusSet, name: str) -> _StimulusPaths:
+    """Return the path of each stimulus; raise an error for a set without ids or paths."""
     if STIMULUS_ID not in stimulus_set.columns:
         raise StimulusSetFormatError(
             f"{name} has no column {STIMULUS_ID!r}; expected a stimulus set, as brainio.get_stimulus_set returns it"

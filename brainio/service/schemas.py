@@ -12,8 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, Entry, EntryFile, Listing, stimulus_set_of
 from brainio.catalogs.publications import publications_of
 from brainio.errors import CatalogError, EntryLookupError
-from brainio.exchange.croissant import croissant
-from brainio.exchange.distribution import listed
+from brainio.exchange.croissant import croissant, describe_listed_files
 from brainio.relations.stimulus_set_usage import find_assemblies
 from brainio.service import urls
 from brainio.service.access import Access
@@ -276,7 +275,7 @@ def catalog_record(snapshot: Snapshot, name: str) -> CatalogRecord:
 
 def croissant_record(entry: Entry, origin: str) -> dict[str, Any]:
     """Describe an entry as Croissant; reads nothing but its card."""
-    return croissant([entry], lambda file: f"{origin}{urls.file_url(entry, file.file.part)}", listed)
+    return croissant([entry], lambda file: f"{origin}{urls.file_url(entry, file.file.part)}", describe_listed_files)
 
 
 def _stimulus_set(entry: Entry, visible: list[Listing]) -> Entry | None:

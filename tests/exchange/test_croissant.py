@@ -1,4 +1,4 @@
-"""Promises of Croissant: mlcroissant accepts what is exported, and reads the records of the set that ships from it."""
+"""Tests of Croissant: mlcroissant accepts the exported descriptions, and reads the records of the included entries."""
 
 import hashlib
 import io
@@ -29,8 +29,8 @@ SET = "modelfest.Carney1999"
 
 
 @pytest.fixture(autouse=True)
-def own_folder_of_mlcroissant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep what mlcroissant unpacks apart from other tests and the person's own."""
+def isolated_mlcroissant_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let mlcroissant unpack and download into a folder of the test."""
     from etils import epath  # type: ignore[import-untyped]
 
     monkeypatch.setattr(extract, "EXTRACT_PATH", epath.Path(tmp_path / "mlc" / "extract"))
@@ -38,8 +38,8 @@ def own_folder_of_mlcroissant(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert download.constants is constants
 
 
-def accepted(path: Path) -> Any:
-    """Return the data set that mlcroissant makes of a file, which has no errors then."""
+def load_valid(path: Path) -> Any:
+    """Load a description with mlcroissant, and check that it reports no errors."""
     dataset = mlc.Dataset(jsonld=str(path))
     assert dataset.metadata.ctx.issues.errors == set()
     return dataset
@@ -51,33 +51,33 @@ def records_of(dataset: Any) -> list[dict[str, Any]]:
             name.removeprefix("stimuli/"): value.decode()
             if isinstance(value, bytes) and name != "stimuli/file_audio"
             else value
-            for name, value in one.items()
+            for name, value in record.items()
         }
-        for one in dataset.records("stimuli")
+        for record in dataset.records("stimuli")
     ]
 
 
 @pytest.mark.parametrize("with_files", [False, True])
-def test_the_records_of_the_set_that_ships_are_its_rows_and_pictures(tmp_path: Path, with_files: bool) -> None:
+def test_the_records_of_the_included_set_are_its_rows_and_images(tmp_path: Path, with_files: bool) -> None:
     folder = tmp_path / "exported"
     folder.mkdir()
     brainio.export(SET, folder / "croissant.json", kind="stimulus_set", with_files=with_files)
     moved = folder.rename(tmp_path / "moved") if with_files else folder
-    found = {record["stimulus_id"]: record for record in records_of(accepted(moved / "croissant.json"))}
+    found = {record["stimulus_id"]: record for record in records_of(load_valid(moved / "croissant.json"))}
     stimulus_set = brainio.get_stimulus_set(SET)
     assert {*found} == {*stimulus_set["stimulus_id"]}
     for row in stimulus_set.to_dict("records"):
         record = found[row["stimulus_id"]]
-        with Image.open(stimulus_set.get_stimulus(row["stimulus_id"])) as picture:
-            assert np.array_equal(np.asarray(record.pop("file_image")), np.asarray(picture))
+        with Image.open(stimulus_set.get_stimulus(row["stimulus_id"])) as image_file:
+            assert np.array_equal(np.asarray(record.pop("file_image")), np.asarray(image_file))
         for name, value in row.items():
             assert record[str(name)] == value or (record[str(name)] is None and value != value)
         assert {*record} == {*row}
 
 
-def test_set_and_assembly_of_one_identifier_are_one_description(tmp_path: Path) -> None:
+def test_set_and_assembly_with_the_same_identifier_share_a_description(tmp_path: Path) -> None:
     document = brainio.export(SET, tmp_path / "both.json")
-    dataset = accepted(tmp_path / "both.json")
+    dataset = load_valid(tmp_path / "both.json")
     formats = [node["encodingFormat"] for node in document["distribution"] if node["@type"] == "cr:FileObject"]
     assert formats == ["text/csv", "application/zip", "application/x-netcdf"]
     assert dataset.metadata.license == ["https://spdx.org/licenses/GPL-2.0-only.html"]
@@ -89,65 +89,65 @@ def test_set_and_assembly_of_one_identifier_are_one_description(tmp_path: Path) 
 
 @pytest.mark.parametrize("identifier", ["modelfest.Carney1999", "herz.Rokem2006"])
 @pytest.mark.parametrize("kind", ["stimulus_set", "assembly"])
-def test_all_that_ships_is_accepted(identifier: str, kind: str, tmp_path: Path) -> None:
+def test_all_included_entries_are_accepted(identifier: str, kind: str, tmp_path: Path) -> None:
     brainio.export(identifier, tmp_path / "one.json", kind=kind)
-    accepted(tmp_path / "one.json")
+    load_valid(tmp_path / "one.json")
 
 
-def test_sounds_come_as_their_bytes(tmp_path: Path) -> None:
+def test_sounds_are_read_as_bytes(tmp_path: Path) -> None:
     brainio.export("herz.Rokem2006", tmp_path / "sounds.json", kind="stimulus_set")
     stimulus_set = brainio.get_stimulus_set("herz.Rokem2006")
-    found = records_of(accepted(tmp_path / "sounds.json"))
+    found = records_of(load_valid(tmp_path / "sounds.json"))
     assert len(found) == len(stimulus_set)
     for record in found:
         assert record["file_audio"] == stimulus_set.get_stimulus(record["stimulus_id"]).read_bytes()
 
 
-def picture(grey: int) -> bytes:
+def image(grey: int) -> bytes:
     body = io.BytesIO()
     Image.new("L", (2, 2), grey).save(body, "png")
     return body.getvalue()
 
 
 @pytest.fixture
-def in_folders(lab: Lab) -> Lab:
-    """A lab whose archive has folders, and a file that no row names; its catalog states only SHA-1."""
+def lab_with_folders(lab: Lab) -> Lab:
+    """A lab whose archive has folders and a file that no row names, and whose catalog gives only SHA-1 hashes."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         for number, name in enumerate(["a/[1].png", "b/[1].png", "__MACOSX/a/._[1].png"]):
-            file.writestr(name, picture(number) if number < 2 else b"no picture")
+            file.writestr(name, image(number) if number < 2 else b"no picture")
     table = "image_id,filename,n\n007,a/[1].png,1\n008,b/[1].png,\n"
     lab.publish("stimulus_lab.csv", table.encode(), "StimulusSet")
     lab.publish("stimulus_lab.zip", archive.getvalue())
     return lab
 
 
-def test_folders_and_files_that_no_row_names_do_no_harm(in_folders: Lab, tmp_path: Path) -> None:
+def test_archives_may_have_folders_and_files_that_no_row_names(lab_with_folders: Lab, tmp_path: Path) -> None:
     folder = tmp_path / "out"
     folder.mkdir()
     brainio.export("lab.Doe2026", folder / "c.json", with_files=True)
-    found = records_of(accepted(folder / "c.json"))
-    assert [(one["filename"], one["n"], np.asarray(one["file_image"])[0, 0]) for one in found] == [
+    records = records_of(load_valid(folder / "c.json"))
+    assert [(record["filename"], record["n"], np.asarray(record["file_image"])[0, 0]) for record in records] == [
         ("a/[1].png", 1.0, 0),
         ("b/[1].png", None, 1),
     ]
     assert all(path.stat().st_mode & 0o200 for path in folder.rglob("*")), "cached files are read-only, copies are not"
 
 
-def test_a_hash_that_no_catalog_states_is_taken_of_the_cached_file(in_folders: Lab) -> None:
-    with pytest.warns(CatalogWarning, match=r"no sha256 of the csv file .* brainio get lab\.Doe2026"):
-        described = brainio.export("lab.Doe2026")
-    assert not any("sha256" in node for node in described["distribution"])
-    assert "recordSet" not in described
-    assert in_folders.server.requests == [], "nothing is fetched"
+def test_a_hash_missing_from_the_catalog_is_computed_from_the_cached_file(lab_with_folders: Lab) -> None:
+    with pytest.warns(CatalogWarning, match=r"no sha256 for the csv file .* brainio get lab\.Doe2026"):
+        document = brainio.export("lab.Doe2026")
+    assert not any("sha256" in node for node in document["distribution"])
+    assert "recordSet" not in document
+    assert lab_with_folders.server.requests == [], "nothing is fetched"
     brainio.get_stimulus_set("lab.Doe2026")
     with warnings.catch_warnings():
         warnings.simplefilter("error", CatalogWarning)
-        described = brainio.export("lab.Doe2026")
-    body = in_folders.server.objects["lab-bucket", "stimulus_lab.csv"]
-    assert described["distribution"][0]["sha256"] == hashlib.sha256(body).hexdigest()
-    url = f"{in_folders.server.url}/lab-bucket/stimulus_lab.csv"  # where AWS_ENDPOINT_URL points
-    assert described["distribution"][0]["contentUrl"] == url
+        document = brainio.export("lab.Doe2026")
+    body = lab_with_folders.server.objects["lab-bucket", "stimulus_lab.csv"]
+    assert document["distribution"][0]["sha256"] == hashlib.sha256(body).hexdigest()
+    url = f"{lab_with_folders.server.url}/lab-bucket/stimulus_lab.csv"  # where AWS_ENDPOINT_URL points
+    assert document["distribution"][0]["contentUrl"] == url
     assert urllib.request.urlopen(url).read() == body
 
 
@@ -167,7 +167,7 @@ def test_a_version_of_s3_is_part_of_the_url_and_secrets_are_not(
     assert "secret" not in json.dumps(brainio.export("lab.B"))
 
 
-def test_without_the_table_the_card_tells_the_fields(tmp_path: Path) -> None:
+def test_without_the_table_the_fields_come_from_the_card(tmp_path: Path) -> None:
     source = Path(resolve("stimulus_set", SET).base)
     remote = tmp_path / "catalog"
     shutil.copytree(source / "cards", remote / "cards")
@@ -180,14 +180,14 @@ def test_without_the_table_the_card_tells_the_fields(tmp_path: Path) -> None:
         field["@id"]: field["dataType"] for field in near["recordSet"][0]["field"]
     }
     (tmp_path / "far.json").write_text(json.dumps(far))
-    accepted(tmp_path / "far.json")
+    load_valid(tmp_path / "far.json")
 
 
 def test_the_context_is_that_of_the_standard() -> None:
     assert make_context(None) == CONTEXT
 
 
-def test_bad_wishes_are_errors(tmp_path: Path) -> None:
+def test_invalid_arguments_raise_errors(tmp_path: Path) -> None:
     with pytest.raises(ExchangeError, match="'csv'; expected croissant"):
         brainio.export(SET, format="csv")
     with pytest.raises(ExchangeError, match="name its file"):
@@ -198,23 +198,23 @@ def test_bad_wishes_are_errors(tmp_path: Path) -> None:
         brainio.export("nobody.Knows")
 
 
-def test_a_file_of_somebodys_own_is_not_replaced_by_a_copy(tmp_path: Path) -> None:
-    described = tmp_path / "exported" / "c.json"
-    described.parent.mkdir()
+def test_a_file_of_the_user_is_not_replaced_by_a_copy(tmp_path: Path) -> None:
+    output = tmp_path / "exported" / "c.json"
+    output.parent.mkdir()
     for _ in range(2):
-        brainio.export(SET, described, kind="assembly", with_files=True)
-    (copy,) = described.parent.glob("*.nc")
+        brainio.export(SET, output, kind="assembly", with_files=True)
+    (copy,) = output.parent.glob("*.nc")
     copy.write_text("mine")
-    with pytest.raises(ExchangeError, match="holds something else; move it away"):
-        brainio.export(SET, described, kind="assembly", with_files=True)
+    with pytest.raises(ExchangeError, match="exists with other content; move it away"):
+        brainio.export(SET, output, kind="assembly", with_files=True)
     assert copy.read_text() == "mine"
-    assert sorted(path.name for path in described.parent.iterdir()) == [copy.name, described.name]
+    assert sorted(path.name for path in output.parent.iterdir()) == [copy.name, output.name]
 
 
 def test_the_command_writes_to_a_file_or_to_stdout(tmp_path: Path) -> None:
     done = command("export", SET, "--format", "croissant", "-o", str(tmp_path / "c.json"), "--with-files")
     assert done.returncode == 0, done.stderr
-    accepted(tmp_path / "c.json")
+    load_valid(tmp_path / "c.json")
     printed = json.loads(command("export", SET, "--kind", "assembly").stdout)
     assert printed["conformsTo"] == "http://mlcommons.org/croissant/1.0"
     assert command("export", SET, "--with-files").returncode == 2
@@ -224,12 +224,12 @@ def test_the_command_writes_to_a_file_or_to_stdout(tmp_path: Path) -> None:
 def test_names_that_mlcroissant_refuses_as_ids_are_accepted(lab: Lab, tmp_path: Path) -> None:
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("one two.png", picture(7))
+        file.writestr("one two.png", image(7))
     table = "stimulus_id,filename,mean rate,mean_rate,file_image\na,one two.png,1,2,x\n"
     lab.publish("my table.csv", table.encode(), "StimulusSet")
     lab.publish("my pictures.zip", archive.getvalue())
     brainio.export("lab.Doe2026", tmp_path / "c.json", with_files=True)
-    (found,) = records_of(accepted(tmp_path / "c.json"))
+    (found,) = records_of(load_valid(tmp_path / "c.json"))
     assert np.asarray(found.pop("file_image_"))[0, 0] == 7
     assert list(found.values()) == ["a", "one two.png", 1, 2, "x"]
 
@@ -249,11 +249,11 @@ def test_published_entries_without_a_sha256_are_accepted_and_state_their_sha1(
 ) -> None:
     with pytest.warns(CatalogWarning, match="cannot verify it"):
         document = brainio.export(identifier, tmp_path / "one.json", kind=kind, version=version)
-    accepted(tmp_path / "one.json")
+    load_valid(tmp_path / "one.json")
     assert document["isLiveDataset"] is True
     for file in resolve(kind, identifier, version=version).files:
         assert not file.sha1 or any(f"SHA-1 {file.sha1}" in node["description"] for node in document["distribution"])
 
 
-def test_entries_with_a_sha256_are_no_live_data_set(tmp_path: Path) -> None:
+def test_entries_with_a_sha256_are_not_live_data_sets(tmp_path: Path) -> None:
     assert "isLiveDataset" not in brainio.export(SET, tmp_path / "one.json")

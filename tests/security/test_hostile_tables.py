@@ -20,7 +20,7 @@ from brainio.catalogs.csv_format import read_table, with_rows_added
 from brainio.catalogs.listing import read_listing
 from brainio.catalogs.publications import MOST_OF_KEY, publications_of
 from brainio.errors import CatalogError, CatalogRowError, CatalogWarning, PackagingError, StimulusSetFormatError
-from brainio.exchange.records import _ids
+from brainio.exchange.croissant import _field_ids
 from brainio.packaging import package_stimulus_set
 from brainio.packaging.lab_files import read_stimuli
 from brainio.stimuli import StimulusSet, StimulusSetLoader
@@ -149,7 +149,7 @@ def test_of_very_many_publications_of_one_key_the_first_are_read(tmp_path: Path)
 
 def test_very_many_columns_get_identifiers_of_their_own_in_linear_time() -> None:
     with soon():
-        ids = _ids([f"c {'_' * (number % 2)}{number // 2}" for number in range(MANY)])
+        ids = _field_ids([f"c {'_' * (number % 2)}{number // 2}" for number in range(MANY)])
     assert len(set(ids.values())) == len(ids)
 
 

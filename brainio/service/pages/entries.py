@@ -15,8 +15,8 @@ from brainio.cards.card_text import MALFORMED_CARD_ERRORS, format_card
 from brainio.catalogs import TYPE_STIMULUS_SET, Entry
 from brainio.catalogs.cards import Card
 from brainio.dois import doi_url
-from brainio.exchange.citing import written
-from brainio.exchange.works import Work, works_of
+from brainio.exchange.citations import format_works
+from brainio.exchange.cited_works import Work, collect_works
 from brainio.service import schemas, urls
 from brainio.service.access import Access
 from brainio.service.dependencies import Service
@@ -138,7 +138,7 @@ def render_entry(template: str, view: EntryView, numbers: Labelled, sections: La
     """
     entry, record = view.entry, view.record
     origin = view.service.origin(view.request)
-    works = works_of([entry, *_stimulus_sets(view)])
+    works = collect_works([entry, *_stimulus_sets(view)])
     paper = next((work for work in works[entry] if not work.is_data), None)
     facts = {name: text for name, text in format_card(view.card).items() if name not in _SHOWN_ELSEWHERE}
     license_ = {"license": entry.license or str(view.card.get("license", "not stated"))}
@@ -160,8 +160,8 @@ def render_entry(template: str, view: EntryView, numbers: Labelled, sections: La
         sections=[*sections, *_shared_sections(bool(facts))],
         snippets=entry_snippets(entry, origin, is_current=is_current),
         netrc=netrc_line(entry.catalog, view.service, origin),
-        citation=written(works, "text"),
-        bibtex=written(works, "bibtex"),
+        citation=format_works(works, "text"),
+        bibtex=format_works(works, "bibtex"),
         facts=license_ | facts,
         croissant=json_for_script(schemas.croissant_record(entry, origin)),
         croissant_url=urls.entry_api_url("croissant", entry),

@@ -1,4 +1,4 @@
-"""From identifiers to what a paper writes about the data that it used."""
+"""Citations of entries: `brainio.cite`, and the formatting of cited works as text or as records."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,8 +10,8 @@ from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.catalogs.publications import DETAILS
 from brainio.dois import doi_url
 from brainio.errors import ExchangeError
-from brainio.exchange.bibtex import bibtex
-from brainio.exchange.works import Work, entries_to_cite, works_of
+from brainio.exchange.bibtex import format_bibtex
+from brainio.exchange.cited_works import Work, add_stimulus_sets, collect_works, unique_works
 from brainio.fetch.hooks import entries_of
 
 FORMATS = ("text", "bibtex")
@@ -19,41 +19,41 @@ FORMATS = ("text", "bibtex")
 
 def cite(
     *identifiers: str,
-    format: str = "text",  # noqa: A002 - what everybody calls it
+    format: str = "text",  # noqa: A002 - the usual name of this parameter
     catalog: str | None = None,
     kind: str | None = None,
     version: str | None = None,
 ) -> str:
-    r"""Write how to cite what identifiers name: the publications, each once; for assemblies those of their stimuli too.
+    r"""Return the citations of entries: each publication once, including those of the stimulus sets of assemblies.
 
-    Where no publication is known the data themselves are cited, with what is known of them. So is every entry that has
-    a version, beside its publications.
+    An entry without a known publication is cited itself, with the known facts about it. An entry with a version is
+    cited in addition to its publications.
 
     Parameters
     ----------
     *identifiers : str
-        As for `get_assembly` and `get_stimulus_set`; one that names both means both. With none of them, all current
-        entries of `catalog`.
+        As for `get_assembly` and `get_stimulus_set`; an identifier of a stimulus set and an assembly stands for both.
+        By default, all current entries of `catalog`.
     format : {'text', 'bibtex'}, default 'text'
-        Text has a line for each work. BibTeX is plain ASCII as far as LaTeX has commands for characters.
+        Text has one line per work. BibTeX is ASCII, except for characters without a LaTeX command.
     catalog : str, optional
-        Identifier of the only catalog to look in.
+        Identifier of the only catalog to search.
     kind : str, optional
-        `'stimulus_set'` or `'assembly'`: what of both an identifier means.
+        `'stimulus_set'` or `'assembly'`: cite only entries of this kind, and the stimulus sets of assemblies.
     version : str, optional
         Version of the entries.
 
     Returns
     -------
     str
-        Without a line break at its end.
+        The citations, without a final line break.
 
     Raises
     ------
     EntryLookupError
-        An identifier leads nowhere.
+        An identifier does not resolve to an entry.
     ExchangeError
-        `format` is none of these, or nothing was named.
+        `format` is unknown, or neither an identifier nor a catalog is given.
 
     Examples
     --------
@@ -63,47 +63,42 @@ def cite(
     @article{rokem2006spike_timing,
     """
     if format not in FORMATS:
-        raise ExchangeError(f"there are no citations of the format {format!r}; expected one of {', '.join(FORMATS)}")
-    return written(works_of(named(identifiers, catalog, kind, version)), format)
+        raise ExchangeError(f"unknown citation format {format!r}; expected one of {', '.join(FORMATS)}")
+    return format_works(collect_works(select_entries(identifiers, catalog, kind, version)), format)
 
 
-def named(
+def select_entries(
     identifiers: Iterable[str], catalog: str | None = None, kind: str | None = None, version: str | None = None
 ) -> list[Entry]:
-    """Return the entries that are to be cited; see `cite`."""
+    """Return the entries to cite; see `cite`."""
     identifiers = list(identifiers)
     if not identifiers and catalog is None:
         raise ExchangeError("name an identifier to cite, or a catalog to cite all of it")
-    found = [
+    selected = [
         entry
         for identifier in identifiers
         for entry in entries_of(identifier, catalog=catalog, kind=kind, version=version)
     ]
     if not identifiers:
-        found = [entry for entry in entries(kind, catalog) if entry.status == STATUS_CURRENT]
-    return entries_to_cite(found)
+        selected = [entry for entry in entries(kind, catalog) if entry.status == STATUS_CURRENT]
+    return add_stimulus_sets(selected)
 
 
-def written(works: dict[Entry, tuple[Work, ...]], form: str) -> str:
-    """Write the works of entries, each once, as `'text'` or `'bibtex'`."""
-    cited = unique(works)
-    return bibtex(cited) if form == "bibtex" else "\n".join(map(in_words, cited))
+def format_works(works: dict[Entry, tuple[Work, ...]], format_name: str) -> str:
+    """Format the works of entries, each once, as `'text'` or `'bibtex'`."""
+    cited = unique_works(works)
+    return format_bibtex(cited) if format_name == "bibtex" else "\n".join(map(format_work, cited))
 
 
-def unique(works: dict[Entry, tuple[Work, ...]]) -> list[Work]:
-    """Return the works of entries, each once."""
-    return list(dict.fromkeys(work for of_one in works.values() for work in of_one))
-
-
-def in_words(work: Work) -> str:
-    """Write a work in a line, as people cite it."""
+def format_work(work: Work) -> str:
+    """Format the citation of a work as one line of text."""
     if work.is_data:
         version = f", version {work.version}" if work.version else ""
         year = f"({work.year})" if work.year else ""
         authors = " ".join(filter(None, ["; ".join(work.authors), year]))
-        is_named = not work.doi or work.doi in unquote(work.note).lower()
+        has_doi_in_note = not work.doi or work.doi in unquote(work.note).lower()
         parts = [authors, f"{work.title}{version}", work.note.replace("\n", " ")]
-        return " ".join([*map(_sentence, filter(None, parts)), *([] if is_named else [doi_url(work.doi)])])
+        return " ".join([*map(_sentence, filter(None, parts)), *([] if has_doi_in_note else [doi_url(work.doi)])])
     authors = " and ".join([*work.authors, *(["others"] if work.more_authors else [])])
     return format_citation(
         {
@@ -118,8 +113,8 @@ def in_words(work: Work) -> str:
     )
 
 
-def records(works: dict[Entry, tuple[Work, ...]]) -> list[dict[str, Any]]:
-    """Return what programs read: for each entry the works to cite, and what is not known of them."""
+def citation_records(works: dict[Entry, tuple[Work, ...]]) -> list[dict[str, Any]]:
+    """Return a record for each entry with the works to cite, for programs."""
     return [
         {
             "identifier": entry.identifier,
@@ -130,7 +125,7 @@ def records(works: dict[Entry, tuple[Work, ...]]) -> list[dict[str, Any]]:
                 {
                     "key": work.key,
                     "is_data": work.is_data,
-                    "text": in_words(work),
+                    "text": format_work(work),
                     "title": work.title,
                     "authors": list(work.authors),
                     "year": work.year,
@@ -141,12 +136,13 @@ def records(works: dict[Entry, tuple[Work, ...]]) -> list[dict[str, Any]]:
                     "version": work.version,
                     "note": work.note,
                 }
-                for work in of_one
+                for work in works_of_entry
             ],
         }
-        for entry, of_one in works.items()
+        for entry, works_of_entry in works.items()
     ]
 
 
 def _sentence(text: str) -> str:
+    """End a text with exactly one full stop."""
     return f"{text.rstrip('.')}."

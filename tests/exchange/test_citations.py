@@ -1,4 +1,4 @@
-"""Promises of citations: each publication once, under its own key, accepted by parsers; what is unknown is said."""
+"""Tests of citations: each publication appears once with a unique key, parsers accept the BibTeX, gaps are stated."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,8 @@ from pybtex.database import parse_string  # type: ignore[import-untyped]
 import brainio
 from brainio.catalogs import append_rows, entries
 from brainio.errors import CatalogWarning, EntryLookupError, ExchangeError
-from brainio.exchange.citing import named
-from brainio.exchange.works import Work, works_of
+from brainio.exchange.citations import select_entries
+from brainio.exchange.cited_works import Work, collect_works
 from tests.cli.command import brainio as command
 
 HEADER = "publication,title,authors,year,journal,doi,url\n"
@@ -19,14 +19,14 @@ HEADER = "publication,title,authors,year,journal,doi,url\n"
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> Path:
-    """A catalog in force, `lab`, that lists what `listed` adds."""
+    """An active catalog `lab`, without entries."""
     path = tmp_path / "lab.csv"
     append_rows(path, [])
     brainio.add_catalog(path)
     return path
 
 
-def listed(catalog: Path, identifier: str, publication: str = "", kind: str = "assembly", **more: str) -> None:
+def add_entry(catalog: Path, identifier: str, publication: str = "", kind: str = "assembly", **columns: str) -> None:
     row = {
         "identifier": identifier,
         "lookup_type": kind,
@@ -37,19 +37,19 @@ def listed(catalog: Path, identifier: str, publication: str = "", kind: str = "a
         "stimulus_set_identifier": "",
         "publication": publication,
     }
-    append_rows(catalog, [row | more])
+    append_rows(catalog, [row | columns])
 
 
 @pytest.mark.parametrize("parser", ["bibtexparser", "pybtex"])
 def test_parsers_accept_the_whole_published_catalog(parser: str) -> None:
-    written = brainio.cite(catalog="brainscore", format="bibtex")
+    bibtex = brainio.cite(catalog="brainscore", format="bibtex")
     if parser == "pybtex":
-        keys = list(parse_string(written, "bibtex").entries)
+        keys = list(parse_string(bibtex, "bibtex").entries)
     else:
-        library = bibtexparser.parse_string(written)
+        library = bibtexparser.parse_string(bibtex)
         assert library.failed_blocks == []
         keys = [entry.key for entry in library.entries]
-    cited = works_of(named([], "brainscore"))
+    cited = collect_works(select_entries([], "brainscore"))
     assert len(cited) >= 302
     assert {work.key for works in cited.values() for work in works} == set(keys)
     assert all(cited.values())
@@ -61,22 +61,22 @@ def test_keys_differ_also_for_programs_that_ignore_case() -> None:
     assert len(keys) == len({*keys}) > 50
 
 
-def test_the_key_of_a_publication_does_not_depend_on_what_else_is_cited() -> None:
-    together = works_of(entries(catalog="brainscore"))
-    assert all(works_of([entry])[entry][0].key == works[0].key for entry, works in list(together.items())[::10])
+def test_the_key_of_a_publication_does_not_depend_on_other_cited_works() -> None:
+    together = collect_works(entries(catalog="brainscore"))
+    assert all(collect_works([entry])[entry][0].key == works[0].key for entry, works in list(together.items())[::10])
 
 
-def test_a_publication_that_two_rows_write_differently_is_cited_once_with_all_that_is_known() -> None:
+def test_a_publication_that_two_rows_spell_differently_is_cited_once_with_the_facts_of_both() -> None:
     lines = brainio.cite("dicarlo.MajajHong2015").splitlines()
     assert len(lines) == 1
     assert "https://doi.org/10.1523/" in lines[0]
 
 
-def test_an_assembly_is_cited_with_its_stimuli(catalog: Path) -> None:
+def test_an_assembly_is_cited_with_its_stimulus_set(catalog: Path) -> None:
     table = HEADER + 'doe,On cells,"Doe, J.",2026,Lab,,\nroe,On stimuli,"Roe, R.",2025,,10.1234/5,\n'
     (catalog.parent / "publications.csv").write_text(table)
-    listed(catalog, "lab.Cells", "doe", stimulus_set_identifier="lab.Pictures")
-    listed(catalog, "lab.Pictures", "roe", "stimulus_set", **{"class": "StimulusSet"})
+    add_entry(catalog, "lab.Cells", "doe", stimulus_set_identifier="lab.Pictures")
+    add_entry(catalog, "lab.Pictures", "roe", "stimulus_set", **{"class": "StimulusSet"})
     assert brainio.cite("lab.Cells") == (
         "Doe, J. (2026). On cells. Lab.\nRoe, R. (2025). On stimuli. https://doi.org/10.1234/5"
     )
@@ -86,14 +86,14 @@ def test_an_assembly_is_cited_with_its_stimuli(catalog: Path) -> None:
     assert types == ["article", "misc"]
 
 
-def test_an_assembly_whose_stimuli_no_catalog_lists_is_cited_with_a_warning(catalog: Path) -> None:
-    listed(catalog, "lab.Cells", stimulus_set_identifier="lab.Pictures")
+def test_an_assembly_with_an_unlisted_stimulus_set_is_cited_with_a_warning(catalog: Path) -> None:
+    add_entry(catalog, "lab.Cells", stimulus_set_identifier="lab.Pictures")
     with pytest.warns(CatalogWarning, match=r"'lab.Cells' is cited alone: no stimulus set 'lab.Pictures'"):
         assert brainio.cite("lab.Cells").startswith("lab.Cells. ")
 
 
-def test_an_entry_without_publication_says_so_and_what_is_known(catalog: Path) -> None:
-    listed(catalog, "lab.Cells", license="CC-BY-4.0")
+def test_an_entry_without_publication_is_cited_with_its_known_facts(catalog: Path) -> None:
+    add_entry(catalog, "lab.Cells", license="CC-BY-4.0")
     assert brainio.cite("lab.Cells") == (
         f"lab.Cells. Assembly of catalog lab; sha1 of its nc file: {'0' * 40}; licence: CC-BY-4.0; "
         "no publication is known."
@@ -102,50 +102,50 @@ def test_an_entry_without_publication_says_so_and_what_is_known(catalog: Path) -
     assert (entry.entry_type, entry.key, entry["title"]) == ("misc", "lab.Cells-assembly", "{lab.Cells}")
 
 
-def test_what_only_the_card_knows_is_cited(catalog: Path) -> None:
+def test_facts_from_the_card_are_cited(catalog: Path) -> None:
     card = {"citation": "Doe, J. (2026). Cells.", "authors": [{"name": "Doe, J."}], "doi": "10.1234/5"}
     (catalog.parent / "card.json").write_text(json.dumps(card))
-    listed(catalog, "lab.Cells", card="card.json")
+    add_entry(catalog, "lab.Cells", card="card.json")
     assert "Doe, J. (2026). Cells." in brainio.cite("lab.Cells")
     (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
     assert (entry["author"], entry["doi"]) == ("Doe, J.", "10.1234/5")
 
 
-def test_an_entry_with_a_version_is_cited_beside_its_publication(catalog: Path) -> None:
+def test_an_entry_with_a_version_is_cited_in_addition_to_its_publication(catalog: Path) -> None:
     (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,,2026,Lab,,\n")
-    listed(catalog, "lab.Cells", "doe", version="2")
+    add_entry(catalog, "lab.Cells", "doe", version="2")
     assert brainio.cite("lab.Cells").splitlines() == [
         "(2026). On cells. Lab.",
         f"lab.Cells, version 2. Assembly of catalog lab; sha1 of its nc file: {'0' * 40}.",
     ]
 
 
-def test_manuscripts_are_no_articles(catalog: Path) -> None:
+def test_manuscripts_are_unpublished_works(catalog: Path) -> None:
     (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,Doe,2026,in prep,,\n")
-    listed(catalog, "lab.Cells", "doe")
+    add_entry(catalog, "lab.Cells", "doe")
     (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
     assert (entry.entry_type, entry["note"]) == ("unpublished", "in prep")
 
 
-def test_works_that_would_have_one_key_get_different_ones(catalog: Path) -> None:
+def test_works_with_equal_authors_and_titles_get_different_keys(catalog: Path) -> None:
     rows = 'a,Deep nets I,"Doe, J.",2026,,,\nb,Deep nets II,"Doe, J.",2026,,,\n'
     (catalog.parent / "publications.csv").write_text(HEADER + rows)
-    listed(catalog, "lab.A", "a")
-    listed(catalog, "lab.B", "b")
+    add_entry(catalog, "lab.A", "a")
+    add_entry(catalog, "lab.B", "b")
     keys = [entry.key for entry in bibtexparser.parse_string(brainio.cite("lab.A", "lab.B", format="bibtex")).entries]
     assert len({*keys}) == 2
     assert all(key.startswith("doe2026deep_nets-") for key in keys)
 
 
-def test_works_without_anything_to_make_a_key_of_have_one(catalog: Path) -> None:
+def test_works_without_latin_letters_get_different_keys(catalog: Path) -> None:
     (catalog.parent / "publications.csv").write_text(HEADER + "x,漢字,漢字,,,,\ny,かな,,,,,\n")
-    listed(catalog, "lab.A", "x")
-    listed(catalog, "lab.B", "y")
+    add_entry(catalog, "lab.A", "x")
+    add_entry(catalog, "lab.B", "y")
     keys = [entry.key for entry in bibtexparser.parse_string(brainio.cite("lab.A", "lab.B", format="bibtex")).entries]
     assert len({*keys}) == 2
 
 
-def test_nothing_and_nonsense_are_errors() -> None:
+def test_invalid_arguments_raise_errors() -> None:
     with pytest.raises(ExchangeError, match="'ris'; expected one of text, bibtex"):
         brainio.cite("modelfest.Carney1999", format="ris")
     with pytest.raises(ExchangeError, match="name an identifier"):
@@ -167,19 +167,19 @@ def test_the_command_prints_text_bibtex_and_json() -> None:
     assert command("cite", "nobody.Knows").returncode == 3
 
 
-def test_a_work_in_print_is_told_from_one_that_is_not() -> None:
+def test_manuscript_states_are_not_journals() -> None:
     assert Work("k", "t", journal="Nature").is_published
     assert not Work("k", "t", journal="Under review").is_published
 
 
-def carded(catalog: Path, **facts: object) -> None:
+def add_entry_with_card(catalog: Path, **facts: object) -> None:
     (catalog.parent / "card.json").write_text(json.dumps(facts))
-    listed(catalog, "lab.Cells", card="card.json")
+    add_entry(catalog, "lab.Cells", card="card.json")
 
 
 @pytest.mark.parametrize("doi", ["10.1234/ABC", "https://doi.org/10.1234/abc", "doi: 10.1234/abc."])
-def test_the_doi_of_a_card_is_cited_where_the_table_has_no_row(catalog: Path, doi: str) -> None:
-    carded(catalog, doi=doi, license="cc-by-4.0", authors=[{"name": "Doe, J."}])
+def test_the_doi_of_a_card_is_cited_if_the_table_has_no_row(catalog: Path, doi: str) -> None:
+    add_entry_with_card(catalog, doi=doi, license="cc-by-4.0", authors=[{"name": "Doe, J."}])
     assert brainio.cite("lab.Cells") == (
         f"Doe, J. lab.Cells. Assembly of catalog lab; sha1 of its nc file: {'0' * 40}; licence: CC-BY-4.0. "
         "https://doi.org/10.1234/abc"
@@ -187,7 +187,7 @@ def test_the_doi_of_a_card_is_cited_where_the_table_has_no_row(catalog: Path, do
 
 
 def test_the_url_of_a_doi_is_printed_once(catalog: Path) -> None:
-    carded(catalog, doi="10.1234/abc", citation="Doe, J. (2026). Cells. doi:10.1234/ABC")
+    add_entry_with_card(catalog, doi="10.1234/abc", citation="Doe, J. (2026). Cells. doi:10.1234/ABC")
     cited = brainio.cite("lab.Cells")
     assert cited.lower().count("10.1234/abc") == 1
     assert cited.startswith("(2026). lab.Cells. Assembly of catalog lab;")
@@ -197,17 +197,17 @@ def test_the_url_of_a_doi_is_printed_once(catalog: Path) -> None:
 def test_the_doi_of_a_table_is_printed_as_one_url(catalog: Path, doi: str) -> None:
     table = HEADER + f"doe,On cells,Doe,2026,Lab,{doi},https://doi.org/10.1234/abc\n"
     (catalog.parent / "publications.csv").write_text(table)
-    listed(catalog, "lab.Cells", "doe")
+    add_entry(catalog, "lab.Cells", "doe")
     assert brainio.cite("lab.Cells") == "Doe (2026). On cells. Lab. https://doi.org/10.1234/abc"
     (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
     assert entry["doi"] == "10.1234/abc"
     assert "url" not in entry.fields_dict
 
 
-def test_a_row_without_a_doi_has_that_of_the_card(catalog: Path) -> None:
+def test_a_row_without_a_doi_uses_that_of_the_card(catalog: Path) -> None:
     (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,Doe,2026,Lab,,\n")
     (catalog.parent / "card.json").write_text(json.dumps({"doi": "10.1234/5"}))
-    listed(catalog, "lab.Cells", "doe", card="card.json")
+    add_entry(catalog, "lab.Cells", "doe", card="card.json")
     assert brainio.cite("lab.Cells") == "Doe (2026). On cells. Lab. https://doi.org/10.1234/5"
 
 
@@ -215,7 +215,7 @@ def test_volume_number_and_pages_are_cited_in_every_format(catalog: Path) -> Non
     details = {"volume": "7", "number": "2", "pages": "1-9", "publisher": "Press"}
     paper = {"publication": "doe", "title": "On cells", "authors": "Doe", "year": "2026", "journal": "Lab"}
     brainio.catalogs.add_publication(catalog, paper | details)
-    listed(catalog, "lab.Cells", "doe")
+    add_entry(catalog, "lab.Cells", "doe")
     assert brainio.cite("lab.Cells") == "Doe (2026). On cells. Lab, 7(2), 1-9, Press."
     (entry,) = bibtexparser.parse_string(brainio.cite("lab.Cells", format="bibtex")).entries
     assert {name: entry[name] for name in details} == details
@@ -227,6 +227,6 @@ def test_an_entry_with_a_version_is_cited_with_its_authors_hash_and_licence(cata
     (catalog.parent / "publications.csv").write_text(HEADER + "doe,On cells,,2026,Lab,,\n")
     (catalog.parent / "card.json").write_text(json.dumps({"authors": [{"name": "Roe, R."}], "doi": "10.1234/5"}))
     hashes = {"sha1": "", "sha256": "b" * 64, "license": "CC0-1.0"}
-    listed(catalog, "lab.Cells", "doe", version="2", card="card.json", **hashes)
-    known = f"Assembly of catalog lab; sha256 of its nc file: {'b' * 64}; licence: CC0-1.0."
-    assert brainio.cite("lab.Cells").splitlines()[1] == f"Roe, R. lab.Cells, version 2. {known}"
+    add_entry(catalog, "lab.Cells", "doe", version="2", card="card.json", **hashes)
+    facts = f"Assembly of catalog lab; sha256 of its nc file: {'b' * 64}; licence: CC0-1.0."
+    assert brainio.cite("lab.Cells").splitlines()[1] == f"Roe, R. lab.Cells, version 2. {facts}"
