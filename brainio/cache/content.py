@@ -23,7 +23,6 @@ from brainio.cache.files import (
     write_atomically,
 )
 from brainio.cache.incoming_files import ExpectedContent, IncomingFile
-from brainio.cache.legacy import find_legacy_file
 from brainio.cache.unpacked_archives import UnpackedArchive, unpack
 from brainio.errors import ArchiveError, BrainioError, CacheError
 from brainio.local_files import Fingerprint
@@ -206,7 +205,7 @@ class Cache:
         the root is read-only, the original path is returned.
         """
         sha1 = normalize_digest(sha1)
-        match = find_legacy_file(self.root, safe_name(name), sha1)
+        match = _find_legacy_file(self.root, safe_name(name), sha1)
         if match is None:
             return None
         legacy_file, verified_as = match
@@ -318,6 +317,27 @@ class Cache:
             return path
         except OSError:  # removed or changed since it was hashed
             return None
+
+
+def _find_legacy_file(root: Path, name: str, sha1: str) -> tuple[Path, Fingerprint] | None:
+    """Return the file that the previous implementation stored under a name, and the fingerprint it was hashed under.
+
+    `brainscore-brainio` 1.1.0 stored the file NAME in a folder named like the file without its last extension:
+    ``assy_lab_A/assy_lab_A.nc``. Return None if there is no such file, if it has other bytes, or if it is unreadable or
+    removed meanwhile.
+    """
+    stem = Path(name).stem
+    if not stem:
+        return None
+    try:
+        path = root / stem / name
+        if not path.is_file():
+            return None
+        path = path.resolve()  # a hard link to a symbolic link would not refer to the bytes
+        hashed_as = Fingerprint.of(path)
+        return (path, hashed_as) if hash_file(path) == sha1 else None
+    except OSError:
+        return None
 
 
 def _reference_path(url: str, version_id: str | None) -> Path:

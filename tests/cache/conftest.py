@@ -21,6 +21,6 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         paths.append(Path(path))
         return hash_file(path, algorithm)
 
-    for module in ("content", "content_store", "legacy"):
+    for module in ("content", "content_store"):
         monkeypatch.setattr(f"brainio.cache.{module}.hash_file", record)
     return paths

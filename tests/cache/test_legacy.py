@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.cache import Cache, legacy
+from brainio.cache import Cache, content
 from tests.cache.helpers import BODY, SHA1, feed
 from tests.reliability.crowd import run_code
 
@@ -50,13 +50,13 @@ def find_legacy_file(cache: Cache) -> Path:
 
 def test_a_legacy_file_removed_before_hashing_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cache = Cache(tmp_path)
-    file, real = find_legacy_file(cache), legacy.hash_file
+    file, real = find_legacy_file(cache), content.hash_file
 
     def gone(path: Path) -> str:
         file.unlink()
         return real(path)
 
-    monkeypatch.setattr(legacy, "hash_file", gone)
+    monkeypatch.setattr(content, "hash_file", gone)
     assert cache.find(SHA1, "a.nc") is None
     monkeypatch.undo()
     assert feed(cache, BODY, sha1=SHA1).read_bytes() == BODY
