@@ -1,5 +1,4 @@
 from .arrays import array_html as array_html
-from .contact_sheets import contact_sheet as contact_sheet
 from .decoders import Preview as Preview
 from .listings import SearchHit as SearchHit
 from .listings import catalog_html as catalog_html
@@ -7,4 +6,5 @@ from .listings import results_html as results_html
 from .previews import Thumbnail as Thumbnail
 from .previews import build_preview as build_preview
 from .previews import build_thumbnails as build_thumbnails
+from .previews import contact_sheet as contact_sheet
 from .stimuli import stimuli_html as stimuli_html

@@ -73,13 +73,13 @@ def stimuli_html(table: pd.DataFrame, find: FindFile, key: str = "stimulus_id", 
         described=len(described),
         columns=columns,
         column_count=len(table.columns),
-        tiles=first_tiles(table, find, key),
+        tiles=_first_tiles(table, find, key),
         rows=list(zip(*cells, strict=True)),
         headings=[format_value(name) for name in first.columns],
     )
 
 
-def first_tiles(table: pd.DataFrame, find: FindFile, key: str) -> list[Tile]:
+def _first_tiles(table: pd.DataFrame, find: FindFile, key: str) -> list[Tile]:
     """Build tiles of the first stimuli in the order of the table."""
     return _tiles(table, table.iloc[:_MAX_TILES], find, key, _SIZE)
 
@@ -93,7 +93,7 @@ def spread_tiles(table: pd.DataFrame, find: FindFile, key: str, count: int, size
 def _tiles(table: pd.DataFrame, rows: pd.DataFrame, find: FindFile, key: str, size: int) -> list[Tile]:
     """Build tiles of some rows, captioned with the most informative columns of the whole table."""
     ids = rows[key].tolist()
-    captions = informative_columns(table, key)
+    captions = _informative_columns(table, key)
     columns = [[(format_value(name, 24), format_value(value, 40)) for value in rows[name]] for name in captions]
     values_by_row = zip(*columns, strict=True) if columns else [()] * len(ids)
     thumbnails = build_thumbnails([find(stimulus_id) for stimulus_id in ids], size)
@@ -103,13 +103,13 @@ def _tiles(table: pd.DataFrame, rows: pd.DataFrame, find: FindFile, key: str, si
     ]
 
 
-def informative_columns(table: pd.DataFrame, key: str, limit: int = _CAPTION_COLUMNS) -> list[Any]:
+def _informative_columns(table: pd.DataFrame, key: str, limit: int = _CAPTION_COLUMNS) -> list[Any]:
     """Choose the columns that distinguish stimuli best: text with few distinct values, then varying numbers.
 
     >>> import pandas as pd
     >>> table = pd.DataFrame({"stimulus_id": ["a", "b", "c"], "object": ["car", "dog", "car"], "set": [1, 1, 1],
     ...     "size": [0.5, 1.0, 2.0], "checksum": ["0a", "1b", "2c"]})
-    >>> informative_columns(table, "stimulus_id")
+    >>> _informative_columns(table, "stimulus_id")
     ['object', 'size']
     """
     sample = table.iloc[:1000]

@@ -10,7 +10,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from brainio.views.charts.card_charts import (
+from brainio.views.charts.assembly_charts import (
     raster_of_card,
     reliability_of_card,
     responses_of_card,

@@ -1,8 +1,8 @@
 """Charts of data: one description of a chart, built from cards or assemblies, drawn as SVG or by matplotlib.
 
-`description` defines charts; `card_charts` builds them from the numbers of a card, validated by `card_values`.
-`svg_renderer` (on `svg_shapes`) and `matplotlib_renderer` draw them. `assembly_svg` and `bars` are the
-charts of pages: functions from a card to a `Drawing` of at most 40 kB, or None if the numbers are missing or malformed.
+`description` defines charts, which `svg_renderer` (on `svg_shapes`) and `matplotlib_renderer` draw. `assembly_charts`
+and `bars` are the charts of pages: functions from a card, whose numbers `card_values` validates, to a `Drawing` of at
+most 40 kB, or None if the numbers are missing or malformed.
 SVG charts take milliseconds and need neither numpy nor matplotlib. Names load on first use.
 
 Examples

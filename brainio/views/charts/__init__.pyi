@@ -1,9 +1,9 @@
-from .assembly_svg import ASSEMBLY_CHARTS as ASSEMBLY_CHARTS
-from .assembly_svg import dimensions as dimensions
-from .assembly_svg import raster as raster
-from .assembly_svg import reliability as reliability
-from .assembly_svg import responses as responses
-from .assembly_svg import time_course as time_course
+from .assembly_charts import ASSEMBLY_CHARTS as ASSEMBLY_CHARTS
+from .assembly_charts import dimensions as dimensions
+from .assembly_charts import raster as raster
+from .assembly_charts import reliability as reliability
+from .assembly_charts import responses as responses
+from .assembly_charts import time_course as time_course
 from .bars import column as column
 from .bars import populations as populations
 from .bars import repetitions as repetitions

@@ -78,7 +78,7 @@ class Bar(NamedTuple):
         return sum(part.size for part in self.parts)
 
 
-def draw_bars(figure: Figure, bars: Sequence[Bar], top: float) -> float:
+def _draw_bars(figure: Figure, bars: Sequence[Bar], top: float) -> float:
     """Draw horizontal bars with names at the left and numbers at the right; return the lower end."""
     most = max(bar.size for bar in bars)
     after = max(text_width(f"{bar.size:,}") for bar in bars) + 6
@@ -102,7 +102,7 @@ def draw_bars(figure: Figure, bars: Sequence[Bar], top: float) -> float:
     return top + len(bars) * _ROW_HEIGHT
 
 
-class VerticalBar(NamedTuple):
+class _VerticalBar(NamedTuple):
     """A bar between two positions of the x-axis; `href` makes it a link."""
 
     low: float
@@ -112,7 +112,7 @@ class VerticalBar(NamedTuple):
     href: str | None = None
 
 
-def draw_vertical_bars(figure: Figure, bars: Sequence[VerticalBar], y_label: str, x_label: str) -> float:
+def _draw_vertical_bars(figure: Figure, bars: Sequence[_VerticalBar], y_label: str, x_label: str) -> float:
     """Draw bars along an x-axis and return the lower end."""
     bottom = 20 + _HISTOGRAM_HEIGHT
     y, step = count_scale(max(bar.size for bar in bars), bottom, 20)
@@ -264,7 +264,7 @@ def _shares(totals: Counter[str], counted: str, where: str) -> str:
 
 def _draw_first_bars(figure: Figure, bars: Sequence[Bar], rest_name: str, top: float) -> float:
     """Draw the first bars, and state the sum of the others."""
-    bottom = draw_bars(figure, bars[:_MAX_ROWS], top)
+    bottom = _draw_bars(figure, bars[:_MAX_ROWS], top)
     rest = bars[_MAX_ROWS:]
     if not rest:
         return bottom
@@ -321,12 +321,12 @@ def _draw_repetition_rows(figure: Figure, rows: Sequence[tuple[int, int, int]]) 
     bars = [Bar(_times(low, high), [Part(n, 0, f"{_times(low, high)}: {_stimuli(n)}")]) for low, high, n in rows]
     figure.text(0, 11, "presented", "small")
     figure.text(WIDTH, 11, "stimuli", "small", "end")
-    return draw_bars(figure, bars, 20)
+    return _draw_bars(figure, bars, 20)
 
 
 def _draw_repetition_histogram(figure: Figure, rows: Sequence[tuple[int, int, int]]) -> float:
-    bars = [VerticalBar(low - 0.5, high + 0.5, n, f"{_times(low, high)}: {_stimuli(n)}") for low, high, n in rows]
-    return draw_vertical_bars(figure, bars, "stimuli", "presentations of a stimulus")
+    bars = [_VerticalBar(low - 0.5, high + 0.5, n, f"{_times(low, high)}: {_stimuli(n)}") for low, high, n in rows]
+    return _draw_vertical_bars(figure, bars, "stimuli", "presentations of a stimulus")
 
 
 def _times(low: int, high: int) -> str:
@@ -385,7 +385,7 @@ def column(record: Mapping[str, Any], prefix: str, link: _Link | None = None) ->
     finding = f"Most common of {distinct:,} values: {listing}." if is_part else f"Values: {listing}."
     finding += _missing(record)
     figure = Figure(prefix)
-    bottom = draw_bars(figure, bars, 4)
+    bottom = _draw_bars(figure, bars, 4)
     if is_part and distinct is not None:
         figure.text(0, bottom + 10, f"and {distinct - len(checked):,} more", "small")
         bottom += 16
@@ -400,7 +400,7 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link
         return None
     rows = [(*edges, n) for edges, n in zip(pairwise(histogram.edges), histogram.counts, strict=True)]
     bars = [
-        VerticalBar(
+        _VerticalBar(
             low,
             high,
             n,
@@ -411,7 +411,7 @@ def _distribution(record: Mapping[str, Any], name: str, prefix: str, link: _Link
     ]
     low, high, most = max(rows, key=lambda row: row[2])
     figure = Figure(prefix)
-    bottom = draw_vertical_bars(figure, bars, "rows", name)
+    bottom = _draw_vertical_bars(figure, bars, "rows", name)
     finding = (
         f"{sum(histogram.counts):,} values from {format_number(rows[0][0])} to {format_number(rows[-1][1])}, "
         f"most ({most:,}) between {format_number(low)} and {format_number(high)}.{_missing(record)}"

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from brainio.text import printable
 from brainio.views.rendering import format_value
 
-MAX_BINS = 200
+_MAX_BINS = 200
 _MAX_NUMBER = 1e100  # keeps differences and products finite
 _MAX_COUNT = 10**15
 _MIN_RELATIVE_RANGE = 1e-9  # below it, 64-bit floats have no round ticks
@@ -95,8 +95,8 @@ def is_range(low: float, high: float) -> bool:
 
 def valid_bins(edges: Any, counts: Any) -> Bins | None:
     """Return the bins of a histogram with at least one count, else None."""
-    checked_edges = valid_numbers(edges, MAX_BINS + 1)
-    checked_counts = valid_counts(counts)
+    checked_edges = valid_numbers(edges, _MAX_BINS + 1)
+    checked_counts = _valid_counts(counts)
     if checked_edges is None or checked_counts is None or not any(checked_counts):
         return None
     if len(checked_edges) != len(checked_counts) + 1:
@@ -106,9 +106,9 @@ def valid_bins(edges: Any, counts: Any) -> Bins | None:
     return Bins(checked_edges, checked_counts) if is_valid else None
 
 
-def valid_counts(value: Any) -> list[int] | None:
+def _valid_counts(value: Any) -> list[int] | None:
     """Return a list of counts, one per bin, else None."""
-    if not isinstance(value, list) or len(value) > MAX_BINS:
+    if not isinstance(value, list) or len(value) > _MAX_BINS:
         return None
     checked = [valid_count(item) for item in value]
     return None if None in checked else [item for item in checked if item is not None]

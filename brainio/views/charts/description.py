@@ -1,8 +1,8 @@
 """Chart descriptions: what a chart shows, independent of the library that draws it.
 
-A `Chart` holds axes, series, a title, a text alternative and a table. `card_charts` builds charts from the numbers of a
-card, `brainio.assemblies.plots` from the values of an assembly; `svg_renderer` and `matplotlib_renderer` draw them.
-Nothing here knows pixels, colours or fonts. Imports no numpy, but series accept its arrays.
+A `Chart` holds axes, series, a title, a text alternative and a table. `assembly_charts` builds charts from the numbers
+of a card, `brainio.assemblies.plots` from the values of an assembly; `svg_renderer` and `matplotlib_renderer` draw
+them. Nothing here knows pixels, colours or fonts. Imports no numpy, but series accept its arrays.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Values: TypeAlias = Sequence[float | None] | np.ndarray
 
 Cell: TypeAlias = "str | int | float | None"
-MAX_STACKED = 6  # groups that renderers have colours for
+_MAX_STACKED = 6  # groups that renderers have colours for
 _MAX_LISTED = 8
 
 _S = TypeVar("_S")
@@ -198,7 +198,7 @@ def reliability_chart(
         "Split-half reliability of" if median is None else f"Median split-half reliability {format_number(median)} over"
     )
     sizes = join_first([f"{histogram.name} {histogram.size:,}" for histogram in histograms], _MAX_LISTED)
-    is_merged = len(histograms) > MAX_STACKED
+    is_merged = len(histograms) > _MAX_STACKED
     edges = histograms[0].edges
     heights = [sum(counts) for counts in zip(*(histogram.counts for histogram in histograms), strict=True)]
     headings, rows = histogram_table(histograms)

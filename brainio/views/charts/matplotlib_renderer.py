@@ -29,7 +29,7 @@ _MAX_MARKED_POINTS = 40  # of a line whose points have markers
 _MAX_VECTOR_MARKS = 20_000  # more marks are rasterized in a PDF or SVG
 
 
-def get_axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
+def _get_axes(ax: Axes | None, size: tuple[float, float] = (6.4, 4.0)) -> Axes:
     """Return the axes to draw on, by default those of a new figure of `size` inches.
 
     Raises
@@ -59,7 +59,7 @@ def draw_chart(chart: Chart, ax: Axes | None = None) -> Axes:
     >>> draw_chart(chart).get_xlabel()
     'time (ms)'
     """
-    ax = get_axes(ax)
+    ax = _get_axes(ax)
     ax.set(xlabel=chart.x.label, ylabel=_break_before_units(chart.y.label))
     if samples := chart.series_of(Sample):
         _draw_samples(ax, samples)
