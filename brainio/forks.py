@@ -20,7 +20,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from brainio.errors import ForkError
-from brainio.logs import get_logger
+from brainio.text import get_logger
 
 LONGEST_WAIT = 600.0  # seconds: a thread may read a large recording in one call
 _LONGEST_IMPORT = 60.0  # seconds

@@ -5,7 +5,7 @@
 
 import re
 
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 COMMON = (
     *("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "CC-BY-NC-ND-4.0"),

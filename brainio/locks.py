@@ -26,8 +26,8 @@ from weakref import WeakSet
 from brainio.errors import LockHeldError
 from brainio.forks import renew_in_child
 from brainio.local_files import Fingerprint
-from brainio.logs import get_logger
 from brainio.processes import ProcessIdentity, this_process
+from brainio.text import get_logger
 
 try:
     import fcntl

@@ -1,20 +1,32 @@
-"""Texts from catalogs, files and servers: show them without effects, and recognize those that cannot be stored.
+"""Text of messages: other people's texts without side effects, counts with nouns, suggestions for misspelled names.
 
-This module knows nothing about where a text comes from or goes to.
+Messages and logs quote catalogs, files and servers, whose texts must not control a terminal or forge a line of a log.
+This module does not know where a text comes from or goes to. `logging` is imported with the first message of a logger,
+so that commands without transfers start faster.
 """
 
 import os
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:
+    import logging
 
 _BREAK = re.compile("\r\n|[\r\n\t]")
+
 _HIDDEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff"
     "\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
     "|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
 )
+
 _SHOWN = 5
 _LONGEST = 100  # characters of a text in a message
+_MOST_COMPARED = 10_000  # comparing the spelling of more takes seconds
+
+# Pairs of letters to compare: the time grows with the square of the length of a name.
+_MOST_PAIRS = 20_000_000
 
 
 def printable(text: str) -> str:
@@ -61,6 +73,36 @@ def printable_json(document: str) -> str:
 def _json_escape(match: re.Match[str]) -> str:
     units = match[0].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+def get_logger(name: str) -> "logging.Logger":
+    """Return the logger of that name, whose messages are single lines without characters that act on a terminal.
+
+    Examples
+    --------
+    >>> get_logger("brainio.cache").name
+    'brainio.cache'
+    """
+    return cast("logging.Logger", _LazyLogger(name))
+
+
+class _LazyLogger:
+    """A logger that is created when it is first used."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> Any:
+        import logging
+
+        logger = logging.getLogger(self._name)
+        logger.addFilter(_make_printable)  # the logger ignores a filter that it already has
+        return getattr(logger, attribute)
+
+
+def _make_printable(record: "logging.LogRecord") -> bool:
+    record.msg, record.args = printable_line(record.getMessage()), ()
+    return True
 
 
 def fault_of_text(text: str) -> str | None:
@@ -148,3 +190,42 @@ def some(values: Iterable[object]) -> str:
 
 def _quoted(value: object) -> str:
     return repr(os.fspath(value) if isinstance(value, os.PathLike) else value)
+
+
+def nearest(name: str, known: Iterable[str], most: int = 5) -> list[str]:
+    """Return the known names that are most similar to a name, the best first.
+
+    Names that contain it, or that it contains, come before names of similar spelling, and among them names of similar
+    length first. Case does not matter.
+
+    Parameters
+    ----------
+    name : str
+        The requested name.
+    known : iterable of str
+        The existing names. The spelling is compared with at most 10,000 of similar length, and with fewer if the name
+        is longer than 40 letters.
+    most : int, default 5
+        The greatest number of names to return.
+
+    Examples
+    --------
+    >>> nearest('majajhong2015', ['dicarlo.MajajHong2015', 'tong.Coggan2024_fMRI'])
+    ['dicarlo.MajajHong2015']
+    >>> nearest('MajajHnog2015', ['MajajHong2015', 'Rust2012'])
+    ['MajajHong2015']
+    """
+    from difflib import get_close_matches
+
+    folded = name.lower()
+    if not folded:
+        return []
+    originals: dict[str, str] = {}
+    for original in filter(None, known):
+        originals.setdefault(original.lower(), original)
+    related = [other for other in originals if folded in other or other in folded]
+    containing = sorted(related, key=lambda other: (abs(len(other) - len(folded)), other))
+    similar_size = [other for other in originals if 2 * abs(len(other) - len(folded)) <= len(folded)]
+    count = min(_MOST_COMPARED, _MOST_PAIRS // len(folded) ** 2)
+    similar = get_close_matches(folded, similar_size[:count], n=most, cutoff=0.6)
+    return [originals[other] for other in dict.fromkeys([*containing, *similar])][:most]

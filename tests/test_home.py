@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from brainio.errors import CacheError, LocationError, PackagingError
-from brainio.home import absolute_path, home_folder
+from brainio.local_files import absolute_path, home_folder
 from brainio.packaging.output_files import explain_os_errors, temporary_folder
 
 UNKNOWN = ["setpriv", "--reuid=12345", "--regid=12345", "--clear-groups"]

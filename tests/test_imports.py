@@ -31,10 +31,10 @@ FLOORS = [
     {"cursors", "worker_process", "locks"},
     {"licenses"},
     {"version"},
-    {"installation", "progress", "nearest", "home", "dois", "levels", "xarray_compat", "units"},
+    {"installation", "progress", "dois", "levels", "xarray_compat", "units"},
     {"threads", "forks", "local_files"},
     {"processes"},
-    {"errors", "logs"},
+    {"errors"},
     {"text", "member_names"},
 ]
 INTERFACE = {

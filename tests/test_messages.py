@@ -7,7 +7,7 @@ import pytest
 import brainio
 from brainio.errors import BrainioError, TransferError, UnsafeFileError
 from brainio.stores import parse_location, read_whole
-from brainio.text import some
+from brainio.text import nearest, some
 from brainio.validation.report import unreadable_assembly
 from tests.service.nginx import free_ports
 
@@ -46,3 +46,21 @@ def test_an_unsafe_file_is_not_to_be_trusted() -> None:
 def test_an_unknown_catalog_lists_the_active_catalogs() -> None:
     with pytest.raises(BrainioError, match=r"no catalog 'zz' is active \(active catalogs: "):
         brainio.get_catalog("zz")
+
+
+def test_a_name_that_contains_or_is_contained_comes_before_one_of_similar_spelling() -> None:
+    assert nearest("MAJAJ", ["Magai", "dicarlo.Majaj2015", "Majaj"]) == ["Majaj", "dicarlo.Majaj2015", "Magai"]
+    assert nearest("image12", ["", "i", "image1", "age", "image21"]) == ["image1", "age", "i", "image21"]
+
+
+def test_what_resembles_nothing_gets_no_suggestion() -> None:
+    assert nearest("xyz", ["Majaj", "Rust"]) == []
+    assert nearest("", ["Majaj", ""]) == []
+
+
+def test_no_more_are_named_than_asked_for_and_of_many_only_some_are_compared() -> None:
+    names = [f"n{number:06d}" for number in range(30_000)]
+    assert nearest("n02999", names, most=1) == ["n029990"]
+    compared = nearest("n02999x", names, most=2)
+    assert len(compared) == 2
+    assert max(compared) < "n010000"

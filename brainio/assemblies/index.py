@@ -25,7 +25,7 @@ from brainio.levels import (
     same_values,
     union_levels,
 )
-from brainio.nearest import nearest
+from brainio.text import nearest
 from brainio.xarray_compat import level_variable, variable_of_values
 
 

@@ -29,7 +29,7 @@ from brainio.cache.files import (
 )
 from brainio.errors import CacheError
 from brainio.local_files import Fingerprint, sync_folder
-from brainio.logs import get_logger
+from brainio.text import get_logger
 
 _log = get_logger("brainio.cache")
 _known_bad: set[tuple[Path, Fingerprint]] = set()  # damaged files of shared caches, already reported

@@ -14,8 +14,8 @@ from typing import Any
 
 from brainio.errors import BrainioError, CacheError, IntegrityError
 from brainio.local_files import open_regular, write_file
-from brainio.logs import get_logger
 from brainio.processes import this_process
+from brainio.text import get_logger
 
 WRITE_BITS = 0o222  # of the mode of a file: owner, group, others
 _LONGEST_NAME = 255  # bytes, on every supported file system

@@ -39,8 +39,8 @@ from brainio.cache.member_records import (
 from brainio.errors import ArchiveError, CacheError
 from brainio.local_files import atomic_path, sync_folder
 from brainio.locks import Heartbeat, acquire
-from brainio.logs import get_logger
 from brainio.member_names import MemberNames
+from brainio.text import get_logger
 
 _log = get_logger("brainio.cache")
 

@@ -41,7 +41,7 @@ from brainio.fetch.cache_access import get_local_data_path
 from brainio.fetch.entry_files import ExpectedFile
 from brainio.forks import guard, renew_in_child
 from brainio.local_files import Fingerprint
-from brainio.logs import get_logger
+from brainio.text import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

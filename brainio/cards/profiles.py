@@ -42,7 +42,7 @@ from brainio.cards.profile_files import (
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.entries import TYPE_STIMULUS_SET
 from brainio.errors import SearchError
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

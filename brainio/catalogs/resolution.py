@@ -14,7 +14,7 @@ from brainio.errors import (
     OfflineLookupError,
     StimulusSetLookupError,
 )
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 _GETTERS = {TYPE_ASSEMBLY: "get_assembly", TYPE_STIMULUS_SET: "get_stimulus_set"}
 _ERRORS = {TYPE_ASSEMBLY: AssemblyLookupError, TYPE_STIMULUS_SET: StimulusSetLookupError}

@@ -8,7 +8,7 @@ import click
 from brainio.cli import options
 from brainio.cli.options import Command, fact_options, parse_facts
 from brainio.cli.output import Record, echo, notify, show, show_facts, show_json, show_log_warnings
-from brainio.home import absolute_path
+from brainio.local_files import absolute_path
 
 if TYPE_CHECKING:
     import xarray as xr

@@ -13,8 +13,7 @@ from brainio.exchange.croissant import DescribedFile, Node, croissant
 from brainio.fetch import fetch_entry
 from brainio.fetch.cache_access import prevent_pruning
 from brainio.fetch.hooks import entries_of
-from brainio.home import absolute_path
-from brainio.local_files import atomic_path, write_file
+from brainio.local_files import absolute_path, atomic_path, write_file
 from brainio.stores import public_url
 
 FORMATS = ("croissant",)

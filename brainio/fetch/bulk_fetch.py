@@ -15,10 +15,9 @@ from brainio.catalogs.entries import STATUS_CURRENT
 from brainio.errors import BrainioError, EntryLookupError, FetchManyError, LockfileError
 from brainio.fetch.entry_files import ExpectedFile, check_available, fetch_entry_file, parse_entry_location
 from brainio.fetch.hooks import entries_of, notify_fetched, resolve_listed, with_stimulus_sets
-from brainio.logs import get_logger
 from brainio.progress import TransferBar, readable_size
 from brainio.stores import is_offline, stat
-from brainio.text import quantity, share
+from brainio.text import get_logger, quantity, share
 from brainio.threads import in_background
 
 Content = tuple[str, str]

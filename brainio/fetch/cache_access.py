@@ -17,8 +17,7 @@ from brainio.cache import Cache
 from brainio.cache.files import log_once, translate_read_errors
 from brainio.cache.holds import hold
 from brainio.errors import FormatError, TransferError
-from brainio.home import absolute_path, home_folder
-from brainio.local_files import Fingerprint
+from brainio.local_files import Fingerprint, absolute_path, home_folder
 
 T = TypeVar("T")
 BRAINIO_SHARED = "BRAINIO_SHARED"

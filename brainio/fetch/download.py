@@ -29,10 +29,10 @@ from brainio.errors import (
 )
 from brainio.fetch.content_signatures import EXPECTED_CONTENT, HEAD_SIZE, Mismatch, detect_substitute, find_mismatch
 from brainio.forks import renew_in_child
-from brainio.logs import get_logger
 from brainio.progress import FileProgress
 from brainio.stores import WHOLE, Facts, Location, Reading, Span, open_read
 from brainio.stores.store import CHUNK, after, first, pausing, require_whole
+from brainio.text import get_logger
 from brainio.threads import Stop, in_background
 
 if TYPE_CHECKING:

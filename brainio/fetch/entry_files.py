@@ -33,9 +33,9 @@ from brainio.errors import (
 from brainio.fetch.cache_access import local_cache
 from brainio.fetch.content_signatures import find_mismatch
 from brainio.fetch.download import FileReceiver
-from brainio.logs import get_logger
 from brainio.progress import FileProgress, TransferBar
 from brainio.stores import Location, is_offline, parse_location, require_online
+from brainio.text import get_logger
 
 T = TypeVar("T")
 VersionedLocation = tuple[Location, str]  # with an S3 version id, empty if none is given

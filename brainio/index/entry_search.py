@@ -24,7 +24,7 @@ from brainio.index.results import Hit, SearchResults
 from brainio.index.schema import document as document_table
 from brainio.index.sqlite_index import SqliteIndexStore
 from brainio.index.vocabulary import has_prefix_match
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection

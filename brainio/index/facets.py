@@ -19,7 +19,7 @@ from brainio.errors import SearchError
 from brainio.index import vocabulary
 from brainio.index.documents import LISTED
 from brainio.index.schema import label, read_packed
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

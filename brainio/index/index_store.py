@@ -16,7 +16,7 @@ from sqlalchemy.exc import DatabaseError
 
 from brainio.cache.sqlite_files import ClosingCache
 from brainio.errors import CatalogWarning, IndexUnavailableError
-from brainio.logs import get_logger
+from brainio.text import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -45,8 +45,8 @@ from brainio.index.index_store import MAX_WAIT_SECONDS
 from brainio.index.open_index import Index
 from brainio.index.schema import FIELD_WEIGHTS, numbers_in, source
 from brainio.index.vocabulary import PREFIX_FROM
-from brainio.logs import get_logger
 from brainio.stores.redaction import redacted
+from brainio.text import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -47,7 +47,6 @@ from brainio.cache.sqlite_files import (
     record_access,
     remove_stale,
 )
-from brainio.home import home_folder
 from brainio.index.builder import build
 from brainio.index.freshness import (
     FINISHED,
@@ -62,9 +61,9 @@ from brainio.index.index_store import MAX_WAIT_SECONDS
 from brainio.index.open_index import Index
 from brainio.index.schema import FIELD_WEIGHTS, numbers_in
 from brainio.index.vocabulary import PREFIX_FROM
-from brainio.local_files import Fingerprint, atomic_path
+from brainio.local_files import Fingerprint, atomic_path, home_folder
 from brainio.locks import Heartbeat, acquire, try_acquire
-from brainio.logs import get_logger
+from brainio.text import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

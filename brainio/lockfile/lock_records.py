@@ -11,7 +11,7 @@ from brainio.catalogs.backends import format_location
 from brainio.catalogs.entries import STATUS_CURRENT, in_words
 from brainio.errors import LockDriftError
 from brainio.fetch.entry_files import ExpectedFile
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 _FIELDS = ("kind", "identifier", "catalog", "version", "status", "class", "aliases", "stimulus_set", "files")
 

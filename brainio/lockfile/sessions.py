@@ -14,10 +14,10 @@ from brainio.catalogs.entries import STATUS_CURRENT, in_words
 from brainio.errors import BrainioError, LockfileError, LockfileWarning, NotLockedError
 from brainio.fetch.hooks import LoadEvent, listen, override_resolution
 from brainio.forks import guard
-from brainio.home import absolute_path
+from brainio.local_files import absolute_path
 from brainio.lockfile.lock_format import Lockfile, check_writable, installed_software, read_lockfile, write_lockfile
 from brainio.lockfile.lock_records import Record, find_recorded, record_name, record_of
-from brainio.nearest import nearest
+from brainio.text import nearest
 
 if TYPE_CHECKING:
     from brainio.fetch import FetchPlan

@@ -14,8 +14,7 @@ import pandas as pd
 from brainio.assemblies import flatten_index
 from brainio.cards.columns import factorize_column, to_json_value
 from brainio.errors import PackagingError
-from brainio.home import require_possible_path
-from brainio.local_files import irregular_kind
+from brainio.local_files import irregular_kind, require_possible_path
 from brainio.member_names import path_below
 from brainio.netcdf.chunks import iter_blocks
 from brainio.packaging.checks import raise_for_problems

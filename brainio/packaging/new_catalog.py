@@ -7,7 +7,7 @@ from string import Template
 
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.errors import CatalogError
-from brainio.home import absolute_path
+from brainio.local_files import absolute_path
 
 
 def new_catalog(name: str, parent: Path | None = None) -> Path:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from brainio import processes
 from brainio.errors import BrainioError, PackagingError
-from brainio.home import absolute_path
-from brainio.local_files import atomic_path
+from brainio.local_files import absolute_path, atomic_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

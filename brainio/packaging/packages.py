@@ -13,9 +13,9 @@ from brainio.catalogs.lifecycle import circle_of_successors, named_entry
 from brainio.catalogs.publications import read_publications
 from brainio.errors import LocationError, PackagingError
 from brainio.licenses import parse_license
-from brainio.nearest import nearest
 from brainio.packaging.targets import Target, format_location_cell
 from brainio.stores import Location, parse_location
+from brainio.text import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -30,7 +30,7 @@ from brainio.catalogs.backends.sql import connections
 from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import Schema
 from brainio.errors import CatalogError, DatabaseAwayError, MissingDriverError, ServiceError
-from brainio.home import home_folder
+from brainio.local_files import home_folder
 
 FOLDER, NAME = "service", "service.sqlite"
 _LOCK = 0x627261696E73  # PostgreSQL's advisory locks have numbers: "brains"

@@ -15,13 +15,13 @@ from pydantic import BaseModel, Field
 from brainio.cursors import LONGEST
 from brainio.index import SearchResults, search_among
 from brainio.index.index_store import OpenIndexes
-from brainio.nearest import nearest
 from brainio.service.access import Access, AccessControl
 from brainio.service.change_log import ChangeLog
 from brainio.service.errors import http_error
 from brainio.service.responses import JSON
 from brainio.service.settings import Settings
 from brainio.service.snapshots import CatalogWatcher, Snapshot
+from brainio.text import nearest
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from brainio.errors import StimulusSetFormatError
-from brainio.nearest import nearest
 from brainio.stimuli.loaders import StimulusSetLoader
 from brainio.stimuli.paths import STIMULUS_ID, StimulusPaths
-from brainio.text import printable
+from brainio.text import nearest, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence

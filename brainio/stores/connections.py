@@ -19,9 +19,9 @@ from socket import socket
 from typing import Any
 
 from brainio.errors import RangeResponseError, TransferError
-from brainio.logs import get_logger
 from brainio.stores.location import Location
 from brainio.stores.store import Span
+from brainio.text import get_logger
 
 CONNECT_TIMEOUT = 10  # seconds
 READ_TIMEOUT = 60  # seconds without a byte

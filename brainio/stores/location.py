@@ -14,7 +14,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from brainio.errors import LocationError
-from brainio.home import absolute_path
+from brainio.local_files import absolute_path
 from brainio.stores.redaction import redacted
 from brainio.text import fault_of_text
 

@@ -11,9 +11,9 @@ from fsspec.spec import AbstractBufferedFile  # type: ignore[import-untyped]
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from brainio.errors import ChangedFileError, InterruptedTransferError, TransferError
-from brainio.logs import get_logger
 from brainio.stores.location import Location
 from brainio.stores.store import Facts, Span, first, store_for_request
+from brainio.text import get_logger
 
 _log = get_logger("brainio.stores")
 # An HDF5 file is read in small pieces near each other: a chunk of values, a node of the index of chunks.

@@ -29,10 +29,10 @@ from brainio.errors import (
     TransferError,
 )
 from brainio.forks import guard
-from brainio.logs import get_logger
 from brainio.stores.connections import CONNECT_TIMEOUT, READ_TIMEOUT, ca_bundle, metered_pools, minimum_speed, reason_of
 from brainio.stores.location import Location
 from brainio.stores.redaction import redacted
+from brainio.text import get_logger
 
 if TYPE_CHECKING:
     from botocore.model import OperationModel

@@ -44,8 +44,8 @@ from brainio.errors import (
     TransferError,
 )
 from brainio.fetch.content_signatures import EXPECTED_CONTENT, HEAD_SIZE, detect_substitute
-from brainio.home import absolute_path
 from brainio.licenses import is_license, license_ref, nearest_licenses, parse_license
+from brainio.local_files import absolute_path
 from brainio.member_names import MemberNames
 from brainio.progress import counted
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet

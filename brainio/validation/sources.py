@@ -19,7 +19,7 @@ from xarray.backends import BackendArray
 
 from brainio.assemblies import AssemblyLoader, DataAssembly
 from brainio.errors import AssemblyFormatError
-from brainio.home import require_possible_path
+from brainio.local_files import require_possible_path
 from brainio.stimuli import FILENAME, STIMULUS_ID
 from brainio.text import fault_of_text, some
 from brainio.validation.report import Problem, problem

@@ -20,8 +20,7 @@ from brainio.fetch import fetch_entry
 from brainio.fetch.cache_access import prevent_pruning, retry_if_pruned
 from brainio.fetch.entry_files import explain_unavailable
 from brainio.fetch.stimulus_sets import read_set_hashes
-from brainio.home import require_possible_path
-from brainio.local_files import open_regular
+from brainio.local_files import open_regular, require_possible_path
 from brainio.text import some
 from brainio.validation.assemblies import class_for, collision_problems, own_problems, pair_problems
 from brainio.validation.netcdf import netcdf_problems, read_assembly

@@ -28,7 +28,7 @@ from brainio.errors import CacheError, EntryUnavailableError, FormatError, Integ
 from brainio.fetch import fetch_entry
 from brainio.fetch.cache_access import local_cache
 from brainio.fetch.entry_files import has_local_files
-from brainio.home import home_folder
+from brainio.local_files import home_folder
 from tests.cards.profile_examples import NAME, demo, picture, published
 from tests.lab import Lab
 

@@ -23,10 +23,9 @@ from brainio.catalogs.csv_format import line_of
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.cli.commands import main
 from brainio.errors import BrainioError, BrainioWarning, CatalogError, CatalogWarning, TransferError
-from brainio.logs import get_logger
 from brainio.progress import TransferBar
 from brainio.stimuli import StimulusSet
-from brainio.text import printable, printable_json, printable_line
+from brainio.text import get_logger, printable, printable_json, printable_line
 from tests.lab import sha1, stimulus_files
 
 EVIL = "\x1b]0;title\x07\x9b31m\u202e\u2066\u2028\u200b\x7f\x00\x85"
@@ -268,7 +267,7 @@ def test_commands_print_only_through_the_output_module() -> None:
 def test_all_loggers_of_the_package_come_from_one_place() -> None:
     folder = Path(brainio.__file__).parent
     others = {
-        "logs.py",
+        "text.py",
         "stores/http_sessions.py",
         "cli/output.py",
     }

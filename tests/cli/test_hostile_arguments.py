@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from brainio.catalogs.sources import source_from
 from brainio.cli.commands import main
 from brainio.errors import CatalogError, LocationError
-from brainio.home import require_possible_path
+from brainio.local_files import require_possible_path
 from brainio.stores import parse_location
 
 HOSTILE = [

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 import brainio
-from brainio.home import home_folder
 from brainio.index import SearchResults, entry_search, search_among, sqlite_index
 from brainio.index.index_store import OpenIndexes
 from brainio.index.postgresql_index import PostgresIndexStore
+from brainio.local_files import home_folder
 from tests.index.lab import Lab
 from tests.postgres import Postgres
 from tests.shared_folders import shared_folder

@@ -18,11 +18,11 @@ from sqlalchemy.engine import Connection
 
 import brainio
 from brainio.errors import CatalogWarning
-from brainio.home import home_folder
 from brainio.index import entry_search, freshness, schema, search_among, sqlite_index
 from brainio.index.freshness import Names
 from brainio.index.index_store import OpenIndexes
 from brainio.index.open_index import Index
+from brainio.local_files import home_folder
 from tests.index.lab import Lab
 from tests.reliability.crowd import join, start
 from tests.servers import HttpFolder

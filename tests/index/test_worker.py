@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 import brainio
-from brainio.home import home_folder
 from brainio.index import search_among
 from brainio.index.freshness import catalogs_key
 from brainio.index.index_store import OpenIndexes
 from brainio.index.sqlite_index import FOLDER
 from brainio.index.worker import WorkerIndexStore
+from brainio.local_files import home_folder
 from brainio.locks import acquire
 from tests.index.lab import Lab
 

@@ -8,10 +8,10 @@ import pytest
 
 from brainio.errors import LockfileError
 from brainio.lockfile.lock_format import read_lockfile
-from brainio.nearest import nearest
 from brainio.service.resources.downloads import _BYTE_RANGE
 from brainio.service.responses import _ACCEPTS_GZIP
 from brainio.stores.redaction import redacted
+from brainio.text import nearest
 
 LONG = 100_000  # characters: quadratic time would be a minute and more
 TEXTS: dict[str, Callable[[], object]] = {

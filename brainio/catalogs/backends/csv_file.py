@@ -10,8 +10,7 @@ from brainio.catalogs.backends.base import ChangeText, check_writable_file
 from brainio.catalogs.backends.csv_base import PUBLICATIONS_FILE, CsvBackend, FolderSidecars
 from brainio.catalogs.csv_format import EMPTY
 from brainio.errors import CatalogError
-from brainio.home import absolute_path
-from brainio.local_files import Fingerprint, read_regular, write_file
+from brainio.local_files import Fingerprint, absolute_path, read_regular, write_file
 from brainio.locks import Lock, acquire_exclusive
 
 _ATTEMPTS = 5  # at a file that others write without its lock

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from brainio.catalogs.csv_format import require_header
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError
-from brainio.home import BRAINIO_HOME, home_folder
-from brainio.local_files import write_file
+from brainio.local_files import BRAINIO_HOME, home_folder, write_file
 
 FOLDER = "catalogs"
 _PATIENCE = 5.0  # seconds that a catalog has to respond if there is a copy of it

@@ -18,8 +18,8 @@ from brainio.catalogs.backends.sql.location import DatabaseLocation
 from brainio.errors import LockHeldError
 from brainio.local_files import Fingerprint
 from brainio.locks import Heartbeat, Wait, acquire_exclusive, continue_or_end, find_owner
-from brainio.logs import get_logger
 from brainio.processes import ProcessIdentity, this_process
+from brainio.text import get_logger
 
 _log = get_logger("brainio.catalogs")
 BUSY_TIMEOUT = 0.25  # seconds that SQLite itself waits at each attempt

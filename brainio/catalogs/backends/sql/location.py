@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 from brainio.errors import CatalogError
-from brainio.home import absolute_path
+from brainio.local_files import absolute_path
 from brainio.stores.redaction import redacted
 
 _SQLITE = "sqlite:///"
