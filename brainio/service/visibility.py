@@ -141,9 +141,9 @@ def _provides_bytes(entry: Entry, file: EntryFile, withheld: list[Entry]) -> boo
     try:
         if any(_has_hash(place.path, file.sha1) for place, _ in ExpectedFile.from_entry(entry, file).local_locations()):
             return True
-        if "://" in entry.base:  # a remote catalog may name any location
-            return False
         location = parse_entry_location(entry, file.location, file.location_type)
+        if location.origin:  # a remote catalog may name any location
+            return False
         return any(
             location == parse_entry_location(other, twin.location, twin.location_type)
             for other in withheld

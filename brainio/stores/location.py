@@ -8,7 +8,7 @@ only for protocols other than the common ones.
 import os
 import posixpath
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
@@ -28,8 +28,6 @@ _WRAPPERS = frozenset(
     {"async_wrapper", "asynclocal", "asyncwrapper", "blockcache", "cached", "dir", "filecache", "generic", "libarchive"}
     | {"reference", "simplecache", "tar", "zip"}
 )
-# Locations of catalogs in databases, which contain no files.
-_SQLITE, _SERVER = "sqlite:///", "postgresql://"
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):(?://)?")
 _CHAIN = re.compile(r"[A-Za-z][\w+.-]*(?:://.*)?::[A-Za-z][\w+.-]*:")
 # Texts that look like a URL but name no file: schemes of identifiers, and any other word before a colon.
@@ -49,6 +47,8 @@ _S3_HOST = re.compile(
 )
 # Characters that users may leave unquoted in a URL, and that must not be quoted twice.
 _URL_SAFE = "%/:?#[]@!$&'()*+,;=~-._"
+# Scheme of the URLs of catalogs in databases -> the folder of such a catalog.
+_folders_of_databases: dict[str, Callable[[str], str | None]] = {}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -190,14 +190,46 @@ def parse_location(location: str, location_type: str = "", base: str | None = No
             f"The location {_shown(location)} chains file systems with '::'. Give the location of the file itself."
         )
     _require_file(location)
-    if base is not None and base.startswith(_SQLITE):
-        base = posixpath.dirname(base.removeprefix(_SQLITE).rpartition("#")[0])
-    if base is not None and (base_scheme := _scheme_of_base(base)) not in {None, "file"}:
-        return replace(_named_by_remote(location, location_type, base, str(base_scheme)), origin=base)
+    folder, folder_scheme = _folder_of(base)
+    if base is not None and folder_scheme not in {None, "file"}:
+        return replace(_named_by_remote(location, location_type, base, folder_scheme), origin=base)
     kind, scheme = _canonical_kind(location_type), _scheme_of(location)
     if kind != S3 and scheme is None:
-        return _parse_path(location, kind, base)
+        return _parse_path(location, kind, folder)
     return _parse_url(location, kind, scheme)
+
+
+def register_database(scheme: str, folder_of: Callable[[str], str | None]) -> None:
+    """Accept the URL of a catalog in a database as the `base` of `parse_location`.
+
+    Parameters
+    ----------
+    scheme : str
+        The scheme of such URLs, for example `'sqlite'`.
+    folder_of : callable
+        Given the URL, returns the folder of the database's file; None: it is on a server, and has no folder.
+    """
+    _folders_of_databases[scheme] = folder_of
+
+
+def _folder_of(base: str | None) -> tuple[str | None, str | None]:
+    """Return the folder at which relative locations start and its scheme; '' for the scheme of a database server."""
+    if base is None:
+        return None, None
+    folder_of = _folders_of_databases.get(base.partition(":")[0])
+    folder = base if folder_of is None else folder_of(base)
+    return (None, "") if folder is None else (folder, _scheme_of(folder))
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is a URL; otherwise it is a path or an identifier.
+
+    Examples
+    --------
+    >>> is_url("s3://lab/a.csv"), is_url("cards/a.json"), is_url("doi:10.5281/zenodo.1")
+    (True, False, False)
+    """
+    return "://" in text
 
 
 def is_opaque(location: str) -> bool:
@@ -235,11 +267,7 @@ def _require_file(location: str) -> None:
         )
 
 
-def _scheme_of_base(base: str) -> str | None:
-    return _SERVER if base.startswith(_SERVER) else _scheme_of(base)
-
-
-def _named_by_remote(location: str, location_type: str, base: str, base_scheme: str) -> Location:
+def _named_by_remote(location: str, location_type: str, base: str, base_scheme: str | None) -> Location:
     """Parse a location from a remote catalog."""
     kind, scheme = _canonical_kind(location_type), _scheme_of(location)
     if scheme is None and kind != S3 and not location.startswith(("/", "~")):
@@ -358,9 +386,9 @@ def _parse_path(location: str, kind: str, base: str | None) -> Location:
     return _file_location(os.path.abspath(path))  # noqa: PTH100 (links stay as they are)
 
 
-def _below_url(location: str, base: str, scheme: str) -> Location:
+def _below_url(location: str, base: str, scheme: str | None) -> Location:
     """Resolve a relative path against the URL of a folder, out of which '..' may not climb."""
-    if scheme == _SERVER:
+    if not scheme:
         raise LocationError(
             f"The location {_shown(location)} is a path, but its catalog is in the database {redacted(base)}, which "
             f"has no folder. Give a full URL."

@@ -10,8 +10,10 @@ from brainio.catalogs.backends.base import CatalogBackend, CatalogContents, Side
 from brainio.catalogs.backends.csv_file import CsvFile
 from brainio.catalogs.backends.csv_remote import CsvOnS3, CsvOverHttp
 from brainio.catalogs.backends.data_frame import DataFrameBackend
+from brainio.catalogs.backends.sql.location import SCHEMES, folder_of
 from brainio.errors import LocationError
 from brainio.forks import guard
+from brainio.stores.location import is_url, register_database
 
 __all__ = [
     "CatalogBackend",
@@ -24,12 +26,13 @@ __all__ = [
     "sidecars_at",
 ]
 
-_DATABASES = ("sqlite", "postgresql")
 _registered: dict[str, type[CatalogBackend]] = {DataFrameBackend.SCHEME: DataFrameBackend}
 # By canonical location: a relative path may mean another file after the working folder changed.
 _backends: dict[str, CatalogBackend] = {}
 _sidecars: dict[str, Sidecars] = {}
 _lock = guard(threading.Lock(), "the catalog backends")
+for _scheme in SCHEMES:
+    register_database(_scheme, folder_of)
 
 
 def register_backend(scheme: str, backend: type[CatalogBackend]) -> None:
@@ -104,11 +107,11 @@ def _class_of(location: str) -> type[CatalogBackend]:
     scheme, colon, _ = location.partition(":")
     if colon and scheme in _registered:
         return _registered[scheme]
-    if colon and scheme in _DATABASES:
+    if colon and scheme in SCHEMES:
         from brainio.catalogs.backends.sql.backend import SqlBackend  # SQLAlchemy takes a third of a second
 
         return SqlBackend
-    if "://" not in location or scheme == "file":
+    if not is_url(location) or scheme == "file":
         return CsvFile
     return CsvOnS3 if _is_on_s3(location) else CsvOverHttp
 

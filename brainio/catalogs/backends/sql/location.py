@@ -14,6 +14,7 @@ from brainio.errors import CatalogError
 from brainio.local_files import absolute_path
 from brainio.stores.redaction import redacted
 
+SCHEMES = ("sqlite", "postgresql")
 _SQLITE = "sqlite:///"
 _POSTGRESQL = "postgresql://"
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
@@ -76,6 +77,18 @@ def parse_database_location(location: str) -> DatabaseLocation:
             f"underscores, hyphens)"
         )
     return DatabaseLocation(url if path is None else f"sqlite:///{path}", name or stem, path)
+
+
+def folder_of(catalog_url: str) -> str | None:
+    """Return the folder of the file of an SQLite database; None for a server.
+
+    Examples
+    --------
+    >>> folder_of("sqlite:////data/lab.db#lab"), folder_of("postgresql://db.lab.org/neuro#lab")
+    ('/data', None)
+    """
+    path = parse_database_location(catalog_url).path
+    return None if path is None else str(path.parent)
 
 
 def _database_name(url: str) -> str:
