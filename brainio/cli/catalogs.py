@@ -103,7 +103,7 @@ def copy(source: str, target: str, as_json: bool) -> None:
       brainio catalog copy lab.csv postgresql://me@db.lab.org/neuro#lab
       brainio catalog copy sqlite:///lab.db exported/lab.csv
     """
-    from brainio.catalogs.copying import copy_catalog
+    from brainio.catalogs.writing import copy_catalog
 
     destination = source_from(target)
     copied = copy_catalog(_parse_source(source), destination)

@@ -14,9 +14,9 @@ import brainio
 from brainio.catalogs import add_catalog, add_publication, append_rows, deprecate, resolve
 from brainio.catalogs.backends import CatalogBackend, backend_of, sidecars_at
 from brainio.catalogs.cards import card_bytes, read_card
-from brainio.catalogs.copying import copy_catalog, read_contents
 from brainio.catalogs.csv_format import Row, read_rows
 from brainio.catalogs.publications import publications_of
+from brainio.catalogs.writing import copy_catalog, read_contents
 from brainio.errors import BrainioError, CatalogError, CatalogRowError, ReadOnlyCatalogError
 from tests.catalogs.backends import memory_backend
 from tests.servers import HttpFolder, MotoS3
