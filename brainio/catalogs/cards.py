@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from brainio.catalogs.backends import sidecars_at
 from brainio.catalogs.backends.base import LARGEST_CARD
 from brainio.errors import CatalogError, CatalogWarning, LocationError, OfflineError, TransferError
+from brainio.stores.location import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,7 +134,7 @@ def prefetch_cards(entries: "Iterable[Entry]") -> dict[tuple[str, str], Card]:
     """
     places: dict[str, list[str]] = {}
     for entry in entries:
-        if entry.card and "://" not in entry.card:
+        if entry.card and not is_url(entry.card):
             places.setdefault(entry.base, []).append(entry.card)
     cards = {}
     for base, several in places.items():
@@ -176,7 +177,7 @@ def has_card(entry: "Entry") -> bool:
     """Whether the card that an entry names exists; raises a BrainioError if its storage does not respond."""
     from brainio.stores import parse_location, stat
 
-    if "://" in entry.card:
+    if is_url(entry.card):
         return stat(parse_location(entry.card, base=entry.base)) is not None
     return sidecars_at(entry.base).has_card(entry.card)
 
@@ -185,7 +186,7 @@ def is_card_slow(entry: "Entry") -> bool:
     """Whether reading the card of an entry takes a network request of its own; raises LocationError."""
     from brainio.stores import parse_location
 
-    if "://" in entry.card:
+    if is_url(entry.card):
         return not parse_location(entry.card, base=entry.base).is_local
     return sidecars_at(entry.base).has_slow_cards
 
@@ -194,7 +195,7 @@ def _read(base: str, place: str) -> Card:
     """Read a card by its absolute location, or by its path relative to a catalog."""
     from brainio.stores import parse_location, read_whole
 
-    if "://" not in place:
+    if not is_url(place):
         return _parse(sidecars_at(base).read_card(place), place)
     location = parse_location(place, base=base)
     return _parse(read_whole(location, LARGEST_CARD), str(location))

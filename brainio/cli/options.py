@@ -9,6 +9,7 @@ import click
 
 from brainio.catalogs import LOOKUP_TYPES, Entry, entries, entries_of
 from brainio.errors import BrainioError
+from brainio.stores.location import is_url
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 catalog = click.option("--catalog", metavar="CATALOG", help="Look in this catalog only.")
@@ -125,7 +126,7 @@ def require_names(
 
 def catalog_named(text: str) -> str | Path:
     """Convert the name of a catalog to a path, unless it is an identifier or URL."""
-    is_path = "://" not in text and ("/" in text or text.endswith(".csv"))
+    is_path = not is_url(text) and ("/" in text or text.endswith(".csv"))
     return Path(text) if is_path else text
 
 

@@ -9,6 +9,7 @@ from brainio.cli import options
 from brainio.cli.options import Command, fact_options, parse_facts
 from brainio.cli.output import Record, echo, notify, show, show_facts, show_json, show_log_warnings
 from brainio.local_files import absolute_path
+from brainio.stores.location import is_url
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -171,7 +172,7 @@ def assembly(
 
 
 def _parse_store(name: str) -> str | Path:
-    if "://" in name:
+    if is_url(name):
         return name
     from brainio.packaging.targets import check_store
 

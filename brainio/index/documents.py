@@ -18,6 +18,7 @@ from brainio.catalogs.publications import Publication, publications_of
 from brainio.dois import stored_doi
 from brainio.index import vocabulary
 from brainio.index.vocabulary import split_name, split_words
+from brainio.stores.location import is_url
 
 LISTED = (STATUS_CURRENT, STATUS_UNAVAILABLE)
 """The statuses of entries that searches include by default."""
@@ -281,7 +282,7 @@ def read_sourced(text: str) -> Sourced:
 
 def _card(entry: Entry) -> Card:
     """Read the card of an entry if it is on this machine: building an index must not take a request per entry."""
-    is_local = entry.card and "://" not in entry.card and sidecars_at(entry.base).folder is not None
+    is_local = entry.card and not is_url(entry.card) and sidecars_at(entry.base).folder is not None
     return read_card(entry) if is_local else {}
 
 

@@ -22,6 +22,7 @@ from brainio.errors import CatalogError
 from brainio.index.schema import VERSION
 from brainio.index.schema import source as source_table
 from brainio.local_files import Fingerprint
+from brainio.stores.location import is_url
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -173,7 +174,7 @@ def _sidecar_paths(listing: Listing) -> Iterator[str]:
     paths |= {
         (entry.base, entry.card.rpartition("/")[0])
         for entry in listing.entries.values()
-        if entry.card and "://" not in entry.card
+        if entry.card and not is_url(entry.card)
     }
     for base, name in sorted(paths):
         yield os.path.join(base, name)  # noqa: PTH118 - as many as a catalog has folders of cards

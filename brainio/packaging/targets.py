@@ -13,7 +13,7 @@ from brainio.catalogs.listing import read_listing
 from brainio.catalogs.sources import source_from
 from brainio.errors import LocationError
 from brainio.stores import Location, parse_location
-from brainio.stores.location import is_opaque
+from brainio.stores.location import is_opaque, is_url
 
 CatalogName = str | os.PathLike[str] | None
 """Identifier of an active catalog, `Path` or URL of a catalog, or None: no catalog."""
@@ -53,7 +53,7 @@ def resolve_target(catalog: CatalogName) -> Target | None:
 
 def resolve_source(catalog: str | os.PathLike[str]) -> CatalogSource:
     """Return the source of the catalog that gets an entry; see `resolve_target`."""
-    if isinstance(catalog, os.PathLike) or "://" in catalog:
+    if isinstance(catalog, os.PathLike) or is_url(catalog):
         return source_from(os.fspath(catalog))
     source = catalog_source(catalog)
     if source.backend.is_read_only:
@@ -85,7 +85,7 @@ def file_location(bucket_name: str | os.PathLike[str], version: str, file_name: 
     folder = os.fspath(bucket_name).rstrip("/")
     if isinstance(bucket_name, str):
         check_store(folder)
-    is_bucket = isinstance(bucket_name, str) and "://" not in folder and not folder.startswith(("/", "~"))
+    is_bucket = isinstance(bucket_name, str) and not is_url(folder) and not folder.startswith(("/", "~"))
     subfolder = f"{version}/" if version and folder.rpartition("/")[2] != version else ""
     return parse_location(f"{'s3://' if is_bucket else ''}{folder}/{subfolder}{file_name}")
 
@@ -101,7 +101,7 @@ def check_store(bucket_name: str) -> None:
     --------
     >>> check_store("lab-bucket/set")
     """
-    if "://" not in bucket_name and is_opaque(bucket_name):
+    if not is_url(bucket_name) and is_opaque(bucket_name):
         scheme = bucket_name.partition(":")[0]
         name = "a DOI" if scheme.lower() == "doi" else f"an identifier of the kind {scheme!r}"
         raise LocationError(

@@ -15,6 +15,7 @@ from brainio.catalogs.entries import REQUIRED_COLUMNS, part_of, row_problems
 from brainio.errors import LocationError
 from brainio.service.embargoes import Embargoes
 from brainio.stores import Location, parse_location
+from brainio.stores.location import is_url
 
 _KEY_FOLDER = "by-key"
 
@@ -66,7 +67,7 @@ def is_relative(location: str) -> bool:
     [True, False, False, False, False]
     """
     path = posixpath.normpath(location)
-    has_scheme = "://" in location or location.lower().startswith(("file:", "data:"))
+    has_scheme = is_url(location) or location.lower().startswith(("file:", "data:"))
     return not (has_scheme or location.startswith(("/", "~")) or path in {".", ".."} or path.startswith("../"))
 
 

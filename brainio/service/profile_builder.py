@@ -31,6 +31,7 @@ from brainio.fetch.entry_files import ExpectedFile, has_local_files
 from brainio.local_files import Fingerprint
 from brainio.locks import Lock, try_acquire
 from brainio.service.snapshots import CatalogWatcher, Snapshot
+from brainio.stores.location import is_url
 from brainio.worker_process import Limits, WorkerProcess
 
 _log = structlog.get_logger("brainio.service")
@@ -240,8 +241,8 @@ def may_be_local(entry: Entry, cached: set[str]) -> bool:
 
 
 def _is_local_path(base: str, location: str) -> bool:
-    is_path = "://" not in location
-    return location.startswith("file:") or (is_path and ("://" not in base or base.startswith("file:")))
+    is_path = not is_url(location)
+    return location.startswith("file:") or (is_path and (not is_url(base) or base.startswith("file:")))
 
 
 def _is_missing(entry: Entry) -> bool:

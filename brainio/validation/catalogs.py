@@ -50,6 +50,7 @@ from brainio.member_names import MemberNames
 from brainio.progress import counted
 from brainio.stimuli import FILENAME, STIMULUS_ID, StimulusSet
 from brainio.stores import Span, open_read, parse_location, stat
+from brainio.stores.location import is_url
 from brainio.text import quantity, some
 from brainio.validation.report import Problem, Report, problem
 
@@ -118,7 +119,7 @@ def check_catalog(catalog: str | os.PathLike[str], *, files: Files = "sample") -
 
 
 def _source(catalog: str | os.PathLike[str]) -> CatalogSource:
-    if isinstance(catalog, str) and "://" in catalog:
+    if isinstance(catalog, str) and is_url(catalog):
         return source_from(catalog)
     if isinstance(catalog, str):
         return catalog_source(catalog)

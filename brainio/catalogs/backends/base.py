@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from brainio.catalogs.csv_format import Row
 from brainio.errors import CatalogError, ReadOnlyCatalogError
+from brainio.stores.location import is_url
 from brainio.stores.redaction import redacted
 
 if TYPE_CHECKING:
@@ -201,7 +202,7 @@ class CatalogBackend(ABC):
     @staticmethod
     def format_location(location: str) -> str:
         """Return a location for messages: without the secrets that a URL may contain."""
-        return redacted(location) if "://" in location else location
+        return redacted(location) if is_url(location) else location
 
     @property
     def sidecars(self) -> Sidecars:

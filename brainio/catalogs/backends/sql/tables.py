@@ -29,6 +29,7 @@ from brainio.catalogs.backends.sql.schema import (
 from brainio.catalogs.csv_format import Row, line_of, newline_of, read_table, rows_to_add
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.errors import CatalogError, CatalogRowError
+from brainio.stores.location import is_url
 
 _MAX_IDENTIFIERS = 500  # in one query; for more, all rows are read
 _LONGEST_CARD_PATH = 500  # characters
@@ -148,7 +149,7 @@ class LockedCatalog:
 
     def put_card(self, place: str, body: bytes) -> None:
         """Write a card, replacing an existing one; the caller records the change."""
-        if "://" in place or ".." in place or place.startswith(("/", "~")) or not 0 < len(place) <= _LONGEST_CARD_PATH:
+        if is_url(place) or ".." in place or place.startswith(("/", "~")) or not 0 < len(place) <= _LONGEST_CARD_PATH:
             raise CatalogError(f"{place!r} is not a path below the catalog; the card was not written")
         try:
             text = body.decode("utf-8")
