@@ -3,9 +3,8 @@
 Takes pandas and xarray objects, plain records and paths, and imports no subpackage above it. Views fetch nothing,
 compute no lazy values, run no script, and escape all text of the data.
 
-Modules: `stimuli`, `arrays` and `listings` build HTML views from the templates in `rendering` and the column summaries
-in `columns`; `decoders` and `previews` make small pictures of files; `charts` draws the statistics of cards and
-assemblies.
+Modules: `stimuli`, `arrays` and `listings` build HTML views from the templates in `rendering`; `decoders` and
+`previews` make small pictures of files; `charts` draws the statistics of cards and assemblies.
 
 Names load on first use, since cards and charts need no pandas.
 """

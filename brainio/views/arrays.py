@@ -12,10 +12,9 @@ import pandas as pd
 
 from brainio.text import plural_of, quantity
 from brainio.units import milliseconds_per, name_of_values
-from brainio.views.columns import CodedColumn, ColumnSummary, encode_coordinate, summarize_column
 from brainio.views.rendering import format_value, render, trusted_html
-from brainio.views.stimuli import Tile, spread_tiles
-from brainio.xarray_compat import is_in_memory
+from brainio.views.stimuli import CodedColumn, ColumnSummary, Tile, encode_column, spread_tiles, summarize_column
+from brainio.xarray_compat import is_in_memory, stored_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -85,7 +84,7 @@ def array_html(
     stimulus_coordinates : callable, optional
         Selects the given coordinates that describe stimuli: an animal in a picture is not a recorded animal.
     """
-    columns = {name: encode_coordinate(array, name) for name in _coordinates(array)}
+    columns = {name: _encode_coordinate(array, name) for name in _coordinates(array)}
     described = stimulus_coordinates((*_AREAS, *_SUBJECTS)) if stimulus_coordinates else ()
     recorded = {name: column for name, column in columns.items() if name not in described}
     counts = [table for table in (_count_by_area(array, recorded), _count_by_subject(array, recorded)) if table]
@@ -117,6 +116,19 @@ def _coordinates(array: xr.DataArray) -> list[Any]:
     }
     scalars = {name: coord.values[()] for name, coord in array.coords.items() if coord.ndim == 0}
     return [name for name in array.coords if name not in multi_indexes and not isinstance(scalars.get(name), tuple)]
+
+
+def _encode_coordinate(array: xr.DataArray, name: Any) -> CodedColumn | None:
+    """Encode a coordinate, reusing the codes of a multi-index level."""
+    index = array.xindexes[name].to_pandas_index() if name in array.xindexes else None
+    if isinstance(index, pd.MultiIndex):
+        if name not in index.names:
+            return None
+        number = index.names.index(name)
+        return CodedColumn(index.levels[number], np.asarray(index.codes[number]))
+    variable = array.coords[name].variable
+    in_memory = isinstance(stored_values(variable), np.ndarray) or index is not None
+    return encode_column(variable.values) if variable.ndim == 1 and in_memory else None
 
 
 def _group_by_dim(array: xr.DataArray, columns: Columns) -> list[tuple[str, list[Coordinate], int]]:

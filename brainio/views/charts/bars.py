@@ -307,9 +307,9 @@ def repetitions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
     figure = Figure(prefix)
     bottom = (_draw_repetition_rows if len(rows) <= _MAX_REPETITION_ROWS else _draw_repetition_histogram)(figure, rows)
     most = sorted(rows, key=lambda row: -row[2])[:3] if len(rows) > _MAX_REPETITION_ROWS else rows
-    sentences = [f"{_stimuli(n)} {_times(low, high)}" for low, high, n in most]
+    sentences = [f"{quantity(n, 'stimulus')} {_times(low, high)}" for low, high, n in most]
     low, high, n = most[0]
-    sentences[0] = f"{_stimuli(n)} {'was' if n == 1 else 'were'} presented {_times(low, high)}"
+    sentences[0] = f"{quantity(n, 'stimulus')} {'was' if n == 1 else 'were'} presented {_times(low, high)}"
     finding = f"{join_first(sentences, 3)}{' (the most frequent numbers)' if len(rows) > _MAX_REPETITION_ROWS else ''}."
     return figure.to_drawing(
         bottom, "Presentations of each stimulus", finding, ("presentations", "stimuli"),
@@ -318,14 +318,19 @@ def repetitions(card: Mapping[str, Any], prefix: str) -> Drawing | None:
 
 
 def _draw_repetition_rows(figure: Figure, rows: Sequence[tuple[int, int, int]]) -> float:
-    bars = [Bar(_times(low, high), [Part(n, 0, f"{_times(low, high)}: {_stimuli(n)}")]) for low, high, n in rows]
+    bars = [
+        Bar(_times(low, high), [Part(n, 0, f"{_times(low, high)}: {quantity(n, 'stimulus')}")]) for low, high, n in rows
+    ]
     figure.text(0, 11, "presented", "small")
     figure.text(WIDTH, 11, "stimuli", "small", "end")
     return _draw_bars(figure, bars, 20)
 
 
 def _draw_repetition_histogram(figure: Figure, rows: Sequence[tuple[int, int, int]]) -> float:
-    bars = [_VerticalBar(low - 0.5, high + 0.5, n, f"{_times(low, high)}: {_stimuli(n)}") for low, high, n in rows]
+    bars = [
+        _VerticalBar(low - 0.5, high + 0.5, n, f"{_times(low, high)}: {quantity(n, 'stimulus')}")
+        for low, high, n in rows
+    ]
     return _draw_vertical_bars(figure, bars, "stimuli", "presentations of a stimulus")
 
 
@@ -333,10 +338,6 @@ def _times(low: int, high: int) -> str:
     if (low, high) == (1, 1):
         return "once"
     return f"{low:,} times" if low == high else f"{low:,} to {high:,} times"
-
-
-def _stimuli(number: int) -> str:
-    return f"{number:,} {'stimulus' if number == 1 else 'stimuli'}"
 
 
 def column(record: Mapping[str, Any], prefix: str, link: _Link | None = None) -> Drawing | None:
