@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser.lab_data import SCENES
-from tests.browser.visitor import NARROW, WIDE, start
+from tests.browser.visitor import NARROW, WIDE, start_chromium
 from tests.service.service_process import TOP, ServiceProcess
 
 LARGEST = 250_000  # bytes of a picture
@@ -38,7 +38,7 @@ def main(folder: Path) -> None:
         make = [sys.executable, "-W", "ignore", "-m", "tests.browser.lab_data", str(lab)]
         subprocess.run(make, cwd=TOP, env=environment, check=True)  # noqa: S603 - this project's own
         with ServiceProcess(home, BRAINIO_CATALOGS=str(lab / "lab.csv")) as service, sync_playwright() as playwright:
-            browser = start(playwright)
+            browser = start_chromium(playwright)
             for name, (path, width, height, scheme) in SHOTS.items():
                 take(browser, f"{service.url}{path}", folder / f"{name}.png", (width, height), scheme)
 

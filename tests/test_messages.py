@@ -1,4 +1,4 @@
-"""What messages must not show: classes and objects of libraries, temporary paths, and plurals of one."""
+"""Messages show no classes and objects of libraries, no temporary paths, and correct plurals."""
 
 from pathlib import Path
 
@@ -9,9 +9,9 @@ from brainio.errors import BrainioError, TransferError, UnsafeFileError
 from brainio.stores import parse_location, read_whole
 from brainio.text import nearest, some
 from brainio.validation.report import unreadable_assembly
-from tests.service.nginx import free_ports
+from tests.servers import closed_port
 
-OF_LIBRARIES = ("object at 0x", "Max retries", "HTTPConnectionPool", "HTTPConnection(", "PosixPath")
+LIBRARY_INTERNALS = ("object at 0x", "Max retries", "HTTPConnectionPool", "HTTPConnection(", "PosixPath")
 
 
 def message_of(location: str) -> str:
@@ -21,16 +21,15 @@ def message_of(location: str) -> str:
 
 
 def test_a_refused_connection_is_described_without_objects_of_libraries() -> None:
-    (port,) = free_ports(1)
-    message = message_of(f"http://127.0.0.1:{port}/a.csv")
+    message = message_of(f"http://127.0.0.1:{closed_port()}/a.csv")
     assert "did not answer: " in message
     assert "Connection refused" in message
-    assert not [part for part in OF_LIBRARIES if part in message]
+    assert not [part for part in LIBRARY_INTERNALS if part in message]
 
 
 def test_an_unknown_host_is_described_without_objects_of_libraries() -> None:
     message = message_of("http://no-such-host.invalid/a.csv")
-    assert not [part for part in OF_LIBRARIES if part in message], message
+    assert not [part for part in LIBRARY_INTERNALS if part in message], message
 
 
 def test_paths_in_messages_are_texts() -> None:

@@ -17,7 +17,7 @@ from brainio.service.embargoes import set_embargo
 from brainio.service.tokens import create_token
 from tests.browser.lab_data import HELD
 from tests.browser.snippets import Machine
-from tests.browser.visitor import Visitor, start, window
+from tests.browser.visitor import Visitor, start_chromium, window
 from tests.service.service_process import TOP, ServiceProcess
 from tests.shared_folders import shared_folder
 
@@ -83,7 +83,7 @@ def token(service: ServiceProcess, kept: str) -> str:
     """A token that opens the private catalog."""
     token = create_token(Database(kept), ["secret:read"], "")[1]
     own = {"Authorization": f"Bearer {token}"}
-    service.eventually(lambda: service.client.get("/api/v1", headers=own).status_code == 200)
+    service.wait_until(lambda: service.client.get("/api/v1", headers=own).status_code == 200)
     return token
 
 
@@ -97,7 +97,7 @@ def playwright() -> Iterator[Playwright]:
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium, the same for all tests of this folder in a process; each test has its own windows."""
-    browser = start(playwright)
+    browser = start_chromium(playwright)
     yield browser
     browser.close()
 

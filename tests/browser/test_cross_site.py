@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Playwright
 
 from tests.browser.lab_data import SCENES
-from tests.browser.visitor import STIMULUS, start
+from tests.browser.visitor import STIMULUS, start_chromium
 from tests.service.service_process import ServiceProcess
 
 THUMBNAIL = f"/thumbnail/lab/{SCENES}?number=0"
@@ -78,7 +78,7 @@ def another_site(service: ServiceProcess) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
     """Chromium, for which names of another site resolve to this machine."""
-    browser = start(playwright, "--host-resolver-rules=MAP *.evil.example 127.0.0.1")
+    browser = start_chromium(playwright, "--host-resolver-rules=MAP *.evil.example 127.0.0.1")
     yield browser
     browser.close()
 

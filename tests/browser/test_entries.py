@@ -89,10 +89,10 @@ def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(
     away = home / "away.sqlite"
     profile.rename(away)
     try:
-        service.eventually(lambda: "creates no thumbnails and charts" in service.get(path, accept="text/html").text)
+        service.wait_until(lambda: "creates no thumbnails and charts" in service.get(path, accept="text/html").text)
     finally:
         away.rename(profile)
-    service.eventually(lambda: "1,797 spikes in 2 rows" in service.get(path, accept="text/html").text)
+    service.wait_until(lambda: "1,797 spikes in 2 rows" in service.get(path, accept="text/html").text)
 
 
 def test_an_entry_is_cited_as_text_and_as_bibtex(visitor: Visitor) -> None:

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Playwright, expect
 from brainio.service.database import Database
 from brainio.service.tokens import create_token
 from tests.browser.lab_data import SCENES, SECRET
-from tests.browser.visitor import ERRORS, EVERY, Visitor, start, window
+from tests.browser.visitor import ERRORS, EVERY, Visitor, start_chromium, window
 from tests.service.nginx import NGINX_PROGRAM, Nginx, config_below_path, free_ports
 from tests.service.service_process import ServiceProcess
 
@@ -52,7 +52,7 @@ def browser(playwright: Playwright, below: tuple[str, str, str]) -> Iterator[Bro
     Otherwise it restarts every request that meets the certificate on a new connection, and after some restarts the
     request fails with `net::ERR_TOO_MANY_RETRIES`.
     """
-    browser = start(playwright, f"--ignore-certificate-errors-spki-list={below[2]}")
+    browser = start_chromium(playwright, f"--ignore-certificate-errors-spki-list={below[2]}")
     yield browser
     browser.close()
 

@@ -55,7 +55,7 @@ ERRORS = {
 EVERY = {**PAGES, **ERRORS}
 
 
-def start(playwright: Playwright, *flags: str) -> Browser:
+def start_chromium(playwright: Playwright, *flags: str) -> Browser:
     """Start Chromium with further flags; skip the test if it is not installed."""
     program = shutil.which("chromium")
     if program is None:

@@ -1,4 +1,4 @@
-"""The documented nginx before a running service, with TLS, on a free port."""
+"""Run nginx with the configuration of docs/operating.md as a TLS proxy of a running service."""
 
 import base64
 import datetime
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from tests.service.service_process import TOP, ServiceProcess
 
 NGINX_PROGRAM = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-AROUND = """
+MAIN_CONFIG = """
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/nginx.log;
@@ -40,91 +40,102 @@ http {{
 
 
 def documented_code(language: str, heading: str = "Behind nginx") -> str:
-    """Return the block of a language in a section of docs/operating.md."""
+    """Return the code block of a language in a section of docs/operating.md."""
     text = (TOP / "docs" / "operating.md").read_text(encoding="utf-8")
     section = text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    found = re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    assert len(found) == 1
-    return str(found[0])
+    (block,) = re.findall(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    return str(block)
 
 
 def config_below_path(port: int, *, strips_path: bool) -> tuple[str, str]:
-    """Return the documented public address with a path, at a port of this machine, and the configuration for it.
+    """Return the documented public URL with a path, at a port of this machine, and the configuration for it.
 
     Parameters
     ----------
     port
-        Where nginx will listen.
-    takes_away
-        Whether nginx takes the path away from the requests that it hands on.
+        Port on which nginx will listen.
+    strips_path
+        Whether nginx removes the path from the requests that it forwards.
     """
     section = "Below a path of a host"
     public_url = re.findall('"(.*)"', documented_code("toml", section))[0]
-    around, locations = documented_code("nginx").partition("    location / {")[0], documented_code("nginx", section)
+    server, locations = documented_code("nginx").partition("    location / {")[0], documented_code("nginx", section)
     if strips_path:
         locations = locations.replace("http://brainio;", "http://brainio/;")
-    return public_url.replace("https://data.lab.example", f"https://127.0.0.1:{port}"), f"{around}{locations}}}\n"
+    return public_url.replace("https://data.lab.example", f"https://127.0.0.1:{port}"), f"{server}{locations}}}\n"
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens at."""
-    open_ = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in open_]
-    for one in open_:
-        one.close()
+    """Return different ports on which nothing listens."""
+    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [server.getsockname()[1] for server in listening]
+    for server in listening:
+        server.close()
     return ports
 
 
 def write_certificate(folder: Path) -> str:
-    """Write a certificate of 127.0.0.1 that signs itself, and its key; return the hash of the public key (base64)."""
+    """Write a self-signed certificate for 127.0.0.1 and its key; return the base64 hash of the public key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tests")])
     now = datetime.datetime.now(datetime.UTC)
     builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
     builder = builder.not_valid_before(now - datetime.timedelta(1)).not_valid_after(now + datetime.timedelta(1))
-    own = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    signed = builder.add_extension(own, critical=False).sign(key, hashes.SHA256())
-    (folder / "own.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
-    plain = serialization.NoEncryption()
-    form = serialization.PrivateFormat.PKCS8
-    (folder / "own.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, form, plain))
+    host = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    signed = builder.add_extension(host, critical=False).sign(key, hashes.SHA256())
+    (folder / "certificate.pem").write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    encoding = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "certificate.key").write_bytes(key.private_bytes(*encoding))
     public = key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(hashlib.sha256(public).digest()).decode()
 
 
 class Nginx:
-    """The documented nginx before a running service, between ``with`` and the end of its block.
+    """Context manager that runs nginx as a proxy of a running service.
 
     Parameters
     ----------
     folder
-        For its files.
+        Folder for the files of nginx.
     service
-        Which it hands requests to.
+        Service that receives the requests.
     port
-        Where it listens, by default at a free one.
-    text
-        Its configuration, by default that of docs/operating.md.
+        Port for TLS, by default a free one.
+    config
+        Configuration of the server, by default that of docs/operating.md.
+
+    Attributes
+    ----------
+    url
+        Address with TLS.
+    client
+        Client for that address, which trusts the certificate.
+    http_port
+        Port without TLS.
+    key_hash
+        Base64 hash of the public key of the certificate.
     """
 
-    def __init__(self, folder: Path, service: ServiceProcess, port: int | None = None, text: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, service: ServiceProcess, port: int | None = None, config: str | None = None
+    ) -> None:
         self.folder, self.service = folder, service
-        self.plain, free = free_ports(2)
+        self.http_port, free = free_ports(2)
         port = port or free
         self.url = f"https://127.0.0.1:{port}"
         self.key_hash = write_certificate(folder)
-        text = documented_code("nginx") if text is None else text
-        for said, here in {
+        text = documented_code("nginx") if config is None else config
+        for documented, actual in {
             "server 127.0.0.1:8000 ": f"server {urlsplit(service.url).netloc} ",
-            "listen 80;": f"listen 127.0.0.1:{self.plain};",
+            "listen 80;": f"listen 127.0.0.1:{self.http_port};",
             "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
-            "/etc/ssl/data.lab.example.pem": f"{folder}/own.pem",
-            "/etc/ssl/private/data.lab.example.key": f"{folder}/own.key",
+            "/etc/ssl/data.lab.example.pem": f"{folder}/certificate.pem",
+            "/etc/ssl/private/data.lab.example.key": f"{folder}/certificate.key",
         }.items():
-            assert text.count(said) == 1
-            text = text.replace(said, here)
+            assert text.count(documented) == 1
+            text = text.replace(documented, actual)
         (folder / "brainio.conf").write_text(text)
-        (folder / "nginx.conf").write_text(AROUND.format(folder=folder))
+        (folder / "nginx.conf").write_text(MAIN_CONFIG.format(folder=folder))
 
     def __enter__(self) -> Self:
         assert NGINX_PROGRAM is not None
@@ -139,7 +150,7 @@ class Nginx:
         ]
         self.process = subprocess.Popen(command)
         self.client = self.client_from("127.0.0.1")
-        self.service.eventually(self._answers)
+        self.service.wait_until(self._answers)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -148,8 +159,8 @@ class Nginx:
         self.process.wait()
 
     def client_from(self, address: str) -> httpx.Client:
-        """Return a client whose connections come from an address of this machine."""
-        trusted = ssl.create_default_context(cafile=self.folder / "own.pem")
+        """Return a client that connects from an address of this machine."""
+        trusted = ssl.create_default_context(cafile=self.folder / "certificate.pem")
         transport = httpx.HTTPTransport(verify=trusted, local_address=address)
         return httpx.Client(base_url=self.url, transport=transport, timeout=20, trust_env=False)
 

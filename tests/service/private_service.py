@@ -1,4 +1,4 @@
-"""A service of a public lab and of private catalogs, one of which holds a word that nobody else may find."""
+"""Serve public and private catalogs, one of which contains a word that nobody without access may find."""
 
 import secrets
 import time
@@ -15,57 +15,71 @@ from brainio.service.database import Database, tokens_table
 from brainio.service.tokens import PREFIX, create_token, mark_access_changed, revoke_token
 from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
 
-WORD = "Qzmark"
-"""Stands in identifiers, aliases, titles, authors, regions and file names of the private catalog, and nowhere else."""
-HIDDEN, CONCEALED = "hidden", "apart"
-IDENTIFIER = f"{WORD.lower()}.{WORD}2026"
+SECRET_WORD = "Qzmark"
+"""Occurs in identifiers, titles, authors and file names of the catalog `hidden`, and nowhere else."""
+HIDDEN, CONCEALED = "hidden", "concealed"
+IDENTIFIER = f"{SECRET_WORD.lower()}.{SECRET_WORD}2026"
 
 
 @dataclass
 class PrivateService:
-    """The running service, its database, and a token of each kind."""
+    """A running service with private catalogs, its database, and a token of each kind."""
 
-    service: ServiceProcess
+    process: ServiceProcess
     database: Database
     url: str
     tokens: dict[str, str] = field(default_factory=dict)
 
     def get(self, path: str, token: str | None = None) -> httpx.Response:
-        """Ask with one of the tokens, by its name, or with none."""
+        """Send a GET request with the token of a name, or without a token."""
         headers = {} if token is None else {"Authorization": f"Bearer {self.tokens[token]}"}
-        return self.service.client.get(path, headers=headers)
+        return self.process.client.get(path, headers=headers)
 
     def wait_until_accepted(self, token: str) -> str:
-        """Return a token once the service knows it."""
-        self.service.eventually(lambda: self.ask(token).status_code == 200)
+        """Wait until the service accepts a token, and return the token."""
+        self.process.wait_until(lambda: self.get_with_token(token).status_code == 200)
         return token
 
-    def ask(self, token: str, path: str = "/api/v1/catalogs") -> httpx.Response:
-        """Ask with a token."""
-        return self.service.client.get(path, headers={"Authorization": f"Bearer {token}"})
+    def get_with_token(self, token: str, path: str = "/api/v1/catalogs") -> httpx.Response:
+        """Send a GET request with a token."""
+        return self.process.client.get(path, headers={"Authorization": f"Bearer {token}"})
 
 
 def make_hidden_catalog(folder: Path) -> Path:
-    """Make the private catalog: data of its own, a user of a set of the lab, and another set of a name of the lab."""
+    """Write a private catalog that also uses a stimulus set of the lab, and lists another set under a name of the lab.
+
+    Its other entries are copies of those of the lab, under identifiers with the secret word.
+    """
     folder.mkdir()
-    made = make_lab(folder / "made")
-    text = made.read_text().replace(CARNEY, IDENTIFIER).replace(ROKEM, f"{WORD.lower()}.Rokem2006")
-    catalog = folder / "made" / f"{HIDDEN}.csv"
+    lab = make_lab(folder / "lab")
+    text = lab.read_text().replace(CARNEY, IDENTIFIER).replace(ROKEM, f"{SECRET_WORD.lower()}.Rokem2006")
+    catalog = folder / "lab" / f"{HIDDEN}.csv"
     catalog.write_text(text)
     row = {"location_type": "", "class": "NeuroidAssembly", "sha1": "", "lookup_type": "assembly"}
-    uses = row | {"identifier": f"{WORD.lower()}.User", "location": f"{WORD}.nc", "stimulus_set_identifier": CARNEY}
-    same = row | {"identifier": ROKEM, "lookup_type": "stimulus_set", "class": "StimulusSet", "location": "other.csv"}
-    append_rows(catalog, [uses, same | {"stimulus_set_identifier": "", "sha1": "0" * 40}])
-    publications = made.with_name("publications.csv")
-    publications.write_text(publications.read_text().replace("Development", WORD).replace("Carney, T.", f"{WORD}, Z."))
-    for card in (folder / "made" / "cards").rglob("*.json"):
+    user = row | {
+        "identifier": f"{SECRET_WORD.lower()}.User",
+        "location": f"{SECRET_WORD}.nc",
+        "stimulus_set_identifier": CARNEY,
+    }
+    namesake = row | {
+        "identifier": ROKEM,
+        "lookup_type": "stimulus_set",
+        "class": "StimulusSet",
+        "location": "other.csv",
+    }
+    append_rows(catalog, [user, namesake | {"stimulus_set_identifier": "", "sha1": "0" * 40}])
+    publications = lab.with_name("publications.csv")
+    publications.write_text(
+        publications.read_text().replace("Development", SECRET_WORD).replace("Carney, T.", f"{SECRET_WORD}, Z.")
+    )
+    for card in (folder / "lab" / "cards").rglob("*.json"):
         card.write_text(card.read_text().replace("modelfest.Carney1999", IDENTIFIER))
-    made.unlink()
+    lab.unlink()
     return catalog
 
 
 def make_third_catalog(folder: Path) -> Path:
-    """Make a public catalog of an assembly whose stimulus set is listed by the lab."""
+    """Write a public catalog of an assembly whose stimulus set the lab lists."""
     row = {"identifier": "third.A", "lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": ""}
     catalog = folder / "third.csv"
     append_rows(catalog, [row | {"location": "a.nc", "sha1": "", "stimulus_set_identifier": ROKEM}])
@@ -74,39 +88,39 @@ def make_third_catalog(folder: Path) -> Path:
 
 @contextmanager
 def serve_private_catalogs(folder: Path, url: str) -> Iterator[PrivateService]:
-    """Serve a public lab, a third catalog, and two private ones."""
-    apart = make_lab(folder / CONCEALED)
-    apart = apart.rename(apart.with_name(f"{CONCEALED}.csv"))
-    catalogs = [make_lab(folder / "lab"), make_third_catalog(folder), make_hidden_catalog(folder / "h"), apart]
+    """Serve two public catalogs (`lab`, `third`) and two private ones (`hidden`, `concealed`)."""
+    concealed = make_lab(folder / CONCEALED)
+    concealed = concealed.rename(concealed.with_name(f"{CONCEALED}.csv"))
+    catalogs = [make_lab(folder / "lab"), make_third_catalog(folder), make_hidden_catalog(folder / "h"), concealed]
     environment = {
         "BRAINIO_CATALOGS": ",".join(map(str, catalogs)),
         "BRAINIO_SERVE_PRIVATE": f"{HIDDEN},{CONCEALED},nosuch",
         "BRAINIO_SERVE_DATABASE": url,
     }
     database = Database(url)
-    right = create_token(database, [f"{HIDDEN}:read"], "right")[1]
+    reader = create_token(database, [f"{HIDDEN}:read"], "reader")[1]
     with ServiceProcess(folder / "home", **environment) as service:
-        vault = PrivateService(service, database, url, {"right": right})
-        vault.tokens |= {
-            "every": create_token(database, ["*:read"], "")[1],
+        private_service = PrivateService(service, database, url, {"reader": reader})
+        private_service.tokens |= {
+            "reader of all": create_token(database, ["*:read"], "")[1],
             "other": create_token(database, [f"{CONCEALED}:read", "lab:embargoed"], "")[1],
-            "wrong": PREFIX + secrets.token_hex(32),
+            "unknown": PREFIX + secrets.token_hex(32),
             "expired": expired_token(database, f"{HIDDEN}:read"),
-            "none": "x",
+            "malformed": "x",
         }
-        revoked, vault.tokens["revoked"] = create_token(database, [f"{HIDDEN}:read"], "")
+        revoked, private_service.tokens["revoked"] = create_token(database, [f"{HIDDEN}:read"], "")
         revoke_token(database, revoked.id)
-        vault.wait_until_accepted(vault.tokens["other"])
-        vault.service.eventually(lambda: vault.get("/api/v1", "revoked").status_code == 401)
-        yield vault
+        private_service.wait_until_accepted(private_service.tokens["other"])
+        private_service.process.wait_until(lambda: private_service.get("/api/v1", "revoked").status_code == 401)
+        yield private_service
 
 
 def expired_token(database: Database, scope: str) -> str:
-    """Make a token that served until a second ago."""
-    made, text = create_token(database, [scope], "", 1)
+    """Create a token that expired a second ago, and return its text."""
+    token, text = create_token(database, [scope], "", 1)
     with database.write_transaction() as connection:
         connection.execute(
-            update(tokens_table).where(tokens_table.c.id == made.id).values(expires=int(time.time()) - 1)
+            update(tokens_table).where(tokens_table.c.id == token.id).values(expires=int(time.time()) - 1)
         )
-        mark_access_changed(connection)  # the service may have read the token already
+        mark_access_changed(connection)  # the service may already have read the token
     return text

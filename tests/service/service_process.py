@@ -1,4 +1,4 @@
-"""A real service in a process of its own, asked over real HTTP; and a lab on this machine for it to serve."""
+"""Run `brainio serve` in its own process, and write the catalog of a lab for it to serve."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,12 +20,12 @@ from tests.fork_server import SERVICE_MODULES, ForkedProcess, fork
 TOP = Path(__file__).parents[2]
 CARNEY, ROKEM = "lab.Carney1999", "lab.Rokem2006"
 
-# Most tests want no process beside the service that takes its time.
-_SETTINGS = {"BRAINIO_SERVE_REFRESH_SECONDS": "0.1", "BRAINIO_SERVE_PROFILES": "false"}
+# Most tests need no profiles, and the worker process that builds them uses CPU time.
+_DEFAULTS = {"BRAINIO_SERVE_REFRESH_SECONDS": "0.1", "BRAINIO_SERVE_PROFILES": "false"}
 
 
 def make_lab(folder: Path) -> Path:
-    """Copy the demo's catalog with its files, under identifiers that no installed catalog has; return its CSV file."""
+    """Copy the demo catalog with its files, under identifiers of no installed catalog; return the CSV file."""
     shutil.copytree(TOP / "catalogs" / "brainio_demo", folder)
     catalog = folder / "lab.csv"
     text = (folder / "brainio_demo.csv").read_text()
@@ -34,19 +35,19 @@ def make_lab(folder: Path) -> Path:
 
 
 class ServiceProcess:
-    """`brainio serve` on a free port, between ``with`` and the end of its block.
+    """Context manager that runs `brainio serve` on a free port.
 
     Attributes
     ----------
     url
-        Of the service.
+        Address of the service.
     client
-        Asks it; paths are enough, and redirects are not followed.
+        Client for paths of the service. It does not follow redirects.
     """
 
     def __init__(self, home: Path, *options: str, **environment: str) -> None:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
-        self._environment = inherited | {"BRAINIO_HOME": str(home)} | _SETTINGS | environment
+        self._environment = inherited | {"BRAINIO_HOME": str(home)} | _DEFAULTS | environment
         self._options = options
         self._lines: list[str] = []
         self._read = threading.Thread(target=self._collect, daemon=True)
@@ -54,9 +55,9 @@ class ServiceProcess:
     def __enter__(self) -> Self:
         self.process = self._start()
         self._read.start()
-        self.url = self._until(lambda: next((line.split()[2] for line in self.lines if "serving at" in line), ""))
+        self.url = self.wait_until(lambda: next((line.split()[2] for line in self.lines if "serving at" in line), ""))
         self.client = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
-        self._until(self._is_ready)
+        self.wait_until(self._is_ready)
         return self
 
     def __exit__(
@@ -67,7 +68,7 @@ class ServiceProcess:
         self._read.join()
 
     def stop(self, with_signal: int = signal.SIGTERM) -> int:
-        """Tell it to stop, wait until it has, and return its exit code."""
+        """Send a signal, wait for the process to end, and return its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(with_signal)
         try:
@@ -78,21 +79,27 @@ class ServiceProcess:
 
     @property
     def lines(self) -> list[str]:
-        """What it has said so far."""
+        """Lines of standard output and standard error so far."""
         return list(self._lines)
 
-    def requests(self) -> list[dict[str, Any]]:
-        """Return the lines of log of requests that it answered."""
-        told = [json.loads(line) for line in self.lines if line.startswith("{")]
-        return [one for one in told if one["event"] == "request"]
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """Return the log records of an event."""
+        records = [json.loads(line) for line in self.lines if line.startswith("{")]
+        return [record for record in records if record["event"] == event]
 
     def get(self, path: str, **headers: str) -> httpx.Response:
-        """Ask for something."""
+        """Send a GET request; underscores in the names of headers become hyphens."""
         return self.client.get(path, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
-    def eventually(self, holds: Any, seconds: float = 60) -> Any:
-        """Return the first true answer of a function, which is asked until there is one, or for so long."""
-        return self._until(holds, seconds)
+    def wait_until(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
+        """Call a function until it returns a true value, and return that; fail after some seconds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            value = condition()
+            if value:
+                return value
+            time.sleep(0.05)
+        raise AssertionError("".join(self.lines))
 
     def _start(self) -> subprocess.Popen[bytes] | ForkedProcess:
         arguments = ["serve", "--port", "0", *self._options]
@@ -116,23 +123,14 @@ class ServiceProcess:
         except httpx.TransportError:
             return False
 
-    def _until(self, holds: Any, seconds: float = 60) -> Any:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = holds()
-            if found:
-                return found
-            time.sleep(0.05)
-        raise AssertionError("".join(self.lines))
-
 
 class NewInterpreterProcess(ServiceProcess):
-    """`brainio serve` in a new interpreter instead of a forked one: for tests of the process itself."""
+    """`brainio serve` in a new interpreter instead of a forked process, for tests of the process itself."""
 
     def _run(self, arguments: list[str], stderr: int) -> subprocess.Popen[bytes] | ForkedProcess:
         return run_interpreter(arguments, self._environment, stderr)
 
 
 def run_interpreter(arguments: list[str], environment: dict[str, str], stderr: int) -> subprocess.Popen[bytes]:
-    """Start `python -m brainio`."""
+    """Start `python -m brainio` in a new interpreter."""
     return subprocess.Popen([sys.executable, "-m", "brainio", *arguments], stderr=stderr, env=environment)

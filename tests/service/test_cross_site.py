@@ -1,4 +1,4 @@
-"""Which host names and which pages of other sites the service answers."""
+"""Allowed host names, and requests from pages of other sites (DNS rebinding, CORS, forms)."""
 
 import json
 import socket
@@ -13,10 +13,10 @@ from brainio.errors import ServiceError
 from brainio.service.cross_site import AllowedHosts, CrossSitePolicy
 from brainio.service.settings import read_settings
 from tests.service.service_process import CARNEY, ServiceProcess
-from tests.service.test_invalid_requests import sent
+from tests.service.test_invalid_requests import send_raw
 
 ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
-EVERY_KIND = (
+PATHS = (
     "/",
     "/signin",
     ENTRY,
@@ -33,14 +33,14 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 
 @pytest.fixture(scope="module")
 def public(lab_catalog: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
-    """A service that says under which public address it is reached."""
+    """A service with a public URL."""
     settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PUBLIC_URL": "https://data.lab.example"}
     with ServiceProcess(tmp_path_factory.mktemp("public"), **settings) as running:
         yield running
 
 
-def test_a_rebound_host_name_gets_a_421_that_names_the_setting(service: ServiceProcess) -> None:
-    for path in EVERY_KIND:
+def test_an_unknown_host_name_gets_a_421_that_names_the_setting(service: ServiceProcess) -> None:
+    for path in PATHS:
         for method in ("GET", "HEAD", "OPTIONS", "POST"):
             answer = service.client.request(method, path, headers={"Host": "evil.example:8000"})
             assert answer.status_code == 421, (method, path)
@@ -51,14 +51,14 @@ def test_a_rebound_host_name_gets_a_421_that_names_the_setting(service: ServiceP
                 assert "allowed_hosts (BRAINIO_SERVE_ALLOWED_HOSTS)" in error["hint"]
 
 
-def test_names_and_addresses_of_this_machine_are_answered_in_any_case_and_with_any_port(
+def test_names_and_addresses_of_this_machine_are_allowed_in_any_case_and_with_any_port(
     service: ServiceProcess,
 ) -> None:
     for host in ("localhost", "LOCALHOST:1", "localhost.", "lab.localhost:8000", "127.0.0.1", "[::1]:8000", "10.1.2.3"):
         assert service.get("/healthz", Host=host).status_code == 200, host
 
 
-def test_names_that_only_look_like_an_allowed_one_are_refused(public: ServiceProcess) -> None:
+def test_names_similar_to_an_allowed_name_are_refused(public: ServiceProcess) -> None:
     assert public.get("/healthz", Host="Data.Lab.Example.:443").status_code == 200
     for host in (
         "data.lab.example.evil.example",
@@ -72,10 +72,10 @@ def test_names_that_only_look_like_an_allowed_one_are_refused(public: ServicePro
         assert public.get("/healthz", Host=host).status_code == 421, host
 
 
-def test_forwarded_hosts_are_not_believed_even_from_a_trusted_proxy(service: ServiceProcess) -> None:
+def test_forwarded_hosts_are_ignored_even_from_a_trusted_proxy(service: ServiceProcess) -> None:
     for name in ("X-Forwarded-Host", "X-Host", "X-Original-Host", "Forwarded"):
-        said = "host=evil.example" if name == "Forwarded" else "evil.example"
-        headers = {name: said, "X-Forwarded-Prefix": "/evil"}
+        host = "host=evil.example" if name == "Forwarded" else "evil.example"
+        headers = {name: host, "X-Forwarded-Prefix": "/evil"}
         assert "evil" not in service.client.get("/catalog/lab", headers=headers).text
         assert service.client.get("/", headers={name: "localhost", "Host": "evil.example"}).status_code == 421
 
@@ -84,20 +84,22 @@ def test_forwarded_hosts_are_not_believed_even_from_a_trusted_proxy(service: Ser
     "lines",
     [b"", b"Host:\r\n", b"Host: localhost\r\nHost: localhost\r\n", b"Host: a/b\r\n", b"Host: me@localhost\r\n"],
 )
-def test_a_malformed_host_gets_a_400(service: ServiceProcess, lines: bytes) -> None:
-    head, _, body = sent(service, b"GET / HTTP/1.1\r\nConnection: close\r\n" + lines + b"\r\n").partition(b"\r\n\r\n")
+def test_a_malformed_host_header_gets_a_400(service: ServiceProcess, lines: bytes) -> None:
+    head, _, body = send_raw(service, b"GET / HTTP/1.1\r\nConnection: close\r\n" + lines + b"\r\n").partition(
+        b"\r\n\r\n"
+    )
     assert head.startswith(b"HTTP/1.1 400 ")
     assert json.loads(body)["error"]["code"] in {"bad_host", "bad_request"}
 
 
-def test_a_probe_of_a_load_balancer_is_answered_without_a_host(service: ServiceProcess) -> None:
-    assert sent(service, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+def test_a_health_check_of_a_load_balancer_needs_no_host_header(service: ServiceProcess) -> None:
+    assert send_raw(service, b"GET /healthz HTTP/1.0\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
-def test_further_names_and_domains_are_allowed_by_a_setting() -> None:
+def test_a_setting_allows_further_names_and_domains() -> None:
     hosts = AllowedHosts(read_settings(None, allowed_hosts=["Brainio.Intern", "*.svc.cluster.local", "bücher.example"]))
-    assert all(hosts.allows(one) for one in ("brainio.intern:8000", "a.b.svc.cluster.local", "xn--bcher-kva.example"))
-    assert not any(hosts.allows(one) for one in ("svc.cluster.local", "a.brainio.intern", "evil.example"))
+    assert all(hosts.allows(host) for host in ("brainio.intern:8000", "a.b.svc.cluster.local", "xn--bcher-kva.example"))
+    assert not any(hosts.allows(host) for host in ("svc.cluster.local", "a.brainio.intern", "evil.example"))
     assert AllowedHosts(read_settings(None, allowed_hosts=["*"])).allows("evil.example")
     machine = socket.gethostname()
     assert AllowedHosts(read_settings(None, host="0.0.0.0")).allows(f"{machine}:8000")
@@ -105,7 +107,7 @@ def test_further_names_and_domains_are_allowed_by_a_setting() -> None:
 
 
 @given(st.text(max_size=80))
-def test_no_text_but_an_address_or_a_local_name_is_allowed_by_default(host: str) -> None:
+def test_only_addresses_and_local_names_are_allowed_by_default(host: str) -> None:
     if AllowedHosts(read_settings()).allows(host):
         name = host.lower().rpartition(":")[0] or host.lower()
         assert set(name) <= set("0123456789abcdef.:[]") or "localhost" in host.lower()
@@ -123,14 +125,14 @@ def test_no_text_but_an_address_or_a_local_name_is_allowed_by_default(host: str)
         ("public_url", "https://me:secret@lab.example"),
     ],
 )
-def test_a_setting_that_could_match_nothing_is_refused_at_the_start(setting: str, value: str) -> None:
+def test_a_malformed_host_or_origin_in_the_settings_is_refused(setting: str, value: str) -> None:
     with pytest.raises(ServiceError, match=setting) as caught:
         read_settings(None, **{setting: value})
     assert "secret" not in str(caught.value)
 
 
-@pytest.mark.parametrize("path", EVERY_KIND)
-def test_no_page_of_another_site_reads_a_service_on_a_laptop(service: ServiceProcess, path: str) -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_pages_of_other_sites_cannot_read_a_service_without_a_public_url(service: ServiceProcess, path: str) -> None:
     for headers in ({"Origin": EVIL}, {"Origin": "null"}, {"Origin": "http://localhost:3000"}, CROSS):
         answer = service.client.get(path, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_page"), headers
@@ -139,12 +141,12 @@ def test_no_page_of_another_site_reads_a_service_on_a_laptop(service: ServicePro
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
 
 
-def test_other_ports_of_this_machine_and_frames_are_other_sites(service: ServiceProcess) -> None:
+def test_requests_from_other_ports_and_frames_are_refused(service: ServiceProcess) -> None:
     for headers in (CROSS | {"Sec-Fetch-Site": "same-site"}, LINK | {"Sec-Fetch-Dest": "iframe"}):
         assert service.client.get(ENTRY, headers=headers).status_code == 403, headers
 
 
-def test_programs_own_pages_and_links_from_elsewhere_are_answered(service: ServiceProcess) -> None:
+def test_programs_own_pages_and_links_from_other_sites_are_allowed(service: ServiceProcess) -> None:
     own = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
     typed = LINK | {"Sec-Fetch-Site": "none"}
     for headers in ({}, own, typed, LINK, {"Origin": service.url}):
@@ -152,34 +154,34 @@ def test_programs_own_pages_and_links_from_elsewhere_are_answered(service: Servi
 
 
 def test_a_preflight_of_another_site_is_refused(service: ServiceProcess) -> None:
-    asked = {"Origin": EVIL, "Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
-    answer = service.client.options(ENTRY, headers=asked)
+    headers = {"Origin": EVIL, "Access-Control-Request-Method": "GET", "Access-Control-Request-Private-Network": "true"}
+    answer = service.client.options(ENTRY, headers=headers)
     assert answer.status_code == 403
     assert not [name for name in answer.headers if name.startswith("access-control-allow")]
 
 
-def test_a_site_that_is_named_may_read_a_service_in_a_private_network(lab_catalog: Path, tmp_path: Path) -> None:
+def test_a_configured_origin_may_read_a_service_in_a_private_network(lab_catalog: Path, tmp_path: Path) -> None:
     hub = "https://hub.lab.example"
     with ServiceProcess(tmp_path, BRAINIO_CATALOGS=str(lab_catalog), BRAINIO_SERVE_ORIGINS=hub) as service:
         assert service.get(ENTRY, Origin=hub).headers["access-control-allow-origin"] == hub
-        asked = {
+        headers = {
             "Origin": hub,
             "Access-Control-Request-Method": "GET",
             "Access-Control-Request-Private-Network": "true",
         }
-        answer = service.client.options(ENTRY, headers=asked)
+        answer = service.client.options(ENTRY, headers=headers)
         assert (answer.status_code, answer.headers["access-control-allow-private-network"]) == (200, "true")
         assert service.get(ENTRY, Origin=f"{hub}.evil.example").status_code == 403
 
 
-def test_every_site_may_read_a_service_with_a_public_address(public: ServiceProcess) -> None:
+def test_every_site_may_read_a_service_with_a_public_url(public: ServiceProcess) -> None:
     answer = public.get(ENTRY, Origin=EVIL)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
     assert public.client.get(ENTRY, headers=CROSS).headers["cross-origin-resource-policy"] == "cross-origin"
-    asked = {"Origin": EVIL, "Access-Control-Request-Method": "GET"}
-    assert public.client.options(ENTRY, headers=asked).status_code == 200
-    assert public.client.options(ENTRY, headers=asked | {"Access-Control-Request-Method": "PUT"}).status_code == 400
-    private_network = asked | {"Access-Control-Request-Private-Network": "true"}
+    preflight = {"Origin": EVIL, "Access-Control-Request-Method": "GET"}
+    assert public.client.options(ENTRY, headers=preflight).status_code == 200
+    assert public.client.options(ENTRY, headers=preflight | {"Access-Control-Request-Method": "PUT"}).status_code == 400
+    private_network = preflight | {"Access-Control-Request-Private-Network": "true"}
     assert "access-control-allow-private-network" not in public.client.options(ENTRY, headers=private_network).headers
 
 
@@ -198,14 +200,14 @@ def test_every_site_may_read_a_service_with_a_public_address(public: ServiceProc
         ("http://8.8.8.8", True),
     ],
 )
-def test_only_a_public_address_opens_a_service_by_default(public_url: str, is_open: bool) -> None:
+def test_only_a_public_url_opens_a_service_to_other_sites_by_default(public_url: str, is_open: bool) -> None:
     assert CrossSitePolicy(read_settings(None, public_url=public_url)).is_open == is_open
     assert not CrossSitePolicy(read_settings(None, public_url=public_url, origins=[])).is_open
     assert CrossSitePolicy(read_settings(None, public_url=public_url, origins=["*"])).is_open
 
 
 @pytest.mark.parametrize("path", ["/signin", "/signout"])
-def test_a_form_of_another_site_is_refused_by_either_header(public: ServiceProcess, path: str) -> None:
+def test_a_form_of_another_site_is_refused(public: ServiceProcess, path: str) -> None:
     for headers in ({"Origin": EVIL}, {"Origin": "null"}, LINK, LINK | {"Sec-Fetch-Site": "same-site"}):
         answer = public.client.post(path, content="token=x", headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form"), headers

@@ -1,4 +1,4 @@
-"""Promises of the database of the service: its tables are made once, and upgraded when somebody asks for it."""
+"""The database of the service: creating and upgrading its tables, transactions, and errors without passwords."""
 
 import multiprocessing
 from dataclasses import replace
@@ -37,7 +37,7 @@ def upgrade():
 """
 
 
-def test_migrations_make_the_tables_that_the_program_knows(database: str) -> None:
+def test_migrations_create_the_tables_of_the_program(database: str) -> None:
     store = Database(database)
     with store.read_transaction() as connection:
         options = {"version_table": SCHEMA.version_table, "compare_type": True}
@@ -48,13 +48,13 @@ def test_migrations_make_the_tables_that_the_program_knows(database: str) -> Non
 
 def test_every_revision_of_the_program_has_a_migration() -> None:
     scripts = ScriptDirectory(str(schema.MIGRATIONS), version_locations=[str(SCHEMA.versions)])
-    assert tuple(one.revision for one in scripts.walk_revisions())[::-1] == SCHEMA.revisions
+    assert tuple(script.revision for script in scripts.walk_revisions())[::-1] == SCHEMA.revisions
 
 
-def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
+def test_an_older_schema_is_refused_until_an_upgrade_which_keeps_all_rows(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, _ = create_token(Database(database), ["lab:read"], "")
+    record, _ = create_token(Database(database), ["lab:read"], "")
     folder = tmp_path / "versions"
     folder.mkdir()
     for path in SCHEMA.versions.glob("*.py"):
@@ -65,29 +65,29 @@ def test_an_older_schema_is_refused_until_it_is_upgraded_and_nothing_is_lost(
     with pytest.raises(ServiceError, match=r"older schema 0001.*backup.*brainio service upgrade"):
         list_tokens(Database(database))
     assert Database(database).upgrade() == ("0001", "0002")
-    assert list_tokens(Database(database)) == [made]
+    assert list_tokens(Database(database)) == [record]
 
 
-def test_catalogs_and_the_service_may_share_a_database(database: str) -> None:
-    made, _ = create_token(Database(database), ["lab:read"], "")
+def test_catalogs_and_the_service_can_share_a_database(database: str) -> None:
+    record, _ = create_token(Database(database), ["lab:read"], "")
     append_rows(f"{database}#lab", [row("lab.A")])
     add_catalog(f"{database}#lab")
     assert resolve("assembly", "lab.A").catalog == "lab"
-    assert list_tokens(Database(database)) == [made]
+    assert list_tokens(Database(database)) == [record]
 
 
-def _make(url: str) -> None:
+def _create_token(url: str) -> None:
     create_token(Database(url), ["lab:read"], "")
 
 
-def test_a_service_reads_every_change_of_tokens_and_embargoes_and_stores_their_use(database: str) -> None:
+def test_a_refresh_reads_changes_of_tokens_and_embargoes_and_stores_the_last_use(database: str) -> None:
     store, key = Database(database), ("lab", "assembly", "lab.A")
     entry = Entry("lab", "assembly", "lab.A", ())
     access = AccessControl(read_settings(None, refresh_seconds=0.01), Database(database))
-    made, token = create_token(store, ["lab:read"], "")
+    record, token = create_token(store, ["lab:read"], "")
     access.refresh()
-    given = Credential(token, "Bearer")
-    assert access.authenticate(given, "").access.reads == {"lab"}
+    credential = Credential(token, "Bearer")
+    assert access.authenticate(credential, "").access.reads == {"lab"}
     access.refresh()
     assert list_tokens(store)[0].last_used is not None
     set_embargo(store, key, today(), "review")
@@ -97,15 +97,15 @@ def test_a_service_reads_every_change_of_tokens_and_embargoes_and_stores_their_u
     lift_embargo(store, key)
     with pytest.raises(ServiceError, match="is not under embargo"):
         lift_embargo(store, key)
-    revoke_token(store, made.id)
+    revoke_token(store, record.id)
     access.refresh()
     assert (access.embargoes.withholds(entry), list_embargoes(store)) == (False, [])
     with pytest.raises(HTTPException, match="401"):
-        access.authenticate(given, "")
+        access.authenticate(credential, "")
 
 
-def test_processes_that_begin_at_once_make_the_tables_once(database: str) -> None:
-    processes = [spawning.Process(target=_make, args=(database,)) for _ in range(4)]
+def test_processes_that_start_together_create_the_tables_once(database: str) -> None:
+    processes = [spawning.Process(target=_create_token, args=(database,)) for _ in range(4)]
     for process in processes:
         process.start()
     for process in processes:
@@ -115,29 +115,31 @@ def test_processes_that_begin_at_once_make_the_tables_once(database: str) -> Non
 
 
 @pytest.mark.parametrize("url", ["mysql://me:hunter2@host/db", "postgresql://me:hunter2@host", "service.sqlite"])
-def test_what_is_no_database_is_told_without_its_password(url: str) -> None:
-    with pytest.raises(ServiceError, match="expected sqlite:") as refused:
+def test_the_error_about_an_unsupported_database_contains_no_password(url: str) -> None:
+    with pytest.raises(ServiceError, match="expected sqlite:") as caught:
         Database(url)
-    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(caught.value)
     done = command("serve", "--port", "0", BRAINIO_SERVE_DATABASE=url)
     assert (done.returncode, "hunter2" in done.stderr) == (1, False)
 
 
-def test_a_server_that_is_not_there_is_told_without_its_password() -> None:
-    with pytest.raises(DatabaseAwayError, match=r"the database postgresql://127.0.0.1:9/db could not be read") as away:
+def test_the_error_about_an_unreachable_server_contains_no_password() -> None:
+    with pytest.raises(
+        DatabaseAwayError, match=r"the database postgresql://127.0.0.1:9/db could not be read"
+    ) as caught:
         list_tokens(Database("postgresql://me:hunter2@127.0.0.1:9/db"))
-    assert "hunter2" not in str(away.value)
+    assert "hunter2" not in str(caught.value)
 
 
-def test_a_change_that_fails_leaves_nothing(database: str) -> None:
+def test_a_failed_transaction_leaves_no_rows(database: str) -> None:
     store = Database(database)
 
-    def change() -> None:
+    def insert_and_fail() -> None:
         with store.write_transaction() as connection:
             connection.execute(text("INSERT INTO brainio_service_state VALUES ('rights', 'x')"))
             connection.execute(text("SELECT * FROM no_such_table"))
 
     with pytest.raises(DatabaseAwayError, match="no_such_table"):
-        change()
+        insert_and_fail()
     with store.read_transaction() as connection:
         assert connection.scalar(text("SELECT count(*) FROM brainio_service_state")) == 0

@@ -1,4 +1,4 @@
-"""Promises for the bytes of files: parts, tags, and where they are when they lie on S3."""
+"""Downloads of files: ranges, ETags, redirects to other hosts, signed links, and locations with secrets."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ BODY = (TOP / "catalogs/brainio_demo/files/stimulus_modelfest_Carney1999.zip").r
 
 @given(first=st.integers(0, 400_000), count=st.integers(0, 300_000))
 @settings(deadline=None, max_examples=30)
-def test_a_part_is_that_part_of_the_file(service: ServiceProcess, first: int, count: int) -> None:
+def test_a_range_request_returns_that_part_of_the_file(service: ServiceProcess, first: int, count: int) -> None:
     answer = service.get(FILE, Range=f"bytes={first}-{first + count}")
     if first >= len(BODY):
         assert answer.status_code == 416
@@ -33,7 +33,7 @@ def test_a_part_is_that_part_of_the_file(service: ServiceProcess, first: int, co
 
 
 @given(size=st.integers(0, 50), header=st.from_regex(r"bytes=([0-9]{0,3})-([0-9]{0,3})", fullmatch=True))
-def test_a_span_is_what_python_would_cut(size: int, header: str) -> None:
+def test_a_range_header_selects_the_bytes_of_the_python_slice(size: int, header: str) -> None:
     first, _, last = header.removeprefix("bytes=").partition("-")
     data = bytes(range(size))
     span = parse_range(header, size)
@@ -45,29 +45,29 @@ def test_a_span_is_what_python_would_cut(size: int, header: str) -> None:
     assert data[span.start : span.stop] == expected
 
 
-@pytest.mark.parametrize("asked", ["bytes=0-1,4-5", "lines=1-2", "bytes=x-", "bytes=-", "bytes=5-2", ""])
-def test_what_is_no_range_gives_the_whole_file(service: ServiceProcess, asked: str) -> None:
-    answer = service.get(FILE, Range=asked)
+@pytest.mark.parametrize("header", ["bytes=0-1,4-5", "lines=1-2", "bytes=x-", "bytes=-", "bytes=5-2", ""])
+def test_an_invalid_or_multiple_range_returns_the_whole_file(service: ServiceProcess, header: str) -> None:
+    answer = service.get(FILE, Range=header)
     assert (answer.status_code, answer.content) == (200, BODY)
 
 
-def test_the_last_bytes_are_given(service: ServiceProcess) -> None:
+def test_a_suffix_range_returns_the_last_bytes(service: ServiceProcess) -> None:
     assert service.get(FILE, Range="bytes=-5").content == BODY[-5:]
 
 
-def test_a_part_is_given_only_of_the_file_that_the_client_knows(service: ServiceProcess) -> None:
-    tag = service.get(FILE).headers["etag"]
-    assert service.get(FILE, Range="bytes=0-9", If_Range=tag).status_code == 206
+def test_if_range_with_another_etag_returns_the_whole_file(service: ServiceProcess) -> None:
+    etag = service.get(FILE).headers["etag"]
+    assert service.get(FILE, Range="bytes=0-9", If_Range=etag).status_code == 206
     assert service.get(FILE, Range="bytes=0-9", If_Range='"another"').content == BODY
-    assert service.get(FILE, Range="bytes=0-9", If_Range=f"W/{tag}").status_code == 200
+    assert service.get(FILE, Range="bytes=0-9", If_Range=f"W/{etag}").status_code == 200
 
 
-def test_the_tag_of_a_file_is_its_hash(service: ServiceProcess) -> None:
-    promised = service.get(f"/api/v1/entries/lab/stimulus_set/{CARNEY}").json()["files"][1]["sha256"]
-    assert service.get(FILE).headers["etag"] == f'"{promised}"'
+def test_the_etag_of_a_file_is_its_hash(service: ServiceProcess) -> None:
+    sha256 = service.get(f"/api/v1/entries/lab/stimulus_set/{CARNEY}").json()["files"][1]["sha256"]
+    assert service.get(FILE).headers["etag"] == f'"{sha256}"'
 
 
-def test_head_reads_no_file_and_says_its_size(service: ServiceProcess) -> None:
+def test_head_returns_the_size_without_the_file(service: ServiceProcess) -> None:
     answer = service.client.head(FILE)
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == str(len(BODY))
@@ -90,7 +90,7 @@ def nc(identifier: str) -> str:
     return f"/api/v1/files/elsewhere/assembly/nc/{identifier}"
 
 
-def test_a_public_file_elsewhere_is_redirected_to(tmp_path: Path, http_folder: HttpFolder) -> None:
+def test_requests_for_remote_public_files_are_redirected(tmp_path: Path, http_folder: HttpFolder) -> None:
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("a", "s3://public-bucket/a.nc"), row("b", f"{http_folder.url}/b.nc")])
     with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
@@ -101,7 +101,7 @@ def test_a_public_file_elsewhere_is_redirected_to(tmp_path: Path, http_folder: H
     assert http_folder.requests == []
 
 
-def test_of_a_location_with_a_secret_the_bytes_are_given_and_the_secret_is_not(
+def test_a_file_at_a_location_with_a_secret_is_served_without_the_secret(
     tmp_path: Path, http_folder: HttpFolder
 ) -> None:
     (http_folder.folder / "c.nc").write_bytes(b"recorded")
@@ -110,9 +110,9 @@ def test_of_a_location_with_a_secret_the_bytes_are_given_and_the_secret_is_not(
     append_rows(catalog, [row("c", secret, b"recorded", mirrors=secret)])
     with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog)) as service:
         assert service.get(nc("c")).content == b"recorded"
-        told = [service.get(path) for path in (nc("c"), "/api/v1/entries/elsewhere/assembly/c", "/catalogs/elsewhere")]
-        told += [service.get("/api/v1/search?q=c"), service.get("/metrics")]
-        assert all("hunter2" not in answer.text + str(answer.headers) for answer in told)
+        paths = (nc("c"), "/api/v1/entries/elsewhere/assembly/c", "/catalogs/elsewhere", "/api/v1/search?q=c")
+        answers = [service.get(path) for path in (*paths, "/metrics")]
+        assert all("hunter2" not in answer.text + str(answer.headers) for answer in answers)
         http_folder.status["/c.nc"] = 500
         away = service.get(nc("c"))
     assert (away.status_code, away.json()["error"]["code"]) == (503, "catalog_away")
@@ -121,11 +121,11 @@ def test_of_a_location_with_a_secret_the_bytes_are_given_and_the_secret_is_not(
 
 
 def secret_url(server: HttpFolder, name: str) -> str:
-    """Return a URL with a secret, so that the service sends the bytes itself."""
+    """Return a URL with a secret; the service does not redirect to it but sends the bytes itself."""
     return f"{server.url.replace('http://', 'http://me:hunter2@')}/{name}"
 
 
-def test_of_a_store_without_ranges_parts_are_right(tmp_path: Path, http_folder: HttpFolder) -> None:
+def test_ranges_of_files_on_a_server_without_ranges_are_correct(tmp_path: Path, http_folder: HttpFolder) -> None:
     (http_folder.folder / "c.nc").write_bytes(b"recorded")
     http_folder.ranges = False
     catalog = tmp_path / "elsewhere.csv"
@@ -135,7 +135,7 @@ def test_of_a_store_without_ranges_parts_are_right(tmp_path: Path, http_folder: 
         assert (part.status_code, part.content, part.headers["content-range"]) == (206, b"cor", "bytes 2-4/8")
 
 
-def test_of_a_file_without_hash_and_validator_only_the_whole_is_given(tmp_path: Path, http_folder: HttpFolder) -> None:
+def test_a_file_without_hash_and_strong_etag_is_served_only_as_a_whole(tmp_path: Path, http_folder: HttpFolder) -> None:
     (http_folder.folder / "c.nc").write_bytes(b"recorded")
     catalog = tmp_path / "elsewhere.csv"
     append_rows(catalog, [row("c", secret_url(http_folder, "c.nc"))])
@@ -148,7 +148,7 @@ def test_of_a_file_without_hash_and_validator_only_the_whole_is_given(tmp_path: 
         assert "etag" not in unpinned.headers
 
 
-def test_of_a_private_bucket_links_are_signed_and_of_others_not(tmp_path: Path, moto_s3: MotoS3) -> None:
+def test_only_links_to_the_configured_private_buckets_are_signed(tmp_path: Path, moto_s3: MotoS3) -> None:
     for bucket in ("lab-private", "lab-other"):
         moto_s3.create_bucket(bucket)
         moto_s3.put(bucket, "d.nc", b"private bytes")
@@ -157,18 +157,18 @@ def test_of_a_private_bucket_links_are_signed_and_of_others_not(tmp_path: Path, 
     environment = moto_s3.environment | {"BRAINIO_SERVE_SIGNED_BUCKETS": "lab-private"}
     with ServiceProcess(tmp_path / "served", BRAINIO_CATALOGS=str(catalog), **environment) as service:
         signed, unsigned = service.get(nc("d")), service.get(nc("e"))
-        asked = service.client.head(nc("d"))
+        head = service.client.head(nc("d"))
         csv = service.get("/catalogs/elsewhere").text
     assert "Signature" in signed.headers["location"]
     assert signed.headers["cache-control"] == "no-store"
     assert httpx.get(signed.headers["location"], trust_env=False).content == b"private bytes"
-    assert httpx.head(asked.headers["location"], trust_env=False).status_code == 200
+    assert httpx.head(head.headers["location"], trust_env=False).status_code == 200
     assert "Signature" not in unsigned.headers["location"]
     assert "s3://lab-other/d.nc" in csv
     assert "lab-private" not in csv
 
 
-def test_a_file_that_is_not_there_or_not_as_listed_is_a_404_and_a_mirror_serves(tmp_path: Path) -> None:
+def test_a_missing_or_changed_file_gets_a_404_unless_a_mirror_has_it(tmp_path: Path) -> None:
     (tmp_path / "there.nc").write_bytes(b"four")
     catalog = tmp_path / "elsewhere.csv"
     rows = [

@@ -1,4 +1,4 @@
-"""Promises of the JSON interface: what it tells of catalogs and entries, page by page, and how it answers again."""
+"""The JSON API: catalogs, entries page by page, filters, conditional requests and compression."""
 
 import csv
 import gzip
@@ -19,7 +19,7 @@ from brainio.service.snapshots import CatalogWatcher
 from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
 
 ENTRY = f"/api/v1/entries/lab/stimulus_set/{CARNEY}"
-READABLE = [
+PATHS = [
     *("/api/v1", "/api/v1/catalogs", "/api/v1/catalogs/lab", "/api/v1/entries", ENTRY, "/catalogs/lab"),
     f"/api/v1/history/lab/stimulus_set/{CARNEY}",
     f"/api/v1/cards/lab/stimulus_set/{CARNEY}",
@@ -31,40 +31,37 @@ READABLE = [
 ]
 
 
-def everything(service: ServiceProcess, path: str) -> list[dict[str, Any]]:
-    found, following = [], path
-    while following:
-        page = service.get(following).raise_for_status().json()
-        found += page["entries"]
-        following = page["next"]
-    return found
+def all_entries(service: ServiceProcess, path: str) -> list[dict[str, Any]]:
+    """Return the entries of all pages that follow a path."""
+    entries, next_page = [], path
+    while next_page:
+        page = service.get(next_page).raise_for_status().json()
+        entries += page["entries"]
+        next_page = page["next"]
+    return entries
 
 
-def test_the_start_leads_to_everything(service: ServiceProcess) -> None:
+def test_the_start_of_the_api_links_to_all_its_parts(service: ServiceProcess) -> None:
     start = service.get("/api/v1").json()
     assert all(service.get(start[name]).status_code == 200 for name in ("catalogs", "entries", "search", "openapi"))
 
 
-def test_catalogs_say_how_much_they_list(service: ServiceProcess) -> None:
-    catalogs = {one["catalog"]: one for one in service.get("/api/v1/catalogs").json()["catalogs"]}
+def test_the_list_of_catalogs_has_their_numbers_of_entries(service: ServiceProcess) -> None:
+    catalogs = {catalog["catalog"]: catalog for catalog in service.get("/api/v1/catalogs").json()["catalogs"]}
     assert sorted(catalogs) == ["brainio_demo", "brainscore", "lab"]
-    assert (catalogs["lab"]["stimulus_sets"], catalogs["lab"]["assemblies"], catalogs["lab"]["available"]) == (
-        2,
-        2,
-        True,
-    )
-    assert service.get(catalogs["lab"]["url"]).json() == catalogs["lab"]
+    lab = catalogs["lab"]
+    assert (lab["stimulus_sets"], lab["assemblies"], lab["available"]) == (2, 2, True)
+    assert service.get(lab["url"]).json() == lab
 
 
-def test_pages_give_every_entry_once_in_order(service: ServiceProcess) -> None:
-    listed = everything(service, "/api/v1/entries?limit=7&catalog=brainscore")
-    keys = [(one["identifier"], one["kind"]) for one in listed]
+def test_pages_contain_every_entry_once_in_order(service: ServiceProcess) -> None:
+    listed = all_entries(service, "/api/v1/entries?limit=7&catalog=brainscore")
+    keys = [(entry["identifier"], entry["kind"]) for entry in listed]
     assert keys == sorted(set(keys))
-    whole = everything(service, "/api/v1/entries?limit=1000&catalog=brainscore")
+    whole = all_entries(service, "/api/v1/entries?limit=1000&catalog=brainscore")
     assert whole == listed
-    names = {kind: {one["identifier"] for one in whole if one["kind"] == kind} for kind in ("assembly", "stimulus_set")}
-    assert names["assembly"] <= set(list_assemblies())
-    assert names["stimulus_set"] <= set(list_stimulus_sets())
+    assert {entry["identifier"] for entry in whole if entry["kind"] == "assembly"} <= set(list_assemblies())
+    assert {entry["identifier"] for entry in whole if entry["kind"] == "stimulus_set"} <= set(list_stimulus_sets())
 
 
 @pytest.mark.parametrize(
@@ -78,16 +75,16 @@ def test_pages_give_every_entry_once_in_order(service: ServiceProcess) -> None:
         ("publication=carney1999", "publication", "carney1999"),
     ],
 )
-def test_a_filter_gives_those_entries_and_all_of_them(
+def test_a_filter_returns_exactly_the_matching_entries(
     service: ServiceProcess, query: str, field: str, value: str
 ) -> None:
-    every = everything(service, "/api/v1/entries?limit=500")
-    found = everything(service, f"/api/v1/entries?limit=3&{query}")
-    assert found
-    assert found == [one for one in every if one[field] == value]
+    every = all_entries(service, "/api/v1/entries?limit=500")
+    filtered = all_entries(service, f"/api/v1/entries?limit=3&{query}")
+    assert filtered
+    assert filtered == [entry for entry in every if entry[field] == value]
 
 
-def test_an_entry_says_all_that_is_known_of_it(service: ServiceProcess, lab_catalog: Path) -> None:
+def test_an_entry_has_files_publications_users_and_history(service: ServiceProcess, lab_catalog: Path) -> None:
     entry = service.get(ENTRY).json()
     assert entry["class"] == "StimulusSet"
     assert [file["part"] for file in entry["files"]] == ["csv", "zip"]
@@ -105,8 +102,8 @@ def test_an_entry_says_all_that_is_known_of_it(service: ServiceProcess, lab_cata
     assert str(lab_catalog.parent) not in json.dumps([entry, assembly])
 
 
-@pytest.mark.parametrize("path", READABLE)
-def test_what_a_client_has_is_not_sent_again(service: ServiceProcess, path: str) -> None:
+@pytest.mark.parametrize("path", PATHS)
+def test_an_unchanged_answer_gets_a_304(service: ServiceProcess, path: str) -> None:
     first = service.get(path)
     assert first.status_code == 200
     again = service.get(path, If_None_Match=first.headers["etag"])
@@ -114,54 +111,43 @@ def test_what_a_client_has_is_not_sent_again(service: ServiceProcess, path: str)
     assert service.get(path, If_None_Match='"another"').content == first.content
 
 
-@pytest.mark.parametrize("path", READABLE)
-def test_head_says_what_get_would(service: ServiceProcess, path: str) -> None:
-    got, asked = service.get(path), service.client.head(path)
-    assert (asked.status_code, asked.content) == (200, b"")
+@pytest.mark.parametrize("path", PATHS)
+def test_head_has_the_headers_of_get(service: ServiceProcess, path: str) -> None:
+    get, head = service.get(path), service.client.head(path)
+    assert (head.status_code, head.content) == (200, b"")
     for name in ("content-length", "content-type", "etag"):
-        assert asked.headers[name] == got.headers[name]
+        assert head.headers[name] == get.headers[name]
 
 
-def test_json_is_packed_for_those_who_read_that_and_the_tags_tell(service: ServiceProcess) -> None:
-    with service.client.stream("GET", ENTRY, headers={"Accept-Encoding": "gzip"}) as packed:
-        assert packed.headers["content-encoding"] == "gzip"
-        body = gzip.decompress(b"".join(packed.iter_raw()))
+def test_json_is_compressed_on_request_and_has_another_etag(service: ServiceProcess) -> None:
+    with service.client.stream("GET", ENTRY, headers={"Accept-Encoding": "gzip"}) as compressed:
+        assert compressed.headers["content-encoding"] == "gzip"
+        body = gzip.decompress(b"".join(compressed.iter_raw()))
     plain = service.get(ENTRY, Accept_Encoding="identity")
     assert body == plain.content
-    assert packed.headers["etag"] != plain.headers["etag"]
+    assert compressed.headers["etag"] != plain.headers["etag"]
     refused = service.get(ENTRY, Accept_Encoding="gzip;q=0, identity")
     assert "content-encoding" not in refused.headers
     assert service.get(ENTRY, Accept_Encoding="gzip", If_None_Match=plain.headers["etag"]).status_code == 304
 
 
-def test_search_pages_through_all_hits_and_counts_by_facet(service: ServiceProcess) -> None:
-    first = service.get("/api/v1/search?q=macaque&region=IT&limit=5").json()
-    found, page = list(first["hits"]), first
-    while page["next"]:
-        page = service.get(page["next"]).json()
-        found += page["hits"]
-    assert len(found) == first["total"] == len({hit["url"] for hit in found})
-    assert first["facets"]["region"]["IT"] == first["total"]
-    assert all(service.get(hit["url"]).status_code == 200 for hit in found[:5])
-
-
-def test_an_entry_of_stimuli_that_nobody_lists_is_told_without_looking_through_all_names(
+def test_an_unlisted_stimulus_set_is_reported_without_a_scan_of_all_identifiers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = make_lab(tmp_path / "lab")
     lab.write_text(lab.read_text().replace(f",{CARNEY},,", ",lab.Nowhere,,"))
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab))
-    monkeypatch.delattr(resolution, "_not_found")  # which looks through them
+    monkeypatch.delattr(resolution, "_not_found")  # scans them for suggestions
     settings = read_settings()
     database = Database(settings.database)
-    holdings = CatalogWatcher(settings, ChangeLog(database), AccessControl(settings, database))
-    holdings.refresh()
-    now = holdings.snapshot
-    told = schemas.entry_details(now, now.catalogs["lab"].listing.entries["assembly", CARNEY], Access(), [])
-    assert (told.stimulus_set_identifier, told.stimulus_set) == ("lab.Nowhere", None)
+    watcher = CatalogWatcher(settings, ChangeLog(database), AccessControl(settings, database))
+    watcher.refresh()
+    entry = watcher.snapshot.catalogs["lab"].listing.entries["assembly", CARNEY]
+    details = schemas.entry_details(watcher.snapshot, entry, Access(), [])
+    assert (details.stimulus_set_identifier, details.stimulus_set) == ("lab.Nowhere", None)
 
 
-def test_addresses_of_a_first_version_without_a_name_lead_to_it(tmp_path: Path) -> None:
+def test_the_address_of_a_first_version_without_a_version_text_leads_to_it(tmp_path: Path) -> None:
     catalog = make_lab(tmp_path / "lab")
     rows = list(csv.DictReader(catalog.open(newline="")))
     [old] = [row for row in rows if (row["identifier"], row["lookup_type"]) == (CARNEY, "assembly")]
@@ -174,7 +160,7 @@ def test_addresses_of_a_first_version_without_a_name_lead_to_it(tmp_path: Path) 
         writer.writerows([*rows, new])
     with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(catalog)) as service:
         entry = service.get(f"/api/v1/entries/lab/assembly/{CARNEY}").json()
-        versions = {one["version"]: one for one in entry["versions"]}
+        versions = {version["version"]: version for version in entry["versions"]}
         assert (sorted(versions), entry["version"]) == (["", "2"], "2")
         for version in versions.values():
             record = service.get(version["url"]).json()

@@ -1,4 +1,4 @@
-"""Promises for requests that are wrong: a 4xx in the one shape, whatever is wrong with them."""
+"""Invalid requests get a 4xx with the JSON form of all errors."""
 
 import base64
 import http.client
@@ -19,7 +19,7 @@ from tests.service.service_process import CARNEY, ServiceProcess
 
 ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
 CURSOR = base64.urlsafe_b64encode(json.dumps(["0" * 16, ["a", "b", "c"]]).encode()).decode().rstrip("=")
-WRONG = [
+INVALID = [
     ("/nothing", 404, "not_found"),
     ("/api/v1/entries/", 404, "not_found"),
     ("/api/v1/entries/lab/assembly/lab.Nothing", 404, "no_such_entry"),
@@ -48,7 +48,7 @@ WRONG = [
     ("/catalogs/lab/", 404, "no_such_file"),
     ("/catalogs/lab/lab.txt", 404, "no_such_file"),
 ]
-ESCAPES = [
+TRAVERSALS = [
     "../lab.csv",
     "..%2flab.csv",
     "%2e%2e/%2e%2e/etc/passwd",
@@ -70,30 +70,30 @@ ESCAPES = [
 ]
 
 
-def shape(answer: httpx.Response) -> dict[str, str]:
-    """Return what an error says, if it is one of the one shape."""
+def error_of(answer: httpx.Response) -> dict[str, str]:
+    """Return the error in an answer, and check its form."""
     assert answer.headers["content-type"] == "application/json"
     assert list(answer.json()) == ["error"]
-    told: dict[str, str] = answer.json()["error"]
-    assert sorted(told) == ["code", "hint", "message", "request_id"]
-    assert told["message"]
-    assert told["request_id"] == answer.headers["x-request-id"]
-    return told
+    error: dict[str, str] = answer.json()["error"]
+    assert sorted(error) == ["code", "hint", "message", "request_id"]
+    assert error["message"]
+    assert error["request_id"] == answer.headers["x-request-id"]
+    return error
 
 
-@pytest.mark.parametrize(("path", "status", "code"), WRONG, ids=[path[:60] for path, _, _ in WRONG])
-def test_a_wrong_request_gets_a_4xx_of_the_one_shape(
+@pytest.mark.parametrize(("path", "status", "code"), INVALID, ids=[path[:60] for path, _, _ in INVALID])
+def test_an_invalid_address_gets_a_4xx_with_an_error_code(
     service: ServiceProcess, path: str, status: int, code: str
 ) -> None:
     answer = service.get(path)
-    assert (answer.status_code, shape(answer)["code"]) == (status, code)
+    assert (answer.status_code, error_of(answer)["code"]) == (status, code)
 
 
-@pytest.mark.parametrize("path", ESCAPES)
-def test_no_path_leads_out_of_what_a_catalog_lists(service: ServiceProcess, path: str) -> None:
+@pytest.mark.parametrize("path", TRAVERSALS)
+def test_no_path_reaches_a_file_that_a_catalog_does_not_list(service: ServiceProcess, path: str) -> None:
     host, port = service.url.removeprefix("http://").split(":")
     connection = http.client.HTTPConnection(host, int(port), timeout=20)
-    connection.request("GET", f"/catalogs/lab/{path}")  # as it is: clients at large take dots away
+    connection.request("GET", f"/catalogs/lab/{path}")  # httpx would normalize the dots
     answer = connection.getresponse()
     body = json.loads(answer.read())
     connection.close()
@@ -103,11 +103,11 @@ def test_no_path_leads_out_of_what_a_catalog_lists(service: ServiceProcess, path
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE"])
 @pytest.mark.parametrize("path", ["/api/v1/entries", ENTRY, "/catalogs/lab", "/healthz"])
-def test_nothing_can_be_written(service: ServiceProcess, path: str, method: str) -> None:
+def test_writing_methods_are_refused(service: ServiceProcess, path: str, method: str) -> None:
     answer = service.client.request(method, path)
     assert answer.status_code == 405
     assert "GET" in answer.headers["allow"]
-    shape(answer)
+    error_of(answer)
 
 
 @pytest.mark.parametrize(
@@ -121,22 +121,22 @@ def test_nothing_can_be_written(service: ServiceProcess, path: str, method: str)
         ({"X-Large": "x" * 40_000}, 431, "headers_too_large"),
     ],
 )
-def test_a_wrong_header_gets_a_4xx_of_the_one_shape(
+def test_an_invalid_header_gets_a_4xx_with_an_error_code(
     service: ServiceProcess, headers: dict[str, str], status: int, code: str
 ) -> None:
     answer = service.client.get(ENTRY, headers=headers)
-    assert (answer.status_code, shape(answer)["code"]) == (status, code)
+    assert (answer.status_code, error_of(answer)["code"]) == (status, code)
 
 
-def test_a_mistyped_parameter_is_told_its_name(service: ServiceProcess) -> None:
-    assert "limit" in shape(service.get("/api/v1/entries?limt=2"))["hint"]
+def test_the_error_about_a_mistyped_parameter_suggests_its_name(service: ServiceProcess) -> None:
+    assert "limit" in error_of(service.get("/api/v1/entries?limt=2"))["hint"]
 
 
-def test_a_cursor_of_another_question_is_refused(service: ServiceProcess) -> None:
-    following = service.get("/api/v1/entries?limit=1&kind=assembly").json()["next"]
-    assert service.get(following).status_code == 200
-    answer = service.get(following.replace("kind=assembly", "kind=stimulus_set"))
-    assert shape(answer)["code"] == "bad_cursor"
+def test_a_cursor_of_another_list_is_refused(service: ServiceProcess) -> None:
+    next_page = service.get("/api/v1/entries?limit=1&kind=assembly").json()["next"]
+    assert service.get(next_page).status_code == 200
+    answer = service.get(next_page.replace("kind=assembly", "kind=stimulus_set"))
+    assert error_of(answer)["code"] == "bad_cursor"
 
 
 def test_every_answer_has_the_id_of_its_request(service: ServiceProcess) -> None:
@@ -146,36 +146,36 @@ def test_every_answer_has_the_id_of_its_request(service: ServiceProcess) -> None
     assert len(ids) == 3
 
 
-def test_every_answer_has_the_headers_of_security(service: ServiceProcess) -> None:
+def test_every_answer_has_security_headers(service: ServiceProcess) -> None:
     for path in (ENTRY, "/nothing", "/catalogs/lab", "/metrics", f"/api/v1/files/lab/assembly/nc/{CARNEY}"):
         headers = service.get(path).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert "default-src 'none'" in headers["content-security-policy"]
 
 
-@given(position=st.lists(st.text() | st.integers(), max_size=4), question=st.dictionaries(st.text(), st.text()))
-def test_a_cursor_is_read_as_it_was_written(position: list[object], question: dict[str, str]) -> None:
-    assert read_cursor(write_cursor(question, position), question) == position
+@given(position=st.lists(st.text() | st.integers(), max_size=4), query=st.dictionaries(st.text(), st.text()))
+def test_cursors_round_trip(position: list[object], query: dict[str, str]) -> None:
+    assert read_cursor(write_cursor(query, position), query) == position
 
 
 @given(st.text(max_size=200) | st.binary(max_size=100).map(lambda data: base64.urlsafe_b64encode(data).decode()))
-def test_whatever_is_no_cursor_is_refused_as_such(text: str) -> None:
+def test_any_other_text_is_refused_as_a_cursor(text: str) -> None:
     with pytest.raises(CursorError, match="start without one"):
         read_cursor(text, {})
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=255), max_size=60))
-def test_whatever_accept_says_a_form_is_chosen_or_refused(accept: str) -> None:
-    status, form = 200, None
+def test_negotiation_returns_a_media_type_or_refuses_any_accept_header(accept: str) -> None:
+    status, media_type = 200, None
     try:
-        form = negotiate(accept, ["text/csv", "application/json"])
-    except HTTPException as refused:
-        status = refused.status_code
-    assert (status, form) in {(200, "text/csv"), (200, "application/json"), (400, None), (406, None)}
+        media_type = negotiate(accept, ["text/csv", "application/json"])
+    except HTTPException as error:
+        status = error.status_code
+    assert (status, media_type) in {(200, "text/csv"), (200, "application/json"), (400, None), (406, None)}
 
 
-def sent(service: ServiceProcess, *pieces: bytes) -> bytes:
-    """Return what is answered to bytes that are sent as they are."""
+def send_raw(service: ServiceProcess, *pieces: bytes) -> bytes:
+    """Send bytes over a new connection, and return the bytes of the answer."""
     host, port = service.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=30) as connection:
         with suppress(ConnectionError):
@@ -198,30 +198,30 @@ def sent(service: ServiceProcess, *pieces: bytes) -> bytes:
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
     ],
 )
-def test_what_is_no_http_gets_a_400_of_the_one_shape(service: ServiceProcess, raw: bytes) -> None:
-    head, _, body = sent(service, raw).partition(b"\r\n\r\n")
+def test_malformed_http_gets_a_400_with_an_error_code(service: ServiceProcess, raw: bytes) -> None:
+    head, _, body = send_raw(service, raw).partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 400 ")
     assert json.loads(body)["error"]["code"] == "bad_request"
 
 
-def test_headers_without_an_end_are_not_collected(service: ServiceProcess) -> None:
+def test_endless_headers_get_a_431(service: ServiceProcess) -> None:
     line = b"X-A: " + b"a" * 10_000 + b"\r\n"
-    answer = sent(service, b"GET / HTTP/1.1\r\nHost: localhost\r\n", *[line] * 3000)
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")  # it may be lost with what was sent behind it
+    answer = send_raw(service, b"GET / HTTP/1.1\r\nHost: localhost\r\n", *[line] * 3000)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")  # a reset of the connection may discard the answer
     assert service.get("/healthz").status_code == 200
-    gentle = sent(service, b"GET / HTTP/1.1\r\nHost: localhost\r\n", *[line] * 7)
-    assert gentle.startswith(b"HTTP/1.1 431 ")
+    answer = send_raw(service, b"GET / HTTP/1.1\r\nHost: localhost\r\n", *[line] * 7)
+    assert answer.startswith(b"HTTP/1.1 431 ")
 
 
-def test_several_requests_on_one_connection_are_answered_in_order(service: ServiceProcess) -> None:
-    ask = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    last = ask.replace(b"Host", b"Connection: close\r\nHost")
-    assert sent(service, ask + ask + last).count(b"HTTP/1.1 200 OK") == 3
+def test_pipelined_requests_are_all_answered(service: ServiceProcess) -> None:
+    request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    last = request.replace(b"Host", b"Connection: close\r\nHost")
+    assert send_raw(service, request + request + last).count(b"HTTP/1.1 200 OK") == 3
 
 
-def test_a_form_that_does_not_come_is_not_waited_for(service: ServiceProcess) -> None:
+def test_an_incomplete_form_gets_a_408(service: ServiceProcess) -> None:
     head = b"POST /signin HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n"
-    answer = sent(service, head, b"token=brainio_")
-    said, _, body = answer.partition(b"\r\n\r\n")
-    assert said.startswith(b"HTTP/1.1 408 ")
+    answer = send_raw(service, head, b"token=brainio_")
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 408 ")
     assert json.loads(body)["error"]["code"] == "too_slow"

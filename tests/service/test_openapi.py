@@ -1,4 +1,4 @@
-"""Promises of the OpenAPI document: it is complete, and nothing that it allows makes the service fail."""
+"""The OpenAPI document is complete, and the service answers as documented."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -15,9 +15,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 
 from tests.service.service_process import CARNEY, ServiceProcess
 
-KNOWN = {"catalog": "lab", "kind": "assembly", "part": "nc", "identifier": CARNEY}
-# The document cannot say which cursors and values there are, nor that what is too long altogether is a 414.
-UNKNOWABLE = [positive_data_acceptance, negative_data_rejection]
+EXISTING = {"catalog": "lab", "kind": "assembly", "part": "nc", "identifier": CARNEY}
+# The document cannot list the valid cursors and values, nor describe the limit of the whole URL (414).
+EXCLUDED_CHECKS = [positive_data_acceptance, negative_data_rejection]
 
 
 @pytest.fixture(scope="module")
@@ -30,31 +30,31 @@ def service(
         yield running
 
 
-def test_whatever_is_asked_is_answered_as_the_document_says(service: ServiceProcess) -> None:
+def test_generated_requests_get_documented_answers(service: ServiceProcess) -> None:
     schema = schemathesis.openapi.from_url(f"{service.url}/api/v1/openapi.json")
-    found = list(schema.get_all_operations())
-    operations = [one.ok() for one in found if isinstance(one, Ok)]
-    assert len(operations) == len(found) > 10
+    results = list(schema.get_all_operations())
+    operations = [result.ok() for result in results if isinstance(result, Ok)]
+    assert len(operations) == len(results) > 10
     for operation in operations:
-        ask(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
-        with suppress(Unsatisfiable):  # nothing that could be asked is wrong there
-            ask(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
+        check_answers(operation.as_strategy(generation_mode=GenerationMode.POSITIVE))
+        with suppress(Unsatisfiable):  # the operation has no invalid requests
+            check_answers(operation.as_strategy(generation_mode=GenerationMode.NEGATIVE))
 
 
-def ask(cases: st.SearchStrategy[Case]) -> None:
-    """Ask what a strategy says, and judge every answer by the document."""
+def check_answers(cases: st.SearchStrategy[Case]) -> None:
+    """Send the requests of a strategy, and compare every answer with the document."""
 
     @given(cases, st.booleans())
     @settings(max_examples=30, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    def asked(case: Case, is_known: bool) -> None:
-        if is_known:
-            case.path_parameters.update({one: KNOWN[one] for one in case.path_parameters if one in KNOWN})
-        case.call_and_validate(allow_redirects=False, excluded_checks=[*UNKNOWABLE])
+    def check(case: Case, exists: bool) -> None:
+        if exists:
+            case.path_parameters.update({name: EXISTING[name] for name in case.path_parameters if name in EXISTING})
+        case.call_and_validate(allow_redirects=False, excluded_checks=[*EXCLUDED_CHECKS])
 
-    asked()
+    check()
 
 
-def test_every_resource_says_what_it_answers_and_which_errors(service: ServiceProcess) -> None:
+def test_every_operation_documents_its_answers_and_errors(service: ServiceProcess) -> None:
     paths = service.get("/api/v1/openapi.json").json()["paths"]
     for path, methods in paths.items():
         assert list(methods) == ["get"]

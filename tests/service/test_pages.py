@@ -1,4 +1,4 @@
-"""Promises of pages as they are sent: their addresses, what they may do, and that they follow what they show."""
+"""Pages as sent: links, JSON, security headers, caching, forms, and cards in an unexpected form."""
 
 import asyncio
 import json
@@ -40,7 +40,7 @@ def parsed(text: str) -> Any:
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: ServiceProcess, path: str) -> None:
+def test_a_page_is_valid_and_loads_only_files_of_the_service(profiled: ServiceProcess, path: str) -> None:
     answer = profiled.get(path, Accept=HTML)
     assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     policy = answer.headers["content-security-policy"]
@@ -49,19 +49,19 @@ def test_a_page_is_whole_and_may_load_nothing_but_what_is_served_here(profiled: 
     assert "data:" not in policy
     page = parsed(answer.text)
     assert page.find(".//main") is not None
-    assert not [one for one in page.iter("script") if "src" not in one.attrib and one.get("type") is None]
-    assert not [
-        one for one in page.iter() if isinstance(one.tag, str) and ("style" in one.attrib or one.tag == "style")
-    ]
-    for one in [*page.iter("script"), *page.iter("link"), *page.iter("img")]:
-        address = one.get("src") or one.get("href") or ""
-        assert address.startswith("/") or one.get("type") == "application/ld+json"
+    assert not [script for script in page.iter("script") if "src" not in script.attrib and script.get("type") is None]
+    elements = [element for element in page.iter() if isinstance(element.tag, str)]
+    assert not [element for element in elements if "style" in element.attrib or element.tag == "style"]
+    for element in [*page.iter("script"), *page.iter("link"), *page.iter("img")]:
+        address = element.get("src") or element.get("href") or ""
+        assert address.startswith("/") or element.get("type") == "application/ld+json"
 
 
 @pytest.mark.parametrize("path", PAGES[:-1])
-def test_every_page_has_the_same_as_json(profiled: ServiceProcess, path: str) -> None:
-    link = next(one for one in parsed(profiled.get(path).text).iter("link") if one.get("type") == "application/json")
-    assert profiled.get(link.attrib["href"]).raise_for_status().json()
+def test_every_page_links_to_its_json(profiled: ServiceProcess, path: str) -> None:
+    links = parsed(profiled.get(path).text).iter("link")
+    address = next(link.get("href") for link in links if link.get("type") == "application/json")
+    assert profiled.get(address).raise_for_status().json()
 
 
 @pytest.mark.parametrize(
@@ -75,84 +75,80 @@ def test_every_page_has_the_same_as_json(profiled: ServiceProcess, path: str) ->
         ("/index.json?q=vision", "hits"),
     ],
 )
-def test_json_behind_the_address_of_a_page_leads_to_it(profiled: ServiceProcess, path: str, key: str) -> None:
-    led = profiled.get(path)
-    assert led.status_code == 307
-    assert key in profiled.get(led.headers["location"]).raise_for_status().json()
+def test_the_address_of_a_page_with_json_redirects_to_its_json(profiled: ServiceProcess, path: str, key: str) -> None:
+    redirect = profiled.get(path)
+    assert redirect.status_code == 307
+    assert key in profiled.get(redirect.headers["location"]).raise_for_status().json()
 
 
-def test_json_of_a_filtered_page_is_that_of_its_filters_whichever_page_it_is(profiled: ServiceProcess) -> None:
+def test_the_json_of_a_filtered_page_has_the_same_filters(profiled: ServiceProcess) -> None:
     expected = f"/api/v1/stimuli/lab/{CARNEY}?where=kind%3AGabor%2A"
-    led = profiled.get(f"/stimulus_set/lab/{CARNEY}.json?where=kind:Gabor*&page=1")
-    assert led.headers["location"] == expected
+    redirect = profiled.get(f"/stimulus_set/lab/{CARNEY}.json?where=kind:Gabor*&page=1")
+    assert redirect.headers["location"] == expected
     page = parsed(profiled.get(f"{SET}?where=kind:Gabor*").text)
-    links = [one.get("href") for one in page.iter() if one.get("type") == "application/json" or one.tag == "a"]
+    links = [link.get("href") for link in page.iter() if link.get("type") == "application/json" or link.tag == "a"]
     assert links.count(expected) == 2
     assert f"/api/v1/entries/lab/stimulus_set/{CARNEY}" in links
     assert profiled.get(expected).json()["total"] > 0
 
 
-def test_a_page_beyond_the_last_leads_to_the_last_with_the_same_filters(profiled: ServiceProcess) -> None:
-    led = profiled.get(f"{SET}?where=kind:Gabor*&page=7")
-    assert (led.status_code, led.headers["location"]) == (307, f"{SET}?where=kind%3AGabor%2A#stimuli")
+def test_a_page_after_the_last_redirects_to_the_last_with_the_same_filters(profiled: ServiceProcess) -> None:
+    redirect = profiled.get(f"{SET}?where=kind:Gabor*&page=7")
+    assert (redirect.status_code, redirect.headers["location"]) == (307, f"{SET}?where=kind%3AGabor%2A#stimuli")
     assert profiled.get(f"{SET}?page=1").status_code == 200
     assert profiled.get(f"{SET}?where=kind:nothing&page=2").headers["location"] == f"{SET}?where=kind%3Anothing#stimuli"
 
 
-def test_stimuli_that_cannot_be_shown_are_named_with_the_reason_and_lead_nowhere(tmp_path: Path) -> None:
+def test_tiles_of_unavailable_stimuli_have_a_reason_and_no_link(tmp_path: Path) -> None:
     lab, url = make_lab(tmp_path / "lab"), f"sqlite:///{tmp_path / 'service.db'}"
     with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(lab), BRAINIO_SERVE_DATABASE=url) as service:
 
         def tiles() -> list[Any]:
-            return [
-                one
-                for one in parsed(service.get(f"/assembly/lab/{CARNEY}").text).iter("figure")
-                if one.get("class") == "tile"
-            ]
+            figures = parsed(service.get(f"/assembly/lab/{CARNEY}").text).iter("figure")
+            return [figure for figure in figures if figure.get("class") == "tile"]
+
+        def notes() -> set[str]:
+            return {tile.find(".//span[@class='note']").text for tile in tiles()}
 
         assert tiles()
-        assert not [one for tile in tiles() for one in tile.iter("a")]
-        assert {tile.find(".//span[@class='note']").text for tile in tiles()} == {"not created"}
+        assert not [link for tile in tiles() for link in tile.iter("a")]
+        assert notes() == {"not created"}
         set_embargo(Database(url), ("lab", "stimulus_set", CARNEY), today() + timedelta(days=1))
-        service.eventually(lambda: {one.find(".//span[@class='note']").text for one in tiles()} == {"under embargo"})
+        service.wait_until(lambda: notes() == {"under embargo"})
 
 
-def test_assets_may_be_kept_for_ever_since_their_address_is_that_of_their_content(profiled: ServiceProcess) -> None:
+def test_assets_are_immutable_because_their_address_contains_their_hash(profiled: ServiceProcess) -> None:
     page = parsed(profiled.get("/").text)
-    addresses = [one.get("src") or one.attrib["href"] for one in [*page.iter("script"), *page.iter("link")]]
-    assets = [one for one in addresses if one and one.startswith("/assets/")]
-    assert {one.rpartition("/")[2] for one in assets} == {
-        "htmx.js",
-        "pages.js",
-        "pages.css",
-        "drawings.css",
-        "icon.svg",
-    }
+    elements = [*page.iter("script"), *page.iter("link")]
+    addresses = [element.get("src") or element.attrib["href"] for element in elements]
+    assets = [address for address in addresses if address and address.startswith("/assets/")]
+    names = {"htmx.js", "pages.js", "pages.css", "drawings.css", "icon.svg"}
+    assert {address.rpartition("/")[2] for address in assets} == names
     for address in assets:
         answer = profiled.get(address).raise_for_status()
         assert "immutable" in answer.headers["cache-control"]
         assert profiled.get(re.sub("/[0-9a-f]{12}/", "/000000000000/", address)).status_code == 404
 
 
-def test_the_entries_of_a_catalog_are_ordered_by_a_thread_and_not_where_requests_wait(
+def test_the_entries_of_a_catalog_are_sorted_outside_the_event_loop(
     lab_catalog: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     threads: list[threading.Thread] = []
 
-    def noting(*given: Any, **named: Any) -> Any:
+    def sort(*arguments: Any, **options: Any) -> Any:
         threads.append(threading.current_thread())
-        return nsmallest(*given, **named)
+        return nsmallest(*arguments, **options)
 
-    async def asked() -> httpx.Response:
+    async def get_page() -> httpx.Response:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return await client.get("/catalog/lab")
 
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab_catalog))
-    monkeypatch.setattr(catalog_pages, "nsmallest", noting)
+    monkeypatch.setattr(catalog_pages, "nsmallest", sort)
     app: Any = create_app(read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}"))
     app._app.state.service.catalogs.refresh()
-    page = asyncio.run(asked())
-    names = [one.text for one in parsed(page.text).find(".//ul[@class='links']").iter("a")]
+    page = asyncio.run(get_page())
+    names = [link.text for link in parsed(page.text).find(".//ul[@class='links']").iter("a")]
     assert names == sorted(names)
     assert len(names) == 4
     assert len(threads) == 1
@@ -168,23 +164,23 @@ def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: ServicePr
     assert "Accept" in page.headers["vary"]
 
 
-def test_the_description_in_a_page_is_croissant(profiled: ServiceProcess) -> None:
+def test_a_page_contains_valid_croissant_metadata(profiled: ServiceProcess) -> None:
     page = parsed(profiled.get(SET).text)
-    text = next(one.text for one in page.iter("script") if one.get("type") == "application/ld+json")
-    described = json.loads(text or "")
-    assert described == profiled.get(f"/api/v1/croissant/lab/stimulus_set/{CARNEY}").json()
-    assert described["url"].startswith("https://doi.org/") or described["url"]
-    found = mlcroissant.Dataset(jsonld=described)
-    assert not found.metadata.ctx.issues.errors
+    text = next(script.text for script in page.iter("script") if script.get("type") == "application/ld+json")
+    description = json.loads(text or "")
+    assert description == profiled.get(f"/api/v1/croissant/lab/stimulus_set/{CARNEY}").json()
+    assert description["url"]
+    dataset = mlcroissant.Dataset(jsonld=description)
+    assert not dataset.metadata.ctx.issues.errors
 
 
-def test_addresses_in_a_page_are_those_of_the_host_that_was_asked_and_of_no_other(profiled: ServiceProcess) -> None:
+def test_addresses_in_a_page_have_the_host_of_the_request(profiled: ServiceProcess) -> None:
     path = f"{SET}?version="
     assert "http://my.localhost/catalogs/lab" in profiled.get(path, Host="my.localhost").text
     assert "my.localhost" not in profiled.get(path).text
 
 
-def test_a_page_follows_the_card_beside_its_catalog(profiled: ServiceProcess, lab_catalog: Path) -> None:
+def test_a_page_shows_changes_of_the_card(profiled: ServiceProcess, lab_catalog: Path) -> None:
     card = next(lab_catalog.parent.glob("cards/assembly/*Rokem2006.json"))
     text = card.read_text()
     before = profiled.get(ASSEMBLY).text
@@ -192,10 +188,10 @@ def test_a_page_follows_the_card_beside_its_catalog(profiled: ServiceProcess, la
     changed = card.with_suffix(".new")
     changed.write_text(text.replace("Locusta migratoria", "Schistocerca gregaria"))
     changed.replace(card)
-    profiled.eventually(lambda: "Schistocerca gregaria" in profiled.get(ASSEMBLY).text)
+    profiled.wait_until(lambda: "Schistocerca gregaria" in profiled.get(ASSEMBLY).text)
 
 
-def test_the_page_of_an_assembly_leads_to_the_version_of_the_set_that_it_was_packaged_with(tmp_path: Path) -> None:
+def test_an_assembly_links_to_the_version_of_its_stimulus_set(tmp_path: Path) -> None:
     publish_set(tmp_path, "old")
     publish_assembly(tmp_path)
     publish_second_version(tmp_path)
@@ -211,23 +207,23 @@ def test_the_page_of_an_assembly_leads_to_the_version_of_the_set_that_it_was_pac
 
 
 def test_thumbnails_are_small_pictures(profiled: ServiceProcess) -> None:
-    images = [one.attrib["src"] for one in parsed(profiled.get(SET).text).iter("img")]
+    images = [image.attrib["src"] for image in parsed(profiled.get(SET).text).iter("img")]
     assert len(images) == 43
-    picture = profiled.get(images[0]).raise_for_status()
-    assert picture.headers["content-type"] == "image/webp"
-    assert len(picture.content) < 30_000
+    thumbnail = profiled.get(images[0]).raise_for_status()
+    assert thumbnail.headers["content-type"] == "image/webp"
+    assert len(thumbnail.content) < 30_000
     assert profiled.get(images[0].replace("number=0", "number=99")).status_code == 404
 
 
-def test_only_browsers_keep_thumbnails_and_only_by_the_address_of_their_bytes(profiled: ServiceProcess) -> None:
-    address = next(one.attrib["src"] for one in parsed(profiled.get(SET).text).iter("img"))
+def test_only_browsers_cache_thumbnails_and_only_at_an_address_with_the_hash(profiled: ServiceProcess) -> None:
+    address = next(image.attrib["src"] for image in parsed(profiled.get(SET).text).iter("img"))
     assert profiled.get(address).headers["cache-control"] == "private, max-age=86400, immutable"
     for other in (address.partition("&made=")[0], f"{address}0", re.sub("made=.*", "made=x", address)):
         answer = profiled.get(other).raise_for_status()
         assert answer.headers["cache-control"] == "no-cache"
 
 
-def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+def test_a_stimulus_page_shows_the_first_50_of_many_assemblies(tmp_path: Path) -> None:
     entry = published(tmp_path / "lab", {"0.png": picture(0)})
     row = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "", "location": "a.nc", "sha1": ""}
     used = [row | {"identifier": f"lab.A{number}", "stimulus_set_identifier": entry.identifier} for number in range(53)]
@@ -237,26 +233,24 @@ def test_of_many_assemblies_that_used_a_stimulus_the_first_are_shown_and_the_oth
         page = parsed(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
         section = page.find(".//section[@id='used']")
         assert len(list(section.iter("tr"))) == 1 + 50
-        (said,) = section.findall("p")
-        assert "".join(said.itertext()) == "And 3 more: all assemblies with this stimulus set."
-        assert service.get(said.find("a").get("href")).text.count("lab.A") >= 53
+        (more,) = section.findall("p")
+        assert "".join(more.itertext()) == "And 3 more: all assemblies with this stimulus set."
+        assert service.get(more.find("a").get("href")).text.count("lab.A") >= 53
 
 
-def test_a_form_of_another_site_signs_nobody_in(profiled: ServiceProcess) -> None:
+def test_forms_of_other_sites_and_too_large_forms_are_refused(profiled: ServiceProcess) -> None:
     answer = profiled.client.post("/signin", content="token=x", headers={"Origin": "https://evil.example"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
     assert profiled.client.post("/signin", content=b"token=" + b"x" * 9000).status_code == 413
 
 
 @pytest.mark.parametrize("origin", ["http://[", "null", "", "://", "https://", "http://evil.example:x", "file://"])
-def test_a_form_of_no_origin_of_this_service_is_refused(profiled: ServiceProcess, origin: str) -> None:
+def test_a_form_of_a_malformed_origin_is_refused(profiled: ServiceProcess, origin: str) -> None:
     answer = profiled.client.post("/signout", headers={"Origin": origin})
     assert (answer.status_code, answer.json()["error"]["code"]) == (403, "foreign_form")
 
 
-def test_a_form_comes_from_the_host_that_was_asked_or_from_the_public_address(
-    lab_catalog: Path, tmp_path: Path
-) -> None:
+def test_forms_are_accepted_from_the_host_of_the_request_and_the_public_url(lab_catalog: Path, tmp_path: Path) -> None:
     settings = {"BRAINIO_CATALOGS": str(lab_catalog), "BRAINIO_SERVE_PUBLIC_URL": "https://lab.example/brainio"}
     with ServiceProcess(tmp_path, **settings) as service:
         host = service.url.removeprefix("http://")
@@ -266,7 +260,7 @@ def test_a_form_comes_from_the_host_that_was_asked_or_from_the_public_address(
             assert service.client.post("/signout", headers={"Origin": origin}).status_code == 403
 
 
-WHOLE: dict[str, Any] = {
+CARD: dict[str, Any] = {
     "columns": [{"name": "kind", "kind": "text", "missing": 0}],
     "coordinates": [{"name": "kind", "kind": "text", "missing": 0}],
     "stimulus_columns": ["kind"],
@@ -281,17 +275,22 @@ WHOLE: dict[str, Any] = {
 }
 HUGE = 10**400  # more than any float
 BROKEN_CARDS: list[Any] = [
-    *({**WHOLE, name: value} for name in WHOLE for value in (None, 5, True, HUGE, "x", [None], {"kind": 5})),
-    {"columns": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}, {"name": 5, "kind": 5, "missing": 0}]},
-    {"coordinates": [WHOLE["columns"][0] | {"minimum": HUGE, "maximum": HUGE}]},
+    *({**CARD, name: value} for name in CARD for value in (None, 5, True, HUGE, "x", [None], {"kind": 5})),
+    {
+        "columns": [
+            CARD["columns"][0] | {"minimum": HUGE, "maximum": HUGE},
+            {"name": 5, "kind": 5, "missing": 0},
+        ]
+    },
+    {"coordinates": [CARD["columns"][0] | {"minimum": HUGE, "maximum": HUGE}]},
     {"values": {"minimum": -HUGE, "maximum": HUGE, "missing": 0}, "units": {}, "license": {}, "citation": 5},
     {"pictures": {"stimuli": {"strongest": [{"stimulus_id": 1, "mean": HUGE}], "weakest": None}}},
     {"species": None, "regions": [None], "authors": 5, "counts": [5], "status_reason": ["x"]},
 ]
 
 
-# What is no JSON, or what nobody could pass on: read as no card.
-NO_CARDS = [
+# Texts that are not valid JSON or that JSON encoders refuse: the service treats them as missing cards.
+UNREADABLE_CARDS = [
     '{"license": 1e999}',
     '{"pictures": {"stimuli": {"strongest": [{"stimulus_id": "a", "mean": -1e999}]}}}',
     '{"shape": [NaN], "dims": ["neuroid"]}',
@@ -303,10 +302,10 @@ NO_CARDS = [
 ]
 
 
-def test_a_card_of_another_form_breaks_no_page_and_no_resource_of_its_entry(tmp_path: Path) -> None:
+def test_a_malformed_card_breaks_no_page_and_no_resource_of_its_entry(tmp_path: Path) -> None:
     row = {"location_type": "", "location": "a", "sha1": "", "stimulus_set_identifier": ""}
     kinds = {"assembly": "NeuroidAssembly", "stimulus_set": "StimulusSet"}
-    texts = [*map(json.dumps, BROKEN_CARDS), '{"license": "MIT", "license": []}', *NO_CARDS]
+    texts = [*map(json.dumps, BROKEN_CARDS), '{"license": "MIT", "license": []}', *UNREADABLE_CARDS]
     rows = []
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.json").write_text(text)
@@ -314,31 +313,31 @@ def test_a_card_of_another_form_breaks_no_page_and_no_resource_of_its_entry(tmp_
         rows += [named | {"lookup_type": kind, "class": name} for kind, name in kinds.items()]
     append_rows(tmp_path / "lab.csv", rows)
     with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
-        for one in rows:
-            kind, name = one["lookup_type"], one["identifier"]
-            assert (service.get(f"/{kind}/lab/{name}").status_code, one) == (200, one)
-            is_card = int(one["card"].partition(".")[0]) < len(texts) - len(NO_CARDS)
+        for row in rows:
+            kind, name = row["lookup_type"], row["identifier"]
+            assert (service.get(f"/{kind}/lab/{name}").status_code, row) == (200, row)
+            is_readable = int(row["card"].partition(".")[0]) < len(texts) - len(UNREADABLE_CARDS)
             answer = service.get(f"/api/v1/cards/lab/{kind}/{name}")
-            assert (answer.status_code, one) == (200 if is_card else 404, one)
-            if not is_card:
+            assert (answer.status_code, row) == (200 if is_readable else 404, row)
+            if not is_readable:
                 assert answer.json()["error"]["code"] == "no_card"
-                assert service.get(f"/catalogs/lab/{one['card']}").json()["error"]["code"] == "no_card"
+                assert service.get(f"/catalogs/lab/{row['card']}").json()["error"]["code"] == "no_card"
                 assert service.get(f"/api/v1/croissant/lab/{kind}/{name}").status_code == 200
 
 
-def test_a_fact_that_a_card_lacks_hides_no_other_that_stands_out(tmp_path: Path) -> None:
+def test_a_missing_fact_of_a_card_hides_no_other_fact(tmp_path: Path) -> None:
     for kind, name, lacking in (
         ("stimulus_set", "StimulusSet", "files"),
         ("assembly", "NeuroidAssembly", "repetitions"),
     ):
-        card = {key: value for key, value in WHOLE.items() if key != lacking}
+        card = {key: value for key, value in CARD.items() if key != lacking}
         (tmp_path / f"{kind}.json").write_text(json.dumps(card))
         row = {"identifier": "lab.A", "lookup_type": kind, "class": name, "location_type": "", "location": "a"}
         append_rows(tmp_path / "lab.csv", [row | {"sha1": "", "stimulus_set_identifier": "", "card": f"{kind}.json"}])
     with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab.csv")) as service:
-        for kind, said in (
+        for kind, expected in (
             ("stimulus_set", ["43 stimuli", "1 columns", "256 x 128 pixels at most"]),
             ("assembly", ["7 neuroids", "0.50 split-half reliability"]),
         ):
             numbers = parsed(service.get(f"/{kind}/lab/lab.A").text).find(".//dl[@class='numbers']")
-            assert [f"{one.find('dd').text} {one.find('dt').text}" for one in numbers] == said
+            assert [f"{number.find('dd').text} {number.find('dt').text}" for number in numbers] == expected

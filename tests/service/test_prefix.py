@@ -1,4 +1,4 @@
-"""The service below a path of its host, behind a real nginx that takes the path away or passes it on."""
+"""The service below a path of its host, behind a real nginx that removes the path or forwards it."""
 
 import csv
 import io
@@ -28,22 +28,22 @@ STIMULUS = f"/stimulus/lab/{CARNEY}?id=GaborPatch1"
 PAGES = ("/", "/?q=auditory", "/catalog/lab", SET, ASSEMBLY, STIMULUS, "/signin", "/nothing")
 
 
-class Below(NamedTuple):
-    """A service below a path, and the nginx before it."""
+class PrefixedService(NamedTuple):
+    """A service below a path, and its nginx proxy."""
 
     nginx: Nginx
     public_url: str
 
 
-@pytest.fixture(scope="module", params=["passes it on", "takes it away"])
-def below(
+@pytest.fixture(scope="module", params=["forwards the path", "removes the path"])
+def prefixed(
     request: pytest.FixtureRequest, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Below]:
-    """A service with profiles below a path that a proxy passes on, or takes away."""
+) -> Iterator[PrefixedService]:
+    """A service with profiles, below a path that the proxy forwards or removes."""
     folder = tmp_path_factory.mktemp("prefix")
     folder.chmod(0o755)  # workers of nginx have another user
     catalog, (port,) = make_lab(folder / "lab"), free_ports(1)
-    public_url, text = config_below_path(port, strips_path=request.param == "takes it away")
+    public_url, text = config_below_path(port, strips_path=request.param == "removes the path")
     (folder / "home").mkdir()
     (folder / "home" / "profiles").symlink_to(demo_profiles)
     settings = {"BRAINIO_CATALOGS": str(catalog), "BRAINIO_SERVE_PUBLIC_URL": public_url}
@@ -51,58 +51,64 @@ def below(
         ServiceProcess(folder / "home", **settings) as service,
         Nginx(folder, service, port, text) as nginx,
     ):
-        yield Below(nginx, public_url)
+        yield PrefixedService(nginx, public_url)
 
 
 def addresses_in(page: str, url: str) -> set[str]:
-    """Return all addresses that a page names, as a browser resolves them."""
-    found = set()
+    """Return all addresses in a page, as a browser resolves them."""
+    addresses = set()
     for element in parsed(page).iter():
         for name in ("href", "src", "action", "hx-get", "{http://www.w3.org/1999/xlink}href"):
             if value := element.get(name):
-                found.add(urljoin(url, value).partition("#")[0])
-    return found
+                addresses.add(urljoin(url, value).partition("#")[0])
+    return addresses
 
 
-def test_every_address_of_every_page_is_below_the_path_and_leads_somewhere(below: Below) -> None:
-    client = below.nginx.client
-    asked: dict[str, int] = {}
+def test_every_address_in_pages_is_below_the_path_and_works(prefixed: PrefixedService) -> None:
+    client = prefixed.nginx.client
+    statuses: dict[str, int] = {}
     for path in PAGES:
-        url = f"{below.public_url}{path}"
+        url = f"{prefixed.public_url}{path}"
         answer = client.get(url, headers={"Accept": HTML})
         assert answer.status_code == (404 if path == "/nothing" else 200)
         for address in addresses_in(answer.text, url):
             if urlsplit(address).netloc != urlsplit(url).netloc:
                 assert address.startswith("https://doi.org/"), address
                 continue
-            assert address.startswith(f"{below.public_url}/"), address
-            if address not in {*asked, url}:
-                asked[address] = client.get(address).status_code
-    assert len(asked) > 60
-    assert {one: status for one, status in asked.items() if status not in (200, 302, 405)} == {}
-    assert {one for one, status in asked.items() if status == 405} <= {f"{below.public_url}/signout"}
+            assert address.startswith(f"{prefixed.public_url}/"), address
+            if address not in {*statuses, url}:
+                statuses[address] = client.get(address).status_code
+    assert len(statuses) > 60
+    assert {address: status for address, status in statuses.items() if status not in (200, 302, 405)} == {}
+    assert {address for address, status in statuses.items() if status == 405} <= {f"{prefixed.public_url}/signout"}
 
 
-def test_no_byte_of_a_page_names_an_address_without_the_path(below: Below) -> None:
+def test_no_page_contains_an_address_without_the_path(prefixed: PrefixedService) -> None:
     for path in PAGES:
-        text = below.nginx.client.get(f"{below.public_url}{path}", headers={"Accept": HTML}).text
+        text = prefixed.nginx.client.get(f"{prefixed.public_url}{path}", headers={"Accept": HTML}).text
         own = r"(?:api/v1|assets|assembly|stimulus_set|stimulus|catalogs?|thumbnail|signin|signout)\b"
         assert re.findall(rf"(?<![\w.-])(?<!{PREFIX})/{own}[/\"?][^\s\"]*", text) == [], path
 
 
-def test_addresses_in_json_begin_with_the_path_and_lead_on(below: Below) -> None:
-    client = below.nginx.client
+def test_addresses_in_json_start_with_the_path_and_work(prefixed: PrefixedService) -> None:
+    client = prefixed.nginx.client
     start = client.get(f"{PREFIX}/api/v1").json()
     assert all(client.get(start[name]).status_code == 200 for name in ("catalogs", "entries", "search", "openapi"))
     record = client.get(f"{PREFIX}{ENTRY}").json()
-    named = [record["url"], record["history"], record["card"], record["stimulus_set"]["url"], record["files"][0]["url"]]
+    addresses = [
+        record["url"],
+        record["history"],
+        record["card"],
+        record["stimulus_set"]["url"],
+        record["files"][0]["url"],
+    ]
     catalog = client.get(f"{PREFIX}/api/v1/catalogs/lab").json()
-    named += [catalog[name] for name in ("csv", "entries", "changes", "url")]
+    addresses += [catalog[name] for name in ("csv", "entries", "changes", "url")]
     page = client.get(f"{PREFIX}/api/v1/entries?limit=1").json()
     hits = client.get(f"{PREFIX}/api/v1/search?limit=1").json()
     stimuli = client.get(f"{PREFIX}/api/v1/stimuli/lab/{CARNEY}?limit=1").json()
-    named += [page["next"], page["entries"][0]["url"], hits["next"], hits["hits"][0]["url"], stimuli["next"]]
-    for address in named:
+    addresses += [page["next"], page["entries"][0]["url"], hits["next"], hits["hits"][0]["url"], stimuli["next"]]
+    for address in addresses:
         assert address.startswith(f"{PREFIX}/")
         assert client.get(address).status_code == 200, address
     assert client.get(start["openapi"]).json()["servers"] == [{"url": PREFIX}]
@@ -111,23 +117,23 @@ def test_addresses_in_json_begin_with_the_path_and_lead_on(below: Below) -> None
     assert f"{PREFIX}/api/v1/catalogs" in client.get(f"{PREFIX}/catalog/no").json()["error"]["hint"]
 
 
-def test_croissant_and_code_name_the_public_address(below: Below) -> None:
-    client = below.nginx.client
-    described = client.get(f"{PREFIX}/api/v1/croissant/lab/assembly/{CARNEY}").json()
-    for one in described["distribution"]:
-        assert client.get(one["contentUrl"]).status_code in (200, 302)
-    own = [one["contentUrl"] for one in described["distribution"] if "127.0.0.1" in one["contentUrl"]]
+def test_croissant_and_code_contain_the_public_url(prefixed: PrefixedService) -> None:
+    client = prefixed.nginx.client
+    files = client.get(f"{PREFIX}/api/v1/croissant/lab/assembly/{CARNEY}").json()["distribution"]
+    urls = [file["contentUrl"] for file in files]
+    assert all(client.get(url).status_code in (200, 302) for url in urls)
+    own = [url for url in urls if "127.0.0.1" in url]
     assert own
-    assert all(one.startswith(f"{below.public_url}/api/v1/files/") for one in own)
+    assert all(url.startswith(f"{prefixed.public_url}/api/v1/files/") for url in own)
     page = client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text
-    assert f"{below.public_url}/catalogs/lab" in page
+    assert f"{prefixed.public_url}/catalogs/lab" in page
     assert json.dumps(own[0]) in page
 
 
-def test_redirects_stay_below_the_path(below: Below) -> None:
-    client = below.nginx.client
+def test_redirects_stay_below_the_path(prefixed: PrefixedService) -> None:
+    client = prefixed.nginx.client
     for path in (PREFIX, f"{PREFIX}?q=x"):
-        assert urljoin(below.nginx.url, client.get(path).headers["location"]).startswith(f"{below.public_url}/")
+        assert urljoin(prefixed.nginx.url, client.get(path).headers["location"]).startswith(f"{prefixed.public_url}/")
     for path in (
         "/index.json?q=x",
         f"/assembly/lab/{CARNEY}.json",
@@ -140,56 +146,56 @@ def test_redirects_stay_below_the_path(below: Below) -> None:
         assert client.get(answer.headers["location"]).status_code == 200, path
 
 
-def test_an_assembly_is_loaded_through_it_with_the_code_of_its_page(
-    below: Below, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_code_on_the_page_of_an_assembly_loads_it(
+    prefixed: PrefixedService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "empty"))
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(below.nginx.folder / "own.pem"))
-    page = parsed(below.nginx.client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(prefixed.nginx.folder / "certificate.pem"))
+    page = parsed(prefixed.nginx.client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text)
     code = page.find(".//code[@data-language='shell']").text
     monkeypatch.setenv("BRAINIO_CATALOGS", code.partition("BRAINIO_CATALOGS=")[2].split()[0])
     assembly = brainio.get_assembly(CARNEY)
     assert assembly.attrs["stimulus_set"].identifier == CARNEY
-    rows = csv.DictReader(io.StringIO(below.nginx.client.get(f"{PREFIX}/catalogs/lab").text))
-    assert all(below.nginx.client.get(f"{PREFIX}/catalogs/lab/{row['location']}").status_code == 200 for row in rows)
+    rows = csv.DictReader(io.StringIO(prefixed.nginx.client.get(f"{PREFIX}/catalogs/lab").text))
+    assert all(prefixed.nginx.client.get(f"{PREFIX}/catalogs/lab/{row['location']}").status_code == 200 for row in rows)
 
 
-def test_the_machine_itself_may_ask_with_and_without_the_path(below: Below) -> None:
-    service = below.nginx.service
+def test_the_service_itself_answers_with_and_without_the_path(prefixed: PrefixedService) -> None:
+    service = prefixed.nginx.service
     for path in ("/healthz", "/healthz/ready", "/metrics", ENTRY):
         assert service.get(path).status_code == service.get(f"{PREFIX}{path}").status_code == 200
     assert service.get(ENTRY).content == service.get(f"{PREFIX}{ENTRY}").content
     assert service.get(f"{PREFIX}x{ENTRY}").status_code == 404
-    assert below.nginx.client.get(f"{PREFIX}/metrics").status_code == 404
+    assert prefixed.nginx.client.get(f"{PREFIX}/metrics").status_code == 404
 
 
-def test_the_cookie_is_for_the_path_alone_and_both_are_forgotten(below: Below) -> None:
-    client, own = below.nginx.client, {"Origin": below.nginx.url}
-    answer = client.post(f"{PREFIX}/signout", headers=own)
-    forgotten = answer.headers.get_list("set-cookie")
+def test_signing_out_deletes_the_cookies_of_the_path_and_of_the_root(prefixed: PrefixedService) -> None:
+    client = prefixed.nginx.client
+    answer = client.post(f"{PREFIX}/signout", headers={"Origin": prefixed.nginx.url})
+    deleted = answer.headers.get_list("set-cookie")
     assert answer.headers["location"].startswith(f"{PREFIX}/")
-    assert [re.search("Path=([^;]+)", one)[1] for one in forgotten] == ["/", f"{PREFIX}/"]  # type: ignore[index]
+    assert [re.findall("Path=([^;]+)", cookie) for cookie in deleted] == [["/"], [f"{PREFIX}/"]]
     stale = client.get(f"{PREFIX}/", headers={"Cookie": "brainio_token=brainio_00"})
     assert stale.status_code == 401
-    assert stale.headers.get_list("set-cookie") == forgotten
+    assert stale.headers.get_list("set-cookie") == deleted
 
 
 @pytest.mark.parametrize(
     "path",
     [*(f"/{name}" for name in sorted(RESERVED)), "/api/v1/x", "/a//b", "/a/../b", "/a%2Fb", "/ü", "/a;b"],
 )
-def test_a_path_with_two_meanings_is_refused_at_the_start(path: str) -> None:
+def test_an_ambiguous_path_is_refused_at_the_start(path: str) -> None:
     with pytest.raises(ServiceError, match="public_url: its path"):
         read_settings(None, public_url=f"https://lab.example{path}")
 
 
-def test_slashes_at_the_end_of_the_public_url_change_nothing() -> None:
+def test_slashes_at_the_end_of_the_public_url_are_ignored() -> None:
     for url in ("https://lab.example/a/b", "https://lab.example/a/b/"):
         assert read_settings(None, public_url=url).prefix == "/a/b"
     assert read_settings(None, public_url="https://lab.example/").prefix == ""
 
 
-def test_no_address_of_the_service_is_missing_among_those_that_a_path_may_not_begin_with(
+def test_all_top_level_paths_of_the_service_are_reserved(
     service: ServiceProcess,
 ) -> None:
     paths = service.get("/api/v1/openapi.json").json()["paths"]

@@ -1,8 +1,7 @@
-"""Promises of private catalogs: whoever has no right to one finds no trace of it, wherever he looks."""
+"""Private catalogs: clients without access find no trace of them in any answer."""
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -15,15 +14,15 @@ from hypothesis import strategies as st
 from brainio.catalogs import Entry
 from brainio.service.access import Access
 from brainio.service.embargoes import UNKNOWN, Embargoes
-from tests.service.private_service import CONCEALED, HIDDEN, IDENTIFIER, WORD, PrivateService
+from tests.service.private_service import CONCEALED, HIDDEN, IDENTIFIER, SECRET_WORD, PrivateService
 from tests.service.service_process import CARNEY, ROKEM
 
 UNKNOWN_NAME = "nobody"
-STRANGERS = [None, "other"]
-REFUSED = ["wrong", "expired", "revoked", "none"]
-VALUES = {"kind": "assembly", "part": "nc", "identifier": IDENTIFIER, "path": f"files/{WORD}.nc"}
-# What names nothing private, and could tell of it all the same.
-LISTS = [
+WITHOUT_ACCESS = [None, "other"]
+INVALID_TOKENS = ["unknown", "expired", "revoked", "malformed"]
+PATH_VALUES = {"kind": "assembly", "part": "nc", "identifier": IDENTIFIER, "path": f"files/{SECRET_WORD}.nc"}
+# Addresses that name no private catalog but whose answers could leak one.
+PUBLIC_ADDRESSES = [
     "/api/v1",
     "/api/v1/openapi.json",
     "/api/v1/catalogs",
@@ -59,53 +58,58 @@ SEARCHES = [
 ]
 
 
-def told(answer: httpx.Response) -> str:
-    """Return all that an answer says, but for what it is called."""
+def body_and_headers(answer: httpx.Response) -> str:
     return "\n".join([answer.text, *(f"{name}: {value}" for name, value in answer.headers.items())])
 
 
-def is_traced(answer: httpx.Response) -> bool:
-    text = told(answer).lower()
-    return WORD.lower() in text or re.search(rf"\b({HIDDEN}|nosuch)\b", text) is not None
+def has_trace(answer: httpx.Response) -> bool:
+    """Return whether an answer contains the name or the secret word of a private catalog."""
+    text = body_and_headers(answer).lower()
+    return SECRET_WORD.lower() in text or re.search(rf"\b({HIDDEN}|nosuch)\b", text) is not None
 
 
-def addresses(vault: PrivateService, catalog: str) -> Iterator[str]:
-    """Yield every path of the interface with the values of the private catalog, and all that its CSV form names."""
-    for path in vault.get("/api/v1/openapi.json").json()["paths"]:
+def addresses(private_service: PrivateService, catalog: str) -> Iterator[str]:
+    """Yield every address of the private catalog: paths of the API, files of its CSV form, and searches.
+
+    The addresses name another catalog instead if `catalog` is another name.
+    """
+    values = PATH_VALUES | {"catalog": catalog}
+    for path in private_service.get("/api/v1/openapi.json").json()["paths"]:
         if "{" in path:
-            named = re.sub(r"\{(\w+)(?::path)?\}", lambda found: (VALUES | {"catalog": catalog})[found[1]], path)
-            yield named
-    rows = csv.DictReader(io.StringIO(vault.get(f"/catalogs/{HIDDEN}", "right").text))
-    places = [place for row in rows for place in (row["location"], row["card"]) if place]
-    for place in [*places, f"{catalog}.csv", "publications.csv", ""]:
-        yield f"/catalogs/{catalog}/{quote(place)}"
+            yield re.sub(r"\{(\w+)(?::path)?\}", lambda match: values[match[1]], path)
+    rows = csv.DictReader(io.StringIO(private_service.get(f"/catalogs/{HIDDEN}", "reader").text))
+    locations = [location for row in rows for location in (row["location"], row["card"]) if location]
+    for location in [*locations, f"{catalog}.csv", "publications.csv", ""]:
+        yield f"/catalogs/{catalog}/{quote(location)}"
     for path in ("entries", "search"):
         yield f"/api/v1/{path}?catalog={catalog}"
     yield f"/api/v1/search?catalog=lab&catalog={catalog}"
 
 
-@pytest.mark.parametrize("who", STRANGERS)
-@pytest.mark.parametrize("path", LISTS)
-def test_lists_counts_and_errors_tell_nothing_of_a_private_catalog(
-    vault: PrivateService, path: str, who: str | None
+@pytest.mark.parametrize("token", WITHOUT_ACCESS)
+@pytest.mark.parametrize("path", PUBLIC_ADDRESSES)
+def test_lists_counts_and_errors_do_not_reveal_a_private_catalog(
+    private_service: PrivateService, path: str, token: str | None
 ) -> None:
-    assert not is_traced(vault.get(path, who))
+    assert not has_trace(private_service.get(path, token))
 
 
-@pytest.mark.parametrize("who", STRANGERS)
+@pytest.mark.parametrize("token", WITHOUT_ACCESS)
 @pytest.mark.parametrize("path", SEARCHES)
-def test_searches_and_facets_tell_nothing_of_a_private_catalog(
-    vault: PrivateService, path: str, who: str | None
+def test_searches_and_facets_do_not_reveal_a_private_catalog(
+    private_service: PrivateService, path: str, token: str | None
 ) -> None:
-    assert not is_traced(vault.get(path, who))
+    assert not has_trace(private_service.get(path, token))
 
 
-@pytest.mark.parametrize("who", STRANGERS)
-def test_a_private_catalog_is_answered_as_one_that_does_not_exist(vault: PrivateService, who: str | None) -> None:
-    paths = zip(addresses(vault, HIDDEN), addresses(vault, UNKNOWN_NAME), strict=True)
-    asked = [(path, vault.get(path, who), vault.get(unknown, who)) for path, unknown in paths]
-    assert len(asked) > 15
-    for path, private, unknown in asked:
+@pytest.mark.parametrize("token", WITHOUT_ACCESS)
+def test_a_private_catalog_is_answered_like_a_catalog_that_does_not_exist(
+    private_service: PrivateService, token: str | None
+) -> None:
+    paths = zip(addresses(private_service, HIDDEN), addresses(private_service, UNKNOWN_NAME), strict=True)
+    answers = [(path, private_service.get(path, token), private_service.get(unknown, token)) for path, unknown in paths]
+    assert len(answers) > 15
+    for path, private, unknown in answers:
         assert private.status_code == unknown.status_code == 404, path
         request_id = private.headers["x-request-id"]
         body = private.text.replace(request_id, "").replace(HIDDEN, UNKNOWN_NAME)
@@ -113,72 +117,76 @@ def test_a_private_catalog_is_answered_as_one_that_does_not_exist(vault: Private
         assert private.headers.keys() == unknown.headers.keys()
 
 
-def test_whoever_has_the_right_finds_all_of_it(vault: PrivateService) -> None:
-    assert {HIDDEN, "lab"} <= {one["catalog"] for one in vault.get("/api/v1/catalogs", "right").json()["catalogs"]}
-    assert CONCEALED not in vault.get("/api/v1/catalogs", "right").text
-    assert {HIDDEN, CONCEALED} <= {one["catalog"] for one in vault.get("/api/v1/catalogs", "every").json()["catalogs"]}
-    statuses = {path: vault.get(path, "right").status_code for path in addresses(vault, HIDDEN)}
-    profile = f"/api/v1/stimuli/{HIDDEN}"  # none was made of it
+def test_a_token_with_access_finds_the_whole_private_catalog(private_service: PrivateService) -> None:
+    def catalogs(token: str) -> set[str]:
+        return {record["catalog"] for record in private_service.get("/api/v1/catalogs", token).json()["catalogs"]}
+
+    assert {HIDDEN, "lab"} <= catalogs("reader")
+    assert CONCEALED not in catalogs("reader")
+    assert {HIDDEN, CONCEALED} <= catalogs("reader of all")
+    statuses = {path: private_service.get(path, "reader").status_code for path in addresses(private_service, HIDDEN)}
+    profile = f"/api/v1/stimuli/{HIDDEN}"  # the service built no profile
     missing = {path for path, status in statuses.items() if status != 200 and not path.startswith(profile)}
-    assert missing == {path for path in statuses if WORD in path and path.startswith("/catalogs/")} | {
+    assert missing == {path for path in statuses if SECRET_WORD in path and path.startswith("/catalogs/")} | {
         f"/catalogs/{HIDDEN}/",
         f"/catalogs/{HIDDEN}/other.csv",
     }
-    used = vault.get(f"/api/v1/entries/lab/stimulus_set/{CARNEY}", "right").json()["used_by"]
-    assert f"{WORD.lower()}.User" in {one["identifier"] for one in used}
-    assert any(is_traced(vault.get(path, "right")) for path in SEARCHES)
-    health = [vault.get("/healthz", who).json()["catalogs"]["ok"] for who in (None, "right", "every")]
+    used = private_service.get(f"/api/v1/entries/lab/stimulus_set/{CARNEY}", "reader").json()["used_by"]
+    assert f"{SECRET_WORD.lower()}.User" in {user["identifier"] for user in used}
+    assert any(has_trace(private_service.get(path, "reader")) for path in SEARCHES)
+    tokens = (None, "reader", "reader of all")
+    health = [private_service.get("/healthz", token).json()["catalogs"]["ok"] for token in tokens]
     assert health == [4, 5, 6]
 
 
-def test_an_answer_is_as_if_there_were_no_private_catalog(vault: PrivateService) -> None:
-    """The set of an assembly is found, though a private catalog lists another one under that name."""
+def test_references_are_resolved_among_visible_catalogs_only(private_service: PrivateService) -> None:
+    """The stimulus set of an assembly is found although a private catalog lists another set under that name."""
     entry = "/api/v1/entries/third/assembly/third.A"
-    for who in STRANGERS:
-        assert vault.get(entry, who).json()["stimulus_set"]["identifier"] == ROKEM
-    assert vault.get(entry, "right").json()["stimulus_set"] is None  # who sees both cannot tell which is meant
+    for token in WITHOUT_ACCESS:
+        assert private_service.get(entry, token).json()["stimulus_set"]["identifier"] == ROKEM
+    assert private_service.get(entry, "reader").json()["stimulus_set"] is None  # the reader sees both sets
 
 
-@pytest.mark.parametrize("token", REFUSED)
-def test_a_token_that_does_not_serve_is_a_401_on_every_path(vault: PrivateService, token: str) -> None:
-    for path in [*addresses(vault, HIDDEN), "/api/v1/catalogs", f"/api/v1/entries/lab/assembly/{CARNEY}"]:
-        answer = vault.get(path, token)
-        if token in {"wrong", "none"} and answer.status_code == 429:
+@pytest.mark.parametrize("token", INVALID_TOKENS)
+def test_an_invalid_token_gets_a_401_on_every_path(private_service: PrivateService, token: str) -> None:
+    for path in [*addresses(private_service, HIDDEN), "/api/v1/catalogs", f"/api/v1/entries/lab/assembly/{CARNEY}"]:
+        answer = private_service.get(path, token)
+        if token in {"unknown", "malformed"} and answer.status_code == 429:
             assert int(answer.headers["retry-after"]) > 0
         else:
             assert answer.status_code == 401, path
             assert answer.headers["www-authenticate"] == 'Bearer realm="brainio", error="invalid_token"'
         assert list(answer.json()) == ["error"]
-        assert not is_traced(answer)
-        assert token == "none" or vault.tokens[token] not in told(answer)
+        assert not has_trace(answer)
+        assert token == "malformed" or private_service.tokens[token] not in body_and_headers(answer)
 
 
-def test_answers_that_are_not_for_everybody_are_kept_from_caches(vault: PrivateService) -> None:
+def test_shared_caches_may_not_store_answers_to_requests_with_a_token(private_service: PrivateService) -> None:
     paths = ["/api/v1/catalogs", f"/catalogs/{HIDDEN}", f"/api/v1/entries/{HIDDEN}/assembly/{IDENTIFIER}"]
     paths += [f"/api/v1/files/{HIDDEN}/assembly/nc/{IDENTIFIER}", "/api/v1/catalogs/nobody"]
-    for path in paths * 2:  # again, as they are kept
-        answer = vault.get(path, "right")
+    for path in paths * 2:  # the second time from the response cache
+        answer = private_service.get(path, "reader")
         assert answer.headers.get_list("cache-control") == ["private, no-store"], path
         assert {"Authorization", "Cookie"} <= set(re.split(r",\s*", answer.headers["vary"]))
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
-    public = vault.get("/api/v1/catalogs")
+    public = private_service.get("/api/v1/catalogs")
     assert public.headers["cache-control"] == "no-cache"
     assert {"Authorization", "Cookie"} <= set(re.split(r",\s*", public.headers["vary"]))
 
 
-def test_kept_answers_go_to_nobody_else(vault: PrivateService) -> None:
+def test_cached_answers_are_served_only_to_clients_with_the_same_access(private_service: PrivateService) -> None:
     entry = f"/api/v1/entries/lab/stimulus_set/{CARNEY}"
-    assert is_traced(vault.get(entry, "right"))
-    assert is_traced(vault.get(entry, "right"))
-    for who in (None, "other", "wrong"):
-        assert not is_traced(vault.get(entry, who))
-    assert vault.get(f"/catalogs/{HIDDEN}", "right").status_code == 200
-    assert vault.get(f"/catalogs/{HIDDEN}").status_code == 404
+    assert has_trace(private_service.get(entry, "reader"))
+    assert has_trace(private_service.get(entry, "reader"))
+    for token in (None, "other", "unknown"):
+        assert not has_trace(private_service.get(entry, token))
+    assert private_service.get(f"/catalogs/{HIDDEN}", "reader").status_code == 200
+    assert private_service.get(f"/catalogs/{HIDDEN}").status_code == 404
 
 
-def test_pages_of_other_origins_get_no_answer_by_cookie(vault: PrivateService) -> None:
-    cookie = {"Cookie": f"brainio_token={vault.tokens['right']}", "Origin": "https://evil.example"}
-    answer = vault.service.client.get("/api/v1/catalogs", headers=cookie)
+def test_a_cookie_gives_pages_of_other_origins_no_access(private_service: PrivateService) -> None:
+    cookie = {"Cookie": f"brainio_token={private_service.tokens['reader']}", "Origin": "https://evil.example"}
+    answer = private_service.process.client.get("/api/v1/catalogs", headers=cookie)
     assert (answer.status_code, HIDDEN in answer.text) == (403, False)
     assert "access-control-allow-credentials" not in answer.headers
 
@@ -187,18 +195,18 @@ NAMES = st.sets(st.sampled_from(["a", "b", "c", "*"])).map(frozenset)
 
 
 @given(private=NAMES, reads=NAMES, embargoed=NAMES, catalog=st.sampled_from(["a", "b", "d"]))
-def test_more_rights_never_show_less(
+def test_more_access_never_hides_anything(
     private: frozenset[str], reads: frozenset[str], embargoed: frozenset[str], catalog: str
 ) -> None:
-    everybody, somebody = Access(private), Access(private, reads, embargoed)
+    anonymous, reader = Access(private), Access(private, reads, embargoed)
     entry = Entry(catalog, "assembly", "x", ())
-    assert somebody.sees(catalog) >= everybody.sees(catalog)
+    assert reader.sees(catalog) >= anonymous.sees(catalog)
     for embargoes in (UNKNOWN, Embargoes({})):
-        assert somebody.may_download(entry, embargoes) >= everybody.may_download(entry, embargoes)
-        assert somebody.sees(catalog) >= somebody.may_download(entry, embargoes)
-    assert not everybody.may_download(entry, UNKNOWN)
+        assert reader.may_download(entry, embargoes) >= anonymous.may_download(entry, embargoes)
+        assert reader.sees(catalog) >= reader.may_download(entry, embargoes)
+    assert not anonymous.may_download(entry, UNKNOWN)
 
 
-def test_a_name_that_hides_no_catalog_is_said_in_the_log(vault: PrivateService) -> None:
-    lines = [json.loads(line) for line in vault.service.lines if line.startswith("{")]
-    assert [one["names"] for one in lines if one["event"] == "private names no active catalog"] == [["nosuch"]]
+def test_a_private_name_of_no_active_catalog_is_logged(private_service: PrivateService) -> None:
+    records = private_service.process.logged("private names no active catalog")
+    assert [record["names"] for record in records] == [["nosuch"]]

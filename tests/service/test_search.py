@@ -1,4 +1,4 @@
-"""Search as the service offers it, with the index in SQLite and in PostgreSQL: pages, changes, and a database away."""
+"""Search over HTTP with the index in SQLite and in PostgreSQL: pages, changes, and an unavailable database."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,28 +13,27 @@ SEARCH = "/api/v1/search"
 
 @pytest.fixture(scope="module")
 def searching(module_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ServiceProcess, Path]]:
-    """A running service of a lab, and the catalog of that."""
+    """A running service of a lab, and its catalog file."""
     catalog = make_lab(tmp_path_factory.mktemp("lab") / "data")
     options = ["--database", module_database]
     with ServiceProcess(tmp_path_factory.mktemp("home"), *options, BRAINIO_CATALOGS=str(catalog)) as running:
         yield running, catalog
 
 
-def test_pages_are_followed_through_all_hits(searching: tuple[ServiceProcess, Path]) -> None:
+def test_pages_contain_all_hits_and_facets_count_them(searching: tuple[ServiceProcess, Path]) -> None:
     service, _ = searching
     page = first = service.get(f"{SEARCH}?q=macaque&region=IT&limit=5").json()
-    found = list(first["hits"])
+    urls = [hit["url"] for hit in first["hits"]]
     while page["next"]:
         page = service.get(page["next"]).json()
-        found += page["hits"]
-    assert len(found) == first["total"] == len({hit["url"] for hit in found})
+        urls += [hit["url"] for hit in page["hits"]]
+    assert len(urls) == first["total"] == len(set(urls))
     assert first["facets"]["region"]["IT"] == first["total"]
-    assert [hit["url"] for hit in found] == [
-        hit["url"] for hit in service.get(f"{SEARCH}?q=macaque&region=IT&limit=100").json()["hits"]
-    ]
+    assert urls == [hit["url"] for hit in service.get(f"{SEARCH}?q=macaque&region=IT&limit=100").json()["hits"]]
+    assert all(service.get(url).status_code == 200 for url in urls[:5])
 
 
-def test_a_cursor_of_another_question_is_refused(searching: tuple[ServiceProcess, Path]) -> None:
+def test_a_cursor_of_another_search_is_refused(searching: tuple[ServiceProcess, Path]) -> None:
     service, _ = searching
     following = service.get(f"{SEARCH}?q=macaque&limit=2").json()["next"]
     refused = service.get(following.replace("q=macaque", "q=human"))
@@ -42,31 +41,31 @@ def test_a_cursor_of_another_question_is_refused(searching: tuple[ServiceProcess
     assert service.get(f"{SEARCH}?cursor=").status_code == 400
 
 
-def test_values_that_nothing_has_are_refused_with_those_there_are(searching: tuple[ServiceProcess, Path]) -> None:
+def test_an_unknown_value_of_a_filter_is_refused_with_the_known_values(searching: tuple[ServiceProcess, Path]) -> None:
     service, _ = searching
     refused = service.get(f"{SEARCH}?species=unicorn")
     assert refused.status_code == 400
     assert "Known: human, locust, macaque" in refused.json()["error"]["message"]
 
 
-def test_a_changed_catalog_is_searched_before_long(searching: tuple[ServiceProcess, Path]) -> None:
+def test_search_finds_the_entries_of_a_changed_catalog(searching: tuple[ServiceProcess, Path]) -> None:
     service, catalog = searching
     text = catalog.read_text()
     before = service.get(f"{SEARCH}?q=lab.Unicorn1999").json()["hits"]
     assert "lab.Unicorn1999" not in [hit["identifier"] for hit in before]
     catalog.write_text(text.replace(CARNEY, "lab.Unicorn1999"))
     try:
-        assert service.eventually(lambda: _first(service) == "lab.Unicorn1999")
+        assert service.wait_until(lambda: _first_hit(service) == "lab.Unicorn1999")
     finally:
         catalog.write_text(text)
 
 
-def _first(service: ServiceProcess) -> str:
+def _first_hit(service: ServiceProcess) -> str:
     hits = service.get(f"{SEARCH}?q=lab.Unicorn1999").json()["hits"]
     return hits[0]["identifier"] if hits else ""
 
 
-def test_a_database_that_is_away_is_answered_by_503_and_all_else_as_before(tmp_path: Path) -> None:
+def test_without_its_database_search_gets_a_503_and_entries_are_served(tmp_path: Path) -> None:
     folder = find_programs()
     if folder is None:
         pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
@@ -81,18 +80,18 @@ def test_a_database_that_is_away_is_answered_by_503_and_all_else_as_before(tmp_p
             assert int(away.headers["Retry-After"]) > 0
             assert service.get("/api/v1/entries?limit=1").status_code == 200
             server.start()
-            assert service.eventually(lambda: service.get(f"{SEARCH}?q=thresholds").status_code == 200)
-        said = "".join(service.lines)
-        assert PASSWORD not in said
-        assert "se%20cret" not in said
+            assert service.wait_until(lambda: service.get(f"{SEARCH}?q=thresholds").status_code == 200)
+        log = "".join(service.lines)
+        assert PASSWORD not in log
+        assert "se%20cret" not in log
 
 
-def test_a_database_that_is_none_is_told_at_the_start_without_its_password(tmp_path: Path) -> None:
+def test_a_service_does_not_start_with_an_unsupported_database(tmp_path: Path) -> None:
     from brainio.errors import ServiceError
     from brainio.service.app import create_app
     from brainio.service.settings import read_settings
 
-    with pytest.raises(ServiceError, match=r"database.*expected sqlite:.* or postgresql://") as refused:
+    with pytest.raises(ServiceError, match=r"database.*expected sqlite:.* or postgresql://") as caught:
         create_app(read_settings(None, database="mysql://me:hunter2@db/neuro"))
-    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(read_settings(None, database="postgresql://me:hunter2@db/neuro"))

@@ -1,4 +1,4 @@
-"""Promises for the process: it starts, counts, logs, is replaced when it dies, and ends when it is told to."""
+"""The processes of the service: settings, logs, metrics, signals, and workers that die."""
 
 import json
 import os
@@ -20,38 +20,46 @@ from tests.service.service_process import CARNEY, NewInterpreterProcess, Service
 ENTRY = f"/api/v1/entries/lab/assembly/{CARNEY}"
 
 
-def counted(service: ServiceProcess) -> float:
-    """Return how many requests of the entry the metrics count."""
+def count_in_metrics(service: ServiceProcess) -> float:
+    """Return the number of successful requests of entries in the metrics."""
     families = text_string_to_metric_families(service.get("/metrics").text)
     samples = [sample for family in families for sample in family.samples if sample.name == "brainio_requests_total"]
     route = "/api/v1/entries/{catalog}/{kind}/{identifier:path}"
-    return sum(one.value for one in samples if one.labels["route"] == route and one.labels["status"] == "200")
+    return sum(
+        sample.value for sample in samples if sample.labels["route"] == route and sample.labels["status"] == "200"
+    )
 
 
-def children(pid: int) -> set[int]:
-    """Return the worker processes: the children of the service that listen."""
+def worker_processes(pid: int) -> set[int]:
+    """Return the process ids of the workers of a service."""
     command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(pid)]
-    found = subprocess.run(command, capture_output=True, text=True)
-    lines = [line.split(None, 1) for line in found.stdout.splitlines()]
+    children = subprocess.run(command, capture_output=True, text=True)
+    lines = [line.split(None, 1) for line in children.stdout.splitlines()]
     return {int(pid) for pid, command in lines if "resource_tracker" not in command}
 
 
-def test_logs_are_json_and_hold_no_secrets(tmp_path: Path) -> None:
+def find_two_workers(service: ServiceProcess) -> set[int] | None:
+    """Return the process ids of two workers; None while their number is another."""
+    pids = worker_processes(service.process.pid)
+    return pids if len(pids) == 2 else None
+
+
+def test_logs_are_json_and_contain_no_secrets(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     with NewInterpreterProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         service.get(ENTRY + "?token=hunter2", Authorization="Bearer hunter2", X_Request_ID="this-one")
         service.get("/nothing/%1b[31m", X_Request_ID="that-one")
     first, *lines = service.lines
     assert first.startswith("serving at http://127.0.0.1:")
-    logged = [json.loads(line) for line in lines]
-    assert all({"event", "level", "timestamp", "logger"} <= set(one) for one in logged)
-    request = next(one for one in logged if one.get("request_id") == "this-one")
+    records = [json.loads(line) for line in lines]
+    assert all({"event", "level", "timestamp", "logger"} <= set(record) for record in records)
+    request = next(record for record in records if record.get("request_id") == "this-one")
     assert (request["method"], request["path"], request["asked"], request["status"]) == ("GET", ENTRY, ["token"], 400)
     assert "hunter2" not in "".join(lines)
     assert "\x1b" not in "".join(lines)
 
 
-def test_it_stops_when_it_is_told_to_and_ends_what_it_began(tmp_path: Path) -> None:
+def test_sigterm_stops_the_service_after_open_downloads_are_complete(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     large = b"x" * 20_000_000
     (tmp_path / "lab" / "files" / "assy_modelfest_Carney1999.nc").write_bytes(large)
@@ -59,12 +67,12 @@ def test_it_stops_when_it_is_told_to_and_ends_what_it_began(tmp_path: Path) -> N
     with NewInterpreterProcess(tmp_path / "served", BRAINIO_CATALOGS=str(lab)) as service:
         with service.client.stream("GET", f"/api/v1/files/lab/assembly/nc/{CARNEY}") as answer:
             blocks = answer.iter_raw(1000)
-            found = len(next(blocks))
+            size = len(next(blocks))
             service.process.send_signal(signal.SIGTERM)
-            service.eventually(lambda: any("Shutting down" in line for line in service.lines))
+            service.wait_until(lambda: any("Shutting down" in line for line in service.lines))
             assert service.process.poll() is None
-            found += sum(len(block) for block in blocks)
-        assert found == len(large)
+            size += sum(len(block) for block in blocks)
+        assert size == len(large)
         assert service.stop() == 0
     with pytest.raises(httpx.ConnectError):
         httpx.get(service.url, trust_env=False)
@@ -79,55 +87,58 @@ def test_ctrl_c_while_workers_start_ends_all_processes_without_a_traceback(tmp_p
     with subprocess.Popen(
         command, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
     ) as process:
-        while len(workers := children(process.pid)) < 2:
+        while len(workers := worker_processes(process.pid)) < 2:
             assert process.poll() is None
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-        _, told = process.communicate(timeout=60)
-    assert (process.returncode, "Traceback" in told, "KeyboardInterrupt" in told) == (0, False, False)
+        _, stderr = process.communicate(timeout=60)
+    assert (process.returncode, "Traceback" in stderr, "KeyboardInterrupt" in stderr) == (0, False, False)
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
 
 
-def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_answered_wrongly(tmp_path: Path) -> None:
+def test_a_worker_killed_under_load_is_replaced_without_wrong_answers(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     with ServiceProcess(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
         body = service.get(ENTRY).content
-        before = service.eventually(lambda: found if len(found := children(service.process.pid)) == 2 else None)
+        before = service.wait_until(lambda: find_two_workers(service))
         wrong: list[int] = []
         right: list[int] = []
         stop = threading.Event()
 
-        def ask() -> None:
+        def send_requests() -> None:
             while not stop.is_set():
                 try:
                     answer = httpx.get(service.url + ENTRY, timeout=20, trust_env=False)
                 except httpx.TransportError:
-                    continue  # a connection of the one that was killed
+                    continue  # a connection to the killed worker
                 (right if (answer.status_code, answer.content) == (200, body) else wrong).append(answer.status_code)
 
-        threads = [threading.Thread(target=ask) for _ in range(4)]
+        threads = [threading.Thread(target=send_requests) for _ in range(4)]
         for thread in threads:
             thread.start()
         os.kill(min(before), signal.SIGKILL)
-        after = service.eventually(
-            lambda: found if len(found := children(service.process.pid)) == 2 and min(before) not in found else None
-        )
+
+        def find_replaced_workers() -> set[int] | None:
+            pids = find_two_workers(service)
+            return pids if pids and min(before) not in pids else None
+
+        after = service.wait_until(find_replaced_workers)
         enough = len(right) + 100
-        service.eventually(lambda: len(right) > enough)
+        service.wait_until(lambda: len(right) > enough)
         stop.set()
         for thread in threads:
             thread.join()
         assert wrong == []
         assert len(after - before) == 1
-        assert counted(service) >= len(right) * 0.9  # what the killed one answered last may be uncounted
-        assert counted(service) == counted(service) >= enough
+        assert count_in_metrics(service) >= len(right) * 0.9  # the last answers of the killed worker may be uncounted
+        assert count_in_metrics(service) == count_in_metrics(service) >= enough
         assert service.stop() == 0
 
 
-def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: Path) -> None:
+def test_workers_end_and_release_the_port_if_their_parent_is_killed(tmp_path: Path) -> None:
     lab = make_lab(tmp_path / "lab")
     with ServiceProcess(tmp_path / "served", "--workers", "2", BRAINIO_CATALOGS=str(lab)) as service:
-        workers = service.eventually(lambda: found if len(found := children(service.process.pid)) == 2 else None)
+        workers = service.wait_until(lambda: find_two_workers(service))
         service.process.kill()
         service.process.wait()
         end = time.monotonic() + 20
@@ -137,27 +148,27 @@ def test_workers_end_with_a_master_that_is_killed_and_leave_the_port(tmp_path: P
             httpx.get(service.url, trust_env=False)
 
 
-def test_the_counts_of_a_service_that_was_killed_are_removed_by_the_next(tmp_path: Path) -> None:
+def test_a_new_service_removes_the_metrics_files_of_a_killed_service(tmp_path: Path) -> None:
     settings = {"BRAINIO_CATALOGS": str(make_lab(tmp_path / "lab")), "TMPDIR": str(tmp_path)}
     with ServiceProcess(tmp_path / "served", "--workers", "2", **settings) as service:
-        (left,) = tmp_path.glob("brainio-metrics.*")
+        (metrics,) = tmp_path.glob("brainio-metrics.*")
         service.process.kill()
         service.process.wait()
     with ServiceProcess(tmp_path / "served", "--workers", "2", **settings) as service:
-        assert not left.exists()
+        assert not metrics.exists()
         assert service.stop() == 0
     assert not list(tmp_path.glob("brainio-metrics.*"))
 
 
-def test_metrics_count_requests_by_route_and_name_no_entry(service: ServiceProcess) -> None:
-    before = counted(service)
+def test_metrics_count_requests_by_route_without_identifiers(service: ServiceProcess) -> None:
+    before = count_in_metrics(service)
     for _ in range(3):
         service.get(ENTRY)
-    assert counted(service) == before + 3
+    assert count_in_metrics(service) == before + 3
     assert CARNEY not in service.get("/metrics").text
 
 
-def test_a_port_that_is_taken_is_told(service: ServiceProcess) -> None:
+def test_a_port_in_use_is_reported(service: ServiceProcess) -> None:
     port = service.url.rpartition(":")[2]
     command = [sys.executable, "-m", "brainio", "serve", "--port", port]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
@@ -165,22 +176,23 @@ def test_a_port_that_is_taken_is_told(service: ServiceProcess) -> None:
     assert done.stderr.startswith(f"error: cannot listen on 127.0.0.1, port {port}: ")
 
 
-def test_settings_come_from_the_file_the_environment_and_the_call_in_that_order(
+def test_arguments_override_the_environment_which_overrides_the_settings_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "service.toml"
     file.write_text('port = 1\nworkers = 2\nhost = "0.0.0.0"\nsigned_buckets = ["a", "b"]\n')
     monkeypatch.setenv("BRAINIO_SERVE_WORKERS", "3")
     monkeypatch.setenv("BRAINIO_SERVE_HOST", "127.0.0.2")
-    read = read_settings(file, host="127.0.0.3", port=None)
-    assert (read.port, read.workers, read.host, read.signed_buckets) == (1, 3, "127.0.0.3", ["a", "b"])
+    settings = read_settings(file, host="127.0.0.3", port=None)
+    assert (settings.port, settings.workers, settings.host) == (1, 3, "127.0.0.3")
+    assert settings.signed_buckets == ["a", "b"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [("prot = 1", "prot: "), ('port = "x"', "port: "), ("port = ", "is not valid TOML"), (None, "does not exist")],
 )
-def test_wrong_settings_are_named(tmp_path: Path, text: str | None, message: str) -> None:
+def test_the_error_about_invalid_settings_names_them(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "service.toml"
     if text is not None:
         file.write_text(text)
@@ -188,10 +200,8 @@ def test_wrong_settings_are_named(tmp_path: Path, text: str | None, message: str
         read_settings(file)
 
 
-def test_nothing_of_the_service_is_imported_by_other_commands() -> None:
-    parts = ["fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "structlog"]
-    program = (
-        f"import sys, brainio, brainio.cli, brainio.cli.service\nprint([one for one in {parts} if one in sys.modules])"
-    )
+def test_other_commands_import_no_libraries_of_the_service() -> None:
+    names = ["fastapi", "starlette", "uvicorn", "pydantic", "prometheus_client", "structlog"]
+    program = f"import sys, brainio, brainio.cli, brainio.cli.service\nprint([*({{*{names}}} & {{*sys.modules}})])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,4 +1,4 @@
-"""Signing in returns to the page, tells nothing of private catalogs, and leads nowhere else."""
+"""Signing in and out returns to the page, and redirects to no other site."""
 
 import re
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.service.test_pages import HTML, parsed
 
 PAGE = f"/stimulus_set/{HIDDEN}/{IDENTIFIER}"
 QUERY = f"{PAGE}?where=kind:x&where=a%26b%3A1&page=2"
-ELSEWHERE = [
+UNSAFE_TARGETS = [
     "//evil.example",
     "///evil.example",
     "/\\evil.example",
@@ -45,49 +45,52 @@ ELSEWHERE = [
 ]
 
 
-def fields(page: httpx.Response) -> dict[str, str]:
+def hidden_fields(page: httpx.Response) -> dict[str, str]:
     """Return the hidden fields of the form for signing in or out."""
-    form = next(one for one in parsed(page.text).iter("form") if one.get("method") == "post")
-    return {one.get("name"): one.get("value") for one in form.iter("input") if one.get("type") == "hidden"}
+    form = next(form for form in parsed(page.text).iter("form") if form.get("method") == "post")
+    inputs = [element for element in form.iter("input") if element.get("type") == "hidden"]
+    return {element.get("name"): element.get("value") for element in inputs}
 
 
-def offered(page: httpx.Response) -> list[str]:
-    """Return where the links of a page for signing in lead."""
-    links = parsed(page.text).iter("a")
-    return [one.get("href") for one in links if (one.get("href") or "").startswith("/signin")]
+def sign_in_links(page: httpx.Response) -> list[str]:
+    """Return the addresses of the links of a page for signing in."""
+    addresses = [link.get("href") or "" for link in parsed(page.text).iter("a")]
+    return [address for address in addresses if address.startswith("/signin")]
 
 
 @pytest.fixture
-def visitor(vault: PrivateService) -> Iterator[httpx.Client]:
-    """Somebody with a browser, who keeps cookies."""
-    with httpx.Client(base_url=vault.service.url, timeout=20, trust_env=False, headers={"Accept": HTML}) as client:
+def visitor(private_service: PrivateService) -> Iterator[httpx.Client]:
+    """A client that keeps cookies and asks for HTML."""
+    with httpx.Client(
+        base_url=private_service.process.url, timeout=20, trust_env=False, headers={"Accept": HTML}
+    ) as client:
         yield client
 
 
-def test_signing_in_from_a_page_that_is_not_found_leads_back_to_it_and_so_does_signing_out(
-    vault: PrivateService, visitor: httpx.Client
+def test_signing_in_and_out_from_a_missing_page_leads_back_to_it(
+    private_service: PrivateService, visitor: httpx.Client
 ) -> None:
     for path in (PAGE, QUERY, f"/assembly/{HIDDEN}/{IDENTIFIER}", f"/catalog/{HIDDEN}"):
         missing = visitor.get(path)
-        assert (missing.status_code, len(offered(missing))) == (404, 2)
-        (link,) = set(offered(missing))
+        assert (missing.status_code, len(sign_in_links(missing))) == (404, 2)
+        (link,) = set(sign_in_links(missing))
         assert parse_qs(urlsplit(link).query) == {"next": [path]}
         form = visitor.get(link)
-        wrong = visitor.post("/signin", data=fields(form) | {"token": "brainio_00"})
-        assert (wrong.status_code, fields(wrong)) == (401, {"next": path})
-        answer = visitor.post("/signin", data=fields(wrong) | {"token": vault.tokens["right"]})
+        wrong = visitor.post("/signin", data=hidden_fields(form) | {"token": "brainio_00"})
+        assert (wrong.status_code, hidden_fields(wrong)) == (401, {"next": path})
+        answer = visitor.post("/signin", data=hidden_fields(wrong) | {"token": private_service.tokens["reader"]})
         assert (answer.status_code, answer.headers["location"]) == (303, path)
         page = visitor.get(answer.headers["location"], follow_redirects=True)
-        assert (page.status_code, len(offered(page))) == (200, 1)
-        out = visitor.post("/signout", data=fields(visitor.get(offered(page)[0])))
+        assert (page.status_code, len(sign_in_links(page))) == (200, 1)
+        out = visitor.post("/signout", data=hidden_fields(visitor.get(sign_in_links(page)[0])))
         back = urlsplit(out.headers["location"])
         assert (out.status_code, back.path) == (303, urlsplit(path).path)
         assert visitor.get(out.headers["location"]).status_code == 404
 
 
-def test_a_page_says_the_same_of_a_private_name_and_of_one_that_nobody_gave(vault: PrivateService) -> None:
+def test_the_page_of_a_private_entry_equals_the_page_of_an_unknown_entry(private_service: PrivateService) -> None:
     def page(path: str) -> str:
-        answer = vault.service.get(path, Accept=HTML)
+        answer = private_service.process.get(path, Accept=HTML)
         assert answer.status_code == 404
         text = answer.text.replace(answer.headers["x-request-id"], "ID")
         return re.sub("nocatalog", HIDDEN, re.sub("noentry", IDENTIFIER, text))
@@ -98,45 +101,47 @@ def test_a_page_says_the_same_of_a_private_name_and_of_one_that_nobody_gave(vaul
         assert "to see it if it is private" in unknown
 
 
-@pytest.mark.parametrize("target", ELSEWHERE)
-def test_signing_in_leads_to_no_other_site(vault: PrivateService, visitor: httpx.Client, target: str) -> None:
-    assert "next" not in fields(visitor.get("/signin", params={"next": target}))
-    for path, token in (("/signin", vault.tokens["right"]), ("/signout", "")):
+@pytest.mark.parametrize("target", UNSAFE_TARGETS)
+def test_signing_in_redirects_to_no_other_site(
+    private_service: PrivateService, visitor: httpx.Client, target: str
+) -> None:
+    assert "next" not in hidden_fields(visitor.get("/signin", params={"next": target}))
+    for path, token in (("/signin", private_service.tokens["reader"]), ("/signout", "")):
         answer = visitor.post(path, data={"next": target, "token": token})
         assert (answer.status_code, answer.headers["location"]) == (303, "/"), path
 
 
 @given(st.text(alphabet="/\\.%2eE5cCfF?#:@ab\t\n\r é", max_size=30), st.sampled_from(["", "/brainio"]))
-def test_whatever_address_is_given_signing_in_stays_below_the_path(text: str, prefix: str) -> None:
+def test_signing_in_redirects_to_addresses_below_the_path_only(text: str, prefix: str) -> None:
     with urls.use_prefix(prefix):
-        for given_text in (text, f"{prefix}/{text}"):
-            target = urls.safe_return_url(given_text)
+        for address in (text, f"{prefix}/{text}"):
+            target = urls.safe_return_url(address)
             assert str(httpx.URL("https://lab.example/x").join(target)).startswith(f"https://lab.example{prefix}/")
             assert not {".", ".."} & {*unquote(re.split("[?#]", target)[0]).split("/")}
 
 
-def test_every_page_leads_to_signing_in_and_back(vault: PrivateService) -> None:
+def test_every_page_links_to_signing_in_and_back(private_service: PrivateService) -> None:
     for path in (f"/stimulus_set/lab/{CARNEY}?where=kind:x", "/catalog/lab", "/?q=vision"):
-        assert offered(vault.service.get(path, Accept=HTML)) == [f"/signin?next={quote(path, safe='')}"]
-    assert offered(vault.service.get("/", Accept=HTML)) == ["/signin"]
+        assert sign_in_links(private_service.process.get(path, Accept=HTML)) == [f"/signin?next={quote(path, safe='')}"]
+    assert sign_in_links(private_service.process.get("/", Accept=HTML)) == ["/signin"]
 
 
-def test_an_expired_token_is_said_to_be_where_one_signs_in_and_does_not_keep_from_it(vault: PrivateService) -> None:
-    stale = {"Cookie": f"brainio_token={vault.tokens['expired']}"}
-    page = vault.service.client.get(f"/signin?next={PAGE}", headers=stale)
-    assert (page.status_code, fields(page)) == (200, {"next": PAGE})
+def test_a_browser_with_an_expired_token_can_sign_in_again(private_service: PrivateService) -> None:
+    stale = {"Cookie": f"brainio_token={private_service.tokens['expired']}"}
+    page = private_service.process.client.get(f"/signin?next={PAGE}", headers=stale)
+    assert (page.status_code, hidden_fields(page)) == (200, {"next": PAGE})
     assert "has expired" in page.text
     assert ("Max-Age=0" in page.headers["set-cookie"], page.headers["cache-control"]) == (True, "no-store")
-    form = {"token": vault.tokens["right"], "next": PAGE}
-    answer = vault.service.client.post("/signin", data=form, headers=stale)
+    form = {"token": private_service.tokens["reader"], "next": PAGE}
+    answer = private_service.process.client.post("/signin", data=form, headers=stale)
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
-    assert [vault.tokens["right"] in one for one in answer.headers.get_list("set-cookie")] == [True]
-    refused = vault.service.client.get(PAGE, headers=stale | {"Accept": HTML})
-    assert (refused.status_code, {*offered(refused)}) == (401, {f"/signin?next={quote(PAGE, safe='')}"})
-    vault.service.client.cookies.clear()
+    assert [private_service.tokens["reader"] in cookie for cookie in answer.headers.get_list("set-cookie")] == [True]
+    refused = private_service.process.client.get(PAGE, headers=stale | {"Accept": HTML})
+    assert (refused.status_code, {*sign_in_links(refused)}) == (401, {f"/signin?next={quote(PAGE, safe='')}"})
+    private_service.process.client.cookies.clear()
 
 
-def test_a_page_ignores_parameters_that_it_does_not_have_and_carries_none_on(profiled: ServiceProcess) -> None:
+def test_a_page_ignores_and_drops_unknown_parameters(profiled: ServiceProcess) -> None:
     shared = "fbclid=Ab1&utm_source=mail&%75tm_medium=social&ref&="
     for path in ("/", "/?q=vision&kind=assembly", "/catalog/lab", f"/stimulus_set/lab/{CARNEY}?page=1", "/signin"):
         plain = profiled.get(path, Accept=HTML)
@@ -146,7 +151,7 @@ def test_a_page_ignores_parameters_that_it_does_not_have_and_carries_none_on(pro
     assert "fbclid" not in profiled.get("/index.json?q=a&fbclid=x").headers["location"]
 
 
-def test_a_page_explains_a_known_parameter_with_a_wrong_value(profiled: ServiceProcess) -> None:
+def test_a_page_explains_an_invalid_value_of_a_parameter(profiled: ServiceProcess) -> None:
     for path, status in (
         (f"/stimulus_set/lab/{CARNEY}?page=0&fbclid=x", 422),
         (f"/stimulus_set/lab/{CARNEY}?where=nothing:1", 400),
@@ -155,7 +160,7 @@ def test_a_page_explains_a_known_parameter_with_a_wrong_value(profiled: ServiceP
         assert profiled.get(path, Accept=HTML).status_code == status, path
 
 
-def test_the_json_interface_and_catalogs_still_refuse_parameters_that_they_do_not_have(
+def test_the_api_and_catalogs_refuse_unknown_parameters(
     profiled: ServiceProcess,
 ) -> None:
     for path in ("/api/v1/entries", "/api/v1/search", "/catalogs/lab", f"/api/v1/files/lab/assembly/nc/{CARNEY}"):
