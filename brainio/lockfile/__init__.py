@@ -1,10 +1,9 @@
 """Lock files: record the entries that a script or a block loads, and load exactly these again.
 
-============== ====================================================================
-`sessions`     `brainio.record_lock` and `brainio.use_lock`
-`lock_records` entries as records, and the search for recorded entries in the active catalogs
-`lock_format`  lock files in TOML
-============== ====================================================================
+============= =====================================================================================
+`sessions`    `brainio.record_lock`, and `brainio.use_lock`, which finds the recorded entries in catalogs
+`lock_format` the records of entries, and their form in TOML
+============= =====================================================================================
 
 Sessions are hooks of `brainio.fetch.hooks`. docs/citing.md describes the file.
 """

@@ -6,17 +6,28 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from brainio.catalogs import TYPE_STIMULUS_SET, Entry, resolve
+from brainio.cache import hash_file
+from brainio.catalogs import TYPE_STIMULUS_SET, Entry, EntryFile, listings, resolve
+from brainio.catalogs.backends import format_location
 from brainio.catalogs.entries import STATUS_CURRENT, in_words
-from brainio.errors import BrainioError, LockfileError, LockfileWarning, NotLockedError
+from brainio.errors import BrainioError, LockDriftError, LockfileError, LockfileWarning, NotLockedError
+from brainio.fetch.entry_files import ExpectedFile
 from brainio.fetch.hooks import LoadEvent, listen, override_resolution
 from brainio.forks import guard
 from brainio.local_files import absolute_path
-from brainio.lockfile.lock_format import Lockfile, check_writable, installed_software, read_lockfile, write_lockfile
-from brainio.lockfile.lock_records import Record, find_recorded, record_name, record_of
+from brainio.lockfile.lock_format import (
+    FileRecord,
+    Lockfile,
+    Record,
+    check_writable,
+    installed_software,
+    read_lockfile,
+    write_lockfile,
+)
 from brainio.text import nearest
 
 if TYPE_CHECKING:
@@ -77,8 +88,8 @@ class Recording:
             return tuple(sorted(self._records.values(), key=lambda record: record.sort_key))
 
     def _record(self, event: LoadEvent) -> None:
-        records = [record_of(event.entry, event.stimulus_set)]
-        records += [record_of(event.stimulus_set)] if event.stimulus_set else []
+        records = [_record_of(event.entry, event.stimulus_set)]
+        records += [_record_of(event.stimulus_set)] if event.stimulus_set else []
         with self._lock:
             before = dict(self._records)
             for record in records:
@@ -135,6 +146,37 @@ def record_lock(path: str | os.PathLike[str] = "brainio.lock") -> Recording:
     "stimulus set 'modelfest.Carney1999' of catalog 'brainio_demo'"
     """
     return Recording(path)
+
+
+def _record_of(entry: Entry, stimulus_set: Entry | None = None) -> Record:
+    """Return the record of an entry that was just loaded or fetched; for an assembly, name its stimulus set."""
+    files = tuple(_file_record(entry, file) for file in entry.files)
+    return Record(
+        kind=entry.lookup_type,
+        identifier=entry.identifier,
+        catalog=entry.catalog,
+        files=files,
+        version=entry.version,
+        status=entry.status,
+        class_name=entry.class_name,
+        aliases=entry.aliases,
+        stimulus_set="" if stimulus_set is None else _record_name(stimulus_set),
+    )
+
+
+def _record_name(entry: Entry) -> str:
+    """Return the name of the record of an entry."""
+    return Record(entry.lookup_type, entry.identifier, entry.catalog, (), entry.version).name
+
+
+def _file_record(entry: Entry, file: EntryFile) -> FileRecord:
+    """Return the record of a file; if its catalog gives no hash, with the hash of the fetched bytes."""
+    sha1, size = file.sha1, file.size
+    cached = None if (sha1 or file.sha256) and size is not None else ExpectedFile.from_entry(entry, file).find_cached()
+    if cached is not None:
+        sha1 = sha1 or ("" if file.sha256 else hash_file(cached))
+        size = cached.stat().st_size
+    return FileRecord(file.part, format_location(file.location), sha1, file.sha256, size or 0, file.version_id)
 
 
 @contextmanager
@@ -199,7 +241,7 @@ def plan_locked(path: str | os.PathLike[str]) -> "FetchPlan":
     failures: dict[str, BrainioError] = {}
     for record in lockfile.records:
         try:
-            entries.append(find_recorded(record))
+            entries.append(_find_recorded(record))
         except LockfileError as failure:
             failures[str(record)] = failure
     return plan_entries(entries, failures)
@@ -225,7 +267,7 @@ class _LockfileResolver:
         self._path, self._records = path, lockfile.records
 
     def resolve(self, lookup_type: str, identifier: str, catalog: str | None, version: str | None) -> Entry:
-        return find_recorded(self._get_record(lookup_type, identifier, catalog, version))
+        return _find_recorded(self._get_record(lookup_type, identifier, catalog, version))
 
     def stimulus_set_of(self, entry: Entry) -> Entry | None:
         candidates = [
@@ -233,7 +275,7 @@ class _LockfileResolver:
         ]
         if not candidates:
             raise NotLockedError(self._explain_missing(entry.lookup_type, entry.identifier))
-        name = record_name(entry)
+        name = _record_name(entry)
         assembly = next((record for record in candidates if record.name == name), candidates[0])
         if not assembly.stimulus_set:
             return None
@@ -244,7 +286,7 @@ class _LockfileResolver:
                 f"{self._path} names the stimulus set {assembly.stimulus_set!r} for {assembly}, but has no entry for "
                 f"it. Record the lock file again with brainio.record_lock"
             )
-        return find_recorded(stimulus_set)
+        return _find_recorded(stimulus_set)
 
     def _get_record(self, kind: str, identifier: str, catalog: str | None, version: str | None) -> Record:
         matches = [record for record in self._records if record.matches(kind, identifier, catalog, version)]
@@ -285,8 +327,98 @@ class _LockfileResolver:
 
 
 def _has_files_of(record: Record, entry: Entry) -> bool:
-    """Return whether an entry from `find_recorded` belongs to a record, in whichever catalog it is listed now."""
+    """Return whether an entry from `_find_recorded` belongs to a record, in whichever catalog it is listed now."""
     files = {file.part: file for file in entry.files}
     return files.keys() == {file.part for file in record.files} and all(
         file.is_consistent_with(files[file.part]) for file in record.files
     )
+
+
+def _find_recorded(record: Record) -> Entry:
+    """Find a recorded entry in the active catalogs, and return it with the recorded hashes, which fetching verifies.
+
+    An entry with hashes in its catalog comes first, then the recorded catalog, then the recorded version. The same
+    bytes in another catalog or version count as well.
+
+    Raises
+    ------
+    LockDriftError
+        No active catalog lists the recorded hashes any more.
+    """
+    candidates = list(_versions(record))
+    matches = [entry for entry in candidates if _may_match(record, entry)]
+    if not matches:
+        raise LockDriftError(_explain_drift(record, candidates))
+    entry = min(matches, key=partial(_distance, record))
+    recorded = {file.part: file for file in record.files}
+    files = tuple(_with_recorded_hashes(file, recorded[file.part], record.class_name) for file in entry.files)
+    return replace(entry, files=files)
+
+
+def _versions(record: Record) -> Iterator[Entry]:
+    """Yield every version of the entries with a recorded identifier or alias in the active catalogs."""
+    for listing in listings():
+        entry = listing.find_by_name(record.kind, record.identifier)
+        if entry is not None:
+            yield from listing.all_versions(entry)
+
+
+def _may_match(record: Record, entry: Entry) -> bool:
+    """Return whether no hash contradicts a record, and hashes or the catalog and version confirm it."""
+    recorded = {file.part: file for file in record.files}
+    if recorded.keys() != {file.part for file in entry.files}:
+        return False
+    if not all(recorded[file.part].is_consistent_with(file) for file in entry.files):
+        return False
+    return _has_recorded_hashes(record, entry) or (entry.catalog, entry.version) == (record.catalog, record.version)
+
+
+def _distance(record: Record, entry: Entry) -> tuple[bool, bool, bool]:
+    """Return a sort key: the closest match to a record is smallest."""
+    return not _has_recorded_hashes(record, entry), entry.catalog != record.catalog, entry.version != record.version
+
+
+def _has_recorded_hashes(record: Record, entry: Entry) -> bool:
+    """Return whether the catalog gives a recorded hash for each file."""
+    recorded = {file.part: file for file in record.files}
+    return all(
+        (file.sha1 and file.sha1.lower() == recorded[file.part].sha1)
+        or (file.sha256 and file.sha256.lower() == recorded[file.part].sha256)
+        for file in entry.files
+    )
+
+
+def _with_recorded_hashes(file: EntryFile, recorded: FileRecord, class_name: str) -> EntryFile:
+    return replace(
+        file,
+        class_name=(class_name or file.class_name) if file.class_name else "",
+        sha1=recorded.sha1 or file.sha1,
+        sha256=recorded.sha256 or file.sha256,
+        size=recorded.size or file.size,
+    )
+
+
+def _explain_drift(record: Record, candidates: list[Entry]) -> str:
+    """Return a message with the recorded hashes and those that the active catalogs list."""
+    hashes = ", ".join(f"{file.part} {_hash(file)}" for file in record.files)
+    recorded = f"{record} was recorded with {hashes or 'no files'}, but no active catalog lists that now"
+    if candidates:
+        listed = "\n".join(
+            f"- catalog {entry.catalog!r}{f', version {entry.version}' if entry.version else ''} ({entry.status}): "
+            + ", ".join(f"{file.part} {_hash(file)}" for file in entry.files)
+            for entry in candidates
+        )
+        return (
+            f"{recorded}. Under that identifier they list:\n{listed}\nRecord the lock file again with one of these, or "
+            f"ask the owner of the catalog for the recorded one"
+        )
+    names = {name for listing in listings() for kind, name in listing.entries if kind == record.kind}
+    near = ", ".join(map(repr, nearest(record.identifier, sorted(names))))
+    active = ", ".join(listing.identifier for listing in listings()) or "none"
+    similar = f"; similar identifiers: {near}" if near else ""
+    return f"{recorded} (active catalogs: {active}){similar}. Add its catalog with brainio.add_catalog, or record again"
+
+
+def _hash(file: EntryFile | FileRecord) -> str:
+    hashes = [f"{name} {digest}" for name, digest in (("sha1", file.sha1), ("sha256", file.sha256)) if digest]
+    return " ".join(hashes) or "without a hash"

@@ -26,8 +26,7 @@ from brainio.errors import (
     NotLockedError,
 )
 from brainio.fetch import hooks
-from brainio.lockfile.lock_format import installed_software, lock_text, read_lockfile
-from brainio.lockfile.lock_records import FileRecord, Record
+from brainio.lockfile.lock_format import FileRecord, Record, installed_software, lock_text, read_lockfile
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
 from tests.servers import HttpFolder
 
