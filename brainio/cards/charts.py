@@ -65,7 +65,7 @@ class ChartData:
         is_numeric, has_events = array.dtype.kind in "biuf", _EVENT in array.dims
         self._response_dim = None if has_events else _find_response_dim(self._sizes)
         self._stimuli = find_stimulus_column(columns)
-        self._raster = Raster(columns) if is_numeric and array.dims == (_EVENT,) else None
+        self._raster = _Raster(columns) if is_numeric and array.dims == (_EVENT,) else None
         self._means = Marginals(array.variable, self._marginal_tables()) if is_numeric else None
 
     def _marginal_tables(self) -> list[tuple[Hashable, ...]]:
@@ -90,7 +90,7 @@ class ChartData:
     def to_record(self, reliability: Reliability | None) -> dict[str, Any]:
         """Return the field `pictures` of a card, after all blocks were added."""
         charts = {
-            "populations": count_populations(self._columns),
+            "populations": _count_populations(self._columns),
             "responses": self._response_distribution(),
             "repetitions": self._repetition_counts(),
             "reliability": {} if reliability is None else self._reliability_distribution(reliability),
@@ -110,7 +110,7 @@ class ChartData:
         codes = column.codes[has_stimulus]
         stimulus_sums = np.bincount(codes, weights=sums[has_stimulus], minlength=size)
         stimulus_counts = np.bincount(codes, weights=counts[has_stimulus], minlength=size)
-        return StimulusResponses(value_texts(column), column.counts, divide_by_counts(stimulus_sums, stimulus_counts))
+        return StimulusResponses(_value_texts(column), column.counts, divide_by_counts(stimulus_sums, stimulus_counts))
 
     def _response_distribution(self) -> dict[str, Any]:
         if self._means is None or self._response_dim is None or not self._means.has(self._response_dim):
@@ -121,7 +121,7 @@ class ChartData:
         if finite.sum() < 2:
             return {}
         edges = bin_edges(means[finite].min(), means[finite].max(), _RESPONSE_BINS)
-        groups = group_by_region(self._columns, self._response_dim, len(means))
+        groups = _group_by_region(self._columns, self._response_dim, len(means))
         records = [
             {
                 "value": value,
@@ -158,9 +158,9 @@ class ChartData:
             return {}
         first = int(np.floor(min(0.0, values[defined].min()) * _BINS_PER_UNIT))
         edges = [number / _BINS_PER_UNIT for number in range(first, _BINS_PER_UNIT + 1)]
-        groups_by_dim = {dim: group_by_region(self._columns, dim, self._sizes[dim]) for dim in reliability.positions}
+        groups_by_dim = {dim: _group_by_region(self._columns, dim, self._sizes[dim]) for dim in reliability.positions}
         group_dim = next((dim for dim, groups in groups_by_dim.items() if groups.by), None)
-        groups = groups_by_dim[group_dim] if group_dim is not None else group_by_region({}, None, 1)
+        groups = groups_by_dim[group_dim] if group_dim is not None else _group_by_region({}, None, 1)
         positions = reliability.positions[group_dim] if group_dim is not None else [0]
         shape = [len(sampled) if dim == group_dim else 1 for dim, sampled in reliability.positions.items()]
         codes = groups.codes[positions].reshape(shape)
@@ -187,7 +187,7 @@ class ChartData:
             np.add.reduceat(table[:, order], starts, axis=1) for table in self._means.sums(self._response_dim, TIME_BIN)
         )
         means = divide_by_counts(sums, counts)
-        groups = group_by_region(self._columns, self._response_dim, len(means))
+        groups = _group_by_region(self._columns, self._response_dim, len(means))
         records = []
         for number, value in enumerate(groups.values):
             course = build_time_course(centers, means[groups.codes == number])
@@ -240,12 +240,12 @@ class Groups(NamedTuple):
         return {"more": self.omitted} if self.omitted else {}
 
 
-def group_by_region(columns: Columns, dim: Hashable, size: int) -> Groups:
+def _group_by_region(columns: Columns, dim: Hashable, size: int) -> Groups:
     """Group the positions of a dimension by region."""
     column = _find_along(columns, _REGION, dim)
     if column is None:
         return Groups(None, [None], np.zeros(size, dtype=np.intp), 0)
-    values: list[str | None] = [*map(clean_text, value_texts(column)), None]
+    values: list[str | None] = [*map(clean_text, _value_texts(column)), None]
     counts = [*column.counts.tolist(), int((column.codes < 0).sum())]
     present = [number for number, count in enumerate(counts) if count]
     largest = heapq.nsmallest(_MAX_GROUPS, present, key=lambda number: (-counts[number], values[number] or ""))
@@ -254,7 +254,7 @@ def group_by_region(columns: Columns, dim: Hashable, size: int) -> Groups:
     return Groups(_REGION, [values[number] for number in largest], ranks[column.codes], len(present) - len(largest))
 
 
-def count_populations(columns: Columns) -> list[dict[str, Any]]:
+def _count_populations(columns: Columns) -> list[dict[str, Any]]:
     """Count the positions of the dimension that has regions, animals or subjects (usually neuroids) by these.
 
     Spike events are counted by distinct neuroid. Returns the most frequent combinations first.
@@ -285,7 +285,7 @@ def count_populations(columns: Columns) -> list[dict[str, Any]]:
     return heapq.nsmallest(_MAX_POPULATIONS, records, key=sort_key)
 
 
-class Raster:
+class _Raster:
     """Collects the earliest spikes of the first rows of a raster, block by block.
 
     A row is a neuroid; if there is only one, a row is a presentation.
@@ -310,7 +310,7 @@ class Raster:
         """Return the row of each event (-1: not in the raster) and the number of all rows, which are sorted."""
         rows, codes = np.unique(np.stack([_sorted_codes(column) for column in columns]), axis=1, return_inverse=True)
         texts = [
-            [*(value_texts(column)[position] for position in _sorted_positions(column)), "missing"]
+            [*(_value_texts(column)[position] for position in _sorted_positions(column)), "missing"]
             for column in columns
         ]
         for row in rows.T[:_MAX_RASTER_ROWS].tolist():
@@ -340,7 +340,7 @@ class Raster:
         return {"rows_of": ", ".join(self._names), "rows": rows, "shown": len(rows), "total": self._total}
 
 
-def value_texts(column: Column) -> list[str]:
+def _value_texts(column: Column) -> list[str]:
     """Return the distinct values of a column as text."""
     values = () if column.values is None else column.values
     return [value if isinstance(value, str) else str(to_json_value(value)) for value in values]
@@ -361,7 +361,7 @@ def _codes(column: Column | None, columns: Columns, dim: Hashable) -> np.ndarray
 
 def _texts_by_code(column: Column | None) -> list[str | None]:
     """Return the texts of a column's values indexed by code; -1, the last one, is None."""
-    return [*(map(clean_text, value_texts(column)) if column is not None else ()), None]
+    return [*(map(clean_text, _value_texts(column)) if column is not None else ()), None]
 
 
 def _sorted_positions(column: Column) -> list[int]:
@@ -369,7 +369,7 @@ def _sorted_positions(column: Column) -> list[int]:
     assert column.values is not None  # noqa: S101 - the raster skips columns without values
     if column.kind in ("integer", "number", "boolean", "date", "duration"):
         return [int(position) for position in np.argsort(column.values, kind="stable")]
-    texts = value_texts(column)
+    texts = _value_texts(column)
     return sorted(range(len(texts)), key=texts.__getitem__)
 
 

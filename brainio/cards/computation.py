@@ -82,7 +82,7 @@ def compute_card(
         statistics = describe_stimulus_set(data)
     else:
         lookup_type, own_identifier = TYPE_ASSEMBLY, data.attrs.get("identifier")
-        statistics, _ = describe_assembly(data)
+        statistics, _ = _describe_assembly(data)
     name = class_name or type(data).__name__
     return compose_card(statistics, lookup_type, identifier or own_identifier, name, version, normalized)
 
@@ -125,7 +125,7 @@ def describe_assembly_file(
         stimuli = StimulusSetLoader(StimulusSet, Path(table), Path).load()  # a card needs no paths of stimuli
         stimuli.identifier = stimulus_set
     options = {"stimulus_set_identifier": stimulus_set_identifier or None, "stimulus_set": stimuli}
-    statistics, _ = describe_assembly(named_class(class_name).from_files(Path(path), **options, in_blocks=True))
+    statistics, _ = _describe_assembly(named_class(class_name).from_files(Path(path), **options, in_blocks=True))
     return statistics | _set_hashes(path)
 
 
@@ -144,7 +144,7 @@ def describe_for_profile(path: str) -> tuple[dict[str, Any], list[list[Any]]]:
     list
         For each stimulus its id, the number of presentations, the mean response, and the rank of that mean.
     """
-    statistics, responses = describe_assembly(AssemblyLoader(DataAssembly, path, in_blocks=True).load())
+    statistics, responses = _describe_assembly(AssemblyLoader(DataAssembly, path, in_blocks=True).load())
     statistics.pop("stimulus_set_identifier", None)
     statistics |= _set_hashes(path)
     if responses is None:
@@ -162,7 +162,7 @@ def _set_hashes(path: str) -> dict[str, Any]:
     return {CARD_FIELD: hashes} if hashes else {}
 
 
-def describe_assembly(assembly: xr.DataArray) -> tuple[dict[str, Any], StimulusResponses | None]:
+def _describe_assembly(assembly: xr.DataArray) -> tuple[dict[str, Any], StimulusResponses | None]:
     """Return the fields of a card that describe an assembly, and its mean response to each stimulus, if it has any."""
     stimulus_set = assembly.attrs.get("stimulus_set")
     name = assembly.attrs.get("stimulus_set_identifier") or getattr(stimulus_set, "identifier", None)

@@ -288,7 +288,7 @@ def read_stimulus_files(source: Path, files: Path | None, rules: CellRules) -> t
     folder = files or _folder_beside(tables[0], names)
     if names is not None or ids is None:
         return StimulusSetFiles(table, folder, names or []), problems
-    found_names, unclear = names_by_id(ids, folder)
+    found_names, unclear = _names_by_id(ids, folder)
     return StimulusSetFiles(table, folder, found_names), problems + unclear
 
 
@@ -297,7 +297,7 @@ def _tables_in(folder: Path) -> list[Path]:
 
 
 def _files_without_table(folder: Path) -> tuple[StimulusSetFiles, list[Problem]]:
-    names = files_below(folder)
+    names = _files_below(folder)
     undecodable = [name for name in names if fault_of_text(name)]
     problems = []
     if undecodable:
@@ -313,7 +313,7 @@ def _files_without_table(folder: Path) -> tuple[StimulusSetFiles, list[Problem]]
     return StimulusSetFiles(Table(frame.astype(object), [f"file {name}" for name in names]), folder, names), problems
 
 
-def files_below(folder: Path) -> list[str]:
+def _files_below(folder: Path) -> list[str]:
     """Return the names of files and broken links below a folder, except hidden ones."""
     found = (path for path in folder.rglob("*") if not os.path.isdir(path))  # noqa: PTH112
     paths = (path.relative_to(folder) for path in found)
@@ -331,10 +331,10 @@ def _folder_beside(table: Path, names: Iterable[object] | None) -> Path:
     return table.parent if any((table.parent / name).exists() for name in known) else named
 
 
-def names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Problem]]:
+def _names_by_id(ids: Sequence[object], folder: Path) -> tuple[list[str], list[Problem]]:
     """Find the file named after each id, with any extension; return the id itself if there is no file."""
     by_stem: dict[str, list[str]] = {}
-    for name in files_below(folder):
+    for name in _files_below(folder):
         by_stem.setdefault(Path(name).with_suffix("").as_posix(), []).append(name)
     found = [by_stem.get(str(value), [str(value)]) for value in ids]
     several = dict.fromkeys(tuple(names) for names in found if len(names) > 1)

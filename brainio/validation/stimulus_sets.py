@@ -179,7 +179,7 @@ def member_names(frame: pd.DataFrame, paths: Mapping[object, str | Path]) -> lis
     ]
 
 
-def member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence[object]) -> list[Problem]:
+def _member_problems(rows: Sequence[str], names: Sequence[str], sources: Sequence[object]) -> list[Problem]:
     """List the names that are unsafe to unpack, or that clash on some file system.
 
     Parameters
@@ -220,7 +220,7 @@ def member_fault(name: str) -> str | None:
     return fault_of_name(name) or ("its name contains a line break" if set(name) & set("\n\r") else None)
 
 
-def filename_problems(table: Table) -> list[Problem]:
+def _filename_problems(table: Table) -> list[Problem]:
     """List the rows whose cell in the column `filename` is empty."""
     return [
         problem("filename-missing", table.row_names[row], "no filename")
@@ -232,7 +232,7 @@ def filename_problems(table: Table) -> list[Problem]:
 def stimulus_set_problems(stimulus_set: StimulusSet) -> list[Problem]:
     """List the problems of a stimulus set in memory: its table, its `stimulus_paths` and its files."""
     table = Table.in_memory(stimulus_set)
-    problems = table_problems(table) + filename_problems(table)
+    problems = table_problems(table) + _filename_problems(table)
     paths = getattr(stimulus_set, "stimulus_paths", None)
     if not isinstance(paths, Mapping):
         found = "nothing" if paths is None else f"a {type(paths).__name__}"
@@ -254,7 +254,7 @@ def _paths_by_row(table: Table, paths: Mapping[Any, str | Path]) -> tuple[dict[i
         try:
             located[row] = Path(paths[value])
         except KeyError:
-            if not (filenames and is_missing(filenames[row])):  # `filename_problems` reports these
+            if not (filenames and is_missing(filenames[row])):  # `_filename_problems` reports these
                 problems.append(problem("path-missing", place, f"no path for {value!r}"))
         except TypeError:
             problems.append(problem("path-missing", place, f"for {value!r} {paths[value]!r}, which is not a path"))
@@ -272,7 +272,7 @@ def _name_problems(table: Table, located: Mapping[int, Path]) -> list[Problem]:
         if filenames is None or not is_missing(filenames[row])
     }
     rows = [table.row_names[row] for row in names]
-    return member_problems(rows, list(names.values()), [located[row] for row in names])
+    return _member_problems(rows, list(names.values()), [located[row] for row in names])
 
 
 def packaged_problems(table: Table, place: Path, names: Sequence[object] | None = None) -> list[Problem]:
@@ -287,7 +287,7 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
     names : sequence, optional
         The file of each row; by default the column `filename` names it.
     """
-    problems = table_problems(table) + filename_problems(table)
+    problems = table_problems(table) + _filename_problems(table)
     named = table.column(FILENAME) if names is None else names
     if named is None:
         found = f"no column 'filename'; there are {some(list(table.frame.columns)) or 'none'}"
@@ -295,7 +295,7 @@ def packaged_problems(table: Table, place: Path, names: Sequence[object] | None 
         return [*problems, problem("filename-missing", "table", found, expected="a column 'filename'", fix=fix)]
     kept = [(row, str(name)) for row, name in zip(table.row_names, named, strict=True) if not is_missing(name)]
     members = [name for _, name in kept]
-    problems += member_problems([row for row, _ in kept], members, members)
+    problems += _member_problems([row for row, _ in kept], members, members)
     safe = [(row, name) for row, name in kept if member_fault(name) is None]
     if place.is_dir():
         return problems + _content_problems(safe, lambda name: LocalFile(path_below(place, name)), _files_below(place))

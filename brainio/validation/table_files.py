@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TABLES = (".csv", ".parquet")
 _EXACT = 2**53  # whole numbers up to this one are exact in float64
 _BOOLEANS = {"True": True, "False": False}
-NAMELESS = "Unnamed: "
+_NAMELESS = "Unnamed: "
 _OTHER_SEPARATORS = (";", "\t", "|")
 _CSV_ERRORS = {  # of the csv module
     "unexpected end of data": "a quotation mark without its other half",
@@ -55,15 +55,15 @@ def read_packaged_table(path: Path) -> tuple[Table, list[Problem]]:
 def parse_packaged_table(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     """Parse the content of a CSV file as loading does, and list the problems of its rows."""
     if is_typed(content):
-        table, problems = parse_typed(content, name)
+        table, problems = _parse_typed(content, name)
     else:
-        table, problems = parse_texts(content, name)
+        table, problems = _parse_texts(content, name)
         table = Table(_infer_types(table.frame), table.row_names)
     table, renamed = ensure_stimulus_id(table)
     return table, problems + renamed
 
 
-def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+def _parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     """Parse the content of a CSV file without types, and list the problems of its rows.
 
     An empty cell becomes the text `''`.
@@ -88,7 +88,7 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     if separator is not None:
         fix = f"save the table again with commas instead of {separator!r}"
         return _unreadable(name, f"one column, {rows[0][0]!r}", expected="columns separated by commas", fix=fix)
-    header = [column or f"{NAMELESS}{number}" for number, column in enumerate(rows[0])]
+    header = [column or f"{_NAMELESS}{number}" for number, column in enumerate(rows[0])]
     problems, kept = [], []
     if empty:
         problems.append(problem("row-empty", name, f"rows of empty cells, which are left out, in lines {some(empty)}"))
@@ -102,7 +102,7 @@ def parse_texts(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     return Table(frame, [line for _, line in kept]), problems
 
 
-def parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
+def _parse_typed(content: bytes, name: str) -> tuple[Table, list[Problem]]:
     """Parse the content of a typed CSV file, or report why it is invalid."""
     try:
         cells = TypedCsv(content, "it")
@@ -187,8 +187,8 @@ def read_user_table(path: Path, rules: CellRules, value: str | None = None) -> t
     except OSError as error:
         return _unreadable(path.name, str(error), fix="correct access")
     if is_typed(content):
-        return parse_typed(content, path.name)
-    table, problems = parse_texts(content, path.name)
+        return _parse_typed(content, path.name)
+    table, problems = _parse_texts(content, path.name)
     problems += _header_problems(list(table.frame.columns), place)
     columns, cell_problems = _typed_columns(table, place, rules, value)
     return Table(_frame_of(table.frame, columns), table.row_names), problems + cell_problems
@@ -205,7 +205,7 @@ def _header_problems(names: Sequence[str], place: str) -> list[Problem]:
     return problems + [
         problem("coordinate-name", place, f"column {at[0]} has no name", expected="a name for each column", fix=fix)
         for name, at in numbers.items()
-        if name.startswith(NAMELESS)
+        if name.startswith(_NAMELESS)
     ]
 
 
