@@ -112,3 +112,37 @@ def test_the_first_look_prints_the_data_and_names_its_picture(tmp_path: Path) ->
     assert "BehavioralAssembly" in done.stdout
     assert done.stdout.endswith(f"Wrote {picture}\n")
     assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+DOCUMENTS = [
+    *TOP.glob("*.md"),
+    *(TOP / "docs").glob("*.md"),
+    *(TOP / "catalogs").rglob("*.md"),
+]
+FOLDERS = [TOP, TOP / "docs", TOP / "tests", TOP / "tests" / "security", TOP / "brainio"]
+USER_FILES = {"brainio.lock", "brainio.conf", "raw.py"}  # a user's files, and those of a new catalog below doe_lab/
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(TOP)))
+def test_modules_and_files_named_in_a_document_exist(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    names = set(re.findall(r"\bbrainio(?:\.[A-Za-z_]\w*)+", text))
+    paths = set(re.findall(r"(?<![\w/.-])(?:[\w-]+/)*[\w-]+\.py\b", text))
+    missing = {name for name in names if not is_importable(name)}
+    missing |= {path for path in paths if not is_file_of_project(path)}
+    assert missing <= USER_FILES
+
+
+def is_importable(name: str) -> bool:
+    """Return whether a dotted name is that of a module, or of an attribute below one."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
+
+
+def is_file_of_project(path: str) -> bool:
+    """Return whether a path exists below a folder of the project, a package of brainio, or a user's new catalog."""
+    folders = [*FOLDERS, *(TOP / "brainio").iterdir()]
+    return path.startswith("doe_lab/") or any((folder / path).is_file() for folder in folders)
