@@ -32,15 +32,15 @@ from brainio.views.charts.description import (
     EventRow,
     Histogram,
     Line,
+    format_number,
     histogram_table,
     join_first,
     reliability_chart,
     time_course_chart,
     title_by,
 )
-from brainio.views.charts.scales import format_number, step_between, ticks
 from brainio.views.charts.svg_renderer import render_svg
-from brainio.views.charts.svg_shapes import LINE_HEIGHT, WIDTH, Figure, to_svg, truncate
+from brainio.views.charts.svg_shapes import LINE_HEIGHT, WIDTH, Figure, step_between, ticks, to_svg, truncate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -19,13 +19,13 @@ from brainio.views.charts.card_values import (
     valid_records,
     valid_text,
 )
-from brainio.views.charts.description import join_first
-from brainio.views.charts.scales import Scale, format_number
+from brainio.views.charts.description import format_number, join_first
 from brainio.views.charts.svg_shapes import (
     COLOURS,
     OTHERS,
     WIDTH,
     Figure,
+    Scale,
     count_scale,
     draw_x_axis,
     draw_y_axis,

@@ -1,4 +1,4 @@
-"""Chart descriptions: what a chart shows, independent of the library that draws it.
+"""Chart descriptions: the content of a chart and the text of its numbers, independent of the library that draws it.
 
 A `Chart` holds axes, series, a title, a text alternative and a table. `assembly_charts` builds charts from the numbers
 of a card, `brainio.assemblies.plots` from the values of an assembly; `svg_renderer` and `matplotlib_renderer` draw
@@ -7,12 +7,12 @@ them. Nothing here knows pixels, colours or fonts. Imports no numpy, but series 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard, TypeVar
 
 from brainio.text import quantity
-from brainio.views.charts.scales import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 Cell: TypeAlias = "str | int | float | None"
 _MAX_STACKED = 6  # groups that renderers have colours for
 _MAX_LISTED = 8
-
+_MINUS, _TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_MAX_PLAIN = 1e7  # larger numbers are powers of ten
+_MAX_DECIMALS = 4  # of a tick
 _S = TypeVar("_S")
 
 
@@ -245,3 +248,39 @@ def join_first(parts: Sequence[str], limit: int = 4) -> str:
 
 def _is_defined(value: float | None) -> TypeGuard[float]:
     return value is not None and value == value  # NaN differs from itself
+
+
+def format_number(value: float) -> str:
+    r"""Format a number for a sentence.
+
+    >>> format_number(1234.567), format_number(0.31234), ascii(format_number(-2.5e9))
+    ('1,235', '0.312', "'\\u22122.5\\xd710\\u2079'")
+    """
+    size = abs(value)
+    if size and not 1e-3 <= size < _MAX_PLAIN:
+        return _format_power(float(f"{value:.3g}"), 10.0 ** (math.floor(math.log10(size)) - 1))
+    text = f"{value:,.0f}" if size >= 1000 else f"{value:.3g}"
+    return text.replace("-", _MINUS)
+
+
+def tick_labels(values: list[float], step: float) -> list[str]:
+    r"""Format ticks alike: with thousands separators, or as powers of ten if they are long.
+
+    >>> tick_labels([0, 50000.0, 100000.0], 50000), tick_labels([0, 0.5], 0.5)
+    (['0', '50,000', '100,000'], ['0.0', '0.5'])
+    >>> ascii(tick_labels([0, 2e-7], 2e-7))
+    "['0', '2\\xd710\\u207b\\u2077']"
+    """
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9))
+    if decimals <= _MAX_DECIMALS and all(abs(value) < _MAX_PLAIN for value in values):
+        return [f"{value:,.{decimals}f}".replace("-", _MINUS) for value in values]
+    return [_format_power(value, step) for value in values]
+
+
+def _format_power(value: float, step: float) -> str:
+    if value == 0:
+        return "0"
+    exponent = math.floor(math.log10(abs(value)) + 1e-9)
+    digits = min(9, max(0, exponent - math.floor(math.log10(step) + 1e-9)))
+    mantissa = f"{value / 10.0**exponent:.{digits}f}".replace("-", _MINUS)
+    return f"{mantissa}{_TIMES}10{str(exponent).translate(_SUPERSCRIPTS)}"

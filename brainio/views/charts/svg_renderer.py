@@ -10,18 +10,19 @@ from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 from brainio.text import quantity
-from brainio.views.charts.description import Chart, EventRow, Histogram, Line, Sample
-from brainio.views.charts.scales import Scale, format_number, step_between
+from brainio.views.charts.description import Chart, EventRow, Histogram, Line, Sample, format_number
 from brainio.views.charts.svg_shapes import (
     LINE_HEIGHT,
     WIDTH,
     Drawing,
     Figure,
+    Scale,
     count_scale,
     draw_x_axis,
     draw_y_axis,
     format_tenths,
     path_through,
+    step_between,
     text_width,
     to_svg,
     truncate,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from markupsafe import Markup, escape
 
 from brainio.text import printable
-from brainio.views.charts.scales import Scale, step_between, tick_labels, ticks
+from brainio.views.charts.description import tick_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -29,9 +29,9 @@ _TICK = 4.0
 _SMALL = 11.0  # height of tick labels
 COLOURS = 6  # in the stylesheet, each with a texture
 OTHERS = COLOURS  # grey
-
 _LOWERCASE, _UPPERCASE = 0.62, 0.75  # average width of a letter relative to its height
 _SQUARE_LETTERS = frozenset("mwMW%@")
+
 # Stripes and dots over the colours of areas, for readers who cannot distinguish colours.
 _TEXTURES = ("", "M0 0V6", "M0 3H6", "M3 2.2v1.6", "M0 0V6M0 3H6", "M0 1.5H6M0 4.5H6", "")
 _TEXTURE_TRANSFORMS = ("", "rotate(45)", "", "", "rotate(45)", "rotate(-45)", "")
@@ -252,6 +252,18 @@ def _escape(text: str) -> str:
     return str(escape(printable(text)))
 
 
+class Scale(NamedTuple):
+    """A linear map from numbers to positions: `low` to `start`, `high` to `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
+
+
 def draw_x_axis(figure: Figure, scale: Scale, y: float, label: str) -> float:
     """Draw the axis below a plot and return its lower end."""
     for count in (6, 4, 3, 2):
@@ -274,12 +286,6 @@ def draw_x_axis(figure: Figure, scale: Scale, y: float, label: str) -> float:
     return below + 5
 
 
-def count_scale(tallest: float, bottom: float, top: float) -> tuple[Scale, float]:
-    """Return the vertical scale of counts, which ends at a round number, and its step."""
-    step = step_between(0, tallest, 3, integers=True)
-    return Scale(0, step * math.ceil(tallest / step - 1e-9), bottom, top), step
-
-
 def draw_y_axis(figure: Figure, scale: Scale, step: float, left: float, right: float, label: str = "") -> None:
     """Draw grid lines with their numbers at the left, and the label of the axis above them in up to two lines."""
     values = ticks(scale.low, scale.high, step)
@@ -294,3 +300,32 @@ def width_of_labels(low: float, high: float, step: float) -> float:
     """Return the width of the tick labels of a vertical axis."""
     names = tick_labels(ticks(low, high, step), step)
     return 6 + max(text_width(name, _SMALL) for name in names)
+
+
+def count_scale(tallest: float, bottom: float, top: float) -> tuple[Scale, float]:
+    """Return the vertical scale of counts, which ends at a round number, and its step."""
+    step = step_between(0, tallest, 3, integers=True)
+    return Scale(0, step * math.ceil(tallest / step - 1e-9), bottom, top), step
+
+
+def step_between(low: float, high: float, count: int, integers: bool = False) -> float:
+    """Return 1, 2 or 5 times a power of ten that divides a range into about `count` steps.
+
+    >>> step_between(0, 168, 4), step_between(0, 3, 6, integers=True)
+    (50.0, 1.0)
+    """
+    raw = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * 0.999)
+    return max(step, 1.0) if integers else step
+
+
+def ticks(low: float, high: float, step: float) -> list[float]:
+    """Return the multiples of a step from `low` to `high`.
+
+    >>> ticks(-0.31, 0.42, 0.2)
+    [-0.2, 0.0, 0.2, 0.4]
+    """
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    decimals = max(0, -math.floor(math.log10(step)))
+    return [round(number * step, decimals) for number in range(first, min(last, first + 20) + 1)]
