@@ -1,4 +1,4 @@
-"""Fixtures of search: a lab of its own in force, nothing left open, and search on both databases."""
+"""Fixtures for searching: an active lab catalog, closed indexes, and both kinds of databases."""
 
 import shutil
 from collections.abc import Callable, Iterator
@@ -22,21 +22,21 @@ Search = Callable[..., SearchResults]
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """An empty lab whose catalog is in force beside those that are installed."""
+    """An empty lab whose catalog is active, in addition to the installed ones."""
     lab = Lab(tmp_path / "lab")
     monkeypatch.setenv("BRAINIO_CATALOGS", str(lab.catalog))
     return lab
 
 
 @pytest.fixture(autouse=True)
-def nothing_open() -> None:
-    """Have every test open indexes anew."""
+def closed_indexes() -> None:
+    """Close all indexes, so that every test opens its own."""
     entry_search._PROCESS_INDEXES.forget()
 
 
 @pytest.fixture(scope="session")
 def index_database(postgres: Postgres) -> str:
-    """The URL of a database on a server for the indexes of all tests: each has a schema of its own there."""
+    """The URL of a server database for the indexes of all tests. Each test has its own schema in it."""
     return postgres.create_database()
 
 
@@ -55,7 +55,7 @@ def installed_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def search(request: pytest.FixtureRequest, installed_index: Path) -> Iterator[Search]:
-    """Search as `brainio.search` does it, on an index in SQLite and in PostgreSQL."""
+    """Search like `brainio.search`, with an index in SQLite and one in PostgreSQL."""
     if request.param == "sqlite":
         if "lab" not in request.fixturenames:
             shutil.copytree(installed_index, home_folder() / sqlite_index.FOLDER)
@@ -67,7 +67,7 @@ def search(request: pytest.FixtureRequest, installed_index: Path) -> Iterator[Se
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def indexes(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
-    """OpenIndexes in SQLite and in PostgreSQL."""
+    """Open indexes in SQLite and in PostgreSQL."""
     if request.param == "sqlite":
         yield entry_search._PROCESS_INDEXES
         return
@@ -76,11 +76,13 @@ def indexes(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
 
 
 def search_in(indexes: OpenIndexes, names: set[str] | None = None) -> Search:
-    """Return the search that asks some indexes, of some catalogs."""
+    """Return a search function that uses some indexes and covers some catalogs."""
 
-    def search(text: str = "", **asked: Any) -> SearchResults:
-        paging = {name: asked.pop(name) for name in ("include_superseded", "limit", "offset", "after") if name in asked}
-        facets = {"class" if name == "cls" else name: value for name, value in asked.items()}
+    def search(text: str = "", **options: Any) -> SearchResults:
+        paging = {
+            name: options.pop(name) for name in ("include_superseded", "limit", "offset", "after") if name in options
+        }
+        facets = {"class" if name == "cls" else name: value for name, value in options.items()}
         return search_among(names, text, facets, **paging, indexes=indexes)
 
     return search

@@ -1,4 +1,4 @@
-"""A small lab on this machine whose catalog, publications and cards tests change, and an oracle that scans it."""
+"""A small local lab whose catalog, publications and cards tests change, and a linear scan as a reference for search."""
 
 import csv
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ PUBLICATION = ("publication", "title", "authors", "year", "journal", "doi", "url
 
 
 class Lab:
-    """A catalog of rows that name no files."""
+    """A catalog whose files do not exist."""
 
     def __init__(self, folder: Path, name: str = "lab") -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -44,14 +44,14 @@ class Lab:
         self.write()
 
     def card(self, card: Card) -> str:
-        """Write a card as packaging does, and return where it lies."""
-        place = card_location(card["lookup_type"], card["identifier"])
-        path = self.folder / place
+        """Write a card like packaging does, and return its path in the folder of the catalog."""
+        location = card_location(card["lookup_type"], card["identifier"])
+        path = self.folder / location
         path.parent.mkdir(parents=True, exist_ok=True)
         new = path.with_suffix(".new")
         new.write_bytes(card_bytes(card))
         new.replace(path)
-        return place
+        return location
 
     def write(self) -> None:
         _write(self.catalog, COLUMNS, self.rows)
@@ -67,22 +67,23 @@ def _write(path: Path, columns: tuple[str, ...], rows: list[dict[str, str]]) -> 
     new.replace(path)
 
 
-def documents(listings: list[Listing]) -> list[Document]:
-    maker = DocumentBuilder()
+def build_documents(listings: list[Listing]) -> list[Document]:
+    builder = DocumentBuilder()
     return [
-        maker.build(one.entry, is_current=one.is_current, is_ambiguous=one.is_ambiguous)
-        for one in versions_of(listings)
+        builder.build(version.entry, is_current=version.is_current, is_ambiguous=version.is_ambiguous)
+        for version in versions_of(listings)
     ]
 
 
-def scan(every: Iterable[Document], text: str, *, old: bool = False) -> list[tuple[str, str, str]]:
-    """Return kind, identifier and version of what has all words of a text: by looking at each document in turn."""
-    asked, named = query_words(text), fold_name(text)
+def scan(documents: Iterable[Document], text: str, *, include_superseded: bool = False) -> list[tuple[str, str, str]]:
+    """Return kind, identifier and version of each document that has all words of a text, without an index."""
+    searched_words, searched_name = query_words(text), fold_name(text)
     found = []
-    for document in every:
+    for document in documents:
         words = " ".join(words_by_field(document).values())
         names = [fold_name(name) for name in (document.identifier, *document.aliases.split())]
-        is_listed = old or document.status in LISTED
-        if (is_listed and all(has_prefix_match(word, words) for word in asked)) or (named and named in names):
+        is_listed = include_superseded or document.status in LISTED
+        has_all_words = all(has_prefix_match(word, words) for word in searched_words)
+        if (is_listed and has_all_words) or (searched_name and searched_name in names):
             found.append((document.lookup_type, document.identifier, document.version))
     return sorted(found)

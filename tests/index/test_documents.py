@@ -1,4 +1,4 @@
-"""What is known of an entry: from its names and its publication, and from its card, which knows better."""
+"""Search documents: facts about an entry from its name, its publication and, with priority, its card."""
 
 from typing import Any
 
@@ -35,61 +35,61 @@ CARD = {
 }
 
 
-def only(**filters: Any) -> Hit:
+def only_hit(**filters: Any) -> Hit:
     (hit,) = brainio.search(catalog="lab", **filters)
     return hit
 
 
-def test_the_full_text_has_the_words_of_all_fields_and_no_others() -> None:
-    maker, grouper = DocumentBuilder(), WordGrouper()
-    for one in versions_of(listings()):
-        document = maker.build(one.entry)
+def test_the_full_text_has_exactly_the_words_of_all_fields() -> None:
+    builder, grouper = DocumentBuilder(), WordGrouper()
+    for version in versions_of(listings()):
+        document = builder.build(version.entry)
         by_field = {word for words in words_by_field(document).values() for word in words.split()}
         assert by_field == {word for words in grouper.words(document) for word in words.split()}
 
 
-def test_a_publication_says_title_year_authors_regions_and_species(lab: Lab) -> None:
+def test_title_year_authors_regions_and_species_come_from_the_publication(lab: Lab) -> None:
     lab.publish("doe", title="Inferior temporal neurons of monkeys", authors="Doe, J. and Roe, R.", year="2026")
     lab.add("Doe2025_objects", publication="doe")
-    hit = only(region="IT")
+    hit = only_hit(region="IT")
     assert (hit.title, hit.year, hit.lab) == ("Inferior temporal neurons of monkeys", 2026, "doe")
     assert (hit.regions, hit.species) == ({"IT": "title"}, {"macaque": "title"})
     assert hit.has_repetitions is None
     for text in ("roe", "monkey", "macaque", "rhesus", "inferotemporal", "IT", "2026", "objects", "neural recordings"):
-        assert only(text=text) == brainio.search(text, catalog="lab")[0]
+        assert only_hit(text=text) == brainio.search(text, catalog="lab")[0]
 
 
-def test_names_say_lab_year_and_regions_where_no_publication_does(lab: Lab) -> None:
+def test_lab_year_and_regions_come_from_the_name_without_a_publication(lab: Lab) -> None:
     lab.add("smith.Doe2019.V4_public")
-    hit = only()
+    hit = only_hit()
     assert (hit.lab, hit.year, hit.regions) == ("smith", 2019, {"V4": "name"})
     lab.rows.clear()
     lab.add("Doe2019_it_is_no_region", aliases="jones.Doe2019")
-    hit = only()
+    hit = only_hit()
     assert (hit.lab, hit.regions) == ("jones", {})
 
 
-def test_a_changed_publications_table_is_seen_at_the_next_search(lab: Lab) -> None:
+def test_the_next_search_uses_a_changed_publications_table(lab: Lab) -> None:
     lab.add("lab.Doe2026", publication="doe")
     assert brainio.search("unicorns", catalog="lab").total == 0
     lab.publish("doe", title="Responses to unicorns")
-    assert only(text="unicorns").title == "Responses to unicorns"
+    assert only_hit(text="unicorns").title == "Responses to unicorns"
 
 
-def test_a_card_changes_what_search_knows(lab: Lab) -> None:
+def test_facts_of_a_card_replace_those_of_the_publication(lab: Lab) -> None:
     lab.publish("doe", title="Human V1 and models")
     lab.add("lab.Doe2026", publication="doe")
-    assert only(region="V1").species == {"human": "title"}
+    assert only_hit(region="V1").species == {"human": "title"}
     assert brainio.search(catalog="lab", has_repetitions=True).total == 0
     lab.rows[0]["card"] = lab.card(CARD)
     lab.write()
-    hit = only(region="V4", species="macaque", has_repetitions=True, has_reliability=True)
+    hit = only_hit(region="V4", species="macaque", has_repetitions=True, has_reliability=True)
     assert hit.regions == {"V4": "card", "area X": "card"}
     assert hit.species == {"macaque": "card", "Octopus vulgaris": "card"}
     for text in ("receptive field", "background_id", "Chabo", "octopus", "monkey"):
-        assert only(text=text) == brainio.search(text, catalog="lab")[0]
+        assert only_hit(text=text) == brainio.search(text, catalog="lab")[0]
     lab.card(CARD | {"repetitions": {"maximum": 1}, "reliability": {}})
-    assert only(has_repetitions=False, has_reliability=False).regions == hit.regions
+    assert only_hit(has_repetitions=False, has_reliability=False).regions == hit.regions
 
 
 @pytest.mark.parametrize(
@@ -106,77 +106,78 @@ def test_a_card_changes_what_search_knows(lab: Lab) -> None:
         {"citation": "word " * 100_000},
     ],
 )
-def test_a_card_of_another_form_harms_nothing(lab: Lab, card: dict[str, object]) -> None:
+def test_a_malformed_card_does_not_hide_its_entry(lab: Lab, card: dict[str, object]) -> None:
     lab.add("lab.Doe2026", card=lab.card(CARD | card))
-    assert only().identifier == "lab.Doe2026"
+    assert only_hit().identifier == "lab.Doe2026"
 
 
-def test_a_card_of_facts_alone_tells_what_is_stated_and_leaves_the_rest_unknown(lab: Lab) -> None:
+def test_a_card_of_stated_facts_leaves_all_other_facts_unknown(lab: Lab) -> None:
     lab.publish("doe", title="Human V1 and models")
     stated = {"regions": ["inferotemporal"], "animals": ["Chabo"], "species": ["monkey"], "stated": {"repetitions": 3}}
     plain = {name: CARD[name] for name in ("identifier", "lookup_type")}
     lab.add("lab.Doe2026", publication="doe", card=lab.card(plain | stated))
-    hit = only(region="IT", species="macaque", has_repetitions=True)
+    hit = only_hit(region="IT", species="macaque", has_repetitions=True)
     assert (hit.regions, hit.species, hit.has_reliability) == ({"IT": "card"}, {"macaque": "card"}, None)
-    assert only(text="Chabo") == brainio.search("Chabo", catalog="lab")[0]
+    assert only_hit(text="Chabo") == brainio.search("Chabo", catalog="lab")[0]
     lab.card(CARD | stated | {"repetitions": {"maximum": 1}})
-    assert set(only(has_repetitions=False).regions) == {"V4", "area X"}
+    assert set(only_hit(has_repetitions=False).regions) == {"V4", "area X"}
 
 
-def test_the_card_that_is_built_of_the_data_is_what_search_knows(lab: Lab) -> None:
-    """As `brainio card build` does it, for a catalog that had no cards."""
+def test_a_card_built_from_the_data_is_searchable(lab: Lab) -> None:
+    """The same steps as `brainio card build`, in a catalog without cards."""
     entry = resolve("assembly", "modelfest.Carney1999")
     row = {"location_type": "file", "location": f"{entry.base}/{entry.files[0].location}", "sha1": entry.files[0].sha1}
     stimuli = resolve("stimulus_set", "modelfest.Carney1999")
     for file in stimuli.files:
-        place = f"{stimuli.base}/{file.location}"
-        columns = {"location_type": "file", "location": place, "sha1": file.sha1, "cls": file.class_name}
+        location = f"{stimuli.base}/{file.location}"
+        columns = {"location_type": "file", "location": location, "sha1": file.sha1, "cls": file.class_name}
         lab.add("lab.Copy1999", "stimulus_set", **columns)
     lab.add("lab.Copy1999", cls="BehavioralAssembly", stimulus_set_identifier="lab.Copy1999", **row)
-    assert only(kind="assembly").has_repetitions is None
+    assert only_hit(kind="assembly").has_repetitions is None
     add_card(build_card(resolve("assembly", "lab.Copy1999")), lab.catalog)
     assert (
-        only(kind="assembly", has_repetitions=True, has_reliability=True).load == "brainio.get_assembly('lab.Copy1999')"
+        only_hit(kind="assembly", has_repetitions=True, has_reliability=True).load
+        == "brainio.get_assembly('lab.Copy1999')"
     )
 
 
 @pytest.mark.parametrize("table", [vocabulary.REGIONS, vocabulary.SPECIES])
-def test_every_spelling_leads_to_one_name(table: dict[str, tuple[str, ...]]) -> None:
-    spellings = [spelling for several in table.values() for spelling in several]
+def test_every_spelling_belongs_to_one_name(table: dict[str, tuple[str, ...]]) -> None:
+    spellings = [spelling for group in table.values() for spelling in group]
     assert len(spellings) == len(set(spellings))
     find = vocabulary.regions_in if table is vocabulary.REGIONS else vocabulary.species_in
-    for name, several in table.items():
-        for spelling in several:
+    for name, group in table.items():
+        for spelling in group:
             assert find(f"of {spelling}, and") == [name]
 
 
-def in_database(lab: Lab, url: str) -> str:
-    """Copy the lab into a database, and return where it is there."""
+def copy_to_database(lab: Lab, url: str) -> str:
+    """Copy the lab's catalog into a database, and return its location."""
     copy_catalog(source_from(str(lab.catalog)), source_from(f"{url}#lab"))
     return f"{url}#lab"
 
 
-def test_cards_in_a_database_are_known_and_looked_at_again_when_one_changes(
+def test_the_next_search_uses_a_changed_card_of_a_database(
     lab: Lab, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.add("lab.Doe2026", card=lab.card(CARD))
-    location = in_database(lab, database)
+    location = copy_to_database(lab, database)
     monkeypatch.setenv("BRAINIO_CATALOGS", location)
-    hit = only(region="V4", has_repetitions=True, has_reliability=True)
+    hit = only_hit(region="V4", has_repetitions=True, has_reliability=True)
     assert hit.regions == {"V4": "card", "area X": "card"}
-    assert only(text="receptive field Chabo") == brainio.search("receptive field Chabo", catalog="lab")[0]
+    assert only_hit(text="receptive field Chabo") == brainio.search("receptive field Chabo", catalog="lab")[0]
     changed = CARD | {"counts": [{"coordinate": "region", "counts": [{"value": "hippocampus", "count": 1}]}]}
     backend_of(location).sidecars.write_card(lab.rows[0]["card"], card_bytes(changed))
-    assert only(region="hippocampus").regions == {"hippocampus": "card"}
+    assert only_hit(region="hippocampus").regions == {"hippocampus": "card"}
     backend_of(location).sidecars.write_card(lab.rows[0]["card"], b"[1]")
     with pytest.warns(CatalogWarning, match="is not a JSON object"):
-        assert only(text="Doe2026").regions == {}
+        assert only_hit(text="Doe2026").regions == {}
 
 
-def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> None:
+def test_one_query_reads_all_cards_of_a_database(lab: Lab, database: str) -> None:
     for number in range(30):
         lab.add(f"lab.Doe{number}", card=lab.card(CARD | {"identifier": f"lab.Doe{number}"}))
-    found = source_from(in_database(lab, database)).read().entries.values()
+    found = source_from(copy_to_database(lab, database)).read().entries.values()
     statements: list[str] = []
 
     def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -191,15 +192,15 @@ def test_cards_in_a_database_are_asked_for_together(lab: Lab, database: str) -> 
     assert sum("brainio_cards" in statement for statement in statements) == 1
 
 
-def test_what_was_known_from_cards_stays_known_while_their_database_is_away(
+def test_search_uses_indexed_cards_while_their_database_is_down(
     lab: Lab, own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connections, "_away", {})
     lab.add("lab.Doe2026", card=lab.card(CARD))
-    monkeypatch.setenv("BRAINIO_CATALOGS", in_database(lab, own_postgres.create_database()))
-    assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+    monkeypatch.setenv("BRAINIO_CATALOGS", copy_to_database(lab, own_postgres.create_database()))
+    assert only_hit(region="V4").regions == {"V4": "card", "area X": "card"}
     own_postgres.stop()
     with pytest.warns(CatalogWarning, match="could not be read"):
-        assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+        assert only_hit(region="V4").regions == {"V4": "card", "area X": "card"}
     entry_search._PROCESS_INDEXES.forget()
-    assert only(region="V4").regions == {"V4": "card", "area X": "card"}
+    assert only_hit(region="V4").regions == {"V4": "card", "area X": "card"}

@@ -1,4 +1,4 @@
-"""Indexes of many entries are made by a process of its own; whatever happens to that, there is an index."""
+"""A worker process builds indexes of many entries. If it fails, the calling process builds the index itself."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 @pytest.fixture
 def large_lab(lab: Lab) -> Lab:
-    """A lab whose index is not made in passing."""
+    """A lab with so many entries that a worker process builds its index."""
     lab.add("lab.Name0")
     lab.rows = [lab.rows[0] | {"identifier": f"lab.Name{number}", "sha1": f"{number:040x}"} for number in range(MANY)]
     lab.write()
@@ -39,8 +39,8 @@ def large_lab(lab: Lab) -> Lab:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def apart(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
-    """Indexes in files and in PostgreSQL, made apart."""
+def worker_indexes(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
+    """Indexes in files and in PostgreSQL that a worker process builds."""
     if request.param == "sqlite":
         yield OpenIndexes(WorkerIndexStore(""))
         return
@@ -48,16 +48,16 @@ def apart(request: pytest.FixtureRequest) -> Iterator[OpenIndexes]:
     request.getfixturevalue("postgres").close_connections()
 
 
-def makers(parent: int | None) -> list[int]:
-    """Return the processes that a process, or any, has make indexes."""
-    which = ["-e"] if parent is None else ["--ppid", str(parent)]
-    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", *which], capture_output=True, text=True)
+def worker_pids(parent: int | None) -> list[int]:
+    """Return the process ids of the index workers of one process, or of all."""
+    selection = ["-e"] if parent is None else ["--ppid", str(parent)]
+    found = subprocess.run(["ps", "-ww", "-o", "pid=,args=", *selection], capture_output=True, text=True)
     return [int(line.split()[0]) for line in found.stdout.splitlines() if MODULE in line]
 
 
 @contextmanager
-def nobody_else_makes_it() -> Iterator[None]:
-    """Have whoever wants to make the index in a file wait."""
+def build_lock_held() -> Iterator[None]:
+    """Hold the lock for building the index, so that its builder waits."""
     folder = home_folder() / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     lock = acquire(folder, catalogs_key(NAMES))
@@ -68,57 +68,57 @@ def nobody_else_makes_it() -> Iterator[None]:
         lock.release()
 
 
-def the_maker(parent: int | None = None) -> int:
-    """Wait for the process that makes an index for this process, or for another."""
+def wait_for_worker(parent: int | None = None) -> int:
+    """Wait for the worker process of this process, or of another, and return its process id."""
     end = time.monotonic() + 60
-    while not (found := makers(parent or os.getpid())):
+    while not (found := worker_pids(parent or os.getpid())):
         assert time.monotonic() < end
         time.sleep(0.01)
     return found[0]
 
 
-def test_what_is_made_apart_is_what_is_made_here(large_lab: Lab, apart: OpenIndexes) -> None:
+def test_a_worker_process_builds_the_same_index(large_lab: Lab, worker_indexes: OpenIndexes) -> None:
     seen: list[int] = []
-    watching = threading.Thread(target=lambda: seen.append(the_maker()))
+    watching = threading.Thread(target=lambda: seen.append(wait_for_worker()))
     watching.start()
-    found = search_among(NAMES, "name77 neuroid", {}, indexes=apart)
+    found = search_among(NAMES, "name77 neuroid", {}, indexes=worker_indexes)
     watching.join()
     here = search_among(NAMES, "name77 neuroid", {})
     assert seen
     assert (found.record(), found.total) == (here.record(), 11)
     large_lab.add("lab.New")
-    assert [hit.identifier for hit in search_among(NAMES, "new", {}, indexes=apart)] == ["lab.New"]
+    assert [hit.identifier for hit in search_among(NAMES, "new", {}, indexes=worker_indexes)] == ["lab.New"]
 
 
-def test_few_entries_start_no_process(lab: Lab, apart: OpenIndexes) -> None:
+def test_few_entries_start_no_worker_process(lab: Lab, worker_indexes: OpenIndexes) -> None:
     lab.add("lab.One")
     stop = threading.Event()
     seen: list[int] = []
 
     def watch() -> None:
         while not stop.is_set():
-            seen.extend(makers(os.getpid()))
+            seen.extend(worker_pids(os.getpid()))
 
     watching = threading.Thread(target=watch)
     watching.start()
-    assert search_among(NAMES, "one", {}, indexes=apart).total == 1
+    assert search_among(NAMES, "one", {}, indexes=worker_indexes).total == 1
     stop.set()
     watching.join()
     assert not seen
 
 
-def test_where_the_process_is_killed_the_index_is_made_all_the_same(large_lab: Lab) -> None:
+def test_the_index_is_built_even_if_the_worker_process_is_killed(large_lab: Lab) -> None:
     answers: list[int] = []
     indexes = OpenIndexes(WorkerIndexStore(""))
-    asking = threading.Thread(target=lambda: answers.append(search_among(NAMES, "", {}, indexes=indexes).total))
-    with nobody_else_makes_it():
-        asking.start()
-        os.kill(the_maker(), signal.SIGKILL)
-    asking.join()
+    searching = threading.Thread(target=lambda: answers.append(search_among(NAMES, "", {}, indexes=indexes).total))
+    with build_lock_held():
+        searching.start()
+        os.kill(wait_for_worker(), signal.SIGKILL)
+    searching.join()
     assert answers == [MANY]
 
 
-ASKING = """
+SEARCH_SCRIPT = """
 from brainio.index import search_among
 from brainio.index.worker import WorkerIndexStore
 from brainio.index.index_store import OpenIndexes
@@ -126,18 +126,18 @@ search_among(frozenset({"lab"}), "", {}, indexes=OpenIndexes(WorkerIndexStore(""
 """
 
 
-def test_the_process_ends_with_whoever_started_it(large_lab: Lab) -> None:
-    with nobody_else_makes_it(), subprocess.Popen([sys.executable, "-c", ASKING]) as asking:
-        maker = the_maker(asking.pid)
-        asking.kill()
+def test_the_worker_process_ends_with_its_parent(large_lab: Lab) -> None:
+    with build_lock_held(), subprocess.Popen([sys.executable, "-c", SEARCH_SCRIPT]) as searching:
+        worker = wait_for_worker(searching.pid)
+        searching.kill()
         end = time.monotonic() + 60
-        while maker in makers(None):
+        while worker in worker_pids(None):
             assert time.monotonic() < end
             time.sleep(0.01)
     assert brainio.search(catalog="lab").total == MANY
 
 
-def test_where_nothing_can_be_written_it_is_made_in_memory(large_lab: Lab, tmp_path: Path) -> None:
+def test_a_worker_process_needs_no_writable_home(large_lab: Lab, tmp_path: Path) -> None:
     home = home_folder()
     home.mkdir(parents=True, exist_ok=True)
     (home / FOLDER).write_text("in the way")

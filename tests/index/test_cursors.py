@@ -1,4 +1,4 @@
-"""Pages by cursor: the whole in parts, also while catalogs change, and nothing else is taken for a cursor."""
+"""Cursors: pages cover all hits, also while catalogs change, and forged cursors are refused or harmless."""
 
 import base64
 import json
@@ -17,12 +17,12 @@ from tests.index.conftest import Search
 from tests.index.lab import Lab
 
 
-def paged(search: Search, text: str, limit: int, **asked: object) -> list[str]:
-    """Return the identifiers of all hits, by following cursors."""
-    found = search(text, limit=limit, **asked)
+def identifiers_by_pages(search: Search, text: str, limit: int, **filters: object) -> list[str]:
+    """Return the identifiers of all hits, page by page."""
+    found = search(text, limit=limit, **filters)
     names = [hit.identifier for hit in found]
     while found.next:
-        found = search(text, limit=limit, after=found.next, **asked)
+        found = search(text, limit=limit, after=found.next, **filters)
         assert 0 < len(found) <= limit
         names += [hit.identifier for hit in found]
     return names
@@ -30,13 +30,13 @@ def paged(search: Search, text: str, limit: int, **asked: object) -> list[str]:
 
 @pytest.mark.parametrize("text", ["macaque", "", "MajajHong2015", "natural images unicorns"])
 @pytest.mark.parametrize("limit", [3, 7])
-def test_pages_by_cursor_are_the_whole_in_parts(text: str, limit: int, search: Search) -> None:
+def test_pages_by_cursor_add_up_to_the_whole_result(text: str, limit: int, search: Search) -> None:
     whole = search(text, limit=1000)
     assert whole.next is None
-    assert paged(search, text, limit) == [hit.identifier for hit in whole]
+    assert identifiers_by_pages(search, text, limit) == [hit.identifier for hit in whole]
 
 
-def test_pages_go_on_behind_what_was_given_while_entries_are_added_and_removed(lab: Lab, search: Search) -> None:
+def test_a_cursor_continues_correctly_after_entries_were_added_and_removed(lab: Lab, search: Search) -> None:
     lab.publish("doe", title="Textures")
     for number in range(20):
         lab.add(f"lab.Old{number}", publication="doe")
@@ -58,29 +58,29 @@ def test_pages_go_on_behind_what_was_given_while_entries_are_added_and_removed(l
         lab.add(given[-1], publication="doe")
 
 
-def test_a_cursor_serves_one_question_with_any_limit(search: Search) -> None:
+def test_a_cursor_belongs_to_one_query_but_works_with_any_limit(search: Search) -> None:
     first = search("macaque", limit=3)
     assert [hit.identifier for hit in search("macaque", limit=5, after=first.next)] == [
         hit.identifier for hit in search("macaque", limit=5, offset=3)
     ]
-    for asked in ({"kind": "assembly"}, {"include_superseded": True}):
+    for filters in ({"kind": "assembly"}, {"include_superseded": True}):
         with pytest.raises(CursorError, match="belongs to another query; start without one"):
-            search("macaque", after=first.next, **asked)
+            search("macaque", after=first.next, **filters)
     with pytest.raises(CursorError, match="belongs to another query"):
         search("human", after=first.next)
 
 
-def test_counts_without_hits_have_no_cursor(search: Search) -> None:
+def test_a_search_with_limit_0_has_no_cursor(search: Search) -> None:
     assert search("macaque", limit=0).next is None
 
 
-QUESTION = Query("macaque", {}, False)
+QUERY = Query("macaque", {}, False)
 
 
 @given(st.text() | st.binary(max_size=80).map(lambda data: base64.urlsafe_b64encode(data).decode()))
-def test_whatever_is_no_cursor_is_refused(text: str) -> None:
+def test_an_invalid_cursor_is_refused(text: str) -> None:
     with pytest.raises(CursorError, match="the cursor is not valid"):
-        parse_position(text, QUESTION)
+        parse_position(text, QUERY)
 
 
 _JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
@@ -95,27 +95,31 @@ _JSON = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 @example([1, 10**400, "a", "b", "c", "d"])
 @example([1, 1.0, "a", "b", "c\0", "d"])
 @example([1, 1.0, "a", "b", "\ud800", "d"])
-def test_a_forged_place_is_refused_or_harmless(held: object) -> None:
-    digest = json.loads(base64.urlsafe_b64decode(write_cursor(QUESTION.identity, 0) + "=="))[0]
-    forged = base64.urlsafe_b64encode(json.dumps([digest, held]).encode()).decode().rstrip("=")
+def test_a_forged_position_is_refused_or_harmless(position: object) -> None:
+    digest = json.loads(base64.urlsafe_b64decode(write_cursor(QUERY.identity, 0) + "=="))[0]
+    forged = base64.urlsafe_b64encode(json.dumps([digest, position]).encode()).decode().rstrip("=")
     with suppress(CursorError):
-        place = parse_position(forged, QUESTION)
-        assert list(place) == held
-        assert 0 <= place.number < 2**31
+        parsed = parse_position(forged, QUERY)
+        assert list(parsed) == position
+        assert 0 <= parsed.number < 2**31
 
 
-def test_a_forged_place_finds_only_what_the_question_finds(search: Search, tmp_path: Path) -> None:
+def test_a_forged_position_finds_only_hits_of_its_query(search: Search, tmp_path: Path) -> None:
     every = {hit.identifier for hit in search("macaque", limit=1000)}
-    question = Query("macaque", {}, False).identity
-    for place in ([0, 1e300, "", "", "", ""], [7, None, "x", "y", "...", ""], [2**31 - 1, -1e300, "a", "b", "c", "d"]):
-        found = search("macaque", limit=1000, after=write_cursor(question, place))
+    identity = Query("macaque", {}, False).identity
+    for position in (
+        [0, 1e300, "", "", "", ""],
+        [7, None, "x", "y", "...", ""],
+        [2**31 - 1, -1e300, "a", "b", "c", "d"],
+    ):
+        found = search("macaque", limit=1000, after=write_cursor(identity, position))
         assert {hit.identifier for hit in found} <= every
-    assert read_cursor(write_cursor(question, place), question) == place
+    assert read_cursor(write_cursor(identity, position), identity) == position
 
 
-def test_an_offset_and_a_cursor_count_together() -> None:
+def test_an_offset_counts_from_the_cursor() -> None:
     first = brainio.search("macaque", limit=3)
-    there = brainio.search("macaque", limit=2, offset=2, after=first.next)
-    assert list(there) == list(brainio.search("macaque", limit=2, offset=5))
+    continued = brainio.search("macaque", limit=2, offset=2, after=first.next)
+    assert list(continued) == list(brainio.search("macaque", limit=2, offset=5))
     with pytest.raises(SearchError):
         brainio.search("macaque", offset=-1, after=first.next)

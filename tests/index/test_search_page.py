@@ -1,4 +1,4 @@
-"""What docs/search.md says: its commands print what it shows, its Python runs, and ten questions are answered."""
+"""The examples of docs/search.md run and print the output that the page shows."""
 
 import doctest
 import re
@@ -10,7 +10,9 @@ import brainio
 from tests.test_examples import BLOCK, TOP, output_of
 
 
-def test_the_page_is_a_session_that_runs_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_example_of_the_search_page_prints_the_shown_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     text = (TOP / "docs" / "search.md").read_text(encoding="utf-8")
     checker, flags = doctest.OutputChecker(), doctest.ELLIPSIS

@@ -1,4 +1,4 @@
-"""What the index promises: up to date at every search, whole for every process, and as good as none when damaged."""
+"""An index in SQLite is up to date at every search, complete for every process, and rebuilt if damaged."""
 
 import os
 import random
@@ -32,8 +32,8 @@ def index_files() -> list[Path]:
     return sorted((home_folder() / sqlite_index.FOLDER).glob(f"*{sqlite_index.SUFFIX}"))
 
 
-def others() -> list[str]:
-    """Return what lies beside the finished indexes."""
+def other_files() -> list[str]:
+    """Return the names of other files in the folder of the indexes."""
     return sorted(
         path.name for path in (home_folder() / sqlite_index.FOLDER).iterdir() if path.suffix != sqlite_index.SUFFIX
     )
@@ -47,7 +47,7 @@ def state_of(path: Path) -> tuple[int, int]:
     return path.stat().st_ino, path.stat().st_mtime_ns
 
 
-def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
+def test_later_searches_reuse_an_existing_index(lab: Lab) -> None:
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
     (path,) = index_files()
@@ -56,10 +56,10 @@ def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab) -> None:
     assert found("doe2026") == ["lab.Doe2026"]
     assert index_files() == [path]
     assert state_of(path) == before
-    assert others() == []
+    assert other_files() == []
 
 
-def test_an_index_that_another_one_replaces_is_closed(tmp_path: Path) -> None:
+def test_a_replaced_index_is_closed(tmp_path: Path) -> None:
     program = """
 import gc, os, shutil, brainio
 gc.disable()
@@ -77,7 +77,7 @@ print(len(os.listdir("/dev/fd")) - opened)
     assert (done.stdout, done.stderr) == ("0\n", "")
 
 
-def test_a_changed_catalog_is_seen_at_the_next_search(lab: Lab) -> None:
+def test_the_next_search_sees_a_changed_catalog(lab: Lab) -> None:
     for number in range(5):
         lab.add(f"lab.Doe{number}")
         assert len(found()) == number + 1
@@ -87,7 +87,7 @@ def test_a_changed_catalog_is_seen_at_the_next_search(lab: Lab) -> None:
     assert len(index_files()) == 1
 
 
-def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) -> None:
+def test_a_process_with_an_open_index_switches_to_one_that_another_process_built(lab: Lab) -> None:
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
     lab.add("lab.Roe2026")
@@ -96,7 +96,7 @@ def test_a_process_that_has_the_index_open_sees_what_another_one_made(lab: Lab) 
     assert found() == ["lab.Doe2026", "lab.Roe2026"]
 
 
-def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab: Lab) -> None:
+def test_an_open_index_serves_many_threads_after_its_file_was_replaced(lab: Lab) -> None:
     lab.add("lab.Doe2026")
     indexes = OpenIndexes(sqlite_index.SqliteIndexStore(), fresh_seconds=1000)
     assert search_among({"lab"}, "", {}, indexes=indexes).total == 1
@@ -115,7 +115,7 @@ def test_an_open_index_serves_many_threads_after_another_file_took_its_place(lab
     assert indexes._slots[frozenset({"lab"})].index is index
 
 
-def test_an_open_index_never_answers_from_the_file_that_took_its_place(lab: Lab) -> None:
+def test_an_open_index_never_answers_from_its_replacement(lab: Lab) -> None:
     lab.publish("old", title="Macaque V4", authors="Doe, J.", year="2020")
     lab.add("lab.Doe2026", publication="old")
     indexes = OpenIndexes(sqlite_index.SqliteIndexStore(), fresh_seconds=1000)
@@ -126,12 +126,12 @@ def test_an_open_index_never_answers_from_the_file_that_took_its_place(lab: Lab)
     assert brainio.search("human", catalog="lab").facets["year"] == {"2001": 1}
     slot = indexes._slots[None]
     assert slot.index is not None
-    slot.index.close()  # as it is while others use it, so that they open the file anew
+    slot.index.close()  # as another thread could, so that the next query opens the file again
     after = search_among(None, "human", {"catalog": "lab"}, indexes=indexes)
     assert (before.facets["year"], after.facets["year"]) == ({"2020": 1}, {"2001": 1})
 
 
-def test_two_homes_have_indexes_of_their_own(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_homes_have_separate_indexes(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
     (first,) = index_files()
@@ -143,9 +143,7 @@ def test_two_homes_have_indexes_of_their_own(lab: Lab, tmp_path: Path, monkeypat
     assert index_files() != [first]
 
 
-def test_other_catalogs_in_force_have_an_index_of_their_own(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_active_catalogs_have_a_separate_index(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
     other = Lab(tmp_path / "other", "other")
@@ -158,27 +156,27 @@ def test_other_catalogs_in_force_have_an_index_of_their_own(
     assert len(index_files()) == 2
 
 
-def _cut(path: Path) -> None:
+def _truncate(path: Path) -> None:
     os.truncate(path, path.stat().st_size // 2)
 
 
-def _empty(path: Path) -> None:
+def _make_empty(path: Path) -> None:
     path.write_bytes(b"")
 
 
-def _text(path: Path) -> None:
+def _write_text(path: Path) -> None:
     path.write_text("no database\n" * 1000)
 
 
-def _flip(path: Path) -> None:
+def _flip_bytes(path: Path) -> None:
     with path.open("rb+") as file:
         for _ in range(200):
             file.seek(random.randrange(100, path.stat().st_size))
             file.write(os.urandom(1))
 
 
-def _unseen(path: Path) -> None:
-    """Damage it without a trace in its times, as a bad disk does."""
+def _damage_and_keep_times(path: Path) -> None:
+    """Damage the file without changing its times, like a bad disk."""
     status = path.stat()
     with path.open("rb+") as file:
         file.seek(4096)
@@ -186,7 +184,7 @@ def _unseen(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _of_another_make(path: Path) -> None:
+def _rename_column(path: Path) -> None:
     status = path.stat()
     with sqlite3.connect(path) as connection:
         connection.execute("ALTER TABLE document RENAME COLUMN title TO heading")
@@ -194,15 +192,15 @@ def _of_another_make(path: Path) -> None:
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
-def _missing(path: Path) -> None:
+def _remove(path: Path) -> None:
     path.unlink()
 
 
-@pytest.mark.parametrize("damage", [_cut, _empty, _text, _flip, _unseen, _of_another_make, _missing])
+@pytest.mark.parametrize(
+    "damage", [_truncate, _make_empty, _write_text, _flip_bytes, _damage_and_keep_times, _rename_column, _remove]
+)
 @pytest.mark.parametrize("is_open", [True, False])
-def test_a_damaged_index_is_made_again_and_never_an_error(
-    damage: Callable[[Path], None], is_open: bool, lab: Lab
-) -> None:
+def test_a_damaged_index_is_rebuilt_without_an_error(damage: Callable[[Path], None], is_open: bool, lab: Lab) -> None:
     for number in range(3):
         lab.add(f"lab.Doe{number}")
     assert len(found()) == 3
@@ -225,7 +223,7 @@ def test_an_index_of_another_version_is_not_opened(lab: Lab, monkeypatch: pytest
     assert len(index_files()) == 2
 
 
-def test_a_home_that_cannot_be_written_has_its_index_in_memory(
+def test_the_index_is_in_memory_if_the_home_is_not_writable(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab.add("lab.Doe2026")
@@ -238,7 +236,7 @@ def test_a_home_that_cannot_be_written_has_its_index_in_memory(
     assert (tmp_path / "file").read_text() == "in the way of a folder"
 
 
-def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_home: Path) -> None:
+def test_an_index_in_a_read_only_home_is_used(lab: Lab, read_only_home: Path) -> None:
     script = (
         "import brainio; from brainio.index.entry_search import _PROCESS_INDEXES as indexes; "
         "brainio.search(''); print(indexes._slots[None].index.path)"
@@ -252,7 +250,7 @@ def test_an_index_in_a_home_that_may_only_be_read_is_used(lab: Lab, read_only_ho
 
 @pytest.fixture
 def read_only_home(lab: Lab, tmp_path: Path) -> Iterator[Path]:
-    """A home with an index, on a file system that is mounted to be read."""
+    """A home with an index, on a file system that is mounted read-only."""
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
     home = home_folder()
@@ -266,7 +264,7 @@ def read_only_home(lab: Lab, tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", "-l", str(home)], check=True)
 
 
-def test_no_space_is_no_error(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_search_works_on_a_full_disk(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(small)]
@@ -276,12 +274,12 @@ def test_no_space_is_no_error(lab: Lab, tmp_path: Path, monkeypatch: pytest.Monk
         lab.add("lab.Doe2026")
         monkeypatch.setenv("BRAINIO_HOME", str(small / "home"))
         assert found() == ["lab.Doe2026"]
-        assert index_files() == others() == []
+        assert index_files() == other_files() == []
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
-def test_a_catalog_that_cannot_be_read_is_left_out_and_said_at_every_search(lab: Lab) -> None:
+def test_an_unreadable_catalog_is_left_out_with_a_warning_at_every_search(lab: Lab) -> None:
     lab.catalog.write_text("no,catalog\n")
     for _ in range(2):
         with pytest.warns(CatalogWarning, match=r"lab\.csv is not a catalog.*this catalog is left out"):
@@ -290,7 +288,7 @@ def test_a_catalog_that_cannot_be_read_is_left_out_and_said_at_every_search(lab:
     assert found() == ["lab.Doe2026"]
 
 
-def test_a_catalog_elsewhere_is_indexed_as_it_was_read(
+def test_a_remote_catalog_is_indexed_once_for_all_processes(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lab = Lab(http_folder.folder)
@@ -301,11 +299,11 @@ def test_a_catalog_elsewhere_is_indexed_as_it_was_read(
     (path,) = index_files()
     before = state_of(path)
     script = "import brainio; print(*[hit.identifier for hit in brainio.search('', catalog='lab')])"
-    asked = [sys.executable, "-c", script]
-    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "lab.Doe2026\n"
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "lab.Doe2026\n"
     assert state_of(path) == before
     lab.add("lab.Roe2026")
-    assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout == "lab.Doe2026 lab.Roe2026\n"
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "lab.Doe2026 lab.Roe2026\n"
 
 
 def test_threads_search_one_index(lab: Lab) -> None:
@@ -327,7 +325,7 @@ def test_threads_search_one_index(lab: Lab) -> None:
     assert failures == []
 
 
-def test_a_forked_process_searches_on(lab: Lab) -> None:
+def test_a_forked_process_can_search(lab: Lab) -> None:
     lab.add("lab.Doe2026")
     assert found() == ["lab.Doe2026"]
     child = os.fork()
@@ -337,8 +335,8 @@ def test_a_forked_process_searches_on(lab: Lab) -> None:
     assert found() == ["lab.Doe2026"]
 
 
-def _search_again_and_again(seconds: float) -> None:
-    """Search while others change the catalog: what is found is some whole state of it, never less than before."""
+def _search_repeatedly(seconds: float) -> None:
+    """Search while other processes add entries to the catalog. Totals must never decrease."""
     most, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
         total = brainio.search("", catalog="lab", limit=0).total
@@ -347,7 +345,7 @@ def _search_again_and_again(seconds: float) -> None:
         most = total
 
 
-def _add_again_and_again(folder: Path, seconds: float) -> None:
+def _add_repeatedly(folder: Path, seconds: float) -> None:
     lab, end = Lab.__new__(Lab), time.monotonic() + seconds
     lab.folder, lab.catalog, lab.rows, lab.papers = folder, folder / "lab.csv", [], []
     while time.monotonic() < end:
@@ -356,41 +354,41 @@ def _add_again_and_again(folder: Path, seconds: float) -> None:
 
 
 def test_8_processes_search_while_the_catalog_changes(lab: Lab) -> None:
-    searching = [start(_search_again_and_again, 4.0) for _ in range(8)]
-    adding = start(_add_again_and_again, lab.folder, 3.0)
+    searching = [start(_search_repeatedly, 4.0) for _ in range(8)]
+    adding = start(_add_repeatedly, lab.folder, 3.0)
     assert join([adding, *searching]) == [0] * 9
     assert len(index_files()) == 1
-    assert others() == []
+    assert other_files() == []
     assert len(found()) > 5
 
 
-def _note_what_is_made(folder: Path) -> None:
-    made = sqlite_index._build
+def _record_builds_and_search(folder: Path) -> None:
+    build = sqlite_index._build
 
-    def noted(path: Path, names: Names) -> sqlite_index.SqliteIndex:
+    def build_and_record(path: Path, names: Names) -> sqlite_index.SqliteIndex:
         (folder / f"{os.getpid()}").touch()
-        return made(path, names)
+        return build(path, names)
 
-    sqlite_index._build = noted
+    sqlite_index._build = build_and_record
     assert brainio.search("lab.Doe2026").total == 1
 
 
-def test_of_8_processes_that_need_an_index_one_makes_it(lab: Lab, tmp_path: Path) -> None:
+def test_only_one_of_8_processes_builds_a_missing_index(lab: Lab, tmp_path: Path) -> None:
     lab.add("lab.Doe2026")
     notes = tmp_path / "notes"
     notes.mkdir()
-    assert join([start(_note_what_is_made, notes) for _ in range(8)]) == [0] * 8
+    assert join([start(_record_builds_and_search, notes) for _ in range(8)]) == [0] * 8
     assert len(list(notes.iterdir())) == 1
 
 
-@pytest.mark.parametrize("has_one_before", [True, False])
-def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: bool) -> None:
+@pytest.mark.parametrize("has_older_index", [True, False])
+def test_a_killed_index_build_leaves_no_trace(lab: Lab, has_older_index: bool) -> None:
     def rows(count: int) -> None:
         common = {"lookup_type": "assembly", "class": "NeuroidAssembly", "location_type": "S3", "location": "s3://b/k"}
         lab.rows = [common | {"identifier": f"lab.Name{number}", "sha1": f"{number:040x}"} for number in range(count)]
         lab.write()
 
-    if has_one_before:
+    if has_older_index:
         rows(3)
         assert len(found()) == 3
     rows(3000)
@@ -415,10 +413,10 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, has_one_before: 
         ) if path.suffix != sqlite_index.SUFFIX else None
     lab.add("lab.Last2026")
     assert found("Last2026") == ["lab.Last2026"]
-    assert others() == []
+    assert other_files() == []
 
 
-def test_an_index_that_was_not_used_for_long_is_removed_when_another_is_made(lab: Lab) -> None:
+def test_building_an_index_removes_indexes_unused_for_a_month(lab: Lab) -> None:
     folder = home_folder() / sqlite_index.FOLDER
     folder.mkdir(parents=True)
     old, young = folder / f"old{sqlite_index.SUFFIX}", folder / f"young{sqlite_index.SUFFIX}"

@@ -1,4 +1,4 @@
-"""What search promises: the same as a scan of all documents, filters and counts that agree, and text that is data."""
+"""Search finds the same as a scan of all documents, its counts match its filters, and any text is a valid query."""
 
 import json
 import re
@@ -17,10 +17,10 @@ from brainio.errors import SearchError, UnknownCatalogError
 from brainio.index import Hit, SearchResults
 from brainio.index.documents import LISTED, words_by_field
 from tests.index.conftest import Search
-from tests.index.lab import Lab, documents, scan
+from tests.index.lab import Lab, build_documents, scan
 
-KEPT = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
-CELL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])  # a row with NUL is left out
+FAST = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+CELL = st.characters(exclude_characters="\0", exclude_categories=["Cs"])  # catalogs skip rows with NUL
 WORDS = [
     *("macaque", "V1", "naturalistic", "images", "Majaj", "Hong", "objects", "human", "fMRI", "2015"),
     *("language", "dicarlo", "Über", "10ms", "stimuli"),
@@ -35,12 +35,14 @@ def names(found: SearchResults) -> list[str]:
     return [hit.identifier for hit in found]
 
 
-@given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), old=st.booleans())
-@KEPT
-def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old: bool, search: Search) -> None:
+@given(words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=4), include_superseded=st.booleans())
+@FAST
+def test_hits_equal_those_of_a_scan_of_all_documents(
+    words: list[str], include_superseded: bool, search: Search
+) -> None:
     text = " ".join(words)
-    expected = scan(documents(listings()), text, old=old)
-    found = search(text, include_superseded=old, limit=1000)
+    expected = scan(build_documents(listings()), text, include_superseded=include_superseded)
+    found = search(text, include_superseded=include_superseded, limit=1000)
     if expected or found.has_all_words:
         assert keys(found) == expected
         assert found.total == len(expected)
@@ -59,18 +61,18 @@ def test_hits_are_those_that_a_scan_of_all_documents_finds(words: list[str], old
 @example(text="v4 " * 3500)
 @example(text="x" * 10_000)
 @example(text=" ".join(f"w{number}" for number in range(2000)))
-@KEPT
-def test_any_text_is_data_and_finds_what_a_scan_finds(text: str, search: Search) -> None:
+@FAST
+def test_any_text_finds_the_same_as_a_scan_of_all_documents(text: str, search: Search) -> None:
     found = search(text, limit=1000)
     json.dumps(found.record())
     repr(found)
     if found.has_all_words and "not looked for" not in found.note:
-        assert keys(found) == scan(documents(listings()), text)
+        assert keys(found) == scan(build_documents(listings()), text)
 
 
 @given(title=st.text(CELL, min_size=1, max_size=12), alias=st.text(CELL, max_size=12))
-@settings(KEPT, max_examples=40)  # each makes an index
-def test_an_entry_is_found_by_whatever_its_title_and_alias_say(
+@settings(FAST, max_examples=40)  # each example builds an index
+def test_an_entry_is_found_by_every_word_of_its_title_and_alias(
     title: str, alias: str, tmp_path_factory: pytest.TempPathFactory, search: Search
 ) -> None:
     lab = Lab(tmp_path_factory.mktemp("lab"))
@@ -78,7 +80,7 @@ def test_an_entry_is_found_by_whatever_its_title_and_alias_say(
     lab.add("lab.Doe2026", aliases=alias, publication="p")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BRAINIO_CATALOGS", str(lab.catalog))
-        (document,) = [one for one in documents(listings()) if one.catalog == "lab"]
+        (document,) = [document for document in build_documents(listings()) if document.catalog == "lab"]
         for words in words_by_field(document).values():
             for word in words.split():
                 assert "lab.Doe2026" in names(search(word, catalog="lab", limit=1000))
@@ -93,28 +95,28 @@ def test_a_doi_in_any_form_finds_its_entries(text: str, search: Search) -> None:
     assert names(found) == names(search("10.1117/12.348473")) == ["modelfest.Carney1999"] * 2
 
 
-def test_every_entry_in_force_is_found_first_by_its_identifier_and_each_alias(search: Search) -> None:
-    lost = []
+def test_the_identifier_and_each_alias_find_their_entry(search: Search) -> None:
+    missing = []
     for entry in entries():
         for name in (entry.identifier, *entry.aliases):
             exact = [hit for hit in search(name, limit=50) if hit.score == float("inf")]
             if (entry.lookup_type, entry.identifier) not in [(hit.kind, hit.identifier) for hit in exact]:
-                lost.append((entry.identifier, name))
-    assert lost == []
+                missing.append((entry.identifier, name))
+    assert missing == []
 
 
-def test_facets_count_what_filtering_by_them_finds(search: Search) -> None:
+def test_a_facet_count_equals_the_total_of_its_filter(search: Search) -> None:
     found = search("object", limit=0)
-    asked = {"class": "cls", "has_repetitions": None, "has_reliability": None, "status": None}
+    keywords = {"class": "cls", "has_repetitions": None, "has_reliability": None, "status": None}
     for facet, counts in found.facets.items():
-        if (keyword := asked.get(facet, facet)) is not None:
+        if (keyword := keywords.get(facet, facet)) is not None:
             for value, count in counts.items():
                 filters: dict[str, Any] = {keyword: value}
                 assert search("object", **filters).total == count, (facet, value)
 
 
 @pytest.mark.parametrize("text", ["", "image", "dicarlo"])
-def test_counts_are_those_of_all_hits(text: str, search: Search) -> None:
+def test_facets_count_all_hits(text: str, search: Search) -> None:
     found = search(text, limit=1000)
     assert found.total == len(found)
     for facet, field in (("kind", "kind"), ("class", "class_name"), ("lab", "lab"), ("year", "year")):
@@ -126,20 +128,20 @@ def test_counts_are_those_of_all_hits(text: str, search: Search) -> None:
 
 
 @pytest.mark.parametrize("text", ["image", ""])
-def test_pages_are_the_whole_in_parts(text: str, search: Search) -> None:
+def test_pages_by_offset_add_up_to_the_whole_result(text: str, search: Search) -> None:
     whole = search(text, limit=60)
     pages = [hit for offset in range(0, 60, 7) for hit in search(text, limit=min(7, 60 - offset), offset=offset)]
     assert pages == list(whole)
 
 
-def test_pages_of_a_name_begin_with_what_is_called_so(search: Search) -> None:
+def test_exact_matches_of_a_name_come_first_on_pages(search: Search) -> None:
     whole = search("MajajHong2015", limit=5)
     assert [hit.score == float("inf") for hit in whole][:2] == [True, False]
     pages = [search("MajajHong2015", limit=1, offset=offset)[0] for offset in range(5)]
     assert pages == list(whole)
 
 
-def test_names_count_more_than_titles_and_those_more_than_authors_and_all_else(lab: Lab, search: Search) -> None:
+def test_words_in_names_outrank_titles_then_authors_then_other_fields(lab: Lab, search: Search) -> None:
     for name, columns in {"other": {"journal": "Zebras"}, "author": {"authors": "Zebra, A."}, "title": {}}.items():
         lab.publish(name, **{"title": "On zebras" if name == "title" else "On stripes", "authors": "Doe, J."} | columns)
         lab.add(f"lab.{name}Doe2026", publication=name)
@@ -150,7 +152,7 @@ def test_names_count_more_than_titles_and_those_more_than_authors_and_all_else(l
     assert scores == sorted(set(scores), reverse=True)
 
 
-def test_of_two_words_the_rare_one_counts_more(lab: Lab, search: Search) -> None:
+def test_a_rare_word_outranks_a_common_one(lab: Lab, search: Search) -> None:
     lab.publish("rare", title="Zebras")
     lab.publish("common", title="Stripes")
     for number in range(30):
@@ -159,7 +161,7 @@ def test_of_two_words_the_rare_one_counts_more(lab: Lab, search: Search) -> None
     assert names(search("zebras stripes", catalog="lab"))[0] == "lab.Rare0"
 
 
-def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names(search: Search) -> None:
+def test_filters_accept_any_case_and_synonyms(search: Search) -> None:
     assert search(region="it").total == search(region="inferotemporal").total > 0
     assert search(species="Monkey").total == search(species="Macaca mulatta").total > 0
     assert search(kind="ASSEMBLY").total == search(kind="assembly").total > 0
@@ -191,7 +193,7 @@ def test_values_of_filters_are_taken_in_any_case_and_by_their_other_names(search
         ({"offset": -1}, "offset -1"),
     ],
 )
-def test_what_no_entry_has_is_an_error_that_names_what_there_is(
+def test_an_unknown_filter_value_is_an_error_that_suggests_known_ones(
     filters: dict[str, Any], message: str, lab: Lab, search: Search
 ) -> None:
     lab.publish("p", title="V4")
@@ -205,13 +207,13 @@ def test_an_unknown_catalog_is_an_error(search: Search) -> None:
         search(catalog="nowhere")
 
 
-def test_a_value_that_could_be_and_that_nothing_has_finds_nothing_and_says_so(search: Search) -> None:
+def test_a_possible_filter_value_without_entries_finds_nothing_and_explains_why(search: Search) -> None:
     found = search(region="S1")
     assert (len(found), found.total, found.note) == (0, 0, "No entry has region S1.")
     assert search(year=1850).note == "No entry has year 1850."
 
 
-def test_a_text_without_words_is_said_to_be_that(search: Search) -> None:
+def test_a_text_without_words_is_ignored_with_a_note(search: Search) -> None:
     found = search("* ? --")
     assert found.total == search().total
     assert found.note == "The text has no words and was ignored."
@@ -222,7 +224,7 @@ def test_a_long_text_does_not_fill_the_screen(search: Search) -> None:
     assert len(str(search("word " * 20_000)).splitlines()[0]) < 300
 
 
-def test_what_has_most_words_is_shown_where_nothing_has_all(search: Search) -> None:
+def test_entries_with_most_words_are_found_if_none_has_all(search: Search) -> None:
     found = search("macaque V1 natural images unicorns", catalog="brainscore")
     assert not found.has_all_words
     assert found.note == "No entry has all words; these have 4 of 5."
@@ -230,17 +232,17 @@ def test_what_has_most_words_is_shown_where_nothing_has_all(search: Search) -> N
     assert {hit.missing for hit in found} == {("unicorns",)}
 
 
-def test_a_mistyped_name_is_told_what_was_probably_meant(search: Search) -> None:
+def test_a_mistyped_name_gets_a_suggestion(search: Search) -> None:
     found = search("MajajHnog2015")
     assert (len(found), found.note) == (0, "Did you mean 'MajajHong2015'?")
 
 
-def test_words_that_are_too_many_are_left_out_and_that_is_said(search: Search) -> None:
+def test_excess_words_are_ignored_with_a_note(search: Search) -> None:
     found = search(" ".join(["image", *(f"w{number}" for number in range(60))]))
     assert "The last 21 words were ignored." in found.note
 
 
-def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by_name(lab: Lab, search: Search) -> None:
+def test_superseded_and_deprecated_entries_are_found_on_request_or_by_name(lab: Lab, search: Search) -> None:
     lab.add("lab.Current2026", aliases="thing")
     lab.add("lab.Old2020", status="superseded")
     lab.add("lab.Wrong2020", status="deprecated")
@@ -258,7 +260,7 @@ def test_superseded_and_deprecated_entries_are_found_when_asked_for_or_called_by
     assert "brainio.get_assembly('lab.Twice2021', version='1')" in loads
 
 
-def test_what_two_catalogs_list_is_found_once_and_loaded_from_the_right_one(
+def test_an_entry_of_two_catalogs_is_one_hit_unless_its_files_differ(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, search: Search
 ) -> None:
     other = Lab(tmp_path / "other", "other")
@@ -292,7 +294,7 @@ def test_a_broad_search_counts_every_hit(lab: Lab, search: Search) -> None:
     assert (found.total, len(found)) == (10_050, 20)
     assert found.summary == "10,050 entries, the best 20 of them here"
     assert found.facets["kind"] == {"assembly": 10_050}
-    assert search().total == sum(one.status in LISTED for one in entries())
+    assert search().total == sum(entry.status in LISTED for entry in entries())
     assert names(search("lab.Name10049")) == ["lab.Name10049"]
 
 
@@ -309,7 +311,7 @@ def test_results_are_a_sequence_a_table_and_json(search: Search) -> None:
     assert search("nothing of the kind xyzzy").to_dataframe().columns.tolist() == table.columns.tolist()
 
 
-def test_the_line_of_a_hit_loads_it(search: Search) -> None:
+def test_the_load_line_of_a_hit_loads_it(search: Search) -> None:
     for hit in search(catalog="brainio_demo"):
         loaded = eval(hit.load, {"brainio": brainio})
         assert type(loaded).__name__ == hit.class_name

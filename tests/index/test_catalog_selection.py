@@ -1,4 +1,4 @@
-"""Search among some of the catalogs in force tells nothing of the others, on both databases."""
+"""A search of some active catalogs reveals nothing about the others, in both kinds of databases."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from brainio.index.index_store import OpenIndexes
 from tests.index.conftest import search_in
 from tests.index.lab import Lab
 
-QUESTIONS: list[tuple[str, dict[str, Any]]] = [
+QUERIES: list[tuple[str, dict[str, Any]]] = [
     ("", {}),
     ("", {"include_superseded": True}),
     ("unicorns", {}),
@@ -36,7 +36,7 @@ CARD = {"lookup_type": "assembly", "species": ["octopus"], "regions": ["area X"]
 
 @pytest.fixture
 def hidden(tmp_path: Path, lab: Lab) -> Lab:
-    """A catalog that is not in force yet, and has much that the lab has not, and some that it has."""
+    """A catalog that is not active yet. It lists one identifier of the lab and many others."""
     lab.publish("doe", title="Macaque V4 and textures", authors="Doe, J.", year="2026")
     lab.add("lab.Doe2026", publication="doe")
     lab.add("lab.Both2026", publication="doe")
@@ -50,20 +50,18 @@ def hidden(tmp_path: Path, lab: Lab) -> Lab:
 
 
 def answers(indexes: OpenIndexes) -> list[object]:
-    """Return what is said to each question: an answer, or an error."""
-    search, told = search_in(indexes, {"lab"}), list[object]()
-    for text, asked in QUESTIONS:
+    """Return the results, or the error message, of every query."""
+    search, results = search_in(indexes, {"lab"}), list[object]()
+    for text, filters in QUERIES:
         try:
-            found = search(text, **asked)
-            told.append((found.record(), repr(found)))
-        except SearchError as error:
-            told.append(str(error))
-        except UnknownCatalogError as error:
-            told.append(str(error))
-    return told
+            found = search(text, **filters)
+            results.append((found.record(), repr(found)))
+        except (SearchError, UnknownCatalogError) as error:
+            results.append(str(error))
+    return results
 
 
-def test_answers_are_as_if_the_other_catalogs_were_not_there(
+def test_catalogs_outside_the_search_change_no_answer(
     lab: Lab, hidden: Lab, indexes: OpenIndexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = answers(indexes)
@@ -74,7 +72,7 @@ def test_answers_are_as_if_the_other_catalogs_were_not_there(
     assert answers(indexes) == before
 
 
-def test_a_catalog_that_is_not_searched_is_as_unknown_as_one_that_is_nowhere(lab: Lab, indexes: OpenIndexes) -> None:
+def test_an_unsearched_catalog_gives_the_same_error_as_an_unknown_one(lab: Lab, indexes: OpenIndexes) -> None:
     messages = []
     for name in ("brainscore", "nowhere"):
         with pytest.raises(UnknownCatalogError, match="this search covers lab, but not the catalog") as refused:
@@ -83,12 +81,12 @@ def test_a_catalog_that_is_not_searched_is_as_unknown_as_one_that_is_nowhere(lab
     assert messages[0] == messages[1]
 
 
-def test_among_no_catalogs_nothing_is_found(indexes: OpenIndexes) -> None:
+def test_a_search_of_no_catalogs_finds_nothing(indexes: OpenIndexes) -> None:
     found = search_among(set(), "macaque", {}, indexes=indexes)
     assert (found.total, found.facets, found.note) == (0, {}, "")
 
 
-def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
+def test_an_unreadable_catalog_warns_only_searches_that_include_it(
     lab: Lab, indexes: OpenIndexes, recwarn: pytest.WarningsRecorder
 ) -> None:
     lab.catalog.write_text("no,catalog\n")
@@ -98,7 +96,7 @@ def test_a_catalog_that_cannot_be_read_is_said_only_where_it_is_searched(
     assert "lab.csv is not a catalog" in str(recwarn.list[0].message)
 
 
-def test_open_indexes_are_bounded_and_the_least_used_is_closed(
+def test_the_least_recently_used_index_is_closed_above_the_limit(
     lab: Lab, indexes: OpenIndexes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(index_store, "_MAX_OPEN", 2)

@@ -1,4 +1,4 @@
-"""What an index in PostgreSQL promises: one for all that ask, whole, up to date, and as good as none when damaged."""
+"""An index in PostgreSQL is built once for all processes, complete, up to date, and rebuilt if damaged."""
 
 import multiprocessing
 import os
@@ -39,7 +39,7 @@ def found(indexes: OpenIndexes, words: str = "") -> list[str]:
 
 
 def execute(url: str, *statements: str) -> list[str]:
-    """Run statements in a connection of their own, and return the first column of what the last one gives."""
+    """Run statements in a separate connection, and return the first column of the last result."""
     engine = create_engine(make_url(url).set(drivername="postgresql+psycopg"))
     with engine.begin() as connection:
         for statement in statements:
@@ -53,7 +53,7 @@ def schemas(url: str) -> list[str]:
     return execute(url, f"SELECT nspname FROM pg_namespace WHERE starts_with(nspname, '{PREFIX}') ORDER BY 1")
 
 
-def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab, url: str) -> None:
+def test_later_searches_reuse_an_existing_index(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026")
     assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
     before = execute(url, "SELECT oid FROM pg_class WHERE relname = 'words'")
@@ -61,7 +61,7 @@ def test_an_index_is_made_once_and_used_by_all_that_follow(lab: Lab, url: str) -
     assert execute(url, "SELECT oid FROM pg_class WHERE relname = 'words'") == before
 
 
-def test_a_machine_whose_files_have_other_times_uses_the_same_index(lab: Lab, url: str) -> None:
+def test_machines_with_different_file_times_use_one_index(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026", card=lab.card({"lookup_type": "assembly", "identifier": "lab.Doe2026", "regions": ["V4"]}))
     indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes, "V4") == ["lab.Doe2026"]
@@ -71,7 +71,7 @@ def test_a_machine_whose_files_have_other_times_uses_the_same_index(lab: Lab, ur
     assert len(schemas(url)) == 1
 
 
-def test_what_changes_is_seen_at_the_next_search(lab: Lab, url: str) -> None:
+def test_the_next_search_sees_changed_rows_publications_and_cards(lab: Lab, url: str) -> None:
     indexes, other = OpenIndexes(PostgresIndexStore(url)), OpenIndexes(PostgresIndexStore(url))
     card = {"lookup_type": "assembly", "identifier": "lab.Doe0", "regions": ["V4"]}
     lab.add("lab.Doe0", publication="doe", card=lab.card(card))
@@ -97,17 +97,17 @@ def _drop_schema(url: str, name: str) -> None:
     execute(url, f'DROP SCHEMA "{name}" CASCADE')
 
 
-def _of_another_make(url: str, name: str) -> None:
+def _rename_column(url: str, name: str) -> None:
     execute(url, f'ALTER TABLE "{name}".document RENAME COLUMN title TO heading')
 
 
-def _without_its_end(url: str, name: str) -> None:
+def _delete_sources(url: str, name: str) -> None:
     execute(url, f'DELETE FROM "{name}".source')
 
 
-@pytest.mark.parametrize("damage", [_drop_table, _drop_source, _drop_schema, _of_another_make, _without_its_end])
+@pytest.mark.parametrize("damage", [_drop_table, _drop_source, _drop_schema, _rename_column, _delete_sources])
 @pytest.mark.parametrize("is_open", [True, False])
-def test_a_damaged_index_is_made_again_and_never_an_error(
+def test_a_damaged_index_is_rebuilt_without_an_error(
     damage: Callable[[str, str], None], is_open: bool, lab: Lab, url: str
 ) -> None:
     lab.add("lab.Doe2026")
@@ -127,15 +127,15 @@ def test_an_index_of_another_version_is_not_opened(lab: Lab, url: str, monkeypat
     assert len(schemas(url)) == 2
 
 
-def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab: Lab, own_postgres: Postgres) -> None:
+def test_an_unreachable_server_is_an_error_without_secrets_until_it_is_back(lab: Lab, own_postgres: Postgres) -> None:
     lab.add("lab.Doe2026")
     url = own_postgres.create_database()
     indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes) == ["lab.Doe2026"]
     own_postgres.stop()
-    for one in (indexes, OpenIndexes(PostgresIndexStore(url))):
+    for stopped in (indexes, OpenIndexes(PostgresIndexStore(url))):
         with pytest.raises(IndexUnavailableError, match=r"does not respond.*try again") as away:
-            found(one)
+            found(stopped)
         assert f"127.0.0.1:{own_postgres.port}/lab_" in str(away.value)
         assert PASSWORD not in str(away.value)
         assert "se%20cret" not in str(away.value)
@@ -144,7 +144,7 @@ def test_a_server_that_is_away_is_an_error_without_secrets_and_serves_again(lab:
     assert found(indexes) == found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
-def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url: str) -> None:
+def test_a_role_that_may_not_create_schemas_gets_an_error(lab: Lab, postgres: Postgres, url: str) -> None:
     reader = f"reader_{secrets.token_hex(4)}"  # roles belong to the whole server
     execute(url, f"CREATE ROLE {reader} LOGIN PASSWORD 'x'")
     try:
@@ -156,13 +156,13 @@ def test_whoever_may_make_no_schema_is_told_so(lab: Lab, postgres: Postgres, url
         execute(url, f"DROP ROLE {reader}")
 
 
-def test_what_is_no_url_of_a_database_is_told_without_secrets() -> None:
+def test_an_invalid_database_url_is_an_error_without_secrets() -> None:
     with pytest.raises(ServiceError, match=r"is not a URL of a PostgreSQL database") as refused:
         PostgresIndexStore("postgresql://me:hunter2@db:five/neuro")
     assert "hunter2" not in str(refused.value)
 
 
-def test_whoever_has_the_one_before_goes_on_with_it_while_another_process_makes_it(lab: Lab, url: str) -> None:
+def test_searches_use_the_old_index_while_another_process_builds_the_new_one(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026")
     indexes = OpenIndexes(PostgresIndexStore(url))
     assert found(indexes) == ["lab.Doe2026"]
@@ -175,7 +175,7 @@ def test_whoever_has_the_one_before_goes_on_with_it_while_another_process_makes_
     assert found(indexes) == ["lab.Doe2026", "lab.Roe2026"]
 
 
-def test_checks_that_nobody_waits_for_give_what_was_until_the_new_one_is_there(lab: Lab, url: str) -> None:
+def test_background_checks_use_the_old_index_until_the_new_one_is_ready(lab: Lab, url: str) -> None:
     lab.add("lab.Doe2026")
     indexes = OpenIndexes(PostgresIndexStore(url), fresh_seconds=0.05)
     assert found(indexes) == ["lab.Doe2026"]
@@ -186,26 +186,26 @@ def test_checks_that_nobody_waits_for_give_what_was_until_the_new_one_is_there(l
     assert now == ["lab.Doe2026", "lab.Roe2026"]
 
 
-def _search_in_vain(url: str, notes: Path) -> None:
-    made = PostgresIndexStore._write
+def _record_builds_and_search(url: str, notes: Path) -> None:
+    write = PostgresIndexStore._write
 
-    def noted(*given: Any) -> None:
+    def write_and_record(*given: Any) -> None:
         (notes / f"{os.getpid()}").touch()
-        made(*given)
+        write(*given)
 
-    setattr(PostgresIndexStore, "_write", noted)  # noqa: B010
+    setattr(PostgresIndexStore, "_write", write_and_record)  # noqa: B010
     assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
-def test_of_4_processes_that_need_an_index_one_makes_it(lab: Lab, url: str, tmp_path: Path) -> None:
+def test_only_one_of_4_processes_builds_a_missing_index(lab: Lab, url: str, tmp_path: Path) -> None:
     lab.add("lab.Doe2026")
     notes = tmp_path / "notes"
     notes.mkdir()
-    assert join([start(_search_in_vain, url, notes) for _ in range(4)]) == [0] * 4
+    assert join([start(_record_builds_and_search, url, notes) for _ in range(4)]) == [0] * 4
     assert len(list(notes.iterdir())) == len(schemas(url)) == 1
 
 
-def _make_slowly(url: str, ready: Path) -> None:
+def _build_forever(url: str, ready: Path) -> None:
     def never(*_: object) -> None:
         ready.touch()
         time.sleep(600)
@@ -214,10 +214,10 @@ def _make_slowly(url: str, ready: Path) -> None:
     found(OpenIndexes(PostgresIndexStore(url)))
 
 
-def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, url: str, tmp_path: Path) -> None:
+def test_a_killed_index_build_leaves_no_trace(lab: Lab, url: str, tmp_path: Path) -> None:
     lab.add("lab.Doe2026")
     ready = tmp_path / "ready"
-    killed = multiprocessing.get_context("spawn").Process(target=_make_slowly, args=(url, ready))
+    killed = multiprocessing.get_context("spawn").Process(target=_build_forever, args=(url, ready))
     killed.start()
     while not ready.exists():
         time.sleep(0.05)
@@ -229,23 +229,23 @@ def test_an_index_whose_making_is_killed_harms_nobody(lab: Lab, url: str, tmp_pa
     assert len(schemas(url)) == 1
 
 
-def test_a_stopped_maker_of_an_index_is_an_error_that_names_it(
+def test_a_stopped_index_builder_is_an_error_that_names_its_process(
     lab: Lab, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(locks, "STALLED", 1.0)
     lab.add("lab.Doe2026")
     ready = tmp_path / "ready"
-    maker = start(_make_slowly, url, ready)
+    builder = start(_build_forever, url, ready)
     while not ready.exists():
         time.sleep(0.05)
-    with pytest.raises(IndexUnavailableError, match=f"brainio pid {maker.pid} on .*made no progress for 1 s"):
+    with pytest.raises(IndexUnavailableError, match=f"brainio pid {builder.pid} on .*made no progress for 1 s"):
         found(OpenIndexes(PostgresIndexStore(url)))
-    maker.kill()
-    maker.join()
+    builder.kill()
+    builder.join()
     assert found(OpenIndexes(PostgresIndexStore(url))) == ["lab.Doe2026"]
 
 
-def test_indexes_that_nobody_uses_any_more_are_removed_when_another_is_made(lab: Lab, url: str) -> None:
+def test_building_an_index_removes_unused_ones(lab: Lab, url: str) -> None:
     indexes = OpenIndexes(PostgresIndexStore(url))
     lab.add("lab.Doe2026")
     assert len(found(indexes)) == 1
@@ -256,7 +256,7 @@ def test_indexes_that_nobody_uses_any_more_are_removed_when_another_is_made(lab:
     age = time.time() - postgresql_index._UNUSED_STATE - 1
     execute(url, f"""UPDATE "{old}".source SET state = '{age}' WHERE kind = 'used'""")
     search_among({"brainio_demo"}, "", {}, indexes=indexes)
-    assert old in schemas(url)  # of other catalogs: that one stays for a month
+    assert old in schemas(url)  # an index of other catalogs stays for a month
     lab.add("lab.Poe2026")
     assert len(found(indexes)) == 3
     assert old not in schemas(url)
@@ -290,7 +290,7 @@ def test_threads_search_one_index_while_the_catalog_changes(lab: Lab, url: str) 
 
 
 @pytest.mark.parametrize(
-    "question",
+    "text_query",
     [
         "macaque",
         "macaque V4 images",
@@ -301,10 +301,10 @@ def test_threads_search_one_index_while_the_catalog_changes(lab: Lab, url: str) 
         "V4 objects",
     ],
 )
-def test_both_databases_give_one_order_and_scores(question: str, url: str) -> None:
-    here = brainio.search(question, limit=1000)
-    there = search_among(None, question, {}, limit=1000, indexes=OpenIndexes(PostgresIndexStore(url)))
-    assert [hit.load for hit in there] == [hit.load for hit in here]
-    if here.has_all_words:
-        assert [hit.score for hit in there] == pytest.approx([hit.score for hit in here])
-    assert there.facets == here.facets
+def test_both_databases_rank_and_score_alike(text_query: str, url: str) -> None:
+    sqlite = brainio.search(text_query, limit=1000)
+    postgresql = search_among(None, text_query, {}, limit=1000, indexes=OpenIndexes(PostgresIndexStore(url)))
+    assert [hit.load for hit in postgresql] == [hit.load for hit in sqlite]
+    if sqlite.has_all_words:
+        assert [hit.score for hit in postgresql] == pytest.approx([hit.score for hit in sqlite])
+    assert postgresql.facets == sqlite.facets
