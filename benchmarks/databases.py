@@ -13,7 +13,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from brainio.catalogs import add_catalog, append_rows, resolve
-from brainio.catalogs.sources import CatalogSource, source_from
+from brainio.catalogs.registry import CatalogSource, source_from
 from brainio.catalogs.writing import copy_catalog
 from tests.postgres import Postgres, find_programs
 

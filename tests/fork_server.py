@@ -30,7 +30,7 @@ TOP = Path(__file__).parents[1]
 COMMAND_MODULES = (
     "brainio.cli.commands",
     "brainio.fetch.load",
-    "brainio.catalogs.sources",
+    "brainio.catalogs.registry",
     "h5py",
     "netCDF4",
     "pandas",

@@ -11,7 +11,7 @@ from brainio.catalogs import TYPE_ASSEMBLY, TYPE_STIMULUS_SET, CatalogSource, am
 from brainio.catalogs.backends import sidecars_at
 from brainio.catalogs.cards import LARGEST_CARD, card_bytes, card_location, forget_cards
 from brainio.catalogs.entries import in_words
-from brainio.catalogs.sources import source_of
+from brainio.catalogs.registry import source_of
 from brainio.errors import CatalogError
 from brainio.fetch import get_stimulus_set
 from brainio.fetch.cache_access import prevent_pruning, read_if_unchanged, retry_if_pruned

@@ -11,7 +11,17 @@ from brainio.catalogs.entries import LOOKUP_TYPES, TYPE_ASSEMBLY, TYPE_STIMULUS_
 from brainio.catalogs.lifecycle import deprecate, history
 from brainio.catalogs.listing import Listing
 from brainio.catalogs.publications import add_publication
-from brainio.catalogs.registry import add_catalog, catalog_source, list_catalogs, listing, listings, sources
+from brainio.catalogs.registry import (
+    BRAINIO_CATALOGS,
+    ENTRYPOINT,
+    CatalogSource,
+    add_catalog,
+    catalog_source,
+    list_catalogs,
+    listing,
+    listings,
+    sources,
+)
 from brainio.catalogs.resolution import (
     entries,
     entries_of,
@@ -20,7 +30,6 @@ from brainio.catalogs.resolution import (
     resolve,
     stimulus_set_of,
 )
-from brainio.catalogs.sources import BRAINIO_CATALOGS, ENTRYPOINT, CatalogSource
 from brainio.catalogs.writing import amend_rows, append_rows
 
 if TYPE_CHECKING:

@@ -7,9 +7,8 @@ from brainio.catalogs.cards import UNREADABLE, Card, card_bytes, card_location, 
 from brainio.catalogs.csv_format import Row
 from brainio.catalogs.entries import STATUS_DEPRECATED, Entry
 from brainio.catalogs.listing import Listing
-from brainio.catalogs.registry import catalog_source, listing
+from brainio.catalogs.registry import CatalogSource, catalog_source, listing
 from brainio.catalogs.resolution import entries_of, resolve
-from brainio.catalogs.sources import CatalogSource
 from brainio.catalogs.writing import amend_rows
 from brainio.errors import CatalogError, EntryLookupError
 

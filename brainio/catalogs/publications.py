@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from brainio.catalogs.backends import sidecars_at
 from brainio.catalogs.backends.csv_base import PUBLICATIONS_FILE
 from brainio.catalogs.csv_format import Row, read_numbered_table, read_table, with_rows_behind
-from brainio.catalogs.sources import AnyCatalog, source_of
+from brainio.catalogs.registry import AnyCatalog, source_of
 from brainio.dois import EXPECTED, doi_of_url, parse_doi
 from brainio.errors import BrainioError, CatalogError, CatalogWarning, OfflineError
 

@@ -1,34 +1,120 @@
 """The active catalogs, each read when it is first needed and again after its version token changes.
 
 Active are, in this order: the catalogs that `add_catalog` added, those that `BRAINIO_CATALOGS` names, and those that
-installed distributions offer. `brainio.catalogs.resolution` resolves identifiers in them.
+installed distributions offer. A `CatalogSource` refers to any catalog, active or not. `brainio.catalogs.resolution`
+resolves identifiers in the active ones.
 """
 
 import os
 import threading
 import time
 import warnings
-from collections.abc import Hashable
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
-from brainio.catalogs.backends import CatalogBackend
-from brainio.catalogs.listing import Listing
-from brainio.catalogs.sources import (
-    BRAINIO_CATALOGS,
-    CatalogSource,
-    installed_sources,
-    named_sources,
-    source_from,
-)
+from brainio.catalogs.backends import CatalogBackend, DataFrameBackend, backend_of, format_location
+from brainio.catalogs.listing import Listing, read_listing
 from brainio.errors import CatalogError, CatalogWarning, OfflineCatalogError, UnknownCatalogError
 from brainio.forks import guard
 
+if TYPE_CHECKING:
+    from brainio.catalogs.frame import Catalog
+
+
+ENTRYPOINT = "brainio_lookups"
+BRAINIO_CATALOGS = "BRAINIO_CATALOGS"
 _RETRY_SECONDS = 60.0  # after which a catalog that could not be read is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSource:
+    """The identifier and the location of a catalog: the path or URL of its CSV file, or the URL of its database.
+
+    A distribution offers one as an entry point of the group `brainio_lookups`. By the contract of that group, calling
+    it returns the `Catalog`; brainio itself reads the location, which needs no pandas.
+
+    Examples
+    --------
+    In the package that offers the catalog::
+
+        my_lab = CatalogSource("my_lab", str(Path(__file__).parent / "my_lab.csv"))
+    """
+
+    identifier: str
+    location: str
+
+    def __call__(self) -> "Catalog":
+        """Return the catalog as a DataFrame."""
+        from brainio.catalogs.frame import Catalog
+
+        frame = self.backend.frame
+        return Catalog.from_files(self.identifier, self.location) if frame is None else Catalog(frame)
+
+    def __str__(self) -> str:
+        """Return the location without the secrets that a URL may contain, for messages."""
+        return format_location(self.location)
+
+    @property
+    def backend(self) -> CatalogBackend:
+        """The storage of the catalog."""
+        return backend_of(self.location)
+
+    def read(self) -> Listing:
+        """Read the entries of the catalog.
+
+        Raises
+        ------
+        CatalogError
+            The catalog cannot be read, or is malformed.
+        """
+        return read_listing(self.identifier, self.backend.read(), self.location)
+
+
+AnyCatalog = CatalogSource | str | os.PathLike[str]
+"""A source, the path or URL of a catalog's CSV file, or the URL of the database that contains the catalog."""
+
 
 _lock = guard(threading.RLock(), "the active catalogs")
 _added: dict[str, CatalogSource] = {}
 _reads: dict[str, "_CachedRead"] = {}
 _sources_for: tuple[str, dict[str, CatalogSource], dict[str, CatalogSource]] | None = None
+
+
+def source_of(catalog: AnyCatalog) -> CatalogSource:
+    """Return the source of a catalog that is given by its source, path or URL."""
+    return catalog if isinstance(catalog, CatalogSource) else source_from(os.fspath(catalog))
+
+
+def source_from(location: str, identifier: str | None = None) -> CatalogSource:
+    """Return the source of the catalog at a path or URL.
+
+    Parameters
+    ----------
+    location : str
+        Path or URL.
+    identifier : str, optional
+        By default the stem of the file name, or the name of the catalog in its database.
+
+    Raises
+    ------
+    CatalogError
+        The location does not name a catalog.
+
+    Examples
+    --------
+    >>> source_from('https://lab.org/catalogs/lab.csv').identifier
+    'lab'
+    """
+    backend = backend_of(location)
+    if not (identifier or backend.identifier):
+        raise CatalogError(
+            f"{backend!s} does not name a catalog file; expected a location such as https://HOST/my_lab.csv"
+        )
+    return CatalogSource(identifier or backend.identifier, backend.location)
 
 
 def add_catalog(location: str | os.PathLike[str], identifier: str | None = None) -> str:
@@ -142,11 +228,46 @@ def _sources() -> dict[str, CatalogSource]:
 
 def _collect_sources(setting: str) -> dict[str, CatalogSource]:
     collected: dict[str, CatalogSource] = {}
-    for source in (*_added.values(), *named_sources(setting), *installed_sources()):
+    for source in (*_added.values(), *named_sources(setting), *_installed_sources()):
         first = collected.setdefault(source.identifier, source)
         if first != source:
             raise CatalogError(_conflict(source.identifier, first, source))
     return collected
+
+
+def named_sources(setting: str) -> Iterator[CatalogSource]:
+    """Parse the value of `BRAINIO_CATALOGS`: paths or URLs, separated by commas."""
+    for location in setting.split(","):
+        if location.strip():
+            yield source_from(location.strip())
+
+
+@cache
+def _installed_sources() -> tuple[CatalogSource, ...]:
+    """Find the catalogs that installed distributions offer; a broken one is left out with a CatalogWarning."""
+    sources = []
+    for point in sorted(metadata.entry_points(group=ENTRYPOINT), key=lambda point: point.name):
+        try:
+            sources.append(_offered_source(point.name, point.load()))
+        # An error in the code of one distribution must not disable the catalogs of others.
+        except Exception as error:
+            warnings.warn(
+                f"catalog {point.name!r} ({point.value}) is left out: {type(error).__name__}: {error}",
+                CatalogWarning,
+                stacklevel=2,
+            )
+    return tuple(sources)
+
+
+def _offered_source(identifier: str, offered: CatalogSource | Callable[[], "Catalog"]) -> CatalogSource:
+    """Return the source that an entry point is, or that its function returns as a DataFrame."""
+    if isinstance(offered, CatalogSource):
+        return offered
+    catalog = offered()
+    path = catalog.attrs.get("source_path")
+    if path is not None and Path(path).is_file():
+        return CatalogSource(identifier, str(Path(path).absolute()))
+    return CatalogSource(identifier, DataFrameBackend.store(identifier, catalog))
 
 
 def _conflict(identifier: str, first: CatalogSource, second: CatalogSource) -> str:

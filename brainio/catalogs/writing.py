@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from brainio.catalogs.backends import CatalogBackend, CatalogContents
 from brainio.catalogs.csv_format import Row, read_rows
 from brainio.catalogs.entries import STATUS_CURRENT, STATUS_SUPERSEDED
-from brainio.catalogs.sources import AnyCatalog, CatalogSource, source_of
+from brainio.catalogs.registry import AnyCatalog, CatalogSource, source_of
 from brainio.errors import BrainioError, CatalogError, CatalogWarning
 from brainio.stores.location import is_url
 

@@ -7,7 +7,7 @@ import click
 
 from brainio.catalogs import CatalogSource, catalog_source
 from brainio.catalogs.backends import format_location
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.cli import options
 from brainio.cli.output import echo, notify, report_record, show, show_json, show_log_warnings, show_report
 from brainio.errors import ValidationError

@@ -30,8 +30,8 @@ from brainio.catalogs.cards import has_card, is_card_slow, read_card
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
 from brainio.catalogs.lifecycle import circle_of_successors
 from brainio.catalogs.publications import read_publications
+from brainio.catalogs.registry import source_from
 from brainio.catalogs.set_hashes import describe_hashes, hashes_on_card
-from brainio.catalogs.sources import source_from
 from brainio.errors import (
     AmbiguousEntryError,
     ArchiveError,

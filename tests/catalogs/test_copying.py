@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from brainio.catalogs import add_publication, append_rows
 from brainio.catalogs.csv_format import EMPTY, read_rows, with_rows_added
-from brainio.catalogs.sources import source_from, source_of
+from brainio.catalogs.registry import source_from, source_of
 from brainio.catalogs.writing import copy_catalog
 from brainio.errors import CatalogError, CatalogWarning
 from tests.cli.command import brainio

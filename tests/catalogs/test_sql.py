@@ -20,7 +20,7 @@ from brainio.catalogs.backends.sql import connections
 from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import rows
 from brainio.catalogs.cards import read_card
-from brainio.catalogs.sources import named_sources, source_from
+from brainio.catalogs.registry import named_sources, source_from
 from brainio.errors import (
     CatalogError,
     CatalogWarning,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from brainio.catalogs import append_rows, resolve
-from brainio.catalogs.sources import CatalogSource
+from brainio.catalogs.registry import CatalogSource
 from brainio.catalogs.writing import add_entry
 from tests.cli.command import brainio
 

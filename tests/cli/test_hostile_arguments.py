@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.cli.commands import main
 from brainio.errors import CatalogError, LocationError
 from brainio.local_files import require_possible_path

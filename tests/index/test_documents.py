@@ -11,7 +11,7 @@ from brainio.catalogs import listings, resolve
 from brainio.catalogs.backends import backend_of
 from brainio.catalogs.backends.sql import connections
 from brainio.catalogs.cards import card_bytes, prefetch_cards
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.catalogs.writing import copy_catalog
 from brainio.errors import CatalogWarning
 from brainio.index import Hit, entry_search, vocabulary

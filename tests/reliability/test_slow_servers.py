@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError, TransferError
 from brainio.fetch import fetch_file
 from brainio.stores import connections, open_read, parse_location

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.errors import BrainioError, LocationError, TransferError
 from brainio.stores import open_file, parse_location, read_whole, stat
 from tests.certificate_authority import CertificateAuthority, https_url

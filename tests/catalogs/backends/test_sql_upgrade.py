@@ -15,7 +15,7 @@ from brainio.catalogs.backends.sql import schema
 from brainio.catalogs.backends.sql.connections import changing, reading
 from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.schema import REVISIONS, VERSION_TABLE, Schema, metadata
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError
 from tests.catalogs.backends.test_sql_writing import row
 from tests.cli.command import brainio

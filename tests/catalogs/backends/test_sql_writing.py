@@ -29,7 +29,7 @@ from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.tables import lock_catalog
 from brainio.catalogs.cards import read_card
 from brainio.catalogs.publications import publications_of
-from brainio.catalogs.sources import source_from
+from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError, CatalogRowError
 from tests.reliability.crowd import join, start
 from tests.tiers import scaled_examples
