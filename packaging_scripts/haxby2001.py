@@ -33,7 +33,7 @@ import numpy as np
 from brainio.assemblies import NeuroidAssembly
 from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
-from brainio.packaging.targets import resolve_source
+from brainio.packaging.packages import resolve_source
 from brainio.stimuli import StimulusSet
 
 SOURCE = "pymvpa2-2.6.5.tar.gz"

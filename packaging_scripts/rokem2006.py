@@ -31,7 +31,7 @@ from scipy.io import wavfile  # type: ignore[import-untyped, unused-ignore]
 from brainio.assemblies import SpikeTimesAssembly, spikes_to_rates
 from brainio.catalogs import add_publication
 from brainio.packaging import check_naming_convention, package_data_assembly, package_stimulus_set
-from brainio.packaging.targets import resolve_source
+from brainio.packaging.packages import resolve_source
 from brainio.stimuli import StimulusSet
 
 # One file for every machine: of the compiled package, only the data are used.

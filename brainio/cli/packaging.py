@@ -174,7 +174,7 @@ def assembly(
 def _parse_store(name: str) -> str | Path:
     if is_url(name):
         return name
-    from brainio.packaging.targets import check_store
+    from brainio.packaging.packages import check_store
 
     check_store(name)  # absolute_path would mistake a DOI for a folder
     return absolute_path(name)

@@ -9,7 +9,7 @@ unchanged.
 | `stimulus_sets`, `assemblies` | the packaging functions: from the object to the published entry |
 | `checks`, `readback` | checks before files are written, and of the written files |
 | `typed_csv`, `archives`, `netcdf`, `output_files` | the files: CSV, ZIP, netCDF; atomic writes |
-| `packages`, `targets`, `uploads`, `publishing` | the transaction: facts, rows, locations, uploads, plan |
+| `packages`, `uploads`, `publishing` | the transaction: facts, rows and their target; uploads; the plan |
 | `lab_files` | reading the files of a lab, and previewing the types of their columns |
 | `new_catalog` | the project of a new catalog |
 | `older_calls` | older signatures |

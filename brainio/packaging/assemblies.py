@@ -21,10 +21,16 @@ from brainio.packaging.checks import raise_for_problems
 from brainio.packaging.netcdf import write_groups
 from brainio.packaging.older_calls import accepts_older_calls
 from brainio.packaging.output_files import output_folder, temporary_folder
-from brainio.packaging.packages import Package, PackagedFile, canonical_facts, combine_card_facts
+from brainio.packaging.packages import (
+    CatalogName,
+    Package,
+    PackagedFile,
+    canonical_facts,
+    combine_card_facts,
+    resolve_target,
+)
 from brainio.packaging.publishing import DEFAULT_BUCKET, publish
 from brainio.packaging.readback import check_assembly
-from brainio.packaging.targets import CatalogName, resolve_target
 from brainio.validation import (
     Table,
     assembly_problems,

@@ -18,8 +18,17 @@ from brainio.catalogs.set_hashes import hashes_on_card
 from brainio.catalogs.writing import add_entry
 from brainio.errors import PackagingError, TransferError
 from brainio.packaging.checks import warn
-from brainio.packaging.packages import Package, canonical_facts, check_facts, check_rows
-from brainio.packaging.targets import CatalogName, Target, file_location, format_bucket, resolve_target
+from brainio.packaging.packages import (
+    CatalogName,
+    Package,
+    Target,
+    canonical_facts,
+    check_facts,
+    check_rows,
+    file_location,
+    format_bucket,
+    resolve_target,
+)
 from brainio.packaging.uploads import Upload, execute_uploads, plan_uploads
 from brainio.stores import Location, parse_location, stat
 

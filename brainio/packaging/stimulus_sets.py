@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from brainio.packaging.targets import CatalogName
+    from brainio.packaging.packages import CatalogName
     from brainio.stimuli import StimulusSet
 
 
