@@ -1,4 +1,4 @@
-"""A lab, its service, and visitors, who at the end of each test have nothing to complain of."""
+"""Services of example catalogs, and browser windows that fail the test on errors and on requests to other hosts."""
 
 import os
 import shutil
@@ -15,23 +15,23 @@ from playwright.sync_api import Browser, Playwright, sync_playwright
 from brainio.service.database import Database
 from brainio.service.embargoes import set_embargo
 from brainio.service.tokens import create_token
-from tests.browser.lab_data import HELD
-from tests.browser.snippets import Machine
+from tests.browser.lab_data import EMBARGOED
+from tests.browser.snippets import CleanMachine
 from tests.browser.visitor import Visitor, start_chromium, window
 from tests.service.service_process import TOP, ServiceProcess
 from tests.shared_folders import shared_folder
 
-Visit = Callable[..., Visitor]
+OpenWindow = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="session")
-def made_lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of `tests.browser.lab_data`: its data, and in `home` its profiles."""
+def lab_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the `data` of `tests.browser.lab_data`, and their profiles in `home`."""
     return data_and_home(tmp_path_factory, "tests.browser.lab_data")
 
 
 def data_and_home(factory: pytest.TempPathFactory, module: str) -> Path:
-    """Return a folder with the `data` that a module writes and their `home`."""
+    """Return a folder with the `data` that a module writes and with its `home`; write them once per test run."""
 
     def fill(folder: Path) -> None:
         run_python("-m", module, str(folder / "data"), BRAINIO_HOME=str(folder / "home"))
@@ -40,109 +40,109 @@ def data_and_home(factory: pytest.TempPathFactory, module: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def home(made_lab: Path, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(lab_data: Path, demo_profiles: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with the profiles of the lab and of the demo catalog."""
     home = tmp_path_factory.mktemp("service") / "home"
-    for profiles in (made_lab / "home" / "profiles", demo_profiles):
+    for profiles in (lab_data / "home" / "profiles", demo_profiles):
         shutil.copytree(profiles, home / "profiles", dirs_exist_ok=True)
     return home
 
 
 @pytest.fixture(scope="module")
-def kept(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The database of the service: SQLite; modules whose promises depend on it take `module_database` instead."""
-    return f"sqlite:///{tmp_path_factory.mktemp('kept') / 'service.sqlite'}"
+def service_database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The database of the service: SQLite; modules override this fixture to test on all databases."""
+    return f"sqlite:///{tmp_path_factory.mktemp('service_database') / 'service.sqlite'}"
 
 
 @pytest.fixture(scope="module")
-def service(made_lab: Path, home: Path, kept: str) -> Iterator[ServiceProcess]:
-    """A service of the lab, one of whose assemblies is under embargo, and whose catalog `secret` is private."""
-    set_embargo(Database(kept), ("lab", "assembly", HELD), date(2999, 1, 1))
+def service(lab_data: Path, home: Path, service_database: str) -> Iterator[ServiceProcess]:
+    """A service of the catalog `lab`, with an assembly under embargo, and of the private catalog `secret`."""
+    set_embargo(Database(service_database), ("lab", "assembly", EMBARGOED), date(2999, 1, 1))
     settings = {
-        "BRAINIO_CATALOGS": ",".join(str(made_lab / "data" / f"{name}.csv") for name in ("lab", "secret")),
+        "BRAINIO_CATALOGS": ",".join(str(lab_data / "data" / f"{name}.csv") for name in ("lab", "secret")),
         "BRAINIO_SERVE_PRIVATE": "secret",
-        "BRAINIO_SERVE_DATABASE": kept,
+        "BRAINIO_SERVE_DATABASE": service_database,
     }
     with ServiceProcess(home, **settings) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def hostile(kept: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
+def hostile_service(service_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]:
     """A service of the catalog of `tests.browser.hostile_catalog`."""
     folder = data_and_home(tmp_path_factory, "tests.browser.hostile_catalog")
     home = tmp_path_factory.mktemp("hostile") / "home"
     shutil.copytree(folder / "home", home)
     catalog = str(folder / "data" / "evil.csv")
-    with ServiceProcess(home, BRAINIO_CATALOGS=catalog, BRAINIO_SERVE_DATABASE=kept) as running:
+    with ServiceProcess(home, BRAINIO_CATALOGS=catalog, BRAINIO_SERVE_DATABASE=service_database) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def token(service: ServiceProcess, kept: str) -> str:
-    """A token that opens the private catalog."""
-    token = create_token(Database(kept), ["secret:read"], "")[1]
-    own = {"Authorization": f"Bearer {token}"}
-    service.wait_until(lambda: service.client.get("/api/v1", headers=own).status_code == 200)
+def token(service: ServiceProcess, service_database: str) -> str:
+    """A token for the private catalog."""
+    token = create_token(Database(service_database), ["secret:read"], "")[1]
+    headers = {"Authorization": f"Bearer {token}"}
+    service.wait_until(lambda: service.client.get("/api/v1", headers=headers).status_code == 200)
     return token
 
 
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
-    """Playwright, which ends with this folder: while it runs, no test of the process could run an event loop."""
+    """Playwright for this folder only: no other test of the process can run an event loop while it runs."""
     with sync_playwright() as playwright:
         yield playwright
 
 
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Chromium, the same for all tests of this folder in a process; each test has its own windows."""
+    """Chromium for all tests of this folder in a process; each test opens its own windows."""
     browser = start_chromium(playwright)
     yield browser
     browser.close()
 
 
 @pytest.fixture
-def visit(browser: Browser, service: ServiceProcess) -> Iterator[Visit]:
-    """Open windows; at the end none of them may have complained, or have asked another host."""
+def open_window(browser: Browser, service: ServiceProcess) -> Iterator[OpenWindow]:
+    """Function that opens a window; errors in a window and requests to other hosts fail the test."""
     visitors: list[Visitor] = []
 
-    def open_window(**options: Any) -> Visitor:
+    def make_window(**options: Any) -> Visitor:
         context = browser.new_context(**window(**options))
         context.set_default_timeout(20_000)
         visitors.append(Visitor(context, service.url))
         return visitors[-1]
 
-    yield open_window
+    yield make_window
     for visitor in visitors:
         visitor.context.close()
-    complaints = [complaint for visitor in visitors for complaint in visitor.complaints]
-    assert not complaints, "\n".join(complaints)
+    errors = [error for visitor in visitors for error in visitor.errors]
+    assert not errors, "\n".join(errors)
     assert {host for visitor in visitors for host in visitor.hosts} <= {service.url.removeprefix("http://")}
 
 
 @pytest.fixture
-def visitor(visit: Visit) -> Visitor:
-    """Somebody with a wide window."""
-    return visit()
+def visitor(open_window: OpenWindow) -> Visitor:
+    """A visitor with a wide window."""
+    return open_window()
 
 
 @pytest.fixture
-def copying(visit: Visit) -> Visitor:
-    """Somebody whose browser lets pages have the clipboard."""
-    return visit(permissions=["clipboard-read", "clipboard-write"])
+def clipboard_visitor(open_window: OpenWindow) -> Visitor:
+    """A visitor whose browser lets pages use the clipboard."""
+    return open_window(permissions=["clipboard-read", "clipboard-write"])
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    """A machine to run on what was copied."""
+def machine(tmp_path: Path) -> CleanMachine:
+    """A machine without data, for running copied code."""
     home = tmp_path / "elsewhere"
     home.mkdir()
-    return Machine(home)
+    return CleanMachine(home)
 
 
 def run_python(*arguments: str, **environment: str) -> str:
-    """Run Python in a process of its own and return what it says."""
+    """Run Python in its own process, and return its standard output."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
     run = subprocess.run(
         [sys.executable, *arguments], cwd=TOP, env=inherited | environment, capture_output=True, text=True, check=False

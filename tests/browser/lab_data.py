@@ -18,7 +18,7 @@ from brainio.catalogs.registry import add_catalog
 from brainio.packaging import package_data_assembly, package_stimulus_set
 from brainio.stimuli import StimulusSet
 
-SCENES, WORDS, HELD, SECRET = "lab.Scenes2026", "lab.Words2026", "lab.Held2026", "secret.Faces2026"
+SCENES, WORDS, EMBARGOED, SECRET = "lab.Scenes2026", "lab.Words2026", "lab.Held2026", "secret.Faces2026"
 OBJECTS = ("bear", "car", "chair", "dog", "plane", "tree")
 IMAGES = 130
 REGIONS = ("V1", "V4", "IT")
@@ -31,16 +31,20 @@ def make_lab(folder: Path) -> dict[str, Path]:
     lab, secret = folder / "lab.csv", folder / "secret.csv"
     scenes = _scenes(folder / "scenes")
     facts = {"license": "CC-BY-4.0", "publication": "doe2026"}
-    told = {"species": ["Macaca mulatta"], "authors": ["Jane Doe"], "citation": "Doe, J. (2026). Scenes and neurons."}
+    card_facts = {
+        "species": ["Macaca mulatta"],
+        "authors": ["Jane Doe"],
+        "citation": "Doe, J. (2026). Scenes and neurons.",
+    }
     _publications(folder)
-    package_stimulus_set(lab, scenes, SCENES, files, entry_facts=facts, card_facts=told)
+    package_stimulus_set(lab, scenes, SCENES, files, entry_facts=facts, card_facts=card_facts)
     recording = _recording(scenes["stimulus_id"].tolist())
-    for identifier in (SCENES, HELD):
+    for identifier in (SCENES, EMBARGOED):
         named = recording.assign_attrs(identifier=identifier, stimulus_set=scenes, stimulus_set_identifier=SCENES)
-        if identifier == HELD:
-            named = named.assign_attrs(comment="not told yet")
+        if identifier == EMBARGOED:
+            named = named.assign_attrs(comment="unpublished")
         package_data_assembly(
-            lab, named, identifier, SCENES, "NeuroidAssembly", files, entry_facts=facts, card_facts=told
+            lab, named, identifier, SCENES, "NeuroidAssembly", files, entry_facts=facts, card_facts=card_facts
         )
     for version, words in {"1": ("the horse raced", "past the barn"), "2": ("the horse raced", "fell")}.items():
         package_stimulus_set(
@@ -59,7 +63,7 @@ def _publications(folder: Path) -> None:
 
 
 def _scenes(folder: Path) -> StimulusSet:
-    """130 pictures of six kinds of thing at six contrasts; a sound, a text, a video."""
+    """Return 130 pictures of six kinds of objects at random contrasts, a sound, a text and a video."""
     folder.mkdir(parents=True)
     random = np.random.default_rng(1)
     objects = [OBJECTS[number % len(OBJECTS)] for number in range(IMAGES)]
@@ -91,11 +95,11 @@ def _scenes(folder: Path) -> StimulusSet:
 
 
 def _picture(kind: int, contrast: float, random: np.random.Generator) -> Image.Image:
-    """A disc of stripes, whose direction and colour say its kind, on noise."""
+    """Return a striped disc on noise; its direction and colour depend on its kind."""
     y, x = np.mgrid[-1 : 1 : _SIDE * 1j, -1 : 1 : _SIDE * 1j]
-    turned = x * np.cos(kind * np.pi / 6) + y * np.sin(kind * np.pi / 6)
+    rotated = x * np.cos(kind * np.pi / 6) + y * np.sin(kind * np.pi / 6)
     inside = np.hypot(x - random.uniform(-0.3, 0.3), y - random.uniform(-0.3, 0.3)) < 0.6
-    stripes = np.where(inside, np.sin(turned * (8 + 3 * kind)) * contrast, 0)
+    stripes = np.where(inside, np.sin(rotated * (8 + 3 * kind)) * contrast, 0)
     tint = np.array([[1, 0.4, 0.3], [0.3, 0.7, 1], [0.9, 0.8, 0.3], [0.7, 0.4, 0.9], [0.4, 0.9, 0.6], [1, 1, 1]])[kind]
     values = 118 + random.normal(0, 8, (_SIDE, _SIDE, 1)) + 120 * stripes[..., None] * tint
     return Image.fromarray(np.clip(values, 0, 255).astype(np.uint8))
@@ -113,7 +117,7 @@ def _tone(path: Path) -> Path:
 
 
 def _clip(path: Path) -> Path:
-    """Ten frames of a square that wanders."""
+    """Write ten frames of a moving square."""
     import av
 
     with av.open(str(path), "w") as container:
@@ -139,7 +143,7 @@ def _texts(folder: Path, words: tuple[str, ...]) -> StimulusSet:
 
 
 def _recording(stimuli: list[str], repetitions: int = 4, neuroids: int = 60) -> NeuroidAssembly:
-    """Neuroids of three regions and two animals, which answer one region after the other."""
+    """Return the responses of neuroids in three regions of two animals; the latency depends on the region."""
     random = np.random.default_rng(2)
     region = np.repeat(REGIONS, neuroids // len(REGIONS))
     latency = np.repeat([60, 90, 120], neuroids // len(REGIONS))
@@ -166,11 +170,12 @@ def _recording(stimuli: list[str], repetitions: int = 4, neuroids: int = 60) -> 
 
 
 def main() -> None:
-    """Write the lab and its profiles into the folder that the command line names."""
+    """Write the lab into the folder of the command line, and build its profiles."""
     for catalog in make_lab(Path(sys.argv[1])).values():
-        listed = listing(add_catalog(catalog))
-        for entry in [one for current in listed.entries.values() for one in listed.all_versions(current)]:
-            build_profile(entry)
+        lab = listing(add_catalog(catalog))
+        for current in lab.entries.values():
+            for entry in lab.all_versions(current):
+                build_profile(entry)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Copying code from a page, and a machine to run it on."""
+"""Copy code from a page, and run it on a machine without data."""
 
 import os
 import subprocess
@@ -10,17 +10,17 @@ from playwright.sync_api import expect
 
 from tests.browser.visitor import Visitor
 
-SIZE = "print(len(stimulus_set), [path.exists() for path in stimulus_set.stimulus_paths.values()].count(True))"
+PRINT_SIZE = "print(len(stimulus_set), [path.exists() for path in stimulus_set.stimulus_paths.values()].count(True))"
 
 
 @dataclass
-class Machine:
-    """A home without anything."""
+class CleanMachine:
+    """Runs programs with an empty home folder and without settings of brainio."""
 
     home: Path
 
     def run(self, *command: str) -> str:
-        """Run a command, and return what it writes to its standard output."""
+        """Run a command, and return its standard output."""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
         own = {
             "HOME": str(self.home),
@@ -40,8 +40,8 @@ class Machine:
         return self.run("bash", "-ec", code)
 
 
-def code_of(visitor: Visitor, label: str) -> str:
-    """Copy a piece of code as people do, by its button."""
+def copy_code(visitor: Visitor, label: str) -> str:
+    """Copy a code block with its button, and return the text in the clipboard."""
     figure = visitor.page.locator("figure.code").filter(has=visitor.page.get_by_text(label, exact=True))
     figure.get_by_role("button", name="Copy").click()
     expect(figure.get_by_role("button")).to_have_text("Copied")

@@ -1,15 +1,15 @@
-"""Promises to everybody who reads pages: with a screen reader, a keyboard, a phone, without script, in the dark."""
+"""Pages for all readers: screen readers, the keyboard, small and dark windows, large text, and paper."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import OpenWindow
 from tests.browser.visitor import ASSEMBLY, SET, STIMULUS, WIDE, Visitor
 
 
-def test_titles_tell_pages_apart(visitor: Visitor) -> None:
+def test_every_page_has_its_own_title(visitor: Visitor) -> None:
     titles = []
     for name in ("front", "found", "catalog", "stimulus set", "assembly", "stimulus", "sign in"):
         visitor.open(name)
@@ -17,7 +17,7 @@ def test_titles_tell_pages_apart(visitor: Visitor) -> None:
     assert len({*titles}) == len(titles)
 
 
-def test_the_first_key_skips_to_the_content(visitor: Visitor) -> None:
+def test_the_first_tab_stop_skips_to_the_content(visitor: Visitor) -> None:
     page = visitor.page
     visitor.goto(SET)
     page.keyboard.press("Tab")
@@ -30,23 +30,23 @@ def test_the_first_key_skips_to_the_content(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", SET, ASSEMBLY, STIMULUS])
-def test_the_keyboard_reaches_everything_in_order_and_is_seen_there(visitor: Visitor, path: str) -> None:
+def test_the_keyboard_reaches_everything_in_order_with_a_visible_focus(visitor: Visitor, path: str) -> None:
     page = visitor.page
     visitor.goto(path)
     reached: list[int] = []
     for _ in range(60):
         page.keyboard.press("Tab")
-        place, is_seen = page.evaluate(
+        position, is_visible = page.evaluate(
             """() => {
-              const one = document.activeElement, style = getComputedStyle(one);
+              const active = document.activeElement, style = getComputedStyle(active);
               const all = document.querySelectorAll("a[href], button, input, select, summary, [tabindex='0']");
-              return [[...all].indexOf(one), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
+              return [[...all].indexOf(active), style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 2];
             }"""
         )
-        if place < 0:
+        if position < 0:
             break
-        assert is_seen, page.evaluate("document.activeElement.outerHTML")
-        reached.append(place)
+        assert is_visible, page.evaluate("document.activeElement.outerHTML")
+        reached.append(position)
     assert reached == sorted(reached)
     assert len(reached) > 5
 
@@ -65,7 +65,7 @@ def test_stimuli_are_filtered_with_the_keyboard_alone(visitor: Visitor) -> None:
     expect(page.locator("#sheet").get_by_role("status")).to_have_text("133 stimuli: 1 to 48")
 
 
-def test_what_was_found_is_told_to_who_does_not_see_it(visitor: Visitor) -> None:
+def test_screen_readers_announce_the_number_of_results(visitor: Visitor) -> None:
     visitor.goto("/")
     status = visitor.page.get_by_role("status")
     expect(status).to_have_attribute("id", "result-count")
@@ -74,30 +74,30 @@ def test_what_was_found_is_told_to_who_does_not_see_it(visitor: Visitor) -> None
     expect(status).not_to_have_text(before)
 
 
-def test_pages_are_dark_where_the_system_is(visit: Visit) -> None:
+def test_pages_follow_the_color_scheme_of_the_system(open_window: OpenWindow) -> None:
     for scheme, is_dark in (("light", False), ("dark", True)):
-        visitor = visit(color_scheme=scheme)
+        visitor = open_window(color_scheme=scheme)
         visitor.goto(ASSEMBLY)
         colours = visitor.page.evaluate(
-            "['body', 'main > section'].map(one => getComputedStyle(document.querySelector(one)).backgroundColor)"
+            "['body', 'main > section'].map(name => getComputedStyle(document.querySelector(name)).backgroundColor)"
         )
         for colour in colours:
             assert (sum(map(int, re.findall(r"\d+", colour)[:3])) < 200) is is_dark
 
 
-def test_nothing_moves_where_that_is_not_wanted(visit: Visit) -> None:
-    visitor = visit(reduced_motion="reduce")
+def test_pages_have_no_animations_with_reduced_motion(open_window: OpenWindow) -> None:
+    visitor = open_window(reduced_motion="reduce")
     visitor.goto(SET)
     moving = visitor.page.evaluate(
-        """[...document.querySelectorAll("*")].filter(one => {
-          const style = getComputedStyle(one);
+        """[...document.querySelectorAll("*")].filter(element => {
+          const style = getComputedStyle(element);
           return style.animationName !== "none" || parseFloat(style.transitionDuration) > 0;
         }).length"""
     )
     assert moving == 0
 
 
-def test_paper_has_the_data_and_no_buttons(visitor: Visitor) -> None:
+def test_printed_pages_have_the_data_and_no_buttons(visitor: Visitor) -> None:
     visitor.goto(ASSEMBLY)
     visitor.page.emulate_media(media="print")
     expect(visitor.page.locator("#data")).to_be_visible()
@@ -106,8 +106,8 @@ def test_paper_has_the_data_and_no_buttons(visitor: Visitor) -> None:
     expect(visitor.page.get_by_role("searchbox")).to_be_hidden()
 
 
-def test_text_can_be_twice_as_large(visit: Visit) -> None:
-    visitor = visit(width=WIDE // 4, device_scale_factor=4)  # what a window is at a zoom of 400 %
+def test_pages_fit_the_window_at_a_zoom_of_400_percent(open_window: OpenWindow) -> None:
+    visitor = open_window(width=WIDE // 4, device_scale_factor=4)
     for path in ("/", SET, ASSEMBLY):
         visitor.goto(path)
         assert visitor.overflow() == 0

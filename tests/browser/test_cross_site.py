@@ -1,4 +1,4 @@
-"""What other sites get of a service on the visitor's own machine, in a real browser."""
+"""Pages of other sites in a real browser cannot read a service on the visitor's machine."""
 
 import http.client
 import threading
@@ -35,7 +35,7 @@ EMPTY = "<!doctype html><title>elsewhere</title><body><p>a page of another site<
 
 
 class _Site(ThreadingHTTPServer):
-    """A web server with one empty page, which hands all other requests to a service, as a rebound name does."""
+    """A web server with one empty page that forwards all other requests to a service, like a rebound host name."""
 
     service: str
 
@@ -63,7 +63,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def another_site(service: ServiceProcess) -> Iterator[int]:
-    """Yield the port of another web server."""
+    """Run a web server of another site, and yield its port."""
     with _Site(("127.0.0.1", 0), _Handler) as server:
         server.service = urlsplit(service.url).netloc
         thread = threading.Thread(target=server.serve_forever)
@@ -77,30 +77,30 @@ def another_site(service: ServiceProcess) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def browser(playwright: Playwright) -> Iterator[Browser]:
-    """Chromium, for which names of another site resolve to this machine."""
+    """Chromium that resolves the names of another site to this machine."""
     browser = start_chromium(playwright, "--host-resolver-rules=MAP *.evil.example 127.0.0.1")
     yield browser
     browser.close()
 
 
 @pytest.mark.parametrize("host", ["www.evil.example", "localhost"])
-def test_a_page_of_another_site_gets_nothing_of_a_service_on_this_machine(
+def test_a_page_of_another_site_cannot_read_a_service_on_this_machine(
     browser: Browser, service: ServiceProcess, host: str
 ) -> None:
     with another_site(service) as port, browser.new_page() as page:
         page.goto(f"http://{host}:{port}/")
-        found = page.evaluate(ATTACK, [service.url, THUMBNAIL])
-        assert found == dict.fromkeys(("script", "opaque", "header", "picture", "code"), "refused")
+        results = page.evaluate(ATTACK, [service.url, THUMBNAIL])
+        assert results == dict.fromkeys(("script", "opaque", "header", "picture", "code"), "refused")
         page.evaluate(f"location.assign('{service.url}{STIMULUS}')")
         page.wait_for_url(f"**{STIMULUS}")
         assert page.locator("h1").inner_text() == "scene003"
 
 
-def test_a_rebound_name_shows_nothing_of_the_service(browser: Browser, service: ServiceProcess) -> None:
+def test_a_rebound_host_name_cannot_read_the_service(browser: Browser, service: ServiceProcess) -> None:
     with another_site(service) as port, browser.new_page() as page:
         page.goto(f"http://www.evil.example:{port}/")
-        found = page.evaluate("fetch('/api/v1/catalogs').then((answer) => answer.json())")
-        assert found["error"]["code"] == "unknown_host"
+        result = page.evaluate("fetch('/api/v1/catalogs').then((answer) => answer.json())")
+        assert result["error"]["code"] == "unknown_host"
         answer = page.goto(f"http://www.evil.example:{urlsplit(service.url).port}/")
         assert answer is not None
         assert (answer.status, answer.json()["error"]["code"]) == (421, "unknown_host")

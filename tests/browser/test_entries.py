@@ -1,4 +1,4 @@
-"""Promises of the pages of entries: what is drawn, what is told where data are not here, citing, versions, JSON."""
+"""Pages of entries: charts, facts, data on other servers, citations, versions, and JSON."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from tests.browser.visitor import ASSEMBLY, PAGES, SET, STIMULUS, Visitor
 from tests.service.service_process import ServiceProcess
 
 
-def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor) -> None:
+def test_the_page_of_an_assembly_has_all_charts_with_tables(visitor: Visitor) -> None:
     visitor.goto(ASSEMBLY)
     figures = visitor.page.locator("#data .drawing")
     titles = figures.locator("figcaption").all_inner_texts()
@@ -32,9 +32,9 @@ def test_an_assembly_is_shown_by_every_picture_with_its_numbers(visitor: Visitor
         figure.get_by_text("Show as table").click()
         expect(figure.get_by_role("table")).to_be_visible()
     populations = figures.nth(1).get_by_role("row").all_inner_texts()
-    counted = [tuple(row.split()) for row in populations[1:]]
-    assert sum(int(count) for _, _, count in counted) == 60
-    assert {region for region, _, _ in counted} == {*REGIONS}
+    counts = [tuple(row.split()) for row in populations[1:]]
+    assert sum(int(count) for _, _, count in counts) == 60
+    assert {region for region, _, _ in counts} == {*REGIONS}
 
 
 def test_spike_times_are_shown_as_a_raster(visitor: Visitor) -> None:
@@ -44,10 +44,10 @@ def test_spike_times_are_shown_as_a_raster(visitor: Visitor) -> None:
     assert figure.locator("svg path.dr-spikes").count() > 0
 
 
-def test_the_strongest_and_weakest_stimuli_are_those_of_the_data(
-    visitor: Visitor, made_lab: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_page_shows_the_stimuli_with_the_highest_and_lowest_mean(
+    visitor: Visitor, lab_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    brainio.add_catalog(made_lab / "data" / "lab.csv")
+    brainio.add_catalog(lab_data / "data" / "lab.csv")
     means = brainio.get_assembly(SCENES, catalog="lab").mean(["neuroid", "time_bin"]).to_series()
     means = means.groupby("stimulus_id").mean().sort_values()
     visitor.goto(ASSEMBLY)
@@ -59,7 +59,7 @@ def test_the_strongest_and_weakest_stimuli_are_those_of_the_data(
     expect(visitor.page.get_by_role("heading", level=1)).to_have_text(means.index[-1])
 
 
-def test_what_people_choose_by_stands_on_top(visitor: Visitor) -> None:
+def test_the_most_important_facts_are_at_the_top_of_the_page(visitor: Visitor) -> None:
     visitor.goto(ASSEMBLY)
     top = visitor.page.locator("header.entry, .numbers")
     for text in ("V4", "Macaca mulatta", "CC-BY-4.0"):
@@ -69,7 +69,7 @@ def test_what_people_choose_by_stands_on_top(visitor: Visitor) -> None:
     expect(paper).to_have_attribute("href", "https://doi.org/10.1234/scenes")
 
 
-def test_data_that_are_not_here_are_said_to_be_elsewhere_and_what_is_known_is_shown(visitor: Visitor) -> None:
+def test_the_page_of_remote_data_shows_a_notice_and_the_known_facts(visitor: Visitor) -> None:
     visitor.goto(PAGES["assembly that is not here"])
     page = visitor.page
     expect(page.locator(".notice")).to_have_text(
@@ -80,18 +80,16 @@ def test_data_that_are_not_here_are_said_to_be_elsewhere_and_what_is_known_is_sh
     expect(page.locator("#data")).to_have_count(0)
 
 
-def test_pictures_that_are_made_later_are_shown_where_the_page_was_seen_before(
-    service: ServiceProcess, home: Path
-) -> None:
+def test_a_page_shows_a_profile_that_was_built_after_an_earlier_visit(service: ServiceProcess, home: Path) -> None:
     path = "/assembly/brainio_demo/herz.Rokem2006"
     entry = resolve("assembly", "herz.Rokem2006")
     profile = home / "profiles" / f"{profile_key(entry)}.sqlite"
-    away = home / "away.sqlite"
-    profile.rename(away)
+    moved = home / "moved.sqlite"
+    profile.rename(moved)
     try:
         service.wait_until(lambda: "creates no thumbnails and charts" in service.get(path, accept="text/html").text)
     finally:
-        away.rename(profile)
+        moved.rename(profile)
     service.wait_until(lambda: "1,797 spikes in 2 rows" in service.get(path, accept="text/html").text)
 
 
@@ -102,7 +100,7 @@ def test_an_entry_is_cited_as_text_and_as_bibtex(visitor: Visitor) -> None:
     assert re.match(r"@article\{\w+,\s+title = \{Scenes and neurons\}", bibtex)
 
 
-def test_versions_lead_to_each_other(visitor: Visitor) -> None:
+def test_the_versions_of_an_entry_link_to_each_other(visitor: Visitor) -> None:
     page = visitor.page
     visitor.goto(f"/stimulus_set/lab/{WORDS}")
     expect(page.locator("#versions [aria-current]")).to_have_text("2")
@@ -113,7 +111,7 @@ def test_versions_lead_to_each_other(visitor: Visitor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "leads_to"),
+    ("path", "target"),
     [
         ("/catalog/lab.json", "/api/v1/catalogs/lab"),
         ("/index.json?q=scenes", "/api/v1/search?q=scenes"),
@@ -123,15 +121,15 @@ def test_versions_lead_to_each_other(visitor: Visitor) -> None:
         (STIMULUS.replace("?", ".json?"), f"/api/v1/stimuli/lab/{SCENES}?where=stimulus_id%3Ascene003"),
     ],
 )
-def test_the_address_of_a_page_with_json_leads_to_its_json(service: ServiceProcess, path: str, leads_to: str) -> None:
+def test_the_address_of_a_page_with_json_redirects_to_its_json(service: ServiceProcess, path: str, target: str) -> None:
     answer = service.get(path)
-    assert (answer.status_code, answer.headers["location"]) == (307, leads_to)
-    assert service.get(leads_to).status_code == 200
+    assert (answer.status_code, answer.headers["location"]) == (307, target)
+    assert service.get(target).status_code == 200
 
 
-def test_pages_of_entries_describe_their_data_to_machines(visitor: Visitor) -> None:
+def test_pages_of_entries_contain_croissant_metadata(visitor: Visitor) -> None:
     for path in (SET, ASSEMBLY):
         visitor.goto(path)
-        told = json.loads(visitor.page.locator("script[type='application/ld+json']").inner_text())
-        assert (told["@type"], told["name"]) == ("sc:Dataset", SCENES)
-        assert {"conformsTo", "distribution", "license"} <= told.keys()
+        metadata = json.loads(visitor.page.locator("script[type='application/ld+json']").inner_text())
+        assert (metadata["@type"], metadata["name"]) == ("sc:Dataset", SCENES)
+        assert {"conformsTo", "distribution", "license"} <= metadata.keys()

@@ -1,4 +1,4 @@
-"""The service below a path of its host in a real browser, behind an nginx that takes the path away or passes it on."""
+"""The service below a path of its host in a real browser, behind an nginx that removes the path or forwards it."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,75 +16,79 @@ from tests.service.service_process import ServiceProcess
 
 pytestmark = pytest.mark.skipif(NGINX_PROGRAM is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
-# The addresses that every page names are tested behind both in tests/service/test_prefix.py.
-TAKES_IT_AWAY = pytest.param("takes it away", marks=pytest.mark.slow(reason="every page behind a second nginx"))
-NAMED = """() => [...document.querySelectorAll("[href], [src], [action], [hx-get]")].flatMap((one) =>
-  ["href", "src", "action", "hx-get"].map((name) => one.getAttribute(name)).filter((value) => value !== null)
+# tests/service/test_prefix.py checks the addresses in pages with both configurations.
+REMOVES = pytest.param("removes the path", marks=pytest.mark.slow(reason="every page behind a second nginx"))
+ADDRESSES = """() => [...document.querySelectorAll("[href], [src], [action], [hx-get]")].flatMap((element) =>
+  ["href", "src", "action", "hx-get"].map((name) => element.getAttribute(name)).filter((value) => value !== null)
 ).map((value) => new URL(value, location.href).href.split("#")[0])"""
 
 
-@pytest.fixture(scope="module", params=["passes it on", TAKES_IT_AWAY])
-def below(
-    request: pytest.FixtureRequest, made_lab: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
+@pytest.fixture(scope="module", params=["forwards the path", REMOVES])
+def prefixed(
+    request: pytest.FixtureRequest, lab_data: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, str, str]]:
-    """The address of a service below a path, a token that opens its private catalog, and the hash of its key."""
+    """The public URL of a service, a token for its private catalog, and the hash of the public key of nginx."""
     folder = tmp_path_factory.mktemp("prefix")
     folder.chmod(0o755)  # workers of nginx have another user
     shutil.copytree(home, folder / "home")
     (port,) = free_ports(1)
-    public_url, text = config_below_path(port, strips_path=request.param == "takes it away")
+    public_url, text = config_below_path(port, strips_path=request.param == "removes the path")
     database = f"sqlite:///{folder / 'service.sqlite'}"
     settings = {
-        "BRAINIO_CATALOGS": ",".join(str(made_lab / "data" / f"{name}.csv") for name in ("lab", "secret")),
+        "BRAINIO_CATALOGS": ",".join(str(lab_data / "data" / f"{name}.csv") for name in ("lab", "secret")),
         "BRAINIO_SERVE_PRIVATE": "secret",
         "BRAINIO_SERVE_DATABASE": database,
         "BRAINIO_SERVE_PUBLIC_URL": public_url,
     }
     token = create_token(Database(database), ["secret:read"], "")[1]
-    with ServiceProcess(folder / "home", **settings) as service, Nginx(folder, service, port, text) as proxied:
-        yield public_url, token, proxied.key_hash
+    with ServiceProcess(folder / "home", **settings) as service, Nginx(folder, service, port, text) as nginx:
+        yield public_url, token, nginx.key_hash
 
 
 @pytest.fixture(scope="module")
-def browser(playwright: Playwright, below: tuple[str, str, str]) -> Iterator[Browser]:
+def browser(playwright: Playwright, prefixed: tuple[str, str, str]) -> Iterator[Browser]:
     """Chromium that trusts the certificate.
 
-    Otherwise it restarts every request that meets the certificate on a new connection, and after some restarts the
-    request fails with `net::ERR_TOO_MANY_RETRIES`.
+    Otherwise it restarts a request on every new connection, and after some restarts the request fails with
+    `net::ERR_TOO_MANY_RETRIES`.
     """
-    browser = start_chromium(playwright, f"--ignore-certificate-errors-spki-list={below[2]}")
+    browser = start_chromium(playwright, f"--ignore-certificate-errors-spki-list={prefixed[2]}")
     yield browser
     browser.close()
 
 
 @pytest.fixture
-def visitor(browser: Browser, below: tuple[str, str, str]) -> Iterator[Visitor]:
-    """Somebody with a wide window, who complains of everything that fails."""
+def visitor(browser: Browser, prefixed: tuple[str, str, str]) -> Iterator[Visitor]:
+    """A visitor with a wide window; errors in the window fail the test."""
     context = browser.new_context(**window(ignore_https_errors=True))
     context.set_default_timeout(20_000)
-    visitor = Visitor(context, below[0])
+    visitor = Visitor(context, prefixed[0])
     yield visitor
     context.close()
-    assert not visitor.complaints, "\n".join(visitor.complaints)
+    assert not visitor.errors, "\n".join(visitor.errors)
 
 
-def test_no_link_of_any_page_leaves_the_path_or_is_broken(visitor: Visitor) -> None:
-    named: set[str] = set()
+def test_all_links_of_all_pages_work_and_stay_below_the_path(visitor: Visitor) -> None:
+    urls: set[str] = set()
     for name in EVERY:
         visitor.open(name)
-        named |= {*visitor.page.evaluate(NAMED)} - ({visitor.page.url} if name in ERRORS else set())
-        assert all(one.url.startswith(f"{visitor.url}/") for one in visitor.asked)
-    elsewhere = {one for one in named if not one.startswith(f"{visitor.url}/")}
-    assert all(one.startswith(("https://doi.org/", "https://lab.example/doe")) for one in elsewhere), elsewhere
-    statuses = {one: visitor.page.request.head(one, max_redirects=0).status for one in sorted(named - elsewhere)}
+        urls |= {*visitor.page.evaluate(ADDRESSES)} - ({visitor.page.url} if name in ERRORS else set())
+        assert all(request.url.startswith(f"{visitor.url}/") for request in visitor.requests)
+    external = {url for url in urls if not url.startswith(f"{visitor.url}/")}
+    assert all(url.startswith(("https://doi.org/", "https://lab.example/doe")) for url in external), external
+    statuses = {url: visitor.page.request.head(url, max_redirects=0).status for url in sorted(urls - external)}
     assert len(statuses) > 200
     allowed = {f"{visitor.url}/signout": 405}
-    broken = {one: status for one, status in statuses.items() if status not in (200, 302, 403)} - allowed.items()
+    broken = {
+        url: status for url, status in statuses.items() if status not in (200, 302, 403)
+    }.items() - allowed.items()
     assert not broken, broken
 
 
-def test_searching_filtering_and_signing_in_stay_below_the_path(visitor: Visitor, below: tuple[str, str, str]) -> None:
-    page, token = visitor.page, below[1]
+def test_searching_filtering_and_signing_in_stay_below_the_path(
+    visitor: Visitor, prefixed: tuple[str, str, str]
+) -> None:
+    page, token = visitor.page, prefixed[1]
     visitor.goto("/")
     page.get_by_role("searchbox").fill("scenes")
     expect(page).to_have_url(f"{visitor.url}/?q=scenes")

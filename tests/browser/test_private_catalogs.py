@@ -1,4 +1,4 @@
-"""Promises of what not everybody may have, on either database: private catalogs, tokens, and embargoes."""
+"""Private catalogs, signing in and out, and embargoes in a browser, with each of the databases."""
 
 import re
 from urllib.parse import urlsplit
@@ -6,17 +6,17 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Visit
+from tests.browser.conftest import OpenWindow
 from tests.browser.lab_data import SECRET
-from tests.browser.snippets import SIZE, Machine, code_of
+from tests.browser.snippets import PRINT_SIZE, CleanMachine, copy_code
 from tests.browser.visitor import PAGES, SET, Visitor
 
 PAGE = f"/stimulus_set/secret/{SECRET}"
 
 
 @pytest.fixture(scope="module")
-def kept(module_database: str) -> str:
-    """Either database."""
+def service_database(module_database: str) -> str:
+    """Each of the databases."""
     return module_database
 
 
@@ -27,9 +27,9 @@ def sign_in(visitor: Visitor, token: str) -> None:
     visitor.page.get_by_role("main").get_by_role("button", name="Sign in").click()
 
 
-def test_a_private_catalog_is_seen_from_signing_in_to_signing_out(visit: Visit, token: str) -> None:
+def test_a_private_catalog_is_visible_only_while_signed_in(open_window: OpenWindow, token: str) -> None:
     for script in (True, False):
-        visitor = visit(java_script_enabled=script)
+        visitor = open_window(java_script_enabled=script)
         page = visitor.page
         assert visitor.goto_error(PAGE).status == 404
         sign_in(visitor, token)
@@ -42,13 +42,13 @@ def test_a_private_catalog_is_seen_from_signing_in_to_signing_out(visit: Visit, 
         expect(page.get_by_role("main")).to_contain_text("a token for secret")
         page.get_by_role("button", name="Sign out").click()
         expect(page.get_by_role("link", name="Sign in").first).to_be_visible()
-        expect(page).to_have_url(f"{visitor.url}{PAGE}")  # where signing out leads back to, and nothing is left
+        expect(page).to_have_url(f"{visitor.url}{PAGE}")  # signing out returns to the page
         expect(page.get_by_role("heading", level=1)).to_have_text("Not Found")
 
 
-def test_a_page_that_is_not_found_leads_to_signing_in_and_back(visit: Visit, token: str) -> None:
+def test_a_missing_page_links_to_signing_in_and_back(open_window: OpenWindow, token: str) -> None:
     for script in (True, False):
-        visitor = visit(java_script_enabled=script)
+        visitor = open_window(java_script_enabled=script)
         page, filtered = visitor.page, f"{PAGE}?where=words:2"
         assert visitor.goto_error(filtered).status == 404
         page.get_by_role("main").get_by_role("link", name="Sign in").click()
@@ -61,9 +61,7 @@ def test_a_page_that_is_not_found_leads_to_signing_in_and_back(visit: Visit, tok
         expect(page).to_have_url(f"{visitor.url}{filtered}")
 
 
-def test_signing_in_leads_back_to_the_search_and_the_filter_that_script_brought_into_the_page(
-    visitor: Visitor, token: str
-) -> None:
+def test_signing_in_leads_back_to_searches_and_filters_loaded_by_script(visitor: Visitor, token: str) -> None:
     page, link = visitor.page, visitor.page.get_by_role("link", name="Sign in")
     visitor.goto("/")
     page.get_by_role("searchbox").fill("scenes")
@@ -81,7 +79,7 @@ def test_signing_in_leads_back_to_the_search_and_the_filter_that_script_brought_
     expect(page.locator(".active-filters")).to_contain_text("object_name car")
 
 
-def test_nothing_of_a_private_page_is_left_in_the_browser(visitor: Visitor, token: str) -> None:
+def test_signing_out_removes_private_pages_from_the_browser(visitor: Visitor, token: str) -> None:
     sign_in(visitor, token)
     visitor.goto(PAGE)
     visitor.goto("/signin")
@@ -94,7 +92,7 @@ def test_nothing_of_a_private_page_is_left_in_the_browser(visitor: Visitor, toke
     assert visitor.page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [0, 0, ""]
 
 
-def test_a_wrong_token_is_said_to_be_wrong(visitor: Visitor) -> None:
+def test_a_wrong_token_is_refused_with_an_explanation(visitor: Visitor) -> None:
     visitor.expects_errors = True
     sign_in(visitor, "brainio_0000")
     expect(visitor.page.get_by_role("alert")).to_contain_text("not valid for this service")
@@ -102,28 +100,28 @@ def test_a_wrong_token_is_said_to_be_wrong(visitor: Visitor) -> None:
     assert visitor.context.cookies() == []
 
 
-def test_a_browser_that_carries_a_token_that_is_none_is_freed_of_it(visitor: Visitor) -> None:
+def test_the_service_deletes_the_cookie_of_an_unknown_token(visitor: Visitor) -> None:
     visitor.context.add_cookies([{"name": "brainio_token", "value": "brainio_0000", "url": visitor.url}])
     assert visitor.goto_error("/").status == 401
     assert visitor.goto("/").status == 200
 
 
-def test_code_of_a_private_catalog_works_with_the_token_where_the_page_says(
-    copying: Visitor, machine: Machine, token: str
+def test_code_of_a_private_catalog_works_with_the_token_in_netrc(
+    clipboard_visitor: Visitor, machine: CleanMachine, token: str
 ) -> None:
-    copying.goto("/signin")
-    copying.page.get_by_label("Token").fill(token)
-    copying.page.get_by_role("main").get_by_role("button", name="Sign in").click()
-    copying.goto(f"/stimulus_set/secret/{SECRET}")
-    line = code_of(copying, "~/.netrc")
-    assert line == f"machine {urlsplit(copying.url).hostname} login token password TOKEN"
+    clipboard_visitor.goto("/signin")
+    clipboard_visitor.page.get_by_label("Token").fill(token)
+    clipboard_visitor.page.get_by_role("main").get_by_role("button", name="Sign in").click()
+    clipboard_visitor.goto(f"/stimulus_set/secret/{SECRET}")
+    line = copy_code(clipboard_visitor, "~/.netrc")
+    assert line == f"machine {urlsplit(clipboard_visitor.url).hostname} login token password TOKEN"
     netrc = machine.home / ".netrc"
     netrc.write_text(line.replace("TOKEN", token))
     netrc.chmod(0o600)
-    assert machine.python(f"{code_of(copying, 'Python')}\n{SIZE}") == "1 1"
+    assert machine.python(f"{copy_code(clipboard_visitor, 'Python')}\n{PRINT_SIZE}") == "1 1"
 
 
-def test_data_under_embargo_are_shown_by_their_metadata_alone(visitor: Visitor) -> None:
+def test_a_page_of_data_under_embargo_shows_only_metadata(visitor: Visitor) -> None:
     visitor.goto(PAGES["assembly under embargo"])
     page = visitor.page
     expect(page.locator(".notice")).to_contain_text("under embargo until 2999-01-01")

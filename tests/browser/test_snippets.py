@@ -1,20 +1,20 @@
-"""Promises of the code on pages: whoever copies it and runs it has the data, on a machine that has brainio alone."""
+"""Copied code loads the data on a machine that has only brainio."""
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.browser.lab_data import SCENES, WORDS
-from tests.browser.snippets import SIZE, Machine, code_of
+from tests.browser.snippets import PRINT_SIZE, CleanMachine, copy_code
 from tests.browser.visitor import ASSEMBLY, SET, STIMULUS, Visitor
 
-SHAPE = "print(assembly.shape)"
+PRINT_SHAPE = "print(assembly.shape)"
 
 
 @pytest.mark.parametrize(
-    ("path", "further", "gives"),
+    ("path", "further", "expected"),
     [
-        (SET, SIZE, "133 133"),
-        (ASSEMBLY, SHAPE, "(532, 60, 12)"),
+        (SET, PRINT_SIZE, "133 133"),
+        (ASSEMBLY, PRINT_SHAPE, "(532, 60, 12)"),
         (STIMULUS, "print(path.name)", "scene003.png"),
         (f"/stimulus_set/lab/{WORDS}", "print(stimulus_set['words'].tolist())", "[3, 1]"),
         (f"/stimulus_set/lab/{WORDS}?version=1", "print(stimulus_set['words'].tolist())", "[3, 3]"),
@@ -23,20 +23,20 @@ SHAPE = "print(assembly.shape)"
             "print(path.read_text())",
             "past the barn",
         ),
-        ("/assembly/brainio_demo/herz.Rokem2006", SHAPE, "(1797,)"),
+        ("/assembly/brainio_demo/herz.Rokem2006", PRINT_SHAPE, "(1797,)"),
         ("/catalog/lab", f"print(brainio.get_assembly('{SCENES}', catalog='lab').shape)", "(532, 60, 12)"),
     ],
 )
-def test_python_that_was_copied_gives_the_data(
-    copying: Visitor, machine: Machine, path: str, further: str, gives: str
+def test_copied_python_loads_the_data(
+    clipboard_visitor: Visitor, machine: CleanMachine, path: str, further: str, expected: str
 ) -> None:
-    copying.goto(path)
+    clipboard_visitor.goto(path)
     label = "In a program" if path.startswith("/catalog/") else "Python"
-    assert machine.python(f"{code_of(copying, label)}\n{further}") == gives
+    assert machine.python(f"{copy_code(clipboard_visitor, label)}\n{further}") == expected
 
 
 @pytest.mark.parametrize(
-    ("path", "further", "gives"),
+    ("path", "further", "expected"),
     [
         (SET, "", "scene003.png"),
         (ASSEMBLY, "", "assy_lab_Scenes2026.nc"),
@@ -45,16 +45,16 @@ def test_python_that_was_copied_gives_the_data(
         ("/catalog/lab", "brainio list assemblies --catalog lab", SCENES),
     ],
 )
-def test_a_command_that_was_copied_fetches_the_data(
-    copying: Visitor, machine: Machine, path: str, further: str, gives: str
+def test_a_copied_command_fetches_the_data(
+    clipboard_visitor: Visitor, machine: CleanMachine, path: str, further: str, expected: str
 ) -> None:
-    copying.goto(path)
+    clipboard_visitor.goto(path)
     label = "For all programs of a shell" if path.startswith("/catalog/") else "Command line"
-    said = machine.shell(f"{code_of(copying, label)}\n{further}")
-    found = [*machine.home.rglob("*")]
-    assert gives in said or any(gives in one.name for one in found), said
+    output = machine.shell(f"{copy_code(clipboard_visitor, label)}\n{further}")
+    files = [*machine.home.rglob("*")]
+    assert expected in output or any(expected in file.name for file in files), output
 
 
-def test_a_catalog_that_ships_needs_no_code(visitor: Visitor) -> None:
+def test_the_page_of_a_catalog_that_ships_has_no_code(visitor: Visitor) -> None:
     visitor.goto("/catalog/brainio_demo")
     expect(visitor.page.locator("figure.code")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""A visitor with Debian's Chromium, of whom every request and every word of the console is remembered."""
+"""A visitor with a browser window that records requests and errors, and the addresses of all kinds of pages."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Playwright, Request, Response
 
-from tests.browser.lab_data import HELD, SCENES, WORDS
+from tests.browser.lab_data import EMBARGOED, SCENES, WORDS
 
 _FLAGS = [
     "--no-sandbox",
@@ -37,7 +37,7 @@ PAGES = {
     "assembly": ASSEMBLY,
     "spike times": "/assembly/brainio_demo/herz.Rokem2006",
     "behavior": "/assembly/brainio_demo/modelfest.Carney1999",
-    "assembly under embargo": f"/assembly/lab/{HELD}",
+    "assembly under embargo": f"/assembly/lab/{EMBARGOED}",
     "assembly that is not here": "/assembly/brainscore/dicarlo.MajajHong2015",
     "stimuli that are not here": "/stimulus_set/brainscore/dicarlo.hvm",
     "stimulus": STIMULUS,
@@ -65,60 +65,60 @@ def start_chromium(playwright: Playwright, *flags: str) -> Browser:
 
 @dataclass
 class Visitor:
-    """Someone with a browser window.
+    """A browser window that records requests and errors.
 
     Attributes
     ----------
     page
         The window.
-    complaints
-        Errors and warnings of the console, errors of scripts, dialogs, and requests that failed.
+    errors
+        Errors and warnings in the console, errors of scripts, dialogs, and failed requests.
     expects_errors
-        Whether answers of 400 and above, of which browsers speak on the console, are what is looked for.
-    asked
+        Whether the test expects answers of 400 and above, which browsers report in the console.
+    requests
         Every request so far.
     """
 
     context: BrowserContext
     url: str
     page: Page = field(init=False)
-    complaints: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
     expects_errors: bool = False
-    asked: list[Request] = field(default_factory=list)
+    requests: list[Request] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.page = self.context.new_page()
-        self.page.on("console", self._heard)
-        self.page.on("pageerror", lambda error: self.complaints.append(f"script: {error}"))
-        self.page.on("dialog", self._interrupted)
-        self.page.on("request", lambda request: self.asked.append(request))
-        self.page.on("requestfailed", self._failed)
+        self.page.on("console", self._on_console)
+        self.page.on("pageerror", lambda error: self.errors.append(f"script: {error}"))
+        self.page.on("dialog", self._on_dialog)
+        self.page.on("request", lambda request: self.requests.append(request))
+        self.page.on("requestfailed", self._on_failed_request)
 
-    def _heard(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         is_expected = self.expects_errors and re.search("Failed to load resource|Response Status Error", message.text)
         if message.type in ("error", "warning") and not is_expected:
-            self.complaints.append(f"console: {message.text}")
+            self.errors.append(f"console: {message.text}")
 
-    def _interrupted(self, dialog: Dialog) -> None:
-        self.complaints.append(f"dialog: {dialog.message}")
+    def _on_dialog(self, dialog: Dialog) -> None:
+        self.errors.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
-    def _failed(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # the browser itself gave it up, for a newer one
-            self.complaints.append(f"failed: {request.url} {request.failure}")
+    def _on_failed_request(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the browser cancelled it for a newer request
+            self.errors.append(f"failed: {request.url} {request.failure}")
 
     def goto(self, path: str) -> Response:
-        """Open an address of the service, and wait until all that it needs is loaded."""
+        """Open a path of the service, and wait until the page has loaded."""
         answer = self.page.goto(f"{self.url}{path}", wait_until="load")
         assert answer is not None
         return answer
 
     def open(self, name: str) -> Response:
-        """Open one of all pages by its name."""
+        """Open a page of `EVERY` by its name."""
         return (self.goto_error if name in ERRORS else self.goto)(EVERY[name])
 
     def goto_error(self, path: str) -> Response:
-        """Open an address that is answered by an error."""
+        """Open a path that gets an error."""
         self.expects_errors = True
         answer = self.goto(path)
         assert answer.status >= 400
@@ -126,32 +126,31 @@ class Visitor:
 
     @property
     def hosts(self) -> set[str]:
-        """Whom the browser asked."""
-        return {urlsplit(request.url).netloc for request in self.asked if not request.url.startswith("data:")}
+        """Hosts that received requests."""
+        return {urlsplit(request.url).netloc for request in self.requests if not request.url.startswith("data:")}
 
     def overflow(self) -> int:
-        """Return how many pixels the page is wider than the window."""
-        found: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        return found
+        """Return by how many pixels the page is wider than the window."""
+        pixels: int = self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return pixels
 
 
 def window(width: int = WIDE, **options: Any) -> dict[str, Any]:
-    """Return the options of a window as Playwright has them."""
+    """Return options for a window of Playwright."""
     return {"viewport": {"width": width, "height": 900}, **options}
 
 
-def touch(visitor: Visitor) -> None:
-    """Hold a page that was opened to what it promises, and touch everything that might react."""
+def check_no_script_injection(visitor: Visitor) -> None:
+    """Check that the open page has no foreign scripts and links, and hover over everything that might react."""
     page = visitor.page
     assert visitor.overflow() == 0
-    for href in page.eval_on_selector_all("a, area", "found => found.map(one => one.href.baseVal ?? one.href)"):
+    for href in page.eval_on_selector_all("a, area", "links => links.map(link => link.href.baseVal ?? link.href)"):
         assert urlsplit(href).scheme in ("", "http", "https"), href
-    scripts = page.eval_on_selector_all("script", "found => found.map(one => [one.src, one.type, one.textContent])")
+    scripts = page.eval_on_selector_all(
+        "script", "all => all.map(script => [script.src, script.type, script.textContent])"
+    )
     for source, kind, text in scripts:
         assert (source.startswith(visitor.url) and not text) or (kind == "application/ld+json" and "<" not in text)
-    assert (
-        page.eval_on_selector_all("[style], [onerror], [onload], [onfocus], [onmouseover]", "found => found.length")
-        == 0
-    )
+    assert page.locator("[style], [onerror], [onload], [onfocus], [onmouseover]").count() == 0
     for tile in page.locator(".tile a, .drawing, .columns article").all()[:6]:
         tile.hover()

@@ -35,7 +35,7 @@ SET, ASSEMBLY, STIMULUS = (
 PAGES = ["/", "/?q=vision&kind=assembly", "/catalog/lab", SET, f"/assembly/lab/{CARNEY}", ASSEMBLY, STIMULUS, "/signin"]
 
 
-def parsed(text: str) -> Any:
+def parse_html(text: str) -> Any:
     return html5lib.HTMLParser(tree=html5lib.getTreeBuilder("etree"), namespaceHTMLElements=False).parse(text)
 
 
@@ -47,7 +47,7 @@ def test_a_page_is_valid_and_loads_only_files_of_the_service(profiled: ServicePr
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert "unsafe" not in policy
     assert "data:" not in policy
-    page = parsed(answer.text)
+    page = parse_html(answer.text)
     assert page.find(".//main") is not None
     assert not [script for script in page.iter("script") if "src" not in script.attrib and script.get("type") is None]
     elements = [element for element in page.iter() if isinstance(element.tag, str)]
@@ -59,7 +59,7 @@ def test_a_page_is_valid_and_loads_only_files_of_the_service(profiled: ServicePr
 
 @pytest.mark.parametrize("path", PAGES[:-1])
 def test_every_page_links_to_its_json(profiled: ServiceProcess, path: str) -> None:
-    links = parsed(profiled.get(path).text).iter("link")
+    links = parse_html(profiled.get(path).text).iter("link")
     address = next(link.get("href") for link in links if link.get("type") == "application/json")
     assert profiled.get(address).raise_for_status().json()
 
@@ -85,7 +85,7 @@ def test_the_json_of_a_filtered_page_has_the_same_filters(profiled: ServiceProce
     expected = f"/api/v1/stimuli/lab/{CARNEY}?where=kind%3AGabor%2A"
     redirect = profiled.get(f"/stimulus_set/lab/{CARNEY}.json?where=kind:Gabor*&page=1")
     assert redirect.headers["location"] == expected
-    page = parsed(profiled.get(f"{SET}?where=kind:Gabor*").text)
+    page = parse_html(profiled.get(f"{SET}?where=kind:Gabor*").text)
     links = [link.get("href") for link in page.iter() if link.get("type") == "application/json" or link.tag == "a"]
     assert links.count(expected) == 2
     assert f"/api/v1/entries/lab/stimulus_set/{CARNEY}" in links
@@ -104,7 +104,7 @@ def test_tiles_of_unavailable_stimuli_have_a_reason_and_no_link(tmp_path: Path) 
     with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(lab), BRAINIO_SERVE_DATABASE=url) as service:
 
         def tiles() -> list[Any]:
-            figures = parsed(service.get(f"/assembly/lab/{CARNEY}").text).iter("figure")
+            figures = parse_html(service.get(f"/assembly/lab/{CARNEY}").text).iter("figure")
             return [figure for figure in figures if figure.get("class") == "tile"]
 
         def notes() -> set[str]:
@@ -118,7 +118,7 @@ def test_tiles_of_unavailable_stimuli_have_a_reason_and_no_link(tmp_path: Path) 
 
 
 def test_assets_are_immutable_because_their_address_contains_their_hash(profiled: ServiceProcess) -> None:
-    page = parsed(profiled.get("/").text)
+    page = parse_html(profiled.get("/").text)
     elements = [*page.iter("script"), *page.iter("link")]
     addresses = [element.get("src") or element.attrib["href"] for element in elements]
     assets = [address for address in addresses if address and address.startswith("/assets/")]
@@ -148,7 +148,7 @@ def test_the_entries_of_a_catalog_are_sorted_outside_the_event_loop(
     app: Any = create_app(read_settings(None, database=f"sqlite:///{tmp_path / 'service.db'}"))
     app._app.state.service.catalogs.refresh()
     page = asyncio.run(get_page())
-    names = [link.text for link in parsed(page.text).find(".//ul[@class='links']").iter("a")]
+    names = [link.text for link in parse_html(page.text).find(".//ul[@class='links']").iter("a")]
     assert names == sorted(names)
     assert len(names) == 4
     assert len(threads) == 1
@@ -165,7 +165,7 @@ def test_errors_are_pages_for_browsers_and_json_for_programs(profiled: ServicePr
 
 
 def test_a_page_contains_valid_croissant_metadata(profiled: ServiceProcess) -> None:
-    page = parsed(profiled.get(SET).text)
+    page = parse_html(profiled.get(SET).text)
     text = next(script.text for script in page.iter("script") if script.get("type") == "application/ld+json")
     description = json.loads(text or "")
     assert description == profiled.get(f"/api/v1/croissant/lab/stimulus_set/{CARNEY}").json()
@@ -207,7 +207,7 @@ def test_an_assembly_links_to_the_version_of_its_stimulus_set(tmp_path: Path) ->
 
 
 def test_thumbnails_are_small_pictures(profiled: ServiceProcess) -> None:
-    images = [image.attrib["src"] for image in parsed(profiled.get(SET).text).iter("img")]
+    images = [image.attrib["src"] for image in parse_html(profiled.get(SET).text).iter("img")]
     assert len(images) == 43
     thumbnail = profiled.get(images[0]).raise_for_status()
     assert thumbnail.headers["content-type"] == "image/webp"
@@ -216,7 +216,7 @@ def test_thumbnails_are_small_pictures(profiled: ServiceProcess) -> None:
 
 
 def test_only_browsers_cache_thumbnails_and_only_at_an_address_with_the_hash(profiled: ServiceProcess) -> None:
-    address = next(image.attrib["src"] for image in parsed(profiled.get(SET).text).iter("img"))
+    address = next(image.attrib["src"] for image in parse_html(profiled.get(SET).text).iter("img"))
     assert profiled.get(address).headers["cache-control"] == "private, max-age=86400, immutable"
     for other in (address.partition("&made=")[0], f"{address}0", re.sub("made=.*", "made=x", address)):
         answer = profiled.get(other).raise_for_status()
@@ -230,7 +230,7 @@ def test_a_stimulus_page_shows_the_first_50_of_many_assemblies(tmp_path: Path) -
     append_rows(tmp_path / "lab" / "lab.csv", used)
     build_profile(entry)
     with ServiceProcess(tmp_path / "home", BRAINIO_CATALOGS=str(tmp_path / "lab" / "lab.csv")) as service:
-        page = parsed(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
+        page = parse_html(service.get(f"/stimulus/lab/{entry.identifier}?id=0").text)
         section = page.find(".//section[@id='used']")
         assert len(list(section.iter("tr"))) == 1 + 50
         (more,) = section.findall("p")
@@ -339,5 +339,5 @@ def test_a_missing_fact_of_a_card_hides_no_other_fact(tmp_path: Path) -> None:
             ("stimulus_set", ["43 stimuli", "1 columns", "256 x 128 pixels at most"]),
             ("assembly", ["7 neuroids", "0.50 split-half reliability"]),
         ):
-            numbers = parsed(service.get(f"/{kind}/lab/lab.A").text).find(".//dl[@class='numbers']")
+            numbers = parse_html(service.get(f"/{kind}/lab/lab.A").text).find(".//dl[@class='numbers']")
             assert [f"{number.find('dd').text} {number.find('dt').text}" for number in numbers] == expected

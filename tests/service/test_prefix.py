@@ -16,7 +16,7 @@ from brainio.errors import ServiceError
 from brainio.service.settings import RESERVED, read_settings
 from tests.service.nginx import NGINX_PROGRAM, Nginx, config_below_path, free_ports
 from tests.service.service_process import CARNEY, ROKEM, ServiceProcess, make_lab
-from tests.service.test_pages import parsed
+from tests.service.test_pages import parse_html
 
 pytestmark = pytest.mark.skipif(NGINX_PROGRAM is None, reason="nginx is not installed (Debian: apt-get install nginx)")
 
@@ -57,7 +57,7 @@ def prefixed(
 def addresses_in(page: str, url: str) -> set[str]:
     """Return all addresses in a page, as a browser resolves them."""
     addresses = set()
-    for element in parsed(page).iter():
+    for element in parse_html(page).iter():
         for name in ("href", "src", "action", "hx-get", "{http://www.w3.org/1999/xlink}href"):
             if value := element.get(name):
                 addresses.add(urljoin(url, value).partition("#")[0])
@@ -151,7 +151,7 @@ def test_the_code_on_the_page_of_an_assembly_loads_it(
 ) -> None:
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "empty"))
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(prefixed.nginx.folder / "certificate.pem"))
-    page = parsed(prefixed.nginx.client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text)
+    page = parse_html(prefixed.nginx.client.get(f"{PREFIX}/assembly/lab/{CARNEY}").text)
     code = page.find(".//code[@data-language='shell']").text
     monkeypatch.setenv("BRAINIO_CATALOGS", code.partition("BRAINIO_CATALOGS=")[2].split()[0])
     assembly = brainio.get_assembly(CARNEY)

@@ -239,7 +239,7 @@ def test_files_are_checked_outside_the_event_loop(
 # ------------------------------------------------------------------ MissingProfileFinder
 
 
-def recorded(entries: list[Entry], checked: list[str]) -> Iterator[Entry]:
+def record_checks(entries: list[Entry], checked: list[str]) -> Iterator[Entry]:
     """Yield entries, and append the identifier of each to a list."""
     for entry in entries:
         checked.append(entry.identifier)
@@ -256,7 +256,7 @@ def test_entries_are_checked_again_only_after_a_change(entry: Entry, tmp_path: P
     checked: list[str] = []
 
     def find(catalogs: object) -> list[Entry]:
-        return finder.find(catalogs, recorded([entry], checked))
+        return finder.find(catalogs, record_checks([entry], checked))
 
     assert find(catalogs) == [entry]
     assert find(catalogs) == []
@@ -293,7 +293,7 @@ def test_the_search_for_missing_profiles_pauses_and_can_be_ended(entry: Entry, m
         pauses.append(seconds)
         return len(pauses) == 3
 
-    MissingProfileFinder(pause).find(object(), recorded([entry] * 10, checked))
+    MissingProfileFinder(pause).find(object(), record_checks([entry] * 10, checked))
     assert len(checked) == 3
     assert all(seconds > 0 for seconds in pauses)
 

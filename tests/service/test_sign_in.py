@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from brainio.service import urls
 from tests.service.private_service import HIDDEN, IDENTIFIER, PrivateService
 from tests.service.service_process import CARNEY, ServiceProcess
-from tests.service.test_pages import HTML, parsed
+from tests.service.test_pages import HTML, parse_html
 
 PAGE = f"/stimulus_set/{HIDDEN}/{IDENTIFIER}"
 QUERY = f"{PAGE}?where=kind:x&where=a%26b%3A1&page=2"
@@ -47,14 +47,14 @@ UNSAFE_TARGETS = [
 
 def hidden_fields(page: httpx.Response) -> dict[str, str]:
     """Return the hidden fields of the form for signing in or out."""
-    form = next(form for form in parsed(page.text).iter("form") if form.get("method") == "post")
+    form = next(form for form in parse_html(page.text).iter("form") if form.get("method") == "post")
     inputs = [element for element in form.iter("input") if element.get("type") == "hidden"]
     return {element.get("name"): element.get("value") for element in inputs}
 
 
 def sign_in_links(page: httpx.Response) -> list[str]:
     """Return the addresses of the links of a page for signing in."""
-    addresses = [link.get("href") or "" for link in parsed(page.text).iter("a")]
+    addresses = [link.get("href") or "" for link in parse_html(page.text).iter("a")]
     return [address for address in addresses if address.startswith("/signin")]
 
 
