@@ -13,7 +13,7 @@ from brainio.cache.files import new_partial
 from brainio.processes import owner_of
 
 HOLD = ".hold"
-MAX_AGE = 3600.0  # seconds after which a hold expires: its process may be stopped, or on another machine
+_MAX_AGE = 3600.0  # seconds after which a hold expires: its process may be stopped, or on another machine
 PATIENCE = 30.0  # seconds for which `remove` waits for holds
 _POLL = 0.02  # seconds
 _SETTLING = 0.01  # seconds: a removal that began before the hold ends within this time
@@ -81,4 +81,4 @@ def _is_valid(path: Path) -> bool:
         age = time.time() - path.stat().st_mtime
     except OSError:  # released, or removed as a leftover
         return False
-    return age < MAX_AGE and not (owner is not None and owner.is_gone)
+    return age < _MAX_AGE and not (owner is not None and owner.is_gone)

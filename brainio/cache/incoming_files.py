@@ -22,7 +22,7 @@ from brainio.errors import CacheError, IntegrityError
 from brainio.local_files import Fingerprint
 from brainio.locks import LOCK, Heartbeat
 
-ABANDONED = ".part"  # suffix of an abandoned file
+_ABANDONED = ".part"  # suffix of an abandoned file
 _TRIES = 9
 Publish = Callable[[Path, Fingerprint, dict[str, str]], Path]
 BLOCK = 1024 * 1024  # bytes: smaller blocks are hashed in the calling thread
@@ -112,7 +112,7 @@ class Hasher:
             self._waiting.popleft().result()
 
 
-class Syncer:
+class _Syncer:
     """Sync a growing file in a background thread, so that the last sync is short and overlaps with the transfer.
 
     Parameters
@@ -178,7 +178,7 @@ class IncomingFile:
         self._path = Path()
         self._file: io.FileIO | None = None
         self._heartbeat = Heartbeat(self._path)
-        self._hasher, self._syncer = Hasher(()), Syncer(-1)
+        self._hasher, self._syncer = Hasher(()), _Syncer(-1)
         self._count = self._buffered = 0
         self._blocks: list[bytes] = []
 
@@ -270,7 +270,7 @@ class IncomingFile:
                 self._flush()
                 self._syncer.close()
                 self._require_open().close()
-                self._path.replace(self._path.with_name(self._key + ABANDONED))
+                self._path.replace(self._path.with_name(self._key + _ABANDONED))
         self._discard()
 
     def _open(self) -> None:
@@ -281,7 +281,7 @@ class IncomingFile:
     def _use(self, file: io.FileIO) -> None:
         """Write to a new file from now on; nothing of it is hashed yet."""
         self._file, self._count = file, 0
-        self._hasher, self._syncer = Hasher({"sha1", *self._expected.digests}), Syncer(file.fileno())
+        self._hasher, self._syncer = Hasher({"sha1", *self._expected.digests}), _Syncer(file.fileno())
 
     def _require_open(self) -> io.FileIO:
         if self._file is None:
@@ -305,7 +305,7 @@ class IncomingFile:
             self.restart()
 
     def _take_over(self, other: Path) -> None:
-        if other.name.endswith(ABANDONED):
+        if other.name.endswith(_ABANDONED):
             other.replace(self._path)
             self._require_open().close()
             file = io.FileIO(self._path, "r+")
@@ -353,7 +353,7 @@ class IncomingFile:
             with suppress(FileNotFoundError):  # removed as a leftover by another process
                 make_read_only(self._path)
                 path = self._publish(self._path, Fingerprint.of(self._path), digests)
-                self._path.with_name(self._key + ABANDONED).unlink(missing_ok=True)
+                self._path.with_name(self._key + _ABANDONED).unlink(missing_ok=True)
                 return path
             if not self._path.exists():
                 self._rewrite(file)
@@ -393,7 +393,7 @@ def leftovers(folder: Path, key: str, *, dead: bool = True, but: Path | None = N
     with os.scandir(folder) as entries:
         for entry in entries:
             ours = entry.name.startswith(f"{key}.") and not entry.name.endswith(LOCK) and entry.path != str(but)
-            if ours and (dead or entry.name.endswith(ABANDONED)):
+            if ours and (dead or entry.name.endswith(_ABANDONED)):
                 with suppress(FileNotFoundError):
                     found.append((entry.stat().st_size, Path(entry.path)))
     return [path for _, path in sorted(found, reverse=True)]

@@ -70,7 +70,7 @@ def read_manifest(root: Path, sha1: str) -> Manifest | None:
 
 def find_incomplete_members(folder: Path, manifest: Manifest) -> list[str]:
     """Return the members that are missing or have another size."""
-    return [name for name, member in manifest.items() if read_times_if_complete(folder / name, member) is None]
+    return [name for name, member in manifest.items() if _read_times_if_complete(folder / name, member) is None]
 
 
 class MemberTimes:
@@ -125,7 +125,7 @@ class MemberTimes:
         sound, bad = {}, []
         for name in names:
             member, path = self._manifest[name], self._folder / name
-            times = read_times_if_complete(path, member)
+            times = _read_times_if_complete(path, member)
             if times is not None and compute_crc32(path) == member[1]:
                 sound[name] = times
             else:
@@ -136,11 +136,11 @@ class MemberTimes:
 
     def renew(self, names: Iterable[str]) -> None:
         """Record the current times of members that were just unpacked."""
-        times = {name: read_times_if_complete(self._folder / name, self._manifest[name]) for name in names}
+        times = {name: _read_times_if_complete(self._folder / name, self._manifest[name]) for name in names}
         self._write({name: known for name, known in times.items() if known is not None})
 
     def _matches(self, name: str, path: Path) -> bool:
-        times = read_times_if_complete(path, self._manifest[name])
+        times = _read_times_if_complete(path, self._manifest[name])
         return times is not None and times == self._load().get(name)
 
     def _compare(self, first: str) -> set[str]:
@@ -159,8 +159,8 @@ class MemberTimes:
         return self._times
 
     def _read(self) -> dict[str, Times]:
-        times = read_times(self._record, self._manifest)
-        return times if self._shared is None else read_times(self._shared, self._manifest) | times
+        times = _read_times(self._record, self._manifest)
+        return times if self._shared is None else _read_times(self._shared, self._manifest) | times
 
     def _write(self, times: Mapping[str, Times]) -> None:
         self._times = {**self._load(), **self._read(), **times}
@@ -177,7 +177,7 @@ def times_record(cache_root: Path, sha1: str, manifest: Manifest, root: Path) ->
     )
 
 
-def read_times(path: Path, manifest: Manifest) -> dict[str, Times]:
+def _read_times(path: Path, manifest: Manifest) -> dict[str, Times]:
     """Read a times record; return an empty one if it is missing or does not match the manifest."""
     times = array("q")
     try:
@@ -196,7 +196,7 @@ def write_times(root: Path, path: Path, manifest: Manifest, times: Mapping[str, 
     write_atomically(root, path, array("q", chain.from_iterable(pairs)).tobytes())
 
 
-def read_times_if_complete(path: Path, member: tuple[int, int]) -> Times | None:
+def _read_times_if_complete(path: Path, member: tuple[int, int]) -> Times | None:
     """Return the times of a member; None if it is missing, has another size, or is not a file."""
     try:
         status = path.stat()

@@ -40,7 +40,7 @@ STATUS_CURRENT = "current"
 STATUS_SUPERSEDED = "superseded"
 STATUS_DEPRECATED = "deprecated"
 STATUS_UNAVAILABLE = "unavailable"
-STATUSES = (STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_DEPRECATED, STATUS_UNAVAILABLE)
+_STATUSES = (STATUS_CURRENT, STATUS_SUPERSEDED, STATUS_DEPRECATED, STATUS_UNAVAILABLE)
 
 _FILE_PREFIXES = {"csv": "stimulus_", "zip": "stimulus_", "nc": "assy_"}
 _HEX = {"sha1": re.compile(r"[0-9a-f]{40}"), "sha256": re.compile(r"[0-9a-f]{64}")}
@@ -159,8 +159,8 @@ def row_problems(row: Mapping[str, str]) -> list[str]:
     if size and not (size.isascii() and size.isdigit() and len(size) < 19):
         problems.append(f"size is {size[:20]!r}; expected a number of bytes")
     status = row.get("status", "")
-    if status and status not in STATUSES:
-        problems.append(f"status is {status!r}; expected one of {', '.join(STATUSES)}")
+    if status and status not in _STATUSES:
+        problems.append(f"status is {status!r}; expected one of {', '.join(_STATUSES)}")
     fault = fault_of_text("".join(row.values()))
     if fault is not None:
         problems.append(f"it holds {fault}")

@@ -103,10 +103,10 @@ def read_listing(identifier: str, text: str, source: str = "") -> Listing:
     >>> listing.entries['assembly', 'lab.Doe2026'].class_name
     'NeuroidAssembly'
     """
-    return listing_from_rows(identifier, read_rows(text, format_location(source) or identifier), source)
+    return _listing_from_rows(identifier, read_rows(text, format_location(source) or identifier), source)
 
 
-def listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, str]]], source: str = "") -> Listing:
+def _listing_from_rows(identifier: str, rows: Iterable[tuple[int, Mapping[str, str]]], source: str = "") -> Listing:
     """Build a listing from numbered rows (line number, column -> text)."""
     files: dict[tuple[str, str, str], dict[str, EntryFile]] = {}
     facts: dict[tuple[str, str, str], dict[str, str]] = {}

@@ -91,12 +91,12 @@ def add_entry(source: CatalogSource, rows: Sequence[Mapping[str, str]]) -> None:
     """
 
     def supersede(row: Row) -> Mapping[str, str]:
-        return {"status": STATUS_SUPERSEDED} if is_replaced(row, rows[0]) else {}
+        return {"status": STATUS_SUPERSEDED} if _is_replaced(row, rows[0]) else {}
 
     source.backend.add_rows(rows, supersede if _is_current(rows[0]) else None)
 
 
-def is_replaced(row: Mapping[str, str], new: Mapping[str, str]) -> bool:
+def _is_replaced(row: Mapping[str, str], new: Mapping[str, str]) -> bool:
     """Whether a row belongs to a version that stops being current when the entry of a new row is added."""
     is_same_entry = all(row[column] == new[column] for column in ("lookup_type", "identifier"))
     return is_same_entry and _is_current(row) and row.get("version", "") != new.get("version", "")

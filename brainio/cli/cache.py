@@ -86,7 +86,7 @@ def ls(as_json: bool) -> None:
     items = [item for item in _contents() if item.kind != "ref"]
     items.sort(key=lambda item: item.last_use, reverse=True)
     if items or as_json:
-        show(item_records(items, items, as_json=as_json), _ITEM_COLUMNS, as_json=as_json)
+        show(_item_records(items, items, as_json=as_json), _ITEM_COLUMNS, as_json=as_json)
     sizes: dict[str, int] = defaultdict(int)
     for item in items:
         sizes[item.kind] += item.size
@@ -134,7 +134,7 @@ def _show_checked(
 ) -> None:
     """Print faults on stdout, and a summary, notes and omissions on stderr; JSON contains all of them."""
     bad = [result for result in checked if result.fault]
-    shown = item_records([result.item for result in bad], items, as_json=as_json)
+    shown = _item_records([result.item for result in bad], items, as_json=as_json)
     faults = [{**record, "fault": result.fault} for record, result in zip(shown, bad, strict=True)]
     counted = [result for result in checked if result.item.kind in {*_READ_KINDS, "profile", "ref"}]
     size, unread = sum(result.item.size for result in counted), sum(result.unread for result in checked)
@@ -271,7 +271,7 @@ def _sha1s_of_entries(found: Iterable[Entry]) -> set[str]:
 def _show_removed(removed: "Removal", before: Iterable["Item"], *, dry_run: bool, as_json: bool) -> None:
     """Print the removed files (in a dry run, those to remove), without internal references."""
     items = [item for item in removed.items if item.kind != "ref"]
-    records = item_records(items, before, as_json=as_json)
+    records = _item_records(items, before, as_json=as_json)
     if as_json:
         show_json({"dry_run": dry_run, "freed": removed.freed, "items": records})
     elif records:
@@ -288,7 +288,7 @@ _SHA1_DIGITS = 10  # digits of a SHA-1 in a table
 _MAX_OWNERS = 2  # entries in one cell
 
 
-def item_records(items: Iterable["Item"], everything: Iterable["Item"], *, as_json: bool) -> list[Record]:
+def _item_records(items: Iterable["Item"], everything: Iterable["Item"], *, as_json: bool) -> list[Record]:
     """Describe items of the cache for a table or as JSON records.
 
     Parameters

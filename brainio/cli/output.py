@@ -100,7 +100,7 @@ def show(records: Sequence[Record], columns: Sequence[str], *, as_json: bool) ->
         return
     rows = [[printable_line(_cell(record.get(column))) for column in columns] for record in records]
     headers = [column.replace("_", " ") for column in columns]
-    width = terminal_width()
+    width = _terminal_width()
     if width is None:
         from tabulate import tabulate
 
@@ -123,7 +123,7 @@ def show_facts(facts: Record) -> None:
         for name, value in facts.items()
         if value not in (None, "", [])
     }
-    width = terminal_width()
+    width = _terminal_width()
     if width is not None:
         room = max(width - max(map(len, texts), default=0) - 2, _MIN_FIRST_COLUMN)
         texts = {_style(name, fg="cyan"): _wrap(text, room) for name, text in texts.items()}
@@ -211,14 +211,14 @@ def show_log_warnings() -> None:
     logging.getLogger("brainio").addHandler(_WarningHandler(logging.WARNING))
 
 
-def terminal_width(stream: TextIO | None = None) -> int | None:
+def _terminal_width(stream: TextIO | None = None) -> int | None:
     """Return the number of columns of the terminal; None if the stream (default: stdout) is a pipe or a file."""
     return shutil.get_terminal_size().columns if (stream or sys.stdout).isatty() else None
 
 
 def fact_width() -> int:
     """Return the number of columns for wrapped facts."""
-    width = terminal_width()
+    width = _terminal_width()
     return _FACT_WIDTH if width is None else max(width - _FACT_NAME_WIDTH, _MIN_FIRST_COLUMN)
 
 
@@ -283,7 +283,7 @@ def _hint(error: BrainioError) -> str:
 
 def _show_hint(hint: str) -> None:
     """Print the next step for people; programs read the exit code."""
-    if hint and terminal_width(sys.stderr) is not None:
+    if hint and _terminal_width(sys.stderr) is not None:
         _write(f"{_style('hint:', sys.stderr, fg='cyan')} {hint}", err=True)
 
 
@@ -292,7 +292,7 @@ def _layout_message(message: str, prefix: int) -> str:
 
     Messages state the failure first, then the reason and the next step, separated by semicolons.
     """
-    width = terminal_width(sys.stderr)
+    width = _terminal_width(sys.stderr)
     if width is None:
         return message.replace("\n", "\n  ")
     clauses = [clause for line in message.split("\n") for clause in line.split("; ")]

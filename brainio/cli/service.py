@@ -33,7 +33,7 @@ _config = click.option("--config", type=click.Path(path_type=Path), help="TOML f
 
 
 @contextmanager
-def require_service_extra() -> Iterator[None]:
+def _require_service_extra() -> Iterator[None]:
     """Name the missing extra if a library of the service is not installed."""
     try:
         yield
@@ -45,14 +45,14 @@ def require_service_extra() -> Iterator[None]:
         ) from error
 
 
-def with_service_database(command: Callable[..., Any]) -> Callable[..., Any]:
+def _with_service_database(command: Callable[..., Any]) -> Callable[..., Any]:
     """Pass the service database to a command, from its options, the environment or the settings file."""
 
     @_database
     @_config
     @wraps(command)
     def with_database(*args: Any, database: str | None, config: Path | None, **settings: Any) -> Any:
-        with require_service_extra():
+        with _require_service_extra():
             from brainio.service.database import Database
             from brainio.service.settings import read_settings
         return command(Database(read_settings(config, database=database).database), *args, **settings)
@@ -79,7 +79,7 @@ def serve(host: str | None, port: int | None, workers: int | None, database: str
       brainio serve --database postgresql://me@db.lab.org/service
       BRAINIO_CATALOGS=lab.csv brainio serve --config service.toml
     """
-    with require_service_extra():
+    with _require_service_extra():
         from brainio.service.server import run
         from brainio.service.settings import read_settings
     settings: dict[str, object] = {"host": host, "port": port, "workers": workers, "database": database}
@@ -97,7 +97,7 @@ def service() -> None:
 
 
 @service.command()
-@with_service_database
+@_with_service_database
 def upgrade(database: "Database") -> None:
     """Upgrade the tables of the service.
 
@@ -126,7 +126,7 @@ def token() -> None:
 
 
 @token.command()
-@with_service_database
+@_with_service_database
 @click.option(
     "--scope",
     "scopes",
@@ -165,7 +165,7 @@ def create(
 
 
 @token.command("list")
-@with_service_database
+@_with_service_database
 @options.as_json
 def list_tokens(database: "Database", as_json: bool) -> None:
     """List all tokens, without their secrets.
@@ -183,7 +183,7 @@ def list_tokens(database: "Database", as_json: bool) -> None:
 
 
 @token.command()
-@with_service_database
+@_with_service_database
 @click.argument("token_id", metavar="ID")
 def revoke(database: "Database", token_id: str) -> None:
     """Revoke a token by its ID from `brainio token list`.
@@ -223,7 +223,7 @@ def embargo() -> None:
 
 
 @embargo.command("set")
-@with_service_database
+@_with_service_database
 @click.argument("catalog")
 @click.argument("kind", type=click.Choice(LOOKUP_TYPES))
 @click.argument("identifier")
@@ -254,7 +254,7 @@ def set_(database: "Database", catalog: str, kind: str, identifier: str, until: 
 
 
 @embargo.command("list")
-@with_service_database
+@_with_service_database
 @options.as_json
 def list_embargoes(database: "Database", as_json: bool) -> None:
     """List all embargoes, including expired ones.
@@ -279,7 +279,7 @@ def list_embargoes(database: "Database", as_json: bool) -> None:
 
 
 @embargo.command()
-@with_service_database
+@_with_service_database
 @click.argument("catalog")
 @click.argument("kind", type=click.Choice(LOOKUP_TYPES))
 @click.argument("identifier")

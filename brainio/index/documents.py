@@ -130,15 +130,15 @@ class DocumentBuilder:
     @staticmethod
     def _paper(base: str, publication: str) -> PublicationFacts:
         probe = Entry("", "", "", (), publication=publication, base=base)
-        return summarize_publications(publications_of(probe))
+        return _summarize_publications(publications_of(probe))
 
 
-def summarize_publications(papers: Iterable[Publication]) -> PublicationFacts:
+def _summarize_publications(papers: Iterable[Publication]) -> PublicationFacts:
     """Combine the publications of an entry: all titles and authors, otherwise the first stated value.
 
     Examples
     --------
-    >>> summarize_publications([{'title': 'Macaque V1', 'authors': 'Doe, Jane and Roe, R.', 'year': '2026'}])[:7]
+    >>> _summarize_publications([{'title': 'Macaque V1', 'authors': 'Doe, Jane and Roe, R.', 'year': '2026'}])[:7]
     ('Macaque V1', 'Doe, Jane and Roe, R.', 2026, '', '', 'doe', '[["V1", "title"]]')
     """
     rows = list(papers)
@@ -167,7 +167,7 @@ def words_by_field(document: Document) -> dict[str, str]:
     ('modelfest carney1999 carney 1999', 'human homo sapien')
     """
     paper, kind = (shared(*fields_of(document)) for shared, fields_of in SHARED.items())
-    return paper | kind | own_words(document)
+    return paper | kind | _own_words(document)
 
 
 @lru_cache(maxsize=4096)
@@ -214,7 +214,7 @@ SHARED: Mapping[Callable[..., dict[str, str]], Callable[[Document], tuple[Any, .
 """Functions whose words many documents share, with the fields that they depend on, for caching."""
 
 
-def own_words(document: Document) -> dict[str, str]:
+def _own_words(document: Document) -> dict[str, str]:
     """Return the words of an entry that others do not share, by field."""
     fields = {"identifier": document.identifier, "alias": document.aliases}
     fields |= {"stimulus set": document.stimulus_set_identifier, "column": document.columns, "animal": document.animals}

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
-FACETS = (
+_FACETS = (
     *("kind", "class", "region", "species", "lab", "year", "catalog"),
     *("has_repetitions", "has_reliability", "status"),
 )
@@ -68,7 +68,7 @@ class FacetIndex:
         # The combinations that have each value in a row, and the end of each value.
         self._having, self._having_ends = read_packed(connection, "having", "having_end")
         rows = connection.execute(select(label.c.id, label.c.facet, label.c.value))
-        values = sorted((FacetValue(*row) for row in rows), key=lambda item: (FACETS.index(item.facet), item.value))
+        values = sorted((FacetValue(*row) for row in rows), key=lambda item: (_FACETS.index(item.facet), item.value))
         self._count = len(values)
         self._facets = {facet: _Facet(list(items)) for facet, items in groupby(values, lambda item: item.facet)}
 

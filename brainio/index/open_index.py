@@ -71,7 +71,7 @@ class Index(ABC):
         with self._postings_lock:
             if (cached := self._postings.get(word)) is not None:
                 return cached
-        postings = score_postings(self.text.postings(connection, word), self._read_lengths(connection))
+        postings = _score_postings(self.text.postings(connection, word), self._read_lengths(connection))
         with self._postings_lock, suppress(ValueError):  # postings that exceed the whole cache
             self._postings[word] = postings
         return postings
@@ -101,7 +101,7 @@ class Postings(NamedTuple):
     scores: npt.NDArray[np.float32]
 
 
-def score_postings(groups: Sequence[IntArray], lengths: IntArray) -> Postings:
+def _score_postings(groups: Sequence[IntArray], lengths: IntArray) -> Postings:
     """Return the BM25F scores of a word in the documents that contain it.
 
     Parameters
@@ -115,7 +115,7 @@ def score_postings(groups: Sequence[IntArray], lengths: IntArray) -> Postings:
     --------
     >>> none = np.array([], np.int32)
     >>> in_name, in_title = np.array([2], np.int32), np.array([0, 2], np.int32)
-    >>> score_postings([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
+    >>> _score_postings([in_name, in_title, none, none], np.array([8, 8, 8, 8], np.int32))
     Postings(numbers=array([0, 2], dtype=int32), scores=array([1.1730183, 1.4045352], dtype=float32))
     """
     contains = np.zeros(len(lengths), bool)

@@ -205,7 +205,7 @@ class PostgresIndexStore:
 
     def open(self, name: str) -> Index | None:
         """Open the index in a schema, or return None."""
-        with translate_errors(self._shown):
+        with _translate_errors(self._shown):
             return self._open(name)
 
     def open_or_build(self, names: Names, previous: Index | None) -> Index:
@@ -229,7 +229,7 @@ class PostgresIndexStore:
         return None
 
     def _build(self, names: Names, previous: Index | None) -> Index:
-        with translate_errors(self._shown):
+        with _translate_errors(self._shown):
             return self._build_under_lock(names, previous)
 
     def _build_under_lock(self, names: Names, previous: Index | None) -> Index:
@@ -305,12 +305,12 @@ class PostgresIndex(Index):
 
     def run(self, function: Callable[[Connection], Result]) -> Result:
         """Call a function with a connection and return its result."""
-        with translate_errors(self._shown), self._connection() as connection:
+        with _translate_errors(self._shown), self._connection() as connection:
             return function(connection)
 
     def exists(self) -> bool:
         """Return whether it was not removed; raise IndexUnavailableError if the database is unreachable."""
-        with translate_errors(self._shown):
+        with _translate_errors(self._shown):
             return self.read_dependencies()
 
     def last_used(self) -> float:
@@ -342,7 +342,7 @@ class PostgresIndex(Index):
 
 
 @contextmanager
-def translate_errors(shown: str) -> Iterator[None]:
+def _translate_errors(shown: str) -> Iterator[None]:
     """Replace errors of an unreachable or failing server by errors that name it; damage of an index passes through.
 
     Raises

@@ -80,7 +80,7 @@ class Package:
             self.lookup_type,
             file.class_name,
             location.location_type,
-            format_location_cell(location, target),
+            _format_location_cell(location, target),
             file.sha1,
             self.stimulus_set_identifier,
             "",  # version_id
@@ -205,7 +205,7 @@ def format_bucket(location: Location) -> str:
     return location.url.rpartition("/")[0].removeprefix("s3://")
 
 
-def format_location_cell(location: Location, target: Target | None) -> str:
+def _format_location_cell(location: Location, target: Target | None) -> str:
     """Return a location as catalogs store it: S3 as an https URL, local files next to the catalog as relative path."""
     local_path = location.local_path
     folder = None if target is None else target.source.backend.folder

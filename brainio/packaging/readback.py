@@ -57,7 +57,7 @@ def check_arrays(path: Path, arrays: Mapping[str, xr.DataArray]) -> None:
     differences: list[str] = []
     for group, array in arrays.items():
         loader = AssemblyLoader(DataAssembly, path, group=group or "/", in_blocks=True)
-        changes = array_differences(array, _load(loader))
+        changes = _array_differences(array, _load(loader))
         differences += [f"in the group {group!r}, {change}" if group else change for change in changes]
     _raise_for_differences(differences)
 
@@ -90,9 +90,9 @@ def check_assembly(
     else:
         loader = loader_class(assembly_class, path, in_blocks=True)
     loaded = _load(loader)
-    differences = list(array_differences(assembly, loaded, () if stimuli is None else list(stimuli.columns)))
+    differences = list(_array_differences(assembly, loaded, () if stimuli is None else list(stimuli.columns)))
     for name, extra in extras.items():
-        differences += [f"in the extra {name!r}, {found}" for found in array_differences(extra, loaded.attrs[name])]
+        differences += [f"in the extra {name!r}, {found}" for found in _array_differences(extra, loaded.attrs[name])]
     _raise_for_differences(differences)
 
 
@@ -164,7 +164,7 @@ def _raise_for_differences(differences: Iterable[str]) -> None:
         )
 
 
-def array_differences(before: xr.DataArray, after: xr.DataArray, joined: Collection[Hashable] = ()) -> Iterator[str]:
+def _array_differences(before: xr.DataArray, after: xr.DataArray, joined: Collection[Hashable] = ()) -> Iterator[str]:
     """Describe each part of an array that changes when its file is loaded.
 
     Parameters
@@ -184,7 +184,7 @@ def array_differences(before: xr.DataArray, after: xr.DataArray, joined: Collect
     Examples
     --------
     >>> array = xr.DataArray([1.0, 2.0], dims=["x"], coords={"k": ("x", [1, 2])}, name="data")
-    >>> list(array_differences(array, array.assign_coords(k=("x", [1, 3]))))
+    >>> list(_array_differences(array, array.assign_coords(k=("x", [1, 3]))))
     ["the coordinate 'k' is 2 at position 1 and would come back as 3; convert it, or drop it with drop_vars('k')"]
     """
     name = _DATA_NAME if before.name is None else before.name

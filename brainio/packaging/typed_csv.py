@@ -87,14 +87,14 @@ def create_stimulus_csv(proto_stimulus_set: StimulusSet, target_path: str | os.P
     <BLANKLINE>
     """
     table = _stored_columns(proto_stimulus_set)
-    content = format_typed_csv(table)
+    content = _format_typed_csv(table)
     _raise_for_faults(_differences(table, content))
     return _write(content, Path(target_path))
 
 
 def write_stimulus_csv(stimulus_set: StimulusSet, target: Path) -> str:
     """Do the same as `create_stimulus_csv` except verify the file; the caller reads it back."""
-    return _write(format_typed_csv(_stored_columns(stimulus_set)), target)
+    return _write(_format_typed_csv(_stored_columns(stimulus_set)), target)
 
 
 def _stored_columns(stimulus_set: StimulusSet) -> pd.DataFrame:
@@ -108,7 +108,7 @@ def _write(content: bytes, target: Path) -> str:
         return hash_file(temporary)
 
 
-def format_typed_csv(table: pd.DataFrame) -> bytes:
+def _format_typed_csv(table: pd.DataFrame) -> bytes:
     r"""Return a table as a typed CSV file.
 
     Parameters
@@ -124,7 +124,7 @@ def format_typed_csv(table: pd.DataFrame) -> bytes:
     Examples
     --------
     >>> import pandas as pd
-    >>> format_typed_csv(pd.DataFrame({"stimulus_id": ["a", "b"], "code": ["007", None], "size": [1, 2]}))
+    >>> _format_typed_csv(pd.DataFrame({"stimulus_id": ["a", "b"], "code": ["007", None], "size": [1, 2]}))
     b'stimulus_id,"code","size"\n"a","007",1\n"b",,2\n'
     """
     _raise_for_faults(_name_faults(table))

@@ -44,16 +44,16 @@ from brainio.service.tokens import (
 )
 from brainio.service.urls import with_prefix
 
-COOKIE = "brainio_token"
+_COOKIE = "brainio_token"
 SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "password": {"type": "http", "scheme": "basic", "description": "The token is the password; any user name works."},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": _COOKIE},
 }
 """Ways to send a token, for the OpenAPI document."""
 MAX_WRONG_TOKENS = 20  # per client within a window
-WRONG_TOKEN_WINDOW = 60.0  # seconds
-TOKEN_GRACE = 600.0  # seconds after the due time of a reading for which tokens stay valid without the database
+_WRONG_TOKEN_WINDOW = 60.0  # seconds
+_TOKEN_GRACE = 600.0  # seconds after the due time of a reading for which tokens stay valid without the database
 _READ_GRACE = 15.0  # seconds after the due time of a reading, when the database counts as unavailable
 _MAX_SESSION = 365 * DAY
 _MAX_CLIENTS = 10_000
@@ -148,7 +148,7 @@ def read_credential(scope: Scope) -> Credential | None:
     for name, value in scope["headers"]:
         if name == b"authorization":
             return _parse_authorization(value.decode("latin-1"))
-        if cookie is None and name == b"cookie" and COOKIE.encode() in value:
+        if cookie is None and name == b"cookie" and _COOKIE.encode() in value:
             cookie = _first_cookie(value.decode("latin-1"))
     return None if cookie is None else Credential(cookie, "Cookie")
 
@@ -156,7 +156,7 @@ def read_credential(scope: Scope) -> Credential | None:
 def _first_cookie(header: str) -> str | None:
     """Return the first token in a `Cookie` header; browsers send the cookie with the longest path first."""
     backwards = ";".join(reversed(header.split(";")))
-    return cookie_parser(backwards).get(COOKIE)
+    return cookie_parser(backwards).get(_COOKIE)
 
 
 def _parse_authorization(value: str) -> Credential:
@@ -186,14 +186,14 @@ def set_token_cookie(response: Response, token: str, seconds: int | None, *, is_
     """
     age = _MAX_SESSION if seconds is None else min(seconds, _MAX_SESSION)
     path = with_prefix("/")
-    response.set_cookie(COOKIE, token, max_age=age, path=path, httponly=True, samesite="lax", secure=is_https)
+    response.set_cookie(_COOKIE, token, max_age=age, path=path, httponly=True, samesite="lax", secure=is_https)
 
 
 def cookie_deletions(*, is_https: bool) -> list[str]:
     """Return the `Set-Cookie` headers that delete a token, including one that was set without a prefix."""
     response = Response()
     for path in sorted({with_prefix("/"), "/"}):
-        response.delete_cookie(COOKIE, path=path, httponly=True, samesite="lax", secure=is_https)
+        response.delete_cookie(_COOKIE, path=path, httponly=True, samesite="lax", secure=is_https)
     return MutableHeaders(raw=response.raw_headers).getlist("set-cookie")
 
 
@@ -226,10 +226,10 @@ class WrongTokenLimiter:
         """Count a wrong token, and return the seconds that its sender has to wait: 0 below the limit."""
         now, client = self._clock(), _client_of(address)
         start, count = self._windows.get(client, (now, 0))
-        if now - start >= WRONG_TOKEN_WINDOW:
+        if now - start >= _WRONG_TOKEN_WINDOW:
             start, count = now, 0
         self._windows[client] = start, count + 1
-        return math.ceil(start + WRONG_TOKEN_WINDOW - now) if count >= MAX_WRONG_TOKENS else 0
+        return math.ceil(start + _WRONG_TOKEN_WINDOW - now) if count >= MAX_WRONG_TOKENS else 0
 
 
 def _client_of(address: str) -> str:
@@ -285,7 +285,7 @@ class AccessControl:
         """Whether the last reading is recent enough to trust its tokens."""
         if self._read_at is None:
             return False
-        return time.monotonic() - self._read_at <= self._settings.refresh_seconds + TOKEN_GRACE
+        return time.monotonic() - self._read_at <= self._settings.refresh_seconds + _TOKEN_GRACE
 
     async def watch(self) -> None:
         """Refresh at regular intervals, until cancelled."""

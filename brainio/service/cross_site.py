@@ -48,7 +48,7 @@ class AllowedHosts:
 
     def __init__(self, settings: Settings) -> None:
         names = [*_LOCAL, *settings.allowed_hosts, settings.public_host, settings.host]
-        if not (settings.host == "localhost" or is_loopback(settings.host)):
+        if not (settings.host == "localhost" or _is_loopback(settings.host)):
             machine = socket.gethostname()
             names += [machine, f"{machine}.local"]
         known = {_normalized(name) for name in names if name}
@@ -69,7 +69,7 @@ class AllowedHosts:
         if parsed is None:
             return False
         name = _normalized(parsed["name"])
-        return self._allows_any or name in self._names or is_address(name) or name.endswith(self._domains)
+        return self._allows_any or name in self._names or _is_address(name) or name.endswith(self._domains)
 
     def rejection(self, scope: Scope) -> Rejection | None:
         """Return the rejection of a request whose `Host` header is malformed or names another host."""
@@ -160,12 +160,12 @@ def is_own_origin(origin: str, headers: Headers, public_url: str) -> bool:
     return origin in own
 
 
-def is_address(name: str) -> bool:
+def _is_address(name: str) -> bool:
     """Whether a name is an IP address (IPv6 with or without brackets).
 
     Examples
     --------
-    >>> is_address("127.0.0.1"), is_address("[::1]"), is_address("2130706433"), is_address("127.0.0.1.nip.io")
+    >>> _is_address("127.0.0.1"), _is_address("[::1]"), _is_address("2130706433"), _is_address("127.0.0.1.nip.io")
     (True, True, False, False)
     """
     try:
@@ -175,15 +175,15 @@ def is_address(name: str) -> bool:
     return True
 
 
-def is_loopback(name: str) -> bool:
+def _is_loopback(name: str) -> bool:
     """Whether a name is a loopback address of this machine.
 
     Examples
     --------
-    >>> is_loopback("127.0.0.2"), is_loopback("[::1]"), is_loopback("0.0.0.0")
+    >>> _is_loopback("127.0.0.2"), _is_loopback("[::1]"), _is_loopback("0.0.0.0")
     (True, True, False)
     """
-    return is_address(name) and ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
+    return _is_address(name) and ip_address(name.removeprefix("[").removesuffix("]")).is_loopback
 
 
 def is_public(name: str) -> bool:
@@ -194,7 +194,7 @@ def is_public(name: str) -> bool:
     >>> [is_public(name) for name in ("data.lab.example", "8.8.8.8", "192.168.1.5", "labserver", "labserver.local", "")]
     [True, True, False, False, False, False]
     """
-    if is_address(name):
+    if _is_address(name):
         return ip_address(name.removeprefix("[").removesuffix("]")).is_global
     name = _normalized(name)
     return "." in name and not name.endswith(_INTRANET)

@@ -40,13 +40,13 @@ class Service:
         return f"{parts.scheme}://{parts.netloc}"
 
 
-async def get_service(request: Request) -> Service:
+async def _get_service(request: Request) -> Service:
     """Return the service that received a request."""
     service: Service = request.app.state.service
     return service
 
 
-async def get_snapshot(request: Request) -> Snapshot:
+async def _get_snapshot(request: Request) -> Snapshot:
     """Return the current snapshot of the catalogs."""
     service: Service = request.app.state.service
     return service.catalogs.snapshot
@@ -60,8 +60,8 @@ async def get_access(request: Request) -> Access:
     return access
 
 
-ServiceDep = Annotated[Service, Depends(get_service)]
-SnapshotDep = Annotated[Snapshot, Depends(get_snapshot)]
+ServiceDep = Annotated[Service, Depends(_get_service)]
+SnapshotDep = Annotated[Snapshot, Depends(_get_snapshot)]
 AccessDep = Annotated[Access, Depends(get_access)]
 
 

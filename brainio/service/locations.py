@@ -36,12 +36,12 @@ def served_files(listing: Listing, embargoes: Embargoes) -> dict[str, ServedFile
         for file in entry.files:
             target = ServedFile(entry, file)
             targets[_key_path(entry, file.part)] = target
-            if is_relative(file.location):
+            if _is_relative(file.location):
                 path = posixpath.normpath(file.location)
                 targets[path] = targets.get(path, target) if is_withheld else target
         if entry.card:
             targets[_key_path(entry, "json")] = ServedFile(entry)
-            if is_relative(entry.card):
+            if _is_relative(entry.card):
                 targets[posixpath.normpath(entry.card)] = ServedFile(entry)
     return targets
 
@@ -58,12 +58,12 @@ def _key_path(entry: Entry, part: str) -> str:
     return f"{_KEY_FOLDER}/{hashlib.sha256(key).hexdigest()[:32]}.{part}"
 
 
-def is_relative(location: str) -> bool:
+def _is_relative(location: str) -> bool:
     """Whether a location is a path below the folder of its catalog.
 
     Examples
     --------
-    >>> [is_relative(text) for text in ("files/a.csv", "/etc/passwd", "../a.csv", "s3://lab/a.csv", "file:a.csv")]
+    >>> [_is_relative(text) for text in ("files/a.csv", "/etc/passwd", "../a.csv", "s3://lab/a.csv", "file:a.csv")]
     [True, False, False, False, False]
     """
     path = posixpath.normpath(location)
@@ -89,7 +89,7 @@ def public_location(entry: Entry, text: str, location_type: str, signed_buckets:
         return None
     if not location.is_shareable or needs_signed_link(location, signed_buckets):
         return None
-    return location.url if is_relative(text) else text
+    return location.url if _is_relative(text) else text
 
 
 def served_csv(
@@ -133,7 +133,7 @@ def _replaced_cells(
     if is_withheld or not _is_kept(entry, row["location"], row["location_type"], signed_buckets):
         cells |= {"location": _key_path(entry, part), "location_type": ""}
     mirrors = row.get("mirrors", "").split()
-    public = [mirror for mirror in mirrors if not is_relative(mirror) and _is_kept(entry, mirror, "", signed_buckets)]
+    public = [mirror for mirror in mirrors if not _is_relative(mirror) and _is_kept(entry, mirror, "", signed_buckets)]
     if is_withheld:
         public = []
     if public != mirrors:
@@ -144,4 +144,4 @@ def _replaced_cells(
 
 
 def _is_kept(entry: Entry, text: str, location_type: str, signed_buckets: list[str]) -> bool:
-    return is_relative(text) or public_location(entry, text, location_type, signed_buckets) is not None
+    return _is_relative(text) or public_location(entry, text, location_type, signed_buckets) is not None

@@ -210,7 +210,7 @@ class MissingProfileFinder:
         if is_same and now - self._searched_at < _RESCAN_SECONDS:
             return []
         cached = {sha1 for root in roots for sha1 in _cached_hashes(root)}
-        missing = [entry for entry in self._with_pauses(entries) if may_be_local(entry, cached) and _is_missing(entry)]
+        missing = [entry for entry in self._with_pauses(entries) if _may_be_local(entry, cached) and _is_missing(entry)]
         self._catalogs, self._cache_times, self._searched_at = catalogs, cache_times, now
         return missing
 
@@ -229,7 +229,7 @@ class MissingProfileFinder:
                 start = time.monotonic()
 
 
-def may_be_local(entry: Entry, cached: set[str]) -> bool:
+def _may_be_local(entry: Entry, cached: set[str]) -> bool:
     """Whether a check on the disk is worthwhile: all files are in the cache, or have locations on this machine."""
     return all(
         file.sha1 in cached

@@ -36,7 +36,7 @@ _HUNG_SECONDS = 15  # without a sign of life; on busy machines a process may tak
 _STOP_SECONDS = 10.0  # for running requests after the parent process has died
 _READY_SECONDS = 120  # for reading large catalogs
 _MAX_HEADERS = 65_536  # bytes; the middleware rejects smaller headers with a better message
-HEADER_SECONDS = 20.0  # for all headers of a request
+_HEADER_SECONDS = 20.0  # for all headers of a request
 
 
 def run(settings: Settings, config: Path | None, options: dict[str, object], announce: Callable[[str], object]) -> None:
@@ -227,8 +227,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def _start_timer(self) -> None:
         self._stop_timer()
         self._received = 0
-        message = f"the headers did not arrive within {HEADER_SECONDS:g} seconds"
-        self._timer = self.loop.call_later(HEADER_SECONDS, self._close, 408, message)
+        message = f"the headers did not arrive within {_HEADER_SECONDS:g} seconds"
+        self._timer = self.loop.call_later(_HEADER_SECONDS, self._close, 408, message)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

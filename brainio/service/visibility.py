@@ -39,7 +39,7 @@ def visible_profile(entry: Entry, access: Access, snapshot: Snapshot) -> Assembl
     snapshot : Snapshot
         The served catalogs.
     """
-    return find_profile(entry) if is_data_visible(entry, access, snapshot) else None
+    return find_profile(entry) if _is_data_visible(entry, access, snapshot) else None
 
 
 class MissingProfile(NamedTuple):
@@ -76,7 +76,7 @@ def explain_missing_profile(
     """
     if not access.may_download(entry, snapshot.embargoes):
         return MissingProfile("embargo", "under embargo")
-    if not has_local_files(entry) or not is_data_visible(entry, access, snapshot):
+    if not has_local_files(entry) or not _is_data_visible(entry, access, snapshot):
         return MissingProfile("elsewhere", "not on this server", f"The data are not on this server. {_FALLBACK}")
     failure = find_failure(entry)
     if failure is not None:
@@ -108,7 +108,7 @@ def is_not_ready(error: HTTPException) -> bool:
     return isinstance(error.detail, dict) and error.detail.get("code") == _NOT_READY
 
 
-def is_data_visible(entry: Entry, access: Access, snapshot: Snapshot) -> bool:
+def _is_data_visible(entry: Entry, access: Access, snapshot: Snapshot) -> bool:
     """Whether facts computed from the data of an entry are visible."""
     if not access.may_download(entry, snapshot.embargoes):
         return False

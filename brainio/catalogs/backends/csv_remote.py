@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from brainio.stores import Location
 
 LARGEST = 2**26  # bytes of a remote catalog: several hundred thousand files
-MOST_LINES = 1_000_000  # parsing takes half a minute
+_MOST_LINES = 1_000_000  # parsing takes half a minute
 _PATIENCE = 300  # seconds for which other writers may be faster again and again
 _LONGEST_PAUSE = 2  # seconds
 
@@ -93,10 +93,10 @@ class RemoteCsv(CsvBackend):
         except (OSError, LocationError) as error:
             raise CatalogError(f"the catalog {self} cannot be read: {error}") from error
         count = max(data.count(b"\n"), data.count(b"\r"))
-        if count > MOST_LINES:
+        if count > _MOST_LINES:
             raise CatalogError(
-                f"the catalog {self} has {count:,} lines; brainio reads at most {MOST_LINES:,} over a network. Copy it "
-                f"into a database: brainio catalog copy"
+                f"the catalog {self} has {count:,} lines; brainio reads at most {_MOST_LINES:,} over a network. Copy "
+                f"it into a database: brainio catalog copy"
             )
         return self._decode(data)
 

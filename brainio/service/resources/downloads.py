@@ -25,12 +25,12 @@ from brainio.stores import Location, Reading, Span, open_read, request_url, stat
 from brainio.stores.store import WHOLE, after, first
 
 router = APIRouter(prefix=API, tags=["files"])
-MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "zip": "application/zip", "nc": "application/x-netcdf"}
+_MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "zip": "application/zip", "nc": "application/x-netcdf"}
 _BLOCK = 2**18  # bytes
 _threads = anyio.CapacityLimiter(32)  # separate threads, so that slow disks do not delay other requests
 _BYTE_RANGE = re.compile(r"bytes\s*+=\s*+(\d{0,19})\s*+-\s*+(\d{0,19})\s*+", re.ASCII)
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_FILE_CONTENT = {"content": dict.fromkeys(MEDIA_TYPES.values(), _BINARY)}
+_FILE_CONTENT = {"content": dict.fromkeys(_MEDIA_TYPES.values(), _BINARY)}
 FILE_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", **_FILE_CONTENT},
     206: {"description": "The requested range.", **_FILE_CONTENT},
@@ -118,10 +118,10 @@ async def _stream(request: Request, location: Location, entry: Entry, file: Entr
     if not span.is_whole:
         headers["Content-Range"] = f"bytes {span.start}-{(span.stop or size) - 1}/{size}"
     if _is_head(request):
-        return Response(b"", status, headers, MEDIA_TYPES[file.part])
+        return Response(b"", status, headers, _MEDIA_TYPES[file.part])
     reading = open_read(location, file.version_id, span)
     blocks = await _open_blocks(reading, Span(span.start, span.start + length), size, entry)
-    return StreamingResponse(blocks, status, headers, MEDIA_TYPES[file.part])
+    return StreamingResponse(blocks, status, headers, _MEDIA_TYPES[file.part])
 
 
 def _requested_span(request: Request, etag: str, size: int) -> Span:

@@ -31,7 +31,7 @@ from brainio.service.snapshots import Position, Snapshot
 from brainio.service.visibility import get_stimulus_profile, visible_card
 
 router = APIRouter(prefix=urls.API)
-JSON_LD = "application/ld+json"
+_JSON_LD = "application/ld+json"
 
 
 @router.get("/entries", tags=["entries"], responses={200: {"model": schemas.Entries}, **error_responses(404, 422, 503)})
@@ -206,7 +206,7 @@ def render_card(entry: Entry, access: Access, snapshot: Snapshot) -> RenderedBod
     "/croissant/{catalog}/{kind}/{identifier:path}",
     tags=["croissant"],
     responses={
-        200: {"content": {JSON_LD: {}}, "description": "The Croissant description."},
+        200: {"content": {_JSON_LD: {}}, "description": "The Croissant description."},
         **error_responses(404, 422, 503),
     },
     response_class=Response,
@@ -226,7 +226,7 @@ async def croissant(
 
     def build() -> RenderedBody:
         record = schemas.croissant_record(entry, service.origin(request))
-        return render(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace"), JSON_LD)
+        return render(json.dumps(record, ensure_ascii=False).encode("utf-8", "backslashreplace"), _JSON_LD)
 
     return respond(request.headers, await run_in_threadpool(build))
 
