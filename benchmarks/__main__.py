@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measure import measure, measure_scaling
-from benchmarks.places import SIZES
+from benchmarks.cases import FACTORS, ROWS, Row
+from benchmarks.data_files import SIZES
+from benchmarks.implementations import PEER, Position, Side, SideError, install_peer
+from benchmarks.measurements import measure, measure_scaling
 from benchmarks.report import as_record, scaling_table, table
-from benchmarks.rows import FACTORS, ROWS, Row
-from benchmarks.sides import PEER, Position, Side, SideError, install_peer
 
 _REPEATS = {"full": 5, "quick": 3, "tiny": 1}
 

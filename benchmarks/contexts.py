@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.places import ASSEMBLY, SIZES, STIMULI, Places
+from benchmarks.data_files import ASSEMBLY, SIZES, STIMULI, Places
 
 REPETITIONS_AVERAGED = ["category_name", "object_name", "stimulus_id"]
 SPLITS = 10

@@ -19,7 +19,7 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from benchmarks.places import ASSEMBLY, BUCKET, PACKAGES, SIZES, STIMULI, Places, Sizes
+from benchmarks.data_files import ASSEMBLY, BUCKET, PACKAGES, SIZES, STIMULI, Places, Sizes
 
 _DONE = "made.json"
 _VERSION = 2  # of what this module makes: older folders are made again

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from benchmarks.measure import FLOOR, Measured, Scaled
-from benchmarks.rows import Row
+from benchmarks.cases import Row
+from benchmarks.measurements import FLOOR, Measured, Scaled
 
 MEGABYTE = 1e6
 
@@ -62,7 +62,7 @@ def _verdicts(row: Row, ours: float | None, peer: float | None, floor: float | N
 def wanted_text(row: Row) -> str:
     """Say what is wanted of a row.
 
-    >>> from benchmarks.rows import ROWS
+    >>> from benchmarks.cases import ROWS
     >>> wanted_text(ROWS[0])
     '<= 60 ms'
     """

@@ -5,10 +5,10 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.cases import FACTORS, STEPS
 from benchmarks.contexts import REPETITIONS_AVERAGED, Context
-from benchmarks.floors import read_by_xarray
-from benchmarks.places import STIMULI
-from benchmarks.rows import FACTORS, STEPS
+from benchmarks.data_files import STIMULI
+from benchmarks.floor_workloads import read_by_xarray
 from benchmarks.workloads import Timed
 
 

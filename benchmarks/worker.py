@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from benchmarks import fetching
+from benchmarks import fetch_workloads
 from benchmarks.contexts import Context, RawContext
 from benchmarks.file_operations import MODULES
-from benchmarks.floors import FLOORS
+from benchmarks.floor_workloads import FLOORS
 from benchmarks.scaling import SCALING
 from benchmarks.workloads import WORKLOADS, Timed
 
@@ -56,9 +56,9 @@ class Worker:
         """Load what a workload needs and keep the call."""
         if isinstance(self.context, Context):
             self.context.put_in_force(self.context.places.catalog)
-            self._timed[name] = ({**WORKLOADS, **fetching.WORKLOADS, **SCALING}[name])(self.context)
+            self._timed[name] = ({**WORKLOADS, **fetch_workloads.WORKLOADS, **SCALING}[name])(self.context)
         else:
-            self._timed[name] = {**FLOORS, **fetching.FLOORS}[name](self.context)
+            self._timed[name] = {**FLOORS, **fetch_workloads.FLOORS}[name](self.context)
         return {}
 
     def run(self, name: str) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks.contexts import REPETITIONS_AVERAGED, SPLITS, Context
+from benchmarks.data_files import ASSEMBLY, STIMULI
 from benchmarks.file_operations import OPERATIONS
-from benchmarks.places import ASSEMBLY, STIMULI
 
 
 class Timed(NamedTuple):

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 import xarray as xr
 
+from benchmarks.cases import FACTORS, ROWS, STEPS, Row, Wanted
 from benchmarks.data import make
+from benchmarks.data_files import SIZES, Places
 from benchmarks.loaded.wrk import Ask, ask
-from benchmarks.measure import Measured
-from benchmarks.places import SIZES, Places
+from benchmarks.measurements import Measured
 from benchmarks.report import as_record, quantity
-from benchmarks.rows import FACTORS, ROWS, STEPS, Row, Wanted
 from tests.service.service_process import CARNEY, ServiceProcess, make_lab
 
 TOP = Path(__file__).parents[1]

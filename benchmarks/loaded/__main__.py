@@ -22,8 +22,8 @@ from typing import Any
 from tabulate import tabulate
 
 from benchmarks.__main__ import machine
-from benchmarks.loaded.lasting import measure_killing, measure_memory
-from benchmarks.loaded.measuring import Line, Plan, measure_entries, measure_pages, measure_search
+from benchmarks.loaded.endurance import measure_killing, measure_memory
+from benchmarks.loaded.latency import Line, Plan, measure_entries, measure_pages, measure_search
 from benchmarks.loaded.wrk import need_wrk
 
 PARTS: dict[str, Callable[[Plan], list[Line]]] = {

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.data import neuroid_coordinates, stimulus_table, write_archive
-from benchmarks.indexed import write_catalog
-from benchmarks.loaded.places import CHANGING, GENERATED, LAB, LAB_DATA, STIMULI, stimulus_id
+from benchmarks.loaded.request_paths import CHANGING, GENERATED, LAB, LAB_DATA, STIMULI, stimulus_id
+from benchmarks.search_index import write_catalog
 from brainio.assemblies import NeuronRecordingAssembly
 from brainio.cards import build_profile
 from brainio.catalogs import add_catalog, entries_of

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-_SCRIPT = Path(__file__).with_name("asks.lua")
+_SCRIPT = Path(__file__).with_name("requests.lua")
 _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 
 

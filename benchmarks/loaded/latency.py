@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loaded.places import CHANGING, FILE, GENERATED, LAB, entry, pages, questions
-from benchmarks.loaded.running import Service, bare, serving
-from benchmarks.loaded.transfer import sizes_of
+from benchmarks.loaded.page_weight import sizes_of
+from benchmarks.loaded.request_paths import CHANGING, FILE, GENERATED, LAB, entry, pages, questions
+from benchmarks.loaded.service_process import Service, bare, serving
 from benchmarks.loaded.wrk import Ask, Measured, ask
 
 _ENTRIES_ASKED = 10_000

@@ -18,7 +18,7 @@ from tabulate import tabulate
 
 import brainio
 from benchmarks import data
-from benchmarks.places import ASSEMBLY, SIZES, STIMULI, Places
+from benchmarks.data_files import ASSEMBLY, SIZES, STIMULI, Places
 from brainio.assemblies import NeuronRecordingAssembly
 from brainio.errors import StreamWarning
 from brainio.packaging import write_netcdf

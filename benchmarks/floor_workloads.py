@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.contexts import SPLITS, RawContext
-from benchmarks.places import STIMULI
+from benchmarks.data_files import STIMULI
 from benchmarks.workloads import Timed
 
 

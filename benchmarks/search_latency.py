@@ -1,4 +1,4 @@
-"""How long searches take over HTTP while others search: `python -m benchmarks.searched [--entries 100000] [--rate 50]`.
+"""How long searches take over HTTP while others search: `python -m benchmarks.search_latency [--entries 100000] [--rate 50]`.
 
 Starts `brainio serve` on a generated catalog, once with its index in SQLite and once in PostgreSQL, and asks so many
 different questions a second, whether or not the ones before were answered: words of titles, authors and identifiers,
@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 import httpx
 from tabulate import tabulate
 
-from benchmarks.indexed import _CLASSES, _VERBS, ANIMALS, PLACES, TOPICS, name_of, write_catalog
+from benchmarks.search_index import _CLASSES, _VERBS, ANIMALS, PLACES, TOPICS, name_of, write_catalog
 from tests.postgres import Postgres, find_programs
 
 _LONGEST_START = 300  # seconds
@@ -105,7 +105,7 @@ def measured(url: str, entries: int, rate: float, seconds: int, seed: int) -> di
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.searched", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search_latency", description=__doc__)
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--rate", type=float, default=50, help="questions a second (default 50)")
     parser.add_argument("--seconds", type=int, default=30, help="of each measurement (default 30)")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.indexed import name_of
-from benchmarks.loaded.measuring import Line, Plan
-from benchmarks.loaded.places import CHANGING, FILE, GENERATED, LAB_DATA, STIMULI, entry, questions, stimulus_id
-from benchmarks.loaded.running import Process, Service, until
+from benchmarks.loaded.latency import Line, Plan
+from benchmarks.loaded.request_paths import CHANGING, FILE, GENERATED, LAB_DATA, STIMULI, entry, questions, stimulus_id
+from benchmarks.loaded.service_process import Process, Service, until
 from benchmarks.loaded.wrk import Ask, Measured, ask
+from benchmarks.search_index import name_of
 
 _CONNECTIONS = 16
 _GROWTH = 1.10  # of the memory of a process, from the second fifth of the time to the last

@@ -1,6 +1,6 @@
 -- What wrk asks: the lines of a file in turn, as fast as answers come or so many a second, and whether they are right.
 --
---   wrk ... -s asks.lua URL -- ADDRESSES RATE THREADS SHARE
+--   wrk ... -s requests.lua URL -- ADDRESSES RATE THREADS SHARE
 --
 -- A line is: path, status, header lines between "|" or "-", file of the expected body or "-", with tabs between them.
 -- RATE is the requests a second of all threads, 0: no limit. Each thread has a timetable: whichever of its connections

@@ -1,4 +1,4 @@
-"""Measures search on generated catalogs: `python -m benchmarks.indexed [--sizes 1000 100000 1000000] [--postgresql]`.
+"""Measures search on generated catalogs: `python -m benchmarks.search_index [--sizes 1000 100000 1000000] [--postgresql]`.
 
 Each size is measured in a process of its own: reading the catalog, indexing it, the memory that this takes beyond the
 catalog, resolving identifiers, and searching, from one hit to all entries. Times are medians; of each question that is
@@ -168,7 +168,7 @@ def _memory(*, reset: bool = False) -> float:
 
 def main() -> None:
     """Make the catalogs, measure each size, print and write."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.indexed", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.search_index", description=__doc__)
     parser.add_argument("--sizes", nargs="+", type=int, default=[1_000, 100_000, 1_000_000], metavar="ENTRIES")
     parser.add_argument("--seed", type=int, default=0, help="of the catalogs (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
@@ -191,7 +191,7 @@ def _in_own_process(entries: int, seed: int, *, postgresql: bool) -> dict[str, A
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         write_catalog(Path(folder), entries, seed)
-        command = [sys.executable, "-m", "benchmarks.indexed", "--sizes", str(entries), "--in", folder]
+        command = [sys.executable, "-m", "benchmarks.search_index", "--sizes", str(entries), "--in", folder]
         if postgresql:
             installed = find_programs()
             if installed is None:

@@ -3,7 +3,7 @@
 import random
 from urllib.parse import urlencode
 
-from benchmarks.indexed import ANIMALS, PLACES, TOPICS, name_of
+from benchmarks.search_index import ANIMALS, PLACES, TOPICS, name_of
 
 GENERATED, LAB, CHANGING = "generated.csv", "lab.csv", "changing.csv"
 LAB_DATA = "lab.Load2026"

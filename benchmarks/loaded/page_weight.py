@@ -4,7 +4,7 @@ import urllib.error
 from dataclasses import dataclass
 from html.parser import HTMLParser
 
-from benchmarks.loaded.running import Service
+from benchmarks.loaded.service_process import Service
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.places import SIZES, Places
-from benchmarks.rows import FACTORS, STEPS, Row
-from benchmarks.sides import Position, Side, SideError
+from benchmarks.cases import FACTORS, STEPS, Row
+from benchmarks.data_files import SIZES, Places
+from benchmarks.implementations import Position, Side, SideError
 
 FLOOR = "floor"
 _PEAK_REPEATS = {"full": 3, "quick": 1, "tiny": 1}  # a peak hardly varies, and each takes a process

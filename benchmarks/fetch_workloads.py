@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.contexts import Context, RawContext
-from benchmarks.places import BUCKET, PACKAGES, Places
+from benchmarks.data_files import BUCKET, PACKAGES, Places
 from benchmarks.static_s3 import static_s3
 from benchmarks.workloads import Timed
 

@@ -1,0 +1,1 @@
+"""Requests and bytes of partial reads of a streamed assembly: `python -m benchmarks.streamed --help`."""
