@@ -1,4 +1,4 @@
-"""Measures this project against the earlier public implementation and against the least work that could do.
+"""Benchmarks of this project against its public predecessor (the peer) and against raw library calls (the floor).
 
-`python -m benchmarks --help` says how. Nothing in the package imports this folder.
+Run `python -m benchmarks --help` for usage. The package `brainio` does not import this folder.
 """

@@ -1,6 +1,6 @@
-"""Runs the benchmarks: `python -m benchmarks [--quick] [--peer PYTHON]`, from the top of the project.
+"""Command line of the benchmarks: `python -m benchmarks [--quick] [--peer PYTHON]`, from the top of the project.
 
-This process imports none of the libraries: its own peak memory would count for the processes that it starts.
+This process imports no large library, because child processes inherit its peak memory.
 """
 
 import argparse
@@ -15,11 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cases import FACTORS, ROWS, Row
+from benchmarks.cases import CASES, FACTORS, Case
 from benchmarks.data_files import SIZES
-from benchmarks.implementations import PEER, Position, Side, SideError, install_peer
-from benchmarks.measurements import measure, measure_scaling
-from benchmarks.report import as_record, scaling_table, table
+from benchmarks.implementations import PEER, Implementation, ImplementationError, RunFolder, install_peer
+from benchmarks.measurements import measure_case, measure_scaling
+from benchmarks.report import case_record, format_scaling, format_table
 
 _REPEATS = {"full": 5, "quick": 3, "tiny": 1}
 
@@ -29,26 +29,36 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     mode = parser.add_mutually_exclusive_group()
     mode.add_argument(
-        "--quick", dest="mode", action="store_const", const="quick", help="under a minute: 1/77 of the data"
+        "--quick", dest="mode", action="store_const", const="quick", help="use 1/77 of the data; takes under a minute"
     )
     mode.add_argument(
-        "--tiny", dest="mode", action="store_const", const="tiny", help="to see that it works; times mean nothing"
+        "--tiny",
+        dest="mode",
+        action="store_const",
+        const="tiny",
+        help="use minimal data; tests the benchmarks only",
     )
     parser.set_defaults(mode="full")
-    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[row.name for row in ROWS], help="these rows only")
     parser.add_argument(
-        "--scaling", action="store_true", help="1, 4 and 16 times the presentations instead of the table"
+        "--only", nargs="+", metavar="NAME", choices=[case.name for case in CASES], help="run only these cases"
     )
-    parser.add_argument("--repeats", type=_positive, metavar="N", help="runs of each side of which the median is taken")
-    parser.add_argument("--seed", type=int, default=0, help="of the data (default 0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
     parser.add_argument(
-        "--cache", type=Path, metavar="FOLDER", default=_default_cache(), help="where data are kept (%(default)s)"
+        "--scaling", action="store_true", help="measure 1, 4 and 16 times the presentations instead of the cases"
+    )
+    parser.add_argument("--repeats", type=_positive, metavar="N", help="number of runs, of which the median counts")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the data (default 0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the results to this file")
+    parser.add_argument(
+        "--cache",
+        type=Path,
+        metavar="FOLDER",
+        default=_default_cache(),
+        help="folder of data and peer (%(default)s)",
     )
     peer = parser.add_mutually_exclusive_group()
     peer.add_argument("--peer", metavar="PYTHON", help="interpreter of an environment with brainscore-brainio 1.1.0")
     peer.add_argument(
-        "--install-peer", action="store_true", help="make that environment in the cache folder (Python 3.11)"
+        "--install-peer", action="store_true", help="create that environment in the cache folder; needs Python 3.11"
     )
     return parser.parse_args()
 
@@ -65,7 +75,7 @@ def _default_cache() -> Path:
 
 
 def machine() -> dict[str, Any]:
-    """Describe the machine."""
+    """Return a description of the machine."""
     cpus = Path("/proc/cpuinfo")
     models = [line for line in cpus.read_text().splitlines() if line.startswith("model name")] if cpus.exists() else []
     return {
@@ -77,10 +87,10 @@ def machine() -> dict[str, Any]:
 
 
 def main() -> None:
-    """Make the data, start the sides, measure, print and write."""
+    """Generate the data, run the benchmarks, print the tables and write the results."""
     options = arguments()
     cache = options.cache.absolute()
-    place = Position(cache / f"{options.mode}-{options.seed}", options.mode)
+    run_folder = RunFolder(cache / f"{options.mode}-{options.seed}", options.mode)
     repeats = options.repeats or _REPEATS[options.mode]
     result: dict[str, Any] = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -92,52 +102,53 @@ def main() -> None:
     }
     try:
         peer = install_peer(cache) if options.install_peer else options.peer
-        print(f"making the data in {place.folder}", file=sys.stderr)
-        place.make_data(sys.executable, options.seed, FACTORS if options.scaling else ())
+        print(f"generating the data in {run_folder.folder}", file=sys.stderr)
+        run_folder.generate_data(sys.executable, options.seed, FACTORS if options.scaling else ())
         if options.scaling:
-            result |= run_scaling(place, repeats)
+            result |= run_scaling(run_folder, repeats)
         else:
-            rows = [row for row in ROWS if not options.only or row.name in options.only]
-            result |= run_rows(rows, place, repeats, peer)
-    except SideError as error:
+            cases = [case for case in CASES if not options.only or case.name in options.only]
+            result |= run_cases(cases, run_folder, repeats, peer)
+    except ImplementationError as error:
         sys.exit(str(error))
     if options.json:
         options.json.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def run_rows(rows: list[Row], place: Position, repeats: int, peer: str | None) -> dict[str, Any]:
-    """Measure and print the table."""
-    missing = "" if peer else "absent: name its interpreter by --peer, or have it made by --install-peer"
-    with ExitStack() as running:
-        sides = {"ours": Side(place, sys.executable, "ours"), "floor": Side(place, sys.executable, "floor")}
+def run_cases(cases: list[Case], run_folder: RunFolder, repeats: int, peer: str | None) -> dict[str, Any]:
+    """Measure all cases and print the table."""
+    missing = "" if peer else "absent: name its interpreter with --peer, or install it with --install-peer"
+    with ExitStack() as stack:
+        implementations = {name: Implementation(run_folder, sys.executable, name) for name in ("ours", "floor")}
         if peer:
-            sides["peer"] = Side(place, peer, "peer")
-        for side in sides.values():
-            running.callback(side.close)
-        versions = {name: side.ask("about") for name, side in sides.items()}
+            implementations["peer"] = Implementation(run_folder, peer, "peer")
+        for implementation in implementations.values():
+            stack.callback(implementation.close)
+        versions = {name: implementation.call("versions") for name, implementation in implementations.items()}
         if peer and PEER not in versions["peer"]:
-            raise SideError(f"the environment of {peer} has no {PEER}; --install-peer makes one that has")
+            raise ImplementationError(f"the environment of {peer} lacks {PEER}; --install-peer creates one with it")
         records = []
-        for row in rows:
+        for case in cases:
             begin = time.monotonic()
-            records.append(as_record(measure(row, sides, place, repeats), place.mode, missing))
-            print(f"{row.name}: measured in {time.monotonic() - begin:.0f} s", file=sys.stderr)
-    print(table(records))
+            result = measure_case(case, implementations, run_folder, repeats)
+            records.append(case_record(result, run_folder.mode, missing))
+            print(f"{case.name}: measured in {time.monotonic() - begin:.0f} s", file=sys.stderr)
+    print(format_table(records))
     if missing:
         print(f"- the peer is {missing}")
     return {"versions": versions, "rows": records}
 
 
-def run_scaling(place: Position, repeats: int) -> dict[str, Any]:
-    """Measure and print how time and memory grow."""
-    with ExitStack() as running:
-        ours = Side(place, sys.executable, "ours")
-        running.callback(ours.close)
-        versions = {"ours": ours.ask("about")}
-        scaled = measure_scaling(ours, place, repeats)
-    print(f"{SIZES[place.mode].scaling_neuroids} neuroids, so that 16 times the presentations fit into memory")
-    print(scaling_table(scaled))
-    return {"versions": versions, "scaling": [asdict(one) for one in scaled]}
+def run_scaling(run_folder: RunFolder, repeats: int) -> dict[str, Any]:
+    """Measure time and memory of 1, 4 and 16 times the presentations, and print the table."""
+    with ExitStack() as stack:
+        ours = Implementation(run_folder, sys.executable, "ours")
+        stack.callback(ours.close)
+        versions = {"ours": ours.call("versions")}
+        results = measure_scaling(ours, run_folder, repeats)
+    print(f"{SIZES[run_folder.mode].scaling_neuroids} neuroids, so that 16 times the presentations fit into memory")
+    print(format_scaling(results))
+    return {"versions": versions, "scaling": [asdict(result) for result in results]}
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What workloads start from, on each side: a catalog in force, the loaded recording, the raw arrays.
+"""Inputs of workloads: an active catalog, the loaded recording, raw arrays.
 
-The interface of both implementations is the same but for two things, which are here: how a catalog is put in force, and
-what resolves an identifier.
+Hides the two differences between the interfaces of this project and the peer: how to activate a catalog, and how to
+resolve an identifier.
 """
 
 import os
@@ -12,65 +12,65 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.data_files import ASSEMBLY, SIZES, STIMULI, Places
+from benchmarks.data_files import ASSEMBLY, SIZES, STIMULI, DataPaths
 
-REPETITIONS_AVERAGED = ["category_name", "object_name", "stimulus_id"]
+GROUP_LEVELS = ["category_name", "object_name", "stimulus_id"]
 SPLITS = 10
 
 
 class RawContext:
-    """The data as bare arrays, for the floors."""
+    """The data as raw arrays, for the workloads of the floor."""
 
-    def __init__(self, folder: Path, mode: str, side: str) -> None:
-        self.places = Places(folder)
+    def __init__(self, folder: Path, mode: str, implementation: str) -> None:
+        self.paths = DataPaths(folder)
         self.sizes = SIZES[mode]
-        self.side = side
+        self.implementation = implementation
 
     @cached_property
     def values(self) -> np.ndarray:
-        """The values of the recording, neuroid x presentation x time_bin, float32."""
+        """Values of the recording: neuroid x presentation x time_bin, float32."""
         import netCDF4
 
-        with netCDF4.Dataset(self.places.netcdf) as file:
+        with netCDF4.Dataset(self.paths.netcdf) as file:
             file.set_auto_mask(False)
             return np.asarray(file["data"][:])
 
     @cached_property
-    def values_with_nan(self) -> np.ndarray:
-        """The values, one in a hundred missing."""
-        return with_nan(self.values)
+    def values_with_missing(self) -> np.ndarray:
+        """The values, of which one in a hundred is missing."""
+        return with_missing(self.values)
 
     @cached_property
     def stimulus(self) -> np.ndarray:
-        """The number of the stimulus of each presentation."""
+        """Number of the stimulus of each presentation."""
         import netCDF4
 
-        with netCDF4.Dataset(self.places.netcdf) as file:
+        with netCDF4.Dataset(self.paths.netcdf) as file:
             return np.asarray(file["stimulus"][:])
 
     @cached_property
     def repetition(self) -> np.ndarray:
-        """The number of the repetition of each presentation."""
+        """Number of the repetition of each presentation."""
         import netCDF4
 
-        with netCDF4.Dataset(self.places.netcdf) as file:
+        with netCDF4.Dataset(self.paths.netcdf) as file:
             return np.asarray(file["repetition"][:])
 
     @cached_property
     def regions(self) -> np.ndarray:
-        """The region of each neuroid."""
+        """Region of each neuroid."""
         import netCDF4
 
-        with netCDF4.Dataset(self.places.netcdf) as file:
+        with netCDF4.Dataset(self.paths.netcdf) as file:
             return np.asarray(file["region"][:], dtype=object)
 
 
 class Context(RawContext):
-    """The data through the `brainio` that this interpreter imports: this project's, or the peer's."""
+    """The data, loaded with the `brainio` of this interpreter: this project or the peer."""
 
-    def put_in_force(self, catalog: Path) -> None:
-        """Make a catalog the one that identifiers are looked up in."""
-        if self.side == "ours":
+    def activate_catalog(self, catalog: Path) -> None:
+        """Make a catalog the only active one."""
+        if self.implementation == "ours":
             os.environ["BRAINIO_CATALOGS"] = str(catalog)
             return
         from brainio import lookup
@@ -82,8 +82,8 @@ class Context(RawContext):
 
     @property
     def resolve(self) -> Callable[[str], object]:
-        """What leads from the identifier of an assembly to what the catalog says of it."""
-        if self.side == "ours":
+        """Function that resolves the identifier of an assembly to its entry."""
+        if self.implementation == "ours":
             from brainio.catalogs import TYPE_ASSEMBLY, resolve
 
             return lambda identifier: resolve(TYPE_ASSEMBLY, identifier)
@@ -100,25 +100,25 @@ class Context(RawContext):
 
     @cached_property
     def assembly(self) -> Any:
-        """The recording with the metadata of its stimuli, values loaded."""
+        """The recording with the metadata of its stimuli and loaded values."""
         import brainio
 
         return brainio.get_assembly(ASSEMBLY).load()
 
     @cached_property
-    def assembly_with_nan(self) -> Any:
-        """The recording, one value in a hundred missing."""
-        return self.assembly.copy(data=with_nan(self.assembly.values))
+    def assembly_with_missing(self) -> Any:
+        """The recording, of which one value in a hundred is missing."""
+        return self.assembly.copy(data=with_missing(self.assembly.values))
 
     @cached_property
     def averaged(self) -> Any:
-        """The average over repetitions, neuroid x stimulus."""
-        averaged = self.assembly.multi_groupby(REPETITIONS_AVERAGED).mean(dim="presentation")
+        """Average over repetitions: neuroid x stimulus."""
+        averaged = self.assembly.multi_groupby(GROUP_LEVELS).mean(dim="presentation")
         return averaged.isel(time_bin=0, drop=True)
 
 
-def with_nan(values: np.ndarray) -> np.ndarray:
-    """Return a copy in which one value in a hundred is missing, always the same ones."""
+def with_missing(values: np.ndarray) -> np.ndarray:
+    """Return a copy in which one value in a hundred is missing, always the same values."""
     values = values.copy()
     flat = values.reshape(-1)
     flat[np.random.default_rng(0).integers(0, flat.size, flat.size // 100)] = np.nan

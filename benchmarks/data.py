@@ -1,7 +1,7 @@
-"""Makes the data that the workloads run on, from a seed: `python -m benchmarks.data FOLDER MODE SEED`.
+"""Generation of the benchmark data from a seed: `python -m benchmarks.data FOLDER MODE SEED`.
 
-Uses the raw libraries only, so that no side is measured on files of its own making. Files lie where both
-implementations find them below BRAINIO_HOME: `<stem of NAME>/NAME`. Measures nothing.
+Uses only raw libraries, so that no implementation reads files that it wrote itself. Files have the paths that both
+implementations expect below BRAINIO_HOME: `<stem of NAME>/NAME`.
 """
 
 import csv
@@ -19,64 +19,64 @@ import netCDF4
 import numpy as np
 import pandas as pd
 
-from benchmarks.data_files import ASSEMBLY, BUCKET, PACKAGES, SIZES, STIMULI, Places, Sizes
+from benchmarks.data_files import ASSEMBLY, BUCKET, PACKAGES, SIZES, STIMULI, DataPaths, Sizes
 
-_DONE = "made.json"
-_VERSION = 2  # of what this module makes: older folders are made again
+_RECORD = "made.json"  # written last, with the parameters of the data
+_VERSION = 2  # of the data; increase it to generate existing folders again
 _COLUMNS = ("identifier", "lookup_type", "class", "location_type", "location", "sha1", "stimulus_set_identifier")
-_MOMENT = (1980, 1, 1, 0, 0, 0)
+_MEMBER_TIME = (1980, 1, 1, 0, 0, 0)
 
 
-def make(folder: Path, mode: str, seed: int) -> None:
-    """Make all files of a mode below a folder, unless they are there."""
-    wanted = {"version": _VERSION, "seed": seed, "mode": mode, "sizes": asdict(SIZES[mode])}
-    done = folder / _DONE
-    if done.exists() and json.loads(done.read_text()) == wanted:
+def generate(folder: Path, mode: str, seed: int) -> None:
+    """Write all files of a mode into a folder, unless they exist."""
+    parameters = {"version": _VERSION, "seed": seed, "mode": mode, "sizes": asdict(SIZES[mode])}
+    record = folder / _RECORD
+    if record.exists() and json.loads(record.read_text()) == parameters:
         return
-    places, sizes = Places(folder), SIZES[mode]
-    _clear(places)
+    paths, sizes = DataPaths(folder), SIZES[mode]
+    _clear(paths)
     rng = np.random.default_rng(seed)
     table = stimulus_table(rng, sizes.stimuli)
-    for place in (places.csv, places.zip, places.netcdf):
-        place.parent.mkdir(parents=True, exist_ok=True)
-    table.to_csv(places.csv, index=False)
-    write_archive(places.zip, table["filename"].tolist(), sizes.pixels, rng)
-    write_recording(places.netcdf, sizes, sizes.repetitions, table["stimulus_id"].tolist(), rng)
-    write_catalogs(places, sizes.entries)
-    write_store(places, sizes, rng)
-    done.write_text(json.dumps(wanted))
+    for path in (paths.csv, paths.zip, paths.netcdf):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(paths.csv, index=False)
+    write_archive(paths.zip, table["filename"].tolist(), sizes.pixels, rng)
+    write_recording(paths.netcdf, sizes, sizes.repetitions, table["stimulus_id"].tolist(), rng)
+    write_catalogs(paths, sizes.entries)
+    write_store(paths, sizes, rng)
+    record.write_text(json.dumps(parameters))
 
 
-def _clear(places: Places) -> None:
-    """Remove what was made of other data, and what the sides made of that."""
-    shutil.rmtree(places.home, ignore_errors=True)
+def _clear(paths: DataPaths) -> None:
+    """Remove the files of other data, and the files that implementations wrote from these."""
+    shutil.rmtree(paths.home, ignore_errors=True)
     for pattern in ("scaled-*", "written-*"):
-        for path in places.folder.glob(pattern):
+        for path in paths.folder.glob(pattern):
             path.unlink()
 
 
-def make_scaled(folder: Path, mode: str, seed: int, factor: int) -> None:
-    """Make the recording of `--scaling` with `factor` times the repetitions, unless it is there."""
-    places, sizes = Places(folder), SIZES[mode]
-    target = places.scaled(factor)
+def generate_scaled(folder: Path, mode: str, seed: int, factor: int) -> None:
+    """Write the recording with `factor` times the repetitions for `--scaling`, unless it exists."""
+    paths, sizes = DataPaths(folder), SIZES[mode]
+    target = paths.scaled(factor)
     if target.exists():
         return
     part = target.with_suffix(".part")
-    stimuli = pd.read_csv(places.csv)["stimulus_id"].tolist()
+    stimuli = pd.read_csv(paths.csv)["stimulus_id"].tolist()
     rng = np.random.default_rng([seed, factor])
     write_recording(part, sizes, sizes.repetitions * factor, stimuli, rng, neuroids=sizes.scaling_neuroids)
     part.rename(target)
 
 
 def stimulus_table(rng: np.random.Generator, count: int) -> pd.DataFrame:
-    """Make the table of a stimulus set: `stimulus_id`, `filename` and 18 columns of metadata."""
+    """Return the table of a stimulus set: `stimulus_id`, `filename` and 18 columns of metadata."""
     ids = [hashlib.sha1(f"stimulus {number}".encode()).hexdigest() for number in range(count)]
     objects = np.arange(count) % 64
     floats = ("s", "ty", "tz", "rxy", "rxz", "ryz", "rxy_semantic", "rxz_semantic", "ryz_semantic", "size")
     return pd.DataFrame(
         {
             "stimulus_id": ids,
-            "filename": [f"{one}.png" for one in ids],
+            "filename": [f"{id_}.png" for id_ in ids],
             "category_name": [f"category{number % 8}" for number in objects],
             "object_name": [f"object{number:02d}" for number in objects],
             "background_id": [hashlib.sha1(f"ground {number % 400}".encode()).hexdigest() for number in range(count)],
@@ -91,10 +91,10 @@ def stimulus_table(rng: np.random.Generator, count: int) -> pd.DataFrame:
 
 
 def write_archive(path: Path, names: list[str], pixels: int, rng: np.random.Generator) -> None:
-    """Write a ZIP archive of square PNG images of noise, which nothing can compress."""
+    """Write a ZIP archive of square PNG images of incompressible noise."""
     with zipfile.ZipFile(path, "w") as archive:
         for name in names:
-            archive.writestr(zipfile.ZipInfo(name, _MOMENT), _png(rng.bytes(pixels * pixels * 3), pixels))
+            archive.writestr(zipfile.ZipInfo(name, _MEMBER_TIME), _png(rng.bytes(pixels * pixels * 3), pixels))
 
 
 def _png(noise: bytes, pixels: int) -> bytes:
@@ -115,10 +115,10 @@ def write_recording(
     rng: np.random.Generator,
     neuroids: int | None = None,
 ) -> None:
-    """Write a recording as published files have it: text of variable length, numbers deflated.
+    """Write a recording in the layout of published files: variable-length text, compressed numbers.
 
-    Values are spike counts in bins of 70 ms as float32 rates, neuroid x presentation x time_bin; presentations are
-    shuffled. They are made and written one neuroid after the other, so that memory stays small.
+    The values are firing rates from spike counts in bins of 70 ms: float32, neuroid x presentation x time_bin, with
+    shuffled presentations. They are generated in chunks of neuroids, to limit memory.
     """
     neuroids = neuroids or sizes.neuroids
     order = rng.permutation(len(stimuli) * repetitions)
@@ -157,7 +157,7 @@ def _write_coordinate(file: netCDF4.Dataset, name: str, dim: str, values: np.nda
 
 
 def neuroid_coordinates(rng: np.random.Generator, count: int) -> dict[str, np.ndarray]:
-    """Make ten coordinates of neuroids."""
+    """Return ten coordinates of neuroids."""
     numbers = np.arange(count)
     texts: dict[str, list[str]] = {
         "neuroid_id": [f"animal{number % 2}_{number:03d}" for number in numbers],
@@ -176,21 +176,21 @@ def neuroid_coordinates(rng: np.random.Generator, count: int) -> dict[str, np.nd
     }
 
 
-def write_catalogs(places: Places, entries: int) -> None:
-    """Write the catalog of three rows, and one of `entries` assemblies that exist in name only."""
+def write_catalogs(paths: DataPaths, entries: int) -> None:
+    """Write the catalog of three rows, and one of `entries` assemblies without files."""
     rows = [
-        (STIMULI, "stimulus_set", "StimulusSet", places.csv, ""),
-        (STIMULI, "stimulus_set", "", places.zip, ""),
-        (ASSEMBLY, "assembly", "NeuronRecordingAssembly", places.netcdf, STIMULI),
+        (STIMULI, "stimulus_set", "StimulusSet", paths.csv, ""),
+        (STIMULI, "stimulus_set", "", paths.zip, ""),
+        (ASSEMBLY, "assembly", "NeuronRecordingAssembly", paths.netcdf, STIMULI),
     ]
-    with places.catalog.open("w", newline="") as file:
+    with paths.catalog.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for identifier, kind, cls, path, stimulus_set in rows:
             digest = hashlib.sha1(path.read_bytes()).hexdigest()
             location = f"https://benchmark.s3.amazonaws.com/{path.name}"
             writer.writerow((identifier, kind, cls, "S3", location, digest, stimulus_set))
-    with places.large_catalog.open("w", newline="") as file:
+    with paths.large_catalog.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for number in range(entries):
@@ -200,12 +200,12 @@ def write_catalogs(places: Places, entries: int) -> None:
             )
 
 
-def write_store(places: Places, sizes: Sizes, rng: np.random.Generator) -> None:
-    """Write the files that are fetched, of noise, and the catalog that lists them."""
-    places.large.parent.mkdir(parents=True, exist_ok=True)
-    files = {"benchmark.Large": (places.large, sizes.large_bytes)}
-    files |= {f"benchmark.Package{number}": (places.package(number), sizes.package_bytes) for number in range(PACKAGES)}
-    with places.packages_catalog.open("w", newline="") as file:
+def write_store(paths: DataPaths, sizes: Sizes, rng: np.random.Generator) -> None:
+    """Write the files to fetch, which contain noise, and the catalog that lists them."""
+    paths.large.parent.mkdir(parents=True, exist_ok=True)
+    files = {"benchmark.Large": (paths.large, sizes.large_bytes)}
+    files |= {f"benchmark.Package{number}": (paths.package(number), sizes.package_bytes) for number in range(PACKAGES)}
+    with paths.packages_catalog.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(_COLUMNS)
         for identifier, (path, size) in files.items():
@@ -217,11 +217,11 @@ def write_store(places: Places, sizes: Sizes, rng: np.random.Generator) -> None:
 
 
 def main(arguments: list[str]) -> None:
-    """Make the data of a mode, and those of `--scaling` for each factor named after it."""
+    """Generate the data of a mode, and for each further argument the recording for `--scaling` by that factor."""
     folder, mode, seed = Path(arguments[0]), arguments[1], int(arguments[2])
-    make(folder, mode, seed)
+    generate(folder, mode, seed)
     for factor in arguments[3:]:
-        make_scaled(folder, mode, seed, int(factor))
+        generate_scaled(folder, mode, seed, int(factor))
 
 
 if __name__ == "__main__":

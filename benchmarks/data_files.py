@@ -1,4 +1,4 @@
-"""How large the data of each mode are, and where their files lie. Imports the standard library only."""
+"""Sizes and file paths of the benchmark data in each mode. Imports only the standard library."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,27 +7,27 @@ ASSEMBLY = "benchmark.Recording"
 STIMULI = "benchmark.Stimuli"
 HOME = "home"
 BUCKET = "benchmark"
-PACKAGES = 40  # that are fetched at once
+PACKAGES = 40  # to fetch at once
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The size of a mode's data: `entries` are those of the large catalog, `pixels` the side of a stimulus."""
+    """Sizes of the data in one mode; `entries` of the large catalog, `pixels` along each side of an image."""
 
     neuroids: int
     stimuli: int
     repetitions: int
     pixels: int
     entries: int
-    apply_neuroids: int  # what functions of groups are measured on
+    apply_neuroids: int  # for the functions that are applied to groups
     apply_stimuli: int
-    scaling_neuroids: int  # what `--scaling` is measured on: 16 times the presentations must fit into memory
-    large_bytes: int  # of the file that is fetched
-    package_bytes: int  # of each of the packages that are fetched at once
+    scaling_neuroids: int  # for `--scaling`: 16 times the presentations must fit into memory
+    large_bytes: int  # of the large file to fetch
+    package_bytes: int  # of each package to fetch
 
     @property
     def array_bytes(self) -> int:
-        """Bytes of the values of the recording, float32."""
+        """Size of the values of the recording, which are float32."""
         return self.neuroids * self.stimuli * self.repetitions * 4
 
 
@@ -38,8 +38,8 @@ SIZES = {
 }
 
 
-class Places:
-    """The files below the folder of one mode and seed."""
+class DataPaths:
+    """Paths of the files of one mode and seed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,14 +56,14 @@ class Places:
     def _in_home(self, name: str) -> Path:
         return self.home / Path(name).stem / name
 
-    def written(self, side: str, suffix: str) -> Path:
-        """Where a side writes."""
-        return self.folder / f"written-{side}{suffix}"
+    def written(self, implementation: str, suffix: str) -> Path:
+        """Return the path to which an implementation writes."""
+        return self.folder / f"written-{implementation}{suffix}"
 
     def scaled(self, factor: int) -> Path:
-        """Return the recording with `factor` times the presentations."""
+        """Return the path of the recording with `factor` times the presentations."""
         return self.folder / f"scaled-{factor}.nc"
 
     def package(self, number: int) -> Path:
-        """Return one of the packages that are fetched at once."""
+        """Return the path of one of the packages to fetch."""
         return self.store / BUCKET / f"package-{number}.nc"

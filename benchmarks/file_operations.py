@@ -1,7 +1,7 @@
-"""The operations that read a whole recording block by block, on one netCDF file, in the process that calls them.
+"""Operations that read a whole recording in blocks, for measurements of their peak memory.
 
-Cards, profiles and validation run in a worker process otherwise, whose memory nobody here could measure. Used for the
-rows of peak memory, and by `tests.reliability.memory_peaks`.
+They run in the calling process, since brainio runs cards, profiles and validation in a worker process, whose memory
+could not be measured. The cases of peak memory and `tests.reliability.memory_peaks` use them.
 """
 
 import tempfile
@@ -9,40 +9,40 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# Modules whose memory belongs to the imports.
+# To import before a measurement, so that their memory is not counted.
 MODULES = ("brainio.cards.computation", "brainio.validation.netcdf", "brainio.packaging", "brainio.packaging.lab_files")
 
 
 def compute_card(path: Path) -> None:
-    """Compute the card."""
+    """Compute the card of a recording."""
     from brainio.cards.computation import describe_assembly_file
 
     describe_assembly_file(str(path), "NeuroidAssembly", "", "", "")
 
 
 def compute_profile(path: Path) -> None:
-    """Compute the profile."""
+    """Compute the profile of a recording."""
     from brainio.cards.computation import describe_for_profile
 
     describe_for_profile(str(path))
 
 
 def validate(path: Path) -> None:
-    """Validate the file."""
+    """Validate the file of a recording."""
     from brainio.validation.netcdf import find_problems
 
     find_problems(str(path), None, None, False)
 
 
 def package(path: Path) -> None:
-    """Package the recording from its file, without publishing it."""
+    """Package a recording from its file, without publishing it."""
     from brainio.packaging.lab_files import read_recording
 
     write_package(read_recording(path))
 
 
 def write_package(assembly: Any) -> None:
-    """Write the package of an assembly and remove it."""
+    """Write the package of an assembly to a temporary folder."""
     from brainio.packaging import package_data_assembly_locally
 
     with tempfile.TemporaryDirectory() as folder:

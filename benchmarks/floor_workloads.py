@@ -1,4 +1,4 @@
-"""The floors: the least work that could do what a workload does, by raw library calls."""
+"""Workloads of the floor: the least work that gives the result of a workload, with raw library calls."""
 
 import hashlib
 import shutil
@@ -10,38 +10,38 @@ import pandas as pd
 
 from benchmarks.contexts import SPLITS, RawContext
 from benchmarks.data_files import STIMULI
-from benchmarks.workloads import Timed
+from benchmarks.workloads import TimedCall
 
 
-def dict_access(_: RawContext) -> Timed:
-    """Look a key up."""
+def dict_access(_: RawContext) -> TimedCall:
+    """Look up a key in a dict."""
     entries = {("assembly", STIMULI): object()}
-    return Timed(lambda: entries["assembly", STIMULI], 10_000)
+    return TimedCall(lambda: entries["assembly", STIMULI], 10_000)
 
 
-def dict_access_large(context: RawContext) -> Timed:
-    """Look a key up among many."""
+def dict_access_large(context: RawContext) -> TimedCall:
+    """Look up a key in a large dict."""
     entries = {("assembly", f"lab.Name{number}"): number for number in range(context.sizes.entries)}
     last = f"lab.Name{context.sizes.entries - 1}"
-    return Timed(lambda: entries["assembly", last], 10_000)
+    return TimedCall(lambda: entries["assembly", last], 10_000)
 
 
-def read_csv(context: RawContext) -> Timed:
+def read_csv(context: RawContext) -> TimedCall:
     """Read the table of the stimulus set."""
-    return Timed(lambda: pd.read_csv(context.places.csv))
+    return TimedCall(lambda: pd.read_csv(context.paths.csv))
 
 
-def open_dataarray(context: RawContext) -> Timed:
-    """Read the recording by xarray alone."""
-    return Timed(lambda: read_by_xarray(context.places.netcdf))
+def open_dataarray(context: RawContext) -> TimedCall:
+    """Read the recording with xarray."""
+    return TimedCall(lambda: read_with_xarray(context.paths.netcdf))
 
 
-def open_written(context: RawContext) -> Timed:
-    """Read the file that this project wrote by xarray alone."""
-    return Timed(lambda: read_by_xarray(context.places.written("ours", ".nc")))
+def open_written(context: RawContext) -> TimedCall:
+    """Read the file written by this project with xarray."""
+    return TimedCall(lambda: read_with_xarray(context.paths.written("ours", ".nc")))
 
 
-def read_by_xarray(path: Path) -> object:
+def read_with_xarray(path: Path) -> object:
     """Read the only variable of a file with its coordinates, and close the file."""
     import xarray as xr
 
@@ -49,10 +49,10 @@ def read_by_xarray(path: Path) -> object:
         return array.load()
 
 
-def bincount(context: RawContext) -> Timed:
-    """Average the presentations of each stimulus: one weighted bincount a row."""
+def bincount(context: RawContext) -> TimedCall:
+    """Average the presentations of each stimulus with one weighted bincount per neuroid."""
     values, stimulus = context.values, context.stimulus
-    return Timed(lambda: _group_means(values, stimulus))
+    return TimedCall(lambda: _group_means(values, stimulus))
 
 
 def _group_means(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
@@ -60,10 +60,10 @@ def _group_means(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
     return np.stack([np.bincount(stimulus, weights=row) / counts for row in values[:, :, 0]])
 
 
-def bincount_nan(context: RawContext) -> Timed:
-    """Average what is present: two weighted bincounts a row."""
-    values, stimulus = context.values_with_nan, context.stimulus
-    return Timed(lambda: _group_means_nan(values, stimulus))
+def bincount_nan(context: RawContext) -> TimedCall:
+    """Average the values that are not missing with two weighted bincounts per neuroid."""
+    values, stimulus = context.values_with_missing, context.stimulus
+    return TimedCall(lambda: _group_means_nan(values, stimulus))
 
 
 def _group_means_nan(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
@@ -75,10 +75,10 @@ def _group_means_nan(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
     return np.stack(means)
 
 
-def bincount_twice(context: RawContext) -> Timed:
-    """Add up the values of each stimulus, then the squares of their distances to the mean, row by row."""
+def bincount_twice(context: RawContext) -> TimedCall:
+    """Compute the standard deviations of each stimulus with two weighted bincounts per neuroid."""
     values, stimulus = context.values, context.stimulus
-    return Timed(lambda: _group_deviations(values, stimulus))
+    return TimedCall(lambda: _group_deviations(values, stimulus))
 
 
 def _group_deviations(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
@@ -90,40 +90,43 @@ def _group_deviations(values: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
     return np.stack(deviations)
 
 
-def sorted_groups(context: RawContext) -> Timed:
-    """Take the median of each stimulus, all of which have the same number of repetitions."""
-    values, order = context.values, _in_table(context)
-    return Timed(lambda: np.stack([np.median(row[order], axis=1) for row in values[:, :, 0]]))
+def sorted_groups(context: RawContext) -> TimedCall:
+    """Compute the median of each stimulus; all stimuli have the same number of repetitions."""
+    values, order = context.values, _presentation_table(context)
+    return TimedCall(lambda: np.stack([np.median(row[order], axis=1) for row in values[:, :, 0]]))
 
 
-def _in_table(context: RawContext) -> np.ndarray:
-    """Give the position of each stimulus (rows) and repetition (columns)."""
+def _presentation_table(context: RawContext) -> np.ndarray:
+    """Return the position of the presentation of each stimulus (rows) and repetition (columns)."""
     return np.lexsort([context.repetition, context.stimulus]).reshape(-1, context.repetition.max() + 1)
 
 
-def loop_over_groups(context: RawContext) -> Timed:
-    """Call numpy with the repetitions of each of some stimuli."""
+def loop_over_groups(context: RawContext) -> TimedCall:
+    """Apply numpy to the repetitions of each stimulus in a loop."""
     sizes = context.sizes
-    values, positions = context.values[: sizes.apply_neuroids], list(_in_table(context)[: sizes.apply_stimuli])
-    return Timed(lambda: np.stack([values[:, own].max(axis=1) for own in positions], axis=1))
+    values, positions = (
+        context.values[: sizes.apply_neuroids],
+        list(_presentation_table(context)[: sizes.apply_stimuli]),
+    )
+    return TimedCall(lambda: np.stack([values[:, group].max(axis=1) for group in positions], axis=1))
 
 
-def bincount_by_id(context: RawContext) -> Timed:
+def bincount_by_id(context: RawContext) -> TimedCall:
     """Average the presentations of each stimulus, in the order of their ids."""
     values = context.values
-    order = np.argsort(pd.read_csv(context.places.csv)["stimulus_id"].to_numpy(dtype="U40"))
+    order = np.argsort(pd.read_csv(context.paths.csv)["stimulus_id"].to_numpy(dtype="U40"))
     rank = np.argsort(order)[context.stimulus]
-    return Timed(lambda: _group_means(values, rank)[:, :, None])
+    return TimedCall(lambda: _group_means(values, rank)[:, :, None])
 
 
-def split_halves(context: RawContext) -> Timed:
-    """Average both halves of each split and correlate them over stimuli, neuroid by neuroid."""
-    values, order = context.values, _in_table(context)
-    return Timed(lambda: np.stack([_reliability(row[order]) for row in values[:, :, 0]])[:, None])
+def split_halves(context: RawContext) -> TimedCall:
+    """Average both halves of each split and correlate them over stimuli for each neuroid."""
+    values, order = context.values, _presentation_table(context)
+    return TimedCall(lambda: np.stack([_split_half_reliability(row[order]) for row in values[:, :, 0]])[:, None])
 
 
-def _reliability(table: np.ndarray) -> float:
-    """Tell the reliability of one neuroid from its table of stimuli and repetitions."""
+def _split_half_reliability(table: np.ndarray) -> float:
+    """Return the reliability of one neuroid from its table of stimuli and repetitions."""
     random = np.random.default_rng(0)
     repetitions = table.shape[1]
     corrected = []
@@ -135,14 +138,14 @@ def _reliability(table: np.ndarray) -> float:
     return float(np.mean(corrected))
 
 
-def mean_of_all(context: RawContext) -> Timed:
+def mean_of_all(context: RawContext) -> TimedCall:
     """Average all presentations."""
     values = context.values
-    return Timed(lambda: values.mean(axis=1))
+    return TimedCall(lambda: values.mean(axis=1))
 
 
-def calls_alone(context: RawContext) -> Timed:
-    """Call the function of `multi_dim_apply` on each value."""
+def calls_alone(context: RawContext) -> TimedCall:
+    """Call the function of `multi_dim_apply` with each value."""
     sizes = context.sizes
     values = context.values[: sizes.apply_neuroids, : sizes.apply_stimuli, 0]
     coords = {f"coordinate{number}": number for number in range(13)}
@@ -150,26 +153,26 @@ def calls_alone(context: RawContext) -> Timed:
     def identity(value: float, **_: int) -> float:
         return value
 
-    return Timed(lambda: [identity(value, **coords) for value in values.ravel()])
+    return TimedCall(lambda: [identity(value, **coords) for value in values.ravel()])
 
 
-def isin(context: RawContext) -> Timed:
-    """Find which stimuli are among a quarter of them, and take their values."""
-    ids = np.sort(pd.read_csv(context.places.csv)["stimulus_id"].to_numpy(dtype="U40"))
+def isin(context: RawContext) -> TimedCall:
+    """Select the values of a quarter of the stimuli with `np.isin`."""
+    ids = np.sort(pd.read_csv(context.paths.csv)["stimulus_id"].to_numpy(dtype="U40"))
     values = context.values[:, : len(ids), 0].copy()
-    wanted = ids[::4]
-    return Timed(lambda: values[:, np.isin(ids, wanted)])
+    selected = ids[::4]
+    return TimedCall(lambda: values[:, np.isin(ids, selected)])
 
 
-def mask(context: RawContext) -> Timed:
-    """Take the values of one region."""
+def mask(context: RawContext) -> TimedCall:
+    """Select the values of one region with a mask."""
     values, regions = context.values, context.regions
-    return Timed(lambda: values[regions == "IT"])
+    return TimedCall(lambda: values[regions == "IT"])
 
 
-def deflate(context: RawContext) -> Timed:
-    """Deflate the bare values once, level 4 behind a shuffle."""
-    return Timed(lambda: _deflate(context.values, context.places.written("floor", ".nc")))
+def deflate(context: RawContext) -> TimedCall:
+    """Write the raw values to netCDF, shuffled and deflated at level 4."""
+    return TimedCall(lambda: _deflate(context.values, context.paths.written("floor", ".nc")))
 
 
 def _deflate(values: np.ndarray, path: Path) -> None:
@@ -182,9 +185,9 @@ def _deflate(values: np.ndarray, path: Path) -> None:
         file.createVariable("data", "f4", dims, compression="zlib", complevel=4, shuffle=True)[...] = values
 
 
-def copy_and_hash(context: RawContext) -> Timed:
+def copy_and_hash(context: RawContext) -> TimedCall:
     """Copy the archive and hash the copy."""
-    return Timed(lambda: _copy_and_hash(context.places.zip, context.places.written("floor", ".zip")))
+    return TimedCall(lambda: _copy_and_hash(context.paths.zip, context.paths.written("floor", ".zip")))
 
 
 def _copy_and_hash(source: Path, target: Path) -> str:
@@ -193,7 +196,7 @@ def _copy_and_hash(source: Path, target: Path) -> str:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
 
-FLOORS: dict[str, Callable[[RawContext], Timed]] = {
+FLOORS: dict[str, Callable[[RawContext], TimedCall]] = {
     function.__name__: function
     for function in (
         dict_access,

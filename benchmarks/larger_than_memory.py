@@ -1,8 +1,8 @@
-"""Averages a large assembly in little memory: `python -m benchmarks.larger_than_memory [--size GB] [--distributed]`.
+"""Average of an assembly larger than memory: `python -m benchmarks.larger_than_memory [--size GB] [--distributed]`.
 
-Makes the assembly on the spot: float32, so regular that a fraction of its size on disk holds it, in chunks as small as
-those of `write_netcdf`. Gets it through a catalog, lazily, averages over repetitions, compares the averages with what
-they must be, and prints how long that took and the peak of resident memory, of this process and of each worker.
+Writes the assembly first: regular float32 values, which need little disk space, in chunks like those of `write_netcdf`.
+Then loads it lazily through a catalog, averages over repetitions, checks the averages, and prints the duration and the
+peak resident memory of this process and of each worker.
 """
 
 import argparse
@@ -23,17 +23,17 @@ ASSEMBLY, STIMULI = "benchmark.Large", "benchmark.LargeStimuli"
 NEUROIDS = 512
 STIMULUS_COUNT = 3200
 CHUNK = (8, 2048)  # neuroids, presentations
-BLOCK = (32, 32768)  # that is written at once: whole chunks
+BLOCK = (32, 32768)  # written at once; a multiple of CHUNK
 
 
-def make(folder: Path, gigabytes: float) -> None:
-    """Write stimulus set, assembly and catalog; what is in memory at any time is one block."""
+def generate(folder: Path, gigabytes: float) -> None:
+    """Write stimulus set, assembly and catalog, with one block in memory at a time."""
     ids = [f"stimulus{number:04d}" for number in range(STIMULUS_COUNT)]
-    rows = "".join(f"{one},{one}.txt,category{number % 8}\n" for number, one in enumerate(ids))
+    rows = "".join(f"{id_},{id_}.txt,category{number % 8}\n" for number, id_ in enumerate(ids))
     (folder / "stimuli.csv").write_text(f"stimulus_id,filename,category_name\n{rows}")
     with zipfile.ZipFile(folder / "stimuli.zip", "w") as archive:
-        for one in ids:
-            archive.writestr(f"{one}.txt", one)
+        for id_ in ids:
+            archive.writestr(f"{id_}.txt", id_)
     repetitions = max(1, round(gigabytes * 1e9 / 4 / NEUROIDS / STIMULUS_COUNT))
     write_recording(folder / "recording.nc", ids, repetitions)
     files = [
@@ -53,7 +53,7 @@ def make(folder: Path, gigabytes: float) -> None:
 
 
 def write_recording(path: Path, ids: list[str], repetitions: int) -> None:
-    """Write the recording: the stimuli in turn, again and again; values are those of `response`."""
+    """Write the recording: all stimuli in order, once per repetition, with the values of `response`."""
     count = len(ids) * repetitions
     texts = np.array(ids, dtype="S").view("S1").reshape(len(ids), -1)
     with netCDF4.Dataset(path, "w") as file:
@@ -83,7 +83,7 @@ def write_recording(path: Path, ids: list[str], repetitions: int) -> None:
 
 
 def response(neuroid: np.ndarray, stimulus: np.ndarray) -> np.ndarray:
-    """Give the values of neuroids for stimuli, the same in each repetition."""
+    """Return the values of neuroids for stimuli, which are the same in each repetition."""
     return (stimulus // 16 + neuroid).astype(np.float32) / np.float32(8)
 
 
@@ -100,10 +100,10 @@ def average() -> np.ndarray:
     began = time.perf_counter()
     averaged = assembly.multi_groupby(["category_name", "stimulus_id"]).mean(dim="presentation").compute()
     print(f"averaged over repetitions in {time.perf_counter() - began:.1f} s: {averaged.sizes}")
-    order = np.array([int(one[-4:]) for one in averaged["stimulus_id"].values])
+    order = np.array([int(id_[-4:]) for id_ in averaged["stimulus_id"].values])
     expected = response(averaged["neuroid_id"].values[:, None], order)
     if not np.array_equal(averaged.transpose("neuroid", ...).values, expected):
-        raise SystemExit("the averages are wrong")
+        raise SystemExit("the averages differ from the expected values")
     return averaged.values
 
 
@@ -114,17 +114,17 @@ def peak_gigabytes() -> float:
 
 
 def main() -> None:
-    """Make the assembly, average it, say what it took."""
+    """Write the assembly, average it, and print duration and memory."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--size", type=float, default=12, help="gigabytes of values")
-    parser.add_argument("--distributed", action="store_true", help="on a dask.distributed LocalCluster of two workers")
+    parser.add_argument("--size", type=float, default=12, help="size of the values in GB (default 12)")
+    parser.add_argument("--distributed", action="store_true", help="use a dask.distributed LocalCluster of two workers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        make(Path(folder), options.size)
+        generate(Path(folder), options.size)
         size = (Path(folder) / "recording.nc").stat().st_size
         print(
-            f"made {size / 1e6:.1f} MB on disk in {time.perf_counter() - began:.1f} s, peak {peak_gigabytes():.2f} GB"
+            f"wrote {size / 1e6:.1f} MB on disk in {time.perf_counter() - began:.1f} s, peak {peak_gigabytes():.2f} GB"
         )
         os.environ["BRAINIO_HOME"] = str(Path(folder) / "home")
         os.environ["BRAINIO_CATALOGS"] = str(Path(folder) / "large.csv")

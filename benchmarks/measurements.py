@@ -1,4 +1,7 @@
-"""Measures rows: the sides in turn, run by run, after a warm-up; and whether their answers are equal."""
+"""Measurements of cases and of scaling: runs of all implementations in turn, after a warm-up.
+
+Also compares the answers of the implementations.
+"""
 
 import math
 from collections.abc import Callable
@@ -6,32 +9,44 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.cases import FACTORS, STEPS, Row
-from benchmarks.data_files import SIZES, Places
-from benchmarks.implementations import Position, Side, SideError
+from benchmarks.cases import FACTORS, STEPS, Case
+from benchmarks.data_files import SIZES, DataPaths
+from benchmarks.implementations import Implementation, ImplementationError, RunFolder
 
 FLOOR = "floor"
-_PEAK_REPEATS = {"full": 3, "quick": 1, "tiny": 1}  # a peak hardly varies, and each takes a process
+_PEAK_REPEATS = {"full": 3, "quick": 1, "tiny": 1}  # peaks hardly vary, and each needs a new process
 _IMPORTS = {"ours": "import brainio", "peer": "import brainio", FLOOR: "pass"}
 
 
 @dataclass
-class Measured:
-    """What was measured of one row: the runs of each side (further floors under their own names), and what failed."""
+class CaseResult:
+    """Measurements of one case.
 
-    row: Row
+    Attributes
+    ----------
+    case : Case
+        The case.
+    runs : dict
+        Implementation, or name of a further floor -> value of each run.
+    failures : dict
+        The same keys -> error message.
+    answers : dict
+        The same keys -> summary of the answer, see `benchmarks.worker.summarize_answer`.
+    """
+
+    case: Case
     runs: dict[str, list[float]] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     answers: dict[str, list[float] | None] = field(default_factory=dict)
 
-    def median(self, side: str) -> float | None:
-        """Return the median of a side's runs, None where there are none."""
-        return median(self.runs[side]) if self.runs.get(side) else None
+    def median(self, implementation: str) -> float | None:
+        """Return the median of the runs of an implementation; None without runs."""
+        return median(self.runs[implementation]) if self.runs.get(implementation) else None
 
     @property
     def equal(self) -> bool | None:
-        """Whether this project and the peer (the floor, where there is none) agree; None where that cannot be told."""
-        ours, other = self.answers.get("ours"), self.answers.get("peer" if self.row.in_peer else FLOOR)
+        """Whether this project and the peer (without it, the floor) give the same answer; None if not comparable."""
+        ours, other = self.answers.get("ours"), self.answers.get("peer" if self.case.in_peer else FLOOR)
         if ours is None or other is None:
             return None
         return len(ours) == len(other) and all(
@@ -39,92 +54,103 @@ class Measured:
         )
 
 
-def measure(row: Row, sides: dict[str, Side], place: Position, repeats: int) -> Measured:
-    """Measure one row on all sides that are there."""
-    measured = Measured(row)
-    if row.kind == "size":
+def measure_case(
+    case: Case, implementations: dict[str, Implementation], run_folder: RunFolder, repeats: int
+) -> CaseResult:
+    """Measure one case on all running implementations."""
+    result = CaseResult(case)
+    if case.kind == "size":
         for name in ("ours", "peer"):
-            written = Places(place.folder).written(name, ".nc")
-            if name in sides and written.exists():
-                measured.runs[name] = [float(written.stat().st_size)]
-    elif row.kind == "peak":
-        measured.runs[FLOOR] = [float(SIZES[place.mode].array_bytes)]
-        measured_sides = {"ours", "peer"} if row.in_peer else {"ours"}
-        whole = {name: _whole(side.peak_bytes, row.name) for name, side in sides.items() if name in measured_sides}
-        _in_turn(measured, whole, min(repeats, _PEAK_REPEATS[place.mode]))
-    elif row.kind == "import":
-        _in_turn(
-            measured, {name: _whole(side.process_seconds, _IMPORTS[name]) for name, side in sides.items()}, repeats
-        )
-    else:
-        is_alone = row.alone and place.mode == "full"
-        used = {name: side.fresh() for name, side in sides.items()} if is_alone else sides
+            written = DataPaths(run_folder.folder).written(name, ".nc")
+            if name in implementations and written.exists():
+                result.runs[name] = [float(written.stat().st_size)]
+    elif case.kind == "peak":
+        result.runs[FLOOR] = [float(SIZES[run_folder.mode].array_bytes)]
+        measured = {"ours", "peer"} if case.in_peer else {"ours"}
+        runs = {
+            name: _process_run(implementation.peak_bytes, case.name)
+            for name, implementation in implementations.items()
+            if name in measured
+        }
+        _run_in_turn(result, runs, min(repeats, _PEAK_REPEATS[run_folder.mode]))
+    elif case.kind == "import":
+        runs = {name: _process_run(used.process_seconds, _IMPORTS[name]) for name, used in implementations.items()}
+        _run_in_turn(result, runs, repeats)
+    elif case.alone and run_folder.mode == "full":
+        own = {name: implementation.start_another() for name, implementation in implementations.items()}
         try:
-            _measure_calls(measured, used, repeats)
+            _measure_calls(result, own, repeats)
         finally:
-            if is_alone:
-                for side in used.values():
-                    side.close()
-    return measured
+            for implementation in own.values():
+                implementation.close()
+    else:
+        _measure_calls(result, implementations, repeats)
+    return result
 
 
 Run = Callable[[], dict[str, Any]]
 
 
-def _whole(measurement: Callable[[str], float], argument: str) -> Run:
+def _process_run(measurement: Callable[[str], float], argument: str) -> Run:
+    """Return a run that measures a new process."""
     return lambda: {"value": float(measurement(argument))}
 
 
-def _measure_calls(measured: Measured, sides: dict[str, Side], repeats: int) -> None:
-    row = measured.row
+def _measure_calls(result: CaseResult, implementations: dict[str, Implementation], repeats: int) -> None:
+    case = result.case
     runs: dict[str, Run] = {}
-    tasks = [(name, name, row.name) for name in sides if name != FLOOR and (row.in_peer or name != "peer")]
-    tasks += [(FLOOR if floor == row.floors[0] else floor, FLOOR, floor) for floor in row.floors]
+    tasks = [(name, name, case.name) for name in implementations if name == "ours" or (name == "peer" and case.in_peer)]
+    tasks += [(FLOOR if floor == case.floors[0] else floor, FLOOR, floor) for floor in case.floors]
     for label, name, workload in tasks:
         try:
-            sides[name].ask("prepare", name=workload)
-            runs[label] = _call(sides[name], workload)
-        except SideError as error:
-            measured.failures[label] = str(error)
-    _in_turn(measured, runs, repeats)
-    for side in sides.values():
-        side.ask("clear")
+            implementations[name].call("prepare", name=workload)
+            runs[label] = _call_run(implementations[name], workload)
+        except ImplementationError as error:
+            result.failures[label] = str(error)
+    _run_in_turn(result, runs, repeats)
+    for implementation in implementations.values():
+        implementation.call("clear")
 
 
-def _call(side: Side, workload: str) -> Run:
+def _call_run(implementation: Implementation, workload: str) -> Run:
+    """Return a run that measures a call in the worker of an implementation."""
+
     def run() -> dict[str, Any]:
-        answer = side.ask("run", name=workload)
+        answer = implementation.call("run", name=workload)
         return {"value": answer["seconds"], "answer": answer["answer"]}
 
     return run
 
 
-def _in_turn(measured: Measured, runs: dict[str, Run], repeats: int) -> None:
-    """Run the sides one after the other, again and again; the first round is the warm-up.
+def _run_in_turn(result: CaseResult, runs: dict[str, Run], repeats: int) -> None:
+    """Run all implementations once per round; the first round is the warm-up.
 
-    A peer that is to run only once has no warm-up.
+    A peer that runs only once has no warm-up.
     """
-    limit = measured.row.peer_repeats or repeats
+    limit = result.case.peer_repeats or repeats
     rounds = {label: range(min(repeats, limit if label == "peer" else repeats) + 1) for label in runs}
     if limit == 1 and "peer" in runs:
         rounds["peer"] = range(1, 2)
     for number in range(repeats + 1):
         for label, run in runs.items():
-            if label in measured.failures or number not in rounds[label]:
+            if label in result.failures or number not in rounds[label]:
                 continue
             try:
-                result = run()
-            except SideError as error:
-                measured.failures[label] = str(error)
+                outcome = run()
+            except ImplementationError as error:
+                result.failures[label] = str(error)
                 continue
             if number > 0:
-                measured.runs.setdefault(label, []).append(result["value"])
-            measured.answers[label] = result.get("answer")
+                result.runs.setdefault(label, []).append(outcome["value"])
+            result.answers[label] = outcome.get("answer")
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """One step at one multiple of the presentations: seconds (median), and peak memory of all steps up to it."""
+class ScalingResult:
+    """Measurement of one step at one multiple of the presentations.
+
+    `seconds` is the median; `peak_bytes` includes the preceding steps.
+    """
 
     step: str
     factor: int
@@ -134,24 +160,24 @@ class Scaled:
     peak_bytes: float
 
 
-def measure_scaling(ours: Side, place: Position, repeats: int) -> list[Scaled]:
-    """Measure reading, loading, merging and grouping at 1, 4 and 16 times the presentations, the factors in turn."""
-    sizes = SIZES[place.mode]
-    scaled = []
+def measure_scaling(ours: Implementation, run_folder: RunFolder, repeats: int) -> list[ScalingResult]:
+    """Measure reading, loading, merging and grouping at 1, 4 and 16 times the presentations, in turn."""
+    sizes = SIZES[run_folder.mode]
+    results = []
     for step in STEPS:
         names = {factor: f"{step}_{factor}x" for factor in FACTORS}
         runs: dict[int, list[float]] = {factor: [] for factor in FACTORS}
         for name in names.values():
-            ours.ask("prepare", name=name)
+            ours.call("prepare", name=name)
         for number in range(repeats + 1):
             for factor, name in names.items():
-                seconds = ours.ask("run", name=name)["seconds"]
+                seconds = ours.call("run", name=name)["seconds"]
                 if number:
                     runs[factor].append(seconds)
-        ours.ask("clear")
+        ours.call("clear")
         for factor, name in names.items():
             presentations = sizes.stimuli * sizes.repetitions * factor
             array_bytes = presentations * sizes.scaling_neuroids * 4
             peak = ours.peak_bytes(name)
-            scaled.append(Scaled(step, factor, presentations, array_bytes, median(runs[factor]), peak))
-    return scaled
+            results.append(ScalingResult(step, factor, presentations, array_bytes, median(runs[factor]), peak))
+    return results

@@ -1,4 +1,4 @@
-"""The workloads of `--scaling`: reading, loading, merging, grouping at 1, 4 and 16 times the presentations."""
+"""Workloads of `--scaling`: read, load, merge and group 1, 4 and 16 times the presentations."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,42 +6,42 @@ from typing import Any
 import pandas as pd
 
 from benchmarks.cases import FACTORS, STEPS
-from benchmarks.contexts import REPETITIONS_AVERAGED, Context
+from benchmarks.contexts import GROUP_LEVELS, Context
 from benchmarks.data_files import STIMULI
-from benchmarks.floor_workloads import read_by_xarray
-from benchmarks.workloads import Timed
+from benchmarks.floor_workloads import read_with_xarray
+from benchmarks.workloads import TimedCall
 
 
 def _load(context: Context, factor: int) -> Any:
     from brainio.assemblies import NeuronRecordingAssembly
 
-    path = context.places.scaled(factor)
+    path = context.paths.scaled(factor)
     return NeuronRecordingAssembly.from_files(path, stimulus_set_identifier=STIMULI, stimulus_set=None)
 
 
 def _merge(context: Context, assembly: Any, stimulus_set: pd.DataFrame) -> Any:
     from brainio.assemblies import NeuronRecordingAssembly, StimulusMergeAssemblyLoader
 
-    loader = StimulusMergeAssemblyLoader(NeuronRecordingAssembly, context.places.netcdf)
+    loader = StimulusMergeAssemblyLoader(NeuronRecordingAssembly, context.paths.netcdf)
     return loader.merge_stimulus_set_meta(assembly, stimulus_set)
 
 
-def _step(step: str, factor: int) -> Callable[[Context], Timed]:
-    """Make the workload of one step: the steps before it are its preparation."""
+def _step_workload(step: str, factor: int) -> Callable[[Context], TimedCall]:
+    """Return the workload of one step, which runs the preceding steps as its preparation."""
 
-    def prepare(context: Context) -> Timed:
+    def prepare(context: Context) -> TimedCall:
         if step == "read":
-            return Timed(lambda: read_by_xarray(context.places.scaled(factor)))
+            return TimedCall(lambda: read_with_xarray(context.paths.scaled(factor)))
         if step == "load":
-            return Timed(lambda: _load(context, factor))
+            return TimedCall(lambda: _load(context, factor))
         stimulus_set = context.stimulus_set
         loaded = _load(context, factor)
         if step == "merge":
-            return Timed(lambda: _merge(context, loaded, stimulus_set))
+            return TimedCall(lambda: _merge(context, loaded, stimulus_set))
         merged = _merge(context, loaded, stimulus_set)
-        return Timed(lambda: merged.multi_groupby(REPETITIONS_AVERAGED).mean(dim="presentation"))
+        return TimedCall(lambda: merged.multi_groupby(GROUP_LEVELS).mean(dim="presentation"))
 
     return prepare
 
 
-SCALING = {f"{step}_{factor}x": _step(step, factor) for factor in FACTORS for step in STEPS}
+SCALING = {f"{step}_{factor}x": _step_workload(step, factor) for factor in FACTORS for step in STEPS}

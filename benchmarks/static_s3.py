@@ -1,7 +1,7 @@
-"""A static server that answers S3 GETs of the files of a folder: `python -m benchmarks.static_s3 FOLDER`.
+"""Static S3 server that answers GET requests from a folder: `python -m benchmarks.static_s3 FOLDER`.
 
-Prints its port and serves `FOLDER/BUCKET/KEY` until it is killed; the kernel copies the bytes, so that it is never the
-slowest part. In a process of its own, since it would otherwise share an interpreter with what is measured.
+Prints its port and serves `FOLDER/BUCKET/KEY` until it is killed. It uses sendfile and runs in its own process, so that
+it limits no measurement.
 """
 
 import os
@@ -26,11 +26,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
         with path.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
-            asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-            first = int(asked[1]) if asked else 0
-            last = min(int(asked[2] or size), size - 1) if asked else size - 1
-            self.send_response(206 if asked else 200)
-            if asked:
+            requested = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+            first = int(requested[1]) if requested else 0
+            last = min(int(requested[2] or size), size - 1) if requested else size - 1
+            self.send_response(206 if requested else 200)
+            if requested:
                 self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
             self.send_header("Content-Length", str(last - first + 1))
             self.send_header("ETag", f'"{path.stat().st_mtime_ns:x}"')
@@ -50,13 +50,13 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the parent's)
-        """Stay silent."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
+        """Log nothing."""
 
 
 @contextmanager
 def static_s3(folder: Path) -> Iterator[str]:
-    """Run the server in a process of its own; gives its URL."""
+    """Run the server in a separate process, and yield its URL."""
     command = [sys.executable, "-m", "benchmarks.static_s3", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -1,7 +1,7 @@
-"""One side of the comparison, in a process of its own: `python -m benchmarks.worker SIDE FOLDER MODE [WORKLOAD]`.
+"""Worker process of one implementation: `python -m benchmarks.worker IMPLEMENTATION FOLDER MODE [WORKLOAD]`.
 
-Reads commands as JSON lines and answers with JSON lines. With a workload it runs that once and says how much memory it
-took at most above the imports, then ends. Runs on any `brainio` that the interpreter imports.
+Reads commands as JSON lines and answers with JSON lines. With WORKLOAD, it runs this workload once, prints the peak
+memory above the imports, and exits. It uses the `brainio` of its interpreter.
 """
 
 import gc
@@ -26,44 +26,43 @@ from benchmarks.contexts import Context, RawContext
 from benchmarks.file_operations import MODULES
 from benchmarks.floor_workloads import FLOORS
 from benchmarks.scaling import SCALING
-from benchmarks.workloads import WORKLOADS, Timed
+from benchmarks.workloads import WORKLOADS, TimedCall
 
 _LIBRARIES = ("brainio-data", "brainscore-brainio", "numpy", "pandas", "xarray", "netCDF4", "dask")
-_SAMPLE = 100_000  # values of a result that are compared
+_SAMPLE = 100_000  # values of a result that the summary uses
 
 
 class Worker:
-    """The state of one side: what is loaded, and the calls that are timed at the moment."""
+    """State of the process: the loaded data, and the prepared calls."""
 
-    def __init__(self, side: str, folder: Path, mode: str) -> None:
-        self.side = side
-        self._place = folder, mode, side
-        self._timed: dict[str, Timed] = {}
+    def __init__(self, implementation: str, folder: Path, mode: str) -> None:
+        self._calls: dict[str, TimedCall] = {}
         os.environ["BRAINIO_HOME"] = str(folder / "home")
-        self.context = RawContext(*self._place) if side == "floor" else Context(*self._place)
+        context_class = RawContext if implementation == "floor" else Context
+        self.context = context_class(folder, mode, implementation)
 
-    def about(self) -> dict[str, Any]:
-        """Name the versions of Python and of the libraries."""
-        found = {}
+    def versions(self) -> dict[str, Any]:
+        """Return the versions of Python and of the libraries."""
+        versions = {}
         for name in _LIBRARIES:
             try:
-                found[name] = metadata.version(name)
+                versions[name] = metadata.version(name)
             except metadata.PackageNotFoundError:
                 continue
-        return {"python": platform.python_version(), **found}
+        return {"python": platform.python_version(), **versions}
 
     def prepare(self, name: str) -> dict[str, Any]:
-        """Load what a workload needs and keep the call."""
+        """Load the data of a workload and store its call."""
         if isinstance(self.context, Context):
-            self.context.put_in_force(self.context.places.catalog)
-            self._timed[name] = ({**WORKLOADS, **fetch_workloads.WORKLOADS, **SCALING}[name])(self.context)
+            self.context.activate_catalog(self.context.paths.catalog)
+            self._calls[name] = ({**WORKLOADS, **fetch_workloads.WORKLOADS, **SCALING}[name])(self.context)
         else:
-            self._timed[name] = {**FLOORS, **fetch_workloads.FLOORS}[name](self.context)
+            self._calls[name] = {**FLOORS, **fetch_workloads.FLOORS}[name](self.context)
         return {}
 
     def run(self, name: str) -> dict[str, Any]:
-        """Time the call, begun with nothing to be collected, and nothing that earlier calls left to be written."""
-        call, number, clear = self._timed[name]
+        """Time a prepared call, without garbage or unwritten data of earlier calls."""
+        call, number, clear = self._calls[name]
         clear()
         gc.collect()
         os.sync()
@@ -72,23 +71,23 @@ class Worker:
         for _ in range(number):
             result = call()
         seconds = (time.perf_counter() - begin) / number
-        return {"seconds": seconds, "answer": described(result)}
+        return {"seconds": seconds, "answer": summarize_answer(result)}
 
     def clear(self) -> dict[str, Any]:
-        """Let the calls go, and what only they need."""
-        self._timed.clear()
+        """Delete the prepared calls and their data."""
+        self._calls.clear()
         return {}
 
     def peak(self, name: str) -> dict[str, Any]:
-        """Run a workload once and tell its peak memory above the imports, in bytes."""
+        """Run a workload once and return its peak memory above the imports, in bytes."""
         xr.backends.plugins.list_engines()
         for module in ("netCDF4", "brainio.fetch", "brainio.assemblies", *(MODULES if name.endswith("_peak") else ())):
             importlib.import_module(module)
-        xr.Variable(("x",), np.zeros(1))  # xarray imports dask, where there is one, when it first wraps an array
+        xr.Variable(("x",), np.zeros(1))  # xarray imports dask when it first wraps an array
         before = _peak_bytes()
         self.prepare(name)
-        self._timed[name].clear()
-        self._timed[name].call()
+        self._calls[name].clear()
+        self._calls[name].call()
         return {"bytes": _peak_bytes() - before}
 
 
@@ -97,8 +96,8 @@ def _peak_bytes() -> int:
     return peak if sys.platform == "darwin" else peak * 1024
 
 
-def described(result: object) -> list[Any] | None:
-    """Describe a result so that those of two sides can be compared: shape, and a weighted sum of a sample of values."""
+def summarize_answer(result: object) -> list[Any] | None:
+    """Summarize a result for comparison: its shape, and a weighted sum of a sample of its values."""
     if isinstance(result, pd.DataFrame):
         return [*result.shape]
     values = result.values if isinstance(result, xr.DataArray) else result
@@ -111,7 +110,7 @@ def described(result: object) -> list[Any] | None:
 def main(arguments: list[str]) -> None:
     """Answer commands until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what a library prints may not come between the answers
+    os.dup2(2, 1)  # keep the output of libraries out of the answers
     worker = Worker(arguments[0], Path(arguments[1]), arguments[2])
     if arguments[3:]:
         print(json.dumps(worker.peak(arguments[3])), file=answers, flush=True)
@@ -119,8 +118,8 @@ def main(arguments: list[str]) -> None:
     for line in sys.stdin:
         command = json.loads(line)
         try:
-            answer = getattr(worker, command.pop("do"))(**command)
-        except Exception as error:  # whatever one side raises, the others go on
+            answer = getattr(worker, command.pop("command"))(**command)
+        except Exception as error:  # the other implementations continue after any error
             traceback.print_exc()
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)

@@ -1,198 +1,200 @@
-"""The workloads, written once for both implementations: each prepares what it needs and returns the call to time."""
+"""Workloads for this project and the peer: each function prepares its inputs and returns the call to time."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from benchmarks.contexts import REPETITIONS_AVERAGED, SPLITS, Context
+from benchmarks.contexts import GROUP_LEVELS, SPLITS, Context
 from benchmarks.data_files import ASSEMBLY, STIMULI
 from benchmarks.file_operations import OPERATIONS
 
 
-class Timed(NamedTuple):
-    """A call to time, `number` times in a row where once would be too short; `clear` comes before each run."""
+class TimedCall(NamedTuple):
+    """A call to time, repeated `number` times per run if one call is too short; `clear` runs before each run."""
 
     call: Callable[[], Any]
     number: int = 1
     clear: Callable[[], object] = lambda: None
 
 
-_OFTEN = {"ours": 200, "peer": 20}  # times in a row, where once takes microseconds (the peer: milliseconds)
+_CALLS_PER_RUN = {"ours": 200, "peer": 20}  # of calls that take microseconds (in the peer: milliseconds)
 
 
-def resolve(context: Context) -> Timed:
-    """Resolve an identifier, three rows being in force."""
+def resolve(context: Context) -> TimedCall:
+    """Resolve an identifier in a catalog of three rows."""
     find = context.resolve
-    return Timed(lambda: find(ASSEMBLY), _OFTEN[context.side])
+    return TimedCall(lambda: find(ASSEMBLY), _CALLS_PER_RUN[context.implementation])
 
 
-def resolve_large(context: Context) -> Timed:
+def resolve_large(context: Context) -> TimedCall:
     """Resolve an identifier in a large catalog."""
-    context.put_in_force(context.places.large_catalog)
+    context.activate_catalog(context.paths.large_catalog)
     find, last = context.resolve, f"lab.Name{context.sizes.entries - 1}"
-    return Timed(lambda: find(last), _OFTEN["ours"] if context.side == "ours" else 1)
+    return TimedCall(lambda: find(last), _CALLS_PER_RUN["ours"] if context.implementation == "ours" else 1)
 
 
-def lookup_assembly(context: Context) -> Timed:
+def lookup_assembly(context: Context) -> TimedCall:
     """Look up the row of an assembly."""
     from brainio.lookup import lookup_assembly as look_up
 
-    return Timed(lambda: look_up(ASSEMBLY), _OFTEN[context.side])
+    return TimedCall(lambda: look_up(ASSEMBLY), _CALLS_PER_RUN[context.implementation])
 
 
-def get_stimulus_set(_: Context) -> Timed:
-    """Get a stimulus set that is in the cache."""
+def get_stimulus_set(_: Context) -> TimedCall:
+    """Load a stimulus set from the cache."""
     import brainio
 
-    return Timed(lambda: brainio.get_stimulus_set(STIMULI))
+    return TimedCall(lambda: brainio.get_stimulus_set(STIMULI))
 
 
-def get_assembly(_: Context) -> Timed:
-    """Get an assembly that is in the cache, with its values."""
+def get_assembly(_: Context) -> TimedCall:
+    """Load an assembly from the cache, with its values."""
     import brainio
 
-    return Timed(lambda: brainio.get_assembly(ASSEMBLY).load())
+    return TimedCall(lambda: brainio.get_assembly(ASSEMBLY).load())
 
 
-def read_back(context: Context) -> Timed:
-    """Compare the file that this project's `write_netcdf` wrote with the assembly, as `write_netcdf` does."""
+def read_back(context: Context) -> TimedCall:
+    """Compare the file written by this project with the assembly, as `write_netcdf` does."""
     from brainio.packaging.readback import check_arrays
 
     path, arrays = _written_file(context), {"": context.assembly}
-    return Timed(lambda: check_arrays(path, arrays))
+    return TimedCall(lambda: check_arrays(path, arrays))
 
 
-def read_written(context: Context) -> Timed:
-    """Read the file that this project's `write_netcdf` wrote."""
+def read_written(context: Context) -> TimedCall:
+    """Read the file written by this project."""
     from brainio.assemblies import NeuronRecordingAssembly
 
     path = _written_file(context)
-    return Timed(
+    return TimedCall(
         lambda: NeuronRecordingAssembly.from_files(path, stimulus_set_identifier=STIMULI, stimulus_set=None).load()
     )
 
 
 def _written_file(context: Context) -> Path:
-    """Return the file that this project's `write_netcdf` wrote; this project writes it where it is missing."""
-    path = context.places.written("ours", ".nc")
-    if context.side == "ours" and not path.exists():
+    """Return the file written by this project, which writes it if it is missing."""
+    path = context.paths.written("ours", ".nc")
+    if context.implementation == "ours" and not path.exists():
         write_netcdf(context).call()
     return path
 
 
-def multi_groupby_mean(context: Context) -> Timed:
+def multi_groupby_mean(context: Context) -> TimedCall:
     """Average over repetitions."""
     assembly = context.assembly
-    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).mean(dim="presentation"))
+    return TimedCall(lambda: assembly.multi_groupby(GROUP_LEVELS).mean(dim="presentation"))
 
 
-def multi_groupby_mean_nan(context: Context) -> Timed:
-    """Average over repetitions, some of them missing."""
-    assembly = context.assembly_with_nan
-    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).mean(dim="presentation"))
+def multi_groupby_mean_nan(context: Context) -> TimedCall:
+    """Average over repetitions with missing values."""
+    assembly = context.assembly_with_missing
+    return TimedCall(lambda: assembly.multi_groupby(GROUP_LEVELS).mean(dim="presentation"))
 
 
-def multi_groupby_std(context: Context) -> Timed:
-    """Take the standard deviation over repetitions."""
+def multi_groupby_std(context: Context) -> TimedCall:
+    """Compute the standard deviation over repetitions."""
     assembly = context.assembly
-    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).std(dim="presentation"))
+    return TimedCall(lambda: assembly.multi_groupby(GROUP_LEVELS).std(dim="presentation"))
 
 
-def multi_groupby_median(context: Context) -> Timed:
-    """Take the median over repetitions."""
+def multi_groupby_median(context: Context) -> TimedCall:
+    """Compute the median over repetitions."""
     assembly = context.assembly
-    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).median(dim="presentation"))
+    return TimedCall(lambda: assembly.multi_groupby(GROUP_LEVELS).median(dim="presentation"))
 
 
-def multi_groupby_apply(context: Context) -> Timed:
-    """Call a function with the repetitions of each of some stimuli."""
+def multi_groupby_apply(context: Context) -> TimedCall:
+    """Apply a function to the repetitions of each stimulus."""
     sizes = context.sizes
     is_used = context.assembly["stimulus"].values < sizes.apply_stimuli
     assembly = context.assembly[: sizes.apply_neuroids, is_used]
-    return Timed(lambda: assembly.multi_groupby(REPETITIONS_AVERAGED).apply(lambda group: group.max("presentation")))
+    return TimedCall(lambda: assembly.multi_groupby(GROUP_LEVELS).apply(lambda group: group.max("presentation")))
 
 
-def groupby_mean(context: Context) -> Timed:
-    """Average over the presentations of each stimulus, by the `groupby` of xarray."""
+def groupby_mean(context: Context) -> TimedCall:
+    """Average over the presentations of each stimulus with the `groupby` of xarray."""
     assembly = context.assembly
-    return Timed(lambda: assembly.groupby("stimulus_id").mean(dim="presentation"))
+    return TimedCall(lambda: assembly.groupby("stimulus_id").mean(dim="presentation"))
 
 
-def average_repetition(context: Context) -> Timed:
-    """Average the presentations that agree in all but the repetition."""
+def average_repetition(context: Context) -> TimedCall:
+    """Average the presentations that differ only in repetition."""
     from brainio.assemblies import average_repetition as average
 
     assembly = context.assembly
-    return Timed(lambda: average(assembly))
+    return TimedCall(lambda: average(assembly))
 
 
-def split_half_reliability(context: Context) -> Timed:
-    """Correlate halves of the repetitions, split at random ten times."""
+def split_half_reliability(context: Context) -> TimedCall:
+    """Compute the reliability from ten random split halves of the repetitions."""
     from brainio.assemblies import split_half_reliability as reliability
 
     assembly = context.assembly
-    return Timed(lambda: reliability(assembly, n_splits=SPLITS, seed=0))
+    return TimedCall(lambda: reliability(assembly, n_splits=SPLITS, seed=0))
 
 
-def multi_dim_apply(context: Context) -> Timed:
-    """Call a function on each value of a small assembly."""
+def multi_dim_apply(context: Context) -> TimedCall:
+    """Apply a function to each value of a small assembly."""
     sizes = context.sizes
     assembly = context.averaged[: sizes.apply_neuroids, : sizes.apply_stimuli]
-    return Timed(lambda: assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], lambda value, **_: value))
+    return TimedCall(lambda: assembly.multi_dim_apply(["neuroid_id", "stimulus_id"], lambda value, **_: value))
 
 
-def subset(context: Context) -> Timed:
-    """Cut the recording's average to a quarter of the stimuli."""
-    from brainio.transform import subset as cut
+def subset(context: Context) -> TimedCall:
+    """Reduce the averaged recording to a quarter of the stimuli."""
+    from brainio.transform import subset as reduce_to
 
     source = context.averaged
     target = source[:, ::4]
-    return Timed(lambda: cut(source, target, subset_dims=["stimulus_id"]))
+    return TimedCall(lambda: reduce_to(source, target, subset_dims=["stimulus_id"]))
 
 
-def sel_scalar(context: Context) -> Timed:
+def sel_scalar(context: Context) -> TimedCall:
     """Select the neuroids of one region."""
     assembly = context.assembly
-    return Timed(lambda: assembly.sel(region="IT"))
+    return TimedCall(lambda: assembly.sel(region="IT"))
 
 
-def write_netcdf(context: Context) -> Timed:
+def write_netcdf(context: Context) -> TimedCall:
     """Write the recording with the metadata of its stimuli."""
     from brainio.packaging import write_netcdf as write
 
-    assembly, target = context.assembly, context.places.written(context.side, ".nc")
-    return Timed(lambda: write(assembly, str(target)))
+    assembly, target = context.assembly, context.paths.written(context.implementation, ".nc")
+    return TimedCall(lambda: write(assembly, str(target)))
 
 
-def create_stimulus_zip(context: Context) -> Timed:
+def create_stimulus_zip(context: Context) -> TimedCall:
     """Write the archive of the stimulus set."""
     from brainio.packaging import create_stimulus_zip as create
 
-    stimulus_set, target = context.stimulus_set, context.places.written(context.side, ".zip")
-    return Timed(lambda: create(stimulus_set, str(target)))
+    stimulus_set, target = context.stimulus_set, context.paths.written(context.implementation, ".zip")
+    return TimedCall(lambda: create(stimulus_set, str(target)))
 
 
-def inspect(context: Context) -> Timed:
-    """Inspect the structure of the file that this project's `write_netcdf` wrote, as if it was never inspected."""
+def inspect(context: Context) -> TimedCall:
+    """Inspect the structure of the file written by this project, without using stored results."""
     from brainio.netcdf.inspection import inspect as inspect_file
 
     path = _written_file(context)
-    return Timed(lambda: inspect_file(path), clear=lambda: os.utime(path))  # structures are remembered by times
+    return TimedCall(
+        lambda: inspect_file(path), clear=lambda: os.utime(path)
+    )  # a new time makes the stored result invalid
 
 
-def _peak_of(operation: Callable[[Path], None]) -> Callable[[Context], Timed]:
-    return lambda context: Timed(lambda: operation(context.places.netcdf))
+def _peak_of(operation: Callable[[Path], None]) -> Callable[[Context], TimedCall]:
+    return lambda context: TimedCall(lambda: operation(context.paths.netcdf))
 
 
-def get_and_mean(_: Context) -> Timed:
-    """Get the recording and average over repetitions, in one go."""
+def get_and_mean(_: Context) -> TimedCall:
+    """Load the recording and average over repetitions."""
     import brainio
 
-    return Timed(lambda: brainio.get_assembly(ASSEMBLY).multi_groupby(REPETITIONS_AVERAGED).mean(dim="presentation"))
+    return TimedCall(lambda: brainio.get_assembly(ASSEMBLY).multi_groupby(GROUP_LEVELS).mean(dim="presentation"))
 
 
-WORKLOADS: dict[str, Callable[[Context], Timed]] = {
+WORKLOADS: dict[str, Callable[[Context], TimedCall]] = {
     function.__name__: function
     for function in (
         resolve,

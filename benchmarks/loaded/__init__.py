@@ -1,1 +1,1 @@
-"""Puts a real `brainio serve` under load, on loopback addresses only: `python -m benchmarks.loaded --help` says how."""
+"""Load tests of a real `brainio serve` on loopback addresses: `python -m benchmarks.loaded --help`."""

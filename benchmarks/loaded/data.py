@@ -1,6 +1,7 @@
-"""Makes what is served: a large catalog in name only, a packaged data set, and a catalog that changes.
+"""Generation of the catalogs to serve: `python -m benchmarks.loaded.data FOLDER ENTRIES SEED`.
 
-`python -m benchmarks.loaded.data FOLDER ENTRIES SEED`, with `BRAINIO_HOME` for what is computed from it.
+Writes a large catalog without files, a packaged data set, and a catalog that changes during tests. `BRAINIO_HOME` gets
+the profiles.
 """
 
 import sys
@@ -23,8 +24,8 @@ from brainio.stimuli import StimulusSet
 _PIXELS, _NEUROIDS, _REPETITIONS = 128, 32, 6
 
 
-def make(folder: Path, entries: int, seed: int) -> None:
-    """Make all catalogs in a folder."""
+def generate(folder: Path, entries: int, seed: int) -> None:
+    """Write all catalogs into a folder."""
     write_catalog(folder, entries, seed)
     header = (folder / GENERATED).read_text().partition("\n")[0]
     (folder / CHANGING).write_text(f"{header}\n")
@@ -34,11 +35,11 @@ def make(folder: Path, entries: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as work:
         archive = Path(work, "stimuli.zip")
         write_archive(archive, table["filename"].tolist(), _PIXELS, rng)
-        with zipfile.ZipFile(archive) as packed:
-            packed.extractall(work)
+        with zipfile.ZipFile(archive) as members:
+            members.extractall(work)
         stimuli = StimulusSet(table)
         stimuli.stimulus_paths = {
-            one: Path(work, name) for one, name in zip(table["stimulus_id"], table["filename"], strict=True)
+            id_: Path(work, name) for id_, name in zip(table["stimulus_id"], table["filename"], strict=True)
         }
         package_stimulus_set(folder / LAB, stimuli, LAB_DATA, folder / "files")
     package_data_assembly(folder / LAB, _recording(table, rng), LAB_DATA, LAB_DATA, bucket_name=folder / "files")
@@ -48,10 +49,10 @@ def make(folder: Path, entries: int, seed: int) -> None:
 
 
 def _recording(table: pd.DataFrame, rng: np.random.Generator) -> NeuronRecordingAssembly:
-    shown = np.tile(np.arange(STIMULI), _REPETITIONS)
-    rates = rng.gamma(2.0, 5.0, size=(STIMULI, _NEUROIDS))[shown]
+    stimulus = np.tile(np.arange(STIMULI), _REPETITIONS)
+    rates = rng.gamma(2.0, 5.0, size=(STIMULI, _NEUROIDS))[stimulus]
     coordinates = {
-        "stimulus_id": ("presentation", table["stimulus_id"].to_numpy()[shown]),
+        "stimulus_id": ("presentation", table["stimulus_id"].to_numpy()[stimulus]),
         "repetition": ("presentation", np.repeat(np.arange(_REPETITIONS), STIMULI)),
         **{name: ("neuroid", values) for name, values in neuroid_coordinates(rng, _NEUROIDS).items()},
         "time_bin_start": ("time_bin", [70]),
@@ -62,4 +63,4 @@ def _recording(table: pd.DataFrame, rng: np.random.Generator) -> NeuronRecording
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    generate(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

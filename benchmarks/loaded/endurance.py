@@ -1,4 +1,4 @@
-"""Load that lasts: memory while everything is asked for and a catalog changes, and workers that are killed under it."""
+"""Endurance of the service: its memory under minutes of mixed load, and its responses while workers are killed."""
 
 import os
 import random
@@ -11,88 +11,103 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.loaded.latency import Line, Plan
-from benchmarks.loaded.request_paths import CHANGING, FILE, GENERATED, LAB_DATA, STIMULI, entry, questions, stimulus_id
-from benchmarks.loaded.service_process import Process, Service, until
-from benchmarks.loaded.wrk import Ask, Measured, ask
-from benchmarks.search_index import name_of
+from benchmarks.loaded.latency import LoadSettings, Result
+from benchmarks.loaded.request_paths import (
+    CHANGING,
+    FILE,
+    GENERATED,
+    LAB_DATA,
+    STIMULI,
+    entry_path,
+    search_queries,
+    stimulus_id,
+)
+from benchmarks.loaded.service_process import ProcessUsage, Service, wait_for
+from benchmarks.loaded.wrk import LoadResult, Request, send_load
+from benchmarks.search_index import entry_name
 
 _CONNECTIONS = 16
-_GROWTH = 1.10  # of the memory of a process, from the second fifth of the time to the last
-_CHANGES_EVERY = 10.0  # seconds
-_KILLS_EVERY = 10.0  # seconds
+_MOST_GROWTH = 1.10  # of the memory of a process, from the second fifth of the time to the last
+_CHANGE_INTERVAL = 10.0  # seconds
+_KILL_INTERVAL = 10.0  # seconds
 
 
-def mixed(entries: int, seed: int) -> list[Ask]:
-    """Return requests of all kinds in any order: records, lists, searches, pages, files and parts of files, changes."""
+def mixed_requests(entries: int, seed: int) -> list[Request]:
+    """Return requests of all kinds in random order: records, lists, searches, pages, and whole and partial files."""
     rng = random.Random(seed)
-    known = [rng.randrange(entries) for _ in range(300)]
-    asks = [Ask(entry(number)) for number in known]
-    asks += [Ask(f"/api/v1/history/generated/assembly/{name_of(number)}") for number in known[:50]]
-    asks += [Ask(f"/api/v1/entries?catalog=generated&limit=50&prefix={name_of(number)[:5]}") for number in known[:50]]
-    asks += [Ask(f"/api/v1/search?{query}") for query in questions(100, entries, seed)]
-    asks += [Ask(f"/?{query}") for query in questions(100, entries, seed + 1)]
-    asks += [Ask(path) for path in ("/", "/catalog/lab", "/catalogs/lab", "/api/v1/catalogs", "/api/v1") * 10]
-    asks += [Ask(f"/api/v1/entries/lab/{kind}/{LAB_DATA}") for kind in ("assembly", "stimulus_set")] * 20
-    asks += [Ask(f"/api/v1/cards/lab/{kind}/{LAB_DATA}") for kind in ("assembly", "stimulus_set")] * 20
-    asks += [Ask(FILE, 206, (f"Range: bytes={start}-{start + 99_999}",)) for start in rng.sample(range(1_000_000), 100)]
-    asks += [Ask(FILE)] * 10
-    asks += [Ask(entry(number), headers=("Connection: close",)) for number in known]  # so that all workers get some
-    rng.shuffle(asks)
-    return asks
+    numbers = [rng.randrange(entries) for _ in range(300)]
+    paths = [entry_path(number) for number in numbers]
+    paths += [f"/api/v1/history/generated/assembly/{entry_name(number)}" for number in numbers[:50]]
+    paths += [f"/api/v1/entries?catalog=generated&limit=50&prefix={entry_name(number)[:5]}" for number in numbers[:50]]
+    paths += [f"/api/v1/search?{query}" for query in search_queries(100, entries, seed)]
+    paths += [f"/?{query}" for query in search_queries(100, entries, seed + 1)]
+    paths += ["/", "/catalog/lab", "/catalogs/lab", "/api/v1/catalogs", "/api/v1"] * 10
+    paths += [f"/api/v1/entries/lab/{kind}/{LAB_DATA}" for kind in ("assembly", "stimulus_set")] * 20
+    paths += [f"/api/v1/cards/lab/{kind}/{LAB_DATA}" for kind in ("assembly", "stimulus_set")] * 20
+    paths += [FILE] * 10
+    requests = [Request(path) for path in paths]
+    starts = rng.sample(range(1_000_000), 100)
+    requests += [Request(FILE, 206, (f"Range: bytes={start}-{start + 99_999}",)) for start in starts]
+    # Closed connections distribute the load over all workers.
+    requests += [Request(entry_path(number), headers=("Connection: close",)) for number in numbers]
+    rng.shuffle(requests)
+    return requests
 
 
-def pages_of_data() -> list[Ask]:
-    """Return the pages that show the packaged data set."""
-    own = [Ask(f"/{kind}/lab/{LAB_DATA}") for kind in ("assembly", "stimulus_set")] * 20
-    return own + [Ask(f"/stimulus/lab/{LAB_DATA}?id={stimulus_id(number)}") for number in range(STIMULI)]
+def data_pages() -> list[Request]:
+    """Return requests for the pages of the packaged data set."""
+    entries = [Request(f"/{kind}/lab/{LAB_DATA}") for kind in ("assembly", "stimulus_set")] * 20
+    return entries + [Request(f"/stimulus/lab/{LAB_DATA}?id={stimulus_id(number)}") for number in range(STIMULI)]
 
 
-def measure_memory(plan: Plan) -> list[Line]:
-    """Measure what processes take under mixed load, while a catalog changes."""
-    samples: list[list[Process]] = []
-    with plan.service(plan.workers) as running:
-        asks = mixed(plan.entries, plan.seed) + _there(running, pages_of_data())
-        asks += [Ask("/api/v1/catalogs/changing/changes")] * 20
-        random.Random(plan.seed).shuffle(asks)
-        samples.append(running.processes())
-        every = max(1.0, min(10.0, plan.minutes * 6))
+def measure_memory(settings: LoadSettings) -> list[Result]:
+    """Measure the resources of all processes under mixed load, while a catalog changes."""
+    samples: list[list[ProcessUsage]] = []
+    with settings.service(settings.workers) as service:
+        requests = mixed_requests(settings.entries, settings.seed) + _existing_pages(service, data_pages())
+        requests += [Request("/api/v1/catalogs/changing/changes")] * 20
+        random.Random(settings.seed).shuffle(requests)
+        samples.append(service.usage())
+        interval = max(1.0, min(10.0, settings.minutes * 6))
         with (
-            _again_and_again(every, lambda: samples.append(running.processes())),
-            _again_and_again(_CHANGES_EVERY, _change(plan.data)),
+            _repeat_in_thread(interval, lambda: samples.append(service.usage())),
+            _repeat_in_thread(_CHANGE_INTERVAL, _entry_adder(settings.data)),
         ):
-            run = ask(running.url, asks, plan.minutes * 60, connections=_CONNECTIONS)
-        samples.append(running.processes())
-        time.sleep(min(5.0, plan.minutes * 60))
-        samples.append(running.processes())
-    return [_errors(f"{plan.minutes:g} minutes of mixed load", run), *_flat(samples, every)]
+            run = send_load(service.url, requests, settings.minutes * 60, connections=_CONNECTIONS)
+        samples.append(service.usage())
+        time.sleep(min(5.0, settings.minutes * 60))
+        samples.append(service.usage())
+    title = f"{settings.minutes:g} minutes of mixed load"
+    return [_judge_responses(title, run), *_judge_growth(samples, interval)]
 
 
-def _there(running: Service, asks: list[Ask]) -> list[Ask]:
-    """Leave out kinds of pages that are not there; `measure_pages` says so of them."""
-    kinds = {one.path.split("/")[1]: one for one in asks}
-    known = {kind for kind, one in kinds.items() if ask(running.url, [one], 1, connections=1).refused == 0}
-    return [one for one in asks if one.path.split("/")[1] in known]
+def _existing_pages(service: Service, requests: list[Request]) -> list[Request]:
+    """Leave out kinds of pages that do not exist, which `measure_pages` reports."""
+    kinds = {request.path.split("/")[1]: request for request in requests}
+    existing = {
+        kind for kind, request in kinds.items() if send_load(service.url, [request], 1, connections=1).refused == 0
+    }
+    return [request for request in requests if request.path.split("/")[1] in existing]
 
 
-def _change(data: Path) -> Callable[[], None]:
-    """Return what adds an entry to the catalog that changes; readers see it with the entry, or without."""
+def _entry_adder(data: Path) -> Callable[[], None]:
+    """Return a function that adds an entry to the changing catalog, with an atomic rename."""
     template = (data / GENERATED).read_text().splitlines()[1]
-    first = template.partition(",")[0]
+    identifier = template.partition(",")[0]
 
-    def change() -> None:
+    def add_entry() -> None:
         path = data / CHANGING
         text = path.read_text()
         part = path.with_suffix(".part")
-        part.write_text(f"{text}{template.replace(first, f'lab.Added{text.count(chr(10))}')}\n")
+        part.write_text(f"{text}{template.replace(identifier, f'lab.Added{text.count(chr(10))}')}\n")
         part.replace(path)
 
-    return change
+    return add_entry
 
 
 @contextmanager
-def _again_and_again(seconds: float, work: Callable[[], object]) -> Iterator[None]:
-    """Do something in a thread every so many seconds; what fails there fails here at the end."""
+def _repeat_in_thread(seconds: float, work: Callable[[], object]) -> Iterator[None]:
+    """Call a function in a thread at an interval; raise its first error at the end of the block."""
     stop, failures = threading.Event(), []
 
     def loop() -> None:
@@ -114,79 +129,84 @@ def _again_and_again(seconds: float, work: Callable[[], object]) -> Iterator[Non
         raise failures[0]
 
 
-def _errors(what: str, run: Measured) -> Line:
-    return Line(
-        what,
-        f"{run.requests:,} answers, {run.rate:,.0f}/s, p99 {run.p99_ms:.0f} ms; {run.refused} errors, "
-        f"{run.broken} broken connections, {run.timeouts} too late",
-        "every request answered",
+def _judge_responses(title: str, run: LoadResult) -> Result:
+    return Result(
+        title,
+        f"{run.requests:,} responses, {run.rate:,.0f}/s, p99 {run.p99_ms:.0f} ms; {run.refused} errors, "
+        f"{run.broken} broken connections, {run.timeouts} timeouts",
+        "no errors",
         run.is_clean,
         vars(run),
     )
 
 
-def _flat(samples: list[list[Process]], every: float) -> list[Line]:
-    """Judge each process: in the last fifth of the time it takes hardly more than in the second."""
-    lines = []
+def _judge_growth(samples: list[list[ProcessUsage]], interval: float) -> list[Result]:
+    """Judge the memory of each process: in the last fifth of the time, hardly more than in the second fifth."""
+    results = []
     fifth = max(1, len(samples) // 5)
     for number, process in enumerate(samples[0]):
-        taken = [sample[number].memory / 2**20 for sample in samples if len(sample) > number]
-        early, late = statistics.median(taken[fifth : 2 * fifth] or taken[-1:]), statistics.median(taken[-fifth:])
-        minutes = taken[:: max(1, round(60 / every))]
+        memory = [sample[number].memory / 2**20 for sample in samples if len(sample) > number]
+        early, late = statistics.median(memory[fifth : 2 * fifth] or memory[-1:]), statistics.median(memory[-fifth:])
+        minutes = memory[:: max(1, round(60 / interval))]
         files = samples[-1][number].files - process.files
         threads = samples[-1][number].threads - process.threads
         is_same = {sample[number].pid for sample in samples if len(sample) > number} == {process.pid}
-        lines.append(
-            Line(
-                f"memory of {'the first process' if number == 0 else f'worker {number}'}",
-                f"{taken[0]:.0f} MB at the start; each minute {', '.join(f'{one:.0f}' for one in minutes[1:])}; "
-                f"{taken[-1]:.0f} at the end; {files:+} files, {threads:+} threads" + ("" if is_same else "; replaced"),
-                f"last fifth <= {_GROWTH:.2f} x second fifth",
-                late <= _GROWTH * early and is_same,
-                {"mb": taken, "every_s": every, "growth": late / early, "files": files, "threads": threads},
+        results.append(
+            Result(
+                f"memory of {'the main process' if number == 0 else f'worker {number}'}",
+                f"{memory[0]:.0f} MB at the start; each minute {', '.join(f'{mb:.0f}' for mb in minutes[1:])}; "
+                f"{memory[-1]:.0f} at the end; {files:+} files, {threads:+} threads"
+                + ("" if is_same else "; replaced"),
+                f"last fifth <= {_MOST_GROWTH:.2f} x second fifth",
+                late <= _MOST_GROWTH * early and is_same,
+                {"mb": memory, "every_s": interval, "growth": late / early, "files": files, "threads": threads},
             )
         )
-    return lines
+    return results
 
 
-def measure_killing(plan: Plan) -> list[Line]:
-    """Kill a worker again and again under load, and compare every answer with the one that is right."""
-    replaced: list[float] = []
-    with tempfile.TemporaryDirectory() as folder, plan.service(max(2, plan.workers)) as running:
-        asks = mixed(plan.entries, plan.seed) + _there(running, pages_of_data())
-        asks = _expected(running, asks, Path(folder))
+def measure_kills(settings: LoadSettings) -> list[Result]:
+    """Kill workers repeatedly under load, and compare every response with the expected one."""
+    replacements: list[float] = []
+    with tempfile.TemporaryDirectory() as folder, settings.service(max(2, settings.workers)) as service:
+        requests = mixed_requests(settings.entries, settings.seed) + _existing_pages(service, data_pages())
+        requests = _with_expected_bodies(service, requests, Path(folder))
 
-        def kill() -> None:
-            before = running.workers()
+        def kill_worker() -> None:
+            before = service.workers()
             begin = time.monotonic()
             os.kill(random.choice(before), signal.SIGKILL)
-            until(lambda: len(now := running.workers()) == len(before) and set(now) != set(before))
-            replaced.append(time.monotonic() - begin)
+            wait_for(lambda: len(now := service.workers()) == len(before) and set(now) != set(before))
+            replacements.append(time.monotonic() - begin)
 
-        every = min(_KILLS_EVERY, plan.kill_seconds / 3)
-        with _again_and_again(every, kill):
-            run = ask(running.url, asks, plan.kill_seconds, connections=_CONNECTIONS, compare=True)
-        health = running.get("/healthz/ready")
-    told = f"; {run.first_wrong}" if run.wrong else ""
-    slowest = max(replaced, default=float("nan"))
+        interval = min(_KILL_INTERVAL, settings.kill_seconds / 3)
+        with _repeat_in_thread(interval, kill_worker):
+            run = send_load(service.url, requests, settings.kill_seconds, connections=_CONNECTIONS, compare=True)
+        health = service.get("/healthz/ready")
+    example = f"; {run.first_wrong}" if run.wrong else ""
+    slowest = max(replacements, default=float("nan"))
     return [
-        Line(
-            f"{len(replaced)} workers killed in {plan.kill_seconds:g} s",
-            f"{run.requests:,} answers, {run.wrong} wrong{told}; {run.broken} connections broke, {run.timeouts} too "
-            f"late; replaced after {slowest:.1f} s at most",
-            "none wrong, each replaced",
-            run.wrong == 0 and run.refused == 0 and bool(replaced) and b'"ok"' in health,
-            vars(run) | {"replaced_s": replaced},
+        Result(
+            f"{len(replacements)} workers killed in {settings.kill_seconds:g} s",
+            f"{run.requests:,} responses, {run.wrong} wrong{example}; {run.broken} broken connections, {run.timeouts} "
+            f"timeouts; slowest replacement {slowest:.1f} s",
+            "none wrong, all replaced",
+            run.wrong == 0 and run.refused == 0 and bool(replacements) and b'"ok"' in health,
+            vars(run) | {"replaced_s": replacements},
         )
     ]
 
 
-def _expected(running: Service, asks: list[Ask], folder: Path) -> list[Ask]:
-    """Have the body of every answer lie in a file, as a worker that nobody disturbs gives it."""
+def _with_expected_bodies(service: Service, requests: list[Request], folder: Path) -> list[Request]:
+    """Store the response to each request without load in a file, as its expected body."""
     bodies: dict[tuple[str, tuple[str, ...]], Path] = {}
-    for one in asks:
-        key = one.path, one.headers
+    for request in requests:
+        key = request.path, request.headers
         if key not in bodies:
             bodies[key] = folder / str(len(bodies))
-            bodies[key].write_bytes(running.get(one.path, **dict(line.split(": ") for line in one.headers)))
-    return [Ask(one.path, one.status, one.headers, bodies[one.path, one.headers]) for one in asks]
+            headers = dict(line.split(": ") for line in request.headers)
+            bodies[key].write_bytes(service.get(request.path, **headers))
+    return [
+        Request(request.path, request.status, request.headers, bodies[request.path, request.headers])
+        for request in requests
+    ]

@@ -1,4 +1,4 @@
-"""The measurements: each starts what it needs, asks with wrk, and returns lines of the table."""
+"""Throughput and latency of entries, searches and pages, each measured on a newly started service."""
 
 import shutil
 import statistics
@@ -9,39 +9,40 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.loaded.page_weight import sizes_of
-from benchmarks.loaded.request_paths import CHANGING, FILE, GENERATED, LAB, entry, pages, questions
-from benchmarks.loaded.service_process import Service, bare, serving
-from benchmarks.loaded.wrk import Ask, Measured, ask
+from benchmarks.loaded.page_weight import measure_page_weight
+from benchmarks.loaded.request_paths import CHANGING, FILE, GENERATED, LAB, entry_path, page_paths, search_queries
+from benchmarks.loaded.service_process import Service, bare_route, run_service
+from benchmarks.loaded.wrk import LoadResult, Request, send_load
 
-_ENTRIES_ASKED = 10_000
-_WANTED_RATIO, _WANTED_SEARCH_MS, _WANTED_PAGE_MS, _WANTED_PAGE_KB = 0.5, 100.0, 200.0, 150.0
+_MOST_ENTRIES = 10_000  # of the rounds beside the bare route
+_TARGET_RATIO, _TARGET_SEARCH_MS, _TARGET_PAGE_MS, _TARGET_PAGE_KB = 0.5, 100.0, 200.0, 150.0
+_BARE_ROUTE = "bare FastAPI route"
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What is measured, as the command line says.
+class LoadSettings:
+    """Settings of the load tests, from the command line.
 
     Attributes
     ----------
     data : Path
-        Folder with the catalogs.
+        Folder of the catalogs.
     entries, seed : int
-        Of the generated catalog.
+        Size and seed of the generated catalog.
     rounds : int
-        Of each thing in turn.
+        Number of rounds in which each kind of request runs once.
     seconds : float
-        Of each run of wrk.
+        Duration of a run of wrk.
     search_rate, page_rate : float
-        Requests a second.
+        Requests per second.
     minutes : float
-        Of mixed load.
+        Duration of the mixed load.
     kill_seconds : float
-        How long load goes on while workers are killed.
+        Duration of the load while workers are killed.
     workers : int
-        Processes, where more than one is measured.
+        Number of worker processes, except in the comparison with the bare route.
     options : tuple of str
-        Further ones of `brainio serve`.
+        Further options of `brainio serve`.
     """
 
     data: Path
@@ -58,128 +59,146 @@ class Plan:
 
     @contextmanager
     def service(self, workers: int) -> Iterator[Service]:
-        """Serve the catalogs as on a machine where pictures are made, and search once, which makes the index."""
+        """Run a service with precomputed profiles, and send a first search, which builds the index."""
         catalogs = [self.data / name for name in (GENERATED, LAB, CHANGING)]
         options = ("--workers", str(workers), *self.options)
         with tempfile.TemporaryDirectory() as folder:
             shutil.copytree(self.data / "home", Path(folder, "home"))
-            with serving(Path(folder), catalogs, *options) as running:
-                running.get("/api/v1/search?q=first")
-                yield running
+            with run_service(Path(folder), catalogs, *options) as service:
+                service.get("/api/v1/search?q=first")
+                yield service
 
 
 @dataclass(frozen=True)
-class Line:
-    """A line of the table: what was measured, in words, and whether that is what is wanted (None: nothing is)."""
+class Result:
+    """One row of the table.
 
-    what: str
-    found: str
-    wanted: str = ""
+    Attributes
+    ----------
+    title : str
+        Description of the measurement.
+    text : str
+        Measured figures for readers.
+    target : str
+        The target; empty without one.
+    met : bool or None
+        Whether the target is met; None without one.
+    figures : dict
+        Measured figures for programs.
+    """
+
+    title: str
+    text: str
+    target: str = ""
     met: bool | None = None
     figures: dict[str, Any] = field(default_factory=dict)
 
 
-def measure_entries(plan: Plan) -> list[Line]:
-    """Measure requests of entries beside a bare route that returns the same bytes, one process each, in turn."""
-    all_entries = [Ask(entry(number)) for number in range(plan.entries)]
-    some = all_entries[:_ENTRIES_ASKED]
-    kept = {"one entry": some[:1], f"{len(some):,} different entries, asked before": some}
+def measure_entries(settings: LoadSettings) -> list[Result]:
+    """Measure requests for entries in turn with a bare route that returns the same bytes, with one process each."""
+    all_entries = [Request(entry_path(number)) for number in range(settings.entries)]
+    sample = all_entries[:_MOST_ENTRIES]
+    cached = {"one entry": sample[:1], f"{len(sample):,} different entries, cached": sample}
     with (
-        plan.service(1) as running,
+        settings.service(1) as service,
         tempfile.TemporaryDirectory() as folder,
-        bare(Path(folder), running.get(entry(0))) as floor,
+        bare_route(Path(folder), service.get(entry_path(0))) as bare_url,
     ):
-        seconds = plan.seconds
-        while ask(running.url, some, seconds).requests < len(some):  # wrk begins anew each time
+        seconds = settings.seconds
+        while send_load(service.url, sample, seconds).requests < len(sample):  # each run starts with the first entry
             seconds *= 1.5
-        lines = _in_turn(plan, running.url, floor, kept, is_judged=True)
+        results = _measure_in_turn(settings, service.url, bare_url, cached, has_target=True)
         others = {
-            "one entry, known to the client": [Ask(entry(0), 304, ("If-None-Match: *",))],
-            f"{len(all_entries):,} different entries, rendered anew": all_entries,
-            "list of 100 entries": [Ask("/api/v1/entries?limit=100")],
-            "a catalog as CSV": [Ask("/catalogs/lab")],
-            "100 kB of a file": [Ask(FILE, 206, ("Range: bytes=0-99999",))],
+            "one entry, 304 Not Modified": [Request(entry_path(0), 304, ("If-None-Match: *",))],
+            f"{len(all_entries):,} different entries, not cached": all_entries,
+            "list of 100 entries": [Request("/api/v1/entries?limit=100")],
+            "a catalog as CSV": [Request("/catalogs/lab")],
+            "100 kB of a file": [Request(FILE, 206, ("Range: bytes=0-99999",))],
         }
-        lines += _in_turn(plan, running.url, floor, others, is_judged=False)[1:]
-    return lines
+        results += _measure_in_turn(settings, service.url, bare_url, others, has_target=False)[1:]
+    return results
 
 
-def _in_turn(plan: Plan, url: str, floor: str, asked: dict[str, list[Ask]], *, is_judged: bool) -> list[Line]:
-    found: dict[str, list[Measured]] = {}
-    for number in range(plan.rounds + 1):  # the first is the warm-up
-        runs = {"bare FastAPI route": ask(floor, [Ask("/")], plan.seconds)}
-        runs |= {name: ask(url, asks, plan.seconds) for name, asks in asked.items()}
-        for name, run in runs.items() if number else ():
-            found.setdefault(name, []).append(run)
-    floors = found["bare FastAPI route"]
-    return [_beside_bare(name, runs, floors, is_judged and runs is not floors) for name, runs in found.items()]
+def _measure_in_turn(
+    settings: LoadSettings, url: str, bare_url: str, requests: dict[str, list[Request]], *, has_target: bool
+) -> list[Result]:
+    """Measure the bare route and each kind of request once per round."""
+    runs: dict[str, list[LoadResult]] = {}
+    for number in range(settings.rounds + 1):  # the first round is the warm-up
+        round_runs = {_BARE_ROUTE: send_load(bare_url, [Request("/")], settings.seconds)}
+        round_runs |= {name: send_load(url, kind, settings.seconds) for name, kind in requests.items()}
+        for name, run in round_runs.items() if number else ():
+            runs.setdefault(name, []).append(run)
+    bare = runs[_BARE_ROUTE]
+    return [_compare_with_bare(name, own, bare, has_target and own is not bare) for name, own in runs.items()]
 
 
-def _beside_bare(name: str, runs: list[Measured], floors: list[Measured], is_judged: bool) -> Line:
-    ratio = statistics.median(run.rate / floor.rate for run, floor in zip(runs, floors, strict=True))
-    rate, slowest = (
-        statistics.median(values) for values in zip(*((one.rate, one.p99_ms) for one in runs), strict=True)
-    )
-    return Line(
+def _compare_with_bare(name: str, runs: list[LoadResult], bare: list[LoadResult], has_target: bool) -> Result:
+    ratio = statistics.median(run.rate / floor.rate for run, floor in zip(runs, bare, strict=True))
+    rate, p99_ms = statistics.median(run.rate for run in runs), statistics.median(run.p99_ms for run in runs)
+    is_clean = all(run.is_clean for run in runs)
+    return Result(
         name,
-        f"{rate:,.0f}/s, {ratio:.2f} x bare, p99 {slowest:.1f} ms",
-        f">= {_WANTED_RATIO} x bare" if is_judged else "",
-        ratio >= _WANTED_RATIO and all(one.is_clean for one in runs) if is_judged else None,
-        {"rate": rate, "ratio": ratio, "p99_ms": slowest, "clean": all(one.is_clean for one in runs)},
+        f"{rate:,.0f}/s, {ratio:.2f} x bare, p99 {p99_ms:.1f} ms",
+        f">= {_TARGET_RATIO} x bare" if has_target else "",
+        ratio >= _TARGET_RATIO and is_clean if has_target else None,
+        {"rate": rate, "ratio": ratio, "p99_ms": p99_ms, "clean": is_clean},
     )
 
 
-def measure_search(plan: Plan) -> list[Line]:
-    """Measure searches of many kinds, each asked a few times at most, at a steady rate."""
-    asks = _from_all([f"/api/v1/search?{query}" for query in questions(5000, plan.entries, plan.seed)])
-    with plan.service(plan.workers) as running:
-        ask(running.url, asks[-500:], min(plan.seconds, 5), rate=plan.search_rate)
-        run = ask(running.url, asks, max(plan.seconds, 30 if plan.rounds > 1 else 1), rate=plan.search_rate)
-    what = f"search over {plan.entries:,} entries at {plan.search_rate:g}/s"
-    return [_steady(what, run, plan.search_rate, "p99_ms", _WANTED_SEARCH_MS)]
+def measure_search(settings: LoadSettings) -> list[Result]:
+    """Measure searches of many kinds at a steady rate, each repeated a few times at most."""
+    queries = search_queries(5000, settings.entries, settings.seed)
+    requests = _on_new_connections([f"/api/v1/search?{query}" for query in queries])
+    with settings.service(settings.workers) as service:
+        send_load(service.url, requests[-500:], min(settings.seconds, 5), rate=settings.search_rate)
+        seconds = max(settings.seconds, 30 if settings.rounds > 1 else 1)
+        run = send_load(service.url, requests, seconds, rate=settings.search_rate)
+    title = f"search over {settings.entries:,} entries at {settings.search_rate:g}/s"
+    return [_judge_steady(title, run, settings.search_rate, "p99_ms", _TARGET_SEARCH_MS)]
 
 
-def _from_all(paths: list[str]) -> list[Ask]:
-    """Ask each time over a new connection, as different clients do; one that stays is with the worker that it met."""
-    return [Ask(path, headers=("Connection: close",)) for path in paths]
+def _on_new_connections(paths: list[str]) -> list[Request]:
+    """Return requests that close their connection, because a persistent one always reaches the same worker."""
+    return [Request(path, headers=("Connection: close",)) for path in paths]
 
 
-def measure_pages(plan: Plan) -> list[Line]:
-    """Measure each kind of page at a steady rate, and how many bytes a first visit takes."""
-    lines = []
-    with plan.service(plan.workers) as running:
-        for name, paths in pages(plan.entries, plan.seed).items():
-            size = sizes_of(running, paths[0])
-            if size is None:
-                lines.append(Line(f"page: {name}", f"{paths[0]} is not there", "a page", met=False))
+def measure_pages(settings: LoadSettings) -> list[Result]:
+    """Measure each kind of page at a steady rate, and the bytes of a first visit."""
+    results = []
+    with settings.service(settings.workers) as service:
+        for name, paths in page_paths(settings.entries, settings.seed).items():
+            weight = measure_page_weight(service, paths[0])
+            if weight is None:
+                results.append(Result(f"page: {name}", f"{paths[0]} does not exist", "a page", met=False))
                 continue
-            ask(running.url, _from_all(paths), min(plan.seconds, 3), rate=plan.page_rate)
-            run = ask(running.url, _from_all(paths), plan.seconds, rate=plan.page_rate)
-            lines.append(
-                _steady(f"page: {name} at {plan.page_rate:g}/s", run, plan.page_rate, "p95_ms", _WANTED_PAGE_MS)
-            )
-            lines.append(
-                Line(
+            requests = _on_new_connections(paths)
+            send_load(service.url, requests, min(settings.seconds, 3), rate=settings.page_rate)
+            run = send_load(service.url, requests, settings.seconds, rate=settings.page_rate)
+            title = f"page: {name} at {settings.page_rate:g}/s"
+            results.append(_judge_steady(title, run, settings.page_rate, "p95_ms", _TARGET_PAGE_MS))
+            results.append(
+                Result(
                     f"bytes: {name}",
-                    f"{size.page / 1e3:.1f} kB + {size.assets / 1e3:.1f} kB style and script; "
-                    f"{size.thumbnails} thumbnails of {size.thumbnail_bytes / 1e3:.1f} kB",
-                    f"< {_WANTED_PAGE_KB:g} kB without thumbnails",
-                    (size.page + size.assets) / 1e3 < _WANTED_PAGE_KB,
-                    vars(size),
+                    f"{weight.page / 1e3:.1f} kB + {weight.assets / 1e3:.1f} kB style and script; "
+                    f"{weight.thumbnails} thumbnails of {weight.thumbnail_bytes / 1e3:.1f} kB",
+                    f"< {_TARGET_PAGE_KB:g} kB without thumbnails",
+                    (weight.page + weight.assets) / 1e3 < _TARGET_PAGE_KB,
+                    vars(weight),
                 )
             )
-    return lines
+    return results
 
 
-def _steady(what: str, run: Measured, rate: float, percentile: str, wanted_ms: float) -> Line:
-    """Judge a run at a steady rate: it has to have been held, every request answered, most of them in time."""
-    ms = getattr(run, percentile)
-    is_held = run.rate >= 0.95 * rate and run.late <= 0.01 * run.requests
-    return Line(
-        what,
+def _judge_steady(title: str, run: LoadResult, rate: float, percentile: str, target_ms: float) -> Result:
+    """Judge a run at a steady rate: it must reach the rate, without errors, and with the target latency."""
+    is_steady = run.rate >= 0.95 * rate and run.late <= 0.01 * run.requests
+    errors = f", {run.refused} refused, {run.broken} broken, {run.timeouts} timeouts"
+    return Result(
+        title,
         f"p50 {run.p50_ms:.1f} ms, p95 {run.p95_ms:.1f} ms, p99 {run.p99_ms:.1f} ms at {run.rate:.1f}/s"
-        + ("" if run.is_clean else f", {run.refused} refused, {run.broken} broken, {run.timeouts} too late"),
-        f"{percentile[:3]} < {wanted_ms:g} ms",
-        ms < wanted_ms and is_held and run.is_clean,
+        + ("" if run.is_clean else errors),
+        f"{percentile[:3]} < {target_ms:g} ms",
+        getattr(run, percentile) < target_ms and is_steady and run.is_clean,
         vars(run),
     )

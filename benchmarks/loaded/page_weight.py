@@ -1,4 +1,4 @@
-"""How many bytes a first visit to a page takes: the page, what it loads, and apart from these its thumbnails."""
+"""Weight of a page: bytes of a first visit, for the page, its assets and its thumbnails."""
 
 import urllib.error
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ from benchmarks.loaded.service_process import Service
 
 
 @dataclass(frozen=True)
-class Sizes:
-    """Bytes as they are sent to a browser, packed where it reads that."""
+class PageWeight:
+    """Transferred bytes of a page, compressed if the service supports it, and the number of its thumbnails."""
 
     page: int
     assets: int
@@ -17,31 +17,31 @@ class Sizes:
     thumbnail_bytes: int
 
 
-def sizes_of(running: Service, path: str) -> Sizes | None:
-    """Return the sizes of a page; None where it is not there.
+def measure_page_weight(service: Service, path: str) -> PageWeight | None:
+    """Load a page with its assets and return its weight; None if the page does not exist.
 
     Parameters
     ----------
-    running : Service
-        Where it is asked for.
+    service : Service
+        The running service.
     path : str
-        Of the page.
+        Path of the page.
     """
     try:
-        packed = running.get(path, Accept="text/html", Accept_Encoding="gzip")
-        found = _Loads()
-        found.feed(running.get(path, Accept="text/html").decode())
+        compressed = service.get(path, Accept="text/html", Accept_Encoding="gzip")
+        parser = _AssetParser()
+        parser.feed(service.get(path, Accept="text/html").decode())
     except urllib.error.HTTPError as error:
         if error.code == 404:
             return None
         raise
-    assets = sum(len(running.get(one, Accept_Encoding="gzip")) for one in dict.fromkeys(found.assets))
-    thumbnails = [len(running.get(one)) for one in dict.fromkeys(found.thumbnails)]
-    return Sizes(len(packed), assets, len(thumbnails), sum(thumbnails))
+    assets = sum(len(service.get(asset, Accept_Encoding="gzip")) for asset in dict.fromkeys(parser.assets))
+    thumbnails = [len(service.get(thumbnail)) for thumbnail in dict.fromkeys(parser.thumbnails)]
+    return PageWeight(len(compressed), assets, len(thumbnails), sum(thumbnails))
 
 
-class _Loads(HTMLParser):
-    """Collects what a browser loads with a page."""
+class _AssetParser(HTMLParser):
+    """Collect the URLs that a browser loads with a page."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,9 +49,9 @@ class _Loads(HTMLParser):
         self.thumbnails: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Note what an element loads."""
+        """Record the URL that an element loads."""
         values = dict(attrs)
         if tag == "link" and (values.get("rel") or "") in {"stylesheet", "icon"} and values.get("href"):
             self.assets.append(values["href"] or "")
-        elif tag in {"script", "img"} and (place := values.get("src")) and not place.startswith("data:"):
-            (self.thumbnails if place.startswith("/thumbnail/") else self.assets).append(place)
+        elif tag in {"script", "img"} and (url := values.get("src")) and not url.startswith("data:"):
+            (self.thumbnails if url.startswith("/thumbnail/") else self.assets).append(url)

@@ -1,9 +1,9 @@
-"""What the catalogs that are served are called, and the addresses that are asked for. Imports none of the libraries."""
+"""Names of the served catalogs, and paths of requests for them. Imports no large library."""
 
 import random
 from urllib.parse import urlencode
 
-from benchmarks.search_index import ANIMALS, PLACES, TOPICS, name_of
+from benchmarks.search_index import ANIMALS, REGIONS, TOPICS, entry_name
 
 GENERATED, LAB, CHANGING = "generated.csv", "lab.csv", "changing.csv"
 LAB_DATA = "lab.Load2026"
@@ -12,28 +12,28 @@ FILE = f"/api/v1/files/lab/stimulus_set/zip/{LAB_DATA}"
 
 
 def stimulus_id(number: int) -> str:
-    """Return the identifier of a stimulus of the packaged set."""
+    """Return the id of a stimulus of the packaged set."""
     return f"stimulus{number:03d}"
 
 
-def entry(number: int) -> str:
-    """Return the address of an entry of the generated catalog."""
-    return f"/api/v1/entries/generated/assembly/{name_of(number)}"
+def entry_path(number: int) -> str:
+    """Return the path of an entry of the generated catalog."""
+    return f"/api/v1/entries/generated/assembly/{entry_name(number)}"
 
 
-def questions(count: int, entries: int, seed: int) -> list[str]:
-    """Return queries of many kinds: identifiers, one to three words, filters, words that all entries have."""
+def search_queries(count: int, entries: int, seed: int) -> list[str]:
+    """Return encoded queries of many kinds: identifiers, one to three words, filters, words of all entries."""
     rng = random.Random(seed)
-    return [urlencode(_question(rng, entries)) for _ in range(count)]
+    return [urlencode(_random_query(rng, entries)) for _ in range(count)]
 
 
-def _question(rng: random.Random, entries: int) -> dict[str, str | int]:
-    topic, place, animal = rng.choice(TOPICS), rng.choice(PLACES), rng.choice(ANIMALS)
+def _random_query(rng: random.Random, entries: int) -> dict[str, str | int]:
+    topic, region, animal = rng.choice(TOPICS), rng.choice(REGIONS), rng.choice(ANIMALS)
     kinds: list[dict[str, str | int]] = [
-        {"q": name_of(rng.randrange(entries))},
+        {"q": entry_name(rng.randrange(entries))},
         {"q": topic},
         {"q": f"{animal} {topic}"},
-        {"q": f"{animal} {topic} {place}"},
+        {"q": f"{animal} {topic} {region}"},
         {"q": f"{topic} {rng.choice(TOPICS)}", "year": rng.randrange(1990, 2026)},
         {"q": animal, "kind": "assembly", "class": "NeuroidAssembly"},
         {"q": f"Author{rng.randrange(20_000)}"},
@@ -44,16 +44,16 @@ def _question(rng: random.Random, entries: int) -> dict[str, str | int]:
     return rng.choice(kinds)
 
 
-def pages(entries: int, seed: int) -> dict[str, list[str]]:
-    """Return the pages that are measured: what they are called -> addresses of such pages."""
+def page_paths(entries: int, seed: int) -> dict[str, list[str]]:
+    """Return the pages to measure: title -> paths of such pages."""
     rng = random.Random(seed)
-    some = [name_of(rng.randrange(entries)) for _ in range(500)]
+    names = [entry_name(rng.randrange(entries)) for _ in range(500)]
     return {
         "front page": ["/"],
-        "search": [f"/?{query}" for query in questions(1000, entries, seed)],
+        "search": [f"/?{query}" for query in search_queries(1000, entries, seed)],
         "catalog": ["/catalog/generated", "/catalog/lab"],
         "assembly": [f"/assembly/lab/{LAB_DATA}"],
-        "assemblies in name only": [f"/assembly/generated/{name}" for name in some],
+        "assemblies without files": [f"/assembly/generated/{name}" for name in names],
         "stimulus set, 48 pictures": [f"/stimulus_set/lab/{LAB_DATA}"],
         "stimulus": [f"/stimulus/lab/{LAB_DATA}?id={stimulus_id(number)}" for number in range(STIMULI)],
     }

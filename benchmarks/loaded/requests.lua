@@ -1,11 +1,12 @@
--- What wrk asks: the lines of a file in turn, as fast as answers come or so many a second, and whether they are right.
+-- Requests of wrk: sends the requests in a file in turn, unlimited or at a steady rate, and compares the responses.
 --
---   wrk ... -s requests.lua URL -- ADDRESSES RATE THREADS SHARE
+--   wrk ... -s requests.lua URL -- FILE RATE THREADS COMPARE
 --
--- A line is: path, status, header lines between "|" or "-", file of the expected body or "-", with tabs between them.
--- RATE is the requests a second of all threads, 0: no limit. Each thread has a timetable: whichever of its connections
--- is free takes the next time of it, so that slow answers slow no others down. With SHARE 1 and one connection to each
--- thread, an answer belongs to what the thread asked last, and status, body and request id are compared.
+-- A line of FILE has, separated by tabs: path, expected status, header lines between "|" (or "-"), and the file of the
+-- expected body (or "-"). RATE is the number of requests per second of all threads; 0 sets no limit. Each thread has a
+-- schedule, and its next free connection takes the next scheduled time, so that slow responses do not delay others.
+-- With COMPARE 1 and one connection per thread, a response belongs to the last request of its thread; its status, body
+-- and request id are compared with the expected ones.
 
 local ffi = require("ffi")
 ffi.cdef [[
@@ -14,8 +15,8 @@ ffi.cdef [[
 ]]
 local MONOTONIC = 1
 local moment = ffi.new("moment")
-local addresses, asked = {}, 0
-local begun, timetable = nil, 0
+local requests, sent = {}, 0
+local start, scheduled = nil, 0
 wrong, late, first_wrong = 0, 0, ""
 
 local threads = {}
@@ -41,57 +42,57 @@ end
 local function read(path)
   for line in io.lines(path) do
     local target, status, lines, body = line:match("^(.-)\t(.-)\t(.-)\t(.-)$")
-    local one = { target = target, status = tonumber(status), body = content(body), id = "a" .. #addresses }
-    local headers = { ["X-Request-ID"] = one.id }
+    local entry = { target = target, status = tonumber(status), body = content(body), id = "a" .. #requests }
+    local headers = { ["X-Request-ID"] = entry.id }
     for name, value in lines:gmatch("([%w-]+): ([^|]+)") do headers[name] = value end
-    one.text = wrk.format("GET", target, headers)
-    table.insert(addresses, one)
+    entry.text = wrk.format("GET", target, headers)
+    table.insert(requests, entry)
   end
 end
 
-local function is_right(one, status, headers, body)
-  if status ~= one.status or headers["x-request-id"] ~= one.id then return false end
-  if one.body == nil then return true end
-  -- What came of an answer whose connection broke stays in wrk's buffer, before the body of the next one.
+local function is_expected(entry, status, headers, body)
+  if status ~= entry.status or headers["x-request-id"] ~= entry.id then return false end
+  if entry.body == nil then return true end
+  -- After a broken connection, wrk's buffer holds the incomplete response before the body of the next one.
   local length = tonumber(headers["content-length"])
-  return length == #one.body and body:sub(#body - length + 1) == one.body
+  return length == #entry.body and body:sub(#body - length + 1) == entry.body
 end
 
 function init(args)
   read(args[1])
   local rate, count = tonumber(args[2]), tonumber(args[3])
-  asked = math.floor(#addresses * number / count)
+  sent = math.floor(#requests * number / count)
   if rate > 0 then
     function delay()
-      begun = begun or now() + number / rate
-      local wait = begun + timetable * count / rate - now()
-      timetable = timetable + 1
+      start = start or now() + number / rate
+      local wait = start + scheduled * count / rate - now()
+      scheduled = scheduled + 1
       if wait < -0.01 then late = late + 1 end
       return math.max(0, math.floor(wait * 1000 + 0.5))
     end
   end
   if args[4] == "1" then
     function response(status, headers, body)
-      local one = addresses[(asked - 1) % #addresses + 1]
-      if not is_right(one, status, headers, body) then
+      local entry = requests[(sent - 1) % #requests + 1]
+      if not is_expected(entry, status, headers, body) then
         wrong = wrong + 1
-        first_wrong = one.target .. " answered " .. status
+        first_wrong = entry.target .. " answered " .. status
       end
     end
   end
 end
 
 function request()
-  asked = asked + 1
-  return addresses[(asked - 1) % #addresses + 1].text
+  sent = sent + 1
+  return requests[(sent - 1) % #requests + 1].text
 end
 
 function done(summary, latency)
   local total = { wrong = 0, late = 0 }
-  local told = ""
+  local example = ""
   for _, thread in ipairs(threads) do
     for name in pairs(total) do total[name] = total[name] + thread:get(name) end
-    if thread:get("first_wrong") ~= "" then told = thread:get("first_wrong") end
+    if thread:get("first_wrong") ~= "" then example = thread:get("first_wrong") end
   end
   local errors = summary.errors
   local broken = errors.connect + errors.read + errors.write
@@ -99,5 +100,5 @@ function done(summary, latency)
     'MEASURED\t{"requests": %d, "seconds": %.6f, "bytes": %d, "p50_ms": %.3f, "p95_ms": %.3f, "p99_ms": %.3f, ' ..
     '"most_ms": %.3f, "broken": %d, "timeouts": %d, "refused": %d, "wrong": %d, "late": %d}\t%s\n',
     summary.requests, summary.duration / 1e6, summary.bytes, latency:percentile(50) / 1e3, latency:percentile(95) / 1e3,
-    latency:percentile(99) / 1e3, latency.max / 1e3, broken, errors.timeout, errors.status, total.wrong, total.late, told))
+    latency:percentile(99) / 1e3, latency.max / 1e3, broken, errors.timeout, errors.status, total.wrong, total.late, example))
 end

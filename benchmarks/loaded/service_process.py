@@ -1,4 +1,4 @@
-"""A service that is measured: the processes that it has, and the memory that these take."""
+"""The service under test: start it, and read the memory of its processes."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-_PATIENCE = 300  # seconds for a service to be ready
-Found = TypeVar("Found")
+_START_TIMEOUT = 300  # seconds
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Process:
-    """What a process takes: bytes of memory that are its own or shared, open files, threads."""
+class ProcessUsage:
+    """Resources of a process: resident memory in bytes, open files and threads."""
 
     pid: int
     memory: int
@@ -29,56 +29,56 @@ class Process:
 
 @dataclass(frozen=True)
 class Service:
-    """A running service."""
+    """A running `brainio serve`."""
 
     url: str
     pid: int
 
     def get(self, path: str, **headers: str) -> bytes:
-        """Return the body of an answer, as it came over the wire."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, headers=named), timeout=60) as answer:
-            body: bytes = answer.read()
+        """Return the body of a response without decoding it."""
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, headers=headers), timeout=60) as response:
+            body: bytes = response.read()
         return body
 
     def workers(self) -> list[int]:
-        """Return the processes that answer: the children, or where there is one process, that one."""
+        """Return the ids of the worker processes; a service with a single process has no others."""
         command = ["ps", "-ww", "-o", "pid=,args=", "--ppid", str(self.pid)]
         lines = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
         pids = [int(line.split()[0]) for line in lines if "resource_tracker" not in line]
         return sorted(pids) or [self.pid]
 
-    def processes(self) -> list[Process]:
-        """Return what all processes take now, the first one first."""
-        return [process_of(pid) for pid in dict.fromkeys([self.pid, *self.workers()])]
+    def usage(self) -> list[ProcessUsage]:
+        """Return the resources of all processes, starting with the main process."""
+        return [process_usage(pid) for pid in dict.fromkeys([self.pid, *self.workers()])]
 
 
-def process_of(pid: int) -> Process:
-    """Return what a process takes now; Linux only."""
+def process_usage(pid: int) -> ProcessUsage:
+    """Return the resources of a process; Linux only."""
     folder = Path("/proc", str(pid))
     status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
-    return Process(
+    return ProcessUsage(
         pid, int(status["VmRSS"].split()[0]) * 1024, len(list((folder / "fd").iterdir())), int(status["Threads"])
     )
 
 
 @contextmanager
-def serving(folder: Path, catalogs: list[Path], *options: str, **environment: str) -> Iterator[Service]:
-    """Start `brainio serve` on a free port with the catalogs, and stop it at the end; its log lies in the folder."""
+def run_service(folder: Path, catalogs: list[Path], *options: str, **environment: str) -> Iterator[Service]:
+    """Run `brainio serve` on a free port with the catalogs; its log is in the folder."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("BRAINIO_")}
     own = {"BRAINIO_HOME": str(folder / "home"), "BRAINIO_CATALOGS": ",".join(map(str, catalogs))}
     command = [sys.executable, "-m", "brainio", "serve", "--port", "0", *options]
     log = folder / "service.log"
-    with _running(command, log, inherited | own | environment) as process:
-        said = until(lambda: re.search(r"serving at (http://\S+)", log.read_text()), process)
-        service = Service(said[1], process.pid)
-        until(lambda: _answers(service.url + "/healthz/ready"), process)
+    with _run(command, log, inherited | own | environment) as process:
+        match = wait_for(lambda: re.search(r"serving at (http://\S+)", log.read_text()), process)
+        service = Service(match[1], process.pid)
+        wait_for(lambda: _responds(service.url + "/healthz/ready"), process)
         yield service
 
 
 @contextmanager
-def bare(folder: Path, body: bytes) -> Iterator[str]:
-    """Start one process of uvicorn with a bare FastAPI route that returns a body at `/`, and give its URL."""
+def bare_route(folder: Path, body: bytes) -> Iterator[str]:
+    """Run one process of uvicorn with a bare FastAPI route that returns a body at `/`, and yield its URL."""
     (folder / "body").write_bytes(body)
     (folder / "bare.py").write_text(
         "import pathlib\nimport fastapi\nBODY = pathlib.Path('body').read_bytes()\napp = fastapi.FastAPI()\n"
@@ -87,29 +87,29 @@ def bare(folder: Path, body: bytes) -> Iterator[str]:
     )
     command = [sys.executable, "-m", "uvicorn", "bare:app", "--port", "0", "--no-access-log"]
     log = folder / "bare.log"
-    with _running(command, log, dict(os.environ), folder) as process:
-        url = until(lambda: re.search(r"running on (http://[\d.:]+)", log.read_text()), process)[1]
-        until(lambda: _answers(url), process)
+    with _run(command, log, dict(os.environ), folder) as process:
+        url = wait_for(lambda: re.search(r"running on (http://[\d.:]+)", log.read_text()), process)[1]
+        wait_for(lambda: _responds(url), process)
         yield url
 
 
-def until(holds: Callable[[], Found | None], process: "subprocess.Popen[bytes] | None" = None) -> Found:
-    """Return the first true answer of a function that is asked again and again, while a process runs."""
-    end = time.monotonic() + _PATIENCE
+def wait_for(poll: Callable[[], Answer | None], process: "subprocess.Popen[bytes] | None" = None) -> Answer:
+    """Call a function until it returns a true value, while a process runs, and return that value."""
+    end = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < end and (process is None or process.poll() is None):
-        found = holds()
-        if found:
-            return found
+        answer = poll()
+        if answer:
+            return answer
         time.sleep(0.05)
-    raise RuntimeError("the service did not become ready, or a worker was not replaced; its log says why")
+    raise RuntimeError("the service did not become ready, or did not replace a worker; see its log")
 
 
 @contextmanager
-def _running(
+def _run(
     command: list[str], log: Path, environment: dict[str, str], folder: Path | None = None
 ) -> Iterator["subprocess.Popen[bytes]"]:
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said, env=environment, cwd=folder)
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=folder)
         try:
             yield process
         finally:
@@ -117,7 +117,7 @@ def _running(
             process.wait()
 
 
-def _answers(url: str) -> bool:
+def _responds(url: str) -> bool:
     try:
         urllib.request.urlopen(url, timeout=20).close()
     except (urllib.error.URLError, OSError):

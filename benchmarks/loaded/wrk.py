@@ -1,4 +1,4 @@
-"""Asks a service on this machine with `wrk` (Debian: apt-get install wrk), and reads what it measured."""
+"""Load generation with `wrk` (Debian: apt-get install wrk) on this machine, and its results."""
 
 import json
 import re
@@ -15,19 +15,19 @@ _LOOPBACK = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 @dataclass(frozen=True)
-class Ask:
-    """One request, and what the answer has to be.
+class Request:
+    """A request and the expected response.
 
     Attributes
     ----------
     path : str
-        With the query.
+        Path with the query.
     status : int
-        Of the answer.
+        Expected status.
     headers : tuple of str
-        Lines such as `Range: bytes=0-9`.
+        Header lines such as `Range: bytes=0-9`.
     body : Path or None
-        A file that holds the body which is expected; None: any.
+        File with the expected body; None accepts any body.
     """
 
     path: str
@@ -37,28 +37,28 @@ class Ask:
 
     @property
     def line(self) -> str:
-        """As the script reads it."""
+        """The line of the request in the input of the script."""
         return "\t".join((self.path, str(self.status), "|".join(self.headers) or "-", str(self.body or "-")))
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What one run found.
+class LoadResult:
+    """Result of one run of wrk.
 
     Attributes
     ----------
     requests, seconds, bytes
-        That were answered, in which time, with how many bytes.
+        Number of responses, duration of the run, and size of the responses.
     p50_ms, p95_ms, p99_ms, most_ms
-        Times of answers. wrk adds the times of requests that a slow answer kept from being made.
+        Percentiles and maximum of the latency, including requests that a slow response delayed.
     broken, timeouts
-        Connections that broke, and answers that took more than ten seconds.
+        Number of broken connections, and of responses after more than ten seconds.
     refused
-        Answers with a status of 400 or more.
+        Number of responses with a status of 400 or more.
     wrong, first_wrong
-        Answers that were not as expected (counted where they were compared), and one of them in words.
+        Number of responses that differ from the expected ones (if compared), and a description of one of them.
     late
-        Requests that were made more than 10 ms after their time, since all connections were waiting.
+        Number of requests sent more than 10 ms after their scheduled time, because all connections were busy.
     """
 
     requests: int
@@ -77,47 +77,53 @@ class Measured:
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
+        """Requests per second."""
         return self.requests / self.seconds
 
     @property
     def is_clean(self) -> bool:
-        """Whether every request was answered, and none with an error."""
+        """Whether every request has a response, and none is an error."""
         return not (self.broken or self.timeouts or self.refused or self.wrong)
 
 
-def need_wrk() -> None:
-    """End the program where wrk is not installed."""
+def require_wrk() -> None:
+    """Exit with a message if wrk is not installed."""
     if shutil.which("wrk") is None:
         sys.exit("wrk is not installed (Debian: apt-get install wrk)")
 
 
-def ask(
-    url: str, asks: Sequence[Ask], seconds: float, *, rate: float = 0, connections: int = 32, compare: bool = False
-) -> Measured:
-    """Ask for addresses in turn.
+def send_load(
+    url: str,
+    requests: Sequence[Request],
+    seconds: float,
+    *,
+    rate: float = 0,
+    connections: int = 32,
+    compare: bool = False,
+) -> LoadResult:
+    """Send requests to a service repeatedly, in order.
 
     Parameters
     ----------
     url : str
-        Of the service, on 127.0.0.1.
-    asks : sequence of Ask
-        From the first to the last, and again.
+        URL of the service, on 127.0.0.1.
+    requests : sequence of Request
+        The requests.
     seconds : float
-        How long; rounded to whole seconds, one at least.
+        Duration, rounded to whole seconds, at least one.
     rate : float, default 0
-        Requests a second; 0: as fast as answers come.
+        Requests per second; 0 sends the next request after each response.
     connections : int, default 32
-        That are open at once.
+        Number of connections.
     compare : bool, default False
-        Whether answers are compared with what is expected; each connection has a thread of wrk then.
+        Compare each response with the expected one; each connection then uses its own thread of wrk.
     """
     if _LOOPBACK.fullmatch(url) is None:
-        raise ValueError(f"{url} is no address of this machine's loopback interface")
+        raise ValueError(f"{url} is not on the loopback interface; expected http://127.0.0.1:PORT")
     threads = connections if compare else 1
-    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as addresses:
-        addresses.write("".join(f"{one.line}\n" for one in asks))
-        addresses.flush()
+    with tempfile.NamedTemporaryFile("w", suffix=".tsv") as file:
+        file.write("".join(f"{request.line}\n" for request in requests))
+        file.flush()
         options = [f"-t{threads}", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "10s"]
         command = [
             "wrk",
@@ -126,14 +132,14 @@ def ask(
             str(_SCRIPT),
             url,
             "--",
-            addresses.name,
+            file.name,
             str(rate),
             str(threads),
             str(int(compare)),
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-    _, is_there, told = done.stdout.partition("MEASURED\t")
-    if done.returncode or not is_there:
+    _, marker, output = done.stdout.partition("MEASURED\t")
+    if done.returncode or not marker:
         sys.exit(f"wrk did not measure {url}: {done.stdout}{done.stderr}")
-    figures, _, first_wrong = told.rstrip("\n").partition("\t")
-    return Measured(**json.loads(figures), first_wrong=first_wrong)
+    figures, _, first_wrong = output.rstrip("\n").partition("\t")
+    return LoadResult(**json.loads(figures), first_wrong=first_wrong)
