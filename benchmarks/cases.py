@@ -49,7 +49,7 @@ class Case:
     kind : str
         `'call'`: duration of a call in the worker. `'import'`: duration of a process. `'peak'`: memory of a process.
         `'size'`: size of the file that the workload `write_netcdf` wrote.
-    alone : bool
+    own_workers : bool
         Whether the case gets its own workers in full mode, because it fills their memory.
     in_peer : bool
         Whether the peer has this function. If not, the answer is compared with that of the floor.
@@ -62,7 +62,7 @@ class Case:
     peer_repeats: int | None = None
     unit: str = "s"
     kind: str = "call"
-    alone: bool = False
+    own_workers: bool = False
     in_peer: bool = True
 
 
@@ -74,7 +74,7 @@ CASES = (
         "identifier to entry, large catalog",
         Target(limit=20e-6),
         ("dict_access_large",),
-        alone=True,
+        own_workers=True,
     ),
     Case("lookup_assembly", "lookup_assembly, 3 rows", Target(limit=150e-6), ("dict_access",)),
     Case("get_stimulus_set", "get_stimulus_set, in the cache", Target(floor_factor=3), ("read_csv",)),
@@ -105,7 +105,7 @@ CASES = (
     Case("groupby_mean", "groupby('stimulus_id'), mean", Target(limit=0.15), ("bincount", "mean_of_all")),
     Case("average_repetition", "average_repetition", Target(), ("bincount_by_id",), in_peer=False),
     Case("split_half_reliability", "split_half_reliability, 10 splits", Target(), ("split_halves",), in_peer=False),
-    Case("multi_dim_apply", "multi_dim_apply, identity", Target(peer_factor=20), ("calls_alone",), peer_repeats=3),
+    Case("multi_dim_apply", "multi_dim_apply, identity", Target(peer_factor=20), ("python_calls",), peer_repeats=3),
     Case("subset", "subset to a quarter of the stimuli", Target(peer_factor=10), ("isin",)),
     Case("sel_scalar", "sel(region='IT')", Target(), ("mask",)),
     Case("write_netcdf", "write_netcdf, merged", Target(peer_factor=12), ("deflate",), peer_repeats=1),

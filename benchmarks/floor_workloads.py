@@ -144,7 +144,7 @@ def mean_of_all(context: RawContext) -> TimedCall:
     return TimedCall(lambda: values.mean(axis=1))
 
 
-def calls_alone(context: RawContext) -> TimedCall:
+def python_calls(context: RawContext) -> TimedCall:
     """Call the function of `multi_dim_apply` with each value."""
     sizes = context.sizes
     values = context.values[: sizes.apply_neuroids, : sizes.apply_stimuli, 0]
@@ -212,7 +212,7 @@ FLOORS: dict[str, Callable[[RawContext], TimedCall]] = {
         bincount_by_id,
         split_halves,
         mean_of_all,
-        calls_alone,
+        python_calls,
         isin,
         mask,
         deflate,

@@ -76,7 +76,7 @@ def measure_case(
     elif case.kind == "import":
         runs = {name: _process_run(used.process_seconds, _IMPORTS[name]) for name, used in implementations.items()}
         _run_in_turn(result, runs, repeats)
-    elif case.alone and run_folder.mode == "full":
+    elif case.own_workers and run_folder.mode == "full":
         own = {name: implementation.start_another() for name, implementation in implementations.items()}
         try:
             _measure_calls(result, own, repeats)

@@ -104,7 +104,7 @@ def measure(folder: Path, entries: int, database: str) -> dict[str, Any]:
     from brainio.index.sqlite_index import SqliteIndexStore
 
     reading, _ = _time(lambda: publications_of(next(iter(listing("generated").entries.values()))))
-    identifiers = [entry_name(number) for number in random.Random(1).sample(range(entries), 1000)]
+    identifiers = [entry_name(number) for number in random.Random(1).sample(range(entries), min(1000, entries))]
     resolving = median(_time(lambda: [resolve("assembly", name) for name in identifiers])[0] for _ in range(_REPEATS))
     store = PostgresIndexStore(database) if database else SqliteIndexStore()
     before = _peak_memory(reset=True)

@@ -74,7 +74,7 @@ def test_modes_with_the_same_colours_have_the_same_digest() -> None:
     assert digest(grey, transparency=7) == digest(clear)
 
 
-def test_metadata_does_not_count() -> None:
+def test_metadata_do_not_change_the_digest() -> None:
     image = Image.new("RGB", (3, 3), (1, 2, 3))
     assert digest(image, dpi=(300, 300)) == digest(image, optimize=True)
 
