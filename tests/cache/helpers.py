@@ -14,7 +14,7 @@ from brainio.cache import Cache
 from brainio.cache.content_store import RECORD, write_record
 from brainio.cache.member_records import read_manifest, times_record
 from brainio.local_files import Fingerprint
-from tests.reliability.crowd import run_code
+from tests.reliability.processes import run_code
 
 MIB = 1024 * 1024
 BODY = bytes(range(256)) * 4 * 1024 * 4 + b"the end"  # a little more than 4 MiB

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from brainio.cache import Cache, hash_file
 from brainio.errors import ArchiveError
-from tests.reliability.crowd import execute, join, start
+from tests.reliability.processes import execute, join, start
 from tests.tiers import scaled_examples
 
 PNG = b"\x89PNG" + os.urandom(3000)
@@ -41,7 +41,7 @@ def files_below(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def nothing_is_left(cache: Cache) -> bool:
+def is_absent(cache: Cache) -> bool:
     return [name for name in files_below(cache.root) if name != "CACHEDIR.TAG"] == []
 
 
@@ -103,7 +103,7 @@ def test_an_unsafe_member_makes_the_whole_archive_refused(
     path = write_zip(tmp_path / "a.zip", ("good.png", PNG), (bad, b"../../outside"))
     with pytest.raises(ArchiveError) as caught:
         cache.unpack(path)
-    assert nothing_is_left(cache)
+    assert is_absent(cache)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
     assert bad.filename.rpartition("/")[0] in str(caught.value)
@@ -143,7 +143,7 @@ def test_a_member_with_a_wrong_checksum_refuses_the_archive_and_is_named(cache: 
     path.write_bytes(path.read_bytes().replace(b"b" * 1000, b"b" * 999 + b"c"))
     with pytest.raises(ArchiveError, match=r"b\.png"):
         cache.unpack(path)
-    assert nothing_is_left(cache)
+    assert is_absent(cache)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import pytest
 from brainio.cache import Cache
 from brainio.cache.verification import verify
 from tests.cache.helpers import overwrite
-from tests.reliability.crowd import run_code
+from tests.reliability.processes import run_code
 
 BODY = b"0123456789" * 20_000
 CHANGED = b"7" + BODY[1:]

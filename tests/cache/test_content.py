@@ -18,7 +18,7 @@ from brainio.cache import Cache, hash_file
 from brainio.cache.files import safe_name
 from brainio.errors import CacheError, IntegrityError
 from brainio.local_files import Fingerprint
-from tests.reliability.crowd import execute, join, run_code, start
+from tests.reliability.processes import execute, join, run_code, start
 
 BODY = b"0123456789" * 200_000
 SHA1 = hashlib.sha1(BODY).hexdigest()
@@ -151,7 +151,7 @@ def test_a_lost_or_broken_record_costs_one_hash_and_no_data(cache: Cache) -> Non
     assert cache.find(SHA1, "a.nc") == path
 
 
-def test_cached_files_are_read_only_and_have_the_mode_of_the_umask_otherwise(cache: Cache) -> None:
+def test_cached_files_are_read_only_and_respect_the_umask(cache: Cache) -> None:
     previous = os.umask(0o027)
     try:
         path = cache.add(pieces(), name="a.nc", sha1=SHA1)

@@ -8,7 +8,7 @@ import pytest
 
 from brainio.cache import Cache, content
 from tests.cache.helpers import BODY, SHA1, feed
-from tests.reliability.crowd import run_code
+from tests.reliability.processes import run_code
 
 UNREADABLE = """
 import filelock, os, sys, tempfile

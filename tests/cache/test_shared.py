@@ -14,7 +14,7 @@ from brainio.cache import Cache, hash_file
 from brainio.cache.archive import safe_members
 from brainio.cache.member_records import read_manifest
 from tests.cache.helpers import BODY, SHA1, SHA256, files_below, overwrite, receive
-from tests.reliability.crowd import run_code
+from tests.reliability.processes import run_code
 
 Snapshot = dict[str, tuple[int, int, int]]
 

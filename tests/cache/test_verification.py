@@ -12,7 +12,7 @@ import pytest
 from brainio.cache import Cache
 from brainio.cache.verification import list_unverified, verify
 from tests.cache.helpers import BODY, SHA1, files_below, overwrite, receive, rot, rot_member
-from tests.reliability.crowd import run_code
+from tests.reliability.processes import run_code
 
 MEMBERS = {"a.png": b"a" * 3000, "deep/b.png": b"b" * 4000}
 

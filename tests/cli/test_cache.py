@@ -22,7 +22,7 @@ from brainio.processes import temporary_folder
 from tests.cache.helpers import rot_member
 from tests.cli.command import brainio
 from tests.lab import Lab, assembly_file, sha1, stimulus_files
-from tests.reliability.crowd import join, start
+from tests.reliability.processes import join, start
 from tests.servers import HttpFolder
 
 DAY = 24 * 3600.0

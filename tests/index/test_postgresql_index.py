@@ -22,7 +22,7 @@ from brainio.index.index_store import OpenIndexes
 from brainio.index.postgresql_index import PREFIX, PostgresIndexStore
 from tests.index.lab import Lab
 from tests.postgres import PASSWORD, Postgres
-from tests.reliability.crowd import join, start
+from tests.reliability.processes import join, start
 
 NAMES = frozenset({"lab"})
 

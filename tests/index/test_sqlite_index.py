@@ -24,7 +24,7 @@ from brainio.index.index_store import OpenIndexes
 from brainio.index.open_index import Index
 from brainio.local_files import home_folder
 from tests.index.lab import Lab
-from tests.reliability.crowd import join, start
+from tests.reliability.processes import join, start
 from tests.servers import HttpFolder
 
 

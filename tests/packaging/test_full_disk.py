@@ -13,7 +13,7 @@ from brainio.errors import PackagingError
 from brainio.packaging import package_data_assembly, package_stimulus_set, write_netcdf
 from brainio.stimuli import StimulusSet
 from tests.cache.helpers import mounted
-from tests.reliability.crowd import ended, start
+from tests.reliability.processes import exit_code, start
 
 NAME = "lab.Doe2026"
 
@@ -97,5 +97,5 @@ def write_within(folder: Path, most: int) -> None:
 def test_a_limit_that_only_the_library_meets_is_told_and_the_next_file_can_be_written(
     tmp_path: Path, most: int
 ) -> None:
-    assert ended(start(write_within, tmp_path, most), 60) == 0
+    assert exit_code(start(write_within, tmp_path, most), 60) == 0
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["small.nc"]

@@ -1,4 +1,4 @@
-"""What the tests of reliability share: a lab on a server that misbehaves, over S3 or over plain HTTP."""
+"""Fixtures for the tests of reliability: a lab on a misbehaving server, over S3 and over plain HTTP."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.servers import FaultyServer
 
 @pytest.fixture
 def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
-    """A server that misbehaves when it is told to, to which AWS_ENDPOINT_URL points; no credentials are set."""
+    """A server with configurable faults at AWS_ENDPOINT_URL, without credentials."""
     with FaultyServer() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
@@ -21,27 +21,27 @@ def faulty(monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
 
 @pytest.fixture
 def s3_lab(tmp_path: Path, faulty: FaultyServer) -> FaultyLab:
-    """A lab with one stimulus set, whose files lie on S3 and whose catalog is in force."""
+    """A lab with one stimulus set on S3 and an active catalog."""
     return _published(FaultyLab(tmp_path, faulty, "S3"))
 
 
 @pytest.fixture
 def http_lab(tmp_path: Path, faulty: FaultyServer) -> FaultyLab:
-    """The same over plain HTTP."""
+    """A lab with one stimulus set on a plain HTTP server and an active catalog."""
     return _published(FaultyLab(tmp_path, faulty, "http"))
 
 
 @pytest.fixture(params=["s3_lab", "http_lab"])
 def faulty_lab(request: pytest.FixtureRequest) -> FaultyLab:
-    """Either lab, one after the other."""
+    """Both labs, one after the other."""
     lab: FaultyLab = request.getfixturevalue(request.param)
     return lab
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up after a fifth of a second without a byte, where it is a minute otherwise."""
-    monkeypatch.setattr(s3_requests, "_accesses", {})  # clients that were made with the usual patience
+    """Shorten the read timeout from a minute to 0.2 seconds."""
+    monkeypatch.setattr(s3_requests, "_accesses", {})  # clients with the default timeouts
     for store in (s3_requests, http_store):
         monkeypatch.setattr(store, "CONNECT_TIMEOUT", 0.2)
         monkeypatch.setattr(store, "READ_TIMEOUT", 0.2)

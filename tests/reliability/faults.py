@@ -1,4 +1,4 @@
-"""Ways to misbehave for a `tests.servers.FaultyServer`: each does something else with a good answer than sending it."""
+"""Faults for a `tests.servers.FaultyServer`. Each fault changes, breaks or delays a correct response."""
 
 import socket
 import struct
@@ -9,18 +9,18 @@ from tests.servers import Fault, _Handler
 
 
 def wrong_bytes(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-    """Change one byte: the size is right, the ETag that of the good bytes."""
+    """Change one byte of the body, but keep its size and ETag."""
     middle = len(body) // 2
     handler.reply(status, body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :], headers)
 
 
 def cut(after: int) -> Fault:
-    """Announce the whole body, give a part of it, and hang up."""
+    """Announce the whole body, send a part of it, and close the connection."""
     return lambda handler, status, body, headers: handler.reply(status, body[:after], headers, announced=len(body))
 
 
 def closed_early(after: int) -> Fault:
-    """Announce no length, as HTTP/1.0 allows, give a part of the body, and hang up as if that were all."""
+    """Announce no length, as HTTP/1.0 allows, send a part of the body, and close the connection normally."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         _begin(handler, status, {name: text for name, text in headers.items() if name != "Content-Range"})
@@ -30,7 +30,7 @@ def closed_early(after: int) -> Fault:
 
 
 def reset(after: int) -> Fault:
-    """Break the connection after a part of the body, with a RST in place of an orderly end."""
+    """Send a part of the body, then reset the connection (RST)."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         _begin(handler, status, {**headers, "Content-Length": str(len(body))})
@@ -42,7 +42,7 @@ def reset(after: int) -> Fault:
 
 
 def stall(after: int) -> Fault:
-    """Give a part of the body, or nothing at all (-1), and then nothing until the client hangs up."""
+    """Send a part of the body, or nothing at all (-1), then wait until the client closes the connection."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         if after >= 0:
@@ -55,7 +55,7 @@ def stall(after: int) -> Fault:
 
 
 def slowly(seconds: float, blocks: int = 16) -> Fault:
-    """Give the whole body in blocks over that time."""
+    """Send the whole body in blocks over some seconds."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         _begin(handler, status, {**headers, "Content-Length": str(len(body))})
@@ -68,7 +68,7 @@ def slowly(seconds: float, blocks: int = 16) -> Fault:
 
 
 def trickled(after: int, seconds: float) -> Fault:
-    """Give a part of the body, or nothing at all (-1: also of the headers), and then one byte after each pause."""
+    """Send a part of the body (-1: not even the headers), then one byte after each pause."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         if after >= 0:
@@ -83,7 +83,7 @@ def trickled(after: int, seconds: float) -> Fault:
 
 
 def answered(status: int, headers: Mapping[str, str] | None = None) -> Fault:
-    """Answer with another status and nothing else."""
+    """Send another status without a body."""
     return lambda handler, _status, _body, _headers: handler.reply(status, b"the test said so", headers)
 
 
@@ -100,7 +100,7 @@ def altered(
 
 
 def _begin(handler: _Handler, status: int, headers: Mapping[str, str]) -> None:
-    """Send the head of an answer after which the connection ends."""
+    """Send the status and headers of a response after which the connection closes."""
     handler.protocol_version = "HTTP/1.0"
     handler.close_connection = True
     handler.send_response(status)

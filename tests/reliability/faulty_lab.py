@@ -1,4 +1,4 @@
-"""A lab whose server misbehaves, and what its stimulus set must look like whatever happened on the way."""
+"""A lab whose server misbehaves, and checks that its stimulus set loads correctly."""
 
 import io
 import random
@@ -35,11 +35,11 @@ class FaultyLab(Lab):
     Parameters
     ----------
     folder
-        Of the catalog.
+        Folder of the catalog.
     server
-        Where the files lie.
+        Server of the files.
     kind
-        `'S3'` or `'http'`: how they are asked for.
+        Protocol of the files: `'S3'` or `'http'`.
     """
 
     def __init__(self, folder: Path, server: FaultyServer, kind: str) -> None:
@@ -49,7 +49,7 @@ class FaultyLab(Lab):
         self.home = folder / "home"
 
     def publish(self, name: str, body: bytes, cls: str = "", identifier: str = NAME, **columns: str) -> None:
-        """Put a file on the server and its row into the catalog."""
+        """Store a file on the server, and add its row to the catalog."""
         where = {"location_type": "http", "location": f"{self.server.url}/lab-bucket/{name}"}
         super().publish(name, body, cls, identifier, **({} if self.kind == "S3" else where), **columns)
 
@@ -60,21 +60,22 @@ class FaultyLab(Lab):
         self.publish(ZIP, ARCHIVE)
 
     def gets(self, name: str = ZIP) -> list[str]:
-        """Return what each GET of a file asked for: '' for all of it, else its header Range."""
-        return [one.headers.get("Range", "") for one in self.server.requests if one.method == "GET" and one.key == name]
+        """Return the `Range` header of every GET request of a file; '' if it has none."""
+        gets = [request for request in self.server.requests if request.method == "GET" and request.key == name]
+        return [request.headers.get("Range", "") for request in gets]
 
     def files(self, folder: str) -> list[str]:
         """Return the files in a folder of the cache."""
         found = (self.home / folder).rglob("*")
         return sorted(path.relative_to(self.home / folder).as_posix() for path in found if path.is_file())
 
-    def nothing_is_left(self, name: str = ZIP) -> bool:
-        """Whether neither the file nor a part of it is anywhere in the cache."""
+    def is_absent(self, name: str = ZIP) -> bool:
+        """Whether the cache has neither the file nor a part of it."""
         return not [path for path in self.files("content") if path.endswith(name)] and not self.files("partial")
 
 
 def load() -> StimulusSet:
-    """Load the stimulus set through the front door, and look at every byte of it."""
+    """Load the stimulus set with the public function, and compare every byte."""
     stimulus_set = brainio.get_stimulus_set(NAME)
     assert list(stimulus_set["object_name"]) == ["car", "face"]
     assert [path.read_bytes() for path in stimulus_set.stimulus_paths.values()] == list(PICTURES.values())
@@ -82,35 +83,35 @@ def load() -> StimulusSet:
 
 
 def cached_archive(home: Path) -> Path:
-    """Return where the archive lies in a cache."""
+    """Return the path of the archive in a cache."""
     digest = sha1(ARCHIVE)
     return home / "content" / digest[:2] / digest / ZIP
 
 
 def unpacked_folder(home: Path) -> Path:
-    """Return where the archive lies unpacked."""
+    """Return the folder of the unpacked archive in a cache."""
     digest = sha1(ARCHIVE)
     return home / "unpacked" / digest[:2] / digest
 
 
-def half_made(home: Path) -> list[str]:
-    """Return what has a verified name in a cache and is not whole; what goes away meanwhile is passed over."""
+def incomplete_files(home: Path) -> list[str]:
+    """Return the cached files and folders that have final names but incomplete content."""
     wrong = []
     for path in [*home.glob("content/*/*/[!.]*")]:
         try:
             if hash_file(path) != path.parent.name:
                 wrong.append(str(path))
-        except FileNotFoundError:
+        except FileNotFoundError:  # removed meanwhile
             continue
     folder = unpacked_folder(home)
     if folder.is_dir():
-        missing = [name for name, body in PICTURES.items() if not _holds(folder / name, len(body))]
+        missing = [name for name, body in PICTURES.items() if not _has_size(folder / name, len(body))]
         if missing and folder.is_dir():
             wrong.append(f"{folder} lacks {missing}")
     return wrong
 
 
-def _holds(path: Path, size: int) -> bool:
+def _has_size(path: Path, size: int) -> bool:
     try:
         return path.stat().st_size == size
     except FileNotFoundError:

@@ -1,7 +1,8 @@
-"""Fork while threads are inside each lock of the package: ``python -m tests.reliability.forks [CHILDREN] [NAME...]``.
+"""Fork while threads hold each lock of the package: ``python -m tests.reliability.forks [CHILDREN] [NAME...]``.
 
-Two threads do one thing over and over, children are forked at random moments meanwhile, and each child does the same
-and compares the values. The table says how many hung, crashed (ended by a signal), or read wrong values.
+In each scenario, two threads repeat an operation while the process forks children at random moments. Each child does
+the same operation and compares the values. The table counts children that hung, crashed (ended by a signal), or read
+wrong values.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ SMALL = np.arange(8.0).reshape(4, 2)
 
 
 class Row(NamedTuple):
-    """How the children of one scenario ended, and how long a fork took at most."""
+    """The outcomes of the children of one scenario, and the longest time of a fork."""
 
     children: int
     hung: int
@@ -63,7 +64,7 @@ class Row(NamedTuple):
 
 
 class Bench:
-    """Files, catalogs and a server for all scenarios; each public method is one."""
+    """Files, catalogs and a server for all scenarios. Each public method is a scenario."""
 
     def __init__(self, folder: Path, server: FaultyServer) -> None:
         self._folder, self._path = folder, folder / "a.nc"
@@ -183,7 +184,7 @@ def _require_same(assembly: Any) -> None:
 
 
 def _fork(check: Callable[[], object]) -> tuple[int, float]:
-    """Fork a child that ends with 0 if a check passes; return its pid, and the seconds that this took."""
+    """Fork a child that exits with 0 if a check passes. Return its pid and the duration of the fork in seconds."""
     start = time.monotonic()
     child = os.fork()
     if child:
@@ -202,7 +203,7 @@ def _fork(check: Callable[[], object]) -> tuple[int, float]:
 
 
 def run(bench: Bench, name: str, children: int) -> Row:
-    """Fork children while threads are busy with one scenario."""
+    """Fork children while threads repeat one scenario."""
     work, stop, failures = getattr(bench, name), threading.Event(), []
 
     def repeat() -> None:
@@ -238,7 +239,7 @@ def run(bench: Bench, name: str, children: int) -> Row:
 
 
 def table(children: int, names: list[str]) -> dict[str, Row]:
-    """Run scenarios in this process, on a server and in a folder of their own."""
+    """Run scenarios in this process, with a new server and a new folder."""
     random.seed(4)
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder, FaultyServer() as server:

@@ -1,7 +1,7 @@
-"""Prints the peak memory of operations on a netCDF file above that of the imports, in MB: run by test_memory.py.
+"""Print the peak memory of operations on a netCDF file, in MB above that of the imports (for test_memory.py).
 
-`python -m tests.reliability.memory_peaks FILE dask|no-dask OPERATION...`. The functions are those that run in the
-worker process; packaging runs in the process of its user.
+`python -m tests.reliability.memory_peaks FILE dask|no-dask OPERATION...` runs the functions of the worker process,
+and packaging like in the user's process.
 """
 
 import importlib
@@ -15,7 +15,7 @@ from benchmarks.file_operations import MODULES, OPERATIONS, write_package
 
 
 def peak_mb() -> float:
-    """Return the peak of this program: that of `getrusage` would include the process that started it."""
+    """Return the peak memory of this program. The peak of `getrusage` would include its parent process."""
     return int(re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[0]) / 1000
 
 

@@ -1,4 +1,4 @@
-"""Bad archives, tables, identifiers and catalogs: one clear error that names what is wrong, and nothing half-made."""
+"""Bad archives, tables, identifiers and catalogs: a clear error that names the fault, and no incomplete files."""
 
 import io
 import stat
@@ -35,7 +35,7 @@ HEADER = "identifier,lookup_type,class,location_type,location,sha1,stimulus_set_
 
 
 def publish(lab: FaultyLab, table: bytes = TABLE, archive: bytes = ARCHIVE) -> None:
-    """Publish other files in place of those that the lab has."""
+    """Replace the published files of the lab."""
     lab.catalog.unlink()
     lab.publish(CSV, table, "StimulusSet")
     lab.publish(ZIP, archive)
@@ -66,12 +66,12 @@ BAD_MEMBERS: dict[str, tuple[tuple[str | zipfile.ZipInfo, bytes], str]] = {
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-@pytest.mark.parametrize(("member", "said"), BAD_MEMBERS.values(), ids=BAD_MEMBERS)
-def test_an_archive_with_a_member_that_may_not_be_unpacked_is_refused_as_a_whole(
-    s3_lab: FaultyLab, tmp_path: Path, member: tuple[str | zipfile.ZipInfo, bytes], said: str
+@pytest.mark.parametrize(("member", "message"), BAD_MEMBERS.values(), ids=BAD_MEMBERS)
+def test_an_archive_with_a_forbidden_member_is_refused_as_a_whole(
+    s3_lab: FaultyLab, tmp_path: Path, member: tuple[str | zipfile.ZipInfo, bytes], message: str
 ) -> None:
     publish(s3_lab, archive=zipped(member))
-    with pytest.raises(ArchiveError, match=rf"^stimulus set 'lab\.Doe2026'.*{ZIP} is refused.*{said}"):
+    with pytest.raises(ArchiveError, match=rf"^stimulus set 'lab\.Doe2026'.*{ZIP} is refused.*{message}"):
         brainio.get_stimulus_set(NAME)
     assert s3_lab.files("unpacked") == s3_lab.files("partial") == []
     assert not [path for path in tmp_path.rglob("*evil*") if path.is_file()]
@@ -79,7 +79,7 @@ def test_an_archive_with_a_member_that_may_not_be_unpacked_is_refused_as_a_whole
 
 
 def bomb(count: int, megabytes: int) -> bytes:
-    """Make an archive of members of zeros, each of them so many megabytes."""
+    """Create an archive whose members are zeros, some megabytes each."""
     size, packer = megabytes << 20, zlib.compressobj(9, wbits=-15)
     packed = packer.compress(bytes(size)) + packer.flush()
     fields = struct.pack("<5H3L2H", 20, 0, 8, 0, 33, zlib.crc32(bytes(size)), len(packed), size, 5, 0)
@@ -91,7 +91,7 @@ def bomb(count: int, megabytes: int) -> bytes:
     return body + listed + b"PK\x05\x06" + struct.pack("<4H2LH", 0, 0, count, count, len(listed), len(body), 0)
 
 
-def test_an_archive_that_would_grow_beyond_reason_is_refused_before_it_is_unpacked(s3_lab: FaultyLab) -> None:
+def test_an_archive_bomb_is_refused_before_it_is_unpacked(s3_lab: FaultyLab) -> None:
     publish(s3_lab, archive=bomb(80, 16))
     with pytest.raises(ArchiveError, match=r"is refused: its .* bytes would become 1,342,177,280"):
         brainio.get_stimulus_set(NAME)
@@ -99,7 +99,7 @@ def test_an_archive_that_would_grow_beyond_reason_is_refused_before_it_is_unpack
 
 
 @pytest.mark.parametrize("end", [0, 10, len(ARCHIVE) // 2, len(ARCHIVE) - 10])
-def test_a_published_archive_that_is_cut_short_is_an_error_that_names_it(s3_lab: FaultyLab, end: int) -> None:
+def test_a_truncated_published_archive_is_an_error_that_names_it(s3_lab: FaultyLab, end: int) -> None:
     publish(s3_lab, archive=ARCHIVE[:end])
     with pytest.raises(ArchiveError, match=rf"^stimulus set 'lab\.Doe2026'.*{ZIP} is not a valid ZIP archive"):
         brainio.get_stimulus_set(NAME)
@@ -117,12 +117,12 @@ GOOD_TABLES = {
 
 
 @pytest.mark.parametrize("table", GOOD_TABLES.values(), ids=GOOD_TABLES)
-def test_a_table_with_another_dress_is_the_same_table(s3_lab: FaultyLab, table: bytes) -> None:
+def test_a_table_in_another_csv_dialect_gives_the_same_values(s3_lab: FaultyLab, table: bytes) -> None:
     publish(s3_lab, table)
     load()
 
 
-def test_quoted_texts_and_formulas_come_as_the_texts_that_they_are(s3_lab: FaultyLab) -> None:
+def test_quoted_texts_and_formulas_stay_texts(s3_lab: FaultyLab) -> None:
     texts = ['a "quoted" word', "two\nlines", "a, comma", "=1+1", "=cmd|'/c calc'!A1", "@SUM(A1)", "-2+3", "007x"]
     quoted = [text.replace('"', '""') for text in texts]
     table = "stimulus_id,filename,note\n" + "".join(
@@ -150,10 +150,10 @@ BAD_TABLES = {
 }
 
 
-@pytest.mark.parametrize(("table", "said"), BAD_TABLES.values(), ids=BAD_TABLES)
-def test_a_bad_table_is_an_error_that_names_file_and_fault(s3_lab: FaultyLab, table: bytes, said: str) -> None:
+@pytest.mark.parametrize(("table", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_a_bad_table_is_an_error_that_names_file_and_fault(s3_lab: FaultyLab, table: bytes, message: str) -> None:
     publish(s3_lab, table)
-    with pytest.raises(StimulusSetFormatError, match=rf"(?s)^stimulus set 'lab\.Doe2026'.*({said})") as caught:
+    with pytest.raises(StimulusSetFormatError, match=rf"(?s)^stimulus set 'lab\.Doe2026'.*({message})") as caught:
         brainio.get_stimulus_set(NAME)
     assert CSV in str(caught.value)
 
@@ -175,9 +175,7 @@ BAD_NAMES = [
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))
-def test_an_identifier_that_cannot_be_is_not_found_and_touches_no_file(
-    s3_lab: FaultyLab, tmp_path: Path, name: str
-) -> None:
+def test_an_invalid_identifier_is_not_found_and_touches_no_file(s3_lab: FaultyLab, tmp_path: Path, name: str) -> None:
     before = sorted(tmp_path.rglob("*"))
     for ask in (brainio.get_stimulus_set, brainio.get_assembly):
         with pytest.raises(BrainioError):
@@ -190,7 +188,7 @@ def test_an_identifier_that_cannot_be_is_not_found_and_touches_no_file(
 
 
 @pytest.mark.parametrize("name", BAD_NAMES, ids=range(len(BAD_NAMES)))
-def test_an_identifier_that_cannot_be_is_not_published(tmp_path: Path, name: str) -> None:
+def test_an_invalid_identifier_is_not_published(tmp_path: Path, name: str) -> None:
     stimuli = StimulusSet([{"stimulus_id": "a"}])
     stimuli.stimulus_paths = {"a": tmp_path / "a.png"}
     (tmp_path / "a.png").write_bytes(b"a")
@@ -204,9 +202,7 @@ LISTED_NAMES = ["..", "../../escape", "/etc/passwd", "a\\b", "x" * 10_000, "Ã©/Ã
 
 
 @pytest.mark.parametrize("name", LISTED_NAMES, ids=range(len(LISTED_NAMES)))
-def test_a_strange_identifier_that_a_catalog_lists_leads_to_its_bytes_and_out_of_no_folder(
-    s3_lab: FaultyLab, tmp_path: Path, name: str
-) -> None:
+def test_a_strange_identifier_of_a_catalog_loads_within_the_cache(s3_lab: FaultyLab, tmp_path: Path, name: str) -> None:
     s3_lab.publish(CSV, TABLE, "StimulusSet", identifier=name)
     s3_lab.publish(ZIP, ARCHIVE, identifier=name)
     assert brainio.get_stimulus_set(name, catalog="lab").identifier == name
@@ -218,7 +214,7 @@ STRANGE_KEYS = ["folder/..%2f..%2fescape.csv", "x" * 1000 + ".csv", "a b%0A.csv"
 
 
 @pytest.mark.parametrize("key", STRANGE_KEYS, ids=range(len(STRANGE_KEYS)))
-def test_the_name_of_a_location_leads_out_of_no_folder(s3_lab: FaultyLab, tmp_path: Path, key: str) -> None:
+def test_the_name_of_a_location_cannot_escape_the_cache(s3_lab: FaultyLab, tmp_path: Path, key: str) -> None:
     s3_lab.catalog.unlink()
     s3_lab.publish(key, TABLE, "StimulusSet")
     s3_lab.publish(ZIP, ARCHIVE)
@@ -229,7 +225,7 @@ def test_the_name_of_a_location_leads_out_of_no_folder(s3_lab: FaultyLab, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["Unknown", "StimulusSet", "os.system", "__class__", "walk_coords", "../x", "np", ""])
-def test_a_catalog_that_names_a_class_that_is_no_assembly_class_is_refused_before_anything_is_fetched(
+def test_an_unknown_class_in_a_catalog_is_refused_before_any_fetch(
     s3_lab: FaultyLab, tmp_path: Path, name: str
 ) -> None:
     s3_lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), name)
@@ -243,7 +239,7 @@ FORBIDDEN = ["file:///etc/passwd", "/etc/passwd", "local:///etc/passwd", "memory
 
 @pytest.mark.parametrize("place", FORBIDDEN)
 @pytest.mark.parametrize("column", ["location", "mirrors"])
-def test_a_catalog_from_the_network_that_names_a_place_on_this_machine_is_refused(
+def test_a_remote_catalog_with_a_local_location_is_refused(
     http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, place: str, column: str
 ) -> None:
     where = place if column == "location" else f"{http_folder.url}/not-there.nc"
@@ -263,7 +259,7 @@ def test_a_catalog_from_the_network_that_names_a_place_on_this_machine_is_refuse
 
 
 @pytest.mark.parametrize("redirected", ["location", "catalog"])
-def test_a_location_that_redirects_to_a_place_on_this_machine_is_refused(
+def test_a_redirect_to_a_local_file_is_refused(
     http_lab: FaultyLab, http_folder: HttpFolder, monkeypatch: pytest.MonkeyPatch, redirected: str
 ) -> None:
     to_a_secret = answered(302, {"Location": "file:///etc/passwd"})
@@ -280,26 +276,26 @@ def test_a_location_that_redirects_to_a_place_on_this_machine_is_refused(
 
 
 ROW_FAULTS: dict[str, tuple[Callable[[str], str], str]] = {
-    "sha1 that is none": (lambda row: row.replace("a" * 40, "../../etc"), "sha1 is"),
+    "invalid sha1": (lambda row: row.replace("a" * 40, "../../etc"), "sha1 is"),
     "too few fields": (lambda row: row.replace(",lab.Doe2026", ""), "fields; the header has"),
     "open quote": (lambda row: row.replace("lab.Bad", '"lab.Bad'), "not readable as CSV"),
 }
 
 
-@pytest.mark.parametrize(("spoil", "said"), ROW_FAULTS.values(), ids=ROW_FAULTS)
-def test_a_bad_row_of_a_catalog_is_left_out_with_its_line_and_the_others_serve(
-    s3_lab: FaultyLab, spoil: Callable[[str], str], said: str
+@pytest.mark.parametrize(("spoil", "message"), ROW_FAULTS.values(), ids=ROW_FAULTS)
+def test_a_bad_catalog_row_is_skipped_with_a_warning_that_names_its_line(
+    s3_lab: FaultyLab, spoil: Callable[[str], str], message: str
 ) -> None:
     header, *rows = s3_lab.catalog.read_text().splitlines()
     bad = f"lab.Bad,assembly,NeuroidAssembly,S3,s3://lab-bucket/x.nc,{'a' * 40},lab.Doe2026"
     s3_lab.catalog.write_text("\n".join([header, spoil(bad), *rows]) + "\n")
-    with pytest.warns(CatalogWarning, match=f"^{s3_lab.catalog}, line 2: .*{said}.*this row is left out"):
+    with pytest.warns(CatalogWarning, match=f"^{s3_lab.catalog}, line 2: .*{message}.*this row is left out"):
         load()
     with pytest.raises(AssemblyLookupError, match=r"lab\.Bad"):
         brainio.get_assembly("lab.Bad")
 
 
-def test_a_nul_in_a_location_leaves_out_its_row(s3_lab: FaultyLab) -> None:
+def test_a_catalog_row_with_nul_in_a_location_is_skipped(s3_lab: FaultyLab) -> None:
     s3_lab.catalog.write_text(s3_lab.catalog.read_text().replace("lab-bucket", "lab\0bucket"))
     with (
         pytest.warns(CatalogWarning, match="line 2: it holds a NUL character; this row is left out"),

@@ -1,6 +1,6 @@
-"""Disks that fail: each error of the system becomes one of this package that names its cause and the file.
+"""Disk failures: each system error becomes a `BrainioError` that names its cause and the file.
 
-A library that is preloaded into another process lets real calls of the system fail, also those of the netCDF library.
+A preloaded library makes real system calls fail in another process, including those of the netCDF library.
 """
 
 import json
@@ -90,7 +90,7 @@ print(json.dumps(results))
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, str]]:
-    """What each action answered while the disk failed: the name of the error, and its text."""
+    """The name and message of the error of each action while the disk failed."""
     folder = tmp_path_factory.mktemp("failing")
     (folder / "work").mkdir()
     library = folder / "failing.so"
@@ -130,30 +130,30 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, st
         ("write netCDF ENOSPC", "PackagingError", "there is no space left"),
     ],
 )
-def test_an_error_of_the_disk_is_one_of_this_package_that_names_its_cause(
+def test_a_disk_error_becomes_a_brainio_error_that_names_its_cause(
     results: dict[str, tuple[str, str]], action: str, error: str, cause: str
 ) -> None:
     assert results[action][0] == error, results[action]
     assert cause in results[action][1]
 
 
-def test_a_recording_that_the_disk_does_not_give_is_an_error_of_this_package(
+def test_a_disk_error_in_the_netcdf_library_becomes_a_brainio_error(
     results: dict[str, tuple[str, str]],
 ) -> None:
     assert results["read assembly"][0] in {"CacheError", "AssemblyFormatError"}, results["read assembly"]
 
 
-def test_a_member_that_the_disk_does_not_give_is_unpacked_again(results: dict[str, tuple[str, str]]) -> None:
+def test_an_unreadable_unpacked_member_is_unpacked_again(results: dict[str, tuple[str, str]]) -> None:
     assert results["read member"][0] == "", results["read member"]
     assert results["read member"][1].endswith(".png")
 
 
-def test_verification_goes_on_and_reports_what_the_disk_does_not_give(results: dict[str, tuple[str, str]]) -> None:
+def test_verification_reports_unreadable_files_and_continues(results: dict[str, tuple[str, str]]) -> None:
     assert results["verify"][0] == "", results["verify"]
     assert "Input/output error" in results["verify"][1]
 
 
-def test_nothing_half_made_is_left_by_a_disk_that_fails_and_all_works_afterwards(
+def test_a_disk_failure_leaves_no_incomplete_file_and_everything_works_afterwards(
     results: dict[str, tuple[str, str]],
 ) -> None:
     assert results["files"][1] == "['cache']"

@@ -1,4 +1,4 @@
-"""Forked processes: none hangs or crashes, whichever lock the threads of its parent are inside of."""
+"""Forked processes neither hang nor crash, whichever lock a thread of the parent holds."""
 
 import os
 import subprocess
@@ -13,8 +13,8 @@ slow = pytest.mark.slow(reason="12 children of each scenario")
 
 
 @pytest.fixture(scope="module", params=[2, pytest.param(12, marks=slow)], ids="{} children".format)
-def ended(request: pytest.FixtureRequest) -> dict[str, list[str]]:
-    """The table of forks with few children: what threads are inside of -> hung, crashed, wrong."""
+def outcomes(request: pytest.FixtureRequest) -> dict[str, list[str]]:
+    """The table of forks with few children: scenario -> counts of hung, crashed and wrong children."""
     command = [sys.executable, "-m", "tests.reliability.forks", str(request.param)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
     lines = [line.split() for line in done.stdout.splitlines()[1:]]
@@ -24,21 +24,21 @@ def ended(request: pytest.FixtureRequest) -> dict[str, list[str]]:
 
 
 @pytest.mark.parametrize("name", forks.NAMES)
-def test_children_that_are_forked_while_threads_are_inside_a_lock_read_right_values(
-    ended: dict[str, list[str]], name: str
+def test_children_forked_while_threads_hold_a_lock_read_correct_values(
+    outcomes: dict[str, list[str]], name: str
 ) -> None:
-    assert ended[name] == ["0", "0", "0"]
+    assert outcomes[name] == ["0", "0", "0"]
 
 
 def run(program: str) -> str:
-    """Run a program that forks, and return what it prints."""
+    """Run a program that forks, and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=False, timeout=60
     )
     return done.stdout + done.stderr
 
 
-def test_a_fork_that_waits_for_long_is_logged_and_one_that_waited_in_vain_is_an_error_in_the_child() -> None:
+def test_a_long_wait_of_a_fork_is_logged_and_a_timeout_is_an_error_in_the_child() -> None:
     printed = run("""
         import os, threading, time
         from brainio import forks
@@ -90,7 +90,7 @@ def test_threads_that_acquire_locks_in_another_order_do_not_deadlock_with_a_fork
     assert sorted(printed.split("\n")) == ["", "0", "inside both"]
 
 
-def test_a_child_computes_lazy_values_in_a_pool_of_its_own_also_where_the_program_set_one() -> None:
+def test_a_child_computes_lazy_values_in_its_own_thread_pool() -> None:
     printed = run("""
         import os
         from concurrent.futures import ThreadPoolExecutor
@@ -108,7 +108,7 @@ def test_a_child_computes_lazy_values_in_a_pool_of_its_own_also_where_the_progra
     assert printed == "10000.0 3\n"
 
 
-def test_a_child_of_a_process_with_a_distributed_client_gets_an_error_that_says_how_to_go_on() -> None:
+def test_a_child_of_a_process_with_a_distributed_client_gets_a_helpful_error() -> None:
     printed = run("""
         import os, warnings
         warnings.simplefilter("ignore")
@@ -133,7 +133,7 @@ def test_a_child_of_a_process_with_a_distributed_client_gets_an_error_that_says_
     assert printed.count("100.0") == 2
 
 
-def test_a_forked_process_connects_to_a_database_by_itself() -> None:
+def test_a_forked_process_opens_its_own_database_connection() -> None:
     from brainio.catalogs.backends.sql import connections
 
     engine = connections.server_engine("postgresql://nobody@127.0.0.1:1/none")

@@ -1,4 +1,4 @@
-"""Downloads that are ended, that are slow, or whose process is forked: nobody waits for what does not come."""
+"""Ctrl-C ends every wait at once, slow downloads are not stalled, and forked processes can download."""
 
 import hashlib
 import itertools
@@ -21,13 +21,13 @@ from tests.reliability.faulty_lab import FaultyLab
 from tests.servers import FaultyServer
 
 MIB = 1 << 20
-LARGE = os.urandom(MIB) * 76  # comes in parts, after its first 8 MiB
+LARGE = os.urandom(MIB) * 76  # downloaded in parts after its first 8 MiB
 SMALL = os.urandom(3 * MIB // 2)
-PATIENCE = 25  # seconds; a server that says nothing is given up after 60
+PATIENCE = 25  # seconds; the read timeout is 60
 
 
-def getting(lab: FaultyLab, identifier: str) -> subprocess.Popen[str]:
-    """Run `brainio get` and wait until it has begun."""
+def start_get(lab: FaultyLab, identifier: str) -> subprocess.Popen[str]:
+    """Start `brainio get` and wait until its download has begun."""
     process = subprocess.Popen(
         [sys.executable, "-m", "brainio", "get", identifier],
         env={**os.environ, "BRAINIO_CATALOGS": str(lab.catalog)},
@@ -56,93 +56,93 @@ def interrupt(process: subprocess.Popen[str]) -> None:
     assert "Traceback" not in error
 
 
-def kept(lab: FaultyLab, body: bytes) -> bytes:
-    """Return what an earlier download of a file left."""
+def partial_bytes(lab: FaultyLab, body: bytes) -> bytes:
+    """Return the bytes that an earlier download left."""
     return (lab.home / "partial" / f"sha1-{hashlib.sha1(body).hexdigest()}.part").read_bytes()
 
 
-def test_ctrl_c_ends_a_large_download_from_a_server_that_says_nothing_and_keeps_what_came(
+def test_ctrl_c_ends_a_stalled_large_download_and_keeps_the_received_part(
     faulty_lab: FaultyLab,
 ) -> None:
     faulty_lab.publish("large.nc", LARGE, "NeuroidAssembly", "lab.Large")
     faulty_lab.server.faults["large.nc"] = itertools.chain([stall(9 * MIB)], itertools.repeat(stall(MIB)))
-    process = getting(faulty_lab, "lab.Large")
+    process = start_get(faulty_lab, "lab.Large")
     wait_for(lambda: len(faulty_lab.gets("large.nc")) > 4)
     interrupt(process)
-    left = kept(faulty_lab, LARGE)
+    left = partial_bytes(faulty_lab, LARGE)
     assert len(left) >= 8 * MIB
     assert LARGE.startswith(left)
 
 
-def test_ctrl_c_ends_a_small_download_from_a_server_that_says_nothing_and_keeps_what_came(
+def test_ctrl_c_ends_a_stalled_small_download_and_keeps_the_received_part(
     faulty_lab: FaultyLab,
 ) -> None:
     faulty_lab.publish("small.nc", SMALL, "NeuroidAssembly", "lab.Small")
     faulty_lab.server.faults["small.nc"] = itertools.repeat(stall(MIB))
-    process = getting(faulty_lab, "lab.Small")
+    process = start_get(faulty_lab, "lab.Small")
     wait_for(lambda: len(faulty_lab.gets("small.nc")) > 0)
     time.sleep(0.5)
     interrupt(process)
-    left = kept(faulty_lab, SMALL)
+    left = partial_bytes(faulty_lab, SMALL)
     assert left
     assert SMALL.startswith(left)
 
 
-def test_ctrl_c_ends_the_waiting_for_another_process(http_lab: FaultyLab) -> None:
+def test_ctrl_c_ends_the_wait_for_another_process(http_lab: FaultyLab) -> None:
     http_lab.publish("small.nc", SMALL, "NeuroidAssembly", "lab.Small")
     http_lab.server.faults["small.nc"] = itertools.repeat(stall(MIB))
-    holder = getting(http_lab, "lab.Small")
+    holder = start_get(http_lab, "lab.Small")
     wait_for(lambda: len(http_lab.gets("small.nc")) > 0)
-    waiter = getting(http_lab, "lab.Small")
+    waiter = start_get(http_lab, "lab.Small")
     time.sleep(0.5)
     interrupt(waiter)
     assert len(http_lab.gets("small.nc")) == 1
     interrupt(holder)
 
 
-def test_ctrl_c_ends_the_waiting_that_a_server_asked_for(http_lab: FaultyLab) -> None:
+def test_ctrl_c_ends_the_wait_of_a_retry_after_header(http_lab: FaultyLab) -> None:
     http_lab.publish("small.nc", SMALL, "NeuroidAssembly", "lab.Small")
     http_lab.server.faults["small.nc"] = itertools.repeat(answered(503, {"Retry-After": "60"}))
-    process = getting(http_lab, "lab.Small")
+    process = start_get(http_lab, "lab.Small")
     wait_for(lambda: len(http_lab.gets("small.nc")) > 0)
     interrupt(process)
 
 
 @pytest.fixture
 def soon_stalled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take a process for stalled after three seconds, where it is 30 otherwise; 256 KiB are a part."""
+    """Consider a process stalled after 3 seconds instead of 30, and download in parts of 256 KiB."""
     monkeypatch.setattr(locks, "STALLED", 3.0)
     monkeypatch.setattr(downloading, "_PART", MIB // 4)
     monkeypatch.setattr(downloading, "_IN_PARTS_FROM", MIB)
     monkeypatch.setattr(downloading, "CHUNK", 16 << 10)
 
 
-def fetched_by_two(location: str) -> None:
-    """Let two want one file, each with a lock of its own as two processes have."""
-    wanted = ExpectedFile([(parse_location(location), "")], hashlib.sha1(SMALL).hexdigest())
-    threads = [threading.Thread(target=ensure_cached, args=(wanted,)) for _ in range(2)]
+def fetch_twice(location: str) -> None:
+    """Fetch one file in two threads at once, each with its own lock, like two processes."""
+    expected = ExpectedFile([(parse_location(location), "")], hashlib.sha1(SMALL).hexdigest())
+    threads = [threading.Thread(target=ensure_cached, args=(expected,)) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert ensure_cached(wanted).read_bytes() == SMALL
+    assert ensure_cached(expected).read_bytes() == SMALL
 
 
 @pytest.mark.usefixtures("soon_stalled")
-def test_a_download_in_parts_over_a_slow_line_is_not_taken_for_stalled(faulty: FaultyServer) -> None:
+def test_a_slow_download_in_parts_is_not_considered_stalled(faulty: FaultyServer) -> None:
     faulty.objects["lab-bucket", "a.nc"] = SMALL
-    faulty.faults["a.nc"] = itertools.repeat(slowly(6.0))  # no part is whole for six seconds
-    fetched_by_two("s3://lab-bucket/a.nc")
-    asked = [request.headers.get("Range", "") for request in faulty.requests]
-    assert len(asked) > 4
-    assert len(asked) == len({*asked})
+    faulty.faults["a.nc"] = itertools.repeat(slowly(6.0))  # no part is complete within six seconds
+    fetch_twice("s3://lab-bucket/a.nc")
+    ranges = [request.headers.get("Range", "") for request in faulty.requests]
+    assert len(ranges) > 4
+    assert len(ranges) == len({*ranges})
 
 
 @pytest.mark.usefixtures("soon_stalled")
-def test_a_download_that_a_server_asked_to_wait_is_not_taken_for_stalled(faulty: FaultyServer) -> None:
+def test_a_download_that_waits_for_retry_after_is_not_considered_stalled(faulty: FaultyServer) -> None:
     faulty.objects["lab-bucket", "a.nc"] = SMALL
     faulty.faults["a.nc"] = iter([answered(503, {"Retry-After": "6"})])
-    fetched_by_two(f"{faulty.url}/lab-bucket/a.nc")
+    fetch_twice(f"{faulty.url}/lab-bucket/a.nc")
     whole = [request for request in faulty.requests if "Range" not in request.headers]
     assert len(whole) == 2
 
@@ -179,7 +179,7 @@ os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0)
 """
 
 
-def test_a_process_that_is_forked_while_all_connections_are_in_use_can_download(faulty: FaultyServer) -> None:
+def test_a_process_forked_while_all_connections_are_in_use_can_download(faulty: FaultyServer) -> None:
     faulty.objects["lab-bucket", "good"] = b"good"
     for number in range(downloading.CONNECTIONS):
         faulty.objects["lab-bucket", f"stalled{number}"] = SMALL

@@ -1,4 +1,4 @@
-"""SIGKILL at random moments of fetching and of publishing: nothing half-made is readable, the next run is good.
+"""SIGKILL at random moments of fetching and publishing leaves no incomplete data, and the next run succeeds.
 
 Two kills each, from a fixed seed; the slow tier has ten, or as many as the environment variable `KILLS` states.
 """
@@ -22,9 +22,9 @@ from brainio.catalogs.listing import read_listing
 from brainio.packaging import package_stimulus_set
 from brainio.processes import owner_of
 from brainio.stimuli import StimulusSet
-from tests.reliability.crowd import join, start
 from tests.reliability.faults import slowly
-from tests.reliability.faulty_lab import CSV, NAME, PICTURES, ZIP, FaultyLab, half_made, load, unpacked_folder
+from tests.reliability.faulty_lab import CSV, NAME, PICTURES, ZIP, FaultyLab, incomplete_files, load, unpacked_folder
+from tests.reliability.processes import join, start
 from tests.servers import MotoS3
 
 MANY = int(os.environ.get("KILLS", "10"))
@@ -40,9 +40,9 @@ def killed_at_random(
     longest: float,
     stored: Callable[[], bool] = lambda: True,
 ) -> bool:
-    """Start a process and kill it a random time after it has stored something; False: it had finished.
+    """Kill a process at a random time after it has stored something. Return False if it had finished before.
 
-    Whatever it does until then is looked at.
+    Calls `look` again and again until then.
     """
     process = start(work, *arguments)
     while process.is_alive() and not stored():
@@ -59,8 +59,8 @@ def killed_at_random(
 
 
 def duration(work: Callable[..., object], *arguments: object) -> float:
-    """Return how long a process is at work that nobody kills."""
-    assert join([start(os.getpid)]) == [0]  # the first one waits for all imports
+    """Return the duration of the work, in seconds."""
+    assert join([start(os.getpid)]) == [0]  # the first process waits for all imports
     began = time.monotonic()
     assert join([start(work, *arguments)]) == [0]
     return time.monotonic() - began
@@ -72,15 +72,15 @@ def load_from(catalog: Path) -> None:
 
 
 @with_kills
-def test_a_fetch_that_is_killed_at_any_moment_leaves_nothing_half_made_and_the_next_is_good(
+def test_a_fetch_killed_at_any_moment_leaves_no_incomplete_file_and_the_next_succeeds(
     faulty_lab: FaultyLab, kills: int
 ) -> None:
     lab = faulty_lab
 
     def look() -> None:
-        assert half_made(lab.home) == []
+        assert incomplete_files(lab.home) == []
 
-    def begun() -> bool:
+    def has_begun() -> bool:
         return any((lab.home / "partial").glob("*.*")) or any(lab.home.glob("content/*/*/*"))
 
     lab.server.faults = {name: itertools.repeat(slowly(0.1, 64)) for name in (CSV, ZIP)}
@@ -90,16 +90,16 @@ def test_a_fetch_that_is_killed_at_any_moment_leaves_nothing_half_made_and_the_n
     while killed < kills:
         if random.random() < 0.4:
             shutil.rmtree(lab.home, ignore_errors=True)
-        late = {"longest": longest / 2, "stored": begun} if killed % 2 else {"longest": longest}
+        late = {"longest": longest / 2, "stored": has_begun} if killed % 2 else {"longest": longest}
         killed += killed_at_random(load_from, lab.catalog, look=look, **late)
         states.add((len(lab.files("content")), len(lab.files("partial")), unpacked_folder(lab.home).is_dir()))
     print(f"{killed} kills; states that they left: {states}")
-    assert len(states) > min(kills - 2, 1)  # they were killed at different stages
+    assert len(states) > min(kills - 2, 1)  # kills at different stages
     assert join([start(load_from, lab.catalog)]) == [0]
     look()
-    asked = len(lab.server.requests)
+    requests_before = len(lab.server.requests)
     load()
-    assert len(lab.server.requests) == asked
+    assert len(lab.server.requests) == requests_before
 
 
 def _stimuli(folder: Path) -> StimulusSet:
@@ -120,8 +120,8 @@ def publish(folder: Path, identifier: str, bucket: Path | str) -> None:
     package_stimulus_set(folder / "lab.csv", _stimuli(folder / "stimuli"), identifier, bucket_name=bucket)
 
 
-def listed(catalog: Path) -> list[dict[str, str]]:
-    """Return the rows of a catalog, which must be whole, and none of them there twice."""
+def read_rows(catalog: Path) -> list[dict[str, str]]:
+    """Return the rows of a catalog, which must be valid, complete and without duplicates."""
     if not catalog.exists():
         return []
     text = catalog.read_text()
@@ -137,11 +137,11 @@ def listed(catalog: Path) -> list[dict[str, str]]:
 
 
 def _kill_publishing(folder: Path, bucket: Path | str, body_of: Callable[[str], bytes | None], kills: int) -> set[int]:
-    """Kill processes that publish, every other one when it has begun to store; return what was stored by them."""
+    """Kill publishing processes, every second one after it has begun to store. Return the stages at which they died."""
     sound: set[tuple[str, str]] = set()
 
     def look() -> None:
-        for place, sha1 in {(row["location"], row["sha1"]) for row in listed(folder / "lab.csv")} - sound:
+        for place, sha1 in {(row["location"], row["sha1"]) for row in read_rows(folder / "lab.csv")} - sound:
             body = body_of(place)
             assert body is not None
             assert hashlib.sha1(body).hexdigest() == sha1
@@ -149,7 +149,7 @@ def _kill_publishing(folder: Path, bucket: Path | str, body_of: Callable[[str], 
 
     def stage(identifier: str) -> int:
         places = [f"files/{identifier.replace('lab.', 'stimulus_lab_')}.{part}" for part in ("csv", "zip")]
-        is_listed = any(row["identifier"] == identifier for row in listed(folder / "lab.csv"))
+        is_listed = any(row["identifier"] == identifier for row in read_rows(folder / "lab.csv"))
         return sum(body_of(place) is not None for place in places) + is_listed
 
     longest = duration(publish, folder, "lab.First", bucket)
@@ -161,20 +161,20 @@ def _kill_publishing(folder: Path, bucket: Path | str, body_of: Callable[[str], 
         was_killed = killed_at_random(publish, folder, name, bucket, look=look, **late)
         killed += was_killed
         stages.add(stage(name))
-        if not was_killed or random.random() < 0.7:  # else the next run is killed as well
+        if not was_killed or random.random() < 0.7:  # otherwise, kill the next run as well
             assert join([start(publish, folder, name, bucket)]) == [0]
             number += 1
     assert join([start(publish, folder, f"lab.N{number}", bucket)]) == [0]
     look()
     expected = {"lab.First", *(f"lab.N{n}" for n in range(number + 1))}
-    assert {row["identifier"] for row in listed(folder / "lab.csv")} == expected
+    assert {row["identifier"] for row in read_rows(folder / "lab.csv")} == expected
     print(f"{killed} kills; states that they left: {stages}")
     assert leftovers(folder, Path(tempfile.gettempdir())) == []
     return stages
 
 
 def leftovers(*folders: Path) -> list[Path]:
-    """Return the temporary files and folders of dead processes in folders; below the first one, at any depth."""
+    """Return the temporary files and folders of dead processes in some folders (in the first one, at any depth)."""
     first, *others = folders
     paths = [*first.rglob("*"), *(path for folder in others for path in folder.glob(".brainio.*"))]
     owners = [(path, owner_of(path)) for path in paths]
@@ -190,7 +190,7 @@ def _loads(folder: Path, identifier: str) -> None:
 
 
 @with_kills
-def test_publishing_to_a_folder_that_is_killed_at_any_moment_lists_no_entry_without_its_files_and_none_twice(
+def test_publishing_to_a_folder_killed_at_any_moment_lists_only_complete_entries_once(
     tmp_path: Path, kills: int
 ) -> None:
     folder = tmp_path / "lab"
@@ -206,7 +206,7 @@ def test_publishing_to_a_folder_that_is_killed_at_any_moment_lists_no_entry_with
 
 
 @with_kills
-def test_publishing_to_s3_that_is_killed_at_any_moment_lists_no_entry_without_its_files_and_none_twice(
+def test_publishing_to_s3_killed_at_any_moment_lists_only_complete_entries_once(
     tmp_path: Path, moto_s3: MotoS3, kills: int
 ) -> None:
     folder = tmp_path / "lab"
@@ -226,7 +226,7 @@ def test_publishing_to_s3_that_is_killed_at_any_moment_lists_no_entry_without_it
     assert join([start(_loads, folder, "lab.N0")]) == [0]
 
 
-def test_a_published_file_whose_entry_was_never_written_is_adopted_by_the_next_run(tmp_path: Path) -> None:
+def test_the_next_run_adopts_a_stored_file_without_an_entry(tmp_path: Path) -> None:
     folder = tmp_path / "lab"
     folder.mkdir()
     publish(folder, NAME, folder / "files")
@@ -234,11 +234,11 @@ def test_a_published_file_whose_entry_was_never_written_is_adopted_by_the_next_r
     before = {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()}
     publish(folder, NAME, folder / "files")
     assert {path: path.stat().st_mtime_ns for path in (folder / "files").iterdir()} == before
-    assert [row["identifier"] for row in listed(folder / "lab.csv")] == [NAME, NAME]
+    assert [row["identifier"] for row in read_rows(folder / "lab.csv")] == [NAME, NAME]
 
 
 @pytest.mark.parametrize("lost", ["csv", "zip"])
-def test_a_package_of_which_one_file_was_stored_is_completed_by_the_next_run(tmp_path: Path, lost: str) -> None:
+def test_the_next_run_completes_a_package_with_one_stored_file(tmp_path: Path, lost: str) -> None:
     folder = tmp_path / "lab"
     folder.mkdir()
     publish(folder, NAME, folder / "files")

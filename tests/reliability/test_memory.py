@@ -1,4 +1,4 @@
-"""Files that expand to far more than their size, and files that the HDF5 library does not survive."""
+"""Files that expand to far more than their size, or crash the HDF5 library, cost little memory and no process."""
 
 import re
 import subprocess
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 
 
 def expanding(path: Path, shape: tuple[int, int], chunk: tuple[int, int]) -> Path:
-    """Write a recording of which no value was ever stored: all are zeros once they are read."""
+    """Write a recording without stored values, which reads as zeros."""
     with netCDF4.Dataset(path, "w") as file:
         for name, size in zip(("presentation", "neuroid"), shape, strict=True):
             file.createDimension(name, size)
@@ -40,7 +40,7 @@ def expanding(path: Path, shape: tuple[int, int], chunk: tuple[int, int]) -> Pat
 
 
 def of_many_rows(path: Path, count: int) -> Path:
-    """Write a recording of many presentations of ten neuroids; texts as characters, as `write_netcdf` writes them."""
+    """Write a recording of many presentations and ten neuroids, with texts as characters like `write_netcdf`."""
     with netCDF4.Dataset(path, "w") as file:
         for name, size in (("presentation", count), ("neuroid", 10), ("characters", 3)):
             file.createDimension(name, size)
@@ -65,7 +65,7 @@ slow = pytest.mark.slow(reason="writes and reads hundreds of megabytes")
 
 
 @pytest.mark.parametrize("dask", ["dask", pytest.param("no-dask", marks=slow)])
-def test_a_file_that_expands_to_far_more_is_described_and_checked_within_300_mb(tmp_path: Path, dask: str) -> None:
+def test_a_highly_compressed_file_is_described_and_checked_within_300_mb(tmp_path: Path, dask: str) -> None:
     path = expanding(tmp_path / "a.nc", (5_000, 25_000), (500, 500))
     assert path.stat().st_size < 1_000_000
     assert max(peaks(path, dask, "check", "validate", "card", "profile").values()) < BOUND_MB
@@ -80,12 +80,12 @@ def test_a_recording_of_two_million_rows_is_described_checked_and_packaged_withi
 @pytest.mark.parametrize(
     ("dask", "operation"), [pytest.param("dask", "package-lazy", marks=slow), ("no-dask", "package")]
 )
-def test_a_recording_larger_than_the_bound_is_packaged_within_300_mb(tmp_path: Path, dask: str, operation: str) -> None:
+def test_a_recording_larger_than_the_limit_is_packaged_within_300_mb(tmp_path: Path, dask: str, operation: str) -> None:
     path = expanding(tmp_path / "a.nc", (3_400, 25_000), (500, 500))
     assert peaks(path, dask, operation)[operation] < BOUND_MB
 
 
-def test_a_chunk_that_does_not_fit_is_refused_with_its_size_before_it_is_read(tmp_path: Path) -> None:
+def test_a_chunk_above_the_memory_limit_is_refused_before_it_is_read(tmp_path: Path) -> None:
     path = expanding(tmp_path / "a.nc", (5_000, 50_000), (5_000, 50_000))
     with pytest.raises(InsufficientMemoryError, match=r"a\.nc: one chunk of /data has 1 GB \(1,000,000,000 bytes\)"):
         DataAssembly.from_files(path, in_blocks=True)
@@ -95,7 +95,7 @@ def test_a_chunk_that_does_not_fit_is_refused_with_its_size_before_it_is_read(tm
         read_recording(path)
 
 
-def test_coordinates_that_do_not_fit_are_refused_with_their_size_and_the_setting(tmp_path: Path) -> None:
+def test_coordinates_above_the_memory_limit_are_refused_with_their_size_and_the_setting(tmp_path: Path) -> None:
     path = tmp_path / "a.nc"
     with netCDF4.Dataset(path, "w") as file:
         file.createDimension("presentation", 10**8)
@@ -107,7 +107,7 @@ def test_coordinates_that_do_not_fit_are_refused_with_their_size_and_the_setting
     assert "Set BRAINIO_WORKER_MB to more MB" in problem.found
 
 
-def test_a_file_that_takes_too_long_or_too_much_is_a_finding_of_validation(
+def test_validation_reports_a_file_that_exceeds_the_time_or_memory_limit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = expanding(tmp_path / "a.nc", (5_000, 200_000), (500, 500))
@@ -120,7 +120,7 @@ def test_a_file_that_takes_too_long_or_too_much_is_a_finding_of_validation(
         assert f"set {setting} to more" in problem.found
 
 
-def test_the_card_of_a_file_that_takes_too_long_is_an_error_that_names_entry_and_setting(
+def test_a_card_that_takes_too_long_is_an_error_that_names_entry_and_setting(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expanding(tmp_path / "assembly.nc", (2_000, 10_000), (500, 500))
@@ -138,7 +138,7 @@ def test_the_card_of_a_file_that_takes_too_long_is_an_error_that_names_entry_and
             build_card(entry)
 
 
-def test_lazy_values_are_packaged_to_the_bytes_of_those_in_memory(
+def test_lazy_values_are_packaged_to_the_same_bytes_as_values_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(0)
@@ -158,7 +158,7 @@ def test_lazy_values_are_packaged_to_the_bytes_of_those_in_memory(
                 assert write_netcdf(lazy, tmp_path / "b.nc") == expected
 
 
-def test_a_damaged_block_of_values_is_a_finding_that_names_the_file(tmp_path: Path) -> None:
+def test_validation_reports_a_damaged_block_of_values_with_its_file(tmp_path: Path) -> None:
     path = tmp_path / "a.nc"
     random = np.random.default_rng(0)
     coords = {"stimulus_id": ("presentation", [f"s{number % 7}" for number in range(30_000)])}

@@ -1,6 +1,6 @@
-"""Damaged netCDF files: bytes with a promised hash are never opened when they are wrong, others are an error at worst.
+"""Damaged netCDF files: bytes that fail their hash are never opened; without a hash, damage is an error at worst.
 
-The HDF5 library may crash or hang on bytes that were made to do so, so files are read in processes of their own.
+Malicious bytes may crash or hang the HDF5 library, so separate processes read the files.
 Sixteen fuzzed files, from a fixed seed; the slow tier has 60, or as many as the environment variable `FUZZED` states.
 """
 
@@ -19,8 +19,8 @@ import brainio
 from brainio.catalogs.entries import REQUIRED_COLUMNS
 from brainio.errors import AssemblyFormatError, BrainioError, CatalogWarning, IntegrityError
 from tests.lab import assembly_file
-from tests.reliability.crowd import ended, start
 from tests.reliability.faulty_lab import NAME, FaultyLab
+from tests.reliability.processes import exit_code, start
 
 FUZZED = int(os.environ.get("FUZZED", "60"))
 AT_ONCE = 4
@@ -30,7 +30,7 @@ NC = "assy_lab_Doe2026.nc"
 
 
 def load_unhashed(catalog: Path, identifier: str) -> None:
-    """Load an assembly for which no hash is promised, and exit with how that ended."""
+    """Load an assembly without a hash, and exit with a code for the outcome."""
     warnings.simplefilter("ignore")
     brainio.add_catalog(catalog)
     try:
@@ -40,7 +40,7 @@ def load_unhashed(catalog: Path, identifier: str) -> None:
 
 
 def fuzzed(body: bytes, chance: random.Random) -> bytes:
-    """Change some bytes, or a stretch of them, or take one out, or end early."""
+    """Change some bytes or a range of them, remove a byte, or truncate the body."""
     damaged = bytearray(body)
     at = chance.randrange(len(body))
     length = chance.choice([1, 4, 8, 64, 512])
@@ -70,7 +70,7 @@ def publish(lab: FaultyLab, body: bytes, name: str = NC, identifier: str = NAME,
 
 
 @pytest.mark.parametrize("count", [16, pytest.param(FUZZED, marks=pytest.mark.slow(reason=f"{FUZZED} processes"))])
-def test_fuzzed_files_are_loaded_or_refused_and_crash_nothing_but_their_own_process(
+def test_fuzzed_files_are_loaded_or_refused_without_a_crash_or_hang(
     tmp_path: Path, record_property: Callable[[str, object], None], count: int
 ) -> None:
     body, chance = assembly_file(tmp_path), random.Random(4)
@@ -84,7 +84,7 @@ def test_fuzzed_files_are_loaded_or_refused_and_crash_nothing_but_their_own_proc
     ends: dict[str, int | None] = {}
     for begin in range(0, count, AT_ONCE):
         started = {name: start(load_unhashed, catalog, name) for name in names[begin : begin + AT_ONCE]}
-        ends |= {name: ended(process, PATIENCE) for name, process in started.items()}
+        ends |= {name: exit_code(process, PATIENCE) for name, process in started.items()}
     crashes = [name for name, code in ends.items() if code is not None and code < 0]
     hangs = [name for name, code in ends.items() if code is None]
     record_property("crashes and hangs of the HDF5 library", f"{len(crashes)} and {len(hangs)} of {count}")
@@ -144,12 +144,12 @@ def test_a_group_of_the_wrong_shape_is_an_error_that_names_file_and_group(
         brainio.get_assembly(NAME)
 
 
-def test_a_sound_group_beside_the_data_is_read(lab: FaultyLab, tmp_path: Path) -> None:
+def test_a_valid_group_next_to_the_data_is_read(lab: FaultyLab, tmp_path: Path) -> None:
     publish(lab, _with_group(tmp_path, {"unit": 3}, {"extra": ("unit",)}))
     assert brainio.get_assembly(NAME).attrs["extra"].shape == (3,)
 
 
-def test_a_file_without_a_promised_hash_is_said_to_be_unverified(lab: FaultyLab, tmp_path: Path) -> None:
+def test_a_file_without_a_hash_warns_that_it_is_unverified(lab: FaultyLab, tmp_path: Path) -> None:
     publish(lab, assembly_file(tmp_path), sha1="")
     with pytest.warns(CatalogWarning, match="gives no hash"):
         brainio.get_assembly(NAME)

@@ -1,4 +1,4 @@
-"""Many real processes at once: one download serves them all, none sees half a file, and nothing of theirs is lost."""
+"""Many real processes at once: one download serves all, no process sees a partial file, and no entry is lost."""
 
 import csv
 import itertools
@@ -16,9 +16,19 @@ from brainio.cache import pruning, verification
 from brainio.catalogs import append_rows
 from brainio.catalogs.listing import read_listing
 from tests.lab import assembly_file
-from tests.reliability.crowd import join, start
 from tests.reliability.faults import slowly
-from tests.reliability.faulty_lab import ARCHIVE, CSV, NAME, PICTURES, ZIP, FaultyLab, cached_archive, half_made, load
+from tests.reliability.faulty_lab import (
+    ARCHIVE,
+    CSV,
+    NAME,
+    PICTURES,
+    ZIP,
+    FaultyLab,
+    cached_archive,
+    incomplete_files,
+    load,
+)
+from tests.reliability.processes import join, start
 
 ROW = {
     "lookup_type": "assembly",
@@ -31,32 +41,32 @@ ROW = {
 
 
 def load_from(catalog: Path) -> None:
-    """Load the stimulus set in a process that knows no catalog yet."""
+    """Load the stimulus set in a process without active catalogs."""
     brainio.add_catalog(catalog)
     load()
 
 
 @pytest.mark.parametrize("count", [6, pytest.param(32, marks=pytest.mark.slow(reason="32 processes"))])
-def test_processes_that_want_one_file_make_one_request_together(faulty_lab: FaultyLab, count: int) -> None:
+def test_processes_that_fetch_one_file_share_one_request(faulty_lab: FaultyLab, count: int) -> None:
     faulty_lab.server.faults[ZIP] = itertools.repeat(slowly(0.5))
     assert join([start(load_from, faulty_lab.catalog) for _ in range(count)]) == [0] * count
     assert len(faulty_lab.gets(CSV)) == len(faulty_lab.gets(ZIP)) == 1
     assert faulty_lab.files("partial") == []
 
 
-def test_a_file_that_is_read_during_its_download_is_whole_or_not_there(faulty_lab: FaultyLab) -> None:
+def test_a_file_is_complete_or_absent_during_its_download(faulty_lab: FaultyLab) -> None:
     faulty_lab.server.faults[ZIP] = itertools.repeat(slowly(0.5))
     fetching = start(load_from, faulty_lab.catalog)
     seen: Counter[bool] = Counter()
     while fetching.is_alive():
-        assert half_made(faulty_lab.home) == []
+        assert incomplete_files(faulty_lab.home) == []
         seen[cached_archive(faulty_lab.home).exists()] += 1
     assert join([fetching]) == [0]
     assert seen[False] > 2
     assert cached_archive(faulty_lab.home).read_bytes() == ARCHIVE
 
 
-def _load_again_and_again(catalog: Path, seconds: float) -> None:
+def _load_repeatedly(catalog: Path, seconds: float) -> None:
     brainio.add_catalog(catalog)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -68,7 +78,7 @@ def _load_again_and_again(catalog: Path, seconds: float) -> None:
                 assert stimulus_set.get_stimulus(stimulus_id).read_bytes() == body
 
 
-def _prune_again_and_again(home: Path, seconds: float) -> None:
+def _prune_repeatedly(home: Path, seconds: float) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         pruning.prune(home, max_size=random.choice([0, 1_000_000]))
@@ -80,15 +90,15 @@ def _prune_again_and_again(home: Path, seconds: float) -> None:
 @pytest.mark.parametrize(
     ("readers", "seconds"), [(5, 1.0), pytest.param(26, 3.0, marks=pytest.mark.slow(reason="32 processes for 3 s"))]
 )
-def test_processes_that_fetch_and_prune_at_once_load_only_right_bytes(
+def test_processes_that_fetch_and_prune_at_once_load_only_correct_bytes(
     s3_lab: FaultyLab, tmp_path: Path, readers: int, seconds: float
 ) -> None:
     s3_lab.publish("assy_lab_Doe2026.nc", assembly_file(tmp_path), "NeuroidAssembly")
-    loading = [start(_load_again_and_again, s3_lab.catalog, seconds) for _ in range(readers)]
-    pruning = [start(_prune_again_and_again, s3_lab.home, seconds) for _ in range(1 + readers // 5)]
+    loading = [start(_load_repeatedly, s3_lab.catalog, seconds) for _ in range(readers)]
+    pruning = [start(_prune_repeatedly, s3_lab.home, seconds) for _ in range(1 + readers // 5)]
     assert join(loading + pruning) == [0] * (1 + readers + readers // 5)
     assert len(s3_lab.gets()) > 1
-    assert half_made(s3_lab.home) == []
+    assert incomplete_files(s3_lab.home) == []
     load()
 
 
@@ -99,13 +109,13 @@ def _append_some(catalog: Path, number: int) -> None:
 
 
 @pytest.mark.parametrize("count", [4, pytest.param(16, marks=pytest.mark.slow(reason="16 processes"))])
-def test_entries_that_many_processes_append_are_all_listed_and_none_twice(tmp_path: Path, count: int) -> None:
+def test_entries_appended_by_many_processes_are_all_listed_once(tmp_path: Path, count: int) -> None:
     catalog = tmp_path / "lab.csv"
     appending = [start(_append_some, catalog, number) for number in range(count)]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         while any(process.is_alive() for process in appending):
-            if catalog.exists():  # whoever reads meanwhile sees whole rows only
+            if catalog.exists():  # concurrent readers see complete rows only
                 read_listing("lab", catalog.read_text(), str(catalog))
             time.sleep(0.02)
     assert join(appending) == [0] * count

@@ -1,6 +1,6 @@
-"""Readers alongside processes that remove everything from the cache: each load succeeds with the right bytes.
+"""Loads succeed with the correct bytes while other processes remove everything from the cache.
 
-One second; the slow tier runs for three, or for as many as the environment variable `PRUNING_SECONDS` states.
+Runs for one second; in the slow tier for three, or for the value of the environment variable `PRUNING_SECONDS`.
 """
 
 import os
@@ -24,8 +24,8 @@ from brainio.errors import FormatError, StreamWarning
 from brainio.fetch.cache_access import is_missing_file_error, read_if_unchanged, retry_if_pruned
 from brainio.fetch.streaming import CachedFile, open_entry
 from tests.lab import assembly_file, sha1
-from tests.reliability.crowd import join, start
 from tests.reliability.faulty_lab import ARCHIVE, CSV, NAME, PICTURES, TABLE, ZIP, load
+from tests.reliability.processes import join, start
 
 MANY = float(os.environ.get("PRUNING_SECONDS", "3"))
 for_seconds = pytest.mark.parametrize(
@@ -37,7 +37,7 @@ VALUES = np.arange(8.0).reshape(4, 2)
 
 @pytest.fixture
 def catalog(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A catalog of files on this machine, and an empty cache."""
+    """A catalog of local files, and an empty cache."""
     monkeypatch.setenv("BRAINIO_HOME", str(tmp_path / "home"))
     files = {CSV: (TABLE, "StimulusSet"), ZIP: (ARCHIVE, ""), NC: (assembly_file(tmp_path), "NeuroidAssembly")}
     for name, (body, cls) in files.items():
@@ -85,7 +85,7 @@ def load_stream() -> None:
 
 
 def validate() -> None:
-    codes = {one.code for one in brainio.validate(NAME).problems}
+    codes = {problem.code for problem in brainio.validate(NAME).problems}
     assert not codes & {"file-missing", "assembly-unreadable", "table-unreadable", "archive-unreadable"}
 
 
@@ -115,7 +115,7 @@ LOADS = [load_eager, load_lazy, load_paths, load_stream]
 OPERATIONS = [validate, check, describe, profile, compare]
 
 
-def read_again_and_again(catalog: Path, seconds: float, work: list[Callable[[], None]], seed: int) -> None:
+def read_repeatedly(catalog: Path, seconds: float, work: list[Callable[[], None]], seed: int) -> None:
     warnings.simplefilter("ignore")
     brainio.add_catalog(catalog)
     rng, end, count = random.Random(seed), time.monotonic() + seconds, 0
@@ -125,7 +125,7 @@ def read_again_and_again(catalog: Path, seconds: float, work: list[Callable[[], 
     print(f"{count} reads alongside pruning, none failed")
 
 
-def remove_again_and_again(catalog: Path, seconds: float, seed: int) -> None:
+def remove_repeatedly(catalog: Path, seconds: float, seed: int) -> None:
     rng, end = random.Random(seed), time.monotonic() + seconds
     contents = [sha1(body) for body in (TABLE, ARCHIVE, (catalog.parent / NC).read_bytes())]
     while time.monotonic() < end:
@@ -141,16 +141,14 @@ def remove_again_and_again(catalog: Path, seconds: float, seed: int) -> None:
 def test_no_reader_fails_while_other_processes_remove_everything(
     catalog: Path, work: list[Callable[[], None]], seconds: float
 ) -> None:
-    reading = [start(read_again_and_again, catalog, seconds, work, seed) for seed in range(3)]
-    removing = [start(remove_again_and_again, catalog, seconds, seed) for seed in range(2)]
+    reading = [start(read_repeatedly, catalog, seconds, work, seed) for seed in range(3)]
+    removing = [start(remove_repeatedly, catalog, seconds, seed) for seed in range(2)]
     assert join(reading + removing) == [0] * 5
     assert list(home_of(catalog).glob("partial/*.hold")) == []
     load()
 
 
-def test_what_is_held_is_not_pruned_and_named_contents_wait_for_the_holder(
-    catalog: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_files_in_use_are_not_pruned_unless_named_explicitly(catalog: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     load()
     home, patience = home_of(catalog), 0.05
     monkeypatch.setattr(pruning, "PATIENCE", patience)
@@ -170,7 +168,7 @@ def hold_and_die(home: Path) -> None:
         os._exit(0)
 
 
-def test_the_hold_of_a_process_that_died_counts_no_longer_and_is_pruned(catalog: Path) -> None:
+def test_files_in_use_by_a_dead_process_are_pruned(catalog: Path) -> None:
     load()
     home = home_of(catalog)
     assert join([start(hold_and_die, home)]) == [0]
@@ -199,9 +197,7 @@ def test_a_pickled_stream_of_a_pruned_file_reads_the_location(catalog: Path) -> 
 
 @pytest.mark.filterwarnings("ignore::brainio.errors.StreamWarning")
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_stimulus_whose_archive_was_pruned_is_fetched_again_when_its_path_is_asked_for(
-    catalog: Path, stream: bool
-) -> None:
+def test_accessing_the_path_of_a_pruned_stimulus_fetches_it_again(catalog: Path, stream: bool) -> None:
     stimulus_set = brainio.get_assembly(NAME, stream=stream).attrs["stimulus_set"] if stream else load()
     for stimulus_id, body in zip(("1", "2"), PICTURES.values(), strict=True):
         assert stimulus_set.get_stimulus(stimulus_id).read_bytes() == body
@@ -210,7 +206,7 @@ def test_a_stimulus_whose_archive_was_pruned_is_fetched_again_when_its_path_is_a
 
 
 def close_files() -> None:
-    """Close what xarray keeps open, as it does beyond 128 files."""
+    """Close the files that xarray keeps open, as xarray does beyond 128 files."""
     from xarray.backends.file_manager import FILE_CACHE
 
     with hdf5_access():
@@ -223,7 +219,7 @@ def close_files() -> None:
 def test_lazy_values_are_read_while_another_process_removes_their_file(catalog: Path, seconds: float) -> None:
     pytest.importorskip("dask")
     assembly = brainio.get_assembly(NAME, chunks={"presentation": 2})
-    removing = start(remove_again_and_again, catalog, seconds, 0)
+    removing = start(remove_repeatedly, catalog, seconds, 0)
     while removing.is_alive():
         close_files()
         assert np.array_equal(assembly.values, VALUES)
@@ -235,7 +231,7 @@ def test_lazy_values_are_read_while_another_process_removes_their_file(catalog: 
 
 
 @pytest.mark.filterwarnings("ignore::brainio.errors.CatalogWarning")
-def test_lazy_values_of_a_removed_file_without_a_hash_are_an_error_that_names_the_file(catalog: Path) -> None:
+def test_lazy_values_of_a_removed_file_without_a_hash_are_an_error_that_names_it(catalog: Path) -> None:
     pytest.importorskip("dask")
     catalog.write_text(catalog.read_text().replace(sha1((catalog.parent / NC).read_bytes()), ""))
     assembly = brainio.get_assembly(NAME, chunks={"presentation": 2})
@@ -246,7 +242,7 @@ def test_lazy_values_of_a_removed_file_without_a_hash_are_an_error_that_names_th
         assembly.compute()
 
 
-def test_an_archive_that_was_pruned_before_it_is_opened_is_recognised_through_all_wrapping_errors(
+def test_a_pruned_archive_is_recognized_behind_wrapping_errors(
     catalog: Path,
 ) -> None:
     from brainio.fetch.cache_access import local_cache
@@ -257,7 +253,7 @@ def test_an_archive_that_was_pruned_before_it_is_opened_is_recognised_through_al
     assert is_missing_file_error(caught.value)
 
 
-def test_a_file_that_is_lost_nine_times_is_read_at_last(catalog: Path) -> None:
+def test_a_read_is_retried_up_to_nine_times_if_its_file_was_pruned(catalog: Path) -> None:
     losses = iter(range(9))
 
     def work() -> str:
@@ -269,7 +265,7 @@ def test_a_file_that_is_lost_nine_times_is_read_at_last(catalog: Path) -> None:
     assert not is_held(home_of(catalog))
 
 
-def test_a_damaged_file_that_is_present_is_read_once(catalog: Path) -> None:
+def test_a_read_of_a_damaged_file_is_not_retried(catalog: Path) -> None:
     attempts = []
 
     def read(path: Path) -> None:

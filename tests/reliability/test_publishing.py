@@ -1,4 +1,4 @@
-"""Publishing is a transaction: catalog and bucket are complete or as they were, whoever is killed, refused or too late.
+"""Publishing is atomic: after a kill, a refusal or a race, catalog and bucket are complete or unchanged.
 
 Two kills from a fixed seed; the slow tier has ten, or as many as the environment variable `KILLS` states.
 """
@@ -24,11 +24,11 @@ from brainio.packaging import package_stimulus_set
 from brainio.stimuli import StimulusSet
 from brainio.stores import s3_store
 from tests.cache.helpers import mounted
-from tests.reliability.crowd import ended, join, start
+from tests.reliability.processes import exit_code, join, start
 from tests.reliability.test_kills import duration, killed_at_random, with_kills
 from tests.servers import MotoS3
 
-PART = 5 << 20  # the least that S3 takes
+PART = 5 << 20  # the smallest part that S3 accepts
 ON_S3 = "s3://lab-bucket/lab.csv"
 NAME = "lab.Doe2026"
 FILES = ("files/stimulus_lab_Doe2026.csv", "files/stimulus_lab_Doe2026.zip")
@@ -42,7 +42,7 @@ def bucket(moto_s3: MotoS3) -> MotoS3:
 
 
 def stimuli_of(seed: int, size: int = 100) -> StimulusSet:
-    """Make one stimulus of so many bytes, which are others for another seed."""
+    """Create one stimulus of random bytes."""
     path = Path(f"stimulus{os.getpid()}-{seed}.bin").absolute()
     path.write_bytes(random.Random(seed).randbytes(size))
     made = StimulusSet([{"stimulus_id": "s", "hue": seed}])
@@ -53,7 +53,7 @@ def stimuli_of(seed: int, size: int = 100) -> StimulusSet:
 def publish(
     folder: Path, catalog: str | Path, names: list[str], seed: int = 0, size: int = 100, to: str = "lab-bucket/files"
 ) -> None:
-    """Publish stimulus sets of the same stimulus; files of more than 5 MiB go in parts."""
+    """Publish stimulus sets of one stimulus; files above 5 MiB are uploaded in parts."""
     os.chdir(folder)
     s3_store.PART = PART
     for name in names:
@@ -61,7 +61,7 @@ def publish(
 
 
 def rows_of(catalog: str | Path) -> list[dict[str, str]]:
-    """Return the rows of a catalog, which must be whole, each there once, each entry with both of its files."""
+    """Return the rows of a catalog, which must be valid and unique, with both files of each entry."""
     text = CatalogSource("lab", str(catalog)).backend.read_current()
     if text is None:
         return []
@@ -76,7 +76,7 @@ def rows_of(catalog: str | Path) -> list[dict[str, str]]:
 
 
 def require_complete(server: MotoS3, rows: list[dict[str, str]]) -> None:
-    """The bucket has what the rows list, to the byte, and nothing else but the catalog and its cards."""
+    """Check that the bucket has exactly the files of the rows, the catalog and its cards."""
     keys = {row["location"].partition(".com/")[2]: row["sha1"] for row in rows}
     cards = {row["card"] for row in rows}
     assert set(server.keys("lab-bucket")) - {"lab.csv"} - cards == set(keys)
@@ -88,7 +88,7 @@ def require_complete(server: MotoS3, rows: list[dict[str, str]]) -> None:
 
 
 @with_kills
-def test_publishing_to_a_catalog_on_s3_that_is_killed_at_any_moment_is_completed_by_running_it_again(
+def test_publishing_killed_at_any_moment_is_completed_by_the_next_run(
     tmp_path: Path, bucket: MotoS3, kills: int
 ) -> None:
     bucket.client().put_bucket_versioning(Bucket="lab-bucket", VersioningConfiguration={"Status": "Enabled"})
@@ -96,7 +96,7 @@ def test_publishing_to_a_catalog_on_s3_that_is_killed_at_any_moment_is_completed
     size = 3 * PART
 
     def look() -> None:
-        """An entry that is listed has its files."""
+        """Check that the bucket has the files of all rows."""
         keys = set(bucket.keys("lab-bucket"))
         assert {row["location"].partition(".com/")[2] for row in rows_of(ON_S3)} <= keys
 
@@ -113,32 +113,32 @@ def test_publishing_to_a_catalog_on_s3_that_is_killed_at_any_moment_is_completed
         was_killed = killed_at_random(*work, [f"lab.Doe20{number:02}"], number, size, look=look, **moment)
         killed += was_killed
         states.add(state())
-        if not was_killed or random.random() < 0.2:  # else the same is killed again
+        if not was_killed or random.random() < 0.2:  # otherwise, kill the same publication again
             number += 1
-    names = ["lab.First2026", *(f"lab.Doe20{one:02}" for one in range(1, number + 1))]
+    names = ["lab.First2026", *(f"lab.Doe20{index:02}" for index in range(1, number + 1))]
     for number, name in enumerate(names):
         assert join([start(*work, [name], number, size)]) == [0]
     print(f"{killed} kills; states that they left (objects, begun uploads, rows): {sorted(states)}")
-    assert len(states) > min(kills - 2, 1)  # they were killed at different stages
+    assert len(states) > min(kills - 2, 1)  # kills at different stages
     rows = rows_of(ON_S3)
     assert sorted({row["identifier"] for row in rows}) == sorted(names)
     require_complete(bucket, rows)
     versions = bucket.client().list_object_versions(Bucket="lab-bucket", Prefix="files/")["Versions"]
-    assert len(versions) == 2 * len(names)  # nothing was sent over what lay there
+    assert len(versions) == 2 * len(names)  # no object was overwritten
 
 
 @pytest.mark.parametrize(
     ("count", "each"), [(4, 2), pytest.param(16, 10, marks=pytest.mark.slow(reason="16 processes publish 160 entries"))]
 )
 @pytest.mark.parametrize("kind", ["folder", "S3"])
-def test_entries_that_many_processes_publish_are_all_listed_with_their_files_and_none_twice(
+def test_entries_published_by_many_processes_are_all_complete_and_listed_once(
     tmp_path: Path, bucket: MotoS3, kind: str, count: int, each: int
 ) -> None:
     catalog: str | Path = ON_S3 if kind == "S3" else tmp_path / "lab.csv"
     store = "lab-bucket/files" if kind == "S3" else str(tmp_path / "files")
     names = {number: [f"lab.Doe20{number:02}N{entry}" for entry in range(each)] for number in range(count)}
     processes = [start(publish, tmp_path, catalog, own, number, 100, store) for number, own in names.items()]
-    assert [ended(process, 400) for process in processes] == [0] * count
+    assert [exit_code(process, 400) for process in processes] == [0] * count
     rows = rows_of(catalog)
     assert sorted({row["identifier"] for row in rows}) == sorted(name for own in names.values() for name in own)
     assert len(rows) == 2 * count * each
@@ -149,7 +149,7 @@ def test_entries_that_many_processes_publish_are_all_listed_with_their_files_and
 
 
 def require_stored(folder: Path, rows: list[dict[str, str]]) -> None:
-    """The folder `files` has what the rows list, to the byte, and nothing else."""
+    """Check that the folder `files` has exactly the files of the rows."""
     listed = {folder / row["location"]: row["sha1"] for row in rows}
     assert {path: hashlib.sha1(path.read_bytes()).hexdigest() for path in (folder / "files").iterdir()} == listed
 
@@ -162,16 +162,16 @@ def _try_to_publish(folder: Path, catalog: str | Path, seed: int, to: str) -> No
 
 
 @pytest.mark.parametrize("to", ["lab-bucket/files", "files"])
-def test_of_those_who_publish_one_identifier_at_once_one_does_and_the_others_are_told(
+def test_only_one_of_several_concurrent_publications_of_an_identifier_succeeds(
     tmp_path: Path, bucket: MotoS3, to: str
 ) -> None:
     catalog: str | Path = ON_S3 if "/" in to else tmp_path / "lab.csv"
     store = to if "/" in to else str(tmp_path / to)
     processes = [start(_try_to_publish, tmp_path, catalog, seed, store) for seed in range(3)]
     assert join(processes) == [0] * 3
-    told = [path.read_text() for path in tmp_path.glob("refused*")]
-    assert len(told) == 2
-    for text in told:
+    errors = [path.read_text() for path in tmp_path.glob("refused*")]
+    assert len(errors) == 2
+    for text in errors:
         assert "already" in text
         assert text.startswith(("PackagingError", "CatalogError"))
     rows = rows_of(catalog)
@@ -182,7 +182,7 @@ def test_of_those_who_publish_one_identifier_at_once_one_does_and_the_others_are
         require_stored(tmp_path, rows)
 
 
-def test_those_who_publish_the_same_at_once_all_succeed_and_store_it_once(tmp_path: Path, bucket: MotoS3) -> None:
+def test_concurrent_publications_of_equal_files_succeed_and_store_them_once(tmp_path: Path, bucket: MotoS3) -> None:
     bucket.client().put_bucket_versioning(Bucket="lab-bucket", VersioningConfiguration={"Status": "Enabled"})
     (tmp_path / "same.bin").write_bytes(os.urandom(2 * PART))
     assert join([start(_publish_file, tmp_path, "same.bin") for _ in range(3)]) == [0] * 3
@@ -200,10 +200,10 @@ def _publish_file(folder: Path, name: str) -> None:
 
 
 def refusing(*refused: tuple[str, str]) -> Callable[[str, str, str], tuple[str, str, Mapping[str, str]] | None]:
-    """Refuse requests of a method to paths that end so."""
+    """Refuse requests with some methods to paths with some endings."""
 
     def refusal(method: str, path: str, _query: str) -> tuple[str, str, Mapping[str, str]] | None:
-        is_refused = any(method == one and path.endswith(end) for one, end in refused)
+        is_refused = any(method == refused_method and path.endswith(end) for refused_method, end in refused)
         return ("403 Forbidden", "AccessDenied", {}) if is_refused else None
 
     return refusal
@@ -211,7 +211,7 @@ def refusing(*refused: tuple[str, str]) -> Callable[[str, str, str], tuple[str, 
 
 @pytest.fixture
 def published(tmp_path: Path, bucket: MotoS3, monkeypatch: pytest.MonkeyPatch) -> Iterator[bytes]:
-    """A catalog on S3 with one entry, which no failure of the test changes."""
+    """A catalog on S3 with one entry, which must be unchanged after the test."""
     monkeypatch.chdir(tmp_path)
     package_stimulus_set(ON_S3, stimuli_of(1), "lab.First2026", "lab-bucket/files")
     before = bucket.client().get_object(Bucket="lab-bucket", Key="lab.csv")["Body"].read()
@@ -220,7 +220,7 @@ def published(tmp_path: Path, bucket: MotoS3, monkeypatch: pytest.MonkeyPatch) -
     assert bucket.client().get_object(Bucket="lab-bucket", Key="lab.csv")["Body"].read() == before
 
 
-def test_without_credentials_nothing_is_stored_and_the_error_says_how_to_get_some(
+def test_publishing_without_credentials_stores_nothing_and_explains_how_to_configure_them(
     published: bytes, bucket: MotoS3, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = bucket.keys("lab-bucket")
@@ -231,37 +231,37 @@ def test_without_credentials_nothing_is_stored_and_the_error_says_how_to_get_som
     assert bucket.keys("lab-bucket") == keys
 
 
-def test_without_permission_on_the_bucket_the_error_says_which_is_needed(published: bytes, bucket: MotoS3) -> None:
+def test_publishing_without_permission_names_the_required_permission(published: bytes, bucket: MotoS3) -> None:
     bucket.refuse(refusing(("PUT", ".csv"), ("PUT", ".zip")))
     with pytest.raises(AccessRefusedError, match=r"403 AccessDenied.*s3:PutObject"):
         package_stimulus_set(ON_S3, stimuli_of(2), NAME, "lab-bucket/files")
 
 
-def test_a_catalog_that_may_not_be_written_is_as_it_was_and_the_next_run_sends_nothing_twice(
+def test_a_read_only_catalog_is_unchanged_and_the_next_run_uploads_nothing_again(
     published: bytes, bucket: MotoS3, tmp_path: Path
 ) -> None:
     bucket.refuse(refusing(("PUT", "/lab.csv")))
     with pytest.raises(CatalogError, match=r"the catalog .* was not changed.*403.*repeat the call"):
         package_stimulus_set(ON_S3, stimuli_of(2), NAME, "lab-bucket/files")
-    bucket.refuse(refusing(("PUT", ".zip")))  # it lies there already
+    bucket.refuse(refusing(("PUT", ".zip")))  # the bucket has it already
     package_stimulus_set(tmp_path / "other.csv", stimuli_of(2), NAME, "lab-bucket/files")
     assert len(rows_of(tmp_path / "other.csv")) == 2
 
 
-def test_a_bucket_of_another_region_is_named_with_its_region(published: bytes, bucket: MotoS3) -> None:
+def test_a_bucket_in_another_region_is_an_error_that_names_the_region(published: bytes, bucket: MotoS3) -> None:
     elsewhere = ("301 Moved Permanently", "PermanentRedirect", {"x-amz-bucket-region": "eu-west-2"})
     bucket.refuse(lambda _method, path, _query: elsewhere if path.startswith("/far-bucket") else None)
     with pytest.raises(TransferError, match=r"far-bucket.*region 'eu-west-2'.*AWS_DEFAULT_REGION"):
         package_stimulus_set(ON_S3, stimuli_of(2), NAME, "far-bucket/files")
 
 
-def test_a_publisher_who_may_not_list_is_not_stopped_by_refusals_for_what_is_not_there(
+def test_a_publisher_without_list_permission_can_publish(
     bucket: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
 
     def refusal(method: str, path: str, _query: str) -> tuple[str, str, Mapping[str, str]] | None:
-        """Answer as S3 does to those without s3:ListBucket."""
+        """Answer like S3 to users without s3:ListBucket."""
         key = path.removeprefix("/lab-bucket").removeprefix("/")
         is_hidden = key and method in {"GET", "HEAD"} and key not in bucket.keys("lab-bucket")
         return ("403 Forbidden", "AccessDenied", {}) if is_hidden else None
@@ -274,7 +274,7 @@ def test_a_publisher_who_may_not_list_is_not_stopped_by_refusals_for_what_is_not
         package_stimulus_set(None, stimuli_of(2), NAME, "lab-bucket/files")
 
 
-def test_a_publisher_who_may_not_read_what_was_stored_is_told_what_is_missing(
+def test_a_publisher_without_read_permission_gets_an_error_that_names_it(
     bucket: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -287,7 +287,7 @@ def test_a_publisher_who_may_not_read_what_was_stored_is_told_what_is_missing(
     require_complete(bucket, rows_of(tmp_path / "lab.csv"))
 
 
-def test_what_lies_in_a_place_that_may_not_be_read_is_not_overwritten(
+def test_an_unreadable_object_is_not_overwritten(
     bucket: MotoS3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -300,13 +300,13 @@ def test_what_lies_in_a_place_that_may_not_be_read_is_not_overwritten(
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_a_local_folder_is_no_place_for_the_files_of_a_catalog_on_s3(published: bytes, tmp_path: Path) -> None:
+def test_a_catalog_on_s3_cannot_list_files_in_a_local_folder(published: bytes, tmp_path: Path) -> None:
     with pytest.raises(PackagingError, match=r"may not name a file on this machine.*bucket_name"):
         package_stimulus_set(ON_S3, stimuli_of(2), NAME, tmp_path / "files")
     assert not (tmp_path / "files").exists()
 
 
-def test_a_full_disk_leaves_store_and_catalog_as_they_were_and_says_how_to_go_on(
+def test_a_full_disk_leaves_store_and_catalog_unchanged_and_names_the_next_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -327,7 +327,7 @@ def test_a_full_disk_leaves_store_and_catalog_as_they_were_and_says_how_to_go_on
 
 
 def fill(disk: Path) -> None:
-    """Leave no byte free."""
+    """Fill the disk to the last byte."""
     with (disk / "ballast").open("wb", buffering=0) as file:
         try:
             while True:
@@ -336,7 +336,7 @@ def fill(disk: Path) -> None:
             return
 
 
-def test_a_full_disk_for_temporary_files_is_named_with_the_variable_that_chooses_another(
+def test_a_full_disk_for_temporary_files_is_an_error_that_names_the_environment_variable(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -348,6 +348,6 @@ def test_a_full_disk_for_temporary_files_is_named_with_the_variable_that_chooses
     assert not (tmp_path / "lab.csv").exists()
 
 
-def test_an_entry_in_a_catalog_on_s3_is_loaded_as_soon_as_it_is_published(published: bytes) -> None:
+def test_a_published_entry_of_a_catalog_on_s3_loads_at_once(published: bytes) -> None:
     brainio.add_catalog(ON_S3)
     assert brainio.get_stimulus_set("lab.First2026").get_stimulus("s").read_bytes() == random.Random(1).randbytes(100)

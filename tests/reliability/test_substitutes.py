@@ -1,4 +1,4 @@
-"""What servers send in place of a file: a page to sign in, a pointer, an error document, nothing."""
+"""Responses that servers send instead of a file: sign-in pages, pointers, error documents and empty bodies."""
 
 import gzip
 import io
@@ -37,27 +37,27 @@ NC, CSV, ZIP = "assy_lab_Doe2026.nc", "stimulus_lab_Doe2026.csv", "stimulus_lab_
 ENDINGS = {NC: "a netCDF file", CSV: "a CSV table", ZIP: "a ZIP archive"}
 
 
-class Unpromised(Lab):
-    """A lab whose catalog promises hashes only where it is told to."""
+class LabWithoutHashes(Lab):
+    """A lab whose catalog has hashes only while `has_hashes` is set."""
 
     server: FaultyServer
-    promises = False
+    has_hashes = False
 
     def publish(self, name: str, body: bytes, cls: str = "", identifier: str = "lab.Doe2026", **columns: str) -> None:
-        columns |= {} if self.promises else {"sha1": ""}
+        columns |= {} if self.has_hashes else {"sha1": ""}
         where = {"location_type": "http", "location": f"{self.server.url}/lab-bucket/{name}"}
         super().publish(name, body, cls, identifier, **where, **columns)
 
 
 @pytest.fixture
-def lab(tmp_path: Path, faulty: FaultyServer) -> Unpromised:
-    lab = Unpromised(tmp_path, faulty)
+def lab(tmp_path: Path, faulty: FaultyServer) -> LabWithoutHashes:
+    lab = LabWithoutHashes(tmp_path, faulty)
     append_rows(lab.catalog, [])
     registry.add_catalog(lab.catalog)
     return lab
 
 
-def publish_all(lab: Unpromised, folder: Path) -> None:
+def publish_all(lab: LabWithoutHashes, folder: Path) -> None:
     lab.publish_stimuli()
     lab.publish(NC, assembly_file(folder), "NeuroidAssembly")
 
@@ -66,17 +66,17 @@ def load(name: str) -> object:
     return brainio.get_assembly("lab.Doe2026") if name == NC else brainio.get_stimulus_set("lab.Doe2026")
 
 
-def cached(name: str) -> list[Path]:
+def cached_names(name: str) -> list[Path]:
     return list(local_cache().root.glob(f"content/*/*/{name}"))
 
 
-@pytest.mark.parametrize("promised", [False, True], ids=["no hash", "hash"])
+@pytest.mark.parametrize("has_hash", [False, True], ids=["no hash", "hash"])
 @pytest.mark.parametrize("name", ENDINGS)
 @pytest.mark.parametrize("kind", SUBSTITUTES)
 def test_a_substitute_is_refused_with_its_media_type_and_size_and_never_cached(
-    lab: Unpromised, tmp_path: Path, kind: str, name: str, promised: bool
+    lab: LabWithoutHashes, tmp_path: Path, kind: str, name: str, has_hash: bool
 ) -> None:
-    lab.promises = promised
+    lab.has_hashes = has_hash
     publish_all(lab, tmp_path)
     body = SUBSTITUTES[kind]
     sign_in = altered(headers={"Content-Type": "text/html; charset=utf-8"}, body=lambda _: body)
@@ -89,14 +89,14 @@ def test_a_substitute_is_refused_with_its_media_type_and_size_and_never_cached(
     )
     assert "Nothing was stored" in message
     assert "expected sha1" not in message
-    assert cached(name) == []
+    assert cached_names(name) == []
     assert load(name) is not None
 
 
 @pytest.mark.parametrize(
     ("kind", "step"), [("a Git LFS pointer", "git lfs pull"), ("a git-annex pointer", "git annex get")]
 )
-def test_a_pointer_in_a_local_folder_names_the_command_that_brings_the_file(
+def test_a_pointer_in_a_local_folder_is_an_error_that_names_the_command_for_the_file(
     tmp_path: Path, kind: str, step: str
 ) -> None:
     (tmp_path / "files").mkdir()
@@ -113,13 +113,13 @@ def test_a_pointer_in_a_local_folder_names_the_command_that_brings_the_file(
         brainio.get_assembly("lab.Doe2026")
 
 
-def test_a_broken_link_of_git_annex_names_the_command_that_brings_the_file(tmp_path: Path) -> None:
+def test_a_broken_git_annex_link_is_an_error_that_names_the_command_for_the_file(tmp_path: Path) -> None:
     (tmp_path / NC).symlink_to(".git/annex/objects/ab/cd/SHA256E-s10--0.nc/SHA256E-s10--0.nc")
     with pytest.raises(BrainioError, match=r"git-annex.*`git annex get`"):
         fetch_file("file", str(tmp_path / NC))
 
 
-def test_a_mirror_serves_where_the_first_location_returns_a_sign_in_page(lab: Unpromised, tmp_path: Path) -> None:
+def test_a_mirror_is_used_if_the_first_location_returns_a_sign_in_page(lab: LabWithoutHashes, tmp_path: Path) -> None:
     lab.publish_stimuli()
     lab.server.objects["lab-bucket", "copy"] = body = assembly_file(tmp_path)
     lab.server.objects["lab-bucket", NC] = PAGE
@@ -127,18 +127,18 @@ def test_a_mirror_serves_where_the_first_location_returns_a_sign_in_page(lab: Un
     assert load(NC) is not None
 
 
-def test_bytes_with_the_promised_hash_are_accepted_whatever_they_look_like(lab: Unpromised) -> None:
+def test_bytes_with_the_expected_hash_are_always_accepted(lab: LabWithoutHashes) -> None:
     lab.server.objects["lab-bucket", CSV] = PAGE
     location = f"{lab.server.url}/lab-bucket/{CSV}"
     assert Path(fetch_file("http", location, sha1(PAGE))).read_bytes() == PAGE
 
 
-def test_files_of_unknown_kinds_are_never_judged(lab: Unpromised, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_of_unknown_kinds_are_never_refused(lab: LabWithoutHashes, monkeypatch: pytest.MonkeyPatch) -> None:
     lab.server.objects["lab-bucket", "models/page.nc"] = PAGE
     assert load_file("lab-bucket", "page.nc").read_bytes() == PAGE
 
 
-def test_a_file_of_an_unknown_kind_that_fails_its_hash_is_described(lab: Unpromised) -> None:
+def test_a_file_of_an_unknown_kind_that_fails_its_hash_is_described(lab: LabWithoutHashes) -> None:
     lab.server.objects["lab-bucket", "models/weights.pt"] = LFS
     with pytest.raises(IntegrityError, match=rf"{len(LFS)} bytes: a Git LFS pointer"):
         load_file("lab-bucket", "weights.pt", sha1=sha1(b"weights"))
@@ -146,7 +146,7 @@ def test_a_file_of_an_unknown_kind_that_fails_its_hash_is_described(lab: Unpromi
 
 @pytest.mark.parametrize("name", ENDINGS)
 def test_a_substitute_that_an_earlier_version_cached_is_removed_and_fetched_again(
-    lab: Unpromised, tmp_path: Path, name: str
+    lab: LabWithoutHashes, tmp_path: Path, name: str
 ) -> None:
     publish_all(lab, tmp_path)
     cache = local_cache()
@@ -154,11 +154,11 @@ def test_a_substitute_that_an_earlier_version_cached_is_removed_and_fetched_agai
     cache.record_location(f"{lab.server.url}/lab-bucket/{name}", None, path.parent.name, name)
     assert load(name) is not None
     assert not path.exists()
-    assert len(cached(name)) == 1
+    assert len(cached_names(name)) == 1
 
 
-def test_a_substitute_in_a_shared_cache_is_passed_over(
-    lab: Unpromised, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_substitute_in_a_shared_cache_is_ignored(
+    lab: LabWithoutHashes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_all(lab, tmp_path)
     shared = tmp_path / "shared"
@@ -169,12 +169,12 @@ def test_a_substitute_in_a_shared_cache_is_passed_over(
     monkeypatch.setenv("BRAINIO_SHARED", str(shared))
     for _ in range(2):
         assert load(NC) is not None
-    assert len([one for one in lab.server.requests if one.key == NC]) == 1
+    assert len([request for request in lab.server.requests if request.key == NC]) == 1
     assert path.exists()
 
 
-def test_a_file_without_a_hash_that_cannot_be_read_names_the_command_that_fetches_it_again(
-    lab: Unpromised, tmp_path: Path
+def test_an_unreadable_file_without_a_hash_names_the_command_that_fetches_it_again(
+    lab: LabWithoutHashes, tmp_path: Path
 ) -> None:
     publish_all(lab, tmp_path)
     whole = lab.server.objects["lab-bucket", NC]
@@ -188,7 +188,7 @@ def test_a_file_without_a_hash_that_cannot_be_read_names_the_command_that_fetche
     assert load(NC) is not None
 
 
-def test_files_that_cannot_be_fetched_again_stay_in_the_cache(lab: Unpromised, tmp_path: Path) -> None:
+def test_files_that_cannot_be_fetched_again_stay_in_the_cache(lab: LabWithoutHashes, tmp_path: Path) -> None:
     publish_all(lab, tmp_path)
     assert load(NC) is not None
     lab.server.objects["lab-bucket", NC] = PAGE
@@ -197,8 +197,8 @@ def test_files_that_cannot_be_fetched_again_stay_in_the_cache(lab: Unpromised, t
     assert load(NC) is not None
 
 
-def test_files_with_a_promised_hash_are_not_fetched_again(lab: Unpromised, tmp_path: Path) -> None:
-    lab.promises = True
+def test_files_with_a_hash_are_not_fetched_again(lab: LabWithoutHashes, tmp_path: Path) -> None:
+    lab.has_hashes = True
     publish_all(lab, tmp_path)
     fetch_many(["lab.Doe2026"])
     lab.server.requests.clear()
@@ -206,7 +206,7 @@ def test_files_with_a_promised_hash_are_not_fetched_again(lab: Unpromised, tmp_p
     assert lab.server.requests == []
 
 
-def test_a_stream_of_a_sign_in_page_is_refused(lab: Unpromised, tmp_path: Path) -> None:
+def test_a_stream_of_a_sign_in_page_is_refused(lab: LabWithoutHashes, tmp_path: Path) -> None:
     publish_all(lab, tmp_path)
     lab.server.objects["lab-bucket", NC] = PAGE
     with pytest.raises(UnexpectedContentError, match="46 bytes, where a netCDF file was expected: an HTML page"):

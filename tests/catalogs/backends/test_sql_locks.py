@@ -22,7 +22,7 @@ from brainio.catalogs.backends.sql.location import parse_database_location
 from brainio.catalogs.backends.sql.tables import lock_catalog
 from brainio.errors import LockHeldError
 from tests.catalogs.backends.test_sql_writing import row
-from tests.reliability.crowd import join, start
+from tests.reliability.processes import join, start
 
 PATIENT = 3.0  # seconds: on a busy machine, the processes of a crowd make progress more slowly
 FREE = 60.0  # seconds in which a process of a test gets there

@@ -31,7 +31,7 @@ from brainio.catalogs.cards import read_card
 from brainio.catalogs.publications import publications_of
 from brainio.catalogs.registry import source_from
 from brainio.errors import CatalogError, CatalogRowError
-from tests.reliability.crowd import join, start
+from tests.reliability.processes import join, start
 from tests.tiers import scaled_examples
 
 spawning = multiprocessing.get_context("spawn")

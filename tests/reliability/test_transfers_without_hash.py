@@ -1,4 +1,4 @@
-"""Transfers for which no hash is promised: all bytes are of one state of the file, or the transfer is an error."""
+"""Transfers without a hash: all bytes are of one state of the file, or the transfer is an error."""
 
 import gzip
 import itertools
@@ -53,7 +53,7 @@ def ranges(server: FaultyServer) -> list[str]:
 
 
 def in_order(*faults: Fault) -> Fault:
-    """Apply several changes to one response; the last one sends it."""
+    """Apply several faults to one response; the last one sends it."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         if len(faults) == 1:
@@ -96,7 +96,7 @@ def test_without_a_strong_validator_an_interrupted_transfer_begins_again(
     assert ranges(faulty) == ["", ""]
 
 
-def test_a_date_of_change_is_a_validator_when_it_is_a_minute_old(faulty: FaultyServer) -> None:
+def test_last_modified_is_a_validator_after_a_minute(faulty: FaultyServer) -> None:
     dated = altered(headers=OLD)
     serve(faulty, in_order(dated, cut(HALF)), dated)
     assert fetch(faulty, "http") == FIRST
@@ -104,7 +104,7 @@ def test_a_date_of_change_is_a_validator_when_it_is_a_minute_old(faulty: FaultyS
     assert faulty.requests[1].headers["Range"].startswith("bytes=")
 
 
-def test_a_date_of_change_within_a_minute_is_no_validator(faulty: FaultyServer) -> None:
+def test_last_modified_within_a_minute_is_not_a_validator(faulty: FaultyServer) -> None:
     now = {"ETag": "", "Last-Modified": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())}
     dated = altered(headers=now)
     serve(faulty, in_order(dated, cut(HALF)), dated)
@@ -113,7 +113,7 @@ def test_a_date_of_change_within_a_minute_is_no_validator(faulty: FaultyServer) 
 
 
 @pytest.mark.parametrize("body", [SECOND, SHORTER, FIRST + SECOND], ids=["same size", "shorter", "longer"])
-def test_a_file_that_is_replaced_between_two_attempts_comes_whole(faulty: FaultyServer, kind: str, body: bytes) -> None:
+def test_a_file_replaced_between_two_attempts_is_downloaded_whole(faulty: FaultyServer, kind: str, body: bytes) -> None:
     serve(faulty, replaced(faulty, body, cut(HALF)))
     assert fetch(faulty, kind) == body
 
@@ -130,28 +130,28 @@ BAD_PARTS: dict[str, Fault] = {
 }
 
 
-def test_a_malformed_date_of_change_is_no_validator(faulty: FaultyServer) -> None:
+def test_a_malformed_last_modified_is_not_a_validator(faulty: FaultyServer) -> None:
     dated = altered(headers={"ETag": "", "Last-Modified": "yesterday"})
     serve(faulty, in_order(dated, cut(HALF)), dated)
     assert fetch(faulty, "http") == FIRST
     assert ranges(faulty) == ["", ""]
 
 
-@pytest.mark.parametrize("promised", [True, False], ids=["hash", "no hash"])
+@pytest.mark.parametrize("has_hash", [True, False], ids=["hash", "no hash"])
 @pytest.mark.parametrize("fault", BAD_PARTS.values(), ids=BAD_PARTS)
-def test_a_part_that_does_not_prove_which_bytes_it_holds_is_never_used(
-    faulty: FaultyServer, fault: Fault, promised: bool
+def test_a_part_without_proof_of_its_range_and_version_is_never_used(
+    faulty: FaultyServer, fault: Fault, has_hash: bool
 ) -> None:
     serve(faulty, cut(HALF), fault)
-    wanted = ExpectedFile([(parse_location(location(faulty, "http")), "")], sha1(FIRST) if promised else "")
+    expected = ExpectedFile([(parse_location(location(faulty, "http")), "")], sha1(FIRST) if has_hash else "")
     if fault is BAD_PARTS["status 204"]:
         with pytest.raises(TransferError, match="HTTP 204"):
-            ensure_cached(wanted)
-    assert ensure_cached(wanted).read_bytes() == FIRST
+            ensure_cached(expected)
+    assert ensure_cached(expected).read_bytes() == FIRST
 
 
 @pytest.mark.parametrize("fault", [BAD_PARTS["no Content-Range"], BAD_PARTS["no ETag"]], ids=["no range", "no ETag"])
-def test_a_part_from_s3_that_does_not_prove_which_bytes_it_holds_is_never_used(
+def test_a_part_from_s3_without_proof_of_its_range_and_version_is_never_used(
     faulty: FaultyServer, fault: Fault
 ) -> None:
     serve(faulty, cut(HALF), fault)
@@ -160,7 +160,7 @@ def test_a_part_from_s3_that_does_not_prove_which_bytes_it_holds_is_never_used(
 
 
 @pytest.mark.parametrize("status", [202, 204, 205, 206])
-def test_a_response_that_holds_no_whole_file_is_an_error(faulty: FaultyServer, kind: str, status: int) -> None:
+def test_a_status_without_a_whole_file_is_an_error(faulty: FaultyServer, kind: str, status: int) -> None:
     serve(faulty, *[altered(status=status, body=lambda body: b"" if status in {204, 205} else body[:1000])] * 3)
     with pytest.raises(TransferError, match=rf"{status}|a part"):
         fetch(faulty, kind)
@@ -168,7 +168,7 @@ def test_a_response_that_holds_no_whole_file_is_an_error(faulty: FaultyServer, k
     assert fetch(faulty, kind) == FIRST
 
 
-def test_a_server_that_breaks_every_time_and_cannot_continue_is_given_up(faulty: FaultyServer, kind: str) -> None:
+def test_a_server_that_always_breaks_and_cannot_continue_is_an_error(faulty: FaultyServer, kind: str) -> None:
     serve(faulty)
     faulty.faults["a.bin"] = itertools.repeat(in_order(altered(headers=NO_ETAG), cut(HALF)))
     with pytest.raises(TransferError, match=r"was interrupted or replaced 5 times.*confirmed no strong ETag.*sha1"):
@@ -176,31 +176,31 @@ def test_a_server_that_breaks_every_time_and_cannot_continue_is_given_up(faulty:
     assert ranges(faulty) == [""] * 5
 
 
-def test_a_body_whose_end_cannot_be_told_from_a_broken_connection_is_an_error(faulty: FaultyServer, kind: str) -> None:
+def test_a_body_without_a_verifiable_end_is_an_error(faulty: FaultyServer, kind: str) -> None:
     serve(faulty, closed_early(HALF))
     with pytest.raises(TransferError, match=r"sent without its length.*sha1"):
         fetch(faulty, kind)
 
 
-def test_with_a_promised_hash_a_mixture_is_transferred_once_more_from_its_first_byte(
+def test_a_mixture_that_fails_its_hash_is_transferred_again_from_the_first_byte(
     faulty: FaultyServer, kind: str
 ) -> None:
     serve(faulty, replaced(faulty, SECOND, cut(HALF)))
-    wanted = ExpectedFile([(parse_location(location(faulty, kind)), "")], sha1(SECOND))
-    assert ensure_cached(wanted).read_bytes() == SECOND
+    expected = ExpectedFile([(parse_location(location(faulty, kind)), "")], sha1(SECOND))
+    assert ensure_cached(expected).read_bytes() == SECOND
     assert ranges(faulty)[0] == ranges(faulty)[2] == ""
 
 
-def test_with_a_promised_hash_a_server_that_mixes_every_time_is_an_error(faulty: FaultyServer) -> None:
+def test_a_server_that_always_fails_the_hash_is_an_error(faulty: FaultyServer) -> None:
     serve(faulty)
-    wanted = ExpectedFile([(parse_location(location(faulty, "http")), "")], sha1(SECOND))
+    expected = ExpectedFile([(parse_location(location(faulty, "http")), "")], sha1(SECOND))
     with pytest.raises(IntegrityError):
-        ensure_cached(wanted)
+        ensure_cached(expected)
     assert len(faulty.requests) == 1
 
 
 def compressed(after: int | None = None) -> Fault:
-    """Send the body compressed, though nobody asked for that, and break off after some bytes."""
+    """Send the body compressed although the client did not request it, and break off after some bytes."""
 
     def fault(handler: _Handler, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         packed = gzip.compress(body, 1)
@@ -217,7 +217,7 @@ def test_an_encoding_that_was_not_requested_is_decoded_and_never_continued(fault
 
 @pytest.fixture
 def opened(faulty: FaultyServer) -> Callable[[str], bytes]:
-    """Opens the file for reading in parts, and reads from its middle."""
+    """Open the file for reading in parts, and read from its middle."""
 
     def read(kind: str) -> bytes:
         with open_file(parse_location(location(faulty, kind))) as file:
@@ -237,7 +237,7 @@ def test_a_file_without_a_validator_is_not_read_in_parts(
 
 
 @pytest.mark.parametrize("name", ["no Content-Range", "another first byte", "no ETag"])
-def test_a_stream_uses_no_part_that_does_not_prove_which_bytes_it_holds(
+def test_a_stream_uses_no_part_without_proof_of_its_range_and_version(
     faulty: FaultyServer, kind: str, name: str, opened: Callable[[str], bytes]
 ) -> None:
     serve(faulty, altered(), BAD_PARTS[name])
@@ -253,7 +253,9 @@ def test_a_stream_of_a_file_that_is_replaced_is_an_error(
         opened(kind)
 
 
-def test_what_an_earlier_process_left_without_a_hash_is_not_continued(faulty: FaultyServer, kind: str) -> None:
+def test_the_partial_file_of_an_earlier_process_is_not_continued_without_a_hash(
+    faulty: FaultyServer, kind: str
+) -> None:
     serve(faulty, cut(HALF), *[answered(404)] * 3)
     with pytest.raises(TransferError):
         fetch(faulty, kind)

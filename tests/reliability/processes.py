@@ -1,4 +1,4 @@
-"""Real processes for tests: forked from a server that has imported everything, so that many start quickly.
+"""Real processes for tests, forked from a server that has imported everything, so that many start quickly.
 
 `start` and `join` run functions, `run_captured` returns what a function printed, and `run_code` is `python -c` without
 the second of CPU time that the imports take.
@@ -27,21 +27,21 @@ PATIENCE = 120.0  # seconds after which a process hangs
 
 
 def start(work: Callable[..., object], *arguments: Any) -> BaseProcess:
-    """Start a process that does some work under the environment of this one."""
+    """Start a process that calls a function with the environment of this process."""
     process = _CONTEXT.Process(target=_run, args=(dict(os.environ), work, arguments), daemon=True)
     process.start()
     return process
 
 
 def join(processes: Iterable[BaseProcess]) -> list[int | None]:
-    """Wait for processes and return how each ended; None: it hung, and was killed."""
+    """Wait for processes and return their exit codes. None: the process hung and was killed."""
     end = time.monotonic() + PATIENCE
-    return [ended(process, end - time.monotonic()) for process in list(processes)]
+    return [exit_code(process, end - time.monotonic()) for process in list(processes)]
 
 
-def ended(process: BaseProcess, patience: float) -> int | None:
-    """Wait for a process and return how it ended; None: not within so many seconds, and then it is killed."""
-    process.join(max(0.0, patience))
+def exit_code(process: BaseProcess, timeout: float) -> int | None:
+    """Wait for a process and return its exit code. None: the process exceeded the timeout and was killed."""
+    process.join(max(0.0, timeout))
     code = process.exitcode
     process.kill()
     process.join()
@@ -54,7 +54,7 @@ def run_captured(
     environment: Mapping[str, str] | None = None,
     folder: Path | str | None = None,
 ) -> "subprocess.CompletedProcess[str]":
-    """Run a function in a process of its own; return its exit code and what it wrote to both outputs."""
+    """Run a function in a separate process, and return its exit code and its output."""
     with tempfile.TemporaryDirectory() as name:
         outputs = Path(name) / "stdout", Path(name) / "stderr"
         process = start(_capture, work, arguments, dict(environment or {}), folder or Path.cwd(), outputs)
@@ -65,7 +65,7 @@ def run_captured(
 
 
 def run_code(code: str, *arguments: str, folder: Path | str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run Python code as `python -c CODE ARGUMENTS` does."""
+    """Run Python code like `python -c CODE ARGUMENTS`."""
     return run_captured(execute, code, arguments, folder=folder)
 
 
@@ -91,10 +91,10 @@ def _capture(
     try:
         work(*arguments)
     finally:
-        atexit._run_exitfuncs()  # a process of multiprocessing ends without them
+        atexit._run_exitfuncs()  # processes of multiprocessing skip exit functions
 
 
 def execute(code: str, arguments: tuple[str, ...]) -> None:
-    """Execute Python code as the program of this process."""
+    """Execute Python code as the main program of this process."""
     sys.argv = ["-c", *arguments]
     exec(compile(code, "<string>", "exec"), {"__name__": "__main__"})

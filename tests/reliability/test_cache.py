@@ -1,4 +1,4 @@
-"""What is in the cache: damage is found, healed and told; a cache that is full, read-only or without locks serves."""
+"""Cached files: damage is detected, reported and repaired; full, read-only and lockless caches work."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ from tests.reliability.faulty_lab import (
     ZIP,
     FaultyLab,
     cached_archive,
-    half_made,
+    incomplete_files,
     load,
     unpacked_folder,
 )
@@ -43,14 +43,14 @@ def lab(s3_lab: FaultyLab) -> FaultyLab:
 
 
 def overwrite(path: Path) -> None:
-    """Change one byte in place, as a program does that writes to a file that it should only read."""
+    """Change one byte in place, like a program that writes to a file that it should only read."""
     with path.open("r+b") as file:
         file.seek(len(ARCHIVE) // 2 if path.name == ZIP else 10)
         file.write(b"X")
 
 
 def rot(path: Path) -> None:
-    """Change one byte of a cached file so that its record still fits, as a bad disk does below the file system."""
+    """Change one byte of a cached file without a trace in its record, like a bad disk."""
     overwrite(path)
     write_record(path.parents[3], path.parent / RECORD, {Fingerprint.of(path): None})
 
@@ -64,7 +64,7 @@ def change_with_restored_time(path: Path) -> None:
 
 @pytest.mark.parametrize("change", [overwrite, change_with_restored_time])
 @pytest.mark.parametrize("name", [CSV, ZIP])
-def test_a_cached_file_that_was_changed_by_a_write_is_fetched_again_and_that_is_said(
+def test_an_overwritten_cached_file_is_fetched_again_with_a_log_message(
     lab: FaultyLab, name: str, change: Callable[[Path], None], caplog: pytest.LogCaptureFixture
 ) -> None:
     load()
@@ -79,7 +79,7 @@ def test_a_cached_file_that_was_changed_by_a_write_is_fetched_again_and_that_is_
     assert len(lab.files("quarantine")) == 1
 
 
-def test_silent_rot_is_found_by_verify_and_healed_by_the_next_get(lab: FaultyLab) -> None:
+def test_verify_finds_silent_damage_and_the_next_get_repairs_it(lab: FaultyLab) -> None:
     load()
     rot(cached_archive(lab.home))
     faults = [checked.fault for checked in verification.verify(lab.home) if checked.fault]
@@ -90,7 +90,7 @@ def test_silent_rot_is_found_by_verify_and_healed_by_the_next_get(lab: FaultyLab
     assert not any(checked.fault for checked in verification.verify(lab.home, deep=True))
 
 
-def test_silent_rot_of_an_unpacked_file_is_found_and_healed_by_deep_verification(lab: FaultyLab) -> None:
+def test_deep_verification_finds_and_repairs_silent_damage_of_unpacked_files(lab: FaultyLab) -> None:
     load()
     body = (unpacked_folder(lab.home) / "one.png").read_bytes()
     rot_member(unpacked_folder(lab.home), "one.png", b"X" + body[1:])
@@ -105,7 +105,7 @@ def test_silent_rot_of_an_unpacked_file_is_found_and_healed_by_deep_verification
     ids=["missing", "half", "overwritten", "overwritten and its time restored"],
 )
 @pytest.mark.parametrize("ask", ["get_stimulus", "stimulus_paths"])
-def test_a_file_of_an_unpacked_archive_that_is_missing_half_written_or_overwritten_is_healed_when_asked_for(
+def test_a_missing_or_damaged_unpacked_file_is_repaired_at_the_next_access(
     lab: FaultyLab, damage: object, ask: str
 ) -> None:
     stimulus_set = load()
@@ -115,7 +115,7 @@ def test_a_file_of_an_unpacked_archive_that_is_missing_half_written_or_overwritt
     assert len(lab.gets()) == 1
 
 
-def test_a_file_of_an_unpacked_archive_that_is_gone_with_its_archive_is_fetched_again_when_asked_for(
+def test_an_unpacked_file_removed_with_its_archive_is_fetched_again_at_the_next_access(
     lab: FaultyLab,
 ) -> None:
     stimulus_set = load()
@@ -125,13 +125,13 @@ def test_a_file_of_an_unpacked_archive_that_is_gone_with_its_archive_is_fetched_
     assert len(lab.gets()) == 2
 
 
-def test_two_locations_with_the_same_base_name_do_not_collide(lab: FaultyLab) -> None:
+def test_two_locations_with_one_file_name_do_not_collide(lab: FaultyLab) -> None:
     for folder, body in (("a", b"one"), ("b", b"other")):
         lab.server.objects["lab-bucket", f"{folder}/weights.bin"] = body
     places = [parse_location(f"s3://lab-bucket/{folder}/weights.bin") for folder in "ab"]
-    for promised in (True, False):
+    for has_hash in (True, False):
         paths = [
-            fetch.ensure_cached(ExpectedFile([(place, "")], sha1(body) if promised else ""))
+            fetch.ensure_cached(ExpectedFile([(place, "")], sha1(body) if has_hash else ""))
             for place, body in zip(places, (b"one", b"other"), strict=True)
         ]
         assert [path.read_bytes() for path in paths] == [b"one", b"other"]
@@ -139,9 +139,7 @@ def test_two_locations_with_the_same_base_name_do_not_collide(lab: FaultyLab) ->
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664)], ids=oct)
-def test_cached_files_are_read_only_and_have_the_mode_of_the_umask_otherwise(
-    lab: FaultyLab, umask: int, mode: int
-) -> None:
+def test_cached_files_are_read_only_and_respect_the_umask(lab: FaultyLab, umask: int, mode: int) -> None:
     before = os.umask(umask)
     try:
         stimulus_set = load()
@@ -151,21 +149,21 @@ def test_cached_files_are_read_only_and_have_the_mode_of_the_umask_otherwise(
     assert {path.stat().st_mode & 0o777 for path in stimulus_set.stimulus_paths.values()} == {mode}
 
 
-def test_a_full_disk_is_an_error_that_names_brainio_home_and_nothing_half_made_stays(
+def test_a_full_disk_is_an_error_that_names_brainio_home_and_leaves_no_incomplete_file(
     lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with mounted(tmp_path / "disk", "1m") as disk:
         monkeypatch.setenv("BRAINIO_HOME", str(disk / "home"))
         with pytest.raises(CacheError, match=r"(No space left|room for).*BRAINIO_HOME"):
             load()
-        assert half_made(disk / "home") == []
+        assert incomplete_files(disk / "home") == []
         assert not cached_archive(disk / "home").exists()
         assert shutil.disk_usage(disk).free > 900_000
         subprocess.run(["mount", "-o", "remount,size=20m", str(disk)], check=True)
         load()
 
 
-def test_a_cache_on_another_file_system_serves(lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_on_another_file_system_works(lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with mounted(tmp_path / "disk", "20m") as disk:
         assert disk.stat().st_dev != tmp_path.stat().st_dev
         monkeypatch.setenv("BRAINIO_HOME", str(disk / "home"))
@@ -174,7 +172,7 @@ def test_a_cache_on_another_file_system_serves(lab: FaultyLab, tmp_path: Path, m
         assert len(lab.gets()) == 1
 
 
-def test_a_read_only_cache_serves_what_is_in_it_and_says_that_nothing_can_be_added(
+def test_a_read_only_cache_serves_its_files_and_explains_why_it_stores_no_others(
     lab: FaultyLab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with mounted(tmp_path / "disk", "20m") as disk:
@@ -190,7 +188,7 @@ def test_a_read_only_cache_serves_what_is_in_it_and_says_that_nothing_can_be_add
 
 @pytest.fixture(params=["a lock is an OSError", "the lock file cannot be made"])
 def no_locks(request: pytest.FixtureRequest, lab: FaultyLab, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take away locks: once as file systems without them do, once by folders where the lock files would be."""
+    """Break locks: with a file system that refuses them, and with folders in place of lock files."""
     if request.param == "a lock is an OSError":
 
         def refuse(*_: object, **__: object) -> None:
@@ -204,7 +202,7 @@ def no_locks(request: pytest.FixtureRequest, lab: FaultyLab, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("no_locks")
-def test_without_working_locks_everything_is_fetched_and_right(lab: FaultyLab) -> None:
+def test_a_cache_without_working_locks_fetches_correct_files(lab: FaultyLab) -> None:
     load()
     assert [path for path in lab.files("partial") if not path.endswith(".lock")] == []
 
@@ -214,7 +212,7 @@ def _set_clock(path: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("seconds", [-10 * 365 * 86400.0, 10 * 365 * 86400.0], ids=["forward", "back"])
-def test_a_clock_that_jumps_makes_nothing_wrong_and_nothing_is_fetched_again(lab: FaultyLab, seconds: float) -> None:
+def test_a_jumping_clock_causes_no_error_and_no_fetch(lab: FaultyLab, seconds: float) -> None:
     load()
     for path in lab.home.rglob("*"):
         _set_clock(path, seconds)
@@ -226,14 +224,14 @@ def test_a_clock_that_jumps_makes_nothing_wrong_and_nothing_is_fetched_again(lab
     assert cached_archive(lab.home).read_bytes() == ARCHIVE
 
 
-def test_a_clock_that_was_set_back_prunes_nothing(lab: FaultyLab) -> None:
+def test_a_clock_that_was_set_back_prunes_no_file(lab: FaultyLab) -> None:
     load()
     for path in lab.home.rglob("*"):
         _set_clock(path, 10 * 365 * 86400.0)
     assert pruning.prune(lab.home, older_than=86400.0).items == ()
 
 
-def test_an_archive_that_was_half_unpacked_by_others_is_never_taken_for_the_whole(lab: FaultyLab) -> None:
+def test_a_partly_unpacked_archive_is_never_used(lab: FaultyLab) -> None:
     load()
     folder = unpacked_folder(lab.home)
     shutil.rmtree(folder)
@@ -243,7 +241,7 @@ def test_an_archive_that_was_half_unpacked_by_others_is_never_taken_for_the_whol
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", json.dumps({"files": 3}), "\0" * 50])
-def test_damaged_records_cost_work_but_no_data(lab: FaultyLab, text: str) -> None:
+def test_damaged_records_lose_no_data(lab: FaultyLab, text: str) -> None:
     load()
     records = [*lab.home.rglob("*.json")]
     assert len(records) > 2
@@ -253,7 +251,7 @@ def test_damaged_records_cost_work_but_no_data(lab: FaultyLab, text: str) -> Non
     assert len(lab.gets()) == 1
 
 
-def test_an_archive_that_was_replaced_by_another_sound_one_is_noticed(lab: FaultyLab) -> None:
+def test_an_archive_replaced_by_another_valid_one_is_detected(lab: FaultyLab) -> None:
     load()
     with zipfile.ZipFile(cached_archive(lab.home), "w") as archive:
         archive.writestr("one.png", "another picture")
