@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and servers that speak TLS with its certificates."""
+"""A certificate authority for tests, and servers that use TLS with its certificates."""
 
 import ssl
 import subprocess
@@ -16,14 +16,14 @@ _PEM = serialization.Encoding.PEM
 
 
 class CertificateAuthority:
-    """An authority that nobody trusts unless told to, and one server certificate of it.
+    """An authority that programs trust only if configured, and a server certificate signed by it.
 
     Attributes
     ----------
     bundle
-        The file with the certificate of the authority.
+        File with the certificate of the authority.
     folder
-        A folder of trusted certificates, as OpenSSL has them.
+        Folder of trusted certificates in the layout of OpenSSL, once `fill_folder` has created it.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,21 +40,21 @@ class CertificateAuthority:
         self._server.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(_PEM))
 
     def fill_folder(self) -> None:
-        """Put the certificate into the folder, under the name by which OpenSSL looks for it."""
+        """Write the certificate into the folder, under the name that OpenSSL looks up."""
         self.folder.mkdir()
         command = ["openssl", "x509", "-hash", "-noout", "-in", str(self.bundle)]
         name = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
         (self.folder / f"{name}.0").write_bytes(self.bundle.read_bytes())
 
     def certify(self, server: HttpServer) -> None:
-        """Let a server, before it is started, speak TLS."""
+        """Make a server that has not started use TLS."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._server)
         server._httpd.socket = context.wrap_socket(server._httpd.socket, server_side=True)
 
 
 def https_url(server: HttpServer) -> str:
-    """Return the URL of a server that speaks TLS."""
+    """Return the URL of a server that uses TLS."""
     return server.url.replace("http://", "https://")
 
 

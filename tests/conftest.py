@@ -1,4 +1,4 @@
-"""Fixtures for all tests: every test has a home of its own, no credentials, and no way out of the machine."""
+"""Fixtures for all tests: every test has its own home folder, no credentials, and no access to other machines."""
 
 import os
 import signal
@@ -19,21 +19,21 @@ from tests.postgres import Postgres, find_programs
 from tests.servers import CREDENTIALS, HOST, HttpFolder, MotoS3, S3Static
 from tests.shared_folders import shared_folder
 
-# Port 9 (discard) is closed: a request that a test did not mean to make is refused at once.
-NOWHERE = f"http://{HOST}:9"
+# Port 9 (discard) is closed: unintended requests to S3 fail at once.
+CLOSED_ENDPOINT = f"http://{HOST}:9"
 pytest_plugins = ("tests.tiers",)
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY")
 
 
 def pytest_configure() -> None:
-    """Let tests interrupt processes, also where a shell in the background had interrupts ignored."""
+    """Handle SIGINT even if a shell started the tests in the background and ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def isolate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the test its own BRAINIO_HOME, HOME and catalogs, and take away credentials, proxies and the outside."""
+    """Give the test its own BRAINIO_HOME, HOME and catalogs, without credentials, proxies and a real S3."""
     for name in list(os.environ):
         if name.startswith(("AWS_", "BOTO_", "BRAINIO_")) or name.upper() in _PROXIES:
             monkeypatch.delenv(name)
@@ -46,12 +46,12 @@ def isolate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(home / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(home / "no-credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_ENDPOINT_URL", NOWHERE)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", CLOSED_ENDPOINT)
 
 
 @pytest.fixture
 def s3_static(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Static]:
-    """A static S3 for reads, to which AWS_ENDPOINT_URL points; no credentials are set."""
+    """A read-only S3 server at AWS_ENDPOINT_URL; the environment has no credentials."""
     with S3Static() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         yield server
@@ -59,21 +59,21 @@ def s3_static(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Static]:
 
 @pytest.fixture
 def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment has credentials for S3."""
+    """Set credentials for S3 in the environment."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[MotoS3]:
-    """An S3 server for all tests of a process, because its first request takes a second of CPU time."""
+    """An S3 server for all tests of a process; the first request takes a second of CPU time."""
     with MotoS3() as server:
         yield server
 
 
 @pytest.fixture
 def moto_s3(moto_server: MotoS3, monkeypatch: pytest.MonkeyPatch) -> MotoS3:
-    """An empty S3 server; the environment names it and has credentials that it accepts."""
+    """An empty S3 server at AWS_ENDPOINT_URL, with credentials in the environment."""
     moto_server.reset()
     for name, value in moto_server.environment.items():
         monkeypatch.setenv(name, value)
@@ -100,14 +100,14 @@ def _server() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server for all tests of a process; `database` makes a database in it for one."""
+    """A PostgreSQL server for all tests of a process; the fixture `database` creates a database for one test."""
     with _server() as server:
         yield server
 
 
 @pytest.fixture
 def own_postgres() -> Iterator[Postgres]:
-    """A PostgreSQL server that only this test uses, since it stops it."""
+    """A PostgreSQL server of one test, which may stop it."""
     with _server() as server:
         yield server
 
@@ -124,45 +124,45 @@ def _empty_database(request: pytest.FixtureRequest, file: Path) -> Iterator[str]
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without tables: of a missing SQLite file, and of a database on a server."""
+    """The URL of a database without tables: a missing SQLite file, then a database on a PostgreSQL server."""
     with _empty_database(request, tmp_path / "lab.db") as url:
         yield url
 
 
-# Every statement that the flows send is tested on both databases by the tests that take `database`.
+# The tests with the fixture `database` cover every statement of these flows on both databases.
 ONE_DATABASE = ["sqlite", pytest.param("postgresql", marks=pytest.mark.slow(reason="a flow on the second database"))]
 
 
 @pytest.fixture(params=ONE_DATABASE)
 def flow_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of a database without tables for a test of a whole flow: SQLite, in the slow tier also PostgreSQL."""
+    """The URL of a database without tables for a test of a long flow: SQLite; in the slow tier also PostgreSQL."""
     with _empty_database(request, tmp_path / "lab.db") as url:
         yield url
 
 
 @pytest.fixture(scope="module", params=ONE_DATABASE)
 def module_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of such a database for all tests of a module."""
+    """Same as `flow_database`, for all tests of a module."""
     with _empty_database(request, tmp_path_factory.mktemp("database") / "service.sqlite") as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def demo_profiles(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder `profiles` of a home with the profiles of the demo catalog; tests copy it."""
+    """A folder with the profiles of the demo catalog, which tests copy."""
 
-    def make(home: Path) -> None:
+    def build(home: Path) -> None:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("BRAINIO_HOME", str(home))
             for entry in listing("brainio_demo").entries.values():
                 build_profile(entry)
 
-    return shared_folder(tmp_path_factory, "demo", make) / "profiles"
+    return shared_folder(tmp_path_factory, "demo", build) / "profiles"
 
 
 @pytest.fixture
 def assembly() -> NeuroidAssembly:
-    """Four presentations of three stimuli (`a` twice) to three neuroids; the values count from 0 row by row."""
+    """Four presentations of three stimuli (`a` twice), three neuroids, and the values 0 to 11 row by row."""
     stimulus_set = StimulusSet([{"stimulus_id": "a"}, {"stimulus_id": "b"}, {"stimulus_id": "c"}])
     stimulus_set.identifier = "lab.Set"
     return NeuroidAssembly(
@@ -181,7 +181,7 @@ def assembly() -> NeuroidAssembly:
 
 @pytest.fixture
 def lab(tmp_path: Path, s3_static: S3Static) -> Lab:
-    """A lab without entries, whose catalog is in force."""
+    """A lab with an empty active catalog."""
     lab = Lab(tmp_path, s3_static)
     append_rows(lab.catalog, [])
     registry.add_catalog(lab.catalog)

@@ -1,7 +1,7 @@
-"""Processes of brainio that are forked from one with all modules imported, in place of a new interpreter for each.
+"""Fork processes of brainio from a server process that has imported all modules, instead of starting interpreters.
 
-The imports take most of the CPU time of a short process: 2 s for a service, 1 s for a command. A forked process has
-its own environment, working directory, signals and exit code. Tests of imports and of Ctrl-C during them start a new
+Imports take most of the CPU time of a short process: 2 s for a service, 1 s for a command. A forked process has its
+own environment, working directory, signals and exit code. Tests of imports, and of Ctrl-C during imports, start a new
 interpreter.
 """
 
@@ -55,19 +55,19 @@ SERVICE_MODULES = (
     "uvicorn.server",
     "uvloop",
 )
-# Read while an interpreter or a library starts: where these differ, a fork would not see them.
+# Interpreters and libraries read these when they start; a forked process would ignore other values.
 _STARTUP_VARIABLES = ("PYTHON", "LC_", "LANG", "OMP_", "OPENBLAS_", "HDF5_", "PROMETHEUS_")
 
 
 class ForkedProcess:
-    """A process that the template forked, with the interface of `subprocess.Popen`.
+    """A process that the fork server started, with the interface of `subprocess.Popen`.
 
     Attributes
     ----------
     pid : int
-        Of the process, which is a child of the template.
+        Process id; the process is a child of the fork server.
     returncode : int or None
-        As `subprocess.Popen` gives it; None while the process runs.
+        Exit code as in `subprocess.Popen`; None while the process runs.
     """
 
     def __init__(self, pid: int, exit_code: Future[int]) -> None:
@@ -90,28 +90,28 @@ class ForkedProcess:
             raise subprocess.TimeoutExpired(f"pid {self.pid}", timeout or 0) from None
 
     def send_signal(self, number: int) -> None:
-        """Send the process a signal, unless it has ended."""
+        """Send a signal to the process unless it has ended."""
         if self.poll() is None:
             os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """End the process at once."""
+        """Kill the process."""
         self.send_signal(signal.SIGKILL)
 
 
 def fork(
     arguments: list[str], environment: dict[str, str], modules: tuple[str, ...], *, stdout: int, stderr: int
 ) -> ForkedProcess | None:
-    """Run the command `brainio` in a process that is forked from the template of this test process.
+    """Run the command `brainio` in a process that the fork server of this test process forks.
 
     Parameters
     ----------
     arguments : list of str
-        Of the command.
+        Arguments of the command.
     environment : dict
         The whole environment of the process.
     modules : tuple of str
-        Modules that the template imports beforehand.
+        Modules that the fork server imports before it forks.
     stdout, stderr : int
         File descriptors.
 
@@ -120,23 +120,23 @@ def fork(
     ForkedProcess or None
         None if the environment has variables that only a new interpreter reads.
     """
-    template = _template(os.getpid())
-    if _startup_variables(environment) != template.startup_variables:
+    server = _server(os.getpid())
+    if _startup_variables(environment) != server.startup_variables:
         return None
-    return template.fork(arguments, environment, modules, (stdout, stderr))
+    return server.fork(arguments, environment, modules, (stdout, stderr))
 
 
 @cache
-def _template(_pid: int) -> _Template:
-    return _Template()
+def _server(_pid: int) -> _ForkServer:
+    return _ForkServer()
 
 
 def _startup_variables(environment: Any) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name.startswith(_STARTUP_VARIABLES)}
 
 
-class _Template:
-    """The process that forks, as its parent has it."""
+class _ForkServer:
+    """Client of the fork server in the test process, which starts it and ends it."""
 
     def __init__(self) -> None:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("BRAINIO_", "AWS_"))}
@@ -188,11 +188,11 @@ class _Template:
         self._process.wait()
 
 
-# ---------------------------------------------------------------------- in the template
+# ---------------------------------------------------------------------- in the fork server
 
 
 class _Request:
-    """What a forked process runs."""
+    """A command that a forked process runs."""
 
     def __init__(self, line: bytes, outputs: list[int]) -> None:
         request = json.loads(line)
@@ -239,7 +239,7 @@ def serve(control: socket.socket) -> _Request | None:
             if request is None:
                 break
             for name in request.modules:
-                with suppress(ModuleNotFoundError):  # a test names the missing ones; here they only save time
+                with suppress(ModuleNotFoundError):  # a missing module only costs time; a test reports it
                     importlib.import_module(name)
             gc.freeze()  # a collection in a forked process would copy the memory of the modules
             pid = os.fork()

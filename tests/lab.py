@@ -1,4 +1,4 @@
-"""A small lab on an S3 server: one stimulus set, one assembly, and the catalog that lists them."""
+"""A small lab: a catalog whose stimulus set and assembly are on an S3 server."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ def sha1(body: bytes) -> str:
 
 
 def stimulus_files(names: tuple[str, ...] = ("one.png", "two.png")) -> tuple[bytes, bytes]:
-    """Return the bytes of a CSV and a ZIP file of two stimuli; the archive holds the files of those names."""
+    """Return the bytes of a CSV and a ZIP file of two stimuli; the archive contains files with the given names."""
     table = "stimulus_id,filename,object_name\n1,one.png,car\n2,two.png,face\n"
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
@@ -45,7 +45,7 @@ def assembly_file(folder: Path) -> bytes:
 
 
 class Lab:
-    """A catalog `lab` of one stimulus set and one assembly that lie on an S3 server."""
+    """A catalog `lab`, and the S3 server with the files of its entries."""
 
     def __init__(self, folder: Path, server: S3Static) -> None:
         self.catalog = folder / "lab.csv"

@@ -1,12 +1,8 @@
-"""A PostgreSQL server of one's own on the loopback interface, in a temporary folder and as a user who is not root.
-
-`Postgres` is a context manager; `create_database()` creates a new empty database in it.
-"""
+"""A PostgreSQL server for tests on the loopback interface, in a temporary folder and without root privileges."""
 
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,35 +11,28 @@ from typing import Self
 from urllib.parse import quote
 
 from brainio.catalogs.backends.sql import connections
-from tests.servers import HOST
+from tests.servers import HOST, closed_port
 
-PASSWORD = "se cret/@#1"  # all that has to be quoted in a URL
+PASSWORD = "se cret/@#1"  # characters that URLs must quote
 _FOLDERS = Path("/usr/lib/postgresql"), Path("/opt/homebrew/opt"), Path("/usr/local/opt")
 
 
 def find_programs() -> Path | None:
-    """Return the folder of `initdb` and `pg_ctl`; None where PostgreSQL is not installed."""
+    """Return the folder of `initdb` and `pg_ctl`; None if PostgreSQL is not installed."""
     found = shutil.which("pg_ctl")
     candidates = [Path(found).resolve().parent] if found else []
     candidates += [path.parent for folder in _FOLDERS for path in sorted(folder.glob("*/bin/pg_ctl"), reverse=True)]
     return next((folder for folder in candidates if (folder / "initdb").exists()), None)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 class Postgres:
-    """A server with the superuser `lab`, whose password is `PASSWORD`."""
+    """Context manager that runs a server with the superuser `lab`, whose password is `PASSWORD`."""
 
     def __init__(self, bin_folder: Path) -> None:
         self.programs = bin_folder
         self._folder = Path(tempfile.mkdtemp(prefix="pg-"))
-        self.port = _free_port()
-        # PostgreSQL refuses to run as root, as tests in containers do.
+        self.port = closed_port()
+        # PostgreSQL refuses to run as root, the usual user of tests in containers.
         self._user = "nobody" if os.geteuid() == 0 else None
         if self._user:
             shutil.chown(self._folder, self._user)
@@ -69,23 +58,23 @@ class Postgres:
         self._run("pg_ctl", "--wait", f"--log={self._folder / 'log'}", f"--options={options}", "start")
 
     def stop(self) -> None:
-        """Stop the server; connections to it break."""
+        """Stop the server at once, which breaks its connections."""
         self._run("pg_ctl", "--wait", "--mode=immediate", "stop", check=False)
 
     def create_database(self) -> str:
-        """Make an empty database and return its URL, with the password."""
+        """Create an empty database and return its URL with the password."""
         name = f"lab_{secrets.token_hex(6)}"
         self.run("createdb", name)
         return f"postgresql://lab:{quote(PASSWORD, safe='')}@{HOST}:{self.port}/{name}"
 
     def close_connections(self) -> None:
-        """Close what connections this process has to the server, as its end would."""
+        """Close the connections of this process to the server."""
         for url in list(connections._servers):
             if f":{self.port}/" in url:
                 connections._servers.pop(url).dispose()
 
     def run(self, program: str, *arguments: str) -> str:
-        """Run one of PostgreSQL's client programs as the superuser and return what it says."""
+        """Run a client program of PostgreSQL as the superuser, and return its standard output."""
         return self._run(program, *arguments, PGHOST=HOST, PGPORT=str(self.port), PGUSER="lab", PGPASSWORD=PASSWORD)
 
     def _run(self, program: str, *arguments: str, check: bool = True, **environment: str) -> str:
@@ -95,7 +84,7 @@ class Postgres:
             cwd=self._folder,
             user=self._user,
             stdout=subprocess.PIPE,
-            stderr=(self._folder / "said").open("a"),
+            stderr=(self._folder / "stderr").open("a"),
             text=True,
             check=False,
         )

@@ -1,4 +1,4 @@
-"""A proxy for http and https as a process of its own: ``python -m tests.proxy`` prints its port, then each request."""
+"""HTTP and HTTPS proxy: ``python -m tests.proxy`` prints its port, then each request."""
 
 import socket
 import socketserver
@@ -26,7 +26,7 @@ class _Handler(socketserver.StreamRequestHandler):
             self._relay(server)
 
     def _relay(self, server: socket.socket) -> None:
-        """Pass bytes on in both directions until either side ends."""
+        """Forward bytes in both directions until one side closes."""
         back = threading.Thread(target=_copy, args=(server, self.connection), daemon=True)
         back.start()
         _copy(self.connection, server)
@@ -50,4 +50,4 @@ if __name__ == "__main__":
     with _Server(("127.0.0.1", 0), _Handler) as proxy:
         print(proxy.server_address[1], flush=True)
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
-        sys.stdin.read()  # it ends with the process that started it
+        sys.stdin.read()  # until the parent process ends

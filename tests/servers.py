@@ -1,8 +1,7 @@
-"""Real servers on the loopback interface for tests. They record what they were asked for.
+"""Real servers for tests on the loopback interface, which record their requests.
 
-`S3Static` answers reads as S3 does, quickly and with switches for refusals; `FaultyServer` is one that misbehaves on
-purpose; `MotoS3` is a whole S3 that can be written to; `HttpFolder` serves a folder over plain HTTP. Each is a context
-manager, and any number can run at once.
+`S3Static` is a fast read-only S3 that can refuse requests; `FaultyServer` also damages answers; `MotoS3` is a complete
+S3; `HttpFolder` serves a folder over plain HTTP. Each is a context manager, and any number can run at once.
 """
 
 import hashlib
@@ -34,7 +33,7 @@ CREDENTIALS = {
 
 @dataclass(frozen=True)
 class Request:
-    """One request that a server answered. ``bucket`` and ``key`` are empty on `HttpFolder`, which fills ``path``."""
+    """A request that a server received; `HttpFolder` leaves ``bucket`` and ``key`` empty."""
 
     method: str
     path: str
@@ -52,26 +51,26 @@ def _etag(body: bytes) -> str:
 
 class _QuietServer(ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of clients that hang up in the middle of an answer."""
+        """Report no clients that close the connection during an answer."""
         if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)  # type: ignore[arg-type]  # what it passes on unread
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class HttpServer:
-    """A threading HTTP server in a thread of its own, between ``with`` and the end of its block.
+    """Context manager that runs a threading HTTP server in its own thread.
 
     Attributes
     ----------
     requests
-        What was asked, in order.
+        The requests so far, in order.
     ranges
-        Whether parts of a file are given.
+        Whether the server supports range requests.
     cut_after
-        Bodies end after so many bytes though all are announced.
+        Number of bytes after which bodies end, although Content-Length announces all; None for complete bodies.
     cuts
-        How many bodies still end so; -1: all.
+        Number of further bodies that end early; -1 for all.
     refuse_after
-        Requests after so many are answered with 403.
+        Number of requests after which the server answers 403; None for no limit.
     """
 
     def __init__(self) -> None:
@@ -102,14 +101,14 @@ class HttpServer:
         raise NotImplementedError
 
     def send(self, handler: "_Handler", body: bytes, headers: Mapping[str, str]) -> None:
-        """Give a body, or the part of it that is asked for, as the switches say."""
+        """Send a body or the requested range of it, subject to the attributes."""
         headers = {"ETag": _etag(body), **headers}
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if self.ranges else None
+        span = re.fullmatch(r"bytes=(\d+)-(\d*)", handler.headers.get("Range", "")) if self.ranges else None
         status, size = 200, len(body)
         if self.refuse_after is not None and len(self.requests) > self.refuse_after:
             return handler.reply(403, b"no more", {})
-        if asked is not None:
-            first, last = int(asked[1]), min(int(asked[2] or size), size - 1)
+        if span is not None:
+            first, last = int(span[1]), min(int(span[2] or size), size - 1)
             if first >= size:
                 return handler.reply(416, b"", {"Content-Range": f"bytes */{size}"})
             status, body = 206, body[first : last + 1]
@@ -132,7 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
     def reply(
         self, status: int, body: bytes, headers: Mapping[str, str] | None = None, announced: int | None = None
     ) -> None:
-        """Send a whole answer; ``announced`` is the Content-Length to claim where it shall differ from the body's."""
+        """Send an answer; ``announced`` is a Content-Length that differs from the size of the body."""
         self.send_response(status)
         for name, value in (headers or {}).items():
             if value:
@@ -145,21 +144,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (the name is the parent's)
-        """Stay silent."""
+        """Log nothing."""
 
 
 class S3Static(HttpServer):
-    """Answers GET and HEAD of objects as S3 does, in path style, for whatever bucket.
+    """Answers GET and HEAD requests like S3, with path-style addresses and any bucket.
 
     Attributes
     ----------
     objects
-        ``{(bucket, key): bytes}``; may be changed at any time.
+        ``{(bucket, key): bytes}``; tests may change it at any time.
     versions
-        ``{(bucket, key, version_id): bytes}``; a version id that is not here is answered from ``objects`` unless
-        ``strict_versions`` is set.
+        ``{(bucket, key, version_id): bytes}``. Requests for other version ids get the body in ``objects``, or a 404
+        with ``strict_versions``.
     refuse_signed, refuse_unsigned
-        The S3 error code with which such requests are refused with 403 (None: they are not).
+        S3 error code of the 403 that signed or unsigned requests get; None to answer them.
     """
 
     def __init__(self, objects: Mapping[tuple[str, str], bytes] | None = None) -> None:
@@ -207,7 +206,7 @@ class S3Static(HttpServer):
 
 
 class OpenEndedRanges(S3Static):
-    """A server that begins where it is asked to and goes on to the end, of parts from a byte of the file on."""
+    """Sends the rest of the file instead of the requested range, for ranges that start at or after a position."""
 
     ignores_end_from = 0
 
@@ -219,11 +218,11 @@ class OpenEndedRanges(S3Static):
 
 
 Fault = Callable[[_Handler, int, bytes, Mapping[str, str]], None]
-"""What is done with a good answer (its status, body and headers) in place of sending it."""
+"""Sends something else instead of a correct answer with the given status, body and headers."""
 
 
-class _Misbehaving:
-    """A handler whose answers meet a fault."""
+class _FaultyHandler:
+    """Passes the answers of a handler to a fault."""
 
     def __init__(self, handler: _Handler, fault: Fault) -> None:
         self._handler, self._fault = handler, fault
@@ -236,14 +235,14 @@ class _Misbehaving:
 
 
 class FaultyServer(S3Static):
-    """Answers as `S3Static`, and plain HTTP at the same paths, but misbehaves when it is told to.
+    """Answers like `S3Static`, also over plain HTTP at the same paths, with configurable faults.
 
     Attributes
     ----------
     faults
-        ``{end of the key: faults}``: every GET of such a key takes the next; without one, the answer is good.
+        ``{end of the key: faults}``: each GET of such a key consumes the next fault. Without one the answer is correct.
     times
-        When each request came, in seconds of `time.monotonic`.
+        Time of each request, in seconds of `time.monotonic`.
     """
 
     def __init__(self, objects: Mapping[tuple[str, str], bytes] | None = None) -> None:
@@ -256,7 +255,7 @@ class FaultyServer(S3Static):
         path = unquote(urlsplit(handler.path).path)
         waiting = (next(faults, None) for key, faults in self.faults.items() if path.endswith(key))
         fault = next(waiting, None) if handler.command == "GET" else None
-        super().answer(handler if fault is None else cast("_Handler", _Misbehaving(handler, fault)))
+        super().answer(handler if fault is None else cast("_Handler", _FaultyHandler(handler, fault)))
 
 
 class HttpFolder(HttpServer):
@@ -265,13 +264,13 @@ class HttpFolder(HttpServer):
     Attributes
     ----------
     folder
-        What is served.
+        The served folder.
     status
-        ``{path: status}`` to answer with instead, for example ``{'/a.csv': 503}``.
+        ``{path: status}`` of paths that get an error, for example ``{'/a.csv': 503}``.
     redirects
         ``{path: target URL}``.
     headers
-        Sent with every file; those that are empty are left out.
+        Headers of every file; the server omits empty values.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -290,26 +289,26 @@ class HttpFolder(HttpServer):
         file = self.folder / path.lstrip("/")
         status = self.status.get(path, 200 if file.is_file() else 404)
         if status != 200:
-            return handler.reply(status, b"the test said so")
+            return handler.reply(status, b"configured by the test")
         return self.send(handler, file.read_bytes(), self.headers)
 
 
 Refusal = Callable[[str, str, str], tuple[str, str, Mapping[str, str]] | None]
-"""Given method, path and query of a request: status line, S3's error code and further headers; None: it is answered."""
+"""Given method, path and query of a request: status line, S3 error code and headers of the error; None to answer it."""
 
 
 def _error_body(code: str) -> bytes:
-    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test said {code}</Message></Error>".encode()
+    return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>the test returns {code}</Message></Error>".encode()
 
 
 HeaderRefusal = Callable[[Mapping[str, str]], tuple[str, str, Mapping[str, str]] | None]
-"""The same, given the headers of a request by their names in lower case."""
+"""Same as `Refusal`, given the headers of a request by their names in lower case."""
 
 
 class _RequestGate:
-    """What stands before moto: it refuses what it is told to, and lets requests that write in one at a time.
+    """Refuses configured requests, and passes other requests to moto, writes one at a time.
 
-    Of two conditional writes at once moto, whose threads look first and write then, would let both happen.
+    The threads of moto first check a condition and then write, so that two conditional writes could both succeed.
     """
 
     def __init__(self, app: Callable[..., Any]) -> None:
@@ -324,10 +323,10 @@ class _RequestGate:
         bucket, _, key = path.lstrip("/").partition("/")
         sent = {name[5:].replace("_", "-").lower(): environ[name] for name in environ if name.startswith("HTTP_")}
         self.requests.append(Request(method, f"{path}?{query}" if query else path, bucket, key, headers=sent))
-        refused = self.refusal and self.refusal(method, path, query)
-        refused = refused or (self.header_refusal and self.header_refusal(sent))
-        if refused:
-            status, code, headers = refused
+        error = self.refusal and self.refusal(method, path, query)
+        error = error or (self.header_refusal and self.header_refusal(sent))
+        if error:
+            status, code, headers = error
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             start_response(status, [("Content-Type", "application/xml"), *headers.items()])
             return [] if method == "HEAD" else [_error_body(code)]
@@ -337,7 +336,7 @@ class _RequestGate:
             return self._write(environ, start_response)
 
     def _write(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
-        """Answer as moto does, which crashes where an upload in parts was ended; S3 has an error for that."""
+        """Pass a request to moto, and return the error of S3 where moto crashes: a multipart upload that has ended."""
         try:
             return self._app(environ, start_response)
         except KeyError:
@@ -348,36 +347,36 @@ class _RequestGate:
 
 
 class MotoS3:
-    """A whole S3 (moto) over HTTP, on a port of its own. It takes any credentials; set those of `environment`."""
+    """A complete S3 (moto) on its own port; it accepts any credentials, for example those of `environment`."""
 
     def __init__(self) -> None:
-        from moto.server import ThreadedMotoServer  # a second or two, which most tests need not pay
+        from moto.server import ThreadedMotoServer  # takes a second or two, which most tests avoid
 
         self._server = ThreadedMotoServer(ip_address=HOST, port=0, verbose=False)
 
     def __enter__(self) -> Self:
         self._server.start()
-        self._gate = _RequestGate(self._server._server.app)  # type: ignore[union-attr]  # it was made by starting
+        self._gate = _RequestGate(self._server._server.app)  # type: ignore[union-attr]  # created by start()
         self._server._server.app = self._gate  # type: ignore[union-attr]
         self.reset()
         return self
 
     def refuse(self, refusal: Refusal | None) -> None:
-        """Refuse requests as that says from now on."""
+        """Set which requests the server refuses from now on."""
         self._gate.refusal = refusal
 
     def refuse_headers(self, refusal: HeaderRefusal | None) -> None:
-        """Refuse requests with headers of which that says so from now on."""
+        """Set which headers the server refuses from now on."""
         self._gate.header_refusal = refusal
 
     @property
     def requests(self) -> list[Request]:
-        """What was asked so far, in order."""
+        """The requests so far, in order."""
         return self._gate.requests
 
     def open_uploads(self, bucket: str) -> list[str]:
-        """Return the keys of uploads in parts that were begun and not ended."""
-        return [one["Key"] for one in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
+        """Return the keys of unfinished multipart uploads."""
+        return [upload["Key"] for upload in self.client().list_multipart_uploads(Bucket=bucket).get("Uploads", [])]
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -391,7 +390,7 @@ class MotoS3:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The variables under which boto3 talks to this server with credentials."""
+        """Environment variables for boto3: this server and its credentials."""
         return {"AWS_ENDPOINT_URL": self.url, **CREDENTIALS}
 
     def client(self) -> "S3Client":
@@ -410,14 +409,14 @@ class MotoS3:
         return session.client("s3", endpoint_url=self.url)
 
     def create_bucket(self, name: str, *, versioning: bool = False, public: bool = False) -> None:
-        """Make a bucket; with ``public`` its objects are readable without credentials."""
+        """Create a bucket; with ``public`` its objects are readable without credentials."""
         client = self.client()
         client.create_bucket(Bucket=name, ACL="public-read" if public else "private")
         if versioning:
             client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
     def put(self, bucket: str, key: str, body: bytes) -> str | None:
-        """Write an object; return its version id where the bucket has versions."""
+        """Write an object, and return its version id if the bucket has versions."""
         return self.client().put_object(Bucket=bucket, Key=key, Body=body).get("VersionId")
 
     def keys(self, bucket: str) -> list[str]:
@@ -425,7 +424,7 @@ class MotoS3:
         return sorted(item["Key"] for item in self.client().list_objects_v2(Bucket=bucket).get("Contents", []))
 
     def reset(self) -> None:
-        """Delete every bucket (moto keeps them for the whole process), every refusal and every record."""
+        """Delete all buckets, which moto keeps for the whole process, all refusals, and all recorded requests."""
         self._gate.refusal = self._gate.header_refusal = None
         request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
         urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30).close()

@@ -1,4 +1,4 @@
-"""Folders that are filled once for all processes of a test run."""
+"""Folders that one process of a test run fills for all processes."""
 
 import os
 import shutil
@@ -10,14 +10,14 @@ from filelock import FileLock
 
 
 def shared_folder(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], object]) -> Path:
-    """Return the folder of a name, which the first process that needs it fills.
+    """Return a folder that is filled once per test run, by the first process that needs it.
 
     Parameters
     ----------
     factory : pytest.TempPathFactory
-        Knows the temporary folder of the run.
+        Factory of the fixture `tmp_path_factory`.
     name : str
-        Unique in the run.
+        Name of the folder, unique in the test run.
     fill : callable
         Creates and fills a folder, given its path.
     """

@@ -1,4 +1,4 @@
-"""Processes forked from a template behave as those of a new interpreter."""
+"""Forked processes behave like processes of a new interpreter."""
 
 import os
 import signal
@@ -52,7 +52,7 @@ def test_a_signal_ends_a_forked_process_and_is_its_exit_code() -> None:
             process.wait(0.01)
         process.kill()
         assert process.wait(20) == process.returncode == -signal.SIGKILL
-        process.send_signal(signal.SIGTERM)  # which reaches nobody
+        process.send_signal(signal.SIGTERM)  # has no effect
         end = time.monotonic() + 5
         while Path(f"/proc/{process.pid}").exists() and time.monotonic() < end:
             time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""A catalog with two versions of a stimulus set, and assemblies that were packaged with them."""
+"""Publish a stimulus set in two versions, and assemblies that refer to one of them."""
 
 import warnings
 from pathlib import Path
@@ -12,7 +12,7 @@ SET, ASSEMBLY = "lab.Doe2026.texts", "lab.Doe2026"
 
 
 def publish_set(folder: Path, hue: str, **facts: str) -> None:
-    """Publish a stimulus set of two texts, whose column `hue` differs between versions."""
+    """Publish a version of a stimulus set of two texts; the values of its column `hue` contain a text."""
     paths = {name: folder / f"{name}.txt" for name in ("a", "b")}
     for name, path in paths.items():
         path.write_text(name)
@@ -26,11 +26,11 @@ def recorded_answers() -> BehavioralAssembly:
 
 
 def publish_assembly(folder: Path, name: str = ASSEMBLY, version: str | None = None) -> Path:
-    place = folder / "store"
+    store = folder / "store"
     package_data_assembly(
-        folder / "lab.csv", recorded_answers(), name, SET, "BehavioralAssembly", place, stimulus_set_version=version
+        folder / "lab.csv", recorded_answers(), name, SET, "BehavioralAssembly", store, stimulus_set_version=version
     )
-    return place / f"assy_{name.replace('.', '_')}.nc"
+    return store / f"assy_{name.replace('.', '_')}.nc"
 
 
 def publish_second_version(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Functions that tests run in a worker process: they behave as HDF5 does on files that were made to do harm."""
+"""Functions that tests run in a worker process, among them crashes and hangs like those of HDF5 on malicious files."""
 
 import ctypes
 import os
@@ -57,7 +57,7 @@ def write_noise() -> str:
 
 
 def answer_raw(text: str) -> None:
-    """Answer in place of the worker, as code that a file smuggled in could."""
+    """Write an answer to the pipe of the worker, as injected code could."""
     answers = next(fd for fd in range(3, 64) if _is_pipe(fd))
     os.write(answers, text.encode() + b"\n")
     threading.Event().wait()
