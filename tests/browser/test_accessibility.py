@@ -21,7 +21,7 @@ def test_the_first_tab_stop_skips_to_the_content(visitor: Visitor) -> None:
     page = visitor.page
     visitor.goto(SET)
     page.keyboard.press("Tab")
-    skip = page.get_by_role("link", name="Skip to the content")
+    skip = page.get_by_role("link", name="Skip to content")
     expect(skip).to_be_focused()
     expect(skip).to_be_in_viewport()
     page.keyboard.press("Enter")

@@ -30,7 +30,7 @@ _MAX_SIZE = 150_000  # bytes of a page and its assets, without thumbnails
 
 @pytest.fixture(scope="module")
 def service_database(module_database: str) -> str:
-    """Each of the databases."""
+    """The database of the service: SQLite, in the slow tier also PostgreSQL."""
     return module_database
 
 

@@ -16,7 +16,7 @@ PAGE = f"/stimulus_set/secret/{SECRET}"
 
 @pytest.fixture(scope="module")
 def service_database(module_database: str) -> str:
-    """Each of the databases."""
+    """The database of the service: SQLite, in the slow tier also PostgreSQL."""
     return module_database
 
 

@@ -12,7 +12,7 @@ from tests.browser.visitor import NARROW, Visitor
 
 @pytest.fixture(scope="module")
 def service_database(module_database: str) -> str:
-    """Each of the databases."""
+    """The database of the service: SQLite, in the slow tier also PostgreSQL."""
     return module_database
 
 

@@ -31,7 +31,7 @@ def test_copied_python_loads_the_data(
     clipboard_visitor: Visitor, machine: CleanMachine, path: str, further: str, expected: str
 ) -> None:
     clipboard_visitor.goto(path)
-    label = "In a program" if path.startswith("/catalog/") else "Python"
+    label = "In a Python program" if path.startswith("/catalog/") else "Python"
     assert machine.python(f"{copy_code(clipboard_visitor, label)}\n{further}") == expected
 
 
@@ -49,7 +49,7 @@ def test_a_copied_command_fetches_the_data(
     clipboard_visitor: Visitor, machine: CleanMachine, path: str, further: str, expected: str
 ) -> None:
     clipboard_visitor.goto(path)
-    label = "For all programs of a shell" if path.startswith("/catalog/") else "Command line"
+    label = "In a shell, for all programs" if path.startswith("/catalog/") else "Command line"
     output = machine.shell(f"{copy_code(clipboard_visitor, label)}\n{further}")
     files = [*machine.home.rglob("*")]
     assert expected in output or any(expected in file.name for file in files), output

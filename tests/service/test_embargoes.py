@@ -370,7 +370,7 @@ def test_a_page_shows_both_the_status_reason_of_the_card_and_the_embargo(profile
 
 def test_pages_show_that_the_visitor_is_signed_in_and_for_which_catalogs(profiled_lab: EmbargoLab) -> None:
     page = profiled_lab.get_with_token("/signin").text
-    assert "a token for lab, including data under embargo of lab." in page
+    assert "a token for lab, including data under embargo in lab." in page
     authorization = f"Bearer {profiled_lab.token}"
     missing = profiled_lab.service.get("/assembly/lab/x", Accept="text/html", Authorization=authorization)
     assert (missing.status_code, "Signed in" in missing.text) == (404, True)

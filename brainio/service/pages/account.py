@@ -120,5 +120,5 @@ async def _read_body(request: Request) -> bytes:
         body += part
         if len(body) > _MAX_FORM:
             message = f"the form has more than {_MAX_FORM:,} bytes"
-            raise http_error(413, "too_large", message, "It contains a token and a URL only.")
+            raise http_error(413, "too_large", message, "Send only the fields token and next.")
     return body

@@ -71,7 +71,7 @@ class EntryView:
         if not self.may_download and self.record.embargo is None:
             return "The data are hidden: the service temporarily cannot check whether they are under embargo."
         if not self.may_download:
-            return f"The data are under embargo until {self.record.embargo}. This page shows their description."
+            return f"The data are under embargo until {self.record.embargo}. This page shows only their metadata."
         if self.profile is not None:
             return ""
         return self.explain_missing_profile(self.entry).notice

@@ -34,7 +34,7 @@ _IMMUTABLE = "public, max-age=31536000, immutable"
 _SIGNIN_OFFERS = {
     (404, None): "to see it if it is private",
     (401, None): "with another token",
-    (403, "embargoed"): "with a token that opens data under embargo",
+    (403, "embargoed"): "with a token for data under embargo",
 }
 """Reasons to sign in, by status and code. All 404 pages have the same, to reveal nothing about private catalogs."""
 
