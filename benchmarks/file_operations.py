@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 # To import before a measurement, so that their memory is not counted.
-MODULES = ("brainio.cards.computation", "brainio.validation.netcdf", "brainio.packaging", "brainio.packaging.lab_files")
+MODULES = (
+    "brainio.cards.computation",
+    "brainio.validation.subjects",
+    "brainio.packaging",
+    "brainio.packaging.lab_files",
+)
 
 
 def compute_card(path: Path) -> None:
@@ -29,7 +34,7 @@ def compute_profile(path: Path) -> None:
 
 def validate(path: Path) -> None:
     """Validate the file of a recording."""
-    from brainio.validation.netcdf import find_problems
+    from brainio.validation.subjects import find_problems
 
     find_problems(str(path), None, None, False)
 

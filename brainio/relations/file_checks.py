@@ -32,7 +32,7 @@ from brainio.validation import (
     stimulus_coordinate,
     stimulus_id_problems,
 )
-from brainio.validation.netcdf import problems_in_worker, to_records
+from brainio.validation.report import problems_in_worker, to_records
 from brainio.validation.table_files import parse_packaged_table
 from brainio.xarray_compat import set_stored_values
 

@@ -28,8 +28,8 @@ from brainio.relations.matching import (
 )
 from brainio.stimuli import STIMULUS_ID, StimulusSet
 from brainio.text import printable, printable_line, some
-from brainio.validation import Problem
-from brainio.validation.subjects import existing_path, find_path, find_stimuli, find_table
+from brainio.validation import problem
+from brainio.validation.subjects import existing_path, find_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -254,10 +254,32 @@ def _load_subject(subject: Subject) -> _StimulusPaths:
     path = find_path(subject)
     if path is None:
         return _stimulus_paths(get_stimulus_set(str(subject)), str(subject))
-    found = find_table(path)
-    if isinstance(found, Problem):
-        raise LocationError(str(found))
-    return _stimulus_paths(_load_files(found, find_stimuli(found)), str(path))
+    table = _find_table(path)
+    return _stimulus_paths(_load_files(table, _find_stimuli(table)), str(path))
+
+
+def _find_table(path: Path) -> Path:
+    """Return the CSV file of a stimulus set, given its folder, CSV file or ZIP archive."""
+    if path.is_dir():
+        tables = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv")
+        found = f"{len(tables)} CSV files: {some([table.name for table in tables])}" if tables else "no CSV file"
+        if len(tables) == 1:
+            return tables[0]
+        raise LocationError(str(problem("table-missing", f"folder {path.name}", found)))
+    if path.suffix.lower() == ".zip":
+        table = path.with_suffix(".csv")
+        if table.is_file():
+            return table
+        raise LocationError(str(problem("table-missing", f"file {path.name}", f"no {table.name} beside it")))
+    if path.suffix.lower() == ".csv":
+        return path
+    raise LocationError(f"{path} is not a stimulus set; expected a folder, or a file that ends with .csv or .zip")
+
+
+def _find_stimuli(table: Path) -> Path:
+    """Return the archive or folder with the name of a table, else the folder of the table."""
+    archive, folder = table.with_suffix(".zip"), table.with_suffix("")
+    return archive if archive.is_file() else folder if folder.is_dir() else table.parent
 
 
 def _load_files(table: Path, files: Path) -> StimulusSet:

@@ -11,9 +11,8 @@ with errors.
 `catalogs`       `check_catalog`: a whole catalog and its files
 `sources`        readers of user files, shared with packaging
 `table_files`    CSV and parquet tables
-`netcdf`         netCDF files, in a worker process
 `values`         kinds of values, ids and identifiers; types inferred from text cells
-`report`         `Problem` and `Report`
+`report`         `Problem`, also from worker processes, and `Report`
 `rules`          all codes
 ================ =================================================================
 """

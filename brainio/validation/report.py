@@ -1,22 +1,27 @@
-"""Problems that validation finds, and reports of them for terminals and programs."""
+"""Problems that validation finds, and reports of them for terminals and programs.
+
+Files that could crash or hang a library are checked in a worker process, which returns problems as records.
+"""
 
 import textwrap
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from brainio.errors import UnsafeFileError, ValidationError, WorkerError
+from brainio.errors import AssemblyFormatError, UnsafeFileError, ValidationError, WorkerError
 from brainio.text import printable, quantity
 from brainio.validation.rules import RULES, SEVERITIES, Severity
+from brainio.worker_process import call_in_worker
 
 _SHOWN = 5  # problems of one code
 _DEFAULT_WIDTH = 100
 _LONGEST_PLACE = 36
 _INDENT = 2
 _LABELS = 10  # columns of "expected  "
+_MOST_PLACES = 10_000  # of one code: a file may have a billion presentations without a stimulus
 _UNSAFE = "do not trust the file: export the original data again, without links and external storage"
 
 
@@ -72,7 +77,29 @@ def unreadable_assembly(path: Path, error: Exception) -> Problem:
     return problem("assembly-unreadable", f"file {path.name}", str(error), fix=fix)
 
 
-def problems_from(records: object) -> list[Problem]:
+def problems_in_worker(function: str, arguments: list[Any], path: Path, lists: int) -> list[list[Problem]]:
+    """Run a function that lists problems in a worker process; report a file that crashes it as a problem.
+
+    Parameters
+    ----------
+    function : str
+        `module:function`; returns lists of records, see `to_records`.
+    arguments : list
+        See `brainio.worker_process.WorkerProcess.call`.
+    path : Path
+        The file that the function reads.
+    lists : int
+        Number of lists that the function returns.
+    """
+    try:
+        answer = call_in_worker(function, arguments, subject=str(path), paths=[path])
+        problems = [_problems_from(records) for records in answer]
+    except (WorkerError, AssemblyFormatError) as error:  # the latter if a block of values is damaged
+        problems = [[unreadable_assembly(path, error)]]
+    return [*problems, *([] for _ in range(lists - len(problems)))]
+
+
+def _problems_from(records: object) -> list[Problem]:
     """Convert the answer of a worker process to problems.
 
     Raises
@@ -89,6 +116,20 @@ def problems_from(records: object) -> list[Problem]:
     if any(item.code not in RULES or item.severity not in SEVERITIES for item in problems):
         raise WorkerError("the worker process answered with problems that have no rule")
     return problems
+
+
+def to_records(problems: Iterable[Problem]) -> list[dict[str, str]]:
+    """Convert problems to dicts: the first 10,000 of each code, and the number of further ones."""
+    counts: Counter[str] = Counter()
+    records = []
+    for item in problems:
+        counts[item.code] += 1
+        if counts[item.code] <= _MOST_PLACES:
+            records += [item.record()]
+    for code, count in counts.items():
+        if count > _MOST_PLACES:
+            records.append(problem(code, f"{count - _MOST_PLACES:,} further places", "the same").record())
+    return records
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """`validate`: report the problems of an object, a path or a published identifier.
 
-Validation only reads. It fetches the files of a published identifier; other subjects need no network.
+Validation only reads. It fetches the files of a published identifier; other subjects need no network. A worker process
+reads netCDF files: a damaged or malicious file can crash HDF5, or make it hang, and becomes a problem of the report.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import pandas as pd
 import xarray as xr
 
-from brainio.assemblies import DataAssembly, named_class
+from brainio.assemblies import AssemblyLoader, DataAssembly, named_class
 from brainio.catalogs import TYPE_ASSEMBLY, Entry, entries_of, stimulus_set_of
 from brainio.catalogs.entries import STATUS_UNAVAILABLE
-from brainio.errors import EntryUnavailableError, LocationError
+from brainio.errors import AssemblyFormatError, EntryUnavailableError, LocationError
 from brainio.fetch import fetch_entry
 from brainio.fetch.cache_access import prevent_pruning, retry_if_pruned
 from brainio.fetch.entry_files import explain_unavailable
 from brainio.fetch.stimulus_sets import read_set_hashes
 from brainio.local_files import open_regular, require_possible_path
-from brainio.text import some
-from brainio.validation.assemblies import class_for, collision_problems, own_problems, pair_problems
-from brainio.validation.netcdf import netcdf_problems, read_assembly
-from brainio.validation.report import Problem, Report, problem
+from brainio.validation.assemblies import assembly_problems, class_for, collision_problems, own_problems, pair_problems
+from brainio.validation.report import (
+    Problem,
+    Report,
+    problem,
+    problems_in_worker,
+    to_records,
+    unreadable_assembly,
+)
 from brainio.validation.sources import (
     NUMPY,
     RecordingFiles,
@@ -33,9 +39,10 @@ from brainio.validation.sources import (
     read_packaged_set,
     read_recording_files,
     read_stimulus_set,
+    read_table_of_set,
 )
 from brainio.validation.stimulus_sets import Table, column_types, stimulus_set_problems
-from brainio.validation.table_files import TABLES
+from brainio.validation.table_files import TABLES, read_packaged_table
 from brainio.validation.values import CellRules, identifier_problems
 
 if TYPE_CHECKING:
@@ -155,7 +162,7 @@ def _recording_problems(
         return misplaced
     if is_netcdf and not isinstance(stimuli, pd.DataFrame):
         return _netcdf_problems(files, class_name, stimuli)
-    assembly, problems = read_recording_files(files) if not is_netcdf else read_assembly(files.source)
+    assembly, problems = read_recording_files(files) if not is_netcdf else _read_assembly(files.source)
     if is_netcdf and files.coords:
         assembly, problems = add_table_coordinates(files, assembly, {}, problems)
     if assembly is None:
@@ -167,10 +174,75 @@ def _recording_problems(
 def _netcdf_problems(files: RecordingFiles, class_name: str | None, stimuli: Place | None) -> list[Problem]:
     """List the same problems for a netCDF file, which a worker process reads."""
     path = None if stimuli is None else existing_path(stimuli)
-    own, pair_differences = netcdf_problems(files, class_name, path)
+    own, pair_differences = _worker_problems(files, class_name, path)
     if path is None or any(item.code == "assembly-unreadable" for item in own):
         return own
     return [*own, *_read_stimuli(path, files.rules)[1], *pair_differences]
+
+
+def _worker_problems(
+    files: RecordingFiles, class_name: str | None, stimuli: Path | None, *, is_published: bool = False
+) -> tuple[list[Problem], list[Problem]]:
+    """List the problems of a netCDF file, and its differences from the table of its stimulus set.
+
+    Parameters
+    ----------
+    files : RecordingFiles
+        The netCDF file, and tables of further coordinates.
+    class_name : str or None
+        The class of the assembly; None infers it from the dimensions.
+    stimuli : Path or None
+        The stimulus set, see `read_stimulus_files`; of a published set, the CSV file.
+    is_published : bool, default False
+        Skip the checks of names, which come from a catalog.
+    """
+    path = files.source
+    coords = {dim: str(table.absolute()) for dim, table in files.coords.items()}
+    rules = [sorted(files.rules.text), sorted(files.rules.missing)]
+    stimuli_path = None if stimuli is None else str(stimuli.absolute())
+    arguments = [str(path.absolute()), class_name, stimuli_path, is_published, coords, rules]
+    own, of_pair = problems_in_worker("brainio.validation.subjects:find_problems", arguments, path, 2)
+    return own, of_pair
+
+
+def find_problems(
+    path: str,
+    class_name: str | None,
+    stimuli: str | None,
+    is_published: bool,
+    coords: Mapping[str, str] | None = None,
+    rules: Sequence[Sequence[str]] = (),
+) -> list[list[dict[str, str]]]:
+    """Run the checks of a netCDF file in a worker process."""
+    cells = CellRules(*rules)
+    assembly: xr.DataArray | None
+    assembly, problems = _read_assembly(Path(path))
+    if coords:
+        tables = {dim: Path(table) for dim, table in coords.items()}
+        assembly, problems = add_table_coordinates(
+            RecordingFiles(Path(path), (), tables, None, cells), assembly, {}, problems
+        )
+    if assembly is None:
+        return [to_records(problems)]
+    cls = class_for(assembly) if class_name is None else named_class(class_name)
+    problems += assembly_problems(assembly, cls) if is_published else own_problems(assembly, cls)
+    if stimuli is None:
+        return [to_records(problems), []]
+    table = read_packaged_table(Path(stimuli))[0] if is_published else read_table_of_set(Path(stimuli), cells)
+    collisions = [] if is_published else collision_problems(assembly, table)
+    return [to_records(problems), to_records(pair_problems(assembly, table) + collisions)]
+
+
+def _read_assembly(path: Path) -> tuple[DataAssembly | None, list[Problem]]:
+    """Open a netCDF file lazily, without stimulus metadata, and list the problems that prevent it."""
+    try:
+        open_regular(path).close()  # HDF5 would wait for the writer of a pipe
+    except OSError as error:
+        return None, [unreadable_assembly(path, error)]
+    try:
+        return AssemblyLoader(DataAssembly, path, in_blocks=True).load(), []
+    except AssemblyFormatError as error:
+        return None, [unreadable_assembly(path, error)]
 
 
 def _with_stimuli(
@@ -232,26 +304,6 @@ def existing_path(place: Place) -> Path:
     return path
 
 
-def find_table(path: Path) -> Path | Problem:
-    """Return the CSV file of a stimulus set, given its folder, CSV file or ZIP archive."""
-    if path.is_dir():
-        tables = sorted(file for file in path.iterdir() if file.suffix.lower() == ".csv")
-        found = f"{len(tables)} CSV files: {some([table.name for table in tables])}" if tables else "no CSV file"
-        return tables[0] if len(tables) == 1 else problem("table-missing", f"folder {path.name}", found)
-    if path.suffix.lower() == ".zip":
-        table = path.with_suffix(".csv")
-        return table if table.is_file() else problem("table-missing", f"file {path.name}", f"no {table.name} beside it")
-    if path.suffix.lower() == ".csv":
-        return path
-    raise LocationError(f"{path} is not a stimulus set; expected a folder, or a file that ends with .csv or .zip")
-
-
-def find_stimuli(table: Path) -> Path:
-    """Return the archive or folder with the name of a table, else the folder of the table."""
-    archive, folder = table.with_suffix(".zip"), table.with_suffix("")
-    return archive if archive.is_file() else folder if folder.is_dir() else table.parent
-
-
 def _identifier_problems(identifier: str, cls: type[DataAssembly] | None) -> list[Problem]:
     """List the problems of the entries of an identifier."""
     problems = []
@@ -275,7 +327,7 @@ def _assembly_entry_problems(entry: Entry, cls: type[DataAssembly]) -> list[Prob
     table = None
     if stimuli is not None and stimuli.status != STATUS_UNAVAILABLE:
         table = _fetch_files(stimuli, "csv", "zip")["csv"]
-    own, pair_differences = netcdf_problems(RecordingFiles(path), cls.__name__, table, is_published=True)
+    own, pair_differences = _worker_problems(RecordingFiles(path), cls.__name__, table, is_published=True)
     return own + pair_differences
 
 
